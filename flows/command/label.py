@@ -49,6 +49,7 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
       reviews label --count 50 --source shop-a
       reviews label --csv to-label.csv --count 200
     """
+    from data_contracts.storage.durable import make_folder
     from deployments.settings import load_settings
     from tasks.labelling.choosing import LabelRequest, choose_reviews
     from tasks.labelling.intake import list_waiting
@@ -64,6 +65,7 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
         echo("There is nothing to label: no such review that the champion scored is without a label.")
     elif sheet:
         write_sheet(sheet, reviews)
+        make_folder(home.labels)  # into which it is to be put
         echo(_describe_sheet(home, sheet, len(reviews)))
     else:
         echo(_ask(home, reviews))

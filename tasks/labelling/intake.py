@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
+
 from data_contracts.errors import FileRefusedError
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, look_at_labels
@@ -19,6 +21,7 @@ from tasks.labelling.answers import finish_sessions
 from tasks.labelling.choosing import RANDOM
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.published import open_published
 
 _WORDS = {
     **dict.fromkeys(("p", "pos", "positive"), "positive"),
@@ -83,7 +86,11 @@ class _LabelFile:
 
 def take_labels(home: Home) -> TakenLabels:
     """Take in the files of labels that are new or were changed; each in one transaction."""
-    files, skipped = _read_waiting(home)
+    if not home.labels.is_dir():
+        return TakenLabels()
+    with open_warehouse(home.warehouse, write=False) as connection:
+        known = _list_known(connection)
+    files, skipped = _read_waiting(home, known)
     labels = 0
     for file in files:
         stored = _store(home, file)
@@ -95,16 +102,23 @@ def take_labels(home: Home) -> TakenLabels:
 
 
 def list_waiting(home: Home) -> set[str]:
-    """Return the sha256 of the texts that files label or skip which were not taken in yet."""
-    return {label.text_sha256 for file in _read_waiting(home)[0] for label in file.labels}
-
-
-def _read_waiting(home: Home) -> tuple[list[_LabelFile], list[SkippedFile]]:
-    """Read the files that are new or were changed; return also those that nobody can read."""
+    """Return the sha256 of the texts that files label or skip which the published copy does not know yet."""
     if not home.labels.is_dir():
-        return [], []
+        return set()
+    with open_published(home.published) as connection:
+        known = _list_known(connection)
+    return {label.text_sha256 for file in _read_waiting(home, known)[0] for label in file.labels}
+
+
+def _read_waiting(
+    home: Home, known: Mapping[str, tuple[int, int]]
+) -> tuple[list[_LabelFile], list[SkippedFile]]:
+    """Read the files that are new or were changed; return also those that nobody can read.
+
+    `known` are size and time of each file that was taken in, by its name.
+    """
     finish_sessions(home)
-    findings, known = look_at_labels(home.inbox), _list_known(home)
+    findings = look_at_labels(home.inbox)
     waiting = [file for file in findings.files if known.get(file.uri) != (file.size, file.mtime_ns)]
     read, skipped = [], list(findings.skipped)
     for found in waiting:
@@ -114,12 +128,12 @@ def _read_waiting(home: Home) -> tuple[list[_LabelFile], list[SkippedFile]]:
     return read, skipped
 
 
-def _list_known(home: Home) -> dict[str, tuple[int, int]]:
-    """Return size and time of each file that was taken in, by its name."""
-    if not home.warehouse.exists():
-        return {}
-    with open_warehouse(home.warehouse, write=False) as connection:
+def _list_known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    """Return size and time of each file that was taken in, by its name; none in a copy of an older version."""
+    try:
         return {uri: (size, time) for uri, size, time in connection.execute(_LIST_KNOWN).fetchall()}
+    except duckdb.CatalogException:
+        return {}
 
 
 def _read(found: FoundFile) -> _LabelFile:

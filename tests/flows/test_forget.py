@@ -49,6 +49,7 @@ def test_a_trace_without_the_text_stays(home: Home) -> None:
     assert ask(home.published, f"select {columns} from forgotten_rows") == [(2, False, "asked for", "ann")]
 
 
+@pytest.mark.slow
 def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(home: Home) -> None:
     drop(home, "b.csv", CSV.replace("r1", "r4").replace("r2", "r5"))
     run()

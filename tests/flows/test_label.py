@@ -31,6 +31,7 @@ def label(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(main, ["label", *arguments], input=typed, catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_answers_count_after_the_next_run_and_change_nothing_else(home: Home) -> None:
     before = {table: ask(home.warehouse, f"from {table} order by all") for table in UNCHANGED}
     said = label("--count", "4", typed="p\nn\np\ns\n").output
@@ -47,11 +48,13 @@ def test_answers_count_after_the_next_run_and_change_nothing_else(home: Home) ->
     assert label("--count", "8", typed="q\n").output.count("[1 of 4]") == 1
 
 
+@pytest.mark.slow
 def test_a_sheet_that_was_filled_in_comes_back_through_the_inbox(home: Home) -> None:
     sheet = home.folder.parent / "sheet.csv"
     said = label("--csv", str(sheet)).output
     assert f"Wrote 8 reviews to {sheet}" in said
     assert str(home.labels) in said
+    assert home.labels.is_dir()
     drop(home, "labels/mine.csv", sheet.read_text("utf-8-sig").replace("\n,,", "\npositive,,"))
     assert run().labels == 8
     assert "nothing to label" in label().output
