@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from tasks.sources.accuracy import GIVEN_SENTIMENT
 from tasks.support.wording import count
 from tasks.training.promise import LABELLED_SINCE, Judged, describe_fall
 from tasks.warehouse.model_registry import PromotedModel
@@ -43,7 +44,12 @@ SELECT greatest(
      WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true')
 )
 """
-_COUNT_LABELS = f"{LABELLED_SINCE} SELECT count(*) FROM labelled"  # noqa: S608 (our own words)
+# With those that people gave by `reviews label`.
+_COUNT_LABELS = f"""
+{LABELLED_SINCE} SELECT (SELECT count(*) FROM labelled) + (
+    SELECT count(*) FROM review_labels WHERE labelled_at > $since AND {GIVEN_SENTIMENT} IS NOT NULL
+)
+"""  # noqa: S608 (our own words)
 _IS_KNOWN = "SELECT 1 FROM training_reasons WHERE number = ? AND reason = ? AND since = ?"
 _ADD = "INSERT INTO training_reasons VALUES (?, ?, ?, ?, ?, now())"
 

@@ -193,6 +193,21 @@ def add_training(connection: Tables, day: int) -> None:
     add_row(connection, "runs", run_id="run", started_at=NOON + timedelta(days=day), **run)
 
 
+def test_labels_by_people_count_as_new_but_not_those_that_were_learnt_nor_what_was_skipped(
+    connection: Tables,
+) -> None:
+    add(connection, "monday", 1, 10, 10)
+    for text, label, day in (("learnt", "positive", 1), ("new", "positive", 3), ("skipped", None, 3)):
+        moment = NOON + timedelta(days=day)
+        values = {"given_label": label, "is_random": False, "labelled_at": moment, "uri": "labels/a.csv"}
+        add_row(connection, "review_labels", text_sha256=text, **values)
+    assert "labels" not in list_reasons(connection, 13)
+    assert "labels" in list_reasons(connection, 12)
+    add_training(connection, day=2)
+    assert "labels" not in list_reasons(connection, 2)
+    assert list_reasons(connection, 1)["labels"].startswith("1 review with")
+
+
 def add_drift(connection: Tables, day: int, success: bool, source: str | None = "shop") -> None:
     """Add a check of drift."""
     check = {"boundary": "drift", "rule": "score_like_before", "expectation": "", "columns": "score"}
