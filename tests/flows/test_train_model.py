@@ -27,9 +27,11 @@ from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
 from models.bundle.folder import find_graph
 from models.bundle.scorer import load_scorer
 from models.lstm.kind import LSTM
+from models.training.journal import Journal
+from models.training.types import TrainedModel
 from models.wide_lstm.kind import WIDE_LSTM
 from tasks.stages.train import decide
-from tasks.training.build_bundle import TrainedBundle
+from tasks.training.build_bundle import TrainedBundle, TrainingJob, train_on
 from tasks.training.dataset import load_rows
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
@@ -55,9 +57,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def first(home: Home) -> TrainingSummary:
+def fitted() -> list[TrainedModel]:
+    """What `first` was trained to. Tests of what comes after a training take it, since each training takes 3 s."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def first(home: Home, fitted: list[TrainedModel]) -> TrainingSummary:
     """The first model of the home."""
-    return train_model("cnn_lstm", epochs=1, seed=7)
+
+    def train_and_keep(job: TrainingJob, journal: Journal) -> TrainedModel:
+        fitted.append(train_on(job, journal))
+        return fitted[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks.stages.train, "train_on", train_and_keep)
+        return train_model("cnn_lstm", epochs=1, seed=7)
 
 
 def test_the_first_model_is_trained_recorded_and_promoted(home: Home, first: TrainingSummary) -> None:
@@ -115,26 +130,6 @@ def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
-@pytest.fixture(scope="module")
-def unpromoted(first: TrainingSummary) -> TrainingSummary:
-    """A challenger that was held against the champion and was not to be promoted."""
-    return train_model("cnn_lstm", epochs=1, seed=8, promote="never")
-
-
-def test_never_leaves_the_model_unpromoted(home: Home, unpromoted: TrainingSummary) -> None:
-    assert not unpromoted.promoted
-    promoted = ask(home.warehouse, "select model_id from promotions")
-    assert (unpromoted.model_id,) not in promoted
-
-
-def test_the_rules_that_a_training_was_held_against_stand_in_its_report(unpromoted: TrainingSummary) -> None:
-    assert unpromoted.report is not None
-    page = Path(unpromoted.report).read_text("utf-8")
-    assert "Against the champion of that moment" in page
-    assert "McNemar" in page
-    assert '(<span class="id">never</span>)' in page
-
-
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
     home: Home, first: TrainingSummary
 ) -> None:
@@ -177,6 +172,20 @@ def test_a_wide_lstm_is_trained_recorded_and_held_against_the_champion(
     recorded = ask(home.published, f"select variant from models where model_id = '{wide.model_id}'")
     assert recorded == [("wide_lstm",)]
     assert {"log_loss", "accuracy", "cost"} <= {check.name for check in wide.checks}
+
+
+def test_never_leaves_the_model_unpromoted(home: Home, wide: TrainingSummary) -> None:
+    assert not wide.promoted
+    promoted = ask(home.warehouse, "select model_id from promotions")
+    assert (wide.model_id,) not in promoted
+
+
+def test_the_rules_that_a_training_was_held_against_stand_in_its_report(wide: TrainingSummary) -> None:
+    assert wide.report is not None
+    page = Path(wide.report).read_text("utf-8")
+    assert "Against the champion of that moment" in page
+    assert "McNemar" in page
+    assert '(<span class="id">never</span>)' in page
 
 
 def test_a_training_exports_its_model_once(wide: TrainingSummary, exported: list[Any]) -> None:
@@ -233,12 +242,13 @@ def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_e
 
 
 def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_reason(
-    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+    home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def record_and_damage(warehouse: Path, facts: Any) -> None:
         record_model(warehouse, facts)
         (home.bundles / facts["model_id"] / "vocabulary.json").write_text("[]")
 
+    monkeypatch.setattr(tasks.stages.train, "train_on", lambda *arguments: fitted[0])
     monkeypatch.setattr(tasks.stages.train, "record_model", record_and_damage)
     summary = train_model("cnn_lstm", epochs=1, seed=12, promote="always")
     assert (summary.promoted, summary.facts["metrics"]["test"]["accuracy"] >= 0) == (False, True)
@@ -352,7 +362,7 @@ def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(
 
 @pytest.mark.server
 def test_a_run_that_is_retried_does_not_train_again(
-    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+    home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parameters = {"variant": "cnn_lstm", "seed": 11, "epochs": 1, "promote": "never"}
 
@@ -363,6 +373,7 @@ def test_a_run_that_is_retried_does_not_train_again(
         raise AssertionError("it was trained already")
 
     with monkeypatch.context() as patch:
+        patch.setattr(tasks.stages.train, "train_on", lambda *arguments: fitted[0])
         patch.setattr(tasks.stages.train, "decide", fail)
         failed: Any = run_flow(train_model, parameters=parameters, return_type="state")
     assert failed.is_failed()

@@ -14,7 +14,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from tasks.maintenance.proofs import begin_proof, read_proof, write_proof
-from tasks.maintenance.verification import FLIPS_PROMISE, READINGS_PROMISE
+from tasks.maintenance.verification import FLIPS_PROMISE, PROMISES, READINGS_PROMISE
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.small_archive import write_archive
@@ -74,17 +74,21 @@ def test_a_corruption_of_the_tables_breaks_its_promise_also_among_changed_rows(
     scored_home: Home, promise: str
 ) -> None:
     of_empty_tables = replace(begin_proof(scored_home, None), until="2000-01-01", changes=0)
-    change(scored_home, CORRUPTIONS[promise])
-    broken = verify(scored_home)
-    assert any(line.startswith(f"BROKEN  {promise}: ") for line in broken), broken
+    with open_warehouse(scored_home.warehouse, write=True) as connection:
+        connection.execute(CORRUPTIONS[promise]).fetchall()
+    assert promise in list_broken_tables(scored_home)
     write_proof(scored_home, of_empty_tables)
     assert read_proof(scored_home) == of_empty_tables
-    assert verify(scored_home)
+    assert list_broken_tables(scored_home)
+
+
+def list_broken_tables(home: Home) -> list[str]:
+    """Return the promises on the tables that are broken; the copy was not published, which breaks that of its own."""
+    lines = [line.removeprefix("BROKEN  ") for line in verify(home)]
+    return [promise for promise in PROMISES for line in lines if line.startswith(f"{promise}: ")]
 
 
 def test_every_promise_of_the_tables_has_its_corruption() -> None:
-    from tasks.maintenance.verification import PROMISES
-
     assert CORRUPTIONS.keys() == PROMISES.keys()
 
 
