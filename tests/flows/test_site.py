@@ -18,6 +18,7 @@ from tasks.stages import report
 from tasks.week.weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.sites import list_broken_links, read_pages
+from tests.support.small_home import copy_home
 
 SECRET = "zebrafish"
 CSV = (
@@ -37,9 +38,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 @pytest.fixture
 def home(home: Home) -> Home:
     """A home with scored reviews and a site."""
-    copy_scored_home(home, {"a.csv": CSV})
-    assert CliRunner().invoke(main, ["site"]).exit_code == 0
-    return home
+
+    def fill(made: Home) -> None:
+        copy_scored_home(made, {"a.csv": CSV})
+        assert CliRunner().invoke(main, ["site"]).exit_code == 0
+
+    return copy_home(home, "site", fill)
 
 
 def find_secret(home: Home) -> list[Path]:

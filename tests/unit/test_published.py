@@ -20,6 +20,7 @@ from tasks.warehouse.connection import name_log, open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.conftest import PROJECT_ROOT
+from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
 
 HOSTILE = "\x1b[31mred\x1b[0m"
@@ -33,7 +34,8 @@ def warehouse(tmp_path: Path) -> Path:
 @pytest.fixture
 def published(warehouse: Path, tmp_path: Path) -> Path:
     """A published copy for one test."""
-    return make_copy(warehouse, tmp_path)
+    copy_once("published", tmp_path, lambda folder: make_copy(folder / "home" / warehouse.name, folder))
+    return Home(warehouse.parent).published
 
 
 @pytest.fixture(scope="module")

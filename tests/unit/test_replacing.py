@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.maintenance.verification import PROMISES
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
+from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
 
 
@@ -21,11 +21,10 @@ class Warehouse:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "reviews.duckdb"
-        self.numbers = count()
 
     def commit(self, *files: PartFile, model: str = "model-a") -> list[tuple[str, str | None]]:
         """Commit a part; return the name and the broken rule of each of its files."""
-        part = write_part(self.folder / f"part-{next(self.numbers)}", files, model)
+        part = write_part(self.folder / f"part-{len(list(self.folder.glob('part-*')))}", files, model)
         return [(file.uri, file.rule) for file in commit_parts(self.path, part).files]
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
@@ -51,9 +50,8 @@ def export(
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
-    made = Warehouse(tmp_path)
-    made.commit(export("1.csv", ["a", "b"]))
-    return made
+    copy_once("a full export", tmp_path, lambda folder: Warehouse(folder).commit(export("1.csv", ["a", "b"])))
+    return Warehouse(tmp_path)
 
 
 def test_reviews_that_a_newer_export_lacks_count_no_more_but_stay(warehouse: Warehouse) -> None:

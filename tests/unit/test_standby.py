@@ -17,6 +17,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import rewrite_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
+from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
 
 SECRET = "a text that must not stay"
@@ -26,15 +27,18 @@ _NUMBERS = count()
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     """A home whose copy was published twice, so that there is a standby."""
-    home = Home(tmp_path / "home")
+    copy_once("published twice", tmp_path, lambda folder: publish_twice(Home(folder / "home")))
+    return Home(tmp_path / "home")
+
+
+def publish_twice(home: Home) -> None:
     for _ in range(2):
         publish_one_more(home)
-    return home
 
 
 def publish_one_more(home: Home, text: str = "A good film.") -> None:
     """Commit a file of one review, and publish."""
-    name = f"{next(_NUMBERS)}.csv"
+    name = f"{os.getpid()}-{next(_NUMBERS)}.csv"
     part = write_part(
         home.folder.parent / "parts" / name, [PartFile(name, [{"text": text, "review_id": name}])]
     )
