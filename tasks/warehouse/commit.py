@@ -43,6 +43,7 @@ AND NOT (replaces_from_share IS NOT NULL AND {IS_LATER} AND {CONTENT} NOT IN (
     SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
 ))
 """  # noqa: S608 (our own names)
+_COUNT_LATER = f"SELECT count(*) FROM accepted WHERE {IS_LATER}"  # noqa: S608 (our own SQL)
 # The forgotten rows of the reading that counts, or did last, for each later reading of a file.
 _FIND_FORGOTTEN = f"""
 CREATE TEMP TABLE forgotten_before AS
@@ -183,7 +184,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FIND_ACCEPTED)
     _add_checks(connection, part_dir)
     _keep_forgotten(connection)
-    find_full_exports(connection)
+    has_full_exports = find_full_exports(connection)
     connection.execute(_FIND_NEW_SOURCES)
     connection.execute(_FIND_NEW_SCORES)
     connection.execute("INSERT INTO scored_reviews BY NAME FROM new_scores")
@@ -192,7 +193,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     _supersede(connection)
-    replaced = replace_files(connection, "full_exports", "arriving_files")
+    replaced = replace_files(connection, "full_exports", "arriving_files") if has_full_exports else 0
     connection.execute(_FIND_SENT)
     add_day(connection, "sent_files")
     _add_texts(connection)
@@ -256,6 +257,8 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
 
 def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that."""
+    if connection.execute(_COUNT_LATER).fetchall() == [(0,)]:
+        return
     connection.execute(_FIND_FORGOTTEN)
     if connection.execute("SELECT count(*) FROM forgotten_before").fetchall() == [(0,)]:
         return

@@ -181,6 +181,7 @@ _BEST_OF_THEM = f"""
 (SELECT source_sha256, row_number, model_id AS best_model_id, sentiment AS best_sentiment
 FROM ({_build_best(_SCORED_AGAIN)}))
 """  # noqa: S608 (our own names)
+_HAS_MODELS = "SELECT min(model_id) < max(model_id) FROM {scores}"
 _ADD_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(scores=_SCORED_AGAIN, rows=_BEST_OF_THEM)
 _DROP_FLIPPED = "DELETE FROM flipped_scores WHERE source_sha256 IN (SELECT source_sha256 FROM {files})"
 _OF_FILES = "(FROM {table} SEMI JOIN {{files}} USING (source_sha256))"
@@ -195,7 +196,8 @@ def add_texts(connection: duckdb.DuckDBPyConnection, texts: str, scores: str) ->
     Afterwards each of their reviews has one newest row.
     """
     connection.execute(_ADD_TEXTS.format(texts=texts, scores=scores))
-    connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
+    if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
+        connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     note_reviews(connection, texts)
     settle_latest(connection)
 

@@ -17,6 +17,7 @@ from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
 NOTHING = "(SELECT source_sha256 FROM scored_files WHERE false)"
 """A table without files."""
 
+_COUNT_EXPORTS = "SELECT count(*) FROM accepted WHERE replaces_from_share IS NOT NULL"
 # Files that no model has scored; a later reading arrives with its file.
 _FIND_ARRIVING = f"""
 CREATE TEMP TABLE arriving_files AS SELECT DISTINCT source_sha256 FROM accepted
@@ -92,11 +93,13 @@ class _Export:
     reviews: int
 
 
-def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
+def find_full_exports(connection: duckdb.DuckDBPyConnection) -> bool:
     """Store the full exports with reviews among the accepted files of a part in the temporary table `full_exports`.
 
-    A new one with far fewer reviews than the last one of its source is refused.
+    A new one with far fewer reviews than the last one of its source is refused. Returns whether the part has any.
     """
+    if connection.execute(_COUNT_EXPORTS).fetchall() == [(0,)]:
+        return False
     connection.execute(_FIND_ARRIVING)
     connection.execute(_FIND_EXPORTS)
     new = [_Export(*row) for row in connection.execute(_LIST_NEW).fetchall()]
@@ -108,6 +111,7 @@ def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
         elif export.reviews:
             last[export.source] = [export.uri, export.reviews]
     connection.execute("DELETE FROM full_exports WHERE reviews IS NULL")
+    return True
 
 
 def _refuse(connection: duckdb.DuckDBPyConnection, export: _Export, last: str) -> None:
