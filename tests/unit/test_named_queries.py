@@ -1,6 +1,7 @@
 """Tests of named queries: known answers for known data, no rows from an empty database, and typed parameters."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -260,9 +261,27 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "published" / "reviews.duckdb"
 
 
-def ask(path: Path, query: NamedQuery, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    with open_published(path) as connection:
-        return connection.execute(query.sql, dict(values)).fetchall()
+@pytest.fixture(scope="module")
+def answering(
+    published: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A twin of the published copy, open for all queries, since opening it takes longer than most of them."""
+    twin = shutil.copy(published, tmp_path_factory.mktemp("twin"))
+    with open_published(Path(twin)) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def answering_nothing(empty: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The copy of an empty database, open for all queries."""
+    with open_published(empty) as connection:
+        yield connection
+
+
+def ask(
+    connection: duckdb.DuckDBPyConnection, query: NamedQuery, values: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    return connection.execute(query.sql, dict(values)).fetchall()
 
 
 def find(name: str) -> NamedQuery:
@@ -290,16 +309,17 @@ def test_movies_that_moved_are_those_whose_trend_is_beyond_chance(tmp_path: Path
         rebuild(connection)
     publish(Home(tmp_path))
     query = find("movies-that-moved")
-    moved = ask(Home(tmp_path).published, query, read_values(query, ["at_least=4"]))
+    with open_published(Home(tmp_path).published) as connection:
+        moved = ask(connection, query, read_values(query, ["at_least=4"]))
     assert [(row[0], row[1], row[2]) for row in moved] == [("tt3", 4, pytest.approx(1.94, abs=0.01))]
 
 
 @pytest.mark.parametrize(("name", "given", "answer"), ANSWERS)
 def test_a_query_gives_the_known_answer(
-    published: Path, name: str, given: list[str], answer: list[tuple[Any, ...]]
+    answering: duckdb.DuckDBPyConnection, name: str, given: list[str], answer: list[tuple[Any, ...]]
 ) -> None:
     query = find(name)
-    rows = ask(published, query, read_values(query, given))
+    rows = ask(answering, query, read_values(query, given))
     assert rows == [
         tuple(pytest.approx(cell) if isinstance(cell, float) else cell for cell in row) for row in answer
     ]
@@ -311,9 +331,11 @@ def test_every_query_has_a_known_answer() -> None:
 
 
 @pytest.mark.parametrize("query", list_queries(), ids=lambda query: query.name)
-def test_a_query_gives_no_rows_on_an_empty_database(empty: Path, query: NamedQuery) -> None:
+def test_a_query_gives_no_rows_on_an_empty_database(
+    answering_nothing: duckdb.DuckDBPyConnection, query: NamedQuery
+) -> None:
     given = [f"{each.name}={REQUIRED[each.name]}" for each in query.parameters if each.default is None]
-    assert ask(empty, query, read_values(query, given)) == []
+    assert ask(answering_nothing, query, read_values(query, given)) == []
 
 
 @pytest.mark.parametrize("query", list_queries(), ids=lambda query: query.name)
@@ -323,16 +345,16 @@ def test_a_query_is_one_statement_that_takes_what_its_head_says(query: NamedQuer
     assert query.answers.endswith("?")
 
 
-def test_a_rows_name_leads_to_its_lineage_too(published: Path) -> None:
+def test_a_rows_name_leads_to_its_lineage_too(answering: duckdb.DuckDBPyConnection) -> None:
     query = find("lineage-of-review")
-    rows = ask(published, query, {"review": f"{MONDAY[:12]}:1"})
+    rows = ask(answering, query, {"review": f"{MONDAY[:12]}:1"})
     assert [(row[0], row[4]) for row in rows] == [("r1", "model-a"), ("r1", "model-b")]
 
 
 @pytest.mark.parametrize("hostile", ["x' OR '1'='1", "tt1'; DROP TABLE models; --", "$movie", "\x1b[31m"])
-def test_a_value_is_never_part_of_the_query(published: Path, hostile: str) -> None:
+def test_a_value_is_never_part_of_the_query(answering: duckdb.DuckDBPyConnection, hostile: str) -> None:
     query = find("reviews-of-movie")
-    assert ask(published, query, read_values(query, [f"movie={hostile}"])) == []
+    assert ask(answering, query, read_values(query, [f"movie={hostile}"])) == []
 
 
 def test_values_have_their_types_and_defaults() -> None:

@@ -20,8 +20,18 @@ def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
 
 def add_row(connection: duckdb.DuckDBPyConnection, table: str, **values: Any) -> None:
     """Insert one row; missing columns are null."""
-    names, places = ", ".join(f'"{name}"' for name in values), ", ".join("?" * len(values))
-    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(values.values()))
+    add_rows(connection, table, [values])
+
+
+def add_rows(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows with the same columns by one statement; missing columns are null."""
+    if not rows:
+        return
+    names, places = ", ".join(f'"{name}"' for name in rows[0]), ", ".join("?" * len(rows[0]))
+    values = [value for row in rows for value in row.values()]
+    connection.execute(
+        f"INSERT INTO {table} ({names}) VALUES " + ", ".join([f"({places})"] * len(rows)), values
+    )
 
 
 def promote(
@@ -56,29 +66,39 @@ def add_file(
     committed_at = NOON + timedelta(days=day)
     key = {"source_sha256": name, "model_id": model_id}
     add_row(connection, "scored_files", **key, **ledger, run_id=run_id, committed_at=committed_at)
-    for number, row in enumerate(rows, start=1):
-        if is_first:
-            add_source_row(connection, name, number, **row)
-        add_score(connection, name, number, model_id, run_id, **row)
+    numbered = list(enumerate(rows, start=1))
+    if is_first:
+        texts = [make_source_row(name, number, **row) for number, row in numbered]
+        add_rows(connection, "source_reviews", texts)
+    scores = [make_score(name, number, model_id, run_id, **row) for number, row in numbered]
+    add_rows(connection, "scored_reviews", scores)
 
 
 SOURCE_COLUMNS = ("member", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating")
 
 
 def add_source_row(connection: duckdb.DuckDBPyConnection, name: str, number: int, **row: Any) -> None:
+    add_row(connection, "source_reviews", **make_source_row(name, number, **row))
+
+
+def make_source_row(name: str, number: int, **row: Any) -> dict[str, Any]:
     text = row.get("text", f"{name} {number}")
     carried = {column: row.get(column) for column in SOURCE_COLUMNS}
     key = {"source_sha256": name, "row_number": number}
-    add_row(connection, "source_reviews", **key, text=text, text_sha256=f"sha256 of {text}", **carried)
+    return {**key, "text": text, "text_sha256": f"sha256 of {text}", **carried}
 
 
 def add_score(
     connection: duckdb.DuckDBPyConnection, name: str, number: int, model_id: str, run_id: str, **row: Any
 ) -> None:
+    add_row(connection, "scored_reviews", **make_score(name, number, model_id, run_id, **row))
+
+
+def make_score(name: str, number: int, model_id: str, run_id: str, **row: Any) -> dict[str, Any]:
     score = row.get("score", 0.75)
     key = {"source_sha256": name, "row_number": number, "model_id": model_id}
     says = {"score": score, "sentiment": "positive" if score >= 0.5 else "negative"}
     stars = {"predicted_rating": row.get("predicted_rating", 1 + 9 * score)}
     words = {"token_count": 4, "oov_rate": row.get("oov_rate", 0), "truncated": row.get("truncated", False)}
     scored = {"run_id": run_id, "scored_at": row.get("scored_at", NOON)}
-    add_row(connection, "scored_reviews", **key, **says, **stars, **words, **scored)
+    return {**key, **says, **stars, **words, **scored}
