@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from models.evaluation.bootstrap import find_interval, resample_means
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
-from tests.unit.view_tables import add_file, add_model, add_row, ask, promote
+from tests.unit.view_tables import add_file, add_model, add_rows, ask, promote
 
 SHADOW, CHAMPION = "model-s", "model-a"
 
@@ -26,22 +26,23 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def add_shadow(connection: duckdb.DuckDBPyConnection, name: str, scores: list[float]) -> None:
     """Add the scores of the shadow for the first rows of a file."""
-    for number, score in enumerate(scores, start=1):
-        add_row(
-            connection,
-            "shadow_scores",
-            source_sha256=name,
-            row_number=number,
-            model_id=SHADOW,
-            score=score,
-            sentiment="positive" if score >= 0.5 else "negative",
-            predicted_rating=1 + 9 * score,
-            token_count=4,
-            oov_rate=0,
-            truncated=False,
-            run_id="run",
-            scored_at=NOON,
-        )
+    rows = [
+        {
+            "source_sha256": name,
+            "row_number": number,
+            "model_id": SHADOW,
+            "score": score,
+            "sentiment": "positive" if score >= 0.5 else "negative",
+            "predicted_rating": 1 + 9 * score,
+            "token_count": 4,
+            "oov_rate": 0,
+            "truncated": False,
+            "run_id": "run",
+            "scored_at": NOON,
+        }
+        for number, score in enumerate(scores, start=1)
+    ]
+    add_rows(connection, "shadow_scores", rows)
 
 
 def compare(connection: duckdb.DuckDBPyConnection, columns: str, where: str = "source IS NULL") -> list[Any]:
