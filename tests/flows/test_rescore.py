@@ -1,7 +1,5 @@
 """Tests of rescoring: reviews of older models are scored again, completely and once, from the database."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +7,6 @@ import pytest
 
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.home import Home
-from deployments.installation import PROJECT_ROOT
 from flows.command.messages import describe_scoring
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
@@ -20,7 +17,7 @@ from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescor
 from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
-from tests.support.scoring_runs import CSV, count, drop, run
+from tests.support.scoring_runs import CSV, count, drop, run, run_killed
 from tests.support.small_home import (
     ask,
     copy_home,
@@ -185,20 +182,7 @@ def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Home)
 @pytest.mark.process
 @pytest.mark.parametrize("stage", ["commit_parts", "rescore_group"])
 def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Home, stage: str) -> None:
-    script = (
-        "import os, tasks.inbox.source_files, tasks.stages.score as stages\n"
-        "tasks.inbox.source_files.GROUP_FILES = 1\n"
-        f"done, work = [], stages.{stage}\n"
-        "def die_at_the_second(*arguments):\n"
-        "    done.append(1)\n"
-        "    return os.kill(os.getpid(), 9) if len(done) == 2 else work(*arguments)\n"
-        f"stages.{stage} = die_at_the_second\n"
-        "from flows.score_reviews import score_reviews\n"
-        "from tests.support.serverless import run_without_server\n"
-        "with run_without_server(): score_reviews(rescore=True)"
-    )
-    killed = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, check=False)
-    assert killed.returncode == -9
+    run_killed(older_home, stage, 2, rescore=True)
     assert count(older_home, "scored_files") == 3
     assert run(rescore=True).files_rescored == 1
     assert count(older_home, "(select distinct source_sha256, row_number, model_id from scored_reviews)") == 6

@@ -27,7 +27,7 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import rows as scored_rows
 from tasks.stages import score as score_stages
-from tests.support.scoring_runs import CSV, count, drop, plan, run
+from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
 from tests.support.small_home import ask, promote_small_model, write_small_bundle
 
 
@@ -194,15 +194,7 @@ def test_a_missing_model_does_no_harm_where_there_is_nothing_new(home: Home) -> 
 @pytest.mark.process
 def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
-    script = (
-        "import os, tasks.stages.score as stages\n"
-        "stages.commit_parts = lambda *_: os.kill(os.getpid(), 9)\n"
-        "from flows.score_reviews import score_reviews\n"
-        "from tests.support.serverless import run_without_server\n"
-        "with run_without_server(): score_reviews()"
-    )
-    killed = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, check=False)
-    assert killed.returncode == -9
+    run_killed(scoring_home, "commit_parts")
     assert count(scoring_home, "scored_reviews") == 0
     assert run().rows_scored == 2
     assert not any(scoring_home.parts.iterdir())

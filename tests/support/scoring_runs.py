@@ -1,5 +1,7 @@
 """Helpers of the tests of `score-reviews`: put in a file, run the flow, count rows."""
 
+import os
+import signal
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +11,11 @@ from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
+from tasks.inbox import source_files
 from tasks.scoring.plan import ScoringPlan
+from tasks.stages import score as stages
+from tests.support.forked import start
+from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
@@ -46,6 +52,27 @@ def run(**parameters: Any) -> ScoringSummary:
         summary = score_reviews(**parameters)
     assert isinstance(summary, ScoringSummary)
     return summary
+
+
+def run_killed(home: Home, stage: str, call: int = 1, **parameters: Any) -> None:
+    """Run the flow in a process that is killed when it calls a function of the stages for the `call`-th time."""
+    process = start(_run_to_call, home.folder, stage, call, parameters)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+def _run_to_call(folder: Path, stage: str, call: int, parameters: Mapping[str, Any]) -> None:
+    done, work = [], getattr(stages, stage)
+
+    def work_or_die(*arguments: Any) -> Any:
+        done.append(stage)
+        return os.kill(os.getpid(), signal.SIGKILL) if len(done) == call else work(*arguments)
+
+    setattr(stages, stage, work_or_die)
+    source_files.GROUP_FILES = 1
+    os.environ |= {"REVIEWS_HOME": str(folder), "REVIEWS_REPORTS": "false"}
+    with run_without_server():
+        run(**parameters)
 
 
 def plan(**parameters: Any) -> ScoringPlan:
