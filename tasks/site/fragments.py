@@ -1,4 +1,6 @@
-"""Makes the parts of a movie's page of which it has many, by plain Python: a template takes five times as long.
+"""Makes parts of a movie's page by plain Python, those of which it has many: a template takes five times as long.
+
+And the sentence on its trend.
 
 Everything that comes from outside has its control characters spelled out, and is escaped.
 """
@@ -21,6 +23,14 @@ _ARTICLE = re.compile(
     re.DOTALL,
 )
 """A review as `_format_review` makes it; no tag of a review's writer is a tag in it."""
+
+_CHANCE = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+"""By how many of its errors a trend may differ from none by chance, by the dated reviews less two: from 1 on.
+
+They are the quantiles of Student's t that hold 95 %; the last one, which is near two, is for more reviews too.
+"""
+_SMALLEST_TREND = 0.05
+"""Below so many stars a year a trend is shown as none."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,19 @@ def _format_text(row: Row) -> str:
 def _escape_text(text: str) -> str:
     """Return a text with HTML and control characters escaped, except line ends and tabs."""
     return escape(escape_controls(text.replace("\r\n", "\n"), keep="\n\t"))
+
+
+def describe_trend(figures: Row) -> str:
+    """Return what the trend of a movie says, in a sentence; `figures` are those of `MovieFacts`."""
+    trend, error = figures["trend"], figures["trend_error"]
+    if trend is None or error is None:
+        return "Too few reviews to tell a trend: it takes three with a date, over 90 days."
+    if abs(trend) < _SMALLEST_TREND:
+        return "It shows no trend: it rises or falls by less than 0.1 stars a year."
+    moved = f"{'Rises' if trend > 0 else 'Falls'} by {format_stars(abs(trend))} stars a year"
+    if abs(trend) > _CHANCE[min(figures["freedom"], len(_CHANCE)) - 1] * error:
+        return f"{moved}, beyond chance."
+    return f"{moved}, which may be chance: its reviews are too few, or differ too much, to tell a trend."
 
 
 def _name(name: str) -> str:

@@ -65,7 +65,8 @@ WITH summed AS (
 )
 SELECT
     movie_id, rated_reviews, mean_given_rating, CASE WHEN has_trend THEN slope END AS trend,
-    CASE WHEN has_trend THEN sqrt(greatest(0, syy - slope ** 2 * sxx) / freedom / sxx) END AS trend_error
+    CASE WHEN has_trend THEN sqrt(greatest(0, syy - slope ** 2 * sxx) / freedom / sxx) END AS trend_error,
+    freedom
 FROM summed
 """
 # The margin is that of the view movie_ratings, for a part of the reviews.
@@ -150,7 +151,7 @@ class MovieFacts:
 
     movie: Movie
     figures: Row
-    """Its row of the view `movie_ratings`, without dates."""
+    """Its row of the view `movie_ratings`, without dates; `freedom` is its dated reviews less two."""
     by_period: Sequence[Row]
     """The rating by the time at which the reviews were written, the undated ones last."""
     by_source: Sequence[Row]

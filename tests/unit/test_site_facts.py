@@ -12,6 +12,7 @@ from tasks.destinations.delivery import note_broken
 from tasks.pages.titles import Title
 from tasks.site import kept_days
 from tasks.site.attention import find_concerns
+from tasks.site.fragments import describe_trend
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
@@ -82,6 +83,24 @@ def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tmp_path: Path) -> 
         assert figures[name] == (pytest.approx(row[name]) if isinstance(row[name], float) else row[name]), (
             name
         )
+
+
+@pytest.mark.parametrize(
+    ("trend", "error", "freedom", "says"),
+    [
+        (-7.53, 3.18, 4, "Falls by 7.5 stars a year, which may be chance"),
+        (-7.53, 3.18, 40, "Falls by 7.5 stars a year, beyond chance."),
+        (5.91, 0.45, 3, "Rises by 5.9 stars a year, beyond chance."),
+        (5.0, 1.0, 1, "Rises by 5.0 stars a year, which may be chance"),
+        (0.0, 0.0, 2, "It shows no trend"),
+        (None, None, -2, "Too few reviews to tell a trend"),
+    ],
+)
+def test_a_trend_is_beyond_chance_where_its_error_and_the_number_of_reviews_leave_no_other_reason(
+    trend: float | None, error: float | None, freedom: int, says: str
+) -> None:
+    figures = {"trend": trend, "trend_error": error, "freedom": freedom}
+    assert describe_trend(figures).startswith(says)
 
 
 @pytest.mark.parametrize(
