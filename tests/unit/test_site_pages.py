@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count, pairwise, takewhile
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,13 @@ from tasks.pages.titles import Title
 from tasks.site import movie_facts, rendering
 from tasks.site.movie_data import format_movies
 from tasks.site.movie_facts import Movie
+from tasks.site.overview import make_overview
 from tasks.site.page_names import name_page
 from tasks.site.writing import drop_pages_of_forgotten, write_site
 from tasks.support.locking import lock_file
 from tests.support.once import copy_once
-from tests.support.report_homes import HOSTILE, RUN, change, make_run
+from tests.support.parsed_pages import Page
+from tests.support.report_homes import HOSTILE, RUN, asking, change, make_run
 from tests.support.sites import add_challenger, add_rows, list_broken_links, make_site_home, read_pages
 from tests.support.warehouse_parts import PartFile, hash_text
 
@@ -396,6 +400,18 @@ def test_a_break_that_an_archive_left_in_a_text_is_a_line_end(home: Home) -> Non
     add_rows(home, [{"movie_id": "tt0000002", "text": "one<br /><br />two<BR>three < br"}])
     write_site(home)
     assert "one\n\ntwo\nthree &lt; br</p>" in (home.site / SECOND).read_text("utf-8")
+
+
+def render_first_page(home: Home, movies: Sequence[Movie]) -> Page:
+    with asking(home.folder) as ask:
+        return Page(rendering.render_overview(make_overview(ask, home), movies))
+
+
+def test_a_movie_among_the_best_has_its_likely_range_where_there_is_one(home: Home) -> None:
+    [movie] = make_movies(1)
+    ranged = replace(movie, figures={**movie.figures, "rating_high": 8.5})
+    text = render_first_page(home, [movie, ranged]).text
+    assert text.count("7.2 stars, 9 reviews") == text.count("7.2 stars, likely 6.0 to 8.5, 9 reviews") == 3
 
 
 def test_a_report_is_linked_where_there_is_one(home: Home) -> None:
