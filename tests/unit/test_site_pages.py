@@ -414,6 +414,15 @@ def test_a_movie_among_the_best_has_its_likely_range_where_there_is_one(home: Ho
     assert text.count("7.2 stars, 9 reviews") == text.count("7.2 stars, likely 6.0 to 8.5, 9 reviews") == 3
 
 
+@pytest.mark.parametrize(("dataset", "is_told"), [("sample", True), ("stanford", False)])
+def test_scores_of_a_champion_trained_on_made_up_reviews_are_called_a_demonstration(
+    home: Home, dataset: str, is_told: bool
+) -> None:
+    change(home.warehouse, f"UPDATE models SET dataset = '{dataset}'")
+    text = render_first_page(home, []).text
+    assert ("trained on made-up reviews, so its scores are a demonstration" in text) is is_told
+
+
 def test_a_report_is_linked_where_there_is_one(home: Home) -> None:
     assert not [link for link in read_pages(home)["index.html"].values("href") if "reports" in link]
     home.reports.mkdir()
