@@ -12,6 +12,7 @@ from html import escape
 
 from markupsafe import Markup
 
+from data_contracts.limits import name_rated_sentiment
 from tasks.pages.formatting import BREAK, NO_VALUE, cut_name, format_number, format_share
 from tasks.report.runs import Row
 from tasks.support.wording import escape_controls
@@ -73,15 +74,25 @@ def _format_review(row: Row) -> str:
         return str(row["shown"])
     name = escape(row["row_name"])
     sure = format_share(row["score"] if row["sentiment"] == "positive" else 1 - row["score"])
-    given = "" if row["given_rating"] is None else f"; the writer gave {format_number(row['given_rating'])}"
     review = "" if row["review_id"] is None else f"review {_name(row['review_id'])}, "
     written = f"{row['written_on']}, " if row["written_on"] else ""
     return (
         f'<article data-row="{name}" data-text="{row["text_digest"]}" data-judged="{describe_judgement(row)}">\n'
         f'<p class="score">{format_stars(row["stars"])} stars '
-        f"<span>{sure} sure that it is {escape(row['sentiment'])}{given}</span></p>\n{_format_text(row)}"
+        f"<span>{sure} sure that it is {escape(row['sentiment'])}</span>{_format_given(row)}</p>\n{_format_text(row)}"
         f'<p class="meta">{written}{review}{_name(row["uri"])} <span class="id">{name}</span></p>\n</article>\n'
     )
+
+
+def _format_given(row: Row) -> str:
+    """Return the stars of a review's writer, marked if they say the opposite of the model."""
+    stars = row["given_rating"]
+    if stars is None:
+        return ""
+    is_opposite = name_rated_sentiment(stars) not in (None, row["sentiment"])
+    mark = '<strong class="tag care">' if is_opposite else "<span>"
+    end = "</strong>" if is_opposite else "</span>"
+    return f"{mark}its writer gave {round(stars, 1):g} {'star' if stars == 1 else 'stars'}{end}"
 
 
 def find_reviews(page: str) -> dict[str, KeptReview]:

@@ -58,7 +58,7 @@ def test_a_site_has_an_overview_a_search_and_a_page_a_movie(home: Home) -> None:
     assert list(list_broken_links(home)) == []
     text = read_pages(home)[FIRST].text
     assert "a good film" in text
-    assert "the writer gave 9" in text
+    assert "its writer gave 9 stars" in text
 
 
 def test_a_second_making_writes_nothing(home: Home) -> None:
@@ -111,6 +111,19 @@ def test_a_page_that_was_brought_up_to_date_is_that_which_is_made_anew(home: Hom
     grown = read_contents(home)
     write_site(home, anew=True)
     assert read_contents(home) == grown
+
+
+def test_the_stars_of_a_writer_are_marked_where_they_say_the_opposite(home: Home) -> None:
+    stars = {"film 9": 9.0, "film 1": 1.0, "film 5.5": 5.5}
+    rows = [
+        {"movie_id": "tt0000002", "text": text, "score": 0.01, "given_rating": each}
+        for text, each in stars.items()
+    ]
+    add_rows(home, rows)
+    write_site(home)
+    content = (home.site / SECOND).read_text("utf-8")
+    assert content.count("its writer gave ") == 3
+    assert re.findall(r'<strong class="tag care">(.*?)</strong>', content) == ["its writer gave 9 stars"]
 
 
 @pytest.mark.parametrize("anew", [True, False])
