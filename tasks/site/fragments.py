@@ -19,6 +19,10 @@ from tasks.support.wording import escape_controls
 
 TEXT_SHOWN = 320
 """Characters of a review that are shown before the reader opens the rest."""
+WORD_CHARACTERS = 30
+"""How many fewer are shown at most, so that no word is cut."""
+_CUT_END = re.compile(r"(<(b(r[ \t\r\n]*/?)?)?|\r)\Z", re.IGNORECASE)
+"""What the cut may leave at the end of a text: a part of the tag `<br>`, or of a line end."""
 _ARTICLE = re.compile(
     r'<article data-row="([0-9a-f]{12}:[0-9]+)" data-text="([0-9a-f]{16})" data-judged="([^"]*)">\n.*?</article>\n',
     re.DOTALL,
@@ -106,20 +110,35 @@ def describe_judgement(row: Row) -> str:
 
 
 def _format_text(row: Row) -> str:
-    """Return the text of a review, of which a long one is opened by the reader."""
-    text, is_whole = BREAK.sub("\n", row["text"]), row["characters"] <= len(row["text"])
-    if row["characters"] <= TEXT_SHOWN:
-        return f'<p class="text" dir="auto">{_escape_text(text)}</p>\n'
-    summary = f"{'The whole text' if is_whole else 'More of the text'} of {escape(row['row_name'])}"
+    """Return the text of a review, of which the rest of a long one is opened by the reader."""
+    is_whole = row["characters"] <= len(row["text"])
+    text = _clean(row["text"]) if is_whole else _CUT_END.sub("", _clean(row["text"]))
+    end = "" if is_whole else "…"
+    if len(text) <= TEXT_SHOWN:
+        return f'<p class="text" dir="auto">{_escape_text(text)}{end}</p>\n'
+    first, rest = _split(text)
+    summary = f"{'The rest of the text' if is_whole else 'More of the text'} of {escape(row['row_name'])}"
     return (
-        f'<p class="text" dir="auto">{_escape_text(text[:TEXT_SHOWN])}…</p>\n<details>\n<summary>{summary}</summary>\n'
-        f'<p class="text" dir="auto">{_escape_text(text)}{"" if is_whole else "…"}</p>\n</details>\n'
+        f'<p class="text" dir="auto">{_escape_text(first)}…</p>\n<details>\n<summary>{summary}</summary>\n'
+        f'<p class="text" dir="auto">…{_escape_text(rest)}{end}</p>\n</details>\n'
     )
 
 
+def _clean(text: str) -> str:
+    """Return a text with one kind of line end."""
+    return BREAK.sub("\n", text.replace("\r\n", "\n"))
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the beginning of a long text, up to a space if one is near, and the rest."""
+    near = range(TEXT_SHOWN, TEXT_SHOWN - WORD_CHARACTERS, -1)
+    place = next((place for place in near if text[place] in " \t\n"), TEXT_SHOWN)
+    return text[:place], text[place:]
+
+
 def _escape_text(text: str) -> str:
-    """Return a text with HTML and control characters escaped, except line ends and tabs."""
-    return escape(escape_controls(text.replace("\r\n", "\n"), keep="\n\t"))
+    """Return a cleaned text with HTML and control characters escaped, except line ends and tabs."""
+    return escape(escape_controls(text, keep="\n\t"))
 
 
 def describe_trend(figures: Row) -> str:
