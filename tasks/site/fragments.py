@@ -1,6 +1,6 @@
 """Makes parts of a movie's page by plain Python, those of which it has many: a template takes five times as long.
 
-And the sentence on its trend.
+And the sentences on its trend and on its interval.
 
 Everything that comes from outside has its control characters spelled out, and is escaped.
 """
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from data_contracts.limits import name_rated_sentiment
 from tasks.pages.formatting import BREAK, NO_VALUE, cut_name, format_number, format_share
 from tasks.report.runs import Row
-from tasks.support.wording import escape_controls
+from tasks.support.wording import count, escape_controls
 
 TEXT_SHOWN = 320
 """Characters of a review that are shown before the reader opens the rest."""
@@ -152,6 +152,17 @@ def describe_trend(figures: Row) -> str:
     if abs(trend) > _CHANCE[min(figures["freedom"], len(_CHANCE)) - 1] * error:
         return f"{moved}, beyond chance."
     return f"{moved}, which may be chance: its reviews are too few, or differ too much, to tell a trend."
+
+
+def describe_given(figures: Row) -> str:
+    """Return a remark where the mean of the stars that writers gave a movie lies outside its interval, else nothing."""
+    given, low, high = (figures[name] for name in ("mean_given_rating", "rating_low", "rating_high"))
+    if given is None or low is None or high is None or round(low, 1) <= round(given, 1) <= round(high, 1):
+        return ""
+    few = figures["reviews"] - figures["rated_reviews"]
+    missing = f", though {count(few, 'review')} came without stars" if few else ""
+    where = f"{'below' if given < low else 'above'} the likely range"
+    return f"Its writers' own mean, {format_stars(given)}, lies {where}{missing}."
 
 
 def _name(name: str) -> str:

@@ -9,7 +9,14 @@ from data_contracts.archive import DATASETS
 from tasks.pages.formatting import cut_name
 from tasks.pages.rendering import TEMPLATES, make_environment
 from tasks.report.names import name_measure
-from tasks.site.fragments import describe_trend, draw_range, format_interval, format_ratings, format_reviews
+from tasks.site.fragments import (
+    describe_given,
+    describe_trend,
+    draw_range,
+    format_interval,
+    format_ratings,
+    format_reviews,
+)
 from tasks.site.movie_facts import Movie, MovieFacts
 from tasks.site.overview import Overview
 from tasks.site.overview_facts import last_moment
@@ -34,6 +41,7 @@ def render_movie(facts: MovieFacts) -> str:
         movie=facts.movie,
         figures=facts.figures,
         trend=describe_trend(facts.figures),
+        given=describe_given(facts.figures),
         by_period=format_ratings(facts.by_period, "period"),
         by_source=format_ratings(facts.by_source, "source"),
         reviews={kind: format_reviews(rows) for kind, rows in facts.reviews.items()},

@@ -12,7 +12,7 @@ from tasks.destinations.delivery import note_broken
 from tasks.pages.titles import Title
 from tasks.site import kept_days
 from tasks.site.attention import find_concerns
-from tasks.site.fragments import describe_trend
+from tasks.site.fragments import describe_given, describe_trend
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
@@ -101,6 +101,28 @@ def test_a_trend_is_beyond_chance_where_its_error_and_the_number_of_reviews_leav
 ) -> None:
     figures = {"trend": trend, "trend_error": error, "freedom": freedom}
     assert describe_trend(figures).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("given", "rated", "says"),
+    [
+        (9.7, 4, "Its writers' own mean, 9.7, lies above the likely range."),
+        (
+            2.0,
+            3,
+            "Its writers' own mean, 2.0, lies below the likely range, though 1 review came without stars.",
+        ),
+        (5.0, 4, ""),
+        (4.96, 4, ""),
+        (None, 0, ""),
+    ],
+)
+def test_a_mean_of_the_writers_outside_the_range_is_remarked_on(
+    given: float | None, rated: int, says: str
+) -> None:
+    figures = {"reviews": 4, "rated_reviews": rated, "mean_given_rating": given, "rating_low": 5.0}
+    assert describe_given({**figures, "rating_high": 8.3}) == says
+    assert describe_given({**figures, "rating_high": None}) == ""
 
 
 @pytest.mark.parametrize(
