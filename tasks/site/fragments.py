@@ -29,10 +29,11 @@ _ARTICLE = re.compile(
 )
 """A review as `_format_review` makes it; no tag of a review's writer is a tag in it."""
 
-_CHANCE = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+_CHANCE = (235.8, 19.21, 9.22, 6.62, 5.51, 4.90, 4.53, 4.28, 4.09, 3.96, 3.85, 3.76, 3.69, 3.64, 3.59)
 """By how many of its errors a trend may differ from none by chance, by the dated reviews less two: from 1 on.
 
-They are the quantiles of Student's t that hold 95 %; the last one, which is near two, is for more reviews too.
+They are quantiles of Student's t, as strict as three errors of very many reviews: the pages say it of each movie, so
+one in twenty would be too many. The last one is for more reviews too.
 """
 _SMALLEST_TREND = 0.05
 """Below so many stars a year a trend is shown as none."""
@@ -148,10 +149,11 @@ def describe_trend(figures: Row) -> str:
         return "Too few reviews to tell a trend: it takes three with a date, over 90 days."
     if abs(trend) < _SMALLEST_TREND:
         return "It shows no trend: it rises or falls by less than 0.1 stars a year."
-    moved = f"{'Rises' if trend > 0 else 'Falls'} by {format_stars(abs(trend))} stars a year"
+    moved = f"by {format_stars(abs(trend))} stars a year"
     if abs(trend) > _CHANCE[min(figures["freedom"], len(_CHANCE)) - 1] * error:
-        return f"{moved}, beyond chance."
-    return f"{moved}, which may be chance: its reviews are too few, or differ too much, to tell a trend."
+        return f"{'Rises' if trend > 0 else 'Falls'} {moved}, beyond chance."
+    what = f"its reviews {'rise' if trend > 0 else 'fall'} {moved}"
+    return f"No trend beyond chance: {what}, but they are too few, or differ too much, to tell."
 
 
 def describe_given(figures: Row) -> str:

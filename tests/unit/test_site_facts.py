@@ -88,10 +88,10 @@ def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("trend", "error", "freedom", "says"),
     [
-        (-7.53, 3.18, 4, "Falls by 7.5 stars a year, which may be chance"),
-        (-7.53, 3.18, 40, "Falls by 7.5 stars a year, beyond chance."),
+        (-7.53, 3.18, 4, "No trend beyond chance: its reviews fall by 7.5 stars a year, but"),
+        (-7.53, 1.18, 40, "Falls by 7.5 stars a year, beyond chance."),
         (5.91, 0.45, 3, "Rises by 5.9 stars a year, beyond chance."),
-        (5.0, 1.0, 1, "Rises by 5.0 stars a year, which may be chance"),
+        (5.0, 1.0, 1, "No trend beyond chance: its reviews rise by 5.0 stars a year, but"),
         (0.0, 0.0, 2, "It shows no trend"),
         (None, None, -2, "Too few reviews to tell a trend"),
     ],
