@@ -30,7 +30,7 @@ MODELS_ON_OVERVIEW = 5
 MOVIES_LISTED, MOVIES_BEFORE_SEARCH = 10, 50
 """Movies in each list of the overview, and of the list of all movies without a script."""
 ENOUGH_REVIEWS = 5
-"""Fewest reviews of a movie among the best and the worst."""
+"""Fewest reviews of a movie among the best and the worst, and of those that the search shows if asked to."""
 STYLE, SCRIPT, DATA = "style.css", "search.js", "movies.js"
 """The files that pages of the site load."""
 
@@ -58,6 +58,7 @@ def render_movies(movies: Sequence[Movie]) -> str:
         root="",
         here="movies",
         script=SCRIPT,
+        enough=ENOUGH_REVIEWS,
         data=DATA,
     )
 

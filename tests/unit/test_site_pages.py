@@ -484,6 +484,13 @@ def test_of_100_000_movies_the_pages_are_small_and_the_list_is_compact() -> None
     )
 
 
+def test_the_search_asks_for_as_many_reviews_as_the_best_movies_have() -> None:
+    page = Page(rendering.render_movies(make_movies(1)))
+    [box] = [each for tag, each in page.elements if tag == "input" and each["type"] == "checkbox"]
+    assert (box["id"], box["value"]) == ("enough", str(rendering.ENOUGH_REVIEWS))
+    assert 'getElementById("enough")' in rendering.format_script()
+
+
 def test_an_id_or_a_title_with_a_line_end_is_one_line_of_the_list() -> None:
     movie = Movie("a\nb", Title("c\u2028d"), name_page("a\nb"), "", make_movies(1)[0].figures)
     columns = json.loads(format_movies([movie]).removeprefix("window.MOVIES = ").rstrip(";\n"))

@@ -21,6 +21,7 @@
   const table = document.getElementById("movies");
   const body = table.tBodies[0];
   const words = document.getElementById("words");
+  const enough = document.getElementById("enough");
   const found = document.getElementById("found");
   const more = document.getElementById("more");
   const numbers = new Intl.NumberFormat("en");
@@ -47,8 +48,11 @@
 
   function match() {
     const asked = fold(words.value).split(/\s+/).filter(Boolean);
-    if (!asked.length) return order();
-    return order().filter((place) => asked.every((word) => searched[place].includes(word)));
+    const fewest = enough.checked ? Number(enough.value) : 0;
+    if (!asked.length && !fewest) return order();
+    return order().filter(
+      (place) => movies.reviews[place] >= fewest && asked.every((word) => searched[place].includes(word)),
+    );
   }
 
   function makeCell(kind, text, isNumber) {
@@ -109,9 +113,10 @@
     const places = match();
     body.replaceChildren(...places.slice(0, shown).map(makeRow));
     more.hidden = places.length <= shown;
-    const of = words.value.trim() ? `${numbers.format(places.length)} of ${numbers.format(total)}` : numbers.format(total);
+    const of = words.value.trim() || enough.checked ? `${numbers.format(places.length)} of ${numbers.format(total)}` : numbers.format(total);
     const movie = total === 1 ? "movie" : "movies";
-    found.textContent = places.length ? `${of} ${movie}` : `No movie is called so; there are ${numbers.format(total)}.`;
+    const none = `No movie ${enough.checked ? "with so many reviews " : ""}${words.value.trim() ? "is called so" : "is there"}`;
+    found.textContent = places.length ? `${of} ${movie}` : `${none}; there are ${numbers.format(total)}.`;
   }
 
   function sortBy(head) {
@@ -141,6 +146,14 @@
     shown = SHOWN;
     history.replaceState(null, "", words.value ? FIND + encodeURIComponent(words.value) : "#");
     show();
+  });
+  enough.addEventListener("change", () => {
+    shown = SHOWN;
+    show();
+  });
+  // On the way back from a movie a browser checks the box again, after this script.
+  window.addEventListener("pageshow", () => {
+    if (enough.checked) show();
   });
   words.addEventListener("keydown", (event) => {
     const first = body.querySelector("a");
