@@ -19,7 +19,7 @@ from data_contracts.storage import durable
 from data_contracts.storage.home import Home
 from tasks.pages.titles import Title
 from tasks.site import movie_facts, rendering
-from tasks.site.fragments import _format_text
+from tasks.site.fragments import _format_given, _format_text
 from tasks.site.movie_data import format_movies
 from tasks.site.movie_facts import Movie
 from tasks.site.overview import make_overview
@@ -114,17 +114,21 @@ def test_a_page_that_was_brought_up_to_date_is_that_which_is_made_anew(home: Hom
     assert read_contents(home) == grown
 
 
-def test_the_stars_of_a_writer_are_marked_where_they_say_the_opposite(home: Home) -> None:
-    stars = {"film 9": 9.0, "film 1": 1.0, "film 5.5": 5.5}
-    rows = [
-        {"movie_id": "tt0000002", "text": text, "score": 0.01, "given_rating": each}
-        for text, each in stars.items()
-    ]
-    add_rows(home, rows)
-    write_site(home)
-    content = (home.site / SECOND).read_text("utf-8")
-    assert content.count("its writer gave ") == 3
-    assert re.findall(r'<strong class="tag care">(.*?)</strong>', content) == ["its writer gave 9 stars"]
+@pytest.mark.parametrize(
+    ("stars", "sentiment", "is_marked"),
+    [
+        (9.0, "negative", True),
+        (4.0, "positive", True),
+        (9.0, "positive", False),
+        (5.5, "negative", False),
+    ],
+)
+def test_the_stars_of_a_writer_are_marked_where_they_say_the_opposite(
+    stars: float, sentiment: str, is_marked: bool
+) -> None:
+    shown = _format_given({"given_rating": stars, "sentiment": sentiment})
+    assert f">its writer gave {stars:g} stars<" in shown
+    assert shown.startswith('<strong class="tag care">') is is_marked
 
 
 @pytest.mark.parametrize("anew", [True, False])
