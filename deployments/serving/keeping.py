@@ -9,13 +9,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import FileIO
+from io import BufferedRandom, FileIO
 from pathlib import Path
 from threading import Lock, Timer
 
 from data_contracts.storage.durable import make_folder, put_in_place
+from tasks.inbox.opening import open_to_change
 
 MOST_TEXTS = 10_000
 """Texts of a file, after which the next one begins."""
@@ -38,6 +40,7 @@ class Keeping:
 class _Growing:
     """A file that texts are appended to, one line each."""
 
+    path: Path
     file: FileIO
     handing_over: Timer
     texts: int = 0
@@ -72,7 +75,7 @@ def start_keeping(folder: Path) -> Keeping:
             if ended is not None:
                 ended.handing_over.cancel()
                 try:
-                    _finish(ended.file)
+                    _finish(ended.file, ended.path)
                 except OSError as error:
                     warn(error)
 
@@ -95,12 +98,13 @@ def _warn_once(folder: Path) -> Callable[[OSError], None]:
 def _begin(folder: Path, hand_over: Callable[[], None]) -> _Growing:
     """Begin a file, to be handed over after `MOST_SECONDS`."""
     now = datetime.now(UTC)
-    file = FileIO(str(folder / f".asked-{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}.jsonl"), "xb")
+    path = folder / f".asked-{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}.jsonl"
+    file = FileIO(path, "xb")
     fcntl.flock(file, fcntl.LOCK_EX)  # another server of this home leaves it alone
     timer = Timer(MOST_SECONDS, hand_over)
     timer.daemon = True
     timer.start()
-    return _Growing(file, timer)
+    return _Growing(path, file, timer)
 
 
 def _append(growing: _Growing, texts: Sequence[str]) -> None:
@@ -117,9 +121,8 @@ def _append(growing: _Growing, texts: Sequence[str]) -> None:
     growing.texts += len(texts)
 
 
-def _finish(file: FileIO) -> None:
+def _finish(file: FileIO | BufferedRandom, hidden: Path) -> None:
     """Give a file, or what remains of it, its own name; delete one without texts."""
-    hidden = Path(os.fsdecode(file.name))
     with file:
         if os.fstat(file.fileno()).st_size:
             put_in_place(hidden, hidden.with_name(hidden.name.removeprefix(".")))
@@ -129,13 +132,7 @@ def _finish(file: FileIO) -> None:
 
 def _hand_over_left(path: Path) -> None:
     """Hand over what a killed server kept, without a line that it did not end; leave alone what a server has open."""
-    if path.is_symlink() or not path.is_file():
-        return
-    file = FileIO(str(path), "r+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
-    try:
+    with suppress(OSError), open_to_change(path) as file:  # a link may lead to a file of others
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return
-    file.truncate(file.readall().rfind(b"\n") + 1)
-    _finish(file)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        _finish(file, path)

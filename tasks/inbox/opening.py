@@ -14,7 +14,7 @@ from pathlib import Path
 
 # O_PATH, where the system has it, opens folders that this process may pass through but not list.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def open_regular(path: Path, root: Path | None = None) -> io.BufferedReader:
@@ -23,16 +23,26 @@ def open_regular(path: Path, root: Path | None = None) -> io.BufferedReader:
     The default of `root` is the file's own folder. Raises `OSError` if the file is a link, a pipe, a device or a
     folder, or if a folder between `root` and the file is a link.
     """
+    return os.fdopen(_open_regular(path, root, os.O_RDONLY), "rb")
+
+
+def open_to_change(path: Path) -> io.BufferedRandom:
+    """Open a regular file to be read and changed. Raises `OSError` if it is a link, a pipe, a device or a folder."""
+    return os.fdopen(_open_regular(path, None, os.O_RDWR), "r+b")
+
+
+def _open_regular(path: Path, root: Path | None, flags: int) -> int:
+    """Return the descriptor of a regular file, opened as `open_regular` describes."""
     with open_folder_of(path, root) as folder:
         # Checked before, too, since opening a device may have effects.
         _require_regular(os.stat(path.name, dir_fd=folder, follow_symlinks=False), path)
-        descriptor = os.open(path.name, _FILE, dir_fd=folder)
+        descriptor = os.open(path.name, _FILE | flags, dir_fd=folder)
     try:
         _require_regular(os.fstat(descriptor), path)
-        return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor
 
 
 def place_within(path: Path, folders: Sequence[Path]) -> tuple[Path, Path] | None:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from data_contracts.storage.durable import make_durable, make_folder, move_all
 from data_contracts.storage.home import Home
+from tasks.inbox.opening import open_to_change
 from tasks.labelling.choosing import ChosenReview
 from tasks.support.locking import hold_folder, lock_file
 
@@ -89,7 +90,7 @@ def finish_sessions(home: Home) -> None:
     """Give the files of sessions that were killed their final names, without a line that was not written to its end."""
     with hold_folder(home.labels):
         for unfinished in sorted(home.labels.glob(f"*.jsonl{UNFINISHED}")):
-            with suppress(FileNotFoundError), unfinished.open("r+b") as file:
+            with suppress(OSError), open_to_change(unfinished) as file:  # a link may lead to a file of others
                 if lock_file(file):
                     file.truncate(file.read().rfind(b"\n") + 1)
                     _finish(unfinished)

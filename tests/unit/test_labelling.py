@@ -265,6 +265,15 @@ def test_the_end_of_the_input_keeps_what_was_answered_and_a_session_without_answ
     assert len(read_answers(home)) == 1
 
 
+def test_a_link_in_the_place_of_a_session_is_not_followed(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.labels.mkdir(parents=True)
+    (tmp_path / "secret").write_text("no line end")
+    (home.labels / "a.jsonl.part").symlink_to(tmp_path / "secret")
+    finish_sessions(home)
+    assert (tmp_path / "secret").read_text() == "no line end"
+
+
 def test_of_a_killed_session_all_whole_answers_are_kept_and_of_a_living_one_none_is_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
