@@ -1,7 +1,8 @@
 """Scores together what is asked at the same time: while one batch is scored, the texts that arrive wait for the next.
 
 So a lone text never waits, and under load a batch grows until it pays. The texts of one request stay together, so that
-one model answers them.
+one model answers them. A request of many texts is scored beside another batch, since it would keep those behind it
+waiting for long; a few texts are not, since they cost less together.
 """
 
 from collections import deque
@@ -18,6 +19,8 @@ ScoreTexts = Callable[[Sequence[str]], Answers]
 
 MOST_TOGETHER = 64
 """Texts in a batch, unless a single request has more: the engine's batches are no larger."""
+MANY = 32
+"""Texts of a request for which the second thread looks whether one waits."""
 
 
 @dataclass(frozen=True)
@@ -30,34 +33,39 @@ class Request:
 
 @dataclass(frozen=True)
 class Batching:
-    """A thread that scores texts in batches."""
+    """Two threads that score texts in batches."""
 
     submit: Callable[[Sequence[str]], "Future[Answers]"]
     """Takes the texts of one request, and returns what becomes their answers."""
     count_waiting: Callable[[], int]
     """Counts the texts that wait to be scored."""
     stop: Callable[[], None]
-    """Scores what waits, then ends the thread."""
+    """Scores what waits, then ends the threads."""
 
 
 def start_batching(score: ScoreTexts) -> Batching:
-    """Start a thread that calls `score` with the texts of requests that wait, at most `MOST_TOGETHER` at a time."""
+    """Start threads that call `score` with the texts of requests that wait, at most `MOST_TOGETHER` at a time."""
     waiting: deque[Request] = deque()
-    lock, thread = Lock(), ThreadPoolExecutor(1, "scoring")
+    lock, first, second = Lock(), ThreadPoolExecutor(1, "scoring"), ThreadPoolExecutor(1, "scoring beside")
 
     def submit(texts: Sequence[str]) -> "Future[Answers]":
         request = Request(texts, Future())
         with lock:
             waiting.append(request)
         # Each request asks for a batch; those that find nothing left return at once.
-        thread.submit(lambda: _answer(_take_together(waiting, lock), score))
+        for thread in (first, second) if len(texts) >= MANY else (first,):
+            thread.submit(lambda: _answer(_take_together(waiting, lock), score))
         return request.answers
 
     def count_waiting() -> int:
         with lock:
             return sum(len(request.texts) for request in waiting)
 
-    return Batching(submit, count_waiting, thread.shutdown)
+    def stop() -> None:
+        first.shutdown()
+        second.shutdown()
+
+    return Batching(submit, count_waiting, stop)
 
 
 def _take_together(waiting: deque[Request], lock: Lock) -> list[Request]:

@@ -11,7 +11,7 @@ import uvicorn
 from data_contracts.errors import UsageError
 from deployments.local_server.server import open_port
 from deployments.serving import champion, running
-from deployments.serving.batching import MOST_TOGETHER, start_batching
+from deployments.serving.batching import MANY, MOST_TOGETHER, Answers, start_batching
 from deployments.serving.limits import BURST_SECONDS, MOST_ADDRESSES, make_charge
 from deployments.serving.running import run_serve
 from deployments.settings import load_settings
@@ -45,6 +45,19 @@ def test_what_waits_is_scored_together_and_each_request_gets_its_own_answers() -
 def test_a_large_request_is_scored_at_once() -> None:
     batching = start_batching(echo_texts)
     assert len(batching.submit(["text"] * (3 * MOST_TOGETHER)).result()) == 3 * MOST_TOGETHER
+    batching.stop()
+
+
+def test_a_request_of_many_texts_is_scored_beside_another_batch() -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def score(texts: Sequence[str]) -> Answers:
+        both.wait()
+        return echo_texts(texts)
+
+    batching = start_batching(score)
+    for answers in [batching.submit(["text"] * MANY) for _ in range(2)]:
+        assert len(answers.result(60)) == MANY
     batching.stop()
 
 
