@@ -199,6 +199,7 @@ def write_old_backup(home: Home, folder: Path) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) -> None:
     write_old_backup(home, tmp_path / "backup")
     home.warehouse.unlink()

@@ -53,6 +53,7 @@ def run(home: Home, *arguments: str, status: int = 0) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
     home: Home, warned: list[str], tmp_path: Path
 ) -> None:

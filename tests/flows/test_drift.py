@@ -59,6 +59,7 @@ def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Home) ->
     assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
 
 
+@pytest.mark.slow
 def test_a_run_of_sources_that_all_accept_drift_says_nothing(judged_home: Home) -> None:
     describe(judged_home, '[columns]\ntext = "text"\n[severity]\ndrift = "accept"\n', "default")
     drop_reviews(judged_home, words=10)

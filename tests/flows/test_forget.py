@@ -151,6 +151,7 @@ def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Home) -> None:
     assert count(home, "source_reviews where review_id = 'r9'") == 0
 
 
+@pytest.mark.slow
 def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by_the_next_run(
     home: Home,
 ) -> None:

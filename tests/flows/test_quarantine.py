@@ -270,6 +270,7 @@ def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return lambda given, texts, *sources: score_encoded(scorer, texts)
 
 
+@pytest.mark.slow
 def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
     scoring_home: Home,
 ) -> None:
@@ -343,6 +344,7 @@ def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: 
     assert count(unknown_home, "quarantined_rows where released_at is null") == 21
 
 
+@pytest.mark.slow
 def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
     unknown_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

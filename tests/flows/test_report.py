@@ -151,6 +151,7 @@ def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scor
     assert "<img" not in str(artifacts["report-file"].data)
 
 
+@pytest.mark.slow
 def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Home) -> None:
     [report] = list_reports(reported_home)
     said: list[str] = []

@@ -174,6 +174,7 @@ def test_with_named_files_only_theirs_are_scored_again(older_home: Home) -> None
     assert run(files=[str(path)], rescore=True).rows_rescored == 2
 
 
+@pytest.mark.slow
 def test_texts_that_no_reader_can_see_yet_are_scored_again_too(older_home: Home) -> None:
     older_home.published.unlink()
     assert run(rescore=True).files_rescored == 2
@@ -191,6 +192,7 @@ def test_a_killed_run_is_finished_by_the_next_with_nothing_twice(older_home: Hom
     assert not any(older_home.parts.iterdir())
 
 
+@pytest.mark.slow
 def test_a_group_that_fails_stops_no_other(older_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "GROUP_FILES", 1)
 

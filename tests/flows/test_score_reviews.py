@@ -101,6 +101,7 @@ def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(
     assert run().rows_scored == 2
 
 
+@pytest.mark.slow
 def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", "text\n" + "good,bad\n" * 12 + "good\n" * 20 + "...\n" * 3)
     [said] = run().refused
@@ -355,6 +356,7 @@ def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
     assert run().files_scored == 1
 
 
+@pytest.mark.slow
 def test_several_failing_groups_are_one_error_that_names_all_files(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -452,6 +454,7 @@ def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Home) ->
     assert run().files_scored == 1
 
 
+@pytest.mark.slow
 def test_a_time_without_a_zone_is_utc(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     path = drop(scoring_home, "a.csv", CSV)

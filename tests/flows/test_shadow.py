@@ -142,6 +142,7 @@ def test_nobody_sees_a_score_of_the_shadow(empty_home: Home) -> None:
     assert summary.files_scored + summary.files_rescored == 0
 
 
+@pytest.mark.slow
 def test_a_row_that_the_champion_has_not_scored_is_not_scored_by_the_shadow(home: Home) -> None:
     drop(home, "bad.csv", "text\n" + "  \n" * 40)
     drop(home, "empty.csv", "text\n")

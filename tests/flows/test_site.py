@@ -59,6 +59,7 @@ def test_the_command_says_what_it_wrote_and_where_to_look(home: Home) -> None:
     assert list(list_broken_links(home)) == []
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_site_alone_unless_the_setting_asks_for_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_run_leaves_the_site_alone_unless_the_setting_asks_for_it(
     assert list(list_broken_links(home)) == []
 
 
+@pytest.mark.slow
 def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_site_links_it(
     home: Home, monkeypatch: pytest.MonkeyPatch, told: list[tuple[str, str]]
 ) -> None:
@@ -88,6 +90,7 @@ def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_site_li
     assert list(list_broken_links(home)) == []
 
 
+@pytest.mark.slow
 def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
@@ -111,6 +114,7 @@ def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> No
     assert CliRunner().invoke(main, ["week", "--of", "last"]).exit_code == 2
 
 
+@pytest.mark.slow
 def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
     rows = "".join(f"{number},tt9,a {SECRET} film {number},{number}\n" for number in (1, 10))
     drop(home, "rated.csv", f"review_id,movie_id,text,rating\n{rows}")  # one of them is called wrong
@@ -124,6 +128,7 @@ def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
     assert any(f"(to write it again: reviews week --of {week})" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_site_that_can_not_be_made_fails_no_run(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -136,6 +141,7 @@ def test_a_site_that_can_not_be_made_fails_no_run(
     assert "Next: reviews site" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["r2", "r3"])
 def test_forgetting_leaves_no_byte_of_the_text_in_the_site_which_stays_whole(name: str, home: Home) -> None:
     said: list[str] = []

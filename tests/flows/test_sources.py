@@ -84,6 +84,7 @@ def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profi
         assert ask(scoring_home.published, query.format(table)) == [("default", True), ("shop-a", False)]
 
 
+@pytest.mark.slow
 def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, tmp_path: Path) -> None:
     describe(scoring_home, "shop-a")
     path = tmp_path / "backfill.csv"
@@ -92,6 +93,7 @@ def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, t
     assert list_rows(scoring_home) == ROWS
 
 
+@pytest.mark.slow
 def test_a_wrong_profile_delays_its_own_files_alone(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
@@ -129,6 +131,7 @@ def test_after_its_profile_was_mended_a_waiting_file_is_read(scoring_home: Home)
     assert list_rows(scoring_home) == ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", ["No|Text", "No|Title|Body|Day"])
 def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(
     scoring_home: Home, header: str

@@ -113,6 +113,7 @@ def test_after_a_check_that_failed_the_same_rows_are_read_again(scored_home: Hom
     assert verify(scored_home)
 
 
+@pytest.mark.slow
 def test_a_database_with_another_history_is_read_whole(scored_home: Home) -> None:
     assert verify(scored_home) == []
     change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
