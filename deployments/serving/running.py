@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.storage.home import LABELS
 from deployments.guarded_server import list_serving_hosts
 from deployments.local_server.server import open_port
 from deployments.local_server.stopping import catch_signals
@@ -40,10 +41,11 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     from deployments.serving.champion import follow_champion, keep_following
     from deployments.serving.desk import close_desk, open_desk
 
+    keeping = _start_keeping(settings)
     port = "`reviews serve --port 8301`, or REVIEWS_SERVE_PORT"
     with open_port(settings.serve_host, settings.serve_port, port) as listening:
         champion = follow_champion(settings.home)
-        desk = open_desk(champion, settings.limits, _start_keeping(settings))
+        desk = open_desk(champion, settings.limits, keeping)
         app = make_app(desk, hosts, settings.serve_token, settings.serving)
         echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
         echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")
@@ -66,6 +68,11 @@ def _start_keeping(settings: Settings) -> "Keeping | None":
 
     if settings.serve_keep is None:
         return None
+    if settings.serve_keep == LABELS:
+        raise UsageError(
+            f"REVIEWS_SERVE_KEEP={LABELS}: inbox/{LABELS}/ has labels of reviews, and is the folder of no source. "
+            "Next: name another one, such as asked."
+        )
     folder = settings.home.inbox / require_name(settings.serve_keep)
     try:
         return start_keeping(folder)

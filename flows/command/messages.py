@@ -137,7 +137,8 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
         *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
         *(
-            f"  training    is due: {escape_controls(words)}. Next: reviews train --with-own"
+            f"  training    is due: {escape_controls(words)}. Next: reviews train --with-own and the "
+            "champion's --variant"
             for words in summary.due
         ),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),

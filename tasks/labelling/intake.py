@@ -154,7 +154,10 @@ def _read(found: FoundFile) -> _LabelFile:
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
     labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
     unread = sum(not _is_understood(row) for row in rows)
-    trouble = f"{count(unread, 'row')} of it can't be read as labels: `label` is positive or negative, `stars` 1 to 10"
+    trouble = (
+        f"{count(unread, 'row')} of it can't be read as labels. Next: leave `label_of` as it was, give `label` as "
+        "positive or negative and `stars` as 1 to 10, and save the file in UTF-8"
+    )
     return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
 
 

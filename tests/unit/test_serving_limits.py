@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,3 +161,11 @@ def test_the_champion_is_looked_at_again_and_again_until_the_end(monkeypatch: py
     with champion.keep_following(champion.FollowedChampion(find, lambda: None, looked.release)):
         assert all(looked.acquire(timeout=10) for _ in range(3))
     assert "champion" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.parametrize("name", ["labels", "../x"])
+def test_a_folder_of_no_source_is_refused_for_texts_that_are_kept(tmp_path: Path, name: str) -> None:
+    values = {"REVIEWS_HOME": str(tmp_path), "REVIEWS_SERVE_KEEP": name}
+    with pytest.raises(UsageError, match=r"Next: name"):
+        run_serve(load_settings(values), print)
+    assert not list(tmp_path.iterdir())
