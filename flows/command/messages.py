@@ -137,8 +137,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
         *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
         *(
-            f"  training    is due: {escape_controls(words)}. Next: reviews train --with-own and the "
-            "champion's --variant"
+            f"  training    is due: {escape_controls(words)}. Next: reviews train --with-own{_name_variant(summary)}"
             for words in summary.due
         ),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
@@ -156,6 +155,12 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
 def _name_report(path: str | None) -> list[str]:
     """Return the line of a message that names the report, if one was written."""
     return [f"  report      {path}"] if path else []
+
+
+def _name_variant(summary: ScoringSummary) -> str:
+    """Return the option by which the model that scored is trained again, which takes seconds if nothing else is new."""
+    variant = (summary.model_id or "").rpartition("-")[0].rpartition("-s")[0]
+    return f" --variant {variant}" if variant else ""
 
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:

@@ -298,11 +298,13 @@ def judge_promise(run: Run, at_labels: int) -> list[str]:
 def _judge_promise(run: Run, at_labels: int) -> list[str]:
     """Do the stage that judges the champion."""
     from tasks.training.due import find_new_reasons, record_reasons
+    from tasks.training.own_rows import find_archive_texts
     from tasks.training.promise import judge_champion
 
     with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
         judged = judge_champion(connection)
-        reasons = find_new_reasons(connection, judged, at_labels) if judged else []
+        texts = partial(find_archive_texts, run.home)
+        reasons = find_new_reasons(connection, judged, at_labels, texts) if judged else []
     if judged is None or not reasons:
         return []
     words = [each.words for each in reasons]

@@ -4,7 +4,7 @@ Each is there once for a champion: its accuracy fell, the reviews of a source dr
 since the last training with own labels. After such a training new labels are counted anew, and can be a reason again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,8 +17,10 @@ from tasks.warehouse.model_registry import PromotedModel
 
 DRIFT_DAYS = 3
 """So many of a source's last days on which drift was checked must have found it."""
-LAST_DAYS = 7
-"""So many last days are looked at."""
+CHECKED_DAYS = 7
+"""So many last days on which drift was checked are looked at."""
+ListTexts = Callable[[], list[str]]
+"""Lists the sha256 of texts."""
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 # A source's reviews beside its own earlier ones; those whose drift its profile accepts have passed the check.
 _FIND_DRIFT = """
@@ -45,9 +47,11 @@ SELECT greatest(
 )
 """
 # With those that people gave by `reviews label`.
-_COUNT_LABELS = f"""
-{LABELLED_SINCE} SELECT (SELECT count(*) FROM labelled) + (
-    SELECT count(*) FROM review_labels WHERE labelled_at > $since AND {GIVEN_SENTIMENT} IS NOT NULL
+_COUNT_LABELS = f"""{LABELLED_SINCE.rstrip()},
+known AS (SELECT unnest($known::VARCHAR[]) AS text_sha256)
+SELECT (SELECT count(*) FROM labelled ANTI JOIN known USING (text_sha256)) + (
+    SELECT count(*) FROM review_labels ANTI JOIN known USING (text_sha256)
+    WHERE labelled_at > $since AND {GIVEN_SENTIMENT} IS NOT NULL
 )
 """  # noqa: S608 (our own words)
 _IS_KNOWN = "SELECT 1 FROM training_reasons WHERE number = ? AND reason = ? AND since = ?"
@@ -66,14 +70,17 @@ class TrainingReason:
 
 
 def find_new_reasons(
-    connection: duckdb.DuckDBPyConnection, judged: Judged, at_labels: int
+    connection: duckdb.DuckDBPyConnection, judged: Judged, at_labels: int, list_archive: ListTexts
 ) -> list[TrainingReason]:
-    """Return the reasons that are not recorded yet; `at_labels` new labels are one, 0 never."""
+    """Return the reasons that are not recorded yet; `at_labels` new labels are one, 0 never.
+
+    `list_archive` is called if there are so many, since no training with own labels learns from texts of the archive.
+    """
     champion = judged.champion
     found = [
         *_find_fall(judged),
         *_find_drift(connection, champion),
-        *(_find_labels(connection, champion, at_labels) if at_labels else ()),
+        *(_find_labels(connection, champion, at_labels, list_archive) if at_labels else ()),
     ]
     return [each for each in found if not _is_known(connection, champion, each.reason, each.since)]
 
@@ -102,7 +109,7 @@ def _find_fall(judged: Judged) -> Iterator[TrainingReason]:
 
 def _find_drift(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) -> Iterator[TrainingReason]:
     """Yield a reason if drift of sources lasts."""
-    values = {"since": champion.since, "last": LAST_DAYS, "fewest": DRIFT_DAYS}
+    values = {"since": champion.since, "last": CHECKED_DAYS, "fewest": DRIFT_DAYS}
     found = connection.execute(_FIND_DRIFT, values).fetchall()
     phrases = [
         f"{source} drifted from its own past on {days} of the last {count(judged, 'day')} with enough reviews, "
@@ -114,13 +121,15 @@ def _find_drift(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) 
 
 
 def _find_labels(
-    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, at_labels: int
+    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, at_labels: int, list_archive: ListTexts
 ) -> Iterator[TrainingReason]:
     """Yield a reason if enough labels came since the last training with own labels."""
     [(learnt,)] = connection.execute(_FIND_LEARNT, {"model_id": champion.model_id}).fetchall()
     if _is_known(connection, champion, "labels", learnt or _EVER):
         return  # before many labels are counted in each run
-    [(labels,)] = connection.execute(_COUNT_LABELS, {"since": learnt or _EVER}).fetchall()
+    labels = _count_labels(connection, learnt or _EVER, [])
+    if labels >= at_labels:
+        labels = _count_labels(connection, learnt or _EVER, list_archive())
     if labels >= at_labels:
         after = (
             f" since the last training with own labels ({learnt:%Y-%m-%d})"
@@ -129,3 +138,9 @@ def _find_labels(
         )
         words = f"{count(labels, 'review')} with a label or a clear rating came{after}"
         yield TrainingReason("labels", learnt or _EVER, words)
+
+
+def _count_labels(connection: duckdb.DuckDBPyConnection, since: datetime, known: list[str]) -> int:
+    """Count the reviews with a label that came since then, but for texts whose sha256 is known."""
+    [(labels,)] = connection.execute(_COUNT_LABELS, {"since": since, "known": known}).fetchall()
+    return int(labels)

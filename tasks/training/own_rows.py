@@ -9,6 +9,7 @@ champion is uncertain of them: they are only learnt from, since on them any othe
 """
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_contracts.errors import SourceError
 from data_contracts.storage.home import Home
 from tasks.archive.parquet_files import read_split
 from tasks.sources.accuracy import GIVEN_SENTIMENT
@@ -113,6 +115,13 @@ def join_tests(rows: Collection[OwnRows]) -> OwnTexts | None:
     )
 
 
+def find_archive_texts(home: Home) -> list[str]:
+    """Return the sha256 of each text of the archive; none where it is not there, or damaged: a training says so."""
+    with suppress(SourceError):
+        return _list_archive_texts(home)
+    return []
+
+
 def _list_archive_texts(home: Home) -> list[str]:
     """Return the sha256 of each text of the archive, from which models have learnt or on which they are measured."""
     splits = (read_split(home.reviews, split, ["text_sha256"]) for split in ("train", "test", "unsup"))
@@ -154,9 +163,8 @@ def _mark_test(rows: list[dict[str, Any]]) -> NDArray[np.bool_]:
     test = mark_newest_weeks(np.array([row["dated_at"].toordinal() // 7 for row in rows]))
     if test is None:
         test = mark_some_titles(titles)
-    if (
-        not TEST_SHARE / 2 <= test.mean() <= LARGEST_TEST_SHARE
-    ):  # a few titles only: none or all of them by chance
+    if not TEST_SHARE / 2 <= test.mean() <= LARGEST_TEST_SHARE:
+        # Of a few titles none or all may be in it by chance.
         test = mark_some_titles([row["text_sha256"] for row in rows])
     return test
 

@@ -18,14 +18,12 @@ import duckdb
 
 from data_contracts.queries import read_named
 from models.evaluation.gate import FEWEST_OWN_REVIEWS
-from models.evaluation.promise import Promise, Standing, Stream, Tally, judge_promise
+from models.evaluation.promise import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
 from tasks.sources.accuracy import GIVEN_SENTIMENT
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion
 
-LAST_DAYS = 90
-"""Days before the newest file whose labelled reviews are read."""
 MANY_REVIEWS = 20_000
 """More labelled reviews than these are read once a day (UTC)."""
 OWN, ARCHIVE, BOTH = "own labels", "archive", "both"
@@ -34,7 +32,7 @@ _HAS_LABEL = f"{GIVEN_SENTIMENT} IS NOT NULL"
 LABELLED_SINCE = f"""
 WITH candidates AS (
     SELECT
-        review_key, coalesce(file_source, 'default') AS source, coalesce(movie_id, text_sha256) AS title,
+        review_key, text_sha256, coalesce(file_source, 'default') AS source, coalesce(movie_id, text_sha256) AS title,
         {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment, file_seen_at
     FROM source_reviews
     WHERE is_latest AND file_seen_at > $since AND in_english IS DISTINCT FROM false AND {_HAS_LABEL}

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import duckdb
 import pytest
 
-from models.evaluation.promise import Tally
+from models.evaluation.promise import LAST_DAYS, Tally
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
-from tasks.training.promise import LAST_DAYS, Judged, describe_standing, find_standing, judge_champion
+from tasks.training.promise import Judged, describe_standing, find_standing, judge_champion
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_model, add_row, promote
@@ -59,7 +60,9 @@ def judge(connection: Tables) -> Judged:
 
 def list_reasons(connection: Tables, at_labels: int = 0) -> dict[str, str]:
     """Return the words of each new reason."""
-    return {each.reason: each.words for each in find_new_reasons(connection, judge(connection), at_labels)}
+    return {
+        each.reason: each.words for each in find_new_reasons(connection, judge(connection), at_labels, list)
+    }
 
 
 def test_reviews_count_once_from_the_promotion_on_and_by_the_champion_alone(connection: Tables) -> None:
@@ -162,7 +165,7 @@ def test_a_fall_is_a_reason_and_named_once_for_a_champion(connection: Tables) ->
         "accuracy": "78.0% of 400 labelled reviews since 2026-03-08 are called right, and 93.0% were promised"
     }
     judged = judge(connection)
-    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 0))
+    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 0, list))
     assert list_reasons(connection) == {}
     promote(connection, CHAMPION, "rollback", day=1)
     assert list(list_reasons(connection)) == ["accuracy"]
@@ -177,7 +180,7 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     ]
     add(connection, "monday", 1, 40, 36)
     judged = judge(connection)
-    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40))
+    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40, list))
     first, second = describe_standing(find_standing(connection))
     holds = "holds 90.0% of 40 labelled reviews since 2026-03-01, in the last 90 days"
     assert first == f"  champion  model-a promised 93.0% right, {holds}"
@@ -185,6 +188,24 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     assert second.endswith(": 40 reviews with a label or a clear rating came, and none was learnt from yet")
     add_training(connection, day=100_000)
     assert describe_standing(find_standing(connection)) == [first]
+
+
+def test_texts_of_the_archive_are_no_new_labels_since_no_training_learns_from_them(
+    connection: Tables,
+) -> None:
+    add(connection, "monday", 1, 40, 40)
+    judged, asked = judge(connection), count()
+    archive = [f"monday{number}" for number in range(15)]
+
+    def list_archive() -> list[str]:
+        next(asked)
+        return archive
+
+    assert not find_new_reasons(connection, judged, 41, list_archive)
+    assert next(asked) == 0  # the archive is read only where there are enough labels with its texts
+    assert not find_new_reasons(connection, judged, 26, list_archive)
+    [reason] = find_new_reasons(connection, judged, 25, list_archive)
+    assert reason.words.startswith("25 reviews with a label")
 
 
 def add_training(connection: Tables, day: int) -> None:
@@ -241,7 +262,7 @@ def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each
     add(connection, "before the promotion", -1, 30, 30)
     assert "labels" not in list_reasons(connection, 31)
     judged = judge(connection)
-    reasons = find_new_reasons(connection, judged, 30)
+    reasons = find_new_reasons(connection, judged, 30, list)
     assert [each.words for each in reasons] == [
         "30 reviews with a label or a clear rating came, and none was learnt from yet"
     ]
