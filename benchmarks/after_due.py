@@ -10,21 +10,18 @@ labels that came by then are learnt from but for a fifth, on which the gate judg
 200 weeks. Writes a table of docs/when-to-train.md.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from statistics import mean, median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.own_labels import FILES, pick, read_labels, score
+from benchmarks.own_labels import FILES, load_champion, make_parser, measure, pick, read_labels, score
 from data_contracts.storage.home import Home
 from deployments.settings import Settings
 from docs.pages import DOCS, Part, write_part
-from models.bundle.scorer import load_scorer
 from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import FEWEST_OWN_REVIEWS, SMALLEST_GAIN
 from models.evaluation.promise import Promise, Stream, Tally, judge_promise
@@ -32,7 +29,7 @@ from models.own_labels.fitting import LabelledTexts, fit_layer
 from models.own_labels.layer import OwnLayer
 from tasks.training.dataset import load_rows
 from tasks.training.own_rows import TEST_SHARE
-from tasks.warehouse.model_registry import find_champion, find_model
+from tasks.warehouse.model_registry import find_model
 
 PART = Part(DOCS / "when-to-train.md", "python -m benchmarks.after_due", "after-due")
 LABELS_A_DAY = 100
@@ -55,24 +52,19 @@ class Training:
     promoted: bool
     later: int
     before: tuple[float, float]
-    """Accuracy and log loss of the champion on them; NaN without any."""
+    """Log loss and accuracy of the champion on them; NaN without any."""
     after: tuple[float, float]
     """Of the model that was trained."""
 
 
 def main() -> None:
     """Print the table and write it into the document."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("home", type=Path)
-    parser.add_argument("exports", type=Path)
+    parser = make_parser(__doc__)
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--archive-draws", type=int, default=70)
     arguments = parser.parse_args()
     home = Home(arguments.home.absolute())
-    champion = find_champion(home.warehouse)
-    if champion is None:
-        parser.error(f"{home.folder}: has no champion")
-    scorer = load_scorer(home.bundles / champion.model_id)
+    champion, scorer = load_champion(home)
     row = find_model(home.warehouse, champion.model_id)
     promise = Promise(row["validation_accuracy"], row["validation_rows"], is_own=False)
     lines = list(HEAD)
@@ -92,10 +84,10 @@ def describe(name: str, draws: Sequence[list[Training]]) -> str:
     """Return the line of a set; its figures after the first training of each draw, its trainings those of all."""
     every = [training for draw in draws for training in draw]
     firsts = [draw[0] for draw in draws if draw]
-    better = sum(each.after[1] < each.before[1] for each in firsts)
+    better = sum(each.after[0] < each.before[0] for each in firsts)
     figures = (
         f"{mean(each.before[place] for each in firsts):.4f} → {mean(each.after[place] for each in firsts):.4f}"
-        for place in (0, 1)
+        for place in (1, 0)
     )
     cells = (
         f"{median(each.day for each in firsts):g}",
@@ -152,15 +144,6 @@ def train(here: LabelledTexts, later: LabelledTexts, why: tuple[int, bool]) -> T
     promoted = better and len(titles) >= FEWEST_OWN_REVIEWS
     measured = (measure(later, each) for each in (OwnLayer(), layer))
     return Training(*why, promoted, len(later.positive), *measured)
-
-
-def measure(texts: LabelledTexts, layer: OwnLayer) -> tuple[float, float]:
-    """Return accuracy and log loss of the model with a layer."""
-    adapted = layer.adapt(texts.score, texts.encoded)
-    likely = np.where(texts.positive, adapted, 1 - adapted)
-    return float(((adapted >= 0.5) == texts.positive).mean()), float(
-        -np.log(np.maximum(likely, 1e-12)).mean()
-    )
 
 
 if __name__ == "__main__":

@@ -7,19 +7,25 @@ held out; of the others, two of three that are learnt from have a score next to 
 a Markdown table; takes about three minutes.
 """
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.own_labels import DRAWS, FILES, LARGEST_SHARE, pick, read_labels
+from benchmarks.own_labels import (
+    DRAWS,
+    FILES,
+    LARGEST_SHARE,
+    load_champion,
+    make_parser,
+    measure,
+    pick,
+    read_labels,
+)
 from data_contracts.storage.home import Home
-from models.bundle.scorer import Scorer, encode_texts, load_scorer, score_encoded
+from models.bundle.scorer import Scorer, encode_texts, score_encoded
 from models.own_labels.fitting import LabelledTexts, fit_layer
 from tasks.labelling.choosing import FEWEST_WORDS
-from tasks.warehouse.model_registry import find_champion
 
 NUMBERS = (30, 90, 150, 300)
 """Labels that are learnt from."""
@@ -27,15 +33,8 @@ NUMBERS = (30, 90, 150, 300)
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("home", type=Path)
-    parser.add_argument("exports", type=Path)
-    arguments = parser.parse_args()
-    home = Home(arguments.home.absolute())
-    champion = find_champion(home.warehouse)
-    if champion is None:
-        parser.error(f"{home.folder}: has no champion")
-    scorer = load_scorer(home.bundles / champion.model_id)
+    arguments = make_parser(__doc__).parse_args()
+    _, scorer = load_champion(Home(arguments.home.absolute()))
     print(
         "| set | labels | log loss: random | chosen | accuracy: random | chosen | draws in which chosen are better |"
     )
@@ -70,7 +69,7 @@ def measure_draw(
     most = int(LARGEST_SHARE * len(order))
     pool, rest = order[:most], pick(texts, order[most:])
     chosen = choose(pool, abs(texts.score[pool] - 0.5), unknown[pool], number)
-    return [measure(pick(texts, rows), rest) for rows in (pool[:number], chosen)]
+    return [measure(rest, fit_layer(pick(texts, rows)).layer) for rows in (pool[:number], chosen)]
 
 
 def choose(
@@ -81,13 +80,6 @@ def choose(
     uncertain = [place for place in np.argsort(distance, kind="stable") if place not in set(unlike.tolist())]
     chosen: NDArray[np.int64] = pool[np.array([*unlike, *uncertain[: number - len(unlike)]])]
     return chosen
-
-
-def measure(learnt: LabelledTexts, rest: LabelledTexts) -> tuple[float, float]:
-    """Return log loss and accuracy on the rest, of a layer that has learnt from labels."""
-    adapted, right = fit_layer(learnt).layer.adapt(rest.score, rest.encoded), rest.positive
-    likely = np.where(right, adapted, 1 - adapted)
-    return float(-np.log(np.maximum(likely, 1e-12)).mean()), float(((adapted >= 0.5) == right).mean())
 
 
 if __name__ == "__main__":

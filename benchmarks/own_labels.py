@@ -11,6 +11,7 @@ takes about five minutes.
 
 import argparse
 import csv
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from models.bundle.scorer import Scorer, encode_texts, load_scorer
 from models.own_labels.fitting import LabelledTexts, fit_layer
 from models.own_labels.layer import OwnLayer
 from tasks.training.dataset import load_rows
-from tasks.warehouse.model_registry import find_champion
+from tasks.warehouse.model_registry import PromotedModel, find_champion
 
 FILES = {
     "food": ("amazon_food_reviews.csv", ",", "Text", "Score"),
@@ -53,15 +54,9 @@ class Figures:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("home", type=Path)
-    parser.add_argument("exports", type=Path)
-    arguments = parser.parse_args()
+    arguments = make_parser(__doc__).parse_args()
     home = Home(arguments.home.absolute())
-    champion = find_champion(home.warehouse)
-    if champion is None:
-        parser.error(f"{home.folder}: has no champion")
-    scorer = load_scorer(home.bundles / champion.model_id)
+    _, scorer = load_champion(home)
     test = load_rows(home.reviews).test
     chosen = np.random.default_rng(0).permutation(len(test.texts))[:ARCHIVE_TEXTS]
     archive = score(scorer, {test.texts[row]: bool(test.positive[row]) for row in chosen})
@@ -72,6 +67,22 @@ def main() -> None:
     for name, texts in [*list_sets(scorer, arguments.exports), ("archive", archive)]:
         for line in measure_set(name, texts, archive):
             print(line, flush=True)
+
+
+def make_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser of HOME and EXPORTS, for a benchmark with this docstring."""
+    parser = argparse.ArgumentParser(description=str(doc).splitlines()[0])
+    parser.add_argument("home", type=Path)
+    parser.add_argument("exports", type=Path)
+    return parser
+
+
+def load_champion(home: Home) -> tuple[PromotedModel, Scorer]:
+    """Return the champion of a home, and its scorer; exit without one."""
+    champion = find_champion(home.warehouse)
+    if champion is None:
+        sys.exit(f"{home.folder}: has no champion")
+    return champion, load_scorer(home.bundles / champion.model_id)
 
 
 def list_sets(scorer: Scorer, exports: Path) -> Iterator[tuple[str, LabelledTexts]]:
@@ -127,16 +138,18 @@ def measure_draw(
     order = np.random.default_rng(draw).permutation(len(texts.positive))
     learnt, rest = pick(texts, order[:number]), pick(texts, order[number:])
     layer = fit_layer(learnt).layer if fit and number else OwnLayer()
-    adapted, right = layer.adapt(rest.score, rest.encoded), rest.positive
-    correct = (adapted >= 0.5) == right
-    of_archive = (layer.adapt(archive.score, archive.encoded) >= 0.5) == archive.positive
-    likely = np.where(right, adapted, 1 - adapted)
-    return Figures(
-        float(-np.log(np.maximum(likely, 1e-12)).mean()),
-        float(correct.mean()),
-        float((correct[right].mean() + correct[~right].mean()) / 2),
-        float(of_archive.mean()),
-    )
+    log_loss, accuracy = measure(rest, layer)
+    correct = (layer.adapt(rest.score, rest.encoded) >= 0.5) == rest.positive
+    balanced = float((correct[rest.positive].mean() + correct[~rest.positive].mean()) / 2)
+    return Figures(log_loss, accuracy, balanced, measure(archive, layer)[1])
+
+
+def measure(texts: LabelledTexts, layer: OwnLayer) -> tuple[float, float]:
+    """Return log loss, in nats, and accuracy of the model with a layer."""
+    adapted = layer.adapt(texts.score, texts.encoded)
+    likely = np.where(texts.positive, adapted, 1 - adapted)
+    log_loss = -np.log(np.maximum(likely, 1e-12)).mean()
+    return float(log_loss), float(((adapted >= 0.5) == texts.positive).mean())
 
 
 def pick(texts: LabelledTexts, rows: NDArray[np.int64]) -> LabelledTexts:

@@ -18,7 +18,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from docs.pages import DOCS, Part, write_part
-from models.evaluation.promise import Promise, Stream, Tally, judge_promise
+from models.evaluation.promise import LAST_DAYS, Promise, Stream, Tally, judge_promise
 
 PART = Part(DOCS / "when-to-train.md", "python -m benchmarks.promise", "promise")
 ACCURACY, HELD_OUT = 0.9, 400
@@ -71,10 +71,10 @@ class Source:
         self.days.append((FIRST_DAY + timedelta(day), tally))
 
     def make_stream(self, name: str) -> Stream:
-        """Return the stream until now."""
+        """Return the stream of the last days."""
         reviews = sum(tally.reviews for _, tally in self.days)
         spread = self.title_squares / (reviews * ACCURACY * (1 - ACCURACY))
-        return Stream(name, self.promise, tuple(self.days), max(1.0, spread))
+        return Stream(name, self.promise, tuple(self.days[-LAST_DAYS:]), max(1.0, spread))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ before it.
 
 That is a theorem for reviews that are independent given the floor. Reviews of one title are not: their errors go
 together. So logarithms are divided by their *spread*: how many times as much the titles differ as chance allows.
-`benchmarks/promise.py` measures what holds then, and docs/own-labels.md has the figures.
+`benchmarks/promise.py` measures what holds then, and docs/when-to-train.md has the figures.
 """
 
 import math
@@ -32,8 +32,8 @@ ARCHIVE_MARGIN = 0.03
 """How far own reviews may be below what was measured on the archive's: three points, since they are of another kind."""
 DROPS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.13, 0.21)
 """The falls below the floor that are bet on, as shares."""
-MOST_STARTS = 365
-"""Bettors begin on so many of the newest days."""
+LAST_DAYS = 90
+"""Bettors begin on so many of the newest days; what came before is not looked at."""
 _DEVIATIONS = 3.0
 """Standard errors between what was measured and its lower bound."""
 _MOST_EVIDENCE = 1e12
@@ -164,7 +164,7 @@ def _list_starts(streams: Sequence[Stream]) -> Iterator[tuple[date, list[_Start]
     tallies = [dict(each.days) for each in streams]
     totals = [each.total for each in streams]
     for place, day in enumerate(days):
-        if place >= len(days) - MOST_STARTS:
+        if place >= len(days) - LAST_DAYS:
             yield (
                 day,
                 [

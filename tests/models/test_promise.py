@@ -8,7 +8,7 @@ import pytest
 
 from models.evaluation.promise import (
     ARCHIVE_MARGIN,
-    MOST_STARTS,
+    LAST_DAYS,
     TOLERATED,
     Promise,
     Standing,
@@ -100,7 +100,7 @@ def test_sources_are_promised_what_was_measured_of_each() -> None:
 def test_a_champion_that_is_always_or_never_right_is_judged_too(accuracy: float) -> None:
     promise = Promise(accuracy, 30, is_own=True)
     assert judge(make_stream([accuracy] * 10, promise=promise)).fallen_since is None
-    assert judge(make_stream([0.0] * 600, 10_000)).fallen_since == MONDAY + timedelta(600 - MOST_STARTS)
+    assert judge(make_stream([0.0] * 600, 10_000)).fallen_since == MONDAY + timedelta(600 - LAST_DAYS)
 
 
 def test_nothing_is_judged_without_a_review() -> None:
