@@ -62,13 +62,26 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
         require_new(sheet)
     reviews = choose_reviews(home.published, LabelRequest(wanted, source, movie), list_waiting(home))
     if not reviews:
-        echo("There is nothing to label: no such review that the champion scored is without a label.")
+        echo(
+            "There is nothing to label: the champion scored no review without a label"
+            + _describe_choice(source, movie)
+        )
     elif sheet:
         write_sheet(sheet, reviews)
         make_folder(home.labels)  # into which it is to be put
         echo(_describe_sheet(home, sheet, len(reviews)))
     else:
         echo(_ask(home, reviews))
+
+
+def _describe_choice(source: str | None, movie: str | None) -> str:
+    """Return the end of a sentence that names what was asked for, which may be misspelt."""
+    from tasks.support.wording import escape_controls
+
+    names = [f"source {source!r}"] * bool(source) + [f"movie {movie!r}"] * bool(movie)
+    return escape_controls(
+        f" of {' and '.join(names)}. `reviews sources list` has the sources." if names else "."
+    )
 
 
 def _describe_sheet(home: "Home", sheet: Path, reviews: int) -> str:

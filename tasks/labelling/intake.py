@@ -145,7 +145,9 @@ def _read(found: FoundFile) -> _LabelFile:
     # Label and stars are found by their names: a plan that named them would need them both.
     plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
     try:
-        batches = list(read_review_file(found.path, ReadOptions(plan=plan, root=found.root)))
+        # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
+        options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1")
+        batches = list(read_review_file(found.path, options))
     except FileRefusedError as error:
         return _LabelFile(found, trouble=_describe_refusal(error))
     except OSError as error:
@@ -156,7 +158,7 @@ def _read(found: FoundFile) -> _LabelFile:
     unread = sum(not _is_understood(row) for row in rows)
     trouble = (
         f"{count(unread, 'row')} of it can't be read as labels. Next: leave `label_of` as it was, give `label` as "
-        "positive or negative and `stars` as 1 to 10, and save the file in UTF-8"
+        "positive or negative and `stars` as 1 to 10"
     )
     return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
 

@@ -413,6 +413,13 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     assert "1 row of it can't be read as labels" in taken.skipped[0].reason
 
 
+def test_it_does_not_matter_in_which_encoding_a_spreadsheet_saves_the_texts(home: Home) -> None:
+    content = f"label_of,text,label\n{hash_text('fine')},café,p\n"
+    drop(home, "labels/a.csv", content.encode("cp1252"))
+    assert take_labels(home).labels == 1
+    assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
+
+
 def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("forgotten", "positive"))
     taken = take_labels(home)
