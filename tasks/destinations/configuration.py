@@ -113,12 +113,22 @@ def require_free_place(home: Home, kind: str, place: str) -> None:
         require_free_target(home, folder, home.exports)
 
 
+def require_own_folder(home: Home, place: str) -> None:
+    """Raise `UsageError` if a destination delivers to a folder or URI already."""
+    for each in load_destinations(home, {}).known:
+        if each.kind == "parquet" and _name_folder(each.place) == _name_folder(place):
+            raise UsageError(f"{place}: {each.name} delivers there already. Next: name another folder.")
+
+
 def _name_place(destination: Destination) -> str:
     """Return the same text for two destinations that write the same files or table."""
-    if destination.kind == "postgres":
-        return f"{destination.url} {destination.place}"
-    folder = _find_folder(destination.place)
-    return destination.place if folder is None else os.path.realpath(folder)
+    is_table = destination.kind == "postgres"
+    return f"{destination.url} {destination.place}" if is_table else _name_folder(destination.place)
+
+
+def _name_folder(place: str) -> str:
+    """Return the same text for two paths or URIs of one folder."""
+    return place if (folder := _find_folder(place)) is None else os.path.realpath(folder)
 
 
 def _find_folder(place: str) -> Path | None:

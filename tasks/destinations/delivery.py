@@ -112,9 +112,8 @@ def deliver(
         if repeats:  # a run goes on with it if it is killed
             standing = replace(read_standing(home, destination.name), copy=None)
             _write_standing(home, destination.name, standing)
-        copy = identify_copy(
-            home.published
-        )  # before it is opened: of a newer one, rows would count as delivered
+        # Before it is opened: of a newer one, rows would count as delivered.
+        copy = identify_copy(home.published)
         with open_published(home.published) as published:
             states = read_states(published, destination.layout.rows)
             rows = sum(file.rows for file in states.values())

@@ -123,7 +123,7 @@ def _find_failing_destinations(home: Home) -> Iterator[Concern]:
     from tasks.destinations.delivery import list_failing
 
     for name, standing in list_failing(home).items():
-        behind = f" It is {count(standing.rows_behind, 'row')} behind." if standing.rows_behind else ""
+        behind = f" It is up to {count(standing.rows_behind, 'row')} behind." if standing.rows_behind else ""
         why = f"{_shorten(standing.error)}{behind} Each run tries again; the command does so at once."
         command = f"reviews destinations deliver {shlex.quote(name)}"
         yield Concern(f"{cut_name(name)} gets no scores", why, command)

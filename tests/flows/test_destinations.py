@@ -121,6 +121,13 @@ def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path
     assert "2 rows" in run(home, "backfill", "lake")
 
 
+def test_a_folder_that_another_destination_has_is_refused_at_once(home: Home, tmp_path: Path) -> None:
+    run(home, "add", "lake", "--folder", str(tmp_path / "lake"))
+    said = run(home, "add", "twin", "--folder", f"file://{tmp_path}/lake", status=2)
+    assert "lake delivers there already. Next: name another folder" in said
+    assert not (home.destinations / "twin.toml").exists()
+
+
 def test_wrong_use_changes_nothing_and_says_what_to_do(home: Home) -> None:
     assert "give one of --table and --folder" in run(home, "add", "bi", status=2)
     for folder in (str(home.inbox), f"file://{home.inbox}"):

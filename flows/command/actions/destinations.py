@@ -17,6 +17,7 @@ from tasks.destinations.configuration import (
     load_destinations,
     require_free_place,
     require_name,
+    require_own_folder,
 )
 from tasks.destinations.delivery import deliver, list_removed, read_standing
 from tasks.destinations.inspecting import inspect
@@ -41,6 +42,7 @@ def add_destination(
         folder = str(folder.absolute())
     if folder is not None:
         require_free_place(home, "parquet", folder)
+        require_own_folder(home, folder)
     place = {"kind": "postgres", "table": table} if table else {"kind": "parquet", "folder": folder}
     text = format_destination({**place, **content})
     home.make()
@@ -140,7 +142,7 @@ def describe_standing(standings: list[dict[str, Any]]) -> str:
     for each in standings:
         if each["error"]:
             since = f" since {each['failing_since']}" if each.get("failing_since") else ""
-            behind = f", {count(each['rows_behind'], 'row')} behind" if each.get("rows_behind") else ""
+            behind = f", up to {count(each['rows_behind'], 'row')} behind" if each.get("rows_behind") else ""
             lines += [f"{each['name']}: failing{since}{behind}", f"  {escape_controls(str(each['error']))}"]
         else:
             at = (
