@@ -17,6 +17,8 @@ WIDTH, HEIGHT = 4.0, 2.6
 FONT_SIZE = 10
 LABEL_CHARACTERS = 42
 """Most characters of all labels under upright bars, with two more for each; if there are more, labels are omitted."""
+LEGEND_CHARACTERS = 10
+"""Most characters of a label of which three stand in a line of the legend."""
 
 INK, MUTED, _LINE, PAPER = "#010101", "#010102", "#010103", "#010104"
 SERIES = ("#010105", "#010106", "#010107")
@@ -186,7 +188,9 @@ def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> 
         axes.set_xlabel(caption.axes[0])
         axes.set_ylabel(caption.axes[1])
         if legend:
-            figure.legend(loc="outside upper left", ncols=3, frameon=False, borderaxespad=0.1)
+            longest = max(map(len, axes.get_legend_handles_labels()[1]))
+            columns = 3 if longest <= LEGEND_CHARACTERS else 2
+            figure.legend(loc="outside upper left", ncols=columns, frameon=False, borderaxespad=0.1)
         out = io.StringIO()
         # `savefig` would draw everything twice.
         FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)

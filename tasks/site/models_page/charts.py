@@ -11,7 +11,7 @@ from tasks.report.runs import Row
 MODELS_DRAWN = 3
 """Most models in a chart, since more lines can't be told apart; the tables have all."""
 NAME_SHOWN = 12
-"""Most characters of a model's name in a legend, of which three stand in a line."""
+"""Most characters of a model's name in a legend."""
 
 
 def draw_models(models: Sequence[Row]) -> tuple[Chart, ...]:
