@@ -94,9 +94,8 @@ def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]
         try:
             yield run
         except BaseException:
-            with suppress(
-                ReviewsError
-            ):  # the error of the block must not be hidden by an error of its record
+            # The error of the block must not be hidden by an error of its record.
+            with suppress(ReviewsError):
                 end_run(home.warehouse, run_id, "failed", run.counts)
             raise
         end_run(home.warehouse, run_id, "completed", run.counts)
@@ -130,10 +129,8 @@ def _goes_on(home: Home, run_id: str) -> bool:
     """Return whether a process holds the lock of a run."""
     try:
         return is_held(home.running / run_id)
-    except (
-        OSError
-    ):  # such as that there is none: the run has ended, or is of an earlier version of this program
-        return False
+    except OSError:
+        return False  # without a lock the run has ended, or is of an earlier version of this program
 
 
 def _remove_lock(folder: Path) -> None:
