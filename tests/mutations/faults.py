@@ -38,6 +38,13 @@ LIMITS = "data_contracts/limits.py"
 BAD_ROWS = "tasks/scoring/bad_rows.py"
 SHADOW_SCORES = "tasks/warehouse/shadow/scores.py"
 SHADOW_RUN = "flows/shadow_scoring.py"
+PROMISE = "models/evaluation/promise.py"
+PROMISES_READ = "tasks/training/promise.py"
+DUE = "tasks/training/due.py"
+LABELS_TAKEN = "tasks/labelling/intake.py"
+LABELS_CHOSEN = "tasks/labelling/choosing.py"
+LABELS_ANSWERED = "tasks/labelling/answers.py"
+OWN_ROWS = "tasks/training/own_rows.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
@@ -55,6 +62,8 @@ TEST_STANDBY = "tests/unit/test_standby.py"
 TEST_DURABLE = "tests/unit/test_durable.py"
 TEST_BAD_ROWS = "tests/unit/test_bad_rows.py"
 TEST_SHADOW = "tests/flows/test_shadow.py"
+TEST_DUE = "tests/unit/test_training_due.py"
+TEST_LABELS = "tests/unit/test_labelling.py"
 
 
 AREAS = {
@@ -69,6 +78,8 @@ AREAS = {
     "published copy": ("tests/flows/test_forget.py", "tests/flows/test_verify.py"),
     "parts": ("tests/flows/test_score_reviews.py", "tests/flows/test_rescore.py"),
     "shadow": (TEST_SHADOW,),
+    "promise": (TEST_DUE, "tests/models/test_promise.py"),
+    "labels": (TEST_LABELS, "tests/unit/test_own_rows.py"),
     "tally": ("tests/flows/test_score_reviews.py", "tests/flows/test_quarantine.py"),
 }
 """The parts of the core, each with the flows and commands in whose tests it is at work."""
@@ -786,5 +797,93 @@ FAULTS = (
         "    end_promoted(connection, model_id)\n",
         "",
         ("tests/unit/test_shadow_record.py",),
+    ),
+    Fault(
+        "a fall that chance explains is an alarm",
+        "promise",
+        PROMISE,
+        " - math.log(7 * tests / FALSE_ALARMS)",
+        "",
+        ("tests/models/test_promise.py",),
+    ),
+    Fault(
+        "reviews of one title are taken for independent",
+        "promise",
+        PROMISE,
+        "(self.since.wrong * gain + self.since.right * loss) / self.spread",
+        "(self.since.wrong * gain + self.since.right * loss)",
+        ("tests/models/test_promise.py",),
+    ),
+    Fault(
+        "what the model has held does not raise the floor",
+        "promise",
+        PROMISE,
+        "        floor = max(floor, held)\n",
+        "",
+        ("tests/models/test_promise.py",),
+    ),
+    Fault(
+        "a review that the model may have learnt from is judged",
+        "promise",
+        PROMISES_READ,
+        "    WHERE seen_at > $since\n",
+        "",
+        (TEST_DUE,),
+    ),
+    Fault(
+        "a training is due once more for each run",
+        "promise",
+        DUE,
+        "    return bool(connection.execute(_IS_KNOWN, [champion.number, reason, since]).fetchall())\n",
+        "    return False\n",
+        (TEST_DUE,),
+    ),
+    Fault(
+        "an older label replaces a later one",
+        "labels",
+        LABELS_TAKEN,
+        "WHERE excluded.labelled_at >= review_labels.labelled_at\n",
+        "",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "a label that a sheet has no more stays",
+        "labels",
+        LABELS_TAKEN,
+        "DELETE FROM review_labels WHERE uri = $uri AND ",
+        "DELETE FROM review_labels WHERE false AND uri = $uri AND ",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "a text that was forgotten gets a label",
+        "labels",
+        LABELS_TAKEN,
+        "if label.text_sha256 in known]",
+        "if label.text_sha256]",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "a review with a label is asked about again",
+        "labels",
+        LABELS_CHOSEN,
+        "        if each.text_sha256 not in given_texts and each.review_key not in given_keys\n",
+        "",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "an answer that was taken back stays",
+        "labels",
+        LABELS_ANSWERED,
+        "    answers.file.truncate()\n",
+        "",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "reviews that were chosen to teach are held out",
+        "labels",
+        OWN_ROWS,
+        'np.array([row["is_random"] for row in rows], bool)',
+        "np.ones(len(rows), bool)",
+        ("tests/unit/test_own_rows.py",),
     ),
 )

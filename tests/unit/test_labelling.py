@@ -293,6 +293,12 @@ def test_of_a_killed_session_all_whole_answers_are_kept_and_of_a_living_one_none
         assert not killed.exists()
 
 
+def test_an_answer_that_was_taken_back_is_nowhere_when_the_session_ends(tmp_path: Path) -> None:
+    home, reviews = Home(tmp_path), make_reviews("fine", "dull", "so so")
+    answer(home, reviews, "p", "n", "u", "q")
+    assert read_answers(home) == [(hash_text("fine"), "positive", None, False, "uncertain")]
+
+
 def test_each_answer_is_on_disk_before_the_next_question(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
