@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import FileRefusedError
+from data_contracts.limits import name_rated_sentiment
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
@@ -158,7 +159,7 @@ def _read(found: FoundFile) -> _LabelFile:
     unread = sum(not _is_understood(row) for row in rows)
     trouble = (
         f"{count(unread, 'row')} of it can't be read as labels. Next: leave `label_of` as it was, give `label` as "
-        "positive or negative and `stars` as 1 to 10"
+        "positive or negative and `stars` as 1 to 10, of which 7 and more are positive and 4 and fewer negative"
     )
     return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
 
@@ -177,6 +178,8 @@ def _read_row(row: Mapping[str, Any], changed_at: datetime) -> Iterator[GivenLab
     label, stars = row["given_label"], row["given_rating"]
     if not _DIGEST.fullmatch(row["text"] or "") or (label is stars is None and not extra.get("skipped")):
         return
+    if _is_contradictory(row):
+        return
     labelled_at = min(changed_at, _parse_time(extra.get("labelled_at")) or changed_at)
     yield GivenLabel(row["text"], label, stars, extra.get("drawn") == RANDOM, labelled_at)
 
@@ -193,7 +196,16 @@ def _parse_time(text: Any) -> datetime | None:
 def _is_understood(row: Mapping[str, Any]) -> bool:
     """Return whether all of a row can be read; what can't is in `extra` under our name of the column."""
     extra = json.loads(row["extra"] or "{}")
-    return bool(_DIGEST.fullmatch(row["text"] or "")) and not {"given_label", "given_rating"} & extra.keys()
+    is_whole = (
+        bool(_DIGEST.fullmatch(row["text"] or "")) and not {"given_label", "given_rating"} & extra.keys()
+    )
+    return is_whole and not _is_contradictory(row)
+
+
+def _is_contradictory(row: Mapping[str, Any]) -> bool:
+    """Return whether the stars of a row say the opposite of its label: one of the two is a slip."""
+    implied = name_rated_sentiment(row["given_rating"])
+    return None not in (implied, row["given_label"]) and implied != row["given_label"]
 
 
 def _store(home: Home, file: _LabelFile) -> list[GivenLabel]:

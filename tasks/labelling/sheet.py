@@ -17,7 +17,9 @@ COLUMNS = ("label", "stars", "text", "source", "movie_id", "review_id", "written
 
 
 def require_new(path: Path) -> None:
-    """Raise `UsageError` if the file is there: it may be filled in."""
+    """Raise `UsageError` if the file is there, since it may be filled in, or is named as what it will not be."""
+    if path.suffix.lower() != ".csv":
+        raise UsageError(f"{path}: the sheet is a CSV file. Next: name it {path.with_suffix('.csv').name}.")
     if path.exists():
         raise UsageError(f"{path}: is there already, and may have labels. Next: name a new file.")
 

@@ -359,6 +359,11 @@ def test_a_sheet_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
         require_new(tmp_path / "sheet.csv")
 
 
+def test_a_sheet_is_not_named_as_another_format(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"name it sheet\.csv"):
+        require_new(tmp_path / "sheet.xlsx")
+
+
 # How they are taken in
 
 
@@ -417,6 +422,16 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     taken = take_labels(home)
     assert taken.labels == 1
     assert "1 row of it can't be read as labels" in taken.skipped[0].reason
+
+
+def test_a_label_that_its_stars_contradict_is_said_and_not_taken_in(home: Home) -> None:
+    rows = [("fine", "positive", 2), ("dull", "negative", 3), ("so so", "positive", 6)]
+    lines = [f"{hash_text(text)},{label},{stars}\n" for text, label, stars in rows]
+    drop(home, "labels/a.csv", "".join(["label_of,label,stars\n", *lines]))
+    taken = take_labels(home)
+    assert taken.labels == 2
+    assert "1 row of it can't be read as labels" in taken.skipped[0].reason
+    assert hash_text("fine") not in {text for text, *_ in list_labels(home)}
 
 
 def test_it_does_not_matter_in_which_encoding_a_spreadsheet_saves_the_texts(home: Home) -> None:
