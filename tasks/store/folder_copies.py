@@ -73,7 +73,16 @@ def reading_manifest(store: Store, key: str) -> Iterator[Any]:
 
     Raises `ObjectMissingError` if there is none, `ObjectDamagedError`, which says what is wrong, if it can't be read.
     """
-    content = read(store, key)
+    with parsing_manifest(store, key, read(store, key)) as stated:
+        yield stated
+
+
+@contextmanager
+def parsing_manifest(store: Store, key: str, content: bytes) -> Iterator[Any]:
+    """Yield the content of a manifest, parsed, to a block that takes it apart.
+
+    Raises `ObjectDamagedError`, which says what is wrong, if it can't be read.
+    """
     try:
         yield json.loads(content)
     except KeyError as error:

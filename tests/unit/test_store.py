@@ -252,6 +252,16 @@ def test_of_two_writers_of_a_name_the_first_wins_and_knows_it_on_a_second_try(st
     assert objects.read(store, "manifest.json") == b"first"
 
 
+def test_only_who_knows_what_is_there_replaces_it(store: Store) -> None:
+    objects.swap(store, "list", b"1", None)
+    _, marks = objects.read_marked(store, "list")
+    objects.swap(store, "list", b"22", marks)
+    for known in (marks, None):
+        with pytest.raises(ObjectChangedError):
+            objects.swap(store, "list", b"333", known)
+    assert objects.read(store, "list") == b"22"
+
+
 def test_objects_that_are_not_there_can_be_deleted(store: Store) -> None:
     objects.put(store, "a", b"1")
     objects.delete(store, ["a", "b"])
