@@ -61,6 +61,9 @@ class Settings:
     store: str | None = None
     """REVIEWS_STORE: the URI of an object store, such as `s3://bucket/prefix`, whose `inbox/` is read as that of
     the home is."""
+    publish_to_store: bool = False
+    """REVIEWS_PUBLISH_TO_STORE: with `true`, runs upload what is new of the published copy to `published/` of
+    REVIEWS_STORE; there `reviews sql` on other machines reads it."""
     dask: str | None = None
     """REVIEWS_DASK: the workers that score the objects of the store: those of the scheduler at `tcp://HOST:PORT`, or N
     processes of this machine, `local:N`."""
@@ -173,6 +176,11 @@ class Settings:
         return f"{text}-{self.name}" if self.name else text
 
     @property
+    def copy_store(self) -> str | None:
+        """The store to which runs upload the published copy; None if they upload none."""
+        return self.store if self.publish_to_store else None
+
+    @property
     def api_url(self) -> str:
         """The URL of the Prefect API that `reviews up` serves."""
         return f"{self.ui_url}/api"
@@ -211,6 +219,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=Home(_read_home(values)),
         name=read_name(values, "REVIEWS_NAME"),
         store=read_place(values, "REVIEWS_STORE", parse_inbox_store),
+        publish_to_store=_read_publishing(values),
         dask=read_place(values, "REVIEWS_DASK", parse_workers),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=read_folders(values, "REVIEWS_INPUT_DIRS"),
@@ -261,6 +270,17 @@ def _read_values(environment: Mapping[str, str]) -> dict[str, str]:
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     return values
+
+
+def _read_publishing(values: Mapping[str, str]) -> bool:
+    """Return whether runs upload the published copy; raise `UsageError` if they should, and no store is set."""
+    is_asked = read_switch(values, "REVIEWS_PUBLISH_TO_STORE")
+    if is_asked and not values.get("REVIEWS_STORE", "").strip():
+        raise UsageError(
+            "REVIEWS_PUBLISH_TO_STORE is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a store, "
+            "such as s3://bucket/prefix."
+        )
+    return is_asked
 
 
 def _read_limits(values: Mapping[str, str]) -> RowLimits:

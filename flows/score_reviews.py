@@ -83,7 +83,7 @@ class ScoringSummary:
     report: str | None = None
     """Path of the run's report; None if nothing was committed or reports are switched off."""
     undelivered: tuple[str, ...] = ()
-    """The destinations that get no scores, since the last delivery to each failed."""
+    """The destinations that get no scores, since the last delivery to each failed; the copy in a store likewise."""
     labels: int = 0
     """Labels that people gave to reviews, taken in from the inbox."""
     shadow: str | None = None
@@ -158,7 +158,7 @@ def _score_and_deliver(request: ScoringRequest, settings: Settings) -> tuple[Sco
 
 def _deliver(settings: Settings) -> tuple[str, ...]:
     """Deliver what was committed; return the destinations to which that failed, and bring the site to name these."""
-    due = deliver_due(settings.home, settings.destination_urls)
+    due = deliver_due(settings.home, settings.destination_urls, settings.copy_store)
     if due.is_news and settings.write_site:
         update_site(settings.home)
     return due.failing

@@ -11,7 +11,7 @@ from data_contracts.storage.durable import remove_leftovers
 from deployments.settings import Settings
 from tasks.shadow.waiting import find_waiting_for_shadow
 from tasks.stages.log_lines import log_figures
-from tasks.stages.publish import publish_copy
+from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.report import update_site
 from tasks.stages.run_page import log_warning, warn
 from tasks.support.interruption import stop_if_interrupted
@@ -69,6 +69,7 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
         )
     if outcome.done.files or is_news:
         publish_copy(home)
+        upload_copy(home, settings.copy_store)
         if settings.write_site:
             update_site(home)  # once more: until here it must wait for no shadow
     return _describe(shadow, outcome)

@@ -15,7 +15,7 @@ from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.stages import train as stages
-from tasks.stages.publish import publish_copy
+from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
 from tasks.stages.run_page import name_failure, name_run
@@ -78,6 +78,7 @@ def train_model(
         run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
     pass_fault_point("train: after promotion")
     publish_copy(settings.home)
+    upload_copy(settings.home, settings.copy_store)
     report = report_run(run, settings.keep_reports, settings.site_url) if settings.write_reports else None
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"

@@ -1,9 +1,11 @@
 """Opens a home to read: a DuckDB connection to its published copy, and the scores of texts by its champion.
 
-Nothing is written. The copy stays the one that was there when the home was opened; open it again to see later runs.
+Nothing is written but the copy of a store, where the home has no database. The copy stays the one that was there when
+the home was opened; open it again to see later runs.
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -92,11 +94,22 @@ class OpenHome:
 def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
     """Open the published copy of the home in `folder`, by default that of REVIEWS_HOME or of this installation.
 
-    Raises `WarehouseError` if there is no such folder, or nothing was published there yet.
+    Where the home has no database, the copy is the newest of the store that REVIEWS_STORE names. Raises
+    `WarehouseError` if there is no such folder, or nothing was published there yet.
     """
     settings = load_settings()
     home = settings.home if folder is None else Home(Path(folder).expanduser().absolute())
+    if settings.store and (folder is None or home.folder.is_dir()):
+        _fetch_newest(home, settings.store)
     if not home.folder.is_dir():
         raise WarehouseError(f"{home.folder}: there is no such folder. Next: name the folder of a home.")
     connection, close = open_published_apart(home.published)
     return OpenHome(home.folder, connection, settings.limits, close)
+
+
+def _fetch_newest(home: Home, store: str) -> None:
+    """Fetch the newest copy of a store if the home has no database; warn if the store does not answer."""
+    from tasks.store.copy_download import fetch_copy, is_reader
+
+    if is_reader(home) and (fetched := fetch_copy(home, store)).trouble:
+        warnings.warn(fetched.describe(), stacklevel=3)

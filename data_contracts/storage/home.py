@@ -129,6 +129,11 @@ class Home:
         return self.published.with_name(f".{self.published.name}.standby")
 
     @property
+    def fetched(self) -> Path:
+        """The file that says that the published copy came from a store, and of what chunks it is made."""
+        return self.published.with_name("from-store.json")
+
+    @property
     def proof(self) -> Path:
         """The file that says up to where `reviews verify` has checked the database."""
         return self.folder / ".verified.json"

@@ -64,8 +64,8 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
       reviews sql --format csv "select review_id, sentiment from latest_scores" > scores.csv
       reviews sql "show tables"
     """
-    from deployments.settings import load_settings
     from flows.command.actions.query import ask, describe_queries
+    from flows.command.startup import find_home_to_read
 
     if listed:
         echo(describe_queries(query))
@@ -73,7 +73,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
         raise UsageError("The query is missing. Next: give SQL, or a name that `reviews sql --list` shows.")
     else:
         ask(
-            load_settings().home,
+            find_home_to_read(),
             sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else query,
             values,
             form,
@@ -136,8 +136,8 @@ def export(
       reviews export --current
       reviews export --current /mnt/share/current --format csv
     """
-    from deployments.settings import load_settings
     from flows.command.actions.export import export as write_export
+    from flows.command.startup import find_home_to_read
     from tasks.exports.files import ExportRequest
 
     if raw and form != "csv" and not only_new:
@@ -149,7 +149,7 @@ def export(
         )
     request = ExportRequest(form, no_text, raw, since and since.date(), only_new, no_extra, current)
     target = folder.absolute() if isinstance(folder, Path) else folder
-    echo(write_export(load_settings().home, target, request))
+    echo(write_export(find_home_to_read(), target, request))
 
 
 @click.command()
@@ -211,13 +211,13 @@ def _show_explanation(
     explain_in: "Callable[[Home], Explained]", top: int, form: str, page: Path | None
 ) -> None:
     """Print an explanation and, if a page is named, write it there too."""
-    from deployments.settings import load_settings
+    from flows.command.startup import find_home_to_read
     from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
     from tasks.pages.writing import require_page_place, write_page
     from tasks.support.targets import require_free_target
 
-    home = load_settings().home
+    home = find_home_to_read()
     if page:
         require_free_target(home, page, home.reports)
         require_page_place(page)
@@ -232,7 +232,7 @@ def _show_explanation(
 
 def _show_history(context: click.Context, name: str | None, form: str) -> None:
     """Print the history of the review called `name`; of the other options of explain only --format goes with it."""
-    from deployments.settings import load_settings
+    from flows.command.startup import find_home_to_read
     from tasks.explain.history import find_history
     from tasks.explain.history_table import write_history, write_history_as_json
 
@@ -244,7 +244,7 @@ def _show_history(context: click.Context, name: str | None, form: str) -> None:
             "--history needs a review_id or the name of a row, and takes no option but --format. Next: "
             "`reviews explain --history REVIEW_ID`."
         )
-    histories = find_history(load_settings().home.published, str(name))
+    histories = find_history(find_home_to_read().published, str(name))
     (write_history_as_json if form == "json" else write_history)(histories, sys.stdout)
 
 
@@ -267,11 +267,11 @@ def report(run: str, output: Path | None) -> None:
       reviews report 3fa94c12
       reviews report latest --output today.html
     """
-    from deployments.settings import load_settings
+    from flows.command.startup import load_settings_to_read
     from tasks.report.writing import write_report
     from tasks.support.targets import require_free_target
 
-    settings = load_settings()
+    settings = load_settings_to_read()
     if output:
         require_free_target(settings.home, output, settings.home.reports)
     path = write_report(settings.home, run, output and output.absolute(), settings.keep_reports)
@@ -296,13 +296,13 @@ def week(name: str | None) -> None:
     """
     from datetime import UTC
 
-    from deployments.settings import load_settings
+    from flows.command.startup import find_home_to_read
     from tasks.week.weeks import find_last_week, parse_week, require_begun
     from tasks.week.writing import write_week
 
     now = datetime.now(UTC)
     asked = require_begun(parse_week(name), now) if name else find_last_week(now)
-    written = write_week(load_settings().home, asked)
+    written = write_week(find_home_to_read(), asked)
     echo(f"{written.summary}\nWrote {written.path}")
 
 
@@ -327,11 +327,11 @@ def site(anew: bool) -> None:
       reviews site --all
       reviews --home data/demo site
     """
-    from deployments.settings import load_settings
     from flows.command.actions.site import describe_renewal, describe_site, find_address
+    from flows.command.startup import load_settings_to_read
     from tasks.site.writing import write_site
 
-    settings = load_settings()
+    settings = load_settings_to_read()
     summary = write_site(settings.home, anew=anew)
     echo(describe_site(summary, find_address(settings, summary.index)))
     for line in describe_renewal(settings):

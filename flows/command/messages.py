@@ -7,6 +7,7 @@ from typing import Any
 from data_contracts.archive import DATASETS
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.train_model import TrainingSummary
@@ -142,14 +143,18 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
         ),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
         *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
-        *(
-            f"  undelivered {name} gets no scores: reviews destinations status"
-            for name in summary.undelivered
-        ),
+        *map(_describe_undelivered, summary.undelivered),
         *([f"  shadow      {summary.shadow}"] if summary.shadow else []),
         *_name_report(summary.report),
     ]
     return "\n".join(lines)
+
+
+def _describe_undelivered(name: str) -> str:
+    """Return the line of a message on a destination, or the copy in a store, that gets no scores."""
+    if is_store_uri(name):
+        return f"  undelivered {name} is behind: the next run tries again"
+    return f"  undelivered {name} gets no scores: reviews destinations status"
 
 
 def _name_report(path: str | None) -> list[str]:

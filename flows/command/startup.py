@@ -1,4 +1,4 @@
-"""What a command does before its flow: choose the home, configure Prefect, handle Ctrl-C, and preload libraries.
+"""What a command does first: choose the home, fetch its copy, configure Prefect, handle Ctrl-C, preload libraries.
 
 No other module of the command reads or sets environment variables.
 """
@@ -13,10 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import click
+
 from data_contracts.errors import ReviewsError
 from tasks.support.interruption import INTERRUPTED
 
 if TYPE_CHECKING:
+    from data_contracts.storage.home import Home
     from deployments.settings import Settings
 
 PREFECT_DEFAULTS = {
@@ -37,6 +40,28 @@ INTERRUPTED_STATUS = 130
 def choose_home(home: Path) -> None:
     """Set the home of this process and of those that it starts, in place of the environment's REVIEWS_HOME."""
     os.environ["REVIEWS_HOME"] = str(home.absolute())
+
+
+def load_settings_to_read() -> "Settings":
+    """Return the settings for a command that reads the published copy.
+
+    If the home has no database, and a store is set, the newest copy of the store is fetched before; then a line on
+    standard error says where it is from, and how old it is.
+    """
+    from deployments.settings import load_settings
+
+    settings = load_settings()
+    if settings.store is not None:
+        from tasks.store.copy_download import fetch_copy, is_reader
+
+        if is_reader(settings.home):
+            click.echo(fetch_copy(settings.home, settings.store).describe(), err=True)
+    return settings
+
+
+def find_home_to_read() -> "Home":
+    """Return the home of `load_settings_to_read`."""
+    return load_settings_to_read().home
 
 
 def is_encoding_chosen() -> bool:

@@ -30,7 +30,8 @@ def verify(check_all: bool) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.verify import run_verify
 
-    run_verify(load_settings().home, check_all, echo)
+    settings = load_settings()
+    run_verify(settings.home, check_all, echo, settings.copy_store)
 
 
 @click.group()
@@ -53,11 +54,11 @@ def quarantine() -> None:
 )
 def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the quarantined rows, newest first."""
-    from deployments.settings import load_settings
+    from flows.command.startup import find_home_to_read
     from tasks.maintenance.quarantine import list_query
     from tasks.queries.answers import write_answer
 
-    write_answer(load_settings().home.published, list_query(rule, uri), form, sys.stdout)
+    write_answer(find_home_to_read().published, list_query(rule, uri), form, sys.stdout)
 
 
 @quarantine.command("show")

@@ -7,6 +7,7 @@ published copy are checked too.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
 from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_reviews
+from tasks.store.copy_upload import find_faults
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
@@ -179,15 +181,18 @@ class Finding:
     examples: tuple[str, ...]
 
 
-def verify(home: Home, changed: Changed | None = None) -> Iterator[Finding]:
+def verify(home: Home, changed: Changed | None = None, store: str | None = None) -> Iterator[Finding]:
     """Check every promise in turn; yield each `Finding` as soon as it is known.
 
-    With `changed`, of the tables only the rows of files that changed since a proof are read.
+    With `changed`, of the tables only the rows of files that changed since a proof are read. `store`: where runs upload
+    the published copy.
     """
     yield from _check_changed(home, changed) if changed else _check_all(home)
     yield _check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
     yield _check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home))
     yield _check_files("the published copy is up to date", lambda: _find_outdated_copy(home, changed))
+    if store is not None and home.published.exists():
+        yield _check_files("the copy in the store is whole and up to date", partial(find_faults, home, store))
 
 
 def _check_all(home: Home) -> Iterator[Finding]:

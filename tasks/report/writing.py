@@ -16,6 +16,7 @@ from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.report.training_facts import TrainingFacts, read_training_facts
 from tasks.support.locking import hold_folder
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import ROW_NAME
 
 Facts = ScoringFacts | TrainingFacts
@@ -111,6 +112,12 @@ def find_showing_forgotten(home: Home, pages: Iterable[Path]) -> list[Path]:
     names = sorted({name for each in shown.values() for name in each})
     if not names:
         return []
-    with open_warehouse(home.warehouse, write=False) as connection:
+    # Where the copy came from a store there is no database.
+    opened = (
+        open_warehouse(home.warehouse, write=False)
+        if home.warehouse.exists()
+        else open_published(home.published)
+    )
+    with opened as connection:
         forgotten = {name for (name,) in connection.execute(_FIND_FORGOTTEN, {"names": names}).fetchall()}
     return sorted(path for path, each in shown.items() if forgotten.intersection(each))

@@ -1,13 +1,14 @@
-"""The Prefect tasks that publish a copy of the database, and deliver its scores to the destinations of the home."""
+"""The stages that publish a copy of the database, upload it to a store, and deliver its scores to the destinations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prefect import get_run_logger, task
 
 from data_contracts.storage.home import Home
-from tasks.stages.retries import RETRY_TRANSIENT
+from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.stages.run_page import warn
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish
@@ -22,7 +23,7 @@ class DueDeliveries:
     """How the deliveries of a run went."""
 
     failing: tuple[str, ...] = ()
-    """The names of the destinations that get no scores."""
+    """The names of the destinations that get no scores, and the URI of the copy in a store if it is behind."""
     is_news: bool = False
     """Whether others failed before, or for other reasons."""
 
@@ -33,11 +34,35 @@ def publish_copy(home: Home) -> None:
     publish(home)
 
 
-def deliver_due(home: Home, urls: Mapping[str, str]) -> DueDeliveries:
-    """Deliver to each destination what it may lack; `urls` are the addresses of databases, by destination.
+def upload_copy(home: Home, store: str | None) -> bool:
+    """Bring the copy in a store up to date; warn and return False if that fails: the next run tries again.
 
-    A home without destinations does nothing here.
+    Without a store, or a published copy, nothing is done.
     """
+    if store is None or not home.published.is_file():
+        return True
+    from tasks.store import copy_upload
+
+    try:
+        look("upload-copy", partial(copy_upload.upload_copy, home, store))
+    except Exception as error:  # the scores are committed, so the run has not failed
+        warn(f"The published copy was not uploaded: {error}")
+        return False
+    return True
+
+
+def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> DueDeliveries:
+    """Upload the copy to a store, and deliver to each destination what it may lack.
+
+    `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here.
+    """
+    is_uploaded = upload_copy(home, store)
+    due = _deliver_due(home, urls)
+    return due if is_uploaded else replace(due, failing=(*due.failing, f"{store}/published"))
+
+
+def _deliver_due(home: Home, urls: Mapping[str, str]) -> DueDeliveries:
+    """Deliver to each destination what it may lack."""
     if not any(home.destinations.glob("[!.]*.toml")):
         return DueDeliveries()
     from tasks.destinations.configuration import load_destinations

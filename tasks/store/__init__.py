@@ -1,1 +1,1 @@
-"""Object stores: an inbox, exports and backups at a URI such as s3://bucket/prefix, through a few functions."""
+"""Object stores: an inbox, the published copy, exports and backups at a URI such as s3://bucket/prefix."""

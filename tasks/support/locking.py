@@ -64,6 +64,20 @@ def watch_file(path: Path, size: int) -> Iterator[Callable[[], bool]]:
         yield lambda: not is_at(path, descriptor) or os.pread(descriptor, size, 0) != before
 
 
+@contextmanager
+def share_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield the file at `path`, open to be read; while the block runs, `lock_file` can't lock it.
+
+    The end of the block frees DuckDB's locks of this process on the file. Raises `FileNotFoundError`.
+    """
+    while True:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            if is_at(path, file.fileno()):
+                yield file
+                return
+
+
 def is_at(path: Path, descriptor: int) -> bool:
     """Return whether an open file is that at `path`: another one may have replaced it."""
     try:

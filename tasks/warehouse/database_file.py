@@ -32,7 +32,7 @@ _MARK, _MARK_START = b"DUCK", 8
 """What the first header of a DuckDB file has, and where."""
 _STATE = struct.Struct("<8xQ16xQQ")
 """Of the second and third header: a number that grows with each checkpoint, the number of blocks, and their size."""
-_BLOCK_SIZES = tuple(2**power for power in range(14, 19))
+BLOCK_SIZES = tuple(2**power for power in range(14, 19))
 """The bytes that a block may have."""
 
 
@@ -58,7 +58,7 @@ def read_shape(file: BinaryIO) -> Shape:
     if len(headers) == HEADERS * HEADER_BYTES and headers.startswith(_MARK, _MARK_START):
         states = (_STATE.unpack_from(headers, number * HEADER_BYTES) for number in range(1, HEADERS))
         _, blocks, block_bytes = max(states)
-        if block_bytes in _BLOCK_SIZES:
+        if block_bytes in BLOCK_SIZES:
             return Shape(blocks, block_bytes)
     raise WarehouseError(
         f"{file.name}: is damaged: its headers are none of a database. Next: {RESTORE_ADVICE}"

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -53,6 +54,20 @@ def publish(home: Home) -> None:
 
     Raises `WarehouseError` if the copy can't be written or renamed.
     """
+
+    def write(target: BinaryIO) -> int:
+        home.fetched.unlink(missing_ok=True)
+        copy_warehouse(home.warehouse, target)
+        return int(time.time())
+
+    replace_copy(home, write)
+
+
+def replace_copy(home: Home, write: Callable[[BinaryIO], int]) -> None:
+    """Replace the published copy by what `write` makes of the standby or of an empty file, completely or not at all.
+
+    `write` returns the time of the new copy, in seconds. Raises `WarehouseError` if it can't be written or renamed.
+    """
     published = home.published
     try:
         make_folder(published.parent)
@@ -60,8 +75,8 @@ def publish(home: Home) -> None:
             remove_leftovers(published.parent, held=True)
             with write_whole(published) as building:
                 with _start_copy(home, building) as target:
-                    copy_warehouse(home.warehouse, target)
-                _sign(building, home.published)
+                    seconds = write(target)
+                _sign(building, home.published, seconds)
                 pass_fault_point("score: inside publishing")
                 if published.is_dir() and not published.is_symlink():
                     published.rmdir()  # succeeds only for an empty folder; another one is an error
@@ -83,11 +98,7 @@ def _start_copy(home: Home, building: Path) -> BinaryIO:
     So it is where the published copy is missing or was changed, since whatever damaged the one may have damaged both.
     From here on the standby has no name but `building`, so that no half-written one is ever taken for whole.
     """
-    if (
-        _is_unchanged(home.published)
-        and _is_unchanged(home.standby)
-        and (file := _open_standby(home.standby))
-    ):
+    if is_unchanged(home.published) and is_unchanged(home.standby) and (file := _open_standby(home.standby)):
         if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
             make_temporary(home.standby, building)
             return file
@@ -104,18 +115,17 @@ def _open_standby(standby: Path) -> BinaryIO | None:
         return None
 
 
-def _sign(copy: Path, before: Path) -> None:
-    """Give a copy the permissions of the one before, and a time of whole seconds, by which `_is_unchanged` knows it.
+def _sign(copy: Path, before: Path, seconds: int) -> None:
+    """Give a copy the permissions of the one before, and a time of whole seconds, by which `is_unchanged` knows it.
 
     The owner may read and write it in any case, as the next publishing must.
     """
     if before.is_file():
         copy.chmod(stat.S_IMODE(before.stat().st_mode) | stat.S_IRUSR | stat.S_IWUSR)
-    seconds = int(time.time())
     os.utime(copy, (seconds, seconds))
 
 
-def _is_unchanged(copy: Path) -> bool:
+def is_unchanged(copy: Path) -> bool:
     """Return whether nothing was written into a published file since: that leaves a time with parts of a second."""
     return not copy.is_symlink() and copy.is_file() and copy.stat().st_mtime_ns % 1_000_000_000 == 0
 
@@ -126,7 +136,7 @@ def _keep_as_standby(home: Home, building: Path) -> None:
     A copy that was changed is not kept, nor one of a database that was rewritten since, as it has rows that were
     forgotten. Where the file system has no hard links, none is kept.
     """
-    if not _is_unchanged(home.published):
+    if not is_unchanged(home.published):
         return
     with suppress(OSError):
         if is_same_database(home.published, building):

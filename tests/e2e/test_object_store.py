@@ -18,6 +18,9 @@ from tasks.stages import score_on_engine
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
+from tasks.store.copy_download import fetch_copy
+from tasks.store.copy_upload import find_faults, upload_copy
+from tasks.store.stored_copy import LATEST
 from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, upload_part
 from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
@@ -131,6 +134,42 @@ def test_exports_and_backups_go_to_a_bucket_and_backups_come_back(store: Store, 
     assert ask(other.published, "select count(*) from scored_reviews") == [(2,)]
     kinds = {each.key.split("/")[0] for each in objects.list_objects(store, "")}
     assert kinds == {"exists", "scores", "backups"}
+
+
+def test_the_copy_of_a_home_is_read_elsewhere_and_of_two_who_replace_it_at_once_one_does(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, reader = Home(tmp_path / "home"), Home(tmp_path / "reader")
+    for number in range(3):
+        add(home, f"{number}.csv", [{}])
+        upload_copy(home, store.uri)
+        fetch_copy(reader, store.uri)
+        assert reader.published.read_bytes() == home.published.read_bytes()
+    assert find_faults(home, store.uri) == []
+    content, marks = objects.read_marked(store, LATEST)
+    objects.swap(store, LATEST, content + b" ", marks)
+    with pytest.raises(ObjectChangedError):
+        objects.swap(store, LATEST, content, marks)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-one")
+    for act in (upload_copy, fetch_copy):
+        with pytest.raises(StoreError, match=r"latest.json: access is refused .*AWS_SECRET_ACCESS_KEY"):
+            act(home, store.uri)
+
+
+def test_a_list_whose_answer_was_lost_counts_as_written_and_chunks_that_are_cut_off_are_read_again(
+    proxy: tuple[Store, Trouble], tmp_path: Path
+) -> None:
+    store, trouble = proxy
+    home, reader = Home(tmp_path / "home"), Home(tmp_path / "reader")
+    for number in range(2):
+        add(home, f"{number}.csv", [{}])
+        trouble.drop = 1
+        upload_copy(home, store.uri)
+        assert trouble.drop == 0
+    trouble.cut = 3
+    fetch_copy(reader, store.uri)
+    assert trouble.cut == 0
+    assert reader.published.read_bytes() == home.published.read_bytes()
 
 
 def test_a_large_object_is_written_and_fetched_whole(store: Store, tmp_path: Path) -> None:

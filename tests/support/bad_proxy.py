@@ -47,7 +47,8 @@ def run_bad_proxy(port: int, host: str = "127.0.0.1") -> Iterator[tuple[int, Tro
             answer = connection.getresponse()
             content = answer.read()
             connection.close()
-            if trouble.drop and self.command == "PUT" and "If-None-Match" in self.headers:
+            is_conditional = "If-None-Match" in self.headers or "If-Match" in self.headers
+            if trouble.drop and self.command == "PUT" and is_conditional:
                 trouble.drop -= 1
                 self.close_connection = True
                 return

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.site import renew_site
@@ -26,8 +27,9 @@ def forget(
 ) -> None:
     """Do what `reviews forget` does: delete rows, also from copies, parts, pages; list other files that have them.
 
-    Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again. The
-    destinations get the deletion too; `destination_urls` are the addresses of their databases.
+    Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again. The copy
+    there is made anew without the rows. The destinations get the deletion too; `destination_urls` are the addresses of
+    their databases.
     """
     from tasks.report.writing import drop_reports_of_forgotten
     from tasks.site.writing import drop_pages_of_forgotten
@@ -44,6 +46,7 @@ def forget(
         pages = drop_pages_of_forgotten(home)
         rewrite_warehouse(home.warehouse)
         publish(home)
+        stored = _renew_stored_copy(home, store) if store is not None else None
         trouble = renew_site(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
@@ -58,9 +61,24 @@ def forget(
         echo(f"  {count(len(pages), 'page')} of the site showed it: {without}")
     if trouble is not None:
         echo(f"  {trouble}")
+    if stored is not None:
+        echo(f"  {escape_controls(stored)}")
     for problem in deliver_forgotten(home, destination_urls or {}):
         echo(f"  a destination may still hold it: {escape_controls(problem)}")
     _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
+
+
+def _renew_stored_copy(home: Home, store: str) -> str | None:
+    """Bring the copy of a home in a store up to date; return what there is to say of it."""
+    from tasks.store.copy_upload import renew_copy
+
+    try:
+        done = renew_copy(home, store)
+    except StoreError as error:
+        return (
+            f"the copy in the store may still hold it: {error} The next run that uploads its copy mends that."
+        )
+    return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
 
 def _report_copies(home: Home, present: Sequence[Path | str], echo: Callable[[str], None]) -> None:

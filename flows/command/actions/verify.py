@@ -1,6 +1,6 @@
 """What `reviews verify` does: check every promise, and print the rows that break one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
@@ -11,10 +11,11 @@ from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 
 
-def run_verify(home: Home, check_all: bool, echo: Callable[[str], None]) -> None:
+def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: str | None = None) -> None:
     """Print for each promise whether it holds; raise `ReviewsError` at the end if one does not.
 
-    Reads only what changed since the last check that found all promises kept, unless `check_all`.
+    Reads only what changed since the last check that found all promises kept, unless `check_all`. `store`: where runs
+    upload the published copy.
     """
     require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
     with keep_runs_out(home, echo):
@@ -22,7 +23,7 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None]) -> None
         changed = find_changed(home, before) if before else None
         proof = begin_proof(home, before if changed else None)
         echo(_describe_extent(before, changed))
-        broken = _check(home, changed, echo)
+        broken = _check(verify(home, changed, store), echo)
         if broken <= ALWAYS_WHOLE:
             write_proof(home, proof)
     if broken:
@@ -33,10 +34,10 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None]) -> None
     echo("All promises hold.")
 
 
-def _check(home: Home, changed: Changed | None, echo: Callable[[str], None]) -> set[str]:
+def _check(findings: Iterator[Finding], echo: Callable[[str], None]) -> set[str]:
     """Print for each promise whether it holds; return those that do not."""
     broken = set()
-    for finding in verify(home, changed):
+    for finding in findings:
         echo(_describe_finding(finding))
         if finding.broken:
             broken.add(finding.promise)

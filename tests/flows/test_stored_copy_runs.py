@@ -1,0 +1,72 @@
+"""Tests of runs that upload the published copy to a store, and of a report where only that copy is."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.errors import StoreError
+from data_contracts.storage.home import Home
+from flows.command.actions.verify import run_verify
+from flows.command.cli import main
+from flows.command.messages import describe_scoring
+from tasks.store import copy_upload
+from tests.support.scoring_runs import CSV, drop, run
+from tests.support.small_home import ask
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The store of the settings, to which runs upload the copy."""
+    (tmp_path / "store" / "inbox").mkdir(parents=True)
+    uri = f"file://{tmp_path}/store"
+    monkeypatch.setenv("REVIEWS_STORE", uri)
+    monkeypatch.setenv("REVIEWS_PUBLISH_TO_STORE", "true")
+    return uri
+
+
+@pytest.mark.slow
+def test_a_run_uploads_the_copy_and_a_report_is_written_where_only_that_is(
+    scoring_home: Home, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    assert run().undelivered == ()
+    said: list[str] = []
+    run_verify(scoring_home, True, said.append, store)
+    assert "ok      the copy in the store is whole and up to date" in said
+    reader = Home(tmp_path / "reader")
+    monkeypatch.setenv("REVIEWS_HOME", str(reader.folder))
+    done = CliRunner().invoke(main, ["report"])
+    assert done.exit_code == 0, done.output
+    [page] = reader.reports.glob("*.html")
+    assert "good film" in page.read_text("utf-8")
+    assert ask(reader.published, "select count(*) from scored_reviews") == [(2,)]
+    assert not reader.warehouse.exists()
+
+
+@pytest.mark.slow
+def test_a_run_whose_copy_can_t_be_uploaded_completes_and_says_so_and_the_next_one_uploads_it(
+    scoring_home: Home, store: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+
+    def fail(*arguments: object) -> None:
+        raise StoreError("access is refused.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_upload, "find_copy", fail)
+        summary = run()
+    assert summary.files_scored == 1
+    assert "The published copy was not uploaded: access is refused." in capsys.readouterr().err
+    assert f"  undelivered {store}/published is behind: the next run tries again" in describe_scoring(summary)
+    assert run().undelivered == ()
+    assert copy_upload.find_faults(scoring_home, store) == []
+
+
+def test_without_the_switch_nothing_is_uploaded(
+    scoring_home: Home, store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REVIEWS_PUBLISH_TO_STORE", "false")
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["inbox"]

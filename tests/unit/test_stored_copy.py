@@ -1,0 +1,437 @@
+"""Tests of the published copy in a store, a folder at a file:// URI: what is new goes there, readers get it whole."""
+
+import json
+import os
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import reviews
+from data_contracts.errors import (
+    SourceError,
+    StoreError,
+    StoreUnreachableError,
+    WarehouseError,
+)
+from data_contracts.storage.home import Home
+from flows.command.actions.forget import forget
+from flows.command.cli import main
+from tasks.maintenance.forgetting import ForgetRequest
+from tasks.store import copy_download, copy_upload, objects
+from tasks.store.connecting import open_store
+from tasks.store.copy_download import FetchedCopy, fetch_copy, is_reader
+from tasks.store.copy_upload import UploadedCopy, find_faults, renew_copy, upload_copy
+from tasks.store.stored_copy import LATEST, PUBLISHED, find_copy
+from tests.support.exported_homes import add, change, make_home
+from tests.support.once import copy_once
+from tests.support.small_home import ask
+
+SECRET = "id-of-a-row-to-forget"
+"""DuckDB keeps it as it is; texts are compressed."""
+LARGE = "CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(700_000)"
+_NUMBERS = count()
+
+
+class KilledError(Exception):
+    """Ends an upload as a kill would: nothing of what follows in the program is done."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return make_home(tmp_path / "home")
+
+
+@pytest.fixture
+def large_home(tmp_path: Path) -> Home:
+    """A home whose copy has several chunks."""
+
+    def fill(folder: Path) -> None:
+        change(make_home(folder), LARGE)
+
+    copy_once("large copy", tmp_path / "home", fill)
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Home:
+    return Home(tmp_path / "reader")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of the store."""
+    made = tmp_path / "store"
+    made.mkdir()
+    return made
+
+
+def upload(home: Home, folder: Path) -> UploadedCopy:
+    return upload_copy(home, f"file://{folder}")
+
+
+def fetch(reader: Home, folder: Path) -> FetchedCopy:
+    return fetch_copy(reader, f"file://{folder}")
+
+
+def count_rows(home: Home) -> int:
+    return int(ask(home.published, "SELECT count(*) FROM scored_reviews")[0][0])
+
+
+def add_one(home: Home, review_id: str = "r-1") -> None:
+    add(home, f"{next(_NUMBERS)}.csv", [{"review_id": review_id}])
+
+
+def list_chunks(folder: Path) -> set[Path]:
+    return {path for path in folder.joinpath(PUBLISHED).glob("*/*") if path.is_file()}
+
+
+def is_in_store(folder: Path, text: str) -> bool:
+    return any(text.encode() in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def run_sql(reader: Home, folder: Path, *arguments: str) -> Result:
+    environment = {"REVIEWS_HOME": str(reader.folder), "REVIEWS_STORE": f"file://{folder}"}
+    return CliRunner().invoke(main, ["sql", *arguments], env=environment)
+
+
+def test_a_reader_has_the_bytes_of_the_published_copy_after_every_upload(
+    home: Home, reader: Home, folder: Path
+) -> None:
+    for _ in range(4):
+        add_one(home)
+        upload(home, folder)
+        fetch(reader, folder)
+        assert reader.published.read_bytes() == home.published.read_bytes()
+        assert int(reader.published.stat().st_mtime) == int(home.published.stat().st_mtime)
+
+
+def test_only_new_chunks_are_uploaded_and_fetched(
+    large_home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = upload(large_home, folder)
+    assert everything.uploaded == everything.bytes
+    fetch(reader, folder)
+    add_one(large_home)
+    fetched: list[str] = []
+
+    def read(store: Any, key: str, length: int) -> bytes:
+        fetched.append(key)
+        return objects.read_beginning(store, key, length)
+
+    monkeypatch.setattr(copy_download, "read_beginning", read)
+    before = list_chunks(folder)
+    assert 0 < upload(large_home, folder).uploaded < everything.bytes / 2
+    fetch(reader, folder)
+    assert {folder / key for key in fetched} == list_chunks(folder) - before
+    assert count_rows(reader) == count_rows(large_home) == 3
+
+
+def test_if_nothing_is_new_only_the_list_is_read(
+    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(home, folder)
+    fetch(reader, folder)
+    for name in ("list_objects", "put", "swap", "delete"):
+        monkeypatch.delattr(copy_upload, name)
+    monkeypatch.delattr(copy_download, "replace_copy")
+    assert upload(home, folder).uploaded == 0
+    fetch(reader, folder)
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_killed_upload_leaves_the_copy_before_readable_and_the_next_one_completes_it(
+    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    upload(home, folder)
+    add_one(home)
+    with monkeypatch.context() as patch:
+        kill_after(patch, steps)
+        try:
+            upload(home, folder)
+        except KilledError:
+            fetch(reader, folder)
+            assert count_rows(reader) in (2, 3)
+    upload(home, folder)
+    fetch(reader, folder)
+    assert count_rows(reader) == 3
+    assert find_faults(home, f"file://{folder}") == []
+
+
+def leave_half_an_object(folder: Path, content: str) -> None:
+    """Leave what a process leaves that is killed while it writes an object into a folder."""
+    (min(list_chunks(folder)).parent / f"{'a' * 64}#1").write_text(content, "utf-8")
+
+
+def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let an upload change its store so many times, by one thread; the next change is done, and ends it."""
+    patch.setattr(copy_upload, "UPLOADED_AT_ONCE", 1)
+    done: list[str] = []
+
+    def wrap(name: str) -> None:
+        def write(*arguments: Any) -> None:
+            if len(done) > steps:
+                raise KilledError
+            done.append(name)
+            getattr(objects, name)(*arguments)
+            if len(done) > steps:
+                raise KilledError
+
+        patch.setattr(copy_upload, name, write)
+
+    for name in ("put", "swap", "delete"):
+        wrap(name)
+
+
+def test_what_the_list_names_no_more_stays_an_hour_for_readers_and_then_goes(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(home, folder)
+    before = list_chunks(folder)
+    add_one(home)
+    upload(home, folder)
+    assert before < list_chunks(folder)
+    monkeypatch.setattr(copy_upload, "GRACE_SECONDS", -1)
+    for _ in range(2):
+        upload(home, folder)
+        assert len(list_chunks(folder)) == len(set(read_copy(folder)["chunks"]))
+    assert read_copy(folder)["retired"] == {}
+
+
+def read_copy(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / LATEST).read_bytes())
+    return content
+
+
+@pytest.mark.slow
+def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_next_query(
+    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(home, folder)
+    add_one(home, SECRET)
+    with monkeypatch.context() as patch:
+        kill_after(patch, 2)
+        with pytest.raises(KilledError):
+            upload(home, folder)
+    leave_half_an_object(folder, SECRET)
+    add_one(home)
+    upload(home, folder)
+    fetch(reader, folder)
+    assert is_in_store(folder, SECRET)
+    said: list[str] = []
+    forget(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
+    assert f"  the copy in the store was made anew without it: file://{folder}/published" in said
+    assert {path.name for path in list_chunks(folder)} == {
+        each.split()[0] for each in read_copy(folder)["chunks"]
+    }
+    assert not is_in_store(folder, SECRET)
+    fetch(reader, folder)
+    assert count_rows(reader) == 3
+    assert not is_in_store(reader.folder, SECRET)
+
+
+@pytest.mark.slow
+def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothing_of_the_row(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_one(home, SECRET)
+    upload(home, folder)
+    said: list[str] = []
+
+    def fail(*arguments: Any) -> None:
+        raise StoreUnreachableError("the store is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_upload, "delete", fail)
+        forget(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
+    assert any(
+        line.startswith("  the copy in the store may still hold it: the store is away.") for line in said
+    )
+    assert is_in_store(folder, SECRET)
+    upload(home, folder)
+    assert not is_in_store(folder, SECRET)
+
+
+def test_what_a_killed_first_upload_left_goes_when_a_row_is_forgotten(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        kill_after(patch, 1)
+        with pytest.raises(KilledError):
+            upload(home, folder)
+    assert list_chunks(folder)
+    assert renew_copy(home, f"file://{folder}") is None
+    assert not list_chunks(folder)
+
+
+def test_a_reader_whose_chunks_are_deleted_while_it_fetches_gets_the_newer_copy(
+    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(home, folder)
+    monkeypatch.setattr(copy_upload, "GRACE_SECONDS", -1)
+    monkeypatch.setattr(copy_download, "FETCHED_AT_ONCE", 1)
+
+    def read_late(*arguments: Any) -> bytes:
+        monkeypatch.setattr(copy_download, "read_beginning", objects.read_beginning)
+        add_one(home)
+        upload(home, folder)
+        return objects.read_beginning(*arguments)
+
+    monkeypatch.setattr(copy_download, "read_beginning", read_late)
+    fetch(reader, folder)
+    assert reader.published.read_bytes() == home.published.read_bytes()
+
+
+def test_another_home_is_refused_until_the_list_is_deleted(home: Home, folder: Path, tmp_path: Path) -> None:
+    other = make_home(tmp_path / "other")
+    upload(other, folder)
+    before = (folder / LATEST).read_bytes()
+    with pytest.raises(SourceError, match=rf"another home publishes there \(.*:{other.folder}\). Next: "):
+        upload(home, folder)
+    assert find_faults(home, f"file://{folder}")[0].startswith(f"file://{folder}/{LATEST}: another home")
+    assert renew_copy(home, f"file://{folder}") is None
+    assert (folder / LATEST).read_bytes() == before
+    (folder / LATEST).unlink()
+    upload(home, folder)
+    with pytest.raises(SourceError, match="another home"):
+        upload(other, folder)
+
+
+def test_of_two_homes_that_begin_at_once_the_later_one_is_refused(
+    home: Home, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_home(tmp_path / "other")
+
+    def swap_late(*arguments: Any) -> None:
+        monkeypatch.setattr(copy_upload, "swap", objects.swap)
+        upload(other, folder)
+        objects.swap(*arguments)
+
+    monkeypatch.setattr(copy_upload, "swap", swap_late)
+    with pytest.raises(SourceError, match="another home publishes there"):
+        upload(home, folder)
+    assert find_faults(other, f"file://{folder}") == []
+
+
+BAD_LISTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "lacks its chunks": lambda stated: stated.pop("chunks"),
+    "has one chunk too many": lambda stated: stated["chunks"].append(stated["chunks"][0]),
+    "has a chunk outside its folder": lambda stated: stated["chunks"].__setitem__(0, "../x 0000000000000000"),
+    "has a home outside the folder": lambda stated: stated.update(home_id="../inbox"),
+    "has no size": lambda stated: stated["layout"].update(size=0),
+    "has a huge size": lambda stated: stated["layout"].update(size=10**18),
+    "has odd blocks": lambda stated: stated["layout"].update(block_bytes=1),
+    "has no time": lambda stated: stated.update(published_at=10**18),
+    "retires other objects": lambda stated: stated.update(retired={"../../inbox/a.csv": 0}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LISTS)
+def test_a_list_that_no_home_writes_is_named_and_neither_read_nor_replaced(
+    home: Home, reader: Home, folder: Path, bad: str
+) -> None:
+    upload(home, folder)
+    stated = read_copy(folder)
+    BAD_LISTS[bad](stated)
+    (folder / LATEST).write_text(json.dumps(stated), "utf-8")
+    for act in (lambda: fetch(reader, folder), lambda: upload(home, folder)):
+        with pytest.raises(StoreError, match=rf"{LATEST}: is no manifest \(.*Next: delete this object"):
+            act()
+
+
+def test_a_damaged_chunk_is_named_and_the_copy_before_stays(home: Home, reader: Home, folder: Path) -> None:
+    upload(home, folder)
+    fetch(reader, folder)
+    before = list_chunks(folder)
+    add_one(home)
+    upload(home, folder)
+    damaged = max(list_chunks(folder) - before)
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:-1] + b"x" + content[-1:])
+    with pytest.raises(
+        StoreError, match=f"{damaged.name}: is not what its name says. .*Next: delete that object"
+    ):
+        fetch(reader, folder)
+    assert count_rows(reader) == 2
+    assert find_faults(home, f"file://{folder}") == [f"file://{damaged}: is missing or damaged"]
+    damaged.unlink()
+    with pytest.raises(StoreError, match="So the copy can't be read"):
+        fetch(reader, folder)
+    add_one(home)
+    upload(home, folder)
+    fetch(reader, folder)
+    assert count_rows(reader) == 4
+
+
+def test_if_the_store_does_not_answer_the_copy_here_is_read_and_its_age_is_said(
+    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(home.published, (1_795_000_000, 1_795_000_000))
+    upload(home, folder)
+    fetch(reader, folder)
+
+    def fail(store: Any) -> None:
+        raise StoreUnreachableError("the store is away.")
+
+    monkeypatch.setattr(copy_download, "find_copy", fail)
+    monkeypatch.setattr("tasks.store.copy_download.time.time", lambda: 1_795_000_000 + 3 * 3600)
+    assert fetch(reader, folder).describe() == (
+        f"the store is away.\nFrom file://{folder}/published, published 3 hours ago (2026-11-18 11:06 UTC)."
+    )
+    with pytest.raises(StoreUnreachableError):
+        fetch(Home(reader.folder / "new"), folder)
+
+
+def test_a_home_with_a_copy_of_its_own_is_no_reader(home: Home, reader: Home, folder: Path) -> None:
+    upload(home, folder)
+    assert is_reader(reader)
+    fetch(reader, folder)
+    assert is_reader(reader)
+    assert not is_reader(home)
+    home.warehouse.unlink()
+    assert not is_reader(home)
+    change(reader)
+    assert not is_reader(reader)
+    assert count_rows(reader) == 0
+    assert not reader.fetched.exists()
+
+
+def test_the_command_answers_on_a_machine_without_a_home_and_says_how_old_the_copy_is(
+    home: Home, reader: Home, folder: Path
+) -> None:
+    upload(home, folder)
+    done = run_sql(reader, folder, "--format", "csv", "select count(*) as n from scored_reviews")
+    assert (done.exit_code, done.stdout) == (0, "n\n2\n")
+    assert done.stderr.startswith(f"From file://{folder}/published, published a moment ago (")
+    assert not reader.warehouse.exists()
+
+
+def test_where_neither_the_home_nor_the_store_has_a_copy_the_command_says_what_to_do(
+    reader: Home, folder: Path
+) -> None:
+    done = run_sql(reader, folder, "select 1")
+    assert done.exit_code == 1
+    assert f"file://{folder}/published has no copy either. Next: " in done.stderr
+    assert "REVIEWS_PUBLISH_TO_STORE=true" in done.stderr
+
+
+def test_a_notebook_opens_the_newest_copy_of_the_store(
+    home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(home, folder)
+    monkeypatch.setenv("REVIEWS_HOME", str(reader.folder))
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
+    for rows in (2, 3):
+        with reviews.open() as opened:
+            assert opened.sql("select count(*) from scored_reviews").fetchall() == [(rows,)]
+        add_one(home)
+        upload(home, folder)
+
+
+def test_a_home_that_has_published_nothing_uploads_nothing(reader: Home, folder: Path) -> None:
+    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+        upload(reader, folder)
+    assert find_copy(open_store(f"file://{folder}")) is None
