@@ -127,9 +127,9 @@ def quarantine_release(
 def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
     """Delete a review, a movie's reviews, a file's rows, a text or one row, with all scores, for good.
 
-    The rows are deleted from every table, the published copy and the parts, and the database file is rewritten without
-    them. The table forgotten_rows records that they existed, without the text. Backups, exports and the source files
-    may still hold them: they are listed, not changed.
+    The rows are deleted from every table, the published copy and the parts, also those in the store, and the database
+    file is rewritten without them. The table forgotten_rows records that they existed, without the text. Backups,
+    exports and the source files may still hold them: they are listed, not changed.
 
     \b
     Examples:
