@@ -14,31 +14,33 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import duckdb
+
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.durable import make_folder, make_temporary, remove, remove_leftovers, write_whole
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder, lock_file
-from tasks.warehouse.connection import name_log, open_warehouse
+from tasks.warehouse.connection import attach, name_log, open_warehouse, take_turn
 from tasks.warehouse.database_file import copy_warehouse, is_same_database, is_truncated
-from tasks.warehouse.published import open_published
+from tasks.warehouse.published import READER_WAIT_SECONDS, require_published
 
 _STATE = """
-SELECT
-    (SELECT bit_xor(hash(scored_files)) FROM scored_files),
-    (SELECT bit_xor(hash(promotions)) FROM promotions),
-    (SELECT bit_xor(hash(gate_checks)) FROM gate_checks),
-    (SELECT bit_xor(hash(shadows)) FROM shadows),
-    (SELECT bit_xor(hash(shadow_files)) FROM shadow_files),
-    (SELECT (count(released_at), max(released_at)) FROM quarantined_rows)::VARCHAR,
-    (SELECT count(*) FROM forgotten_rows),
-    (SELECT count(*) FROM runs WHERE status = 'stopped'),
-    (SELECT bit_xor(hash(review_labels)) FROM review_labels),
-    (SELECT arg_max((version, views_sha256), version) FROM schema_migrations)::VARCHAR
+SELECT 'scored_files', bit_xor(hash(scored_files))::VARCHAR FROM scored_files
+UNION ALL SELECT 'promotions', bit_xor(hash(promotions))::VARCHAR FROM promotions
+UNION ALL SELECT 'gate_checks', bit_xor(hash(gate_checks))::VARCHAR FROM gate_checks
+UNION ALL SELECT 'shadows', bit_xor(hash(shadows))::VARCHAR FROM shadows
+UNION ALL SELECT 'shadow_files', bit_xor(hash(shadow_files))::VARCHAR FROM shadow_files
+UNION ALL SELECT 'released', (count(released_at), max(released_at))::VARCHAR FROM quarantined_rows
+UNION ALL SELECT 'forgotten', count(*)::VARCHAR FROM forgotten_rows
+UNION ALL SELECT 'stopped', count(*)::VARCHAR FROM runs WHERE status = 'stopped'
+UNION ALL SELECT 'labels', bit_xor(hash(review_labels))::VARCHAR FROM review_labels
+UNION ALL SELECT 'version', arg_max((version, views_sha256), version)::VARCHAR FROM schema_migrations
 """
-"""SQL: one row that differs between two databases if their readers would see different data.
+"""SQL: rows that differ between two databases if their readers would see different data.
 
-It depends on no timestamp of the copy, so it is also right after a clock change or the restore of a backup.
+They depend on no timestamp of the copy, so they are also right after a clock change or the restore of a backup. As
+subqueries of one row they would take DuckDB seven times as long to plan.
 """
 _ADVICE_BY_ERRNO = {
     errno.ENOTEMPTY: "move that folder away",
@@ -150,10 +152,20 @@ def needs_publishing(home: Home) -> bool:
     A run that was killed between its commit and its publishing leaves an outdated copy behind.
     """
     with open_warehouse(home.warehouse, write=False) as connection:
-        newest = connection.execute(_STATE).fetchall()
+        newest = _read_state(connection)
     try:
-        with open_published(home.published) as connection:
+        require_published(home.published)
+        # In the engine of the database: to start another one would take longer than all else here.
+        with (
+            take_turn(home.published, READER_WAIT_SECONDS),
+            attach(home.published.absolute(), "READ_ONLY", wait_seconds=READER_WAIT_SECONDS) as connection,
+        ):
             # DuckDB may open a file that was truncated.
-            return is_truncated(home.published) or connection.execute(_STATE).fetchall() != newest
+            return is_truncated(home.published) or _read_state(connection) != newest
     except WarehouseError:
         return True
+
+
+def _read_state(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str | None]]:
+    """Return what the readers of a database see, in short."""
+    return set(connection.execute(_STATE).fetchall())
