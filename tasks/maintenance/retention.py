@@ -16,7 +16,7 @@ from tasks.inbox.opening import open_folder_of
 from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
 from tasks.support.locking import is_held
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.file_ledger import read_seen_files, read_statuses
+from tasks.warehouse.file_ledger import look_up, read_seen_files
 
 _DROP_BYTES = """
 UPDATE quarantined_rows SET raw = NULL, raw_is_text = false
@@ -63,7 +63,7 @@ def bring_back(home: Home) -> int:
             hashed = hash_file(file)
             if isinstance(hashed, SourceFile):
                 moved.setdefault(hashed.source_sha256, []).append((file.path, home.inbox / file.uri))
-    statuses = read_statuses(home.warehouse, list(moved))
+    statuses = look_up(home.warehouse, list(moved)).statuses
     unscored = [source for source in moved if statuses.get(source) != "scored"]
     move_all(
         (path, _choose_free_path(target, source)) for source in unscored for path, target in moved[source]

@@ -1,7 +1,8 @@
 """Reads how far the reviews of a run are from held-out and from earlier ones, and checks this against a contract."""
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
+
+import duckdb
 
 from data_contracts.drift import MeasuredDrift, check_drift
 from data_contracts.expectations import CheckResult
@@ -18,11 +19,10 @@ SELECT DISTINCT source FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AN
 """
 
 
-def find_drift(warehouse: Path, run_ids: Collection[str]) -> list[MeasuredDrift]:
+def _find_drift(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[MeasuredDrift]:
     """Return the drift of each measure, by run, model and source; empty if there is nothing to compare with."""
-    with open_warehouse(warehouse, write=False) as connection:
-        # One run at a time: with a constant run id DuckDB does not compute the view for every other run.
-        found = [connection.execute(_FIND_DRIFT, [run_id]).fetchall() for run_id in run_ids]
+    # One run at a time: with a constant run id DuckDB does not compute the view for every other run.
+    found = [connection.execute(_FIND_DRIFT, [run_id]).fetchall() for run_id in run_ids]
     return [MeasuredDrift(*row) for rows in found for row in rows]
 
 
@@ -31,10 +31,10 @@ def judge_drift(home: Home, run_ids: Collection[str], severity: str) -> list[Che
 
     That of a source is accepted where its profile wants it, and that of the runs if all their sources accept theirs.
     """
-    found = find_drift(home.warehouse, run_ids)
-    if not found:
-        return []
     with open_warehouse(home.warehouse, write=False) as connection:
+        found = _find_drift(connection, run_ids)
+        if not found:
+            return []
         sources = connection.execute(_LIST_SOURCES, {"runs": list(run_ids)}).fetchall()
     return accept_findings(home, check_drift(found, severity), [name for (name,) in sources])
 

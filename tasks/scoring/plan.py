@@ -30,14 +30,7 @@ from tasks.scoring.rescoring import find_rescorable
 from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.file_ledger import (
-    SeenFile,
-    list_done,
-    list_replaced,
-    read_seen_files,
-    read_statuses,
-    record_seen,
-)
+from tasks.warehouse.file_ledger import Known, SeenFile, list_done, look_up, read_seen_files
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
@@ -178,14 +171,14 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     stored = Arrivals()
     if request.named_objects or not request.named:
         stored = find_arrivals(home, request.store, request.named_objects, request.since_ns)
-    if record:
-        unrecorded = [file for file in known if _is_unrecorded(seen_files.get(file.uri))]
-        record_seen(home.warehouse, [*unrecorded, *stored.stale])
-    statuses = {seen.source_sha256: seen.status for seen in seen_files.values()}
-    statuses.update(read_statuses(home.warehouse, {file.source_sha256 for file in known} - statuses.keys()))
+    unrecorded = [file for file in known if _is_unrecorded(seen_files.get(file.uri))]
+    come = [file for file in known if _is_new_here(file, seen_files.get(file.uri))]
+    asked = {file.source_sha256 for file in come}
+    ledger = look_up(home.warehouse, asked, [*unrecorded, *stored.stale] if record else ())
+    statuses = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
-    replaced = describe_replaced(home, known, seen_files)
+    replaced = describe_replaced(come, ledger)
     return PendingFiles(
         files_found=len(findings.files) + stored.files_found,
         new=tuple(new),
@@ -196,14 +189,9 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     )
 
 
-def describe_replaced(
-    home: Home, known: Sequence[SourceFile], seen_files: Mapping[str, SeenFile]
-) -> list[SkippedFile]:
+def describe_replaced(come: Sequence[SourceFile], ledger: Known) -> list[SkippedFile]:
     """Return an entry for each file that has come anew with the bytes of a full export which was replaced since."""
-    seen = {uri: each.source_sha256 for uri, each in seen_files.items()}
-    come = [file for file in known if seen.get(file.uri) != file.source_sha256]
-    replaced = list_replaced(home.warehouse, {file.source_sha256 for file in come})
-    return [SkippedFile(file.uri, REPLACED) for file in come if file.source_sha256 in replaced]
+    return [SkippedFile(file.uri, REPLACED) for file in come if file.source_sha256 in ledger.replaced]
 
 
 def _find_rescanned(home: Home, source: str) -> PendingFiles:
@@ -367,6 +355,11 @@ def _hash_unknown(
 def _is_unrecorded(seen: SeenFile | None) -> bool:
     """Return whether the row of a file in `inbox_files` is missing, wrong or old."""
     return seen is None or not seen.is_unchanged or seen.is_stale
+
+
+def _is_new_here(file: SourceFile, seen: SeenFile | None) -> bool:
+    """Return whether this content was not seen under this name before."""
+    return seen is None or seen.source_sha256 != file.source_sha256
 
 
 def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:

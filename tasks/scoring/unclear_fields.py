@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import Collection
 
+import duckdb
+
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count
-from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
@@ -34,12 +35,13 @@ GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
 
 
-def describe_collisions(home: Home, run_ids: Collection[str]) -> list[str]:
+def describe_collisions(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> list[str]:
     """Return a phrase for each file that these runs scored with review ids that another source gave to other texts."""
-    with open_warehouse(home.warehouse, write=False) as connection:
-        if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
-            return []
-        found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
+    if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
+        return []
+    found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
     accepting = {
         name for name, each in load_catalogue(home).profiles.items() if each.severity.shared_ids == "accept"
     }
@@ -51,13 +53,15 @@ def describe_collisions(home: Home, run_ids: Collection[str]) -> list[str]:
     ]
 
 
-def describe_unclear(home: Home, run_ids: Collection[str]) -> list[str]:
+def describe_unclear(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> list[str]:
     """Return a phrase for each column in doubt of the files that these runs scored, and for values not understood."""
-    doubts = list_doubts(home.warehouse, run_ids, list(READING_RULES.values()))
+    doubts = list_doubts(connection, run_ids, list(READING_RULES.values()))
     in_doubt = {(uri, rule) for uri, rule, _ in doubts}
     unclear = [
         f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
-        for uri, rule, rows in list_unclear_fields(home.warehouse, run_ids, list(FIELD_RULES))
+        for uri, rule, rows in list_unclear_fields(connection, run_ids, list(FIELD_RULES))
         if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
     ]
     return unclear + [

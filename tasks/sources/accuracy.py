@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+
+import duckdb
 
 from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from tasks.support.wording import count
-from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import CONTENT
 
 GIVEN_SENTIMENT = (
@@ -47,14 +47,13 @@ class Agreement:
     """Sum of the absolute errors of the predicted ratings, in stars."""
 
 
-def measure_agreement(warehouse: Path, run_ids: Collection[str]) -> list[Agreement]:
+def measure_agreement(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[Agreement]:
     """Return the agreement of each source of which these runs scored rows with a label or rating, by run."""
     found: list[Agreement] = []
-    with open_warehouse(warehouse, write=False) as connection:
-        for run_id in run_ids:
-            [(first,)] = connection.execute(_FIND_FIRST_COMMIT, {"run_id": run_id}).fetchall()
-            rows = connection.execute(_MEASURE, {"run_id": run_id, "first": first}).fetchall()
-            found += [Agreement(*row) for row in sorted(rows)]
+    for run_id in run_ids:
+        [(first,)] = connection.execute(_FIND_FIRST_COMMIT, {"run_id": run_id}).fetchall()
+        rows = connection.execute(_MEASURE, {"run_id": run_id, "first": first}).fetchall()
+        found += [Agreement(*row) for row in sorted(rows)]
     return found
 
 

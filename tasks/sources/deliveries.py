@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+import duckdb
+
 from data_contracts.expectations import CheckResult
 from data_contracts.sources.delivery import Delivery, name_day
 from tasks.warehouse.connection import open_warehouse
@@ -12,16 +14,17 @@ _FIND = f"SELECT {', '.join(each.name for each in fields(Delivery))} FROM delive
 _IS_KNOWN = "SELECT count(*) FROM source_alerts WHERE source = ? AND rule = ? AND day = ?"
 
 
-def find_deliveries(warehouse: Path) -> list[Delivery]:
+def read_deliveries(connection: duckdb.DuckDBPyConnection) -> list[Delivery]:
     """Return the deliveries of each source."""
-    with open_warehouse(warehouse, write=False) as connection:
-        return [Delivery(*row) for row in connection.execute(_FIND).fetchall()]
+    return [Delivery(*row) for row in connection.execute(_FIND).fetchall()]
 
 
 def pick_unalerted(
     warehouse: Path, broken: Sequence[CheckResult], found: Sequence[Delivery]
 ) -> list[CheckResult]:
     """Return the broken rules of which no event was emitted yet."""
+    if not broken:
+        return []
     with open_warehouse(warehouse, write=False) as connection:
         return [
             result

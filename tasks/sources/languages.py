@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Collection
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
+
+import duckdb
 
 from data_contracts.limits import NOT_ENGLISH
 from tasks.support.wording import count
-from tasks.warehouse.connection import open_warehouse
 
 FILES_NAMED = 5
 """Most files of a source that a description names."""
@@ -20,11 +20,10 @@ GROUP BY ALL ORDER BY files.source, unexpected_count DESC, files.uri
 """
 
 
-def describe_languages(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+def describe_languages(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
     """Return a phrase for each source of which these runs scored files with too many rows that are not in English."""
-    with open_warehouse(warehouse, write=False) as connection:
-        parameters = {"runs": list(run_ids), "rule": NOT_ENGLISH}
-        warned = connection.execute(_LIST_WARNED, parameters).fetchall()
+    parameters = {"runs": list(run_ids), "rule": NOT_ENGLISH}
+    warned = connection.execute(_LIST_WARNED, parameters).fetchall()
     return [
         _describe_source(source, [(uri, rows) for _, uri, rows in files])
         for source, files in groupby(warned, itemgetter(0))

@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ContractError
 from data_contracts.limits import RowLimits
-from data_contracts.sources.delivery import judge_deliveries
+from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SkippedFile, SourceFile
@@ -231,12 +231,12 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
     from tasks.scoring.unclear_fields import describe_collisions, describe_unclear
     from tasks.warehouse.file_ledger import list_files_without_rows
 
-    unclear = [*describe_unclear(run.home, scored_by), *describe_collisions(run.home, scored_by)]
+    with open_warehouse(run.home.warehouse, write=False) as connection:
+        unclear = describe_unclear(connection, run.home, scored_by)
+        unclear += describe_collisions(connection, run.home, scored_by)
+        without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(connection, scored_by)]
     for description in unclear:
         log_warning(f"Not understood in {description}")
-    without_rows = [
-        f"{uri}: it has no rows" for uri in list_files_without_rows(run.home.warehouse, scored_by)
-    ]
     for description in without_rows:
         log_warning(f"Nothing to score in {description}")
     return unclear + without_rows
@@ -244,34 +244,43 @@ def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
 
 def find_late_sources(run: Run) -> SourceNotes:
     """Return which sources did not send as usual, for a run that scored nothing."""
-    judge = partial(_judge_deliveries, run, keep_passed=False)
-    return SourceNotes(deliveries=look("find-late-sources", judge))
+    return SourceNotes(deliveries=look("find-late-sources", partial(_find_late_sources, run)))
+
+
+def _find_late_sources(run: Run) -> tuple[str, ...]:
+    """Do the stage that looks for sources that did not send as usual."""
+    from tasks.sources.deliveries import read_deliveries
+
+    with open_warehouse(run.home.warehouse, write=False) as connection:
+        found = read_deliveries(connection)
+    return _judge_deliveries(run, found, keep_passed=False)
 
 
 @task(name="describe-sources", **RETRY_TRANSIENT)
 def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
     """Return which sources did not send as usual, and what is to be known of those that the runs `scored_by` scored."""
-    warehouse = run.home.warehouse
-    deliveries = _judge_deliveries(run, keep_passed=True)
     from tasks.sources.accuracy import describe_agreement, measure_agreement
+    from tasks.sources.deliveries import read_deliveries
     from tasks.sources.languages import describe_languages
 
-    languages = describe_languages(warehouse, scored_by)
+    with open_warehouse(run.home.warehouse, write=False) as connection:
+        found = read_deliveries(connection)
+        languages = describe_languages(connection, scored_by)
+        accuracy = measure_agreement(connection, scored_by)
+    deliveries = _judge_deliveries(run, found, keep_passed=True)
     for description in languages:
         log_warning(description)
-    accuracy = map(describe_agreement, measure_agreement(warehouse, scored_by))
-    return SourceNotes(tuple(languages), tuple(accuracy), deliveries)
+    return SourceNotes(tuple(languages), tuple(map(describe_agreement, accuracy)), deliveries)
 
 
-def _judge_deliveries(run: Run, *, keep_passed: bool) -> tuple[str, ...]:
+def _judge_deliveries(run: Run, found: Sequence[Delivery], *, keep_passed: bool) -> tuple[str, ...]:
     """Return a phrase for each source that is late, or sent few or many rows; emit an event once for each such case.
 
     The results are recorded for `run`; those that passed only with `keep_passed`, since most runs find nothing new.
     """
-    from tasks.sources.deliveries import describe_delivery, find_deliveries, pick_unalerted, record_alerts
+    from tasks.sources.deliveries import describe_delivery, pick_unalerted, record_alerts
 
     warehouse = run.home.warehouse
-    found = find_deliveries(warehouse)
     results = accept_findings(run.home, judge_deliveries(found))
     broken = [result for result in results if not result.success]
     record_checks(run, results if keep_passed else broken)

@@ -20,7 +20,7 @@ from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
 from tasks.store.arrivals import fetch_arrivals
 from tasks.support.wording import count
-from tasks.warehouse.file_ledger import read_statuses, record_seen
+from tasks.warehouse.file_ledger import look_up
 
 if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
@@ -53,11 +53,10 @@ def fetch_objects(home: Home, request: ScoringRequest, files: Sequence[FoundFile
     ) as report:
         fetched = fetch_arrivals(str(request.store), files, report)
     known = [each for each in fetched if isinstance(each, SourceFile)]
-    record_seen(home.warehouse, known)
-    statuses = read_statuses(home.warehouse, {file.source_sha256 for file in known})
-    new = pick_new(known, statuses, retry_refused=bool(request.named))
+    ledger = look_up(home.warehouse, {file.source_sha256 for file in known}, known)
+    new = pick_new(known, ledger.statuses, retry_refused=bool(request.named))
     skipped = [each for each in fetched if isinstance(each, SkippedFile)]
-    return FetchedGroup(tuple(new), (*skipped, *describe_replaced(home, known, {})))
+    return FetchedGroup(tuple(new), (*skipped, *describe_replaced(known, ledger)))
 
 
 def report_unlisted(request: ScoringRequest, found: PendingFiles) -> Iterator[GroupResult]:

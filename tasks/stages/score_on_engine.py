@@ -42,7 +42,7 @@ from tasks.store.stored_bundles import upload_bundle
 from tasks.store.stored_parts import StoredPart, collect_parts, delete_part, fetch_part, find_manifest
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
-from tasks.warehouse.file_ledger import list_contents, list_done, record_seen
+from tasks.warehouse.file_ledger import list_contents, list_done, look_up, record_seen
 from tasks.warehouse.model_registry import PromotedModel
 
 if TYPE_CHECKING:
@@ -226,6 +226,7 @@ def _record_summary(job: "ScoringJob", summary: GroupSummary) -> list[SkippedFil
     """
     if summary.dropped:
         _warn_of_dropped(summary.dropped)
-    record_seen(job.run.home.warehouse, summary.seen)
+    sources = {file.source_sha256 for file in summary.seen}
+    ledger = look_up(job.run.home.warehouse, sources, summary.seen)
     judge_checks(job.run, summary.broken, NEXT_STEP)
-    return describe_replaced(job.run.home, summary.seen, {})
+    return describe_replaced(summary.seen, ledger)

@@ -1,13 +1,15 @@
 """Reads and records which files were seen, with which content, and which contents were scored or refused.
 
-The functions open the warehouse once and run one query for all files. The readers return nothing, and create
-nothing, if there is no warehouse yet. Lists are passed as parameters: an Arrow table would make DuckDB load pandas.
+Most open the warehouse once, and run a query for all files. The readers return nothing, and create nothing, if there is
+no warehouse yet. Lists are passed as parameters: an Arrow table would make DuckDB load pandas.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.connection import open_warehouse
@@ -87,6 +89,16 @@ class Ledgered:
     """The sha256 of every content that was scored or refused and has the size of one of the other files, by size."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the ledger has of some contents."""
+
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    """By sha256 'scored' if some model has scored the content and 'refused' if all refused it; else it is missing."""
+    replaced: frozenset[str] = frozenset()
+    """Those of which no reading counts, since a full export took their place."""
+
+
 def find_ledgered(published: Path, files: Sequence[FoundFile]) -> Ledgered:
     """Return what the published copy of the ledger has of files of the inbox; nothing if there is no copy yet."""
     if not files or not published.is_file():
@@ -108,15 +120,16 @@ def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, Se
     return {uri: SeenFile(*known) for uri, *known in rows}
 
 
-def read_statuses(warehouse: Path, sources: Collection[str]) -> dict[str, str]:
-    """Return, by sha256 of `sources`, 'scored' if some model has scored the content and 'refused' if all refused it.
-
-    Contents that were neither scored nor refused are missing from the result.
-    """
-    if not sources or not warehouse.exists():
-        return {}
-    with open_warehouse(warehouse, write=False) as connection:
-        return dict(connection.execute(_READ_STATUSES, [list(sources)]).fetchall())
+def look_up(warehouse: Path, sources: Collection[str], seen: Sequence[SourceFile] = ()) -> Known:
+    """Return what the ledger has of the contents `sources`; first record the files `seen`, as `record_seen` does."""
+    if not seen and (not sources or not warehouse.exists()):
+        return Known()
+    with open_warehouse(warehouse, write=bool(seen)) as connection:
+        if seen:
+            _record(connection, seen)
+        statuses = connection.execute(_READ_STATUSES, [list(sources)]).fetchall()
+        replaced = connection.execute(_LIST_REPLACED, [list(sources)]).fetchall()
+    return Known(dict(statuses), frozenset(content for (content,) in replaced))
 
 
 def list_contents(warehouse: Path, sizes: Collection[int], done: Collection[str | None]) -> set[str]:
@@ -128,14 +141,6 @@ def list_contents(warehouse: Path, sizes: Collection[int], done: Collection[str 
     return {source for source, status in found if status in done}
 
 
-def list_replaced(warehouse: Path, sources: Collection[str]) -> set[str]:
-    """Return those of the contents `sources` of which no reading counts, since a full export took their place."""
-    if not sources or not warehouse.exists():
-        return set()
-    with open_warehouse(warehouse, write=False) as connection:
-        return {content for (content,) in connection.execute(_LIST_REPLACED, [list(sources)]).fetchall()}
-
-
 def list_done(retry_refused: bool) -> set[str | None]:
     """Return the statuses of contents that are not read; refused ones are where they are to be tried again."""
     return {"scored"} if retry_refused else {"scored", "refused"}
@@ -145,9 +150,14 @@ def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
     """Record size, modification time, ETag and content of each file, seen just now; one row per uri."""
     if not files:
         return
-    hashes = [file.source_sha256 for file in files]
     with open_warehouse(warehouse, write=True) as connection:
-        connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
+        _record(connection, files)
+
+
+def _record(connection: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> None:
+    """Record that files were seen just now, through an open connection."""
+    hashes = [file.source_sha256 for file in files]
+    connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
 
 
 def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[Any]]:
@@ -160,14 +170,13 @@ def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> l
     ]
 
 
-def list_files_without_rows(warehouse: Path, run_ids: Collection[str]) -> list[str]:
+def list_files_without_rows(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
     """Return the uris of the files without any row that these runs scored."""
     query = """
         SELECT DISTINCT uri FROM scored_files
         WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
     """
-    with open_warehouse(warehouse, write=False) as connection:
-        return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
+    return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
 
 
 def _wrap_time(mtime_ns: int) -> int:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 
 from data_contracts.errors import ReviewsError, WarehouseError
@@ -53,11 +54,15 @@ _CHECKS_SCHEMA = pa.schema(
 
 def start_run(
     warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any], code_version: str | None
-) -> None:
-    """Record that a flow run started. A retried run updates its row and keeps its first start time."""
+) -> list[str]:
+    """Record that a flow run started, and return all runs that are recorded as running.
+
+    A retried run updates its row and keeps its first start time.
+    """
     row = [run_id, flow, json.dumps(dict(parameters), default=str), code_version]
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(_START_RUN, row)
+        return [found for (found,) in connection.execute(_FIND_RUNNING).fetchall()]
 
 
 def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int | str]) -> None:
@@ -89,8 +94,8 @@ def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]
     """
     run = Run(home, run_id)
     with _hold_run(home, run_id):
-        start_run(home.warehouse, run_id, flow, parameters, name_code_version())
-        record_stopped(home)
+        running = start_run(home.warehouse, run_id, flow, parameters, name_code_version())
+        _record_stopped(home, running)
         try:
             yield run
         except BaseException:
@@ -113,10 +118,11 @@ def _hold_run(home: Home, run_id: str) -> Iterator[None]:
             _remove_lock(folder)
 
 
-def record_stopped(home: Home) -> None:
-    """Record the runs as stopped whose process ended without recording how: it was killed, or the machine went down."""
-    with open_warehouse(home.warehouse, write=False) as connection:
-        running = [run_id for (run_id,) in connection.execute(_FIND_RUNNING).fetchall()]
+def _record_stopped(home: Home, running: Sequence[str]) -> None:
+    """Record those of the `running` runs as stopped whose process ended without recording how.
+
+    It was killed, or the machine went down.
+    """
     stopped = [run_id for run_id in running if not _goes_on(home, run_id)]
     if stopped:  # the status is looked at again: one of them may just have ended well
         with open_warehouse(home.warehouse, write=True) as connection:
@@ -140,7 +146,7 @@ def _remove_lock(folder: Path) -> None:
 
 
 def list_unclear_fields(
-    warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str]
 ) -> list[tuple[str, str, int]]:
     """Return (uri, rule, rows) from the log for each file of these runs and each of `rules` that its rows broke."""
     query = """
@@ -149,12 +155,11 @@ def list_unclear_fields(
         WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
         GROUP BY ALL ORDER BY ALL
     """
-    with open_warehouse(warehouse, write=False) as connection:
-        return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
+    return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
 def list_doubts(
-    warehouse: Path, run_ids: Collection[str], rules: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str]
 ) -> list[tuple[str, str, str]]:
     """Return (uri, rule, what was found) from the log for each file of these runs and each of `rules` that it broke."""
     query = """
@@ -163,8 +168,7 @@ def list_doubts(
         WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
         ORDER BY ALL
     """
-    with open_warehouse(warehouse, write=False) as connection:
-        return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
+    return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:

@@ -16,6 +16,7 @@ from flows import scoring_page
 from flows.command.cli import main
 from tasks.sources.accuracy import measure_agreement
 from tasks.sources.catalogue import accept_findings
+from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
 
@@ -450,10 +451,9 @@ def test_the_accuracy_of_a_run_is_that_of_the_view(scoring_home: Home) -> None:
             f"text,label\ngood film {name},pos\nbad plot,neg\nfilm {name},pos\n",
         )
         run()
-    by_run = measure_agreement(
-        scoring_home.warehouse,
-        [run_id for (run_id,) in ask(scoring_home.warehouse, "select run_id from runs")],
-    )
+    run_ids = [run_id for (run_id,) in ask(scoring_home.warehouse, "select run_id from runs")]
+    with open_warehouse(scoring_home.warehouse, write=False) as connection:
+        by_run = measure_agreement(connection, run_ids)
     view = "select labelled_reviews, round(accuracy * labelled_reviews)::int from live_accuracy"
     found = (sum(each.labelled for each in by_run), sum(each.right for each in by_run))
     assert ask(scoring_home.published, view) == [found]

@@ -9,7 +9,7 @@ from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.scoring.plan import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.file_ledger import list_contents, read_seen_files, read_statuses, record_seen
+from tasks.warehouse.file_ledger import Known, list_contents, look_up, read_seen_files, record_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 
@@ -80,19 +80,19 @@ def test_thousands_of_files_are_one_quick_question(warehouse: Path) -> None:
     record_seen(warehouse, sources)
     record_seen(warehouse, sources)
     assert len(read_seen_files(warehouse, [find(source) for source in sources])) == 10_000
-    assert read_statuses(warehouse, [source.source_sha256 for source in sources]) == {}
+    assert look_up(warehouse, [source.source_sha256 for source in sources]).statuses == {}
 
 
 def test_no_files_are_no_question(warehouse: Path) -> None:
     record_seen(warehouse, [])
-    assert (read_seen_files(warehouse, []), read_statuses(warehouse, [])) == ({}, {})
+    assert (read_seen_files(warehouse, []), look_up(warehouse, [])) == ({}, Known())
     assert not warehouse.exists()
 
 
 def test_a_warehouse_that_is_not_there_knows_nothing_and_is_not_made(warehouse: Path) -> None:
     source = make_source("a.csv")
     assert read_seen_files(warehouse, [find(source)]) == {}
-    assert read_statuses(warehouse, [source.source_sha256]) == {}
+    assert look_up(warehouse, [source.source_sha256]).statuses == {}
     assert not warehouse.exists()
 
 
@@ -107,14 +107,14 @@ def test_a_content_has_its_status_under_every_name(warehouse: Path, tmp_path: Pa
         "copy-2.csv": "refused",
     }
     asked = [*(copy.source_sha256 for copy in copies), hash_text("new.csv")]
-    assert sorted(read_statuses(warehouse, asked).values()) == ["refused", "scored"]
+    assert sorted(look_up(warehouse, asked).statuses.values()) == ["refused", "scored"]
 
 
 def test_one_model_that_scored_a_content_outweighs_refusals(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", [{}])], "model-z"))
     refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")], "model-a")
     commit_parts(warehouse, refused)
-    assert read_statuses(warehouse, [hash_text("f.csv")]) == {hash_text("f.csv"): "scored"}
+    assert look_up(warehouse, [hash_text("f.csv")]).statuses == {hash_text("f.csv"): "scored"}
 
 
 def test_known_contents_are_found_by_their_sizes(warehouse: Path, tmp_path: Path) -> None:
