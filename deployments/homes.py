@@ -7,14 +7,13 @@ get the result as REVIEWS_DEPLOYED_HOME. A run on a machine with another home wo
 """
 
 import socket
-from importlib.metadata import version
 
 from prefect import get_run_logger
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
-from deployments.installation import NAME
 from deployments.settings import Settings, load_settings
+from tasks.support.code_version import read_version
 
 
 def name_home() -> dict[str, str]:
@@ -25,7 +24,7 @@ def name_home() -> dict[str, str]:
     settings = load_settings()
     home = settings.home
     name = f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
-    return {"name": name, "version": version(NAME), "train_when_due": str(settings.train_when_due).lower()}
+    return {"name": name, "version": read_version(), "train_when_due": str(settings.train_when_due).lower()}
 
 
 def load_settings_of_run() -> Settings:
@@ -34,7 +33,7 @@ def load_settings_of_run() -> Settings:
     Warn if another version of the program made the deployment.
     """
     settings = load_settings()
-    if warning := _compare_versions(settings.deployed_version, version(NAME)):
+    if warning := _compare_versions(settings.deployed_version, read_version()):
         get_run_logger().warning(warning)
     deployed = settings.deployed_home
     if deployed and deployed.split()[0] != read_home_id(settings.home):

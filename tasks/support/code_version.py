@@ -2,7 +2,7 @@
 
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,12 @@ def fingerprint_code(packages: tuple[str, ...] = PACKAGES) -> str:
     return digest.hexdigest()
 
 
+@cache
+def read_version() -> str:
+    """Return the installed version."""
+    return metadata.version("review-ratings")
+
+
 def name_code_version() -> str:
     """Return the installed version with the start of the fingerprint, such as `0.1.0+3f2a9c1b`."""
-    return f"{version('review-ratings')}+{fingerprint_code()[:8]}"
+    return f"{read_version()}+{fingerprint_code()[:8]}"

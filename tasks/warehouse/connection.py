@@ -294,17 +294,18 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
             f"{path}: DuckDB can't open a path with a question mark. Next: rename the folder that has it."
         )
     _create_if_missing(path, migrations, views)
+    latest = migrations[-1].version, _digest(views)
     if not write:
         with attach(path, "READ_ONLY", wait_seconds=wait_seconds) as connection:
-            if _read_state(connection) == (migrations[-1].version, _digest(views)):
+            if _read_state(connection) == latest:
                 yield connection
                 return
     with attach(path, _ROW_GROUPS, wait_seconds=wait_seconds) as connection:
-        is_long = (
-            _read_state(connection)[0] < migrations[-1].version and path.stat().st_size > ANNOUNCED_BYTES
-        )
-        with show_progress("Updating the database", None) if is_long else nullcontext():
-            bring_up_to_date(connection, migrations, views)
+        state = _read_state(connection)
+        if state != latest:
+            is_long = state[0] < migrations[-1].version and path.stat().st_size > ANNOUNCED_BYTES
+            with show_progress("Updating the database", None) if is_long else nullcontext():
+                bring_up_to_date(connection, migrations, views)
         yield connection
 
 
