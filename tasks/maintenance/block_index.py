@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError
 from tasks.maintenance.manifests import FileFacts, Manifest, sign_file
-from tasks.support.checksums import compute_sha256
 from tasks.warehouse.opening import HEADER_BYTES, HEADERS
 
 INDEX = "blocks.json"
@@ -85,8 +84,9 @@ def write_index(folder: Path, index: Index) -> FileFacts:
         "runs": list(_list_runs(index)),
         "beginnings": index.beginnings.tobytes().hex(),
     }
-    (folder / INDEX).write_text(json.dumps(content), "utf-8")
-    return sign_file(folder / INDEX, compute_sha256(folder / INDEX))
+    written = json.dumps(content).encode()
+    (folder / INDEX).write_bytes(written)
+    return sign_file(folder / INDEX, hashlib.sha256(written).hexdigest())
 
 
 def _list_runs(index: Index) -> Iterator[Run]:

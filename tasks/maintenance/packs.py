@@ -11,12 +11,12 @@ it would not tell a block from one in which such words have changed places.
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 from typing import BinaryIO, Self
 
 import numpy as np
@@ -44,9 +44,12 @@ MOST_PACKS = 50
 """Packs of a backup; one that would have more is written whole."""
 LEAST_USED = 0.5
 """The share of its shared packs that a backup must use; one that would use less is written whole."""
-_READ_BYTES = 2**18
-_PAUSE_SECONDS = 0.002
-"""How long a thread waits that hashes a pack faster than it is written."""
+_COMPARED_AT_ONCE = 512
+"""Blocks of which the beginnings are read before those that have changed are written."""
+_BLOCKS_AT_ONCE, _BUFFERS = 4, 8
+"""Blocks that are read and written at once, and how many times that may be in memory until it is hashed."""
+_SYNC_BYTES = 2**24
+"""After so many bytes a pack is synced, while more is written."""
 
 
 @dataclass(frozen=True)
@@ -67,46 +70,87 @@ class Written:
 
 
 class PackWriter:
-    """Writes a pack of blocks of the open database file; one thread hashes and another syncs what is written."""
+    """Writes a pack of blocks of the open database file in a thread; a second one hashes it, a third one syncs it."""
 
     def __init__(self, path: Path, source: BinaryIO, layout: Layout) -> None:
         self._path, self._source, self._layout = path, source.fileno(), layout
-        self._is_written, self._threads = Event(), ThreadPoolExecutor(2)
+        self._writer, self._hasher, self._syncer = (ThreadPoolExecutor(1) for _ in range(3))
+        self._written: list[Future[None]] = []
+        self._hashed: list[Future[None]] = []
         self._synced: list[Future[None]] = []
+        self._digest, self._unsynced = hashlib.sha256(), 0
+        self._free = SimpleQueue[bytearray]()
+        for _ in range(_BUFFERS):
+            self._free.put(bytearray(_BLOCKS_AT_ONCE * layout.block_bytes))
 
     def __enter__(self) -> Self:
         self._file = self._path.open("xb")
-        self._write(os.pread(self._source, HEAD_BYTES, 0))
-        self._hashed = self._threads.submit(_hash_growing, self._path, self._is_written)
+        self._written.append(self._writer.submit(self._copy, 0, HEAD_BYTES))
         return self
 
-    def add(self, numbers: Iterable[int]) -> None:
-        """Write these blocks after those before, and begin to sync them.
+    def add(self, numbers: NDArray[np.int64]) -> None:
+        """Write these blocks after those before, in the background.
 
         One that is cut off is filled up, so that more may follow.
         """
-        length = self._layout.block_bytes
-        for number in numbers:
-            block = os.pread(self._source, length, self._layout.find_start(number))
-            self._write(block.ljust(length, b"\0"))
-        self._file.flush()
-        self._synced.append(self._threads.submit(make_durable, self._path))
+        for first, blocks in _list_adjacent(numbers):
+            start, length = self._layout.find_start(first), blocks * self._layout.block_bytes
+            self._written.append(self._writer.submit(self._copy, start, length))
 
-    def _write(self, content: bytes) -> None:
-        self._file.write(content)
-        pass_fault_point("backup: pack half written")
+    def _copy(self, start: int, length: int) -> None:
+        """Write so many bytes of the database file from this place on; have them hashed, and synced with others."""
+        buffer = self._free.get()
+        try:
+            content = memoryview(buffer)[:length]
+            read = os.preadv(self._source, [content], start)
+            content[read:] = bytes(length - read)
+            self._file.write(content)
+            self._file.flush()
+            pass_fault_point("backup: pack half written")
+        except BaseException:
+            self._free.put(buffer)  # else the blocks after this one would wait for it for ever
+            raise
+        self._hashed.append(self._hasher.submit(self._hash, buffer, length))
+        self._unsynced += length
+        if self._unsynced >= _SYNC_BYTES:
+            self._sync()
 
-    def __exit__(self, *error: object) -> None:
+    def _hash(self, buffer: bytearray, length: int) -> None:
+        """Hash what follows in the pack, and free its memory for the next blocks."""
+        self._digest.update(memoryview(buffer)[:length])
+        self._free.put(buffer)
+
+    def _sync(self) -> None:
+        """Sync what is written by now, in the background."""
+        self._synced.append(self._syncer.submit(make_durable, self._path))
+        self._unsynced = 0
+
+    def __exit__(self, failed: object, *error: object) -> None:
+        """Wait until all blocks are read and written: the database may change afterwards."""
+        self._writer.shutdown(cancel_futures=failed is not None)
         self._file.close()
-        self._is_written.set()
-        self._threads.shutdown(wait=False)
+        self._sync()
+        self._hasher.shutdown(wait=False)
+        self._syncer.shutdown(wait=False)
 
     def finish(self) -> FileFacts:
         """Return the facts of the pack once it is hashed and synced, for which the database is not needed."""
-        facts = sign_file(self._path, self._hashed.result())
+        for done in (*self._written, *self._hashed):
+            done.result()
+        facts = sign_file(self._path, self._digest.hexdigest())
         for synced in self._synced:
             synced.result()
         return facts
+
+
+def _list_adjacent(numbers: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield runs of adjacent blocks, of `_BLOCKS_AT_ONCE` at most: the number of the first, and how many there are."""
+    start = 0
+    for place, number in enumerate(numbers.tolist(), 1):
+        is_last = place == len(numbers) or numbers[place] != number + 1
+        if is_last or place - start == _BLOCKS_AT_ONCE:
+            yield int(numbers[start]), place - start
+            start = place
 
 
 @dataclass(frozen=True)
@@ -142,20 +186,44 @@ def write_blocks(building: Path, source: BinaryIO, block_bytes: int, base: Base 
     (building / PACKS).mkdir()
     layout = Layout(os.fstat(source.fileno()).st_size, block_bytes)
     then = base.index if base else NO_BLOCKS
-    known, blocks, name = len(then.numbers), layout.count_blocks(), _name_pack(base)
-    # The blocks that are new in any case come first: they are hashed and synced while the others are compared.
-    added = np.arange(known, blocks)
+    name = _name_pack(base)
     with PackWriter(building / name, source, layout) as writer:
-        writer.add(added.tolist())
-        beginnings = _read_beginnings(source, layout)
-        kept = _share_blocks(base, beginnings, building) if base else added[:0]
-        is_changed = np.ones(min(known, blocks), bool)
-        is_changed[kept] = False
-        changed = np.flatnonzero(is_changed)
-        writer.add(changed.tolist())
-    packs, in_packs, numbers = _place_blocks(then, kept, np.concatenate([added, changed]))
+        beginnings, changed = _write_changed(writer, source, layout, then)
+        kept = _list_others(changed, layout.count_blocks())
+        shared = _share_blocks(base, kept, building) if base else kept[:0]
+        not_shared = kept[len(shared) :]  # all or none
+        writer.add(not_shared)
+    packs, in_packs, numbers = _place_blocks(then, shared, np.concatenate([changed, not_shared]))
     index = Index(layout, (*packs, name), in_packs, numbers, beginnings)
     return Draft(index, {pack: base.manifest.files[pack] for pack in packs} if base else {}, writer)
+
+
+def _write_changed(
+    writer: PackWriter, source: BinaryIO, layout: Layout, then: Index
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Write the blocks that an earlier state of the file does not have; return all beginnings, and these blocks.
+
+    They are written while others are compared, which may take as long: those that are new in any case first.
+    """
+    both = min(layout.count_whole_blocks(), len(then.beginnings))
+    changed = [np.arange(both, layout.count_blocks())]
+    writer.add(changed[0])
+    beginnings = []
+    for first in range(0, layout.count_whole_blocks(), _COMPARED_AT_ONCE):
+        read = _read_beginnings(source, layout, first)
+        known = then.beginnings[first : first + len(read)]
+        found = first + np.flatnonzero((read[: len(known)] != known).any(axis=1))
+        writer.add(found)
+        beginnings.append(read)
+        changed.append(found)
+    return np.concatenate([then.beginnings[:0], *beginnings]), np.concatenate(changed)
+
+
+def _list_others(numbers: NDArray[np.int64], blocks: int) -> NDArray[np.int64]:
+    """Return the numbers of all blocks but these."""
+    is_other = np.ones(blocks, bool)
+    is_other[numbers] = False
+    return np.flatnonzero(is_other)
 
 
 def _place_blocks(
@@ -180,21 +248,20 @@ def finish_database(building: Path, draft: Draft) -> Written:
     return Written({**draft.shared, new: draft.new.finish(), INDEX: index}, frozenset(draft.shared))
 
 
-def _read_beginnings(source: BinaryIO, layout: Layout) -> NDArray[np.uint8]:
-    """Return the first bytes of each block of a database file, but for a last block that is not whole."""
-    descriptor, starts = source.fileno(), map(layout.find_start, range(layout.count_whole_blocks()))
+def _read_beginnings(source: BinaryIO, layout: Layout, first: int) -> NDArray[np.uint8]:
+    """Return the first bytes of blocks from this one on, `_COMPARED_AT_ONCE` at most, without one that is not whole."""
+    descriptor, end = source.fileno(), min(first + _COMPARED_AT_ONCE, layout.count_whole_blocks())
+    starts = range(layout.find_start(first), layout.find_start(end), layout.block_bytes)
     read = b"".join([os.pread(descriptor, BEGINNING_BYTES, start) for start in starts])
     return np.frombuffer(read, np.uint8).reshape(-1, BEGINNING_BYTES)
 
 
-def _share_blocks(base: Base, beginnings: NDArray[np.uint8], building: Path) -> NDArray[np.int64]:
-    """Link packs of `base` into the new backup, and return the numbers of the blocks that have not changed.
+def _share_blocks(base: Base, kept: NDArray[np.int64], building: Path) -> NDArray[np.int64]:
+    """Link the packs of `base` that have the blocks `kept` into the new backup, and return these blocks.
 
     Return none if that is not worth while, or if a pack can't be linked. It is not copied then: that would cost as much
     as to write the blocks of the database itself, and what is damaged in the older backup would be taken over unseen.
     """
-    both = min(len(beginnings), len(base.index.beginnings))
-    kept = np.flatnonzero((beginnings[:both] == base.index.beginnings[:both]).all(axis=1))
     packs = {base.index.packs[place] for place in np.unique(base.index.in_packs[kept])}
     if not _is_worth_sharing(base, packs, len(kept)):
         return kept[:0]
@@ -216,20 +283,6 @@ def _name_pack(base: Base | None) -> str:
     """Return the name of a new pack, with a number higher than that of each pack of `base`."""
     numbers = [int(Path(name).stem) for name in base.index.packs] if base else []
     return f"{PACKS}/{1 + max(numbers, default=0):06}.pack"
-
-
-def _hash_growing(path: Path, is_written: Event) -> str:
-    """Return the sha256 of a file that is still written until `is_written` is set."""
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(_READ_BYTES))
-    with path.open("rb", buffering=0) as file:
-        while True:
-            was_written = is_written.is_set()
-            if length := file.readinto(buffer):
-                digest.update(buffer[:length])
-            elif was_written:
-                return digest.hexdigest()
-            else:
-                is_written.wait(_PAUSE_SECONDS)
 
 
 def assemble(folder: Path, index: Index, target: Path) -> None:

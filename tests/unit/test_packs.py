@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,3 +47,15 @@ def test_each_of_several_states_of_a_file_comes_back(files: list[tuple[list[int]
             base = keep(Path(name, str(place)), file, base)
             assemble(base.folder, base.index, Path(name, "back"))
             assert Path(name, "back").read_bytes() == file.read_bytes()
+
+
+def test_blocks_that_cannot_be_read_end_a_backup_however_many_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError("the disk does not answer")
+
+    file = write_file(tmp_path / "file", range(200), 0)
+    monkeypatch.setattr("tasks.maintenance.packs.os.preadv", refuse)
+    with pytest.raises(OSError, match="does not answer"):
+        keep(tmp_path / "backup", file, None)
