@@ -1,11 +1,12 @@
 """How long queries of every view and all named queries take, beside a plain join of the two largest tables.
 
-    python -m benchmarks.answers [--scores 1000000] [--runs 5] [--document]
+    python -m benchmarks.answers [--scores 1000000] [--runs 5] [--database FILE] [--document]
 
 Needs no archive: a database with that many scored rows is generated in a temporary folder (a minute; 2,000 files,
-5,000 movies, two models for half of the reviews, a label and a rating for a third). All queries run in turns, each in a
-new connection on two cores, like `reviews sql`; named queries run with their defaults. Prints a Markdown table of the
-medians; with --document also writes it into docs/performance.md.
+5,000 movies, two models for half of the reviews, a label and a rating for a third). With --database the queries are
+asked of a file that is there, such as the published copy of a home (`benchmarks/history.py`). All queries run in turns,
+each in a new connection on two cores, like `reviews sql`; named queries run with their defaults. Prints a Markdown
+table of the medians; with --document also writes it into docs/performance.md.
 """
 
 import argparse
@@ -190,6 +191,27 @@ _FILL_REST = (
     SELECT source_sha256, model_id, count(*), 'run-3', max(scored_at) FROM shadow_scores GROUP BY ALL
     """,
     """
+    INSERT INTO review_labels
+    SELECT
+        text_sha256, if(hash(text_sha256, 'good') % 2 = 0, 'positive', 'negative'), NULL,
+        hash(text_sha256, 'random') % 4 = 0, TIMESTAMPTZ '2026-07-01', 'labels/answers.csv'
+    FROM source_reviews WHERE row_number <= 10 GROUP BY text_sha256
+    """,
+    """
+    INSERT INTO promises
+    SELECT
+        (SELECT max(number) FROM promotions), 'model-b', if(source > 0, 'source-' || source, NULL),
+        '2026-03-20 00:00:00+00', 0.88, 'archive', 20000, 17500, 0.2, NULL, 0, 0, '2026-07-01 00:00:00+00'
+    FROM range(21) AS numbers (source)
+    """,
+    """
+    INSERT INTO training_reasons
+    SELECT
+        (SELECT max(number) FROM promotions), 'model-b', reason, '2026-03-20 00:00:00+00',
+        'the reason, with its figures', '2026-07-01 00:00:00+00'
+    FROM (VALUES ('accuracy'), ('drift'), ('labels')) AS reasons (reason)
+    """,
+    """
     INSERT INTO reference_measures
     SELECT model_id, measure, 2500, 0.5, 30
     FROM models, (VALUES ('score'), ('token_count'), ('oov_rate'), ('truncated')) AS named (measure)
@@ -221,11 +243,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scores", type=int, default=1_000_000, help="scored rows that the database has")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--database", type=Path, help="ask this file, and generate none")
     parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="answers-") as folder:
-        warehouse = Path(folder, "reviews.duckdb")
-        fill(warehouse, arguments.scores)
+        warehouse = arguments.database or Path(folder, "reviews.duckdb")
+        if not arguments.database:
+            fill(warehouse, arguments.scores)
         table = make_table(warehouse, arguments.runs)
     print(table)
     if arguments.document:

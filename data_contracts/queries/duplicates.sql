@@ -1,12 +1,8 @@
 -- Which texts came in more than once?
 -- $limit count = 20: rows at most
-WITH numbers AS (
-    -- Numbers are counted in half the time of the hashes that they are made of.
-    SELECT hash(text_sha256) AS number FROM source_reviews GROUP BY number HAVING count(*) > 1
-),
-candidates AS (
+WITH candidates AS (
     SELECT text_sha256, source_sha256, review_id, movie_id, rowid AS place
-    FROM source_reviews WHERE hash(text_sha256) IN (FROM numbers)
+    FROM source_reviews WHERE text_sha256 IN (SELECT text_sha256 FROM repeated_texts)
 ),
 repeated AS (
     SELECT

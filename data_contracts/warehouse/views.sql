@@ -121,23 +121,17 @@ GROUP BY ALL;
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
     -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
-    SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
-    FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
-),
-given AS MATERIALIZED (
     SELECT
-        source_number + row_number AS given_by,
-        coalesce(
-            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
-        ) AS label,
-        given_rating,
-        review_id,
-        movie_id,
-        text_sha256,
-        review_key,
-        file_seen_at
-    FROM source_reviews JOIN sources USING (source_sha256)
-    WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
+        source_sha256,
+        row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number,
+        -- The model whose scores count, which are kept beside the rows; null where none was promoted.
+        arg_max(model_id, number) AS best_model_id,
+        arg_max(source, number) AS best_source,
+        count(DISTINCT model_id) > 1 OR best_model_id IS NULL AS has_others
+    FROM scored_files LEFT JOIN (
+        SELECT model_id, max(number) AS number FROM promotions GROUP BY model_id
+    ) AS ranks USING (model_id)
+    WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 ),
 -- Of reviews that were chosen because they are hard, a model gets fewer right than of others: these do not count.
 drawn AS (
@@ -153,73 +147,138 @@ drawn AS (
 ),
 -- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
 repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
-bare AS NOT MATERIALIZED (
-    SELECT source_sha256, row_number, review_id, movie_id, text_sha256, review_key
-    FROM source_reviews WHERE given_label IS NULL AND given_rating IS NULL
+places AS (
+    -- Of the whole history only these two columns are read.
+    SELECT rowid AS place FROM source_reviews
+    WHERE text_sha256 IN (SELECT text_sha256 FROM repeated_texts UNION ALL SELECT text_sha256 FROM drawn)
+    UNION
+    SELECT rowid AS place FROM source_reviews WHERE review_key IN (FROM repeated)
 ),
+-- The rows that may lend a label to another one, or borrow one.
+alike AS MATERIALIZED (
+    SELECT
+        source_number + row_number AS row_id,
+        coalesce(
+            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
+        ) AS label,
+        given_rating,
+        review_id,
+        movie_id,
+        text_sha256,
+        review_key,
+        file_seen_at AS seen_at,
+        given_label IS NULL AND given_rating IS NULL AS is_bare,
+        has_others,
+        sources.best_model_id AS model_id,
+        best_sentiment AS sentiment,
+        best_predicted_rating AS predicted_rating,
+        best_scored_at AS scored_at,
+        best_source AS source
+    FROM places JOIN source_reviews ON source_reviews.rowid = place JOIN sources USING (source_sha256)
+),
+given AS (
+    SELECT row_id AS given_by, label, given_rating, review_id, movie_id, text_sha256, review_key, seen_at
+    FROM alike WHERE NOT is_bare
+),
+bare AS (FROM alike WHERE is_bare),
 -- By review_key (an id with its movie, or a text with its movie), which is fast; by text where only one of the two has an
 -- id: with its movie where the label has it, else by the text alone.
 found AS (
-    SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
-    FROM bare JOIN (FROM given SEMI JOIN repeated USING (review_key)) AS of_repeated USING (review_key)
+    SELECT row_id, given_by, given.label, given.given_rating, given.seen_at
+    FROM bare JOIN given USING (review_key)
     UNION ALL
-    SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
+    SELECT row_id, given_by, with_id.label, with_id.given_rating, with_id.seen_at
     FROM (FROM bare WHERE review_id IS NULL) AS bare JOIN (FROM given WHERE review_id IS NOT NULL) AS with_id
         ON bare.text_sha256 = with_id.text_sha256 AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
     UNION ALL
-    SELECT bare.source_sha256, bare.row_number, given_by, file_seen_at
+    SELECT row_id, given_by, by_text.label, by_text.given_rating, by_text.seen_at
     FROM bare JOIN (
-        SELECT given_by, file_seen_at, text_sha256 FROM given WHERE review_id IS NULL
+        SELECT given_by, label, given_rating, text_sha256, seen_at FROM given WHERE review_id IS NULL
         UNION ALL
-        SELECT given_by, labelled_at, text_sha256 FROM drawn
+        SELECT given_by, label, given_rating, text_sha256, labelled_at FROM drawn
     ) AS by_text USING (text_sha256)
 ),
-borrowed AS (
-    SELECT source_number + row_number AS row_id, arg_max(given_by, row(file_seen_at, given_by)) AS given_by
-    FROM found JOIN sources USING (source_sha256) GROUP BY row_id
+borrowed AS MATERIALIZED (
+    SELECT row_id, unnest(arg_max(
+        {'given_by': given_by, 'label': label, 'given_rating': given_rating, 'seen_at': seen_at},
+        row(seen_at, given_by)
+    )) FROM found GROUP BY row_id
 ),
-labels AS (
-    SELECT given_by AS row_id, given_by, label, given_rating, file_seen_at FROM given
-    UNION ALL
-    SELECT row_id, given_by, label, given_rating, file_seen_at
-    FROM borrowed JOIN (
-        SELECT given_by, label, given_rating, file_seen_at FROM given
-        UNION ALL
-        SELECT given_by, label, given_rating, labelled_at FROM drawn
-    ) AS lent USING (given_by)
+lent AS (SELECT DISTINCT given_by FROM borrowed),
+own AS NOT MATERIALIZED (
+    SELECT
+        source_number + row_number AS row_id,
+        coalesce(
+            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
+        ) AS label,
+        given_rating,
+        file_seen_at AS seen_at,
+        CASE WHEN row_id IN (FROM lent) THEN row_id END AS lent_by, -- null where no other row borrows the label
+        has_others,
+        sources.best_model_id AS model_id,
+        best_sentiment AS sentiment,
+        best_predicted_rating AS predicted_rating,
+        best_scored_at AS scored_at,
+        best_source AS source
+    FROM source_reviews JOIN sources USING (source_sha256)
+    WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
 ),
+-- The scores that count are kept beside the rows; only those of other models are joined.
 scores AS (
+    SELECT model_id, source, scored_at, sentiment, predicted_rating, row_id, label, given_rating, seen_at, lent_by
+    FROM own WHERE model_id IS NOT NULL
+    UNION ALL
+    SELECT
+        model_id, source, scored_at, sentiment, predicted_rating, row_id, borrowed.label, borrowed.given_rating,
+        borrowed.seen_at, given_by
+    FROM borrowed JOIN bare USING (row_id) WHERE model_id IS NOT NULL
+    UNION ALL
+    SELECT
+        other.model_id, other.source, other.scored_at, other.sentiment, other.predicted_rating, row_id, label,
+        given_rating, seen_at, lent_by
+    FROM scored_reviews AS other JOIN (FROM sources WHERE has_others) AS sources
+        ON other.source_sha256 = sources.source_sha256 AND other.model_id IS DISTINCT FROM sources.best_model_id
+    JOIN (
+        SELECT row_id, label, given_rating, seen_at, lent_by FROM own WHERE has_others
+        UNION ALL
+        SELECT row_id, label, given_rating, seen_at, given_by FROM borrowed
+    ) ON row_id = source_number + row_number
+),
+summed AS (
     SELECT
         make_timestamp(epoch_us(scored_at))::DATE AS day,
         model_id,
         source,
-        label,
-        sentiment = label AS is_right,
-        given_rating,
-        predicted_rating,
-        given_by,
-        row_id,
-        scored_at
-    FROM scored_reviews JOIN sources USING (source_sha256) JOIN labels ON row_id = source_number + row_number
-    LEFT JOIN models USING (model_id)
-    WHERE coalesce(file_seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
+        lent_by,
+        CASE WHEN lent_by IS NOT NULL THEN scored_at END AS lent_at,
+        CASE WHEN lent_by IS NOT NULL THEN row_id END AS lent_to,
+        count(label) AS labelled,
+        count(*) FILTER (sentiment = label) AS right_ones,
+        count(given_rating) AS rated,
+        sum(abs(predicted_rating - given_rating)) AS stars_off,
+        sum(given_rating) AS given_stars,
+        sum(predicted_rating) FILTER (given_rating IS NOT NULL) AS predicted_stars
+    FROM scores LEFT JOIN models USING (model_id)
+    WHERE coalesce(seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
+    GROUP BY ALL
 ),
+-- A label that was lent counts once for each model, for the row that it scored first: those have a sum each.
 judged AS (
-    FROM scores ANTI JOIN borrowed USING (given_by)
+    FROM summed WHERE lent_by IS NULL
     UNION ALL
-    FROM scores SEMI JOIN borrowed USING (given_by)
-    QUALIFY row_number() OVER (PARTITION BY model_id, given_by ORDER BY scored_at, row_id) = 1
+    FROM summed WHERE lent_by IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY model_id, lent_by ORDER BY lent_at, lent_to) = 1
 )
 SELECT
     day, -- of scored_at, in UTC
     model_id, -- of the model that scored
     source, -- of the rows' files: a folder of the inbox, or 'default'
-    count(label) AS labelled_reviews, -- rows whose source gives a label, or a rating that implies one
-    avg(is_right::INTEGER) AS accuracy, -- share of those whose sentiment is the label, 0 to 1; null without any
-    count(given_rating) AS rated_reviews, -- rows whose source gives a rating
-    avg(abs(predicted_rating - given_rating)) AS rating_mae, -- stars, mean absolute error over those; null without any
-    avg(given_rating) AS mean_given_rating, -- 1 to 10 stars over those; null without any
-    avg(predicted_rating) FILTER (given_rating IS NOT NULL) AS mean_predicted_rating -- 1 to 10 stars over the same
+    sum(labelled)::BIGINT AS labelled_reviews, -- rows whose source gives a label, or a rating that implies one
+    sum(right_ones) / nullif(sum(labelled), 0) AS accuracy, -- share of those whose sentiment is the label, 0 to 1; null without any
+    sum(rated)::BIGINT AS rated_reviews, -- rows whose source gives a rating
+    sum(stars_off) / nullif(sum(rated), 0) AS rating_mae, -- stars, mean absolute error over those; null without any
+    sum(given_stars) / nullif(sum(rated), 0) AS mean_given_rating, -- 1 to 10 stars over those; null without any
+    sum(predicted_stars) / nullif(sum(rated), 0) AS mean_predicted_rating -- 1 to 10 stars over the same
 FROM judged
 GROUP BY day, model_id, source;
 
@@ -643,13 +702,29 @@ LEFT JOIN last_judged USING (source);
 -- pair with a null source: over all sources. A review counts once, by its newest row. A missing label is taken from the
 -- rating, as in live_accuracy.
 CREATE OR REPLACE VIEW shadow_comparison AS
-WITH pairs AS (
+WITH files AS (
+    -- As in live_accuracy: source_number + row_number is a row's own number. Of few files few rows are joined.
+    SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
+    FROM shadow_scores GROUP BY source_sha256
+),
+shadow AS (
+    SELECT source_number + row_number AS row_id, model_id, score, sentiment, predicted_rating
+    FROM shadow_scores JOIN files USING (source_sha256)
+),
+other AS (
+    SELECT source_number + row_number AS row_id, model_id, score, sentiment, predicted_rating
+    FROM scored_reviews JOIN files USING (source_sha256)
+),
+review AS (
+    SELECT source_number + row_number AS row_id, * FROM source_reviews JOIN files USING (source_sha256) WHERE is_latest
+),
+pairs AS (
     SELECT
         shadow.model_id,
         other.model_id AS compared_with,
         coalesce(review.file_source, 'default') AS source,
         -- The errors on reviews of one movie are correlated, so a movie is drawn as a whole.
-        coalesce('movie ' || movie_id, 'row ' || source_sha256 || ':' || row_number) AS title,
+        coalesce('movie ' || movie_id, 'row ' || row_id) AS title,
         shadow.score AS score,
         other.score AS other_score,
         shadow.sentiment <> other.sentiment AS is_flipped,
@@ -664,12 +739,10 @@ WITH pairs AS (
         other.sentiment = label AS is_other_right,
         abs(shadow.predicted_rating - rating) AS rating_error,
         abs(other.predicted_rating - rating) AS other_rating_error
-    FROM shadow_scores AS shadow
-    JOIN scored_reviews AS other USING (source_sha256, row_number)
-    JOIN source_reviews AS review USING (source_sha256, row_number)
+    FROM shadow JOIN other USING (row_id) JOIN review USING (row_id)
     LEFT JOIN models AS own ON own.model_id = shadow.model_id
     LEFT JOIN models AS other_own ON other_own.model_id = other.model_id
-    WHERE is_latest AND other.model_id <> shadow.model_id
+    WHERE other.model_id <> shadow.model_id
 ),
 figures AS (
     SELECT

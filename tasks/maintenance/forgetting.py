@@ -28,6 +28,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import CONTENT, HAS_NAME
+from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -184,7 +185,9 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     The row before takes the place of a review's newest row. Labels of texts that no row has any more go too.
     """
     connection.execute(_FIND_TEXTS.format(keys=keys))
-    note_reviews(connection, f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))")
+    rows = f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))"
+    note_reviews(connection, rows)
+    note_texts(connection, rows)
     for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
@@ -192,6 +195,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
         ).fetchall()
     connection.execute(_DELETE_LABELS).fetchall()
     settle_latest(connection)
+    drop_noted_texts(connection)
 
 
 def read_traces(warehouse: Path) -> "pa.Table | None":

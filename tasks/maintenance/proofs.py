@@ -15,6 +15,7 @@ from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.database_file import read_identity
+from tasks.warehouse.tallies.repeated_texts import note_texts
 
 MOST_ROWS = 1_000_000
 """Most rows of changed files that are checked by themselves; to check more, everything is read."""
@@ -134,6 +135,18 @@ def narrow_to_reviews(connection: duckdb.DuckDBPyConnection) -> None:
         "CREATE TEMP TABLE files_of_reviews AS SELECT DISTINCT source_sha256 FROM source_reviews"
     )
     _narrow(connection, "scored_reviews", "files_of_reviews", "source_sha256")
+
+
+def narrow_to_texts(connection: duckdb.DuckDBPyConnection) -> None:
+    """After `narrow_to_reviews`, make the names mean every row with a text of those rows, in any file."""
+    note_texts(connection, "source_reviews")
+    connection.execute("DROP TABLE temp.source_reviews")
+    for table, key in (
+        ("source_reviews", "text_sha256"),
+        ("repeated_texts", "text_sha256"),
+        ("text_keys", "text_key"),
+    ):
+        _narrow(connection, table, "noted_texts", key)
 
 
 def _narrow(connection: duckdb.DuckDBPyConnection, table: str, keys: str, key: str) -> None:

@@ -17,7 +17,7 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_reviews
+from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_reviews, narrow_to_texts
 from tasks.store.copy_upload import find_faults
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
@@ -26,6 +26,7 @@ from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
+from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
@@ -70,6 +71,7 @@ SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_version, '{NO_PROFILE}')
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
+REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
     "every row read is accounted for": f"""
@@ -166,6 +168,7 @@ PROMISES = {
         SELECT source_sha256, row_number FROM source_reviews WHERE sha256(text) <> text_sha256
     """,
     FLIPS_PROMISE: FIND_WRONG_FLIPS,
+    REPEATS_PROMISE: FIND_WRONG_REPEATS,
     LATEST_PROMISE: FIND_OUTDATED,
 }
 """Each promise on the tables, with the query for the rows that break it."""
@@ -211,10 +214,12 @@ def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:
             yield _check_tables(connection, promise, PROMISES[promise])
         narrow_to_changed(connection, changed)
         for promise, query in PROMISES.items():
-            if promise not in (COUNT_PROMISE, READINGS_PROMISE, LATEST_PROMISE):
+            if promise not in (COUNT_PROMISE, READINGS_PROMISE, REPEATS_PROMISE, LATEST_PROMISE):
                 yield _check_tables(connection, promise, query)
         narrow_to_reviews(connection)
         yield _check_tables(connection, LATEST_PROMISE, PROMISES[LATEST_PROMISE])
+        narrow_to_texts(connection)
+        yield _check_tables(connection, REPEATS_PROMISE, PROMISES[REPEATS_PROMISE])
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, promise: str, query: str) -> Finding:
@@ -322,6 +327,8 @@ _TABLES_COMPARED = (
     "source_reviews",
     "scored_reviews",
     "flipped_scores",
+    "text_keys",
+    "repeated_texts",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",

@@ -13,6 +13,12 @@ import duckdb
 
 from tasks.warehouse.opening import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.tallies.repeated_texts import (
+    add_noted_texts,
+    find_known_texts,
+    note_texts,
+    rebuild_texts,
+)
 
 ROWS_UPDATED = 500_000
 """Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more
@@ -200,6 +206,10 @@ def add_texts(connection: duckdb.DuckDBPyConnection, texts: str, scores: str) ->
         connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     note_reviews(connection, texts)
     settle_latest(connection)
+    note_texts(connection, texts)
+    with _limit_memory(connection):
+        find_known_texts(connection)
+    add_noted_texts(connection)
 
 
 def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
@@ -239,7 +249,7 @@ def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write `source_reviews` anew, with every maintained column as it is defined, and `flipped_scores`."""
+    """Write `source_reviews` anew, with every maintained column as it is defined, and the tables that follow it."""
     [(create,)] = connection.execute(
         "SELECT sql FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'source_reviews'"
     ).fetchall()
@@ -249,3 +259,4 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DROP TABLE source_reviews_before")
     connection.execute("DELETE FROM flipped_scores")
     connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
+    rebuild_texts(connection)

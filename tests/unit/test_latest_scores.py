@@ -16,6 +16,7 @@ from tasks.maintenance.verification import PROMISES
 from tasks.warehouse import latest_scores
 from tasks.warehouse.connection import bring_up_to_date, open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
+from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tests.support.histories import CHANGES, FORGOTTEN, History
 from tests.support.warehouse_parts import NOON
 
@@ -118,6 +119,25 @@ def test_after_a_rollback_the_scores_of_the_model_before_are_flipped(history: Hi
 def test_a_flipped_score_goes_with_its_forgotten_row(history: History) -> None:
     history.forget(0)
     assert len(list_flipped(history.warehouse)) == 2
+
+
+def list_repeated(warehouse: Path) -> list[str]:
+    with open_warehouse(warehouse, write=False) as connection:
+        assert connection.execute(FIND_WRONG_REPEATS).fetchall() == []
+        query = "SELECT DISTINCT text FROM source_reviews SEMI JOIN repeated_texts USING (text_sha256) ORDER BY ALL"
+        return [text for (text,) in connection.execute(query).fetchall()]
+
+
+def test_texts_that_come_again_are_repeated_until_only_one_row_has_them(history: History) -> None:
+    assert list_repeated(history.warehouse) == ["good"]
+    row = {"review_id": None, "movie_id": None, "reviewed_at": None, "score": 0.9}
+    history.add([[{**row, "text": "new"}, {**row, "text": "newer"}]])
+    assert list_repeated(history.warehouse) == ["good"]
+    history.add([[{**row, "text": "new"}]])
+    assert list_repeated(history.warehouse) == ["good", "new"]
+    history.forget(0)
+    history.forget(1)
+    assert list_repeated(history.warehouse) == ["new"]
 
 
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:

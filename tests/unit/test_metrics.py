@@ -24,6 +24,7 @@ from deployments.metrics.metric_names import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings
+from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
@@ -71,6 +72,7 @@ def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> 
     for number in (1, 2):
         broken = {"rule": "text_blank", "quarantined_at": NOON, "uri": "f"}
         add_row(connection, "quarantined_rows", source_sha256="f", row_number=10 + number, **broken)
+    rebuild(connection)
     figures = gather(read_samples(connection))
     days = (NOON + timedelta(days=2), NOON)
     assert figures == {
@@ -91,6 +93,7 @@ def test_live_accuracy_is_of_the_champions_last_28_days(connection: duckdb.DuckD
     for day in (0, 27, 28):
         moment = NOON + timedelta(days=day)
         add_file(connection, f"of day {day}", [{"given_rating": 9, "scored_at": moment}], day)
+    rebuild(connection)
     assert gather(read_samples(connection))["reviews_live_accuracy_rows"] == {("default",): 2}
 
 

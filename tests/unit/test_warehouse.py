@@ -28,6 +28,8 @@ TABLES = {
     "source_reviews",
     "scored_reviews",
     "flipped_scores",
+    "text_keys",
+    "repeated_texts",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",

@@ -1,1 +1,1 @@
-"""Tallies of what each source has sent, kept up to date by every commit, so that no run reads the history for them."""
+"""Tallies of what sources sent and of repeated texts, kept up to date by commits, so that no run reads the history."""
