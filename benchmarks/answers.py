@@ -195,7 +195,7 @@ _FILL_REST = (
     SELECT
         text_sha256, if(hash(text_sha256, 'good') % 2 = 0, 'positive', 'negative'), NULL,
         hash(text_sha256, 'random') % 4 = 0, TIMESTAMPTZ '2026-07-01', 'labels/answers.csv'
-    FROM source_reviews WHERE row_number <= 10 GROUP BY text_sha256
+    FROM source_reviews WHERE row_number = 1 GROUP BY text_sha256
     """,
     """
     INSERT INTO promises

@@ -162,7 +162,8 @@ alike AS MATERIALIZED (
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label,
         given_rating,
-        review_id,
+        -- As review_key is made; without reading all ids.
+        review_key = md5_number_lower('text ' || text_sha256 || chr(31) || coalesce(movie_id, chr(30))) AS lacks_id,
         movie_id,
         text_sha256,
         review_key,
@@ -177,7 +178,7 @@ alike AS MATERIALIZED (
     FROM places JOIN source_reviews ON source_reviews.rowid = place JOIN sources USING (source_sha256)
 ),
 given AS (
-    SELECT row_id AS given_by, label, given_rating, review_id, movie_id, text_sha256, review_key, seen_at
+    SELECT row_id AS given_by, label, given_rating, lacks_id, movie_id, text_sha256, review_key, seen_at
     FROM alike WHERE NOT is_bare
 ),
 bare AS (FROM alike WHERE is_bare),
@@ -188,12 +189,12 @@ found AS (
     FROM bare JOIN given USING (review_key)
     UNION ALL
     SELECT row_id, given_by, with_id.label, with_id.given_rating, with_id.seen_at
-    FROM (FROM bare WHERE review_id IS NULL) AS bare JOIN (FROM given WHERE review_id IS NOT NULL) AS with_id
+    FROM (FROM bare WHERE lacks_id) AS bare JOIN (FROM given WHERE NOT lacks_id) AS with_id
         ON bare.text_sha256 = with_id.text_sha256 AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
     UNION ALL
     SELECT row_id, given_by, by_text.label, by_text.given_rating, by_text.seen_at
     FROM bare JOIN (
-        SELECT given_by, label, given_rating, text_sha256, seen_at FROM given WHERE review_id IS NULL
+        SELECT given_by, label, given_rating, text_sha256, seen_at FROM given WHERE lacks_id
         UNION ALL
         SELECT given_by, label, given_rating, text_sha256, labelled_at FROM drawn
     ) AS by_text USING (text_sha256)
