@@ -1,7 +1,7 @@
 """The engine of the contracts: runs Great Expectations on a frame in memory and returns plain results.
 
 Every boundary checks through `run_checks`; the rules of a boundary are in its own module. The library starts
-once per process, on first use (about 4 s), and writes no files and no progress bars. Create expectations
+once per process, on first use (about 2 s), and writes no files and no progress bars. Create expectations
 from `import_expectations()`, which hides the library's warnings at import from the user.
 A run costs some 4 ms per expectation and hardly more for more rows. Pass small frames of computed
 numbers and booleans, not texts.
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import ContractError
-from data_contracts.loading import pause_collection
+from data_contracts.loading import defer_imports, pause_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SAMPLES_SHOWN = 5
 """The most rows or values that a message names."""
 
+_HARDLY_USED = ("altair", "scipy.stats")
+"""What the library imports for a chart and for tests of distributions, which take two fifths of its start."""
 _VALUE_CHARACTERS = 40
 _TEXT_CHARACTERS = 300
 _DESCRIBED_ELSEWHERE = frozenset(
@@ -61,7 +63,7 @@ class CheckResult:
 @functools.cache
 def import_expectations() -> Any:
     """Return the module `great_expectations.expectations`, imported without its deprecation warnings."""
-    with warnings.catch_warnings(), pause_collection():
+    with warnings.catch_warnings(), pause_collection(), defer_imports(*_HARDLY_USED):
         warnings.simplefilter("ignore")
         import great_expectations.expectations as expectations
 

@@ -4,7 +4,7 @@ import gc
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from data_contracts.loading import pause_collection
 from tasks.warehouse import connection
 from tests.support.databases import copy_tables, create_tables
 from tests.support.known_pictures import keep_drawn
@@ -49,6 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("fast", deadline=None, max_examples=30)
     hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "tests")
     platform.processor()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import and collect the tests without garbage collections: what that creates stays."""
+    with pause_collection():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import dask
-import distributed.utils
 import pytest
-from distributed import LocalCluster
 
 from tests.support.forked import make_context
 
+if TYPE_CHECKING:
+    from distributed import LocalCluster
+
 
 @contextmanager
-def run_workers(count: int, environment: Mapping[str, str]) -> Iterator[LocalCluster]:
+def run_workers(count: int, environment: Mapping[str, str]) -> Iterator["LocalCluster"]:
     """Run a scheduler and workers, one thread each, with variables that the process they are forked from lacks."""
+    import dask
+    import distributed.utils
+    from distributed import LocalCluster
+
     make_context()
     forked = {
         "distributed.worker.multiprocessing-method": "forkserver",

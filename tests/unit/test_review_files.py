@@ -9,6 +9,7 @@ import lzma
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -358,23 +359,25 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
 
 
 LONG = "x" * 100_000
-LONG_TEXTS = {
-    "texts": pa.array([LONG] * 400),
-    "large texts": pa.array([LONG] * 400, pa.large_string()),
-    "bytes": pa.array([LONG.encode()] * 400),
-    "a dictionary": pa.array([LONG] * 400).dictionary_encode(),
-    "texts, the first one missing": pa.array([None, *[LONG] * 399]),
-    "structs": pa.array([{"inner": LONG}] * 400),
-    "lists": pa.array([[LONG]] * 400),
-    "bytes of one length": pa.array([LONG.encode()] * 400, pa.binary(len(LONG))),
+LONG_TEXTS: dict[str, Callable[[], pa.Array]] = {
+    "texts": lambda: pa.array([LONG] * 400),
+    "large texts": lambda: pa.array([LONG] * 400, pa.large_string()),
+    "bytes": lambda: pa.array([LONG.encode()] * 400),
+    "a dictionary": lambda: pa.array([LONG] * 400).dictionary_encode(),
+    "texts, the first one missing": lambda: pa.array([None, *[LONG] * 399]),
+    "structs": lambda: pa.array([{"inner": LONG}] * 400),
+    "lists": lambda: pa.array([[LONG]] * 400),
+    "bytes of one length": lambda: pa.array([LONG.encode()] * 400, pa.binary(len(LONG))),
 }
+"""What makes columns of 40 MB: they would take a second and 320 MB of each process that only collects the tests."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("column", LONG_TEXTS.values(), ids=LONG_TEXTS)
+@pytest.mark.parametrize("kind", LONG_TEXTS)
 def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
-    column: pa.Array, monkeypatch: pytest.MonkeyPatch
+    kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    column = LONG_TEXTS[kind]()
     decoded: list[int] = []
     monkeypatch.setattr(parquet, "DECODED_BYTES", 1 << 20)
     monkeypatch.setattr(parquet, "limit_decoded", lambda file, limits: decoded.append)
