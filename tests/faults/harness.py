@@ -29,7 +29,7 @@ from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_comman
 from tests.support.small_archive import list_learnable_files, write_archive
 from tests.support.small_home import promote_small_model, start_small_shadow
 
-TEXT_FILES = 600
+TEXT_FILES, GROUP_FILES = 60, 50
 """So that scoring takes two groups of files, and a kill may fall between two commits."""
 SAME_SCORE = 1e-6
 _EXPORTED = """
@@ -137,7 +137,7 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
 
 
 def _fill_inbox(inbox: Path) -> None:
-    """Fill the inbox with the demo's files, hundreds of plain texts, and a file that will be refused."""
+    """Fill the inbox with the demo's files, dozens of plain texts, and a file that will be refused."""
     texts = [f"a {'good' if number % 2 else 'bad'} film, the plot {number}" for number in range(TEXT_FILES)]
     rows = [
         {"text": text, "movie_id": f"tt{number % 50:07}", "rating": 9 if number % 2 else 2}
@@ -168,7 +168,7 @@ def run_command(
         VARIABLE: fault,
         **(server or {}),
     }
-    return start_command(Call(command, environment, home.parent)).wait(kill_after)
+    return start_command(Call(command, environment, home.parent, group_files=GROUP_FILES)).wait(kill_after)
 
 
 def _require_success(done: Finished) -> None:

@@ -1,6 +1,7 @@
 """The `reviews` and `prefect` commands as processes that start at once: forks of one that has loaded the libraries.
 
-It is a process of its own, which can be killed. Only its start differs from that of the installed command.
+It is a process of its own, which can be killed. Only its start differs from that of the installed command, and where a
+test asks for it the size of groups of files.
 """
 
 import atexit
@@ -37,6 +38,8 @@ class Call:
     environment: Mapping[str, str]
     folder: Path
     program: Literal["reviews", "prefect"] = "reviews"
+    group_files: int | None = None
+    """The most files of a group that is scored and committed at once, if not as many as the command takes."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ def _run(call: Call, said: Path) -> None:
     os.environ.clear()
     os.environ.update(call.environment)
     sys.argv = [call.program, *call.arguments]
+    if call.group_files is not None:
+        _limit_groups(call.group_files)
     try:
         _run_prefect() if call.program == "prefect" else _run_reviews(call.arguments)
     finally:
@@ -80,6 +85,14 @@ def _run(call: Call, said: Path) -> None:
         # its server is stopped after that. The other way round it would wait a minute for a server that is gone.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
+
+
+def _limit_groups(files: int) -> None:
+    from tasks.inbox import source_files
+    from tasks.shadow import scoring
+
+    for module in (source_files, scoring):
+        vars(module)["GROUP_FILES"] = files
 
 
 def _run_prefect() -> None:
