@@ -29,9 +29,9 @@ QUARANTINED = "select uri, row_number, rule, raw from quarantined_rows order by 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the store that is set, with seven objects in its inbox."""
+    """The folder of the store that is set, with five objects in its inbox."""
     folder = tmp_path / "store"
-    for number in range(5):
+    for number in range(3):
         send(folder, f"shop-a/{number}.csv", f"text,stars\ngood film {number},8\nbad plot {number},2\n ,3\n")
     send(folder, "copy.csv", "text,stars\ngood film 1,8\nbad plot 1,2\n ,3\n")
     send(folder, "refused.csv", "stars\n8\n")
@@ -55,7 +55,7 @@ def test_what_workers_score_equals_what_one_machine_scores(
     alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
     with use_inner_engine(tmp_path / "worker"):
         summary = run()
-        assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (6, 12, 6)
+        assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (4, 8, 4)
         assert len(summary.refused) == 1
         assert run().files_scored == 0
     prove(scoring_home)
@@ -72,7 +72,7 @@ def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scor
 ) -> None:
     send(store, "shop-a/1-killer.csv", "text\na killing film\n")
     with use_inner_engine(tmp_path / "worker"):
-        with pytest.raises(WorkerKilledError, match=r"(?s)1-killer.csv.*Committed all the same: 5 files"):
+        with pytest.raises(WorkerKilledError, match=r"(?s)1-killer.csv.*Committed all the same: 3 files"):
             run()
         assert run().files_scored == 0
     refused = ask(
@@ -87,13 +87,13 @@ def test_a_run_that_loses_its_workers_keeps_what_it_has_and_the_next_one_goes_on
     scoring_home: Home, store: Path, tmp_path: Path
 ) -> None:
     with (
-        use_inner_engine(tmp_path / "worker", lost_after=3),
+        use_inner_engine(tmp_path / "worker", lost_after=2),
         pytest.raises(EngineError, match=r"(?s)was lost.*Not scored: "),
     ):
         run()
     with use_inner_engine(tmp_path / "worker"):
         run()
-    assert count(scoring_home, "scored_reviews") == 10
+    assert count(scoring_home, "scored_reviews") == 6
     prove(scoring_home)
 
 
@@ -117,7 +117,7 @@ def test_a_part_left_in_the_store_with_a_wrong_manifest_is_made_anew(
     assert (
         "is no manifest (its attempt is '../../../secret'). Its part is made anew." in capsys.readouterr().err
     )
-    assert count(scoring_home, "scored_reviews") == 10
+    assert count(scoring_home, "scored_reviews") == 6
     assert not (store / "parts").exists()
 
 
@@ -142,7 +142,7 @@ def test_a_part_that_is_damaged_before_it_is_fetched_is_made_anew_by_the_same_ru
     monkeypatch.setattr(group_work, "upload_part", upload_and_damage)
     with use_inner_engine(tmp_path / "worker"):
         run()
-    assert count(scoring_home, "scored_reviews") == 10
+    assert count(scoring_home, "scored_reviews") == 6
     prove(scoring_home)
 
 
@@ -161,7 +161,7 @@ def test_a_part_that_cannot_be_committed_does_not_stay_in_the_store(
         with pytest.raises(Exception, match="Next: "):
             run()
         run()
-    assert count(scoring_home, "scored_reviews") == 10
+    assert count(scoring_home, "scored_reviews") == 6
     prove(scoring_home)
 
 
@@ -187,8 +187,8 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
     with use_inner_engine(tmp_path / "worker"):
         run()
     assert not left & set(made)
-    assert count(scoring_home, "(select distinct source_sha256, row_number from scored_reviews)") == 10
-    assert count(scoring_home, "scored_reviews") == 10
+    assert count(scoring_home, "(select distinct source_sha256, row_number from scored_reviews)") == 6
+    assert count(scoring_home, "scored_reviews") == 6
     doubled = (
         "select 1 from contract_results where source_sha256 in (select source_sha256 from scored_reviews) "
     )

@@ -3,8 +3,10 @@
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import redirect_stderr
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +107,34 @@ def test_a_training_keeps_its_model_and_decision_in_its_run_and_writes_its_repor
     assert "It was promoted: the first model." in page
 
 
+@dataclass(frozen=True)
+class TrainedAgain:
+    """The first model trained again by two runs: one that was stopped after the last epoch, and one that went on."""
+
+    summary: TrainingSummary
+    said: tuple[str, str]
+    """What each run said on standard error."""
+    left: tuple[Path, ...]
+    """The checkpoints that there were afterwards."""
+
+
 @pytest.fixture(scope="module")
-def second(first: TrainingSummary) -> TrainingSummary:
-    """The first model trained again."""
-    return train_model("cnn_lstm", epochs=1, seed=7)
+def trained_again(home: Home, first: TrainingSummary) -> TrainedAgain:
+    def stop(*arguments: object) -> None:
+        raise SourceError("stopped after its last epoch")
+
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(StringIO()) as stopped:
+        patch.setattr(tasks.stages.train, "export_model", stop)
+        with pytest.raises(SourceError):
+            train_model("cnn_lstm", epochs=1, seed=7)
+    with redirect_stderr(StringIO()) as went_on:
+        summary = train_model("cnn_lstm", epochs=1, seed=7)
+    return TrainedAgain(summary, (stopped.getvalue(), went_on.getvalue()), tuple(home.trainings.iterdir()))
+
+
+@pytest.fixture(scope="module")
+def second(trained_again: TrainedAgain) -> TrainingSummary:
+    return trained_again.summary
 
 
 def test_a_model_trained_again_is_that_of_its_second_run_too(
@@ -296,19 +322,13 @@ def test_without_reviews_there_is_a_next_step(empty_home: Home) -> None:
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_model_and_leaves_no_checkpoint(
-    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    first: TrainingSummary, trained_again: TrainedAgain
 ) -> None:
-    def stop(*arguments: object) -> None:
-        raise SourceError("stopped after its last epoch")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(tasks.stages.train, "export_model", stop)
-        with pytest.raises(SourceError):
-            train_model("cnn_lstm", epochs=1, seed=7)
-    assert "Goes on" not in capsys.readouterr().err
-    assert train_model("cnn_lstm", epochs=1, seed=7).model_id == first.model_id
-    assert "Goes on at the end of epoch 1 of 1; the training" in capsys.readouterr().err
-    assert list(home.trainings.iterdir()) == []
+    stopped, went_on = trained_again.said
+    assert "Goes on" not in stopped
+    assert "Goes on at the end of epoch 1 of 1; the training" in went_on
+    assert trained_again.summary.model_id == first.model_id
+    assert trained_again.left == ()
 
 
 def commit_own_labels(home: Home, model_id: str) -> None:
