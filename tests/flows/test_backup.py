@@ -105,6 +105,7 @@ def test_a_profile_that_the_home_lacks_comes_back_and_one_that_it_has_stays(
     ]
 
 
+@pytest.mark.slow
 def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -> None:
     stop = threading.Event()
 

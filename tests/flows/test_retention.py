@@ -62,6 +62,7 @@ def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moving: Home) -
     assert len(list_moved(moving)) == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Home) -> None:
     moving.scored.write_text("in the way")
     path = drop(moving, "a.csv", CSV)

@@ -422,6 +422,7 @@ def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
     assert count(scoring_home, "scored_reviews") == 0
 
 
+@pytest.mark.slow
 def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

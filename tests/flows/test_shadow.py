@@ -151,6 +151,7 @@ def test_a_row_that_the_champion_has_not_scored_is_not_scored_by_the_shadow(home
     assert count(home, "shadow_files") <= 1  # the file without rows
 
 
+@pytest.mark.slow
 def test_the_run_says_what_the_shadow_did_and_a_further_run_does_nothing(home: Home) -> None:
     drop(home, "a.csv", CSV)
     said = describe_scoring(run())
@@ -241,6 +242,7 @@ def test_when_its_time_is_over_a_run_leaves_the_rest_to_the_next_one(
     assert count(home, "shadow_files") == 2
 
 
+@pytest.mark.slow
 def test_a_run_does_not_wait_for_another_one_that_scores_with_the_shadow(home: Home) -> None:
     drop(home, "a.csv", CSV)
     home.shadow.mkdir()
@@ -280,6 +282,7 @@ def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(
     prove(shadowed_home)
 
 
+@pytest.mark.slow
 def test_two_models_are_timed_on_the_same_texts(home: Home) -> None:
     drop(home, "a.csv", RATED)
     run()
