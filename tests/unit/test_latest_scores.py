@@ -37,8 +37,8 @@ def find_broken(warehouse: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(max_examples=10)
-@given(changes=st.lists(CHANGES, min_size=1, max_size=12))
+@settings(max_examples=6)
+@given(changes=st.lists(CHANGES, min_size=4, max_size=12))
 @example(changes=[("read again", (0, [])), ("forget", 0), ("release", (0, FORGOTTEN))])
 def test_after_any_history_every_promise_on_the_tables_holds(changes: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:

@@ -12,6 +12,7 @@ from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, find_model, list_models, record_model
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
+from tests.support.once import copy_once
 from tests.support.promoting import promote_model
 
 
@@ -45,9 +46,16 @@ def make_facts(model_id: str, trained_at: str = "2026-03-01T12:00:00+00:00", **o
     }
 
 
-def record(warehouse: Path, *model_ids: str) -> None:
-    for model_id in model_ids:
-        record_model(warehouse, make_facts(model_id))
+def record(warehouse: Path, *model_ids: str, champion: str | None = None) -> None:
+    """Make a database with these models, the same ones once for all tests, and promote one of them."""
+
+    def make(folder: Path) -> None:
+        for model_id in model_ids:
+            record_model(folder / warehouse.name, make_facts(model_id))
+        if champion:
+            promote_model(folder / warehouse.name, champion, "the first model")
+
+    copy_once(("models", model_ids, champion), warehouse.parent, make)
 
 
 def test_a_model_is_kept_with_its_figures(warehouse: Path) -> None:
@@ -94,8 +102,7 @@ def test_before_the_first_promotion_there_is_no_champion(warehouse: Path) -> Non
 
 
 def test_the_model_promoted_last_is_the_champion(warehouse: Path) -> None:
-    record(warehouse, "m1", "m2")
-    promote_model(warehouse, "m1", "the first model")
+    record(warehouse, "m1", "m2", champion="m1")
     promoted = promote_model(warehouse, "m2", "better")
     champion = find_champion(warehouse)
     assert champion == promoted
@@ -117,8 +124,8 @@ def test_a_model_that_is_not_recorded_can_not_be_promoted(warehouse: Path) -> No
 
 
 def test_rollbacks_are_rows_more_and_go_further_back_each_time(warehouse: Path) -> None:
-    record(warehouse, "m1", "m2", "m3")
-    for model_id in ("m1", "m2", "m3"):
+    record(warehouse, "m1", "m2", "m3", champion="m1")
+    for model_id in ("m2", "m3"):
         promote_model(warehouse, model_id, "better")
     assert roll_back(warehouse, "m3 was worse after all").model_id == "m2"
     assert roll_back(warehouse, "m2 too").model_id == "m1"
@@ -126,8 +133,8 @@ def test_rollbacks_are_rows_more_and_go_further_back_each_time(warehouse: Path) 
 
 
 def test_a_rollback_goes_to_the_model_that_is_named(warehouse: Path) -> None:
-    record(warehouse, "m1", "m2", "m3")
-    for model_id in ("m1", "m2", "m3"):
+    record(warehouse, "m1", "m2", "m3", champion="m1")
+    for model_id in ("m2", "m3"):
         promote_model(warehouse, model_id, "better")
     assert roll_back(warehouse, "back to the start", "m1").model_id == "m1"
 
@@ -136,8 +143,7 @@ def test_a_rollback_goes_to_the_model_that_is_named(warehouse: Path) -> None:
 def test_without_an_earlier_champion_there_is_nothing_to_go_back_to(
     warehouse: Path, target: str | None
 ) -> None:
-    record(warehouse, "m1", "m2")
-    promote_model(warehouse, "m1", "the first model")
+    record(warehouse, "m1", "m2", champion="m1")
     with pytest.raises(WarehouseError, match="no earlier champion"):
         roll_back(warehouse, "no reason", target)
 
@@ -157,8 +163,7 @@ def read_promotions(warehouse: Path) -> list[tuple[Any, ...]]:
 
 
 def test_the_checks_of_a_decision_are_kept_row_by_row(warehouse: Path) -> None:
-    record(warehouse, "m1", "m2")
-    promote_model(warehouse, "m1", "the first model")
+    record(warehouse, "m1", "m2", champion="m1")
     checks = (
         GateCheck("log_loss", False, "higher", 0.4, 0.3, -0.2, float("nan"), 40),
         GateCheck("cost", True, "as long"),
@@ -183,8 +188,7 @@ def test_a_decision_that_promotes_makes_the_champion(warehouse: Path) -> None:
 
 
 def test_a_decision_against_a_champion_of_before_promotes_no_one(warehouse: Path) -> None:
-    record(warehouse, "m1", "m2", "m3")
-    promote_model(warehouse, "m1", "the first model")
+    record(warehouse, "m1", "m2", "m3", champion="m1")
     promote_model(warehouse, "m2", "meanwhile")
     decision = Decision(True, "better", (GateCheck("cost", True, "as long"),))
     with pytest.raises(WarehouseError, match=r"Another model became the champion.*reviews models promote m3"):
@@ -196,8 +200,7 @@ def test_a_decision_against_a_champion_of_before_promotes_no_one(warehouse: Path
 def test_a_model_is_found_by_its_id_its_beginning_or_as_the_champion(
     warehouse: Path, name: str, found: str
 ) -> None:
-    record(warehouse, "m1", "m12", "n3")
-    promote_model(warehouse, "n3", "the first model")
+    record(warehouse, "m1", "m12", "n3", champion="n3")
     assert find_model(warehouse, name)["model_id"] == found
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks import models_page
 from benchmarks.models_figures import find_best, find_lengths, pool_reliability
 from benchmarks.models_page import find_half_width, make_page, read_results
-from benchmarks.models_plots import draw_all, make_standalone, spread_labels
+from benchmarks.models_plots import draw_all, draw_by_length, make_standalone, spread_labels
 from models.evaluation.elsewhere import read_elsewhere
 from tasks.pages.svg_charts import Chart
 from tests.unit.benchmark_results import REVIEWS, RIGHT, WRONG, make_results
@@ -27,6 +27,12 @@ def draw_usual() -> dict[str, Chart]:
     return draw_all(make_results())
 
 
+@cache
+def draw_kept() -> dict[str, Chart]:
+    """Draw the charts of the results in git."""
+    return draw_all(read_results())
+
+
 def make(results: dict[str, Any]) -> str:
     return make_page(results, draw_usual(), REVIEWS)
 
@@ -38,14 +44,13 @@ def find_rows(page: str, start: str) -> list[str]:
 @pytest.mark.slow
 @measured
 def test_the_page_in_git_is_what_the_kept_results_say() -> None:
-    results = read_results()
-    made = make_page(results, draw_all(results), read_elsewhere())
+    made = make_page(read_results(), draw_kept(), read_elsewhere())
     assert models_page.PAGE.read_text("utf-8") == made, "run `python -m benchmarks.variants --render`"
 
 
 @measured
 def test_the_pictures_in_git_say_what_the_kept_results_say() -> None:
-    for name, chart in draw_all(read_results()).items():
+    for name, chart in draw_kept().items():
         found = ElementTree.fromstring((models_page.IMAGES / name).read_text("utf-8"))
         said = [element.text for element in found if element.tag.endswith(("}title", "}desc"))]
         assert said == [chart.title, chart.summary]
@@ -162,7 +167,8 @@ def test_results_without_lengths_have_a_page_too() -> None:
     results = make_results()
     for model in results["models"]:
         model["by_length"] = []
-    assert "new is least accurate on reviews of no words" in make_page(results, draw_all(results), REVIEWS)
+    charts = {**draw_usual(), "models-length.svg": draw_by_length(results)}
+    assert "new is least accurate on reviews of no words" in make_page(results, charts, REVIEWS)
 
 
 def test_reliability_is_that_of_all_seeds_reviews_together() -> None:
