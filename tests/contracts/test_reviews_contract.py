@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,8 +18,6 @@ from data_contracts.reviews_parquet import (
     SPLITS,
     check_reviews,
 )
-from tasks.archive.parquet_files import build_tables
-from tests.support.small_archive import read_once
 
 DUPLICATE_RULES = {
     "duplicates_within_train",
@@ -279,17 +276,3 @@ def test_texts_pass_only_when_none_is_empty_blank_or_has_a_nul(texts: list[str])
     assert ("text_not_empty" in broken) == any(not text for text in texts)
     assert ("text_without_nul" in broken) == any("\0" in text for text in texts)
     assert "text_not_blank" in broken or not any(text and text.strip(" \t\n") == "" for text in texts)
-
-
-@pytest.mark.archive
-def test_the_real_archive_passes_and_its_duplicates_are_counted(stanford_archive: Path) -> None:
-    results = check_reviews(build_tables(read_once(stanford_archive)), "stanford")
-    require_success(results, "see the archive")
-    assert {rule: result.observed for rule, result in failed(results).items()} == {
-        "duplicates_within_train": "96",
-        "duplicates_within_test": "199",
-        "duplicates_within_unsup": "493",
-        "texts_in_train_and_test": "123",
-        "texts_in_train_and_unsup": "354",
-        "texts_in_test_and_unsup": "266",
-    }

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ContractError, SourceError
@@ -45,22 +44,3 @@ def test_an_archive_that_breaks_its_contract_stops_the_flow_and_is_recorded(
 def test_a_missing_archive_is_named(home: Home, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nothing\.tar\.gz"):
         ingest(tmp_path / "nothing.tar.gz")
-
-
-def test_the_real_archive_gives_its_known_rows_and_duplicates(home: Home, stanford_archive: Path) -> None:
-    summary = ingest(stanford_archive)
-    assert summary.reviews == {"train": 25_000, "test": 25_000, "unsup": 50_000}
-    assert summary.dataset == "stanford"
-    duplicates = dict(
-        ask(
-            home.warehouse,
-            "select rule, observed::int from contract_results where boundary = 'reviews' and not success",
-        )
-    )
-    assert duplicates["texts_in_train_and_test"] == 123
-    train = pq.read_table(home.reviews / "train.parquet", columns=["label", "rating"])
-    assert set(zip(*train.to_pydict().values(), strict=True)) == {
-        (label, rating)
-        for label, ratings in (("neg", range(1, 5)), ("pos", range(7, 11)))
-        for rating in ratings
-    }

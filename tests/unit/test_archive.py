@@ -34,7 +34,6 @@ from tests.support.small_archive import (
     make_member,
     make_members,
     pack_tar,
-    read_once,
     write_archive,
 )
 
@@ -431,14 +430,3 @@ def test_the_data_fingerprint_does_not_depend_on_how_the_archive_is_packed(conte
     repacked = dataclasses.replace(contents, source_sha256=sha256(b"another file").hexdigest())
     fingerprints = {resolve_provenance(each, True).data_fingerprint for each in (contents, repacked)}
     assert len(fingerprints) == 1
-
-
-@pytest.mark.archive
-def test_the_real_archive_is_the_stanford_data_set(stanford_archive: Path) -> None:
-    contents = read_once(stanford_archive)
-    assert contents.content_digest == CONTENT_DIGESTS["stanford"]
-    assert resolve_provenance(contents).dataset == "stanford"
-    assert [len(folder.texts) for folder in contents.folders] == [12_500] * 4 + [50_000]
-    labelled, unlabelled = contents.folders[:4], contents.folders[4]
-    assert sum(folder.texts.nbytes for folder in labelled) > 65_483_508
-    assert set(unlabelled.ratings.to_pylist()) == {0}

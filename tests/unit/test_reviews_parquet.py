@@ -21,9 +21,9 @@ from tasks.archive.parquet_files import (
     read_split,
     write_tables,
 )
-from tasks.archive.reader import read_archive, resolve_provenance
+from tasks.archive.reader import read_archive
 from tasks.support.locking import hold_folder
-from tests.support.small_archive import list_files, read_once, write_archive
+from tests.support.small_archive import list_files, write_archive
 
 PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" * 64, FORMAT_VERSION)
 Tables = dict[str, pa.Table]
@@ -229,17 +229,3 @@ def test_a_folder_that_can_not_be_made_is_a_source_error(tmp_path: Path, tables:
 def test_a_folder_in_use_by_another_run_is_left_alone(reviews_dir: Path, tables: Tables) -> None:
     with hold_folder(reviews_dir), pytest.raises(SourceError, match="another run is writing there"):
         write_tables(tables, PROVENANCE, reviews_dir)
-
-
-@pytest.mark.archive
-def test_the_real_archive_gives_25000_25000_and_50000_rows(stanford_archive: Path, tmp_path: Path) -> None:
-    contents = read_once(stanford_archive)
-    write_tables(build_tables(contents), resolve_provenance(contents), tmp_path)
-    assert {split: count_rows(tmp_path, split) for split in SPLITS} == {
-        "train": 25_000,
-        "test": 25_000,
-        "unsup": 50_000,
-    }
-    titles = read_split(tmp_path, "test", ["movie_id"])["movie_id"]
-    assert len(titles.unique()) == 3581
-    assert is_up_to_date(tmp_path, contents.source_sha256)
