@@ -1,9 +1,14 @@
-"""Imports the modules that commands use, once for all processes forked from the one that imports this."""
+"""Imports the modules that commands use, once for all processes forked from the one that imports this.
 
+What they create is left out of garbage collections, which would copy nearly all of its memory into each of them.
+"""
+
+import gc
 import os
 from importlib import import_module
 
 from data_contracts.expectations import import_expectations
+from data_contracts.loading import pause_collection
 from flows.command.startup import PREFECT_DEFAULTS
 
 MODULES = (
@@ -19,6 +24,8 @@ MODULES = (
 )
 
 os.environ.update(PREFECT_DEFAULTS)  # Prefect sets up its logging when it is loaded
-for _name in MODULES:
-    import_module(_name)
-import_expectations()
+with pause_collection():
+    for _name in MODULES:
+        import_module(_name)
+    import_expectations()
+gc.freeze()

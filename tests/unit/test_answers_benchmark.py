@@ -10,20 +10,20 @@ from benchmarks.answers import ASKED, PLAIN, ask, connect, fill, list_asked, lis
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("answers") / "reviews.duckdb"
-    fill(path, 12_000)
+    fill(path, 3_000)
     return path
 
 
 def test_the_database_has_as_many_scored_rows_as_were_asked_for(warehouse: Path) -> None:
     with connect(warehouse) as connection:
         query = "SELECT count(*), count(DISTINCT (source_sha256, row_number, model_id)) FROM scored_reviews"
-        assert connection.execute(query).fetchall() == [(12_000, 12_000)]
+        assert connection.execute(query).fetchall() == [(3_000, 3_000)]
 
 
 def test_every_scored_row_has_its_text_and_its_lineage(warehouse: Path) -> None:
     with connect(warehouse) as connection:
         query = "SELECT count(*), count(bytes), count(variant), count(promotion), count(flow) FROM lineage"
-        assert connection.execute(query).fetchall() == [(12_000,) * 5]
+        assert connection.execute(query).fetchall() == [(3_000,) * 5]
 
 
 @pytest.mark.slow
