@@ -41,6 +41,7 @@ def test_every_file_beside_the_code_is_in_the_wheel() -> None:
         for package, globs in patterns.items()
         for each in globs
         for path in (PROJECT_ROOT / package.replace(".", "/")).glob(each)
+        if path.is_file()
     }
     beside = {
         path

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from deployments.serving import keeping as module
 from deployments.serving.keeping import start_keeping
 from tasks.inbox.source_files import look_into
+from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.reader import read_review_file
 
 
@@ -58,15 +59,28 @@ def test_runs_see_nothing_until_a_file_is_handed_over(folder: Path) -> None:
     assert len(list_seen(folder)) == 1
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda text: text.strip().casefold() not in NO_TEXT_WORDS
+)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
-@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5))
+@given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_a_text_is_read_as_it_was_asked(folder: Path, texts: list[str]) -> None:
     keeping = start_keeping(folder)
     keeping.keep(texts)
     keeping.hand_over()
     [path] = list_seen(folder)
-    assert read_texts(path) == texts
+    found = read_texts(path)
     path.unlink()
+    assert found == texts
+
+
+def test_a_word_that_programs_write_for_no_text_is_none(folder: Path) -> None:
+    keeping = start_keeping(folder)
+    keeping.keep(["undefined", "a good film"])
+    keeping.hand_over()
+    assert read_all(folder) == [None, "a good film"]
 
 
 def test_a_full_file_is_handed_over_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
