@@ -93,6 +93,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
     ("quarantine-by-rule", [], [("text_encoding", 1, 1, f"{MONDAY[:12]}:6", NOON)]),
     ("model-flips", [], [("r1", "tt1", "model-a", "positive", 0.9, "model-b", 0.2, "A fine film")]),
     ("model-flips", ["model=model-c"], []),
+    ("calibration", [], [("default", 4, 0.8, 0.5, 0.3, 0.398)]),
     ("live-accuracy", [], [("model-a", "default", 4, 0.5, 3, 1.8), ("model-b", "default", 4, 0.25, 3, 3.83)]),
     (
         "find-review",
