@@ -12,11 +12,15 @@ from models.evaluation.elsewhere import ElsewhereReview
 
 PAGE = PROJECT_ROOT / "docs" / "misjudged.md"
 
+TEXT_CHARACTERS = 240
+"""Most characters of a review that are shown."""
+
 TITLE = "# Reviews that the best variant misjudges"
 HEAD = """
 Of the {reviews} [reviews from elsewhere](evaluation-sets.md), most seeds of `{best}` call {missed} wrongly ({kinds}).
 `{best}` is the best variant on [the page of the models](models.md). *Score* is the median of the seeds, 0 for negative
-to 1 for positive. Made by code from trained bundles (`make models`).
+to 1 for positive. Long texts are cut; `models/evaluation/evaluation_sets/elsewhere.jsonl` has them whole. Made by code
+from trained bundles (`make models`).
 """
 
 
@@ -48,8 +52,12 @@ def _format_reviews(results: Results, reviews: Sequence[ElsewhereReview], missed
             reviews[place].label,
             f"{scores[place]:.3f}",
             f"{round(wrong[place] * len(models))} of {len(models)}",
-            escape_markdown(reviews[place].text),
+            escape_markdown(_cut(reviews[place].text)),
         ]
         for place in missed
     ]
     return format_table(["id", "kind", "label", "score", "seeds wrong", "text"], rows, words=6)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_CHARACTERS else f"{text[: TEXT_CHARACTERS - 1]}…"

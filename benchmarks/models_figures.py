@@ -55,6 +55,11 @@ def list_training_ratios(results: Results, models: Sequence[Model]) -> list[floa
     ]
 
 
+def pick_measured(results: Results, reviews: Sequence[ElsewhereReview]) -> Sequence[ElsewhereReview]:
+    """Return those of the reviews from elsewhere whose scores are in the results: the set grows at its end alone."""
+    return reviews[: len(results["models"][0]["elsewhere_scores"])]
+
+
 def find_right(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> NDArray[np.float64]:
     """Return the share of seeds that classify each of the n reviews from elsewhere correctly, [n]."""
     scores = np.array([model["elsewhere_scores"] for model in models])
@@ -79,6 +84,19 @@ def rate_kinds(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> d
     kinds = np.array([review.kind for review in reviews])
     return {"all": float(right.mean())} | {
         kind: float(right[kinds == kind].mean()) for kind in KIND_WORDS if (kinds == kind).any()
+    }
+
+
+def measure_certainty(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> dict[str, float]:
+    """Return how sure the models are of the sentiment that they choose, on all reviews from elsewhere and on each kind.
+
+    The mean over reviews and seeds of the score of that sentiment: of a calibrated model the share that is right.
+    """
+    scores = np.array([model["elsewhere_scores"] for model in models])
+    sure = np.maximum(scores, 1 - scores).mean(axis=0)
+    kinds = np.array([review.kind for review in reviews])
+    return {"all": float(sure.mean())} | {
+        kind: float(sure[kinds == kind].mean()) for kind in KIND_WORDS if (kinds == kind).any()
     }
 
 

@@ -20,6 +20,8 @@ from benchmarks.models_figures import (
     group_models,
     list_training_ratios,
     list_values,
+    measure_certainty,
+    pick_measured,
     rate_kinds,
 )
 from benchmarks.models_plots import draw_all, make_standalone
@@ -73,7 +75,12 @@ the seconds of counting, fitting and predicting.
 """
 ELSEWHERE = """
 Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind: the
-mean of the seeds, and for all the lowest and the highest.
+mean of the seeds, and for all the lowest and the highest. [On 780 further ones](evaluation-sets.md#what-the-new-reviews-say)
+no variant leads.
+"""
+CERTAINTY = """
+How sure `{best}` is of the sentiment that it chooses, in per cent, beside the share that is right; on reviews of the
+archive the two differ by its calibration error.
 """
 COMPARED = """
 `{best}` compared with each seed variant, review by review: the difference in the share of seeds that are right, with
@@ -107,7 +114,7 @@ def write_pages() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     for name, chart in charts.items():
         (IMAGES / name).write_text(make_standalone(chart), "utf-8")
-    reviews = read_elsewhere()
+    reviews = pick_measured(results, read_elsewhere())
     PAGE.write_text(make_page(results, charts, reviews), "utf-8")
     misjudged_page.PAGE.write_text(make_misjudged_page(results, reviews), "utf-8")
 
@@ -269,6 +276,7 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
         "## Reviews from elsewhere",
         fill_paragraph(ELSEWHERE, reviews=len(reviews)),
         format_table(["variant", *kinds], rows),
+        *_format_certainty(results, reviews),
     ]
     compared = compare_elsewhere(results, reviews)
     if compared:
@@ -283,6 +291,18 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
             ),
         ]
     return "\n\n".join(parts)
+
+
+def _format_certainty(results: Results, reviews: Sequence[ElsewhereReview]) -> list[str]:
+    best = find_best(results)
+    models = group_models(results)[best]
+    right, sure = rate_kinds(models, reviews), measure_certainty(models, reviews)
+    rows = [
+        ["sure", *(format_percent(sure[kind]) for kind in right)],
+        ["right", *(format_percent(rate) for rate in right.values())],
+        ["surer than right", *(f"{100 * (sure[kind] - rate):+.1f}" for kind, rate in right.items())],
+    ]
+    return [fill_paragraph(CERTAINTY, best=best), format_table([f"`{best}`", *right], rows)]
 
 
 def _format_misjudged(results: Results, reviews: Sequence[ElsewhereReview]) -> str:

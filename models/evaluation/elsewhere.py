@@ -32,6 +32,7 @@ KIND_WORDS = {
     "long": (200, 400),
     "mixed": (30, 200),
     "sarcastic": (15, 200),
+    "other": (15, 200),
 }
 """The kinds of reviews in `elsewhere`, each with the smallest and the largest number of words of its reviews."""
 LABEL_RATINGS = {

@@ -1,6 +1,7 @@
 """Tests that the page of misjudged reviews agrees with the stored results, also in git."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks import misjudged_page, models_page
 from benchmarks.misjudged_page import make_misjudged_page
+from benchmarks.models_figures import pick_measured
 from docs.markdown import escape_markdown
 from models.evaluation.elsewhere import read_elsewhere
 from tests.unit.benchmark_results import REVIEWS, RIGHT, WRONG, make_results
@@ -20,7 +22,8 @@ def make(results: dict[str, Any]) -> str:
 
 @pytest.mark.skipif(not models_page.RESULTS.is_file(), reason="nothing was measured yet")
 def test_the_page_in_git_is_what_the_kept_results_say() -> None:
-    made = make_misjudged_page(models_page.read_results(), read_elsewhere())
+    results = models_page.read_results()
+    made = make_misjudged_page(results, pick_measured(results, read_elsewhere()))
     assert misjudged_page.PAGE.read_text("utf-8") == made, "run `python -m benchmarks.variants --render`"
 
 
@@ -32,6 +35,15 @@ def test_reviews_that_most_seeds_of_the_best_call_wrongly_are_listed_with_their_
     assert "| short-001 | short | positive | 0.200 | 2 of 2 | Good \\| \\*very\\* good. |" in page
     assert "| short-002 | short | negative | 0.900 | 2 of 2 | Bad &lt;b> \\_indeed\\_. |" in page
     assert "most seeds of `new` call 4 wrongly (2 short and 2 mixed)" in " ".join(page.split())
+
+
+def test_a_long_text_is_cut() -> None:
+    results = make_results()
+    for model in results["models"]:
+        model["elsewhere_scores"] = WRONG
+    long = replace(REVIEWS[0], text="good " * 100)
+    page = make_misjudged_page(results, [long, *REVIEWS[1:]])
+    assert f"| {('good ' * 100)[:239]}… |" in page
 
 
 def test_a_review_that_one_seed_of_two_calls_wrongly_is_not_misjudged() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import models_page
-from benchmarks.models_figures import find_best, find_lengths, pool_reliability
+from benchmarks.models_figures import find_best, find_lengths, pick_measured, pool_reliability
 from benchmarks.models_page import find_half_width, make_page, read_results
 from benchmarks.models_plots import draw_all, draw_by_length, make_standalone, spread_labels
 from models.evaluation.elsewhere import read_elsewhere
@@ -44,7 +44,8 @@ def find_rows(page: str, start: str) -> list[str]:
 @pytest.mark.slow
 @measured
 def test_the_page_in_git_is_what_the_kept_results_say() -> None:
-    made = make_page(read_results(), draw_kept(), read_elsewhere())
+    results = read_results()
+    made = make_page(results, draw_kept(), pick_measured(results, read_elsewhere()))
     assert models_page.PAGE.read_text("utf-8") == made, "run `python -m benchmarks.variants --render`"
 
 
@@ -98,6 +99,16 @@ def test_accuracy_elsewhere_is_told_by_kind() -> None:
     assert "| `cnn_lstm` | 50.0 (50.0 to 50.0) | 100.0 | 0.0 |" in find_rows(
         make(make_results()), "`cnn_lstm`"
     )
+
+
+def test_how_sure_the_best_is_elsewhere_stands_beside_how_often_it_is_right() -> None:
+    results = make_results()
+    for model in results["models"]:
+        model["elsewhere_scores"] = [0.9, 0.1, 0.3, 0.2]
+    page = make(results)
+    assert "| sure | 82.5 | 90.0 | 75.0 |" in page
+    assert "| right | 75.0 | 100.0 | 50.0 |" in page
+    assert "| surer than right | +7.5 | -10.0 | +25.0 |" in page
 
 
 def test_accuracy_elsewhere_is_the_mean_of_the_seeds_with_the_lowest_and_the_highest() -> None:
