@@ -75,8 +75,8 @@ the seconds of counting, fitting and predicting.
 """
 ELSEWHERE = """
 Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind: the
-mean of the seeds, and for all the lowest and the highest. [On 780 further ones](evaluation-sets.md#what-the-new-reviews-say)
-no variant leads.
+mean of the seeds, and for all the lowest and the highest.
+[On 780 further ones](evaluation-sets.md#what-the-new-reviews-say) no variant leads.
 """
 CERTAINTY = """
 How sure `{best}` is of the sentiment that it chooses, in per cent, beside the share that is right; on reviews of the
