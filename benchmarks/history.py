@@ -15,6 +15,7 @@ from benchmarks.answers import fill
 from data_contracts.storage.home import Home
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
+from tasks.warehouse.shadow.record import stop_shadow
 
 OLDER_MODELS = 2
 """Models of the generated history, which were promoted before the champion."""
@@ -43,6 +44,7 @@ def add_history(home: Home, rows: int) -> None:
         with open_warehouse(home.warehouse, write=True) as connection:
             connection.execute("UPDATE promotions SET number = number + ?", [OLDER_MODELS])
         fill(home.warehouse, rows)
+        stop_shadow(home.warehouse, "history")  # it has no bundle, and each report would compare all of its scores
     publish(home)
 
 
