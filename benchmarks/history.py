@@ -44,7 +44,9 @@ def add_history(home: Home, rows: int) -> None:
         with open_warehouse(home.warehouse, write=True) as connection:
             connection.execute("UPDATE promotions SET number = number + ?", [OLDER_MODELS])
         fill(home.warehouse, rows)
-        stop_shadow(home.warehouse, "history")  # it has no bundle, and each report would compare all of its scores
+        stop_shadow(
+            home.warehouse, "history"
+        )  # it has no bundle, and each report would compare all of its scores
     publish(home)
 
 

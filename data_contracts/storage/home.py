@@ -134,6 +134,11 @@ class Home:
         return self.published.with_name("from-store.json")
 
     @property
+    def stores_with_copy(self) -> Path:
+        """The file that lists the stores to which runs uploaded the published copy."""
+        return self.uploads / "stores.json"
+
+    @property
     def proof(self) -> Path:
         """The file that says up to where `reviews verify` has checked the database."""
         return self.folder / ".verified.json"

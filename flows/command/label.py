@@ -55,8 +55,10 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     from tasks.labelling.intake import list_waiting
     from tasks.labelling.sheet import require_new, write_sheet
     from tasks.support.targets import require_free_target
+    from tasks.warehouse.connection import require_no_reader
 
     home = load_settings().home
+    require_no_reader(home.warehouse)
     if sheet:
         require_free_target(home, sheet, home.labels)
         require_new(sheet)

@@ -56,6 +56,11 @@ def load_settings_to_read() -> "Settings":
 
         if is_reader(settings.home):
             click.echo(fetch_copy(settings.home, settings.store).describe(), err=True)
+    elif settings.home.fetched.exists():
+        from tasks.store.copy_download import find_kept
+
+        if kept := find_kept(settings.home):
+            click.echo(kept.describe(), err=True)
     return settings
 
 

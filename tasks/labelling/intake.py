@@ -2,7 +2,7 @@
 
 A label is of a text, by its digest, and counts for all rows with it. It makes no row of its own, so no review counts
 twice, and no tally of a source changes. Of two labels of a text the later one counts. A file that was changed is taken
-in again, and what it labels no more loses its label.
+in again, and what it labels no more loses its label, unless another file of the inbox gives it one.
 """
 
 import json
@@ -24,6 +24,8 @@ from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
 
+ROWS_NAMED = 10
+"""Rows that a message names, of those that can't be read."""
 _WORDS = {
     **dict.fromkeys(("p", "pos", "positive"), "positive"),
     **dict.fromkeys(("n", "neg", "negative"), "negative"),
@@ -47,6 +49,8 @@ SELECT DISTINCT text_sha256 FROM source_reviews WHERE text_sha256 IN (SELECT unn
 _DROP_OTHERS = """
 DELETE FROM review_labels WHERE uri = $uri AND text_sha256 NOT IN (SELECT unnest($texts::VARCHAR[]))
 """
+# They are taken in again, since they may have labels of the texts that lost theirs.
+_FORGET_OTHERS = "DELETE FROM label_files WHERE uri <> $uri"
 _RECORD = """
 INSERT INTO label_files VALUES ($uri, $size, $mtime_ns, $labels, now())
 ON CONFLICT (uri) DO UPDATE SET
@@ -89,17 +93,25 @@ def take_labels(home: Home) -> TakenLabels:
     """Take in the files of labels that are new or were changed; each in one transaction."""
     if not home.labels.is_dir():
         return TakenLabels()
-    with open_warehouse(home.warehouse, write=False) as connection:
-        known = _list_known(connection)
-    files, skipped = _read_waiting(home, known)
-    labels = 0
+    files, skipped = _read_waiting(home, _read_known(home))
+    labels, has_dropped = 0, False
     for file in files:
-        stored = _store(home, file)
+        stored, drops = _store(home, file)
+        has_dropped = has_dropped or drops
         labels += sum(label.label is not None or label.stars is not None for label in stored)
         if unknown := len(file.labels) - len(stored):
             trouble = f"{count(unknown, 'label')} of it are of texts that this home does not have"
             skipped.append(SkippedFile(file.found.uri, trouble))
+    if has_dropped:
+        for file in _read_waiting(home, _read_known(home))[0]:
+            _store(home, file)
     return TakenLabels(len(files), labels, tuple(skipped))
+
+
+def _read_known(home: Home) -> dict[str, tuple[int, int]]:
+    """Return size and time of each file that was taken in, by its name."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        return _list_known(connection)
 
 
 def list_waiting(home: Home) -> set[str]:
@@ -156,12 +168,19 @@ def _read(found: FoundFile) -> _LabelFile:
     rows = [row for batch in batches for row in batch.to_pylist()]
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
     labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
-    unread = sum(not _is_understood(row) for row in rows)
+    unread = [row["row_number"] for row in rows if not _is_understood(row)]
     trouble = (
-        f"{count(unread, 'row')} of it can't be read as labels. Next: leave `label_of` as it was, give `label` as "
-        "positive or negative and `stars` as 1 to 10, of which 7 and more are positive and 4 and fewer negative"
+        f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
+        "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
+        "more are positive and 4 and fewer negative"
     )
     return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
+
+
+def _list_numbers(rows: Sequence[int]) -> str:
+    """Name the first rows of some."""
+    named = ", ".join(f"{row:,}" for row in rows[:ROWS_NAMED])
+    return f"{'row' if len(rows) == 1 else 'rows'} {named}{', …' if len(rows) > ROWS_NAMED else ''}"
 
 
 def _describe_refusal(error: FileRefusedError) -> str:
@@ -208,8 +227,11 @@ def _is_contradictory(row: Mapping[str, Any]) -> bool:
     return None not in (implied, row["given_label"]) and implied != row["given_label"]
 
 
-def _store(home: Home, file: _LabelFile) -> list[GivenLabel]:
-    """Store what a file says of texts that are here, not of forgotten ones, and that it was taken in; return that."""
+def _store(home: Home, file: _LabelFile) -> tuple[list[GivenLabel], bool]:
+    """Store what a file says of texts that are here, not of forgotten ones, and that it was taken in.
+
+    Return that, and whether a text has lost the label that the file gave it before.
+    """
     found = {"uri": file.found.uri, "size": file.found.size, "mtime_ns": file.found.mtime_ns}
     with open_warehouse(home.warehouse, write=True) as connection, begin_transaction(connection):
         texts = [label.text_sha256 for label in file.labels]
@@ -217,9 +239,12 @@ def _store(home: Home, file: _LabelFile) -> list[GivenLabel]:
         labels = [label for label in file.labels if label.text_sha256 in known]
         columns = _list_columns(labels)
         connection.execute(_ADD, {**columns, "uri": file.found.uri}).fetchall()
-        connection.execute(_DROP_OTHERS, {"texts": columns["texts"], "uri": file.found.uri}).fetchall()
+        others = {"texts": columns["texts"], "uri": file.found.uri}
+        [(dropped,)] = connection.execute(_DROP_OTHERS, others).fetchall()
+        if dropped:
+            connection.execute(_FORGET_OTHERS, {"uri": file.found.uri}).fetchall()
         connection.execute(_RECORD, {**found, "labels": len(labels)}).fetchall()
-    return labels
+    return labels, dropped > 0
 
 
 def _list_columns(labels: Sequence[GivenLabel]) -> dict[str, list[Any]]:

@@ -72,6 +72,7 @@ WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_versi
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
 REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
+STORED_COPY_PROMISE = "the copy in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
     "every row read is accounted for": f"""
@@ -195,7 +196,7 @@ def verify(home: Home, changed: Changed | None = None, store: str | None = None)
     yield _check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home))
     yield _check_files("the published copy is up to date", lambda: _find_outdated_copy(home, changed))
     if store is not None and home.published.exists():
-        yield _check_files("the copy in the store is whole and up to date", partial(find_faults, home, store))
+        yield _check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
 
 
 def _check_all(home: Home) -> Iterator[Finding]:

@@ -50,7 +50,7 @@ class FetchedCopy:
     published_at: int
     """In seconds since 1970."""
     trouble: str | None = None
-    """Why it may not be the newest: the store did not answer."""
+    """Why it may not be the newest, such as that the store did not answer."""
 
     def describe(self) -> str:
         """Return where the copy is from, and how old it is."""
@@ -67,16 +67,28 @@ def is_reader(home: Home) -> bool:
 def fetch_copy(home: Home, uri: str) -> FetchedCopy:
     """Make the published copy of a home without a database that of a store.
 
-    If the store does not answer, the copy that was fetched before stays. Raises `WarehouseError` if the store has none,
-    `StoreError` if it can't be read.
+    If that fails, for whatever reason, the copy that was fetched before stays. Where there is none, raises
+    `WarehouseError` if the store has none, `StoreError` if it can't be read.
     """
     name = f"{uri.rstrip('/')}/{PUBLISHED}"
     try:
         return FetchedCopy(name, _fetch(home, open_store(uri)))
-    except StoreUnreachableError as error:
+    except (StoreError, WarehouseError) as error:
         if not home.published.exists():
             raise
-        return FetchedCopy(name, int(home.published.stat().st_mtime), str(error))
+        return _describe_kept(home, name, str(error))
+
+
+def find_kept(home: Home) -> FetchedCopy | None:
+    """Return the copy that a home without a database has fetched, where no store is set; None if it has none."""
+    if not (home.published.exists() and home.fetched.exists() and is_reader(home)):
+        return None
+    return _describe_kept(home, "a store", "REVIEWS_STORE is not set, so no newer copy is looked for.")
+
+
+def _describe_kept(home: Home, name: str, trouble: str) -> FetchedCopy:
+    """Return what there is to say of the copy that was fetched before."""
+    return FetchedCopy(name, int(home.published.stat().st_mtime), trouble)
 
 
 def _fetch(home: Home, store: Store) -> int:
@@ -189,7 +201,7 @@ def _make_damage_error(problem: str) -> StoreError:
     """Return the error of a copy in a store that is not whole."""
     return StoreError(
         f"{problem.partition(' Next: ')[0]} So the copy can't be read. Next: delete that object, if it is there; the "
-        "next run that publishes something new uploads it again."
+        "next run uploads it again."
     )
 
 

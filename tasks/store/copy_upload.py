@@ -4,6 +4,7 @@ What the list no longer names stays for an hour, so that a reader that is fetchi
 forgotten, nothing of the older copy stays. What a killed upload left was never in a list, and goes with the next one.
 """
 
+import json
 import os
 import socket
 import time
@@ -15,7 +16,7 @@ from hashlib import sha256
 from typing import Any, BinaryIO
 
 from data_contracts.errors import ObjectChangedError, SourceError, WarehouseError
-from data_contracts.storage.durable import make_folder
+from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
 from tasks.store.connecting import Store, open_store
@@ -52,19 +53,21 @@ class UploadedCopy:
 
 
 def upload_copy(home: Home, uri: str) -> UploadedCopy:
-    """Make the copy in a store that of the home; if nothing has changed, read the list that is there and no more.
+    """Make the copy in a store that of the home; if nothing has changed, look whether all is there and no more.
 
     Raises `SourceError` if another home publishes there, `StoreError`, and `WarehouseError` if the home has no copy.
     """
     store, home_id = open_store(uri), ensure_home_id(home)
     with _hold_uploads(home), _open_published(home) as file:
+        _remember(home, uri)
         before, marks = _find_own(store, home_id) or (None, None)
         layout, seen = _look_at(file)
-        if before and _is_current(before, seen):
+        stored = _list_stored(store, home_id)
+        if before and _is_current(before, seen, stored):
             return UploadedCopy(store.name(PUBLISHED), layout.size, 0)
         known = {chunk.mark: chunk.name for chunk in before.chunks} if before else {}
         drop_unfinished(store, f"{PUBLISHED}/{home_id}")
-        upload = _Upload(store, home_id, file, _list_stored(store, home_id), known)
+        upload = _Upload(store, home_id, file, stored, known)
         chunks, sent = _complete(upload, layout, seen)
         new = _describe(home, file, layout, chunks)
         new = replace(new, retired=_retire(before, new, upload.stored))
@@ -109,6 +112,21 @@ def find_faults(home: Home, uri: str) -> list[str]:
     if seen != [chunk.mark for chunk in copy.chunks]:
         faults.append(f"{store.name(LATEST)}: is not up to date; the next run uploads what is new")
     return faults
+
+
+def list_remembered(home: Home) -> list[str]:
+    """Return the URIs of the stores to which a home has uploaded its copy, whatever is set now."""
+    try:
+        return [str(uri) for uri in json.loads(home.stores_with_copy.read_text("utf-8"))]
+    except FileNotFoundError:
+        return []
+
+
+def _remember(home: Home, uri: str) -> None:
+    """Note that a store has the copy of a home, before anything is uploaded."""
+    if uri not in (known := list_remembered(home)):
+        with write_whole(home.stores_with_copy) as building:
+            building.write_text(json.dumps([*known, uri]), "utf-8")
 
 
 @contextmanager
@@ -160,10 +178,11 @@ def _describe_other(store: Store, copy: StoredCopy) -> str:
     )
 
 
-def _is_current(copy: StoredCopy, seen: list[str]) -> bool:
-    """Return whether a copy has the chunks with these marks, and no chunk waits to be deleted."""
+def _is_current(copy: StoredCopy, seen: list[str], stored: Mapping[str, int]) -> bool:
+    """Return whether a copy has the chunks with these marks, all are there, and none waits to be deleted."""
     is_due = any(_has_expired(at) for at in copy.retired.values())
-    return not is_due and seen == [chunk.mark for chunk in copy.chunks]
+    is_whole = all(stored.get(chunk.name) == length for (_, length), chunk in copy.list_chunks())
+    return not is_due and is_whole and seen == [chunk.mark for chunk in copy.chunks]
 
 
 def _has_expired(retired_at: int) -> bool:

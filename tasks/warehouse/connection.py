@@ -16,6 +16,7 @@ import duckdb
 
 from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
+from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.support.locking import hold_folder
 from tasks.support.progress import show_progress
@@ -309,10 +310,22 @@ def _open_up_to_date(path: Path, write: bool, wait_seconds: float) -> Iterator[d
         yield connection
 
 
+def require_no_reader(path: Path) -> None:
+    """Raise `WarehouseError` if the home has no database at `path` and only reads the copy of a store."""
+    fetched = Home(path.parent).fetched
+    if fetched.exists() and not path.exists():
+        raise WarehouseError(
+            f"{path.parent}: only reads the copy of a store, so nothing is scored or kept here. Next: do that in the "
+            "home that publishes there, or in another folder (REVIEWS_HOME). Without the folder "
+            f"{fetched.parent} this one begins a database of its own."
+        )
+
+
 def _create_if_missing(path: Path, migrations: Sequence[Migration], views: str) -> None:
     """Create the database under a temporary name and rename it when it is complete, one process at a time."""
     if path.exists():
         return
+    require_no_reader(path)
     try:
         make_folder(path.parent)
         with hold_folder(path.parent):

@@ -28,6 +28,7 @@ DATABASE_FILE = "tasks/warehouse/database_file.py"
 OPENING = "tasks/warehouse/opening.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 LATEST = "tasks/warehouse/latest_scores.py"
+REPEATED_TEXTS = "tasks/warehouse/tallies/repeated_texts.py"
 PROOFS = "tasks/maintenance/proofs.py"
 PARTS = "tasks/scoring/parts.py"
 CHUNKS = "tasks/scoring/chunks.py"
@@ -885,5 +886,37 @@ FAULTS = (
         'np.array([row["is_random"] for row in rows], bool)',
         "np.ones(len(rows), bool)",
         ("tests/unit/test_own_rows.py",),
+    ),
+    Fault(
+        "a text that came before is not noted as repeated",
+        "latest scores",
+        REPEATED_TEXTS,
+        "WHERE rows > 1 OR text_key IN (FROM known_keys) OR text_key IN (",
+        "WHERE rows > 1 OR text_key IN (",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "a text that was forgotten stays repeated",
+        "latest scores",
+        REPEATED_TEXTS,
+        "    for statement in (_FIND_LEFT, _DROP_REPEATED, _DROP_KEYS):\n",
+        "    for statement in (_FIND_LEFT, _DROP_KEYS):\n",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "the copy in a store keeps what was forgotten",
+        "forgetting",
+        "tasks/store/copy_upload.py",
+        "        delete(store, [name_chunk(home_id, name) for name in _list_stored(store, home_id)])\n",
+        "",
+        ("tests/unit/test_stored_copy.py",),
+    ),
+    Fault(
+        "another home's copy in a store is overwritten",
+        "published copy",
+        "tasks/store/copy_upload.py",
+        "    if found and found[0].home_id != home_id:\n        raise SourceError(",
+        "    if False:\n        raise SourceError(",
+        ("tests/unit/test_stored_copy.py",),
     ),
 )

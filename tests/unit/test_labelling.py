@@ -424,13 +424,25 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     assert "1 row of it can't be read as labels" in taken.skipped[0].reason
 
 
+def test_a_label_that_one_file_gives_no_more_is_that_of_another_file_again(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), day=1)
+    drop_labels(home, "b.csv", ("fine", "negative"), ("dull", "negative"), day=2)
+    take_labels(home)
+    drop_labels(home, "b.csv", ("fine", ""), ("dull", "negative"), day=3)
+    take_labels(home)
+    assert sorted(list_labels(home)) == sorted(
+        [(hash_text("fine"), "positive", "labels/a.csv"), (hash_text("dull"), "negative", "labels/b.csv")]
+    )
+    assert take_labels(home).files == 0
+
+
 def test_a_label_that_its_stars_contradict_is_said_and_not_taken_in(home: Home) -> None:
     rows = [("fine", "positive", 2), ("dull", "negative", 3), ("so so", "positive", 6)]
     lines = [f"{hash_text(text)},{label},{stars}\n" for text, label, stars in rows]
     drop(home, "labels/a.csv", "".join(["label_of,label,stars\n", *lines]))
     taken = take_labels(home)
     assert taken.labels == 2
-    assert "1 row of it can't be read as labels" in taken.skipped[0].reason
+    assert "1 row of it can't be read as labels (row 1)" in taken.skipped[0].reason
     assert hash_text("fine") not in {text for text, *_ in list_labels(home)}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from data_contracts.errors import StoreError
+from data_contracts.errors import SourceError, StoreError
 from data_contracts.storage.home import Home
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.site import renew_site
@@ -46,7 +46,7 @@ def forget(
         pages = drop_pages_of_forgotten(home)
         rewrite_warehouse(home.warehouse)
         publish(home)
-        stored = _renew_stored_copy(home, store) if store is not None else None
+        stored = _renew_stored_copies(home, store)
         trouble = renew_site(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
@@ -61,11 +61,19 @@ def forget(
         echo(f"  {count(len(pages), 'page')} of the site showed it: {without}")
     if trouble is not None:
         echo(f"  {trouble}")
-    if stored is not None:
-        echo(f"  {escape_controls(stored)}")
+    for line in stored:
+        echo(f"  {escape_controls(line)}")
     for problem in deliver_forgotten(home, destination_urls or {}):
         echo(f"  a destination may still hold it: {escape_controls(problem)}")
     _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
+
+
+def _renew_stored_copies(home: Home, store: str | None) -> list[str]:
+    """Bring the copy of a home in each store that has one up to date; return what there is to say of them."""
+    from tasks.store.copy_upload import list_remembered
+
+    stores = dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)])
+    return [line for each in stores if (line := _renew_stored_copy(home, each))]
 
 
 def _renew_stored_copy(home: Home, store: str) -> str | None:
@@ -74,10 +82,8 @@ def _renew_stored_copy(home: Home, store: str) -> str | None:
 
     try:
         done = renew_copy(home, store)
-    except StoreError as error:
-        return (
-            f"the copy in the store may still hold it: {error} The next run that uploads its copy mends that."
-        )
+    except (StoreError, SourceError) as error:
+        return f"the copy in the store {store} may still hold it: {error} The next run that uploads there mends that."
     return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
 

@@ -6,7 +6,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import keep_runs_out
 from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
-from tasks.maintenance.verification import ALWAYS_WHOLE, Finding, verify
+from tasks.maintenance.verification import ALWAYS_WHOLE, STORED_COPY_PROMISE, Finding, verify
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 
@@ -27,11 +27,15 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         if broken <= ALWAYS_WHOLE:
             write_proof(home, proof)
     if broken:
-        raise ReviewsError(
-            f"{count(len(broken), 'promise')} broken. Next: correct the rows named above, or `reviews restore` a "
-            "backup."
-        )
+        raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken)}")
     echo("All promises hold.")
+
+
+def _advise(broken: set[str]) -> str:
+    """Return what to do where these promises are broken."""
+    if broken == {STORED_COPY_PROMISE}:
+        return "the next run uploads what is missing there, `reviews score` now; the database is whole."
+    return "correct the rows named above, or `reviews restore` a backup."
 
 
 def _check(findings: Iterator[Finding], echo: Callable[[str], None]) -> set[str]:
