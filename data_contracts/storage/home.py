@@ -136,7 +136,7 @@ class Home:
     @property
     def stores_with_copy(self) -> Path:
         """The file that lists the stores to which runs uploaded the published copy."""
-        return self.uploads / "stores.json"
+        return self.published.with_name("stores.json")
 
     @property
     def proof(self) -> Path:

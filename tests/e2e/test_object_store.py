@@ -151,9 +151,10 @@ def test_the_copy_of_a_home_is_read_elsewhere_and_of_two_who_replace_it_at_once_
     with pytest.raises(ObjectChangedError):
         objects.swap(store, LATEST, content, marks)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-one")
-    for act in (upload_copy, fetch_copy):
+    assert "latest.json: access is refused" in str(fetch_copy(reader, store.uri).trouble)
+    for act, asking in ((upload_copy, home), (fetch_copy, Home(tmp_path / "new"))):
         with pytest.raises(StoreError, match=r"latest.json: access is refused .*AWS_SECRET_ACCESS_KEY"):
-            act(home, store.uri)
+            act(asking, store.uri)
 
 
 def test_a_list_whose_answer_was_lost_counts_as_written_and_chunks_that_are_cut_off_are_read_again(
