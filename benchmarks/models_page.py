@@ -75,9 +75,9 @@ the seconds of counting, fitting and predicting.
 """
 ELSEWHERE = """
 Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind: the
-mean of the seeds, and for all the lowest and the highest.
-[On 780 further ones](evaluation-sets.md#what-the-new-reviews-say) no variant leads.
+mean of the seeds, and for all the lowest and the highest.{newer}
 """
+NEWER = " [On {count} newer ones](evaluation-sets.md#what-the-new-reviews-say) no variant leads."
 CERTAINTY = """
 How sure `{best}` is of the sentiment that it chooses, in per cent, beside the share that is right; on reviews of the
 archive the two differ by its calibration error.
@@ -274,7 +274,7 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
     ]
     parts = [
         "## Reviews from elsewhere",
-        fill_paragraph(ELSEWHERE, reviews=len(reviews)),
+        fill_paragraph(ELSEWHERE, reviews=len(reviews), newer=_point_to_newer(reviews)),
         format_table(["variant", *kinds], rows),
         *_format_certainty(results, reviews),
     ]
@@ -291,6 +291,12 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
             ),
         ]
     return "\n\n".join(parts)
+
+
+def _point_to_newer(reviews: Sequence[ElsewhereReview]) -> str:
+    """Return a sentence on the reviews of the set that were not measured yet; none if all were."""
+    newer = len(read_elsewhere()) - len(reviews)
+    return NEWER.format(count=newer) if newer > 0 else ""
 
 
 def _format_certainty(results: Results, reviews: Sequence[ElsewhereReview]) -> list[str]:

@@ -99,7 +99,7 @@ def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
     """
     settings = load_settings()
     home = settings.home if folder is None else Home(Path(folder).expanduser().absolute())
-    if settings.store and (folder is None or home.folder.is_dir()):
+    if home.fetched.exists() or (settings.store and (folder is None or home.folder.is_dir())):
         _fetch_newest(home, settings.store)
     if not home.folder.is_dir():
         raise WarehouseError(f"{home.folder}: there is no such folder. Next: name the folder of a home.")
@@ -107,9 +107,9 @@ def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
     return OpenHome(home.folder, connection, settings.limits, close)
 
 
-def _fetch_newest(home: Home, store: str) -> None:
-    """Fetch the newest copy of a store if the home has no database; warn if the store does not answer."""
-    from tasks.store.copy_download import fetch_copy, is_reader
+def _fetch_newest(home: Home, store: str | None) -> None:
+    """Fetch the newest copy of a store if the home has no database; warn if an older one is read."""
+    from tasks.store.copy_download import find_newest
 
-    if is_reader(home) and (fetched := fetch_copy(home, store)).trouble:
-        warnings.warn(fetched.describe(), stacklevel=3)
+    if (newest := find_newest(home, store)) and newest.trouble:
+        warnings.warn(newest.describe(), stacklevel=3)

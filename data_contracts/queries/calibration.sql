@@ -3,7 +3,7 @@
 WITH judged AS (
     -- The writer's sentiment is the label, else from the rating: 7 stars or more positive, 4 or fewer negative.
     SELECT
-        file_source AS source,
+        coalesce(file_source, 'default') AS source,
         greatest(best_score, 1 - best_score) AS certainty,
         best_sentiment = coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END

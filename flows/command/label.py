@@ -71,7 +71,7 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     elif sheet:
         write_sheet(sheet, reviews)
         make_folder(home.labels)  # into which it is to be put
-        echo(_describe_sheet(home, sheet, len(reviews)))
+        echo(_describe_sheet(home, sheet, len(reviews), wanted))
     else:
         echo(_ask(home, reviews))
 
@@ -86,12 +86,12 @@ def _describe_choice(source: str | None, movie: str | None) -> str:
     )
 
 
-def _describe_sheet(home: "Home", sheet: Path, reviews: int) -> str:
+def _describe_sheet(home: "Home", sheet: Path, reviews: int, wanted: int) -> str:
     """Return the message after a sheet was written."""
     from tasks.support.wording import count
 
     return (
-        f"Wrote {count(reviews, 'review')} to {sheet}\n"
+        f"Wrote {count(reviews, 'review')} to {sheet}{'' if reviews == wanted else '; no others lack a label'}\n"
         "Next: fill in the column label (positive or negative) or stars (1 to 10), leave empty what you can't tell, "
         f"and put the file into {home.labels}/; `reviews score` takes it in."
     )

@@ -51,16 +51,11 @@ def load_settings_to_read() -> "Settings":
     from deployments.settings import load_settings
 
     settings = load_settings()
-    if settings.store is not None:
-        from tasks.store.copy_download import fetch_copy, is_reader
+    if settings.store is not None or settings.home.fetched.exists():
+        from tasks.store.copy_download import find_newest
 
-        if is_reader(settings.home):
-            click.echo(fetch_copy(settings.home, settings.store).describe(), err=True)
-    elif settings.home.fetched.exists():
-        from tasks.store.copy_download import find_kept
-
-        if kept := find_kept(settings.home):
-            click.echo(kept.describe(), err=True)
+        if newest := find_newest(settings.home, settings.store):
+            click.echo(newest.describe(), err=True)
     return settings
 
 

@@ -34,6 +34,8 @@ _NO_FOLDER = "UnableToCanonicalize"
 _ROLES = ("169.254.169.254", "metadata.google.internal")
 """Where the client asks for the role of the machine if the environment has no credentials."""
 _REFUSED = {"401", "403"}
+_READ_ONLY = re.compile(r"os error (13|30)\b")
+"""What the client says of a folder into which nothing may be written."""
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
     "gs": "GOOGLE_SERVICE_ACCOUNT",
@@ -108,7 +110,7 @@ def describe_error(uri: str, error: Exception) -> StoreError:
     if code == "NoSuchBucket" or _NO_FOLDER in text:
         return StoreError(f"{uri}: there is no such bucket or folder. Next: create it, or correct the URI.")
     if isinstance(error, raised.PermissionDeniedError | raised.UnauthenticatedError | PermissionError) or (
-        status in _REFUSED
+        status in _REFUSED or _READ_ONLY.search(text)
     ):
         return StoreError(f"{uri}: access is refused ({code or status or 'no permission'}). {_advise(uri)}")
     if any(address in text for address in _ROLES):

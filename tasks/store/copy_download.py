@@ -64,6 +64,20 @@ def is_reader(home: Home) -> bool:
     return not home.warehouse.exists() and (home.fetched.exists() or not home.published.exists())
 
 
+def find_newest(home: Home, uri: str | None) -> FetchedCopy | None:
+    """Return the copy that a home without a database reads, the newest of the store at `uri`; None for other homes.
+
+    Without a store it is the one that was fetched before. Raises as `fetch_copy` does.
+    """
+    if not is_reader(home):
+        return None
+    if uri is not None:
+        return fetch_copy(home, uri)
+    if not (home.published.exists() and home.fetched.exists()):
+        return None
+    return _describe_kept(home, "a store", "REVIEWS_STORE is not set, so no newer copy is looked for.")
+
+
 def fetch_copy(home: Home, uri: str) -> FetchedCopy:
     """Make the published copy of a home without a database that of a store.
 
@@ -77,13 +91,6 @@ def fetch_copy(home: Home, uri: str) -> FetchedCopy:
         if not home.published.exists():
             raise
         return _describe_kept(home, name, str(error))
-
-
-def find_kept(home: Home) -> FetchedCopy | None:
-    """Return the copy that a home without a database has fetched, where no store is set; None if it has none."""
-    if not (home.published.exists() and home.fetched.exists() and is_reader(home)):
-        return None
-    return _describe_kept(home, "a store", "REVIEWS_STORE is not set, so no newer copy is looked for.")
 
 
 def _describe_kept(home: Home, name: str, trouble: str) -> FetchedCopy:
@@ -115,6 +122,10 @@ def _require_copy(home: Home, store: Store) -> StoredCopy:
     """Return the copy in a store; raise `WarehouseError` if there is none."""
     if found := find_copy(store):
         return found[0]
+    if home.published.exists():
+        raise StoreError(
+            f"{store.name(PUBLISHED)}: has no copy any more. Next: ask whoever runs the home that publishes there."
+        )
     raise WarehouseError(
         f"{home.published}: nothing has been published yet, and {store.name(PUBLISHED)} has no copy either. Next: run "
         "`reviews score` here, or set REVIEWS_PUBLISH_TO_STORE=true where the home is whose runs should publish there."

@@ -115,11 +115,20 @@ def find_faults(home: Home, uri: str) -> list[str]:
 
 
 def list_remembered(home: Home) -> list[str]:
-    """Return the URIs of the stores to which a home has uploaded its copy, whatever is set now."""
+    """Return the URIs of the stores to which a home has uploaded its copy, whatever is set now.
+
+    Raises `SourceError` if the list can't be read.
+    """
+    path = home.stores_with_copy
     try:
-        return [str(uri) for uri in json.loads(home.stores_with_copy.read_text("utf-8"))]
+        return [str(uri) for uri in json.loads(path.read_text("utf-8"))]
     except FileNotFoundError:
         return []
+    except (OSError, ValueError, TypeError) as error:
+        raise SourceError(
+            f"{path}: can't be read ({error}). It lists the stores that have the published copy. Next: delete it; runs "
+            "that upload write it anew."
+        ) from error
 
 
 def _remember(home: Home, uri: str) -> None:

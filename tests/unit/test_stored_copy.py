@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 import reviews
 from data_contracts.errors import (
+    ReviewsError,
     SourceError,
     StoreError,
     StoreUnreachableError,
@@ -23,7 +24,7 @@ from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.store import copy_download, copy_upload, objects
-from tasks.store.connecting import open_store
+from tasks.store.connecting import describe_error, open_store
 from tasks.store.copy_download import FetchedCopy, fetch_copy, is_reader
 from tasks.store.copy_upload import UploadedCopy, find_faults, renew_copy, upload_copy
 from tasks.store.stored_copy import LATEST, PUBLISHED, find_copy
@@ -422,6 +423,14 @@ def test_a_chunk_that_is_gone_or_cut_off_is_uploaded_again_though_nothing_is_new
     assert reader.published.read_bytes() == large_home.published.read_bytes()
 
 
+def test_a_folder_in_which_nothing_may_be_written_is_no_trouble_of_the_network() -> None:
+    said = str(
+        describe_error("file:///mnt/share", OSError("Unable to open file: Permission denied (os error 13)"))
+    )
+    assert "access is refused" in said
+    assert "network" not in said
+
+
 def test_a_reader_keeps_its_copy_while_the_store_is_away_and_says_so(
     home: Home, reader: Home, folder: Path
 ) -> None:
@@ -440,6 +449,41 @@ def test_a_command_without_the_store_says_that_its_copy_may_be_old(
     fetch(reader, folder)
     done = CliRunner().invoke(main, ["sql", "select 1"], env={"REVIEWS_HOME": str(reader.folder)})
     assert done.stderr.startswith("REVIEWS_STORE is not set, so no newer copy is looked for.")
+
+
+def test_a_reader_whose_store_has_no_copy_any_more_is_not_told_to_score(
+    home: Home, reader: Home, folder: Path
+) -> None:
+    upload(home, folder)
+    fetch(reader, folder)
+    (folder / LATEST).unlink()
+    trouble = str(fetch(reader, folder).trouble)
+    assert "has no copy any more" in trouble
+    assert "reviews score" not in trouble
+
+
+def test_a_notebook_without_the_store_is_warned_that_its_copy_may_be_old(
+    home: Home, reader: Home, folder: Path
+) -> None:
+    upload(home, folder)
+    fetch(reader, folder)
+    with pytest.warns(UserWarning, match="REVIEWS_STORE is not set"), reviews.open(reader.folder) as opened:
+        assert opened.sql("select count(*) from scored_reviews").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("is_away", [True, False], ids=["store away", "damaged list of stores"])
+def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
+    home: Home, folder: Path, is_away: bool
+) -> None:
+    add_one(home, "secret-1")
+    upload(home, folder)
+    if is_away:
+        folder.rename(folder.with_name("away"))
+    else:
+        home.stores_with_copy.write_text("{")
+    with pytest.raises(ReviewsError, match=r"^Nothing was forgotten\. .*Next:"):
+        forget(home, ForgetRequest("secret-1", None, "ann", None), print, f"file://{folder}")
+    assert ask(home.warehouse, "SELECT count(*) FROM source_reviews WHERE review_id = 'secret-1'") == [(1,)]
 
 
 def test_what_is_forgotten_leaves_every_store_that_got_the_copy_whatever_is_set_now(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from data_contracts.errors import SourceError, StoreError
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.site import renew_site
@@ -38,15 +38,14 @@ def forget(
     name = request.name
     with keep_runs_out(home, echo):
         forgetting.commit_waiting(home)
-        if store is not None:
-            forgetting.drop_stored_parts(home, store)
+        stores = _prepare_stores(home, store)
         matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
         done = forgetting.forget(home.warehouse, request, matched.kind)
         reports = drop_reports_of_forgotten(home)
         pages = drop_pages_of_forgotten(home)
         rewrite_warehouse(home.warehouse)
         publish(home)
-        stored = _renew_stored_copies(home, store)
+        stored = [line for each in stores if (line := _renew_stored_copy(home, each))]
         trouble = renew_site(home)
     echo(
         f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
@@ -68,12 +67,19 @@ def forget(
     _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
 
 
-def _renew_stored_copies(home: Home, store: str | None) -> list[str]:
-    """Bring the copy of a home in each store that has one up to date; return what there is to say of them."""
+def _prepare_stores(home: Home, store: str | None) -> list[str]:
+    """Delete the parts of a home in the store that is set; return all stores that may have its copy.
+
+    This comes before anything is forgotten: if it fails, the error says that nothing was.
+    """
     from tasks.store.copy_upload import list_remembered
 
-    stores = dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)])
-    return [line for each in stores if (line := _renew_stored_copy(home, each))]
+    try:
+        if store is not None:
+            forgetting.drop_stored_parts(home, store)
+        return list(dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)]))
+    except ReviewsError as error:
+        raise type(error)(f"Nothing was forgotten. {error}") from error
 
 
 def _renew_stored_copy(home: Home, store: str) -> str | None:
@@ -82,8 +88,11 @@ def _renew_stored_copy(home: Home, store: str) -> str | None:
 
     try:
         done = renew_copy(home, store)
-    except (StoreError, SourceError) as error:
-        return f"the copy in the store {store} may still hold it: {error} The next run that uploads there mends that."
+    except ReviewsError as error:
+        return (
+            f"the copy in the store {store} may still hold it: {error} The next run that uploads there mends that; a "
+            f"store that is gone for good is to be taken out of {home.stores_with_copy}."
+        )
     return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
 
