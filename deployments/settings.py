@@ -65,8 +65,8 @@ class Settings:
     """REVIEWS_PUBLISH_TO_STORE: with `true`, runs upload what is new of the published copy to `published/` of
     REVIEWS_STORE; there `reviews sql` on other machines reads it."""
     dask: str | None = None
-    """REVIEWS_DASK: the workers that score the objects of the store: those of the scheduler at `tcp://HOST:PORT`, or N
-    processes of this machine, `local:N`."""
+    """REVIEWS_DASK: the workers that score the objects of the store, and score again: those of the scheduler at
+    `tcp://HOST:PORT`, or N processes of this machine, `local:N`."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     input_dirs: tuple[Path, ...] = ()

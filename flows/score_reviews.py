@@ -7,12 +7,9 @@ the others and fails at its end. If a shadow is on, it scores last (`flows/shado
 """
 
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from prefect import flow
 
@@ -24,8 +21,9 @@ from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
+from flows.scoring_groups import score_new, score_objects, score_older
 from flows.shadow_scoring import score_with_shadow
-from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
+from tasks.inbox.source_files import SkippedFile
 from tasks.maintenance.retention import drop_old_trainings
 from tasks.scoring.plan import (
     PendingFiles,
@@ -36,22 +34,19 @@ from tasks.scoring.plan import (
     require_consistent,
     to_utc,
 )
-from tasks.scoring.rescoring import OlderSource, measure_rescorable
+from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.stages import score as stages
-from tasks.stages import score_objects
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run, report_weeks, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run
+from tasks.stages.score_objects import clear_spool, drop_leftovers, report_unlisted
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.run_log import Run
-
-if TYPE_CHECKING:
-    from tasks.scoring.groups import ScoringJob
 
 
 @dataclass(frozen=True)
@@ -308,12 +303,12 @@ def _score_pending(
     The result of each group is appended to `done` at once, so that the caller has it even if a later group fails.
     """
     home = settings.home
-    score_objects.clear_spool(home)
+    was_killed = clear_spool(home)
     model = stages.choose_model(home, request.model_id) if request.model_id else None
     for result in stages.commit_leftovers(home):
         done.append(result)
     found = stages.find_new_files(home, request)
-    done.extend(score_objects.report_unlisted(request, found))
+    done.extend(report_unlisted(request, found))
     if found.new:
         model = model or stages.choose_model(home)
     if found.rescan and found.rescan.earlier:
@@ -323,31 +318,16 @@ def _score_pending(
     if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
         job = stages.make_job(run, model, settings.limits, request, found)
-        objects = _score_objects(job, model, request, found.stored.unread)
-        for result in chain(_score_new(job, found.new), objects, _score_older(job, older)):
+        objects = score_objects(job, model, request, found.stored.unread)
+        again = score_older(job, model, request, older)
+        for result in chain(score_new(job, found.new), objects, again):
             done.append(result)
     outcome = RunOutcome(tuple(done))
     failed = len(outcome.list_failed())
+    if was_killed and request.engine and not failed:
+        drop_leftovers(home, request)
     run.counts.update({"files_found": found.files_found, **outcome.count(), "files_failed": failed})
     return _summarise_scoring(found, model, name_inboxes(home, request), outcome)
-
-
-def _score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
-    """Score and commit new files, group by group."""
-    for group in group_found_files(files):
-        uris = [file.uri for file in group]
-        yield stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
-
-
-def _score_objects(
-    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, files: Sequence[FoundFile]
-) -> Iterator[GroupResult]:
-    """Score and commit new objects of a store, by the workers of an engine if one is set."""
-    if request.engine is None or not files:
-        return score_objects.score_stored(job, request, files)
-    from tasks.stages.score_on_engine import score_on_engine
-
-    return score_on_engine(job, model, request, files)
 
 
 def _find_older(
@@ -358,19 +338,6 @@ def _find_older(
         return []
     model_id = model.model_id if model else None
     return stages.find_older_scores(home, model_id, request.since, found.named_sources)
-
-
-def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[GroupResult]:
-    """Score and commit again source files that other models have scored, group by group."""
-    home = job.run.home
-    if not older:
-        return
-    # The texts are read from the published copy, so they have to be in it.
-    if needs_publishing(home):
-        publish_copy(home)
-    for group in group_found_files(measure_rescorable(home.published, older)):
-        uris = [source.uri for source in group]
-        yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
 
 
 def _summarise_scoring(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import EngineError
-from tasks.engine.dispatch import Outcome
-from tasks.engine.group_work import GroupTask, score_on_worker
+from tasks.engine.dispatch import Outcome, Task
+from tasks.engine.group_work import score_on_worker
 
 LOCAL = "local:"
 """What stands before the number of workers on this machine."""
@@ -35,7 +35,7 @@ class DaskEngine:
         except Exception as error:  # what is raised depends on where the loss is noticed
             raise _describe_loss(error) from error
 
-    def submit(self, task: GroupTask) -> Any:
+    def submit(self, task: Task) -> Any:
         """Hand a group out, each time as another task of Dask."""
         return self.client.submit(score_on_worker, task, pure=False)
 

@@ -11,10 +11,11 @@ kills workers then too is halved until one file is left.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from data_contracts.errors import EngineError, WorkerKilledError
 from tasks.engine.group_work import GroupSummary, GroupTask
+from tasks.engine.text_work import TextTask
 
 PER_WORKER = 2
 """Groups in flight for each worker: one that it scores, and one that waits for it."""
@@ -23,7 +24,9 @@ AHEAD = 16
 
 Outcome = GroupSummary | Exception | None
 """What became of a group: what its worker returned or raised; None if several workers died over it."""
-Result = tuple[GroupTask, GroupSummary | Exception]
+Task = GroupTask | TextTask
+"""What is handed out: the work on a group of files, which can be halved, or on some rows of one file."""
+_AnyTask = TypeVar("_AnyTask", GroupTask, TextTask)
 
 
 class Engine(Protocol):
@@ -32,23 +35,25 @@ class Engine(Protocol):
     def count_workers(self) -> int:
         """Return how many there are now."""
 
-    def submit(self, task: GroupTask) -> Any:
+    def submit(self, task: Task) -> Any:
         """Hand a group out; return a handle for it."""
 
     def wait_for_some(self, handles: Collection[Any]) -> Sequence[tuple[Any, Outcome]]:
         """Wait until one of the groups has ended; return the handle and outcome of all that have."""
 
 
-def score_groups(engine: Engine, tasks: Iterable[GroupTask]) -> Iterator[Result]:
+def score_groups(
+    engine: Engine, tasks: Iterable[_AnyTask]
+) -> Iterator[tuple[_AnyTask, GroupSummary | Exception]]:
     """Yield the result of each group, in order; a group that was halved has several.
 
     What a worker raises is a result, and so is a `WorkerKilledError` for a group of one file. What the engine raises
     ends it all.
     """
     left = enumerate(tasks)
-    sent: dict[int, GroupTask] = {}
+    sent: dict[int, _AnyTask] = {}
     running: dict[Any, int] = {}
-    ended: dict[int, tuple[Result, ...] | None] = {}
+    ended: dict[int, tuple[tuple[_AnyTask, GroupSummary | Exception], ...] | None] = {}
     while True:
         while sent and (results := ended.get(next(iter(sent)))) is not None:
             del ended[next(iter(sent))], sent[next(iter(sent))]
@@ -68,7 +73,7 @@ def score_groups(engine: Engine, tasks: Iterable[GroupTask]) -> Iterator[Result]
             ended[number] = None if outcome is None else ((sent[number], outcome),)
 
 
-def score_again(engine: Engine, task: GroupTask) -> GroupSummary:
+def score_again(engine: Engine, task: Task) -> GroupSummary:
     """Score a group again, whose part was damaged since; raise what its worker raises."""
     [(_, outcome)] = engine.wait_for_some([engine.submit(task)])
     if isinstance(outcome, Exception):
@@ -84,7 +89,7 @@ def _count_free(workers: int, running: int, sent: int) -> int:
     return max(0, min(PER_WORKER * workers - running, AHEAD * workers - sent))
 
 
-def _score_alone(engine: Engine, task: GroupTask) -> Iterator[Result]:
+def _score_alone(engine: Engine, task: _AnyTask) -> Iterator[tuple[_AnyTask, GroupSummary | Exception]]:
     """Yield the result of a group that is scored while no other is; halve one that kills workers."""
     [(_, outcome)] = engine.wait_for_some([engine.submit(task)])
     if outcome is not None:
@@ -96,5 +101,5 @@ def _score_alone(engine: Engine, task: GroupTask) -> Iterator[Result]:
         )
     else:
         middle = len(task.files) // 2
-        for files in (task.files[:middle], task.files[middle:]):
-            yield from _score_alone(engine, replace(task, files=files))
+        yield from _score_alone(engine, replace(task, files=task.files[:middle]))
+        yield from _score_alone(engine, replace(task, files=task.files[middle:]))

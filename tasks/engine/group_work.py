@@ -62,7 +62,7 @@ class GroupTask:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """What the run is to know of a group that was scored."""
+    """What the run is to know of a task that was done."""
 
     seen: tuple[SourceFile, ...]
     """The objects that were read, by content; their paths were the worker's."""
@@ -76,8 +76,8 @@ class GroupSummary:
     seconds: float = 0
 
 
-def score_on_worker(task: GroupTask) -> GroupSummary | Exception:
-    """Score a group of objects in a worker of Dask, in a folder of its own, which is deleted at the end.
+def score_on_worker(task: object) -> GroupSummary | Exception:
+    """Do a task in a worker of Dask, in a folder of its own, which is deleted at the end.
 
     An error whose message says enough is returned: one that is raised Dask would print with its traceback too.
     """
@@ -93,11 +93,25 @@ def score_on_worker(task: GroupTask) -> GroupSummary | Exception:
     return replace(summary, worker=worker.address, seconds=time.monotonic() - started)
 
 
-def score_in(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
-    """Score a group of objects with `place` as the folder of work; the bundle is kept in `bundles`.
+def score_in(task: object, place: Home, bundles: Path) -> GroupSummary:
+    """Do a task with `place` as the folder of work; the bundle is kept in `bundles`.
 
     A part that an earlier worker or run left of the same work is not made again.
     """
+    summary = do_work(task, place, bundles)
+    if summary.key is not None:
+        pass_fault_point("engine: part uploaded")
+    return summary
+
+
+@functools.singledispatch
+def do_work(task: object, place: Home, bundles: Path) -> GroupSummary:
+    """Do a task of the kinds that are registered, likewise."""
+    raise TypeError(f"{type(task).__name__} is no task of workers")
+
+
+@do_work.register
+def _(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
     recipe = task.recipe
     fetched = fetch_arrivals(recipe.store, [place_copy(file, place.spool) for file in task.files])
     pass_fault_point("engine: objects fetched")
@@ -113,7 +127,6 @@ def score_in(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
         manifest, broken = _make_part(part, recipe, new, (place, bundles))
         if manifest is None:
             return GroupSummary(seen, skipped, None, broken, dropped)
-    pass_fault_point("engine: part uploaded")
     postponed = (SkippedFile(uri, reason) for uri, reason in manifest.postponed.items())
     return GroupSummary(seen, (*skipped, *postponed), part.key, dropped=dropped)
 
@@ -142,7 +155,7 @@ def _make_part(
     from tasks.scoring.groups import ScoringJob, score_group
 
     place, bundles = places
-    load = partial(_load_scorer, recipe.store, recipe.model_id, recipe.fingerprint, bundles)
+    load = partial(load_scorer, recipe, bundles)
     job = ScoringJob(Run(place, recipe.run_id), load, recipe.limits, recipe.options, recipe.catalogue)
     outcome = score_group(job, files)
     broken = tuple(check for check in outcome.checks if not check.success and check.severity == "error")
@@ -154,9 +167,14 @@ def _make_part(
     return upload_part(part, building, recipe.run_id, postponed), ()
 
 
+def load_scorer(recipe: Recipe, bundles: Path) -> "Scorer":
+    """Load the scorer of a run, once in a process."""
+    return _load_scorer(recipe.store, recipe.model_id, recipe.fingerprint, bundles)
+
+
 @functools.lru_cache(maxsize=1)
 def _load_scorer(store: str, model_id: str, fingerprint: str, bundles: Path) -> "Scorer":
-    """Load the scorer of a bundle of the store, once in a process."""
+    """Load the scorer of a bundle of the store."""
     from models.bundle.trust import load_blessed_scorer
 
     return load_blessed_scorer(fetch_bundle(open_store(store), model_id, fingerprint, bundles), fingerprint)

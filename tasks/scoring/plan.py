@@ -70,7 +70,7 @@ class ScoringRequest:
     store: str | None = None
     """The URI of the object store that has an inbox too."""
     engine: str | None = None
-    """Where the workers are that score the objects of the store; None: this process does."""
+    """Where the workers are that score the objects of the store, and score again; None: this process does."""
 
     @property
     def since_ns(self) -> int | None:
@@ -146,7 +146,7 @@ def require_consistent(request: ScoringRequest) -> None:
     if request.source and not request.named:
         raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
     if request.engine and not request.store:
-        raise UsageError("REVIEWS_DASK needs REVIEWS_STORE: workers score the objects of a store.")
+        raise UsageError("REVIEWS_DASK needs REVIEWS_STORE: workers score what lies in a store.")
     if request.rescan is not None and (request.named or request.since):
         raise UsageError("rescan reads all files of a source again. Next: leave out files and since.")
 

@@ -5,7 +5,7 @@ not locked meanwhile. One chunk of rows is in memory at a time. Older scores sta
 The scorer needs ONNX Runtime; finding the sources does not.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from tasks.warehouse.row_names import name_content
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from models.bundle.scorer import Scorer
     from tasks.scoring.groups import GroupOutcome, ScoringJob
 
 BATCH_ROWS = 1024
@@ -49,10 +50,15 @@ _READ_TEXTS = """
 SELECT source_sha256, row_number, text, file_source AS source FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 """
+_IN_ORDER = "AND row_number BETWEEN ? AND ? ORDER BY source_sha256, row_number"
 _COUNT_LEFT_OUT = f"""
 SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
+
+RowRange = tuple[int, int]
+"""The first and the last row number of some rows."""
+ALL_ROWS: RowRange = (0, 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -108,34 +114,54 @@ def rescore_group(
     The part is made in `folder`, by default where leftover parts are committed. As with new files, the caller judges
     the checks, then calls `keep_part`.
     """
+    scorer, digests = job.load_scorer(), [source.source_sha256 for source in sources]
+    with _open_copy_for_rescoring(job.run.home.published) as connection:
+        batches: Any = connection.sql(_READ_TEXTS, params=[digests]).to_arrow_reader(BATCH_ROWS)
+        scores = score_batches(scorer, job.run.run_id, batches, report)
+        return make_rescored_part(job, scorer.model_id, sources, scores, folder)
+
+
+def make_rescored_part(
+    job: "ScoringJob",
+    model_id: str,
+    sources: Sequence[OlderSource],
+    scores: Iterable["pa.Table"],
+    folder: Path | None = None,
+) -> "GroupOutcome":
+    """Make the part of sources whose texts were scored again from their scores, and check it."""
     from tasks.scoring.groups import GroupOutcome
     from tasks.scoring.parts import check_part, open_part, start_part
-    from tasks.scoring.rows import make_ledger_rows, score_rows
+    from tasks.scoring.rows import make_ledger_rows
 
-    scorer, run_id = job.load_scorer(), job.run.run_id
-    part = start_part(folder or job.run.home.parts, scorer.model_id, sources)
-    digests = [source.source_sha256 for source in sources]
-    with _open_copy_for_rescoring(job.run.home.published) as connection, open_part(part) as write:
-        left_out = dict(connection.execute(_COUNT_LEFT_OUT, [digests]).fetchall())
-        for chunk in _read_texts_to_rescore(connection, digests):
-            write("scored_reviews", score_rows(scorer, run_id, chunk, datetime.now(UTC)))
-            report(chunk["text"].nbytes)
+    part = start_part(folder or job.run.home.parts, model_id, sources)
+    with open_part(part) as write:
+        for scored in scores:
+            write("scored_reviews", scored)
         entries = map(_copy_ledger_entry, sources)
-        write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
+        write("scored_files", make_ledger_rows(entries, model_id, job.run.run_id))
     rows_read = {source.source_sha256: source.rows_read for source in sources}
+    left_out = _count_left_out(job.run.home.published, sources)
     return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
 
 
-def _read_texts_to_rescore(
-    connection: duckdb.DuckDBPyConnection, digests: Sequence[str]
+def score_batches(
+    scorer: "Scorer", run_id: str, batches: Iterable["pa.RecordBatch"], report: Callable[[int], None]
 ) -> Iterator["pa.Table"]:
-    """Yield the texts of the sources with these sha256 digests in chunks; the rows are in no particular order."""
+    """Yield the scores of texts that come in batches; `report` is called with the bytes of text scored."""
+    from tasks.scoring.rows import score_rows
+
+    for chunk in _join_batches(batches):
+        yield score_rows(scorer, run_id, chunk, datetime.now(UTC))
+        report(chunk["text"].nbytes)
+
+
+def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
+    """Yield batches of texts joined to chunks, of which one is in memory at a time."""
     import pyarrow as pa
 
     from tasks.scoring.chunks import ChunkTable, is_full_chunk, join_chunk, measure_table
 
     waiting: list[ChunkTable] = []
-    batches: Any = connection.sql(_READ_TEXTS, params=[list(digests)]).to_arrow_reader(BATCH_ROWS)
     for batch in batches:
         waiting.append(measure_table(pa.Table.from_batches([batch])))
         if is_full_chunk(waiting):
@@ -143,6 +169,47 @@ def _read_texts_to_rescore(
             waiting = []
     if waiting:
         yield join_chunk(waiting).combine_chunks()
+
+
+def cut_rows(sources: Sequence[OlderSource], most_bytes: int) -> list[RowRange]:
+    """Return the ranges of row numbers into which a group is cut: one, unless its only source is larger than that."""
+    if len(sources) > 1 or sources[0].size <= most_bytes:
+        return [ALL_ROWS]
+    pieces = -(-sources[0].size // most_bytes)
+    step = max(1, -(-sources[0].rows_read // pieces))
+    starts = range(1, sources[0].rows_read + 1, step)
+    return [(start, start + step - 1 if start != starts[-1] else ALL_ROWS[1]) for start in starts]
+
+
+def write_texts(published: Path, sources: Sequence[OlderSource], rows: RowRange, target: Path) -> None:
+    """Write the texts of some rows of sources to a Parquet file; the same texts make the same bytes."""
+    import pyarrow.parquet as pq
+
+    digests = [source.source_sha256 for source in sources]
+    with _open_copy_for_rescoring(published) as connection:
+        texts = connection.sql(_READ_TEXTS + _IN_ORDER, params=[digests, *rows]).to_arrow_table()
+    pq.write_table(texts, target, compression="zstd", row_group_size=BATCH_ROWS, write_page_checksum=True)
+
+
+def read_texts(path: Path, sources: Sequence[OlderSource]) -> Iterator["pa.RecordBatch"]:
+    """Yield the texts of these sources from such a file, in batches."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    digests = pa.array([source.source_sha256 for source in sources])
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS):
+            chosen = batch.filter(pc.is_in(batch["source_sha256"], value_set=digests))
+            if len(chosen):
+                yield chosen
+
+
+def _count_left_out(published: Path, sources: Sequence[OlderSource]) -> dict[str, int]:
+    """Return how many rows of each source have no text to be scored, if it has such rows."""
+    with _open_copy_for_rescoring(published) as connection:
+        digests = [source.source_sha256 for source in sources]
+        return dict(connection.execute(_COUNT_LEFT_OUT, [digests]).fetchall())
 
 
 def _copy_ledger_entry(source: OlderSource) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
 
     with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
         outcome = score_group(job, files, report)
-    return _keep_checked(job.run, outcome)
+    return keep_checked(job.run, outcome)
 
 
 def find_older_scores(
@@ -143,7 +143,7 @@ def score_again(job: "ScoringJob", sources: Sequence[OlderSource]) -> ScoredGrou
     name = f"Scoring {_name_group(sources)} again"
     with show_live_progress(name, sum(source.size for source in sources)) as report:
         outcome = rescore_group(job, sources, report)
-    return _keep_checked(job.run, outcome)
+    return keep_checked(job.run, outcome)
 
 
 @task(name="let-count-again", **RETRY_TRANSIENT)
@@ -172,7 +172,7 @@ def make_job(
     return ScoringJob(run, load, limits, make_read_options(request), catalogue)
 
 
-def _keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
+def keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
     """Record the checks of a group and, unless one has failed, give its part its final name."""
     from tasks.scoring.parts import keep_part
 

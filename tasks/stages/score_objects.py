@@ -2,15 +2,18 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import StoreUnreachableError
+from data_contracts.errors import StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import PendingFiles, ScoringRequest, describe_replaced, pick_new
 from tasks.scoring.run_outcome import GroupResult
@@ -19,6 +22,8 @@ from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
 from tasks.store.arrivals import fetch_arrivals
+from tasks.store.connecting import open_store
+from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
 from tasks.warehouse.file_ledger import look_up
 
@@ -39,10 +44,18 @@ def _(fetched: FetchedGroup) -> Figures:
     return {"files_new": len(fetched.new), "files_skipped": len(fetched.skipped)}
 
 
-def clear_spool(home: Home) -> None:
-    """Delete what was copied from a store, by this run or by one that was killed."""
-    if home.spool.exists():
-        shutil.rmtree(home.spool)
+def clear_spool(home: Home) -> bool:
+    """Delete what was copied from a store, by this run or by one that was killed; return whether there was anything."""
+    if not home.spool.exists():
+        return False
+    shutil.rmtree(home.spool)
+    return True
+
+
+def drop_leftovers(home: Home, request: ScoringRequest) -> None:
+    """Delete what a killed run has left in the store for its workers or from them, once nothing waits for it."""
+    with suppress(StoreError):  # it is collected when it is old
+        collect_parts(open_store(str(request.store)), ensure_home_id(home), timedelta())
 
 
 @task(name="fetch-objects", cache_policy=NO_CACHE, **RETRY_TRANSIENT)

@@ -1,6 +1,7 @@
-"""The stages of `score-reviews` that let the workers of an engine score the objects of a store, and commit the parts.
+"""The stages of `score-reviews` that let the workers of an engine score, and commit the parts: new objects, old texts.
 
 Only this run writes to the database. A part is fetched into the home, then committed as one that the home has made.
+What other models have scored is handed out by its texts; of it only the scores come back.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -21,25 +24,28 @@ from data_contracts.errors import (
     StoreUnreachableError,
     WorkerKilledError,
 )
-from data_contracts.storage.durable import build_folder
+from data_contracts.storage.durable import build_folder, make_folder, remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.engine.dask_workers import open_engine
-from tasks.engine.dispatch import Engine, Result, score_again, score_groups
+from tasks.engine.dispatch import Engine, score_again, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe
+from tasks.engine.text_work import TextTask, gather_groups, read_scores
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest, describe_replaced
+from tasks.scoring.rescoring import OlderSource, RowRange, cut_rows, make_rescored_part, write_texts
 from tasks.scoring.run_outcome import GroupResult
 from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
-from tasks.stages.score import NEXT_STEP, ScoredGroup, score_and_commit, warn_of_failure
+from tasks.stages.score import NEXT_STEP, ScoredGroup, keep_checked, score_and_commit, warn_of_failure
 from tasks.stages.score_objects import clear_spool
 from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import Store, open_store
 from tasks.store.stored_bundles import upload_bundle
 from tasks.store.stored_parts import StoredPart, collect_parts, delete_part, fetch_part, find_manifest
+from tasks.store.stored_texts import StoredTexts, delete_all_texts, delete_texts, put_texts
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 from tasks.warehouse.file_ledger import list_contents, list_done, look_up, record_seen
@@ -50,7 +56,8 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 8 << 20
 """Most bytes of a worker's group, unless one object alone is larger: less than on one machine, so that all workers end
-at about the same time."""
+at about the same time. What is scored again is cut to this by its rows, however large a file was."""
+_AnyFile = TypeVar("_AnyFile", FoundFile, OlderSource)
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,21 @@ class FetchedPart(ScoredGroup):
     worker: str
     seconds: float
     """How long the worker took."""
+
+
+@dataclass(frozen=True)
+class EngineRun:
+    """A run that lets workers score, and what it works with."""
+
+    job: "ScoringJob"
+    recipe: Recipe
+    store: Store
+    engine: Engine
+
+    @property
+    def home(self) -> Home:
+        """The home of the run."""
+        return self.job.run.home
 
 
 @list_figures.register
@@ -75,14 +97,14 @@ def share_bundle(home: Home, store: Store, model: PromotedModel) -> None:
 
 @task(name="fetch-part", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
 def fetch_scored(
-    part: StoredPart, home: Home, summary: GroupSummary, make_again: Callable[[], GroupSummary]
+    part: StoredPart, folder: Path, summary: GroupSummary, make_again: Callable[[], GroupSummary]
 ) -> FetchedPart:
-    """Fetch a part from the store into the home, checked by its manifest; the part may then be committed.
+    """Fetch a part from the store into a new folder of the home, checked by its manifest.
 
     A part that is damaged there is deleted and made again.
     """
     try:
-        return _fetch_part(part, home, summary)
+        return _fetch_part(part, folder, summary)
     except (ObjectDamagedError, ObjectMissingError) as error:
         delete_part(part)
         _warn_of_dropped(error)
@@ -92,17 +114,16 @@ def fetch_scored(
             "Its objects have changed meanwhile, so its part was not committed. Next: run again."
         )
     try:
-        return _fetch_part(part, home, again)
+        return _fetch_part(part, folder, again)
     except (ObjectDamagedError, ObjectMissingError) as error:
         raise StoreError(f"{error} It was made anew already. Next: find who else writes there.") from None
 
 
-def _fetch_part(part: StoredPart, home: Home, summary: GroupSummary) -> FetchedPart:
+def _fetch_part(part: StoredPart, folder: Path, summary: GroupSummary) -> FetchedPart:
     """Fetch a part; raise `ObjectDamagedError` or `ObjectMissingError` if it is not whole."""
     manifest = find_manifest(part)
     if manifest is None:
         raise ObjectDamagedError(f"{part.store.name(part.folder)}: has no manifest.")
-    folder = home.parts / part.key
     with build_folder(folder, replace=True) as building:
         fetch_part(part, manifest, building)
         pass_fault_point("engine: part fetched")
@@ -135,22 +156,52 @@ def score_on_engine(
 
     If the store or the scheduler does not answer, or no worker is left, the groups after it wait for the next run.
     """
-    home, left, failed = job.run.home, {file.uri for file in files}, False
+
+    def work(run: EngineRun) -> Iterator[tuple[Sequence[FoundFile], GroupResult]]:
+        for group, result in score_groups(run.engine, _make_tasks(run, request, files)):
+            yield group.files, _end_group(run, (group, result))
+
+    return _use_engine((job, model, request), f"Scoring {count(len(files), 'object')}", files, work)
+
+
+def rescore_on_engine(
+    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, sources: Sequence[OlderSource]
+) -> Iterator[GroupResult]:
+    """Let workers score again what other models have scored, likewise; the texts go to them through the store."""
+
+    def work(run: EngineRun) -> Iterator[tuple[Sequence[OlderSource], GroupResult]]:
+        try:
+            for results in gather_groups(score_groups(run.engine, _make_text_tasks(run, sources))):
+                yield from _end_texts(run, results)
+        finally:
+            with suppress(StoreError):  # they are collected when they are old
+                delete_all_texts(run.store, run.recipe.home_id)
+
+    name = f"Scoring {count(len(sources), 'file')} again"
+    return _use_engine((job, model, request), name, sources, work)
+
+
+def _use_engine(
+    plan: tuple["ScoringJob", PromotedModel, ScoringRequest],
+    name: str,
+    files: Sequence[_AnyFile],
+    work: Callable[[EngineRun], Iterator[tuple[Sequence[_AnyFile], GroupResult]]],
+) -> Iterator[GroupResult]:
+    """Yield the results of `work`, which names the files of each; what is left after an error gets it as its result."""
+    (job, model, request), left, failed = plan, dict.fromkeys(files), False
+    home = job.run.home
     try:
-        store = open_store(str(request.store))
-        home_id = ensure_home_id(home)
+        store, home_id = open_store(str(request.store)), ensure_home_id(home)
         collect_parts(store, home_id)
         share_bundle(home, store, model)
         recipe = _make_recipe(job, model, store, home_id)
-        name, size = f"Scoring {count(len(files), 'object')}", sum(file.size for file in files)
         with (
-            show_live_progress(name, size) as report,
+            show_live_progress(name, sum(file.size for file in files)) as report,
             open_engine(str(request.engine), home.spool / "workers") as engine,
         ):
-            for group, result in score_groups(engine, _make_tasks(recipe, home, request, files)):
-                ended = _end_group(job, recipe, engine, (group, result))
-                left -= {file.uri for file in group.files}
-                report(sum(file.size for file in group.files))
+            for done, ended in work(EngineRun(job, recipe, store, engine)):
+                left = {file: None for file in left if file not in done}
+                report(sum(file.size for file in done))
                 yield ended
                 failed = failed or ended.error is not None
                 if isinstance(ended.error, StoreUnreachableError):
@@ -158,8 +209,7 @@ def score_on_engine(
         if not failed:  # what is left was of attempts that came too late
             collect_parts(store, home_id, timedelta())
     except ReviewsError as error:
-        uris = tuple(file.uri for file in files if file.uri in left)
-        yield warn_of_failure(GroupResult(uris, None, error=error), error)
+        yield warn_of_failure(GroupResult(tuple(file.uri for file in left), None, error=error), error)
     finally:
         clear_spool(home)
 
@@ -178,22 +228,20 @@ def _make_recipe(job: "ScoringJob", model: PromotedModel, store: Store, home_id:
     )
 
 
-def _make_tasks(
-    recipe: Recipe, home: Home, request: ScoringRequest, files: Sequence[FoundFile]
-) -> Iterator[GroupTask]:
+def _make_tasks(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFile]) -> Iterator[GroupTask]:
     """Yield the groups, each with what is known when it is handed out, so that copies of known files are not scored."""
     done = list_done(retry_refused=bool(request.named))
     for group in group_found_files(files, GROUP_BYTES):
-        known = list_contents(home.warehouse, {file.size for file in group}, done)
-        yield GroupTask(recipe, group, frozenset(known))
+        known = list_contents(run.home.warehouse, {file.size for file in group}, done)
+        yield GroupTask(run.recipe, group, frozenset(known))
 
 
-def _end_group(job: "ScoringJob", recipe: Recipe, engine: Engine, ended: Result) -> GroupResult:
+def _end_group(run: EngineRun, ended: tuple[GroupTask, GroupSummary | Exception]) -> GroupResult:
     """Commit what a worker made of a group; return an error as a result, so that other groups go on."""
-    group, result = ended
-    uris, store = tuple(file.uri for file in group.files), open_store(recipe.store)
+    (group, result), job = ended, run.job
+    uris = tuple(file.uri for file in group.files)
     if isinstance(result, WorkerKilledError):
-        refuse = partial(refuse_killer, job, recipe.model_id, store, group.files[0])
+        refuse = partial(refuse_killer, job, run.recipe.model_id, run.store, group.files[0])
         refused = score_and_commit(job.run.home, uris, refuse)
         return refused if refused.error else warn_of_failure(replace(refused, error=result), result)
     if isinstance(result, Exception):
@@ -204,8 +252,9 @@ def _end_group(job: "ScoringJob", recipe: Recipe, engine: Engine, ended: Result)
         return warn_of_failure(GroupResult(uris, None, error=error), error)
     if result.key is None:
         return GroupResult(uris, None, (*result.skipped, *replaced))
-    part = StoredPart(store, recipe.home_id, result.key)
-    fetch = partial(fetch_scored, part, job.run.home, result, partial(score_again, engine, group))
+    part = StoredPart(run.store, run.recipe.home_id, result.key)
+    make_again = partial(score_again, run.engine, group)
+    fetch = partial(fetch_scored, part, run.home.parts / part.key, result, make_again)
     done = score_and_commit(job.run.home, uris, fetch)
     _drop_fetched(part, job.run.home, done)
     return replace(done, postponed=(*replaced, *done.postponed))
@@ -230,3 +279,73 @@ def _record_summary(job: "ScoringJob", summary: GroupSummary) -> list[SkippedFil
     ledger = look_up(job.run.home.warehouse, sources, summary.seen)
     judge_checks(job.run, summary.broken, NEXT_STEP)
     return describe_replaced(summary.seen, ledger)
+
+
+def _make_text_tasks(run: EngineRun, sources: Sequence[OlderSource]) -> Iterator[TextTask]:
+    """Yield the tasks of each group, whose texts are put into the store when a worker is free for them."""
+    for group in group_found_files(sources, GROUP_BYTES):
+        ranges = cut_rows(group, GROUP_BYTES)
+        for rows in ranges:
+            texts = store_texts(run.home, run.store, group, rows)
+            yield TextTask(run.recipe, group, texts, len(ranges) * len(group))
+
+
+@task(name="store-texts", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
+def store_texts(home: Home, store: Store, sources: Sequence[OlderSource], rows: RowRange) -> StoredTexts:
+    """Write the texts of some rows of sources to the store."""
+    make_folder(home.spool)
+    with TemporaryDirectory(dir=home.spool) as folder:
+        write_texts(home.published, sources, rows, Path(folder) / "texts.parquet")
+        texts = put_texts(store, ensure_home_id(home), Path(folder))
+    pass_fault_point("engine: texts stored")
+    return texts
+
+
+def _end_texts(
+    run: EngineRun, results: Sequence[tuple[TextTask, GroupSummary | Exception]]
+) -> Iterator[tuple[Sequence[OlderSource], GroupResult]]:
+    """Commit what workers made of the texts of a group; yield an error for the files of which some rows failed."""
+    failed = {each.files: result for each, result in results if isinstance(result, Exception)}
+    for files, error in failed.items():
+        uris = tuple(file.uri for file in files)
+        yield files, warn_of_failure(GroupResult(uris, None, error=error), error)
+    done = [
+        (each, result)
+        for each, result in results
+        if isinstance(result, GroupSummary) and each.files not in failed
+    ]
+    if whole := tuple(dict.fromkeys(file for each, _ in done for file in each.files)):
+        uris = tuple(file.uri for file in whole)
+        yield whole, score_and_commit(run.home, uris, partial(_join_texts, run, whole, done))
+    with suppress(StoreError):  # they are collected when they are old
+        delete_texts(run.store, [each.texts for each, _ in results])
+
+
+def _join_texts(
+    run: EngineRun, sources: Sequence[OlderSource], done: Sequence[tuple[TextTask, GroupSummary]]
+) -> ScoredGroup:
+    """Fetch the scores of some sources, and make the part of them."""
+    folder, parts = run.home.spool / "scores", []
+    for each, summary in done:
+        if summary.dropped:
+            _warn_of_dropped(summary.dropped)
+        part = StoredPart(run.store, run.recipe.home_id, str(summary.key))
+        fetch_scored(part, folder / part.key, summary, partial(score_again, run.engine, each))
+        parts.append(part)
+    try:
+        return join_scores(run.job, run.recipe.model_id, sources, [folder / part.key for part in parts])
+    finally:  # also where they break the contract: they are made anew then
+        pass_fault_point("engine: scores joined")
+        remove(folder)
+        with suppress(StoreError):  # they are collected when they are old
+            for part in parts:
+                delete_part(part)
+
+
+@task(name="join-scores", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
+def join_scores(
+    job: "ScoringJob", model_id: str, sources: Sequence[OlderSource], folders: Sequence[Path]
+) -> ScoredGroup:
+    """Make the part of sources from the scores in folders, and record its checks."""
+    scores = (read_scores(folder, job.run.run_id) for folder in folders)
+    return keep_checked(job.run, make_rescored_part(job, model_id, sources, scores))

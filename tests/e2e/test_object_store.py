@@ -1,9 +1,11 @@
 """Tests of object stores with a real S3 server, and with a proxy before it that does what bad networks do."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -28,8 +30,11 @@ from tests.support.dask_clusters import run_workers
 from tests.support.exported_homes import add
 from tests.support.scoring_runs import CSV, prove, run
 from tests.support.serverless import run_without_server
-from tests.support.small_home import ask, copy_scoring_home
+from tests.support.small_home import ask, copy_scoring_home, promote_small_model
 from tests.support.stores import S3Server, find_free_ports, run_s3_server
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
 
 pytestmark = pytest.mark.process
 
@@ -77,37 +82,78 @@ def test_the_inbox_of_a_bucket_is_scored_as_the_files_of_a_home_are(
     ]
 
 
-def test_a_worker_that_is_killed_costs_its_group_alone(
-    server: S3Server, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def cluster(server: S3Server) -> Iterator["LocalCluster"]:
+    """Two workers that read and write the server's buckets."""
+    with run_workers(2, server.environment) as running:
+        yield running
+
+
+@pytest.fixture
+def sent_home(
+    cluster: "LocalCluster", store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Home]:
+    """A home whose runs let the workers score, each object by itself, and a store with eight new ones."""
     home = copy_scoring_home(Home(tmp_path / "home"))
     monkeypatch.setattr(source_files, "GROUP_FILES", 1)
     for number in range(8):
         objects.put(store, f"inbox/{number}.csv", f"text\ngood film {number}\nbad film {number}\n".encode())
-    with run_workers(2, server.environment) as cluster:
-        settings = {
-            "HOME": home.folder,
-            "STORE": store.uri,
-            "DASK": cluster.scheduler_address,
-            "REPORTS": "false",
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(f"REVIEWS_{name}", str(value))
-        killed: list[int] = []
+    settings = {
+        "HOME": home.folder,
+        "STORE": store.uri,
+        "DASK": cluster.scheduler_address,
+        "REPORTS": "false",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"REVIEWS_{name}", str(value))
+    with run_without_server():
+        yield home
 
-        def delete_and_kill(part: StoredPart) -> None:
-            delete_part(part)
-            if not killed:
-                killed.append(cluster.workers[0].process.pid)
-                os.kill(killed[0], signal.SIGKILL)
 
-        monkeypatch.setattr(score_on_engine, "delete_part", delete_and_kill)
-        with run_without_server():
-            assert (run().rows_scored, run().rows_scored) == (16, 0)
+@pytest.fixture
+def killed(cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The process of a worker that is killed when the run has the first part."""
+    pids: list[int] = []
+
+    def delete_and_kill(part: StoredPart) -> None:
+        delete_part(part)
+        if not pids:
+            pids.append(cluster.workers[0].process.pid)
+            os.kill(pids[0], signal.SIGKILL)
+
+    monkeypatch.setattr(score_on_engine, "delete_part", delete_and_kill)
+    return pids
+
+
+def list_kinds(store: Store) -> set[str]:
+    return {each.key.split("/")[0] for each in objects.list_objects(store, "")}
+
+
+def test_a_worker_that_is_killed_costs_its_group_alone(
+    sent_home: Home, store: Store, killed: list[int]
+) -> None:
+    assert (run().rows_scored, run().rows_scored) == (16, 0)
     assert killed
-    prove(home)
-    kinds = {each.key.split("/")[0] for each in objects.list_objects(store, "")}
-    assert kinds == {"exists", "inbox", "bundles"}
+    prove(sent_home)
+    assert list_kinds(store) == {"exists", "inbox", "bundles"}
+
+
+def test_what_is_scored_again_by_workers_of_which_one_is_killed_equals_what_one_machine_scores(
+    sent_home: Home, store: Store, killed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = "select source_sha256, row_number, model_id, round(score, 6) from scored_reviews order by all"
+    with monkeypatch.context() as patch:
+        patch.delenv("REVIEWS_DASK")
+        run()
+        promote_small_model(sent_home, seed=1)
+        alone = Home(Path(shutil.copytree(sent_home.folder, sent_home.folder.with_name("alone"))))
+        patch.setenv("REVIEWS_HOME", str(alone.folder))
+        run(rescore=True)
+    assert (run(rescore=True).rows_rescored, run(rescore=True).rows_rescored) == (16, 0)
+    assert killed
+    prove(sent_home)
+    assert ask(sent_home.published, scores) == ask(alone.published, scores)
+    assert list_kinds(store) == {"exists", "inbox", "bundles"}
 
 
 def test_another_content_of_the_same_size_is_noticed_within_the_same_second(

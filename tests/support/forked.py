@@ -14,9 +14,16 @@ _LOADED = ["tests.support.loaded"]
 
 def start(function: Callable[..., object], *arguments: Any) -> ForkServerProcess:
     """Start a process that calls a function of a module that can be imported."""
-    process = make_context().Process(target=function, args=arguments)
+    process = make_context().Process(target=_call, args=(dict(os.environ), function, arguments))
     process.start()
     return process
+
+
+def _call(environment: dict[str, str], function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    """Call a function with the variables of the process that asks, not those of the first test that forked one."""
+    os.environ.clear()
+    os.environ.update(environment)
+    function(*arguments)
 
 
 def make_context() -> ForkServerContext:

@@ -12,8 +12,8 @@ import pytest
 
 from data_contracts.errors import EngineError
 from data_contracts.storage.home import Home
-from tasks.engine.dispatch import Outcome
-from tasks.engine.group_work import GroupTask, score_in
+from tasks.engine.dispatch import Outcome, Task
+from tasks.engine.group_work import score_in
 from tasks.inbox import source_files
 from tasks.stages import score_on_engine
 from tests.support.scoring_runs import run
@@ -29,13 +29,13 @@ class InnerEngine:
 
     folder: Path
     lost_after: int = 1000
-    running: dict[int, GroupTask] = field(default_factory=dict)
+    running: dict[int, Task] = field(default_factory=dict)
     scored: list[tuple[str, ...]] = field(default_factory=list)
 
     def count_workers(self) -> int:
         return 2
 
-    def submit(self, task: GroupTask) -> int:
+    def submit(self, task: Task) -> int:
         number = len(self.running) + 1000 * len(self.scored)
         self.running[number] = task
         return number
@@ -72,8 +72,13 @@ def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
         yield engine
 
 
-def score_by_engine(home: Path, store: str, folder: Path) -> None:
+def score_by_engine(home: Path, store: str, folder: Path, **parameters: Any) -> None:
     """Score the inbox of a store by such an engine, in a process that a test kills."""
     os.environ.update(REVIEWS_HOME=str(home), REVIEWS_STORE=store, REVIEWS_REPORTS="false")
     with run_without_server(), use_inner_engine(folder):
-        run()
+        run(**parameters)
+
+
+def rescore_by_engine(home: Path, store: str, folder: Path) -> None:
+    """Score again by such an engine, in a process that a test kills."""
+    score_by_engine(home, store, folder, rescore=True)

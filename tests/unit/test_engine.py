@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ from hypothesis import given
 from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.limits import RowLimits
 from tasks.engine.dask_workers import open_engine
-from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, score_groups
+from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, name_work
+from tasks.engine.text_work import TextTask, gather_groups, name_text_work
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.review_files.options import ReadOptions
+from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
 from tasks.sources.catalogue import Catalogue
+from tasks.store.folder_copies import CopiedFile
+from tasks.store.stored_texts import StoredTexts
 
 RECIPE = Recipe("file:///s", "home", "run", "model", "print", RowLimits(), ReadOptions(), Catalogue())
 
@@ -46,7 +50,8 @@ class Workers:
     def count_workers(self) -> int:
         return self.workers
 
-    def submit(self, task: GroupTask) -> Any:
+    def submit(self, task: Task) -> Any:
+        assert isinstance(task, GroupTask)
         handle = next(iter(self.handles))
         self.running[handle] = task
         self.most = max(self.most, len(self.running))
@@ -123,6 +128,50 @@ def test_without_dask_the_error_names_what_to_install(
         open_engine("local:2", tmp_path),
     ):
         pass
+
+
+def make_source(name: str, size: int = 1, rows: int = 1) -> OlderSource:
+    return OlderSource(name, name, "csv", 1, rows, size=size)
+
+
+def make_text_task(texts: str, *files: str, in_group: int = 1, recipe: Recipe = RECIPE) -> TextTask:
+    stored = StoredTexts("home", CopiedFile(1, texts))
+    return TextTask(recipe, tuple(make_source(name) for name in files), stored, in_group)
+
+
+@given(st.integers(1, 50), st.integers(1, 200), st.integers(1, 60))
+def test_the_ranges_into_which_a_file_is_cut_have_each_row_once(rows: int, size: int, most: int) -> None:
+    ranges = cut_rows([make_source("a", size, rows)], most)
+    inside = [number for first, last in ranges for number in range(max(first, 1), min(last, rows) + 1)]
+    assert inside == list(range(1, rows + 1))
+    assert len(ranges) == 1 or len(ranges) <= -(-size // most)
+    assert cut_rows([make_source("a", size, rows), make_source("b", size, rows)], most) == [ALL_ROWS]
+
+
+def test_the_tasks_of_a_group_are_committed_together_however_it_was_cut_or_halved() -> None:
+    done = GroupSummary((), (), "key")
+    tasks = [
+        make_text_task("1", "a", "b", in_group=3),
+        make_text_task("1", "c", in_group=3),
+        make_text_task("2", "d", in_group=2),
+        make_text_task("3", "d", in_group=2),
+        make_text_task("4", "e"),
+    ]
+    groups = [[task for task, _ in group] for group in gather_groups((task, done) for task in tasks)]
+    assert groups == [tasks[:2], tasks[2:4], tasks[4:]]
+
+
+def test_scores_are_used_again_only_for_the_same_texts_and_model() -> None:
+    others = [
+        make_text_task("2", "a"),
+        make_text_task("1", "b"),
+        make_text_task("1", "a", "b"),
+        make_text_task("1", "a", recipe=replace(RECIPE, model_id="other")),
+        make_text_task("1", "a", recipe=replace(RECIPE, fingerprint="other")),
+    ]
+    own = name_text_work(make_text_task("1", "a"))
+    assert own not in {name_text_work(task) for task in others}
+    assert own == name_text_work(make_text_task("1", "a", recipe=replace(RECIPE, run_id="later")))
 
 
 @pytest.mark.parametrize(

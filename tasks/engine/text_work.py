@@ -1,0 +1,99 @@
+"""What a worker does with texts that other models have scored: score them, and leave the scores in the store.
+
+It uses the functions of a run on one machine. The run makes the part of a group from the scores, and checks it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import ObjectMissingError
+from data_contracts.scored_reviews import SCORED_SCHEMA
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
+from tasks.engine.group_work import GroupSummary, Recipe, do_work, load_scorer
+from tasks.scoring.rescoring import OlderSource, read_texts, score_batches
+from tasks.store.connecting import open_store
+from tasks.store.stored_parts import StoredPart, delete_part, drop_damaged, find_manifest, upload_part
+from tasks.store.stored_texts import StoredTexts, fetch_texts, has_texts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCORES = "scored_reviews.parquet"
+"""The only file of what a worker leaves."""
+
+
+@dataclass(frozen=True)
+class TextTask:
+    """Texts to score again: those of some sources, or some rows of one source."""
+
+    recipe: Recipe
+    files: tuple[OlderSource, ...]
+    texts: StoredTexts
+    """May have the texts of other sources too, since a group that kills workers is halved."""
+    in_group: int = 1
+    """How many files all tasks of its group have together: what is committed at once."""
+
+
+_Result = tuple[TextTask, GroupSummary | Exception]
+
+
+@do_work.register
+def _(task: TextTask, place: Home, bundles: Path) -> GroupSummary:
+    part = StoredPart(open_store(task.recipe.store), task.recipe.home_id, name_text_work(task))
+    dropped = drop_damaged(part)
+    if find_manifest(part) is None:
+        _leave_scores(part, task, place, bundles)
+    return GroupSummary((), (), part.key, dropped=dropped)
+
+
+def name_text_work(task: TextTask) -> str:
+    """Return the key of the scores of these texts by this model."""
+    recipe = task.recipe
+    what = [task.texts.file.sha256, *(source.source_sha256 for source in task.files)]
+    return sha256(json.dumps([recipe.model_id, recipe.fingerprint, what]).encode()).hexdigest()[:24]
+
+
+def _leave_scores(part: StoredPart, task: TextTask, place: Home, bundles: Path) -> None:
+    """Score texts, and write the scores to the store; raise `ObjectMissingError` if nobody waits for them any more."""
+    import pyarrow.parquet as pq
+
+    fetched = fetch_texts(part.store, task.texts, place.spool / "texts")
+    pass_fault_point("engine: texts fetched")
+    scorer = load_scorer(task.recipe, bundles)
+    building = place.spool / "scores"
+    building.mkdir()
+    with pq.ParquetWriter(building / SCORES, SCORED_SCHEMA, compression="zstd") as writer:
+        batches = read_texts(fetched, task.files)
+        for scores in score_batches(scorer, task.recipe.run_id, batches, lambda size: None):
+            writer.write_table(scores)
+    upload_part(part, building, task.recipe.run_id)
+    if not has_texts(part.store, task.texts):
+        delete_part(part)  # a row of them may have been forgotten, and nothing of it may stay
+        raise ObjectMissingError(
+            f"{part.store.name(task.texts.key)}: was deleted meanwhile. Next: run again."
+        )
+
+
+def read_scores(folder: Path, run_id: str) -> "pa.Table":
+    """Return the scores in a folder as those of a run, which may use what one before it has left."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    scores = pq.read_table(folder / SCORES, schema=SCORED_SCHEMA)
+    position = scores.schema.get_field_index("run_id")
+    return scores.set_column(position, "run_id", pa.repeat(pa.scalar(run_id), len(scores)))
+
+
+def gather_groups(results: Iterable[_Result]) -> Iterator[list[_Result]]:
+    """Yield the results of each group together, once it has all of them."""
+    waiting: list[_Result] = []
+    for task, result in results:
+        waiting.append((task, result))
+        if sum(len(each.files) for each, _ in waiting) == task.in_group:
+            yield waiting
+            waiting = []
