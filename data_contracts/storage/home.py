@@ -134,8 +134,8 @@ class Home:
         return self.published.with_name("from-store.json")
 
     @property
-    def stores_with_copy(self) -> Path:
-        """The file that lists the stores to which runs uploaded the published copy."""
+    def stores_with_rows(self) -> Path:
+        """The file that lists the stores to which runs uploaded the published copy, or texts for workers."""
         return self.published.with_name("stores.json")
 
     @property

@@ -43,6 +43,7 @@ from tasks.stages.score import NEXT_STEP, ScoredGroup, keep_checked, score_and_c
 from tasks.stages.score_objects import clear_spool
 from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import Store, open_store
+from tasks.store.copy_upload import remember_store
 from tasks.store.stored_bundles import upload_bundle
 from tasks.store.stored_parts import StoredPart, collect_parts, delete_part, fetch_part, find_manifest
 from tasks.store.stored_texts import StoredTexts, delete_all_texts, delete_texts, put_texts
@@ -192,6 +193,7 @@ def _use_engine(
     home = job.run.home
     try:
         store, home_id = open_store(str(request.store)), ensure_home_id(home)
+        remember_store(home, store.uri)
         collect_parts(store, home_id)
         share_bundle(home, store, model)
         recipe = _make_recipe(job, model, store, home_id)

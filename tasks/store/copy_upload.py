@@ -59,7 +59,7 @@ def upload_copy(home: Home, uri: str) -> UploadedCopy:
     """
     store, home_id = open_store(uri), ensure_home_id(home)
     with _hold_uploads(home), _open_published(home) as file:
-        _remember(home, uri)
+        remember_store(home, uri)
         before, marks = _find_own(store, home_id) or (None, None)
         layout, seen = _look_at(file)
         stored = _list_stored(store, home_id)
@@ -115,26 +115,26 @@ def find_faults(home: Home, uri: str) -> list[str]:
 
 
 def list_remembered(home: Home) -> list[str]:
-    """Return the URIs of the stores to which a home has uploaded its copy, whatever is set now.
+    """Return the URIs of the stores that have got rows of a home, whatever is set now.
 
     Raises `SourceError` if the list can't be read.
     """
-    path = home.stores_with_copy
+    path = home.stores_with_rows
     try:
         return [str(uri) for uri in json.loads(path.read_text("utf-8"))]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:
         raise SourceError(
-            f"{path}: can't be read ({error}). It lists the stores that have the published copy. Next: delete it; runs "
-            "that upload write it anew."
+            f"{path}: can't be read ({error}). It lists the stores that may have rows. Next: delete it; runs that "
+            "upload write it anew."
         ) from error
 
 
-def _remember(home: Home, uri: str) -> None:
-    """Note that a store has the copy of a home, before anything is uploaded."""
+def remember_store(home: Home, uri: str) -> None:
+    """Note that a store gets rows of a home, before anything is uploaded: its copy, or the work of its workers."""
     if uri not in (known := list_remembered(home)):
-        with write_whole(home.stores_with_copy) as building:
+        with write_whole(home.stores_with_rows) as building:
             building.write_text(json.dumps([*known, uri]), "utf-8")
 
 

@@ -1,5 +1,6 @@
 """What is done with the objects of a store: list, fetch, read, put, put if absent, swap, delete."""
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -214,15 +215,17 @@ def delete(store: Store, keys: Collection[str]) -> None:
                     obstore.delete(store.client, key)
 
 
-def drop_unfinished(store: Store, folder: str) -> None:
+def drop_unfinished(store: Store, folder: str, before: float = math.inf) -> None:
     """Delete what killed processes left of objects that they wrote into a folder; a bucket has nothing like it.
 
-    The caller must keep other writers out of this folder.
+    The caller must keep other writers out of this folder, or spare what they wrote, by the time `before`.
     """
     if not store.uri.startswith("file://"):
         return
-    for path in Path(store.uri.removeprefix("file://"), folder).glob("*#*"):  # what the client can't list
-        path.unlink(missing_ok=True)
+    for path in Path(store.uri.removeprefix("file://"), folder).rglob("*#*"):  # what the client can't list
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _describe(listed: Any) -> StoredObject:

@@ -26,7 +26,7 @@ from tasks.store.folder_copies import (
     reading_manifest,
     upload_folder,
 )
-from tasks.store.objects import delete, list_objects, put_if_absent
+from tasks.store.objects import delete, drop_unfinished, list_objects, put_if_absent
 
 PARTS = "parts"
 MANIFEST = "manifest.json"
@@ -126,8 +126,11 @@ def delete_part(part: StoredPart) -> None:
 
 def collect_parts(store: Store, home_id: str, unused_for: timedelta = LONGEST_RUN) -> int:
     """Delete the parts of a home that were written so long ago that no run will commit them; count the objects."""
-    before = (datetime.now(UTC) - unused_for).timestamp() * 1e9
-    found = list_objects(store, f"{PARTS}/{home_id}")
-    old = [each.key for each in found if each.modified_ns < before]
-    delete(store, old)
-    return len(old)
+    before, folder = (datetime.now(UTC) - unused_for).timestamp(), f"{PARTS}/{home_id}"
+    drop_unfinished(store, folder, before)
+    count = 0
+    # Again, for what a worker wrote meanwhile: one that finds its texts still there leaves what it made.
+    while old := [each.key for each in list_objects(store, folder) if each.modified_ns < before * 1e9]:
+        delete(store, old)
+        count += len(old)
+    return count

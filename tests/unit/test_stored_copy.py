@@ -250,8 +250,7 @@ def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothin
         patch.setattr(copy_upload, "delete", fail)
         forget(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
     assert any(
-        line.startswith(f"  the copy in the store file://{folder} may still hold it: the store is away.")
-        for line in said
+        line.startswith(f"  the store file://{folder} may still hold it: the store is away.") for line in said
     )
     assert is_in_store(folder, SECRET)
     upload(home, folder)
@@ -480,7 +479,7 @@ def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
     if is_away:
         folder.rename(folder.with_name("away"))
     else:
-        home.stores_with_copy.write_text("{")
+        home.stores_with_rows.write_text("{")
     with pytest.raises(ReviewsError, match=r"^Nothing was forgotten\. .*Next:"):
         forget(home, ForgetRequest("secret-1", None, "ann", None), print, f"file://{folder}")
     assert ask(home.warehouse, "SELECT count(*) FROM source_reviews WHERE review_id = 'secret-1'") == [(1,)]

@@ -174,3 +174,15 @@ def test_old_parts_of_the_home_alone_are_collected(store: Store, part: StoredPar
     assert collect_parts(store, "home-1") == 0
     assert collect_parts(store, "home-1", unused_for=timedelta(0)) == 3
     assert {key.split("/")[1] for key in list_keys(store)} == {"home-2"}
+
+
+def test_what_killed_workers_left_of_files_in_a_folder_is_collected_too(
+    store: Store, part: StoredPart, tmp_path: Path
+) -> None:
+    upload_part(part, make(tmp_path / "1"), "run-1")
+    [written] = (tmp_path / "store" / part.folder).glob("*/scored_reviews.parquet")
+    (left := written.with_name("source_reviews.parquet#1")).write_bytes(b"rows")
+    collect_parts(store, "home-1")
+    assert left.exists()
+    collect_parts(store, "home-1", unused_for=timedelta(0))
+    assert not left.exists()

@@ -26,7 +26,7 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.published,
         home.standby,
         home.fetched,
-        home.stores_with_copy,
+        home.stores_with_rows,
         home.proof,
         home.id_file,
         home.titles,

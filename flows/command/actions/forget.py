@@ -27,9 +27,9 @@ def forget(
 ) -> None:
     """Do what `reviews forget` does: delete rows, also from copies, parts, pages; list other files that have them.
 
-    Of the object store that is set, the parts are deleted, whatever is in them: the next run makes them again. The copy
-    there is made anew without the rows. The destinations get the deletion too; `destination_urls` are the addresses of
-    their databases.
+    Of the object store that is set, and of those that were, the parts are deleted, whatever is in them: the next run
+    makes them again. The copy there is made anew without the rows. The destinations get the deletion too;
+    `destination_urls` are the addresses of their databases.
     """
     from tasks.report.writing import drop_reports_of_forgotten
     from tasks.site.writing import drop_pages_of_forgotten
@@ -68,7 +68,7 @@ def forget(
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
-    """Delete the parts of a home in the store that is set; return all stores that may have its copy.
+    """Delete the parts of a home in the store that is set; return all stores that may have rows of it.
 
     This comes before anything is forgotten: if it fails, the error says that nothing was.
     """
@@ -83,15 +83,16 @@ def _prepare_stores(home: Home, store: str | None) -> list[str]:
 
 
 def _renew_stored_copy(home: Home, store: str) -> str | None:
-    """Bring the copy of a home in a store up to date; return what there is to say of it."""
+    """Delete the parts of a home in a store, and bring its copy there up to date; return what there is to say of it."""
     from tasks.store.copy_upload import renew_copy
 
     try:
+        forgetting.drop_stored_parts(home, store)
         done = renew_copy(home, store)
     except ReviewsError as error:
         return (
-            f"the copy in the store {store} may still hold it: {error} The next run that uploads there mends that; a "
-            f"store that is gone for good is to be taken out of {home.stores_with_copy}."
+            f"the store {store} may still hold it: {error} The next run that uploads there mends that; a "
+            f"store that is gone for good is to be taken out of {home.stores_with_rows}."
         )
     return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
