@@ -16,7 +16,8 @@ from models.bundle.fingerprint import require_fingerprint
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
-from tasks.support.wording import count, escape_controls
+from tasks.scoring.rescoring import RescoringPlan
+from tasks.support.wording import count, describe_duration, escape_controls
 from tasks.training.own_rows import FEWEST_LABELS
 
 PLAN_LINES = 50
@@ -214,9 +215,22 @@ def describe_plan(plan: ScoringPlan) -> str:
     else:
         again = all(file.why == EARLIER_READING for file in plan.files)
         would = "Would score nothing, but let earlier readings count again" if again else f"Would score {by}"
-        lines = [f"{would}; nothing was changed.", *_tabulate_plan(plan.files)]
+        lines = [
+            f"{would}; nothing was changed.",
+            *_tabulate_plan(plan.files),
+            *_describe_again(plan.rescoring),
+        ]
     lines += [f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in plan.skipped]
     return "\n".join(lines)
+
+
+def _describe_again(rescoring: RescoringPlan | None) -> list[str]:
+    """Return the line of the message of a plan on what it would take to score again."""
+    if rescoring is None:
+        return []
+    pieces, rows = count(rescoring.pieces, "group"), count(rescoring.rows, "row")
+    takes = f"about {describe_duration(rescoring.seconds)}"
+    return [f"  again: {pieces}, {rows}; {takes} for one process like this one, which workers share"]
 
 
 def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:

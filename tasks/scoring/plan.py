@@ -26,7 +26,7 @@ from tasks.inbox.source_files import (
     look_into,
     make_source_file,
 )
-from tasks.scoring.rescoring import find_rescorable
+from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring
 from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
@@ -123,6 +123,8 @@ class ScoringPlan:
     skipped: tuple[SkippedFile, ...]
     trouble: str | None = None
     """Why the inbox of the store could not be listed; the run would score the files of the home, then fail."""
+    rescoring: RescoringPlan | None = None
+    """What it would take to score again, where there is something."""
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
@@ -224,6 +226,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
         skipped=pending.skipped,
         trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
+        rescoring=plan_rescoring(home, model, older, with_workers=request.engine is not None),
     )
 
 

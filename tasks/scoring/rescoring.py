@@ -5,6 +5,7 @@ not locked meanwhile. One chunk of rows is in memory at a time. Older scores sta
 The scorer needs ONNX Runtime; finding the sources does not.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, group_found_files
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
+from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.row_names import name_content
 
@@ -56,6 +60,9 @@ SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
 
+TIMED_TEXTS = 500
+"""The texts on which a plan measures how long scoring takes."""
+
 RowRange = tuple[int, int]
 """The first and the last row number of some rows."""
 ALL_ROWS: RowRange = (0, 2**63 - 1)
@@ -74,6 +81,17 @@ class OlderSource:
     profile_version: str | None = None
     size: int = 0
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
+
+
+@dataclass(frozen=True)
+class RescoringPlan:
+    """What it would take to score sources again."""
+
+    pieces: int
+    """How many groups or, with workers, tasks there are."""
+    rows: int
+    seconds: float
+    """About how long one process like this one would take."""
 
 
 def find_rescorable(
@@ -169,6 +187,46 @@ def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
             waiting = []
     if waiting:
         yield join_chunk(waiting).combine_chunks()
+
+
+def plan_rescoring(
+    home: Home, model: PromotedModel | None, sources: Sequence[OlderSource], with_workers: bool
+) -> RescoringPlan | None:
+    """Return into how many pieces sources would be cut, and how long one process like this one would take.
+
+    None if there is nothing to score again, or no published copy.
+    """
+    from models.bundle.trust import load_blessed_scorer
+
+    if model is None or not sources or not home.published.exists():
+        return None
+    scorer = load_blessed_scorer(home.bundles / model.model_id, model.bundle_fingerprint)
+    most = WORKER_GROUP_BYTES if with_workers else GROUP_BYTES
+    measured = measure_rescorable(home.published, sources)
+    groups = group_found_files(measured, most)
+    pieces = sum(len(cut_rows(group, most)) for group in groups) if with_workers else len(groups)
+    seconds = _time_texts(home.published, scorer, groups[len(groups) // 2])
+    size, rows = sum(source.size for source in measured), sum(source.rows_read for source in measured)
+    return RescoringPlan(pieces, rows, seconds * size)
+
+
+def _time_texts(published: Path, scorer: "Scorer", sources: Sequence[OlderSource]) -> float:
+    """Return how long it takes to score a byte of the texts of sources, in seconds, by a few of them."""
+    import pyarrow.compute as pc
+
+    digests = [source.source_sha256 for source in sources]
+    with _open_copy_for_rescoring(published) as connection:
+        texts = connection.sql(f"{_READ_TEXTS} LIMIT {TIMED_TEXTS}", params=[digests]).to_arrow_table()
+    seconds = min(_time_scoring(scorer, texts) for _ in range(2))  # the first time something may be loaded
+    return seconds / (pc.sum(pc.binary_length(texts["text"])).as_py() or 1)
+
+
+def _time_scoring(scorer: "Scorer", texts: "pa.Table") -> float:
+    """Return how long it takes to score texts, in seconds; the scores are not kept."""
+    started = time.perf_counter()
+    for _ in score_batches(scorer, "", texts.to_batches(), lambda size: None):
+        pass
+    return time.perf_counter() - started
 
 
 def cut_rows(sources: Sequence[OlderSource], most_bytes: int) -> list[RowRange]:

@@ -32,7 +32,7 @@ from tasks.engine.dask_workers import open_engine
 from tasks.engine.dispatch import Engine, score_again, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe
 from tasks.engine.text_work import TextTask, gather_groups, read_scores
-from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
+from tasks.inbox.source_files import WORKER_GROUP_BYTES, FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest, describe_replaced
 from tasks.scoring.rescoring import OlderSource, RowRange, cut_rows, make_rescored_part, write_texts
 from tasks.scoring.run_outcome import GroupResult
@@ -55,9 +55,6 @@ from tasks.warehouse.model_registry import PromotedModel
 if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
 
-GROUP_BYTES = 8 << 20
-"""Most bytes of a worker's group, unless one object alone is larger: less than on one machine, so that all workers end
-at about the same time. What is scored again is cut to this by its rows, however large a file was."""
 _AnyFile = TypeVar("_AnyFile", FoundFile, OlderSource)
 
 
@@ -233,7 +230,7 @@ def _make_recipe(job: "ScoringJob", model: PromotedModel, store: Store, home_id:
 def _make_tasks(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFile]) -> Iterator[GroupTask]:
     """Yield the groups, each with what is known when it is handed out, so that copies of known files are not scored."""
     done = list_done(retry_refused=bool(request.named))
-    for group in group_found_files(files, GROUP_BYTES):
+    for group in group_found_files(files, WORKER_GROUP_BYTES):
         known = list_contents(run.home.warehouse, {file.size for file in group}, done)
         yield GroupTask(run.recipe, group, frozenset(known))
 
@@ -285,8 +282,8 @@ def _record_summary(job: "ScoringJob", summary: GroupSummary) -> list[SkippedFil
 
 def _make_text_tasks(run: EngineRun, sources: Sequence[OlderSource]) -> Iterator[TextTask]:
     """Yield the tasks of each group, whose texts are put into the store when a worker is free for them."""
-    for group in group_found_files(sources, GROUP_BYTES):
-        ranges = cut_rows(group, GROUP_BYTES)
+    for group in group_found_files(sources, WORKER_GROUP_BYTES):
+        ranges = cut_rows(group, WORKER_GROUP_BYTES)
         for rows in ranges:
             texts = store_texts(run.home, run.store, group, rows)
             yield TextTask(run.recipe, group, texts, len(ranges) * len(group))

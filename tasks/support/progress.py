@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tasks.support.wording import describe_duration
+
 LINE_SECONDS = 60.0
 """Seconds between two progress lines where standard error is not a terminal."""
 SPEED_SECONDS = 300.0
@@ -53,9 +55,4 @@ def _make_printer(description: str, total: int) -> Callable[[float, float | None
 
 def _describe_left(seconds: float | None) -> str:
     """Say how much time is left, in whole minutes; nothing if that is not known."""
-    if seconds is None:
-        return ""
-    hours, minutes = divmod(round(seconds / 60), 60)
-    if hours:
-        return f", {hours} h {minutes} min left"
-    return f", {minutes} min left" if minutes else ", less than a minute left"
+    return "" if seconds is None else f", {describe_duration(seconds)} left"

@@ -18,6 +18,14 @@ def count(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def describe_duration(seconds: float) -> str:
+    """Return a duration in whole minutes, such as `2 h 5 min`."""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min" if minutes else "less than a minute"
+
+
 def escape_controls(text: str, keep: str = "") -> str:
     """Return `text` with control characters, ANSI codes too, as `\\x1b` and the like, except those in `keep`."""
     return text if text.isprintable() else text.translate(_map_to_escapes(keep))

@@ -11,12 +11,13 @@ from data_contracts.storage.home import Home
 from flows.command.actions.forget import forget
 from tasks.engine import text_work
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.scoring import rescoring
 from tasks.stages import score_on_engine
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support import inner_engine
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import rescore_by_engine, use_inner_engine
-from tests.support.scoring_runs import count, drop, prove, run
+from tests.support.scoring_runs import count, drop, plan, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 ROWS = (
@@ -68,9 +69,13 @@ def test_what_workers_score_again_equals_what_one_machine_does(
     older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
-    monkeypatch.setattr(score_on_engine, "GROUP_BYTES", 50)
+    monkeypatch.setattr(score_on_engine, "WORKER_GROUP_BYTES", 50)
+    monkeypatch.setattr(rescoring, "WORKER_GROUP_BYTES", 50)
     with use_inner_engine(tmp_path / "worker") as engine:
+        planned = plan(rescore=True).rescoring
         summary = run(rescore=True)
+        assert planned is not None
+        assert (planned.pieces, planned.rows) == (len(engine.scored), summary.rows_rescored + 4)
         assert (summary.files_rescored, summary.rows_rescored) == (FILES, 17)
         assert run(rescore=True).files_rescored == 0
     assert engine.scored.count(("large.csv",)) > 1  # it was cut by its rows

@@ -1,6 +1,7 @@
 """Tests that a dry run of `score-reviews` reports what would be scored and why, and changes no file."""
 
 import os
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.inbox.source_files import SkippedFile
 from tasks.scoring.plan import PlannedFile, ScoringPlan
+from tasks.scoring.rescoring import RescoringPlan
 from tests.support.scoring_runs import CSV, drop, plan, run
 from tests.support.small_home import promote_small_model, write_small_bundle
 
@@ -147,6 +149,16 @@ def test_a_plan_is_an_aligned_table_with_totals() -> None:
         "  total older model: 1 file, 5 rows",
         "  skipped link.csv: is a link",
     ]
+
+
+def test_a_plan_to_score_again_says_how_much_it_is_and_about_how_long_it_takes() -> None:
+    planned = replace(
+        make_plan(PlannedFile("b.csv", "older model", 5000)), rescoring=RescoringPlan(3, 5000, 7320)
+    )
+    assert (
+        "  again: 3 groups, 5,000 rows; about 2 h 2 min for one process like this one, which workers share"
+        in describe_plan(planned)
+    )
 
 
 def test_a_long_plan_is_cut_and_says_so() -> None:
