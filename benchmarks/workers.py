@@ -1,11 +1,12 @@
 """How much faster two workers of one core each score a store's objects than one, and what each process costs.
 
-    python -m benchmarks.workers HOME [--rows 100000] [--files 30] [--runs 3]
+    python -m benchmarks.workers HOME [--rows 100000] [--files 30] [--runs 3] [--again]
 
 HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The S3 server, the scheduler, the workers and
 the run that commits share two cores; each worker is bound to one of them. Before a run is timed, the workers have
-scored a little, so that the model is loaded. Prints Markdown tables: reviews a second as ratios, and seconds of a
-processor for a thousand reviews.
+scored a little, so that the model is loaded. With `--again` they score again what a small model has scored, and runs
+without workers take their turns too. Prints Markdown tables: reviews a second as ratios, and seconds of a processor for
+a thousand reviews.
 """
 
 import argparse
@@ -25,14 +26,27 @@ import psutil
 
 from benchmarks.ratios import spread
 from benchmarks.whole_flow import REVIEWS, copy_home, run_command, write_csv
+from data_contracts.storage.home import Home
 from tasks.store.connecting import open_store
 from tasks.store.objects import upload
+from tests.support.small_home import promote_small_model
 from tests.support.stores import S3Server, find_free_ports, run_s3_server
 
 DASK = Path(sys.executable).with_name("dask")
 WORKERS = (1, 2)
 WARM_UP = 2
 """Objects of a few reviews, one for each worker."""
+
+
+STORE = "s3://bench/reviews"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is measured: a home, and the arguments of `reviews score` that come before the objects to score."""
+
+    home: Path
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,17 +65,39 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--files", type=int, default=30)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--again", action="store_true", help="score again instead, without workers too")
     arguments = parser.parse_args()
-    taken: dict[int, list[Taken]] = {count: [] for count in WORKERS}
-    with tempfile.TemporaryDirectory() as name, run_s3_server() as server:
-        folder = Path(name)
+    counts = (0, *WORKERS) if arguments.again else WORKERS
+    taken: dict[int, list[Taken]] = {count: [] for count in counts}
+    with tempfile.TemporaryDirectory() as name, run_s3_server() as server, ExitStack() as stack:
         os.environ.update(server.environment)
-        fill_store(arguments.home, folder, arguments.rows, arguments.files)
-        for run in range(arguments.runs):
-            for count in WORKERS:
-                taken[count].append(measure(arguments.home, folder, server, count))
-                print(f"run {run + 1}, {count} workers: {taken[count][-1]}", file=sys.stderr, flush=True)
+        fill_store(arguments.home, Path(name), arguments.rows, arguments.files)
+        work = Work(arguments.home)
+        if arguments.again:
+            work = stack.enter_context(make_older(arguments.home))
+        for run, count in ((run, count) for run in range(arguments.runs) for count in counts):
+            taken[count].append(measure(work, Path(name), server, count))
+            print(f"run {run + 1}, {count} workers: {taken[count][-1]}", file=sys.stderr, flush=True)
     print_tables(taken, arguments.rows)
+
+
+@contextmanager
+def make_older(home: Path) -> Iterator[Work]:
+    """Yield the work of the champion of a home to score again what a small model has scored in a copy of it."""
+    with copy_home(home) as own:
+        champion = find_champion(own / "reviews.duckdb")
+        promote_small_model(Home(own))
+        score(Work(own), "", {**os.environ, **name_settings(own)})
+        yield Work(own, ("--rescore", "--model", str(champion)))
+
+
+def find_champion(warehouse: Path) -> str:
+    """Return the id of the model that was promoted last."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        [(model_id,)] = connection.sql(
+            "SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1"
+        ).fetchall()
+    return str(model_id)
 
 
 def fill_store(home: Path, folder: Path, rows: int, files: int) -> None:
@@ -77,32 +113,37 @@ def fill_store(home: Path, folder: Path, rows: int, files: int) -> None:
             f"COPY (SELECT * REPLACE (review || ' {name}' AS review) FROM read_csv('{whole}', header = true) "
             f"LIMIT {limit} OFFSET {number % files * each}) TO '{found[f'inbox/{name}']}' (HEADER)"
         )
-    upload(open_store("s3://bench/reviews"), found)
+    upload(open_store(STORE), found)
 
 
-def measure(home: Path, folder: Path, server: S3Server, count: int) -> Taken:
-    """Return what it takes that many workers to score the objects, in a copy of a home."""
-    with copy_home(home) as own, run_cluster(folder, count) as (address, processes):
-        environment = {
-            **os.environ,
-            "REVIEWS_HOME": str(own),
-            "REVIEWS_REPORTS": "false",
-            "PREFECT_HOME": str(folder / "prefect"),
-            "REVIEWS_STORE": "s3://bench/reviews",
-            "REVIEWS_DASK": address,
-        }
-        score("warm", environment)
+def measure(work: Work, folder: Path, server: S3Server, count: int) -> Taken:
+    """Return what it takes that many workers, or the run alone, to score the objects, in a copy of a home."""
+    with copy_home(work.home) as home, run_cluster(folder, count) as (address, processes):
+        environment = {**os.environ, **name_settings(home), **({"REVIEWS_DASK": address} if count else {})}
+        own = Work(home, work.options)
+        score(own, "warm", environment)
         processes["store"] = psutil.Process(server.process.pid if server.process else None)
         before = {name: read_cpu(process) for name, process in processes.items()}
-        cpu = score("main", environment)
+        cpu = score(own, "main", environment)
         used = {name: read_cpu(process) - before[name] for name, process in processes.items()}
-        with duckdb.connect(str(own / "reviews.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(home / "reviews.duckdb"), read_only=True) as connection:
             query = "SELECT epoch(ended_at - started_at) FROM runs ORDER BY started_at DESC LIMIT 1"
             [(seconds,)] = connection.sql(query).fetchall()
     workers = sum(seconds for name, seconds in used.items() if name.startswith("worker"))
     return Taken(
         seconds, {"workers": workers, "run": cpu, "scheduler": used["scheduler"], "store": used["store"]}
     )
+
+
+def name_settings(home: Path) -> dict[str, str]:
+    """Return the settings of a run in a home."""
+    prefect = str(home.parent / "prefect")
+    return {
+        "REVIEWS_HOME": str(home),
+        "REVIEWS_REPORTS": "false",
+        "PREFECT_HOME": prefect,
+        "REVIEWS_STORE": STORE,
+    }
 
 
 @contextmanager
@@ -139,25 +180,33 @@ def read_cpu(process: psutil.Process) -> float:
     return float(own + sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True)))
 
 
-def score(part: str, environment: Mapping[str, str]) -> float:
+def score(work: Work, part: str, environment: Mapping[str, str]) -> float:
     """Score the objects of a folder of the inbox; return the seconds of a processor of the run and its server."""
     started = perf_counter()
-    usage = run_command([str(REVIEWS), "score", f"s3://bench/reviews/inbox/{part}"], environment)
+    usage = run_command([str(REVIEWS), "score", *work.options, f"{STORE}/inbox/{part}"], environment)
     print(f"{part}: {perf_counter() - started:.1f} s from process start", file=sys.stderr)
     return usage.ru_utime + usage.ru_stime
 
 
 def print_tables(taken: Mapping[int, Sequence[Taken]], rows: int) -> None:
-    """Print the ratio of the throughputs, and what a thousand reviews cost each process."""
-    pairs = zip(taken[WORKERS[0]], taken[WORKERS[-1]], strict=True)
-    ratios = [one.seconds / two.seconds for one, two in pairs]
-    print("| two workers to one | median | from | to |\n| --- | ---: | ---: | ---: |")
-    print(f"| reviews a second | {spread(ratios, 2)} |\n")
+    """Print the ratios of the throughputs to that of one worker, and what a thousand reviews cost each process."""
+    print(
+        "| reviews a second, to one worker of one core | median | from | to |\n| --- | ---: | ---: | ---: |"
+    )
+    for count, runs in taken.items():
+        pairs = zip(taken[WORKERS[0]], runs, strict=True)
+        if count != WORKERS[0]:
+            print(f"| {describe(count)} | {spread([one.seconds / own.seconds for one, own in pairs], 2)} |")
     names = list(taken[WORKERS[0]][0].cpu)
-    print(f"| CPU seconds for 1,000 reviews | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}")
+    print(f"\n| CPU seconds for 1,000 reviews | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}")
     for count, runs in taken.items():
         cells = (statistics.median(run.cpu[name] for run in runs) / rows * 1000 for name in names)
-        print(f"| {count} of one core | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+        print(f"| {describe(count)} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+
+
+def describe(count: int) -> str:
+    """Return so many workers in words."""
+    return f"{count} of one core" if count else "no worker: the run alone, on both cores"
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def test_scores_that_are_damaged_before_they_are_fetched_are_made_anew_by_the_sa
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_run_whatever_store_is_set_now(
+def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_run(
     older_home: Home, store: Path, tmp_path: Path
 ) -> None:
     arguments = (older_home.folder, f"file://{store}", tmp_path / "worker")
@@ -173,7 +173,7 @@ def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_r
     [(text,)] = ask(
         older_home.published, "select text_sha256 from source_reviews where text like '%fish film 7'"
     )
-    forget(older_home, ForgetRequest(text, "text", "ann"), lambda line: None, store=None)
+    forget(older_home, ForgetRequest(text, "text", "ann"), lambda line: None, f"file://{store}")
     assert list_parts(store) == []
     with use_inner_engine(tmp_path / "worker"):
         assert run(rescore=True).rows_rescored == 16

@@ -205,7 +205,7 @@ def test_workers_without_a_store_are_a_wrong_setting() -> None:
 
 
 @pytest.mark.slow
-def test_forgetting_leaves_no_byte_of_a_row_in_parts_that_were_not_committed(
+def test_forgetting_leaves_no_byte_of_a_row_in_parts_in_a_store_that_is_set_no_more(
     scoring_home: Home, store: Path, tmp_path: Path
 ) -> None:
     send(store, "shop-b/secret.csv", "review_id,text\nr1,a good zebrafish film\n")
@@ -215,7 +215,7 @@ def test_forgetting_leaves_no_byte_of_a_row_in_parts_that_were_not_committed(
         (tmp_path / "left").mkdir()
         (tmp_path / "left" / "source_reviews.parquet").write_bytes(b"a good zebrafish film")
         upload_part(left, tmp_path / "left", "run-of-a-killed-flow")
-    forget(scoring_home, ForgetRequest("r1", None, "ann"), lambda line: None, f"file://{store}")
+    forget(scoring_home, ForgetRequest("r1", None, "ann"), lambda line: None, store=None)
     assert [name for name in list_files(store) if b"zebrafish" in (store / name).read_bytes()] == [
         "inbox/shop-b/secret.csv"
     ]

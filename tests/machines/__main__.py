@@ -1,4 +1,4 @@
-"""Scores a store's objects on three machines, while things happen to them: `python -m tests.machines [--trials 60]`.
+"""Scores on three machines, while things happen to them, new and again: `python -m tests.machines [--trials 60]`.
 
 The machines are network namespaces, so it needs root, `ip` and the S3 server of the tests. With --home HOME they first
 score 40,000 reviews of the archive, in 30 files of six formats, with its champion. Then each trial lets something
@@ -20,6 +20,7 @@ from pathlib import Path
 from data_contracts.storage.home import Home
 from docs.pages import DOCS, Part, write_part
 from tests.machines.network import STORE_HOST, make_machines
+from tests.machines.processes import start_run
 from tests.machines.real_reviews import write_formats
 from tests.machines.trials import (
     HAPPENINGS,
@@ -34,11 +35,13 @@ from tests.machines.trials import (
     try_happening,
 )
 from tests.support.once import FOLDER
-from tests.support.small_home import copy_scoring_home
+from tests.support.scoring_runs import drop
+from tests.support.small_home import copy_scoring_home, promote_small_model
 from tests.support.stores import run_s3_server
 
 PART = Part(DOCS / "reliability.md", "python -m tests.machines", "machines")
 OBJECTS = 16
+OLDER = 8
 
 
 def main() -> int:
@@ -99,7 +102,7 @@ def compare_real(home: Path, folder: Path, place: Place) -> None:
 
 def try_all(folder: Path, place: Place, trials: int) -> Iterator[tuple[str, list[str]]]:
     """Try what can happen, in turns; yield what happened and what differs."""
-    template = copy_scoring_home(Home(folder / "small")).folder
+    template = make_older(Home(folder / "small"), place)
     files = write_small(folder / "objects")
     for number in range(-1, trials):
         place.store = f"s3://machines/trial-{number}"
@@ -115,6 +118,19 @@ def try_all(folder: Path, place: Place, trials: int) -> Iterator[tuple[str, list
             f"{number + 1}: {name}: {words} ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True
         )
         yield name, trouble
+
+
+def make_older(home: Home, place: Place) -> Path:
+    """Fill a home with files that an earlier champion has scored, one of them larger; return its folder."""
+    copy_scoring_home(home)
+    for number in range(OLDER):
+        rows = "".join(f"an older film {number} {row}\n" for row in range(300 if number == 3 else 20))
+        drop(home, f"old/{number:02}.csv", f"text\n{rows}")
+    settings = {"REVIEWS_HOME": str(home.folder), "REVIEWS_REPORTS": "false"}
+    if end_run(start_run("hub", {**settings, "FAILURE": str(home.folder / "failure")})) != 0:
+        raise SystemExit((home.folder / "failure").read_text("utf-8"))
+    promote_small_model(home, seed=1)
+    return home.folder
 
 
 def write_small(folder: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from tasks.inbox import source_files
+from tasks.stages import score_on_engine
 from tests.machines.network import enter
 from tests.support.forked import start
 from tests.support.scoring_runs import run
@@ -15,6 +16,8 @@ from tests.support.serverless import run_without_server
 
 SCHEDULER_PORT = 8786
 GROUP_FILES = 2
+WORKER_GROUP_BYTES = 2_000
+"""So the larger file of the trials is cut when it is scored again."""
 
 
 def start_scheduler(machine: str, host: str) -> ForkServerProcess:
@@ -64,9 +67,10 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     enter(machine)
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
+    vars(score_on_engine).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
     try:
         with run_without_server():
-            run()
+            run(rescore=True)
     except Exception:
         Path(environment["FAILURE"]).write_text(traceback.format_exc(), "utf-8")
         raise SystemExit(1) from None

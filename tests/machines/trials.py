@@ -201,6 +201,7 @@ KILLED_WORKERS = {
     "a worker is killed while it scores": "score: batch scored",
     "a worker is killed before it writes the manifest": "engine: files uploaded",
     "a worker is killed after it has written the manifest": "engine: part uploaded",
+    "a worker is killed when it has read texts to score again": "engine: texts fetched",
 }
 """The fault points at which a worker is killed, by what happens."""
 KILLED_RUNS = {
@@ -208,6 +209,8 @@ KILLED_RUNS = {
     "the run is killed inside a commit": "score: inside commit",
     "the run is killed after a commit": "score: after commit",
     "the run is killed before it deletes a part": "engine: part committed",
+    "the run is killed when it has stored texts to score again": "engine: texts stored",
+    "the run is killed when it has the scores of such texts": "engine: scores joined",
 }
 HAPPENINGS: dict[str, Callable[[Place], None]] = {
     **{name: kill_worker_at(point) for name, point in KILLED_WORKERS.items()},
@@ -251,6 +254,8 @@ def _check_more(place: Place, rows: int) -> list[str]:
     manifests = [key for key in list_parts(place.store) if key.endswith("/manifest.json")]
     if len({key.rsplit("/", 1)[0] for key in manifests}) != len(manifests):
         trouble.append("a part has two manifests")
+    if any("/texts/" in key for key in list_parts(place.store)):
+        trouble.append("texts stayed in the store")
     return trouble
 
 

@@ -46,6 +46,7 @@ LABELS_TAKEN = "tasks/labelling/intake.py"
 LABELS_CHOSEN = "tasks/labelling/choosing.py"
 LABELS_ANSWERED = "tasks/labelling/answers.py"
 OWN_ROWS = "tasks/training/own_rows.py"
+TEXT_WORK = "tasks/engine/text_work.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
@@ -65,6 +66,8 @@ TEST_BAD_ROWS = "tests/unit/test_bad_rows.py"
 TEST_SHADOW = "tests/flows/test_shadow.py"
 TEST_DUE = "tests/unit/test_training_due.py"
 TEST_LABELS = "tests/unit/test_labelling.py"
+TEST_DISPATCH = "tests/unit/test_engine.py"
+TEST_RESCORING = "tests/flows/test_engine_rescoring.py"
 
 
 AREAS = {
@@ -81,6 +84,7 @@ AREAS = {
     "shadow": (TEST_SHADOW,),
     "promise": (TEST_DUE, "tests/models/test_promise.py"),
     "labels": (TEST_LABELS, "tests/unit/test_own_rows.py"),
+    "workers": (TEST_RESCORING, "tests/flows/test_engine_runs.py"),
     "tally": ("tests/flows/test_score_reviews.py", "tests/flows/test_quarantine.py"),
 }
 """The parts of the core, each with the flows and commands in whose tests it is at work."""
@@ -918,5 +922,56 @@ FAULTS = (
         "    if found and found[0].home_id != home_id:\n        raise SourceError(",
         "    if False:\n        raise SourceError(",
         ("tests/unit/test_stored_copy.py",),
+    ),
+    Fault(
+        "scores of other texts are used again",
+        "workers",
+        TEXT_WORK,
+        "what = [task.texts.file.sha256, *(",
+        "what = [*(",
+        (TEST_DISPATCH,),
+    ),
+    Fault(
+        "a large file is committed before all its rows are scored",
+        "workers",
+        TEXT_WORK,
+        "== task.in_group:\n",
+        "<= task.in_group:\n",
+        (TEST_DISPATCH,),
+    ),
+    Fault(
+        "of each piece of a large file the last row is not scored",
+        "workers",
+        "tasks/scoring/rescoring.py",
+        "(start, start + step - 1 if",
+        "(start, start + step - 2 if",
+        (TEST_DISPATCH,),
+    ),
+    Fault(
+        "a worker that is late leaves the scores of texts that were forgotten",
+        "workers",
+        TEXT_WORK,
+        "    if not has_texts(part.store, task.texts):\n",
+        "    if False:\n",
+        (f"{TEST_RESCORING}::test_a_worker_whose_texts_were_deleted_meanwhile_leaves_nothing",),
+    ),
+    Fault(
+        "a store that was set before keeps what was forgotten",
+        "workers",
+        FORGET,
+        "        forgetting.drop_stored_parts(home, store)\n        done",
+        "        done",
+        (
+            "tests/flows/test_engine_runs.py::"
+            "test_forgetting_leaves_no_byte_of_a_row_in_parts_in_a_store_that_is_set_no_more",
+        ),
+    ),
+    Fault(
+        "what a killed worker has half written into a folder stays",
+        "workers",
+        "tasks/store/stored_parts.py",
+        "    drop_unfinished(store, folder, before)\n",
+        "",
+        ("tests/unit/test_stored_parts.py",),
     ),
 )
