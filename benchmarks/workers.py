@@ -29,6 +29,7 @@ from benchmarks.whole_flow import REVIEWS, copy_home, run_command, write_csv
 from data_contracts.storage.home import Home
 from tasks.store.connecting import open_store
 from tasks.store.objects import upload
+from tests.support.once import FOLDER
 from tests.support.small_home import promote_small_model
 from tests.support.stores import S3Server, find_free_ports, run_s3_server
 
@@ -70,7 +71,7 @@ def main() -> None:
     counts = (0, *WORKERS) if arguments.again else WORKERS
     taken: dict[int, list[Taken]] = {count: [] for count in counts}
     with tempfile.TemporaryDirectory() as name, run_s3_server() as server, ExitStack() as stack:
-        os.environ.update(server.environment)
+        os.environ.update({**server.environment, FOLDER: name})
         fill_store(arguments.home, Path(name), arguments.rows, arguments.files)
         work = Work(arguments.home)
         if arguments.again:

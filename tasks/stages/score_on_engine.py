@@ -199,7 +199,8 @@ def _use_engine(
             open_engine(str(request.engine), home.spool / "workers") as engine,
         ):
             for done, ended in work(EngineRun(job, recipe, store, engine)):
-                left = {file: None for file in left if file not in done}
+                for file in done:
+                    left.pop(file, None)
                 report(sum(file.size for file in done))
                 yield ended
                 failed = failed or ended.error is not None
