@@ -186,7 +186,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     """
     connection.execute(_FIND_TEXTS.format(keys=keys))
     rows = f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))"
-    note_reviews(connection, rows)
+    reviews = note_reviews(connection, rows)
     note_texts(connection, rows)
     for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
@@ -194,7 +194,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
             "AND rows.row_number = keys.row_number"
         ).fetchall()
     connection.execute(_DELETE_LABELS).fetchall()
-    settle_latest(connection)
+    settle_latest(connection, reviews)
     drop_noted_texts(connection)
 
 

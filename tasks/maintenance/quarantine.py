@@ -296,7 +296,7 @@ def _commit_release(
         connection.register("released_scores", pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]))
         _require_open(connection, len(good))
         connection.execute(_INSERT_SCORES)
-        add_texts(connection, "released_texts", "released_scores")
+        add_texts(connection, "released_texts", "released_texts", "released_scores")
         connection.execute(_MARK_RELEASED, {"by": released_by}).fetchall()
         connection.execute(
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "

@@ -1,6 +1,6 @@
 """Commits scored parts to the warehouse, each in one transaction, completely or not at all.
 
-A part is a folder of four Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides which files
+A part is a folder of Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides which files
 are new: a file that the model has scored already is skipped as a whole. So each row is stored once, even if a part is
 committed twice, or by two processes at the same time.
 
@@ -43,7 +43,9 @@ AND NOT (replaces_from_share IS NOT NULL AND {IS_LATER} AND {CONTENT} NOT IN (
     SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
 ))
 """  # noqa: S608 (our own names)
-_COUNT_LATER = f"SELECT count(*) FROM accepted WHERE {IS_LATER}"  # noqa: S608 (our own SQL)
+_HAS_SPECIAL = f"""
+SELECT coalesce(bool_or({IS_LATER}), false), count(replaces_from_share) > 0 FROM accepted
+"""  # noqa: S608 (our own SQL)
 # The forgotten rows of the reading that counts, or did last, for each later reading of a file.
 _FIND_FORGOTTEN = f"""
 CREATE TEMP TABLE forgotten_before AS
@@ -71,10 +73,7 @@ ON CONFLICT DO NOTHING
 """
 _FIND_LATER = f"CREATE TEMP TABLE later_readings AS FROM new_sources WHERE {IS_LATER}"
 # A later reading is of a file that was sent before.
-_FIND_SENT = """
-CREATE TEMP VIEW sent_files AS
-FROM accepted SEMI JOIN new_sources USING (source_sha256) ANTI JOIN later_readings USING (source_sha256)
-"""
+_SENT = f"(FROM accepted SEMI JOIN new_sources USING (source_sha256) WHERE NOT {IS_LATER})"
 # After the restore of an older backup a file may be scored again; its forgotten rows stay forgotten.
 _NOT_FORGOTTEN = "ANTI JOIN forgotten_rows USING (source_sha256, row_number)"
 # The texts of a file that another model has scored are stored already.
@@ -183,8 +182,11 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     _add_checks(connection, part_dir)
-    _keep_forgotten(connection)
-    has_full_exports = find_full_exports(connection)
+    [(has_later, has_full_exports)] = connection.execute(_HAS_SPECIAL).fetchall()
+    if has_later:
+        _keep_forgotten(connection)
+    if has_full_exports:
+        find_full_exports(connection)
     connection.execute(_FIND_NEW_SOURCES)
     connection.execute(_FIND_NEW_SCORES)
     connection.execute("INSERT INTO scored_reviews BY NAME FROM new_scores")
@@ -192,10 +194,10 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_INSERT_BAD_ROWS)
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
-    _supersede(connection)
+    if has_later and connection.execute(_FIND_LATER).fetchall() != [(0,)]:
+        let_count(connection, "later_readings")
     replaced = replace_files(connection, "full_exports", "arriving_files") if has_full_exports else 0
-    connection.execute(_FIND_SENT)
-    add_day(connection, "sent_files")
+    add_day(connection, _SENT)
     _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
@@ -228,27 +230,17 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         if not path.is_file():
             raise ContractError(f"{path}: is missing, so the part is incomplete. {NEXT_STEP}")
         pattern = quote_sql(glob.escape(str(path.absolute())))
-        connection.execute(f"CREATE TEMP VIEW part_{table} AS FROM read_parquet({pattern})")
-        found = {name for name, *_ in connection.execute(f"DESCRIBE part_{table}").fetchall()}
+        found = {name for name, *_ in connection.execute(f"DESCRIBE FROM read_parquet({pattern})").fetchall()}
         missing = [name for name in schema.names if name not in found]
-        if {*missing} <= {*LATER_COLUMNS}:
-            _add_later_columns(connection, table, pattern, missing)
-        elif missing:
+        if not {*missing} <= {*LATER_COLUMNS}:
             raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
-
-
-def _add_later_columns(
-    connection: duckdb.DuckDBPyConnection, table: str, pattern: str, missing: Sequence[str]
-) -> None:
-    """Read a part's file that an older version wrote, with null in the columns that it did not have."""
-    nulls = "".join(f", NULL::{LATER_COLUMNS[name]} AS {name}" for name in missing)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})"  # noqa: S608
-    )
+        # An older version wrote files without the columns that came later.
+        nulls = "".join(f", NULL::{LATER_COLUMNS[name]} AS {name}" for name in missing)
+        connection.execute(f"CREATE TEMP VIEW part_{table} AS SELECT *{nulls} FROM read_parquet({pattern})")  # noqa: S608
 
 
 def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
-    """Insert what was checked by the worker that made the part, if one did."""
+    """Insert the results of the part's checks, which an older version recorded before the commit."""
     path = part_dir / f"{CHECKS}.parquet"
     if path.is_file():
         pattern = quote_sql(glob.escape(str(path.absolute())))
@@ -257,10 +249,7 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
 
 def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that."""
-    if connection.execute(_COUNT_LATER).fetchall() == [(0,)]:
-        return
-    connection.execute(_FIND_FORGOTTEN)
-    if connection.execute("SELECT count(*) FROM forgotten_before").fetchall() == [(0,)]:
+    if connection.execute(_FIND_FORGOTTEN).fetchall() == [(0,)]:
         return
     from data_contracts.limits import FILE_RULES
 
@@ -269,19 +258,12 @@ def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_KEEP_FORGOTTEN)
 
 
-def _supersede(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let the later readings of the part count, if it has any."""
-    connection.execute(_FIND_LATER)
-    if connection.execute("SELECT count(*) FROM later_readings").fetchall() != [(0,)]:
-        let_count(connection, "later_readings")
-
-
 def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
     """Insert the texts of the new sources, then choose the score that counts for each row of the others."""
     connection.execute(_FIND_NEW_TEXTS)
-    add_texts(connection, "new_texts", "part_scored_reviews")
-    connection.execute(_FIND_RESCORED)
-    settle_scores(connection, "rescored_sources")
+    add_texts(connection, "new_sources", "new_texts", "part_scored_reviews")
+    if connection.execute(_FIND_RESCORED).fetchall() != [(0,)]:
+        settle_scores(connection, "rescored_sources")
 
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:

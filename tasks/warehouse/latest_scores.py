@@ -128,7 +128,7 @@ _ADD_TEXTS = f"""
 INSERT INTO source_reviews BY NAME
 SELECT review.*, true AS is_latest, {", ".join(f"{value} AS {column}" for column, value in _VALUES.items())}
 FROM {{texts}} AS review
-JOIN ({describe_files("{texts}")}) AS files USING (source_sha256)
+JOIN ({describe_files("{files}")}) AS files USING (source_sha256)
 LEFT JOIN ({_build_best("{scores}")}) AS best USING (source_sha256, row_number)
 """  # noqa: S608 (our own names)
 _FIND_REVIEWS = f"""
@@ -153,6 +153,7 @@ UPDATE source_reviews SET is_latest = settled.is_newest FROM (
     WHERE is_latest IS DISTINCT FROM is_newest
 ) AS settled WHERE source_reviews.rowid = settled.place
 """  # noqa: S608 (our own names)
+_HAS_HISTORY = "SELECT count(superseded_at) FROM scored_files"
 _COUNT_ROWS = """
 SELECT coalesce(sum(rows), 0)::BIGINT FROM (
     SELECT max(rows_read) AS rows FROM scored_files SEMI JOIN {files} USING (source_sha256) GROUP BY source_sha256
@@ -196,43 +197,52 @@ _FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
 )
 
 
-def add_texts(connection: duckdb.DuckDBPyConnection, texts: str, scores: str) -> None:
-    """Insert the rows of the table `texts`, whose files are in the ledger; the table `scores` has all their scores.
+def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, scores: str) -> None:
+    """Insert the rows of the table `texts`; the table `files` has their files, and `scores` all of their scores.
 
     Afterwards each of their reviews has one newest row.
     """
-    connection.execute(_ADD_TEXTS.format(texts=texts, scores=scores))
+    add = _ADD_TEXTS.format(files=files, texts=texts, scores=scores)
+    [(rows,)] = connection.execute(add).fetchall()
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
         connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
-    note_reviews(connection, texts)
-    settle_latest(connection)
+    reviews = note_reviews(connection, texts)
     note_texts(connection, texts)
-    with _limit_memory(connection):
-        find_known_texts(connection)
-    add_noted_texts(connection)
+    with _limit_memory(connection, reviews):
+        [(found,)] = connection.execute(_FIND_PLACES).fetchall()
+        known = find_known_texts(connection)
+    # Reviews with one row each need no more, unless one is of a file that is history already.
+    if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:
+        _settle_found(connection)
+    add_noted_texts(connection, rows, known)
 
 
-def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
-    """Store the reviews of the rows in the table `texts` for `settle_latest`."""
-    connection.execute(_FIND_REVIEWS.format(texts=texts))
+def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> int:
+    """Store the reviews of the rows in the table `texts` for `settle_latest`; return how many there are."""
+    [(reviews,)] = connection.execute(_FIND_REVIEWS.format(texts=texts)).fetchall()
+    return int(reviews)
 
 
-def settle_latest(connection: duckdb.DuckDBPyConnection) -> None:
-    """Mark the newest row of each review that `note_reviews` stored, among the rows that there are now."""
-    with _limit_memory(connection):
+def settle_latest(connection: duckdb.DuckDBPyConnection, reviews: int) -> None:
+    """Mark the newest row of each of the reviews that `note_reviews` stored, among the rows that there are now."""
+    with _limit_memory(connection, reviews):
         connection.execute(_FIND_PLACES)
+    _settle_found(connection)
+
+
+def _settle_found(connection: duckdb.DuckDBPyConnection) -> None:
+    """Mark the newest row of each review whose rows were found."""
     connection.execute(_FIND_ROWS)
     connection.execute(_SETTLE_LATEST)
 
 
 @contextmanager
-def _limit_memory(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def _limit_memory(connection: duckdb.DuckDBPyConnection, reviews: int) -> Iterator[None]:
     """Let DuckDB keep little of what the block reads, if few reviews have changed; without it, it would keep it all."""
-    [(reviews,)] = connection.execute("SELECT count(*) FROM changed_reviews").fetchall()
-    [(used,)] = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
     if reviews > FEW_REVIEWS:
         yield
         return
+    [(used,)] = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
     connection.execute(f"SET memory_limit = '{used + BYTES_KEPT} bytes'")
     yield  # after an error the engine is stopped
     connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")

@@ -36,6 +36,5 @@ def let_count(connection: duckdb.DuckDBPyConnection, readings: str) -> None:
     connection.execute(_FIND_SUPERSEDED.format(readings=readings))
     connection.execute(_SUPERSEDE)
     connection.execute(_COUNT_AGAIN.format(readings=readings))
-    note_reviews(connection, _ROWS_CONCERNED.format(readings=readings))
-    settle_latest(connection)
+    settle_latest(connection, note_reviews(connection, _ROWS_CONCERNED.format(readings=readings)))
     pass_fault_point("rescan: reading replaced")

@@ -17,7 +17,6 @@ from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
 NOTHING = "(SELECT source_sha256 FROM scored_files WHERE false)"
 """A table without files."""
 
-_COUNT_EXPORTS = "SELECT count(*) FROM accepted WHERE replaces_from_share IS NOT NULL"
 # Files that no model has scored; a later reading arrives with its file.
 _FIND_ARRIVING = f"""
 CREATE TEMP TABLE arriving_files AS SELECT DISTINCT source_sha256 FROM accepted
@@ -93,13 +92,11 @@ class _Export:
     reviews: int
 
 
-def find_full_exports(connection: duckdb.DuckDBPyConnection) -> bool:
+def find_full_exports(connection: duckdb.DuckDBPyConnection) -> None:
     """Store the full exports with reviews among the accepted files of a part in the temporary table `full_exports`.
 
-    A new one with far fewer reviews than the last one of its source is refused. Returns whether the part has any.
+    A new one with far fewer reviews than the last one of its source is refused.
     """
-    if connection.execute(_COUNT_EXPORTS).fetchall() == [(0,)]:
-        return False
     connection.execute(_FIND_ARRIVING)
     connection.execute(_FIND_EXPORTS)
     new = [_Export(*row) for row in connection.execute(_LIST_NEW).fetchall()]
@@ -111,7 +108,6 @@ def find_full_exports(connection: duckdb.DuckDBPyConnection) -> bool:
         elif export.reviews:
             last[export.source] = [export.uri, export.reviews]
     connection.execute("DELETE FROM full_exports WHERE reviews IS NULL")
-    return True
 
 
 def _refuse(connection: duckdb.DuckDBPyConnection, export: _Export, last: str) -> None:
@@ -135,7 +131,7 @@ def replace_files(connection: duckdb.DuckDBPyConnection, exports: str, arriving:
         return 0
     connection.execute(_FIND_REPLACED.format(exports=exports, arriving=arriving))
     connection.execute(_SUPERSEDE)
-    note_reviews(connection, "(FROM source_reviews SEMI JOIN replaced_files USING (source_sha256))")
-    settle_latest(connection)
+    rows = "(FROM source_reviews SEMI JOIN replaced_files USING (source_sha256))"
+    settle_latest(connection, note_reviews(connection, rows))
     [(replaced,)] = connection.execute("SELECT count(*) FILTER (is_scored) FROM replaced_files").fetchall()
     return int(replaced)

@@ -66,15 +66,17 @@ def note_texts(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
     connection.execute(_NOTE.format(texts=texts))
 
 
-def find_known_texts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Find which of the noted texts there were before: of the whole history, only the numbers are read."""
-    connection.execute(_FIND_KNOWN)
+def find_known_texts(connection: duckdb.DuckDBPyConnection) -> int:
+    """Find which of the noted texts there were before, and how many: of the whole history, only numbers are read."""
+    [(known,)] = connection.execute(_FIND_KNOWN).fetchall()
+    return int(known)
 
 
-def add_noted_texts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the noted texts, whose rows are new; `find_known_texts` has found those that were there."""
-    connection.execute(_ADD_REPEATED)
-    connection.execute(_ADD_KEYS)
+def add_noted_texts(connection: duckdb.DuckDBPyConnection, rows: int, known: int) -> None:
+    """Add the noted texts, of so many new `rows`; `find_known_texts` has found the `known` ones."""
+    [(new,)] = connection.execute(_ADD_KEYS).fetchall()
+    if known or new < rows:
+        connection.execute(_ADD_REPEATED)
 
 
 def drop_noted_texts(connection: duckdb.DuckDBPyConnection) -> None:
