@@ -166,7 +166,7 @@ def open_read_only(
     """
 
     def connect() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(path), read_only=True, config=config)
+        return _start_engine(config, str(path), read_only=True)
 
     with (
         ExitStack() as until_closed,
@@ -196,7 +196,7 @@ def open_apart(
 
 def _attach_alone(path: Path, config: dict[str, ConfigValue]) -> duckdb.DuckDBPyConnection:
     """Attach a database file to a new engine, under its own name, as if it were opened."""
-    connection = duckdb.connect(config=config)
+    connection = _start_engine(config)
     try:
         connection.execute(f"SET temp_directory = {quote_sql(f'{path}.tmp')}")
         connection.execute(f'ATTACH {quote_sql(str(path))} AS "{path.stem}" (READ_ONLY)')
@@ -263,8 +263,19 @@ def _find_engine() -> duckdb.DuckDBPyConnection:
     """Return the DuckDB engine of this process, started on first use."""
     process = os.getpid()
     if process not in _ENGINES:
-        _ENGINES[process] = duckdb.connect(config=_CONFIG)
+        _ENGINES[process] = _start_engine(_CONFIG)
     return _ENGINES[process]
+
+
+def _start_engine(
+    config: dict[str, ConfigValue], database: str = ":memory:", *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Start a DuckDB engine with a database; all its sessions have times in UTC."""
+    connection = duckdb.connect(database, read_only=read_only, config=config)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # DuckDB would draw its progress bar on standard output, amid the result of a query.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def _stop_engine() -> None:

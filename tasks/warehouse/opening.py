@@ -35,7 +35,7 @@ class _InUseError(Exception):
 def connect_when_free(
     path: Path, connect: Callable[[], duckdb.DuckDBPyConnection], wait_seconds: float, until_closed: ExitStack
 ) -> duckdb.DuckDBPyConnection:
-    """Retry `connect`, with growing, random pauses, until no other process has locked the file; set UTC.
+    """Retry `connect`, with growing, random pauses, until no other process has locked the file.
 
     Close `until_closed` after the connection, not before. Raises `WarehouseBusyError` after `wait_seconds`.
     """
@@ -47,9 +47,6 @@ def connect_when_free(
             if time.monotonic() + pause > deadline:
                 raise WarehouseBusyError(describe_wait(path, wait_seconds, str(error))) from error
         else:
-            connection.execute("SET TimeZone = 'UTC'")
-            # DuckDB would draw its progress bar on standard output, amid the result of a query.
-            connection.execute("SET enable_progress_bar = false")
             return connection
         time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not for secrets)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
