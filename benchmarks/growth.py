@@ -39,9 +39,7 @@ STAGES = {
     "find-new-files": "find files",
     "score-files": "score",
     "commit-part": "commit",
-    "describe-sources": "checks",
-    "find-unclear-fields": "checks",
-    "judge-drift": "checks",
+    "check-scored": "checks",
     "publish": "publish",
     "write-report": "report",
 }

@@ -1,4 +1,4 @@
-"""The content of a scored part: four Parquet files, each with columns of the table into which it is committed."""
+"""The content of a scored part: Parquet files, each with columns of the table into which it is committed."""
 
 import pyarrow as pa
 
@@ -81,8 +81,7 @@ LATER_COLUMNS = {
 """Columns, with their types, that the parts of older versions lack; a killed run may have left one before an update."""
 
 CHECKS = "contract_results"
-"""The name of a further file of parts that workers of an engine made: what was checked, committed with the rows. What
-the home scores itself is recorded by the run."""
+"""The name of the part's file with the results of its checks; those of older versions lack it."""
 
 PART_SCHEMAS = {
     "source_reviews": SOURCE_SCHEMA,

@@ -218,13 +218,13 @@ def _check_outcome(
     scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
     if not scored_by:
         return replace(summary, sources=stages.find_late_sources(run))
-    sources = stages.describe_sources(run, scored_by)
-    unclear = stages.find_unclear_fields(run, scored_by)
     try:
-        drifted = stages.judge_drift(run, scored_by, settings.drift)
+        found = stages.check_scored(run, scored_by, settings.drift)
     finally:  # also where drift fails the run: it may be a reason for a training
         due = stages.judge_promise(run, settings.train_at_labels)
-    return replace(summary, unclear=tuple(unclear), sources=sources, drifted=tuple(drifted), due=tuple(due))
+    return replace(
+        summary, unclear=found.unclear, sources=found.sources, drifted=found.drifted, due=tuple(due)
+    )
 
 
 def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError
 from data_contracts.limits import RowLimits
-from data_contracts.parts import CHECKS
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
@@ -28,7 +27,7 @@ from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import open_store
 from tasks.store.stored_bundles import fetch_bundle
 from tasks.store.stored_parts import PartManifest, StoredPart, drop_damaged, find_manifest, upload_part
-from tasks.warehouse.run_log import Run, make_check_rows
+from tasks.warehouse.run_log import Run
 
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
@@ -150,9 +149,8 @@ def _make_part(
 
     `places` are the folder of work and that of bundles.
     """
-    import pyarrow.parquet as pq
-
     from tasks.scoring.groups import ScoringJob, score_group
+    from tasks.scoring.parts import add_checks
 
     place, bundles = places
     load = partial(load_scorer, recipe, bundles)
@@ -161,10 +159,9 @@ def _make_part(
     broken = tuple(check for check in outcome.checks if not check.success and check.severity == "error")
     if broken:
         return None, broken
-    building = outcome.part.building
-    pq.write_table(make_check_rows(recipe.run_id, outcome.checks), building / f"{CHECKS}.parquet")
+    add_checks(outcome.part, recipe.run_id, outcome.checks)
     postponed = {file.uri: file.reason for file in outcome.postponed}
-    return upload_part(part, building, recipe.run_id, postponed), ()
+    return upload_part(part, outcome.part.building, recipe.run_id, postponed), ()
 
 
 def load_scorer(recipe: Recipe, bundles: Path) -> "Scorer":

@@ -1,4 +1,4 @@
-"""Writes and checks parts: folders of four Parquet files, named like the tables that a commit adds them to.
+"""Writes and checks parts: folders of Parquet files, named like the tables that a commit adds them to.
 
 A part is built under a temporary name, and renamed when it is complete and checked. So any folder with the name of a
 part may be committed. Nothing here opens the database, so several parts can be built at the same time.
@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from data_contracts.expectations import CheckResult
-from data_contracts.parts import PART_SCHEMAS
+from data_contracts.parts import CHECKS, PART_SCHEMAS
 from data_contracts.scored_reviews import check_scored_rows
 from data_contracts.storage.durable import put_in_place, remove_leftovers, start_folder
 from data_contracts.storage.faults import pass_fault_point
+from tasks.warehouse.run_log import make_check_rows
 
 _REPEATED = ["source_sha256", "uri", "member", "model_id", "run_id", "sentiment"]
 """Columns with few different values, which are dictionary-encoded."""
@@ -61,7 +62,7 @@ def start_part(parts_dir: Path, model_id: str, files: Sequence[PartSource]) -> P
 
 @contextmanager
 def open_part(part: Part) -> Iterator[Write]:
-    """Open the four files of a part for writing; yield the function that appends rows to one of them."""
+    """Open the files of a part with the rows for writing; yield the function that appends rows to one of them."""
     with ExitStack() as stack:
         # A part is read only once, so compressing the texts would cost more than it saves.
         options = {"compression": "none", "use_dictionary": _REPEATED, "write_page_checksum": True}
@@ -84,6 +85,11 @@ def check_part(
     scored = pq.read_table(part.building / "scored_reviews.parquet")
     is_checked = pc.is_in(scored["source_sha256"], value_set=pa.array(list(rows_read), pa.string()))
     return check_scored_rows(scored.filter(is_checked), rows_read, rows_left_out)
+
+
+def add_checks(part: Part, run_id: str, checks: Sequence[CheckResult]) -> None:
+    """Write the results of a run's checks into a part, which is committed with them."""
+    pq.write_table(make_check_rows(run_id, checks), part.building / f"{CHECKS}.parquet")
 
 
 def keep_part(part: Part) -> Path:

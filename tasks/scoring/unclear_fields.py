@@ -10,6 +10,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count
+from tasks.warehouse.file_ledger import list_files_without_rows
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
@@ -35,7 +36,16 @@ GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
 
 
-def describe_collisions(
+def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for all that is not clear in the files that these runs scored, and for each without a row."""
+    return [
+        *_describe_unclear(connection, home, run_ids),
+        *_describe_collisions(connection, home, run_ids),
+        *(f"{uri}: it has no rows" for uri in list_files_without_rows(connection, run_ids)),
+    ]
+
+
+def _describe_collisions(
     connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[str]:
     """Return a phrase for each file that these runs scored with review ids that another source gave to other texts."""
@@ -53,7 +63,7 @@ def describe_collisions(
     ]
 
 
-def describe_unclear(
+def _describe_unclear(
     connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[str]:
     """Return a phrase for each column in doubt of the files that these runs scored, and for values not understood."""

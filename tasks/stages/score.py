@@ -58,6 +58,7 @@ from tasks.warehouse.readings.replacing import replace_files
 from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
+    from data_contracts.expectations import CheckResult
     from tasks.scoring.groups import GroupOutcome, ScoringJob
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
@@ -87,6 +88,17 @@ class SourceNotes:
     """For each source that gave labels or ratings."""
     deliveries: tuple[str, ...] = ()
     """For each source that is late, or sent unusually few or many rows."""
+
+
+@dataclass(frozen=True)
+class ScoredNotes:
+    """What is to be known of the files that a run scored: phrases."""
+
+    sources: SourceNotes
+    unclear: tuple[str, ...]
+    """For values that could not be read, columns in doubt, ids that two sources share, and files without a row."""
+    drifted: tuple[str, ...]
+    """For each measure that has drifted."""
 
 
 def announce_wait(folder: Path) -> None:
@@ -173,10 +185,12 @@ def make_job(
 
 
 def keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
-    """Record the checks of a group and, unless one has failed, give its part its final name."""
-    from tasks.scoring.parts import keep_part
+    """Give the part of a group its final name, with its checks in it; if one has failed, record them and raise that."""
+    from tasks.scoring.parts import add_checks, keep_part
 
-    judge_checks(run, outcome.checks, NEXT_STEP)
+    if any(not check.success and check.severity == "error" for check in outcome.checks):
+        judge_checks(run, outcome.checks, NEXT_STEP)
+    add_checks(outcome.part, run.run_id, outcome.checks)
     return ScoredGroup(keep_part(outcome.part), outcome.postponed)
 
 
@@ -202,44 +216,43 @@ def take_labels(home: Home) -> TakenLabels:
     return look("take-labels", partial(take, home))
 
 
-@task(name="judge-drift", **RETRY_TRANSIENT)
-def judge_drift(run: Run, scored_by: Collection[str], severity: str) -> list[str]:
-    """Compare the reviews that the runs `scored_by` scored with held-out ones, and those of each source with its past.
+@task(name="check-scored", **RETRY_TRANSIENT)
+def check_scored(run: Run, scored_by: Collection[str], severity: str) -> ScoredNotes:
+    """Return what is to be known of the files that the runs `scored_by` scored; record what was checked for `run`.
 
-    Return a description of each measure that has drifted. The results are recorded for `run`. Raises `ContractError`
-    for drift if `severity` is 'error'.
+    Their reviews are compared with held-out ones, and those of each source with its past: raises `ContractError` for
+    drift if `severity` is 'error'.
     """
-    from tasks.scoring.drift import describe_drifted
-    from tasks.scoring.drift import judge_drift as judge
+    from tasks.scoring.drift import judge_drift
+    from tasks.scoring.unclear_fields import list_unclear
+    from tasks.sources.accuracy import describe_agreement, measure_agreement
+    from tasks.sources.deliveries import read_deliveries
+    from tasks.sources.languages import describe_languages
 
-    results = judge(run.home, scored_by, severity)
+    with open_warehouse(run.home.warehouse, write=False) as connection:
+        found = read_deliveries(connection)
+        languages = tuple(describe_languages(connection, scored_by))
+        accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
+        unclear = tuple(list_unclear(connection, run.home, scored_by))
+        drift = judge_drift(connection, run.home, scored_by, severity)
+    deliveries = _judge_deliveries(run, found, keep_passed=True)
+    for description in (*languages, *(f"Look at {each}" for each in unclear)):
+        log_warning(description)
+    drifted = _warn_of_drift(run, drift, severity)
+    return ScoredNotes(SourceNotes(languages, accuracy, deliveries), unclear, drifted)
+
+
+def _warn_of_drift(run: Run, results: Sequence["CheckResult"], severity: str) -> tuple[str, ...]:
+    """Return and, if it is to be warned of, log and emit a description of each measure that has drifted."""
+    from tasks.scoring.drift import describe_drifted
+
     drifted = describe_drifted(results)
     if drifted and severity == "warn":
         for description in drifted:
             log_warning(f"Drift in {description}")
         emit_drift([result.columns for result in results if not result.success], drifted)
     judge_checks(run, results, DRIFT_NEXT_STEP)
-    return drifted
-
-
-@task(name="find-unclear-fields", **RETRY_TRANSIENT)
-def find_unclear_fields(run: Run, scored_by: Collection[str]) -> list[str]:
-    """Return a description of values that could not be read, of columns in doubt, and of ids that two sources share.
-
-    They are those of the files scored by the runs `scored_by`, of which files without a row are described too.
-    """
-    from tasks.scoring.unclear_fields import describe_collisions, describe_unclear
-    from tasks.warehouse.file_ledger import list_files_without_rows
-
-    with open_warehouse(run.home.warehouse, write=False) as connection:
-        unclear = describe_unclear(connection, run.home, scored_by)
-        unclear += describe_collisions(connection, run.home, scored_by)
-        without_rows = [f"{uri}: it has no rows" for uri in list_files_without_rows(connection, scored_by)]
-    for description in unclear:
-        log_warning(f"Not understood in {description}")
-    for description in without_rows:
-        log_warning(f"Nothing to score in {description}")
-    return unclear + without_rows
+    return tuple(drifted)
 
 
 def find_late_sources(run: Run) -> SourceNotes:
@@ -254,23 +267,6 @@ def _find_late_sources(run: Run) -> tuple[str, ...]:
     with open_warehouse(run.home.warehouse, write=False) as connection:
         found = read_deliveries(connection)
     return _judge_deliveries(run, found, keep_passed=False)
-
-
-@task(name="describe-sources", **RETRY_TRANSIENT)
-def describe_sources(run: Run, scored_by: Collection[str]) -> SourceNotes:
-    """Return which sources did not send as usual, and what is to be known of those that the runs `scored_by` scored."""
-    from tasks.sources.accuracy import describe_agreement, measure_agreement
-    from tasks.sources.deliveries import read_deliveries
-    from tasks.sources.languages import describe_languages
-
-    with open_warehouse(run.home.warehouse, write=False) as connection:
-        found = read_deliveries(connection)
-        languages = describe_languages(connection, scored_by)
-        accuracy = measure_agreement(connection, scored_by)
-    deliveries = _judge_deliveries(run, found, keep_passed=True)
-    for description in languages:
-        log_warning(description)
-    return SourceNotes(tuple(languages), tuple(map(describe_agreement, accuracy)), deliveries)
 
 
 def _judge_deliveries(run: Run, found: Sequence[Delivery], *, keep_passed: bool) -> tuple[str, ...]:
