@@ -145,6 +145,14 @@ def copied_databases(shared_folder: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Let DuckDB compute in one thread, which is enough for some rows; the processes of tests use all cores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(connection._CONFIG, "threads", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def known_pictures() -> Iterator[None]:
     """Draw equal charts of reports once per process."""
     with keep_drawn():

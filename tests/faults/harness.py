@@ -22,6 +22,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
+from flows.command.actions.verify import run_verify
 from flows.command.demo import put_demo_files
 from tasks.maintenance.restoring import BUNDLES, check_backup, put_database
 from tasks.warehouse.publishing import publish
@@ -226,10 +227,19 @@ def _try(
     if again.status != 0:
         trouble.append(f"the second run ended with {again.status}: {(again.out + again.err)[-2000:]}")
     trouble += compare(reference.state, read_state(home))
-    proof = run_command(home, ("verify", "--all")) if (home / "reviews.duckdb").exists() else None
-    if proof is not None and proof.status != 0:
-        trouble.append(f"reviews verify: {proof.out}")
+    trouble += _verify(Home(home))
     return Trial(scenario.name, name, killed.status == -signal.SIGKILL, tuple(trouble))
+
+
+def _verify(home: Home) -> list[str]:
+    """Return what `reviews verify --all` says if a promise is broken."""
+    said: list[str] = []
+    try:
+        if home.warehouse.exists():
+            run_verify(home, True, said.append)
+    except ReviewsError as error:
+        return [f"reviews verify: {error} {' '.join(said)}"]
+    return []
 
 
 def read_state(home: Path) -> dict[str, Any]:
