@@ -50,6 +50,7 @@ TEXT_WORK = "tasks/engine/text_work.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
+TEST_REPLACING = "tests/unit/test_replacing.py"
 TEST_LEDGER = "tests/unit/test_ledger.py"
 TEST_GATE = "tests/models/test_gate.py"
 TEST_REGISTRY = "tests/unit/test_model_registry.py"
@@ -169,6 +170,22 @@ FAULTS = (
         LATEST,
         "    if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:\n",
         "    if connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:\n",
+        (TEST_LATEST,),
+    ),
+    Fault(
+        "a row of a file that another of its part replaces is shown as newest",
+        "latest scores",
+        LATEST,
+        "    if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:\n",
+        "    if found > reviews:\n",
+        (TEST_REPLACING,),
+    ),
+    Fault(
+        "a text that is twice in one part is not among the repeated ones",
+        "latest scores",
+        REPEATED_TEXTS,
+        "    if known or new < rows:\n",
+        "    if known:\n",
         (TEST_LATEST,),
     ),
     Fault(

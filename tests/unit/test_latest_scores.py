@@ -135,9 +135,11 @@ def test_texts_that_come_again_are_repeated_until_only_one_row_has_them(history:
     assert list_repeated(history.warehouse) == ["good"]
     history.add([[{**row, "text": "new"}]])
     assert list_repeated(history.warehouse) == ["good", "new"]
+    history.add([[{**row, "text": "twice"}, {**row, "text": "twice"}]])
+    assert list_repeated(history.warehouse) == ["good", "new", "twice"]
     history.forget(0)
     history.forget(1)
-    assert list_repeated(history.warehouse) == ["new"]
+    assert list_repeated(history.warehouse) == ["new", "twice"]
 
 
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:

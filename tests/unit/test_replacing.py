@@ -75,7 +75,7 @@ def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
 
 
 def test_of_several_exports_in_one_commit_the_last_by_name_counts(warehouse: Warehouse) -> None:
-    warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["b", "e"]))
+    warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["e", "f"]))
     assert warehouse.list_counting() == [("c", "3.csv"), ("d", "3.csv")]
     assert warehouse.find_broken() == []
 
