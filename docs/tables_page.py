@@ -21,6 +21,8 @@ RELATIONS = (
     ("scored_files", "}|--o{", "forgotten_rows", "source_sha256"),
     ("source_reviews", "||--|{", "scored_reviews", "source_sha256, row_number"),
     ("scored_reviews", "||--o|", "flipped_scores", "source_sha256, row_number, model_id"),
+    ("source_reviews", "||--||", "text_keys", "source_sha256, row_number"),
+    ("scored_files", "||--o{", "accuracy_sums", "source_sha256, model_id"),
     ("repeated_texts", "|o--o{", "source_reviews", "text_sha256"),
     ("models", "||--o{", "scored_reviews", "model_id"),
     ("models", "||--o{", "scored_files", "model_id"),

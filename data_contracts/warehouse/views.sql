@@ -120,9 +120,9 @@ GROUP BY ALL;
 -- read again, the reading that counts.
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
-    -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
     SELECT
         source_sha256,
+        -- As in latest_scores: source_number + row_number is a row's own number, which joins faster than its key.
         row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number,
         -- The model whose scores count, which are kept beside the rows; null where none was promoted.
         arg_max(model_id, number) AS best_model_id,
@@ -141,31 +141,37 @@ drawn AS (
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label,
         given_rating,
-        text_sha256,
+        coalesce(try_cast('0x' || left(text_sha256, 16) AS UBIGINT), 0) AS text_key, -- as in text_keys
         labelled_at
     FROM review_labels WHERE is_random AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+),
+-- The rows with a text that others have too, or that somebody labelled; of the whole history only keys are read.
+texts_alike AS MATERIALIZED (
+    FROM text_keys WHERE text_key IN (
+        SELECT coalesce(try_cast('0x' || left(text_sha256, 16) AS UBIGINT), 0) FROM repeated_texts
+        UNION ALL SELECT text_key FROM drawn
+    )
 ),
 -- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
 repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
 places AS (
-    -- Of the whole history only these two columns are read.
-    SELECT rowid AS place FROM source_reviews
-    WHERE text_sha256 IN (SELECT text_sha256 FROM repeated_texts UNION ALL SELECT text_sha256 FROM drawn)
-    UNION
+    SELECT rowid AS place FROM source_reviews SEMI JOIN texts_alike USING (source_sha256, row_number)
+    UNION ALL
     SELECT rowid AS place FROM source_reviews WHERE review_key IN (FROM repeated)
 ),
 -- The rows that may lend a label to another one, or borrow one.
 alike AS MATERIALIZED (
     SELECT
+        source_sha256,
+        row_number,
         source_number + row_number AS row_id,
         coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label,
         given_rating,
-        -- As review_key is made; without reading all ids.
-        review_key = md5_number_lower('text ' || text_sha256 || chr(31) || coalesce(movie_id, chr(30))) AS lacks_id,
+        review_id IS NULL AS lacks_id,
         movie_id,
-        text_sha256,
+        text_key, -- null where no other row has the text
         review_key,
         file_seen_at AS seen_at,
         given_label IS NULL AND given_rating IS NULL AS is_bare,
@@ -175,10 +181,11 @@ alike AS MATERIALIZED (
         best_predicted_rating AS predicted_rating,
         best_scored_at AS scored_at,
         best_source AS source
-    FROM places JOIN source_reviews ON source_reviews.rowid = place JOIN sources USING (source_sha256)
+    FROM (FROM source_reviews WHERE rowid IN (FROM places)) AS review JOIN sources USING (source_sha256)
+    LEFT JOIN texts_alike USING (source_sha256, row_number)
 ),
 given AS (
-    SELECT row_id AS given_by, label, given_rating, lacks_id, movie_id, text_sha256, review_key, seen_at
+    SELECT row_id AS given_by, label, given_rating, lacks_id, movie_id, text_key, review_key, seen_at
     FROM alike WHERE NOT is_bare
 ),
 bare AS (FROM alike WHERE is_bare),
@@ -190,85 +197,80 @@ found AS (
     UNION ALL
     SELECT row_id, given_by, with_id.label, with_id.given_rating, with_id.seen_at
     FROM (FROM bare WHERE lacks_id) AS bare JOIN (FROM given WHERE NOT lacks_id) AS with_id
-        ON bare.text_sha256 = with_id.text_sha256 AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
+        ON bare.text_key = with_id.text_key AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
     UNION ALL
     SELECT row_id, given_by, by_text.label, by_text.given_rating, by_text.seen_at
     FROM bare JOIN (
-        SELECT given_by, label, given_rating, text_sha256, seen_at FROM given WHERE lacks_id
+        SELECT given_by, label, given_rating, text_key, seen_at FROM given WHERE lacks_id
         UNION ALL
-        SELECT given_by, label, given_rating, text_sha256, labelled_at FROM drawn
-    ) AS by_text USING (text_sha256)
+        SELECT given_by, label, given_rating, text_key, labelled_at FROM drawn
+    ) AS by_text USING (text_key)
 ),
 borrowed AS MATERIALIZED (
     SELECT row_id, unnest(arg_max(
-        {'given_by': given_by, 'label': label, 'given_rating': given_rating, 'seen_at': seen_at},
+        {'lent_by': given_by, 'label': label, 'given_rating': given_rating, 'seen_at': seen_at},
         row(seen_at, given_by)
     )) FROM found GROUP BY row_id
 ),
-lent AS (SELECT DISTINCT given_by FROM borrowed),
-own AS NOT MATERIALIZED (
+-- The rows that borrow a label, and those that lend one.
+sharing AS MATERIALIZED (
     SELECT
-        source_number + row_number AS row_id,
-        coalesce(
-            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
-        ) AS label,
-        given_rating,
-        file_seen_at AS seen_at,
-        CASE WHEN row_id IN (FROM lent) THEN row_id END AS lent_by, -- null where no other row borrows the label
-        has_others,
-        sources.best_model_id AS model_id,
-        best_sentiment AS sentiment,
-        best_predicted_rating AS predicted_rating,
-        best_scored_at AS scored_at,
-        best_source AS source
-    FROM source_reviews JOIN sources USING (source_sha256)
-    WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
+        source_sha256, row_number, row_id, borrowed.lent_by, borrowed.label, borrowed.given_rating, borrowed.seen_at,
+        has_others, model_id, source, scored_at, sentiment, predicted_rating
+    FROM borrowed JOIN bare USING (row_id)
+    UNION ALL
+    SELECT
+        source_sha256, row_number, row_id, row_id, label, given_rating, seen_at, has_others, model_id, source,
+        scored_at, sentiment, predicted_rating
+    FROM alike WHERE row_id IN (SELECT lent_by FROM borrowed)
 ),
--- The scores that count are kept beside the rows; only those of other models are joined.
+others AS (
+    FROM scored_reviews WHERE rowid IN (
+        SELECT rowid FROM scored_reviews SEMI JOIN (FROM sharing WHERE has_others) USING (source_sha256, row_number)
+    )
+),
+-- The scores that count are kept beside the rows; only those of other models are read.
 scores AS (
-    SELECT model_id, source, scored_at, sentiment, predicted_rating, row_id, label, given_rating, seen_at, lent_by
-    FROM own WHERE model_id IS NOT NULL
+    SELECT model_id, source, scored_at, sentiment, predicted_rating, row_id, lent_by, label, given_rating, seen_at
+    FROM sharing WHERE model_id IS NOT NULL
     UNION ALL
     SELECT
-        model_id, source, scored_at, sentiment, predicted_rating, row_id, borrowed.label, borrowed.given_rating,
-        borrowed.seen_at, given_by
-    FROM borrowed JOIN bare USING (row_id) WHERE model_id IS NOT NULL
-    UNION ALL
-    SELECT
-        other.model_id, other.source, other.scored_at, other.sentiment, other.predicted_rating, row_id, label,
-        given_rating, seen_at, lent_by
-    FROM scored_reviews AS other JOIN (FROM sources WHERE has_others) AS sources
-        ON other.source_sha256 = sources.source_sha256 AND other.model_id IS DISTINCT FROM sources.best_model_id
-    JOIN (
-        SELECT row_id, label, given_rating, seen_at, lent_by FROM own WHERE has_others
-        UNION ALL
-        SELECT row_id, label, given_rating, seen_at, given_by FROM borrowed
-    ) ON row_id = source_number + row_number
+        other.model_id, other.source, other.scored_at, other.sentiment, other.predicted_rating, row_id, lent_by, label,
+        given_rating, seen_at
+    FROM others AS other JOIN sharing USING (source_sha256, row_number)
+    WHERE other.model_id IS DISTINCT FROM sharing.model_id
+),
+-- A label that was lent counts once for each model, for the row that it scored first; accuracy_sums has it for the row that
+-- it came with.
+moved AS (
+    SELECT *, CASE WHEN row_id = lent_by THEN -1 ELSE 1 END AS times
+    FROM scores LEFT JOIN models USING (model_id)
+    WHERE coalesce(seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
+    QUALIFY (row_number() OVER (PARTITION BY model_id, lent_by ORDER BY scored_at, row_id) = 1) <> (row_id = lent_by)
 ),
 summed AS (
+    SELECT
+        day, model_id, source, labelled, right_ones, rated, stars_off, given_stars, predicted_stars
+    FROM accuracy_sums
+    JOIN sources USING (source_sha256)
+    LEFT JOIN (
+        SELECT left(source_sha256, 64) AS content, min(committed_at) AS seen_at FROM scored_files
+        WHERE status = 'scored' AND length(source_sha256) <= 64 GROUP BY content
+    ) AS contents ON content = left(source_sha256, 64)
+    LEFT JOIN models USING (model_id)
+    WHERE coalesce(seen_at > own_labels_until, true)
+    UNION ALL
     SELECT
         make_timestamp(epoch_us(scored_at))::DATE AS day,
         model_id,
         source,
-        lent_by,
-        CASE WHEN lent_by IS NOT NULL THEN scored_at END AS lent_at,
-        CASE WHEN lent_by IS NOT NULL THEN row_id END AS lent_to,
-        count(label) AS labelled,
-        count(*) FILTER (sentiment = label) AS right_ones,
-        count(given_rating) AS rated,
-        sum(abs(predicted_rating - given_rating)) AS stars_off,
-        sum(given_rating) AS given_stars,
-        sum(predicted_rating) FILTER (given_rating IS NOT NULL) AS predicted_stars
-    FROM scores LEFT JOIN models USING (model_id)
-    WHERE coalesce(seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
-    GROUP BY ALL
-),
--- A label that was lent counts once for each model, for the row that it scored first: those have a sum each.
-judged AS (
-    FROM summed WHERE lent_by IS NULL
-    UNION ALL
-    FROM summed WHERE lent_by IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY model_id, lent_by ORDER BY lent_at, lent_to) = 1
+        times * (label IS NOT NULL)::BIGINT,
+        times * coalesce(sentiment = label, false)::BIGINT,
+        times * (given_rating IS NOT NULL)::BIGINT,
+        times * coalesce(abs(predicted_rating - given_rating), 0),
+        times * coalesce(given_rating, 0),
+        times * CASE WHEN given_rating IS NOT NULL THEN predicted_rating ELSE 0 END
+    FROM moved
 )
 SELECT
     day, -- of scored_at, in UTC
@@ -280,8 +282,9 @@ SELECT
     sum(stars_off) / nullif(sum(rated), 0) AS rating_mae, -- stars, mean absolute error over those; null without any
     sum(given_stars) / nullif(sum(rated), 0) AS mean_given_rating, -- 1 to 10 stars over those; null without any
     sum(predicted_stars) / nullif(sum(rated), 0) AS mean_predicted_rating -- 1 to 10 stars over the same
-FROM judged
-GROUP BY day, model_id, source;
+FROM summed
+GROUP BY day, model_id, source
+HAVING sum(labelled) + sum(rated) > 0;
 
 -- One row per pair of models that scored the same source rows, over those rows, of the readings that count. model_a is
 -- the model that was promoted first; models that were never promoted come last, in the order in which they first scored.

@@ -20,6 +20,7 @@ from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts
 from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
+from tasks.warehouse.tallies.accuracy_sums import add_sums
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,10 +55,7 @@ _FIND_MODELS = """
 SELECT source_sha256, model_id FROM scored_files
 WHERE status = 'scored' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL
 """
-_INSERT_SCORES = """
-INSERT INTO scored_reviews BY NAME
-SELECT scores.*, source FROM released_scores AS scores JOIN scored_files USING (source_sha256, model_id)
-"""
+_SCORES = "(SELECT scores.*, source FROM released_scores AS scores JOIN scored_files USING (source_sha256, model_id))"
 _MARK_RELEASED = """
 UPDATE quarantined_rows SET released_at = now(), released_by = $by || coalesce(' (read as ' || encoding || ')', '')
 FROM released_rows AS released
@@ -295,8 +293,9 @@ def _commit_release(
         connection.register("released_rows", good.select(["source_sha256", "row_number", "encoding"]))
         connection.register("released_scores", pa.concat_tables([SCORED_SCHEMA.empty_table(), *scored]))
         _require_open(connection, len(good))
-        connection.execute(_INSERT_SCORES)
+        connection.execute(f"INSERT INTO scored_reviews BY NAME FROM {_SCORES}")
         add_texts(connection, "released_texts", "released_texts", "released_scores")
+        add_sums(connection, _SCORES, "released_texts")
         connection.execute(_MARK_RELEASED, {"by": released_by}).fetchall()
         connection.execute(
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "

@@ -26,6 +26,7 @@ from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
+from tasks.warehouse.tallies.accuracy_sums import FIND_WRONG_SUMS
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 
 ROWS_SHOWN = 5
@@ -71,6 +72,7 @@ SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_version, '{NO_PROFILE}')
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
+SUMS_PROMISE = "accuracy_sums has the sums of all scores whose rows came with a label or a rating"
 REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
 STORED_COPY_PROMISE = "the copy in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
@@ -170,6 +172,7 @@ PROMISES = {
         SELECT source_sha256, row_number FROM source_reviews WHERE sha256(text) <> text_sha256
     """,
     FLIPS_PROMISE: FIND_WRONG_FLIPS,
+    SUMS_PROMISE: FIND_WRONG_SUMS,
     REPEATS_PROMISE: FIND_WRONG_REPEATS,
     LATEST_PROMISE: FIND_OUTDATED,
 }

@@ -12,7 +12,7 @@ from models.bundle.bundle_facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
-from tasks.sources.accuracy import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5

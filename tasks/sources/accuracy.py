@@ -5,15 +5,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 from tasks.support.wording import count
 from tasks.warehouse.row_names import CONTENT
+from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
-GIVEN_SENTIMENT = (
-    f"coalesce(given_label, CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
-    f"WHEN given_rating <= {NEGATIVE_STARS[1]} THEN 'negative' END)"
-)
-"""SQL: the label that a source gives, or that its rating implies, as in the view `live_accuracy`."""
 # The texts of the run's files are found by the time of their first commit, not by reading the whole history.
 _FIND_FIRST_COMMIT = f"""
 SELECT min(committed_at) FROM scored_files

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from tasks.sources.accuracy import GIVEN_SENTIMENT
 from tasks.support.wording import count
 from tasks.training.promise import LABELLED_SINCE, Judged, describe_fall
 from tasks.warehouse.model_registry import PromotedModel
+from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
 DRIFT_DAYS = 3
 """So many of a source's last days on which drift was checked must have found it."""

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from data_contracts.errors import SourceError
 from data_contracts.storage.home import Home
 from tasks.archive.parquet_files import read_split
-from tasks.sources.accuracy import GIVEN_SENTIMENT
 from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
 FEWEST_LABELS = 20
 """A source with fewer labelled texts is left out."""

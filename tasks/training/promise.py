@@ -19,10 +19,10 @@ import duckdb
 from data_contracts.queries import read_named
 from models.evaluation.gate import FEWEST_OWN_REVIEWS
 from models.evaluation.promise import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
-from tasks.sources.accuracy import GIVEN_SENTIMENT
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion
+from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
 MANY_REVIEWS = 20_000
 """More labelled reviews than these are read once a day (UTC)."""

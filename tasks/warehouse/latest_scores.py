@@ -13,6 +13,7 @@ import duckdb
 
 from tasks.warehouse.opening import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.tallies.accuracy_sums import rebuild_sums
 from tasks.warehouse.tallies.repeated_texts import (
     add_noted_texts,
     find_known_texts,
@@ -202,8 +203,7 @@ def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, sco
 
     Afterwards each of their reviews has one newest row.
     """
-    add = _ADD_TEXTS.format(files=files, texts=texts, scores=scores)
-    [(rows,)] = connection.execute(add).fetchall()
+    connection.execute(_ADD_TEXTS.format(files=files, texts=texts, scores=scores))
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
         connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     reviews = note_reviews(connection, texts)
@@ -214,7 +214,7 @@ def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, sco
     # Reviews with one row each need no more, unless one is of a file that is history already.
     if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:
         _settle_found(connection)
-    add_noted_texts(connection, rows, known)
+    add_noted_texts(connection, known)
 
 
 def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> int:
@@ -270,3 +270,4 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM flipped_scores")
     connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
     rebuild_texts(connection)
+    rebuild_sums(connection)

@@ -51,6 +51,7 @@ TEXT_WORK = "tasks/engine/text_work.py"
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
 TEST_REPLACING = "tests/unit/test_replacing.py"
+TEST_SUMS = "tests/unit/test_accuracy_sums.py"
 TEST_LEDGER = "tests/unit/test_ledger.py"
 TEST_GATE = "tests/models/test_gate.py"
 TEST_REGISTRY = "tests/unit/test_model_registry.py"
@@ -184,7 +185,7 @@ FAULTS = (
         "a text that is twice in one part is not among the repeated ones",
         "latest scores",
         REPEATED_TEXTS,
-        "    if known or new < rows:\n",
+        "    if known or connection.execute(_HAS_REPEATED).fetchall() == [(True,)]:\n",
         "    if known:\n",
         (TEST_LATEST,),
     ),
@@ -912,17 +913,33 @@ FAULTS = (
         "a text that came before is not noted as repeated",
         "latest scores",
         REPEATED_TEXTS,
-        "WHERE rows > 1 OR text_key IN (FROM known_keys) OR text_key IN (",
-        "WHERE rows > 1 OR text_key IN (",
+        "WHERE text_key IN (FROM known_keys) OR text_key IN (",
+        "WHERE text_key IN (",
         (TEST_LATEST,),
     ),
     Fault(
         "a text that was forgotten stays repeated",
         "latest scores",
         REPEATED_TEXTS,
-        "    for statement in (_FIND_LEFT, _DROP_REPEATED, _DROP_KEYS):\n",
-        "    for statement in (_FIND_LEFT, _DROP_KEYS):\n",
+        "    for statement in (_DROP_KEYS, _DROP_REPEATED):\n",
+        "    for statement in (_DROP_KEYS,):\n",
         (TEST_LATEST,),
+    ),
+    Fault(
+        "scores of another model add nothing to the sums of accuracy",
+        "latest scores",
+        COMMIT,
+        '        add_sums(connection, "new_scores", _RESCORED_TEXTS)\n',
+        "",
+        (TEST_SUMS,),
+    ),
+    Fault(
+        "a forgotten label stays in the sums of accuracy",
+        "forgetting",
+        FORGETTING,
+        "    drop_sums(connection, keys)\n",
+        "",
+        (TEST_SUMS,),
     ),
     Fault(
         "the copy in a store keeps what was forgotten",

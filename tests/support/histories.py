@@ -31,6 +31,8 @@ ROWS = st.fixed_dictionaries(
         "text": st.sampled_from(["good", "bad"]),
         "reviewed_at": st.sampled_from([None, NOON, NOON - timedelta(days=1), NOON + timedelta(days=9999)]),
         "score": st.sampled_from([0.1, 0.6, 0.9]),
+        "given_label": st.sampled_from([None, None, "positive"]),
+        "given_rating": st.sampled_from([None, 3.0, 5.0]),
     }
 )
 FORGOTTEN = {"review_id": None, "movie_id": None, "text": "good", "reviewed_at": None, "score": 0.1}

@@ -257,7 +257,7 @@ def test_a_label_of_another_review_counts_for_no_row_without_one(
 
 def add_label(connection: duckdb.DuckDBPyConnection, text: str, **values: Any) -> None:
     same = {"is_random": True, "labelled_at": MIDNIGHT, "uri": "labels/a.csv"}
-    add_row(connection, "review_labels", **{"text_sha256": f"sha256 of {text}", **same, **values})
+    add_row(connection, "review_labels", **{"text_sha256": hash_text(text), **same, **values})
 
 
 def test_a_label_that_somebody_gave_a_review_drawn_at_random_counts_once_for_each_model(

@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from tasks.warehouse.latest_scores import rebuild
-from tests.support.warehouse_parts import NOON
+from tests.support.warehouse_parts import NOON, hash_text
 
 Rows = list[tuple[Any, ...]]
 
@@ -85,7 +85,7 @@ def make_source_row(name: str, number: int, **row: Any) -> dict[str, Any]:
     text = row.get("text", f"{name} {number}")
     carried = {column: row.get(column) for column in SOURCE_COLUMNS}
     key = {"source_sha256": name, "row_number": number}
-    return {**key, "text": text, "text_sha256": f"sha256 of {text}", **carried}
+    return {**key, "text": text, "text_sha256": hash_text(text), **carried}
 
 
 def add_score(

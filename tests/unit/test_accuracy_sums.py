@@ -1,0 +1,158 @@
+"""Tests that the view `live_accuracy` and the sums on which it rests equal their plain definition."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.tallies.accuracy_sums import FIND_WRONG_SUMS, GIVEN_SENTIMENT
+from tests.support.databases import make_tables
+from tests.support.histories import History
+from tests.support.warehouse_parts import NOON, hash_text
+from tests.unit.view_tables import add_file, add_model, add_row, ask, promote
+
+PLAIN = f"""
+WITH rows AS (
+    SELECT *, {GIVEN_SENTIMENT} AS label, given_label IS NULL AND given_rating IS NULL AS is_bare
+    FROM source_reviews SEMI JOIN (FROM scored_files WHERE superseded_at IS NULL) AS counting USING (source_sha256)
+),
+given AS (
+    SELECT
+        {{'file': source_sha256, 'row': row_number}} AS lender, label, given_rating, file_seen_at AS seen_at,
+        review_id, movie_id, text_sha256, false AS is_of_a_person
+    FROM rows WHERE NOT is_bare
+    UNION ALL
+    SELECT
+        {{'file': text_sha256, 'row': 0}}, {GIVEN_SENTIMENT}, given_rating, labelled_at, NULL, NULL, text_sha256, true
+    FROM review_labels WHERE is_random AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+),
+borrowed AS (
+    SELECT source_sha256, row_number, unnest(arg_max(
+        {{'lender': lender, 'label': given.label, 'given_rating': given.given_rating, 'seen_at': seen_at}},
+        row(seen_at, lender)
+    ))
+    FROM rows JOIN given ON CASE
+        WHEN is_of_a_person THEN rows.text_sha256 = given.text_sha256
+        WHEN rows.review_id = given.review_id THEN rows.movie_id IS NOT DISTINCT FROM given.movie_id
+        WHEN given.review_id IS NULL THEN rows.text_sha256 = given.text_sha256
+        WHEN rows.review_id IS NULL
+            THEN rows.text_sha256 = given.text_sha256 AND rows.movie_id IS NOT DISTINCT FROM given.movie_id
+        ELSE false
+    END
+    WHERE is_bare GROUP BY source_sha256, row_number
+),
+judged AS (
+    SELECT * FROM scored_reviews JOIN (
+        FROM borrowed
+        UNION ALL
+        SELECT
+            source_sha256, row_number, {{'file': source_sha256, 'row': row_number}}, label, given_rating, file_seen_at
+        FROM rows WHERE NOT is_bare
+    ) USING (source_sha256, row_number)
+    LEFT JOIN models USING (model_id)
+    WHERE coalesce(seen_at > own_labels_until, true)
+    QUALIFY row_number() OVER (PARTITION BY model_id, lender ORDER BY scored_at, source_sha256, row_number) = 1
+)
+SELECT
+    make_timestamp(epoch_us(scored_at))::DATE AS day, model_id, source, count(label), avg((sentiment = label)::INTEGER),
+    count(given_rating), avg(abs(predicted_rating - given_rating)), avg(given_rating),
+    avg(predicted_rating) FILTER (given_rating IS NOT NULL)
+FROM judged GROUP BY ALL ORDER BY ALL
+"""
+"""SQL: what `live_accuracy` says, from all scores, with each row compared with all labels."""
+LABELLED = {"text": "good", "given_label": "negative", "given_rating": 3.0}
+
+ROWS = st.fixed_dictionaries(
+    {
+        "review_id": st.sampled_from([None, "r1", "r2"]),
+        "movie_id": st.sampled_from([None, "tt1"]),
+        "text": st.sampled_from(["good", "bad", "dull"]),
+        "given_label": st.sampled_from([None, None, "positive"]),
+        "given_rating": st.sampled_from([None, None, 3.0, 5.0]),
+        "score": st.sampled_from([0.1, 0.6]),
+        "scored_at": st.integers(0, 3).map(lambda days: NOON + timedelta(days=days)),
+    }
+)
+FILES = st.tuples(st.lists(ROWS, max_size=4), st.sampled_from(["", "a", "b", "ab"]), st.booleans())
+"""The rows of a file, the models that scored it beside model-own, and whether another reading took its place."""
+LABELS = st.dictionaries(st.sampled_from(["good", "bad"]), st.booleans(), max_size=2)
+"""Labels that people gave to texts, each with whether the review was drawn at random."""
+
+
+@pytest.mark.slow
+def test_whatever_rows_there_are_the_view_says_what_its_plain_definition_does() -> None:
+    with make_tables() as connection:
+        add_model(connection, "model-own", own_labels_until=NOON)
+        promote(connection, "model-own")
+        promote(connection, "model-a")
+
+        @settings(max_examples=40, deadline=None)
+        @given(st.lists(FILES, min_size=1, max_size=5), LABELS)
+        def check(files: list[tuple[list[dict[str, Any]], str, bool]], labels: dict[str, bool]) -> None:
+            for table in ("scored_files", "source_reviews", "scored_reviews", "review_labels"):
+                connection.execute(f"DELETE FROM {table}")
+            for place, (rows, models, is_superseded) in enumerate(files):
+                for model in ("own", *models):
+                    add_file(connection, f"file-{place}", rows, place, f"model-{model}")
+                if is_superseded:
+                    query = "UPDATE scored_files SET superseded_at = now() WHERE source_sha256 = ?"
+                    connection.execute(query, [f"file-{place}"])
+            for text, is_random in labels.items():
+                facts = {
+                    "is_random": is_random,
+                    "given_rating": 9.0,
+                    "labelled_at": NOON,
+                    "uri": "labels/a.csv",
+                }
+                add_row(connection, "review_labels", text_sha256=hash_text(text), **facts)
+            found = ask(connection, "FROM live_accuracy ORDER BY ALL")
+            assert found == [pytest.approx(row) for row in ask(connection, PLAIN)]
+
+        check()
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    """A file of two labelled reviews, which two models scored, and one in quarantine."""
+    made = History(tmp_path)
+    row = {"review_id": "r1", "movie_id": "tt1", "reviewed_at": None, "score": 0.9, **LABELLED}
+    made.add([[row, {**row, "review_id": "r2", "score": 0.1}]])
+    made.promote("model-b")
+    made.rescore((0, "model-b"))
+    return made
+
+
+def sum_up(history: History) -> list[tuple[Any, ...]]:
+    """Return what the sums say of each model, once it is what they should."""
+    query = "SELECT model_id, sum(labelled), sum(right_ones), sum(rated) FROM accuracy_sums GROUP BY ALL ORDER BY ALL"
+    with open_warehouse(history.warehouse, write=False) as connection:
+        assert connection.execute(FIND_WRONG_SUMS).fetchall() == []
+        return connection.execute(query).fetchall()
+
+
+def test_scores_of_another_model_add_their_own_sums(history: History) -> None:
+    assert sum_up(history) == [("model-a", 2, 1, 2), ("model-b", 2, 1, 2)]
+
+
+def test_a_released_row_adds_to_the_sums(history: History) -> None:
+    history.release((0, {**LABELLED}))
+    assert sum_up(history) == [("model-a", 3, 2, 3), ("model-b", 3, 1, 3)]
+
+
+def test_a_forgotten_row_leaves_the_sums(history: History) -> None:
+    history.forget(0)
+    assert sum_up(history) == [("model-a", 1, 1, 1), ("model-b", 1, 0, 1)]
+
+
+def test_sums_that_differ_from_the_scores_are_found(history: History) -> None:
+    changes = ("labelled = labelled + 1", "right_ones = 0", "stars_off = stars_off + 1e-6", "day = day + 1")
+    for change in changes:
+        with open_warehouse(history.warehouse, write=True) as connection:
+            connection.begin()
+            connection.execute(f"UPDATE accuracy_sums SET {change}")
+            assert connection.execute(FIND_WRONG_SUMS).fetchall(), change
+            connection.rollback()
