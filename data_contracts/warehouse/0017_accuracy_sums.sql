@@ -1,8 +1,8 @@
 -- What the view live_accuracy rests on, so that it need not read every score that has a label.
 
--- Sums over the rows of a file that came with a label or a rating, and that a model scored on a UTC day: source_sha256,
--- model_id, source, day. Where rows were added later there are several such rows, which add up. Whatever adds or deletes
--- scores changes them in the same transaction (tasks/warehouse/tallies/accuracy_sums.py).
+-- One row per file, model, source and UTC day of scoring, with sums over the rows that came with a label or a rating; where
+-- rows were released later, several rows that add up. Whatever adds or deletes scores changes them in the same transaction
+-- (tasks/warehouse/tallies/accuracy_sums.py).
 CREATE TABLE accuracy_sums (
     source_sha256 VARCHAR NOT NULL, -- as in scored_reviews
     model_id VARCHAR NOT NULL, -- as in scored_reviews
@@ -39,7 +39,8 @@ GROUP BY source_sha256, model_id, scores.source, day;
 -- By the number of its text a row with a text that another one has, or that somebody labelled, is found without reading texts.
 DROP TABLE text_keys;
 
--- One row per source row, with the number of its text: source_sha256, row_number.
+-- One row per source row, with the number of its text: source_sha256, row_number. Whatever adds or deletes rows changes this
+-- table and repeated_texts in the same transaction (tasks/warehouse/tallies/repeated_texts.py).
 CREATE TABLE text_keys (
     text_key UBIGINT NOT NULL, -- the first 16 digits of text_sha256 as a number; two texts may have the same
     source_sha256 VARCHAR NOT NULL, -- as in source_reviews
