@@ -3,6 +3,7 @@
 To change a table, add a migration, `0002_what_it_does.sql` and so on. Statements of released migrations never change.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,3 +33,11 @@ def list_migrations() -> tuple[Migration, ...]:
 def read_views() -> str:
     """Read the statements that create or replace every view."""
     return Path(__file__).with_name(VIEWS_FILE).read_text("utf-8")
+
+
+def read_view(name: str) -> str:
+    """Read the query of a view."""
+    [query] = re.findall(
+        rf"^CREATE OR REPLACE VIEW {name} AS\n(.*?);$", read_views(), re.MULTILINE | re.DOTALL
+    )
+    return str(query)

@@ -12,6 +12,7 @@ from models.bundle.bundle_facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
+from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
 from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
 FILES_SHOWN = 100
@@ -119,6 +120,7 @@ SELECT
         AS longest
 FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
+_LIST_MODELS = "SELECT DISTINCT model_id FROM run_files"
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
 _READ_VERSION = "SELECT max(version) AS version FROM schema_migrations"
 # Drift that the check of the reported run found and yet passed is that of sources whose profiles accept it.
@@ -170,15 +172,11 @@ WHERE NOT passed AND model_id IN (SELECT model_id FROM run_files) AND decision =
 ) GROUP BY model_id ORDER BY model_id
 """
 
-# The shadow of the time of the run, beside each model that scored in it.
+# The shadow of the time of the run.
 _FIND_SHADOW = """
 SELECT model_id FROM shadows
 WHERE started_at <= $ended_at AND least(coalesce(ended_at, 'infinity'), coalesce(until, 'infinity')) >= $started_at
 ORDER BY number DESC LIMIT 1
-"""
-_COMPARE_SHADOW = """
-SELECT * FROM shadow_comparison WHERE model_id = $model_id AND compared_with IN (SELECT model_id FROM run_files)
-ORDER BY compared_with, source NULLS FIRST
 """
 # Of the champion at the end of the run, as it stands now.
 _READ_PROMISE = """
@@ -242,7 +240,8 @@ class ScoringFacts:
     due: Sequence[Row] = ()
     """Rows of `training_reasons` of the champion up to the end of the run, after the last training with own labels."""
     shadow: Sequence[Row] = ()
-    """Rows of `shadow_comparison` for the shadow: how it does beside the models of this run, in all and by source."""
+    """How the shadow does beside the models of this run, in all and by source, on its newest scores: `RECENT_ROWS`."""
+    shadow_rows: int = RECENT_ROWS
 
     @property
     def only_rescored(self) -> bool:
@@ -299,7 +298,12 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
 
 def _compare_shadow(ask: Ask, between: Mapping[str, datetime]) -> Sequence[Row]:
     """Return how the shadow of the time of a run does beside the run's models; nothing if there was none."""
-    return [row for shadow in ask(_FIND_SHADOW, between) for row in ask(_COMPARE_SHADOW, shadow)]
+    models = [row["model_id"] for row in ask(_LIST_MODELS)]
+    return [
+        row
+        for shadow in ask(_FIND_SHADOW, between)
+        for row in compare_recent(ask, shadow["model_id"], models)
+    ]
 
 
 def require_present_tables(ask: Ask) -> None:
