@@ -1,11 +1,13 @@
 """How long an incremental backup takes, beside copying as many bytes, and a full backup beside copying the database.
 
-    python -m benchmarks.backups [--rows 2000000] [--reviews 100000] [--runs 5] [--document]
+    python -m benchmarks.backups [--rows 2000000] [--reviews 100000] [--runs 5] [--database FILE] [--document]
 
 Needs no archive: generates a database with that many scored rows (`benchmarks/answers.py`; some 150 bytes of disk a
 row, three times) and backs it up. Then, in turns: new scored reviews are committed and backed up, and what that backup
-wrote of the database is copied and synced as a plain file, from the system's cache. All within one process: start-up
-is not measured. Prints a Markdown table; with --document also writes it into docs/performance.md.
+wrote of the database is copied and synced as a plain file, from the system's cache. What a backup compares is in that
+cache too, as after a publishing. All within one process: start-up is not measured. With --database a copy of a file
+that is there is backed up, such as the database of a home of `benchmarks/history.py`. Prints a Markdown table; with
+--document also writes it into docs/performance.md.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from data_contracts.storage.durable import make_durable
 from data_contracts.storage.home import Home
 from tasks.maintenance.backups import back_up
 from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.database_file import COMPARED_BYTES, read_shape
 
 PLACE = "backups"
 BLOCK = 512
@@ -77,11 +80,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2_000_000, help="scored rows that the database has")
     parser.add_argument("--reviews", type=int, default=100_000, help="new reviews before each backup")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--database", type=Path, help="back up a copy of this file, and generate none")
     parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="backups-") as folder:
         home = Home(Path(folder, "home"))
-        fill(home.warehouse, arguments.rows)
+        if arguments.database:
+            home.folder.mkdir()
+            shutil.copyfile(arguments.database, home.warehouse)
+        else:
+            fill(home.warehouse, arguments.rows)
         table = make_table(home, arguments.reviews, arguments.runs)
     print(table)
     if arguments.document:
@@ -114,6 +122,7 @@ def add_reviews(home: Home, file: str, reviews: int) -> None:
 
 def time_turn(home: Home, full: bool) -> Turn:
     """Back up the home, and copy what that wrote of the database."""
+    read_beginnings(home.warehouse)
     last = max((int(path.name) for path in home.backups.glob("*")), default=0)
     folder = home.backups / f"{last + 1:06}"
     backup = measure(lambda: back_up(home, folder, full))
@@ -123,6 +132,13 @@ def time_turn(home: Home, full: bool) -> Turn:
     if full and last:
         shutil.rmtree(home.backups / f"{last:06}")
     return turn
+
+
+def read_beginnings(database: Path) -> None:
+    """Read the first page of each block, as the publishing after a commit does: other work may have taken the cache."""
+    with database.open("rb") as file:
+        for start in range(0, database.stat().st_size, read_shape(file).block_bytes):
+            os.pread(file.fileno(), COMPARED_BYTES, start)
 
 
 def copy(source: Path, target: Path) -> None:
