@@ -7,9 +7,10 @@ in again, and what it labels no more loses its label, unless another file of the
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -149,23 +150,33 @@ def _list_known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, i
         return {}
 
 
-def _read(found: FoundFile) -> _LabelFile:
-    """Read a file of labels, in any format of review files: its text column is that of the digests."""
-    from tasks.review_files.options import ReadOptions
-    from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
-    from tasks.review_files.reader import read_review_file
+def list_sheets(home: Home, texts: Collection[str]) -> list[Path]:
+    """Return the files of labels that may hold one of the texts: those with its sha256, or that can't be read whole.
 
-    # Label and stars are found by their names: a plan that named them would need them both.
-    plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
+    The answers from the terminal, `.jsonl`, have no texts.
+    """
+    read = {found.path: found for found in look_at_labels(home.inbox).files}
+    sheets = [path for path in sorted(home.labels.rglob("*")) if path.is_file() and path.suffix != ".jsonl"]
+    return [path for path in sheets if path not in read or _may_hold(read[path], texts)]
+
+
+def _may_hold(found: FoundFile, texts: Collection[str]) -> bool:
+    """Return whether a file of labels has a row of one of the texts, or a row of which nobody knows the text."""
     try:
-        # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
-        options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1")
-        batches = list(read_review_file(found.path, options))
+        digests = {row["text"] or "" for row in _read_rows(found)}
+    except (FileRefusedError, OSError):
+        return True
+    return not digests.isdisjoint(texts) or not all(map(_DIGEST.fullmatch, digests))
+
+
+def _read(found: FoundFile) -> _LabelFile:
+    """Read the labels of a file."""
+    try:
+        rows = _read_rows(found)
     except FileRefusedError as error:
         return _LabelFile(found, trouble=_describe_refusal(error))
     except OSError as error:
         return _LabelFile(found, trouble=f"can't be read: {error.strerror}")
-    rows = [row for batch in batches for row in batch.to_pylist()]
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
     labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
     unread = [row["row_number"] for row in rows if not _is_understood(row)]
@@ -175,6 +186,19 @@ def _read(found: FoundFile) -> _LabelFile:
         "more are positive and 4 and fewer negative"
     )
     return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
+
+
+def _read_rows(found: FoundFile) -> list[dict[str, Any]]:
+    """Return the rows of a file of labels, in any format of review files: its text column is that of the digests."""
+    from tasks.review_files.options import ReadOptions
+    from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
+    from tasks.review_files.reader import read_review_file
+
+    # Label and stars are found by their names: a plan that named them would need them both.
+    plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
+    # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
+    options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1")
+    return [row for batch in read_review_file(found.path, options) for row in batch.to_pylist()]
 
 
 def _list_numbers(rows: Sequence[int]) -> str:

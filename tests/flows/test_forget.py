@@ -112,6 +112,11 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     said = do_forget(home, "r2")
     assert f"may still hold it: {home.inbox / 'a.csv'}" in said
     assert f"may still hold it: {home.backups}" in said
+    arrived = ask(
+        home.warehouse,
+        "select strftime(make_timestamp(epoch_us(committed_at)), '%Y-%m-%d %H:%M') from scored_files",
+    )[0][0]
+    assert f"it first came on {arrived} UTC: backups from before that are named too" in said
 
 
 def test_a_name_that_nothing_has_is_wrong_usage(home: Home) -> None:

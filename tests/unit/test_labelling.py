@@ -20,7 +20,7 @@ from tasks.labelling import answers as answer_files
 from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
 from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
-from tasks.labelling.intake import list_waiting, take_labels
+from tasks.labelling.intake import list_sheets, list_waiting, take_labels
 from tasks.labelling.sheet import require_new, write_sheet
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
@@ -501,3 +501,15 @@ def test_files_of_labels_are_no_files_of_reviews(tmp_path: Path) -> None:
     drop(home, "a.csv", "text\nfine\n")
     assert [file.uri for file in look_into(home.inbox).files] == ["a.csv"]
     assert [each.reason for each in look_at_named([path], home.inbox).skipped] == [HAS_LABELS]
+
+
+def test_of_the_sheets_only_those_that_may_hold_a_text_are_listed(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for name, digest in (("its", "gone"), ("other", "here")):
+        drop(home, f"labels/{name}.csv", f"label,text,label_of\np,{digest},{hash_text(digest)}\n")
+    drop(home, "labels/changed.csv", "label,text,label_of\np,gone,a spreadsheet's own\n")
+    drop(home, "labels/unreadable.xlsx", b"PK")
+    drop(home, "labels/.hidden.csv", "gone")
+    drop(home, "labels/answers.jsonl", f'{{"label_of": "{hash_text("gone")}"}}')
+    listed = [path.name for path in list_sheets(home, {hash_text("gone")})]
+    assert listed == [".hidden.csv", "changed.csv", "its.csv", "unreadable.xlsx"]

@@ -1,7 +1,6 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
@@ -64,7 +63,7 @@ def forget(
         echo(f"  {escape_controls(line)}")
     for problem in deliver_forgotten(home, destination_urls or {}):
         echo(f"  a destination may still hold it: {escape_controls(problem)}")
-    _report_copies(home, [*forgetting.list_present(done, home), *forgetting.list_objects(done)], echo)
+    _report_copies(home, done, echo)
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
@@ -97,8 +96,12 @@ def _renew_stored_copy(home: Home, store: str) -> str | None:
     return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
 
-def _report_copies(home: Home, present: Sequence[Path | str], echo: Callable[[str], None]) -> None:
-    """List what may still hold the forgotten rows: the source files `present`, sheets, backups, exports."""
+def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> None:
+    """List what may still hold the forgotten rows: source files, sheets of labels, backups, exports."""
+    from tasks.labelling.intake import list_sheets
+
+    present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
+    sheets = list_sheets(home, done.texts)
     backups = [path for path in sorted(home.backups.glob("*")) if path.is_dir()]
     replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
     exports = {
@@ -106,9 +109,14 @@ def _report_copies(home: Home, present: Sequence[Path | str], echo: Callable[[st
         home.current_export: "`reviews export --current`",
     }
     exported = [path for path in exports if holds_export(path)]
-    sheets = [path for path in sorted(home.labels.rglob("*")) if path.is_file() and path.suffix != ".jsonl"]
     for path in (*present, *sheets, *backups, *replaced, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
+    # A backup also shares blocks with backups that a restore has gone back behind: a date alone proves nothing.
+    if backups and done.arrived_at:
+        echo(
+            f"  it first came on {done.arrived_at:%Y-%m-%d %H:%M} UTC: backups from before that are named too, and "
+            "hold it only if `reviews restore` has gone back since"
+        )
     for path in exported:
         echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
     if present or sheets or backups or replaced:
