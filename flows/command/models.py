@@ -29,15 +29,27 @@ def models(context: click.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from deployments.settings import load_settings
     from flows.command.messages import describe_models
     from tasks.warehouse.model_registry import list_models
     from tasks.warehouse.shadow.record import find_shadow
 
-    home = load_settings().home
-    echo(describe_models(list_models(home.warehouse), home))
-    if shadow := find_shadow(home.warehouse):
+    home = _find_home()
+    database = home.warehouse if home.warehouse.exists() else home.published
+    echo(describe_models(list_models(database), home))
+    if shadow := find_shadow(database):
         echo(f"The shadow, which scores unseen, is {shadow.model_id}: reviews shadow status")
+
+
+def _find_home() -> "Home":
+    """Return the home whose models are listed, with the newest copy of a store if it only reads one."""
+    from data_contracts.errors import WarehouseError
+    from deployments.settings import load_settings
+    from flows.command.startup import find_home_to_read
+
+    try:
+        return find_home_to_read()
+    except WarehouseError:  # the store has no copy: a home that has only been begun
+        return load_settings().home
 
 
 @models.command("compare")

@@ -60,6 +60,7 @@ in it. A forked process starts its own, since it lacks the threads of its parent
 def require_warehouse(path: Path, next_step: str) -> None:
     """Raise a `WarehouseError` that ends with `next_step` if there is no database at `path` yet."""
     if not path.exists():
+        require_no_reader(path)
         raise WarehouseError(f"{path}: there is no database yet. Next: {next_step}.")
 
 

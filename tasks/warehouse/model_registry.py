@@ -15,7 +15,7 @@ import duckdb
 
 from data_contracts.errors import BundleError, UsageError
 from tasks.support.wording import drop_nan
-from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.connection import begin_transaction, open_warehouse, require_no_reader
 
 if TYPE_CHECKING:
     pass
@@ -149,8 +149,9 @@ def require_promoted(model: PromotedModel | None, model_id: str | None) -> Promo
 def find_model(warehouse: Path, name: str) -> dict[str, Any]:
     """Return the row of `list_models` for `name`: a model id, the unique beginning of one, or 'champion'.
 
-    Raises `UsageError` if no model or several models match.
+    Raises `UsageError` if no model or several models match, `WarehouseError` if the home only reads a store's copy.
     """
+    require_no_reader(warehouse)
     rows = list_models(warehouse)
     if name == "champion":
         matches = [row for row in rows if row["is_champion"]]

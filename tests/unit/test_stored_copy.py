@@ -35,6 +35,13 @@ from tests.support.small_home import ask
 SECRET = "id-of-a-row-to-forget"
 """DuckDB keeps it as it is; texts are compressed."""
 LARGE = "CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(700_000)"
+MODEL = """
+INSERT INTO models BY NAME SELECT
+    'model-a' AS model_id, 'lstm' AS variant, 0 AS seed, 'other' AS dataset, '' AS data_fingerprint,
+    '' AS code_fingerprint, '' AS bundle_fingerprint, 0.9 AS validation_accuracy, 0.9 AS test_accuracy,
+    now() AS trained_at;
+INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now());
+"""
 _NUMBERS = count()
 
 
@@ -403,8 +410,9 @@ def test_a_reader_makes_no_database_of_its_own_over_the_copy_that_it_reads(
     fetch(reader, folder)
     with pytest.raises(WarehouseError, match="only reads the copy of a store"):
         change(reader)
-    labelled = CliRunner().invoke(main, ["label"], env={"REVIEWS_HOME": str(reader.folder)})
-    assert "only reads the copy of a store" in labelled.output
+    for command in ("label", "verify", "models promote champion"):
+        said = CliRunner().invoke(main, command.split(), env={"REVIEWS_HOME": str(reader.folder)})
+        assert "only reads the copy of a store" in said.output
     assert is_reader(reader)
     assert count_rows(reader) == 2
 
@@ -508,6 +516,19 @@ def test_the_command_answers_on_a_machine_without_a_home_and_says_how_old_the_co
         done.stderr,
     )
     assert not reader.warehouse.exists()
+
+
+def test_the_models_of_the_copy_are_listed_without_a_word_of_missing_bundles(
+    home: Home, reader: Home, folder: Path
+) -> None:
+    change(home, MODEL)
+    upload(home, folder)
+    environment = {"REVIEWS_HOME": str(reader.folder), "REVIEWS_STORE": f"file://{folder}"}
+    listed = CliRunner().invoke(main, ["models"], env=environment)
+    assert listed.exit_code == 0
+    assert "* model-a" in listed.stdout
+    assert "The bundles are in the home that publishes this copy" in listed.stdout
+    assert "missing" not in listed.stdout
 
 
 def test_where_neither_the_home_nor_the_store_has_a_copy_the_command_says_what_to_do(
