@@ -139,6 +139,16 @@ class Home:
         return self.published.with_name("stores.json")
 
     @property
+    def upload_trouble(self) -> Path:
+        """The file that says why the published copy could not be uploaded to a store."""
+        return self.published.with_name("upload-trouble.json")
+
+    @property
+    def readable(self) -> Path:
+        """The database to read: the home's own, or where it has none the copy that may have come from a store."""
+        return self.warehouse if self.warehouse.exists() else self.published
+
+    @property
     def proof(self) -> Path:
         """The file that says up to where `reviews verify` has checked the database."""
         return self.folder / ".verified.json"

@@ -34,9 +34,8 @@ def models(context: click.Context) -> None:
     from tasks.warehouse.shadow.record import find_shadow
 
     home = _find_home()
-    database = home.warehouse if home.warehouse.exists() else home.published
-    echo(describe_models(list_models(database), home))
-    if shadow := find_shadow(database):
+    echo(describe_models(list_models(home.readable), home))
+    if shadow := find_shadow(home.readable):
         echo(f"The shadow, which scores unseen, is {shadow.model_id}: reviews shadow status")
 
 

@@ -1,11 +1,17 @@
 """The commands of servers: up, down, status and deploy for Prefect's, and serve for scores of single texts."""
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from data_contracts.errors import ReviewsError
-from flows.command.console.output import echo
+from flows.command.console.output import echo, echo_error
 from flows.command.startup import prepare_prefect
-from tasks.support.wording import format_json
+from tasks.support.wording import escape_controls, format_json
+
+if TYPE_CHECKING:
+    from deployments.settings import Settings
 
 
 @click.command()
@@ -59,39 +65,94 @@ def down(now: bool) -> None:
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(form: str) -> None:
-    """Show whether `reviews up` runs, and the current, last and next run of each deployment.
+    """Show whether `reviews up` runs, with the current, last and next run of each deployment, and how the home is.
 
-    The exit status is 0 if it is up, 1 if it is not.
+    Of the home it shows, also if nothing is up: what the champion promised and holds, destinations and a copy in a
+    store that are behind, and runs that were killed. The exit status is 0 if it is up, 1 if it is not.
 
     \b
     Examples:
       reviews status
       reviews status --format json | jq .deployments
     """
-    from deployments.local_server.running import require_running
     from deployments.settings import load_settings
 
     try:
         settings = load_settings()
-        running = require_running(settings)
-        prepare_prefect(may_start=False)
-        from deployments.local_server.status import describe_status, read_status
-        from flows.command.actions.destinations import describe_failing, read_all_standings
-        from tasks.training.promise import describe_standing, read_standing
-
-        found = {
-            **read_status(running, settings),
-            "destinations": read_all_standings(settings),
-            "champion": read_standing(settings.home.warehouse),
-        }
+        server, trouble = _look_at_server(settings)
+        home = _read_home(settings)
     except ReviewsError as error:
         if form == "json":
             echo(format_json({"is_up": False, "message": str(error)}))
             raise SystemExit(error.exit_status) from None
         raise
-    lines = [describe_status(found), *describe_standing(found["champion"])]
-    lines += describe_failing(found["destinations"])
-    echo(format_json(found) if form == "json" else "\n".join(lines))
+    if form == "json":
+        echo(format_json({**server, **home}))
+    else:
+        _show_status(server, trouble, home)
+    if trouble is not None:
+        raise SystemExit(trouble.exit_status)
+
+
+def _look_at_server(settings: "Settings") -> tuple[dict[str, Any], ReviewsError | None]:
+    """Return the state of the server of `reviews up`, and why there is none."""
+    from deployments.local_server.running import require_running
+
+    try:
+        running = require_running(settings)
+        prepare_prefect(may_start=False)
+        from deployments.local_server.status import read_status
+
+        return read_status(running, settings), None
+    except ReviewsError as error:
+        return {"is_up": False, "message": str(error)}, error
+
+
+def _read_home(settings: "Settings") -> dict[str, Any]:
+    """Return how a home is, whether its server is up or not."""
+    from flows.command.actions.destinations import read_all_standings
+    from tasks.store.upload_trouble import read_trouble
+    from tasks.training.promise import read_standing
+    from tasks.warehouse.run_log import list_killed
+
+    upload = read_trouble(settings.home)
+    return {
+        "destinations": read_all_standings(settings),
+        "champion": read_standing(settings.home.readable),
+        "upload": asdict(upload) if upload else None,
+        "killed": list_killed(settings.home),
+    }
+
+
+def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dict[str, Any]) -> None:
+    """Print what was found of a server and its home."""
+    from flows.command.actions.destinations import describe_failing
+    from tasks.training.promise import describe_standing
+
+    if trouble is None:
+        from deployments.local_server.status import describe_status
+
+        echo(describe_status(server))
+    else:
+        echo_error(str(trouble))
+    lines = [*describe_standing(home["champion"]), *describe_failing(home["destinations"])]
+    if upload := home["upload"]:
+        since = _show_time(upload["failing_since"])
+        lines.append(
+            f"  the copy in {upload['store']} is behind since {since}: {upload['error']} Each run tries again"
+        )
+    for run in home["killed"]:
+        started = _show_time(run["started_at"])
+        lines.append(
+            f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
+        )
+    if lines:
+        echo(escape_controls("\n".join(lines), keep="\n"))
+
+
+def _show_time(moment: str) -> str:
+    """Return a time in ISO format and UTC, to the minute."""
+    return f"{moment[:16].replace('T', ' ')} UTC"
 
 
 @click.command()

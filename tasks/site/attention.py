@@ -1,6 +1,7 @@
 """Lists what needs a person, with its command.
 
-These are failed runs, destinations and a shadow in trouble, refused files, quarantined rows, drift, and late sources.
+These are failed runs, destinations, a copy in a store and a shadow in trouble, refused files, quarantined rows, drift,
+and late sources.
 """
 
 import json
@@ -8,13 +9,14 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES, TEXT_NOT_GIVEN
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
 from tasks.queries.answers import Ask
 from tasks.report.names import format_release, name_measure
 from tasks.report.runs import SCORING, TRAINING, Row
+from tasks.store.upload_trouble import read_trouble
 from tasks.support.wording import count, escape_controls
 
 # Without those that were corrected: a file of the name was scored later.
@@ -27,14 +29,15 @@ FROM scored_files LEFT JOIN (
 WHERE status = 'refused' AND superseded_at IS NULL AND (scored_at IS NULL OR scored_at <= committed_at)
 GROUP BY rule ORDER BY files DESC, rule
 """
-_COUNT_QUARANTINED = """
+# Without ratings that came without a text: nobody has to do anything about these.
+_COUNT_QUARANTINED = f"""
 SELECT
     rule, count(*) AS rows, count(DISTINCT source_sha256) AS files, count(raw) FILTER (raw_is_text) AS releasable,
     max(coalesce(length(TRY(decode(raw))), octet_length(raw))) FILTER (raw_is_text) AS longest
 FROM quarantined_rows
 ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
-WHERE released_at IS NULL GROUP BY rule ORDER BY rows DESC, rule
-"""
+WHERE released_at IS NULL AND rule <> '{TEXT_NOT_GIVEN}' GROUP BY rule ORDER BY rows DESC, rule
+"""  # noqa: S608 (our own rule)
 # Of the last run that was checked; what the profiles of the sources accept has passed its check.
 _LIST_DRIFTED = """
 SELECT run_id, source, columns AS measure, observed, expected FROM contract_results
@@ -87,6 +90,7 @@ def find_concerns(ask: Ask, home: Home) -> list[Concern]:
     found = [
         *_find_failed_runs(ask),
         *_find_failing_destinations(home),
+        *_find_failing_upload(home),
         *_find_troubled_shadow(ask),
         *(_describe_refused(row, home) for row in ask(_COUNT_REFUSED)),
         *(_describe_quarantined(row) for row in ask(_COUNT_QUARANTINED)),
@@ -127,6 +131,13 @@ def _find_failing_destinations(home: Home) -> Iterator[Concern]:
         why = f"{_shorten(standing.error)}{behind} Each run tries again; the command does so at once."
         command = f"reviews destinations deliver {shlex.quote(name)}"
         yield Concern(f"{cut_name(name)} gets no scores", why, command)
+
+
+def _find_failing_upload(home: Home) -> Iterator[Concern]:
+    """Yield the copy in a store, if the last upload failed."""
+    if trouble := read_trouble(home):
+        why = f"{_shorten(trouble.error)} Each run tries again, also one that finds nothing new."
+        yield Concern(f"The copy in {cut_name(trouble.store)} is behind", why, "reviews score")
 
 
 def _find_troubled_shadow(ask: Ask) -> Iterator[Concern]:

@@ -10,6 +10,7 @@ from prefect import get_run_logger, task
 from data_contracts.storage.home import Home
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.stages.run_page import warn
+from tasks.store.upload_trouble import drop_trouble, note_trouble, read_trouble
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish
 
@@ -25,7 +26,7 @@ class DueDeliveries:
     failing: tuple[str, ...] = ()
     """The names of the destinations that get no scores, and the URI of the copy in a store if it is behind."""
     is_news: bool = False
-    """Whether others failed before, or for other reasons."""
+    """Whether others failed before, or for other reasons; of the copy in a store likewise."""
 
 
 @task(name="publish", **RETRY_TRANSIENT)
@@ -40,6 +41,7 @@ def upload_copy(home: Home, store: str | None) -> bool:
     Without a store, or a published copy, nothing is done.
     """
     if store is None or not home.published.is_file():
+        drop_trouble(home)
         return True
     from tasks.store import copy_upload
 
@@ -47,7 +49,9 @@ def upload_copy(home: Home, store: str | None) -> bool:
         look("upload-copy", partial(copy_upload.upload_copy, home, store))
     except Exception as error:  # the scores are committed, so the run has not failed
         warn(f"The published copy was not uploaded: {error}")
+        note_trouble(home, store, str(error))
         return False
+    drop_trouble(home)
     return True
 
 
@@ -56,8 +60,10 @@ def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -
 
     `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here.
     """
+    before = read_trouble(home)
     is_uploaded = upload_copy(home, store)
     due = _deliver_due(home, urls)
+    due = replace(due, is_news=due.is_news or read_trouble(home) != before)
     return due if is_uploaded else replace(due, failing=(*due.failing, f"{store}/published"))
 
 

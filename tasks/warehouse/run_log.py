@@ -32,6 +32,10 @@ ON CONFLICT (run_id) DO UPDATE SET
     ended_at = NULL, counts = NULL
 """
 _FIND_RUNNING = "SELECT run_id FROM runs WHERE status = 'running'"
+_LIST_RUNNING = """
+SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
+WHERE status = 'running' ORDER BY started_at
+"""
 _STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
 _CHECKS_SCHEMA = pa.schema(
     [
@@ -116,6 +120,16 @@ def _hold_run(home: Home, run_id: str) -> Iterator[None]:
             yield
         finally:
             _remove_lock(folder)
+
+
+def list_killed(home: Home) -> list[dict[str, str]]:
+    """Return run_id, flow and started_at of the runs that were killed, and which no later run has recorded as such."""
+    if not home.warehouse.exists():
+        return []
+    with open_warehouse(home.warehouse, write=False) as connection:
+        running = connection.execute(_LIST_RUNNING).fetchall()
+    found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
+    return [run for run in found if not _goes_on(home, run["run_id"])]
 
 
 def _record_stopped(home: Home, running: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from flows.command.actions.verify import run_verify
 from flows.command.cli import main
 from flows.command.messages import describe_scoring
 from tasks.store import copy_upload
+from tasks.store.upload_trouble import read_trouble
 from tests.support.scoring_runs import CSV, drop, run
 from tests.support.small_home import ask
 
@@ -59,8 +60,13 @@ def test_a_run_whose_copy_can_t_be_uploaded_completes_and_says_so_and_the_next_o
     assert summary.files_scored == 1
     assert "The published copy was not uploaded: access is refused." in capsys.readouterr().err
     assert f"  undelivered {store}/published is behind: the next run tries again" in describe_scoring(summary)
+    status = CliRunner().invoke(main, ["status"])
+    assert (status.exit_code, status.stderr[:14]) == (1, "reviews: Down:")
+    assert f"  the copy in {store} is behind since 20" in status.stdout
+    assert "UTC: access is refused. Each run tries again" in status.stdout
     assert run().undelivered == ()
     assert copy_upload.find_faults(scoring_home, store) == []
+    assert read_trouble(scoring_home) is None
 
 
 def test_without_the_switch_nothing_is_uploaded(

@@ -11,7 +11,7 @@ from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
-from tasks.warehouse.run_log import Run, end_run, record_checks, record_run, start_run
+from tasks.warehouse.run_log import Run, end_run, list_killed, record_checks, record_run, start_run
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_publis
     home = Home(tmp_path)
     start_run(home.warehouse, "killed", "train-model", {}, None)  # and its process is gone
     publish(home)
+    assert [run["run_id"] for run in list_killed(home)] == ["killed"]
     with record_run(home, "first", "train-model", {}), record_run(home, "second", "score-reviews", {}):
         query = "SELECT run_id, status FROM runs ORDER BY run_id"
         assert dict(ask(home.warehouse, query)) == {
@@ -67,6 +68,7 @@ def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_publis
             "killed": "stopped",
             "second": "running",
         }
+        assert list_killed(home) == []
     assert needs_publishing(home)
     assert dict(ask(home.warehouse, query)) == {
         "first": "completed",

@@ -17,6 +17,7 @@ from tasks.site.kept_days import make_days
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
 from tasks.site.overview_facts import choose_step, read_overview
+from tasks.store.upload_trouble import note_trouble
 from tasks.warehouse.run_log import Run, record_checks
 from tests.support.failures import make_failure
 from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run
@@ -310,6 +311,12 @@ def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_l
         assert each in concern.why
 
 
+def test_ratings_without_a_text_need_nobody(tmp_path: Path) -> None:
+    home = Home(make_run(tmp_path, [PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])]).parent)
+    change(home.warehouse, "UPDATE quarantined_rows SET rule = 'text_not_given'")
+    assert find(home) == {}
+
+
 @pytest.mark.slow
 def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
@@ -344,19 +351,24 @@ def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path)
     assert find(home) == {"The last run of train-model was killed": again}
 
 
-def test_destinations_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(tmp_path: Path) -> None:
+def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(
+    tmp_path: Path,
+) -> None:
     home = make_site_home(tmp_path)
     add_challenger(home.warehouse, "other", "its bundle is gone")
     home.destinations.mkdir()
     for name in ("down", "well"):
         (home.destinations / f"{name}.toml").touch()
     note_broken(home, "down", "<b>the disk is full. Next: free space")
+    note_trouble(home, "s3://ours", "the store is away.")
     assert find(home) == {
         "down gets no scores": "reviews destinations deliver down",
+        "The copy in s3://ours is behind": "reviews score",
         "The shadow other can't score": "reviews shadow stop",
     }
     with asking(home.folder) as ask:
-        destination, shadow = find_concerns(ask, home)
+        destination, copy, shadow = find_concerns(ask, home)
+    assert copy.why.startswith("the store is away. Each run")
     assert destination.why.startswith("<b>the disk is full. Next: free space. Each run")
     assert shadow.why.startswith("its bundle is gone. The champion")
 

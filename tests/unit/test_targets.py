@@ -27,6 +27,7 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.standby,
         home.fetched,
         home.stores_with_rows,
+        home.upload_trouble,
         home.proof,
         home.id_file,
         home.titles,
