@@ -19,6 +19,7 @@ _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp(?:\.\w+)?", re
 """Also matches a library's files for the temporary file, such as DuckDB's log, which have one more ending."""
 _NOT_FOR_FOLDERS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
 """Errors of network file systems that reject the sync of a folder because they sync folders themselves."""
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SYNCS_AT_ONCE = 8
 _FILES_AT_ONCE = 1000
 """Files in memory at a time, where there are many."""
@@ -34,10 +35,22 @@ def write_whole(path: Path) -> Iterator[Path]:
     remove_leftovers(path.parent, path.name)
     temporary = name_temporary(path)
     try:
-        yield temporary
-        put_in_place(temporary, path)
+        with name_full_disk(path):
+            yield temporary
+            put_in_place(temporary, path)
     finally:
         remove_leftovers(path.parent, path.name)
+
+
+@contextmanager
+def name_full_disk(path: Path) -> Iterator[None]:
+    """Add the name of what is written to the error of a full disk, which comes without one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_DISK and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def write_all_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> int:
@@ -78,8 +91,9 @@ def build_folder(path: Path, *, mode: int = 0o777, replace: bool = False) -> Ite
     """
     temporary = start_folder(path, mode)
     try:
-        yield temporary
-        put_in_place(temporary, path, replace=replace)
+        with name_full_disk(path):
+            yield temporary
+            put_in_place(temporary, path, replace=replace)
     finally:
         remove_leftovers(path.parent, path.name)
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from data_contracts.storage.durable import make_durable, make_folder, move_all
+from data_contracts.storage.durable import make_durable, make_folder, move_all, name_full_disk
 from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_to_change
 from tasks.labelling.choosing import ChosenReview
@@ -53,7 +53,7 @@ def open_answers(home: Home) -> Iterator[Answers]:
     unfinished = path.with_name(path.name + UNFINISHED)
     # The lock on the folder keeps `finish_sessions` away until that on the file is taken.
     with hold_folder(home.labels):
-        file = unfinished.open("xb")
+        file = cast(BinaryIO, unfinished.open("xb", buffering=0))
         lock_file(file)
     with file:
         try:
@@ -72,10 +72,22 @@ def keep_answer(answers: Answers, review: ChosenReview, answer: Answer) -> None:
         "drawn": review.drawn,
         "labelled_at": datetime.now(UTC).isoformat(),
     }
-    answers.starts.append(answers.file.tell())
-    answers.file.write(f"{json.dumps(line)}\n".encode())
-    answers.file.flush()
-    make_durable(Path(answers.file.name))
+    start = answers.file.tell()
+    try:
+        with name_full_disk(answers.path):
+            _write(answers.file, f"{json.dumps(line)}\n".encode())
+            make_durable(Path(answers.file.name))
+    except OSError:
+        answers.file.truncate(start)  # a part of a line is no answer
+        raise
+    answers.starts.append(start)
+
+
+def _write(file: BinaryIO, line: bytes) -> None:
+    """Write all of a line; a disk that gets full takes a part first, and fails at the rest."""
+    left = memoryview(line)
+    while left:
+        left = left[file.write(left) :]
 
 
 def take_back(answers: Answers) -> None:
@@ -83,7 +95,6 @@ def take_back(answers: Answers) -> None:
     start = answers.starts.pop()
     answers.file.seek(start)
     answers.file.truncate()
-    answers.file.flush()
 
 
 def finish_sessions(home: Home) -> None:

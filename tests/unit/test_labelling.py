@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import resource
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -233,6 +234,18 @@ def test_an_answer_can_be_taken_back(tmp_path: Path) -> None:
     _, said = answer(home, reviews, "u", "p", "u", "n", "q")
     assert "Nothing was answered yet." in said
     assert [each[:2] for each in read_answers(home)] == [(hash_text("fine"), "negative")]
+
+
+def test_on_a_full_disk_the_answers_before_are_kept_and_the_error_names_their_file(tmp_path: Path) -> None:
+    home, reviews = Home(tmp_path), make_reviews("fine", "dull")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))  # an answer has some 200 bytes
+        with pytest.raises(OSError, match=r"File too large: '.*/labels/.*\.jsonl'"):
+            answer(home, reviews, "p", "n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [each[:2] for each in read_answers(home)] == [(hash_text("fine"), "positive")]
 
 
 def test_what_the_model_said_is_not_shown_and_control_characters_are_escaped(tmp_path: Path) -> None:
