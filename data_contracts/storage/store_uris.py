@@ -9,13 +9,14 @@ SCHEMES = ("s3", "gs", "az", "file")
 INBOX = "inbox"
 """The folder of a store in which new review files arrive."""
 _IN_INBOX = re.compile(rf"(?:{'|'.join(SCHEMES)})://[^/]*/(?:.*?/)??{INBOX}/(?P<name>.*)", re.DOTALL)
+_BEGINNING = re.compile(rf"(?:{'|'.join(SCHEMES)}):/", re.IGNORECASE)
 _WORKERS = re.compile(r"(?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}|local:[1-9]\d{0,2}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
 
 def is_store_uri(text: str) -> bool:
-    """Return whether a text is meant as the URI of a store rather than as a path."""
-    return "://" in text
+    """Return whether a text is meant as the URI of a store, also one such as `file:/x`, rather than as a path."""
+    return "://" in text or bool(_BEGINNING.match(text))
 
 
 def parse_store_uri(text: str) -> str:
@@ -30,7 +31,8 @@ def parse_store_uri(text: str) -> str:
         )
     parts = urlsplit(text)
     folders = parts.path.rstrip("/").split("/")[1:]
-    if parts.scheme not in SCHEMES or not _has_place(parts.scheme, parts.netloc, parts.path):
+    is_whole = text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
+    if not is_whole or not _has_place(parts.scheme, parts.netloc, parts.path):
         raise UsageError(
             f"{text[:80]!r} is no store. Next: give a URI such as s3://bucket/prefix, gs://bucket/prefix, "
             "az://container/prefix or file:///mnt/share/reviews."

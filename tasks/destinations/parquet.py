@@ -37,6 +37,7 @@ LEDGER = "_delivered.json"
 CURRENT = "scores.parquet"
 SMALL_ROWS = 20_000
 """Rows below which new ones are added to the last file, by writing that anew, so that files are not too many."""
+_FILES = "scores*.parquet"
 _NAMES = re.compile(r"scores(-\d{6})?\.parquet")
 
 
@@ -148,8 +149,9 @@ def _recover(folder: Folder, sender: Sender) -> Ledger:
     if content is None:
         if found:
             raise DestinationError(
-                f"{destination.name}: {destination.place} has a file {min(found)}, but no {LEDGER}, so no delivery has "
-                "made it. Next: name another folder, or move that file away."
+                f"{destination.name}: {destination.place} has a file {min(found)}, but no {LEDGER}, so it is not known "
+                f"who made it. Next: name another folder; or, if it was delivered, delete {_FILES} there: the next run "
+                "delivers all of it."
             )
         ledger = Ledger(sender.home_id, sender.place, SCHEMA_VERSION, destination.layout, 0, {})
         _write_ledger(place, ledger)
@@ -289,6 +291,6 @@ def parse_ledger(content: bytes, destination: Destination) -> Ledger:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DestinationError(
-            f"{destination.name}: {destination.place}/{LEDGER} is damaged. Next: delete what was delivered there, with "
-            "the ledger; the next run delivers all of it."
+            f"{destination.name}: {destination.place}/{LEDGER} is damaged. Next: delete it and {_FILES} there; the "
+            "next run delivers all of it."
         ) from error

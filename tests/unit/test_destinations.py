@@ -221,9 +221,20 @@ def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Pat
 def test_a_folder_with_files_of_somebody_else_is_refused(home: Home, folder: Path) -> None:
     folder.mkdir()
     (folder / "scores.parquet").write_bytes(b"theirs")
-    with pytest.raises(DestinationError, match="no delivery has made it"):
+    with pytest.raises(
+        DestinationError, match=r"it is not known who made it\. Next: name another folder; or"
+    ):
         send(home, make(folder, CURRENT))
     assert (folder / "scores.parquet").read_bytes() == b"theirs"
+
+
+def test_a_damaged_ledger_is_named_with_the_files_to_delete(home: Home, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "_delivered.json").write_text("{")
+    with pytest.raises(
+        DestinationError, match=r"/_delivered.json is damaged. Next: delete it and scores\*.parquet"
+    ):
+        send(home, make(folder))
 
 
 def test_another_home_is_refused_until_it_takes_over(home: Home, folder: Path) -> None:

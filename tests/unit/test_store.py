@@ -70,6 +70,8 @@ def test_a_store_is_the_uri_of_a_bucket_and_perhaps_a_prefix(uri: str) -> None:
         "s3:///x",
         "file://host/x",
         "file:///",
+        "file:/mnt/x",
+        "S3://bucket",
         "s3://b/../c",
         "s3://b//c",
     ],
