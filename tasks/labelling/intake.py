@@ -101,7 +101,7 @@ def take_labels(home: Home) -> TakenLabels:
         has_dropped = has_dropped or drops
         labels += sum(label.label is not None or label.stars is not None for label in stored)
         if unknown := len(file.labels) - len(stored):
-            trouble = f"{count(unknown, 'label')} of it are of texts that this home does not have"
+            trouble = f"has {count(unknown, 'label')} of texts that this home does not have"
             skipped.append(SkippedFile(file.found.uri, trouble))
     if has_dropped:
         for file in _read_waiting(home, _read_known(home))[0]:

@@ -25,7 +25,6 @@ from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.store_uris import INBOX
 from tasks.containers.formats import UNKNOWN, format_of
 from tasks.inbox.source_files import (
-    HAS_LABELS,
     MAX_FILE_BYTES,
     TOO_LARGE,
     FoundFile,
@@ -45,6 +44,7 @@ TRIES = 3
 FREE_BYTES = 256 << 20
 """What a download leaves free on the disk of the home."""
 _NAME_BYTES = 255
+_HAS_LABELS = f"is not read: a store has no labels. Move it into {INBOX}/{LABELS}/ of the home, where runs take it in"
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _inspect(store: Store, found: StoredObject, spool: Path) -> FoundFile | Skip
     if found.size == 0 and format_of(PurePosixPath(name)) == UNKNOWN:
         return None
     if folders[:1] == [LABELS]:
-        return SkippedFile(uri, HAS_LABELS)
+        return SkippedFile(uri, _HAS_LABELS)
     if len(name.encode()) > _NAME_BYTES:
         return SkippedFile(uri, f"its name is longer than {_NAME_BYTES} bytes: rename it")
     if found.size > MAX_FILE_BYTES:

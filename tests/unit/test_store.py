@@ -163,7 +163,7 @@ def test_a_name_that_can_t_be_read_holds_up_its_source_alone(home: Home, folder:
 def test_objects_with_labels_are_no_reviews_and_said(home: Home, folder: Path, store: Store) -> None:
     found = store_arrivals._inspect(store, objects.StoredObject("inbox/labels/a.csv", 9, 1, None), home.spool)
     assert isinstance(found, SkippedFile)
-    assert "labels/ of the home" in found.reason
+    assert "Move it into inbox/labels/ of the home" in found.reason
 
 
 def test_hidden_and_unfinished_objects_and_signs_of_folders_are_passed_over(
