@@ -155,7 +155,7 @@ def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str],
     """
     if request.encoding is not None:
         _require_text_encoding(request.encoding)
-    _require_known_rule(request.choice.rule)
+    require_known_rule(request.choice.rule)
     chosen, models = _read_chosen(warehouse, request.choice)
     still_bad, good = check_again(chosen, request.limits, request.find_encoding)
     if not len(good):
@@ -179,7 +179,7 @@ def _require_text_encoding(encoding: str) -> None:
         )
 
 
-def _require_known_rule(rule: str | None) -> None:
+def require_known_rule(rule: str | None) -> None:
     """Raise `UsageError` unless rows can be quarantined by `rule`; checked before any row of the database is chosen."""
     from data_contracts.limits import ROW_RULES, SCORING_RULES
 

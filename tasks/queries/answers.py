@@ -64,18 +64,28 @@ def query_published(
     """Query the published copy at `path` and yield the result's text piece by piece.
 
     `format` is one of `FORMATS`, `width` the terminal's, None for any length of line; `parameters` are the values of
-    `$name` in the query. If `sql` has several statements, yield the result of the last. Raises `UsageError` for an
-    empty query or an unknown format, `WarehouseError` for every other failure.
+    `$name` in the query. Before the last statement of `sql` there may be others, such as `CREATE TEMP TABLE`. Raises
+    `UsageError` for no or several queries or an unknown format, `WarehouseError` for every other failure.
     """
     if format not in FORMATS:
         raise UsageError(f"--format is one of {', '.join(FORMATS)}, not {format!r}.")
     with open_published(path) as connection, _explain_errors():
+        _require_one_query(connection, sql)
         connection.execute(sql, dict(parameters) if parameters else None)
         description = connection.description
         if not description:
             raise UsageError('The query is empty. Try: reviews sql "from movie_ratings limit 10"')
         columns = [(str(column[0]), str(column[1])) for column in description]
         yield from format_answer(columns, _fetch_batches(connection), format, width)
+
+
+def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise `UsageError` if there are queries before the last statement: nobody would see their answers."""
+    before = connection.extract_statements(sql)[:-1]
+    if any(statement.type == duckdb.StatementType.SELECT for statement in before):
+        raise UsageError(
+            "There are several queries, and only one can be answered. Next: ask them one by one."
+        )
 
 
 def fetch_answer(

@@ -15,8 +15,8 @@ from tasks.review_files.options import ReadOptions
 from tasks.review_files.reader import read_review_file
 
 ROWS_SHOWN = 10
-TEXT_SHOWN = 60
-"""Characters of a text that a preview shows."""
+CHARACTERS_SHOWN = 60
+"""Characters of a text, or an id, that a preview shows."""
 SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
 """The columns of a preview. All others are in `extra`."""
 
@@ -54,10 +54,14 @@ def preview_file(path: Path, options: ReadOptions) -> Preview:
 
 
 def _show_rows(batch: pa.RecordBatch, most: int) -> Iterator[dict[str, Any]]:
-    """Yield the first rows of a batch, with the beginning of each text."""
+    """Yield the first rows of a batch, with the beginning of each text and of each long id."""
     for row in batch.slice(0, max(most, 0)).select(SHOWN).to_pylist():
-        text = row["text"] or ""
-        yield {**row, "text": f"{text[:TEXT_SHOWN]}…" if len(text) > TEXT_SHOWN else text}
+        yield {name: _cut(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _cut(value: str) -> str:
+    """Return the beginning of a long value."""
+    return value if len(value) <= CHARACTERS_SHOWN else f"{value[:CHARACTERS_SHOWN]}…"
 
 
 def _count_unread(extra: pa.Array, name: str) -> int:

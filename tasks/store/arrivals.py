@@ -44,7 +44,9 @@ TRIES = 3
 FREE_BYTES = 256 << 20
 """What a download leaves free on the disk of the home."""
 _NAME_BYTES = 255
-_HAS_LABELS = f"is not read: a store has no labels. Move it into {INBOX}/{LABELS}/ of the home, where runs take it in"
+_HAS_LABELS = (
+    f"is not read: a store has no labels. Move it into {INBOX}/{LABELS}/ of the home, where runs take it in"
+)
 
 
 @dataclass(frozen=True)

@@ -214,6 +214,10 @@ TABLE = [
     parameter(
         "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"
     ),
+    parameter(
+        "rule that is none", "quarantine", "list", "--rule", "blank", says="there is no row rule 'blank'"
+    ),
+    parameter("backup to a store with a slash missing", "backup", "s3:/bucket/x", says="is no store. Next"),
     parameter("backup over a folder", "backup", ".", says="exists already"),
     parameter("backup into the parts", "backup", "home/parts/x", says="lies in `parts/` of the home"),
     parameter("export into a bundle", "export", "home/bundles/x", says="lies in `bundles/` of the home"),
@@ -229,6 +233,7 @@ TABLE = [
     parameter("restore from nowhere", "restore", "nowhere", says="does not exist"),
     parameter("restore from a folder that is no backup", "restore", ".", says="is no backup"),
     sql("nothing asked", "  ", "The query is empty", WRONG),
+    sql("several queries", "select 1; select 2", "There are several queries", WRONG),
     sql("a comment alone", "/* hello */", "The query is empty", WRONG),
     sql("broken syntax", "selct 1", "The query failed: Parser Error"),
     sql("unknown table", "from reviewz", "Did you mean"),
