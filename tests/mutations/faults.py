@@ -902,6 +902,22 @@ FAULTS = (
         (TEST_LABELS,),
     ),
     Fault(
+        "on a full disk a part of an answer stays",
+        "labels",
+        LABELS_ANSWERED,
+        "        answers.file.truncate(start)  # a part of a line is no answer\n",
+        "",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "a sheet with a forgotten text is not named",
+        "labels",
+        LABELS_TAKEN,
+        "return not digests.isdisjoint(texts) or not all(",
+        "return not all(",
+        (TEST_LABELS,),
+    ),
+    Fault(
         "reviews that were chosen to teach are held out",
         "labels",
         OWN_ROWS,
