@@ -112,6 +112,13 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     said = do_forget(home, "r2")
     assert f"may still hold it: {home.inbox / 'a.csv'}" in said
     assert f"may still hold it: {home.backups}" in said
+
+
+def test_if_a_backup_may_be_older_than_the_row_it_is_said_since_when_backups_have_it(home: Home) -> None:
+    back_up(home, None, lambda said: None)
+    assert "it first came on" not in do_forget(home, "r2")
+    (home.backups / "of an unknown day").mkdir()
+    said = do_forget(home, "r1")
     arrived = ask(
         home.warehouse,
         "select strftime(make_timestamp(epoch_us(committed_at)), '%Y-%m-%d %H:%M') from scored_files",

@@ -1,8 +1,11 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.site import renew_site
@@ -10,6 +13,7 @@ from flows.command.actions.targets import keep_runs_out
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
+from tasks.maintenance.manifests import read_manifest
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse, rewrite_warehouse
 from tasks.warehouse.publishing import publish
@@ -112,7 +116,7 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
     for path in (*present, *sheets, *backups, *replaced, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
     # A backup also shares blocks with backups that a restore has gone back behind: a date alone proves nothing.
-    if backups and done.arrived_at:
+    if done.arrived_at and any(_is_older(path, done.arrived_at) for path in backups):
         echo(
             f"  it first came on {done.arrived_at:%Y-%m-%d %H:%M} UTC: backups from before that are named too, and "
             "hold it only if `reviews restore` has gone back since"
@@ -123,6 +127,13 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
         echo(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
         )
+
+
+def _is_older(backup: Path, moment: datetime) -> bool:
+    """Return whether a backup was made before a moment in UTC, or nobody knows when."""
+    with suppress(UsageError, ValueError):
+        return datetime.fromisoformat(read_manifest(backup).made_at) < moment.replace(tzinfo=UTC)
+    return True
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:
