@@ -80,9 +80,9 @@ def query_published(
 
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise `UsageError` if there are queries before the last statement: nobody would see their answers."""
-    before = connection.extract_statements(sql)[:-1]
-    if any(statement.type == duckdb.StatementType.SELECT for statement in before):
+    """Raise `UsageError` if there are several queries: nobody would see the answers of all but the last."""
+    types = [statement.type for statement in connection.extract_statements(sql)]
+    if types.count(duckdb.StatementType.SELECT) > 1:
         raise UsageError(
             "There are several queries, and only one can be answered. Next: ask them one by one."
         )
