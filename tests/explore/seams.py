@@ -28,13 +28,13 @@ def leave_prefect_out() -> None:
     """Replace flows and tasks by their plain functions, and discard what they show on Prefect's pages."""
     from prefect import Task
 
-    from flows import recording, score_reviews, scoring_page
+    from flows import recording, score_reviews, scoring_groups, scoring_page
     from flows.command.actions import promote
     from models.evaluation.gate import pass_first_model
     from tasks.stages import run_page
     from tasks.stages import score as score_stages
 
-    for module in (score_stages, score_reviews):
+    for module in (score_stages, score_reviews, scoring_groups):
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
                 setattr(module, name, value.fn)

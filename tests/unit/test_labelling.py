@@ -470,7 +470,7 @@ def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home
     drop_labels(home, "a.csv", ("fine", "positive"), ("forgotten", "positive"))
     taken = take_labels(home)
     assert taken.labels == 1
-    assert "1 label of it" in taken.skipped[0].reason
+    assert "has 1 label of texts" in taken.skipped[0].reason
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
 
 
