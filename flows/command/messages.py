@@ -228,8 +228,13 @@ def _describe_again(rescoring: RescoringPlan | None) -> list[str]:
     if rescoring is None:
         return []
     pieces, rows = count(rescoring.pieces, "group"), count(rescoring.rows, "row")
-    takes = f"about {describe_duration(rescoring.seconds)}"
-    return [f"  again: {pieces}, {rows}; {takes} for one process like this one, which workers share"]
+    return [f"  again: {pieces}, {rows}; one process like this one takes {_estimate(rescoring.seconds)}"]
+
+
+def _estimate(seconds: float) -> str:
+    """Return a time that was estimated."""
+    taken = describe_duration(seconds)
+    return taken if taken.startswith("less") else f"about {taken}"
 
 
 def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:

@@ -79,10 +79,14 @@ def query_published(
         yield from format_answer(columns, _fetch_batches(connection), format, width)
 
 
+_QUERIES = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.CALL)
+"""Statements that are there for their answer."""
+
+
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise `UsageError` if there are several queries: nobody would see the answers of all but the last."""
     types = [statement.type for statement in connection.extract_statements(sql)]
-    if types.count(duckdb.StatementType.SELECT) > 1:
+    if sum(types.count(each) for each in _QUERIES) > 1:
         raise UsageError(
             "There are several queries, and only one can be answered. Next: ask them one by one."
         )

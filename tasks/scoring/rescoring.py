@@ -50,6 +50,7 @@ _MEASURE_TEXTS = """
 SELECT source_sha256, sum(strlen(text))::BIGINT FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
+_COUNT_TEXTS = "SELECT count(*) FROM source_reviews WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))"
 _READ_TEXTS = """
 SELECT source_sha256, row_number, text, file_source AS source FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
@@ -90,6 +91,7 @@ class RescoringPlan:
     pieces: int
     """How many groups or, with workers, tasks there are."""
     rows: int
+    """How many would be scored: without those that were quarantined or forgotten."""
     seconds: float
     """About how long one process like this one would take."""
 
@@ -206,8 +208,16 @@ def plan_rescoring(
     groups = group_found_files(measured, most)
     pieces = sum(len(cut_rows(group, most)) for group in groups) if with_workers else len(groups)
     seconds = _time_texts(home.published, scorer, groups[len(groups) // 2])
-    size, rows = sum(source.size for source in measured), sum(source.rows_read for source in measured)
-    return RescoringPlan(pieces, rows, seconds * size)
+    rows = _count_texts(home.published, sources)
+    return RescoringPlan(pieces, rows, seconds * sum(source.size for source in measured))
+
+
+def _count_texts(published: Path, sources: Sequence[OlderSource]) -> int:
+    """Return how many texts sources have to be scored: what was quarantined or forgotten is not there."""
+    with _open_copy_for_rescoring(published) as connection:
+        digests = [source.source_sha256 for source in sources]
+        [(texts,)] = connection.execute(_COUNT_TEXTS, [digests]).fetchall()
+    return int(texts)
 
 
 def _time_texts(published: Path, scorer: "Scorer", sources: Sequence[OlderSource]) -> float:

@@ -83,6 +83,7 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
         return Arrivals()
     try:
         store = open_store(uri)
+        _require_inbox(store)
         listed, unlisted = (list(_list_named(store, named)), []) if named else _list_inbox(store)
     except StoreError as error:
         return Arrivals(trouble=error)
@@ -100,6 +101,15 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
         (*unlisted, *(each for each in inspected if isinstance(each, SkippedFile))),
         stale=tuple(_list_stale(files, seen)),
     )
+
+
+def _require_inbox(store: Store) -> None:
+    """Raise `StoreError` if a store that is a folder has no inbox: it may be on a share that is not mounted."""
+    scheme, _, folder = store.uri.partition("://")
+    if scheme == "file" and not Path(folder, INBOX).is_dir():
+        raise StoreError(
+            f"{store.name(INBOX)}: there is no such folder. Next: mount its share, or create it."
+        )
 
 
 def _list_inbox(store: Store) -> tuple[list[StoredObject], list[SkippedFile]]:

@@ -234,6 +234,7 @@ TABLE = [
     parameter("restore from a folder that is no backup", "restore", ".", says="is no backup"),
     sql("nothing asked", "  ", "The query is empty", WRONG),
     sql("several queries", "select 1; select 2", "There are several queries", WRONG),
+    sql("a query and a plan", "explain select 1; select 2", "There are several queries", WRONG),
     sql("a comment alone", "/* hello */", "The query is empty", WRONG),
     sql("broken syntax", "selct 1", "The query failed: Parser Error"),
     sql("unknown table", "from reviewz", "Did you mean"),

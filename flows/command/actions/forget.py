@@ -41,6 +41,7 @@ def forget(
     name = request.name
     with keep_runs_out(home, echo):
         forgetting.commit_waiting(home)
+        forgetting.drop_spool(home)
         stores = _prepare_stores(home, store)
         matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
         done = forgetting.forget(home.warehouse, request, matched.kind)
