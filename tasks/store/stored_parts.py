@@ -30,6 +30,8 @@ from tasks.store.objects import delete, drop_unfinished, list_objects, put_if_ab
 
 PARTS = "parts"
 MANIFEST = "manifest.json"
+_LISTINGS = 5
+"""Times that the old objects are listed and deleted at most."""
 LONGEST_RUN = timedelta(days=2)
 """How long what was not committed may be of use."""
 _ATTEMPT = re.compile(r"[0-9a-f]{32}")
@@ -129,8 +131,12 @@ def collect_parts(store: Store, home_id: str, unused_for: timedelta = LONGEST_RU
     before, folder = (datetime.now(UTC) - unused_for).timestamp(), f"{PARTS}/{home_id}"
     drop_unfinished(store, folder, before)
     count = 0
-    # Again, for what a worker wrote meanwhile: one that finds its texts still there leaves what it made.
-    while old := [each.key for each in list_objects(store, folder) if each.modified_ns < before * 1e9]:
+    # Again, for what a worker wrote meanwhile: one that finds its texts still there leaves what it made. Not for ever,
+    # since a store may list what it has deleted.
+    for _ in range(_LISTINGS):
+        old = [each.key for each in list_objects(store, folder) if each.modified_ns < before * 1e9]
+        if not old:
+            break
         delete(store, old)
         count += len(old)
     return count
