@@ -80,7 +80,7 @@ def status(form: str) -> None:
     try:
         settings = load_settings()
         server, trouble = _look_at_server(settings)
-        home = _read_home(settings)
+        home = _look_at_home(settings)
     except ReviewsError as error:
         if form == "json":
             echo(format_json({"is_up": False, "message": str(error)}))
@@ -90,8 +90,8 @@ def status(form: str) -> None:
         echo(format_json({**server, **home}))
     else:
         _show_status(server, trouble, home)
-    if trouble is not None:
-        raise SystemExit(trouble.exit_status)
+    if trouble is not None or home["trouble"] is not None:
+        raise SystemExit(1 if trouble is None else trouble.exit_status)
 
 
 def _look_at_server(settings: "Settings") -> tuple[dict[str, Any], ReviewsError | None]:
@@ -108,8 +108,16 @@ def _look_at_server(settings: "Settings") -> tuple[dict[str, Any], ReviewsError 
         return {"is_up": False, "message": str(error)}, error
 
 
+def _look_at_home(settings: "Settings") -> dict[str, Any]:
+    """Return how a home is, whether its server is up or not; if its database can't be read, why."""
+    try:
+        return {**_read_home(settings), "trouble": None}
+    except ReviewsError as error:
+        return {"destinations": [], "champion": None, "upload": None, "killed": [], "trouble": str(error)}
+
+
 def _read_home(settings: "Settings") -> dict[str, Any]:
-    """Return how a home is, whether its server is up or not."""
+    """Return what the champion holds, what is behind, and which runs were killed."""
     from flows.command.actions.destinations import read_all_standings
     from tasks.store.upload_trouble import read_trouble
     from tasks.training.promise import read_standing
@@ -146,6 +154,8 @@ def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dic
         lines.append(
             f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
         )
+    if home["trouble"] is not None:
+        lines.append(f"  the home can't be read: {home['trouble']}")
     if lines:
         echo(escape_controls("\n".join(lines), keep="\n"))
 

@@ -476,6 +476,14 @@ def test_a_command_that_finds_no_home_names_the_next_step_and_makes_nothing(
     assert not home.exists()
 
 
+def test_the_status_names_the_server_also_where_the_home_cannot_be_read(home: Home) -> None:
+    home.warehouse.write_bytes(b"no database")
+    result = CliRunner().invoke(main, ["status"])
+    assert result.exit_code == FAILED
+    assert "nothing is up" in result.output
+    assert "the home can't be read" in result.output
+
+
 def test_a_home_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
     file = tmp_path / "home"
     file.touch()
