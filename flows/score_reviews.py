@@ -41,7 +41,8 @@ from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run, report_weeks, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run
-from tasks.stages.score_objects import clear_spool, drop_leftovers, report_unlisted
+from tasks.stages.score_objects import drop_leftovers, report_unlisted
+from tasks.store.workplace import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data_contracts.errors import ContractError, UsageError, WarehouseError
-from data_contracts.storage.durable import remove, remove_leftovers
+from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
 from data_contracts.storage.store_uris import is_store_uri
@@ -276,14 +276,6 @@ def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list
         for path in (day / uri).parent.glob(f"????????????-{Path(uri).name}")
     ]
     return [path for path in (*named, *renamed) if os.path.lexists(path)]
-
-
-def drop_spool(home: Home) -> None:
-    """Delete what a killed run has left in the spool: copies of objects, and texts that its workers had here.
-
-    The caller must hold the lock on the folder of parts.
-    """
-    remove(home.spool)
 
 
 def drop_stored_parts(home: Home, store: str) -> None:

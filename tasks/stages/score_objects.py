@@ -1,6 +1,5 @@
 """The stages of `score-reviews` that read the inbox of an object store: fetch a group of objects, score it, drop it."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from tasks.stages.score import score_and_commit, score_files, warn_of_failure
 from tasks.store.arrivals import fetch_arrivals
 from tasks.store.connecting import open_store
 from tasks.store.stored_parts import collect_parts
+from tasks.store.workplace import clear_spool
 from tasks.support.wording import count
 from tasks.warehouse.file_ledger import look_up
 
@@ -42,14 +42,6 @@ class FetchedGroup:
 @list_figures.register
 def _(fetched: FetchedGroup) -> Figures:
     return {"files_new": len(fetched.new), "files_skipped": len(fetched.skipped)}
-
-
-def clear_spool(home: Home) -> bool:
-    """Delete what was copied from a store, by this run or by one that was killed; return whether there was anything."""
-    if not home.spool.exists():
-        return False
-    shutil.rmtree(home.spool)
-    return True
 
 
 def drop_leftovers(home: Home, request: ScoringRequest) -> None:

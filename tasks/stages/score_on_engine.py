@@ -40,13 +40,13 @@ from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress, warn
 from tasks.stages.score import NEXT_STEP, ScoredGroup, keep_checked, score_and_commit, warn_of_failure
-from tasks.stages.score_objects import clear_spool
 from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import Store, open_store
 from tasks.store.copy_upload import remember_store
 from tasks.store.stored_bundles import upload_bundle
 from tasks.store.stored_parts import StoredPart, collect_parts, delete_part, fetch_part, find_manifest
 from tasks.store.stored_texts import StoredTexts, delete_all_texts, delete_texts, put_texts
+from tasks.store.workplace import clear_spool
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 from tasks.warehouse.file_ledger import list_contents, list_done, look_up, record_seen

@@ -1,5 +1,6 @@
-"""The folder of a home in which something is made before it goes to a store, or lies after it came from one."""
+"""The folders of a home in which something is made before it goes to a store, or lies after it came from one."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -27,3 +28,14 @@ def hold_workplace(home: Home, uri: str) -> Iterator[Path]:
             yield work
         finally:
             remove(work)
+
+
+def clear_spool(home: Home) -> bool:
+    """Delete what was copied from a store, by this run or by one that was killed; return whether there was anything.
+
+    Workers on this machine keep their copies there too. The caller must keep other runs out.
+    """
+    if not home.spool.exists():
+        return False
+    shutil.rmtree(home.spool)
+    return True

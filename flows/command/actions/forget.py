@@ -14,6 +14,7 @@ from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
 from tasks.maintenance.manifests import read_manifest
+from tasks.store.workplace import clear_spool
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse, rewrite_warehouse
 from tasks.warehouse.publishing import publish
@@ -41,7 +42,7 @@ def forget(
     name = request.name
     with keep_runs_out(home, echo):
         forgetting.commit_waiting(home)
-        forgetting.drop_spool(home)
+        clear_spool(home)
         stores = _prepare_stores(home, store)
         matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
         done = forgetting.forget(home.warehouse, request, matched.kind)
