@@ -1,8 +1,8 @@
 """Measures the test accuracy of each branch of a wide LSTM alone: the LSTM over windows, and the n-grams.
 
-The figures are only reported. The LSTM has one logit and the n-grams have two, so the weights of a single branch are
-fitted again, on the validation rows, as the weights of the whole model are. Needs ONNX Runtime and scikit-learn, at
-training time only.
+The figures are only reported. The LSTM has one logit and the n-grams have several, so the weights of a single branch
+are fitted again, on the validation rows, as the weights of the whole model are. Needs ONNX Runtime and scikit-learn,
+at training time only.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.graphs.engine import Engine
 from models.training.types import EvaluationReviews
-from models.wide_lstm.engine import Logits, WideLstmEngine, compute_logits
+from models.wide_lstm.engine import WideLstmEngine, compute_logits
 from models.wide_lstm.recipe import BLEND_INVERSE_REGULARIZATION
 
 
@@ -36,9 +36,9 @@ def measure_branches(
     }
 
 
-def _list_branches(logits: Logits) -> dict[str, NDArray[np.float64]]:
-    """Return the logits of each branch by its name: [n, 1] of the LSTM, [n, 2] of the n-grams."""
-    return {"lstm": logits.lstm[:, None], "ngrams": np.stack([logits.ngrams, logits.ending], axis=1)}
+def _list_branches(logits: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return the logits of each branch by its name: [n, 1] of the LSTM, [n, 2k] of the n-grams."""
+    return {"lstm": logits[:, :1], "ngrams": logits[:, 1:]}
 
 
 def _measure_accuracy(

@@ -57,7 +57,7 @@ class WideLstmEngine:
     head: NDArray[np.float32]
     """[8 units] weights of the pooled values in the LSTM's logit."""
     blend: NDArray[np.float32]
-    """[3] weights of the three logits in the logit of the score."""
+    """[1 + 2k] weights, in the logit of the score, of the logits that `compute_logits` returns."""
     head_bias: float
     """Of the LSTM's logit."""
     bias: float
@@ -67,21 +67,6 @@ class WideLstmEngine:
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
         """Score n encoded reviews, as described in `models.graphs.engine.Engine`."""
         return _blend(self, compute_logits(self, encoded))
-
-
-@dataclass(frozen=True)
-class Logits:
-    """What the engine computes of n reviews before it blends: three logits, [n] each, two of them of the n-grams."""
-
-    lstm: NDArray[np.float64]
-    ngrams: NDArray[np.float64]
-    """Of the n-grams of the whole review."""
-    ending: NDArray[np.float64]
-    """Of the n-grams of the review's last window."""
-
-    def stack(self) -> NDArray[np.float64]:
-        """Return the logits side by side, [n, 3]."""
-        return np.stack([self.lstm, self.ngrams, self.ending], axis=1)
 
 
 def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
@@ -95,17 +80,14 @@ def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
         constants = _read_constants(opened)
         convolution = _make_convolution(opened, constants)
         pad_h, pad_c = _compute_padding_states(opened, convolution)
-        head_bias, ngram_bias, bias = (float(each) for each in constants["biases"])
-        ngrams = NgramModel(
-            constants["ngram_numbers"], constants["ngram_ratio"], constants["ngram_weight"], ngram_bias
-        )
+        head_bias, *_, bias = (float(each) for each in constants["biases"])
         return WideLstmEngine(
             opened.session,
             convolution,
             **opened.geometry,
             pad_h=pad_h,
             pad_c=pad_c,
-            ngrams=ngrams,
+            ngrams=_make_ngrams(constants),
             head=constants["head"],
             blend=constants["blend"],
             head_bias=head_bias,
@@ -130,6 +112,14 @@ def _make_convolution(opened: OpenGraph, constants: Mapping[str, NDArray[Any]]) 
         return None
     vectors, kernel, bias = (constants[name] for name in CONVOLUTION)
     return make_convolution(vectors, kernel, bias, opened.geometry["step"])
+
+
+def _make_ngrams(constants: Mapping[str, NDArray[Any]]) -> NgramModel:
+    """Make the n-grams from the graph's constants; in graphs of earlier versions they have one weighting."""
+    numbers, ratio, weight = (constants[name] for name in CONSTANTS[:3])
+    bias = constants["biases"][1:-1].astype(np.float64)
+    shape = len(numbers), len(bias)
+    return NgramModel(numbers, ratio.reshape(shape), weight.reshape(shape), bias)
 
 
 def _compute_padding_states(opened: OpenGraph, convolution: Convolution | None) -> NDArray[np.float32]:
@@ -158,14 +148,17 @@ def _make_inputs(
     return inputs if pooled is None else {**inputs, "pooled": pooled}
 
 
-def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> Logits:
-    """Return the three logits of n encoded reviews, in their order, on all cores; see `WideLstmEngine.score`."""
+def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> NDArray[np.float64]:
+    """Return the logits [n, 1 + 2k] of n encoded reviews, in their order, on all cores; see `WideLstmEngine.score`.
+
+    They are that of the LSTM, those of the n-grams of the whole review, by k weightings, and those of its last window.
+    """
     engine = replace(engine, kernels=choose_kernels(len(encoded.offsets) - 1))
 
     def compute(frame: NDArray[np.int32], words: NDArray[np.int64]) -> NDArray[np.float64]:
-        return _compute_frame_logits(engine, frame).stack()
+        return _compute_frame_logits(engine, frame)
 
-    return Logits(*compute_in_batches(encoded, engine.sequence_length, 3, compute).T)
+    return compute_in_batches(encoded, engine.sequence_length, len(engine.blend), compute)
 
 
 def score_frame(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -173,15 +166,15 @@ def score_frame(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.
     return _blend(engine, _compute_frame_logits(engine, frame))
 
 
-def _blend(engine: WideLstmEngine, logits: Logits) -> NDArray[np.float64]:
-    """Return the scores that the engine gives for logits."""
-    logit = logits.stack() @ engine.blend.astype(np.float64) + engine.bias
+def _blend(engine: WideLstmEngine, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores [n] that the engine gives for logits [n, 1 + 2k]."""
+    logit = logits @ engine.blend.astype(np.float64) + engine.bias
     score: NDArray[np.float64] = 1 / (1 + np.exp(-logit))
     return score
 
 
-def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> Logits:
-    """Run the engine on one batch of reviews: the graph, and what is computed outside of it."""
+def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Run the engine on one batch of reviews: the graph, and what is computed outside of it; see `compute_logits`."""
     frame = _trim_padding(engine, frame)
     (highest, total, steps), review = _read_frame(engine, frame)
     first = np.flatnonzero(np.diff(review, prepend=-1))
@@ -195,7 +188,7 @@ def _compute_frame_logits(engine: WideLstmEngine, frame: NDArray[np.int32]) -> L
     lstm = np.concatenate(pooled, axis=1) @ engine.head + engine.head_bias
     starts = (0, max(frame.shape[1] - engine.window, 0))
     ngrams = engine.kernels.compute_logits_from(engine.ngrams, frame, engine.vocabulary_size, starts)
-    return Logits(lstm.astype(np.float64), *ngrams)
+    return np.concatenate([lstm.astype(np.float64)[:, None], *ngrams], axis=1)
 
 
 def _trim_padding(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -22,7 +22,7 @@ from models.wide_lstm.engine import CONSTANTS, CONVOLUTION, load_wide_lstm_engin
 from models.wide_lstm.layers import (
     BELOW_EVERY_VALUE,
     LSTM_LOGIT,
-    NGRAM_LOGIT,
+    NGRAM_LOGITS,
     READER,
     SCORE,
     VECTOR_READER,
@@ -58,7 +58,7 @@ def export_windows(model: "keras.Model") -> bytes | None:
     values [w, 2 units], the steps [w] and the states after them. It is also None where it does not give the scores of
     the Keras model on random reviews.
     """
-    if {READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE} - {layer.name for layer in model.layers}:
+    if {READER, LSTM_LOGIT, *NGRAM_LOGITS, SCORE} - {layer.name for layer in model.layers}:
         return None
     if not _has_known_layers(model):
         return None
@@ -184,17 +184,18 @@ def _serialize_windows(model: "keras.Model") -> bytes:
         "window": window,
         "step": _find_pool(vector_reader),
         "after": int(vector_reader.get_layer("convolution").kernel_size[0]) // 2,
-        "vocabulary_size": int(model.get_layer(NGRAM_LOGIT).vocabulary_size),
+        "vocabulary_size": int(model.get_layer(NGRAM_LOGITS[0]).vocabulary_size),
     }
     return serialize_graph(graph, inputs, outputs, geometry)
 
 
 def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
     """Return the weights of what is computed outside of the graph, by the names of `CONSTANTS` and `CONVOLUTION`."""
-    numbers, ratio, weight, ngram_bias = model.get_layer(NGRAM_LOGIT).get_weights()
+    (numbers, *_), *parts = zip(*(model.get_layer(name).get_weights() for name in NGRAM_LOGITS), strict=True)
+    ratio, weight, ngram_bias = (np.stack(part, axis=-1) for part in parts)
     kernel, head_bias = model.get_layer(LSTM_LOGIT).get_layer("dense").get_weights()
     blend, bias = model.get_layer(SCORE).get_weights()
-    head, biases = kernel[:, 0], np.concatenate([head_bias, ngram_bias, bias])
+    head, biases = kernel[:, 0], np.concatenate([head_bias, ngram_bias[0], bias])
     constants = zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True)
     reader = model.get_layer(READER)
     vectors = reader.get_layer(VECTORS).get_weights()

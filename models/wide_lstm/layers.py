@@ -2,8 +2,8 @@
 
 The LSTM branch reads each window of a review on its own and pools its outputs into one logit: the highest and the mean
 value of every unit, over all steps and over the steps of the last window, since reviews tend to end with their verdict.
-For the same reason the n-gram branch has two logits: one of the whole review, one of its last window. The score is a
-logistic function of the three logits. Needs Keras.
+For the same reason the n-gram branch has its logits twice: of the whole review, and of its last window. They are two,
+since there are two weightings of the n-grams. The score is a logistic function of the five logits. Needs Keras.
 """
 
 from dataclasses import dataclass, replace
@@ -20,25 +20,29 @@ if TYPE_CHECKING:
 
     from models.training.types import Variant
 
-READER, LSTM_LOGIT, NGRAM_LOGIT, SCORE = "reader", "lstm_logit", "ngram_logit", "score"
+READER, LSTM_LOGIT, SCORE = "reader", "lstm_logit", "score"
 """Names of the model's layers; saved models contain them."""
+NGRAM_LOGITS = ("ngram_logit", "vector_logit")
+"""Likewise, of the layers of the two weightings: as fitted to labels, and by vectors that are learnt without labels."""
 VECTORS, VECTOR_READER = "vectors", "vector_reader"
 """Names of the reader's layers; saved models contain them."""
 BELOW_EVERY_VALUE = 9.0
 """Subtracted from steps without a known word, so that none is the highest: an LSTM's values lie in -1 to 1."""
-NO_NGRAMS = NgramModel(np.zeros(1, np.int64), np.zeros(1, np.float32), np.zeros(1, np.float32), 0.0)
+NO_NGRAMS = NgramModel(
+    np.zeros(1, np.int64), np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32), np.zeros(2)
+)
 """A model without n-grams. It holds the number 0, which no n-gram has, since Keras can't search an empty table."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Weights and bias of the last layer, which blends the three logits into the logit of the score."""
+    """Weights and bias of the last layer, which blends the five logits into the logit of the score."""
 
     lstm: float = 1.0
-    ngrams: float = 1.0
-    """Of the logit that the n-grams of the whole review have."""
-    ending: float = 0.0
-    """Of the logit that the n-grams of the last window have."""
+    whole: tuple[float, float] = (1.0, 0.0)
+    """Of the logits that the n-grams of the whole review have, by both weightings."""
+    ending: tuple[float, float] = (0.0, 0.0)
+    """Of the logits that the n-grams of the last window have."""
     bias: float = 0.0
 
 
@@ -125,13 +129,16 @@ def join_branches(
         *pool_values(ops.max(highest, axis=1), ops.sum(total, axis=1), ops.sum(steps, axis=1)),
         *pool_values(highest[:, -1], total[:, -1], steps[:, -1]),
     ]
-    numbers = make_ngram_layer()(len(ngrams.numbers), variant.vocabulary_size, name=NGRAM_LOGIT)
-    wide = [numbers(ids), numbers(ids[:, -variant.window :])]
+    sizes = len(ngrams.numbers), variant.vocabulary_size
+    weightings = [make_ngram_layer()(*sizes, name=name) for name in NGRAM_LOGITS]
+    wide = [weighting(view) for view in (ids, ids[:, -variant.window :]) for weighting in weightings]
     logits = ops.concatenate([head(ops.concatenate(pooled, axis=-1)), *wide], axis=-1)
     score = layers.Dense(1, activation="sigmoid", name=SCORE)
     model = keras.Model(ids, score(logits), name=variant.name)
-    numbers.set_weights([ngrams.numbers, ngrams.ratio, ngrams.weight, np.array([ngrams.bias])])
-    score.set_weights([np.array([[blend.lstm], [blend.ngrams], [blend.ending]]), np.array([blend.bias])])
+    for each, *values in zip(weightings, ngrams.ratio.T, ngrams.weight.T, ngrams.bias[:, None], strict=True):
+        each.set_weights([ngrams.numbers, *values])
+    weights = np.array([blend.lstm, *blend.whole, *blend.ending])
+    score.set_weights([weights[:, None], np.array([blend.bias])])
     model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
     return model
 
@@ -145,7 +152,10 @@ def pool_values(highest: Any, total: Any, steps: Any) -> tuple[Any, Any]:
 
 @cache
 def make_ngram_layer() -> type[Any]:
-    """Return the Keras layer class that computes `compute_ngram_logits`, registered with Keras under its own name."""
+    """Return the Keras layer class of one weighting of n-grams, registered with Keras under its own name.
+
+    It computes what `models.wide_lstm.ngrams.compute_ngram_logits` does.
+    """
     import keras
     from keras import ops
 

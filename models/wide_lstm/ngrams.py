@@ -1,4 +1,4 @@
-"""A linear model over n-grams of words, weighted by naive Bayes log ratios (Wang and Manning, 2012).
+"""Linear models over n-grams of words, weighted by naive Bayes log ratios (Wang and Manning, 2012).
 
 An n-gram counts once in a review, however often it occurs. Every review's feature vector has length 1. Each n-gram is
 identified by a number, so finding n-grams takes numpy alone; fitting needs scikit-learn and scipy.
@@ -33,20 +33,42 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class NgramModel:
-    """A fitted model of g n-grams; a review's logit is `sum(ratio * weight) / norm(ratio) + bias` over its n-grams."""
+    """k weightings of the same g n-grams, each with a logit of its own.
+
+    A review's logit by a weighting is `sum(ratio * weight) / norm(ratio) + bias` over its n-grams.
+    """
 
     numbers: NDArray[np.int64]
     """[g] the numbers of the n-grams that are features, rising; see `number_ngrams`."""
     ratio: NDArray[np.float32]
-    """[g] log of how much more often an n-gram occurs in positive reviews than in negative ones."""
+    """[g, k] how much an n-gram counts.
+
+    In the first weighting the log of how much more often it occurs in positive reviews than in negative ones.
+    """
     weight: NDArray[np.float32]
-    """[g] weights of the logistic regression."""
-    bias: float
+    """[g, k] what an n-gram says, in each weighting by a logistic regression."""
+    bias: NDArray[np.float64]
+    """[k]"""
 
     @cached_property
     def table(self) -> NumberTable:
         """The places of `numbers`."""
         return make_number_table(self.numbers)
+
+    @cached_property
+    def terms(self) -> NDArray[np.float64]:
+        """What an n-gram adds to the sums of `ratio * weight` of its reviews, then of `ratio ** 2`, [g, 2k]."""
+        ratio = self.ratio.astype(np.float64)
+        return np.ascontiguousarray(np.concatenate([ratio * self.weight, ratio * ratio], axis=1))
+
+
+def join_weightings(models: Sequence[NgramModel]) -> NgramModel:
+    """Join models of the same n-grams to one with the weightings of all."""
+    ratio, weight = (
+        np.ascontiguousarray(np.concatenate(parts, axis=1))
+        for parts in ([each.ratio for each in models], [each.weight for each in models])
+    )
+    return NgramModel(models[0].numbers, ratio, weight, np.concatenate([each.bias for each in models]))
 
 
 def number_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
@@ -70,14 +92,14 @@ def number_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.in
 def compute_ngram_logits(
     model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int
 ) -> NDArray[np.float64]:
-    """Return the logits [n] of reviews [n, length] by their n-grams."""
+    """Return the logits [n, k] of reviews [n, length] by their n-grams."""
     return compute_logits_from(model, ids, vocabulary_size, [0])[0]
 
 
 def compute_logits_from(
     model: NgramModel, ids: NDArray[np.int32], vocabulary_size: int, starts: Sequence[int]
 ) -> list[NDArray[np.float64]]:
-    """Return, for each start, the logits [n] of reviews [n, length] by the n-grams of the words from there on."""
+    """Return, for each start, the logits [n, k] of reviews [n, length] by the n-grams of the words from there on."""
     row, first, place = _find_occurrences(model.table, ids, vocabulary_size)
     logits = []
     for start in starts:
@@ -90,10 +112,10 @@ def compute_logits_from(
 def _weigh(
     model: NgramModel, row: NDArray[np.intp], place: NDArray[np.intp], rows: int
 ) -> NDArray[np.float64]:
-    """Return the logits [rows] of reviews by the review and the place of each of their n-grams."""
-    ratio = model.ratio[place].astype(np.float64)
-    total = np.bincount(row, ratio * model.weight[place], minlength=rows)
-    norm = np.sqrt(np.bincount(row, ratio * ratio, minlength=rows))
+    """Return the logits [rows, k] of reviews by the review and the place of each of their n-grams."""
+    terms = model.terms.take(place, axis=0)
+    sums = np.stack([np.bincount(row, column, minlength=rows) for column in terms.T], axis=1)
+    total, norm = sums[:, : len(model.bias)], np.sqrt(sums[:, len(model.bias) :])
     return total / np.where(norm > 0, norm, 1.0) + model.bias
 
 
@@ -137,7 +159,7 @@ def _list_distinct(
 
 
 def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_size: int) -> NgramModel:
-    """Fit the model on reviews [n, length] and their labels `positive` [n]. The same reviews give the same model.
+    """Fit one weighting on reviews [n, length] and their labels `positive` [n]. The same reviews give the same model.
 
     Raises `ValueError` unless both labels occur. Where no n-gram is a feature, the bias is the log odds.
     """
@@ -147,14 +169,14 @@ def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_s
         raise ValueError("n-grams are fitted on positive and negative reviews, and one kind is missing")
     numbers = count_ngrams(ids, vocabulary_size)
     if not len(numbers):
-        empty = np.zeros(0, np.float32)
-        return NgramModel(numbers, empty, empty, float(np.log(positive.sum() / (~positive).sum())))
-    present = _make_matrix(numbers, ids, vocabulary_size)
+        empty = np.zeros((0, 1), np.float32)
+        return NgramModel(numbers, empty, empty, np.log([positive.sum() / (~positive).sum()]))
+    present = make_matrix(numbers, ids, vocabulary_size)
     ratio = _compare_labels(present, positive)
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, tol=_TOLERANCE, max_iter=_MAX_ITERATIONS).fit(
-        _scale_ngrams(present, ratio), positive
+        scale_ngrams(present, ratio), positive
     )
-    return NgramModel(numbers, ratio, fitted.coef_[0].astype(np.float32), float(fitted.intercept_[0]))
+    return NgramModel(numbers, ratio[:, None], fitted.coef_.T.astype(np.float32), fitted.intercept_)
 
 
 def count_ngrams(ids: NDArray[np.int32], vocabulary_size: int) -> NDArray[np.int64]:
@@ -174,7 +196,7 @@ def _cut_reviews(ids: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.int32
         yield start, ids[start : start + _REVIEWS_AT_ONCE]
 
 
-def _make_matrix(
+def make_matrix(
     numbers: NDArray[np.int64], ids: NDArray[np.int32], vocabulary_size: int
 ) -> "scipy.sparse.csr_matrix":
     """Return a matrix [n, g] with 1 where a review contains an n-gram."""
@@ -200,9 +222,7 @@ def _compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.boo
     return ratio
 
 
-def _scale_ngrams(
-    present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]
-) -> "scipy.sparse.csr_matrix":
+def scale_ngrams(present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]) -> "scipy.sparse.csr_matrix":
     """Replace each 1 by the ratio of its n-gram, and scale every row to length 1."""
     scaled = present.copy()
     scaled.data = ratio[present.indices]

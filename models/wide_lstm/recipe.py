@@ -1,11 +1,12 @@
 """Trains the wide LSTM: word vectors, then each branch by itself, then a blend of their logits.
 
-1. Word vectors are learnt from all reviews, also those without a label. At the same time the n-gram model is fitted on
-   the labelled reviews, each used twice: the whole review, and its last window.
+1. Word vectors are learnt from all reviews, also those without a label. At the same time, and on, the n-gram model is
+   fitted on the labelled reviews, each used twice: the whole review, and its last window. Then vectors of its n-grams
+   are learnt from all reviews; they give it a second weighting.
 2. The LSTM branch is trained on the labelled reviews, from those word vectors, by adversarial training.
 3. The logits are blended by a logistic regression on the validation rows, which also sets the temperature.
 
-Needs TensorFlow, gensim, scikit-learn and scipy.
+Needs TensorFlow, gensim, Numba, scikit-learn and scipy.
 """
 
 from dataclasses import fields, replace
@@ -19,7 +20,14 @@ from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
 from models.wide_lstm.branch_training import PART as BRANCH
 from models.wide_lstm.branch_training import LstmBranch, compile_branch, fit_branch
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
-from models.wide_lstm.ngrams import NgramModel, compute_ngram_logits, fit_ngrams
+from models.wide_lstm.ngram_vectors import fit_vector_weighting
+from models.wide_lstm.ngrams import (
+    NgramModel,
+    compute_logits_from,
+    fit_ngrams,
+    join_weightings,
+    make_matrix,
+)
 from models.wide_lstm.word_vectors import EPOCHS as VECTOR_EPOCHS
 from models.wide_lstm.word_vectors import fit_word_vectors
 
@@ -44,21 +52,20 @@ def train_wide_lstm(
     """Train on labelled reviews, with word vectors from unlabelled ones too; see `models.training.types.Recipe`."""
     import keras
 
-    train, validation = reviews.train, reviews.validation
-    # word2vec takes one core, the n-grams another
-    ngram_model = start_thread(lambda: _recall_ngram_model(variant, train, journal))
+    # word2vec takes one core, the n-grams another; most of their time passes beside that of the branch
+    ngram_model = start_thread(lambda: _weigh_ngrams(variant, reviews, seed, journal))
     has_begun = journal.load(BRANCH) is not None
     vectors_journal, branch_journal = _share_progress(journal, reviews, epochs, has_begun)
     if has_begun:  # its checkpoint has the vectors too
         vectors = np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32)
     else:
         vectors = _learn_vectors(variant, reviews, seed, vectors_journal)
-    ngrams = ngram_model.result()
     keras.utils.set_random_seed(seed)
     branch = LstmBranch(variant, build_reader(variant, vectors), build_lstm_head(variant))
     smoothed = _smooth_labels(reviews)
     history = fit_branch(branch, smoothed, epochs=epochs, seed=seed, journal=branch_journal)
-    blend = _fit_blend(branch, ngrams, validation)
+    ngrams = ngram_model.result()
+    blend = _fit_blend(branch, ngrams, reviews.validation)
     model = join_branches(variant, branch.reader, branch.head, ngrams, blend)
     return TrainedModel(model, history, kept_epoch=len(history))
 
@@ -95,17 +102,23 @@ def _learn_vectors(
     )
 
 
+def _weigh_ngrams(variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal) -> NgramModel:
+    """Return the n-gram model with both weightings."""
+    fitted = _recall_ngram_model(variant, reviews.train, journal)
+    ids = np.concatenate([reviews.train.ids, reviews.unlabelled])
+    present = make_matrix(fitted.numbers, ids, variant.vocabulary_size)
+    by_vectors = fit_vector_weighting(fitted, present, reviews.train.positive > 0.5, seed, journal)
+    return join_weightings([fitted, by_vectors])
+
+
 def _recall_ngram_model(variant: Variant, train: LabelledReviews, journal: Journal) -> NgramModel:
-    """Return the n-gram model of the journal's checkpoint; fit and keep it where there is none."""
+    """Return the first weighting from the journal's checkpoint; fit and keep it where there is none."""
     checkpoint = journal.load(NGRAMS)
     if checkpoint is None:
         fitted = _fit_ngram_model(variant, train)
-        journal.save(
-            NGRAMS, 1, {field.name: np.array(getattr(fitted, field.name)) for field in fields(fitted)}
-        )
+        journal.save(NGRAMS, 1, {field.name: getattr(fitted, field.name) for field in fields(fitted)})
         return fitted
-    kept = dict(checkpoint.arrays)
-    return NgramModel(kept["numbers"], kept["ratio"], kept["weight"], float(kept["bias"]))
+    return NgramModel(*(checkpoint.arrays[field.name] for field in fields(NgramModel)))
 
 
 def _fit_ngram_model(variant: Variant, train: LabelledReviews) -> NgramModel:
@@ -134,9 +147,9 @@ def _fit_blend(branch: LstmBranch, ngrams: NgramModel, validation: LabelledRevie
     from sklearn.linear_model import LogisticRegression
 
     ids, size = validation.ids, branch.variant.vocabulary_size
-    ngram_logits = [
-        compute_ngram_logits(ngrams, view, size) for view in (ids, ids[:, -branch.variant.window :])
-    ]
-    logits = np.stack([compile_branch(branch)(ids), *ngram_logits], axis=1)
+    starts = 0, ids.shape[1] - branch.variant.window
+    ngram_logits = compute_logits_from(ngrams, ids, size, starts)
+    logits = np.concatenate([compile_branch(branch)(ids)[:, None], *ngram_logits], axis=1)
     fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(logits, validation.positive > 0.5)
-    return Blend(*(float(weight) for weight in (*fitted.coef_[0], fitted.intercept_[0])))
+    lstm, *both = fitted.coef_[0].tolist()
+    return Blend(lstm, tuple(both[:2]), tuple(both[2:]), float(fitted.intercept_[0]))

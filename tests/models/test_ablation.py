@@ -14,7 +14,7 @@ from models.kinds import export_model, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.types import EvaluationReviews
 from models.wide_lstm import ablation
-from models.wide_lstm.engine import Logits, compute_logits, load_wide_lstm_engine
+from models.wide_lstm.engine import compute_logits, load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_small_variant, make_small_wide_variant
@@ -37,16 +37,15 @@ def measure(validation: NDArray[np.bool_], test: NDArray[np.bool_]) -> dict[str,
     return measure_parts(export(), EvaluationReviews(VALIDATION, validation), EvaluationReviews(TEST, test))
 
 
-def rate(encoded: EncodedReviews) -> Logits:
+def rate(encoded: EncodedReviews, branch: str) -> NDArray[np.float64]:
     engine = load_wide_lstm_engine(open_graph(export()))
     assert engine is not None
-    return compute_logits(engine, encoded)
+    return compute_logits(engine, encoded)[:, ["lstm", "ngrams"].index(branch)]
 
 
 def label(encoded: EncodedReviews, branch: str) -> NDArray[np.bool_]:
     """Label the half with a branch's lower logits positive: the fitted scale must be negative."""
-    logit = getattr(rate(encoded), branch)
-    return np.asarray(logit < np.median(getattr(rate(VALIDATION), branch)))
+    return np.asarray(rate(encoded, branch) < np.median(rate(VALIDATION, branch)))
 
 
 @pytest.mark.parametrize("branch", ["lstm", "ngrams"])
@@ -60,7 +59,9 @@ def test_a_branch_that_tells_the_labels_has_them_right_with_a_scale_of_its_own(b
 
 def test_the_test_labels_do_not_move_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     logit = np.array([-3.0, -1.0, 1.0, 3.0])
-    monkeypatch.setattr(ablation, "compute_logits", lambda engine, encoded: Logits(logit, -logit, logit))
+    monkeypatch.setattr(
+        ablation, "compute_logits", lambda engine, encoded: np.stack([logit, -logit, logit], 1)
+    )
     positive = logit > 0
     right, wrong = measure(positive, positive), measure(positive, ~positive)
     assert [each["test_accuracy"] for each in right.values()] == [1, 1]

@@ -59,45 +59,50 @@ def test_numbers_of_the_largest_vocabulary_do_not_overflow() -> None:
 def test_a_logit_is_that_of_the_formula(ids: NDArray[np.int32], seed: int) -> None:
     random = np.random.default_rng(seed)
     numbers = np.sort(random.choice(np.arange(1, WORDS**LONGEST), 40, replace=False))
-    ratio, weight = random.normal(size=(2, 40)).astype(np.float32)
+    ratio, weight = random.normal(size=(2, 40, 2)).astype(np.float32)
     place = {read_number(int(number)): at for at, number in enumerate(numbers)}
     expected = []
     for words in ids.tolist():
         held = [place[ngram] for ngram in set(list_ngrams(words)) if ngram in place]
-        norm = np.sqrt(sum(float(ratio[at]) ** 2 for at in held)) or 1.0
-        expected.append(sum(float(ratio[at]) * float(weight[at]) for at in held) / norm + 0.5)
-    found = compute_ngram_logits(NgramModel(numbers, ratio, weight, 0.5), ids, WORDS)
-    assert found.tolist() == pytest.approx(expected, abs=1e-9)
+        for by, bias in enumerate((0.5, -1.0)):
+            norm = np.sqrt(sum(float(ratio[at, by]) ** 2 for at in held)) or 1.0
+            expected.append(sum(float(ratio[at, by]) * float(weight[at, by]) for at in held) / norm + bias)
+    found = compute_ngram_logits(NgramModel(numbers, ratio, weight, np.array([0.5, -1.0])), ids, WORDS)
+    assert found.ravel().tolist() == pytest.approx(expected, abs=1e-9)
 
 
 TOLD = NgramModel(
-    np.array([1, 2, 1 * WORDS + 2]), np.array([3, 1, 4], np.float32), np.array([1, 2, -1], np.float32), 0.5
+    np.array([1, 2, 1 * WORDS + 2]),
+    np.array([[3], [1], [4]], np.float32),
+    np.array([[1], [2], [-1]], np.float32),
+    np.array([0.5]),
 )
 
 
 def test_a_logit_computed_by_hand() -> None:
-    (logit,) = compute_ngram_logits(TOLD, np.array([[0, 1, 2]], np.int32), WORDS)
+    ((logit,),) = compute_ngram_logits(TOLD, np.array([[0, 1, 2]], np.int32), WORDS)
     assert logit == pytest.approx((3 * 1 + 1 * 2 - 4) / np.sqrt(9 + 1 + 16) + 0.5)
 
 
 def test_an_ngram_counts_once_however_often_it_stands_there() -> None:
     logits = compute_ngram_logits(TOLD, np.array([[0, 0, 0, 1], [1, 3, 1, 1]], np.int32), WORDS)
-    assert logits.tolist() == pytest.approx([1.5, 1.5])
+    assert logits.ravel().tolist() == pytest.approx([1.5, 1.5])
 
 
 def test_a_review_without_a_known_ngram_has_the_bias() -> None:
     logits = compute_ngram_logits(TOLD, np.array([[0, 0, 0], [0, 3, 4]], np.int32), WORDS)
-    assert logits.tolist() == [0.5, 0.5]
+    assert logits.tolist() == [[0.5], [0.5]]
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (0, 0), (2, 0), (2, 1), (2, 2)])
 def test_reviews_shorter_than_an_ngram_and_none_at_all_are_rated(shape: tuple[int, int]) -> None:
-    assert compute_ngram_logits(TOLD, np.ones(shape, np.int32), WORDS).shape == (shape[0],)
+    assert compute_ngram_logits(TOLD, np.ones(shape, np.int32), WORDS).shape == (shape[0], 1)
 
 
 def test_a_model_of_no_ngram_gives_the_bias() -> None:
-    nothing = NgramModel(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32), 0.75)
-    assert compute_ngram_logits(nothing, np.ones((2, 4), np.int32), WORDS).tolist() == [0.75, 0.75]
+    empty = np.zeros((0, 1), np.float32)
+    nothing = NgramModel(np.zeros(0, np.int64), empty, empty, np.array([0.75]))
+    assert compute_ngram_logits(nothing, np.ones((2, 4), np.int32), WORDS).tolist() == [[0.75], [0.75]]
 
 
 def test_ngrams_count_from_five_reviews_on() -> None:
@@ -125,8 +130,8 @@ def fit(ids: NDArray[np.int32], positive: NDArray[np.bool_]) -> NgramModel:
 def test_a_pair_is_learnt_that_tells_the_label_where_its_words_do_not() -> None:
     model = fit(*make_pairs(200))
     ids, positive = make_pairs(100, seed=1)
-    assert ((compute_ngram_logits(model, ids, 8) > 0) == positive).mean() > 0.95
-    strongest = model.numbers[np.argmax(model.ratio * (model.numbers < 64))]
+    assert ((compute_ngram_logits(model, ids, 8)[:, 0] > 0) == positive).mean() > 0.95
+    strongest = model.numbers[np.argmax(model.ratio[:, 0] * (model.numbers < 64))]
     assert strongest == 1 * 8 + 2
 
 
@@ -153,4 +158,4 @@ def test_the_ratio_is_that_of_the_smoothed_shares() -> None:
     model = fit(ids, np.arange(13) < 6)
     assert model.numbers.tolist() == [1, 2, 3]
     in_positive, in_negative = np.array([7, 7, 1]) / 15, np.array([8, 1, 8]) / 17
-    assert model.ratio == pytest.approx(np.log(in_positive / in_negative))
+    assert model.ratio[:, 0] == pytest.approx(np.log(in_positive / in_negative))

@@ -1,5 +1,6 @@
 """Tests of the wide LSTM's convolution, and that compiled kernels give the numbers of NumPy to the last bit."""
 
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -14,8 +15,9 @@ from models.wide_lstm import ngrams
 from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.kernels import choice, convolution
+from models.wide_lstm.kernels.compiling import compile_kernel
 from models.wide_lstm.kernels.convolution import Convolution, make_convolution
-from tests.support.earlier_graphs import compute_convolution_in_graph
+from tests.support.earlier_graphs import compute_convolution_in_graph, keep_first_weighting
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
 
@@ -101,18 +103,16 @@ def test_few_reviews_do_not_wait_for_compiled_code_but_use_it_once_it_is_loaded(
 
 @pytest.mark.slow  # compiles
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.wide_lstm.kernels import compiled
-
     usual: Any = numba.njit
 
-    def compile_only(*signature: str, cache: bool = False, **options: bool) -> Any:
+    def compile_only(*signature: str | None, cache: bool = False, **options: bool) -> Any:
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return usual(*signature, **options)
 
     monkeypatch.setattr(numba, "njit", compile_only)
 
-    @compiled._compile("void(int64[::1])")
+    @compile_kernel("void(int64[::1])")
     def set_first(numbers: Any) -> None:
         numbers[0] = 7
 
@@ -132,3 +132,16 @@ def test_a_graph_of_an_earlier_version_gives_the_same_scores() -> None:
     assert before.convolution is None
     encoded = make_reviews(range(40), VARIANT.sequence_length)
     assert np.abs(now.score(encoded) - before.score(encoded)).max() < 1e-6
+
+
+def test_a_graph_with_one_weighting_of_the_ngrams_gives_the_scores_without_the_other() -> None:
+    content = export_windows(build_wide_at_random(VARIANT)) or b""
+    now, before = (
+        load_wide_lstm_engine(open_graph(each)) for each in (content, keep_first_weighting(content))
+    )
+    assert now is not None
+    assert before is not None
+    without = replace(now, blend=now.blend * np.array([1, 1, 0, 1, 0], np.float32))
+    encoded = make_reviews(range(40), VARIANT.sequence_length)
+    assert before.score(encoded) == pytest.approx(without.score(encoded), abs=1e-12)
+    assert np.abs(now.score(encoded) - without.score(encoded)).max() > 1e-3

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.bundle.folder import MODEL_FILE, load_model
 from models.wide_lstm.layers import (
-    NGRAM_LOGIT,
+    NGRAM_LOGITS,
     Blend,
     build_lstm_head,
     build_reader,
@@ -50,8 +50,8 @@ def test_the_layer_gives_the_logits_of_the_ngram_model(ids: NDArray[np.int32], s
     ngrams = make_random_ngrams(WORDS, seed)
     layer = make_ngram_layer()(len(ngrams.numbers), WORDS)
     layer.build(ids.shape)
-    layer.set_weights([ngrams.numbers, ngrams.ratio, ngrams.weight, np.array([ngrams.bias])])
-    assert np.abs(np.asarray(layer(ids))[:, 0] - compute_ngram_logits(ngrams, ids, WORDS)).max() < 1e-5
+    layer.set_weights([ngrams.numbers, ngrams.ratio[:, 0], ngrams.weight[:, 0], ngrams.bias[:1]])
+    assert np.abs(np.asarray(layer(ids))[:, 0] - compute_ngram_logits(ngrams, ids, WORDS)[:, 0]).max() < 1e-5
 
 
 @pytest.mark.parametrize("row", [0, 17])
@@ -90,7 +90,7 @@ def test_the_vector_of_word_0_is_not_read() -> None:
 def test_the_lstm_reads_what_was_cut_into_windows() -> None:
     vectors = np.random.default_rng(0).normal(size=(VARIANT.vocabulary_size, VARIANT.embedding_size))
     reader, head = build_reader(VARIANT, vectors.astype(np.float32)), build_lstm_head(VARIANT)
-    model = join_branches(VARIANT, reader, head, make_random_ngrams(40), Blend(ngrams=0.0))
+    model = join_branches(VARIANT, reader, head, make_random_ngrams(40), Blend(whole=(0.0, 0.0)))
     ids = make_ids()
     windows, review = cut_windows(ids, VARIANT.window)
     highest, total, steps = (np.asarray(part) for part in reader(windows))
@@ -121,7 +121,8 @@ def test_a_saved_model_has_its_numbers_among_its_weights_alone(tmp_path: Path) -
 
 
 def test_a_model_without_ngrams_has_their_bias_in_its_scores() -> None:
-    nothing = NgramModel(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32), 2.0)
+    empty = np.zeros((0, 2), np.float32)
+    nothing = NgramModel(np.zeros(0, np.int64), empty, empty, np.array([2.0, 0.0]))
     reader = build_reader(VARIANT, np.zeros((40, 4), np.float32))
     model = join_branches(VARIANT, reader, build_lstm_head(VARIANT), nothing, Blend(lstm=0.0))
     assert np.asarray(model(make_ids())) == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-6)
@@ -143,4 +144,4 @@ def test_the_variant_builds_the_model_that_its_recipe_fills() -> None:
     import keras
 
     assert isinstance(built, keras.Model)
-    assert built.get_layer(NGRAM_LOGIT).vocabulary_size == VARIANT.vocabulary_size
+    assert built.get_layer(NGRAM_LOGITS[0]).vocabulary_size == VARIANT.vocabulary_size

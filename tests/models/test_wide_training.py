@@ -9,7 +9,7 @@ from models.bundle.folder import MODEL_FILE, load_model
 from models.training.fit import train_variant
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
 from models.wide_lstm.export import export_windows
-from models.wide_lstm.layers import NGRAM_LOGIT
+from models.wide_lstm.layers import NGRAM_LOGITS
 from tests.support.small_models import give_reviews, make_small_wide_variant
 from tests.support.wide_trainings import (
     EPOCHS,
@@ -127,7 +127,7 @@ def trained_apart(given: TrainingReviews) -> TrainedModel:
 def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone(
     trained_apart: TrainedModel,
 ) -> None:
-    assert trained_apart.model.get_layer(NGRAM_LOGIT).ngrams == 1
+    assert trained_apart.model.get_layer(NGRAM_LOGITS[0]).ngrams == 1
     assert np.isfinite(np.asarray(trained_apart.model(APART))).all()
 
 

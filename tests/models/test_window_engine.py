@@ -153,7 +153,7 @@ def test_reviews_of_another_length_are_not_scored() -> None:
 def test_the_logits_and_the_blend_make_the_score() -> None:
     engine, encoded = load_small(), make_reviews(range(30), LENGTH)
     logits = compute_logits(engine, encoded)
-    weighted = zip(engine.blend.tolist(), (logits.lstm, logits.ngrams, logits.ending), strict=True)
+    weighted = zip(engine.blend.tolist(), logits.T, strict=True)
     blended = sum(weight * logit for weight, logit in weighted) + engine.bias
     assert engine.score(encoded) == pytest.approx(1 / (1 + np.exp(-blended)), abs=1e-9)
 

@@ -37,6 +37,34 @@ def compute_convolution_in_graph(content: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def keep_first_weighting(content: bytes) -> bytes:
+    """Change a graph of a wide LSTM into one whose n-grams have one weighting, and so one logit for each view."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load_from_string(content)
+    names = {node.input[0]: node.output[0] for node in model.graph.node if node.op_type == "Identity"}
+    cut = {
+        "ngram_ratio": lambda values: values[:, 0],
+        "ngram_weight": lambda values: values[:, 0],
+        "blend": lambda values: values[[0, 1, 3]],
+        "biases": lambda values: values[[0, 1, 3]],
+    }
+    for kept in model.graph.initializer:
+        name = names.get(kept.name)
+        if name in cut:
+            kept.CopyFrom(numpy_helper.from_array(cut[name](numpy_helper.to_array(kept)).copy(), kept.name))
+    for output in model.graph.output:
+        if output.name in cut:
+            size = {"blend": 3, "biases": 3}.get(output.name)
+            shape = output.type.tensor_type.shape
+            del shape.dim[1:]
+            if size:
+                shape.dim[0].dim_value = size
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
 def _add_convolution(vectors: Values, kernel: Values, bias: Values, step: int) -> Graph:
     """Return the operators from `ids` to `pooled`: a sum of rows that are looked up in a table for each place."""
     graph = Graph()

@@ -10,6 +10,7 @@ from models.variants import find_variant
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
 from models.wide_lstm.ngrams import NgramModel, number_ngrams
 
+BLEND = Blend(0.8, (0.6, 0.3), (0.4, -0.2), 0.1)
 WORDS = ("good", "bad", "film", "the", "a", "plot")
 
 
@@ -66,15 +67,13 @@ def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
     head = build_lstm_head(variant)
     for part in (reader, head):
         part.set_weights([random.normal(0, 0.5, weights.shape) for weights in part.get_weights()])
-    return join_branches(
-        variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), Blend(0.8, 0.6, 0.4, 0.1)
-    )
+    return join_branches(variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), BLEND)
 
 
 def make_random_ngrams(words: int, seed: int = 0) -> NgramModel:
-    """Make a model of n-grams, some of which occur in random reviews of `words` words."""
+    """Make a model of two weightings of n-grams, some of which occur in random reviews of `words` words."""
     random = np.random.default_rng(seed)
     numbers = np.unique(number_ngrams(random.integers(1, words, (9, 12)).astype(np.int32), words))
     counted = random.permutation(numbers[numbers > 0])[:100]
-    ratio, weight = random.normal(0, 1, (2, len(counted))).astype(np.float32)
-    return NgramModel(np.sort(counted), ratio, weight, 0.25)
+    ratio, weight = random.normal(0, 1, (2, len(counted), 2)).astype(np.float32)
+    return NgramModel(np.sort(counted), ratio, weight, np.array([0.25, -0.5]))

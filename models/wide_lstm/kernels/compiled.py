@@ -4,34 +4,16 @@ Importing this module compiles them, which takes some seconds; later processes l
 imported only where many reviews are scored (`models.wide_lstm.kernels.choice`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from models.wide_lstm.kernels.compiling import compile_kernel
 from models.wide_lstm.kernels.convolution import Convolution
 from models.wide_lstm.ngrams import LONGEST, NgramModel
 from models.wide_lstm.number_table import MULTIPLIER, count_shift
-
-Function = Callable[..., None]
-
-
-def _compile(signature: str) -> Callable[[Function], Function]:
-    """Return a decorator that compiles a function of this signature, which then runs without Python's lock.
-
-    What was compiled is kept beside this file, or in the user's cache, where one of them can be written.
-    """
-
-    def decorate(function: Function) -> Function:
-        try:
-            compiled: Function = numba.njit(signature, nogil=True, cache=True)(function)
-        except RuntimeError:  # there is no place to keep it
-            compiled = numba.njit(signature, nogil=True)(function)
-        return compiled
-
-    return decorate
 
 
 def pool_words(convolution: Convolution, windows: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -44,7 +26,7 @@ def pool_words(convolution: Convolution, windows: NDArray[np.int32]) -> NDArray[
     return pooled
 
 
-@_compile("void(int32[:, ::1], float32[:, :, ::1], float32[::1], int64, float32[:, :, ::1])")
+@compile_kernel("void(int32[:, ::1], float32[:, :, ::1], float32[::1], int64, float32[:, :, ::1])")
 def _pool_words(windows: Any, table: Any, bias: Any, step: Any, pooled: Any) -> None:
     """Raise `pooled` from zeros: add the row of each word to all outputs that it reaches, so that it is read once."""
     count, words = windows.shape
@@ -71,50 +53,64 @@ def compute_logits_from(
 ) -> list[NDArray[np.float64]]:
     """Compute what `models.wide_lstm.ngrams.compute_logits_from` does."""
     table = model.table
-    logits = np.empty((len(starts), len(ids)))
+    logits = np.empty((len(starts), len(ids), len(model.bias)))
     _weigh_ngrams(
         np.ascontiguousarray(ids),
         np.asarray(starts, np.int64),
-        (np.int64(vocabulary_size), count_shift(len(table.numbers)), np.float64(model.bias)),
-        (table.numbers, table.places, model.ratio, model.weight),
+        (np.int64(vocabulary_size), count_shift(len(table.numbers))),
+        (table.numbers, table.places),
+        (model.terms, model.bias),
         logits,
     )
     return list(logits)
 
 
-@_compile(
-    "void(int32[:, ::1], int64[::1], Tuple((int64, uint64, float64)), "
-    "Tuple((int64[::1], int32[::1], float32[::1], float32[::1])), float64[:, ::1])"
+@compile_kernel()
+def _find_places(words: Any, sizes: Any, table: Any, found: Any, first: Any) -> int:
+    """Put the places of a review's n-grams into `found`, those of their first words into `first`; count them."""
+    vocabulary_size, shift = sizes
+    numbers, places = table
+    count = 0
+    for start in range(len(words)):
+        number = np.int64(0)
+        for word in range(start, min(start + LONGEST, len(words))):
+            if words[word] <= 0:
+                break
+            number = number * vocabulary_size + words[word]
+            slot = np.int64((np.uint64(number) * MULTIPLIER) >> shift)
+            while numbers[slot] != 0 and numbers[slot] != number:
+                slot = (slot + 1) & (len(numbers) - 1)
+            if numbers[slot] == number:
+                found[count], first[count] = places[slot], start
+                count += 1
+    return count
+
+
+@compile_kernel()
+def _weigh_places(inside: Any, terms: Any, bias: Any, logits: Any) -> None:
+    """Fill the logits [k] of a review by the places of its n-grams, rising; each counts once."""
+    for weighting in range(len(bias)):
+        total = square = 0.0
+        last = np.int64(-1)
+        for place in inside:
+            if place != last:
+                total += terms[place, weighting]
+                square += terms[place, len(bias) + weighting]
+                last = place
+        logits[weighting] = total / (np.sqrt(square) if square > 0 else 1.0) + bias[weighting]
+
+
+@compile_kernel(
+    "void(int32[:, ::1], int64[::1], Tuple((int64, uint64)), Tuple((int64[::1], int32[::1])), "
+    "Tuple((float64[:, ::1], float64[::1])), float64[:, :, ::1])"
 )
-def _weigh_ngrams(ids: Any, starts: Any, sizes: Any, model: Any, logits: Any) -> None:
-    """Fill `logits` [starts, n] of reviews `ids` [n, length]."""
-    vocabulary_size, shift, bias = sizes
-    numbers, places, ratio, weight = model
+def _weigh_ngrams(ids: Any, starts: Any, sizes: Any, table: Any, model: Any, logits: Any) -> None:
+    """Fill `logits` [starts, n, k] of reviews `ids` [n, length]."""
     length = ids.shape[1]
     found = np.empty(LONGEST * length, np.int64)
     first = np.empty(LONGEST * length, np.int64)
     for row in range(len(ids)):
-        count = 0
-        for start in range(length):
-            number = np.int64(0)
-            for word in range(start, min(start + LONGEST, length)):
-                if ids[row, word] <= 0:
-                    break
-                number = number * vocabulary_size + ids[row, word]
-                slot = np.int64((np.uint64(number) * MULTIPLIER) >> shift)
-                while numbers[slot] != 0 and numbers[slot] != number:
-                    slot = (slot + 1) & (len(numbers) - 1)
-                if numbers[slot] == number:
-                    found[count], first[count] = places[slot], start
-                    count += 1
-        for number_of_start in range(len(starts)):
-            inside = np.sort(found[:count][first[:count] >= starts[number_of_start]])
-            total = norm = 0.0
-            last = np.int64(-1)
-            for place in inside:
-                if place != last:
-                    value = np.float64(ratio[place])
-                    total += value * weight[place]
-                    norm += value * value
-                    last = place
-            logits[number_of_start, row] = total / (np.sqrt(norm) if norm > 0 else 1.0) + bias
+        count = _find_places(ids[row], sizes, table, found, first)
+        for number in range(len(starts)):
+            inside = np.sort(found[:count][first[:count] >= starts[number]])
+            _weigh_places(inside, *model, logits[number, row])

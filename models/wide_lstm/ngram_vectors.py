@@ -1,0 +1,142 @@
+"""Weighs n-grams by vectors that are learnt without labels: a second weighting for the wide LSTM.
+
+A review and an n-gram that it holds get vectors with a high cosine, a review and a random n-gram a low one (Thongtan
+and Phienthrakul, 2019), so that n-grams of like reviews get like vectors, also those that few labelled reviews have.
+The more an n-gram tells labels apart, the more often it is learnt from (Bingyu and Arefyev, 2022). A logistic
+regression on the mean vector of each labelled review's n-grams then says what each vector means.
+
+Needs Numba, scikit-learn and scipy, at training time only.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.journal import QUIET, Journal
+from models.wide_lstm.ngrams import NgramModel, scale_ngrams
+
+if TYPE_CHECKING:
+    import scipy.sparse
+
+PART = "ngram-vectors"
+"""The name of the checkpoints of the vectors."""
+SIZE = 256
+"""Numbers of a vector."""
+EPOCHS = 12
+RATE = 0.5
+"""Learning rate of the first review; it falls to 0 after the last."""
+SURE_RATIO = 0.7
+"""An n-gram whose log ratio is as far from 0 as this is learnt from in every review that has it."""
+FLATTENING = 0.75
+"""Random n-grams are drawn in proportion to this power of the number of reviews that they are learnt from in."""
+INVERSE_REGULARIZATION = 10.0
+"""Of the logistic regression: `C` of scikit-learn."""
+_NOISE_PLACES = 16
+"""Of an n-gram, in the mean, in the table from which random ones are drawn."""
+_MAX_ITERATIONS = 500
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """The vectors while they are learnt: a step of an epoch moves those of a review and of its n-grams."""
+
+    reviews: NDArray[np.float32]
+    """[n, SIZE]"""
+    ngrams: NDArray[np.float32]
+    """[g, SIZE]"""
+
+
+def fit_vector_weighting(
+    fitted: NgramModel,
+    present: "scipy.sparse.csr_matrix",
+    positive: NDArray[np.bool_],
+    seed: int,
+    journal: Journal = QUIET,
+) -> NgramModel:
+    """Return another weighting of the n-grams of `fitted`; the same arguments give the same one.
+
+    `present` [n, g] has 1 where a review has an n-gram; the labels `positive` are those of its first reviews. An n-gram
+    counts by its log ratio, whatever its sign, and by its rarity. Nothing is reported. A checkpoint is saved after the
+    last epoch, and after others if they take long.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    ratio = np.abs(fitted.ratio[:, 0])
+    counts = np.bincount(present.indices, minlength=present.shape[1])
+    if not ratio.any():  # there is no n-gram, or none that tells labels apart
+        nothing = np.zeros((len(ratio), 1), np.float32)
+        return NgramModel(fitted.numbers, nothing, nothing, np.zeros(1))
+    vectors = learn_vectors(present, np.minimum(ratio / SURE_RATIO, 1.0), seed, journal)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    importance = ratio * np.log(present.shape[0] / np.maximum(counts, 1)).astype(np.float32)
+    means = scale_ngrams(present[: len(positive)], importance) @ vectors
+    spread = means.std(axis=0) * np.sqrt(SIZE)
+    regression = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=_MAX_ITERATIONS)
+    regression.fit(means / spread, positive)
+    weight = vectors @ (regression.coef_[0] / spread).astype(np.float32)
+    return NgramModel(fitted.numbers, importance[:, None], weight[:, None], regression.intercept_)
+
+
+def learn_vectors(
+    present: "scipy.sparse.csr_matrix", shares: NDArray[Any], seed: int, journal: Journal = QUIET
+) -> NDArray[np.float32]:
+    """Learn the vectors [g, SIZE] of n-grams from the reviews that have them, `present` [n, g].
+
+    `shares` [g], of which one is above 0, says in which share of its reviews an n-gram is learnt from.
+    """
+    from models.wide_lstm.kernels.cosines import learn_epoch
+
+    random = np.random.default_rng(seed)
+    vectors = _Vectors(*(_draw_vectors(random, rows) for rows in present.shape))
+    noise = _draw_noise(random, np.bincount(present.indices, minlength=present.shape[1]) * shares)
+    held = present.indptr.astype(np.int64), present.indices.astype(np.int32), shares.astype(np.float32)
+    done = _restore(vectors, journal)
+    saved = time.monotonic()
+    for epoch, order, rates in _plan_epochs(len(vectors.reviews), done, seed):
+        learn_epoch(order, held, noise, (vectors.reviews, vectors.ngrams), rates, seed + epoch)
+        if epoch == EPOCHS or time.monotonic() - saved >= journal.save_seconds:
+            journal.save(PART, epoch, vars(vectors))
+            saved = time.monotonic()
+    return vectors.ngrams
+
+
+def _draw_vectors(random: np.random.Generator, rows: int) -> NDArray[np.float32]:
+    """Return random vectors of length 1 in the mean; they grow as they move, so that later steps turn them less."""
+    drawn = random.random((rows, SIZE), np.float32) - np.float32(0.5)
+    drawn *= np.float32(np.sqrt(12 / SIZE))
+    return drawn
+
+
+def _draw_noise(random: np.random.Generator, counts: NDArray[Any]) -> NDArray[np.int32]:
+    """Return places of n-grams, each as often as it should be drawn, in a random order."""
+    often = counts**FLATTENING
+    noise = np.repeat(
+        np.arange(len(counts), dtype=np.int32),
+        random.multinomial(_NOISE_PLACES * len(counts), often / often.sum()),
+    )
+    random.shuffle(noise)
+    return noise
+
+
+def _restore(vectors: _Vectors, journal: Journal) -> int:
+    """Give the vectors the values of the last checkpoint; return the number of epochs that were done then."""
+    checkpoint = journal.load(PART)
+    if checkpoint is None:
+        return 0
+    for name, values in vars(vectors).items():
+        values[:] = checkpoint.arrays[name]
+    return checkpoint.done
+
+
+def _plan_epochs(
+    reviews: int, done: int, seed: int
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+    """Yield of each epoch that is left its number, from 1 on, the order of the reviews, and the rate of each step."""
+    rates = np.linspace(RATE, 0, EPOCHS * reviews, dtype=np.float32)
+    for epoch in range(done, EPOCHS):
+        order = np.random.default_rng((seed, epoch)).permutation(reviews)
+        yield epoch + 1, order, rates[epoch * reviews : (epoch + 1) * reviews]
