@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.journal import QUIET, Journal
+from models.training.journal import QUIET, Checkpoint, Journal
 from models.wide_lstm.ngrams import NgramModel, scale_ngrams
 
 if TYPE_CHECKING:
     import scipy.sparse
 
-PART = "ngram-vectors"
-"""The name of the checkpoints of the vectors."""
+PARTS = ("ngram-vectors-one", "ngram-vectors-two")
+"""The names of the checkpoints of sets of vectors, each learnt from a seed of its own.
+
+Two sets say more than one of vectors that are twice as long.
+"""
 SIZE = 256
 """Numbers of a vector."""
 EPOCHS = 12
@@ -60,8 +63,8 @@ def fit_vector_weighting(
     """Return another weighting of the n-grams of `fitted`; the same arguments give the same one.
 
     `present` [n, g] has 1 where a review has an n-gram; the labels `positive` are those of its first reviews. An n-gram
-    counts by its log ratio, whatever its sign, and by its rarity. Nothing is reported. A checkpoint is saved after the
-    last epoch, and after others if they take long.
+    counts by its log ratio, whatever its sign, and by its rarity. Nothing is reported. Of each set of vectors a
+    checkpoint is saved after the last epoch, and after others if they take long.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -70,11 +73,14 @@ def fit_vector_weighting(
     if not ratio.any():  # there is no n-gram, or none that tells labels apart
         nothing = np.zeros((len(ratio), 1), np.float32)
         return NgramModel(fitted.numbers, nothing, nothing, np.zeros(1))
-    vectors = learn_vectors(present, np.minimum(ratio / SURE_RATIO, 1.0), seed, journal)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    shares = np.minimum(ratio / SURE_RATIO, 1.0)
+    vectors = np.concatenate(
+        [learn_vectors(present, shares, len(PARTS) * seed + number, journal) for number in range(len(PARTS))],
+        axis=1,
+    )
     importance = ratio * np.log(present.shape[0] / np.maximum(counts, 1)).astype(np.float32)
     means = scale_ngrams(present[: len(positive)], importance) @ vectors
-    spread = means.std(axis=0) * np.sqrt(SIZE)
+    spread = means.std(axis=0) * np.sqrt(vectors.shape[1])
     regression = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=_MAX_ITERATIONS)
     regression.fit(means / spread, positive)
     weight = vectors @ (regression.coef_[0] / spread).astype(np.float32)
@@ -84,7 +90,7 @@ def fit_vector_weighting(
 def learn_vectors(
     present: "scipy.sparse.csr_matrix", shares: NDArray[Any], seed: int, journal: Journal = QUIET
 ) -> NDArray[np.float32]:
-    """Learn the vectors [g, SIZE] of n-grams from the reviews that have them, `present` [n, g].
+    """Learn the vectors [g, SIZE] of n-grams, of length 1, from the reviews that have them, `present` [n, g].
 
     `shares` [g], of which one is above 0, says in which share of its reviews an n-gram is learnt from.
     """
@@ -94,14 +100,16 @@ def learn_vectors(
     vectors = _Vectors(*(_draw_vectors(random, rows) for rows in present.shape))
     noise = _draw_noise(random, np.bincount(present.indices, minlength=present.shape[1]) * shares)
     held = present.indptr.astype(np.int64), present.indices.astype(np.int32), shares.astype(np.float32)
-    done = _restore(vectors, journal)
+    part = PARTS[seed % len(PARTS)]
+    done = _restore(vectors, journal.load(part))
     saved = time.monotonic()
     for epoch, order, rates in _plan_epochs(len(vectors.reviews), done, seed):
         learn_epoch(order, held, noise, (vectors.reviews, vectors.ngrams), rates, seed + epoch)
         if epoch == EPOCHS or time.monotonic() - saved >= journal.save_seconds:
-            journal.save(PART, epoch, vars(vectors))
+            journal.save(part, epoch, vars(vectors))
             saved = time.monotonic()
-    return vectors.ngrams
+    length: NDArray[np.float32] = np.linalg.norm(vectors.ngrams, axis=1, keepdims=True)
+    return vectors.ngrams / length
 
 
 def _draw_vectors(random: np.random.Generator, rows: int) -> NDArray[np.float32]:
@@ -122,9 +130,8 @@ def _draw_noise(random: np.random.Generator, counts: NDArray[Any]) -> NDArray[np
     return noise
 
 
-def _restore(vectors: _Vectors, journal: Journal) -> int:
+def _restore(vectors: _Vectors, checkpoint: Checkpoint | None) -> int:
     """Give the vectors the values of the last checkpoint; return the number of epochs that were done then."""
-    checkpoint = journal.load(PART)
     if checkpoint is None:
         return 0
     for name, values in vars(vectors).items():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.training.journal import QUIET, Journal
 from models.wide_lstm import ngram_vectors
-from models.wide_lstm.ngram_vectors import PART, fit_vector_weighting, learn_vectors
+from models.wide_lstm.ngram_vectors import PARTS, fit_vector_weighting, learn_vectors
 from models.wide_lstm.ngrams import NgramModel, compute_ngram_logits
 
 pytestmark = pytest.mark.training
@@ -89,8 +89,8 @@ def learn(journal: Journal) -> NDArray[np.float32]:
 def test_vectors_go_on_after_an_epoch(done: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.training.journal.KEPT", 1000)
     learn(Journal(folder=tmp_path, save_seconds=0.0))
-    for path in tmp_path.glob(f"{PART}-*"):
-        if int(path.name.split("-")[2]) > done:
+    for path in tmp_path.glob(f"{PARTS[1]}-*"):
+        if int(path.name.split("-")[3]) > done:
             path.unlink()
     assert np.array_equal(learn(Journal(folder=tmp_path)), learn(QUIET))
 
