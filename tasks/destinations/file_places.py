@@ -44,8 +44,8 @@ def open_place(home: Home, destination: Destination) -> Iterator[FilePlace]:
     try:
         if not folder.parent.is_dir():
             raise DestinationUnreachableError(
-                f"{destination.name}: {folder.parent}: there is no such folder. Next: make it, or mount its disk; the "
-                "next run tries again."
+                f"{destination.name}: {folder.parent}: there is no such folder. Next: make it, or mount its "
+                "disk."
             )
         make_folder(folder, mode=0o750)
         with hold_folder(folder, refuse_to_wait):
@@ -53,8 +53,7 @@ def open_place(home: Home, destination: Destination) -> Iterator[FilePlace]:
             yield _make_local(folder)
     except OSError as error:
         raise DestinationError(
-            f"{destination.name}: {folder}: {error.strerror or error}. Next: see that it can be written, and has room; "
-            "the next run tries again."
+            f"{destination.name}: {folder}: {error.strerror or error}. Next: see that it can be written, and has room."
         ) from error
 
 

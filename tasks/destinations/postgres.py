@@ -179,7 +179,7 @@ def _naming_errors(destination: Destination) -> Iterator[None]:
     except psycopg.OperationalError as error:
         raise DestinationUnreachableError(
             f"{destination.name}: {_shorten(error)}. Next: check the server, the network and "
-            f"{name_variable(destination.name)}; the next run tries again."
+            f"{name_variable(destination.name)}."
         ) from None
     except psycopg.Error as error:
         # Without a state it is no error of the server, and its text would repeat the address.
@@ -206,7 +206,7 @@ def _take_turn(connection: "Connection", destination: Destination, sender: Sende
     if connection.execute(_TAKE_TURN.format(**names), [sender.home_id, deliveries]).rowcount != 1:
         raise DestinationUnreachableError(
             f"{destination.name}: another process has delivered to {destination.place} meanwhile. Next: see that one "
-            "home delivers there, and no copy of it; the next run tries again."
+            "home delivers there, and no copy of it."
         )
 
 

@@ -124,9 +124,12 @@ def describe_error(uri: str, error: Exception) -> StoreError:
             f"{uri}: has an object whose name can't be read ({_shorten(error)}). Next: rename or delete that object."
         )
     reason = code or (f"status {status}" if status else _shorten(error))
+    if uri.startswith("file:"):
+        return StoreUnreachableError(
+            f"{uri}: can't be used ({reason}). Next: see that its disk is there, and has room."
+        )
     return StoreUnreachableError(
-        f"{uri}: the store does not answer as it should ({reason}). Next: check the network and its endpoint; the next "
-        "run tries again."
+        f"{uri}: the store does not answer as it should ({reason}). Next: check the network and its endpoint."
     )
 
 

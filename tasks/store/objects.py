@@ -86,8 +86,7 @@ def _append(store: Store, found: StoredObject, file: BinaryIO, report: Callable[
         report(len(chunk))
     if file.tell() != found.size:
         raise StoreUnreachableError(
-            f"{store.name(found.key)}: {file.tell():,} of its {found.size:,} bytes came. Next: try again; the next "
-            "run does."
+            f"{store.name(found.key)}: {file.tell():,} of its {found.size:,} bytes came. Next: try again."
         )
 
 

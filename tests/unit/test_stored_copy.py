@@ -430,11 +430,16 @@ def test_a_chunk_that_is_gone_or_cut_off_is_uploaded_again_though_nothing_is_new
     assert reader.published.read_bytes() == large_home.published.read_bytes()
 
 
-def test_a_folder_in_which_nothing_may_be_written_is_no_trouble_of_the_network() -> None:
-    said = str(
-        describe_error("file:///mnt/share", OSError("Unable to open file: Permission denied (os error 13)"))
-    )
-    assert "access is refused" in said
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("Unable to open file: Permission denied (os error 13)", "access is refused"),
+        ("Unable to open file: Input/output error (os error 5)", "see that its disk is there, and has room"),
+    ],
+)
+def test_a_folder_that_can_not_be_used_is_no_trouble_of_the_network(error: str, told: str) -> None:
+    said = str(describe_error("file:///mnt/share", OSError(error)))
+    assert told in said
     assert "network" not in said
 
 

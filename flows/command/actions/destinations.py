@@ -143,7 +143,10 @@ def describe_standing(standings: list[dict[str, Any]]) -> str:
         if each["error"]:
             since = f" since {each['failing_since']}" if each.get("failing_since") else ""
             behind = f", up to {count(each['rows_behind'], 'row')} behind" if each.get("rows_behind") else ""
-            lines += [f"{each['name']}: failing{since}{behind}", f"  {escape_controls(str(each['error']))}"]
+            lines += [
+                f"{each['name']}: failing{since}{behind}; each run tries again",
+                f"  {escape_controls(str(each['error']))}",
+            ]
         else:
             at = (
                 f"complete at {each['delivered_at']}" if each["delivered_at"] else "nothing was delivered yet"
