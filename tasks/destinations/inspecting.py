@@ -12,7 +12,7 @@ from tasks.destinations.changes import FileState, find_changes
 from tasks.destinations.configuration import Destination
 from tasks.destinations.delivery import read_wanted
 from tasks.destinations.outcome import Sender
-from tasks.destinations.parquet import LEDGER, accept_ledger, parse_ledger
+from tasks.destinations.parquet import LEDGER, accept_ledger, parse_ledger, require_no_file
 from tasks.destinations.postgres import connect
 from tasks.destinations.postgres_schema import name_tables, prepare
 from tasks.store.connecting import open_store
@@ -58,6 +58,7 @@ def _inspect_folder(destination: Destination, sender: Sender) -> tuple[int, dict
     """Return the rows of a folder's files and the source files that were delivered, by the ledger."""
     content, names = _read_folder(destination)
     if content is None:
+        require_no_file(destination, names)
         return 0, {}
     ledger = accept_ledger(parse_ledger(content, destination), destination, sender, names)
     delivered = {source: state for file in ledger.files.values() for source, state in file.sources.items()}

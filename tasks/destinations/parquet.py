@@ -147,12 +147,7 @@ def _recover(folder: Folder, sender: Sender) -> Ledger:
     found = {name for name in place.list_names() if _NAMES.fullmatch(name)}
     content = place.read(LEDGER)
     if content is None:
-        if found:
-            raise DestinationError(
-                f"{destination.name}: {destination.place} has a file {min(found)}, but no {LEDGER}, so it is not known "
-                f"who made it. Next: name another folder; or, if it was delivered, delete {_FILES} there: the next run "
-                "delivers all of it."
-            )
+        require_no_file(destination, found)
         ledger = Ledger(sender.home_id, sender.place, SCHEMA_VERSION, destination.layout, 0, {})
         _write_ledger(place, ledger)
         return ledger
@@ -162,6 +157,16 @@ def _recover(folder: Folder, sender: Sender) -> Ledger:
     if sender.repeats:
         _write_ledger(place, ledger)
     return ledger
+
+
+def require_no_file(destination: Destination, names: Collection[str]) -> None:
+    """Raise `DestinationError` if a folder without a ledger has a file that a delivery would replace or delete."""
+    if found := sorted(filter(_NAMES.fullmatch, names)):
+        raise DestinationError(
+            f"{destination.name}: {destination.place} has a file {found[0]}, but no {LEDGER}, so it is not known "
+            f"who made it. Next: name another folder; or, if it was delivered, delete {_FILES} there: the next run "
+            "delivers all of it."
+        )
 
 
 def accept_ledger(ledger: Ledger, destination: Destination, sender: Sender, found: Collection[str]) -> Ledger:

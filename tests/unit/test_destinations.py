@@ -225,6 +225,8 @@ def test_a_folder_with_files_of_somebody_else_is_refused(home: Home, folder: Pat
         DestinationError, match=r"it is not known who made it\. Next: name another folder; or"
     ):
         send(home, make(folder, CURRENT))
+    with pytest.raises(DestinationError, match=r"has a file scores\.parquet, but no _delivered\.json"):
+        inspect(home, make(folder, CURRENT))
     assert (folder / "scores.parquet").read_bytes() == b"theirs"
 
 
