@@ -202,8 +202,8 @@ def _describe(error: Mapping[str, Any]) -> str:
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         return f"{key} is not a key of a destination"
-    if error["type"] == "missing":
-        return f"{key} is missing"
+    if error["type"] == "missing":  # only the kind is required by itself
+        return 'it has no kind: a line kind = "postgres" is for a table, kind = "parquet" for a folder'
     reason = str(error["msg"]).removeprefix("Value error, ")
     return f"{key}: {reason}" if key else reason
 

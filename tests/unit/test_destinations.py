@@ -327,6 +327,10 @@ def write(home: Home, content: str, name: str = "bi") -> Path:
     ("content", "said"),
     [
         ('kind = "mysql"\ntable = "t"', "kind"),
+        (
+            'folder = "/b"',
+            'has no kind: a line kind = "postgres" is for a table, kind = "parquet" for a folder',
+        ),
         ('kind = "postgres"', "needs the key table"),
         ('kind = "postgres"\ntable = "a"\nfolder = "/b"', "has no key folder"),
         ('kind = "postgres"\ntable = "a; drop table b"', "small letters"),
