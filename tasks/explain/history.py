@@ -59,6 +59,7 @@ FROM scored_reviews SEMI JOIN (
 
 DECISIONS = {
     (True, "only_row"): "it is the only row",
+    (True, "only_reading"): "the other rows are of readings that no longer count",
     (True, "date"): "its date is the latest",
     (True, "arrival"): "it arrived last",
     (True, "date, arrival"): "it arrived last, rows of an older date set aside",
@@ -145,7 +146,7 @@ def _make_history(rows: Sequence[Row], scores: Sequence[Row]) -> History:
             **{name: row[name] for name in _SHOWN},
             scores=_make_scores(row, by_row.get((row["source_sha256"], row["row_number"]), [])),
             counts=row["is_latest"] and row["best_model_id"] is not None,
-            decided_by=_find_decision(row, counting, outdated),
+            decided_by=_find_decision(row, len(rows), counting, outdated),
         )
         for row in rows
     )
@@ -173,10 +174,10 @@ def _make_scores(row: Row, scores: Sequence[Row]) -> tuple[ModelScore, ...]:
     )
 
 
-def _find_decision(row: Row, rows: int, outdated: int) -> str:
-    """Return what decided whether a row counts; of the `rows` of its review, another date outdates `outdated`.
+def _find_decision(row: Row, rows: int, counting: int, outdated: int) -> str:
+    """Return what decided whether a row counts.
 
-    The rows of readings that no longer count are not among `rows`.
+    Of the `rows` of its review, `counting` are of readings that count, and of these another date outdates `outdated`.
     """
     if row["is_superseded"]:
         return "export" if row["is_replaced"] else "reading"
@@ -184,8 +185,8 @@ def _find_decision(row: Row, rows: int, outdated: int) -> str:
         return "date" if row["is_outdated"] else "arrival"
     if row["best_model_id"] is None:
         return "score"
-    if rows == 1:
-        return "only_row"
+    if counting == 1:
+        return "only_row" if rows == 1 else "only_reading"
     if not outdated:
         return "arrival"
-    return "date" if outdated == rows - 1 else "date, arrival"
+    return "date" if outdated == counting - 1 else "date, arrival"

@@ -222,7 +222,7 @@ def test_the_history_of_a_review_names_the_reading_that_no_longer_counts(misread
     run(rescan="shop-a")
     [history] = find_history(misread.published, "7")
     decided = {(row.counts, row.decided_by, row.given_rating) for row in history.rows}
-    assert decided == {(False, "reading", 5.5), (True, "only_row", 10.0)}
+    assert decided == {(False, "reading", 5.5), (True, "only_reading", 10.0)}
 
 
 def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: Home) -> None:

@@ -91,6 +91,13 @@ def test_a_newest_row_without_a_score_that_counts_is_told(home: Home) -> None:
     assert "no: it is the newest, but" in call(home, "--history", "r6").stdout
 
 
+def test_a_row_beside_a_reading_that_was_superseded_is_not_the_only_one(home: Home) -> None:
+    add(home, "old.csv", [{"review_id": "r6"}])
+    change(home, "UPDATE scored_files SET superseded_at = now() WHERE uri = 'old.csv'")
+    add(home, "new.csv", [{"review_id": "r6"}])
+    assert [row.decided_by for row in find(home, "r6")[0].rows] == ["export", "only_reading"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("dates", "decided"), [([EARLIER, LATER], "date"), ([None, None], "arrival")])
 def test_what_decided_is_the_part_of_the_rule_that_the_other_rows_lost_by(
