@@ -107,7 +107,8 @@ def score_reviews(
             refused before are tried again.
         since: Ignore files that were last changed before this moment; a later run can still score them. With
             `rescore`, also ignore source files that were first committed before it. Without a time zone it is UTC.
-        model_id: Score with this model instead of the champion. It must have been promoted at some time.
+        model_id: Score with this model instead of the champion: its id, or the beginning of it alone. It must have
+            been promoted at some time.
         rescore: Also score again every source file that another model has scored and this one has not; with `files`,
             only those files. The older scores stay.
         dry_run: Change nothing; return the plan: which files would be scored, why, and with which model.

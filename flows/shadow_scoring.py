@@ -17,7 +17,7 @@ from tasks.stages.run_page import log_warning, warn
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
-from tasks.warehouse.model_registry import find_champion, require_promoted
+from tasks.warehouse.model_registry import find_champion, require_champion
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.run_log import Run
 from tasks.warehouse.shadow.record import Shadow, find_shadow, note_trouble
@@ -86,7 +86,7 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
 
     began = time.monotonic()
     waiting = find_waiting_for_shadow(run.home.warehouse, shadow)
-    champion = require_promoted(find_champion(run.home.warehouse), None)
+    champion = require_champion(find_champion(run.home.warehouse))
     try:
         outcome = score_beside(ShadowJob(run, shadow, champion, 60 * settings.shadow_minutes), waiting)
     except Exception as error:  # whatever the shadow's bundle raises

@@ -160,7 +160,12 @@ def export(
     help="Show all rows of the review instead, and which of them latest_scores shows.",
 )
 @click.option("--text", metavar="TEXT", help="Explain this text instead of a scored review.")
-@click.option("--model", "model_id", metavar="MODEL_ID", help="Use this promoted model, not the champion.")
+@click.option(
+    "--model",
+    "model_id",
+    metavar="MODEL_ID",
+    help="Use this promoted model, not the champion: its id, or the beginning of it.",
+)
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(

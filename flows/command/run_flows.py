@@ -98,7 +98,10 @@ def train(
     help="Ignore files last changed before this date (UTC): 2026-11-24, 2026-11-24T06:30.",
 )
 @click.option(
-    "--model", "model_id", metavar="MODEL_ID", help="Score with this promoted model, not the champion."
+    "--model",
+    "model_id",
+    metavar="MODEL_ID",
+    help="Score with this promoted model, not the champion: its id, or the beginning of it.",
 )
 @click.option("--rescore", is_flag=True, help="Also score again what only other models have scored.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be scored, and why.")

@@ -88,8 +88,8 @@ class Piece:
 def explain(home: Home, name: str | None, text: str | None, model_id: str | None) -> Explained:
     """Explain the score of the review or row called `name` or, if that is None, of `text`.
 
-    The model is `model_id`, by default the champion. Raises `UsageError` if no row or several rows have the name, or if
-    the text has no word.
+    The model is `model_id`, whole or its beginning, by default the champion. Raises `UsageError` if no row or several
+    rows have the name, or if the text has no word.
     """
     with open_published(home.published) as connection:
         model = read_promoted(connection, model_id)

@@ -51,7 +51,7 @@ from tasks.warehouse.model_registry import (
     PromotedModel,
     find_model,
     find_scoring_model,
-    require_promoted,
+    require_champion,
 )
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.readings.replacing import replace_files
@@ -115,13 +115,13 @@ def find_new_files(home: Home, request: ScoringRequest) -> PendingFiles:
 
 @task(name="choose-model", **RETRY_TRANSIENT)
 def choose_model(home: Home, model_id: str | None = None) -> PromotedModel:
-    """Return the model that scores: `model_id`, by default the champion.
+    """Return the model that scores: the one of `model_id` or the beginning of it, by default the champion.
 
     Raises `BundleError` if it was never promoted or its bundle was altered.
     """
     from models.bundle.fingerprint import require_fingerprint
 
-    model = require_promoted(find_scoring_model(home.warehouse, model_id), model_id)
+    model = require_champion(find_scoring_model(home.warehouse, model_id))
     require_fingerprint(home.bundles / model.model_id, model.bundle_fingerprint)
     return model
 

@@ -5,20 +5,17 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from data_contracts.errors import BundleError, UsageError
 from tasks.support.wording import drop_nan
 from tasks.warehouse.connection import begin_transaction, open_warehouse, require_no_reader
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ SELECT model_id, variant, bundle_fingerprint, number, reason, promotions."at"
 FROM promotions JOIN models USING (model_id) ORDER BY number DESC LIMIT 1
 """
 _FIND_PROMOTED = _FIND_CHAMPION.replace("ORDER BY", "WHERE model_id = ? ORDER BY")
+_LIST_PROMOTED = "SELECT DISTINCT model_id FROM promotions ORDER BY model_id"
 _LIST_MODELS = """
 WITH promoted AS (
     SELECT model_id, max(number) AS number, arg_max(reason, number) AS reason, arg_max("at", number) AS promoted_at
@@ -110,40 +108,63 @@ def find_promoted(warehouse: Path, model_id: str) -> PromotedModel | None:
     return PromotedModel(*rows[0]) if rows else None
 
 
-def read_promoted(connection: duckdb.DuckDBPyConnection, model_id: str | None) -> PromotedModel:
-    """Look up in the registry the model `model_id`, or the champion if that is None, through an open connection.
+def read_promoted(connection: duckdb.DuckDBPyConnection, name: str | None) -> PromotedModel:
+    """Look up in the registry, through an open connection, a promoted model by its id or the beginning of it alone.
 
-    Raises `BundleError` if `model_id` was never promoted, or if there is no champion.
+    None is the champion. Raises `BundleError` if no promoted model has the name, or if there is no champion, and
+    `UsageError` if several begin with it.
     """
-    if model_id is None:
-        return require_promoted(read_champion(connection), model_id)
-    rows = connection.execute(_FIND_PROMOTED, [model_id]).fetchall()
-    return require_promoted(PromotedModel(*rows[0]) if rows else None, model_id)
+    if name is None:
+        return require_champion(read_champion(connection))
+    ids = [each for (each,) in connection.execute(_LIST_PROMOTED).fetchall()]
+    rows = connection.execute(_FIND_PROMOTED, [choose_id(ids, name)]).fetchall()
+    if not rows:
+        raise _describe_unknown(name, ids)
+    return PromotedModel(*rows[0])
 
 
-def find_scoring_model(warehouse: Path, model_id: str | None) -> PromotedModel | None:
-    """Return the model `model_id`, or the champion if that is None; None if there is no champion yet.
+def find_scoring_model(warehouse: Path, name: str | None) -> PromotedModel | None:
+    """Return the promoted model that has or begins with a name, or the champion if that is None; None before the first.
 
-    Raises `BundleError` if `model_id` was never promoted.
+    Raises the errors of `read_promoted` for a name.
     """
-    model = None
-    if warehouse.exists():
-        model = find_champion(warehouse) if model_id is None else find_promoted(warehouse, model_id)
-    return model if model_id is None else require_promoted(model, model_id)
+    if not warehouse.exists():
+        if name is not None:
+            raise _describe_unknown(name, [])
+        return None
+    with open_warehouse(warehouse, write=False) as connection:
+        return read_champion(connection) if name is None else read_promoted(connection, name)
 
 
-def require_promoted(model: PromotedModel | None, model_id: str | None) -> PromotedModel:
-    """Return `model` as the registry has it; for None, raise a `BundleError`: no `model_id`, or no champion."""
-    if model is not None:
-        return model
-    if model_id is None:
+def require_champion(model: PromotedModel | None) -> PromotedModel:
+    """Return the champion, or raise a `BundleError` if there is none."""
+    if model is None:
         raise BundleError(
             "No model has been promoted yet, so nothing can be scored. Next: run `reviews train`."
         )
-    raise BundleError(
-        f"Model {model_id!r} is unknown or was never promoted, so it may not score. (Write the whole id.) Next: name a "
-        "promoted model that `reviews models` lists, or promote this one: `reviews models promote MODEL`."
+    return model
+
+
+def _describe_unknown(name: str, ids: Sequence[str]) -> BundleError:
+    """Return the error for a name that no promoted model has or begins with; `ids` are those of the promoted ones."""
+    known = f"Promoted are: {', '.join(ids)}" if ids else "None is promoted yet"
+    return BundleError(
+        f"Model {name!r} is unknown or was never promoted, so it may not score. {known}. Next: name a promoted model, "
+        "or promote this one: `reviews models promote MODEL`."
     )
+
+
+def choose_id(ids: Sequence[str], name: str) -> str | None:
+    """Return the id that is the name, or that alone begins with it; None if there is none.
+
+    Raises `UsageError` if several begin with it.
+    """
+    found = [each for each in ids if each == name] or [each for each in ids if name and each.startswith(name)]
+    if len(found) > 1:
+        raise UsageError(
+            f"{name!r} begins the ids of several models: {', '.join(found)}. Next: write more of the id."
+        )
+    return found[0] if found else None
 
 
 def find_model(warehouse: Path, name: str) -> dict[str, Any]:
@@ -154,16 +175,12 @@ def find_model(warehouse: Path, name: str) -> dict[str, Any]:
     require_no_reader(warehouse)
     rows = list_models(warehouse)
     if name == "champion":
-        matches = [row for row in rows if row["is_champion"]]
+        found = [row for row in rows if row["is_champion"]]
     else:
-        matches = [row for row in rows if row["model_id"] == name] or [
-            row for row in rows if name and row["model_id"].startswith(name)
-        ]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        names = ", ".join(row["model_id"] for row in matches)
-        raise UsageError(f"{name!r} begins the ids of several models: {names}. Next: write more of the id.")
+        chosen = choose_id([row["model_id"] for row in rows], name)
+        found = [row for row in rows if row["model_id"] == chosen]
+    if found:
+        return found[0]
     if name == "champion":
         raise UsageError("No model has been promoted yet. Next: reviews models promote MODEL")
     raise UsageError(f"No model {name!r} is known. `reviews models` lists the known models.")

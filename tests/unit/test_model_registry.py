@@ -10,7 +10,13 @@ from data_contracts.errors import BundleError, UsageError, WarehouseError
 from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.model_registry import find_champion, find_model, list_models, record_model
+from tasks.warehouse.model_registry import (
+    find_champion,
+    find_model,
+    find_scoring_model,
+    list_models,
+    record_model,
+)
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tests.support.once import copy_once
 from tests.support.promoting import promote_model
@@ -109,6 +115,20 @@ def test_the_model_promoted_last_is_the_champion(warehouse: Path) -> None:
     assert champion is not None
     assert (champion.model_id, champion.bundle_fingerprint) == ("m2", "bundle of m2")
     assert (champion.number, champion.reason) == (2, "better")
+
+
+def test_a_promoted_model_is_named_by_the_beginning_of_its_id(warehouse: Path) -> None:
+    record(warehouse, "m1", "m10", "m2", "m30", champion="m10")
+    for model in ("m1", "m30"):
+        promote_model(warehouse, model, "better")
+    found = [find_scoring_model(warehouse, name) for name in ("m3", "m1", None)]
+    assert [model and model.model_id for model in found] == ["m30", "m1", "m30"]
+    with pytest.raises(UsageError, match="'m' begins the ids of several models: m1, m10, m30"):
+        find_scoring_model(warehouse, "m")
+    with pytest.raises(
+        BundleError, match=r"'m2' is unknown or was never promoted.*Promoted are: m1, m10, m30\."
+    ):
+        find_scoring_model(warehouse, "m2")
 
 
 def test_promoting_the_champion_again_adds_nothing(warehouse: Path) -> None:
