@@ -14,6 +14,7 @@ from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
+from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, promote_small_model
 from tests.support.warehouse_parts import hash_text
@@ -114,16 +115,22 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     assert f"may still hold it: {home.backups}" in said
 
 
-def test_if_a_backup_may_be_older_than_the_row_it_is_said_since_when_backups_have_it(home: Home) -> None:
+def test_a_backup_from_before_the_row_is_named_apart_with_when_it_could_hold_it(home: Home) -> None:
     back_up(home, None, lambda said: None)
-    assert "it first came on" not in do_forget(home, "r2")
+    assert "from before" not in do_forget(home, "r2")
+    [backup] = home.backups.iterdir()
     (home.backups / "of an unknown day").mkdir()
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 1 DAY")
     said = do_forget(home, "r1")
-    arrived = ask(
+    [(arrived,)] = ask(
         home.warehouse,
         "select strftime(make_timestamp(epoch_us(committed_at)), '%Y-%m-%d %H:%M') from scored_files",
-    )[0][0]
-    assert f"it first came on {arrived} UTC: backups from before that are named too" in said
+    )
+    assert f"a backup is from before it first came ({arrived} UTC) and may hold it only if" in said
+    assert f"has gone back since: {backup.name}\n" in f"{said}\n"
+    assert f"may still hold it: {backup}" not in said
+    assert f"may still hold it: {home.backups / 'of an unknown day'}" in said
 
 
 def test_a_name_that_nothing_has_is_wrong_usage(home: Home) -> None:

@@ -108,7 +108,7 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
 
     present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
     sheets = list_sheets(home, done.texts)
-    backups = [path for path in sorted(home.backups.glob("*")) if path.is_dir()]
+    older, backups = _list_backups(home, done.arrived_at)
     replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
     exports = {
         home.exports: "`reviews export` without --new",
@@ -117,11 +117,11 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
     exported = [path for path in exports if holds_export(path)]
     for path in (*present, *sheets, *backups, *replaced, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
-    # A backup also shares blocks with backups that a restore has gone back behind: a date alone proves nothing.
-    if done.arrived_at and any(_is_older(path, done.arrived_at) for path in backups):
+    if done.arrived_at and older:
+        were = "a backup is" if len(older) == 1 else f"{len(older):,} backups are"
         echo(
-            f"  it first came on {done.arrived_at:%Y-%m-%d %H:%M} UTC: backups from before that are named too, and "
-            "hold it only if `reviews restore` has gone back since"
+            f"  {were} from before it first came ({done.arrived_at:%Y-%m-%d %H:%M} UTC) and may hold it only if "
+            f"`reviews restore` has gone back since: {escape_controls(', '.join(path.name for path in older))}"
         )
     for path in exported:
         echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
@@ -131,11 +131,23 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
         )
 
 
+def _list_backups(home: Home, moment: datetime | None) -> tuple[list[Path], list[Path]]:
+    """Return the backups from before a moment in UTC, and the others, with those of which nobody knows when they were.
+
+    A date alone proves nothing: a backup of what a restore has gone back behind may have what came again later, and
+    shares its blocks with later backups.
+    """
+    older, others = list[Path](), list[Path]()
+    for path in sorted(path for path in home.backups.glob("*") if path.is_dir()):
+        (older if moment and _is_older(path, moment) else others).append(path)
+    return older, others
+
+
 def _is_older(backup: Path, moment: datetime) -> bool:
-    """Return whether a backup was made before a moment in UTC, or nobody knows when."""
-    with suppress(UsageError, ValueError):
+    """Return whether a backup was made before a moment in UTC, by its manifest."""
+    with suppress(UsageError, ValueError, TypeError):
         return datetime.fromisoformat(read_manifest(backup).made_at) < moment.replace(tzinfo=UTC)
-    return True
+    return False
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:
