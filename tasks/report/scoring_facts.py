@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.limits import TEXT_NOT_GIVEN
 from data_contracts.warehouse import list_migrations
 from models.bundle.bundle_facts import read_facts
 from tasks.queries.answers import Ask
@@ -59,15 +60,16 @@ SELECT * FROM quarantined_rows AS bad WHERE EXISTS (
     )
 )
 """
-_COUNT_FILES = """
+_COUNT_FILES = f"""
 SELECT
     count(*) AS files, count(*) FILTER (status = 'refused') AS files_refused,
     count(*) FILTER (is_rescored) AS files_rescored,
     coalesce(sum(rows_read) FILTER (is_rescored), 0)::BIGINT AS rows_read_again,
     coalesce(sum(rows_read) FILTER (status = 'scored'), 0)::BIGINT AS rows_read,
-    (SELECT count(*) FROM run_bad_rows) AS rows_quarantined
+    (SELECT count(*) FROM run_bad_rows) AS rows_quarantined,
+    (SELECT count(*) FROM run_bad_rows WHERE rule = '{TEXT_NOT_GIVEN}') AS rows_without_text
 FROM run_files
-"""
+"""  # noqa: S608 (our own rule)
 _LIST_FILES = """
 WITH bad AS (SELECT source_sha256, count(*) AS rows FROM run_bad_rows GROUP BY ALL)
 SELECT
@@ -201,7 +203,8 @@ class ScoringFacts:
 
     run: LoggedRun
     totals: Row
-    """files, files_refused, rows_read and rows_quarantined; of these, files_rescored and rows_read_again."""
+    """files, files_refused, rows_read and rows_quarantined; of these, files_rescored, rows_read_again and, quarantined,
+    rows_without_text: ratings and labels alone."""
     files: Sequence[Row]
     """At most `FILES_SHOWN` files, refused ones first."""
     refused: Sequence[Row]

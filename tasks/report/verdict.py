@@ -165,10 +165,15 @@ def _judge_refused(totals: Row) -> Reason:
 
 
 def _judge_quarantined(totals: Row) -> Reason:
-    """Return the reason of the verdict from the quarantined rows."""
-    bad, read = totals["rows_quarantined"], totals["rows_read"]
+    """Return the reason of the verdict from the quarantined rows that have a text."""
+    lacking = totals["rows_without_text"]
+    bad, read = totals["rows_quarantined"] - lacking, totals["rows_read"] - lacking
     share = bad / max(read, 1)
     words = f"Quarantined: {bad:,} of {count(read, 'row')} ({format_share(share)})."
+    if lacking:
+        words += (
+            f" Beside these, {count(lacking, 'row')} came without a text: there is nothing to score in them."
+        )
     if share > MUCH_QUARANTINED:
         return Reason(CARE, f"{format_share(share)} of the rows were quarantined", words)
     return Reason(GOOD, "hardly a row was quarantined" if bad else "no row was quarantined", words)

@@ -91,6 +91,7 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
         "rows_read": 12,
         "rows_read_again": 0,
         "rows_quarantined": 2,
+        "rows_without_text": 0,
     }
     assert [(row["uri"], row["rule"]) for row in first.refused] == [("bad.csv", "csv_broken")]
     assert [(row["rule"], row["rows"]) for row in first.quarantined] == [("text_encoding", 2)]
@@ -121,6 +122,7 @@ def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still
         "rows_read": 14,
         "rows_read_again": 11,
         "rows_quarantined": 1,
+        "rows_without_text": 0,
     }
     shown = [(row["uri"], row["is_rescored"], row["rows_quarantined"]) for row in second.files]
     assert shown == [("f.csv", True, 1), ("new.csv", False, 0)]

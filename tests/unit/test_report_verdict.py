@@ -28,6 +28,7 @@ SOUND = ScoringFacts(
         "rows_read": 200,
         "rows_read_again": 0,
         "rows_quarantined": 0,
+        "rows_without_text": 0,
     },
     files=[],
     refused=[],
@@ -55,6 +56,16 @@ def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
     assert verdict.sentence == (
         "These scores can be trusted: no contract is broken, no file was refused, no row was quarantined, "
         "nothing drifted and the writers agree as in the test."
+    )
+
+
+def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict() -> None:
+    totals = {**SOUND.totals, "rows_read": 250, "rows_quarantined": 51, "rows_without_text": 50}
+    verdict = judge_scoring(replace(SOUND, totals=totals))
+    assert verdict.weight == GOOD
+    [words] = [reason.words for reason in verdict.reasons if "uarantined" in reason.words]
+    assert words.startswith(
+        "Quarantined: 1 of 200 rows (0.5\u00a0%). Beside these, 50 rows came without a text"
     )
 
 
