@@ -52,7 +52,7 @@ def _complete_value(context: click.Context, option: click.Parameter, begun: str)
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> None:
-    """Answer a named query, or SQL, from the published copy of the database.
+    """Answer a named query, or SQL, from the published copy.
 
     With - in place of QUERY, the SQL is read from standard input.
 
@@ -113,11 +113,12 @@ def export(
     no_extra: bool,
     raw: bool,
 ) -> None:
-    """Export scored reviews to FOLDER, one subfolder per day of scoring (UTC), such as `day=2026-11-24/`.
+    """Export scored reviews to FOLDER as Parquet or CSV.
 
-    A row is a row of scored_reviews: one per source row and model, with all columns of its file and the text. With
-    --new, each row is exported exactly once, even if an export is killed and repeated. The default FOLDER is
-    `exports/` of the home. Without --new the export replaces the one that is there.
+    There is one subfolder per day of scoring (UTC), such as `day=2026-11-24/`. A row is a row of scored_reviews:
+    one per source row and model, with all columns of its file and the text. With --new, each row is exported
+    exactly once, even if an export is killed and repeated. The default FOLDER is `exports/` of the home. Without
+    --new the export replaces the one that is there.
 
     With --current a row is a row of latest_scores: one per review, with the champion's score of its newest reading.
     They are written to one file, latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
@@ -182,11 +183,11 @@ def explain(
     form: str,
     page: Path | None,
 ) -> None:
-    """Show which words moved a review's score most, by removing each word in turn.
+    """Show which words moved a review's score most.
 
-    Name a review by its review_id, or by the name of its row, such as 3fa94c12ab07:17; - reads a text from standard
-    input. Removing words shows what moves the score, not why: words act together, and what the model has learnt may
-    differ from what a reader understands.
+    That is found by removing each word in turn. Name a review by its review_id, or by the name of its row, such as
+    3fa94c12ab07:17; - reads a text from standard input. Removing words shows what moves the score, not why: words
+    act together, and what the model has learnt may differ from what a reader understands.
 
     With --history, show every row of the review as it arrived: its file, date, rating, label and scores, and why it
     counts in latest_scores or not.
@@ -261,7 +262,7 @@ def _show_history(context: click.Context, name: str | None, form: str) -> None:
     help="Write to this file instead of `reports/` of the home.",
 )
 def report(run: str, output: Path | None) -> None:
-    """Write the report of a scoring or training run as one self-contained HTML file.
+    """Write the report of a run as one self-contained HTML file.
 
     RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest run that scored, trained or failed.
     The file contains excerpts of reviews.
@@ -288,9 +289,10 @@ def report(run: str, output: Path | None) -> None:
     "--of", "name", metavar="WEEK", help="A week such as 2026-W47. [default: the last that is over]"
 )
 def week(name: str | None) -> None:
-    """Write the page of a week beside the reports: what came in, what moved and drifted, what the model got wrong.
+    """Write the page of a week: what came in, moved and drifted.
 
-    Weeks are those of the ISO calendar, from Monday to Sunday in UTC. The page contains excerpts of reviews.
+    It lies beside the reports, and has what the model got wrong too. Weeks are those of the ISO calendar, from
+    Monday to Sunday in UTC. The page contains excerpts of reviews.
 
     With REVIEWS_WEEKS=true the first scoring run after the end of a week writes its page.
 
@@ -316,10 +318,10 @@ def week(name: str | None) -> None:
     "--all", "anew", is_flag=True, help="Write every page, also those whose reviews did not change."
 )
 def site(anew: bool) -> None:
-    """Write pages for people into `site/` of the home: an overview, and a page for each movie.
+    """Write pages for people: an overview, and one for each movie.
 
-    Open site/index.html in a browser: no server, no network and no SQL is needed. Only pages of movies whose reviews
-    changed are written again. The pages contain excerpts of reviews.
+    They are in `site/` of the home. Open site/index.html in a browser: no server, no network and no SQL is needed.
+    Only pages of movies whose reviews changed are written again. The pages contain excerpts of reviews.
 
     To name movies, put a file titles.csv into the home, with the columns movie_id, title and year.
 

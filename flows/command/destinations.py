@@ -11,11 +11,12 @@ from flows.command.console.output import echo
 
 @click.group()
 def destinations() -> None:
-    """Set up where scores are delivered: tables in PostgreSQL, or folders of Parquet files.
+    """Set up where scores are delivered: in PostgreSQL, in files.
 
-    After each run that committed, each destination gets what it lacks, each row once. A destination that can't be
-    reached gets it in a later run. The address of a database comes from the environment: of the destination bi-team
-    from REVIEWS_DESTINATION_BI_TEAM_URL, or the file that REVIEWS_DESTINATION_BI_TEAM_URL_FILE names.
+    A destination is a table in PostgreSQL, or a folder of Parquet files. After each run that committed, each
+    destination gets what it lacks, each row once. A destination that can't be reached gets it in a later run. The
+    address of a database comes from the environment: of the destination bi-team from
+    REVIEWS_DESTINATION_BI_TEAM_URL, or the file that REVIEWS_DESTINATION_BI_TEAM_URL_FILE names.
 
     \b
     Examples:
@@ -48,9 +49,9 @@ def destinations() -> None:
 @click.option("--texts", is_flag=True, help="Deliver the texts of the reviews too.")
 @click.option("--extra", is_flag=True, help="Deliver the other columns of the source files too, as JSON.")
 def add(name: str, table: str | None, folder: Path | str | None, rows: str, texts: bool, extra: bool) -> None:
-    """Add the destination NAME, a table or a folder; nothing is delivered yet.
+    """Add the destination NAME, a table or a folder.
 
-    It is written to destinations/NAME.toml in the home, and can be changed there.
+    Nothing is delivered yet. It is written to destinations/NAME.toml in the home, and can be changed there.
 
     \b
     Examples:
@@ -76,7 +77,10 @@ def list_() -> None:
 @destinations.command()
 @click.argument("name")
 def check(name: str) -> None:
-    """Look at the destination NAME, change nothing: can it be reached, is its schema right, what does it lack."""
+    """Show whether the destination NAME works, and what it lacks.
+
+    It works if it can be reached and its schema is right. Nothing is changed.
+    """
     from deployments.settings import load_settings
     from flows.command.actions.destinations import check_destination
 
@@ -86,7 +90,10 @@ def check(name: str) -> None:
 @destinations.command()
 @click.argument("name", required=False)
 def deliver(name: str | None) -> None:
-    """Deliver now what the destination NAME, or each of them, lacks: at first all that was ever scored."""
+    """Deliver now what the destination NAME, or each of them, lacks.
+
+    At first that is all that was ever scored.
+    """
     from deployments.settings import load_settings
     from flows.command.actions.destinations import deliver_now
 
@@ -97,9 +104,10 @@ def deliver(name: str | None) -> None:
 @click.argument("name")
 @click.option("--take-over", is_flag=True, help="Go on with what another home has delivered there.")
 def backfill(name: str, take_over: bool) -> None:
-    """Deliver everything to the destination NAME again, also what it has: rows that differ or are missing are mended.
+    """Deliver everything to the destination NAME again.
 
-    If it is killed, the next delivery goes on with the rest.
+    Also what it has is delivered: rows that differ or are missing are mended. If it is killed, the next delivery goes
+    on with the rest.
     """
     from deployments.settings import load_settings
     from flows.command.actions.destinations import backfill_destination

@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     help="Write the reviews to this file instead, with an empty column `label` to fill in.",
 )
 def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None) -> None:
-    """Label reviews whose labels teach most: one after the other in the terminal, or in a CSV file.
+    """Label the reviews that teach most, here or in a CSV file.
 
-    Of four reviews two are those of which the model is least certain, one has many words that it does not know, and
-    one is drawn at random; sources that drift come first. The random ones alone count in live_accuracy, since
-    a model gets fewer of the others right. The score is not shown, so that it can't sway you.
+    In the terminal they are asked about one after the other. Of four reviews two are those of which the model is
+    least certain, one has many words that it does not know, and one is drawn at random; sources that drift come
+    first. The random ones alone count in live_accuracy, since a model gets fewer of the others right. The score is
+    not shown, so that it can't sway you.
 
     Each answer is kept at once, in inbox/labels/ of the home. The next run takes it in: `live_accuracy` and
     `reviews train --with-own` then know it. A file that was filled in goes into inbox/labels/ too.

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def models(context: click.Context) -> None:
-    """List the trained models, with a star before the champion; or compare, promote and roll back.
+    """List the trained models; compare, promote and roll back.
 
-    Name a model by its id, by the beginning of its id, or as `champion`.
+    A star is before the champion. Name a model by its id, by the beginning of its id, or as `champion`.
 
     \b
     Examples:
@@ -58,10 +58,11 @@ def _find_home() -> "Home":
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
 def models_compare(challenger: str, champion: str, form: str) -> None:
-    """Compare MODEL with OTHER, by default the champion, and show what the gate would decide.
+    """Compare MODEL with OTHER, by default the champion.
 
-    Both score the validation rows of the current data and the behavioural tests, and are timed in turns. A gain above 0
-    means that MODEL is better; each has a 95 % interval. Nothing is changed.
+    What the gate would decide is shown too. Both score the validation rows of the current data and the behavioural
+    tests, and are timed in turns. A gain above 0 means that MODEL is better; each has a 95 % interval. Nothing is
+    changed.
 
     \b
     Examples:
@@ -80,10 +81,10 @@ def models_compare(challenger: str, champion: str, form: str) -> None:
 @click.option("--reason", metavar="TEXT", help="Kept with the promotion.")
 @click.option("--force", is_flag=True, help="Promote it even if the gate refuses.")
 def models_promote(model: str, reason: str | None, force: bool) -> None:
-    """Make MODEL the champion if it passes the gate against the current one.
+    """Make MODEL the champion if it passes the gate.
 
-    Even with --force, its bundle must be unaltered and give its golden scores on this machine. A refusal names the
-    rules that MODEL breaks, and is recorded in the table gate_checks.
+    The gate judges it against the current one. Even with --force, its bundle must be unaltered and give its golden
+    scores on this machine. A refusal names the rules that MODEL breaks, and is recorded in the table gate_checks.
 
     \b
     Examples:

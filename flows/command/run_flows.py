@@ -20,7 +20,7 @@ SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H
 @click.option("--archive", metavar="PATH|URL", help="Read this archive instead of REVIEWS_ARCHIVE.")
 @click.option("--accept-unverified", is_flag=True, help="Accept an archive whose content is not a known one.")
 def ingest(archive: str | None, accept_unverified: bool) -> None:
-    """Download and check the review archive and convert it to Parquet.
+    """Download and check the archive, and convert it to Parquet.
 
     \b
     Examples:
@@ -62,7 +62,7 @@ def train(
     anew: bool,
     with_own: bool,
 ) -> None:
-    """Train one variant, evaluate it, and promote it if it passes the gate.
+    """Train a variant, and promote it if it passes the gate.
 
     A training that was stopped goes on from its last checkpoint, to the same model: type the same command again. With
     --with-own, what the labels and ratings of each source settle is changed in the scores of that source. If the same
@@ -110,9 +110,10 @@ def train(
 )
 @click.option("--source", metavar="NAME", help="Read the FILES by the profile of this source.")
 def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
-    """Score the new files in the inbox, or the FILES and folders that you name.
+    """Score the new files in the inbox, or the FILES named.
 
-    With REVIEWS_STORE=s3://bucket/prefix, the objects in its inbox/ are scored too; name them by their URIs.
+    FILES may be folders. With REVIEWS_STORE=s3://bucket/prefix, the objects in its inbox/ are scored too; name them by
+    their URIs.
 
     A file that was scored before is recognised by its content and skipped. A file that was refused is tried again when
     you name it, or when its content changes. The formats are CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC,
@@ -159,7 +160,7 @@ def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str,
 @click.command()
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """Ingest, train and score a small generated archive, then answer three questions.
+    """Ingest, train, score and ask, on a small generated archive.
 
     Its home is data/demo, unless --home names another one.
     """

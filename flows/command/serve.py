@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     "--detach", is_flag=True, help="Run in the background; return when it is ready. `reviews down` stops it."
 )
 def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
-    """Start a Prefect server on 127.0.0.1, the deployments and a worker.
+    """Start a Prefect server, the deployments and a worker.
 
-    They run in the foreground until Ctrl-C, unless --detach is given. New files in the inbox are scored every 15
-    minutes (see prefect.yaml), or at once with --watch-inbox.
+    The server is on 127.0.0.1. They run in the foreground until Ctrl-C, unless --detach is given. New files in the
+    inbox are scored every 15 minutes (see prefect.yaml), or at once with --watch-inbox.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
 @click.command()
 @click.option("--now", is_flag=True, help="End active runs at once instead of waiting for them.")
 def down(now: bool) -> None:
-    """Stop what `reviews up` started, also what it left behind if it was killed.
+    """Stop what `reviews up` started, or left behind if killed.
 
     Active runs get REVIEWS_DRAIN_SECONDS (60) to end, and are then cancelled. The next run continues where a cancelled
     one stopped.
@@ -65,10 +65,11 @@ def down(now: bool) -> None:
 @click.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(form: str) -> None:
-    """Show whether `reviews up` runs, with the current, last and next run of each deployment, and how the home is.
+    """Show whether `reviews up` runs, and how the home is.
 
-    Of the home it shows, also if nothing is up: what the champion promised and holds, destinations and a copy in a
-    store that are behind, and runs that were killed. The exit status is 0 if it is up, 1 if it is not.
+    Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
+    the champion promised and holds, destinations and a copy in a store that are behind, and runs that were killed.
+    The exit status is 0 if it is up, 1 if it is not.
 
     \b
     Examples:
@@ -167,10 +168,11 @@ def _show_time(moment: str) -> str:
 
 @click.command()
 def deploy() -> None:
-    """Create or update the work pool and all deployments on the Prefect server that PREFECT_API_URL names.
+    """Create or update all deployments on a server of your own.
 
-    Use it for a server of your own, or Prefect Cloud; `reviews up` does this by itself. It creates the work pool, then
-    runs `prefect --no-prompt deploy --all` in the project's folder.
+    PREFECT_API_URL names the Prefect server; its work pool is made too. Use it for a server of your own, or
+    Prefect Cloud; `reviews up` does this by itself. It creates the work pool, then runs `prefect --no-prompt deploy
+    --all` in the project's folder.
     """
     prepare_prefect(may_start=False)
     from deployments.deploy import deploy_all
@@ -188,11 +190,11 @@ def deploy() -> None:
     help="The port to use instead of REVIEWS_SERVE_PORT. [default: 8300]",
 )
 def serve(port: int | None) -> None:
-    """Score texts over HTTP with the champion, on 127.0.0.1, until Ctrl-C.
+    """Score texts over HTTP with the champion, until Ctrl-C.
 
-    POST /score answers one text and POST /scores several, with the numbers that `reviews score` would write; the page
-    /docs shows both and tries them out, also without the internet. Another champion answers as soon as it is promoted,
-    without a restart. Nothing is stored. Needs the extra `serve`.
+    The address is 127.0.0.1. POST /score answers one text and POST /scores several, with the numbers that `reviews
+    score` would write; the page /docs shows both and tries them out, also without the internet. Another champion
+    answers as soon as it is promoted, without a restart. Nothing is stored. Needs the extra `serve`.
 
     \b
     Examples:

@@ -12,7 +12,7 @@ UNTIL_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H
 
 @click.group()
 def shadow() -> None:
-    """Let a challenger score beside the champion for a time, without being seen.
+    """Let a challenger score beside the champion, unseen.
 
     Runs score with it what the champion has scored, after the champion. Its scores are in tables of their own: no
     view of the scores that count, no export and no page has them. How it does beside the champion is in
@@ -40,10 +40,11 @@ def shadow() -> None:
     help="Also score what has arrived since this date (UTC). [default: only what arrives from now on]",
 )
 def start(model: str, duration: str | None, until: datetime | None, since: datetime | None) -> None:
-    """Make MODEL the shadow: a trained model that is not the champion, named by its id or the beginning of it.
+    """Make MODEL the shadow.
 
-    Its bundle must be unaltered and give its golden scores on this machine. For the model that is the shadow already,
-    the end is changed.
+    It is a trained model that is not the champion, named by its id or the beginning of it. Its bundle must be
+    unaltered and give its golden scores on this machine. For the model that is the shadow already, the end is
+    changed.
 
     \b
     Examples:
@@ -69,7 +70,7 @@ def stop() -> None:
 @shadow.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(form: str) -> None:
-    """Show the shadow, what it has scored, and how it does beside the champion.
+    """Show the shadow, its scores, and how it does beside the champion.
 
     \b
     Examples:

@@ -39,9 +39,10 @@ def sources() -> None:
 @click.option("--yes", is_flag=True, help="Write the profile without asking.")
 @click.option("--replace", is_flag=True, help="Write it in place of the profile that there is.")
 def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replace: bool) -> None:
-    """Infer the profile of SOURCE from one of its FILEs, show how it reads the file, and write it once you confirm.
+    """Infer the profile of SOURCE from one of its FILEs.
 
-    FILE is a path, or the URI of an object in a store.
+    How it reads the file is shown, and it is written once you confirm. FILE is a path, or the URI of an object in a
+    store.
 
     What the file leaves in doubt stands in the profile as a question. Answer it there, then run
     `reviews sources check`.
@@ -69,9 +70,10 @@ def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replac
 @click.argument("source")
 @click.argument("file", type=PathOrUri(exists=True, dir_okay=False, path_type=Path))
 def check(source: str, file: Path) -> None:
-    """Show how the profile of SOURCE reads a FILE: ten rows as they would be stored, and what can't be read.
+    """Show how the profile of SOURCE reads a FILE.
 
-    FILE is a path, or the URI of an object in a store.
+    Ten rows are shown as they would be stored, and what can't be read. FILE is a path, or the URI of an object in a
+    store.
 
     \b
     Examples:
@@ -90,7 +92,7 @@ def check(source: str, file: Path) -> None:
 @click.argument("source")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be read again.")
 def rescan(source: str, dry_run: bool) -> None:
-    """Read again the files that SOURCE sent, by its present profile, and score them.
+    """Read and score the files of SOURCE again, by its present profile.
 
     If the profile was deleted, they are read by what they show themselves.
 
@@ -115,7 +117,10 @@ def rescan(source: str, dry_run: bool) -> None:
 
 @sources.command(name="list")
 def list_() -> None:
-    """List the sources: those with a profile, a folder in the inbox or scored files."""
+    """List the sources.
+
+    They are those with a profile, a folder in the inbox or scored files.
+    """
     from deployments.settings import load_settings
     from flows.command.actions.sources import list_sources
 
@@ -134,7 +139,10 @@ def show(source: str) -> None:
 
 @sources.command()
 def schema() -> None:
-    """Print the JSON schema of profiles, for editors that check and complete TOML."""
+    """Print the JSON schema of profiles.
+
+    Editors check and complete TOML by it.
+    """
     from tasks.sources.profile import make_schema
 
     echo(json.dumps(make_schema(), indent=2))

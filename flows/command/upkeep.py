@@ -15,10 +15,11 @@ from flows.command.console.output import confirm, echo
     "--all", "check_all", is_flag=True, help="Check every row, also of files that a check has found right."
 )
 def verify(check_all: bool) -> None:
-    """Prove in SQL that no row is lost or doubled, and that no score that counts is of a model never promoted.
+    """Prove in SQL that no row is lost or doubled.
 
-    The first check reads every row, later ones those of files that changed since. Use --all now and then, and after
-    damage to the disk: only it notices that older rows were altered.
+    It also proves that no score that counts is of a model never promoted, and what else is promised. The first check
+    reads every row, later ones those of files that changed since. Use --all now and then, and after damage to the disk:
+    only it notices that older rows were altered.
 
     The exit status is 0 if every promise holds, else 1; the output then has the rows that break a promise.
 
@@ -65,7 +66,10 @@ def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
 @quarantine.command("show")
 @click.argument("row")
 def quarantine_show(row: str) -> None:
-    """Show every field and the bytes of ROW, named as in `reviews quarantine list`."""
+    """Show every field and the bytes of ROW.
+
+    It is named as in `reviews quarantine list`.
+    """
     from deployments.settings import load_settings
     from flows.command.actions.quarantine import show_row
 
@@ -126,11 +130,12 @@ def quarantine_release(
 @click.option("--by", metavar="NAME", help="Who asks for it. [default: your user name]")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
-    """Delete a review, a movie's reviews, a file's rows, a text or one row, with all scores, for good.
+    """Delete reviews, with all scores, for good.
 
-    The rows are deleted from every table, the published copy and the parts, also those in the store, and the database
-    file is rewritten without them. The table forgotten_rows records that they existed, without the text. Backups,
-    exports and the source files may still hold them: they are listed, not changed.
+    What goes is a review, a movie's reviews, a file's rows, a text or one row. The rows are deleted from every
+    table, the published copy and the parts, also those in the store, and the database file is rewritten without
+    them. The table forgotten_rows records that they existed, without the text. Backups, exports and the source
+    files may still hold them: they are listed, not changed.
 
     \b
     Examples:
@@ -156,11 +161,12 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 @click.argument("path", required=False, type=PathOrUri(path_type=Path))
 @click.option("--full", is_flag=True, help="Write all of it, and share no file with an earlier backup.")
 def backup(path: Path | str | None, full: bool) -> None:
-    """Copy the database and the bundles to the new folder PATH, while scoring goes on.
+    """Copy the database and the bundles to the new folder PATH.
 
-    The default PATH is in `backups/` of the home, named by the date and time; only the newest REVIEWS_KEEP_BACKUPS stay
-    there. What an earlier backup beside PATH has is not written again: both share those files, by hard links. Each can
-    still be moved or deleted on its own, but damage to a shared file damages both.
+    Scoring goes on meanwhile. The default PATH is in `backups/` of the home, named by the date and time; only the
+    newest REVIEWS_KEEP_BACKUPS stay there. What an earlier backup beside PATH has is not written again: both share
+    those files, by hard links. Each can still be moved or deleted on its own, but damage to a shared file damages
+    both.
 
     PATH may be a URI such as s3://bucket/backups: what the store lacks of the new backup in `backups/` is uploaded.
 
@@ -184,9 +190,10 @@ def backup(path: Path | str | None, full: bool) -> None:
 @click.command()
 @click.argument("path", type=PathOrUri(exists=True, file_okay=False, path_type=Path))
 def restore(path: Path | str) -> None:
-    """Replace the database by the backup in the folder PATH, and keep the replaced database in the home.
+    """Replace the database by the backup in the folder PATH.
 
-    PATH may be the URI of a backup in a store. The next run scores again the files that arrived after the backup.
+    The replaced database is kept in the home. PATH may be the URI of a backup in a store. The next run scores again
+    the files that arrived after the backup.
 
     \b
     Examples:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from data_contracts.errors import UsageError
 from flows.command.cli import main
@@ -90,6 +91,14 @@ def test_an_argument_in_another_encoding_than_the_machines_names_the_locale(
     monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
     with pytest.raises(UsageError, match=r"Argument 2 is not UTF-8: .*set LC_ALL=C\.UTF-8"):
         refuse_undecodable(["sql", "\udcc3\udca9"])
+
+
+@pytest.mark.parametrize(
+    "group", [[], ["destinations"], ["models"], ["quarantine"], ["shadow"], ["sources"]], ids=" ".join
+)
+def test_no_summary_of_a_command_is_cut_in_80_columns(group: list[str]) -> None:
+    shown = CliRunner().invoke(main, [*group, "--help"], terminal_width=80).stdout
+    assert not [line for line in shown.partition("Commands:")[2].splitlines() if line.endswith("...")]
 
 
 @pytest.mark.parametrize(
