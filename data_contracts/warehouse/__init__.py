@@ -3,12 +3,12 @@
 To change a table, add a migration, `0002_what_it_does.sql` and so on. Statements of released migrations never change.
 """
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import Template
 
-VIEWS_FILE = "views.sql"
+VIEWS_FILE, COMPARISON_FILE = "views.sql", "shadow_comparison.sql"
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ def list_migrations() -> tuple[Migration, ...]:
 @cache
 def read_views() -> str:
     """Read the statements that create or replace every view."""
-    return Path(__file__).with_name(VIEWS_FILE).read_text("utf-8")
+    return Template(_read(VIEWS_FILE)).substitute(shadow_comparison=read_shadow_comparison())
 
 
-def read_view(name: str) -> str:
-    """Read the query of a view."""
-    [query] = re.findall(
-        rf"^CREATE OR REPLACE VIEW {name} AS\n(.*?);$", read_views(), re.MULTILINE | re.DOTALL
-    )
-    return str(query)
+def read_shadow_comparison() -> str:
+    """Read the query of the view `shadow_comparison`, which is asked of fewer rows too."""
+    return _read(COMPARISON_FILE).rstrip()
+
+
+def _read(name: str) -> str:
+    """Return the text of a file in this folder."""
+    return Path(__file__).with_name(name).read_text("utf-8")

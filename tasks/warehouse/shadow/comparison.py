@@ -1,15 +1,13 @@
 """Reads how the shadow does beside the champion on the reviews that both scored, and judges it by the gate's rule."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from data_contracts.warehouse import read_view
+from data_contracts.warehouse import read_shadow_comparison
 from models.evaluation.gate import GateCheck, OwnTraffic, judge_own_traffic
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import CONTENT
@@ -50,16 +48,19 @@ FROM source_reviews WHERE rowid IN (
     WHERE file_seen_at >= $first
 )
 """
-# The scores that count are kept beside the rows.
-_FIND_SCORES = """
-CREATE OR REPLACE TEMP VIEW recent_scored_reviews AS
-SELECT
-    source_sha256, row_number, best_model_id AS model_id, best_score AS score, best_sentiment AS sentiment,
-    best_predicted_rating AS predicted_rating
-FROM recent_source_reviews
-"""
+# To the query of the view these names are the rows above, not tables; the scores that count are kept beside the rows.
 _COMPARE_RECENT = """
-SELECT * FROM ({comparison}) WHERE compared_with IN (SELECT unnest($compared_with::VARCHAR[]))
+WITH shadow_scores AS (FROM recent_shadow_scores),
+source_reviews AS (FROM recent_source_reviews),
+scored_reviews AS (
+    SELECT
+        source_sha256, row_number, best_model_id AS model_id, best_score AS score, best_sentiment AS sentiment,
+        best_predicted_rating AS predicted_rating
+    FROM recent_source_reviews
+)
+SELECT * FROM (
+{comparison}
+) WHERE compared_with IN (SELECT unnest($compared_with::VARCHAR[]))
 ORDER BY compared_with, source NULLS FIRST
 """
 
@@ -90,18 +91,8 @@ def compare_recent(
     ask(_FIND_RECENT, {"model_id": model_id, "rows": RECENT_ROWS})
     [first] = ask(_FIND_FIRST_COMMIT)
     ask(_FIND_REVIEWS, first)
-    ask(_FIND_SCORES)
-    return ask(
-        _COMPARE_RECENT.format(comparison=_narrow_comparison()), {"compared_with": list(compared_with)}
-    )
-
-
-@cache
-def _narrow_comparison() -> str:
-    """Return the query of the view with the tables of `compare_recent` in place of those that have all rows."""
-    return re.sub(
-        r"\b(shadow_scores|scored_reviews|source_reviews)\b", r"recent_\1", read_view("shadow_comparison")
-    )
+    query = _COMPARE_RECENT.format(comparison=read_shadow_comparison())
+    return ask(query, {"compared_with": list(compared_with)})
 
 
 def _read_comparison(connection: duckdb.DuckDBPyConnection, model_id: str, compared_with: str) -> list[Row]:
