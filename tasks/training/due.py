@@ -136,7 +136,9 @@ def _find_labels(
             if learnt
             else ", and none was learnt from yet"
         )
-        words = f"{count(labels, 'review')} with a label or a clear rating came{after}"
+        # Beside a promise that is held this would read as its contrary.
+        came = f"{count(labels, 'review')} with a label or a clear rating came{after}"
+        words = f"{came}; this counts labels, not errors"
         yield TrainingReason("labels", learnt or _EVER, words)
 
 

@@ -209,11 +209,11 @@ def _record(
 def describe_fall(standing: Standing) -> str:
     """Return a phrase about a standing that is below the promise."""
     since = standing.since_fall
-    where = f"{standing.source}: " if standing.source else ""
+    where = f" of {standing.source}" if standing.source else ""
     share = since.right / max(since.reviews, 1)
     return (
-        f"{where}{share:.1%} of {count(since.reviews, 'labelled review')} since {standing.fallen_since} are called "
-        f"right, and {standing.promised:.1%} were promised"
+        f"the accuracy{where} is below the promise since {standing.fallen_since}: from then on {share:.1%} of "
+        f"{count(since.reviews, 'labelled review')} are called right, and {standing.promised:.1%} were promised"
     )
 
 
@@ -244,9 +244,10 @@ def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
         return []
     reviews = count(found["reviews"], "labelled review")
     held = f"holds {found['held']:.1%} of {reviews}" if found["reviews"] else "no labelled review came"
+    fall = f"fallen since {found['fallen_since']}" if found["fallen_since"] else "no fall beyond chance"
     lines = [
         f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} since "
-        f"{found['since'][:10]}, in the last {LAST_DAYS} days"
+        f"{found['since'][:10]}, in the last {LAST_DAYS} days{f': {fall}' if found['reviews'] else ''}"
     ]
     if found["due_since"]:
         lines.append(f"  training  due since {found['due_since'][:10]}: {escape_controls(found['why'])}")

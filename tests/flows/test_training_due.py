@@ -32,6 +32,7 @@ def test_a_reason_is_told_of_once_by_the_run_that_finds_it_and_stays_in_reports(
     drop(scoring_home, "shop-a/a.csv", "text,rating\ngood film,9\nbad plot,2\n")
     first = run()
     words = "2 reviews with a label or a clear rating came, and none was learnt from yet"
+    words += "; this counts labels, not errors"
     assert first.due == (words,)
     assert f"  training    is due: {words}. Next: reviews train --with-own" in describe_scoring(first)
     monkeypatch.setenv("REVIEWS_REPORTS", "true")

@@ -162,7 +162,8 @@ def test_a_fall_is_a_reason_and_named_once_for_a_champion(connection: Tables) ->
     for day in range(1, 11):
         add(connection, f"day {day}", day, 100, 92 if day < 7 else 78)
     assert list_reasons(connection) == {
-        "accuracy": "78.0% of 400 labelled reviews since 2026-03-08 are called right, and 93.0% were promised"
+        "accuracy": "the accuracy is below the promise since 2026-03-08: from then on 78.0% of 400 labelled "
+        "reviews are called right, and 93.0% were promised"
     }
     judged = judge(connection)
     record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 0, list))
@@ -182,12 +183,18 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     judged = judge(connection)
     record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40, list))
     first, second = describe_standing(find_standing(connection))
-    holds = "holds 90.0% of 40 labelled reviews since 2026-03-01, in the last 90 days"
+    holds = "holds 90.0% of 40 labelled reviews since 2026-03-01, in the last 90 days: no fall beyond chance"
     assert first == f"  champion  model-a promised 93.0% right, {holds}"
     assert second.startswith("  training  due since ")
-    assert second.endswith(": 40 reviews with a label or a clear rating came, and none was learnt from yet")
+    assert (
+        ": 40 reviews with a label or a clear rating came, and none was learnt from yet; this counts"
+        in second
+    )
     add_training(connection, day=100_000)
     assert describe_standing(find_standing(connection)) == [first]
+    connection.execute("UPDATE promises SET fallen_since = '2026-03-02'")
+    [first] = describe_standing(find_standing(connection))
+    assert first.endswith("in the last 90 days: fallen since 2026-03-02")
 
 
 def test_texts_of_the_archive_are_no_new_labels_since_no_training_learns_from_them(
@@ -264,7 +271,7 @@ def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each
     judged = judge(connection)
     reasons = find_new_reasons(connection, judged, 30, list)
     assert [each.words for each in reasons] == [
-        "30 reviews with a label or a clear rating came, and none was learnt from yet"
+        "30 reviews with a label or a clear rating came, and none was learnt from yet; this counts labels, not errors"
     ]
     record_reasons(connection, judged.champion, reasons)
     add(connection, "monday", 1, 30, 30)
@@ -274,5 +281,6 @@ def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each
     add(connection, "wednesday", 3, 30, 30)
     assert list_reasons(connection, 30) == {
         "labels": "30 reviews with a label or a clear rating came since the last training with own labels (2026-03-03)"
+        "; this counts labels, not errors"
     }
     assert list_reasons(connection, 0) == {}
