@@ -47,10 +47,9 @@ HAVING NOT bool_or(model_id = (FROM chosen))
 ORDER BY min(committed_at), uri
 """
 _MEASURE_TEXTS = """
-SELECT source_sha256, sum(strlen(text))::BIGINT FROM source_reviews
+SELECT source_sha256, sum(strlen(text))::BIGINT, count(*) FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
-_COUNT_TEXTS = "SELECT count(*) FROM source_reviews WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))"
 _READ_TEXTS = """
 SELECT source_sha256, row_number, text, file_source AS source FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
@@ -82,6 +81,8 @@ class OlderSource:
     profile_version: str | None = None
     size: int = 0
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
+    texts: int = 0
+    """How many there are: what was quarantined or forgotten has none; 0 before `measure_rescorable`."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +117,20 @@ def find_rescorable(
 
 
 def measure_rescorable(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:
-    """Return the sources to rescore in the same order, with the bytes of their texts as `size`."""
+    """Return the sources to rescore in the same order, with the bytes and the number of their texts."""
     with _open_copy_for_rescoring(published) as connection:
-        digests = [source.source_sha256 for source in sources]
-        sizes = dict(connection.execute(_MEASURE_TEXTS, [digests]).fetchall())
-    return [replace(source, size=sizes.get(source.source_sha256, 0)) for source in sources]
+        return _measure_texts(connection, sources)
+
+
+def _measure_texts(
+    connection: duckdb.DuckDBPyConnection, sources: Sequence[OlderSource]
+) -> list[OlderSource]:
+    """Return sources with the bytes and the number of their texts."""
+    digests = [source.source_sha256 for source in sources]
+    rows = connection.execute(_MEASURE_TEXTS, [digests]).fetchall()
+    found = {digest: (size, texts) for digest, size, texts in rows}
+    measured = ((source, *found.get(source.source_sha256, (0, 0))) for source in sources)
+    return [replace(source, size=size, texts=texts) for source, size, texts in measured]
 
 
 def rescore_group(
@@ -204,29 +214,23 @@ def plan_rescoring(
         return None
     scorer = load_blessed_scorer(home.bundles / model.model_id, model.bundle_fingerprint)
     most = WORKER_GROUP_BYTES if with_workers else GROUP_BYTES
-    measured = measure_rescorable(home.published, sources)
-    groups = group_found_files(measured, most)
+    with _open_copy_for_rescoring(home.published) as connection:
+        measured = _measure_texts(connection, sources)
+        groups = group_found_files(measured, most)
+        seconds = _time_texts(connection, scorer, groups[len(groups) // 2])
     pieces = sum(len(cut_rows(group, most)) for group in groups) if with_workers else len(groups)
-    seconds = _time_texts(home.published, scorer, groups[len(groups) // 2])
-    rows = _count_texts(home.published, sources)
+    rows = sum(source.texts for source in measured)
     return RescoringPlan(pieces, rows, seconds * sum(source.size for source in measured))
 
 
-def _count_texts(published: Path, sources: Sequence[OlderSource]) -> int:
-    """Return how many texts sources have to be scored: what was quarantined or forgotten is not there."""
-    with _open_copy_for_rescoring(published) as connection:
-        digests = [source.source_sha256 for source in sources]
-        [(texts,)] = connection.execute(_COUNT_TEXTS, [digests]).fetchall()
-    return int(texts)
-
-
-def _time_texts(published: Path, scorer: "Scorer", sources: Sequence[OlderSource]) -> float:
+def _time_texts(
+    connection: duckdb.DuckDBPyConnection, scorer: "Scorer", sources: Sequence[OlderSource]
+) -> float:
     """Return how long it takes to score a byte of the texts of sources, in seconds, by a few of them."""
     import pyarrow.compute as pc
 
     digests = [source.source_sha256 for source in sources]
-    with _open_copy_for_rescoring(published) as connection:
-        texts = connection.sql(f"{_READ_TEXTS} LIMIT {TIMED_TEXTS}", params=[digests]).to_arrow_table()
+    texts = connection.sql(f"{_READ_TEXTS} LIMIT {TIMED_TEXTS}", params=[digests]).to_arrow_table()
     seconds = min(_time_scoring(scorer, texts) for _ in range(2))  # the first time something may be loaded
     return seconds / (pc.sum(pc.binary_length(texts["text"])).as_py() or 1)
 
