@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, WarehouseBusyError
 from flows.command.console.output import echo, echo_error
 from flows.command.startup import prepare_prefect
 from tasks.support.wording import escape_controls, format_json
 
 if TYPE_CHECKING:
+    from data_contracts.storage.home import Home
     from deployments.settings import Settings
+
+COMMIT_SECONDS = 1.0
+"""How long the status waits for a run that commits: most take less."""
 
 
 @click.command()
@@ -114,23 +118,40 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
     try:
         return {**_read_home(settings), "trouble": None}
     except ReviewsError as error:
-        return {"destinations": [], "champion": None, "upload": None, "killed": [], "trouble": str(error)}
+        nothing: dict[str, Any] = {
+            "destinations": [],
+            "upload": None,
+            "champion": None,
+            "killed": [],
+            "is_committing": False,
+        }
+        return {**nothing, "trouble": str(error)}
 
 
 def _read_home(settings: "Settings") -> dict[str, Any]:
-    """Return what the champion holds, what is behind, and which runs were killed."""
+    """Return what is behind, what the champion holds, and which runs were killed."""
     from flows.command.actions.destinations import read_all_standings
     from tasks.store.upload_trouble import read_trouble
-    from tasks.training.promise import read_standing
-    from tasks.warehouse.run_log import list_killed
 
     upload = read_trouble(settings.home)
     return {
         "destinations": read_all_standings(settings),
-        "champion": read_standing(settings.home.readable),
         "upload": asdict(upload) if upload else None,
-        "killed": list_killed(settings.home),
+        **_read_database(settings.home),
     }
+
+
+def _read_database(home: "Home") -> dict[str, Any]:
+    """Return what the champion holds and which runs were killed; while a run commits, the first as it was published."""
+    from tasks.training.promise import read_published_standing, read_standing
+    from tasks.warehouse.run_log import list_killed
+
+    try:
+        champion = read_standing(home.readable, COMMIT_SECONDS)
+        return {"champion": champion, "killed": list_killed(home, COMMIT_SECONDS), "is_committing": False}
+    except WarehouseBusyError:  # the copy does not know which runs go on
+        champion = read_published_standing(home.published)
+        return {"champion": champion, "killed": [], "is_committing": True}
 
 
 def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dict[str, Any]) -> None:
@@ -154,6 +175,11 @@ def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dic
         started = _show_time(run["started_at"])
         lines.append(
             f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
+        )
+    if home["is_committing"]:
+        lines.append(
+            "  a run is committing, or another program has the database open: what the champion holds is of the "
+            "published copy, and which runs were killed is not known"
         )
     if home["trouble"] is not None:
         lines.append(f"  the home can't be read: {home['trouble']}")

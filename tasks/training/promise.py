@@ -20,8 +20,9 @@ from data_contracts.queries import read_named
 from models.evaluation.gate import FEWEST_OWN_REVIEWS
 from models.evaluation.promise import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion
+from tasks.warehouse.published import open_published
 from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
 
 MANY_REVIEWS = 20_000
@@ -217,19 +218,27 @@ def describe_fall(standing: Standing) -> str:
     )
 
 
-def read_standing(warehouse: Path) -> dict[str, Any] | None:
-    """Return the first row of `champion-promise`, over all sources, with times in ISO 8601.
-
-    None before a run has judged the champion.
-    """
+def read_standing(warehouse: Path, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:
+    """Return how the champion stands by its promise, by a database that other processes may have for a time."""
     if not warehouse.exists():
         return None
-    with open_warehouse(warehouse, write=False) as connection:
+    with open_warehouse(warehouse, write=False, wait_seconds=wait_seconds) as connection:
+        return find_standing(connection)
+
+
+def read_published_standing(published: Path) -> dict[str, Any] | None:
+    """Return how the champion stood by its promise when the published copy was made."""
+    if not published.exists():
+        return None
+    with open_published(published) as connection:
         return find_standing(connection)
 
 
 def find_standing(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
-    """Return the same through an open connection."""
+    """Return the first row of `champion-promise`, over all sources, with times in ISO 8601.
+
+    None before a run has judged the champion.
+    """
     found = connection.execute(read_named("champion-promise").sql)
     names, row = [column[0] for column in found.description or []], found.fetchone()
     if row is None:

@@ -19,7 +19,7 @@ from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.support.code_version import name_code_version
 from tasks.support.locking import hold_folder, is_held
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.connection import WAIT_SECONDS, open_warehouse
 
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
@@ -122,11 +122,11 @@ def _hold_run(home: Home, run_id: str) -> Iterator[None]:
             _remove_lock(folder)
 
 
-def list_killed(home: Home) -> list[dict[str, str]]:
+def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str, str]]:
     """Return run_id, flow and started_at of the runs that were killed, and which no later run has recorded as such."""
     if not home.warehouse.exists():
         return []
-    with open_warehouse(home.warehouse, write=False) as connection:
+    with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
         running = connection.execute(_LIST_RUNNING).fetchall()
     found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
     return [run for run in found if not _goes_on(home, run["run_id"])]

@@ -24,9 +24,12 @@ from deployments.local_server.server import open_ports
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.processes import find_marked, stop_marked
 from deployments.settings import Settings
+from flows.command import serve
 from flows.command.cli import main
 from tasks.support.locking import hold_folder
 from tasks.support.wording import format_json
+from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.publishing import publish
 from tests.support.marked import start_marked
 
 STUBBORN = """
@@ -146,6 +149,23 @@ def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settin
     assert done.exit_code == 1
     said = json.loads(done.stdout)
     assert (said["is_up"], said["message"][:5]) == (False, "Down:")
+
+
+def test_the_status_does_not_wait_for_a_commit_and_shows_what_was_published(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "COMMIT_SECONDS", 0.01)
+    home = settings.home
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now())")
+        connection.execute(
+            "INSERT INTO promises VALUES (1, 'model-a', NULL, now(), 0.9, 'archive', 10, 9, 0, NULL, 0, 0, now())"
+        )
+    publish(home)
+    with open_warehouse(home.warehouse, write=True):
+        done = CliRunner().invoke(main, ["--home", str(home.folder), "status"])
+    assert done.stdout.startswith("  champion  model-a promised 90.0% right")
+    assert "  a run is committing, or another program has the database open: " in done.stdout
 
 
 class Client:
