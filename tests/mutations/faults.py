@@ -352,6 +352,14 @@ FAULTS = (
         (TEST_REGISTRY,),
     ),
     Fault(
+        "a model whose id begins another's can't be named",
+        "gate and promotion",
+        "tasks/warehouse/model_registry.py",
+        "[each for each in ids if each == name] or ",
+        "",
+        (TEST_REGISTRY,),
+    ),
+    Fault(
         "a released row can be released again",
         "quarantine and release",
         QUARANTINE,
