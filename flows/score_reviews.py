@@ -21,7 +21,7 @@ from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted
 from flows.recording import record_flow_run
-from flows.scoring_groups import score_new, score_objects, score_older
+from flows.scoring_groups import score_kept, score_new
 from flows.shadow_scoring import score_with_shadow
 from tasks.inbox.source_files import SkippedFile
 from tasks.maintenance.retention import drop_old_trainings
@@ -320,9 +320,8 @@ def _score_pending(
     if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
         job = stages.make_job(run, model, settings.limits, request, found)
-        objects = score_objects(job, model, request, found.stored.unread)
-        again = score_older(job, model, request, older)
-        for result in chain(score_new(job, found.new), objects, again):
+        kept = score_kept(job, model, request, found.stored.unread, older)
+        for result in chain(score_new(job, found.new), kept):
             done.append(result)
     outcome = RunOutcome(tuple(done))
     failed = len(outcome.list_failed())

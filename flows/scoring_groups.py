@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
@@ -25,33 +26,36 @@ def score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupR
         yield stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
 
 
-def score_objects(
-    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, files: Sequence[FoundFile]
+def score_kept(
+    job: "ScoringJob",
+    model: PromotedModel,
+    request: ScoringRequest,
+    objects: Sequence[FoundFile],
+    older: Sequence[OlderSource],
 ) -> Iterator[GroupResult]:
-    """Score and commit new objects of a store, by the workers of an engine if one is set."""
-    if request.engine is None or not files:
-        return score_stored(job, request, files)
-    from tasks.stages.score_on_engine import score_on_engine
+    """Score and commit new objects of a store, then again what other models have scored.
 
-    return score_on_engine(job, model, request, files)
+    The workers of an engine do both, if one is set. They are started once.
+    """
+    if request.engine is None:
+        yield from score_stored(job, request, objects)
+        yield from _score_older(job, older)
+    elif objects or older:
+        from tasks.stages.score_on_engine import score_on_engine
+
+        yield from score_on_engine(job, model, request, objects, _measure(job.run.home, older))
 
 
-def score_older(
-    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, older: Sequence[OlderSource]
-) -> Iterator[GroupResult]:
-    """Score and commit again source files that other models have scored, by the workers of an engine if one is set."""
+def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[GroupResult]:
+    """Score and commit again source files that other models have scored, group by group."""
     home = job.run.home
-    if not older:
-        return
-    # The texts are read from the published copy, so they have to be in it.
-    if needs_publishing(home):
-        publish_copy(home)
-    measured = measure_rescorable(home.published, older)
-    if request.engine is not None:
-        from tasks.stages.score_on_engine import rescore_on_engine
-
-        yield from rescore_on_engine(job, model, request, measured)
-        return
-    for group in group_found_files(measured):
+    for group in group_found_files(_measure(home, older)):
         uris = [source.uri for source in group]
         yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
+
+
+def _measure(home: Home, older: Sequence[OlderSource]) -> Sequence[OlderSource]:
+    """Return source files to be scored again with the size of their texts, which are in the published copy then."""
+    if older and needs_publishing(home):
+        publish_copy(home)
+    return measure_rescorable(home.published, older) if older else ()

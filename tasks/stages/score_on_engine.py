@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -55,7 +55,9 @@ from tasks.warehouse.model_registry import PromotedModel
 if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
 
-_AnyFile = TypeVar("_AnyFile", FoundFile, OlderSource)
+_AnyFile = FoundFile | OlderSource
+_Ended = tuple[Sequence[_AnyFile], GroupResult]
+"""Some files and what became of them."""
 
 
 @dataclass(frozen=True)
@@ -148,42 +150,49 @@ def refuse_killer(job: "ScoringJob", model_id: str, store: Store, file: FoundFil
 
 
 def score_on_engine(
-    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, files: Sequence[FoundFile]
+    job: "ScoringJob",
+    model: PromotedModel,
+    request: ScoringRequest,
+    files: Sequence[FoundFile],
+    older: Sequence[OlderSource],
 ) -> Iterator[GroupResult]:
-    """Let workers score the objects of a store, group by group, and commit what they made, in the order of the groups.
+    """Let workers score the objects of a store, then again what other models have scored, and commit what they made.
 
-    If the store or the scheduler does not answer, or no worker is left, the groups after it wait for the next run.
+    Both go group by group, in the order of the groups. If the store or the scheduler does not answer, or no worker is
+    left, the groups after it wait for the next run.
     """
 
-    def work(run: EngineRun) -> Iterator[tuple[Sequence[FoundFile], GroupResult]]:
-        for group, result in score_groups(run.engine, _make_tasks(run, request, files)):
-            yield group.files, _end_group(run, (group, result))
+    def work(run: EngineRun) -> Iterator[_Ended]:
+        yield from _score_objects(run, request, files)
+        yield from _rescore(run, older)
 
-    return _use_engine((job, model, request), f"Scoring {count(len(files), 'object')}", files, work)
+    what = [count(len(files), "object")] * bool(files) + [f"{count(len(older), 'file')} again"] * bool(older)
+    return _use_engine((job, model, request), f"Scoring {' and '.join(what)}", (*files, *older), work)
 
 
-def rescore_on_engine(
-    job: "ScoringJob", model: PromotedModel, request: ScoringRequest, sources: Sequence[OlderSource]
-) -> Iterator[GroupResult]:
+def _score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFile]) -> Iterator[_Ended]:
+    """Let workers score the objects of a store; yield the files of each group with its result."""
+    for group, result in score_groups(run.engine, _make_tasks(run, request, files)):
+        yield group.files, _end_group(run, (group, result))
+
+
+def _rescore(run: EngineRun, older: Sequence[OlderSource]) -> Iterator[_Ended]:
     """Let workers score again what other models have scored, likewise; the texts go to them through the store."""
-
-    def work(run: EngineRun) -> Iterator[tuple[Sequence[OlderSource], GroupResult]]:
-        try:
-            for results in gather_groups(score_groups(run.engine, _make_text_tasks(run, sources))):
-                yield from _end_texts(run, results)
-        finally:
-            with suppress(StoreError):  # they are collected when they are old
-                delete_all_texts(run.store, run.recipe.home_id)
-
-    name = f"Scoring {count(len(sources), 'file')} again"
-    return _use_engine((job, model, request), name, sources, work)
+    if not older:
+        return
+    try:
+        for results in gather_groups(score_groups(run.engine, _make_text_tasks(run, older))):
+            yield from _end_texts(run, results)
+    finally:
+        with suppress(StoreError):  # they are collected when they are old
+            delete_all_texts(run.store, run.recipe.home_id)
 
 
 def _use_engine(
     plan: tuple["ScoringJob", PromotedModel, ScoringRequest],
     name: str,
     files: Sequence[_AnyFile],
-    work: Callable[[EngineRun], Iterator[tuple[Sequence[_AnyFile], GroupResult]]],
+    work: Callable[[EngineRun], Iterator[_Ended]],
 ) -> Iterator[GroupResult]:
     """Yield the results of `work`, which names the files of each; what is left after an error gets it as its result."""
     (job, model, request), left, failed = plan, dict.fromkeys(files), False

@@ -90,6 +90,16 @@ def test_what_workers_score_again_equals_what_one_machine_does(
 
 
 @pytest.mark.slow
+def test_workers_are_started_once_for_new_objects_and_for_what_they_score_again(
+    older_home: Home, store: Path, tmp_path: Path
+) -> None:
+    (store / "inbox" / "new.csv").write_text("text\ngood plot\n")
+    with use_inner_engine(tmp_path / "worker") as engine:
+        summary = run(rescore=True)
+    assert (summary.files_scored, summary.files_rescored, engine.opened) == (1, FILES, 1)
+
+
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(
     "point",

@@ -31,6 +31,7 @@ class InnerEngine:
     lost_after: int = 1000
     running: dict[int, Task] = field(default_factory=dict)
     scored: list[tuple[str, ...]] = field(default_factory=list)
+    opened: int = 0
 
     def count_workers(self) -> int:
         return 2
@@ -62,6 +63,7 @@ def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
 
     @contextmanager
     def give(address: str, place: Path) -> Iterator[InnerEngine]:
+        engine.opened += 1
         yield engine
 
     folder.mkdir(exist_ok=True)
