@@ -125,7 +125,7 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
         )
     for path in exported:
         echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
-    if present or sheets or backups or replaced:
+    if present or sheets or backups or older or replaced:
         echo(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
         )
