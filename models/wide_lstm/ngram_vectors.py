@@ -11,11 +11,13 @@ Needs Numba, scikit-learn and scipy, at training time only.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.training.background import start_thread
 from models.training.journal import QUIET, Checkpoint, Journal
 from models.wide_lstm.ngrams import NgramModel, scale_ngrams
 
@@ -74,10 +76,10 @@ def fit_vector_weighting(
         nothing = np.zeros((len(ratio), 1), np.float32)
         return NgramModel(fitted.numbers, nothing, nothing, np.zeros(1))
     shares = np.minimum(ratio / SURE_RATIO, 1.0)
-    vectors = np.concatenate(
-        [learn_vectors(present, shares, len(PARTS) * seed + number, journal) for number in range(len(PARTS))],
-        axis=1,
-    )
+    seeds = range(len(PARTS) * seed, len(PARTS) * (seed + 1))
+    # at the same time, as Numba's code needs no lock of Python
+    sets = [start_thread(partial(learn_vectors, present, shares, each, journal)) for each in seeds]
+    vectors = np.concatenate([each.result() for each in sets], axis=1)
     importance = ratio * np.log(present.shape[0] / np.maximum(counts, 1)).astype(np.float32)
     means = scale_ngrams(present[: len(positive)], importance) @ vectors
     spread = means.std(axis=0) * np.sqrt(vectors.shape[1])
