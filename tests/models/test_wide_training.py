@@ -1,6 +1,7 @@
 """Tests that the wide LSTM's recipe is deterministic, reports its rows, learns, and gains from unlabelled reviews."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,6 +63,19 @@ def test_reviews_without_a_label_change_what_is_learnt(
     trained: TrainedModel, trained_with_one_unlabelled: Training
 ) -> None:
     assert not all(list_equal(trained, trained_with_one_unlabelled.model))
+
+
+def get_ngram_weights(trained: TrainedModel, weighting: int) -> list[Any]:
+    return [part.tolist() for part in trained.model.get_layer(NGRAM_LOGITS[weighting]).get_weights()]
+
+
+def test_reviews_without_a_label_change_the_second_weighting_of_the_ngrams_alone(
+    trained: TrainedModel, trained_with_one_unlabelled: Training
+) -> None:
+    both = trained, trained_with_one_unlabelled.model
+    first, second = ([get_ngram_weights(each, number) for each in both] for number in range(2))
+    assert first[0] == first[1]
+    assert second[0] != second[1]
 
 
 def require_progress(training: Training, rows: int, epochs: int) -> None:
