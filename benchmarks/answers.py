@@ -220,7 +220,7 @@ _FILL_REST = (
     """
     INSERT INTO reference_bins
     SELECT
-        model_id, measure, bin,
+        model_id, measure, row_number() OVER (PARTITION BY model_id, measure ORDER BY bin),
         if(bin = 1, '-infinity'::DOUBLE, (bin - 1) / 10 * if(measure = 'token_count', 500, 1)), 250
     FROM reference_measures, range(1, 11) AS numbers (bin)
     WHERE model_id IN ('model-a', 'model-b') AND (measure <> 'truncated' OR bin IN (1, 10))

@@ -21,6 +21,7 @@ from models.bundle.bundle_facts import read_facts
 from models.bundle.scorer import ScoredTexts, Scorer, load_scorer, score_texts
 from tasks.archive.parquet_files import read_split
 from tasks.warehouse.model_registry import list_models, record_reference
+from tasks.warehouse.tallies.score_sums import rebuild_sums
 
 SIZES = (50, 200, 500, 2000)
 KEPT_WORDS = 40
@@ -138,6 +139,7 @@ def measure_flagged(model_id: str, reference: Mapping[str, Any], scored: ScoredT
         record_reference(connection, model_id, reference)
         connection.register("samples", table)
         connection.execute("INSERT INTO scored_reviews BY NAME SELECT *, now() AS scored_at FROM samples")
+        rebuild_sums(connection)
         query = "SELECT count(DISTINCT run_id) FILTER (drifted) / count(DISTINCT run_id) FROM drift"
         ((share,),) = connection.execute(query).fetchall()
     return float(share)

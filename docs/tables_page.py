@@ -22,7 +22,7 @@ RELATIONS = (
     ("source_reviews", "||--|{", "scored_reviews", "source_sha256, row_number"),
     ("scored_reviews", "||--o|", "flipped_scores", "source_sha256, row_number, model_id"),
     ("source_reviews", "||--||", "text_keys", "source_sha256, row_number"),
-    ("scored_files", "||--o{", "accuracy_sums", "source_sha256, model_id"),
+    ("scored_files", "||--o{", "score_sums", "source_sha256, model_id"),
     ("repeated_texts", "|o--o{", "source_reviews", "text_sha256"),
     ("models", "||--o{", "scored_reviews", "model_id"),
     ("models", "||--o{", "scored_files", "model_id"),
@@ -106,6 +106,8 @@ def read_relations() -> tuple[Relation, ...]:
         bring_up_to_date(connection, list_migrations(), read_views())
         keys = set(connection.execute(_KEYS).fetchall())
         rows = connection.execute(_COLUMNS).fetchall()
+    # A later migration may have dropped a table.
+    present = {table for table, *_ in rows}
     return tuple(
         Relation(
             name,
@@ -120,6 +122,7 @@ def read_relations() -> tuple[Relation, ...]:
             ),
         )
         for name, comment in comments.items()
+        if name in present
     )
 
 

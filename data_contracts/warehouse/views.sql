@@ -240,7 +240,7 @@ scores AS (
     FROM others AS other JOIN sharing USING (source_sha256, row_number)
     WHERE other.model_id IS DISTINCT FROM sharing.model_id
 ),
--- A label that was lent counts once for each model, for the row that it scored first; accuracy_sums has it for the row that
+-- A label that was lent counts once for each model, for the row that it scored first; score_sums has it for the row that
 -- it came with.
 moved AS (
     SELECT *, CASE WHEN row_id = lent_by THEN -1 ELSE 1 END AS times
@@ -251,7 +251,7 @@ moved AS (
 summed AS (
     SELECT
         day, model_id, source, labelled, right_ones, rated, stars_off, given_stars, predicted_stars
-    FROM accuracy_sums
+    FROM score_sums
     JOIN sources USING (source_sha256)
     LEFT JOIN (
         SELECT left(source_sha256, 64) AS content, min(committed_at) AS seen_at FROM scored_files
@@ -448,34 +448,24 @@ FROM shown;
 -- before the run; and one row per run, model and measure with a null source: how far all rows that the run scored are from
 -- the model's held-out reviews, for models that have this reference.
 CREATE OR REPLACE VIEW drift AS
-WITH bins AS (
-    SELECT
-        *,
-        coalesce(lead(lower) OVER (PARTITION BY model_id, measure ORDER BY bin), 'infinity') AS upper
-    FROM reference_bins
-),
--- Equal values are counted first: there are far fewer different ones than rows, except of scores.
-measured AS (
-    SELECT run_id, model_id, 'score' AS measure, score AS value, 1 AS rows FROM scored_reviews
-    UNION ALL
-    SELECT run_id, model_id, 'token_count' AS measure, token_count AS value, count(*) AS rows
-    FROM scored_reviews GROUP BY ALL
-    UNION ALL
-    SELECT run_id, model_id, 'oov_rate' AS measure, oov_rate AS value, count(*) AS rows
-    FROM scored_reviews GROUP BY ALL
-    UNION ALL
-    SELECT run_id, model_id, 'truncated' AS measure, truncated::INTEGER AS value, count(*) AS rows
-    FROM scored_reviews GROUP BY ALL
+WITH summed AS (
+    SELECT run_id, model_id, unnest([
+        {'measure': 'score', 'bins': score_bins, 'total': score_total},
+        {'measure': 'token_count', 'bins': token_count_bins, 'total': token_count_total},
+        {'measure': 'oov_rate', 'bins': oov_rate_bins, 'total': oov_rate_total},
+        {'measure': 'truncated', 'bins': truncated_bins, 'total': truncated_total}
+    ], recursive := true)
+    FROM score_sums
 ),
 counted AS (
-    SELECT run_id, model_id, measure, bin, sum(rows)::BIGINT AS reviews, sum(value * rows) AS total
-    FROM measured JOIN bins USING (model_id, measure)
-    WHERE value >= lower AND value < upper
+    SELECT run_id, model_id, measure, bin, sum(rows)::BIGINT AS reviews
+    FROM (SELECT run_id, model_id, measure, unnest(bins) AS rows, generate_subscripts(bins, 1) AS bin FROM summed)
     GROUP BY run_id, model_id, measure, bin
 ),
 totals AS (
-    SELECT run_id, model_id, measure, sum(reviews)::BIGINT AS reviews, sum(total) / sum(reviews) AS mean
-    FROM counted GROUP BY run_id, model_id, measure
+    SELECT
+        run_id, model_id, measure, sum(list_sum(bins))::BIGINT AS reviews, sum(total) / sum(list_sum(bins)) AS mean
+    FROM summed GROUP BY run_id, model_id, measure
 ),
 beside_held_out AS (
     SELECT
@@ -490,7 +480,7 @@ beside_held_out AS (
         critical_value
     FROM totals
     JOIN reference_measures AS reference USING (model_id, measure)
-    JOIN bins USING (model_id, measure)
+    JOIN reference_bins AS bins USING (model_id, measure)
     LEFT JOIN counted USING (run_id, model_id, measure, bin)
 ),
 own_bins AS (

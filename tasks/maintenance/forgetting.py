@@ -28,8 +28,8 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import CONTENT, HAS_NAME
-from tasks.warehouse.tallies.accuracy_sums import drop_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
+from tasks.warehouse.tallies.score_sums import renew_sums
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -208,7 +208,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     connection.execute(_DELETE_LABELS).fetchall()
     settle_latest(connection, reviews)
     drop_noted_texts(connection)
-    drop_sums(connection, keys)
+    renew_sums(connection, keys)
 
 
 def read_traces(warehouse: Path) -> "pa.Table | None":

@@ -50,7 +50,7 @@ _TABLES_OF_FILES = (
     "source_reviews",
     "scored_reviews",
     "flipped_scores",
-    "accuracy_sums",
+    "score_sums",
     "scored_files",
     "quarantined_rows",
     "shadow_scores",

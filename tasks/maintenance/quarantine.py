@@ -20,7 +20,7 @@ from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts
 from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
-from tasks.warehouse.tallies.accuracy_sums import add_sums
+from tasks.warehouse.tallies.score_sums import renew_sums
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -295,7 +295,7 @@ def _commit_release(
         _require_open(connection, len(good))
         connection.execute(f"INSERT INTO scored_reviews BY NAME FROM {_SCORES}")
         add_texts(connection, "released_texts", "released_texts", "released_scores")
-        add_sums(connection, _SCORES, "released_texts")
+        renew_sums(connection, "released_texts")
         connection.execute(_MARK_RELEASED, {"by": released_by}).fetchall()
         connection.execute(
             "CREATE TEMP TABLE accepted AS SELECT * FROM scored_files "

@@ -26,8 +26,8 @@ from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
-from tasks.warehouse.tallies.accuracy_sums import FIND_WRONG_SUMS
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
+from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS
 
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
@@ -72,7 +72,7 @@ SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_version, '{NO_PROFILE}')
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
-SUMS_PROMISE = "accuracy_sums has the sums of all scores whose rows came with a label or a rating"
+SUMS_PROMISE = "score_sums has what the scores of each file and model add up to"
 REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
 STORED_COPY_PROMISE = "the copy in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"

@@ -14,7 +14,7 @@ from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import LoggedRun, Row, sum_up_checks
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5

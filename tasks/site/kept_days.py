@@ -15,7 +15,7 @@ from data_contracts.storage.durable import write_all_whole
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
 from tasks.site.record import fingerprint_design
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 NAME = ".days.json"
 _SUMS = ("rows", "positive", "labelled", "right", "rated", "stars_off")

@@ -10,7 +10,7 @@ from typing import Any
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
 from tasks.site.kept_days import make_days
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 RUNS_SHOWN, SOURCES_SHOWN = 20, 50
 DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300

@@ -7,7 +7,7 @@ import duckdb
 
 from tasks.support.wording import count
 from tasks.warehouse.row_names import CONTENT
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 # The texts of the run's files are found by the time of their first commit, not by reading the whole history.
 _FIND_FIRST_COMMIT = f"""

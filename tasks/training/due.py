@@ -13,7 +13,7 @@ import duckdb
 from tasks.support.wording import count
 from tasks.training.promise import LABELLED_SINCE, Judged, describe_fall
 from tasks.warehouse.model_registry import PromotedModel
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 DRIFT_DAYS = 3
 """So many of a source's last days on which drift was checked must have found it."""

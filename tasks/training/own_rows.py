@@ -22,7 +22,7 @@ from data_contracts.errors import SourceError
 from data_contracts.storage.home import Home
 from tasks.archive.parquet_files import read_split
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 FEWEST_LABELS = 20
 """A source with fewer labelled texts is left out."""

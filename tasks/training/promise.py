@@ -23,7 +23,7 @@ from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion
 from tasks.warehouse.published import open_published
-from tasks.warehouse.tallies.accuracy_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 MANY_REVIEWS = 20_000
 """More labelled reviews than these are read once a day (UTC)."""

@@ -26,9 +26,9 @@ from tasks.warehouse.opening import shorten_error
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.readings.replacing import find_full_exports, replace_files
 from tasks.warehouse.row_names import CONTENT, IS_LATER
-from tasks.warehouse.tallies.accuracy_sums import add_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
+from tasks.warehouse.tallies.score_sums import add_sums
 
 _FIND_ACCEPTED = f"""
 CREATE TEMP TABLE accepted AS
@@ -103,7 +103,11 @@ _FIND_RESCORED = """
 CREATE TEMP TABLE rescored_sources AS
 SELECT source_sha256 FROM accepted WHERE status = 'scored' AND source_sha256 NOT IN (FROM new_sources)
 """
-_RESCORED_TEXTS = "(FROM source_reviews SEMI JOIN rescored_sources USING (source_sha256))"
+_GIVEN = "source_sha256, row_number, given_label, given_rating"
+_WITH_RESCORED = f"""
+(SELECT {_GIVEN} FROM new_texts
+UNION ALL SELECT {_GIVEN} FROM source_reviews SEMI JOIN rescored_sources USING (source_sha256))
+"""  # noqa: S608 (our own names)
 _LIST_COMMITTED = """
 SELECT
     accepted.uri, model_id, format, status, rule, detail, coalesce(accepted.rows_read, 0), coalesce(rows_scored, 0),
@@ -264,10 +268,10 @@ def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
     """Insert the texts of the new sources, then choose the score that counts for each row of the others."""
     connection.execute(_FIND_NEW_TEXTS)
     add_texts(connection, "new_sources", "new_texts", "part_scored_reviews")
-    add_sums(connection, "new_scores", "new_texts")
-    if connection.execute(_FIND_RESCORED).fetchall() != [(0,)]:
+    has_rescored = connection.execute(_FIND_RESCORED).fetchall() != [(0,)]
+    add_sums(connection, "new_scores", _WITH_RESCORED if has_rescored else "new_texts")
+    if has_rescored:
         settle_scores(connection, "rescored_sources")
-        add_sums(connection, "new_scores", _RESCORED_TEXTS)
 
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:

@@ -13,13 +13,13 @@ import duckdb
 
 from tasks.warehouse.opening import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
-from tasks.warehouse.tallies.accuracy_sums import rebuild_sums
 from tasks.warehouse.tallies.repeated_texts import (
     add_noted_texts,
     find_known_texts,
     note_texts,
     rebuild_texts,
 )
+from tasks.warehouse.tallies.score_sums import rebuild_sums
 
 ROWS_UPDATED = 500_000
 """Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more

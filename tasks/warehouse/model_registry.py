@@ -15,7 +15,8 @@ import duckdb
 
 from data_contracts.errors import BundleError, UsageError
 from tasks.support.wording import drop_nan
-from tasks.warehouse.connection import begin_transaction, open_warehouse, require_no_reader
+from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql, require_no_reader
+from tasks.warehouse.tallies.score_sums import renew_sums
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,20 @@ def record_reference(
 ) -> None:
     """Record beside a model in the registry its reference, by measure, that drift is measured against.
 
-    A model's reference never changes, so existing rows are kept.
+    A model's reference never changes, so one that is there is kept.
     """
+    if connection.execute("FROM reference_measures WHERE model_id = ? LIMIT 1", [model_id]).fetchall():
+        return
     for measure, facts in reference.items():
         row = [model_id, measure, facts["reviews"], facts["mean"], facts["critical_value"]]
-        connection.execute(
-            "INSERT INTO reference_measures VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row
-        )
+        connection.execute("INSERT INTO reference_measures VALUES (?, ?, ?, ?, ?)", row)
         for number, reviews in enumerate(facts["counts"], start=1):
             lower = facts["lower"][number - 2] if number > 1 else -math.inf
             connection.execute(
-                "INSERT INTO reference_bins VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO reference_bins VALUES (?, ?, ?, ?, ?)",
                 [model_id, measure, number, lower, reviews],
             )
+    renew_sums(connection, f"(FROM scored_files WHERE model_id = {quote_sql(model_id)})")
 
 
 def find_champion(warehouse: Path) -> PromotedModel | None:

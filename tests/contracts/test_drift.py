@@ -1,6 +1,7 @@
 """Tests of the drift contract and its view: random reviews pass, reviews of another kind fail."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -16,6 +17,7 @@ from data_contracts.drift import (
     describe_reference,
 )
 from tasks.warehouse.model_registry import record_reference
+from tasks.warehouse.tallies.score_sums import add_sums
 from tests.support.drawn_measures import Measures, Reviews
 
 SAMPLES = 200
@@ -32,15 +34,20 @@ def keep_reference(database: duckdb.DuckDBPyConnection, measures: Measures) -> d
     return reference
 
 
-def add_run(database: duckdb.DuckDBPyConnection, run_id: str, measures: Measures) -> None:
-    table = pa.table({name: np.asarray(measures[name]) for name in MEASURES})
-    with_run = table.append_column("run_id", pa.array([run_id] * len(table)))
-    database.register("measured", with_run)
-    database.execute(
-        "INSERT INTO scored_reviews (source_sha256, row_number, model_id, score, token_count, oov_rate, truncated,"
-        " sentiment, predicted_rating, run_id, scored_at) SELECT 's', 1, 'model-a', score, token_count, oov_rate,"
-        " truncated, 'positive', 5, run_id, now() FROM measured"
+def add_runs(database: duckdb.DuckDBPyConnection, runs: Mapping[str, Measures]) -> None:
+    """Add the scores of these runs by one model, as commits do."""
+    parts = [
+        pa.table(
+            {"run_id": [run_id] * len(found["score"]), **{name: np.asarray(found[name]) for name in MEASURES}}
+        )
+        for run_id, found in runs.items()
+    ]
+    database.register("measured", pa.concat_tables(parts))
+    scores = (
+        "(SELECT 's' AS source_sha256, 1 AS row_number, 'model-a' AS model_id, 'default' AS source, "
+        "now() AS scored_at, 'positive' AS sentiment, 5 AS predicted_rating, * FROM measured)"
     )
+    add_sums(database, scores, "source_reviews")
 
 
 def find_drifted(database: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
@@ -53,7 +60,7 @@ def test_the_index_is_the_sum_over_bins_of_the_gap_times_the_log_ratio(
 ) -> None:
     generator = np.random.default_rng(0)
     keep_reference(database, {**draw_reviews(generator, 100), "truncated": np.arange(100) < 20})
-    add_run(database, "run", {**draw_reviews(generator, 50), "truncated": np.arange(50) < 40})
+    add_runs(database, {"run": {**draw_reviews(generator, 50), "truncated": np.arange(50) < 40}})
     p, q = np.array([10.5, 40.5]) / 51, np.array([80.5, 20.5]) / 101
     expected = float(((p - q) * np.log(p / q)).sum())
     row = database.execute("SELECT psi, shares, mean, reference_mean FROM drift WHERE measure = 'truncated'")
@@ -65,8 +72,7 @@ def test_the_bound_falls_with_the_number_of_reviews_to_the_usual_tenth(
 ) -> None:
     generator = np.random.default_rng(1)
     keep_reference(database, draw_reviews(generator, 2500))
-    for number in (50, 500, 5000):
-        add_run(database, str(number), draw_reviews(generator, number))
+    add_runs(database, {str(number): draw_reviews(generator, number) for number in (50, 500, 5000)})
     query = "SELECT threshold FROM drift WHERE measure = 'score' ORDER BY reviews"
     bounds = [bound for (bound,) in database.execute(query).fetchall()]
     # Chi-squared of nine degrees of freedom exceeds 29.67 once in 2,000 times.
@@ -78,8 +84,7 @@ def test_the_bound_falls_with_the_number_of_reviews_to_the_usual_tenth(
 def test_random_reviews_raise_hardly_a_false_alarm(database: duckdb.DuckDBPyConnection, number: int) -> None:
     generator = np.random.default_rng(number)
     keep_reference(database, draw_reviews(generator, 2500))
-    for sample in range(SAMPLES):
-        add_run(database, f"run {sample}", draw_reviews(generator, number))
+    add_runs(database, {f"run {sample}": draw_reviews(generator, number) for sample in range(SAMPLES)})
     ((alarms,),) = database.execute("SELECT count(DISTINCT run_id) FROM drift WHERE drifted").fetchall()
     assert alarms < SAMPLES / 100
 
@@ -102,12 +107,12 @@ def test_a_shifted_run_is_flagged_in_the_measure_that_shifted(
     keep_reference(database, draw_reviews(generator, 2500))
     measure, move = SHIFTS[shift]
     usual = draw_reviews(generator, number)
-    add_run(database, "run", {**usual, measure: move(usual[measure])})
+    add_runs(database, {"run": {**usual, measure: move(usual[measure])}})
     assert find_drifted(database, "run") == {measure}
 
 
 def test_a_model_without_a_reference_has_no_drift(database: duckdb.DuckDBPyConnection) -> None:
-    add_run(database, "run", draw_reviews(np.random.default_rng(3), 50))
+    add_runs(database, {"run": draw_reviews(np.random.default_rng(3), 50)})
     assert database.execute("SELECT count(*) FROM drift").fetchall() == [(0,)]
 
 

@@ -69,7 +69,7 @@ CORRUPTIONS = {
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
     REPEATS_PROMISE: "insert into repeated_texts select text_sha256 from source_reviews limit 1",
-    SUMS_PROMISE: f"insert into accuracy_sums select {SOURCE}, 'model', 'default', '2026-03-01', 1, 1, 0, 0, 0, 0",
+    SUMS_PROMISE: "insert into score_sums from score_sums",
     FLIPS_PROMISE: f"insert into flipped_scores select {SOURCE}, 1, 'another model', 0.1",
     READINGS_PROMISE: "update scored_files set superseded_at = now()",
     "latest_scores has the newest row of each review, with the score that counts": "update source_reviews "

@@ -51,7 +51,7 @@ TEXT_WORK = "tasks/engine/text_work.py"
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
 TEST_REPLACING = "tests/unit/test_replacing.py"
-TEST_SUMS = "tests/unit/test_accuracy_sums.py"
+TEST_SUMS = "tests/unit/test_score_sums.py"
 TEST_LEDGER = "tests/unit/test_ledger.py"
 TEST_GATE = "tests/models/test_gate.py"
 TEST_REGISTRY = "tests/unit/test_model_registry.py"
@@ -950,18 +950,42 @@ FAULTS = (
         (TEST_LATEST,),
     ),
     Fault(
-        "scores of another model add nothing to the sums of accuracy",
+        "scores of another model are added up without the labels of their rows",
         "latest scores",
         COMMIT,
-        '        add_sums(connection, "new_scores", _RESCORED_TEXTS)\n',
-        "",
+        '_WITH_RESCORED if has_rescored else "new_texts"',
+        '"new_texts"',
         (TEST_SUMS,),
     ),
     Fault(
         "a forgotten label stays in the sums of accuracy",
         "forgetting",
         FORGETTING,
-        "    drop_sums(connection, keys)\n",
+        "    renew_sums(connection, keys)\n",
+        "",
+        (TEST_SUMS,),
+    ),
+    Fault(
+        "a released row is left out of drift and accuracy",
+        "latest scores",
+        QUARANTINE,
+        '        renew_sums(connection, "released_texts")\n',
+        "",
+        (TEST_SUMS,),
+    ),
+    Fault(
+        "a value at the border of two bins is counted in the lower one",
+        "latest scores",
+        "tasks/warehouse/tallies/score_sums.py",
+        "histogram(-{name}::DOUBLE, ",
+        "histogram(-{name}::DOUBLE + 1e-9, ",
+        (TEST_SUMS,),
+    ),
+    Fault(
+        "scores from before the reference of their model lie in none of its bins",
+        "latest scores",
+        "tasks/warehouse/model_registry.py",
+        '    renew_sums(connection, f"(FROM scored_files WHERE model_id = {quote_sql(model_id)})")\n',
         "",
         (TEST_SUMS,),
     ),

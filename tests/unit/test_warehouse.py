@@ -28,7 +28,7 @@ TABLES = {
     "source_reviews",
     "scored_reviews",
     "flipped_scores",
-    "accuracy_sums",
+    "score_sums",
     "text_keys",
     "repeated_texts",
     "scored_files",

@@ -94,11 +94,14 @@ def add_score(
     add_row(connection, "scored_reviews", **make_score(name, number, model_id, run_id, **row))
 
 
+USUAL_WORDS = {"token_count": 4, "oov_rate": 0, "truncated": False}
+
+
 def make_score(name: str, number: int, model_id: str, run_id: str, **row: Any) -> dict[str, Any]:
     score = row.get("score", 0.75)
     key = {"source_sha256": name, "row_number": number, "model_id": model_id}
     says = {"score": score, "sentiment": "positive" if score >= 0.5 else "negative"}
     stars = {"predicted_rating": row.get("predicted_rating", 1 + 9 * score)}
-    words = {"token_count": 4, "oov_rate": row.get("oov_rate", 0), "truncated": row.get("truncated", False)}
+    words = {name: row.get(name, usual) for name, usual in USUAL_WORDS.items()}
     scored = {"run_id": run_id, "scored_at": row.get("scored_at", NOON)}
     return {**key, **says, **stars, **words, **scored}

@@ -1,15 +1,20 @@
-"""Tests that the view `live_accuracy` and the sums on which it rests equal their plain definition."""
+"""Tests that the views `live_accuracy` and `drift`, and the sums on which they rest, equal their plain definitions."""
 
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_contracts.drift import ReferenceMeasure
+from tasks.warehouse import latest_scores
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.tallies.accuracy_sums import FIND_WRONG_SUMS, GIVEN_SENTIMENT
+from tasks.warehouse.model_registry import record_reference
+from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS, GIVEN_SENTIMENT
 from tests.support.databases import make_tables
 from tests.support.histories import History
 from tests.support.warehouse_parts import NOON, hash_text
@@ -64,6 +69,38 @@ SELECT
 FROM judged GROUP BY ALL ORDER BY ALL
 """
 """SQL: what `live_accuracy` says, from all scores, with each row compared with all labels."""
+PLAIN_DRIFT = """
+WITH bins AS (
+    SELECT *, lead(lower, 1, 'infinity') OVER (PARTITION BY model_id, measure ORDER BY bin) AS upper FROM reference_bins
+),
+measured AS (
+    UNPIVOT (
+        SELECT
+            run_id, model_id, score::DOUBLE AS score, token_count::DOUBLE AS token_count, oov_rate::DOUBLE AS oov_rate,
+            truncated::DOUBLE AS truncated
+        FROM scored_reviews
+    ) ON score, token_count, oov_rate, truncated INTO NAME measure VALUE value
+)
+SELECT
+    run_id, model_id, measure, lower, count(*),
+    sum(sum(value)) OVER (PARTITION BY run_id, model_id, measure)
+    / sum(count(*)) OVER (PARTITION BY run_id, model_id, measure)
+FROM measured JOIN bins USING (model_id, measure) WHERE value >= lower AND value < upper
+GROUP BY run_id, model_id, measure, lower ORDER BY ALL
+"""
+"""SQL: of each run, model and measure the mean, and how many rows are in each bin of the reference, from all scores."""
+DRIFT = """
+SELECT run_id, model_id, measure, lower, rows, mean FROM (
+    SELECT *, unnest(bins_from) AS lower, unnest(shares) * reviews AS rows FROM drift WHERE source IS NULL
+) WHERE rows > 0 ORDER BY ALL
+"""
+REFERENCE = {
+    "score": (-math.inf, 0.1, 0.6),
+    "token_count": (-math.inf, 4, 9, 10),
+    "oov_rate": (-math.inf, 0.25),
+    "truncated": (-math.inf, 1),
+}
+"""The lower ends of the bins of each measure; values lie on them."""
 LABELLED = {"text": "good", "given_label": "negative", "given_rating": 3.0}
 
 ROWS = st.fixed_dictionaries(
@@ -74,6 +111,9 @@ ROWS = st.fixed_dictionaries(
         "given_label": st.sampled_from([None, None, "positive"]),
         "given_rating": st.sampled_from([None, None, 3.0, 5.0]),
         "score": st.sampled_from([0.1, 0.6]),
+        "token_count": st.sampled_from([1, 4, 9]),
+        "oov_rate": st.sampled_from([0.0, 0.25, 0.3]),
+        "truncated": st.booleans(),
         "scored_at": st.integers(0, 3).map(lambda days: NOON + timedelta(days=days)),
     }
 )
@@ -83,9 +123,20 @@ LABELS = st.dictionaries(st.sampled_from(["good", "bad"]), st.booleans(), max_si
 """Labels that people gave to texts, each with whether the review was drawn at random."""
 
 
+def add_reference(connection: duckdb.DuckDBPyConnection, model_id: str) -> None:
+    """Record a reference of the model, of a hundred reviews in each bin."""
+    reference = {
+        measure: ReferenceMeasure(100 * len(lower), 0.5, 1.0, lower[1:], (100,) * len(lower))
+        for measure, lower in REFERENCE.items()
+    }
+    record_reference(connection, model_id, {measure: vars(each) for measure, each in reference.items()})
+
+
 @pytest.mark.slow
-def test_whatever_rows_there_are_the_view_says_what_its_plain_definition_does() -> None:
+def test_whatever_rows_there_are_the_views_say_what_their_plain_definitions_do() -> None:
     with make_tables() as connection:
+        for model_id in ("model-own", "model-a"):
+            add_reference(connection, model_id)
         add_model(connection, "model-own", own_labels_until=NOON)
         promote(connection, "model-own")
         promote(connection, "model-a")
@@ -97,7 +148,7 @@ def test_whatever_rows_there_are_the_view_says_what_its_plain_definition_does() 
                 connection.execute(f"DELETE FROM {table}")
             for place, (rows, models, is_superseded) in enumerate(files):
                 for model in ("own", *models):
-                    add_file(connection, f"file-{place}", rows, place, f"model-{model}")
+                    add_file(connection, f"file-{place}", rows, place, f"model-{model}", f"run-{place % 2}")
                 if is_superseded:
                     query = "UPDATE scored_files SET superseded_at = now() WHERE source_sha256 = ?"
                     connection.execute(query, [f"file-{place}"])
@@ -110,7 +161,8 @@ def test_whatever_rows_there_are_the_view_says_what_its_plain_definition_does() 
                 }
                 add_row(connection, "review_labels", text_sha256=hash_text(text), **facts)
             found = ask(connection, "FROM live_accuracy ORDER BY ALL")
-            assert found == [pytest.approx(row) for row in ask(connection, PLAIN)]
+            for answer, plain in ((found, PLAIN), (connection.execute(DRIFT).fetchall(), PLAIN_DRIFT)):
+                assert answer == [pytest.approx(row) for row in connection.execute(plain).fetchall()]
 
         check()
 
@@ -128,31 +180,57 @@ def history(tmp_path: Path) -> History:
 
 def sum_up(history: History) -> list[tuple[Any, ...]]:
     """Return what the sums say of each model, once it is what they should."""
-    query = "SELECT model_id, sum(labelled), sum(right_ones), sum(rated) FROM accuracy_sums GROUP BY ALL ORDER BY ALL"
+    sums = "sum(rows), sum(labelled), sum(right_ones), sum(rated)"
+    query = f"SELECT model_id, {sums} FROM score_sums GROUP BY model_id ORDER BY model_id"
     with open_warehouse(history.warehouse, write=False) as connection:
         assert connection.execute(FIND_WRONG_SUMS).fetchall() == []
         return connection.execute(query).fetchall()
 
 
 def test_scores_of_another_model_add_their_own_sums(history: History) -> None:
-    assert sum_up(history) == [("model-a", 2, 1, 2), ("model-b", 2, 1, 2)]
+    assert sum_up(history) == [("model-a", 2, 2, 1, 2), ("model-b", 2, 2, 1, 2)]
+
+
+def test_scores_of_another_model_count_once_where_all_rows_are_written_anew(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest_scores, "ROWS_UPDATED", 0)
+    history.rescore((0, "model-c"))
+    assert sum_up(history)[2:] == [("model-c", 2, 2, 1, 2)]
 
 
 def test_a_released_row_adds_to_the_sums(history: History) -> None:
     history.release((0, {**LABELLED}))
-    assert sum_up(history) == [("model-a", 3, 2, 3), ("model-b", 3, 1, 3)]
+    assert sum_up(history) == [("model-a", 3, 3, 2, 3), ("model-b", 3, 3, 1, 3)]
 
 
 def test_a_forgotten_row_leaves_the_sums(history: History) -> None:
     history.forget(0)
-    assert sum_up(history) == [("model-a", 1, 1, 1), ("model-b", 1, 0, 1)]
+    assert sum_up(history) == [("model-a", 1, 1, 1, 1), ("model-b", 1, 1, 0, 1)]
+
+
+def test_scores_that_were_there_before_the_reference_of_their_model_lie_in_its_bins(history: History) -> None:
+    with open_warehouse(history.warehouse, write=True) as connection:
+        add_reference(connection, "model-b")
+    sum_up(history)
+
+
+CHANGES = (
+    "UPDATE score_sums SET labelled = labelled + 1",
+    "UPDATE score_sums SET right_ones = 0",
+    "UPDATE score_sums SET stars_off = stars_off + 1e-6",
+    "UPDATE score_sums SET day = day + 1",
+    "UPDATE score_sums SET run_id = 'another'",
+    "UPDATE score_sums SET oov_rate_total = oov_rate_total + 1e-6",
+    "UPDATE score_sums SET score_bins = [1, 1]",
+    "INSERT INTO score_sums FROM score_sums",
+)
 
 
 def test_sums_that_differ_from_the_scores_are_found(history: History) -> None:
-    changes = ("labelled = labelled + 1", "right_ones = 0", "stars_off = stars_off + 1e-6", "day = day + 1")
-    for change in changes:
-        with open_warehouse(history.warehouse, write=True) as connection:
+    with open_warehouse(history.warehouse, write=True) as connection:
+        for change in CHANGES:
             connection.begin()
-            connection.execute(f"UPDATE accuracy_sums SET {change}")
+            connection.execute(change)
             assert connection.execute(FIND_WRONG_SUMS).fetchall(), change
             connection.rollback()
