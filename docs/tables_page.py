@@ -38,6 +38,7 @@ RELATIONS = (
     ("models", "||--o{", "shadows", "model_id"),
     ("shadows", "}|--o{", "shadow_files", "model_id"),
     ("shadow_files", "||--o{", "shadow_scores", "source_sha256, model_id"),
+    ("shadow_files", "||--o{", "shadow_sums", "source_sha256, model_id"),
     ("source_reviews", "||--o{", "shadow_scores", "source_sha256, row_number"),
     ("shadows", "}|--o{", "shadow_timings", "model_id"),
     ("review_labels", "|o--o{", "source_reviews", "text_sha256"),

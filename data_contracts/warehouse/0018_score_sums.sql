@@ -1,4 +1,4 @@
--- What the views live_accuracy and drift rest on, so that they need not read every score.
+-- What the views live_accuracy, drift and shadow_comparison rest on, so that they need not read every score.
 
 -- One row per file, model, run, source and UTC day of scoring, with sums over the rows that the model scored. Whatever adds
 -- or deletes scores changes them in the same transaction (tasks/warehouse/tallies/score_sums.py).
@@ -66,3 +66,68 @@ LEFT JOIN (
 GROUP BY source_sha256, model_id, scores.run_id, scores.source, day;
 
 DROP TABLE accuracy_sums;
+
+-- One row per file, shadow and other model that scored it, with sums over the rows that both scored, of whatever reviews.
+-- Whatever adds or deletes their scores changes them in the same transaction (tasks/warehouse/shadow/sums.py).
+CREATE TABLE shadow_sums (
+    source_sha256 VARCHAR NOT NULL, -- as in shadow_scores
+    model_id VARCHAR NOT NULL, -- as in shadow_scores
+    compared_with VARCHAR NOT NULL, -- model_id of the other model, as in scored_reviews
+    reviews BIGINT NOT NULL, -- rows that both scored
+    flips BIGINT NOT NULL, -- those with another sentiment from the shadow
+    rated BIGINT NOT NULL, -- rows that came with a rating
+    score_differences DOUBLE NOT NULL, -- sum of the absolute differences of the two scores
+    rating_differences DOUBLE NOT NULL, -- sum of those of the two predicted ratings
+    score_total DOUBLE NOT NULL, -- sum of the shadow's scores
+    other_total DOUBLE NOT NULL, -- sum of the other model's scores
+    score_squares DOUBLE NOT NULL, -- sum of the squares of the shadow's scores
+    other_squares DOUBLE NOT NULL, -- sum of the squares of the other model's
+    score_products DOUBLE NOT NULL, -- sum of the products of the two scores
+    stars_off DOUBLE NOT NULL, -- over the rows with a rating: absolute errors of the shadow's predicted ratings
+    other_stars_off DOUBLE NOT NULL, -- likewise, of the other model
+    titles STRUCT(movie_id VARCHAR, labelled BIGINT, right_ones BIGINT, other_right_ones BIGINT, only_right BIGINT)[] NOT NULL -- by movie, null where none is known: rows that came with a label, or a rating that implies one; those whose sentiment is the label from the shadow, from the other model, and from the shadow alone
+);
+
+INSERT INTO shadow_sums
+SELECT
+    source_sha256, model_id, compared_with, sum(reviews), sum(flips), sum(rated), sum(score_differences),
+    sum(rating_differences), sum(score_total), sum(other_total), sum(score_squares), sum(other_squares),
+    sum(score_products), sum(stars_off), sum(other_stars_off),
+    coalesce(list(struct_pack(
+        movie_id := movie_id, labelled := labelled, right_ones := right_ones, other_right_ones := other_right_ones,
+        only_right := only_right
+    ) ORDER BY movie_id NULLS FIRST) FILTER (labelled > 0), [])
+FROM (
+    SELECT
+        source_sha256, model_id, compared_with, movie_id,
+        count(*) AS reviews,
+        count(*) FILTER (sentiment <> other_sentiment) AS flips,
+        count(stars) AS rated,
+        sum(abs(score - other_score)) AS score_differences,
+        sum(abs(predicted_rating - other_predicted_rating)) AS rating_differences,
+        sum(score) AS score_total,
+        sum(other_score) AS other_total,
+        sum(score ** 2) AS score_squares,
+        sum(other_score ** 2) AS other_squares,
+        sum(score * other_score) AS score_products,
+        coalesce(sum(abs(predicted_rating - stars)), 0) AS stars_off,
+        coalesce(sum(abs(other_predicted_rating - stars)), 0) AS other_stars_off,
+        count(label) AS labelled,
+        count(*) FILTER (sentiment = label) AS right_ones,
+        count(*) FILTER (other_sentiment = label) AS other_right_ones,
+        count(*) FILTER (sentiment = label AND other_sentiment <> label) AS only_right
+    FROM (
+        SELECT
+            source_sha256, row_number, shadow.model_id, shadow.score, shadow.sentiment, shadow.predicted_rating,
+            other.model_id AS compared_with, other.score AS other_score, other.sentiment AS other_sentiment,
+            other.predicted_rating AS other_predicted_rating
+        FROM shadow_scores AS shadow JOIN scored_reviews AS other USING (source_sha256, row_number)
+        WHERE shadow.model_id <> other.model_id
+    ) JOIN (
+        SELECT source_sha256, row_number, movie_id, given_rating AS stars, coalesce(
+            given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
+        ) AS label
+        FROM source_reviews
+    ) USING (source_sha256, row_number)
+    GROUP BY source_sha256, model_id, compared_with, movie_id
+) GROUP BY source_sha256, model_id, compared_with;

@@ -1,75 +1,116 @@
 WITH files AS (
-    -- As in live_accuracy: source_number + row_number is a row's own number. Of few files few rows are joined.
-    SELECT source_sha256, row_number() OVER (ORDER BY source_sha256) * 68719476736 AS source_number
-    FROM shadow_scores GROUP BY source_sha256
+    SELECT source_sha256, min(seen_at) AS seen_at, coalesce(arg_min(source, committed_at), 'default') AS source
+    FROM (
+        SELECT *, min(committed_at) FILTER (length(source_sha256) <= 64)
+            OVER (PARTITION BY left(source_sha256, 64)) AS seen_at
+        FROM scored_files WHERE status = 'scored'
+    ) GROUP BY source_sha256
 ),
-shadow AS (
-    SELECT source_number + row_number AS row_id, model_id, score, sentiment, predicted_rating
-    FROM shadow_scores JOIN files USING (source_sha256)
-),
-other AS (
-    SELECT source_number + row_number AS row_id, model_id, score, sentiment, predicted_rating
-    FROM scored_reviews JOIN files USING (source_sha256)
-),
-review AS (
-    SELECT source_number + row_number AS row_id, * FROM source_reviews JOIN files USING (source_sha256) WHERE is_latest
-),
-pairs AS (
+-- Rows that are not the newest of their review: they are in the sums, and are taken out here.
+earlier AS MATERIALIZED (
     SELECT
-        shadow.model_id,
-        other.model_id AS compared_with,
-        coalesce(review.file_source, 'default') AS source,
-        -- The errors on reviews of one movie are correlated, so a movie is drawn as a whole.
-        coalesce('movie ' || movie_id, 'row ' || row_id) AS title,
-        shadow.score AS score,
-        other.score AS other_score,
-        shadow.sentiment <> other.sentiment AS is_flipped,
-        abs(shadow.predicted_rating - other.predicted_rating) AS rating_difference,
-        -- What one of the two may have learnt judges neither.
-        coalesce(file_seen_at > greatest(own.own_labels_until, other_own.own_labels_until), true) AS can_judge,
-        CASE WHEN can_judge THEN given_rating END AS rating,
-        CASE WHEN can_judge THEN coalesce(
+        source_sha256, row_number, movie_id, given_rating AS stars,
+        coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
-        ) END AS label,
-        shadow.sentiment = label AS is_right,
-        other.sentiment = label AS is_other_right,
-        abs(shadow.predicted_rating - rating) AS rating_error,
-        abs(other.predicted_rating - rating) AS other_rating_error
-    FROM shadow JOIN other USING (row_id) JOIN review USING (row_id)
-    LEFT JOIN models AS own ON own.model_id = shadow.model_id
-    LEFT JOIN models AS other_own ON other_own.model_id = other.model_id
-    WHERE other.model_id <> shadow.model_id
+        ) AS label
+    FROM source_reviews WHERE NOT is_latest AND source_sha256 IN (SELECT source_sha256 FROM shadow_sums)
+),
+earlier_pairs AS (
+    SELECT
+        shadow.source_sha256, shadow.model_id, shadow.score, shadow.sentiment, shadow.predicted_rating,
+        other.model_id AS compared_with, other.score AS other_score, other.sentiment AS other_sentiment,
+        other.predicted_rating AS other_predicted_rating, movie_id, stars, label
+    FROM earlier JOIN shadow_scores AS shadow USING (source_sha256, row_number)
+    JOIN (
+        FROM scored_reviews WHERE rowid IN (
+            SELECT rowid FROM scored_reviews SEMI JOIN earlier USING (source_sha256, row_number)
+        )
+    ) AS other USING (source_sha256, row_number)
+    WHERE shadow.model_id <> other.model_id
+),
+summed AS (
+    SELECT 1 AS times, * FROM shadow_sums
+    UNION ALL BY NAME
+    SELECT
+        -1 AS times,
+        source_sha256,
+        model_id,
+        compared_with,
+        1 AS reviews,
+        (sentiment <> other_sentiment)::INTEGER AS flips,
+        (stars IS NOT NULL)::INTEGER AS rated,
+        abs(score - other_score) AS score_differences,
+        abs(predicted_rating - other_predicted_rating) AS rating_differences,
+        score AS score_total,
+        other_score AS other_total,
+        score ** 2 AS score_squares,
+        other_score ** 2 AS other_squares,
+        score * other_score AS score_products,
+        coalesce(abs(predicted_rating - stars), 0) AS stars_off,
+        coalesce(abs(other_predicted_rating - stars), 0) AS other_stars_off,
+        CASE WHEN label IS NOT NULL THEN [struct_pack(
+            movie_id := movie_id, labelled := 1, right_ones := (sentiment = label)::INTEGER,
+            other_right_ones := (other_sentiment = label)::INTEGER,
+            only_right := (sentiment = label AND other_sentiment <> label)::INTEGER
+        )] END AS titles
+    FROM earlier_pairs
+),
+sums AS (
+    SELECT
+        summed.*,
+        files.source,
+        -- What one of the two may have learnt judges neither.
+        coalesce(seen_at > greatest(own.own_labels_until, other_own.own_labels_until), true) AS can_judge
+    FROM summed JOIN files USING (source_sha256)
+    LEFT JOIN models AS own ON own.model_id = summed.model_id
+    LEFT JOIN models AS other_own ON other_own.model_id = summed.compared_with
 ),
 figures AS (
     SELECT
         model_id,
         compared_with,
         source,
-        count(*) AS reviews,
-        count(*) FILTER (is_flipped) AS flips,
-        avg(abs(score - other_score)) AS mean_score_difference,
-        avg(rating_difference) AS mean_rating_difference,
-        corr(score, other_score) AS raw_correlation,
-        count(label) AS labelled_reviews,
-        avg(is_right::INTEGER) AS shadow_accuracy,
-        avg(is_other_right::INTEGER) AS champion_accuracy,
-        count(*) FILTER (is_right AND NOT is_other_right) AS only_shadow_right,
-        count(*) FILTER (is_other_right AND NOT is_right) AS only_champion_right,
-        count(rating_error) AS rated_reviews,
-        avg(rating_error) AS shadow_rating_mae,
-        avg(other_rating_error) AS champion_rating_mae
-    FROM pairs GROUP BY GROUPING SETS ((model_id, compared_with, source), (model_id, compared_with))
+        sum(times * reviews)::BIGINT AS reviews,
+        sum(times * flips)::BIGINT AS flips,
+        sum(times * score_differences) / sum(times * reviews) AS mean_score_difference,
+        sum(times * rating_differences) / sum(times * reviews) AS mean_rating_difference,
+        -- Times the square of the number of reviews: the variances and the covariance.
+        sum(times * reviews) * sum(times * score_squares) - sum(times * score_total) ** 2 AS spread,
+        sum(times * reviews) * sum(times * other_squares) - sum(times * other_total) ** 2 AS other_spread,
+        sum(times * reviews) * sum(times * score_products) - sum(times * score_total) * sum(times * other_total)
+            AS common_spread,
+        coalesce(sum(times * rated) FILTER (can_judge), 0)::BIGINT AS rated_reviews,
+        sum(times * stars_off) FILTER (can_judge) / nullif(rated_reviews, 0) AS shadow_rating_mae,
+        sum(times * other_stars_off) FILTER (can_judge) / nullif(rated_reviews, 0) AS champion_rating_mae
+    FROM sums GROUP BY GROUPING SETS ((model_id, compared_with, source), (model_id, compared_with))
+    HAVING sum(times * reviews) > 0
 ),
+-- The errors on reviews of one movie are correlated, so a movie is drawn as a whole.
 titles AS (
     SELECT
         model_id,
         compared_with,
         source,
-        title,
-        count(*) AS labelled,
-        sum(is_right::INTEGER - is_other_right::INTEGER) AS gained
-    FROM pairs WHERE label IS NOT NULL
-    GROUP BY GROUPING SETS ((model_id, compared_with, source, title), (model_id, compared_with, title))
+        movie_id,
+        sum(times * labelled)::BIGINT AS labelled,
+        sum(times * right_ones)::BIGINT AS right_ones,
+        sum(times * other_right_ones)::BIGINT AS other_right_ones,
+        sum(times * only_right)::BIGINT AS only_right
+    FROM (SELECT * EXCLUDE (titles), unnest(titles, recursive := true) FROM sums WHERE can_judge)
+    GROUP BY GROUPING SETS ((model_id, compared_with, source, movie_id), (model_id, compared_with, movie_id))
+    HAVING sum(times * labelled) > 0
+),
+gains AS (
+    SELECT
+        *,
+        only_right - right_ones + other_right_ones AS only_other_right,
+        right_ones - other_right_ones AS gained,
+        -- Where no movie is known, each review is a title.
+        CASE WHEN movie_id IS NULL THEN labelled ELSE 1 END AS titles,
+        CASE WHEN movie_id IS NULL THEN only_right + only_other_right ELSE gained ** 2 END AS gained_squares,
+        CASE WHEN movie_id IS NULL THEN gained ELSE gained * labelled END AS products,
+        CASE WHEN movie_id IS NULL THEN labelled ELSE labelled ** 2 END AS labelled_squares
+    FROM titles
 ),
 -- The variance of the gain with titles drawn at random: that of a ratio of sums over them.
 spreads AS (
@@ -77,11 +118,16 @@ spreads AS (
         model_id,
         compared_with,
         source,
+        sum(labelled)::BIGINT AS labelled_reviews,
+        sum(right_ones) / sum(labelled) AS shadow_accuracy,
+        sum(other_right_ones) / sum(labelled) AS champion_accuracy,
+        sum(only_right)::BIGINT AS only_shadow_right,
+        sum(only_other_right)::BIGINT AS only_champion_right,
         sum(gained) / sum(labelled) AS gain,
-        sum(gained ** 2) - 2 * gain * sum(gained * labelled) + gain ** 2 * sum(labelled ** 2) AS squares,
-        CASE WHEN count(*) > 1
-            THEN 1.96 * sqrt(greatest(0, squares) * count(*) / (count(*) - 1)) / sum(labelled) END AS margin
-    FROM titles GROUP BY model_id, compared_with, source
+        sum(gained_squares) - 2 * gain * sum(products) + gain ** 2 * sum(labelled_squares) AS squares,
+        CASE WHEN sum(titles) > 1
+            THEN 1.96 * sqrt(greatest(0, squares) * sum(titles) / (sum(titles) - 1)) / sum(labelled) END AS margin
+    FROM gains GROUP BY model_id, compared_with, source
 ),
 times AS (
     SELECT
@@ -94,12 +140,17 @@ times AS (
 counted AS (
     SELECT
         figures.*,
+        coalesce(spreads.labelled_reviews, 0) AS labelled_reviews,
+        shadow_accuracy,
+        champion_accuracy,
+        coalesce(spreads.only_shadow_right, 0) AS only_shadow_right,
+        coalesce(spreads.only_champion_right, 0) AS only_champion_right,
         gain,
         margin,
-        only_shadow_right + only_champion_right AS lone,
-        least(only_shadow_right, only_champion_right) AS fewer,
+        spreads.only_shadow_right + spreads.only_champion_right AS lone,
+        least(spreads.only_shadow_right, spreads.only_champion_right) AS fewer,
         -- A tail of the binomial distribution, twice; its terms by logarithms, since the factorials are too large.
-        CASE WHEN labelled_reviews > 0 THEN least(1, 2 * list_sum([
+        CASE WHEN spreads.labelled_reviews > 0 THEN least(1, 2 * list_sum([
             exp(lgamma(lone + 1) - lgamma(k + 1) - lgamma(lone - k + 1) - lone * ln(2)) for k in range(fewer + 1)
         ])) END AS mcnemar_p
     FROM figures LEFT JOIN spreads
@@ -115,7 +166,8 @@ SELECT
     1 - flips / reviews AS share_agreement, -- share of the reviews with the same sentiment from both, 0 to 1
     mean_score_difference, -- mean absolute difference of the two scores, 0 to 1
     mean_rating_difference, -- stars, mean absolute difference of the two predicted ratings
-    CASE WHEN isfinite(raw_correlation) THEN raw_correlation END AS correlation, -- of the two scores, -1 to 1; null where all scores of one model are equal
+    CASE WHEN least(spread, other_spread) > 1e-12 * reviews ** 2
+        THEN common_spread / sqrt(spread * other_spread) END AS correlation, -- of the two scores, -1 to 1; null where all scores of one model are equal
     labelled_reviews, -- those whose source gives a label, or a rating that implies one, that neither model may have learnt from
     shadow_accuracy, -- share of the labelled reviews whose sentiment is the label, 0 to 1; null without any
     champion_accuracy, -- likewise, of the promoted model

@@ -28,6 +28,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import CONTENT, HAS_NAME
+from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums
 
@@ -209,6 +210,7 @@ def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
     settle_latest(connection, reviews)
     drop_noted_texts(connection)
     renew_sums(connection, keys)
+    renew_shadow_sums(connection, keys)
 
 
 def read_traces(warehouse: Path) -> "pa.Table | None":

@@ -55,6 +55,7 @@ _TABLES_OF_FILES = (
     "quarantined_rows",
     "shadow_scores",
     "shadow_files",
+    "shadow_sums",
 )
 
 

@@ -26,6 +26,7 @@ from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
+from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS
 
@@ -73,6 +74,7 @@ WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_versi
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
 SUMS_PROMISE = "score_sums has what the scores of each file and model add up to"
+SHADOW_SUMS_PROMISE = "shadow_sums has how the scores of each shadow and file compare with those that count"
 REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
 STORED_COPY_PROMISE = "the copy in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
@@ -173,6 +175,7 @@ PROMISES = {
     """,
     FLIPS_PROMISE: FIND_WRONG_FLIPS,
     SUMS_PROMISE: FIND_WRONG_SUMS,
+    SHADOW_SUMS_PROMISE: FIND_WRONG_SHADOW_SUMS,
     REPEATS_PROMISE: FIND_WRONG_REPEATS,
     LATEST_PROMISE: FIND_OUTDATED,
 }

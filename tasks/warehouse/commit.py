@@ -26,6 +26,7 @@ from tasks.warehouse.opening import shorten_error
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.readings.replacing import find_full_exports, replace_files
 from tasks.warehouse.row_names import CONTENT, IS_LATER
+from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
 from tasks.warehouse.tallies.score_sums import add_sums
@@ -271,6 +272,7 @@ def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
     has_rescored = connection.execute(_FIND_RESCORED).fetchall() != [(0,)]
     add_sums(connection, "new_scores", _WITH_RESCORED if has_rescored else "new_texts")
     if has_rescored:
+        renew_shadow_sums(connection, "rescored_sources")
         settle_scores(connection, "rescored_sources")
 
 

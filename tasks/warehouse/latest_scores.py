@@ -13,6 +13,7 @@ import duckdb
 
 from tasks.warehouse.opening import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import (
     add_noted_texts,
     find_known_texts,
@@ -271,3 +272,4 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
     rebuild_texts(connection)
     rebuild_sums(connection)
+    rebuild_shadow_sums(connection)

@@ -20,6 +20,7 @@ from tasks.maintenance.verification import (
     PROMISES,
     READINGS_PROMISE,
     REPEATS_PROMISE,
+    SHADOW_SUMS_PROMISE,
     SUMS_PROMISE,
 )
 from tasks.warehouse.connection import open_warehouse
@@ -70,6 +71,7 @@ CORRUPTIONS = {
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
     REPEATS_PROMISE: "insert into repeated_texts select text_sha256 from source_reviews limit 1",
     SUMS_PROMISE: "insert into score_sums from score_sums",
+    SHADOW_SUMS_PROMISE: f"insert into shadow_sums select {SOURCE}, 'm', 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, []",
     FLIPS_PROMISE: f"insert into flipped_scores select {SOURCE}, 1, 'another model', 0.1",
     READINGS_PROMISE: "update scored_files set superseded_at = now()",
     "latest_scores has the newest row of each review, with the score that counts": "update source_reviews "

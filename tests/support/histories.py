@@ -21,8 +21,11 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.counting import let_count
+from tasks.warehouse.shadow.record import ShadowStart, start_shadow
+from tasks.warehouse.shadow.scores import commit_shadow_scores
 from tests.support.warehouse_parts import NOON, PartFile, write_part
 
+SHADOW = "model-s"
 MODELS = ("model-a", "model-b", "model-c")
 ROWS = st.fixed_dictionaries(
     {
@@ -48,6 +51,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("release"), st.tuples(st.integers(0, 9), ROWS)),
     st.tuples(st.just("read again"), st.tuples(st.integers(0, 9), st.lists(ROWS, max_size=4))),
     st.tuples(st.just("count again"), st.integers(0, 9)),
+    st.tuples(st.just("shadow"), st.integers(0, 9)),
 )
 
 
@@ -115,6 +119,13 @@ class History:
 
     def promote(self, model_id: str) -> None:
         """Make a model the champion."""
+        self._record(model_id)
+        decision = Decision(True, "better", ())
+        record_decision(self.warehouse, DecisionRecord(decision, model_id, self.champion, "always"))
+        self.champion = model_id
+
+    def _record(self, model_id: str) -> None:
+        """Record a model, if it is not known yet."""
         with open_warehouse(self.warehouse, write=True) as connection:
             connection.execute(
                 "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, "
@@ -122,9 +133,16 @@ class History:
                 "ON CONFLICT DO NOTHING",
                 [model_id],
             )
-        decision = Decision(True, "better", ())
-        record_decision(self.warehouse, DecisionRecord(decision, model_id, self.champion, "always"))
-        self.champion = model_id
+
+    def shadow(self, choice: int) -> None:
+        """Commit the shadow's scores of the rows of a file, if it has not scored it yet."""
+        if not self.files:
+            return
+        file, _ = self.files[choice % len(self.files)]
+        self._record(SHADOW)
+        start_shadow(self.warehouse, ShadowStart(SHADOW, "ann"))
+        again = replace(file, rows=[{**row, "score": 1 - row["score"] ** 2} for row in file.rows])
+        commit_shadow_scores(self.warehouse, write_part(self._name_part(), [again], SHADOW), SHADOW, "run-s")
 
     def roll_back(self, _: None) -> None:
         """Go back to the champion before, if there is one."""
@@ -205,6 +223,7 @@ class History:
             "release": self.release,
             "read again": self.read_again,
             "count again": self.count_again,
+            "shadow": self.shadow,
         }
         make[name](values)
 

@@ -14,6 +14,7 @@ from data_contracts.drift import ReferenceMeasure
 from tasks.warehouse import latest_scores
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import record_reference
+from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS, GIVEN_SENTIMENT
 from tests.support.databases import make_tables
 from tests.support.histories import History
@@ -213,6 +214,29 @@ def test_scores_that_were_there_before_the_reference_of_their_model_lie_in_its_b
     with open_warehouse(history.warehouse, write=True) as connection:
         add_reference(connection, "model-b")
     sum_up(history)
+
+
+def sum_up_shadow(history: History) -> list[tuple[Any, ...]]:
+    """Return how many rows of each model are summed beside the shadow, once the sums are what they should be."""
+    query = "SELECT compared_with, reviews FROM shadow_sums ORDER BY ALL"
+    with open_warehouse(history.warehouse, write=False) as connection:
+        assert connection.execute(FIND_WRONG_SHADOW_SUMS).fetchall() == []
+        return connection.execute(query).fetchall()
+
+
+def test_the_scores_of_a_shadow_are_summed_beside_those_of_each_model_whichever_came_first(
+    history: History,
+) -> None:
+    history.shadow(0)
+    assert sum_up_shadow(history) == [("model-a", 2), ("model-b", 2)]
+    history.rescore((0, "model-c"))
+    assert sum_up_shadow(history) == [("model-a", 2), ("model-b", 2), ("model-c", 2)]
+
+
+def test_a_forgotten_row_leaves_the_sums_of_the_shadow(history: History) -> None:
+    history.shadow(0)
+    history.forget(0)
+    assert sum_up_shadow(history) == [("model-a", 1), ("model-b", 1)]
 
 
 CHANGES = (

@@ -29,6 +29,7 @@ TABLES = {
     "scored_reviews",
     "flipped_scores",
     "score_sums",
+    "shadow_sums",
     "text_keys",
     "repeated_texts",
     "scored_files",

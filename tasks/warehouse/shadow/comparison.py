@@ -11,6 +11,7 @@ from data_contracts.warehouse import read_shadow_comparison
 from models.evaluation.gate import GateCheck, OwnTraffic, judge_own_traffic
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import CONTENT
+from tasks.warehouse.shadow.sums import define_shadow_sums
 
 Row = dict[str, Any]
 """A row of the view `shadow_comparison`, by column."""
@@ -54,10 +55,11 @@ WITH shadow_scores AS (FROM recent_shadow_scores),
 source_reviews AS (FROM recent_source_reviews),
 scored_reviews AS (
     SELECT
-        source_sha256, row_number, best_model_id AS model_id, best_score AS score, best_sentiment AS sentiment,
+        rowid, source_sha256, row_number, best_model_id AS model_id, best_score AS score, best_sentiment AS sentiment,
         best_predicted_rating AS predicted_rating
     FROM recent_source_reviews
-)
+),
+shadow_sums AS MATERIALIZED ({sums})
 SELECT * FROM (
 {comparison}
 ) WHERE compared_with IN (SELECT unnest($compared_with::VARCHAR[]))
@@ -91,7 +93,8 @@ def compare_recent(
     ask(_FIND_RECENT, {"model_id": model_id, "rows": RECENT_ROWS})
     [first] = ask(_FIND_FIRST_COMMIT)
     ask(_FIND_REVIEWS, first)
-    query = _COMPARE_RECENT.format(comparison=read_shadow_comparison())
+    sums = define_shadow_sums("shadow_scores", "scored_reviews", "source_reviews")
+    query = _COMPARE_RECENT.format(sums=sums, comparison=read_shadow_comparison())
     return ask(query, {"compared_with": list(compared_with)})
 
 

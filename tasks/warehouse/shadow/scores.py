@@ -10,6 +10,7 @@ from pathlib import Path
 
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
+from tasks.warehouse.shadow.sums import renew_shadow_sums
 
 SCORE_COLUMNS = (
     "source_sha256",
@@ -88,6 +89,7 @@ def commit_shadow_scores(warehouse: Path, part_dir: Path, model_id: str, run_id:
         connection.execute(_FIND_ACCEPTED.format(files=files), {"model_id": model_id})
         connection.execute(_ADD_SCORES.format(scores=scores))
         connection.execute(_ENTER_IN_LEDGER, {"model_id": model_id, "run_id": run_id})
+        renew_shadow_sums(connection, "accepted")
         pass_fault_point("shadow: inside commit")
         query = _COUNT.format(among="SEMI JOIN accepted USING (source_sha256)")
         return ShadowCount(*connection.execute(query, {"model_id": model_id}).fetchall()[0])
