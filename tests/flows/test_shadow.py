@@ -23,6 +23,7 @@ from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.shadow.record import ShadowStart, find_last_shadow, find_shadow, start_shadow
+from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.contests import hold_better
 from tests.support.scoring_runs import CSV, count, drop, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, start_small_shadow, write_small_bundle
@@ -92,6 +93,7 @@ def judged_home(home: Home) -> Home:
                     f"update {table} as scores set score = if({is_positive}, {right}, {wrong}), "
                     f"sentiment = if({is_positive} = ({right} > 0.5), 'positive', 'negative')"
                 )
+            rebuild_shadow_sums(connection)
 
     shutil.rmtree(home.folder)
     return copy_home(home, "judged", fill)
