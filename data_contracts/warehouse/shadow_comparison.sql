@@ -140,6 +140,8 @@ times AS (
 counted AS (
     SELECT
         figures.*,
+        CASE WHEN least(spread, other_spread) > 1e-12 * reviews ** 2
+            THEN common_spread / sqrt(spread * other_spread) END AS correlation,
         coalesce(spreads.labelled_reviews, 0) AS labelled_reviews,
         shadow_accuracy,
         champion_accuracy,
@@ -166,8 +168,7 @@ SELECT
     1 - flips / reviews AS share_agreement, -- share of the reviews with the same sentiment from both, 0 to 1
     mean_score_difference, -- mean absolute difference of the two scores, 0 to 1
     mean_rating_difference, -- stars, mean absolute difference of the two predicted ratings
-    CASE WHEN least(spread, other_spread) > 1e-12 * reviews ** 2
-        THEN common_spread / sqrt(spread * other_spread) END AS correlation, -- of the two scores, -1 to 1; null where all scores of one model are equal
+    correlation, -- of the two scores, -1 to 1; null where all scores of one model are equal
     labelled_reviews, -- those whose source gives a label, or a rating that implies one, that neither model may have learnt from
     shadow_accuracy, -- share of the labelled reviews whose sentiment is the label, 0 to 1; null without any
     champion_accuracy, -- likewise, of the promoted model
