@@ -76,6 +76,7 @@ FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the o
 SUMS_PROMISE = "score_sums has what the scores of each file and model add up to"
 SHADOW_SUMS_PROMISE = "shadow_sums has how the scores of each shadow and file compare with those that count"
 REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
+COPY_PROMISE = "the published copy is up to date"
 STORED_COPY_PROMISE = "the copy in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
@@ -201,7 +202,7 @@ def verify(home: Home, changed: Changed | None = None, store: str | None = None)
     yield from _check_changed(home, changed) if changed else _check_all(home)
     yield _check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
     yield _check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home))
-    yield _check_files("the published copy is up to date", lambda: _find_outdated_copy(home, changed))
+    yield _check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
     if store is not None and home.published.exists():
         yield _check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
 

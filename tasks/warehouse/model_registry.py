@@ -142,7 +142,8 @@ def require_champion(model: PromotedModel | None) -> PromotedModel:
     """Return the champion, or raise a `BundleError` if there is none."""
     if model is None:
         raise BundleError(
-            "No model has been promoted yet, so nothing can be scored. Next: run `reviews train`."
+            "No model has been promoted yet, so nothing can be scored. Next: `reviews train`, or `reviews models "
+            "promote MODEL` for one that `reviews models` lists."
         )
     return model
 

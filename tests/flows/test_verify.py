@@ -173,6 +173,14 @@ def test_a_corruption_beside_the_tables_breaks_its_promise(
 
 
 @pytest.mark.slow
+def test_where_the_published_copy_alone_is_wrong_no_restore_is_advised(scored_home: Home) -> None:
+    scored_home.published.unlink()
+    with pytest.raises(ReviewsError, match="only the published copy is wrong") as broken:
+        run_verify(scored_home, True, lambda line: None)
+    assert "restore" not in str(broken.value)
+
+
+@pytest.mark.slow
 def test_a_lost_row_of_the_parquet_is_found(scoring_home: Home) -> None:
     archive = write_archive(scoring_home.folder / "small.tar.gz")
     ingest(archive, accept_unverified=True)

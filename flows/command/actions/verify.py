@@ -6,9 +6,10 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import keep_runs_out
 from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
-from tasks.maintenance.verification import ALWAYS_WHOLE, STORED_COPY_PROMISE, Finding, verify
+from tasks.maintenance.verification import ALWAYS_WHOLE, COPY_PROMISE, STORED_COPY_PROMISE, Finding, verify
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.published import REPUBLISH_ADVICE
 
 
 def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: str | None = None) -> None:
@@ -35,6 +36,8 @@ def _advise(broken: set[str]) -> str:
     """Return what to do where these promises are broken."""
     if broken == {STORED_COPY_PROMISE}:
         return "the next run uploads what is missing there, `reviews score` now; the database is whole."
+    if broken <= {COPY_PROMISE, STORED_COPY_PROMISE}:
+        return f"only the published copy is wrong: {REPUBLISH_ADVICE}"
     return "correct the rows named above, or `reviews restore` a backup."
 
 
