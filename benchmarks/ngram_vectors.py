@@ -4,7 +4,7 @@
 
 HOME holds the archive. A fifth of the training titles is measured on; nothing is learnt from their reviews, not even
 the vectors (`models.wide_lstm.ngram_vectors`). The logits are blended by a logistic regression, each half of the
-held-out reviews by what the other half shows. Prints a Markdown table; a fold takes some five minutes of one core, and
+held-out reviews by what the other half shows. Prints a Markdown table; a fold takes some nine minutes of one core, and
 3 GB.
 """
 

@@ -68,25 +68,39 @@ def fit_vector_weighting(
     counts by its log ratio, whatever its sign, and by its rarity. Nothing is reported. Of each set of vectors a
     checkpoint is saved after the last epoch, and after others if they take long.
     """
-    from sklearn.linear_model import LogisticRegression
-
     ratio = np.abs(fitted.ratio[:, 0])
     counts = np.bincount(present.indices, minlength=present.shape[1])
     if not ratio.any():  # there is no n-gram, or none that tells labels apart
         nothing = np.zeros((len(ratio), 1), np.float32)
         return NgramModel(fitted.numbers, nothing, nothing, np.zeros(1))
-    shares = np.minimum(ratio / SURE_RATIO, 1.0)
-    seeds = range(len(PARTS) * seed, len(PARTS) * (seed + 1))
-    # at the same time, as Numba's code needs no lock of Python
-    sets = [start_thread(partial(learn_vectors, present, shares, each, journal)) for each in seeds]
-    vectors = np.concatenate([each.result() for each in sets], axis=1)
+    vectors = _learn_sets(present, np.minimum(ratio / SURE_RATIO, 1.0), seed, journal)
     importance = ratio * np.log(present.shape[0] / np.maximum(counts, 1)).astype(np.float32)
     means = scale_ngrams(present[: len(positive)], importance) @ vectors
-    spread = means.std(axis=0) * np.sqrt(vectors.shape[1])
-    regression = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=_MAX_ITERATIONS)
-    regression.fit(means / spread, positive)
-    weight = vectors @ (regression.coef_[0] / spread).astype(np.float32)
-    return NgramModel(fitted.numbers, importance[:, None], weight[:, None], regression.intercept_)
+    direction, bias = _fit_direction(means, positive)
+    return NgramModel(fitted.numbers, importance[:, None], (vectors @ direction)[:, None], bias)
+
+
+def _learn_sets(
+    present: "scipy.sparse.csr_matrix", shares: NDArray[Any], seed: int, journal: Journal
+) -> NDArray[np.float32]:
+    """Learn all sets of vectors at the same time, as Numba's code needs no lock of Python; [g, sets * SIZE]."""
+    seeds = range(len(PARTS) * seed, len(PARTS) * (seed + 1))
+    sets = [start_thread(partial(learn_vectors, present, shares, each, journal)) for each in seeds]
+    return np.concatenate([each.result() for each in sets], axis=1)
+
+
+def _fit_direction(
+    means: NDArray[np.float32], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Fit the direction [size] and the bias [1] by which the mean vectors [n, size] of reviews tell their labels."""
+    from sklearn.linear_model import LogisticRegression
+
+    spread = means.std(axis=0) * np.sqrt(means.shape[1])
+    spread[spread == 0] = 1  # all reviews have the same mean
+    fitted = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=_MAX_ITERATIONS).fit(
+        means / spread, positive
+    )
+    return (fitted.coef_[0] / spread).astype(np.float32), fitted.intercept_
 
 
 def learn_vectors(

@@ -98,3 +98,10 @@ def test_vectors_go_on_after_an_epoch(done: int, tmp_path: Path, monkeypatch: py
 def test_vectors_that_are_learnt_fast_are_saved_once(tmp_path: Path) -> None:
     learn(Journal(folder=tmp_path))
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_reviews_that_all_have_the_same_ngrams_are_weighed_too() -> None:
+    column = np.ones((2, 1), np.float32)
+    fitted = NgramModel(np.arange(1, 3), column, np.zeros_like(column), np.zeros(1))
+    weighed = fit_vector_weighting(fitted, give(np.ones((20, 2), np.int64)), POSITIVE[:20], 0)
+    assert np.isfinite(weighed.weight).all()
