@@ -114,6 +114,12 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def listed_fonts() -> None:
+    """Let matplotlib list the fonts of a new machine, for which it starts a process, before a test that may not."""
+    import matplotlib.font_manager  # noqa: F401
+
+
 @pytest.fixture(autouse=True)
 def no_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a test fail if it starts a process without the mark that allows it."""

@@ -282,7 +282,9 @@ def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
         f"  {_describe_last_decision(model)}{'  bundle missing' if model['model_id'] in missing else ''}"
         for model in models
     ]
-    champions = [_describe_champion(model, home) for model in models if model["is_champion"]]
+    champions = [_describe_champion(model, home) for model in models if model["is_champion"]] or [
+        "None of them is the champion, so nothing is scored. Next: reviews models promote MODEL"
+    ]
     legend = ["Figures are accuracies. gate: how many of its rules held at the model's last check."]
     if missing:
         legend.append(

@@ -106,6 +106,13 @@ def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Pat
     assert "bundle missing" in pages["index.html"].text
 
 
+def test_where_no_model_is_the_champion_the_list_says_what_promotes_one(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    change(home.warehouse, "DELETE FROM promotions", "UPDATE models SET validation_accuracy = 0.8")
+    listed = describe_models(list_models(home.warehouse), home)
+    assert "None of them is the champion, so nothing is scored. Next: reviews models promote MODEL" in listed
+
+
 def test_a_page_without_models_says_what_trains_one(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     change(home.warehouse, "DELETE FROM models", "DELETE FROM promotions")

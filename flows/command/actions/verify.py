@@ -28,16 +28,17 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         if broken <= ALWAYS_WHOLE:
             write_proof(home, proof)
     if broken:
-        raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken)}")
+        raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
     echo("All promises hold.")
 
 
-def _advise(broken: set[str]) -> str:
+def _advise(broken: set[str], home: Home) -> str:
     """Return what to do where these promises are broken."""
     if broken == {STORED_COPY_PROMISE}:
         return "the next run uploads what is missing there, `reviews score` now; the database is whole."
     if broken <= {COPY_PROMISE, STORED_COPY_PROMISE}:
-        return f"only the published copy is wrong: {REPUBLISH_ADVICE}"
+        anew = "`reviews score`, which publishes a new copy."
+        return f"only the published copy is wrong: {REPUBLISH_ADVICE if home.published.exists() else anew}"
     return "correct the rows named above, or `reviews restore` a backup."
 
 
