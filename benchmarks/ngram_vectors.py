@@ -1,11 +1,12 @@
-"""What vectors of n-grams that are learnt without labels add to the n-grams of the wide LSTM, on held-out titles.
+"""What reviews without a label add to the n-grams of the wide LSTM, by vectors of n-grams and by judged reviews.
 
     python -m benchmarks.ngram_vectors HOME --folds 0 1 2 3 4
 
 HOME holds the archive. A fifth of the training titles is measured on; nothing is learnt from their reviews, not even
-the vectors (`models.wide_lstm.ngram_vectors`). The logits are blended by a logistic regression, each half of the
-held-out reviews by what the other half shows. Prints a Markdown table; a fold takes some nine minutes of one core, and
-3 GB.
+the vectors (`models.wide_lstm.ngram_vectors`). The first row is of n-grams that are fitted on labels alone, the others
+are of both weightings as a training makes them (`models.wide_lstm.recipe`). The logits are blended by a logistic
+regression, each half of the held-out reviews by what the other half shows. Prints a Markdown table; a fold takes some
+fifteen minutes of one core, and 4 GB.
 """
 
 import argparse
@@ -20,14 +21,11 @@ from numpy.typing import NDArray
 from data_contracts.storage.home import Home
 from models.evaluation.bootstrap import find_interval, resample_means
 from models.tokenizer import build_vocabulary, encode_reviews
+from models.training.journal import QUIET
+from models.training.types import LabelledReviews, TrainingReviews
 from models.variants import find_variant
-from models.wide_lstm.ngram_vectors import fit_vector_weighting
-from models.wide_lstm.ngrams import (
-    compute_logits_from,
-    fit_ngrams,
-    join_weightings,
-    make_matrix,
-)
+from models.wide_lstm.ngrams import compute_logits_from, fit_ngrams
+from models.wide_lstm.recipe import weigh_ngrams
 from tasks.training.dataset import DatasetTexts, load_rows
 
 FOLDS = 5
@@ -86,17 +84,21 @@ def measure_fold(reviews: Reviews, fold: int) -> Iterator[str]:
     train, positive = labelled[~held_out], reviews.positive[~held_out]
     test, wanted = labelled[held_out], reviews.positive[held_out]
     fitted = fit_ngrams(np.concatenate([train, keep_last(train, reviews.window)]), np.tile(positive, 2), size)
-    present = make_matrix(fitted.numbers, np.concatenate([train, reviews.ids[len(held_out) :]]), size)
-    both = join_weightings([fitted, fit_vector_weighting(fitted, present, positive, seed=0)])
-    views = compute_logits_from(both, test, size, [0, test.shape[1] - reviews.window])
+    part = LabelledReviews(train, positive.astype(np.float32))
+    given = TrainingReviews(part, validation=part, unlabelled=reviews.ids[len(held_out) :])
+    both = weigh_ngrams(find_variant("wide_lstm"), given, 0, QUIET)
+    starts = [0, test.shape[1] - reviews.window]
+    first = compute_logits_from(fitted, test, size, starts)
+    views = compute_logits_from(both, test, size, starts)
     rows = {
+        "n-grams, by labels alone": [logits[:, 0] for logits in first],
         "n-grams": [logits[:, 0] for logits in views],
         "vectors": [logits[:, 1] for logits in views],
         "n-grams and vectors": [column for logits in views for column in logits.T],
     }
     losses = {name: blend(logits, wanted) for name, logits in rows.items()}
     for name, signed in losses.items():
-        yield describe(name, signed, losses["n-grams"], reviews.titles[held_out])
+        yield describe(name, signed, losses["n-grams, by labels alone"], reviews.titles[held_out])
 
 
 def mark_fold(titles: NDArray[np.str_], fold: int) -> NDArray[np.bool_]:

@@ -76,9 +76,14 @@ class Journal:
                 f"{self.folder}: a checkpoint can't be written ({error.strerror}); the training goes on."
             )
 
+    def find_done(self, part: str) -> int:
+        """Return how much of a part was done at its newest checkpoint, by its name; 0 if there is none."""
+        found = [] if self.folder is None else _find_newest_first(self.folder, part)
+        return found[0][0] if found else 0
+
     def load(self, part: str) -> Checkpoint | None:
         """Load the newest checkpoint of a part that is not damaged; None if there is none."""
-        for path in [] if self.folder is None else _list_newest_first(self.folder, part):
+        for _, path in [] if self.folder is None else _find_newest_first(self.folder, part):
             found = _read(path)
             if found is not None:
                 return found
@@ -124,15 +129,15 @@ def _write(folder: Path, part: str, done: int, arrays: Arrays) -> None:
         put_in_place(temporary, folder / f"{part}-{done:09}-{_digest(temporary)}.npz")
     finally:
         temporary.unlink(missing_ok=True)
-    for old in _list_newest_first(folder, part)[KEPT:]:
+    for _, old in _find_newest_first(folder, part)[KEPT:]:
         old.unlink(missing_ok=True)
 
 
-def _list_newest_first(folder: Path, part: str) -> list[Path]:
-    """Return the checkpoints of a part, those with most done first."""
+def _find_newest_first(folder: Path, part: str) -> list[tuple[int, Path]]:
+    """Return how much is done at each checkpoint of a part, and its path; those with most done first."""
     named = ((path, _NAME.fullmatch(path.name)) for path in folder.glob(f"{part}-*"))
     of_part = [(int(name["done"]), path) for path, name in named if name and name["part"] == part]
-    return [path for _, path in sorted(of_part, reverse=True)]
+    return sorted(of_part, reverse=True)
 
 
 def _read(path: Path) -> Checkpoint | None:

@@ -9,7 +9,7 @@ Needs Numba, scikit-learn and scipy, at training time only.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,10 @@ from models.wide_lstm.ngrams import NgramModel, scale_ngrams
 if TYPE_CHECKING:
     import scipy.sparse
 
-PARTS = ("ngram-vectors-one", "ngram-vectors-two")
+PARTS = ("ngram-vectors-one", "ngram-vectors-two", "ngram-vectors-three", "ngram-vectors-four")
 """The names of the checkpoints of sets of vectors, each learnt from a seed of its own.
 
-Two sets say more than one of vectors that are twice as long.
+Several sets say more than one of longer vectors.
 """
 SIZE = 256
 """Numbers of a vector."""
@@ -43,6 +43,8 @@ INVERSE_REGULARIZATION = 10.0
 _NOISE_PLACES = 16
 """Of an n-gram, in the mean, in the table from which random ones are drawn."""
 _MAX_ITERATIONS = 500
+_THREADS = 2
+"""Sets that are learnt at a time: more take more memory."""
 
 
 @dataclass(frozen=True)
@@ -55,38 +57,50 @@ class _Vectors:
     """[g, SIZE]"""
 
 
+def learn_sets(
+    present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32], seed: int, journal: Journal = QUIET
+) -> list[NDArray[np.float32]]:
+    """Learn sets of vectors [g, SIZE] of n-grams whose log ratios [g] are known; none where all ratios are 0.
+
+    `present` [n, g] has 1 where a review has an n-gram. Two sets are learnt at a time, as Numba's code needs no lock of
+    Python. The journal is told of the reviews of each epoch, from the threads in which the sets are learnt. Of each set
+    a checkpoint is saved after the last epoch, and after others if they take long.
+    """
+    if not ratio.any():  # there is no n-gram, or none that tells labels apart
+        return []
+    shares = np.minimum(np.abs(ratio) / SURE_RATIO, 1.0)
+    seeds = range(len(PARTS) * seed, len(PARTS) * (seed + 1))
+
+    def learn(some: range) -> list[NDArray[np.float32]]:
+        return [learn_vectors(present, shares, each, journal) for each in some]
+
+    threads = [start_thread(partial(learn, seeds[first::_THREADS])) for first in range(_THREADS)]
+    return [vectors for thread in threads for vectors in thread.result()]
+
+
 def fit_vector_weighting(
     fitted: NgramModel,
     present: "scipy.sparse.csr_matrix",
     positive: NDArray[np.bool_],
-    seed: int,
-    journal: Journal = QUIET,
+    sets: Sequence[NDArray[np.float32]],
 ) -> NgramModel:
-    """Return another weighting of the n-grams of `fitted`; the same arguments give the same one.
+    """Return another weighting of the n-grams of `fitted`, by sets of vectors [g, size] of them.
 
-    `present` [n, g] has 1 where a review has an n-gram; the labels `positive` are those of its first reviews. An n-gram
-    counts by its log ratio, whatever its sign, and by its rarity. Nothing is reported. Of each set of vectors a
-    checkpoint is saved after the last epoch, and after others if they take long.
+    The labels `positive` are those of the first reviews of `present` [n, g]. An n-gram counts by its log ratio in
+    `fitted`, whatever the sign, and by its rarity. Without vectors all weights are 0.
     """
     ratio = np.abs(fitted.ratio[:, 0])
-    counts = np.bincount(present.indices, minlength=present.shape[1])
-    if not ratio.any():  # there is no n-gram, or none that tells labels apart
+    if not sets:
         nothing = np.zeros((len(ratio), 1), np.float32)
         return NgramModel(fitted.numbers, nothing, nothing, np.zeros(1))
-    vectors = _learn_sets(present, np.minimum(ratio / SURE_RATIO, 1.0), seed, journal)
+    counts = np.bincount(present.indices, minlength=present.shape[1])
     importance = ratio * np.log(present.shape[0] / np.maximum(counts, 1)).astype(np.float32)
-    means = scale_ngrams(present[: len(positive)], importance) @ vectors
+    scaled = scale_ngrams(present[: len(positive)], importance)
+    means = np.concatenate([scaled @ vectors for vectors in sets], axis=1)
     direction, bias = _fit_direction(means, positive)
-    return NgramModel(fitted.numbers, importance[:, None], (vectors @ direction)[:, None], bias)
-
-
-def _learn_sets(
-    present: "scipy.sparse.csr_matrix", shares: NDArray[Any], seed: int, journal: Journal
-) -> NDArray[np.float32]:
-    """Learn all sets of vectors at the same time, as Numba's code needs no lock of Python; [g, sets * SIZE]."""
-    seeds = range(len(PARTS) * seed, len(PARTS) * (seed + 1))
-    sets = [start_thread(partial(learn_vectors, present, shares, each, journal)) for each in seeds]
-    return np.concatenate([each.result() for each in sets], axis=1)
+    parts = zip(sets, np.split(direction, len(sets)), strict=True)
+    weight = np.sum([vectors @ part for vectors, part in parts], axis=0)
+    return NgramModel(fitted.numbers, importance[:, None], weight[:, None], bias)
 
 
 def _fit_direction(
@@ -121,6 +135,7 @@ def learn_vectors(
     saved = time.monotonic()
     for epoch, order, rates in _plan_epochs(len(vectors.reviews), done, seed):
         learn_epoch(order, held, noise, (vectors.reviews, vectors.ngrams), rates, seed + epoch)
+        journal.report(len(order))
         if epoch == EPOCHS or time.monotonic() - saved >= journal.save_seconds:
             journal.save(part, epoch, vars(vectors))
             saved = time.monotonic()

@@ -163,8 +163,6 @@ def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_s
 
     Raises `ValueError` unless both labels occur. Where no n-gram is a feature, the bias is the log odds.
     """
-    from sklearn.linear_model import LogisticRegression
-
     if positive.all() or not positive.any():
         raise ValueError("n-grams are fitted on positive and negative reviews, and one kind is missing")
     numbers = count_ngrams(ids, vocabulary_size)
@@ -172,7 +170,18 @@ def fit_ngrams(ids: NDArray[np.int32], positive: NDArray[np.bool_], vocabulary_s
         empty = np.zeros((0, 1), np.float32)
         return NgramModel(numbers, empty, empty, np.log([positive.sum() / (~positive).sum()]))
     present = make_matrix(numbers, ids, vocabulary_size)
-    ratio = _compare_labels(present, positive)
+    return fit_weights(numbers, present, positive, compare_labels(present, positive))
+
+
+def fit_weights(
+    numbers: NDArray[np.int64],
+    present: "scipy.sparse.csr_matrix",
+    positive: NDArray[np.bool_],
+    ratio: NDArray[np.float32],
+) -> NgramModel:
+    """Fit a weighting of the n-grams `numbers` [g] whose log ratios are known, on reviews `present` [n, g]."""
+    from sklearn.linear_model import LogisticRegression
+
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, tol=_TOLERANCE, max_iter=_MAX_ITERATIONS).fit(
         scale_ngrams(present, ratio), positive
     )
@@ -212,7 +221,7 @@ def make_matrix(
     return scipy.sparse.csr_matrix((ones, (row, place)), shape=(len(ids), len(numbers)))
 
 
-def _compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.bool_]) -> NDArray[np.float32]:
+def compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the log of how much more often each n-gram occurs in positive reviews than in negative ones, [g]."""
     shares = []
     for label in (positive, ~positive):
@@ -220,6 +229,14 @@ def _compare_labels(present: "scipy.sparse.csr_matrix", positive: NDArray[np.boo
         shares.append(counts / counts.sum())
     ratio: NDArray[np.float32] = np.log(shares[0] / shares[1]).astype(np.float32)
     return ratio
+
+
+def weigh_matrix(model: NgramModel, present: "scipy.sparse.csr_matrix") -> NDArray[np.float64]:
+    """Return the logits [n] of reviews `present` [n, g] by the first weighting."""
+    logits: NDArray[np.float64] = (
+        scale_ngrams(present, model.ratio[:, 0]) @ model.weight[:, 0] + model.bias[0]
+    )
+    return logits
 
 
 def scale_ngrams(present: "scipy.sparse.csr_matrix", ratio: NDArray[np.float32]) -> "scipy.sparse.csr_matrix":

@@ -2,34 +2,40 @@
 
 1. Word vectors are learnt from all reviews, also those without a label. At the same time, and on, the n-gram model is
    fitted on the labelled reviews, each used twice: the whole review, and its last window. Then vectors of its n-grams
-   are learnt from all reviews; they give it a second weighting.
+   are learnt from all reviews; they give it a second weighting. By the labels that both give the reviews without one,
+   it is seen anew how much each n-gram tells labels apart, and both weightings are fitted again.
 2. The LSTM branch is trained on the labelled reviews, from those word vectors, by adversarial training.
 3. The logits are blended by a logistic regression on the validation rows, which also sets the temperature.
 
 Needs TensorFlow, gensim, Numba, scikit-learn and scipy.
 """
 
-from dataclasses import fields, replace
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.background import start_thread
+from models.training.background import Result, start_thread
 from models.training.journal import Journal
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews, Variant
 from models.wide_lstm.branch_training import PART as BRANCH
 from models.wide_lstm.branch_training import LstmBranch, compile_branch, fit_branch
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
-from models.wide_lstm.ngram_vectors import fit_vector_weighting
+from models.wide_lstm.ngram_vectors import EPOCHS as NGRAM_VECTOR_EPOCHS
+from models.wide_lstm.ngram_vectors import PARTS, fit_vector_weighting, learn_sets
 from models.wide_lstm.ngrams import (
     NgramModel,
+    compare_labels,
     compute_logits_from,
     fit_ngrams,
+    fit_weights,
     join_weightings,
     make_matrix,
+    weigh_matrix,
 )
 from models.wide_lstm.word_vectors import EPOCHS as VECTOR_EPOCHS
-from models.wide_lstm.word_vectors import fit_word_vectors
+from models.wide_lstm.word_vectors import LOOK_SECONDS, fit_word_vectors
 
 NGRAMS = "ngrams"
 """The name of the checkpoint of the n-gram model."""
@@ -38,6 +44,8 @@ VECTOR_WORK = 0.25
 
 With more cores it is larger, as word2vec has one.
 """
+NGRAM_VECTOR_WORK = 0.02
+"""Likewise, the time of a review in an epoch of one set of vectors of n-grams."""
 SMOOTHED_LABEL = 0.98
 """Training target of a positive review instead of 1, since some labels are wrong."""
 VECTOR_SPREAD = 0.3
@@ -52,44 +60,72 @@ def train_wide_lstm(
     """Train on labelled reviews, with word vectors from unlabelled ones too; see `models.training.types.Recipe`."""
     import keras
 
-    # word2vec takes one core, the n-grams another; most of their time passes beside that of the branch
-    ngram_model = start_thread(lambda: _weigh_ngrams(variant, reviews, seed, journal))
     has_begun = journal.load(BRANCH) is not None
-    vectors_journal, branch_journal = _share_progress(journal, reviews, epochs, has_begun)
+    progress = _begin_progress(journal, reviews, epochs, has_begun)
+    # word2vec takes one core, the n-grams another; most of their time passes beside that of the branch
+    beside = progress.open_beside(NGRAM_VECTOR_WORK)
+    ngram_model = start_thread(lambda: weigh_ngrams(variant, reviews, seed, beside))
     if has_begun:  # its checkpoint has the vectors too
         vectors = np.zeros((variant.vocabulary_size, variant.embedding_size), np.float32)
     else:
-        vectors = _learn_vectors(variant, reviews, seed, vectors_journal)
+        vectors = _learn_vectors(variant, reviews, seed, progress.open(VECTOR_WORK))
     keras.utils.set_random_seed(seed)
     branch = LstmBranch(variant, build_reader(variant, vectors), build_lstm_head(variant))
     smoothed = _smooth_labels(reviews)
-    history = fit_branch(branch, smoothed, epochs=epochs, seed=seed, journal=branch_journal)
-    ngrams = ngram_model.result()
+    history = fit_branch(branch, smoothed, epochs=epochs, seed=seed, journal=progress.open(1.0))
+    ngrams = progress.wait_for(ngram_model)
     blend = _fit_blend(branch, ngrams, reviews.validation)
     model = join_branches(variant, branch.reader, branch.head, ngrams, blend)
     return TrainedModel(model, history, kept_epoch=len(history))
 
 
-def _share_progress(
-    journal: Journal, reviews: TrainingReviews, epochs: int, has_begun: bool
-) -> tuple[Journal, Journal]:
-    """Return the journals of the word vectors and of the branch, whose reviews take different times.
+@dataclass
+class _Progress:
+    """How much of the work of all parts is done, of which the caller is told as a share of the rows that it expects.
 
-    The caller is told of `epochs` times the training reviews in all. If the branch has begun, the word vectors are told
-    of with the first reviews of the branch.
+    Work is the time of a review, as a share of that in an epoch of the branch. The caller is told by the main thread.
     """
-    promised = epochs * len(reviews.train.ids)
-    vectors = VECTOR_WORK * VECTOR_EPOCHS * (len(reviews.train.ids) + len(reviews.unlabelled))
-    done, told = vectors if has_begun else 0.0, 0
 
-    def report(work: float) -> None:
-        nonlocal done, told
-        done += work
-        due = round(done * promised / (vectors + promised))
-        journal.report(due - told)
-        told = due
+    journal: Journal
+    rows: int
+    """That the caller expects: `epochs` times the training reviews."""
+    work: float
+    """Of all parts."""
+    done: float
+    beside: list[float]
+    """What is done in other threads: they append to it, and the next report of the main thread tells of it."""
+    told: int = 0
 
-    return replace(journal, report=lambda rows: report(VECTOR_WORK * rows)), replace(journal, report=report)
+    def open(self, work: float) -> Journal:
+        """Return the journal of a part in the main thread, of which a review takes this work."""
+        return replace(self.journal, report=lambda rows: self.report(work * rows))
+
+    def open_beside(self, work: float) -> Journal:
+        """Return the journal of a part in other threads, of which a review takes this work."""
+        return replace(self.journal, report=lambda rows: self.beside.append(work * rows))
+
+    def report(self, work: float) -> None:
+        """Tell the caller of work that the main thread has done, and of what the others have done meanwhile."""
+        self.done += work
+        due = min(round((self.done + sum(self.beside)) / self.work * self.rows), self.rows)
+        self.journal.report(due - self.told)
+        self.told = due
+
+    def wait_for(self, last: Future[Result]) -> Result:
+        """Return the result of the last part when it has one; tell the caller of its work meanwhile."""
+        while not wait([last], LOOK_SECONDS).done:
+            self.report(0)
+        self.report(self.work)
+        return last.result()
+
+
+def _begin_progress(journal: Journal, reviews: TrainingReviews, epochs: int, has_begun: bool) -> _Progress:
+    """Return the progress of a training; if the branch has begun, the word vectors are done."""
+    every, rows = len(reviews.train.ids) + len(reviews.unlabelled), epochs * len(reviews.train.ids)
+    words, ngrams = VECTOR_WORK * VECTOR_EPOCHS * every, NGRAM_VECTOR_WORK * every
+    before = ngrams * sum(journal.find_done(part) for part in PARTS)
+    work = words + ngrams * NGRAM_VECTOR_EPOCHS * len(PARTS) + rows
+    return _Progress(journal, rows, work, words if has_begun else 0.0, [before])
 
 
 def _learn_vectors(
@@ -102,12 +138,23 @@ def _learn_vectors(
     )
 
 
-def _weigh_ngrams(variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal) -> NgramModel:
-    """Return the n-gram model with both weightings."""
-    fitted = _recall_ngram_model(variant, reviews.train, journal)
+def weigh_ngrams(variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal) -> NgramModel:
+    """Return the n-gram model with both weightings, each fitted twice.
+
+    First by what the labels say of each n-gram. Then also the reviews without a label count, by the label that both
+    weightings together give them: they are more, so what an n-gram says is known better, above all of a rare one.
+    """
+    fitted, positive = _recall_ngram_model(variant, reviews.train, journal), reviews.train.positive > 0.5
     ids = np.concatenate([reviews.train.ids, reviews.unlabelled])
     present = make_matrix(fitted.numbers, ids, variant.vocabulary_size)
-    by_vectors = fit_vector_weighting(fitted, present, reviews.train.positive > 0.5, seed, journal)
+    sets = learn_sets(present, fitted.ratio[:, 0], seed, journal)
+    by_vectors = fit_vector_weighting(fitted, present, positive, sets)
+    if sets:
+        judged = weigh_matrix(fitted, present) + weigh_matrix(by_vectors, present) > 0
+        judged[: len(positive)] = positive
+        ratio = compare_labels(present, judged)
+        fitted = _refit_ngram_model(variant, reviews.train, fitted, ratio)
+        by_vectors = fit_vector_weighting(fitted, present, positive, sets)
     return join_weightings([fitted, by_vectors])
 
 
@@ -123,10 +170,22 @@ def _recall_ngram_model(variant: Variant, train: LabelledReviews, journal: Journ
 
 def _fit_ngram_model(variant: Variant, train: LabelledReviews) -> NgramModel:
     """Fit one n-gram model on every whole review and on its last window, so that endings weigh more."""
-    ending = np.zeros_like(train.ids)
-    ending[:, -variant.window :] = train.ids[:, -variant.window :]
-    both = np.concatenate([train.ids, ending])
-    return fit_ngrams(both, np.tile(train.positive > 0.5, 2), variant.vocabulary_size)
+    return fit_ngrams(_add_endings(variant, train), np.tile(train.positive > 0.5, 2), variant.vocabulary_size)
+
+
+def _refit_ngram_model(
+    variant: Variant, train: LabelledReviews, fitted: NgramModel, ratio: NDArray[np.float32]
+) -> NgramModel:
+    """Fit the model again on the same reviews, by other log ratios of the same n-grams."""
+    present = make_matrix(fitted.numbers, _add_endings(variant, train), variant.vocabulary_size)
+    return fit_weights(fitted.numbers, present, np.tile(train.positive > 0.5, 2), ratio)
+
+
+def _add_endings(variant: Variant, train: LabelledReviews) -> NDArray[np.int32]:
+    """Return every whole review, then the last window of every review."""
+    endings = np.zeros_like(train.ids)
+    endings[:, -variant.window :] = train.ids[:, -variant.window :]
+    return np.concatenate([train.ids, endings])
 
 
 def _scale_vectors(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,9 +8,11 @@ import pytest
 
 from models.bundle.folder import MODEL_FILE, load_model
 from models.training.fit import train_variant
+from models.training.journal import QUIET
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGITS
+from models.wide_lstm.recipe import weigh_ngrams
 from tests.support.small_models import give_reviews, make_small_wide_variant
 from tests.support.wide_trainings import (
     EPOCHS,
@@ -69,13 +71,37 @@ def get_ngram_weights(trained: TrainedModel, weighting: int) -> list[Any]:
     return [part.tolist() for part in trained.model.get_layer(NGRAM_LOGITS[weighting]).get_weights()]
 
 
-def test_reviews_without_a_label_change_the_second_weighting_of_the_ngrams_alone(
+def test_reviews_without_a_label_change_what_the_same_ngrams_count(
     trained: TrainedModel, trained_with_one_unlabelled: Training
 ) -> None:
-    both = trained, trained_with_one_unlabelled.model
-    first, second = ([get_ngram_weights(each, number) for each in both] for number in range(2))
-    assert first[0] == first[1]
-    assert second[0] != second[1]
+    for weighting in range(2):
+        (numbers, *before), (same, *after) = (
+            get_ngram_weights(each, weighting) for each in (trained, trained_with_one_unlabelled.model)
+        )
+        assert numbers == same
+        assert before != after
+
+
+DOUBTFUL = 50
+"""A word that stands as often in praise as in blame where reviews have a label, and in praise where they have none."""
+
+
+def test_a_review_without_a_label_counts_by_the_label_that_it_is_given() -> None:
+    labelled, others = make_praise_or_blame(60, seed=1), make_praise_or_blame(60, seed=2)
+    train, unlabelled = labelled.ids.copy(), others.ids.copy()
+    for label in (0, 1):
+        train[np.flatnonzero(labelled.positive == label)[:8], 0] = DOUBTFUL
+    unlabelled[others.positive > 0.5, 0] = DOUBTFUL
+    variant = make_small_wide_variant(vocabulary_size=DOUBTFUL + 1)
+    both, labels_alone = (
+        weigh_ngrams(
+            variant, give_reviews(LabelledReviews(train, labelled.positive), labelled, ids), 0, QUIET
+        )
+        for ids in (unlabelled, unlabelled[:0])
+    )
+    place = both.numbers.tolist().index(DOUBTFUL)
+    assert both.ratio[place, 0] > 0.5
+    assert abs(labels_alone.ratio[place, 0]) < 0.3
 
 
 def require_progress(training: Training, rows: int, epochs: int) -> None:

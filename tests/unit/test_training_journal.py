@@ -42,6 +42,13 @@ def test_the_newest_checkpoint_of_a_part_is_loaded(journal: Journal) -> None:
     assert datetime.now(UTC) - found.saved_at < timedelta(minutes=5)
 
 
+def test_how_much_of_a_part_is_done_is_known_without_reading_it(journal: Journal) -> None:
+    assert journal.find_done("fit") == Journal().find_done("fit") == 0
+    save(journal, 9, 10)
+    find_newest(journal).write_bytes(b"")
+    assert journal.find_done("fit") == 10
+
+
 def test_the_newest_two_of_a_part_are_kept(journal: Journal, tmp_path: Path) -> None:
     save(journal, 1, 2, 3)
     save(journal, 1, part="word-vectors")
