@@ -36,7 +36,7 @@ NO_NGRAMS = NgramModel(
 
 @dataclass(frozen=True)
 class Blend:
-    """Weights and bias of the last layer, which blends the five logits into the logit of the score."""
+    """Weights and bias of the last layer, which blends the logits into the logit of the score."""
 
     lstm: float = 1.0
     whole: tuple[float, float] = (1.0, 0.0)

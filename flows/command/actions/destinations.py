@@ -54,7 +54,8 @@ def add_destination(
         lines.append(
             f"Next: set {name_variable(name)} to postgresql://USER:PASSWORD@HOST/DATABASE, wherever runs are."
         )
-    return "\n".join([*lines, f"Next: reviews destinations deliver {name}"])
+    lines.append(f"Next: reviews destinations check {name}, which delivers nothing; then deliver {name}.")
+    return "\n".join(lines)
 
 
 def list_destinations(settings: Settings) -> str:
