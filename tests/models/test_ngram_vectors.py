@@ -1,5 +1,8 @@
 """Tests that n-grams get a second weighting from reviews without a label, the same one each time."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +105,26 @@ def test_vectors_go_on_after_an_epoch(done: int, tmp_path: Path, monkeypatch: py
         if int(path.name.split("-")[3]) > done:
             path.unlink()
     assert np.array_equal(learn(Journal(folder=tmp_path)), learn(QUIET))
+
+
+LEARN = """
+import numpy as np, scipy.sparse
+from models.wide_lstm.ngram_vectors import learn_vectors
+held = scipy.sparse.csr_matrix((np.random.default_rng(0).random((40, 30)) < 0.4).astype(np.float32))
+print(learn_vectors(held, np.ones(30, np.float32), 0).tobytes().hex())
+"""
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_process_that_finds_the_kernel_compiled_learns_the_same_vectors(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run([sys.executable, "-c", LEARN], env=environment, capture_output=True, check=True).stdout
+        for _ in range(2)
+    )
+    assert list(tmp_path.rglob("*.nbi"))
+    assert first == second
 
 
 def test_vectors_that_are_learnt_fast_are_saved_once(tmp_path: Path) -> None:

@@ -1,7 +1,12 @@
-"""Moves vectors of reviews and n-grams towards each other, or apart; compiled by Numba, at training time only."""
+"""Moves vectors of reviews and n-grams towards each other, or apart; compiled by Numba, at training time only.
+
+The functions become one before they are compiled (`_inline`): as several, they round differently in the process that
+compiles them than in those that load what it kept, and a training that goes on would end with other weights.
+"""
 
 from typing import Any
 
+import numba
 import numpy as np
 
 from models.wide_lstm.kernels.compiling import compile_kernel
@@ -13,9 +18,10 @@ SHARPNESS = 6.0
 DRAWN_A_REVIEW = 0.5
 """Random n-grams of a review, as a share of its n-grams: few are drawn, so that they stay in the cache of a core."""
 _DRAWN_AT_LEAST = 16
+_inline = numba.njit(inline="always", fastmath=True)
 
 
-@compile_kernel(fastmath=True)
+@_inline
 def _turn(review: Any, ngram: Any, wanted: Any, rate: Any, change: Any) -> None:
     """Turn an n-gram to the review (`wanted` is 1) or away from it (0), and add the same of the review to `change`.
 
@@ -37,7 +43,7 @@ def _turn(review: Any, ngram: Any, wanted: Any, rate: Any, change: Any) -> None:
         ngram[column] = before + across * review[column] - along * before
 
 
-@compile_kernel(fastmath=True)
+@_inline
 def _learn_review(review: Any, ngrams: Any, kept: Any, drawn: Any, rate: Any) -> None:
     """Turn a review and each of its n-grams to each other, and random n-grams and the review away from each other."""
     change = np.empty(len(review), np.float32)
