@@ -179,7 +179,10 @@ def fit_weights(
     positive: NDArray[np.bool_],
     ratio: NDArray[np.float32],
 ) -> NgramModel:
-    """Fit a weighting of the n-grams `numbers` [g] whose log ratios are known, on reviews `present` [n, g]."""
+    """Fit a weighting of the n-grams `numbers` [g] by their log ratios `ratio` [g].
+
+    It is fitted on reviews, of which `present` [n, g] has 1 where a review has an n-gram, and their labels [n].
+    """
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, tol=_TOLERANCE, max_iter=_MAX_ITERATIONS).fit(
