@@ -54,7 +54,9 @@ def add_destination(
         lines.append(
             f"Next: set {name_variable(name)} to postgresql://USER:PASSWORD@HOST/DATABASE, wherever runs are."
         )
-    lines.append(f"Next: reviews destinations check {name}, which delivers nothing; then deliver {name}.")
+    lines.append(
+        f"Next: reviews destinations check {name} (delivers nothing), reviews destinations deliver {name}"
+    )
     return "\n".join(lines)
 
 
