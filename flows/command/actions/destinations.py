@@ -54,9 +54,8 @@ def add_destination(
         lines.append(
             f"Next: set {name_variable(name)} to postgresql://USER:PASSWORD@HOST/DATABASE, wherever runs are."
         )
-    lines.append(
-        f"Next: reviews destinations check {name} (delivers nothing), reviews destinations deliver {name}"
-    )
+    commands = (f"`reviews destinations {verb} {name}`" for verb in ("check", "deliver"))
+    lines.append("Next: {}, which delivers nothing; then {}.".format(*commands))
     return "\n".join(lines)
 
 
