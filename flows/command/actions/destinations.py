@@ -54,8 +54,7 @@ def add_destination(
         lines.append(
             f"Next: set {name_variable(name)} to postgresql://USER:PASSWORD@HOST/DATABASE, wherever runs are."
         )
-    commands = (f"`reviews destinations {verb} {name}`" for verb in ("check", "deliver"))
-    lines.append("Next: {}, which delivers nothing; then {}.".format(*commands))
+    lines += [f"Next: reviews destinations {verb} {name}" for verb in ("check", "deliver")]
     return "\n".join(lines)
 
 
