@@ -16,6 +16,8 @@ TITLE_REVIEWS = 10
 """Smallest number of reviews of a title whose mean predicted and mean given rating are correlated."""
 INTERVAL_SHARE = 0.9
 """Share of titles whose mean given rating is inside the interval around the mean predicted one."""
+STAR_GROUPS = 10
+"""Groups of equal size, by score, in which the mean rating is measured."""
 _DECIMALS = 6
 
 
@@ -100,12 +102,17 @@ def rate_stars(score: NDArray[np.float64], mapping: StarMapping = LINEAR) -> NDA
 
 
 def fit_stars(scores: NDArray[np.float64], given: NDArray[np.float64]) -> StarMapping:
-    """Fit the mapping by isotonic regression of the `given` ratings, [n] from 1 to 10, on `scores`, [n] from 0 to 1."""
+    """Fit the mapping on the `given` ratings, [n] from 1 to 10, of reviews with these `scores`, [n] from 0 to 1.
+
+    The reviews are divided by score into `STAR_GROUPS` groups of equal size; isotonic regression then fits the means of
+    the groups. A curve through single reviews would follow their noise.
+    """
     from sklearn.isotonic import IsotonicRegression
 
-    fitted = IsotonicRegression(y_min=LOWEST_STARS, y_max=HIGHEST_STARS, out_of_bounds="clip").fit(
-        scores, given
-    )
+    groups = np.array_split(np.argsort(scores, kind="stable"), min(STAR_GROUPS, len(scores)))
+    at, means = (np.array([values[group].mean() for group in groups]) for values in (scores, given))
+    regression = IsotonicRegression(y_min=LOWEST_STARS, y_max=HIGHEST_STARS, out_of_bounds="clip")
+    fitted = regression.fit(at, means, [len(group) for group in groups])
     stars = np.maximum.accumulate(np.round(fitted.y_thresholds_, _DECIMALS))
     return StarMapping(tuple(map(float, fitted.X_thresholds_)), tuple(map(float, stars)))
 

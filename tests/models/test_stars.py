@@ -40,6 +40,13 @@ def test_a_rising_fit_goes_through_the_mean_of_ratings_that_are_out_of_order() -
     )
 
 
+def test_the_noise_of_single_reviews_is_averaged_out() -> None:
+    scores = np.linspace(0, 1, 1000)
+    noise = np.tile([-1.0, 1.0, 0.0], 334)[:1000]
+    stars = rate_stars(np.array([0.25, 0.5, 0.75]), fit_stars(scores, 2 + 6 * scores + noise))
+    assert stars.tolist() == pytest.approx([3.5, 5, 6.5], abs=0.02)
+
+
 @given(ROWS)
 def test_whatever_it_is_fitted_on_a_higher_score_never_gives_fewer_stars(
     rows: list[tuple[float, int]],
