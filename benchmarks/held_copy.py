@@ -1,11 +1,11 @@
 """What queries and runs take while a reader holds an old published copy open, and right after each commit.
 
-    python -m benchmarks.held_copy HOME [--minutes 10] [--reviews 10] [--document]
+    python -m benchmarks.held_copy HOME [--minutes 10] [--every 1] [--reviews 10] [--document]
 
-HOME is a home with a long history (`benchmarks/history.py`). A process opens its published copy and keeps it. Each
-minute `reviews score` commits a few reviews and publishes them; right after that every named query is asked of the new
-copy, in a new connection, as `reviews sql` does, and the reader asks one of the copy that it holds. Prints a Markdown
-table; with --document also writes it into docs/performance.md.
+HOME is a home with a long history (`benchmarks/history.py`). A process opens its published copy and keeps it.
+Meanwhile `reviews score` commits a few reviews again and again, and publishes them; right after that every named query
+is asked of the new copy, in a new connection, as `reviews sql` does, and the reader asks one of the copy that it holds.
+Prints a Markdown table; with --document also writes it into docs/performance.md.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -55,7 +55,8 @@ def main() -> None:
     """Hold a copy open, commit and ask each minute, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
-    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--minutes", type=int, default=10, help="how long the reader holds its copy")
+    parser.add_argument("--every", type=int, default=1, help="minutes from one run to the next")
     parser.add_argument("--reviews", type=int, default=10, help="new reviews in each run")
     parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args()
@@ -66,20 +67,21 @@ def main() -> None:
             time_run(home, arguments.reviews, f"first-{each}-{os.getpid()}", server) for each in range(3)
         ][::-1]
         print(f"without a reader: {run}", file=sys.stderr, flush=True)
-        turns = hold(home, arguments.minutes, arguments.reviews, server)
-    table = make_table(home, run, turns)
+        minutes = range(0, arguments.minutes + 1, arguments.every)
+        turns = hold(home, minutes, arguments.reviews, server)
+    table = make_table(home, run, turns, minutes)
     print(table)
     if arguments.document:
         write_down(PLACE, f"{describe_machine()}\n\n{table}")
 
 
-def hold(home: Home, minutes: int, reviews: int, server: Mapping[str, str]) -> list[Turn]:
-    """Return what each minute took while a process holds the copy of the beginning open."""
+def hold(home: Home, minutes: Iterable[int], reviews: int, server: Mapping[str, str]) -> list[Turn]:
+    """Return what these minutes took while a process holds the copy of the beginning open."""
     command = [sys.executable, "-c", READER, str(home.published)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         ask_reader(reader)
         turns, started = [], perf_counter()
-        for minute in range(minutes):
+        for minute in minutes:
             sleep(max(0.0, started + 60 * minute - perf_counter()))
             run = time_run(home, reviews, f"held-{minute}-{os.getpid()}", server)
             queries = {PLAIN: (PLAIN, {}), **list_named()}
@@ -100,13 +102,13 @@ def ask_reader(reader: subprocess.Popen[str]) -> tuple[int, float]:
     return int(rows), float(seconds)
 
 
-def make_table(home: Home, alone: Cost, turns: Sequence[Turn]) -> str:
+def make_table(home: Home, alone: Cost, turns: Sequence[Turn], minutes: Sequence[int]) -> str:
     """Return the Markdown table: the runs, then the slowest queries right after them."""
     held = {turn.held_rows for turn in turns}
     ratios = [turn.run.processor / alone.processor for turn in turns]
     written = ", ".join(f"{turn.run.written:,.0f}" for turn in turns)
     lines = [
-        f"{describe_database(home.published)}; {len(turns)} runs within {len(turns)} minutes\n",
+        f"{describe_database(home.published)}; {len(turns)} runs within {minutes[-1]} minutes\n",
         f"CPU time of a run beside one before the reader: {statistics.median(ratios):.2f}, {min(ratios):.2f} to "
         f"{max(ratios):.2f}; written: {written} MB, before {alone.written:,.0f}. Reviews in the copy that is held: "
         f"{', '.join(f'{rows:,}' for rows in sorted(held))}; counted in "
