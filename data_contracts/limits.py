@@ -85,7 +85,7 @@ FILE_RULES = {
     "encoding_broken": "The text is truncated or invalid in the file's encoding; save the file again, as UTF-8.",
     "encoding_unknown": "The file's encoding is not supported; save the file as UTF-8.",
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
-    "too_few_rows": "The profile of the file's source wants more rows; export it again, or lower fewest_rows.",
+    "too_few_rows": "The profile of the file's source requires more rows; export it again, or lower fewest_rows.",
     "export_too_small": "If that is right, lower smallest_share_of_last in the profile, then score the file by name.",
     "rows_renumbered": "Rows of it were forgotten, and this profile numbers its rows otherwise; it keeps its reading.",
     "values_not_read": "By [severity] the profile of its source refuses such files; correct the file or the profile.",

@@ -2,6 +2,7 @@
 
 import uuid
 
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 
@@ -9,11 +10,16 @@ ID_DIGITS = 12
 
 
 def read_home_id(home: Home) -> str | None:
-    """Return the id of a home; None if it has none yet."""
+    """Return the id of a home; None if it has none yet. Raises `ReviewsError` if it can't be read."""
     try:
         return home.id_file.read_text("utf-8").strip()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        # Another id in its place would make the home a stranger to its stores, destinations and deployments.
+        raise ReviewsError(
+            f"{home.id_file}: can't be read ({error.strerror}). Next: let this user read it, or put a copy back."
+        ) from error
 
 
 def ensure_home_id(home: Home) -> str:

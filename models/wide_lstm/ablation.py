@@ -1,8 +1,8 @@
 """Measures the test accuracy of each branch of a wide LSTM alone: the LSTM over windows, and the n-grams.
 
 The figures are only reported. The LSTM has one logit and the n-grams have several, so the weights of a single branch
-are fitted again, on the validation rows, as the weights of the whole model are. Needs ONNX Runtime and scikit-learn,
-at training time only.
+are fitted again, on the validation rows, as the weights of the whole model are, and for the same logits. Needs ONNX
+Runtime and scikit-learn, at training time only.
 """
 
 from typing import Any
@@ -25,8 +25,9 @@ def measure_branches(
     """
     if not isinstance(engine, WideLstmEngine):
         return {}
+    used = engine.blend != 0
     on_validation, on_test = (
-        _list_branches(compute_logits(engine, reviews.encoded)) for reviews in (validation, test)
+        _list_branches(compute_logits(engine, reviews.encoded), used) for reviews in (validation, test)
     )
     return {
         branch: {
@@ -36,9 +37,9 @@ def measure_branches(
     }
 
 
-def _list_branches(logits: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return the logits of each branch by its name: [n, 1] of the LSTM, [n, 2k] of the n-grams."""
-    return {"lstm": logits[:, :1], "ngrams": logits[:, 1:]}
+def _list_branches(logits: NDArray[np.float64], used: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    """Return the logits of each branch: [n, 1] of the LSTM, and those of the n-grams that the blend uses."""
+    return {"lstm": logits[:, :1], "ngrams": logits[:, 1:][:, used[1:]]}
 
 
 def _measure_accuracy(

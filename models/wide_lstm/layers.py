@@ -2,8 +2,8 @@
 
 The LSTM branch reads each window of a review on its own and pools its outputs into one logit: the highest and the mean
 value of every unit, over all steps and over the steps of the last window, since reviews tend to end with their verdict.
-For the same reason the n-gram branch has its logits twice: of the whole review, and of its last window. They are two,
-since there are two weightings of the n-grams. The score is a logistic function of the five logits. Needs Keras.
+For the same reason each of the two weightings of the n-grams gives two logits: one of the whole review, and one of its
+last window. The score is a logistic function of the five logits. Needs Keras.
 """
 
 from dataclasses import dataclass, replace

@@ -2,8 +2,8 @@
 
 A review and an n-gram that it holds get vectors with a high cosine, a review and a random n-gram a low one (Thongtan
 and Phienthrakul, 2019), so that n-grams of like reviews get like vectors, also those that few labelled reviews have.
-The more an n-gram tells labels apart, the more often it is learnt from (Bingyu and Arefyev, 2022). A logistic
-regression on the mean vector of each labelled review's n-grams then says what each vector means.
+The better an n-gram discriminates between the labels, the more often it is learnt from (Bingyu and Arefyev, 2022). A
+logistic regression on the mean vector of each labelled review's n-grams then gives each vector its weight.
 
 Needs Numba, scikit-learn and scipy, at training time only.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PARTS = ("ngram-vectors-one", "ngram-vectors-two", "ngram-vectors-three", "ngram-vectors-four")
 """The names of the checkpoints of sets of vectors, each learnt from a seed of its own.
 
-Several sets say more than one of longer vectors.
+Several sets predict labels better than one set of longer vectors.
 """
 SIZE = 256
 """Numbers of a vector."""
@@ -41,7 +41,7 @@ FLATTENING = 0.75
 INVERSE_REGULARIZATION = 10.0
 """Of the logistic regression: `C` of scikit-learn."""
 _NOISE_PLACES = 16
-"""Of an n-gram, in the mean, in the table from which random ones are drawn."""
+"""Average number of entries of an n-gram in the table from which random n-grams are drawn."""
 _MAX_ITERATIONS = 500
 _THREADS = 2
 """Sets that are learnt at a time: more take more memory."""
@@ -62,11 +62,11 @@ def learn_sets(
 ) -> list[NDArray[np.float32]]:
     """Learn sets of vectors [g, SIZE] of n-grams whose log ratios [g] are known; none where all ratios are 0.
 
-    `present` [n, g] has 1 where a review has an n-gram. Two sets are learnt at a time, as Numba's code needs no lock of
-    Python. The journal is told of the reviews of each epoch, from the threads in which the sets are learnt. Of each set
-    a checkpoint is saved after the last epoch, and after others if they take long.
+    `present` [n, g] has 1 where a review has an n-gram. Two sets are learnt at a time, since Numba's code runs without
+    Python's lock. The threads report the reviews of each epoch to the journal. A checkpoint of each set is saved after
+    the last epoch, and after others if they take long.
     """
-    if not ratio.any():  # there is no n-gram, or none that tells labels apart
+    if not ratio.any():  # there is no n-gram, or none that discriminates between the labels
         return []
     shares = np.minimum(np.abs(ratio) / SURE_RATIO, 1.0)
     seeds = range(len(PARTS) * seed, len(PARTS) * (seed + 1))
@@ -106,7 +106,7 @@ def fit_vector_weighting(
 def _fit_direction(
     means: NDArray[np.float32], positive: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Fit the direction [size] and the bias [1] by which the mean vectors [n, size] of reviews tell their labels."""
+    """Fit the direction [size] and the bias [1] by which the mean vectors [n, size] of reviews predict their labels."""
     from sklearn.linear_model import LogisticRegression
 
     spread = means.std(axis=0) * np.sqrt(means.shape[1])
@@ -122,7 +122,7 @@ def learn_vectors(
 ) -> NDArray[np.float32]:
     """Learn the vectors [g, SIZE] of n-grams, of length 1, from the reviews that have them, `present` [n, g].
 
-    `shares` [g], of which one is above 0, says in which share of its reviews an n-gram is learnt from.
+    An n-gram is learnt from in a random share of its reviews, `shares` [g], of which at least one is above 0.
     """
     from models.wide_lstm.kernels.cosines import learn_epoch
 
@@ -134,7 +134,7 @@ def learn_vectors(
     done = _restore(vectors, journal.load(part))
     saved = time.monotonic()
     for epoch, order, rates in _plan_epochs(len(vectors.reviews), done, seed):
-        learn_epoch(order, held, noise, (vectors.reviews, vectors.ngrams), rates, seed + epoch)
+        learn_epoch((order, rates), held, noise, (vectors.reviews, vectors.ngrams), seed + epoch)
         journal.report(len(order))
         if epoch == EPOCHS or time.monotonic() - saved >= journal.save_seconds:
             journal.save(part, epoch, vars(vectors))

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 LONGEST = 3
 """Words in the longest n-gram."""
 SMALLEST_REVIEW_COUNT = 5
-"""An n-gram is a feature when at least this many reviews contain it."""
+"""An n-gram is a feature when at least this many of the given reviews contain it; the wide LSTM gives each twice."""
 SMOOTHING = 1.0
-"""Added to the number of reviews of each label that contain an n-gram."""
+"""Added to the number of given reviews of each label that contain an n-gram."""
 INVERSE_REGULARIZATION = 10.0
 """Of the logistic regression: `C` of scikit-learn."""
 _REVIEWS_AT_ONCE = 2048

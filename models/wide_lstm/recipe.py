@@ -1,9 +1,9 @@
 """Trains the wide LSTM: word vectors, then each branch by itself, then a blend of their logits.
 
-1. Word vectors are learnt from all reviews, also those without a label. At the same time, and on, the n-gram model is
-   fitted on the labelled reviews, each used twice: the whole review, and its last window. Then vectors of its n-grams
-   are learnt from all reviews; they give it a second weighting. By the labels that both give the reviews without one,
-   it is seen anew how much each n-gram tells labels apart, and both weightings are fitted again.
+1. Word vectors are learnt from all reviews, also those without a label. Beside it, in another thread, the n-gram model
+   is fitted on the labelled reviews, each used twice: the whole review, and its last window. Then vectors of its
+   n-grams are learnt from all reviews; they give it a second weighting. Both weightings then predict labels for the
+   reviews without one; the log ratios are computed again with these, and both weightings are fitted again.
 2. The LSTM branch is trained on the labelled reviews, from those word vectors, by adversarial training.
 3. The logits are blended by a logistic regression on the validation rows, which also sets the temperature.
 
@@ -81,9 +81,9 @@ def train_wide_lstm(
 
 @dataclass
 class _Progress:
-    """How much of the work of all parts is done, of which the caller is told as a share of the rows that it expects.
+    """Reports the progress of all parts to the caller, as a share of the rows that it expects.
 
-    Work is the time of a review, as a share of that in an epoch of the branch. The caller is told by the main thread.
+    Work is the time of a review, as a share of that in an epoch of the branch. Only the main thread reports.
     """
 
     journal: Journal
@@ -93,8 +93,9 @@ class _Progress:
     """Of all parts."""
     done: float
     beside: list[float]
-    """What is done in other threads: they append to it, and the next report of the main thread tells of it."""
-    told: int = 0
+    """Work that is done in other threads: they append to it, and the next report of the main thread includes it."""
+    reported: int = 0
+    """Rows."""
 
     def open(self, work: float) -> Journal:
         """Return the journal of a part in the main thread, of which a review takes this work."""
@@ -105,14 +106,14 @@ class _Progress:
         return replace(self.journal, report=lambda rows: self.beside.append(work * rows))
 
     def report(self, work: float) -> None:
-        """Tell the caller of work that the main thread has done, and of what the others have done meanwhile."""
+        """Report work that the main thread has done, and what the others have done meanwhile."""
         self.done += work
         due = min(round((self.done + sum(self.beside)) / self.work * self.rows), self.rows)
-        self.journal.report(due - self.told)
-        self.told = due
+        self.journal.report(due - self.reported)
+        self.reported = due
 
     def wait_for(self, last: Future[Result]) -> Result:
-        """Return the result of the last part when it has one; tell the caller of its work meanwhile."""
+        """Return the result of the last part when it has one; report its work meanwhile."""
         while not wait([last], LOOK_SECONDS).done:
             self.report(0)
         self.report(self.work)
@@ -141,8 +142,8 @@ def _learn_vectors(
 def weigh_ngrams(variant: Variant, reviews: TrainingReviews, seed: int, journal: Journal) -> NgramModel:
     """Return the n-gram model with both weightings, each fitted twice.
 
-    First by what the labels say of each n-gram. Then also the reviews without a label count, by the label that both
-    weightings together give them: they are more, so what an n-gram says is known better, above all of a rare one.
+    First with the log ratios of the labelled reviews. Then the reviews without a label count too, with the label that
+    both weightings together predict: they are more, so the log ratios are more exact, above all those of rare n-grams.
     """
     fitted, positive = _recall_ngram_model(variant, reviews.train, journal), reviews.train.positive > 0.5
     ids = np.concatenate([reviews.train.ids, reviews.unlabelled])

@@ -44,6 +44,8 @@ from tasks.training.dataset import EncodedRows, TrainingRows
 from tasks.training.further_metrics import measure_further
 
 BASELINE_FILE = "baseline.json"
+LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "gensim", "numba")
+"""Those with which recipes compute weights; another version of one may give others."""
 FRESH_CHECK_ROWS = 200
 """Number of validation texts that a fresh process scores, besides the golden texts."""
 
@@ -207,7 +209,7 @@ def save_bundle(
         "fingerprints": {"data": data_fingerprint, "code": fingerprint_code(("models", "data_contracts"))},
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "keras", "numpy", "onnx", "onnxruntime")},
+            **{name: version(name) for name in (*LIBRARIES, "onnx", "onnxruntime")},
         },
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

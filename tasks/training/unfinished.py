@@ -20,9 +20,8 @@ from data_contracts.storage.home import Home
 from models.training.journal import Journal, find_earlier_seconds
 from tasks.support.code_version import fingerprint_code
 from tasks.support.locking import hold_folder, refuse_to_wait
-from tasks.training.build_bundle import TrainingJob
+from tasks.training.build_bundle import LIBRARIES, TrainingJob
 
-LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "gensim")
 CODE = ("models", "data_contracts", "tasks")
 _KEY_DIGITS = 16
 

@@ -60,12 +60,24 @@ def test_a_branch_that_tells_the_labels_has_them_right_with_a_scale_of_its_own(b
 def test_the_test_labels_do_not_move_what_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
     logit = np.array([-3.0, -1.0, 1.0, 3.0])
     monkeypatch.setattr(
-        ablation, "compute_logits", lambda engine, encoded: np.stack([logit, -logit, logit], 1)
+        ablation, "compute_logits", lambda engine, encoded: np.stack([logit, *[-logit, logit] * 2], 1)
     )
     positive = logit > 0
     right, wrong = measure(positive, positive), measure(positive, ~positive)
     assert [each["test_accuracy"] for each in right.values()] == [1, 1]
     assert [each["test_accuracy"] for each in wrong.values()] == [0, 0]
+
+
+def test_a_logit_without_weight_in_the_model_is_in_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    logit = np.array([-3.0, -1.0, 1.0, 3.0])
+    monkeypatch.setattr(
+        ablation, "compute_logits", lambda engine, encoded: np.stack([logit, *[0 * logit] * 3, logit], 1)
+    )
+    engine = load_wide_lstm_engine(open_graph(export()))
+    assert engine is not None
+    reviews = EvaluationReviews(TEST, logit > 0)
+    parts = ablation.measure_branches(replace(engine, blend=np.array([1, 1, 1, 1, 0])), reviews, reviews)
+    assert [each["test_accuracy"] for each in parts.values()] == [1, 0.5]
 
 
 def test_a_model_of_other_parts_has_none() -> None:

@@ -104,7 +104,9 @@ def test_vectors_go_on_after_an_epoch(done: int, tmp_path: Path, monkeypatch: py
     for path in tmp_path.glob(f"{PARTS[SEED % len(PARTS)]}-*"):
         if int(path.name.split("-")[3]) > done:
             path.unlink()
-    assert np.array_equal(learn(Journal(folder=tmp_path)), learn(QUIET))
+    reported: list[int] = []
+    assert np.array_equal(learn(Journal(folder=tmp_path, report=reported.append)), learn(QUIET))
+    assert len(reported) == ngram_vectors.EPOCHS - done
 
 
 LEARN = """

@@ -57,8 +57,7 @@ def compute_logits_from(
     _weigh_ngrams(
         np.ascontiguousarray(ids),
         np.asarray(starts, np.int64),
-        (np.int64(vocabulary_size), count_shift(len(table.numbers))),
-        (table.numbers, table.places),
+        (np.int64(vocabulary_size), count_shift(len(table.numbers)), table.numbers, table.places),
         (model.terms, model.bias),
         logits,
     )
@@ -66,10 +65,9 @@ def compute_logits_from(
 
 
 @compile_kernel()
-def _find_places(words: Any, sizes: Any, table: Any, found: Any, first: Any) -> int:
+def _find_places(words: Any, table: Any, found: Any, first: Any) -> int:
     """Put the places of a review's n-grams into `found`, those of their first words into `first`; count them."""
-    vocabulary_size, shift = sizes
-    numbers, places = table
+    vocabulary_size, shift, numbers, places = table
     count = 0
     for start in range(len(words)):
         number = np.int64(0)
@@ -101,16 +99,16 @@ def _weigh_places(inside: Any, terms: Any, bias: Any, logits: Any) -> None:
 
 
 @compile_kernel(
-    "void(int32[:, ::1], int64[::1], Tuple((int64, uint64)), Tuple((int64[::1], int32[::1])), "
+    "void(int32[:, ::1], int64[::1], Tuple((int64, uint64, int64[::1], int32[::1])), "
     "Tuple((float64[:, ::1], float64[::1])), float64[:, :, ::1])"
 )
-def _weigh_ngrams(ids: Any, starts: Any, sizes: Any, table: Any, model: Any, logits: Any) -> None:
+def _weigh_ngrams(ids: Any, starts: Any, table: Any, model: Any, logits: Any) -> None:
     """Fill `logits` [starts, n, k] of reviews `ids` [n, length]."""
     length = ids.shape[1]
     found = np.empty(LONGEST * length, np.int64)
     first = np.empty(LONGEST * length, np.int64)
     for row in range(len(ids)):
-        count = _find_places(ids[row], sizes, table, found, first)
+        count = _find_places(ids[row], table, found, first)
         for number in range(len(starts)):
             inside = np.sort(found[:count][first[:count] >= starts[number]])
             _weigh_places(inside, *model, logits[number, row])

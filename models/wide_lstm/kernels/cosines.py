@@ -22,8 +22,8 @@ _inline = numba.njit(inline="always", fastmath=True)
 
 
 @_inline
-def _turn(review: Any, ngram: Any, wanted: Any, rate: Any, change: Any) -> None:
-    """Turn an n-gram to the review (`wanted` is 1) or away from it (0), and add the same of the review to `change`.
+def _turn(review: Any, ngram: Any, target: Any, rate: Any, change: Any) -> None:
+    """Move an n-gram's vector towards the review's (`target` 1) or away from it (0); add the review's move to `change`.
 
     It is a step of gradient descent on the cross-entropy of a logistic function of the cosine.
     """
@@ -35,7 +35,7 @@ def _turn(review: Any, ngram: Any, wanted: Any, rate: Any, change: Any) -> None:
     scale = np.float32(1) / np.sqrt(length * own)
     cosine = product * scale
     odds = np.exp(np.float32(-SHARPNESS) * cosine)
-    pull = rate * np.float32(SHARPNESS) * (wanted - np.float32(1) / (np.float32(1) + odds))
+    pull = rate * np.float32(SHARPNESS) * (target - np.float32(1) / (np.float32(1) + odds))
     across, along, along_review = pull * scale, pull * cosine / own, pull * cosine / length
     for column in range(len(ngram)):
         before = ngram[column]
@@ -45,7 +45,7 @@ def _turn(review: Any, ngram: Any, wanted: Any, rate: Any, change: Any) -> None:
 
 @_inline
 def _learn_review(review: Any, ngrams: Any, kept: Any, drawn: Any, rate: Any) -> None:
-    """Turn a review and each of its n-grams to each other, and random n-grams and the review away from each other."""
+    """Move a review and each of its n-grams towards each other, and the review and random n-grams apart."""
     change = np.empty(len(review), np.float32)
     for place in kept:
         change[:] = 0
@@ -59,13 +59,14 @@ def _learn_review(review: Any, ngrams: Any, kept: Any, drawn: Any, rate: Any) ->
 
 
 @compile_kernel(fastmath=True)
-def learn_epoch(order: Any, held: Any, noise: Any, vectors: Any, rates: Any, seed: Any) -> None:
-    """Move the vectors of the reviews in `order` [n] and of their n-grams, at a rate each, [n].
+def learn_epoch(steps: Any, held: Any, noise: Any, vectors: Any, seed: Any) -> None:
+    """Move the vectors of reviews and of their n-grams; `steps` are the reviews in order [n], and the rate of each [n].
 
     `held` are the offsets [n + 1] of the n-grams of each review, their places, and in which share of its reviews an
     n-gram is learnt from, [g]; `noise` has places, of which random ones are drawn; `vectors` are those of reviews
     [n, size] and of n-grams [g, size]. The same seed gives the same vectors.
     """
+    order, rates = steps
     offsets, places, shares = held
     reviews, ngrams = vectors
     np.random.seed(seed)  # of Numba's own generator
