@@ -137,7 +137,7 @@ def score_reviews(
         return _end_plan(stages.plan_scoring(settings.home, request))
     summary, outcome, run = _score_and_deliver(request, settings)
     _write_weeks(settings)
-    summary = _add_shadow(summary, settings, outcome, run)
+    summary = _add_shadow(summary, settings, run)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 
@@ -203,7 +203,7 @@ def _write_weeks(settings: Settings) -> None:
         update_site(settings.home)
 
 
-def _add_shadow(summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run) -> ScoringSummary:
+def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> ScoringSummary:
     """Score with the shadow if one is on, and add to the summary and the report how it did."""
     did = score_with_shadow(run, settings)
     if did and summary.report:

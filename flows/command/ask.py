@@ -65,6 +65,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
       reviews sql "show tables"
     """
     from flows.command.actions.query import ask, describe_queries
+    from flows.command.console.arguments import decode_input
     from flows.command.startup import find_home_to_read
 
     if listed:
@@ -72,12 +73,8 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
     elif query is None:
         raise UsageError("The query is missing. Next: give SQL, or a name that `reviews sql --list` shows.")
     else:
-        ask(
-            find_home_to_read(),
-            sys.stdin.buffer.read().decode("utf-8-sig") if query == "-" else query,
-            values,
-            form,
-        )
+        question = decode_input(sys.stdin.buffer.read()) if query == "-" else query
+        ask(find_home_to_read(), question, values, form)
 
 
 @click.command()

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from flows.command.console.arguments import PathOrUri
+from flows.command.console.arguments import TIME_FORMATS, PathOrUri
 from flows.command.console.output import echo
 from flows.command.startup import choose_home, prepare_prefect, warm_up
 
 if TYPE_CHECKING:
     from deployments.settings import Settings
-
-SINCE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
 
 
 @click.command()
@@ -93,7 +91,7 @@ def train(
 @click.argument("files", nargs=-1, type=PathOrUri(exists=True, path_type=Path))
 @click.option(
     "--since",
-    type=click.DateTime(SINCE_FORMATS),
+    type=click.DateTime(TIME_FORMATS),
     metavar="DATE",
     help="Ignore files last changed before this date (UTC): 2026-11-24, 2026-11-24T06:30.",
 )

@@ -4,10 +4,8 @@ from datetime import datetime
 
 import click
 
-from flows.command.console.arguments import name_user
+from flows.command.console.arguments import TIME_FORMATS, name_user
 from flows.command.console.output import echo
-
-UNTIL_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
 
 
 @click.group()
@@ -31,11 +29,11 @@ def shadow() -> None:
 @click.argument("model", metavar="MODEL")
 @click.option("--for", "duration", metavar="TIME", help="How long: 14d, 12h. [default: 14d]")
 @click.option(
-    "--until", type=click.DateTime(UNTIL_FORMATS), metavar="DATE", help="Instead: until when, in UTC."
+    "--until", type=click.DateTime(TIME_FORMATS), metavar="DATE", help="Instead: until when, in UTC."
 )
 @click.option(
     "--since",
-    type=click.DateTime(UNTIL_FORMATS),
+    type=click.DateTime(TIME_FORMATS),
     metavar="DATE",
     help="Also score what has arrived since this date (UTC). [default: only what arrives from now on]",
 )

@@ -26,7 +26,7 @@ _MAX_TAR_HEADER_BYTES = 1 << 20
 _MAX_GLOBAL_RECORDS = 100
 _RECORD = re.compile(rb"([0-9]{1,7}) ([^=\n]+)=")
 _MANY_DIGITS = re.compile(rb"[0-9]{256}")
-"""A file name has at most 255 characters, so it can't match."""
+"""No file name has so many: it has at most 255 characters."""
 _LINE_FEED = 0x0A
 
 
@@ -96,20 +96,21 @@ class _StrictTarInfo(tarfile.TarInfo):
     def _proc_pax(self, archive: Any) -> tarfile.TarInfo:
         """Check the records of an extended (pax) header before tarfile reads them."""
         data = archive.fileobj.peek(self.size)
-        _require_records(data.rstrip(b"\0"))
-        if len(archive.pax_headers) > _MAX_GLOBAL_RECORDS:
+        records = _count_records(data.rstrip(b"\0"))
+        # tarfile goes through all fields of global headers once more for each member
+        if self.type == tarfile.XGLTYPE and len(archive.pax_headers) + records > _MAX_GLOBAL_RECORDS:
             raise refusal(
                 "bomb_suspected", f"the tar sets more than {_MAX_GLOBAL_RECORDS} fields for all members"
             )
         return super()._proc_pax(archive)  # type: ignore[misc, no-any-return]
 
 
-def _require_records(data: bytes) -> None:
-    """Refuse an extended header that belongs to a sparse file, or is not a sequence of records `LENGTH KEY=VALUE`.
+def _count_records(data: bytes) -> int:
+    """Return the number of records `LENGTH KEY=VALUE` of an extended header; refuse a damaged one, or of a sparse file.
 
     On overlapping records and numbers of many digits, tarfile's time grows with the square of the header's size.
     """
-    start = 0
+    start = records = 0
     while start < len(data):
         record = _RECORD.match(data, start)
         stop = start + int(record[1]) if record else 0
@@ -117,9 +118,10 @@ def _require_records(data: bytes) -> None:
             raise refusal("archive_broken", "an extended header of the tar is damaged")
         if record[2].startswith(b"GNU.sparse."):
             raise _refuse_kind("a member")
-        start = stop
+        start, records = stop, records + 1
     if _MANY_DIGITS.search(data):
         raise refusal("bomb_suspected", "an extended header of the tar has a number of more than 255 digits")
+    return records
 
 
 def _refuse_kind(name: str) -> FileRefusedError:

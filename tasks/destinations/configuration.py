@@ -122,8 +122,10 @@ def require_own_folder(home: Home, place: str) -> None:
 
 def _name_place(destination: Destination) -> str:
     """Return the same text for two destinations that write the same files or table."""
-    is_table = destination.kind == "postgres"
-    return f"{destination.url} {destination.place}" if is_table else _name_folder(destination.place)
+    if destination.kind != "postgres":
+        return _name_folder(destination.place)
+    # without its address, which is reported elsewhere, a table is like no other
+    return f"{destination.url or destination.name} {destination.place}"
 
 
 def _name_folder(place: str) -> str:

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
 from tasks.labelling.answers import Answer, Answers, keep_answer, take_back
 from tasks.labelling.choosing import ChosenReview
 from tasks.support.wording import count, escape_controls
@@ -14,6 +15,7 @@ _LABELS = {
     **dict.fromkeys(("p", "positive"), "positive"),
     **dict.fromkeys(("n", "negative"), "negative"),
 }
+_STARS = {str(stars) for stars in range(LOWEST_STARS, HIGHEST_STARS + 1)}
 _COMMANDS = {
     **{word[0]: word for word in ("skip", "undo", "text", "quit")},
     **{word: word for word in ("skip", "undo", "text", "quit")},
@@ -93,7 +95,7 @@ def parse_answer(word: str) -> Answer | None:
     """Return the answer that a word in lower case is; None if it is none."""
     if word in _LABELS:
         return Answer(label=_LABELS[word])
-    if word.isascii() and word.isdecimal() and 1 <= int(word[:3]) <= 10:
+    if word in _STARS:
         return Answer(stars=int(word))
     return Answer() if _COMMANDS.get(word) == "skip" else None
 

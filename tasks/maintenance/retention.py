@@ -7,14 +7,16 @@ The next run completes what a killed run did not finish.
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from data_contracts.errors import SourceError
 from data_contracts.storage.durable import make_folder, move_all, remove, sync_after_renames
 from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_folder_of
 from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
-from tasks.support.locking import is_held
+from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.file_ledger import look_up, read_seen_files
 
@@ -96,11 +98,17 @@ def drop_old_trainings(home: Home, days: float) -> list[str]:
 
     A training that goes on at this moment keeps them, and 0 days keep all.
     """
-    folders = [path for path in home.trainings.glob("*") if path.is_dir()] if days else []
-    old = [folder for folder in folders if not is_held(folder) and _is_older(folder, days)]
-    for folder in old:
-        remove(folder)
-    return [folder.name for folder in old]
+    folders = sorted(path for path in home.trainings.glob("*") if path.is_dir()) if days else []
+    return [folder.name for folder in folders if _drop_old_training(folder, days)]
+
+
+def _drop_old_training(folder: Path, days: float) -> bool:
+    """Delete the checkpoints of a training if they are old and nobody holds them; return whether they were deleted."""
+    with suppress(SourceError), hold_folder(folder, refuse_to_wait):
+        if _is_older(folder, days):
+            remove(folder)
+            return True
+    return False
 
 
 def _is_older(folder: Path, days: float) -> bool:

@@ -67,13 +67,13 @@ def score_beside(job: ShadowJob, waiting: Sequence[OlderSource]) -> ShadowOutcom
     home, until = job.run.home, job.clock() + job.seconds
     remove_leftovers(home.shadow, held=True)
     scorer = load_blessed_scorer(home.bundles / job.shadow.model_id, job.shadow.bundle_fingerprint)
-    done, trouble = [ShadowCount()], None
-    for group in _group_waiting(home.published, waiting):
-        if len(done) > 1 and job.clock() >= until:
+    done, trouble = list[ShadowCount](), None
+    for number, group in enumerate(_group_waiting(home.published, waiting)):
+        if number and job.clock() >= until:
             break
         try:
             done.append(_score_group(job, scorer, group))
-            if len(done) == 2:
+            if len(done) == 1:
                 _time_both(job, scorer, group)
         except Exception as error:  # whatever the shadow's scorer raises is no failure of the run
             stop_if_interrupted(error)

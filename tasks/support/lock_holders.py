@@ -1,5 +1,6 @@
 """Describes which process holds a lock on a folder, for those that wait for it."""
 
+import os
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +27,19 @@ def describe_holder(folder: Path) -> str:
 
 
 def _list_holders(folder: Path) -> list[int]:
-    """Return the ids of the processes that hold a lock on a folder; those that wait for it have an arrow."""
-    inode = str(folder.stat().st_ino)
+    """Return the ids of the processes that hold a lock on a folder; those that wait for it have an arrow.
+
+    Another file system may have a file of the same number. Some file systems report another device than they list, so
+    the device only decides between several.
+    """
+    facts = folder.stat()
+    device = f"{os.major(facts.st_dev):02x}:{os.minor(facts.st_dev):02x}"
     locks = [line.split() for line in LOCKS.read_text("ascii").splitlines() if "->" not in line]
-    return [int(lock[4]) for lock in locks if lock[1] == "FLOCK" and lock[5].rsplit(":", 1)[1] == inode]
+    found = [
+        (int(process), on)
+        for process, (on, inode) in (
+            (lock[4], lock[5].rsplit(":", 1)) for lock in locks if lock[1] == "FLOCK"
+        )
+        if inode == str(facts.st_ino)
+    ]
+    return [process for process, on in sorted(found, key=lambda each: each[1] != device)]

@@ -245,6 +245,25 @@ def test_when_its_time_is_over_a_run_leaves_the_rest_to_the_next_one(
 
 
 @pytest.mark.slow
+def test_a_scorer_that_fails_gets_no_more_time_than_one_that_scores(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fail(job: object, scorer: object, group: object) -> None:
+        tried.append(group)
+        raise ValueError("the engine broke")
+
+    monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
+    monkeypatch.setattr(tasks.shadow.scoring, "_score_group", fail)
+    monkeypatch.setenv("REVIEWS_SHADOW_MINUTES", "0.000001")
+    drop(home, "a.csv", CSV)
+    drop(home, "b.csv", "text\ngood plot\n")
+    run()
+    assert len(tried) == 1
+
+
+@pytest.mark.slow
 def test_a_run_does_not_wait_for_another_one_that_scores_with_the_shadow(home: Home) -> None:
     drop(home, "a.csv", CSV)
     home.shadow.mkdir()

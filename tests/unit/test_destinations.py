@@ -388,6 +388,14 @@ def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path, same: s
     assert "twin.toml: delivers to the place of lake. Next: name another place" in found.broken["twin"]
 
 
+def test_a_destination_without_its_address_is_no_double_of_another(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    for name in ("one", "two"):
+        write(home, 'kind = "postgres"\ntable = "scores"', name)
+    found = load_destinations(home, {})
+    assert ([each.name for each in found.known], found.broken) == (["one", "two"], {})
+
+
 @pytest.mark.parametrize("character", ["\\u0000", "\\u202e", "\\n"])
 def test_a_folder_with_a_character_that_can_not_be_shown_is_refused(tmp_path: Path, character: str) -> None:
     path = write(Home(tmp_path), f'kind = "parquet"\nfolder = "/a{character}b"')

@@ -208,7 +208,10 @@ def read_answers(home: Home) -> list[tuple[Any, ...]]:
         ("1", Answer(stars=1)),
         ("10", Answer(stars=10)),
         ("s", Answer()),
-        *((word, None) for word in ("", "11", "0", "-1", "8.5", "²", "1" * 5000, "yes", "q")),
+        *(
+            (word, None)
+            for word in ("", "11", "0", "-1", "8.5", "²", "007", "00100", "0019", "1" * 5000, "yes", "q")
+        ),
     ],
 )
 def test_a_word_is_an_answer_or_none(word: str, found: Answer | None) -> None:

@@ -23,6 +23,18 @@ def test_the_run_of_a_worker_is_named_by_its_id(tmp_path: Path, monkeypatch: pyt
         assert describe_holder(tmp_path) == f"the run 0a1b (process {os.getpid()})"
 
 
+def test_a_lock_on_a_file_of_the_same_number_elsewhere_does_not_mislead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path.stat()
+    here = f"{os.major(facts.st_dev):02x}:{os.minor(facts.st_dev):02x}:{facts.st_ino}"
+    places = [(1, f"ff:ff:{facts.st_ino}"), (os.getpid(), here)]
+    lines = [f"1: FLOCK ADVISORY WRITE {process} {place} 0 EOF\n" for process, place in places]
+    monkeypatch.setattr(lock_holders, "LOCKS", tmp_path / "locks")
+    lock_holders.LOCKS.write_text("".join(lines), "ascii")
+    assert describe_holder(tmp_path).startswith(f"process {os.getpid()} (")
+
+
 def test_a_holder_that_can_not_be_found_is_another_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

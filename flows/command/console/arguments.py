@@ -10,6 +10,9 @@ import click
 from data_contracts.errors import UsageError
 from data_contracts.storage.store_uris import is_store_uri
 
+TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
+"""In which options take a day or a time."""
+
 
 def refuse_undecodable(arguments: Iterable[str]) -> None:
     """Raise `UsageError` if the bytes of an argument are not valid text: names and queries must be text."""
