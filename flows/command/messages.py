@@ -99,6 +99,8 @@ def _describe_own(own: Mapping[str, Any] | None) -> list[str]:
 def _describe_layer(source: Mapping[str, Any]) -> str:
     """Say what the labels of a source have settled."""
     labels = f"{count(source['labels'], 'label')}, {source['positive']:,} positive, {source['held_out']:,} held out"
+    if others := source.get("others"):
+        labels += f"; {count(others, 'review')} without a label"
     if source["bias"] == 0 and not source["ngrams"]:
         return f"{labels}; nothing is changed"
     return (

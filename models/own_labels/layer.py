@@ -8,6 +8,7 @@ from the model's own engine, unchanged; so a layer fits every kind of model, and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ class OwnLayer:
     weights: tuple[float, ...] = ()
     """Of each n-gram."""
 
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """Return the number of each n-gram."""
+        return np.array([number_ngram(each) for each in self.ngrams], np.int64)
+
     @property
     def changes_nothing(self) -> bool:
         """Return whether every score stays as it is."""
@@ -42,9 +48,7 @@ class OwnLayer:
             return score
         logit = to_logit(score) + self.bias
         if self.ngrams:
-            row, place = find_ngrams(
-                encoded, np.array([number_ngram(each) for each in self.ngrams], np.int64)
-            )
+            row, place = find_ngrams(encoded, self.numbers)
             total = np.bincount(row, np.asarray(self.weights)[place], minlength=len(score))
             logit += total / np.sqrt(np.maximum(np.bincount(row, minlength=len(score)), 1))
         return to_score(logit)

@@ -4,7 +4,7 @@ The model itself stays as it is, so scoring costs what it did, texts of other so
 figures of the archive.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from models.bundle.bundle_facts import FACTS_FILE, read_facts
 from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, name_adapted, write_adapted_bundle
 from models.bundle.scorer import Scorer, encode_texts
-from models.own_labels.fitting import FittedLayer, LabelledTexts, fit_layer
+from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
 from models.training.types import Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.build_bundle import TrainedBundle
@@ -54,15 +54,25 @@ def _find(facts: Mapping[str, Any], name: str) -> Any:
 
 
 def fit_layers(scorer: Scorer, rows: Collection[OwnRows]) -> dict[str, FittedLayer]:
-    """Fit the layer of each source on its training rows, by source."""
-    return {each.source: fit_layer(_label(scorer, each.train)) for each in rows}
+    """Fit the layer of each source on its training rows and on its reviews without a label, by source."""
+    return {
+        each.source: fit_layer(
+            _label(scorer, each.train), _score(scorer, each.others) if each.others else None
+        )
+        for each in rows
+    }
 
 
 def _label(scorer: Scorer, texts: OwnTexts) -> LabelledTexts:
+    """Score labelled texts by the model itself."""
+    return LabelledTexts(**vars(_score(scorer, texts.texts)), positive=texts.positive)
+
+
+def _score(scorer: Scorer, texts: Sequence[str]) -> ScoredTexts:
     """Score texts by the model itself, without what any source changed."""
-    encoded = encode_texts(scorer, texts.texts)
+    encoded = encode_texts(scorer, texts)
     ordered = encoded.distinct.take(encoded.positions)
-    return LabelledTexts(scorer.predict(ordered), ordered, texts.positive)
+    return ScoredTexts(scorer.predict(ordered), ordered)
 
 
 def save_adapted(
@@ -96,6 +106,7 @@ def _describe(rows: OwnRows, fitted: FittedLayer) -> dict[str, Any]:
         "labels": len(rows.train.texts),
         "positive": int(rows.train.positive.sum()),
         "held_out": len(rows.test.texts),
+        "others": len(rows.others),
         "shares_titles": rows.shares_titles,
         "bias": fitted.layer.bias,
         "ngrams": len(fitted.layer.ngrams),

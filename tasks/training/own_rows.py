@@ -1,20 +1,21 @@
-"""Reads the reviews of each source that have a label or a rating, and splits them into training and test.
+"""Reads the reviews of each source that have a label or a rating, splits them into training and test, and others too.
 
 They came with it, or somebody labelled them later. A row counts if it is the newest of its review, is not known to be
 in another language, and its text is in no split of the archive; each text of a source counts once. Forgotten rows are
-no longer in the database. Nothing is written.
+no longer in the database. Nothing is written. The others are the source's newest reviews without a label.
 
 Of the reviews that somebody labelled later, those drawn at random are held out. The others were chosen because the
 champion is uncertain of them: they are only learnt from, since on them any other model would seem better than it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +29,8 @@ FEWEST_LABELS = 20
 """A source with fewer labelled texts is left out."""
 MOST_LABELS = 20_000
 """Of a source with more labelled texts, only so many of the newest count."""
+MOST_OTHERS = 5_000
+"""Reviews of a source without a label that are learnt from, the newest."""
 TEST_SHARE = 0.2
 """Least share of a source's texts that are held out: those of its newest weeks."""
 LARGEST_TEST_SHARE = 0.5
@@ -63,6 +66,18 @@ newest AS (
 SELECT newest.*, text FROM newest JOIN source_reviews USING (source_sha256, row_number)
 ORDER BY source, dated_at DESC, source_sha256, row_number
 """  # noqa: S608 (our own words)
+_READ_OTHERS = f"""
+WITH newest AS (
+    SELECT source_sha256, row_number FROM source_reviews
+    WHERE coalesce(file_source, 'default') = $source AND is_latest AND in_english IS DISTINCT FROM false
+        AND {GIVEN_SENTIMENT} IS NULL
+    ORDER BY file_seen_at DESC, source_sha256, row_number LIMIT $most
+)
+SELECT first(text ORDER BY source_sha256, row_number)
+FROM newest JOIN source_reviews USING (source_sha256, row_number)
+WHERE text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
+GROUP BY text_sha256 ORDER BY text_sha256
+"""  # noqa: S608 (our own words)
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,8 @@ class OwnRows:
     test: OwnTexts
     shares_titles: bool
     """Whether titles are on both sides, since too few rows were left without them."""
+    others: Sequence[str] = ()
+    """Its texts without a label, none of which is one with a label."""
 
 
 def read_own_rows(home: Home) -> list[OwnRows]:
@@ -94,8 +111,16 @@ def read_own_rows(home: Home) -> list[OwnRows]:
         found = connection.execute(_READ, {"known": known, "most": MOST_LABELS})
         names = [column[0] for column in found.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    listed = ((source, list(of_source)) for source, of_source in groupby(rows, lambda row: row["source"]))
-    return [_split(source, of_source) for source, of_source in listed if len(of_source) >= FEWEST_LABELS]
+        listed = ((source, list(of_source)) for source, of_source in groupby(rows, lambda row: row["source"]))
+        split = [_split(source, of_source) for source, of_source in listed if len(of_source) >= FEWEST_LABELS]
+        known += [row["text_sha256"] for row in rows]
+        return [replace(each, others=_read_others(connection, each.source, known)) for each in split]
+
+
+def _read_others(connection: duckdb.DuckDBPyConnection, source: str, known: Sequence[str]) -> list[str]:
+    """Return texts of a source without a label, whose sha256 is not in `known`."""
+    values = {"source": source, "known": known, "most": MOST_OTHERS}
+    return [text for [text] in connection.execute(_READ_OTHERS, values).fetchall()]
 
 
 def join_tests(rows: Collection[OwnRows]) -> OwnTexts | None:

@@ -13,8 +13,9 @@ from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted_bundle
 from models.bundle.scorer import Scorer, load_scorer, score_texts
-from models.own_labels.fitting import LabelledTexts, fit_layer
+from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
+from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION
 from models.tokenizer import EncodedReviews, encode_reviews
 from tests.support.small_home import make_small_bundle
 
@@ -115,8 +116,34 @@ def test_a_word_that_means_something_else_in_a_source_gets_a_weight() -> None:
     assert sum(fitted.shares) == pytest.approx(1)
 
 
+def give_others(texts: int) -> ScoredTexts:
+    """Return texts without a label, with `dress` beside a word that the model likes, or `runs` beside another one."""
+    drawn = [["well dress", "small runs"][number % 2] for number in range(texts)]
+    return ScoredTexts(np.array([0.9 if "well" in text else 0.1 for text in drawn]), encode(drawn))
+
+
+def test_reviews_without_labels_teach_words_that_no_labelled_one_has() -> None:
+    texts = ["well", "small"] * 50
+    labels = LabelledTexts(np.full(100, 0.5), encode(texts), np.array([text == "well" for text in texts]))
+    scores = [
+        fit_layer(labels, others).layer.adapt(np.array([0.5, 0.5]), encode(["dress", "runs"]))
+        for others in (None, give_others(200))
+    ]
+    assert scores[0].tolist() == pytest.approx([0.5, 0.5], abs=0.1)
+    assert scores[1][0] > 0.6
+    assert scores[1][1] < 0.4
+
+
+def test_too_few_reviews_without_labels_teach_nothing() -> None:
+    labels = draw_labels(100)
+    few = give_others(2 * FEWEST_OF_A_PREDICTION - 2)
+    alone = fit_layer(labels, replace(few, score=np.full(len(few.score), 0.9)))
+    assert fit_layer(labels, few) == alone
+
+
 def test_the_same_labels_give_the_same_layer() -> None:
     assert fit_layer(draw_labels(60)) == fit_layer(draw_labels(60))
+    assert fit_layer(draw_labels(60), give_others(60)) == fit_layer(draw_labels(60), give_others(60))
 
 
 def adapt_small_bundle(folder: Path) -> Path:

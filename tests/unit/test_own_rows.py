@@ -196,6 +196,33 @@ def test_where_all_labels_are_of_chosen_reviews_none_is_held_out(tmp_path: Path)
     assert join_tests([shop]) is None
 
 
+def test_the_others_are_its_texts_without_a_label_each_once(tmp_path: Path, archive: list[str]) -> None:
+    rows = make_rows(60)
+    for row in rows[40:]:
+        row["given_label"] = None
+    rows[58] |= {name: rows[59][name] for name in ("text", "text_sha256")}
+    rows[57] |= {name: rows[0][name] for name in ("text", "text_sha256")}
+    archive.append(rows[56]["text_sha256"])
+    label(tmp_path, ["text 55"], is_random=True)
+    [shop] = read(tmp_path, rows)
+    assert sorted(shop.others) == sorted(f"text {number}" for number in (*range(40, 55), 59))
+
+
+def test_the_others_are_of_the_same_source_and_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_rows, "MOST_OTHERS", 5)
+    elsewhere = [{**row, "given_label": None, "review_id": None} for row in make_rows(10)]
+    part = write_part(tmp_path / "parts" / "two", [PartFile("b.csv", elsewhere, ledger={"source": "other"})])
+    commit_parts(Home(tmp_path).warehouse, part)
+    rows = make_rows(60)
+    for row in rows[40:]:
+        row["given_label"] = None
+    [shop] = read(tmp_path, rows)
+    assert len(shop.others) == 5
+    assert {*shop.others} <= {row["text"] for row in rows[40:]}
+
+
 @pytest.mark.parametrize("count", [0, FEWEST_LABELS - 1])
 def test_a_source_with_few_labels_is_left_out(tmp_path: Path, count: int) -> None:
     assert read(tmp_path, [*make_rows(count), *make_rows(1, given_label=None, text="no label")]) == []
