@@ -64,6 +64,7 @@ _MAGIC = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "OLE",
 }
 MAGIC_BYTES = max(map(len, _MAGIC))
+_SPACE = 0x20
 
 _OWN_MAGIC = {
     "gz": {"gzip"},
@@ -113,6 +114,12 @@ def require_content(expected: str, head: bytes) -> None:
     if found and found not in _OWN_MAGIC.get(expected, set()):
         problem = f"the name says {expected}, the content begins as {found} data does"
         raise refusal("format_mismatch", f"{problem}: {suggest_for_content(found)}")
+    if (
+        expected in COMPRESSIONS.values()
+        and head
+        and all(byte >= _SPACE or byte in b"\t\r\n" for byte in head)
+    ):
+        raise refusal("format_mismatch", f"the content is not compressed: take .{expected} off its name")
     if expected in WORKBOOKS and head and not found:
         raise refusal("format_mismatch", f"the name says {expected}, the content is {_describe_fake(head)}")
 

@@ -75,8 +75,8 @@ def _describe_unclear(
         if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
     ]
     return unclear + [
-        f"{uri}: {observed}. It is kept in `extra`. Next: {_name_command(home, uri)} settles it for later files, then "
-        f"`reviews sources rescan {_name_source(uri)}` for these"
+        f"{uri}: {observed}. What it leaves open is kept in `extra`. Next: {_name_command(home, uri)} settles it for "
+        f"later files, then `reviews sources rescan {_name_source(uri)}` for these"
         for uri, _, observed in doubts
     ]
 

@@ -124,11 +124,29 @@ def test_the_order_of_day_and_month_is_that_which_fits_all_dates() -> None:
         ["27/04/2026", "04/27/2026"],
         ["03-04-2026", "3/5/2026"],
         ["18/04/03", "18/05/27", "17/06/12"],
+        ["24-01-05"],
+        ["24-01-05", "23-11-07", "22-08-09"],
+        ["24-01-05", "31.12.24"],
+        ["24-01-05", "2024-01-05"],
     ],
 )
 def test_dates_that_fit_both_orders_or_none_are_in_doubt(dates: list[str]) -> None:
     plan = plan_of(dates=dates)
     assert (plan.dates, list_doubts(plan)) == (DateFormat(), {"reviewed_at"})
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["31/12/24", "30/12/23"],
+        ["31-12-24", "30-12-24"],
+        ["25-12-98", "26-11-97", "26-11-99"],
+        ["24.01.05"],
+    ],
+)
+def test_a_short_year_is_last_where_it_can_not_be_first_or_would_be_so_in_few_files(dates: list[str]) -> None:
+    plan = plan_of(dates=dates)
+    assert (plan.dates, list_doubts(plan)) == (DateFormat("day_first"), set())
 
 
 def test_clear_dates_beside_dates_in_doubt_are_read() -> None:

@@ -507,6 +507,26 @@ def test_a_csv_with_a_header_only_has_no_rows(tmp_path: Path) -> None:
     assert read_bytes(tmp_path, "b.csv", b"\r\n\r\ntext,id\r\n\r\n") == []
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_line_with_two_values_of_one_key_is_quarantined_since_one_would_be_lost(
+    tmp_path: Path, blank: str
+) -> None:
+    lines = [
+        '{"text"B: "first", "text"B: "second"}',
+        '{"text"B: "kept", "text"B: "kept"}',
+        '{"text"B: "a", "tags"B: {"n"B: 1, "n"B: 2}}',
+        '{"text"B: "of \\"a\\": b", "tag"B: 1}',
+    ]
+    data = "\n".join(lines).replace("B:", f"{blank}:").encode()
+    rows = read_bytes(tmp_path, "a.jsonl", data)
+    assert [(row["text"], row["rule"]) for row in rows] == [
+        (None, "row_shape"),
+        ("kept", None),
+        (None, "row_shape"),
+        ('of "a": b', None),
+    ]
+
+
 def test_a_review_that_holds_the_name_of_one_column_is_no_header(tmp_path: Path) -> None:
     rows = read_bytes(tmp_path, "a.csv", b"text,id\ntext,1\nText,id\nbad,id\n")
     assert [(row["text"], row["rule"]) for row in rows] == [("text", None), ("Text", None), ("bad", None)]

@@ -166,10 +166,30 @@ def test_the_sheet_can_be_named() -> None:
     assert read_texts(write_xlsx(sheets), sheet="Data") == ["A good film."]
 
 
-def test_a_workbook_whose_sheets_have_the_same_columns_is_refused_as_rows_would_be_lost() -> None:
-    error = refuse(write_xlsx({"2025": GOOD, "2026": GOOD}))
+@pytest.mark.parametrize(
+    "other",
+    [
+        GOOD,
+        [["TEXT"], ["A bad film."]],
+        [["id", "text"], ["1", "A bad film."]],
+        [["Reviews of 2026", ""], ["Text", "rating"], ["A bad film.", "1"]],
+    ],
+)
+def test_a_workbook_with_texts_in_two_sheets_is_refused_as_rows_would_be_lost(other: Grid) -> None:
+    error = refuse(write_xlsx({"2025": GOOD, "2026": other}))
     assert error.rule == "sheet_missing"
-    assert "'2025', '2026' have the same columns" in error.detail
+    assert "'2025', '2026' have a column" in error.detail
+
+
+@pytest.mark.parametrize("other", [[["text"]], [["Description"], ["What a column means."]]])
+def test_a_further_sheet_without_rows_or_of_other_texts_does_not_matter(other: Grid) -> None:
+    assert read_texts(write_xlsx({"Data": GOOD, "Notes": other})) == ["A good film."]
+
+
+@pytest.mark.parametrize("titles", [[["Report of reviews"]], [["Report", ""], ["2026", ""]]])
+def test_titles_above_two_columns_are_passed_over(titles: Grid) -> None:
+    grid: Grid = [*titles, ["id", "text"], ["1", "A good film."]]
+    assert read_texts(write_xlsx({"Data": grid})) == ["A good film."]
 
 
 @pytest.mark.parametrize(

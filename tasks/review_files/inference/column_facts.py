@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.review_files.plans.dates import fits_order, split_numeric
+from tasks.review_files.plans.dates import fits_order, fits_year_first, split_numeric
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.ratings import FoundRating, find_rating
@@ -34,6 +34,8 @@ class DateFacts:
     """The first numbers of those whose year has two digits."""
     years: frozenset[int] = frozenset()
     """The years of those whose year has two digits."""
+    year_first: bool = True
+    """All of those are dates, too, if the year comes first."""
 
     def merge(self, other: "DateFacts") -> "DateFacts":
         """Return the facts of both."""
@@ -45,6 +47,7 @@ class DateFacts:
             self.separators | other.separators,
             self.firsts | other.firsts,
             self.years | other.years,
+            self.year_first and other.year_first,
         )
 
 
@@ -133,6 +136,7 @@ def find_date_facts(column: pa.Array) -> DateFacts:
         frozenset(date.separator for date in dates),
         frozenset(date.first for date in short),
         frozenset(date.year for date in short),
+        all(map(fits_year_first, short)),
     )
 
 

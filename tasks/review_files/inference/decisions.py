@@ -47,7 +47,7 @@ def decide_dates(facts: DateFacts) -> tuple[DateFormat, Verdict]:
     """Return the format of the dates. In doubt it is that of clear dates, and others are kept as found."""
     if not facts.found:
         return DateFormat(), ("dates that can be read in one way only", True)
-    if len(facts.years) > len(facts.firsts):
+    if _may_begin_with_year(facts):
         return DateFormat(), ("the year may come first or last in dates of three short numbers", False)
     if facts.day_first and not facts.month_first:
         return DateFormat("day_first"), (
@@ -76,6 +76,15 @@ def decide_dates(facts: DateFacts) -> tuple[DateFormat, Verdict]:
         "day and month may be in either order: the date of every row with a text allows both",
         False,
     )
+
+
+def _may_begin_with_year(facts: DateFacts) -> bool:
+    """Return whether the year may come first in dates with a short year, such as `24-01-05`.
+
+    There are fewer different years than days in most files. With dashes, as many of both leave it open.
+    """
+    more = len(facts.years) - len(facts.firsts)
+    return facts.year_first and (more > 0 or (more == 0 and bool(facts.firsts) and "-" in facts.separators))
 
 
 def decide_ratings(

@@ -1,7 +1,7 @@
 """Reads the rows of JSON lines files: each line is an object, whose keys are the columns of its row.
 
-Lines end with LF or CRLF; empty lines are ignored. Keys may differ between lines; if a key is repeated, its last value
-counts. NaN and Infinity, which some programs write, become null. A line that is not an object, or has bytes that are
+Lines end with LF or CRLF; empty lines are ignored. Keys may differ between lines; a line with two values of one key has
+a defect. NaN and Infinity, which some programs write, become null. A line that is not an object, or has bytes that are
 not UTF-8, is reported with a defect, and the other lines are read. A .jsonl file that is a JSON array, or has an
 object over several lines, is refused.
 """
@@ -32,6 +32,8 @@ from tasks.support.refusals import refusal
 # The beginning of JSON's escape of half a surrogate pair, \\ud800 to \\udfff.
 _HALF_PAIRS = (b"\\ud", b"\\uD")
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+_KEY_END = b'":'
+"""The end of a key, as most programs write it."""
 
 _Line = tuple[bytes, int]  # A line, or the start of one that is too long; the whole line's bytes.
 
@@ -147,9 +149,25 @@ def _parse_line(line: bytes, length: int, longest: int, select: Select) -> Objec
         return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_deeper(row, MAX_DEPTH):
         return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
+    if line.count(_KEY_END) != len(row) and (repeated := _find_repeated_key(text)) is not None:
+        return {}, Defect("row_shape", f"the key '{repeated[:40]}' has several values", line)
     if is_utf8 and not any(half in line for half in _HALF_PAIRS):
         return row, None
     return drop_invalid(row, line, select)
+
+
+def _find_repeated_key(text: str) -> str | None:
+    """Return a key that an object of a JSON text has with different values; None if there is none."""
+    repeated: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            repeated.extend(name for name, value in pairs if value != found[name])
+        return found
+
+    json.loads(text, object_pairs_hook=look, parse_constant=lambda name: None)
+    return repeated[0] if repeated else None
 
 
 def _decode_line(line: bytes) -> tuple[str, bool]:

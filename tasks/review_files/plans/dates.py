@@ -46,6 +46,7 @@ _CLOCK_BEFORE_YEAR = re.compile(
 )
 """As C's `ctime` and Twitter write it."""
 _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})([-/. ])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}", _FLAGS)
+_DAY_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)([+-]\d\d:?\d\d)", re.ASCII)
 _NUMBERS = re.compile(
     rf"(?P<first>\d{{1,2}})([-/. ])(?P<second_>\d{{1,2}})(?:\2|,\s*)(?P<year>\d{{4}}|\d\d){_TIME}", _FLAGS
 )
@@ -100,12 +101,21 @@ def fits_order(date: NumericDate, day_first: bool) -> bool:
     return True
 
 
+def fits_year_first(date: NumericDate) -> bool:
+    """Return whether the numbers are a date with a short year first: `24-01-05`."""
+    try:
+        datetime(_expand_year(f"{date.first:02}"), date.second, date.year % 100)
+    except ValueError:
+        return False
+    return date.short_year
+
+
 def _parse(text: str, form: DateFormat) -> datetime:
     """Parse a text that is not blank by a format; raise `ValueError` if it does not fit."""
     if form.style == "pattern":
         return datetime.strptime(text, form.pattern or "")  # its zone, if any, is set by `_to_utc`
     if form.style == "iso":
-        return datetime.fromisoformat(text)
+        return _parse_iso(text)
     if form.style == "epoch":
         return _parse_epoch(text) if _ANY_EPOCH.fullmatch(text) else _fail()
     match = _NUMBERS.fullmatch(text) if form.style in ("day_first", "month_first") else None
@@ -122,7 +132,7 @@ def _parse_clear(text: str) -> datetime:
     if _EPOCH.fullmatch(text):
         return _parse_epoch(text)
     try:
-        return datetime.fromisoformat(text)
+        return _parse_iso(text)
     except ValueError:
         pass
     if match := _YEAR_FIRST.fullmatch(text):
@@ -131,6 +141,13 @@ def _parse_clear(text: str) -> datetime:
         if match := pattern.fullmatch(text):
             return _build(match, _find_month(match["month"]), int(match["day"]))
     return _fail()
+
+
+def _parse_iso(text: str) -> datetime:
+    """Parse a date of ISO 8601, also one with an offset and no time: `2024-01-05+02:00`."""
+    if match := _DAY_WITH_OFFSET.fullmatch(text):  # `fromisoformat` would take the offset for a time of day
+        return datetime.fromisoformat(f"{match[1]}T00:00{match[2]}")
+    return datetime.fromisoformat(text)
 
 
 def _parse_epoch(text: str) -> datetime:

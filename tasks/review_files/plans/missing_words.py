@@ -7,8 +7,13 @@ NOTHING_WORDS = frozenset(
     )
 )
 """In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
-NO_TEXT_WORDS = frozenset(("nan", "null", "n/a", "<na>", "#n/a", "undefined", r"\n", "open-ended response"))
-"""Those that stand for no text too, since they judge nothing; the last is SurveyMonkey's second header."""
+NO_TEXT_WORDS = frozenset(
+    (
+        *("nan", "null", "nat", "n/a", "na", "<na>", "#n/a", "undefined", r"\n"),
+        "open-ended response",
+    )
+)
+"""Those that stand for no text too; the last is SurveyMonkey's second header. People write `none` as a review."""
 SUM_WORDS = frozenset(
     ("total", "totals", "subtotal", "grand total", "sum", "average", "avg", "mean", "median", "count")
 )

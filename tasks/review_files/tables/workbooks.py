@@ -32,6 +32,7 @@ from tasks.containers.streams import CHUNK_BYTES
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import MOST_TITLES, Columns, require_text, select_columns, skip_titles
 from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
@@ -127,19 +128,25 @@ def _silence_panics() -> Iterator[None]:
 
 
 def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineSheet:
-    """Return the sheet to read; refuse a workbook if another sheet has the same header, since it would be lost."""
+    """Return the sheet to read; refuse a workbook if another one has rows with the same column of texts."""
     if options.sheet is not None:
         return _find_sheet(workbook, options.sheet)
     sheets = _list_sheets(workbook)
-    chosen: tuple[CalamineSheet, _Row] | None = None
+    chosen: tuple[CalamineSheet, str] | None = None
     for name in sheets:
         sheet = workbook.get_sheet_by_name(name)
-        header, _ = _open_table(sheet, options.column_plan)
-        if chosen is None and "text" in select_columns(header, options.column_plan).known:
-            chosen = sheet, header
-        elif chosen is not None and header == chosen[1]:
-            problem = f"the sheets {_quote([chosen[0].name, name])} have the same columns, and one is read"
-            raise refusal("sheet_missing", problem)
+        header, rows = _open_table(sheet, options.column_plan)
+        place = select_columns(header, options.column_plan).known.get("text")
+        if place is None:
+            continue
+        text = normalize_name(header[place])
+        if chosen is None:
+            chosen = sheet, text
+        elif text == chosen[1] and next(rows, None) is not None:
+            both = _quote([chosen[0].name, name])
+            raise refusal(
+                "sheet_missing", f"the sheets {both} have a column '{header[place][:40]}', and one is read"
+            )
     return chosen[0] if chosen else _first_filled(workbook, sheets)
 
 
@@ -194,7 +201,8 @@ def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[_Row, Iterator
     first = list(islice(rows, MOST_TITLES + 1))
     if not first:
         return [], rows
-    place = skip_titles(first, plan) if len(first[0]) > _FEW_CELLS else 0
+    is_header = len(first[0]) <= _FEW_CELLS and "text" in select_columns(first[0], plan).known
+    place = 0 if is_header else skip_titles(first, plan)
     return first[place], chain(first[place + 1 :], rows)
 
 
