@@ -1,7 +1,7 @@
 """Describes what is not clear in scored files: values, columns that could be read in several ways, and review ids."""
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import duckdb
 
@@ -74,11 +74,20 @@ def _describe_unclear(
         for uri, rule, rows in list_unclear_fields(connection, run_ids, list(FIELD_RULES))
         if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
     ]
+    alike: dict[tuple[str, str], list[str]] = {}
+    for uri, _, observed in doubts:
+        alike.setdefault((_name_source(uri), observed), []).append(uri)
     return unclear + [
-        f"{uri}: {observed}. What it leaves open is kept in `extra`. Next: {_name_command(home, uri)} settles it for "
-        f"later files, then `reviews sources rescan {_name_source(uri)}` for these"
-        for uri, _, observed in doubts
+        f"{_name_files(uris)}: {observed}. What it leaves open is kept in `extra`. Next: "
+        f"{_name_command(home, uris[0])} settles it for later files, then `reviews sources rescan {source}` for these"
+        for (source, observed), uris in alike.items()
     ]
+
+
+def _name_files(uris: Sequence[str]) -> str:
+    """Name the first of some files of a source, with the number of the others."""
+    others = len(uris) - 1
+    return uris[0] if not others else f"{uris[0]} and {count(others, 'other file')} of its source"
 
 
 def _name_command(home: Home, uri: str) -> str:
