@@ -1,7 +1,7 @@
 """Fits the layer of a source on its labels, and no more of it than so many labels can settle.
 
 Every choice is a Gaussian prior on what the layer changes: nothing, or bias and n-grams by more or less, and how much
-counts what the source's reviews without labels teach (`models.own_labels.predicted_labels`). The evidence
+counts what the model's predictions for the source teach (`models.own_labels.predicted_labels`). The evidence
 of a choice is how likely the labels are by it before its weights are known: it grows with what the choice explains and
 falls with what it could have explained besides. The layer is the mean of all choices, weighted by their evidence: with
 few labels, or with labels that the model predicts well already, the change stays small. Needs SciPy.
@@ -45,10 +45,10 @@ class Prior:
     bias: float = 0.0
     ngrams: float = 0.0
     taught: float = 0.0
-    """Of the factor of the logit that reviews without labels teach."""
+    """Of the factor of the taught logit."""
 
 
-CHOICES = (Prior(), *(Prior(bias=1.0, ngrams=spread, taught=0.5) for spread in (3.0, 6.0)))
+CHOICES = (Prior(), *(Prior(bias=1.0, ngrams=spread, taught=1.0) for spread in (3.0, 6.0)))
 """From the fewest changes to the most. No change is as likely before as all others together."""
 
 
@@ -88,7 +88,7 @@ class _Problem:
     shares: "scipy.sparse.csr_matrix"
     """[n, g] for each n-gram of a text one divided by the root of their number, as in `OwnLayer`."""
     taught: NDArray[np.float64]
-    """[n] the logit that reviews without labels teach."""
+    """[n] the logit that predictions for the source teach."""
     sign: NDArray[np.float64]
     """[n] 1 for a positive label, -1 for a negative one."""
 
@@ -114,7 +114,8 @@ def fit_layer(texts: LabelledTexts, others: ScoredTexts | None = None) -> Fitted
     if min(positive.sum(), (~positive).sum()) < FEWEST_OF_A_LABEL:
         return FittedLayer(OwnLayer(), (1.0, *[0.0] * (len(CHOICES) - 1)), before)
     numbers, every = _mark_ngrams([texts.encoded, *([others.encoded] if others else [])])
-    taught = learn_from_predictions(every[len(sign) :], others.score) if others else None
+    every_score = np.concatenate([texts.score, *([others.score] if others else [])])
+    taught = learn_from_predictions(every, every_score) if others else None
     taught = taught or Taught(0.0, np.zeros(len(numbers)))
     ngram_shares = every[: len(sign)]
     problem = _Problem(logit, ngram_shares, ngram_shares @ taught.weights + taught.bias, sign)

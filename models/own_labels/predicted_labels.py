@@ -1,8 +1,12 @@
-"""Learns which n-grams of a source go with the labels that the model predicts for its reviews without a label.
+"""Learns which n-grams of a source go with the labels that the model predicts for its reviews.
 
 The model knows little of words that only this source uses. But they stand beside words that it knows, in reviews whose
 label it predicts well, so they can be learnt from its own predictions (self-training). What is learnt is a further
-logit; the labels of the source decide how much it counts. Needs scikit-learn.
+logit; the labels of the source decide how much it counts.
+
+It repeats what the model said of the very reviews from which it is learnt, more than of new ones. So those with a label
+are among them, and it is fitted loosely: else it would count for too much in reviews that are scored again. Needs
+scikit-learn.
 """
 
 from dataclasses import dataclass
@@ -16,14 +20,14 @@ if TYPE_CHECKING:
 
 FEWEST_OF_A_PREDICTION = 20
 """Reviews of the rarer predicted label below which nothing is learnt."""
-INVERSE_REGULARIZATION = 30.0
+INVERSE_REGULARIZATION = 0.1
 """Of the logistic regression: `C` of scikit-learn."""
 _MAX_ITERATIONS = 300
 
 
 @dataclass(frozen=True)
 class Taught:
-    """A logit: the bias, and the weight of each of g n-grams, [g]."""
+    """A logit with a standard deviation of 1: the bias, and the weight of each of g n-grams, [g]."""
 
     bias: float
     weights: NDArray[np.float64]
@@ -44,4 +48,5 @@ def learn_from_predictions(shares: "scipy.sparse.csr_matrix", score: NDArray[np.
     fitted = LogisticRegression(C=INVERSE_REGULARIZATION, max_iter=_MAX_ITERATIONS).fit(
         shares, positive, sample_weight=balance * np.abs(2 * score - 1)
     )
-    return Taught(float(fitted.intercept_[0]), fitted.coef_[0])
+    spread = float(fitted.decision_function(shares).std())
+    return Taught(float(fitted.intercept_[0]) / spread, fitted.coef_[0] / spread) if spread > 0 else None

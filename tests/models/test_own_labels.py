@@ -129,9 +129,9 @@ def test_reviews_without_labels_teach_words_that_no_labelled_one_has() -> None:
         fit_layer(labels, others).layer.adapt(np.array([0.5, 0.5]), encode(["dress", "runs"]))
         for others in (None, give_others(200))
     ]
-    assert scores[0].tolist() == pytest.approx([0.5, 0.5], abs=0.1)
-    assert scores[1][0] > 0.6
-    assert scores[1][1] < 0.4
+    assert scores[0].tolist() == pytest.approx([0.5, 0.5], abs=1e-3)
+    assert scores[1][0] > 0.51
+    assert scores[1][1] < 0.49
 
 
 def test_too_few_reviews_without_labels_teach_nothing() -> None:
