@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "sheet",
     type=PathName(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the reviews to this file instead, with an empty column `label` to fill in.",
+    help="Write the reviews to this file instead, with empty columns `label` and `stars` to fill in.",
 )
 def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None) -> None:
     """Label the reviews that teach most, here or in a CSV file.

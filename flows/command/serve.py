@@ -29,8 +29,9 @@ COMMIT_SECONDS = 1.0
 def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
     """Start a Prefect server, the deployments and a worker.
 
-    The server is on 127.0.0.1. They run in the foreground until Ctrl-C, unless --detach is given. New files in the
-    inbox are scored every 15 minutes (see prefect.yaml), or at once with --watch-inbox.
+    The server is on 127.0.0.1, unless REVIEWS_HOST names another address. They run in the foreground until Ctrl-C,
+    unless --detach is given. New files in the inbox are scored every 15 minutes (see prefect.yaml), or at once with
+    --watch-inbox.
 
     \b
     Examples:
@@ -73,7 +74,7 @@ def status(form: str) -> None:
 
     Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
     the champion promised and holds, destinations and a copy in a store that are behind, and runs that were killed.
-    The exit status is 0 if it is up, 1 if it is not.
+    The exit status is 0 if it is up and the home can be read, else 1.
 
     \b
     Examples:
@@ -218,9 +219,10 @@ def deploy() -> None:
 def serve(port: int | None) -> None:
     """Score texts over HTTP with the champion, until Ctrl-C.
 
-    The address is 127.0.0.1. POST /score answers one text and POST /scores several, with the numbers that `reviews
-    score` would write; the page /docs shows both and tries them out, also without the internet. Another champion
-    answers as soon as it is promoted, without a restart. Nothing is stored. Needs the extra `serve`.
+    The address is 127.0.0.1 by default. POST /score answers one text and POST /scores several, with the numbers that
+    `reviews score` would write; the page /docs shows both and tries them out, also without the internet. Another
+    champion answers as soon as it is promoted, without a restart. Nothing is stored unless REVIEWS_SERVE_KEEP is set.
+    Needs the extra `serve`.
 
     \b
     Examples:
