@@ -117,8 +117,9 @@ def export(
     exactly once, even if an export is killed and repeated. The default FOLDER is `exports/` of the home. Without
     --new the export replaces the one that is there.
 
-    With --current a row is a row of latest_scores: one per review, with the champion's score of its newest reading.
-    They are written to one file, latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
+    With --current a row is a row of latest_scores: the newest row of a review, with the champion's score or, if it has
+    not scored that row, that of the model promoted last among those that have. They are written to one file,
+    latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
     The default FOLDER is then `exports-current/` of the home. A folder has exports of one kind.
 
     FOLDER may be a URI such as s3://bucket/scores: then only what is new there is uploaded.
@@ -182,9 +183,10 @@ def explain(
 ) -> None:
     """Show which words moved a review's score most.
 
-    That is found by removing each word in turn. Name a review by its review_id, or by the name of its row, such as
-    3fa94c12ab07:17; - reads a text from standard input. Removing words shows what moves the score, not why: words
-    act together, and what the model has learnt may differ from what a reader understands.
+    That is found by replacing each word in turn by one that the model does not know. Name a review by its review_id,
+    or by the name of its row, such as 3fa94c12ab07:17; - reads a text from standard input. Replacing words shows what
+    moves the score, not why: words act together, and what the model has learnt may differ from what a reader
+    understands.
 
     With --history, show every row of the review as it arrived: its file, date, rating, label and scores, and why it
     counts in latest_scores or not.

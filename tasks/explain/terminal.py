@@ -30,8 +30,8 @@ SIGNED_FROM = 2
 _STRENGTHS = ("", "", "bold", "bold underline")
 """Rich styles by level."""
 LIMITS = (
-    "Leave-one-out shows what moves the score, not why: each word was replaced by an unknown one and the text scored "
-    "again. Words act together, so the figures do not add up."
+    "This shows what moves the score, not why: each word was replaced by an unknown one and the text scored again. "
+    "Words act together, so the figures do not add up."
 )
 
 NOTHING_MOVES = (
