@@ -133,9 +133,9 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     """Delete reviews, with all scores, for good.
 
     What goes is a review, a movie's reviews, a file's rows, a text or one row. The rows are deleted from every
-    table, the published copy and the parts, also those in the store, and the database file is rewritten without
-    them. The table forgotten_rows records that they existed, without the text. Backups, exports and the source
-    files may still hold them: they are listed, not changed.
+    table, the published copy, the parts, also those in the store, and the destinations, and the database file is
+    rewritten without them. The table forgotten_rows records that they existed, without the text. Backups, exports and
+    the source files may still hold them: they are listed, not changed.
 
     \b
     Examples:
