@@ -64,12 +64,14 @@ ALERTS = {
         "found that a training is due: {{ event.payload.findings | join('; ') }}. Next: reviews train --with-own, "
         "unless REVIEWS_TRAIN_WHEN_DUE is set.",
     ),
-    "reviews: tell of weeks": (
+    "reviews: report weeks": (
         ("reviews.week.written",),
         "wrote the page of a week. {{ event.payload.text }} {{ event.payload.url }}",
     ),
 }
 """The events of each alert and the template of its message after the run's name, by the automation's name."""
+FORMER_ALERTS = ("reviews: tell of weeks",)
+"""Names that alerts had before. Automations are found by their names, so these would send every message twice."""
 
 
 def keep_automations() -> None:
@@ -90,16 +92,22 @@ def keep_automations() -> None:
         _save_automation(
             _make_alert(settings, name, events, CallWebhook(block_document_id=block_id, payload=payload))
         )
+    _drop_automations(settings, FORMER_ALERTS)
 
 
 def drop_alerts(settings: Settings) -> None:
     """Delete the alerts and the block that holds their address."""
-    with get_client(sync_client=True) as client:
-        for name in ALERTS:
-            for automation in client.read_automations_by_name(_name(settings, name)):
-                client.delete_automation(automation.id)
+    _drop_automations(settings, (*ALERTS, *FORMER_ALERTS))
     with suppress(ValueError):  # the block does not exist
         asyncio.run(Webhook.adelete(settings.add_name(WEBHOOK)))
+
+
+def _drop_automations(settings: Settings, names: Sequence[str]) -> None:
+    """Delete the automations of this home that have one of `names`."""
+    with get_client(sync_client=True) as client:
+        for name in names:
+            for automation in client.read_automations_by_name(_name(settings, name)):
+                client.delete_automation(automation.id)
 
 
 def _name(settings: Settings, automation: str) -> str:
