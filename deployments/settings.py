@@ -95,8 +95,8 @@ class Settings:
     metrics_port: int | None = None
     """REVIEWS_METRICS_PORT: the port on which `reviews up` serves metrics for Prometheus, such as 9108."""
     metrics_host: str = "127.0.0.1"
-    """REVIEWS_METRICS_HOST: the address on which it serves them, without a password; every address also needs
-    REVIEWS_ALLOWED_HOSTS."""
+    """REVIEWS_METRICS_HOST: the address on which it serves them, without a password; `0.0.0.0` (every address) also
+    needs REVIEWS_ALLOWED_HOSTS."""
     site_port: int | None = None
     """REVIEWS_SITE_PORT: the port of 127.0.0.1, such as 8400, on which `reviews up` serves the site and the
     reports, without a password; needs REVIEWS_SITE."""
@@ -105,8 +105,8 @@ class Settings:
     serve_port: int = 8300
     """REVIEWS_SERVE_PORT: the port on which `reviews serve` answers."""
     serve_host: str = "127.0.0.1"
-    """REVIEWS_SERVE_HOST: the address on which it answers; any other one needs REVIEWS_SERVE_TOKEN, and every address
-    also REVIEWS_ALLOWED_HOSTS."""
+    """REVIEWS_SERVE_HOST: the address on which it answers; one that other machines can reach needs REVIEWS_SERVE_TOKEN,
+    and `0.0.0.0` (every address) REVIEWS_ALLOWED_HOSTS too."""
     serve_token: str | None = field(default=None, repr=False)
     """REVIEWS_SERVE_TOKEN: the token that requests to `reviews serve` must have; a secret of 16 characters or more."""
     serve_keep: str | None = None
