@@ -123,7 +123,8 @@ DATABASE = (
 )
 READABLE = Metric(
     "reviews_published_readable",
-    "1 if the published copy of the database can be read, else 0: then the metrics of the database are missing.",
+    "1 if the published copy of the database can be read, else 0: then the metrics of the database are missing, and "
+    "those of the inbox if the ledger in the copy can't be read either.",
 )
 
 UNSCORED = Metric(

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, make_asgi_app
@@ -53,15 +54,16 @@ class Figures(Collector):
         """Return the samples of the database and the inbox; report on standard error why it can't be read, once."""
         if not self._home.published.is_file():
             return [Sample(READABLE, (), 0), *read_inbox_metrics(self._find_unscored)]
-        try:
-            samples = [*self._read_database(), *read_inbox_metrics(self._find_unscored)]
-        except WarehouseError as error:
-            if str(error) != self._reported:
-                sys.stderr.write(f"{error}\n")
-            self._reported = str(error)
-            return [Sample(READABLE, (), 0)]
-        self._reported = ""
-        return [*samples, Sample(READABLE, (), 1)]
+        samples, problem = list[Sample](), ""
+        for read in (self._read_database, partial(read_inbox_metrics, self._find_unscored)):
+            try:
+                samples += read()
+            except WarehouseError as error:
+                problem = problem or str(error)
+        if problem not in ("", self._reported):
+            sys.stderr.write(f"{problem}\n")
+        self._reported = problem
+        return [*samples, Sample(READABLE, (), int(not problem))]
 
 
 def _make_family(metric: Metric) -> GaugeMetricFamily:

@@ -281,6 +281,18 @@ def test_a_copy_that_can_not_be_read_is_told_in_a_metric_and_on_standard_error(
     assert str(home.published) in capsys.readouterr().err
 
 
+def test_the_inbox_is_served_where_only_other_tables_of_the_copy_can_not_be_read(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    publish(home)
+    with duckdb.connect(home.published) as damaged:
+        damaged.execute("DROP VIEW deliveries")
+    home.inbox.mkdir()
+    (home.inbox / "waits.csv").write_text("text\nGood\n")
+    _, text = fetch(home)
+    assert "reviews_published_readable 0.0" in text
+    assert "reviews_unscored_files 1.0" in text
+
+
 def test_a_request_under_a_foreign_name_is_refused(tmp_path: Path) -> None:
     assert fetch(Home(tmp_path), "rebound.test")[0] == 400
 
