@@ -27,7 +27,7 @@ ORDER = (
 )  # fmt: skip
 """Imports run one way: a room (a package, or a module at the top of `models`) imports itself and those after it."""
 
-MOST_MODULES, MOST_LINES = 13, 400
+MOST_MODULES, MOST_LINES, MOST_PARAMETERS = 13, 400, 5
 WORD_LISTS = {"tasks/archive/sample/words.py"}
 
 HEAVY = {
@@ -141,6 +141,29 @@ def test_no_module_is_longer_than_one_reads_at_a_time(package: str) -> None:
         for path in list_modules(package)
     }
     assert not {path: count for path, count in lines.items() if count > MOST_LINES and path not in WORD_LISTS}
+
+
+def count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many parameters a caller may give: those of all kinds, without `self` and `cls`."""
+    given = function.args
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return sum(each is not None and each.arg not in ("self", "cls") for each in named)
+
+
+def takes_what_a_user_gives(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether a function is a command or a flow."""
+    return any(re.search(r"\b(command|flow)\(", ast.unparse(each)) for each in function.decorator_list)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_function_but_commands_and_flows_has_more_than_five_parameters(package: str) -> None:
+    assert not [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in list_modules(package)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if count_parameters(node) > MOST_PARAMETERS and not takes_what_a_user_gives(node)
+    ]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
