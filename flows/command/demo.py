@@ -41,7 +41,7 @@ QUESTIONS = {
 }
 
 DEMO_VARIANT = "cnn_lstm"
-"""Trained in seconds, where the default takes minutes."""
+"""Trained within a minute or two, where the default takes a third of an hour."""
 
 
 def run_demo(echo: Callable[[str], None]) -> None:

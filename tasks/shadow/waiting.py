@@ -21,7 +21,7 @@ ORDER BY seen_at, uri
 
 
 def find_waiting_for_shadow(warehouse: Path, shadow: Shadow) -> list[OlderSource]:
-    """Return the files that came since the shadow's beginning and that only the champion has scored, oldest first."""
+    """Return the files since the shadow's beginning that the champion has scored and it has not, oldest first."""
     values = {"model_id": shadow.model_id, "since": shadow.since}
     with open_warehouse(warehouse, write=False) as connection:
         return [OlderSource(*row) for row in connection.execute(_FIND_WAITING, values).fetchall()]

@@ -26,7 +26,8 @@ ROWS_UPDATED = 500_000
 """Most rows whose scores are replaced in place. DuckDB keeps what it replaces in memory until the commit, so for more
 rows the table is written anew."""
 FEW_REVIEWS, BYTES_KEPT = 10_000, 2**25
-"""Where at most so many reviews have changed, so much is kept of the keys of the history that they are looked up in."""
+"""If at most FEW_REVIEWS reviews changed, DuckDB may cache only BYTES_KEPT of the column of keys in which they are
+looked up."""
 _SCORE_COLUMNS = (
     "model_id",
     "score",
