@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from data_contracts.errors import UsageError
 from tasks.pages.titles import Title, parse_titles, read_titles
 from tasks.site.page_names import name_page
+from tests.conftest import PROJECT_ROOT
+from tests.support.sites import make_site_home
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,19 @@ def test_titles_are_read_by_the_names_of_their_columns(text: str, tmp_path: Path
     path = tmp_path / "titles.csv"
     path.write_bytes(text.encode())
     assert read_titles(path) == {"tt1": Title("The Film", "1999")}
+
+
+def test_duckdb_itself_joins_the_titles_as_a_page_shows(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home = make_site_home(tmp_path / "home")
+    home.titles.write_text("movie_id,title,year\ntt0000001,The Film,1999\n")
+    page = (PROJECT_ROOT / "docs" / "queries.md").read_text("utf-8")
+    [code] = re.findall(r"```python\n(import duckdb\n.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace("data/demo", str(home.folder)), names)
+    names["published"].close()
+    assert re.search(r"The Film\W+2\W", capfd.readouterr().out)
 
 
 def test_a_year_may_be_missing_or_no_year() -> None:
