@@ -21,12 +21,14 @@ from tests.support.known_pictures import keep_drawn
 from tests.support.once import FOLDER
 
 PROJECT_ROOT = Path(__file__).parents[1]
-TOGETHER = "models/"
-"""The folder whose tests run in one process: each process in which one runs takes 4 s to import TensorFlow."""
+TRAINING_FLOWS = ("flows/test_train_model.py", "flows/test_durable_writes.py")
+TOGETHER = ("models/", *TRAINING_FLOWS)
+"""What runs in one process: each process in which one of these tests runs takes 4 s to import TensorFlow."""
 
 FIRST = (
     ("e2e/test_up.py",),
-    (TOGETHER,),
+    ("models/",),
+    TRAINING_FLOWS,
     ("e2e/test_demo.py",),
     ("e2e/test_faults.py",),
     ("explore/test_explore.py",),
@@ -75,10 +77,11 @@ def pytest_collection_finish() -> None:
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
-    """Runs the tests of a file in one process, and all tests of models in one."""
+    """Runs the tests of a file in one process, and all of `TOGETHER` in one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return TOGETHER if nodeid.startswith(f"tests/{TOGETHER}") else str(super()._split_scope(nodeid))
+        is_one = nodeid.removeprefix("tests/").startswith(TOGETHER)
+        return TOGETHER[0] if is_one else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,6 +11,7 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from models.bundle.bundle_facts import read_facts
+from models.tensorflow import load_tensorflow
 from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.warehouse.model_registry import record_model
@@ -69,6 +70,7 @@ def test_every_command_syncs_what_gets_its_name_and_its_folder(
     home = tmp_path / "home"
     monkeypatch.setenv("REVIEWS_HOME", str(home))
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    load_tensorflow()  # before, since every system call of a traced process is slow
     with trace(tmp_path / "calls.txt"):
         use_every_command(tmp_path)
     # What Python compiles of TensorFlow's generated code is renamed too, beside that code.

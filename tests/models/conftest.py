@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.small_home import make_small_bundle
 
-SMALL_BUNDLES = ((0, 1.0), (1, 1.0), (5, 1.0))
-"""Seeds and strengths of the bundles that tests of flows copy most."""
+SMALL_BUNDLES = ((0, 1.0), (1, 1.0), (5, 1.0), (0, 300.0))
+"""Seeds and strengths of the bundles that tests of flows copy; the last one is that of `test_explain.py`."""
 
 
 @pytest.fixture(scope="package", autouse=True)
