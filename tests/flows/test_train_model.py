@@ -157,8 +157,12 @@ def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
 
 
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
-    home: Home, first: TrainingSummary
+    home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def build_another(job: TrainingJob, journal: Journal) -> TrainedModel:
+        return replace(fitted[0], model=job.variant.build(job.variant))
+
+    monkeypatch.setattr(tasks.stages.train, "train_on", build_another)
     summary = train_model("cnn_lstm", epochs=1, seed=9)
     assert "against" in summary.reason
     kept = f"select name, passed, detail from gate_checks where model_id = '{summary.model_id}' order by name"
