@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
-import pyarrow.parquet as pq
 import pytest
 
 from deployments.installation import PROJECT_ROOT
@@ -105,29 +104,6 @@ def test_a_second_run_adds_no_row(demo: Demo, shared_server: Mapping[str, str]) 
     again = run_reviews(demo.home, "score", server=shared_server)
     assert (again.status, count_rows(demo.home)) == (0, before)
     assert again.out.startswith("Nothing new")
-
-
-def test_a_run_killed_while_it_scores_is_completed_by_the_next(
-    demo: Demo, tmp_path: Path, shared_server: Mapping[str, str]
-) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(demo.home, home)
-    texts = pq.read_table(home / "reviews" / "unsup.parquet", columns=["text"])["text"].to_pylist()
-    with (home / "inbox" / "wednesday.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([["text"], *([text] for text in texts)])
-    before = count_rows(home)
-    running = start_reviews(home, "score", server=shared_server)
-    deadline = time.monotonic() + 120
-    while not list((home / "parts").glob(".*.tmp")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    running.process.kill()
-    assert running.wait().status == -signal.SIGKILL
-    assert run_reviews(home, "score", server=shared_server).status == 0
-    after = count_rows(home)
-    assert after["scored_reviews"] - before["scored_reviews"] == len(texts)
-    keys = "source_sha256, row_number, model_id"
-    assert not ask(home, f"select {keys} from scored_reviews group by {keys} having count(*) > 1")
-    assert not list((home / "parts").iterdir())
 
 
 @pytest.mark.parametrize(
