@@ -35,6 +35,8 @@ from tests.support.small_home import copy_scoring_home, ingest
 START_SECONDS = 120
 SCORE = "score-reviews/score-reviews"
 INGEST = "ingest-reviews/ingest-reviews"
+WITHOUT_PAGES = {f"REVIEWS_{name}": "false" for name in ("REPORTS", "SITE", "WEEKS")}
+"""Variables of a run that writes no pages, which take it longer than a few rows do."""
 
 Found = TypeVar("Found")
 
@@ -76,12 +78,18 @@ class Deployed:
         """Run a deployment to its end by the worker; return its final state."""
         return self.wait_for_end(self.start_deployment(name, **parameters))
 
-    def start_deployment(self, name: str = SCORE, halt_at: str = "", **parameters: Any) -> str:
-        """Have the worker run a deployment and give the flow run's id; it stands still at the fault point `halt_at`."""
+    def start_deployment(
+        self, name: str = SCORE, halt_at: str = "", *, with_pages: bool = False, **parameters: Any
+    ) -> str:
+        """Have the worker run a deployment and give the flow run's id; it stands still at the fault point `halt_at`.
+
+        With pages, it writes those that the settings of `reviews up` ask for.
+        """
         deployment = self.ask_server("GET", f"deployments/name/{name}")
+        halt = {VARIABLE: f"{HALT}{halt_at}"} if halt_at else {}
         asked = {
             "parameters": {**deployment["parameters"], **parameters},
-            "job_variables": {"env": {VARIABLE: f"{HALT}{halt_at}"}} if halt_at else {},
+            "job_variables": {"env": halt | ({} if with_pages else WITHOUT_PAGES)},
         }
         run = self.ask_server("POST", f"deployments/{deployment['id']}/create_flow_run", asked)
         return str(run["id"])
@@ -301,11 +309,14 @@ def make_home(home: Path) -> Path:
     """Create a home with a few training reviews and a promoted small model, which scores quickly."""
 
     def fill(made: Home) -> None:
+        # First, since the process of the tests of models makes the bundle meanwhile, and this one loads no TensorFlow.
+        prefect = made.folder.with_name("prefect")
+        copy_prefect_database(prefect)
         copy_scoring_home(made)
         made.archive.mkdir()
         few = write_archive(made.archive / "few.tar.gz", list_learnable_files())
         ingest(few, accept_unverified=True)
-        copy_prefect_database(made.prefect)
+        prefect.rename(made.prefect)
 
     return small_home.copy_home(Home(home), "up", fill).folder
 

@@ -201,7 +201,7 @@ def daily_run(up: Deployed) -> DailyRun:
     assert reader.stdout.readline() == b"text\n"  # it goes on only as far as somebody reads what it writes
     (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
     write_reviews(up.home / "inbox" / "beside-broken.csv", ROWS, "fine")
-    runs = [up.start_deployment(), up.start_deployment()]
+    runs = [up.start_deployment(with_pages=True) for _ in range(2)]
     states = [up.wait_for_end(run) for run in runs]
     is_still_read = reader.poll() is None
     reader.kill()
