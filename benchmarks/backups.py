@@ -127,8 +127,13 @@ def time_turn(home: Home, full: bool) -> Turn:
     folder = home.backups / f"{last + 1:06}"
     backup = measure(lambda: back_up(home, folder, full))
     pack = max((folder / "packs").iterdir())
-    turn = (backup, measure(lambda: copy(pack, home.folder / "copy")))
+    copied = (
+        home.folder / f"copy-{last}"
+    )  # a new file, as those of a backup are: the system finds memory for each
+    turn = (backup, measure(lambda: copy(pack, copied)))
     print(f"full {full}: {turn}", file=sys.stderr, flush=True)
+    if full:
+        copied.unlink()
     if full and last:
         shutil.rmtree(home.backups / f"{last:06}")
     return turn
