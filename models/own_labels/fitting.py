@@ -1,10 +1,10 @@
 """Fits the layer of a source on its labels, and no more of it than so many labels can settle.
 
-Every choice is a Gaussian prior on what the layer changes: nothing, or bias and n-grams by more or less, and how much
-counts what the model's predictions for the source teach (`models.own_labels.predicted_labels`). The evidence
-of a choice is how likely the labels are by it before its weights are known: it grows with what the choice explains and
-falls with what it could have explained besides. The layer is the mean of all choices, weighted by their evidence: with
-few labels, or with labels that the model predicts well already, the change stays small. Needs SciPy.
+Every choice is a Gaussian prior on what the layer changes: nothing, or by more or less the bias, the n-grams, and the
+factor of what the model's predictions for the source teach (`models.own_labels.predicted_labels`). The evidence of a
+choice is how likely the labels are by it before its weights are known: it grows with what the choice explains and falls
+with what it could have explained besides. The layer is the mean of all choices, weighted by their evidence: with few
+labels, or with labels that the model predicts well already, the change stays small. Needs SciPy and scikit-learn.
 
 The evidence is approximated by Laplace's method, as for Gaussian processes (Rasmussen and Williams, *Gaussian Processes
 for Machine Learning*, 2006, section 3.4).
@@ -108,23 +108,34 @@ class _Weights:
 
 def fit_layer(texts: LabelledTexts, others: ScoredTexts | None = None) -> FittedLayer:
     """Fit the layer of a source, also by `others` of its texts, without a label; the same texts give the same layer."""
-    positive, logit = texts.positive, to_logit(texts.score)
-    sign = np.where(positive, 1.0, -1.0)
-    before = float(np.logaddexp(0, -sign * logit).mean()) if len(sign) else float("nan")
+    positive, sign = texts.positive, _sign(texts)
+    before = float(np.logaddexp(0, -sign * to_logit(texts.score)).mean()) if len(sign) else float("nan")
     if min(positive.sum(), (~positive).sum()) < FEWEST_OF_A_LABEL:
         return FittedLayer(OwnLayer(), (1.0, *[0.0] * (len(CHOICES) - 1)), before)
-    numbers, every = _mark_ngrams([texts.encoded, *([others.encoded] if others else [])])
-    every_score = np.concatenate([texts.score, *([others.score] if others else [])])
-    taught = learn_from_predictions(every, every_score) if others else None
-    taught = taught or Taught(0.0, np.zeros(len(numbers)))
-    ngram_shares = every[: len(sign)]
-    problem = _Problem(logit, ngram_shares, ngram_shares @ taught.weights + taught.bias, sign)
+    numbers, taught, problem = _pose_problem(texts, others)
     shares = _share_out(problem.take(slice(MOST_FOR_EVIDENCE)))
     fitted = _average(problem, shares)
-    layer = _make_layer(
-        numbers, fitted.bias + fitted.taught * taught.bias, fitted.ngrams + fitted.taught * taught.weights
-    )
+    bias = fitted.bias + fitted.taught * taught.bias
+    layer = _make_layer(numbers, bias, fitted.ngrams + fitted.taught * taught.weights)
     return FittedLayer(layer, tuple(shares.tolist()), before)
+
+
+def _sign(texts: LabelledTexts) -> NDArray[np.float64]:
+    """Return 1 for each positive label, -1 for each negative one, [n]."""
+    return np.where(texts.positive, 1.0, -1.0)
+
+
+def _pose_problem(
+    texts: LabelledTexts, others: ScoredTexts | None
+) -> tuple[NDArray[np.int64], Taught, _Problem]:
+    """Return the numbers of the n-grams that count, what predictions teach, and the labelled texts as a problem."""
+    parts = [texts, *([others] if others else [])]
+    numbers, every = _mark_ngrams([part.encoded for part in parts])
+    learnt = learn_from_predictions(every, np.concatenate([part.score for part in parts])) if others else None
+    taught = learnt or Taught(0.0, np.zeros(len(numbers)))
+    shares = every[: len(texts.score)]
+    logit = shares @ taught.weights + taught.bias
+    return numbers, taught, _Problem(to_logit(texts.score), shares, logit, _sign(texts))
 
 
 def _share_out(problem: _Problem) -> NDArray[np.float64]:

@@ -34,10 +34,9 @@ class Taught:
 
 
 def learn_from_predictions(shares: "scipy.sparse.csr_matrix", score: NDArray[np.float64]) -> Taught | None:
-    """Fit the logit on n reviews, their n-grams `shares` [n, g] and the model's scores [n]; None if too few are alike.
+    """Fit the logit on n reviews, their n-grams `shares` [n, g] and the model's scores [n]; None if one label is rare.
 
-    A review counts by how sure the model is of it. Both predicted labels weigh the same, so that the rarer one, for
-    which the model may be wrong more often than not, is not lost.
+    A review counts by how sure the model is of it. Both predicted labels weigh the same, so that the rarer one counts.
     """
     from sklearn.linear_model import LogisticRegression
 
