@@ -127,9 +127,8 @@ def time_turn(home: Home, full: bool) -> Turn:
     folder = home.backups / f"{last + 1:06}"
     backup = measure(lambda: back_up(home, folder, full))
     pack = max((folder / "packs").iterdir())
-    copied = (
-        home.folder / f"copy-{last}"
-    )  # a new file, as those of a backup are: the system finds memory for each
+    # A new file, as those of a backup are: the system has to find memory for each.
+    copied = home.folder / f"copy-{last}"
     turn = (backup, measure(lambda: copy(pack, copied)))
     print(f"full {full}: {turn}", file=sys.stderr, flush=True)
     if full:

@@ -52,7 +52,7 @@ class Turn:
 
 
 def main() -> None:
-    """Hold a copy open, commit and ask each minute, and print the table."""
+    """Hold a copy open, commit and ask again and again, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--minutes", type=int, default=10, help="how long the reader holds its copy")
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def hold(home: Home, minutes: Iterable[int], reviews: int, server: Mapping[str, str]) -> list[Turn]:
-    """Return what these minutes took while a process holds the copy of the beginning open."""
+    """Return what a run and the queries took at each of `minutes` while a process holds the first copy open."""
     command = [sys.executable, "-c", READER, str(home.published)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
         ask_reader(reader)

@@ -114,14 +114,15 @@ def require_content(expected: str, head: bytes) -> None:
     if found and found not in _OWN_MAGIC.get(expected, set()):
         problem = f"the name says {expected}, the content begins as {found} data does"
         raise refusal("format_mismatch", f"{problem}: {suggest_for_content(found)}")
-    if (
-        expected in COMPRESSIONS.values()
-        and head
-        and all(byte >= _SPACE or byte in b"\t\r\n" for byte in head)
-    ):
+    if expected in COMPRESSIONS.values() and head and not found and _is_plain(head):
         raise refusal("format_mismatch", f"the content is not compressed: take .{expected} off its name")
     if expected in WORKBOOKS and head and not found:
         raise refusal("format_mismatch", f"the name says {expected}, the content is {_describe_fake(head)}")
+
+
+def _is_plain(head: bytes) -> bool:
+    """Return whether bytes may begin a text: none is a control character."""
+    return all(byte >= _SPACE or byte in b"\t\r\n" for byte in head)
 
 
 def _describe_fake(head: bytes) -> str:

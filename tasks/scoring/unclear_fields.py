@@ -15,6 +15,8 @@ from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 
+_NAMED = 3
+"""Files that are named of those with the same doubt."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
 _LIST_COLLISIONS = f"""
@@ -85,9 +87,9 @@ def _describe_unclear(
 
 
 def _name_files(uris: Sequence[str]) -> str:
-    """Name the first of some files of a source, with the number of the others."""
-    others = len(uris) - 1
-    return uris[0] if not others else f"{uris[0]} and {count(others, 'other file')} of its source"
+    """Name the first of some files, with the number of the others."""
+    others = len(uris) - _NAMED
+    return ", ".join(uris[:_NAMED]) + (f" and {count(others, 'other file')}" if others > 0 else "")
 
 
 def _name_command(home: Home, uri: str) -> str:

@@ -35,11 +35,6 @@ def _list_holders(folder: Path) -> list[int]:
     facts = folder.stat()
     device = f"{os.major(facts.st_dev):02x}:{os.minor(facts.st_dev):02x}"
     locks = [line.split() for line in LOCKS.read_text("ascii").splitlines() if "->" not in line]
-    found = [
-        (int(process), on)
-        for process, (on, inode) in (
-            (lock[4], lock[5].rsplit(":", 1)) for lock in locks if lock[1] == "FLOCK"
-        )
-        if inode == str(facts.st_ino)
-    ]
-    return [process for process, on in sorted(found, key=lambda each: each[1] != device)]
+    found = [lock for lock in locks if lock[1] == "FLOCK" and lock[5].endswith(f":{facts.st_ino}")]
+    found.sort(key=lambda lock: not lock[5].startswith(f"{device}:"))
+    return [int(lock[4]) for lock in found]

@@ -531,7 +531,7 @@ def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(scoring_ho
     drop(scoring_home, "shop-b.csv", "id,text\n1,bad film\n2,bad plot\n")
     [unclear] = run().unclear
     assert unclear.startswith(
-        "shop-a.csv and 1 other file of its source: column 'id': it may number the rows"
+        "shop-a.csv, shop-b.csv: column 'id': it may number the rows of this file only."
     )
     assert ask(scoring_home.published, "select count(*) from latest_scores") == [(4,)]
 
