@@ -149,11 +149,24 @@ def _parse_line(line: bytes, length: int, longest: int, select: Select) -> Objec
         return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_deeper(row, MAX_DEPTH):
         return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
-    if line.count(_KEY_END) != len(row) and (repeated := _find_repeated_key(text)) is not None:
+    if _may_repeat_key(line, row) and (repeated := _find_repeated_key(text)) is not None:
         return {}, Defect("row_shape", f"the key '{repeated[:40]}' has several values", line)
     if is_utf8 and not any(half in line for half in _HALF_PAIRS):
         return row, None
     return drop_invalid(row, line, select)
+
+
+def _may_repeat_key(line: bytes, row: dict[str, Any]) -> bool:
+    """Return whether a line may have a key twice: it does not show as many keys as were decoded."""
+    shown = line.count(_KEY_END)
+    return shown != len(row) and shown != _count_keys(row)
+
+
+def _count_keys(value: Any) -> int:
+    """Return the number of keys of all objects in a JSON value."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_count_keys, value.values()))
+    return sum(map(_count_keys, value)) if isinstance(value, list) else 0
 
 
 def _find_repeated_key(text: str) -> str | None:
