@@ -6,7 +6,7 @@
 ARCHIVE is the archive from Stanford; its reviews are written as CSV, JSON lines and Parquet, with two, two and eight
 columns. Both readers read each file in turns, each the first in every second turn, as a run that scores reads it: some
 rows wait. A process reads a file several times. The CPU time is that of all its threads and of the process that reads
-tables. Prints a Markdown table of the ratios to the other commit. Linux only.
+tables. Prints a Markdown table; a ratio below 1 means that this commit takes less time than the other. Linux only.
 """
 
 import argparse
@@ -40,15 +40,9 @@ FORMATS = ("csv", "tsv", "jsonl", "parquet")
 ROWS_A_GROUP = 50_000
 _RUNS_A_PROCESS = 6
 """Reads of a process: how its memory lies, by chance, makes some percent."""
-_READER = """
+_MEASURE = """
 import sys
 from pathlib import Path
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.reader import read_review_file
-from tasks.scoring.chunks import CHUNK_ROWS
-
-known = "may_start_over" in ReadOptions.__dataclass_fields__
-options = ReadOptions(**{"may_start_over": True} if known else {})
 
 def measure():
     seconds = 0
@@ -60,15 +54,30 @@ def measure():
 
 for line in sys.stdin:
     started = measure()
+    rows = count_rows(Path(line.rstrip("\\n")))
+    print(measure() - started, rows, flush=True)
+"""
+OURS = """
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.reader import read_review_file
+from tasks.scoring.chunks import CHUNK_ROWS
+
+known = "may_start_over" in ReadOptions.__dataclass_fields__
+options = ReadOptions(**{"may_start_over": True} if known else {})
+
+def count_rows(path):
     rows, waiting = 0, []
-    for batch in read_review_file(Path(line.rstrip("\\n")), options):
+    for batch in read_review_file(path, options):
         rows += batch.num_rows
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:
             waiting.clear()
-    waiting.clear()
-    print(measure() - started, rows, flush=True)
+    return rows
 """
+"""A program that reads a file of reviews by the reader of its folder."""
+
+Side = tuple[Path, str]
+"""A program that is compared: the folder in which it runs, and its function `count_rows(path)`."""
 
 
 def main() -> None:
@@ -82,18 +91,21 @@ def main() -> None:
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=tuple(LAYOUTS))
     arguments = parser.parse_args()
     texts = [text for folder in read_archive(arguments.archive).folders for text in folder.texts.to_pylist()]
-    print(f"| {arguments.megabytes:g} MB | rows | MB a CPU second | ratio | from | to |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print_head(arguments.megabytes)
     with tempfile.TemporaryDirectory() as folder:
         rows = list(make_rows(texts, arguments.megabytes * 1e6))
         for layout, columns in ((name, LAYOUTS[name]) for name in arguments.layouts):
             for format_name in arguments.only:
                 path = Path(folder, f"reviews.{format_name}")
                 write_rows(path, rows, columns)
-                print(
-                    f"| {format_name}, {layout} | {compare(path, arguments.before, arguments.runs)} |",
-                    flush=True,
-                )
+                cells = compare(path, (ROOT, OURS), (arguments.before, OURS), arguments.runs)
+                print(f"| {format_name}, {layout} | {cells} |", flush=True)
+
+
+def print_head(megabytes: float) -> None:
+    """Print the head of the table of files of that size."""
+    print(f"| {megabytes:g} MB | rows | MB a CPU second | CPU time, ratio | from | to |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |", flush=True)
 
 
 def make_rows(texts: Sequence[str], size: float) -> Iterator[dict[str, Any]]:
@@ -134,29 +146,33 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[
         writer.writerows(rows)
 
 
-def compare(path: Path, before: Path, runs: int) -> str:
-    """Read a file by both readers in turns; return the cells of a row of the table."""
-    taken: dict[Path, list[float]] = {before: [], ROOT: []}
+def compare(path: Path, ours: Side, other: Side, runs: int) -> str:
+    """Read a file by both programs in turns; return the cells of a row of the table."""
+    taken: dict[Side, list[float]] = {other: [], ours: []}
     rows = 0
     for start in range(0, runs, _RUNS_A_PROCESS):
-        readers = {root: _start_reader(root) for root in taken}
+        readers = {side: _start_reader(*side) for side in taken}
         for reader in readers.values():
             _read(reader, path)  # the first time, much is loaded
         for run in range(start, min(start + _RUNS_A_PROCESS, runs)):
-            for root in (before, ROOT) if run % 2 else (ROOT, before):
-                seconds, rows = _read(readers[root], path)
-                taken[root].append(seconds)
+            for side in (other, ours) if run % 2 else (ours, other):
+                seconds, rows = _read(readers[side], path)
+                taken[side].append(seconds)
         for reader in readers.values():
             reader.communicate()
-    speed = path.stat().st_size / 1e6 / statistics.median(taken[ROOT])
-    ratios = [ours / theirs for ours, theirs in zip(taken[ROOT], taken[before], strict=True)]
+    speed = path.stat().st_size / 1e6 / statistics.median(taken[ours])
+    ratios = [mine / theirs for mine, theirs in zip(taken[ours], taken[other], strict=True)]
     return f"{rows:,} | {speed:,.0f} | {spread(ratios, 3)}"
 
 
-def _start_reader(root: Path) -> "subprocess.Popen[str]":
-    """Start the reader of a checkout, which reads the files that are named on its standard input."""
+def _start_reader(root: Path, script: str) -> "subprocess.Popen[str]":
+    """Start a program in a folder; it reads the files that are named on its standard input."""
     return subprocess.Popen(
-        [sys.executable, "-c", _READER], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script + _MEASURE],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
