@@ -1,18 +1,20 @@
 """The proof that `reviews verify` leaves in the home: up to which change the database was checked.
 
 The next check reads only the rows of the files that changed since: whose rows were scored, by the shadow too, released
-or forgotten, or whose model was promoted again.
+or forgotten, or whose model was promoted again. Of reviews Parquet with the same bytes it reads no row.
 """
 
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import duckdb
 
 from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
+from tasks.support.checksums import compute_sha256
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.database_file import read_identity
 from tasks.warehouse.tallies.repeated_texts import note_texts
@@ -72,6 +74,8 @@ class Proof:
     """When the check was made."""
     all_checked_at: str
     """When every row was checked for the last time."""
+    parquet: str | None = None
+    """The digest of the reviews Parquet that was found right; None if it was not."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class Changed:
     until: str
     """The time of the last change that the proof covers."""
     files: int
+    parquet: str | None = None
+    """`Proof.parquet`."""
 
 
 def begin_proof(home: Home, before: Proof | None) -> Proof:
@@ -88,8 +94,9 @@ def begin_proof(home: Home, before: Proof | None) -> Proof:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with open_warehouse(home.warehouse, write=False) as connection:
         [(changes, until)] = connection.execute(_COUNT_CHANGES, {"until": "infinity"}).fetchall()
+    checked_at = before.all_checked_at if before else now
     return Proof(
-        _identify(home), changes, until or "-infinity", now, before.all_checked_at if before else now
+        _identify(home), changes, until or "-infinity", now, checked_at, digest_parquet(home.reviews)
     )
 
 
@@ -117,7 +124,7 @@ def find_changed(home: Home, proof: Proof) -> Changed | None:
     with open_warehouse(home.warehouse, write=False) as connection:
         connection.execute(_FIND_CHANGED_FILES, {"until": proof.until})
         [(files, rows)] = connection.execute(_COUNT_CHANGED).fetchall()
-    return Changed(proof.until, files) if rows <= MOST_ROWS else None
+    return Changed(proof.until, files, proof.parquet) if rows <= MOST_ROWS else None
 
 
 def narrow_to_changed(connection: duckdb.DuckDBPyConnection, changed: Changed) -> None:
@@ -149,6 +156,15 @@ def narrow_to_texts(connection: duckdb.DuckDBPyConnection) -> None:
         ("text_keys", "text_key"),
     ):
         _narrow(connection, table, "noted_texts", key)
+
+
+def digest_parquet(reviews_dir: Path) -> str | None:
+    """Return a digest of the names and bytes of the reviews Parquet files; None if one can't be read."""
+    try:
+        listed = [f"{path.name} {compute_sha256(path)}\n" for path in sorted(reviews_dir.glob("*.parquet"))]
+    except OSError:
+        return None
+    return sha256("".join(listed).encode()).hexdigest()
 
 
 def _narrow(connection: duckdb.DuckDBPyConnection, table: str, keys: str, key: str) -> None:

@@ -17,7 +17,13 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.maintenance.proofs import Changed, narrow_to_changed, narrow_to_reviews, narrow_to_texts
+from tasks.maintenance.proofs import (
+    Changed,
+    digest_parquet,
+    narrow_to_changed,
+    narrow_to_reviews,
+    narrow_to_texts,
+)
 from tasks.store.copy_upload import find_faults
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
@@ -49,8 +55,8 @@ FROM (SELECT DISTINCT source_sha256, rows FROM files) HAVING rows <> in_ledger
 """  # noqa: S608 (our own query)
 BUNDLES_PROMISE = "every promoted bundle is unaltered"
 PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
-ALWAYS_WHOLE = {BUNDLES_PROMISE, PARQUET_PROMISE}
-"""The promises of which every check checks everything, so that no proof is needed for them."""
+OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE}
+"""The promises that do not depend on the tables: where one is broken, what was found of the tables is still proven."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
 READINGS_PROMISE = (
     "of the readings of a file one counts, or none if a later file of its source replaced it; each is by the profile "
@@ -201,7 +207,7 @@ def verify(home: Home, changed: Changed | None = None, store: str | None = None)
     """
     yield from _check_changed(home, changed) if changed else _check_all(home)
     yield _check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
-    yield _check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home))
+    yield _check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home, changed))
     yield _check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
     if store is not None and home.published.exists():
         yield _check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
@@ -273,28 +279,45 @@ def _find_altered_bundles(home: Home) -> list[str]:
     return broken
 
 
-def _find_broken_splits(home: Home) -> list[str]:
-    """Return a message for each fault of the Parquet splits, if there are any: damage, wrong row count, broken rule."""
+def _find_broken_splits(home: Home, changed: Changed | None) -> list[str]:
+    """Return a message for each fault of the Parquet splits, if there are any: damage, wrong row count, broken rule.
+
+    With `changed`, the rows of files that a proof covers with the same bytes are not read.
+    """
     if not any(home.reviews.glob("*.parquet")):
         return []
+    try:
+        proven = changed.parquet if changed else None
+        rules = [] if proven and proven == digest_parquet(home.reviews) else _find_broken_rules(home.reviews)
+        return _find_wrong_counts(home) + rules
+    except Exception as error:  # readers raise many types on a damaged file, each of which is a finding
+        return [str(error)]
+
+
+def _find_wrong_counts(home: Home) -> list[str]:
+    """Return a message for each Parquet split that has not as many rows as were ingested."""
+    from data_contracts.reviews_parquet import SPLITS
+    from tasks.archive.parquet_files import count_rows
+
+    ingested = _read_ingested_rows(home.warehouse)
+    found = {split: count_rows(home.reviews, split) for split in SPLITS}
+    return [
+        f"{split}: {rows:,} rows, but {ingested[split]:,} were ingested"
+        for split, rows in found.items()
+        if rows != ingested.get(split, rows)
+    ]
+
+
+def _find_broken_rules(reviews_dir: Path) -> list[str]:
+    """Return a message for each rule that the reviews Parquet breaks; raises what its readers raise on damage."""
     from data_contracts.reviews_parquet import SPLITS, check_reviews
     from tasks.archive.parquet_files import read_provenance, read_split
 
-    provenance = read_provenance(home.reviews)
+    provenance = read_provenance(reviews_dir)
     if provenance is None:
-        return [f"{home.reviews}: a split is missing or damaged, or the splits come from different archives"]
-    try:
-        tables = {split: read_split(home.reviews, split) for split in SPLITS}
-        results = check_reviews(tables, provenance.dataset)
-    except Exception as error:  # readers raise many types on a damaged file, each of which is a finding
-        return [str(error)]
-    ingested = _read_ingested_rows(home.warehouse)
-    wrong = [
-        f"{split}: {len(table):,} rows, but {ingested[split]:,} were ingested"
-        for split, table in tables.items()
-        if len(table) != ingested.get(split, len(table))
-    ]
-    return wrong + [
+        return [f"{reviews_dir}: a split is missing or damaged, or the splits come from different archives"]
+    results = check_reviews({split: read_split(reviews_dir, split) for split in SPLITS}, provenance.dataset)
+    return [
         f"{each.rule}: {each.observed}" for each in results if not each.success and each.severity == "error"
     ]
 

@@ -180,12 +180,31 @@ def test_where_the_published_copy_alone_is_wrong_no_restore_is_advised(scored_ho
     assert str(broken.value).endswith("`reviews score`, which publishes a new copy.")
 
 
-@pytest.mark.slow
-def test_a_lost_row_of_the_parquet_is_found(scoring_home: Home) -> None:
-    archive = write_archive(scoring_home.folder / "small.tar.gz")
-    ingest(archive, accept_unverified=True)
-    assert verify(scoring_home) == []
-    path = scoring_home.reviews / "train.parquet"
+def _ingest_small_archive(home: Home) -> None:
+    ingest(write_archive(home.folder / "small.tar.gz"), accept_unverified=True)
+
+
+def _lose_row(home: Home) -> None:
+    path = home.reviews / "train.parquet"
     table: pa.Table = pq.read_table(path)
     pq.write_table(table.slice(1), path)
+
+
+@pytest.mark.slow
+def test_a_lost_row_of_the_parquet_is_found(scoring_home: Home) -> None:
+    _ingest_small_archive(scoring_home)
+    assert verify(scoring_home) == []
+    _lose_row(scoring_home)
     assert verify(scoring_home)
+    assert verify(scoring_home)
+
+
+@pytest.mark.slow
+def test_a_parquet_with_the_bytes_that_were_found_right_is_not_read_again(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ingest_small_archive(scoring_home)
+    assert verify(scoring_home) == []
+    monkeypatch.setattr("data_contracts.reviews_parquet.check_reviews", None)
+    assert verify(scoring_home) == []
+    assert verify(scoring_home, check_all=True)

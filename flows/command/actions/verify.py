@@ -1,12 +1,20 @@
 """What `reviews verify` does: check every promise, and print the rows that break one."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import keep_runs_out
 from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
-from tasks.maintenance.verification import ALWAYS_WHOLE, COPY_PROMISE, STORED_COPY_PROMISE, Finding, verify
+from tasks.maintenance.verification import (
+    COPY_PROMISE,
+    OUTSIDE_TABLES,
+    PARQUET_PROMISE,
+    STORED_COPY_PROMISE,
+    Finding,
+    verify,
+)
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
@@ -25,8 +33,8 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         proof = begin_proof(home, before if changed else None)
         echo(_describe_extent(before, changed))
         broken = _check(verify(home, changed, store), echo)
-        if broken <= ALWAYS_WHOLE:
-            write_proof(home, proof)
+        if broken <= OUTSIDE_TABLES:
+            write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
     if broken:
         raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
     echo("All promises hold.")
