@@ -19,6 +19,8 @@ _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>[0-9]+)\.tmp(?:\.\w+)?", re
 """Also matches a library's files for the temporary file, such as DuckDB's log, which have one more ending."""
 _NOT_FOR_FOLDERS = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EACCES}
 """Errors of network file systems that reject the sync of a folder because they sync folders themselves."""
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
+"""Errors of file systems without hard links."""
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SYNCS_AT_ONCE = 8
 _FILES_AT_ONCE = 1000
@@ -51,6 +53,37 @@ def name_full_disk(path: Path) -> Iterator[None]:
         if error.errno in _FULL_DISK and error.filename is None:
             error.filename = str(path)
         raise
+
+
+def create_whole(path: Path, content: bytes) -> None:
+    """Write a file, unless there is one: of several processes that write it at once, the first one's stays.
+
+    Where the file system has no hard links, one that comes at the very same moment may still replace it.
+    """
+    make_folder(path.parent)
+    remove_leftovers(path.parent, path.name)
+    temporary = name_temporary(path)
+    try:
+        with name_full_disk(path):
+            temporary.write_bytes(content)
+            make_durable(temporary)
+            _link_first(temporary, path)
+    finally:
+        remove_leftovers(path.parent, path.name)
+
+
+def _link_first(temporary: Path, path: Path) -> None:
+    """Give a synced temporary file its final name too, unless a file has it."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not path.exists():
+            temporary.rename(path)
+    make_durable(path.parent)
 
 
 def write_all_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> int:

@@ -3,7 +3,7 @@
 import uuid
 
 from data_contracts.errors import ReviewsError
-from data_contracts.storage.durable import make_folder, write_whole
+from data_contracts.storage.durable import create_whole
 from data_contracts.storage.home import Home
 
 ID_DIGITS = 12
@@ -23,11 +23,13 @@ def read_home_id(home: Home) -> str | None:
 
 
 def ensure_home_id(home: Home) -> str:
-    """Return the id of a home; it is drawn and kept when it is first asked for."""
+    """Return the id of a home; it is drawn and kept when it is first asked for.
+
+    Of several processes that ask at once, all get the one that was kept. Raises `ReviewsError` if that is empty.
+    """
     if known := read_home_id(home):
         return known
-    make_folder(home.id_file.parent)
-    made = uuid.uuid4().hex[:ID_DIGITS]
-    with write_whole(home.id_file) as building:
-        building.write_text(made + "\n", "utf-8")
-    return made
+    create_whole(home.id_file, f"{uuid.uuid4().hex[:ID_DIGITS]}\n".encode())
+    if not (kept := read_home_id(home)):
+        raise ReviewsError(f"{home.id_file}: is empty. Next: put a copy back; delete it if there is none.")
+    return kept

@@ -10,6 +10,7 @@ import pytest
 from data_contracts.storage import durable
 from data_contracts.storage.durable import (
     build_folder,
+    create_whole,
     make_durable,
     make_folder,
     move_all,
@@ -67,6 +68,24 @@ def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path,
     write(tmp_path / "a", "whole")
     temporary = name_temporary(tmp_path / "a").name
     assert calls == [f"sync {temporary}", f"rename {temporary} a", f"sync {tmp_path.name}"]
+
+
+def test_a_file_that_is_there_is_not_created_anew(tmp_path: Path) -> None:
+    create_whole(tmp_path / "a", b"first")
+    create_whole(tmp_path / "a", b"second")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "first"}
+
+
+def test_a_file_is_created_where_the_file_system_has_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*paths: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    create_whole(tmp_path / "a", b"first")
+    create_whole(tmp_path / "a", b"second")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "first"}
 
 
 def test_each_of_many_files_is_synced_then_renamed_and_their_folder_is_synced_once(
