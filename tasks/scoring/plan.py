@@ -26,7 +26,7 @@ from tasks.inbox.source_files import (
     look_into,
     make_source_file,
 )
-from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring
+from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
 from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
@@ -214,6 +214,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     older = []
     if request.rescore and model is not None:
         older = find_rescorable(home.warehouse, model.model_id, request.since, pending.named_sources)
+    older, aside = set_aside_killers(older, tries_all=request.engine is None or bool(request.named))
     if model is not None and (pending.new or older):
         require_fingerprint(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
@@ -224,7 +225,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         files_found=pending.files_found,
         model_id=model.model_id if model else None,
         files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
-        skipped=pending.skipped,
+        skipped=(*pending.skipped, *aside),
         trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
         rescoring=plan_rescoring(home, model, older, with_workers=request.engine is not None),
     )

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
-from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, group_found_files
+from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, SkippedFile, group_found_files
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel
@@ -36,12 +37,17 @@ READER_MEMORY = "256MB"
 
 _FIND_OLDER = """
 WITH standing AS (SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1),
-chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id)
+chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id),
+killers AS (
+    SELECT source_sha256, count(DISTINCT run_id) AS runs FROM contract_results
+    WHERE boundary = $boundary AND rule = $rule AND NOT success AND expected = $expected || (FROM chosen) GROUP BY ALL
+)
 SELECT
     source_sha256, arg_max(uri, committed_at) AS uri, arg_max(format, committed_at),
     arg_max(bytes, committed_at), arg_max(rows_read, committed_at), arg_max(source, committed_at),
-    arg_max(profile_version, committed_at)
-FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
+    arg_max(profile_version, committed_at), coalesce(any_value(killers.runs), 0)
+FROM scored_files LEFT JOIN killers USING (source_sha256)
+WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 HAVING NOT bool_or(model_id = (FROM chosen))
     AND ($since::TIMESTAMPTZ IS NULL OR min(committed_at) >= $since::TIMESTAMPTZ)
 ORDER BY min(committed_at), uri
@@ -59,6 +65,11 @@ _COUNT_LEFT_OUT = f"""
 SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
+
+KILLING_RUNS = 3
+"""In so many runs the texts of a source may kill workers before it is handed out no more."""
+_BOUNDARY, _RULE, _EXPECTED = "workers", "workers_killed", "scores by "
+"""How it is recorded among the checks that texts killed workers; the model stands last."""
 
 TIMED_TEXTS = 500
 """The texts on which a plan measures how long scoring takes."""
@@ -79,6 +90,8 @@ class OlderSource:
     rows_read: int
     source: str = "default"
     profile_version: str | None = None
+    killed_in: int = 0
+    """In how many runs its texts killed workers, which were to score them by the chosen model."""
     size: int = 0
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
     texts: int = 0
@@ -112,8 +125,41 @@ def find_rescorable(
         return []
     with open_warehouse(warehouse, write=False) as connection:
         values = {"model_id": model_id, "since": since}
+        values |= {"boundary": _BOUNDARY, "rule": _RULE, "expected": _EXPECTED}
         rows = connection.execute(_FIND_OLDER, values).fetchall()
     return [OlderSource(*row) for row in rows if among is None or name_content(row[0]) in among]
+
+
+def describe_killing(source: OlderSource, model_id: str) -> CheckResult:
+    """Return the failed check by which a run records that the texts of a source killed the workers that scored them."""
+    return CheckResult(
+        boundary=_BOUNDARY,
+        rule=_RULE,
+        expectation="",
+        columns="text",
+        severity="error",
+        success=False,
+        observed="several workers ended over its texts alone",
+        expected=f"{_EXPECTED}{model_id}",
+        unexpected_count=0,
+        source_sha256=source.source_sha256,
+    )
+
+
+def set_aside_killers(
+    sources: Sequence[OlderSource], tries_all: bool
+) -> tuple[list[OlderSource], list[SkippedFile]]:
+    """Return the sources that workers are to score again, and an entry for each whose texts killed them too often.
+
+    `tries_all`: also those are scored again, since somebody has named them, or no workers do it.
+    """
+    aside = [source for source in sources if source.killed_in >= KILLING_RUNS and not tries_all]
+    reason = (
+        "its texts killed workers in {} runs, so it keeps its earlier scores. Next: look at the workers' logs; a "
+        "`reviews score --rescore` without REVIEWS_DASK scores it, one that names it lets workers try it again"
+    )
+    skipped = [SkippedFile(source.uri, reason.format(source.killed_in)) for source in aside]
+    return [source for source in sources if source not in aside], skipped
 
 
 def measure_rescorable(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:

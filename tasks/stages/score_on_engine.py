@@ -34,7 +34,15 @@ from tasks.engine.group_work import GroupSummary, GroupTask, Recipe
 from tasks.engine.text_work import TextTask, gather_groups, read_scores
 from tasks.inbox.source_files import WORKER_GROUP_BYTES, FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest, describe_replaced
-from tasks.scoring.rescoring import OlderSource, RowRange, cut_rows, make_rescored_part, write_texts
+from tasks.scoring.rescoring import (
+    OlderSource,
+    RowRange,
+    cut_rows,
+    describe_killing,
+    make_rescored_part,
+    set_aside_killers,
+    write_texts,
+)
 from tasks.scoring.run_outcome import GroupResult
 from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -51,6 +59,7 @@ from tasks.support.refusals import refusal
 from tasks.support.wording import count
 from tasks.warehouse.file_ledger import list_contents, list_done, look_up, record_seen
 from tasks.warehouse.model_registry import PromotedModel
+from tasks.warehouse.run_log import record_checks
 
 if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
@@ -159,15 +168,20 @@ def score_on_engine(
     """Let workers score the objects of a store, then again what other models have scored, and commit what they made.
 
     Both go group by group, in the order of the groups. If the store or the scheduler does not answer, or no worker is
-    left, the groups after it wait for the next run.
+    left, the groups after it wait for the next run. Texts that have killed workers too often are set aside.
     """
+    again, aside = set_aside_killers(older, tries_all=bool(request.named))
+    if aside:
+        yield GroupResult(tuple(file.uri for file in aside), None, tuple(aside))
+    if not (files or again):
+        return
 
     def work(run: EngineRun) -> Iterator[_Ended]:
         yield from _score_objects(run, request, files)
-        yield from _rescore(run, older)
+        yield from _rescore(run, again)
 
-    what = [count(len(files), "object")] * bool(files) + [f"{count(len(older), 'file')} again"] * bool(older)
-    return _use_engine((job, model, request), f"Scoring {' and '.join(what)}", (*files, *older), work)
+    what = [count(len(files), "object")] * bool(files) + [f"{count(len(again), 'file')} again"] * bool(again)
+    yield from _use_engine((job, model, request), f"Scoring {' and '.join(what)}", (*files, *again), work)
 
 
 def _score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFile]) -> Iterator[_Ended]:
@@ -317,6 +331,9 @@ def _end_texts(
     failed = {each.files: result for each, result in results if isinstance(result, Exception)}
     for files, error in failed.items():
         uris = tuple(file.uri for file in files)
+        if isinstance(error, WorkerKilledError):
+            with suppress(ReviewsError):  # then the texts are tried in one more run
+                record_checks(run.job.run, [describe_killing(files[0], run.recipe.model_id)])
         yield files, warn_of_failure(GroupResult(uris, None, error=error), error)
     done = [
         (each, result)

@@ -143,6 +143,30 @@ def test_a_file_whose_texts_kill_workers_is_named_and_the_others_are_scored(
 
 
 @pytest.mark.slow
+def test_a_file_whose_texts_killed_workers_in_three_runs_is_handed_out_only_where_it_is_named(
+    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killer = "shop-a/1.csv"
+    monkeypatch.setattr(inner_engine, "KILLER", killer)
+    with use_inner_engine(tmp_path / "worker") as engine:
+        for _ in range(rescoring.KILLING_RUNS):
+            with pytest.raises(WorkerKilledError, match=killer):
+                run(rescore=True)
+        before = len(engine.scored)
+        [skipped] = run(rescore=True).skipped
+        assert (skipped.uri, len(engine.scored)) == (killer, before)
+        assert "killed workers in 3 runs" in skipped.reason
+        assert [file.uri for file in plan(rescore=True).files] == []
+        with pytest.raises(WorkerKilledError, match=killer):
+            run(rescore=True, files=[killer])
+        promote_small_model(older_home, seed=2)
+        with pytest.raises(WorkerKilledError, match=killer):  # by another model they may do no harm
+            run(rescore=True)
+    assert run(rescore=True).files_rescored == 1  # without workers
+    prove(older_home)
+
+
+@pytest.mark.slow
 def test_a_run_that_loses_its_workers_leaves_no_texts_in_the_store_and_the_next_one_goes_on(
     older_home: Home, store: Path, tmp_path: Path
 ) -> None:
