@@ -13,6 +13,7 @@ from deployments.local_server.server import START_SECONDS
 from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
 from deployments.settings import Settings
+from tasks.support.wording import quote_word
 
 LOG_LINES = 15
 """The last lines of the log that an error message has."""
@@ -27,7 +28,7 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
         if running.ui_url != settings.ui_url:
             raise ReviewsError(
                 f"It is up already, on another port: {running.ui_url} (process {running.pid}). Next: use that one, or "
-                f"`reviews --home {settings.home.folder} down` first."
+                f"`reviews --home {quote_word(str(settings.home.folder))} down` first."
             )
         echo(f"It is up already: {running.ui_url} (process {running.pid})")
         return

@@ -15,6 +15,7 @@ from data_contracts.storage.durable import write_whole
 from deployments.installation import PROJECT_ROOT
 from deployments.settings import Settings
 from tasks.support.locking import is_held
+from tasks.support.wording import quote_word
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def require_running(settings: Settings) -> Running:
 
     running = find_running(settings)
     if running is None:
-        command = f"`reviews --home {settings.home.folder}"
+        command = f"`reviews --home {quote_word(str(settings.home.folder))}"
         if remaining := find_marked(settings.home.folder):
             numbers = ", ".join(str(process.pid) for process in remaining)
             raise ReviewsError(

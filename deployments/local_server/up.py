@@ -5,7 +5,6 @@ data of Prefect is in `prefect/` of the home, so two homes are independent of ea
 """
 
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -37,6 +36,7 @@ from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import Settings
 from deployments.work_pool import WORKER
 from tasks.support.locking import hold_folder
+from tasks.support.wording import quote_word
 
 LOOK_SECONDS = 0.5
 WORKER_LIMIT = 4
@@ -134,10 +134,10 @@ def describe_up(settings: Settings) -> str:
             *([f"  metrics  {settings.metrics_url}"] if settings.metrics_url else []),
             *([f"  store  {settings.store}/inbox (every 15 minutes)"] if settings.store else []),
             "Next, in another terminal:",
-            f"  . {shlex.quote(str(client_file(settings)))}",
+            f"  . {quote_word(str(client_file(settings)))}",
             f"  prefect deployment run score-reviews/{settings.add_name('score-reviews')} --watch",
-            f"  reviews --home {settings.home.folder} status",
-            f"  reviews --home {settings.home.folder} down",
+            f"  reviews --home {quote_word(str(settings.home.folder))} status",
+            f"  reviews --home {quote_word(str(settings.home.folder))} down",
         ]
     )
 
@@ -241,5 +241,5 @@ def _refuse_second(settings: Settings) -> None:
     where = f": {running.ui_url} (process {running.pid})" if running else ""
     raise ReviewsError(
         f"It is up already for {settings.home.folder}{where}. "
-        f"Next: `reviews --home {settings.home.folder} status`, or `down`."
+        f"Next: `reviews --home {quote_word(str(settings.home.folder))} status`, or `down`."
     )

@@ -23,6 +23,7 @@ from tasks.archive.sample import write_sample_archive
 from tasks.queries.answers import write_answer
 from tasks.site.writing import write_site
 from tasks.support.progress import show_progress
+from tasks.support.wording import quote_word
 from tasks.warehouse.model_registry import find_champion
 
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
@@ -73,7 +74,7 @@ def run_demo(echo: Callable[[str], None]) -> None:
     for question, query in QUESTIONS.items():
         echo(f"\n{question}")
         write_answer(settings.home.published, query, "table", sys.stdout)
-    echo(f'\nAsk more: reviews --home {settings.home.folder} sql "from movie_ratings"')
+    echo(f'\nAsk more: reviews --home {quote_word(str(settings.home.folder))} sql "from movie_ratings"')
     echo(f"The reports of both runs: {settings.home.reports}")
     address = find_address(settings, write_site(settings.home).index)
     for line in describe_renewal(settings):

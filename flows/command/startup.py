@@ -4,7 +4,6 @@ No other module of the command reads or sets environment variables.
 """
 
 import os
-import shlex
 import signal
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -17,6 +16,7 @@ import click
 
 from data_contracts.errors import ReviewsError
 from tasks.support.interruption import INTERRUPTED
+from tasks.support.wording import quote_word
 
 if TYPE_CHECKING:
     from data_contracts.storage.home import Home
@@ -116,7 +116,7 @@ def make_password_error() -> ReviewsError:
 
     return ReviewsError(
         f"Prefect's server at {os.environ.get('PREFECT_API_URL')} asks for another password. Next: to use the server "
-        f"of `reviews up`, unset PREFECT_API_URL or type `. {shlex.quote(str(client_file(load_settings())))}`; for a "
+        f"of `reviews up`, unset PREFECT_API_URL or type `. {quote_word(str(client_file(load_settings())))}`; for a "
         "server of your own, set PREFECT_API_AUTH_STRING."
     )
 

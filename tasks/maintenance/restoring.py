@@ -1,7 +1,6 @@
 """Checks and restores backups of every format: puts their database, bundles and profiles into the home."""
 
 import os
-import shlex
 import shutil
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from tasks.maintenance.forgetting import forget_again, read_traces
 from tasks.maintenance.manifests import FORMAT, Manifest, list_complete, read_manifest
 from tasks.maintenance.packs import assemble
 from tasks.support.checksums import compute_sha256
+from tasks.support.wording import quote_word
 from tasks.warehouse.connection import name_log, open_warehouse
 
 BUNDLES = "bundles"
@@ -50,7 +50,7 @@ def check_backup(folder: Path) -> Manifest:
 def _name_another(damaged: Path) -> str:
     """Return the command that restores the newest backup beside a damaged one whose files look unchanged."""
     others = [folder for folder, _ in list_complete(damaged.parent) if folder != damaged]
-    return f"`reviews restore {shlex.quote(str(others[0]))}`" if others else "restore another backup"
+    return f"`reviews restore {quote_word(str(others[0]))}`" if others else "restore another backup"
 
 
 def put_database(folder: Path, manifest: Manifest, target: Path) -> None:

@@ -21,7 +21,7 @@ from tasks.store.objects import fetch, find_object, list_objects, put_if_absent,
 from tasks.store.workplace import hold_workplace
 from tasks.support.checksums import compute_sha256
 from tasks.support.progress import show_progress
-from tasks.support.wording import escape_controls
+from tasks.support.wording import escape_controls, quote_word
 
 OBJECTS = "objects"
 FETCHED_AT_ONCE = 8
@@ -53,7 +53,7 @@ def upload_backup(folder: Path, uri: str, full: bool = False) -> StoredBackup:
         # An object that is not what its name says would be shared by all later backups.
         if compute_sha256(path) != facts.sha256:
             raise ReviewsError(
-                f"{path}: is damaged, so it was not uploaded. Next: reviews backup --full {store.uri}"
+                f"{path}: is damaged, so it was not uploaded. Next: reviews backup --full {quote_word(store.uri)}"
             )
     uploaded = sum(facts.bytes for _, facts in missing.values())
     with show_progress("Uploading", uploaded) as report:

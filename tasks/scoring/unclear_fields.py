@@ -1,6 +1,5 @@
 """Describes what is not clear in scored files: values, columns that could be read in several ways, and review ids."""
 
-import shlex
 from collections.abc import Collection, Sequence
 
 import duckdb
@@ -9,7 +8,7 @@ from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTL
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
-from tasks.support.wording import count
+from tasks.support.wording import count, quote_word
 from tasks.warehouse.file_ledger import list_files_without_rows
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
@@ -95,10 +94,10 @@ def _name_files(uris: Sequence[str]) -> str:
 def _name_command(home: Home, uri: str) -> str:
     """Return the command that proposes a profile for the source of a file."""
     if is_store_uri(uri):
-        return f"reviews sources init {_name_source(uri)} {shlex.quote(uri)}"
-    return f"reviews sources init {_name_source(uri)} {shlex.quote(str(home.inbox / uri))}"
+        return f"reviews sources init {_name_source(uri)} {quote_word(uri)}"
+    return f"reviews sources init {_name_source(uri)} {quote_word(str(home.inbox / uri))}"
 
 
 def _name_source(uri: str) -> str:
     """Return the source of a file as a word of a command; that of a file outside the inbox is for the user to name."""
-    return "NAME" if uri.startswith("/") else shlex.quote(Catalogue().find(uri).name)
+    return "NAME" if uri.startswith("/") else quote_word(Catalogue().find(uri).name)

@@ -5,7 +5,6 @@ and late sources.
 """
 
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -17,7 +16,7 @@ from tasks.queries.answers import Ask
 from tasks.report.names import format_release, name_measure
 from tasks.report.runs import SCORING, TRAINING, Row
 from tasks.store.upload_trouble import read_trouble
-from tasks.support.wording import count, escape_controls
+from tasks.support.wording import count, escape_controls, quote_word
 
 # Without those that were corrected: a file of the name was scored later.
 _COUNT_REFUSED = """
@@ -97,7 +96,7 @@ def find_concerns(ask: Ask, home: Home) -> list[Concern]:
         *_find_drift(ask),
         *_find_late(ask, home),
     ]
-    with_home = f"reviews --home {shlex.quote(str(home.folder))} "
+    with_home = f"reviews --home {quote_word(str(home.folder))} "
     return [replace(each, command=each.command.replace("reviews ", with_home, 1)) for each in found]
 
 
@@ -116,7 +115,7 @@ def _name_again(row: Row) -> str:
         return _AGAIN.get(row["flow"], "reviews sql run-history")
     asked = {name: value for name, value in json.loads(row["parameters"] or "{}").items() if value}
     names = ("variant", "seed", "epochs", "promote")
-    options = [f"--{name} {shlex.quote(str(asked[name]))}" for name in names if name in asked]
+    options = [f"--{name} {quote_word(str(asked[name]))}" for name in names if name in asked]
     return " ".join(["reviews train", *options, *(["--with-own"] if "with_own" in asked else [])])
 
 
@@ -129,7 +128,7 @@ def _find_failing_destinations(home: Home) -> Iterator[Concern]:
     for name, standing in list_failing(home).items():
         behind = f" It is up to {count(standing.rows_behind, 'row')} behind." if standing.rows_behind else ""
         why = f"{_shorten(standing.error)}{behind} Each run tries again; the command does so at once."
-        command = f"reviews destinations deliver {shlex.quote(name)}"
+        command = f"reviews destinations deliver {quote_word(name)}"
         yield Concern(f"{cut_name(name)} gets no scores", why, command)
 
 
@@ -161,7 +160,7 @@ def _describe_refused(row: Row, home: Home) -> Concern:
     path = home.inbox / row["uri"]
     is_short = len(row["uri"]) <= NAME_CHARACTERS and row["uri"].isprintable() and "://" not in row["uri"]
     is_only = row["files"] == 1 and is_short
-    command = f"reviews score {shlex.quote(str(path))}" if is_only else "reviews sql rejected-files"
+    command = f"reviews score {quote_word(str(path))}" if is_only else "reviews sql rejected-files"
     rule = row["rule"] or "no rule"
     nothing = f"Nothing of {'it' if row['files'] == 1 else 'them'} is scored"
     why = f"{FILE_RULES.get(rule, rule)} {nothing} until corrected. The last one is {cut_name(row['uri'])}."
@@ -175,7 +174,7 @@ def _describe_quarantined(row: Row) -> Concern:
     command = format_release(row)
     why = f"{says} {_RELEASES if command else _LISTS}"
     rows = f"{count(row['rows'], 'row')} of {count(row['files'], 'file')} in quarantine ({rule})"
-    return Concern(rows, why, command or f"reviews quarantine list --rule {shlex.quote(rule)}")
+    return Concern(rows, why, command or f"reviews quarantine list --rule {quote_word(rule)}")
 
 
 def _find_drift(ask: Ask) -> Iterator[Concern]:

@@ -1,7 +1,6 @@
 """Finds the source of a file by its folder in the inbox, and the source's profile in the home."""
 
 import re
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import name_in_inbox
 from tasks.sources.profile import Profile, name_version, parse_profile
-from tasks.support.wording import escape_controls
+from tasks.support.wording import escape_controls, quote_word
 
 DEFAULT = "default"
 """The source of files that lie in no folder of the inbox."""
@@ -139,7 +138,7 @@ def describe_missing_profile(home: Home, name: str) -> str:
     either = "name one of these, or " if known else ""
     return (
         f"{name_profile(home, name)}: there is no such profile{others}. Next: {either}"
-        f"write down how a file is read without a profile: reviews sources init {shlex.quote(name)} FILE"
+        f"write down how a file is read without a profile: reviews sources init {quote_word(name)} FILE"
     )
 
 

@@ -1,6 +1,5 @@
 """Describes which sources sent rows that seem not to be in English."""
 
-import shlex
 from collections.abc import Collection
 from itertools import groupby
 from operator import itemgetter
@@ -8,7 +7,7 @@ from operator import itemgetter
 import duckdb
 
 from data_contracts.limits import NOT_ENGLISH
-from tasks.support.wording import count
+from tasks.support.wording import count, quote_word
 
 FILES_NAMED = 5
 """Most files of a source that a description names."""
@@ -38,5 +37,5 @@ def _describe_source(source: str, files: list[tuple[str, int]]) -> str:
     return (
         f"{count(rows, 'row')} of the source {source} {'seems' if rows == 1 else 'seem'} not to be in English: "
         f'{named}{more}. Next: other_languages = "quarantine", or "accept", above the tables of the profile of the '
-        f"source; `reviews sources init {shlex.quote(source)} FILE` makes one where there is none"
+        f"source; `reviews sources init {quote_word(source)} FILE` makes one where there is none"
     )

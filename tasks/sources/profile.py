@@ -27,6 +27,7 @@ from data_contracts.errors import UsageError
 from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES, SMALLEST_SHARE
 from data_contracts.text_encodings import find_encoding
 from tasks.review_files.options import is_delimiter
+from tasks.support.wording import quote_word
 
 DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 """Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
@@ -285,7 +286,8 @@ def parse_profile(path: Path) -> Profile:
         # A misspelt key is more often the reason for a missing one than the other way round.
         first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
         raise UsageError(
-            f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show {path.stem}`."
+            f"{path}: {_describe_error(first, content)} Next: correct it, then `reviews sources show "
+            f"{quote_word(path.stem)}`."
         ) from None
 
 

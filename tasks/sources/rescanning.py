@@ -24,7 +24,7 @@ from tasks.sources.catalogue import (
     load_catalogue,
     name_profile,
 )
-from tasks.support.wording import count, escape_controls
+from tasks.support.wording import count, escape_controls, quote_word
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import CONTENT, name_content, name_reading
 
@@ -208,7 +208,9 @@ def _require_source(home: Home, catalogue: Catalogue, name: str) -> Source:
     """Return the source of this name; raise `UsageError` if it can't be read again."""
     source = catalogue.find(f"{name}/file")
     if source.trouble is not None:
-        raise UsageError(f"{source.trouble}. Next: correct it, then `reviews sources show {name}`.")
+        raise UsageError(
+            f"{source.trouble}. Next: correct it, then `reviews sources show {quote_word(name)}`."
+        )
     require_rescannable(home, name)
     return source
 

@@ -1,11 +1,12 @@
 """Describes which process holds a lock on a folder, for those that wait for it."""
 
 import os
-import shlex
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from tasks.support.wording import quote_word
 
 LOCKS = Path("/proc/locks")
 """Where Linux lists the locks of all processes."""
@@ -21,7 +22,7 @@ def describe_holder(folder: Path) -> str:
         for number in _list_holders(folder):
             process = psutil.Process(number)
             run = process.environ().get(RUN_VARIABLE)
-            command = shlex.join(process.cmdline())[:COMMAND_SHOWN]
+            command = " ".join(map(quote_word, process.cmdline()))[:COMMAND_SHOWN]
             return f"the run {run} (process {number})" if run else f"process {number} ({command})"
     return "another run"
 

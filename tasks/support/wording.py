@@ -5,6 +5,7 @@ Imports only the standard library, so that light commands start fast.
 
 import functools
 import math
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,27 @@ def describe_duration(seconds: float) -> str:
 def escape_controls(text: str, keep: str = "") -> str:
     """Return `text` with control characters, ANSI codes too, as `\\x1b` and the like, except those in `keep`."""
     return text if text.isprintable() else text.translate(_map_to_escapes(keep))
+
+
+def quote_word(text: str) -> str:
+    """Return `text` as one word of a command that can be copied into a shell, without control characters.
+
+    Where it has such, it is quoted as `$'...'`, which bash, zsh, ksh and BusyBox read: a terminal or a log must not act
+    on a name. What is not printable stands there in octal, which is the only escape that ends after so many digits.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(map(_escape_for_shell, text)) + "'"
+
+
+def _escape_for_shell(character: str) -> str:
+    """Return a character as it stands within `$'...'`."""
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    # A name that is no UTF-8 has its bytes as surrogates.
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def format_json(value: Any) -> str:

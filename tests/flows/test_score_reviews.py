@@ -27,6 +27,7 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import rows as scored_rows
 from tasks.stages import score as score_stages
+from tasks.support.wording import escape_controls, quote_word
 from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
 from tests.support.small_home import ask, promote_small_model, write_small_bundle
 
@@ -523,6 +524,15 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     query = "select severity, success from contract_results where rule = 'ratings_settled'"
     assert ask(scoring_home.warehouse, query) == [("warning", False)]
     assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]
+
+
+def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(scoring_home: Home) -> None:
+    name = "a\nreviews forget b\x1b[2J.csv"
+    drop(scoring_home, name, "rating,review\n1,bad film\n2,good plot\n")
+    [ratings] = run().unclear
+    command = f"reviews sources init default {quote_word(str(scoring_home.inbox / name))} settles it"
+    assert command.isprintable()
+    assert command in escape_controls(ratings)  # as messages, logs and pages show it
 
 
 @pytest.mark.slow

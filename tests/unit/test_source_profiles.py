@@ -160,6 +160,13 @@ def test_a_wrong_profile_is_refused_with_line_reason_and_next_step(
     assert "Next: " in str(error.value)
 
 
+def test_the_next_step_quotes_the_name_of_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "my shop.toml"
+    path.write_text("[columns]\n", "utf-8")
+    with pytest.raises(UsageError, match=r"`reviews sources show 'my shop'`"):
+        parse_profile(path)
+
+
 def test_a_version_is_of_what_a_profile_says_not_of_its_spelling(tmp_path: Path) -> None:
     first = name_version(parse_profile(write(tmp_path, '[columns]\ntext = "a"\n')))
     second = name_version(parse_profile(write(tmp_path, '# a comment\ncolumns = { text = ["a"] }\n')))

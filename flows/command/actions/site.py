@@ -1,12 +1,11 @@
 """What commands do about the site besides making it: name its address, and bring it up to date."""
 
-import shlex
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.settings import Settings
-from tasks.support.wording import count
+from tasks.support.wording import count, quote_word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +25,7 @@ def describe_renewal(settings: Settings) -> list[str]:
     """Return the line that says how the site gets what is scored later; none where each run brings it up to date."""
     if settings.write_site:
         return []
-    command = f"reviews --home {shlex.quote(str(settings.home.folder))} site"
+    command = f"reviews --home {quote_word(str(settings.home.folder))} site"
     return [
         f"The site shows what is scored by now. Later: {command} (or set REVIEWS_SITE=true: then each run does so)"
     ]

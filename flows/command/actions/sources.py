@@ -1,6 +1,5 @@
 """What `reviews sources` does: propose, check, show and list the profiles of sources."""
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, l
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
 from tasks.sources.reading import make_options
-from tasks.support.wording import count, escape_controls
+from tasks.support.wording import count, escape_controls, quote_word
 
 Echo = Callable[[str], None]
 
@@ -84,7 +83,7 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> 
     except FileRefusedError as error:
         if error.rule != "text_column_missing":
             raise
-        command = f"reviews sources init {shlex.quote(path.stem)} {shlex.quote(str(file))} --text COLUMN"
+        command = f"reviews sources init {quote_word(path.stem)} {quote_word(str(file))} --text COLUMN"
         raise UsageError(
             f"{file}: {error.detail.partition('. ')[0]}. Next: name the text: {command}"
         ) from error
@@ -107,7 +106,7 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     source = proposal.path.stem
     folder = home.inbox if source == DEFAULT else home.inbox / source
     echo(f"Wrote {proposal.path}. It holds for files in {folder}/ from the next run on.")
-    echo(f"To read again what was scored before: reviews sources rescan {shlex.quote(source)}")
+    echo(f"To read again what was scored before: reviews sources rescan {quote_word(source)}")
 
 
 def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:

@@ -4,7 +4,6 @@ Where a message names a command, it adds the --home that the user gave, so that 
 """
 
 import re
-import shlex
 import sys
 from typing import cast
 
@@ -12,6 +11,7 @@ import click
 
 from data_contracts.errors import UsageError
 from flows.command.console.standard_streams import flush_or_give_up
+from tasks.support.wording import escape_controls, quote_word
 
 CHARACTERS_SHOWN = 2000
 """The longest message of an error, in characters: it may repeat what the user typed."""
@@ -23,9 +23,10 @@ def echo(text: str) -> None:
 
 
 def echo_error(text: str) -> None:
-    """Print an error's message on standard error, after flushing standard output."""
+    """Print an error's message on standard error, after flushing standard output; it may repeat any name."""
     flush_or_give_up()
-    click.echo(f"reviews: {shorten(_name_home(text))}", err=True)
+    shown = escape_controls(shorten(_name_home(text)), keep="\n\t")
+    click.echo(f"reviews: {shown}", err=True)
 
 
 def confirm(question: str, default: bool | None = None) -> bool:
@@ -52,7 +53,7 @@ def _name_home(text: str) -> str:
     if root is None or root.obj is None:
         return text
     commands = "|".join(cast(click.Group, root.command).list_commands(root))
-    with_home = f"reviews --home {shlex.quote(str(root.obj))} "
+    with_home = f"reviews --home {quote_word(str(root.obj))} "
     return re.sub(
         rf"(^|[`:(] ?)reviews (?=(?:{commands})\b)",
         lambda found: found[1] + with_home,

@@ -1,0 +1,53 @@
+"""Tests that a name in a command that is printed is one word of a shell, and that no terminal acts on it."""
+
+import os
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.command.console.output import echo_error
+from tasks.support.wording import escape_controls, quote_word
+
+SHELL = ["bash", "--norc", "--noprofile"]
+
+
+def read_by_shell(word: str) -> str:
+    done = subprocess.run(
+        [*SHELL, "-c", f"printf %s {word}"], capture_output=True, check=True, env={"LC_ALL": "C"}
+    )
+    return os.fsdecode(done.stdout)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.csv",
+        'it\'s \\ $(id) `id` "x".csv',
+        "a\nreviews forget tt1\n.csv",
+        "red\x1b[31m\r\t\x07'\\7.csv",
+        "turned\u202ecsv.exe",
+        "\u0085\u2028\xa0z",
+        "no \udcff utf-8",
+        "",
+    ],
+)
+def test_a_shell_reads_a_quoted_name_as_it_is_and_a_terminal_does_not_act_on_it(name: str) -> None:
+    word = quote_word(name)
+    assert word.isprintable()
+    assert read_by_shell(word) == name
+
+
+@pytest.mark.process
+@settings(max_examples=20, deadline=None)
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30))
+def test_any_name_is_read_as_it_is(name: str) -> None:
+    assert read_by_shell(quote_word(name)) == name
+    assert escape_controls(quote_word(name)) == quote_word(name)
+
+
+def test_a_name_in_an_error_sends_no_codes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    echo_error("red\x1b[31m\r.csv: is no file.\nNext: name another.")
+    assert capsys.readouterr().err == "reviews: red\\x1b[31m\\r.csv: is no file.\nNext: name another.\n"
