@@ -154,6 +154,11 @@ class Home:
         return self.folder / ".verified.json"
 
     @property
+    def found_broken(self) -> Path:
+        """The file that says what the last `reviews verify` found broken, if that was anything."""
+        return self.folder / ".found-broken.json"
+
+    @property
     def prefect(self) -> Path:
         """The folder of `reviews up`: Prefect's database and results, its log and its record of running processes."""
         return self.folder / "prefect"

@@ -73,7 +73,8 @@ def status(form: str) -> None:
     """Show whether `reviews up` runs, and how the home is.
 
     Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
-    the champion promised and holds, destinations and a copy in a store that are behind, and runs that were killed.
+    the champion promised and holds, destinations and a copy in a store that are behind, runs that were killed, and
+    what `reviews verify` has last found; the status reads no rows, so it notices no damage to them by itself.
     The exit status is 0 if it is up and the home can be read, else 1.
 
     \b
@@ -126,7 +127,7 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
             "killed": [],
             "is_committing": False,
         }
-        return {**nothing, "trouble": str(error)}
+        return {**nothing, "verified": _read_verified(settings.home), "trouble": str(error)}
 
 
 def _read_home(settings: "Settings") -> dict[str, Any]:
@@ -138,8 +139,29 @@ def _read_home(settings: "Settings") -> dict[str, Any]:
     return {
         "destinations": read_all_standings(settings),
         "upload": asdict(upload) if upload else None,
+        "verified": _read_verified(settings.home),
         **_read_database(settings.home),
     }
+
+
+def _read_verified(home: "Home") -> dict[str, Any] | None:
+    """Return what the last checks by `reviews verify` have found; None if there is no database."""
+    from tasks.maintenance.proofs import read_verified
+
+    return asdict(read_verified(home)) if home.warehouse.exists() else None
+
+
+def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
+    """Describe what the last checks have found: the status itself reads no rows, so damage to them is not seen here."""
+    if verified is None:
+        return []
+    if verified["failed_at"]:
+        broken = "; ".join(verified["broken"])
+        return [f"  verify    failed at {_show_time(verified['failed_at'])}: {broken}. Next: reviews verify"]
+    if verified["checked_at"]:
+        times = (_show_time(verified[name]) for name in ("checked_at", "all_checked_at"))
+        return ["  verified  at {}, every row at {}; damage since then is not seen here".format(*times)]
+    return ["  verified  never: damage to the tables is not seen here. Next: reviews verify"]
 
 
 def _read_database(home: "Home") -> dict[str, Any]:
@@ -167,6 +189,7 @@ def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dic
     else:
         echo_error(str(trouble))
     lines = [*describe_standing(home["champion"]), *describe_failing(home["destinations"])]
+    lines += _describe_verified(home["verified"])
     if upload := home["upload"]:
         since = _show_time(upload["failing_since"])
         lines.append(

@@ -5,14 +5,15 @@ or forgotten, or whose model was promoted again. Of reviews Parquet with the sam
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import duckdb
 
-from data_contracts.storage.durable import write_whole
+from data_contracts.storage.durable import remove, write_whole
 from data_contracts.storage.home import Home
 from tasks.support.checksums import compute_sha256
 from tasks.warehouse.connection import open_warehouse
@@ -79,6 +80,18 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """What is known of the last checks of a home, without reading its tables: None where there was no such check."""
+
+    checked_at: str | None = None
+    all_checked_at: str | None = None
+    """When every row was found right for the last time."""
+    failed_at: str | None = None
+    """When the last check found something broken; None if it did not."""
+    broken: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Changed:
     """The files that changed since a proof."""
 
@@ -106,13 +119,51 @@ def write_proof(home: Home, proof: Proof) -> None:
         building.write_text(json.dumps(asdict(proof), indent=1), "utf-8")
 
 
-def read_proof(home: Home) -> Proof | None:
-    """Return the proof in the home; None if there is none, or if it is of another database or history."""
+def keep_broken(home: Home, broken: Collection[str], is_proven: bool) -> None:
+    """Keep in the home what a check has found broken, for `reviews status`; nothing if that is nothing.
+
+    `is_proven`: the tables are right. If they are not, there is no proof any more, so that the next check reads all.
+    """
+    if not is_proven:
+        remove(home.proof)
+    if not broken:
+        remove(home.found_broken)
+        return
+    found = {"failed_at": datetime.now(UTC).isoformat(timespec="seconds"), "broken": sorted(broken)}
+    with write_whole(home.found_broken) as building:
+        building.write_text(json.dumps(found, indent=1), "utf-8")
+
+
+def drop_checks(home: Home) -> None:
+    """Forget what checks have found, since the database is replaced by one of which it says nothing."""
+    remove(home.proof)
+    remove(home.found_broken)
+
+
+def read_verified(home: Home) -> Verified:
+    """Return what is known of the last checks of a home that has a database."""
+    proof = _read_own_proof(home)
+    verified = Verified(proof.checked_at, proof.all_checked_at) if proof else Verified()
+    try:
+        found = json.loads(home.found_broken.read_text("utf-8"))
+        return replace(verified, failed_at=str(found["failed_at"]), broken=tuple(map(str, found["broken"])))
+    except (OSError, ValueError, TypeError, KeyError):
+        return verified
+
+
+def _read_own_proof(home: Home) -> Proof | None:
+    """Return the proof in the home; None if there is none, or if it is of another database."""
     try:
         proof = Proof(**json.loads(home.proof.read_text("utf-8")))
+        return proof if proof.database == _identify(home) else None
     except (OSError, ValueError, TypeError):
         return None
-    if proof.database != _identify(home):
+
+
+def read_proof(home: Home) -> Proof | None:
+    """Return the proof in the home; None if there is none, or if it is of another database or history."""
+    proof = _read_own_proof(home)
+    if proof is None:
         return None
     with open_warehouse(home.warehouse, write=False) as connection:
         [(changes, _)] = connection.execute(_COUNT_CHANGES, {"until": proof.until}).fetchall()

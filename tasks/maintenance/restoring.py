@@ -14,6 +14,7 @@ from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
 from tasks.maintenance.manifests import FORMAT, Manifest, list_complete, read_manifest
 from tasks.maintenance.packs import assemble
+from tasks.maintenance.proofs import drop_checks
 from tasks.support.checksums import compute_sha256
 from tasks.support.wording import quote_word
 from tasks.warehouse.connection import name_log, open_warehouse
@@ -87,6 +88,7 @@ def restore(folder: Path, home: Home) -> Path | None:
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
+            drop_checks(home)
             return _keep_replaced(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(

@@ -16,6 +16,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups
+from tasks.maintenance.proofs import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
@@ -69,6 +70,14 @@ def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(later_hom
     run()
     assert count(later_home, "scored_reviews") == 3
     run_verify(later_home, True, quiet)
+
+
+def test_what_checks_found_before_a_restore_is_said_no_more(later_home: Home) -> None:
+    write_proof(later_home, begin_proof(later_home, None))
+    keep_broken(later_home, ["no row is lost"], is_proven=True)
+    assert read_verified(later_home) != Verified()
+    restore(later_home, later_home.folder / "backup", quiet)
+    assert read_verified(later_home) == Verified()
 
 
 def test_the_database_before_it_is_kept(later_home: Home) -> None:

@@ -2,17 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
+from flows.command.actions import verify as verify_action
 from flows.command.actions.verify import run_verify
+from flows.command.cli import main
 from tasks.maintenance import verification
 from tasks.maintenance.proofs import begin_proof, find_changed, read_proof, write_proof
 from tasks.maintenance.verification import (
@@ -22,6 +26,7 @@ from tasks.maintenance.verification import (
     REPEATS_PROMISE,
     SHADOW_SUMS_PROMISE,
     SUMS_PROMISE,
+    Finding,
 )
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
@@ -121,6 +126,51 @@ def test_after_a_check_that_failed_the_same_rows_are_read_again(scored_home: Hom
     change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
     assert verify(scored_home)
     assert verify(scored_home)
+
+
+@pytest.mark.slow
+def test_what_a_check_of_all_rows_found_is_not_forgotten_by_one_of_changed_rows(scored_home: Home) -> None:
+    assert verify(scored_home) == []
+    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
+    assert verify(scored_home, check_all=True)
+    assert verify(scored_home)
+
+
+def read_status(home: Home) -> tuple[str, dict[str, Any]]:
+    """Return what `reviews status` says of the last checks, in words and as JSON."""
+    arguments = ["--home", str(home.folder), "status"]
+    text, asked = CliRunner().invoke(main, arguments).output, [*arguments, "--format", "json"]
+    [line] = [line for line in text.splitlines() if line.startswith("  verif")]
+    return line, json.loads(CliRunner().invoke(main, asked).stdout)["verified"]
+
+
+@pytest.mark.slow
+def test_the_status_says_what_the_last_check_has_found(scored_home: Home) -> None:
+    assert "never: damage to the tables is not seen here" in read_status(scored_home)[0]
+    verify(scored_home)
+    words, found = read_status(scored_home)
+    assert "damage since then is not seen here" in words
+    assert found["failed_at"] is None
+    change(scored_home, "delete from quarantined_rows")
+    assert verify(scored_home, check_all=True)
+    words, found = read_status(scored_home)
+    assert "every row read is accounted for; " in words
+    assert words.endswith(f"Next: reviews --home {scored_home.folder} verify")
+    assert (found["checked_at"], "every row read is accounted for" in found["broken"]) == (None, True)
+
+
+@pytest.mark.slow
+def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
+    scored_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> Iterator[Finding]:
+        yield Finding("every row read is accounted for", 0, ())
+        raise WarehouseError("reviews.duckdb: is damaged: corrupt block. Next: restore a backup.")
+
+    monkeypatch.setattr(verify_action, "verify", fail)
+    with pytest.raises(WarehouseError):
+        run_verify(scored_home, True, lambda line: None)
+    assert ": reviews.duckdb: is damaged: corrupt block. Next: reviews" in read_status(scored_home)[0]
 
 
 @pytest.mark.slow

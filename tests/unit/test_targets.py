@@ -29,6 +29,7 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.stores_with_rows,
         home.upload_trouble,
         home.proof,
+        home.found_broken,
         home.id_file,
         home.titles,
     }

@@ -3,10 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import keep_runs_out
-from tasks.maintenance.proofs import Changed, Proof, begin_proof, find_changed, read_proof, write_proof
+from tasks.maintenance.proofs import (
+    Changed,
+    Proof,
+    begin_proof,
+    find_changed,
+    keep_broken,
+    read_proof,
+    write_proof,
+)
 from tasks.maintenance.verification import (
     COPY_PROMISE,
     OUTSIDE_TABLES,
@@ -32,12 +40,28 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         changed = find_changed(home, before) if before else None
         proof = begin_proof(home, before if changed else None)
         echo(_describe_extent(before, changed))
-        broken = _check(verify(home, changed, store), echo)
+        broken = _check_and_keep(home, verify(home, changed, store), echo)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
     if broken:
         raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
     echo("All promises hold.")
+
+
+def _check_and_keep(home: Home, findings: Iterator[Finding], echo: Callable[[str], None]) -> set[str]:
+    """Print for each promise whether it holds; keep in the home, and return, those that do not.
+
+    A database that can't be read to its end is kept as broken too.
+    """
+    try:
+        broken = _check(findings, echo)
+    except WarehouseBusyError:
+        raise
+    except WarehouseError as error:
+        keep_broken(home, [str(error).partition(" Next: ")[0].rstrip(".")], is_proven=False)
+        raise
+    keep_broken(home, broken, is_proven=broken <= OUTSIDE_TABLES)
+    return broken
 
 
 def _advise(broken: set[str], home: Home) -> str:
