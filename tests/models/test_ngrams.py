@@ -1,5 +1,7 @@
 """Tests that n-grams are distinguished, counted once per review, and weighted as in Wang and Manning."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,14 +9,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from models.training.journal import QUIET
+from models.training.types import LabelledReviews
+from models.wide_lstm import recipe
 from models.wide_lstm.ngrams import (
     LONGEST,
     NgramModel,
+    compare_labels,
     compute_ngram_logits,
     count_ngrams,
     fit_ngrams,
     number_ngrams,
 )
+from tests.support.small_models import give_reviews, make_small_wide_variant
+from tests.support.wide_trainings import make_praise_or_blame
 
 WORDS = 5
 IDS = st.tuples(st.integers(0, 4), st.integers(0, 7)).flatmap(
@@ -159,3 +167,26 @@ def test_the_ratio_is_that_of_the_smoothed_shares() -> None:
     assert model.numbers.tolist() == [1, 2, 3]
     in_positive, in_negative = np.array([7, 7, 1]) / 15, np.array([8, 1, 8]) / 17
     assert model.ratio[:, 0] == pytest.approx(np.log(in_positive / in_negative))
+
+
+def test_a_review_with_a_label_counts_by_that_label_whatever_the_first_fit_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labelled, others = make_praise_or_blame(60, seed=1), make_praise_or_blame(60, seed=2)
+    wrong = labelled.positive.copy()
+    wrong[:3] = 1 - wrong[:3]  # the fit does not believe these
+    counted: list[NDArray[np.bool_]] = []
+
+    def note(present: Any, positive: NDArray[np.bool_]) -> NDArray[np.float32]:
+        counted.append(positive)
+        return compare_labels(present, positive)
+
+    monkeypatch.setattr(recipe, "compare_labels", note)
+    # In place of vectors, whose learning takes long, the first weighting counts twice.
+    monkeypatch.setattr(recipe, "learn_sets", lambda *arguments: [()])
+    monkeypatch.setattr(recipe, "fit_vector_weighting", lambda fitted, *arguments: fitted)
+    reviews = give_reviews(LabelledReviews(labelled.ids, wrong), labelled, others.ids)
+    recipe.weigh_ngrams(make_small_wide_variant(), reviews, 0, QUIET)
+    [positive] = counted
+    assert positive[:60].tolist() == (wrong > 0.5).tolist()
+    assert (positive[60:] == (others.positive > 0.5)).mean() > 0.9

@@ -1,11 +1,13 @@
 """Tests of what a finished model learns from the labels of a source."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
@@ -15,7 +17,7 @@ from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
-from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION
+from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.tokenizer import EncodedReviews, encode_reviews
 from tests.support.small_home import make_small_bundle
 
@@ -132,6 +134,27 @@ def test_reviews_without_labels_teach_words_that_no_labelled_one_has() -> None:
     assert scores[0].tolist() == pytest.approx([0.5, 0.5], abs=1e-3)
     assert scores[1][0] > 0.51
     assert scores[1][1] < 0.49
+
+
+def teach(*reviews: tuple[int, str, float]) -> Callable[[str], float]:
+    """Return the taught logit of a word, after as many reviews of one word each with a score of the model."""
+    words = sorted({word for _, word, _ in reviews})
+    place = np.repeat([words.index(word) for _, word, _ in reviews], [number for number, _, _ in reviews])
+    score = np.repeat([score for _, _, score in reviews], [number for number, _, _ in reviews])
+    shares = scipy.sparse.csr_matrix((np.ones(len(place)), (np.arange(len(place)), place)))
+    taught = learn_from_predictions(shares, score)
+    assert taught is not None
+    return lambda word: float(taught.bias + taught.weights[words.index(word)])
+
+
+def test_few_reviews_of_which_the_model_is_sure_teach_more_than_many_others() -> None:
+    logit = teach((20, "dress", 0.99), (40, "dress", 0.49), (20, "runs", 0.01), (40, "runs", 0.51))
+    assert logit("dress") > 0 > logit("runs")
+
+
+def test_the_rarer_predicted_label_teaches_as_much_as_the_other() -> None:
+    logit = teach((20, "dress", 0.99), (30, "dress", 0.01), (150, "runs", 0.01))
+    assert logit("dress") > 0 > logit("runs")
 
 
 def test_too_few_reviews_without_labels_teach_nothing() -> None:

@@ -47,6 +47,11 @@ def test_the_noise_of_single_reviews_is_averaged_out() -> None:
     assert stars.tolist() == pytest.approx([3.5, 5, 6.5], abs=0.02)
 
 
+def test_a_fit_has_a_point_for_each_of_ten_groups_and_none_for_single_reviews() -> None:
+    scores = np.linspace(0, 1, 1000)
+    assert fit_stars(scores, 1 + 9 * scores).scores == pytest.approx(np.linspace(0.05, 0.95, 10), abs=1e-3)
+
+
 @given(ROWS)
 def test_whatever_it_is_fitted_on_a_higher_score_never_gives_fewer_stars(
     rows: list[tuple[float, int]],

@@ -46,6 +46,8 @@ LABELS_TAKEN = "tasks/labelling/intake.py"
 LABELS_CHOSEN = "tasks/labelling/choosing.py"
 LABELS_ANSWERED = "tasks/labelling/answers.py"
 OWN_ROWS = "tasks/training/own_rows.py"
+OWN_FITTING = "models/own_labels/fitting.py"
+PREDICTED_LABELS = "models/own_labels/predicted_labels.py"
 TEXT_WORK = "tasks/engine/text_work.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
@@ -69,6 +71,8 @@ TEST_SHADOW = "tests/flows/test_shadow.py"
 TEST_DUE = "tests/unit/test_training_due.py"
 TEST_LABELS = "tests/unit/test_labelling.py"
 TEST_DISPATCH = "tests/unit/test_engine.py"
+TEST_OWN_LABELS = "tests/models/test_own_labels.py"
+TEST_BAD_INPUT = "tests/unit/test_bad_input.py"
 TEST_RESCORING = "tests/flows/test_engine_rescoring.py"
 
 
@@ -86,6 +90,8 @@ AREAS = {
     "shadow": (TEST_SHADOW,),
     "promise": (TEST_DUE, "tests/models/test_promise.py"),
     "labels": (TEST_LABELS, "tests/unit/test_own_rows.py"),
+    "learning": (TEST_OWN_LABELS, "tests/models/test_measured_bundle.py"),
+    "reading": (TEST_BAD_INPUT, "tests/flows/test_what_is_read.py"),
     "workers": (TEST_RESCORING, "tests/flows/test_engine_runs.py"),
     "tally": ("tests/flows/test_score_reviews.py", "tests/flows/test_quarantine.py"),
 }
@@ -1079,5 +1085,77 @@ FAULTS = (
         "    drop_unfinished(store, folder, before)\n",
         "",
         ("tests/unit/test_stored_parts.py",),
+    ),
+    Fault(
+        "reviews of a source without a label teach nothing",
+        "learning",
+        OWN_FITTING,
+        "    taught = learnt or Taught(",
+        "    taught = Taught(",
+        (TEST_OWN_LABELS,),
+    ),
+    Fault(
+        "a review of which the model is unsure teaches as much as a sure one",
+        "learning",
+        PREDICTED_LABELS,
+        "sample_weight=balance * np.abs(2 * score - 1)",
+        "sample_weight=balance",
+        (TEST_OWN_LABELS,),
+    ),
+    Fault(
+        "the rarer predicted label teaches less",
+        "learning",
+        PREDICTED_LABELS,
+        "sample_weight=balance * np.abs(2 * score - 1)",
+        "sample_weight=np.abs(2 * score - 1)",
+        (TEST_OWN_LABELS,),
+    ),
+    Fault(
+        "the mapping of stars follows single reviews",
+        "learning",
+        "models/evaluation/stars.py",
+        "min(STAR_GROUPS, len(scores))",
+        "len(scores)",
+        ("tests/models/test_stars.py",),
+    ),
+    Fault(
+        "reviews with a label count by the label that the model judges",
+        "learning",
+        "models/wide_lstm/recipe.py",
+        "        judged[: len(positive)] = positive\n",
+        "",
+        (TEST_NGRAMS,),
+    ),
+    Fault(
+        "a line with two values of one key is read",
+        "reading",
+        "tasks/review_files/objects/json_lines.py",
+        "    if _may_repeat_key(line, row) and",
+        "    if False and",
+        ("tests/unit/test_review_files.py",),
+    ),
+    Fault(
+        "a further sheet of reviews whose column is written otherwise is not read, in silence",
+        "reading",
+        "tasks/review_files/tables/workbooks.py",
+        "        elif text == chosen[1] and",
+        "        elif header[place] == chosen[1] and",
+        ("tests/unit/test_workbooks.py",),
+    ),
+    Fault(
+        "dates with a short year and dashes are read with the year last",
+        "reading",
+        "tasks/review_files/inference/decisions.py",
+        "(more > 0 or (more == 0 and ",
+        "(more > 0 or (False and ",
+        ("tests/unit/test_inference.py",),
+    ),
+    Fault(
+        "one header of a tar may set any number of fields for all members",
+        "reading",
+        "tasks/containers/tar_files.py",
+        "len(archive.pax_headers) + records > ",
+        "len(archive.pax_headers) > ",
+        (TEST_BAD_INPUT,),
     ),
 )
