@@ -223,6 +223,18 @@ def test_a_corruption_beside_the_tables_breaks_its_promise(
 
 
 @pytest.mark.slow
+def test_where_the_published_copy_alone_is_wrong_what_was_proven_of_the_tables_stays(
+    scored_home: Home,
+) -> None:
+    assert verify(scored_home) == []
+    proof = read_proof(scored_home)
+    scored_home.published.unlink()
+    assert verify(scored_home)
+    assert proof is not None
+    assert read_proof(scored_home) == proof
+
+
+@pytest.mark.slow
 def test_where_the_published_copy_alone_is_wrong_no_restore_is_advised(scored_home: Home) -> None:
     scored_home.published.unlink()
     with pytest.raises(ReviewsError, match="only the published copy is wrong") as broken:

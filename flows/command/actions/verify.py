@@ -19,6 +19,7 @@ from tasks.maintenance.verification import (
     COPY_PROMISE,
     OUTSIDE_TABLES,
     PARQUET_PROMISE,
+    PROMISES,
     STORED_COPY_PROMISE,
     Finding,
     verify,
@@ -60,7 +61,7 @@ def _check_and_keep(home: Home, findings: Iterator[Finding], echo: Callable[[str
     except WarehouseError as error:
         keep_broken(home, [str(error).partition(" Next: ")[0].rstrip(".")], is_proven=False)
         raise
-    keep_broken(home, broken, is_proven=broken <= OUTSIDE_TABLES)
+    keep_broken(home, broken, is_proven=not broken & PROMISES.keys())
     return broken
 
 
