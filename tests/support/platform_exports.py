@@ -434,8 +434,8 @@ EXPORTS = [
     make_export(
         "Stars in words",
         "csv",
-        make_rows("comment|rating", ("Poor.", "2 stars"), ("Great.", "7 stars")),
-        [{"text": "Poor.", "given_rating": 2}, {"text": "Great.", "given_rating": 7}],
+        make_rows("comment|rating", ("Poor.", "2 stars"), ("Great.", "8 stars")),
+        [{"text": "Poor.", "given_rating": 2}, {"text": "Great.", "given_rating": 8}],
     ),
     make_export(
         "Scraped stars",

@@ -24,7 +24,8 @@ from tasks.review_files.inference.column_facts import (
 )
 from tasks.review_files.inference.planning import make_plan
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
-from tasks.review_files.inference.recognition import find_hint, recognise_columns
+from tasks.review_files.inference.recognition import recognise_columns
+from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
 from tasks.review_files.plans.missing_words import is_nothing
@@ -81,6 +82,38 @@ def test_the_name_of_a_rating_may_state_its_scale(name: str, lowest: float, high
 )
 def test_a_name_without_a_scale_states_none(name: str) -> None:
     assert find_hint(name) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Your rating (1 = very good, 6 = poor)",
+        "Rating (1 = excellent, 5 = terrible)",
+        "Rating 1 (best) to 6 (worst)",
+        "Rating (1-5, 1 is the best)",
+        "Rating, best = 1, worst = 6",
+        "How would you rate it? 10: really awful",
+    ],
+)
+def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: str) -> None:
+    plan = plan_of(ratings=["1", "2", "5"], rating=name)
+    assert (plan.ratings, list_doubts(plan)) == (None, {"given_rating"})
+    assert 'words = { "1" = 5' in plan.doubts[0].reason
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "How good was it? (1-10)",
+        "Rating (1 = not good, 5 = great)",
+        "Rate the best film, 1 to 5",
+        "Rating (1 = bad, 5 = very good)",
+        "Rating (worst = 1, best = 10)",
+        "Rating 1 (poor) to 5 (excellent)",
+    ],
+)
+def test_a_name_that_says_so_of_the_highest_or_of_none_turns_nothing_round(name: str) -> None:
+    assert not says_lowest_is_best(name)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
@@ -213,7 +246,10 @@ def test_any_text_is_a_date_or_is_refused(text: str) -> None:
     ("ratings", "scale"),
     [
         (["1", "8"], RatingScale(1, 10)),
+        (["6.5", "7"], RatingScale(1, 10)),
+        (["2", "5", *"89" * 4], RatingScale(1, 10)),
         (["10", "24"], RatingScale(0, 100)),
+        (["3", "15", "80", "45", "97"], RatingScale(0, 100)),
         (["0", "100"], RatingScale(0, 100)),
         (["3", "4/5"], RatingScale(0.5, 5)),
         (["4,5", "9"], RatingScale(1, 10, decimal_comma=True)),
@@ -229,7 +265,9 @@ def test_the_scale_is_that_of_all_ratings(ratings: list[str], scale: RatingScale
 @pytest.mark.parametrize(
     "ratings",
     [["1", "5"], ["0.5", "4.5"], ["0"], ["12"], ["20"], ["-1", "1"], ["101"], ["4/5", "9"], ["4/5", "8/10", "3"],
-     ["4,5", "8.5"], ["good", "bad"], ["3", "4/7"]],
+     ["4,5", "8.5"], ["good", "bad"], ["3", "4/7"],
+     [*"12345" * 5, "55"], [*"123455" * 4, "45", "35", "15"], [*map(str, range(1, 11)), "55"], [*"1234" * 9, "10"],
+     ["10", "20", "30", "40", "50"], ["15", "35", "50"], ["1", "4", "7"], ["2", "6"], ["0", "3", "10"]],
 )  # fmt: skip
 def test_ratings_that_fit_several_scales_or_none_are_in_doubt(ratings: list[str]) -> None:
     plan = plan_of(ratings=ratings)
@@ -326,7 +364,7 @@ def test_labels_are_read_as_their_set_says_or_all_stay_as_found(labels: list[str
 
 LAST_DECIDES = [
     *({"text": f"film {number}", "date": "03/04/2026", "rating": "4", "label": "0"} for number in range(400)),
-    {"text": "film", "date": "27/04/2026", "rating": "9", "label": "4"},
+    {"text": "film", "date": "27/04/2026", "rating": "9/10", "label": "4"},
 ]
 
 

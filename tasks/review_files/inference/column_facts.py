@@ -3,6 +3,7 @@
 Only a bounded number of different values is kept, whatever the size of the file.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,10 +13,14 @@ import pyarrow.compute as pc
 from tasks.review_files.plans.dates import fits_order, fits_year_first, split_numeric
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
-from tasks.review_files.plans.ratings import FoundRating, find_rating
+from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, FoundRating, find_rating
 
 MOST_KEPT = 60
 """Most different values of a column that are kept."""
+_REAL_SHARE = 0.1
+"""The share of ratings above five from which on a scale to ten is no typing error."""
+_REAL_SHARE_OF_HUNDRED = 0.5
+"""The share of ratings above 20 from which on they are out of 100: `45` may be 4,5 without its comma."""
 _NUMERIC_DATE = r"^\s*\d{1,2}[-/. ]\d{1,2}[-/., ]"
 
 
@@ -56,7 +61,11 @@ class RatingFacts:
     """The ratings of a column. The bounds are of plain numbers, which do not state their scale."""
 
     plain: int = field(default=0, compare=False)
-    """Plain numbers found; of equal ones in a batch only one is counted."""
+    """Rows with a plain number."""
+    not_zero: int = field(default=0, compare=False)
+    """Those with another one than 0. Rows are counted since a few typing errors decide nothing."""
+    above_five: int = field(default=0, compare=False)
+    above_twenty: int = field(default=0, compare=False)
     lowest: float = float("inf")
     """The lowest above 0, since 0 often means that there is no rating."""
     highest: float = float("-inf")
@@ -69,11 +78,24 @@ class RatingFacts:
     """The scales that ratings state, by their highest rating: 5 for `4/5`."""
     words: frozenset[str] = frozenset()
     """Values that are no rating."""
+    values: frozenset[float] = frozenset()
+    """The different plain numbers other than 0."""
+    few_above_five: bool = field(init=False, default=False)
+    few_above_twenty: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        """Set what the counts show, since facts are compared by it: equal facts are judged alike."""
+        object.__setattr__(self, "few_above_five", self.above_five < _REAL_SHARE * self.not_zero)
+        few = self.above_twenty < _REAL_SHARE_OF_HUNDRED * self.not_zero
+        object.__setattr__(self, "few_above_twenty", few)
 
     def merge(self, other: "RatingFacts") -> "RatingFacts":
         """Return the facts of both."""
         return RatingFacts(
             self.plain + other.plain,
+            self.not_zero + other.not_zero,
+            self.above_five + other.above_five,
+            self.above_twenty + other.above_twenty,
             min(self.lowest, other.lowest),
             max(self.highest, other.highest),
             self.has_zero or other.has_zero,
@@ -82,6 +104,7 @@ class RatingFacts:
             max(self.most_symbols, other.most_symbols),
             _limit(self.own_highest | other.own_highest),
             _limit(self.words | other.words),
+            _limit(self.values | other.values),
         )
 
 
@@ -142,22 +165,38 @@ def find_date_facts(column: pa.Array) -> DateFacts:
 
 def find_rating_facts(column: pa.Array) -> RatingFacts:
     """Return the facts of n texts that are ratings."""
-    texts = [text for text in column.unique().to_pylist() if text is not None and not is_nothing(text)]
-    found = {text: find_rating(text) for text in texts}
+    counts = _count_values(column)
+    found = {text: find_rating(text) for text in counts}
     ratings = [rating for rating in found.values() if rating is not None]
-    plain = [rating.value for rating in ratings if rating.highest is None and not rating.symbols]
-    above = [value for value in plain if value != 0]
+    plain = {text: each.value for text, each in found.items() if each and _is_plain(each)}
+    above = {text: value for text, value in plain.items() if value != 0}
     return RatingFacts(
-        len(plain),
-        min(above, default=float("inf")),
-        max(above, default=float("-inf")),
+        sum(counts[text] for text in plain),
+        sum(counts[text] for text in above),
+        sum(counts[text] for text, value in above.items() if value > FIVE.highest),
+        sum(counts[text] for text, value in above.items() if value > HIGHEST_OF_TWENTY),
+        min(above.values(), default=math.inf),
+        max(above.values(), default=-math.inf),
         len(above) < len(plain),
         any(rating.comma for rating in ratings),
         any(rating.value % 1 != 0 and not rating.comma and not rating.symbols for rating in ratings),
         _count_symbols(ratings),
         _limit(rating.highest for rating in ratings if rating.highest is not None),
         _limit(text.strip().casefold()[:60] for text, rating in found.items() if rating is None),
+        _limit(above.values()),
     )
+
+
+def _count_values(column: pa.Array) -> dict[str, int]:
+    """Return how many of n texts are each of those that are not blank nor a word for nothing."""
+    values, counts = column.value_counts().flatten()
+    pairs = zip(values.to_pylist(), counts.to_pylist(), strict=True)
+    return {text: number for text, number in pairs if text is not None and not is_nothing(text)}
+
+
+def _is_plain(rating: FoundRating) -> bool:
+    """Return whether a rating is a plain number, which does not state its scale."""
+    return rating.highest is None and not rating.symbols
 
 
 def find_label_facts(column: pa.Array) -> LabelFacts:

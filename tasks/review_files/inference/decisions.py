@@ -6,7 +6,7 @@ from tasks.review_files.inference.column_facts import MOST_KEPT, DateFacts, Labe
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.names import normalize_name
-from tasks.review_files.plans.ratings import FIVE, HUNDRED, OWN_SCALES, TEN
+from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
 from tasks.review_files.plans.reading_plan import DateFormat, RatingScale
 
 WORD_LABELS = {
@@ -35,8 +35,14 @@ NUMBER_LABELS: tuple[Mapping[str, str | None], ...] = (
 
 OUR_RATINGS, OUR_LABELS = "given_rating", "given_label"
 """Our own names: their values are as docs/scoring.md defines them."""
-_LOWEST_OF_HUNDRED = 20
-"""Up to this rating the highest may also be that of a scale to 20."""
+_STEPS_OF_SURVEYS = (6, 7)
+"""The highest whole ratings of six-point and seven-point scales, which are as usual in surveys as ten points."""
+_HIGHEST_OF_FIFTY, _STEP_OF_FIFTY = 50, 5
+"""Stars that are written as 10 to 50, with halves between them."""
+_INVERTED = (
+    "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
+    'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
+)
 _SHOWN = 5
 
 Verdict = tuple[str, bool]
@@ -94,6 +100,8 @@ def decide_ratings(
     scale, words = _find_scale(facts, recognised, column)
     if normalize_name(column) == normalize_name(OUR_RATINGS):
         return scale, (words, True)
+    if recognised.lowest_is_best:
+        return None, (_INVERTED, False)
     if facts.commas and facts.points:
         return None, ("some ratings have a decimal comma, others a decimal point", False)
     if scale is None or not facts.plain:
@@ -148,7 +156,7 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
     """Return the scale that the lowest and the highest rating of the whole file show; None if they leave it open."""
     if not facts.plain:
         return None, "no rating is a number" if facts.words else "no rating is given"
-    bounds = f"the ratings go from {facts.lowest:g} to {facts.highest:g}"
+    bounds = f"the ratings go from {0 if facts.has_zero else facts.lowest:g} to {facts.highest:g}"
     if facts.highest < 0 or facts.lowest < 0:
         return None, f"{bounds}: some are below 0"
     if facts.highest <= FIVE.highest:
@@ -157,12 +165,36 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
             f"no rating is above {max(facts.highest, 0):g}: they may be out of five, ten or another number",
         )
     if facts.highest <= TEN.highest:
-        return TEN, f"{bounds}: out of ten"
-    if facts.highest <= _LOWEST_OF_HUNDRED:
+        doubt = _doubt_ten(facts)
+        return (None, f"{bounds}: {doubt}") if doubt else (TEN, f"{bounds}: out of ten")
+    if facts.highest <= HIGHEST_OF_TWENTY:
         return None, f"{bounds}: they may be out of 20 or of 100"
     if facts.highest <= HUNDRED.highest:
-        return HUNDRED, f"{bounds}: out of 100"
+        doubt = _doubt_hundred(facts)
+        return (None, f"{bounds}: {doubt}") if doubt else (HUNDRED, f"{bounds}: out of 100")
     return None, f"{bounds}: on no known scale"
+
+
+def _doubt_ten(facts: RatingFacts) -> str | None:
+    """Return why ratings whose highest is above five and up to ten may not be out of ten; None if they are."""
+    if facts.few_above_five:
+        return "only a few are above 5, so these may be typing errors on a scale to five"
+    if facts.highest in _STEPS_OF_SURVEYS and all(value % 1 == 0 for value in facts.values):
+        return f"they may be out of {facts.highest:g}, as in surveys, or of ten"
+    if facts.has_zero:
+        return "0 may be the lowest rating, or mean that there is none: lowest = 0 or lowest = 1 settles it"
+    return None
+
+
+def _doubt_hundred(facts: RatingFacts) -> str | None:
+    """Return why ratings whose highest is above 20 and up to 100 may not be out of 100; None if they are."""
+    small = sum(value <= FIVE.highest for value in facts.values)
+    large = sum(value > HIGHEST_OF_TWENTY for value in facts.values)
+    if facts.few_above_twenty or small >= large:
+        return "too few are above 20 for a scale to 100, so these may be typing errors, such as 45 for 4.5"
+    if facts.highest <= _HIGHEST_OF_FIFTY and all(value % _STEP_OF_FIFTY == 0 for value in facts.values):
+        return "they may be five steps from 10 to 50, or out of 100"
+    return None
 
 
 def _needs_scale(facts: RatingFacts) -> bool:

@@ -20,6 +20,7 @@ from tasks.review_files.inference.platforms import (
     find_platform,
     split_names,
 )
+from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
 from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -34,17 +35,10 @@ _QUESTION_OF_TEXT = re.compile(
 )
 _QUESTION_OF_MOVIE = re.compile(r"\bwhich (?:film|movie|title)\b", re.IGNORECASE)
 _QUESTION_OF_RATING = re.compile(r"\b(?:rate|rating|stars?|score)\b", re.IGNORECASE)
-_RANGE = re.compile(
-    r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
-    r"(?:out of|/)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
-    re.IGNORECASE,
-)
 _SEPARATORS = {";", "\t", "|"}
 """A name with one of these is perhaps a whole header that was not split."""
 _NAME_READ = 300
 """Characters of a name that are read."""
-_HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
-"""The highest ratings that a hint in a name may state."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ class Recognised:
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
+    lowest_is_best: bool = False
+    """The name of the rating says that its lowest number is the best."""
     file_id: int | None = None
     """A column that may number the rows of this file only."""
     unclear_title: int | None = None
@@ -80,6 +76,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
         known=known,
         platform=platform,
         hint=None if rating is None else find_hint(names[rating]),
+        lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
         file_id=file_id if _needs_id(known, platform) else None,
     )
     if text is None:
@@ -87,21 +84,6 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     title, unclear = _find_title(bare, platform, text, taken)
     texts = (text,) if title is None else (title, text)
     return replace(found, text=texts, doubled=bare.count(bare[text]) > 1, unclear_title=unclear)
-
-
-def find_hint(name: str) -> RatingScale | None:
-    """Return the scale that the name of a rating states, such as `(1-10)` or `out of 5`; None if it states none."""
-    match = _RANGE.search(name[:_NAME_READ])
-    if match is None:
-        return None
-    if match[5]:
-        return RatingScale(0, 100)
-    lowest, highest = int(match[1] or 0), int(match[2] or match[3] or match[4])
-    if highest not in _HIGHEST or lowest > 1:
-        return None
-    if match[1] is None:
-        lowest = 0 if highest > 10 else 1
-    return RatingScale(lowest, highest)
 
 
 def _find_known(
@@ -130,7 +112,8 @@ def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int])
     rating = _find_question(names, _QUESTION_OF_RATING, texts | {*known.values(), *asked.values()})
     if rating is not None and "given_rating" not in known:
         name = names[rating]
-        is_asked = find_hint(name) is not None or name[:_NAME_READ].rstrip().endswith("?")
+        states_scale = find_hint(name) is not None or says_lowest_is_best(name)
+        is_asked = states_scale or name[:_NAME_READ].rstrip().endswith("?")
         asked |= {"given_rating": rating} if is_asked else {}
     return asked
 

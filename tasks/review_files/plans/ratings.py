@@ -16,6 +16,8 @@ from tasks.review_files.plans.reading_plan import RatingScale
 FIVE, TEN, HUNDRED = RatingScale(0.5, 5), RatingScale(1, 10), RatingScale(0, 100)
 OWN_SCALES = {4: RatingScale(0.5, 4), 5: FIVE, 10: TEN, 20: RatingScale(0, 20), 100: HUNDRED}
 """The scales that a rating may state itself, such as `4/5`, by their highest rating."""
+HIGHEST_OF_TWENTY = 20
+"""Up to this rating the highest of a file may also be that of a scale to 20."""
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
 _UNITS = r"(?:\s*(?:stars?|points?|pts|★|\*))?"
 _RATING = re.compile(

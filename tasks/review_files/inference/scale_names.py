@@ -1,0 +1,50 @@
+"""Reads what the name of a rating says of its scale: the bounds, and which of its ends is the best."""
+
+import re
+
+from tasks.review_files.plans.reading_plan import RatingScale
+
+_RANGE = re.compile(
+    r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
+    r"(?:out of|/)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
+    re.IGNORECASE,
+)
+_NAME_READ = 300
+"""Characters of a name that are read."""
+_HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
+"""The highest ratings that a hint in a name may state."""
+_ADVERBS = r"(?:(?!not\b|no\b|less\b|least\b)[a-z]+\s+){0,2}"
+_BEST = (
+    r"(?:best|good|great|excellent|outstanding|superb|perfect|amazing|awesome|fantastic|wonderful|love[ds]?|loved it|"
+    r"like[ds]?|satisfied|agree|highest|sehr gut|gut)\b"
+)
+_WORST = (
+    r"(?:worst|bad|poor|terrible|awful|horrible|dreadful|hate[ds]?|dislike[ds]?|dissatisfied|unsatisfied|disagree|lowest|"
+    r"inadequate|unacceptable|schlecht|ungenügend|mangelhaft)\b"
+)
+_BESIDE = r"\s*(?:=|:|\(|\[|-|–|—|is|means|being)?\s*(?:the\s+)?"
+_LOWEST_IS_BEST = re.compile(
+    rf"(?<![\d.])[01]{_BESIDE}{_ADVERBS}{_BEST}|(?<![\d.])(?:[3-9]|10|20|100){_BESIDE}{_ADVERBS}{_WORST}|"
+    rf"\b{_BEST}[\s=:(]{{1,3}}[01]\b.{{1,40}}\b{_WORST}[\s=:(]{{1,3}}\d",
+    re.IGNORECASE,
+)
+
+
+def find_hint(name: str) -> RatingScale | None:
+    """Return the scale that the name of a rating states, such as `(1-10)` or `out of 5`; None if it states none."""
+    match = _RANGE.search(name[:_NAME_READ])
+    if match is None:
+        return None
+    if match[5]:
+        return RatingScale(0, 100)
+    lowest, highest = int(match[1] or 0), int(match[2] or match[3] or match[4])
+    if highest not in _HIGHEST or lowest > 1:
+        return None
+    if match[1] is None:
+        lowest = 0 if highest > 10 else 1
+    return RatingScale(lowest, highest)
+
+
+def says_lowest_is_best(name: str) -> bool:
+    """Return whether the name of a rating says that its lowest number is the best: `1 = very good, 6 = poor`."""
+    return _LOWEST_IS_BEST.search(name[:_NAME_READ]) is not None
