@@ -102,15 +102,15 @@ FIELD_RULES = {
 }
 """The rules of the fields other than the text, each with the key under which `extra` keeps an invalid value."""
 FIELD_WORDS = {
-    "date_understood": ("date", "kept in `extra`"),
-    "label_understood": ("label", "kept in `extra`"),
-    "rating_understood": ("rating", "kept in `extra`"),
+    "date_understood": ("date", "in no form that can be read, or in the future: kept in `extra`"),
+    "label_understood": ("label", "of no known meaning: kept in `extra`"),
+    "rating_understood": ("rating", "no number on the scale of the column, as 0 often is: kept in `extra`"),
     "further_columns_readable": (
         "row",
         "whose `unreadable_columns` in `extra` names columns that are left out",
     ),
 }
-"""For each field rule, the noun for what the run counts as invalid, and the words that say where it is kept."""
+"""For each field rule, the noun for what the run counts as invalid, and the words that say why and where it is kept."""
 
 VALUE_RULES = {
     "dates": ("date_understood", "date_not_read"),

@@ -114,7 +114,11 @@ _DESCRIPTIONS: Mapping[str, Callable[[ReadingPlan], Iterator[str]]] = {
     "given_label": _describe_labels,
 }
 _QUESTIONS = {
-    "reviewed_at": ("[dates]", 'format = "day-first"  # or "month-first"', 'time_zone = "UTC"'),
+    "reviewed_at": (
+        "[dates]",
+        'format = "day-first"  # or "month-first", "epoch", or a pattern such as "%Y-%d-%m"',
+        'time_zone = "UTC"',
+    ),
     "given_rating": (
         "[rating]",
         "lowest = 1",

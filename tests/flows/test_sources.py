@@ -369,7 +369,13 @@ DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"
 @pytest.mark.parametrize(
     ("severity", "rows", "quarantined", "unclear", "refused"),
     [
-        ("warn", 2, 0, ("shop-a/a.csv: 1 date, kept in `extra`",), ()),
+        (
+            "warn",
+            2,
+            0,
+            ("shop-a/a.csv: 1 date, in no form that can be read, or in the future: kept in `extra`",),
+            (),
+        ),
         ("accept", 2, 0, (), ()),
         ("quarantine", 1, 1, (), ()),
         (

@@ -191,6 +191,7 @@ EXPORTS = [
             ("4", "14679", "Mon Apr 06 22:20:45 PDT 2009", "NO_QUERY", "bob", "sun at last"),
         ),
         [{"text": "rain again", "given_label": "negative"}, {"text": "sun at last", "given_label": "positive"}],
+        "reviewed_at",
     ),
     make_export(
         "Labels 0 and 4",

@@ -18,10 +18,10 @@ from tasks.review_files import reader
 from tasks.review_files.inference import first_pass
 from tasks.review_files.inference.column_facts import (
     FileFacts,
-    find_date_facts,
     find_label_facts,
     find_rating_facts,
 )
+from tasks.review_files.inference.date_facts import find_date_facts
 from tasks.review_files.inference.planning import make_plan
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
 from tasks.review_files.inference.recognition import recognise_columns
@@ -188,7 +188,7 @@ def test_clear_dates_beside_dates_in_doubt_are_read() -> None:
     assert list_doubts(plan) == {"reviewed_at"}
 
 
-DAYS = st.dates(date(1971, 1, 1), date(2060, 12, 31))
+DAYS = st.dates(date(1971, 1, 1), datetime.now(UTC).date())
 ORDERS = {"day_first": "%d{0}%m{0}%Y", "month_first": "%m{0}%d{0}%Y"}
 CLEAR = (
     "%Y-%m-%d",
@@ -223,8 +223,8 @@ def test_clear_dates_of_any_kind_are_never_in_doubt(found: list[tuple[date, str]
     assert [parse(text).date() for text in texts] == [day for day, _ in found]  # type: ignore[union-attr]
 
 
-@given(st.datetimes(datetime(2001, 9, 10), datetime(2100, 1, 1)), st.sampled_from([1, 1000]))
-def test_an_epoch_is_read_in_seconds_and_in_milliseconds(moment: datetime, factor: int) -> None:
+@given(st.datetimes(datetime(1990, 1, 1), datetime.now()), st.sampled_from([1, 10**3, 10**6, 10**9]))
+def test_an_epoch_is_read_in_seconds_and_in_smaller_units(moment: datetime, factor: int) -> None:
     moment = moment.replace(microsecond=0, tzinfo=UTC)
     assert make_date_parser(DateFormat())(str(int(moment.timestamp()) * factor)) == moment
 
@@ -237,6 +237,76 @@ def test_any_text_is_a_date_or_is_refused(text: str) -> None:
         except ValueError:
             continue
         assert found is None or found.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ("20250812221051", datetime(2025, 8, 12, 22, 10, 51)),
+        ("202508122210", datetime(2025, 8, 12, 22, 10)),
+        ("20250812221051.0", datetime(2025, 8, 12, 22, 10, 51)),
+        ("1754051780123456789", datetime(2025, 8, 1, 12, 36, 20, 123457)),
+    ],
+)
+def test_digits_are_read_as_the_only_plausible_date_that_they_are(found: str, expected: datetime) -> None:
+    plan = plan_of(dates=[found, "00000000000000"])
+    assert list_doubts(plan) == set()
+    assert make_date_parser(plan.dates)(found) == expected.replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        ["1754051780", "17540517801"],
+        ["1754051780", "1754051780123"],
+        ["20251312221051"],
+        ["202508122510", "2025-08-12"],
+        ["99999999999999999999999"],
+        ["2025-31-03", "2025-12-08"],
+    ],
+)
+def test_dates_of_which_some_fit_no_reading_of_the_others_are_all_in_doubt(dates: list[str]) -> None:
+    plan = plan_of(dates=dates)
+    assert (plan.dates, list_doubts(plan)) == (None, {"reviewed_at"})
+
+
+def test_a_month_beyond_december_is_an_error_where_other_dates_have_the_day_last() -> None:
+    plan = plan_of(dates=["2025-31-03", "2025-03-31"])
+    assert (plan.dates, list_doubts(plan)) == (DateFormat(), set())
+
+
+@pytest.mark.parametrize(
+    ("dates", "reason"),
+    [
+        (["45817", "46112.2284"], "spreadsheet counts days"),
+        (["1.78206E+12"], "rounded"),
+        (["Jan 10, 2026 5:18 PM PST"], "names of time zones"),
+        (["last week", "2999-01-01", ""], "no date is in a form that can be read"),
+    ],
+)
+def test_dates_that_can_not_be_read_are_in_doubt_for_a_stated_reason(dates: list[str], reason: str) -> None:
+    plan = plan_of(dates=dates)
+    assert [doubt.field for doubt in plan.doubts] == ["reviewed_at"]
+    assert reason in plan.doubts[0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "style"),
+    [
+        ("2206-03-04", "clear"),
+        ("9999-12-31", "iso"),
+        ("31.12.2999", "day_first"),
+        ("99999999999999", "epoch"),
+    ],
+)
+def test_a_date_in_the_future_is_no_date_of_a_review(text: str, style: Any) -> None:
+    with pytest.raises(ValueError, match="future"):
+        make_date_parser(DateFormat(style))(text)
+
+
+def test_a_date_may_lie_a_day_ahead_since_clocks_and_time_zones_differ() -> None:
+    soon = datetime.now(UTC) + timedelta(hours=23)
+    assert make_date_parser(DateFormat())(soon.isoformat()) == soon
 
 
 # Ratings

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from tasks.review_files.plans.dates import fits_order, fits_year_first, split_numeric
+from tasks.review_files.inference.date_facts import DateFacts
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, FoundRating, find_rating
@@ -21,39 +20,6 @@ _REAL_SHARE = 0.1
 """The share of ratings above five from which on a scale to ten is no typing error."""
 _REAL_SHARE_OF_HUNDRED = 0.5
 """The share of ratings above 20 from which on they are out of 100: `45` may be 4,5 without its comma."""
-_NUMERIC_DATE = r"^\s*\d{1,2}[-/. ]\d{1,2}[-/., ]"
-
-
-@dataclass(frozen=True)
-class DateFacts:
-    """The dates of a column whose day and month are numbers with the year last."""
-
-    found: bool = False
-    day_first: bool = True
-    """All are dates if the day comes first."""
-    month_first: bool = True
-    alike: bool = True
-    """In all of them the day is the number of the month, so that both orders give the same date."""
-    separators: frozenset[str] = frozenset()
-    firsts: frozenset[int] = frozenset()
-    """The first numbers of those whose year has two digits."""
-    years: frozenset[int] = frozenset()
-    """The years of those whose year has two digits."""
-    year_first: bool = True
-    """All of those are dates, too, if the year comes first."""
-
-    def merge(self, other: "DateFacts") -> "DateFacts":
-        """Return the facts of both."""
-        return DateFacts(
-            self.found or other.found,
-            self.day_first and other.day_first,
-            self.month_first and other.month_first,
-            self.alike and other.alike,
-            self.separators | other.separators,
-            self.firsts | other.firsts,
-            self.years | other.years,
-            self.year_first and other.year_first,
-        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +92,7 @@ class FileFacts:
     names: tuple[str, ...] = ()
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     """Our column -> the file's columns that it comes from."""
-    dates: DateFacts = DateFacts()
+    dates: DateFacts = field(default_factory=DateFacts)
     ratings: RatingFacts = RatingFacts()
     labels: LabelFacts = LabelFacts()
 
@@ -142,25 +108,6 @@ class FileFacts:
             self.ratings.merge(other.ratings),
             self.labels.merge(other.labels),
         )
-
-
-def find_date_facts(column: pa.Array) -> DateFacts:
-    """Return the facts of n texts that are dates."""
-    numeric = column.filter(pc.fill_null(pc.match_substring_regex(column, _NUMERIC_DATE), False))
-    split = map(split_numeric, numeric.unique().to_pylist())
-    # 31.04.2026 is a date in neither order, so it does not show which one is meant.
-    dates = [date for date in split if date and (fits_order(date, True) or fits_order(date, False))]
-    short = [date for date in dates if date.short_year]
-    return DateFacts(
-        bool(dates),
-        all(fits_order(date, day_first=True) for date in dates),
-        all(fits_order(date, day_first=False) for date in dates),
-        all(date.first == date.second for date in dates),
-        frozenset(date.separator for date in dates),
-        frozenset(date.first for date in short),
-        frozenset(date.year for date in short),
-        all(map(fits_year_first, short)),
-    )
 
 
 def find_rating_facts(column: pa.Array) -> RatingFacts:

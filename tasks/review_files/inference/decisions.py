@@ -1,13 +1,14 @@
-"""Decides how the dates, ratings and labels of a file are read: in the only way that fits all, or not at all."""
+"""Decides how the ratings and labels of a file are read: in the only way that fits all, or not at all."""
 
 from collections.abc import Mapping
 
-from tasks.review_files.inference.column_facts import MOST_KEPT, DateFacts, LabelFacts, RatingFacts
+from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
+from tasks.review_files.inference.date_decisions import Verdict
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
-from tasks.review_files.plans.reading_plan import DateFormat, RatingScale
+from tasks.review_files.plans.reading_plan import RatingScale
 
 WORD_LABELS = {
     "pos": "positive",
@@ -44,53 +45,6 @@ _INVERTED = (
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
 _SHOWN = 5
-
-Verdict = tuple[str, bool]
-"""Words for what was found, and whether it settles how the values are read."""
-
-
-def decide_dates(facts: DateFacts) -> tuple[DateFormat, Verdict]:
-    """Return the format of the dates. In doubt it is that of clear dates, and others are kept as found."""
-    if not facts.found:
-        return DateFormat(), ("dates that can be read in one way only", True)
-    if _may_begin_with_year(facts):
-        return DateFormat(), ("the year may come first or last in dates of three short numbers", False)
-    if facts.day_first and not facts.month_first:
-        return DateFormat("day_first"), (
-            "the day comes first: with the month first, some would be no dates",
-            True,
-        )
-    if facts.month_first and not facts.day_first:
-        return DateFormat("month_first"), (
-            "the month comes first: with the day first, some would be no dates",
-            True,
-        )
-    if not facts.day_first:
-        return DateFormat(), (
-            "some are dates only with the day first, others only with the month first: ask the sender, since a profile "
-            "can say one of both",
-            False,
-        )
-    if facts.alike:
-        return DateFormat("day_first"), ("day and month are the same number in all dates", True)
-    if facts.separators == {"."}:
-        return DateFormat("day_first"), (
-            "the day comes first, as it does where dots separate the numbers",
-            True,
-        )
-    return DateFormat(), (
-        "day and month may be in either order: the date of every row with a text allows both",
-        False,
-    )
-
-
-def _may_begin_with_year(facts: DateFacts) -> bool:
-    """Return whether the year may come first in dates with a short year, such as `24-01-05`.
-
-    There are fewer different years than days in most files. With dashes, as many of both leave it open.
-    """
-    more = len(facts.years) - len(facts.firsts)
-    return facts.year_first and (more > 0 or (more == 0 and bool(facts.firsts) and "-" in facts.separators))
 
 
 def decide_ratings(

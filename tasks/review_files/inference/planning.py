@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 
 from tasks.review_files.inference.column_facts import (
     FileFacts,
-    find_date_facts,
     find_label_facts,
     find_rating_facts,
 )
-from tasks.review_files.inference.decisions import Verdict, decide_dates, decide_labels, decide_ratings
+from tasks.review_files.inference.date_decisions import Verdict, decide_dates
+from tasks.review_files.inference.date_facts import find_date_facts
+from tasks.review_files.inference.decisions import decide_labels, decide_ratings
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text

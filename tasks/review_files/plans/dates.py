@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
+from tasks.review_files.plans.digit_dates import find_latest, parse_digits, parse_epoch
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.reading_plan import DateFormat
 
@@ -18,11 +19,8 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-# A number of up to 8 digits may be a date such as 20240131. Epoch seconds have 9 digits since 1973.
-_EPOCH = re.compile(r"(\d{9,14})(\.\d*)?(?:e\+?(\d\d?))?", re.ASCII)
-_ANY_EPOCH = re.compile(r"-?\d{1,14}(\.\d*)?", re.ASCII)
-_EPOCH_IN_MILLISECONDS_FROM = 10**11
-_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+_ANY_EPOCH = re.compile(r"-?\d{1,19}(\.\d*)?", re.ASCII)
+_MANY_DIGITS = re.compile(r"\d{9,}", re.ASCII)
 
 _MONTH = r"(?P<month>[a-z]{3,9})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?"
@@ -117,7 +115,7 @@ def _parse(text: str, form: DateFormat) -> datetime:
     if form.style == "iso":
         return _parse_iso(text)
     if form.style == "epoch":
-        return _parse_epoch(text) if _ANY_EPOCH.fullmatch(text) else _fail()
+        return parse_epoch(text) if _ANY_EPOCH.fullmatch(text) else _fail()
     match = _NUMBERS.fullmatch(text) if form.style in ("day_first", "month_first") else None
     return _parse_clear(text) if match is None else _parse_numbers(match, form.style == "day_first")
 
@@ -129,8 +127,8 @@ def parse_clear(text: str) -> datetime | None:
 
 def _parse_clear(text: str) -> datetime:
     """Parse a date that can be read in one way only."""
-    if _EPOCH.fullmatch(text):
-        return _parse_epoch(text)
+    if moment := parse_digits(text):
+        return moment
     try:
         return _parse_iso(text)
     except ValueError:
@@ -145,20 +143,11 @@ def _parse_clear(text: str) -> datetime:
 
 def _parse_iso(text: str) -> datetime:
     """Parse a date of ISO 8601, also one with an offset and no time: `2024-01-05+02:00`."""
+    if _MANY_DIGITS.fullmatch(text):  # `fromisoformat` would take some of the digits for a time of day
+        _fail()
     if match := _DAY_WITH_OFFSET.fullmatch(text):  # `fromisoformat` would take the offset for a time of day
         return datetime.fromisoformat(f"{match[1]}T00:00{match[2]}")
     return datetime.fromisoformat(text)
-
-
-def _parse_epoch(text: str) -> datetime:
-    """Parse an epoch in seconds, or in milliseconds if it would lie after the year 5000."""
-    value = float(text)
-    size = (
-        timedelta(milliseconds=value)
-        if abs(value) >= _EPOCH_IN_MILLISECONDS_FROM
-        else timedelta(seconds=value)
-    )
-    return _EPOCH_START + size
 
 
 def _parse_numbers(match: re.Match[str], day_first: bool) -> datetime:
@@ -212,11 +201,14 @@ def _find_month(word: str) -> int:
 
 
 def _to_utc(moment: datetime, zone: tzinfo) -> datetime:
-    """Return a moment in UTC; one without a time zone is in `zone`."""
+    """Return a moment in UTC; one without a time zone is in `zone`. Raise `ValueError` for one in the future."""
     try:
-        return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+        found = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("not in the years 1 to 9999") from error
+    if found > find_latest():  # it would stay the newest of its review for ever
+        raise ValueError("a date in the future")
+    return found
 
 
 @cache

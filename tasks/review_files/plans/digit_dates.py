@@ -1,0 +1,103 @@
+"""Reads dates that are digits alone: `20260131`, `20260131221051`, and epochs from seconds to nanoseconds.
+
+Which of these a number is shows in its size: each has plausible moments only, and the ranges do not overlap.
+"""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
+"""Unit of an epoch -> how many of it are a second."""
+CALENDAR, UNKNOWN = "calendar", "unknown"
+"""The kind of numbers such as `20260131221051`, and of those that are no plausible date."""
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Digits before it are rather a number of another kind; other dates may be earlier."""
+_EARLIEST_EPOCH = _EARLIEST.timestamp()
+_EARLIEST_DAY = 1900
+"""The year from which on eight digits are a day."""
+_DIGITS = re.compile(r"(\d{8,19})(?:\.(\d*))?", re.ASCII)
+_DAY = 8
+_CALENDAR = (_DAY, 12, 14)
+"""Digits of a day, of a day and a minute, and of a day and a second."""
+_CALENDAR_SECONDS = (1, 100)
+"""What 12 and 14 digits are divided by to leave year, month, day, hour and minute."""
+_MILLISECONDS_FROM = 10**11
+_YEARS_AHEAD = 2 * 366 * 86400
+_MOST_AHEAD = timedelta(days=1)
+
+
+def find_latest() -> datetime:
+    """Return the moment after which a date lies in the future, for all clocks and time zones; the only place."""
+    return datetime.now(UTC) + _MOST_AHEAD
+
+
+def parse_digits(text: str) -> datetime | None:
+    """Parse a text that is digits alone, an epoch in UTC, others without a zone; None if it is no such text.
+
+    Raises `ValueError` if it is none of a plausible time.
+    """
+    match = _DIGITS.fullmatch(text)
+    if match is None:
+        return None
+    number, unit = float(text), _find_unit(float(text))
+    if unit is not None:
+        return _EPOCH_START + timedelta(seconds=number / UNITS[unit])
+    digits, fraction = match[1], match[2] or ""
+    if len(digits) not in _CALENDAR or fraction.strip("0"):
+        raise ValueError("not a date")
+    moment = datetime.fromisoformat(
+        f"{digits[:_DAY]}T{digits[_DAY:] or '00'}"
+    )  # its zone is that of the column
+    if moment.year < (_EARLIEST_DAY if len(digits) == _DAY else _EARLIEST.year):
+        raise ValueError("not a date")
+    return moment
+
+
+def parse_epoch(text: str) -> datetime:
+    """Parse an epoch that a profile says to be one: in the unit in which it is plausible, else as small numbers are."""
+    number = float(text)
+    unit = _find_unit(number) or ("milliseconds" if abs(number) >= _MILLISECONDS_FROM else "seconds")
+    try:
+        return _EPOCH_START + timedelta(seconds=number / UNITS[unit])
+    except OverflowError as error:
+        raise ValueError("not in the years 1 to 9999") from error
+
+
+def find_kinds(numbers: NDArray[np.float64]) -> frozenset[str]:
+    """Return which kinds n numbers of nine digits or more are: units of an epoch, `CALENDAR` and `UNKNOWN`."""
+    kinds, rest, latest = set[str](), numbers, _find_latest_epoch()
+    for unit, size in UNITS.items():
+        fits = (rest >= _EARLIEST_EPOCH * size) & (rest < latest * size)
+        kinds |= {unit} if fits.any() else set()
+        rest = rest[~fits]
+    is_calendar = _mark_calendar(rest)
+    kinds |= {CALENDAR} if is_calendar.any() else set()
+    return frozenset(kinds | (set() if is_calendar.all() else {UNKNOWN}))
+
+
+def _mark_calendar(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which of n numbers, [n], are a year, month, day, hour, minute and perhaps second."""
+    marked, last_year = np.zeros(len(numbers), dtype=bool), find_latest().year + 1
+    for size in _CALENDAR_SECONDS:
+        minutes = np.floor(numbers / size)
+        year, month, day, hour = (np.floor(minutes / 10**power) for power in (8, 6, 4, 2))
+        is_time = (hour % 100 < 24) & (minutes % 100 < 60) & (numbers % size < 60)
+        is_day = (month % 100 >= 1) & (month % 100 <= 12) & (day % 100 >= 1) & (day % 100 <= 31)
+        marked |= is_day & is_time & (year >= _EARLIEST.year) & (year <= last_year)
+    return marked
+
+
+def _find_unit(number: float) -> str | None:
+    """Return the unit in which a number is a plausible epoch; None if it is none."""
+    latest = _find_latest_epoch()
+    return next((unit for unit, size in UNITS.items() if _EARLIEST_EPOCH <= number / size < latest), None)
+
+
+def _find_latest_epoch() -> float:
+    """Return the seconds of the epoch from which on a number is rather of another kind."""
+    return time.time() + _YEARS_AHEAD
