@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_contracts.errors import UsageError
 from data_contracts.review_files import READ_SCHEMA
+from tasks.review_files.inference.decisions import LOWEST_IS_BEST
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.support.wording import escape_controls
@@ -64,7 +65,11 @@ def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
         if plan.name_column(ours) is not None:
             lines += [
                 "",
-                *(_ask(doubts[ours].reason, _QUESTIONS[ours]) if ours in doubts else describe(plan)),
+                *(
+                    _ask(doubts[ours].reason, _choose_question(doubts[ours]))
+                    if ours in doubts
+                    else describe(plan)
+                ),
             ]
     lines += [] if inferred.is_utf8 else ["", *_ask(*_QUESTION_OF_ENCODING)]
     return "\n".join(lines) + "\n"
@@ -128,6 +133,18 @@ _QUESTIONS = {
     "given_label": ("[labels]", 'positive = ["1"]', 'negative = ["0"]'),
 }
 """What settles a doubt about one of our columns."""
+_INVERTED = (
+    "[rating]",
+    "lowest = 1",
+    "highest = 5",
+    'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }  # 1 is the best: give all of them',
+)
+"""What settles the scale where the lowest number is the best."""
+_OPPOSITES = (
+    *(("1", "-1"), ("👍", "👎"), ("label_1", "label_0"), ("4", "0"), ("2", "0"), ("2", "1")),
+    *(("yes", "no"), ("true", "false"), ("good", "bad")),
+)
+"""Pairs of a positive and a negative label; the first of which a file has both is proposed."""
 
 
 _QUESTION_OF_ENCODING = (
@@ -137,6 +154,18 @@ _QUESTION_OF_ENCODING = (
         'encoding = "cp1252"  # of Windows; or "mac_roman", "latin-1" or another: see that the texts look right',
     ),
 )
+
+
+def _choose_question(doubt: Doubt) -> Sequence[str]:
+    """Return the lines that settle a doubt, with the labels of the file where they show their meaning."""
+    if doubt.reason == LOWEST_IS_BEST:
+        return _INVERTED
+    pair = next((pair for pair in _OPPOSITES if set(pair) <= set(doubt.values)), None)
+    if pair is None:
+        return _QUESTIONS[doubt.field]
+    lines = ["[labels]", f"positive = [{_quote(pair[0])}]", f"negative = [{_quote(pair[1])}]"]
+    others = [value for value in doubt.values if value not in pair]
+    return [*lines, f"none = [{_quote(others[0])}]"] if len(others) == 1 else lines
 
 
 def _ask(reason: str, lines: Sequence[str]) -> Iterator[str]:

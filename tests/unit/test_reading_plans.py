@@ -167,6 +167,7 @@ def test_a_decimal_comma_is_read_only_where_the_scale_has_one_whatever_follows_i
         ("0", RatingScale(0, 10), 1),
         ("100", RatingScale(0, 100), 10),
         ("Great", RatingScale(1, 3, words={"great": 3}), 10),
+        ("1.0", RatingScale(1, 5, words={"1": 5, "5": 1}), 10),
     ],
 )
 def test_a_rating_is_read_by_its_scale(found: str, scale: RatingScale | None, stars: float) -> None:
@@ -179,6 +180,7 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: RatingScale | None, st
         ("4", None),
         ("6", RatingScale(1, 5)),
         ("4,5", RatingScale(1, 5)),
+        ("2", RatingScale(1, 5, words={"1": 5, "5": 1})),
         ("1,234", RatingScale(0, 2000)),
         ("-1", RatingScale()),
     ],

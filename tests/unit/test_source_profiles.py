@@ -247,6 +247,44 @@ def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -
     assert make_plan(parse_profile(write(tmp_path, settled))).ratings == RatingScale(1, 5)
 
 
+@pytest.mark.parametrize(
+    ("labels", "lines"),
+    [
+        (["-1", "0", "1"], ['positive = ["1"]', 'negative = ["-1"]', 'none = ["0"]']),
+        (["👍", "👎"], ['positive = ["👍"]', 'negative = ["👎"]']),
+        (["fine", "dull"], ['positive = ["1"]', 'negative = ["0"]']),
+    ],
+)
+def test_labels_in_doubt_are_proposed_as_their_names_suggest(
+    tmp_path: Path, labels: list[str], lines: list[str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,label", *(f"Fine,{label}" for label in labels)]))
+    content = format_proposal(infer(path), "shop", "a.csv")
+    assert "\n".join(f"# {line}" for line in ["[labels]", *lines]) in content
+
+
+def test_a_scale_whose_lowest_is_the_best_is_turned_round_by_what_is_proposed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('text,"Rating (1 = great, 5 = awful)"\nFine,1\nDull,5\n')
+    content = format_proposal(infer(path), "shop", "a.csv")
+    lines = [
+        line.removeprefix("# ") if " = " in line or "[" in line else line for line in content.split("\n")
+    ]
+    settled = "\n".join(line for line in lines if not line.startswith(("How", "In doubt", "Remove")))
+    profile = parse_profile(write(tmp_path, settled))
+    batches = read_review_file(path, make_options(profile, ReadOptions()))
+    assert [stars for batch in batches for stars in batch["given_rating"].to_pylist()] == [10, 2]
+
+
+def test_dates_of_which_none_can_be_read_are_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,date\nFine,45817\nDull,45818\n")
+    content = format_proposal(infer(path), "shop", "a.csv")
+    assert '\n# reviewed_at = "date"  # in doubt: some dates seem to be' in content
+    assert "\n# [dates]" in content
+
+
 def test_a_file_that_is_not_utf_8_gets_a_question_about_its_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("text\nSchön\n".encode("cp1252"))

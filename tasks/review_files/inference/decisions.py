@@ -40,7 +40,7 @@ _STEPS_OF_SURVEYS = (6, 7)
 """The highest whole ratings of six-point and seven-point scales, which are as usual in surveys as ten points."""
 _HIGHEST_OF_FIFTY, _STEP_OF_FIFTY = 50, 5
 """Stars that are written as 10 to 50, with halves between them."""
-_INVERTED = (
+LOWEST_IS_BEST = (
     "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
@@ -55,7 +55,7 @@ def decide_ratings(
     if normalize_name(column) == normalize_name(OUR_RATINGS):
         return scale, (words, True)
     if recognised.lowest_is_best:
-        return None, (_INVERTED, False)
+        return None, (LOWEST_IS_BEST, False)
     if facts.commas and facts.points:
         return None, ("some ratings have a decimal comma, others a decimal point", False)
     if scale is None or not facts.plain:
@@ -131,10 +131,10 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
 
 def _doubt_ten(facts: RatingFacts) -> str | None:
     """Return why ratings whose highest is above five and up to ten may not be out of ten; None if they are."""
-    if facts.few_above_five:
-        return "only a few are above 5, so these may be typing errors on a scale to five"
     if facts.highest in _STEPS_OF_SURVEYS and all(value % 1 == 0 for value in facts.values):
         return f"they may be out of {facts.highest:g}, as in surveys, or of ten"
+    if facts.few_above_five:
+        return "only a few are above 5, so these may be typing errors on a scale to five"
     if facts.has_zero:
         return "0 may be the lowest rating, or mean that there is none: lowest = 0 or lowest = 1 settles it"
     return None

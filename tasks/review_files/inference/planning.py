@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import accumulate, groupby
@@ -35,6 +35,8 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
 """What finds the facts of a column, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
 """Bytes up to which a text may be a word for a sum."""
+_MOST_VALUES = 6
+"""Labels that a doubt has, so that a profile can be proposed."""
 FILE_ID = "it may number the rows of this file only"
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
@@ -114,7 +116,9 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _settle(replace(plan, dates=dates), "reviewed_at", plan.reviewed_at, verdict)
     if plan.given_label is not None:
         labels, verdict = decide_labels(facts.labels, recognised, plan.given_label)
-        plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict)
+        plan = _settle(
+            replace(plan, labels=labels), "given_label", plan.given_label, verdict, facts.labels.labels
+        )
     if plan.given_rating is not None:
         scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating)
         plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict)
@@ -149,12 +153,15 @@ def _list_texts(facts: FileFacts, recognised: Recognised) -> tuple[str, ...]:
     return texts if not named or set(named) & set(texts[-1:]) else tuple(named[:1])
 
 
-def _settle(plan: ReadingPlan, ours: str, column: str, verdict: Verdict) -> ReadingPlan:
-    """Return a plan with the reason for one of our columns, or the doubt about it."""
+def _settle(
+    plan: ReadingPlan, ours: str, column: str, verdict: Verdict, values: Collection[str] = ()
+) -> ReadingPlan:
+    """Return a plan with the reason for one of our columns, or the doubt about it and some of its values."""
     words, settled = verdict
     if settled:
         return replace(plan, reasons={**plan.reasons, ours: words})
-    return replace(plan, doubts=(*plan.doubts, Doubt(ours, column, words)))
+    shown = tuple(sorted(values)[:_MOST_VALUES])
+    return replace(plan, doubts=(*plan.doubts, Doubt(ours, column, words, shown)))
 
 
 def _require_one_origin(plan: ReadingPlan, facts: FileFacts) -> ReadingPlan:

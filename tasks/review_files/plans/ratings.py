@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
+from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -54,13 +55,15 @@ def find_rating(text: str) -> FoundRating | None:
 
 def make_rating_parser(scale: RatingScale | None) -> Callable[[str], float | None]:
     """Return a function that parses a rating on this scale into stars; None for a blank one, else `ValueError`."""
-    words = {word.casefold(): value for word, value in ((scale and scale.words) or {}).items()}
+    words = {clean_label(word): value for word, value in ((scale and scale.words) or {}).items()}
+    # Words that are numbers, as where 1 is the best, give all numbers their meaning.
+    has_own_numbers = any(map(find_rating, words))
 
     def parse(text: str) -> float | None:
         if is_nothing(text):
             return None
-        word = words.get(text.strip().casefold())
-        found = FoundRating(word) if word is not None else find_rating(text)
+        word = words.get(clean_label(text))
+        found = FoundRating(word) if word is not None else None if has_own_numbers else find_rating(text)
         if found is None or not _fits_separator(found, scale):
             raise ValueError("not a rating")
         return to_stars(found.value, _choose_scale(found, scale))

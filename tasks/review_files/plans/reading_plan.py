@@ -46,6 +46,8 @@ class Doubt:
     """Its name in the file."""
     reason: str
     """What was found, and the readings between which the file does not decide."""
+    values: tuple[str, ...] = ()
+    """For labels, some of those that were found."""
 
 
 _NAMED_COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
@@ -132,6 +134,11 @@ def load_plan(values: Mapping[str, Any]) -> ReadingPlan:
             "text": tuple(values.get("text", ())),
             "dates": dates and DateFormat(**dates),
             "ratings": ratings and RatingScale(**ratings),
-            "doubts": tuple(Doubt(**doubt) for doubt in values.get("doubts", ())),
+            "doubts": tuple(map(_load_doubt, values.get("doubts", ()))),
         }
     )
+
+
+def _load_doubt(values: Mapping[str, Any]) -> Doubt:
+    """Return the doubt of values that JSON has carried."""
+    return Doubt(**{**values, "values": tuple(values.get("values", ()))})
