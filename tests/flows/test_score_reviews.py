@@ -584,7 +584,7 @@ def test_a_large_file_whose_last_row_decides_how_its_first_is_read_is_scored_onc
     monkeypatch.setattr(first_pass, "MOST_AHEAD", 1000)
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 100_000)
     rows = "".join(f'"good film {number} {"and a plot " * 5000}",4\n' for number in range(60))
-    drop(scoring_home, "a.csv", f"text,rating\n{rows}bad plot,9\n")
+    drop(scoring_home, "a.csv", f"text,rating\n{rows}bad plot,9/10\n")
     assert run().rows_scored == 61
     query = "select given_rating, count(*) from source_reviews group by all order by all"
     assert ask(scoring_home.published, query) == [(4.0, 60), (9.0, 1)]

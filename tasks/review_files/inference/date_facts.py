@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tasks.review_files.plans.dates import (
     NumericDate,
@@ -20,13 +21,13 @@ from tasks.review_files.plans.missing_words import is_nothing
 _NUMERIC_DATE = r"^\s*\d{1,2}[-/. ]\d{1,2}[-/., ]"
 _MONTH_LAST = r"^\s*\d{4}[-/. ](1[3-9]|2\d|3[01])[-/. ](0?[1-9]|1[0-2])(\D|$)"
 _DAY_LAST = r"^\s*\d{4}[-/. ](0?[1-9]|1[0-2])[-/. ](1[3-9]|2\d|3[01])(\D|$)"
-_MANY_DIGITS = r"^\s*(?P<number>\d{9,40})(?:\.\d*)?\s*$"
-_SERIAL = r"^\s*(?P<number>\d{5})(?:\.\d*)?\s*$"
+_MANY_DIGITS = r"^\s*\d{9,40}(?:\.\d*)?\s*$"
+_SERIAL = r"^\s*\d{5}(?:\.\d*)?\s*$"
 _SERIALS = (36526, 47500)
 """Days of spreadsheets, counted from 1900: 2000 to 2030."""
 _ROUNDED = r"^\s*\d([.,]\d+)?[eE]\+\d\d\s*$"
 _NAMED_ZONE = r":\d\d\s*([aApP]\.?[mM]\.?)?\s+\(?[A-Z]{3,4}\)?(\s+\d{4})?\s*$"
-_MOST_TAKEN = 1000
+_FIRST, _MOST_TAKEN = 20, 1000
 _PECULIAR = rf"{_NUMERIC_DATE}|{_MONTH_LAST}|^\s*\d{{5}}(\.|\s*$)|^\s*\d{{9}}|{_ROUNDED}"
 """What all of the patterns above match, but for that of the day and that of the zone."""
 
@@ -93,7 +94,7 @@ class DateFacts:
 def find_date_facts(column: pa.Array) -> DateFacts:
     """Return the facts of n texts that are dates."""
     # Few columns have peculiar dates; the others cost one look at each value.
-    peculiar = column.filter(pc.match_substring_regex(column, _PECULIAR)).unique()
+    peculiar = column.filter(pc.match_substring_regex(column, _PECULIAR))
     kinds, others = _split_digits(peculiar)
     numeric = find_numeric_facts(_list_matching(others, _NUMERIC_DATE))
     readable = numeric.found or bool(kinds - {UNKNOWN}) or any(map(_is_clear, _iterate(column)))
@@ -112,8 +113,10 @@ def find_date_facts(column: pa.Array) -> DateFacts:
 
 
 def _iterate(column: pa.Array) -> Iterator[str]:
-    """Yield the texts of a column that are not null, one by one, since the first ones may be enough."""
-    return (text for scalar in column if (text := scalar.as_py()) is not None)
+    """Yield different texts of a column, the first ones of it before, since these are often enough."""
+    given = column.drop_null()
+    yield from given.slice(0, _FIRST).to_pylist()
+    yield from given.unique().slice(0, _MOST_TAKEN).to_pylist()
 
 
 def _take_some(column: pa.Array) -> pa.Array:
@@ -122,11 +125,11 @@ def _take_some(column: pa.Array) -> pa.Array:
 
 
 def _split_digits(texts: pa.Array) -> tuple[frozenset[str], pa.Array]:
-    """Return the kinds of those of n texts that are many digits, and the other texts."""
-    numbers = _extract_numbers(texts, _MANY_DIGITS)
-    filled = numbers.drop_null().to_numpy(zero_copy_only=False)
+    """Return the kinds of those of n texts that are many digits, and the different texts among the others."""
+    is_digits = pc.match_substring_regex(texts, _MANY_DIGITS)
+    numbers = _to_numbers(texts.filter(is_digits))
     # 0 is no date, whatever its digits.
-    return find_kinds(filled[filled > 0]), texts.filter(numbers.is_null())
+    return find_kinds(numbers[numbers > 0]), texts.filter(pc.invert(is_digits)).unique()
 
 
 def find_numeric_facts(texts: list[str]) -> NumericFacts:
@@ -161,13 +164,15 @@ def _is_clear(text: str) -> bool:
 
 def _has_serials(texts: pa.Array) -> bool:
     """Return whether some of n texts seem to be the numbers by which spreadsheets count days."""
-    numbers = _extract_numbers(texts, _SERIAL)
-    return bool(pc.any(pc.and_(pc.greater(numbers, _SERIALS[0]), pc.less(numbers, _SERIALS[1]))).as_py())
+    numbers = _to_numbers(texts.filter(pc.match_substring_regex(texts, _SERIAL)))
+    lowest, highest = _SERIALS
+    return bool(((numbers >= lowest) & (numbers < highest)).any())
 
 
-def _extract_numbers(texts: pa.Array, pattern: str) -> pa.Array:
-    """Return the numbers that a pattern finds in n texts, [n], null where it finds none."""
-    return pc.cast(pc.struct_field(pc.extract_regex(texts, pattern), "number"), pa.float64())
+def _to_numbers(texts: pa.Array) -> NDArray[np.float64]:
+    """Return the numbers that n texts are, [n]."""
+    numbers: NDArray[np.float64] = pc.cast(pc.ascii_trim_whitespace(texts), pa.float64()).to_numpy()
+    return numbers
 
 
 def _list_matching(texts: pa.Array, pattern: str) -> list[str]:

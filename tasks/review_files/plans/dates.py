@@ -71,10 +71,16 @@ def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None
     """Return a function that parses dates of a format into UTC; None for a blank one, else it raises `ValueError`."""
     if form is None:
         return _refuse_all
-    zone = _find_zone(form.zone)
+    zone, latest = _find_zone(form.zone), find_latest()
 
     def parse(text: str) -> datetime | None:
-        return None if is_nothing(text) else _to_utc(_parse(text.strip(), form), zone)
+        if is_nothing(text):
+            return None
+        moment = _to_utc(_parse(text.strip(), form), zone)
+        # The clock is asked again only where a moment is after the time at which the parser was made.
+        if moment > latest and moment > find_latest():
+            raise ValueError("a date in the future")  # it would stay the newest of its review for ever
+        return moment
 
     short = lru_cache(_MOST_CACHED)(parse)
     return lambda text: short(text) if len(text) <= _LONGEST_CACHED else parse(text)
@@ -201,14 +207,11 @@ def _find_month(word: str) -> int:
 
 
 def _to_utc(moment: datetime, zone: tzinfo) -> datetime:
-    """Return a moment in UTC; one without a time zone is in `zone`. Raise `ValueError` for one in the future."""
+    """Return a moment in UTC; one without a time zone is in `zone`."""
     try:
-        found = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+        return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("not in the years 1 to 9999") from error
-    if found > find_latest():  # it would stay the newest of its review for ever
-        raise ValueError("a date in the future")
-    return found
 
 
 @cache

@@ -44,9 +44,8 @@ def parse_digits(text: str) -> datetime | None:
     match = _DIGITS.fullmatch(text)
     if match is None:
         return None
-    number, unit = float(text), _find_unit(float(text))
-    if unit is not None:
-        return _EPOCH_START + timedelta(seconds=number / UNITS[unit])
+    if seconds := _find_seconds(float(text)):
+        return _EPOCH_START + timedelta(seconds=seconds)
     digits, fraction = match[1], match[2] or ""
     if len(digits) not in _CALENDAR or fraction.strip("0"):
         raise ValueError("not a date")
@@ -61,9 +60,9 @@ def parse_digits(text: str) -> datetime | None:
 def parse_epoch(text: str) -> datetime:
     """Parse an epoch that a profile says to be one: in the unit in which it is plausible, else as small numbers are."""
     number = float(text)
-    unit = _find_unit(number) or ("milliseconds" if abs(number) >= _MILLISECONDS_FROM else "seconds")
+    seconds = _find_seconds(number) or (number / 1000 if abs(number) >= _MILLISECONDS_FROM else number)
     try:
-        return _EPOCH_START + timedelta(seconds=number / UNITS[unit])
+        return _EPOCH_START + timedelta(seconds=seconds)
     except OverflowError as error:
         raise ValueError("not in the years 1 to 9999") from error
 
@@ -92,10 +91,13 @@ def _mark_calendar(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     return marked
 
 
-def _find_unit(number: float) -> str | None:
-    """Return the unit in which a number is a plausible epoch; None if it is none."""
+def _find_seconds(number: float) -> float | None:
+    """Return the seconds of a number that is a plausible epoch in some unit; None if it is in none."""
     latest = _find_latest_epoch()
-    return next((unit for unit, size in UNITS.items() if _EARLIEST_EPOCH <= number / size < latest), None)
+    for size in UNITS.values():
+        if _EARLIEST_EPOCH <= number / size < latest:
+            return number / size
+    return None
 
 
 def _find_latest_epoch() -> float:
