@@ -273,6 +273,7 @@ def test_dates_of_which_some_fit_no_reading_of_the_others_are_all_in_doubt(dates
 def test_a_month_beyond_december_is_an_error_where_other_dates_have_the_day_last() -> None:
     plan = plan_of(dates=["2025-31-03", "2025-03-31"])
     assert (plan.dates, list_doubts(plan)) == (DateFormat(), set())
+    assert plan_of(dates=["2025-13-01", "27/04/2025"]).dates == DateFormat("day_first")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def _doubt_all(facts: DateFacts) -> str | None:
         )
     if len(facts.kinds) > 1:
         return f"some dates are digits of different kinds: {', '.join(sorted(facts.kinds))}"
-    if facts.month_last and not facts.day_last:
+    if facts.month_last and not facts.day_last and not facts.numeric.found:
         return (
             "some dates with the year first are dates only with the month last, none only with the day last; the "
             "pattern %Y-%d-%m in [dates] of a profile says so"
@@ -47,11 +47,7 @@ def _doubt_some(facts: DateFacts) -> str | None:
     if facts.rounded:
         return "a spreadsheet has rounded some dates, such as 1.78206E+12: export again without opening the file in one"
     if facts.given and not facts.readable:
-        zones = (
-            "; names of time zones, such as PST, are not: write the offset, -08:00"
-            if facts.named_zones
-            else ""
-        )
+        zones = "; names of time zones are not, as PST: write -08:00" if facts.named_zones else ""
         return f"no date is in a form that can be read, or all lie in the future{zones}"
     return None
 

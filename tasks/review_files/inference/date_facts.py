@@ -1,7 +1,7 @@
 """What all dates of a column show of how they are written."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +20,15 @@ from tasks.review_files.plans.missing_words import is_nothing
 
 _NUMERIC_DATE = r"^\s*\d{1,2}[-/. ]\d{1,2}[-/., ]"
 _MONTH_LAST = r"^\s*\d{4}[-/. ](1[3-9]|2\d|3[01])[-/. ](0?[1-9]|1[0-2])(\D|$)"
-_DAY_LAST = r"^\s*\d{4}[-/. ](0?[1-9]|1[0-2])[-/. ](1[3-9]|2\d|3[01])(\D|$)"
+_DAY_LAST = r"^\s*\d{4}[-/. ]\d\d?[-/. ](?:1[3-9]|2\d|3[01])"
 _MANY_DIGITS = r"^\s*\d{9,40}(?:\.\d*)?\s*$"
 _SERIAL = r"^\s*\d{5}(?:\.\d*)?\s*$"
 _SERIALS = (36526, 47500)
 """Days of spreadsheets, counted from 1900: 2000 to 2030."""
 _ROUNDED = r"^\s*\d([.,]\d+)?[eE]\+\d\d\s*$"
 _NAMED_ZONE = r":\d\d\s*([aApP]\.?[mM]\.?)?\s+\(?[A-Z]{3,4}\)?(\s+\d{4})?\s*$"
-_FIRST, _MOST_TAKEN = 20, 1000
+_FIRST, _MOST_TAKEN = 20, 500
+"""Dates, at the start and in all, that are looked at where not all need be."""
 _PECULIAR = rf"{_NUMERIC_DATE}|{_MONTH_LAST}|^\s*\d{{5}}(\.|\s*$)|^\s*\d{{9}}|{_ROUNDED}"
 """What all of the patterns above match, but for that of the day and that of the zone."""
 
@@ -95,20 +96,28 @@ def find_date_facts(column: pa.Array) -> DateFacts:
     """Return the facts of n texts that are dates."""
     # Few columns have peculiar dates; the others cost one look at each value.
     peculiar = column.filter(pc.match_substring_regex(column, _PECULIAR))
-    kinds, others = _split_digits(peculiar)
+    facts = _find_peculiar_facts(peculiar) if len(peculiar) else DateFacts()
+    readable = facts.readable or any(map(_is_clear, _iterate(column)))
+    return replace(
+        facts,
+        given=readable or not all(map(is_nothing, _iterate(column))),
+        readable=readable,
+        day_last=_has_match(column if facts.month_last else _take_some(column), _DAY_LAST),
+        named_zones=not readable and _has_match(column, _NAMED_ZONE),
+    )
+
+
+def _find_peculiar_facts(texts: pa.Array) -> DateFacts:
+    """Return the facts of n texts that match `_PECULIAR`."""
+    kinds, others = _split_digits(texts)
     numeric = find_numeric_facts(_list_matching(others, _NUMERIC_DATE))
-    readable = numeric.found or bool(kinds - {UNKNOWN}) or any(map(_is_clear, _iterate(column)))
-    month_last = _has_match(others, _MONTH_LAST)
     return DateFacts(
-        readable or not all(map(is_nothing, _iterate(column))),
-        readable,
-        month_last,
-        _has_match(column if month_last else _take_some(column), _DAY_LAST),
-        _has_serials(others),
-        _has_match(others, _ROUNDED),
-        not readable and _has_match(column, _NAMED_ZONE),
-        kinds,
-        numeric,
+        readable=numeric.found or bool(kinds - {UNKNOWN}),
+        month_last=_has_match(others, _MONTH_LAST),
+        serials=_has_serials(others),
+        rounded=_has_match(others, _ROUNDED),
+        kinds=kinds,
+        numeric=numeric,
     )
 
 

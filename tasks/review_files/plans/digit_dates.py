@@ -37,7 +37,7 @@ def find_latest() -> datetime:
 
 
 def parse_digits(text: str) -> datetime | None:
-    """Parse a text that is digits alone, an epoch in UTC, others without a zone; None if it is no such text.
+    """Parse a text that is digits alone, an epoch in UTC, others in the zone of the column; None if it is none.
 
     Raises `ValueError` if it is none of a plausible time.
     """
@@ -49,9 +49,7 @@ def parse_digits(text: str) -> datetime | None:
     digits, fraction = match[1], match[2] or ""
     if len(digits) not in _CALENDAR or fraction.strip("0"):
         raise ValueError("not a date")
-    moment = datetime.fromisoformat(
-        f"{digits[:_DAY]}T{digits[_DAY:] or '00'}"
-    )  # its zone is that of the column
+    moment = datetime.fromisoformat(f"{digits[:_DAY]}T{digits[_DAY:] or '00'}")
     if moment.year < (_EARLIEST_DAY if len(digits) == _DAY else _EARLIEST.year):
         raise ValueError("not a date")
     return moment
