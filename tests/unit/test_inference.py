@@ -93,6 +93,8 @@ def test_a_name_without_a_scale_states_none(name: str) -> None:
         "Rating (1-5, 1 is the best)",
         "Rating, best = 1, worst = 6",
         "How would you rate it? 10: really awful",
+        "Rating 1-5 (best to worst)",
+        "Rating 1 - high, 3 - low",
     ],
 )
 def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: str) -> None:
@@ -109,6 +111,8 @@ def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: 
         "Rate the best film, 1 to 5",
         "Rating (1 = bad, 5 = very good)",
         "Rating (worst = 1, best = 10)",
+        "Rating 1-5 (worst to best)",
+        "Rating, 1 star is the lowest and 5 the highest",
         "Rating 1 (poor) to 5 (excellent)",
     ],
 )

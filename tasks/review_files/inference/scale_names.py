@@ -15,17 +15,19 @@ _HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
 """The highest ratings that a hint in a name may state."""
 _ADVERBS = r"(?:(?!not\b|no\b|less\b|least\b)[a-z]+\s+){0,2}"
 _BEST = (
-    r"(?:best|good|great|excellent|outstanding|superb|perfect|amazing|awesome|fantastic|wonderful|love[ds]?|loved it|"
-    r"like[ds]?|satisfied|agree|highest|sehr gut|gut)\b"
+    r"(?:best|good|great|excellent|outstanding|superb|perfect|amazing|awesome|fantastic|wonderful|love[ds]?|"
+    r"brilliant|top|positive|like[ds]?|satisfied|agree|high|highest|sehr gut|gut)\b"
 )
 _WORST = (
     r"(?:worst|bad|poor|terrible|awful|horrible|dreadful|hate[ds]?|dislike[ds]?|dissatisfied|unsatisfied|disagree|lowest|"
-    r"inadequate|unacceptable|schlecht|ungenügend|mangelhaft)\b"
+    r"low|flop|weak|negative|inadequate|unacceptable|schlecht|ungenügend|mangelhaft)\b"
 )
 _BESIDE = r"\s*(?:=|:|\(|\[|-|–|—|is|means|being)?\s*(?:the\s+)?"
+_UP_TO = r"\s*(?:-|–|—|to|\.\.|…)\s*"
 _LOWEST_IS_BEST = re.compile(
-    rf"(?<![\d.])[01]{_BESIDE}{_ADVERBS}{_BEST}|(?<![\d.])(?:[3-9]|10|20|100){_BESIDE}{_ADVERBS}{_WORST}|"
-    rf"\b{_BEST}[\s=:(]{{1,3}}[01]\b.{{1,40}}\b{_WORST}[\s=:(]{{1,3}}\d",
+    rf"(?<![\d.])[01]{_BESIDE}{_ADVERBS}{_BEST}|(?<![\d.])(?:[3-9]|10|20|100){_BESIDE}{_ADVERBS}{_WORST}(?!{_UP_TO}{_BEST})|"
+    rf"\b{_BEST}[\s=:(]{{1,3}}[01]\b.{{1,40}}\b{_WORST}[\s=:(]{{1,3}}\d|"
+    rf"\b{_BEST}{_UP_TO}{_WORST}",
     re.IGNORECASE,
 )
 
