@@ -160,6 +160,11 @@ def _choose_question(doubt: Doubt) -> Sequence[str]:
     """Return the lines that settle a doubt, with the labels of the file where they show their meaning."""
     if doubt.reason == LOWEST_IS_BEST:
         return _INVERTED
+    if doubt.field == "given_rating" and doubt.values:
+        lowest, highest = (
+            f"{name} = {value}" for name, value in zip(("lowest", "highest"), doubt.values, strict=True)
+        )
+        return "[rating]", lowest, f"{highest}  # or what the best rating is", *_QUESTIONS["given_rating"][3:]
     pair = next((pair for pair in _OPPOSITES if set(pair) <= set(doubt.values)), None)
     if pair is None:
         return _QUESTIONS[doubt.field]

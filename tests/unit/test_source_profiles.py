@@ -277,6 +277,24 @@ def test_a_scale_whose_lowest_is_the_best_is_turned_round_by_what_is_proposed(tm
     assert [stars for batch in batches for stars in batch["given_rating"].to_pylist()] == [10, 2]
 
 
+@pytest.mark.parametrize(
+    ("ratings", "bounds"),
+    [
+        (["0", "3", "10"], ("0", "10")),
+        (["1", "4", "7"], ("1", "7")),
+        (["10", "20", "50"], ("10", "50")),
+        ([*"12345" * 5, "55"], ("1", "5")),
+    ],
+)
+def test_the_likeliest_scale_of_ratings_in_doubt_is_proposed(
+    tmp_path: Path, ratings: list[str], bounds: tuple[str, str]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["text,rating", *(f"Fine,{rating}" for rating in ratings)]))
+    content = format_proposal(infer(path), "shop", "a.csv")
+    assert f"# [rating]\n# lowest = {bounds[0]}\n# highest = {bounds[1]}  # or" in content
+
+
 def test_dates_of_which_none_can_be_read_are_a_question(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,date\nFine,45817\nDull,45818\n")

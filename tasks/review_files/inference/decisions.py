@@ -131,7 +131,7 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
 
 def _doubt_ten(facts: RatingFacts) -> str | None:
     """Return why ratings whose highest is above five and up to ten may not be out of ten; None if they are."""
-    if facts.highest in _STEPS_OF_SURVEYS and all(value % 1 == 0 for value in facts.values):
+    if _is_of_survey(facts):
         return f"they may be out of {facts.highest:g}, as in surveys, or of ten"
     if facts.few_above_five:
         return "only a few are above 5, so these may be typing errors on a scale to five"
@@ -146,9 +146,30 @@ def _doubt_hundred(facts: RatingFacts) -> str | None:
     large = sum(value > HIGHEST_OF_TWENTY for value in facts.values)
     if facts.few_above_twenty or small >= large:
         return "too few are above 20 for a scale to 100, so these may be typing errors, such as 45 for 4.5"
-    if facts.highest <= _HIGHEST_OF_FIFTY and all(value % _STEP_OF_FIFTY == 0 for value in facts.values):
+    if _is_of_fifty(facts):
         return "they may be five steps from 10 to 50, or out of 100"
     return None
+
+
+def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
+    """Return the lowest and the highest rating that a scale in doubt is likeliest to have; none if that is unclear."""
+    if _is_of_survey(facts):
+        return "1", f"{facts.highest:g}"
+    if FIVE.highest < facts.highest <= TEN.highest and facts.has_zero and not facts.few_above_five:
+        return "0", "10"
+    if facts.highest > HIGHEST_OF_TWENTY and _is_of_fifty(facts):
+        return "10", "50"
+    return ()
+
+
+def _is_of_survey(facts: RatingFacts) -> bool:
+    """Return whether the ratings may be on a scale of six or seven points."""
+    return facts.highest in _STEPS_OF_SURVEYS and all(value % 1 == 0 for value in facts.values)
+
+
+def _is_of_fifty(facts: RatingFacts) -> bool:
+    """Return whether the ratings may be stars written as 10 to 50."""
+    return facts.highest <= _HIGHEST_OF_FIFTY and all(value % _STEP_OF_FIFTY == 0 for value in facts.values)
 
 
 def _needs_scale(facts: RatingFacts) -> bool:

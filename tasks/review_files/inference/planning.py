@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import accumulate, groupby
@@ -17,7 +17,7 @@ from tasks.review_files.inference.column_facts import (
 )
 from tasks.review_files.inference.date_decisions import Verdict, decide_dates
 from tasks.review_files.inference.date_facts import find_date_facts
-from tasks.review_files.inference.decisions import decide_labels, decide_ratings
+from tasks.review_files.inference.decisions import decide_labels, decide_ratings, suggest_bounds
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
@@ -116,12 +116,12 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _settle(replace(plan, dates=dates), "reviewed_at", plan.reviewed_at, verdict)
     if plan.given_label is not None:
         labels, verdict = decide_labels(facts.labels, recognised, plan.given_label)
-        plan = _settle(
-            replace(plan, labels=labels), "given_label", plan.given_label, verdict, facts.labels.labels
-        )
+        some = sorted(facts.labels.labels)[:_MOST_VALUES]
+        plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
     if plan.given_rating is not None:
         scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating)
-        plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict)
+        bounds = suggest_bounds(facts.ratings)
+        plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict, bounds)
     return _require_one_origin(plan, facts)
 
 
@@ -154,14 +154,13 @@ def _list_texts(facts: FileFacts, recognised: Recognised) -> tuple[str, ...]:
 
 
 def _settle(
-    plan: ReadingPlan, ours: str, column: str, verdict: Verdict, values: Collection[str] = ()
+    plan: ReadingPlan, ours: str, column: str, verdict: Verdict, values: Sequence[str] = ()
 ) -> ReadingPlan:
-    """Return a plan with the reason for one of our columns, or the doubt about it and some of its values."""
+    """Return a plan with the reason for one of our columns, or the doubt about it and its `values`."""
     words, settled = verdict
     if settled:
         return replace(plan, reasons={**plan.reasons, ours: words})
-    shown = tuple(sorted(values)[:_MOST_VALUES])
-    return replace(plan, doubts=(*plan.doubts, Doubt(ours, column, words, shown)))
+    return replace(plan, doubts=(*plan.doubts, Doubt(ours, column, words, tuple(values))))
 
 
 def _require_one_origin(plan: ReadingPlan, facts: FileFacts) -> ReadingPlan:

@@ -47,7 +47,7 @@ class Doubt:
     reason: str
     """What was found, and the readings between which the file does not decide."""
     values: tuple[str, ...] = ()
-    """For labels, some of those that were found."""
+    """For labels, some of those that were found; for ratings, the lowest and the highest of the likeliest scale."""
 
 
 _NAMED_COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
