@@ -63,14 +63,8 @@ def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
     lines += [f"# Kept in `extra`: {', '.join(map(_quote, further))}"] if further else []
     for ours, describe in _DESCRIPTIONS.items():
         if plan.name_column(ours) is not None:
-            lines += [
-                "",
-                *(
-                    _ask(doubts[ours].reason, _choose_question(doubts[ours]))
-                    if ours in doubts
-                    else describe(plan)
-                ),
-            ]
+            doubt = doubts.get(ours)
+            lines += ["", *(_ask(doubt.reason, _choose_question(doubt)) if doubt else describe(plan))]
     lines += [] if inferred.is_utf8 else ["", *_ask(*_QUESTION_OF_ENCODING)]
     return "\n".join(lines) + "\n"
 
@@ -161,10 +155,9 @@ def _choose_question(doubt: Doubt) -> Sequence[str]:
     if doubt.reason == LOWEST_IS_BEST:
         return _INVERTED
     if doubt.field == "given_rating" and doubt.values:
-        lowest, highest = (
-            f"{name} = {value}" for name, value in zip(("lowest", "highest"), doubt.values, strict=True)
-        )
-        return "[rating]", lowest, f"{highest}  # or what the best rating is", *_QUESTIONS["given_rating"][3:]
+        lowest, highest = doubt.values
+        bounds = (f"lowest = {lowest}", f"highest = {highest}  # or what the best rating is")
+        return "[rating]", *bounds, *_QUESTIONS["given_rating"][3:]
     pair = next((pair for pair in _OPPOSITES if set(pair) <= set(doubt.values)), None)
     if pair is None:
         return _QUESTIONS[doubt.field]
