@@ -569,6 +569,16 @@ def test_ratings_that_lie_in_different_keys_of_json_lines_are_in_doubt(tmp_path:
     assert list_doubts(plans[0]) == {"given_rating"}
 
 
+def test_a_date_in_the_future_is_kept_as_found_and_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        ENCODERS["csv"]([{"text": "a", "date": "2206-03-04"}, {"text": "b", "date": "2025-03-04"}])
+    )
+    rows = [row for batch in read_review_file(path) for row in batch.to_pylist()]
+    assert [row["reviewed_at"] for row in rows] == [None, datetime(2025, 3, 4, tzinfo=UTC)]
+    assert json.loads(rows[0]["extra"]) == {"reviewed_at": "2206-03-04"}
+
+
 def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         path = tmp_path / name
@@ -580,9 +590,22 @@ def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: P
 JUNK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 VALUES = {
     "date": st.sampled_from(
-        ["2026-11-01", "03/04/2026", "27/04/2026", "04/27/2026", "1 Nov 2026", "nan", "soon", ""]
+        [
+            *("2026-11-01", "03/04/2026", "27/04/2026", "04/27/2026", "1 Nov 2026", "nan", "soon", ""),
+            *(
+                "1754051780",
+                "1754051780123",
+                "20250812221051",
+                "17540517801",
+                "45817",
+                "2025-31-03",
+                "2999-01-01",
+            ),
+        ]
     ),
-    "rating": st.sampled_from(["1", "4,5", "4.5", "8", "10", "50", "4/5", "★★★", "good", "", "0", "-1"]),
+    "rating": st.sampled_from(
+        ["1", "4,5", "4.5", "7", "8", "10", "50", "97", "4/5", "★★★", "good", "", "0", "-1"]
+    ),
     "label": st.sampled_from(["0", "1", "4", "-1", "pos", "neg", "neutral", "nan", ""]),
     "text": st.sampled_from(["A film.", "nan", "", "Two\nlines; or, three."]),
     "tag": st.sampled_from(["a", ""]),
