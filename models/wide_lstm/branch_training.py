@@ -9,6 +9,7 @@ So the branch does not depend on single words.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,11 @@ class LstmBranch:
     reader: "keras.Model"
     head: "keras.Model"
 
+    @cached_property
+    def rate(self) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
+        """A compiled function from reviews, as ids [n, length], to their logits [n] by the present weights."""
+        return _compile_logits(self)
+
     def compute_logits(self, windows: Any, review: Any, count: Any) -> Any:
         """Return the logits [count] of reviews cut into `windows` [w, window]; `review` [w] is the review of each."""
         return self.apply_head(self.reader(windows, training=False), review, count, training=False)
@@ -86,8 +92,8 @@ class LstmBranch:
         return [*self.reader.variables, *self.head.variables, *optimizer.variables]
 
 
-def compile_branch(branch: LstmBranch) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
-    """Return a compiled function from reviews, as ids [n, length], to their logits [n]."""
+def _compile_logits(branch: LstmBranch) -> Callable[[NDArray[np.int32]], NDArray[np.float64]]:
+    """Compile `LstmBranch.compute_logits` as a function of reviews."""
     import tensorflow as tf
 
     window = branch.variant.window
@@ -153,7 +159,7 @@ def fit_branch(
     """
     rows, size = len(reviews.train.ids), branch.variant.batch_size
     steps, optimizer = -(-rows // size), _make_optimizer(branch)
-    compute_logits, train = compile_branch(branch), _make_trainer(branch, optimizer, reviews.train)
+    train = _make_trainer(branch, optimizer, reviews.train)
     state = branch.list_state(optimizer)
     course, save = _go_on(state, journal, rows, size, epochs), _make_saver(state, journal, steps)
     rates = islice(_plan_rates(epochs * steps), len(course.history) * steps + course.batches, None)
@@ -163,7 +169,7 @@ def fit_branch(
             course = train(course, chosen, next(rates))
             journal.report(len(chosen))
             save(course)
-        course = course.end_epoch(rows, compute_logits(reviews.validation.ids), reviews.validation)
+        course = course.end_epoch(rows, branch.rate(reviews.validation.ids), reviews.validation)
         save(course)
         pass_epoch()
     return course.history

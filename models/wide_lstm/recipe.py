@@ -20,7 +20,7 @@ from models.training.background import Result, start_thread
 from models.training.journal import Journal
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews, Variant
 from models.wide_lstm.branch_training import PART as BRANCH
-from models.wide_lstm.branch_training import LstmBranch, compile_branch, fit_branch
+from models.wide_lstm.branch_training import LstmBranch, fit_branch
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
 from models.wide_lstm.ngram_vectors import EPOCHS as NGRAM_VECTOR_EPOCHS
 from models.wide_lstm.ngram_vectors import PARTS, fit_vector_weighting, learn_sets
@@ -212,7 +212,7 @@ def _fit_blend(branch: LstmBranch, ngrams: NgramModel, validation: LabelledRevie
     ids, size = validation.ids, branch.variant.vocabulary_size
     starts = 0, ids.shape[1] - branch.variant.window
     whole, ending = compute_logits_from(ngrams, ids, size, starts)
-    logits = np.concatenate([compile_branch(branch)(ids)[:, None], whole, ending[:, :1]], axis=1)
+    logits = np.concatenate([branch.rate(ids)[:, None], whole, ending[:, :1]], axis=1)
     fitted = LogisticRegression(C=BLEND_INVERSE_REGULARIZATION).fit(logits, validation.positive > 0.5)
     lstm, by_labels, by_vectors, at_end = fitted.coef_[0].tolist()
     return Blend(lstm, (by_labels, by_vectors), (at_end, 0.0), float(fitted.intercept_[0]))
