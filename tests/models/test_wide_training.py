@@ -133,9 +133,9 @@ def test_training_learns_a_word_that_decides(learnt: Training) -> None:
 @pytest.fixture(scope="module")
 def learnt_without_unlabelled() -> Training:
     """A training without unlabelled reviews."""
-    wider = {"embedding_size": 32, "filters": 16, "lstm_units": 16, "batch_size": 4}  # learns in fewer steps
+    wider = {"embedding_size": 64, "filters": 32, "lstm_units": 32, "batch_size": 4}  # learns in fewer steps
     variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, **wider)
-    return observe(variant, rows=400, unlabelled=0, epochs=4)
+    return observe(variant, rows=400, unlabelled=0, epochs=2)
 
 
 def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Training) -> None:
@@ -145,7 +145,7 @@ def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Tr
 
 
 def test_progress_adds_up_without_unlabelled_reviews(learnt_without_unlabelled: Training) -> None:
-    require_progress(learnt_without_unlabelled, 400, 4)
+    require_progress(learnt_without_unlabelled, 400, 2)
 
 
 APART = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
