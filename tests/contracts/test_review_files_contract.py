@@ -90,6 +90,7 @@ def test_a_text_of_invisible_characters_is_blank() -> None:
     assert find_rules([*BLANKS]) == dict.fromkeys(range(len(BLANKS)), "text_blank")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ROW_RULES)
 def test_what_the_reader_found_stands_with_its_words(rule: str) -> None:
     texts = [None, "", GOOD, "a\0" * 40]

@@ -130,6 +130,7 @@ def test_a_label_in_unsup_fails() -> None:
     assert "label_fits_split" in failed(check_reviews(change("unsup", 1, label="pos", rating=8), "other"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("split", "label", "rating"),
     [

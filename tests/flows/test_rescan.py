@@ -152,6 +152,7 @@ def test_a_file_that_was_scored_before_it_was_moved_into_a_source_is_of_that_sou
     prove(scoring_home)
 
 
+@pytest.mark.slow
 def test_files_of_other_sources_are_not_read_again(misread: Home) -> None:
     drop(misread, "shop-b/a.csv", "review_id,text\nr1,good film\n")
     run()

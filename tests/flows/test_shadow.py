@@ -285,6 +285,7 @@ def test_a_copy_that_lacks_the_shadows_scores_is_renewed_by_the_next_run(
     assert ask(home.published, "select count(*) from shadow_scores") == [(2,)]
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_leaves_the_shadows_scores_too(shadowed_home: Home) -> None:
     forget(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
     assert ask(shadowed_home.published, "select row_number from shadow_scores") == [(2,)]
@@ -392,6 +393,7 @@ def test_without_a_champion_there_is_no_shadow(empty_home: Home) -> None:
     assert "No model has been promoted yet" in refused.stderr
 
 
+@pytest.mark.slow
 def test_the_commands_say_what_is_and_what_to_do_next(empty_home: Home) -> None:
     copy_scoring_home(empty_home)
     shadow = write_small_bundle(empty_home, 1).name

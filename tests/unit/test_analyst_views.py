@@ -61,6 +61,7 @@ def test_of_empty_tables_a_view_has_no_rows(empty: duckdb.DuckDBPyConnection, vi
     assert count_rows(empty, view) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment", ["infinity", "-infinity", "1066-10-14", "290000-01-01", "290000-01-01 (BC)"]
 )
@@ -293,6 +294,7 @@ def test_what_a_source_said_counts_before_what_somebody_said_later(
     assert ask(connection, ACCURACY) == [(1, 1.0)]
 
 
+@pytest.mark.slow
 def test_labels_by_people_change_no_other_view(connection: duckdb.DuckDBPyConnection) -> None:
     add_file(connection, "f", [{"text": "fine", "movie_id": "tt1"}])
     views = [view for view in VIEWS if view not in ("live_accuracy", "deliveries")]

@@ -96,6 +96,7 @@ def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, l
     assert send(home, make(folder, layout)) == Delivered()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
 def test_a_store_gets_the_same_files_as_a_disk(
     home: Home, history: History, folder: Path, layout: Layout
@@ -129,6 +130,7 @@ def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp
             assert read(tmp_path / layout.rows) == expect(home, layout.rows), step
 
 
+@pytest.mark.slow
 def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -354,6 +354,7 @@ def test_lines_of_csv_end_in_lf(home: Home) -> None:
     assert (path.read_bytes().count(b"\r"), path.read_bytes().count(b"\n")) == (0, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str, moment: str) -> None:

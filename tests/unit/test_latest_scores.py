@@ -128,6 +128,7 @@ def list_repeated(warehouse: Path) -> list[str]:
         return [text for (text,) in connection.execute(query).fetchall()]
 
 
+@pytest.mark.slow
 def test_texts_that_come_again_are_repeated_until_only_one_row_has_them(history: History) -> None:
     assert list_repeated(history.warehouse) == ["good"]
     row = {"review_id": None, "movie_id": None, "reviewed_at": None, "score": 0.9}

@@ -74,12 +74,14 @@ def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
     assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv"), ("c", "2.csv")]
 
 
+@pytest.mark.slow
 def test_of_several_exports_in_one_commit_the_last_by_name_counts(warehouse: Warehouse) -> None:
     warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["e", "f"]))
     assert warehouse.list_counting() == [("c", "3.csv"), ("d", "3.csv")]
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_an_export_that_is_committed_later_counts_whatever_the_clock_showed(warehouse: Warehouse) -> None:
     with open_warehouse(warehouse.path, write=True) as connection:
         connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 40 DAY")
@@ -94,6 +96,7 @@ def test_a_refused_file_replaces_nothing(warehouse: Warehouse) -> None:
     assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv")]
 
 
+@pytest.mark.slow
 def test_an_export_with_less_than_its_share_of_the_last_one_is_refused(warehouse: Warehouse) -> None:
     warehouse.commit(export("2.csv", ["a", "b", "c", "d", "e"]))
     assert warehouse.commit(export("3.csv", ["a", "b"])) == [("3.csv", "export_too_small")]
@@ -177,6 +180,7 @@ def test_where_files_add_again_a_replaced_one_may_count_again_without_its_forgot
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_forgetting_the_last_export_does_not_bring_back_the_one_before(warehouse: Warehouse) -> None:
     warehouse.commit(export("2.csv", ["b"]))
     [(name,)] = warehouse.ask("SELECT source_sha256 FROM scored_files WHERE uri = '2.csv'")

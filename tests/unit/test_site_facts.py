@@ -157,6 +157,7 @@ def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_o
     }
 
 
+@pytest.mark.slow
 def test_what_a_page_is_made_from_changes_with_its_reviews_its_scores_and_its_title_alone(
     tmp_path: Path,
 ) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from data_contracts.storage.home import Home
 from flows.command.messages import describe_models
 from models.bundle.bundle_facts import FACTS_FILE
@@ -89,6 +91,7 @@ def test_a_comparison_is_kept_until_one_of_the_models_has_scored_more_of_it(tmp_
     assert compared == ["compared"] * 2
 
 
+@pytest.mark.slow
 def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     assert [row["has_bundle"] for row in read(home).models] == [True, False]

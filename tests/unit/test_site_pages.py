@@ -440,6 +440,7 @@ def test_a_movie_among_the_best_has_its_likely_range_where_there_is_one(home: Ho
     assert text.count("7.2 stars, 9 reviews") == text.count("7.2 stars, likely 6.0 to 8.5, 9 reviews") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "is_told"), [("sample", True), ("stanford", False)])
 def test_scores_of_a_champion_trained_on_made_up_reviews_are_called_a_demonstration(
     home: Home, dataset: str, is_told: bool

@@ -151,6 +151,7 @@ def test_if_nothing_is_new_the_list_is_read_and_chunks_are_listed_and_no_more(
     fetch(reader, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", range(6))
 def test_a_killed_upload_leaves_the_copy_before_readable_and_the_next_one_completes_it(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, steps: int
