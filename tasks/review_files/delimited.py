@@ -21,7 +21,14 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from tasks.review_files.delimited_header import HEADER_BYTES, Header, read_header
-from tasks.review_files.delimited_quotes import QuoteStyle, decode_dump, find_style, require_strict, unescape
+from tasks.review_files.delimited_quotes import (
+    QuoteStyle,
+    decode_dump,
+    find_style,
+    require_strict,
+    unescape,
+    write_out_breaks,
+)
 from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
@@ -90,10 +97,14 @@ def _open_table(
     head = _read_head(text)
     header = read_header(head, format_name, options)
     start = head[header.size :]
-    style = find_style(start, len(head) < HEADER_BYTES, header.separator)
+    table = _Table(
+        header.separator,
+        width := len(header.names),
+        find_style(start, len(head) < HEADER_BYTES, header.separator, width),
+    )
     body = chain([start], text)
-    table = _Table(header.separator, len(header.names), style)
-    return header, table, unescape(body) if style == "escaped" else body
+    rewrite = {"escaped": unescape, "dumped": write_out_breaks}.get(table.style, iter)
+    return header, table, rewrite(body)
 
 
 def _read_head(text: Iterator[bytes]) -> bytes:

@@ -3,7 +3,8 @@ r"""Finds out how a delimited text protects its fields: by quotes, doubled insid
 Quotes are doubled (RFC 4180) unless the start of the text shows otherwise. MySQL and the older sets of Kaggle write
 `\"` inside a quoted field; here it becomes a doubled quote. Many programs that write tabs protect nothing: a quote is a
 character like any other there, and would swallow the rows up to the next one if it were taken for a protection. Dumps
-of PostgreSQL and MySQL with tabs write a line break as `\n`, a tab as `\t` and null as `\N`.
+of PostgreSQL and MySQL with tabs write a line break as `\n`, a tab as `\t` and null as `\N`; `INTO OUTFILE` of MySQL
+writes a backslash before the line break or the tab itself.
 """
 
 import re
@@ -24,6 +25,8 @@ _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
 _ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
 _DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N]")
 _OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
+_KEPT_BREAKS = (b"\\\n", b"\\\r\n", b"\\\t")
+_KEPT_BREAK = re.compile(rb"\\(?:(\r?\n)|(\t)|[^\r\n\t])")
 _QUOTE = ord('"')
 _FEW_QUOTES = 8
 """Bytes of a text for each quote from which on its places take little memory."""
@@ -34,12 +37,13 @@ _DUMP_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"), ("\\r", "\r"), (
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
 
 
-def find_style(start: bytes, is_whole: bool, separator: str) -> QuoteStyle:
-    """Return how a text protects its fields, as its start shows; `is_whole`: that is the whole text.
+def find_style(start: bytes, is_whole: bool, separator: str, width: int) -> QuoteStyle:
+    """Return how a text of rows of `width` fields protects these, as its start shows; `is_whole`: that is all of it.
 
     Raises `FileRefusedError`: csv_broken, if quotes protect some fields and are characters of others.
     """
-    if separator == "\t" and _is_dump(start):
+    is_dump = separator == "\t" and _is_dump(start, width)
+    if is_dump and not _QUOTED.search(start):
         return "dumped"
     is_escaped = b"\\" in start and b'\\"' in start  # a single byte is found far faster
     if separator != "\t" and not is_escaped:
@@ -52,7 +56,7 @@ def find_style(start: bytes, is_whole: bool, separator: str) -> QuoteStyle:
         return "doubled"
     if _needs_quotes(start[: _measure_strict(start, separator)], separator):
         raise refusal("csv_broken", _WRONG_QUOTE)
-    return "none"
+    return "dumped" if is_dump else "none"
 
 
 def require_strict(rows: memoryview, separator: str) -> None:
@@ -65,15 +69,32 @@ def require_strict(rows: memoryview, separator: str) -> None:
 
 def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a text with doubled quotes instead of escaped ones, and line breaks without the backslash before them."""
+    for data in _cut_outside_escapes(chunks):
+        yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
+
+
+def write_out_breaks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    r"""Yield a dump with `\n` and `\t`, as most databases write them, for a backslash before a line break or a tab."""
+    yield from map(_write_out_breaks, _cut_outside_escapes(chunks))
+
+
+def _cut_outside_escapes(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text in pieces of which none ends between a backslash and what it escapes."""
     rest = b""
     for chunk in chunks:
         data = rest + chunk
-        # What this backslash escapes is in the next chunk.
-        cut = _ESCAPE_AT_END.search(data)
+        cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
         end = cut.start(1) if cut else len(data)
-        data, rest = data[:end], data[end:]
-        yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
+        rest = data[end:]
+        yield data[:end]
     yield rest
+
+
+def _write_out_breaks(data: bytes) -> bytes:
+    """Return a piece of a dump that ends outside of an escape, as `write_out_breaks` does."""
+    if not any(escape in data for escape in _KEPT_BREAKS):
+        return data
+    return _KEPT_BREAK.sub(lambda match: rb"\n" if match[1] else rb"\t" if match[2] else match[0], data)
 
 
 def decode_dump(column: pa.Array) -> pa.Array:
@@ -86,10 +107,17 @@ def decode_dump(column: pa.Array) -> pa.Array:
     return column
 
 
-def _is_dump(start: bytes) -> bool:
-    """Return whether each backslash in the start of a text is one of a dump, and no quote protects a field."""
-    is_escaped = b"\\" in start and not _OTHER_ESCAPE.search(_DUMP_PAIR.sub(b"", start))
-    return is_escaped and not _QUOTED.search(start)
+def _is_dump(start: bytes, width: int) -> bool:
+    """Return whether each backslash in the start of a text is one of a dump.
+
+    One before a line break is not if both lines are whole rows: then a text ends with it.
+    """
+    if b"\\" not in start:
+        return False
+    whole = _write_out_breaks(start)
+    if _OTHER_ESCAPE.search(_DUMP_PAIR.sub(b"", whole)):
+        return False
+    return whole is start or (width > 1 and all(line.count(b"\t") < width for line in whole.split(b"\n")))
 
 
 def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:

@@ -23,6 +23,7 @@ from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 
+_NO_IDS = pa.array(["", r"\N"])
 _LONGEST_WORD = max(map(len, NO_TEXT_WORDS)) + 8
 """Bytes up to which a text may be a word for nothing, with blanks around it."""
 
@@ -143,9 +144,9 @@ def _mark_judged(raw: RawRows) -> NDArray[np.bool_]:
 
 
 def _drop_blank(ids: pa.Array) -> pa.Array:
-    """Return ids without white space around them, with null for blank ones."""
+    r"""Return ids without white space around them, with null for blank ones and for `\N`, a database's null."""
     trimmed = pc.utf8_trim_whitespace(ids)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    return pc.if_else(pc.is_in(trimmed, _NO_IDS), None, trimmed)
 
 
 def _parse_column(

@@ -16,7 +16,7 @@ from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files import delimited_header, delimited_quotes, text_tables
 from tasks.review_files.columns import Columns, select_columns
-from tasks.review_files.delimited_quotes import unescape
+from tasks.review_files.delimited_quotes import unescape, write_out_breaks
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.further_columns import format_columns
 from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
@@ -256,6 +256,37 @@ def test_texts_of_a_dump_with_tabs_are_those_of_the_database(tmp_path: Path, tex
     rows = "".join(f"{number}\t{text.translate(escapes)}\n" for number, text in enumerate(texts))
     found = read_texts(tmp_path, "a.tsv", f"id\ttext\n{rows}0\t\\N\n".encode())
     assert found == [*(None if text.strip().lower() == r"\n" else text for text in texts), ""]
+
+
+KEPT_BREAKS = rb"""review_id	film	text
+1	\N	\
+One\
+two\	three.\\
+x	Film	"Tin" is a\
+film
+\N	Film	Plain.
+"""
+
+
+def test_a_backslash_before_a_line_break_is_part_of_the_text_of_a_dump(tmp_path: Path) -> None:
+    found = [(row["review_id"], row["movie_id"], row["text"]) for row in read(tmp_path, "a.tsv", KEPT_BREAKS)]
+    assert found == [
+        ("1", None, "\nOne\ntwo\tthree.\\"),
+        ("x", "Film", '"Tin" is a\nfilm'),
+        (None, "Film", "Plain."),
+    ]
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_breaks_of_a_dump_are_written_out_in_pieces_of_any_size(size: int) -> None:
+    data = b"a\\\\\tb\\\r\nc\\\td\\\\\\\ne\\N"
+    pieces = (data[start : start + size] for start in range(0, len(data), size))
+    assert b"".join(write_out_breaks(pieces)) == rb"a\\	b\nc\td\\\ne\N"
+
+
+def test_a_text_that_ends_with_a_backslash_keeps_its_row(tmp_path: Path) -> None:
+    rows = read(tmp_path, "a.tsv", b"id\ttext\n1\tIt ends so \\\n2\tAnother\n")
+    assert [row["text"] for row in rows] == ["It ends so \\", "Another"]
 
 
 @pytest.mark.parametrize("text", [r"C:\Users is \n here", r'"quoted\n"'])
