@@ -22,6 +22,8 @@ SMALLEST_SHARE = 0.5
 
 UNREADABLE_COLUMNS = "unreadable_columns"
 """The key in `extra` that lists further columns whose values in this row can't be read."""
+ROUNDED_IDS = "rounded_ids"
+"""The key in `extra` of the ids of a row that stand in scientific notation, so that they name no single review."""
 
 ROW_RULES = {
     "row_shape": "The row does not have the shape of its file; mend the line and resubmit the file.",
@@ -98,6 +100,7 @@ FIELD_RULES = {
     "date_understood": "reviewed_at",
     "label_understood": "given_label",
     "rating_understood": "given_rating",
+    "ids_exact": ROUNDED_IDS,
     "further_columns_readable": UNREADABLE_COLUMNS,
 }
 """The rules of the fields other than the text, each with the key under which `extra` keeps an invalid value."""
@@ -105,6 +108,11 @@ FIELD_WORDS = {
     "date_understood": ("date", "in no form that can be read, or in the future: kept in `extra`"),
     "label_understood": ("label", "of no known meaning: kept in `extra`"),
     "rating_understood": ("rating", "no number on the scale of the column, as 0 often is: kept in `extra`"),
+    "ids_exact": (
+        "row",
+        "whose id a spreadsheet has rounded (9.03E+09), kept in `extra` as `rounded_ids`. Next: export it again with "
+        "the ids as text",
+    ),
     "further_columns_readable": (
         "row",
         "whose `unreadable_columns` in `extra` names columns that are left out",

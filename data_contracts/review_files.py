@@ -64,7 +64,10 @@ _FACTS = {
 }
 """The measure that each row rule checks."""
 
-_FIELDS_EXPECTED = {"further_columns_readable": "further columns with values that can be read"}
+_FIELDS_EXPECTED = {
+    "ids_exact": "ids that are not in scientific notation",
+    "further_columns_readable": "further columns with values that can be read",
+}
 """The expectation in words of field rules that differ from the usual one."""
 
 # Any character except Unicode's separators, control and format characters (also zero-width ones) and letters without

@@ -4,7 +4,7 @@ A date, label or rating that can't be parsed is kept with the further columns, u
 """
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.limits import TEXT_NOT_GIVEN
+from data_contracts.limits import ROUNDED_IDS, TEXT_NOT_GIVEN
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
 from tasks.review_files.plans.dates import make_date_parser
@@ -24,6 +24,7 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 
 _NO_IDS = pa.array(["", r"\N"])
+_ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
 _LONGEST_WORD = max(map(len, NO_TEXT_WORDS)) + 8
 """Bytes up to which a text may be a word for nothing, with blanks around it."""
 
@@ -36,14 +37,13 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
     """
     size = len(raw.row_numbers)
     columns = {"row_number": raw.row_numbers, "member": members, "text": _join_text(raw)}
-    for name in ("review_id", "movie_id"):
-        if name in raw.known:
-            columns[name] = _drop_blank(raw.known[name])
+    ids = {name: _drop_blank(raw.known[name]) for name in ("review_id", "movie_id") if name in raw.known}
+    exact, further = _drop_rounded(ids, raw.further)
+    columns |= exact
     if plan.constant_movie_id is not None:
         columns["movie_id"] = pc.fill_null(
             columns.get("movie_id", pa.nulls(size, pa.string())), plan.constant_movie_id
         )
-    further = raw.further
     for name, parse in _make_parsers(plan).items():
         if name in raw.known:
             columns[name], unparsed = _parse_column(raw.known[name], parse, READ_SCHEMA.field(name).type)
@@ -82,12 +82,12 @@ def _join_text(raw: RawRows) -> pa.Array:
     return pc.if_else(pa.array(usable), joined, None)
 
 
-def _join_pair(before: pa.Array, after: pa.Array) -> pa.Array:
-    """Join two columns of texts by a blank line; where one is null the other stays alone.
+def _join_pair(before: pa.Array, after: pa.Array, between: str = "\n\n") -> pa.Array:
+    """Join two columns of texts, by a blank line if nothing else is named; where one is null the other stays alone.
 
     Arrow's own way of skipping nulls drops the rows in which all are null.
     """
-    return pc.coalesce(pc.binary_join_element_wise(before, after, "\n\n"), before, after)
+    return pc.coalesce(pc.binary_join_element_wise(before, after, between), before, after)
 
 
 def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
@@ -147,6 +147,27 @@ def _drop_blank(ids: pa.Array) -> pa.Array:
     r"""Return ids without white space around them, with null for blank ones and for `\N`, a database's null."""
     trimmed = pc.utf8_trim_whitespace(ids)
     return pc.if_else(pc.is_in(trimmed, _NO_IDS), None, trimmed)
+
+
+def _drop_rounded(
+    ids: dict[str, pa.Array], further: pa.Array | None
+) -> tuple[dict[str, pa.Array], pa.Array | None]:
+    """Return ids, by our column, without those in scientific notation; and the further columns with these.
+
+    A spreadsheet writes long numbers so, and rounds them: many reviews would have one id.
+    """
+    # Nearly no id has a plus sign, which is found far faster than the pattern.
+    suspect = {
+        name: column for name, column in ids.items() if pc.any(pc.match_substring(column, "+")).as_py()
+    }
+    rounded = {name: pc.match_substring_regex(column, _ROUNDED_ID) for name, column in suspect.items()}
+    if not rounded:
+        return ids, further
+    exact = {name: pc.if_else(marks, None, ids[name]) for name, marks in rounded.items()}
+    found = [pc.if_else(marks, ids[name], None) for name, marks in rounded.items()]
+    joined = reduce(partial(_join_pair, between=", "), found)
+    places = pc.indices_nonzero(pc.is_valid(joined)).to_pylist()
+    return ids | exact, add_values(further, ROUNDED_IDS, joined, places)
 
 
 def _parse_column(

@@ -357,6 +357,22 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
     ]
 
 
+def test_an_id_that_a_spreadsheet_has_rounded_is_no_id(tmp_path: Path) -> None:
+    lines = [
+        "review_id,movie_id,review",
+        "9.03E+09,12,Good.",
+        "1e+5x,7,Dull.",
+        '"1,2E+12",1.8e+15,So so.',
+        "5E12,,Ok.",
+    ]
+    rows = read_bytes(tmp_path, "a.csv", "\n".join(lines).encode())
+    assert [row["review_id"] for row in rows] == [None, "1e+5x", None, "5E12"]
+    assert [row["movie_id"] for row in rows] == ["12", "7", None, None]
+    assert [json.loads(row["extra"] or "{}").get("rounded_ids") for row in rows] == [
+        *("9.03E+09", None, "1,2E+12, 1.8e+15", None)
+    ]
+
+
 LONG = "x" * 100_000
 LONG_TEXTS: dict[str, Callable[[], pa.Array]] = {
     "texts": lambda: pa.array([LONG] * 400),

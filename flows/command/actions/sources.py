@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
-from data_contracts.limits import FIELD_RULES, VALUE_RULES
+from data_contracts.limits import FIELD_RULES, FIELD_WORDS, ROUNDED_IDS, VALUE_RULES
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
 from tasks.review_files.options import ReadOptions
@@ -169,6 +169,8 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
         echo(
             f"{count(preview.not_english, 'row')} {seem} not to be in English; see other_languages in a profile"
         )
+    if rows := preview.unread[ROUNDED_IDS]:
+        echo(f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}")
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
 
