@@ -56,10 +56,11 @@ def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replac
     from deployments.settings import load_settings
     from flows.command.actions.sources import borrow_file, choose_path, propose_profile, write_profile
 
-    home = load_settings().home
+    settings = load_settings()
+    home = settings.home
     path = choose_path(home, source, replace)
     with borrow_file(home, file) as local:
-        proposal = propose_profile(path, local, text, echo)
+        proposal = propose_profile(path, local, text, settings.limits, echo)
     if yes or confirm(f"Write this profile to {path}?", default=True):
         write_profile(home, proposal, echo)
     else:
@@ -83,9 +84,9 @@ def check(source: str, file: Path) -> None:
     from deployments.settings import load_settings
     from flows.command.actions.sources import borrow_file, check_file
 
-    home = load_settings().home
-    with borrow_file(home, file) as local:
-        check_file(home, source, local, echo)
+    settings = load_settings()
+    with borrow_file(settings.home, file) as local:
+        check_file(settings.home, source, local, settings.limits, echo)
 
 
 @sources.command()

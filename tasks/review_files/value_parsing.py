@@ -24,6 +24,8 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows
 
 _NO_IDS = pa.array(["", r"\N"])
+_NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
+"""A key of `extra` that may be a rating, or an answer that is one."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
 _LONGEST_WORD = max(map(len, NO_TEXT_WORDS)) + 8
 """Bytes up to which a text may be a word for nothing, with blanks around it."""
@@ -104,7 +106,7 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
     if not len(places):
         return texts, {}
     words = [text or "" for text in texts.take(pa.array(places)).to_pylist()]
-    judged = _mark_judged(raw)
+    judged = _mark_judged(raw, places)
     defects = {
         int(place): _describe_missing(word)
         for place, word in zip(places, words, strict=True)
@@ -131,8 +133,8 @@ def _describe_missing(word: str) -> Defect:
     return Defect(TEXT_NOT_GIVEN, f"the text is '{word.strip()}', which stands for none", word.encode())
 
 
-def _mark_judged(raw: RawRows) -> NDArray[np.bool_]:
-    """Return which rows, [n], have a rating or a label."""
+def _mark_judged(raw: RawRows, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows, [n], have a rating or a label; of further columns only those of the rows at `places` count."""
     judged = np.zeros(len(raw.row_numbers), dtype=bool)
     if not raw.names:
         return judged  # a text file, whose name may give a rating
@@ -140,6 +142,10 @@ def _mark_judged(raw: RawRows) -> NDArray[np.bool_]:
         if name in raw.known:
             length = pc.fill_null(pc.binary_length(raw.known[name]), 0)
             judged |= length.to_numpy(zero_copy_only=False) > 0
+    if raw.further is not None:
+        further = raw.further.take(pa.array(places))
+        named = pc.fill_null(pc.match_substring_regex(further, _NAME_OF_RATING), False)
+        judged[places] |= named.to_numpy(zero_copy_only=False)
     return judged
 
 

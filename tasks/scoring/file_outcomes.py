@@ -6,7 +6,7 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import TEXT_NOT_GIVEN, FileLimits, RowLimits, exceeds_bad_rows
+from data_contracts.limits import TEXT_NOT_GIVEN, UNCOUNTED_RULES, FileLimits, RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
@@ -56,6 +56,12 @@ _OTHER_ENCODING = (
     "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING, or `encoding` in the profile of "
     "its source, to its encoding, cp1252 for most of Excel's"
 )
+_NO_TEXTS = (
+    "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
+    "rows there by largest_bad_share"
+)
+_WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
+"""What to do about the most frequent rule of bad rows."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +116,27 @@ def judge_file(file: SourceFile, tally: Tally, limits: FileLimits) -> FileOutcom
 
 def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRefusedError | None:
     """Return the error that refuses a file for its bad rows, counted to its end; None if they are few enough."""
-    rows_read, rows_broken = tally.rows_read[source], tally.rows_broken[source]
-    if tally.rows_not_given[source] == rows_read and exceeds_bad_rows(rows_read, rows_read, limits):
-        return refusal("too_many_bad_rows", f"none of the {rows_read:,} rows has a text ({TEXT_NOT_GIVEN})")
-    if not exceeds_bad_rows(rows_read, rows_broken.total(), limits):
+    broken = Counter(tally.rows_broken[source])
+    broken[TEXT_NOT_GIVEN] = tally.rows_not_given[source]
+    problem = describe_bad_rows(tally.rows_read[source], broken, limits)
+    if problem is None:
         return None
-    by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in rows_broken.most_common())
-    share = f"{rows_broken.total():,} of {rows_read:,} rows are bad ({by_rule})"
-    if next(iter(rows_broken.most_common()))[0] == "text_encoding":
-        share += f"; {_OTHER_ENCODING}"
-    return refusal("too_many_bad_rows", f"{share}, the first is {tally.first_bad[source]}".rstrip("."))
+    first = tally.first_bad.get(source)
+    return refusal(
+        "too_many_bad_rows", (f"{problem}, the first is {first}" if first else problem).rstrip(".")
+    )
+
+
+def describe_bad_rows(rows_read: int, rows_bad: Counter[str], limits: RowLimits) -> str | None:
+    """Say of how many rows a file would be refused, given its bad rows by rule; None if they are few enough."""
+    broken = Counter({rule: rows for rule, rows in rows_bad.items() if rule not in UNCOUNTED_RULES})
+    if rows_bad[TEXT_NOT_GIVEN] == rows_read and exceeds_bad_rows(rows_read, rows_read, limits):
+        return f"none of the {rows_read:,} rows has a text ({TEXT_NOT_GIVEN})"
+    if not exceeds_bad_rows(rows_read, broken.total(), limits):
+        return None
+    by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in broken.most_common())
+    way = _WAYS_OUT.get(broken.most_common(1)[0][0])
+    return f"{broken.total():,} of {rows_read:,} rows are bad ({by_rule})" + (f"; {way}" if way else "")
 
 
 def _refuse_for_few_rows(rows_read: int, limits: FileLimits) -> FileRefusedError | None:

@@ -9,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import FIELD_RULES
+from data_contracts.limits import FIELD_RULES, RowLimits
+from data_contracts.review_files import find_bad_rows, measure_rows
 from data_contracts.sources.language import mark_english
+from models.tokenizer import mark_texts_with_words
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.reader import read_review_file
 
@@ -27,9 +29,9 @@ class Preview:
 
     rows: int
     bad_rows: Counter[str]
-    """Rows that would be quarantined, by rule, as far as reading shows it."""
+    """Rows that would be quarantined, by rule."""
     filled: Counter[str]
-    """Rows with a value, by column."""
+    """Rows with a value, by column; a blank text is none."""
     not_english: int
     """Rows that seem not to be in English."""
     unread: Counter[str]
@@ -38,8 +40,8 @@ class Preview:
     """The first `ROWS_SHOWN` rows."""
 
 
-def preview_file(path: Path, options: ReadOptions) -> Preview:
-    """Read a whole file; raise `FileRefusedError` where a run would refuse it."""
+def preview_file(path: Path, options: ReadOptions, limits: RowLimits) -> Preview:
+    """Read a whole file; raise `FileRefusedError` where reading refuses it, whatever its rows are."""
     rows, not_english = 0, 0
     bad, filled, unread = Counter[str](), Counter[str](), Counter[str]()
     first: list[dict[str, Any]] = []
@@ -47,8 +49,10 @@ def preview_file(path: Path, options: ReadOptions) -> Preview:
         rows += batch.num_rows
         first.extend(_show_rows(batch, ROWS_SHOWN - len(first)))
         not_english += int((~mark_english(batch["text"].drop_null())).sum())
-        bad.update(rule for rule in batch["rule"].to_pylist() if rule is not None)
+        measures = measure_rows(batch, mark_texts_with_words(batch["text"]))
+        bad.update(rule for rule, _ in find_bad_rows(measures, limits).values())
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
+        filled["text"] -= int(pc.sum(pc.invert(measures["text_visible"])).as_py() or 0)
         unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})
     return Preview(rows, bad, filled, not_english, +unread, first)
 

@@ -26,8 +26,12 @@ def choose_file_options(catalogue: Catalogue, options: ReadOptions, file: Source
 
 def choose_file_limits(catalogue: Catalogue, limits: RowLimits, file: SourceFile) -> FileLimits:
     """Return the limits of a file: as the profile of its source says, or else `limits`."""
+    return make_limits(catalogue.find(file.uri).profile, limits)
+
+
+def make_limits(profile: Profile | None, limits: RowLimits) -> FileLimits:
+    """Return the limits that a profile states; what it leaves open, or what there is without one, is in `limits`."""
     chosen = FileLimits(**asdict(limits))
-    profile = catalogue.find(file.uri).profile
     if profile is None:
         return chosen
     share = profile.limits.largest_bad_share

@@ -215,6 +215,22 @@ def test_a_check_of_a_file_with_other_columns_names_the_file_and_the_profile(
     assert f"{path}: would be refused by the profile {profile}. profile_column_missing: " in said
 
 
+def test_a_check_says_that_a_run_would_refuse_the_file_for_blank_texts(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "survey.csv"
+    path.write_text("comment,colour\n" + "A fine film,red\n" * 25 + ",blue\n" * 25)
+    said = call(scoring_home, "init", "survey", str(path), "--yes")[1]
+    assert "text           in 25 of 50 rows" in said
+    assert (
+        "would refuse the file: 25 of 50 rows are bad (text_blank 25); if people may leave the text out, "
+        in said
+    )
+    profile = scoring_home.sources / "survey.toml"
+    profile.write_text(profile.read_text() + "\n[limits]\nlargest_bad_share = 0.5\n")
+    assert "would refuse" not in call(scoring_home, "check", "survey", str(path))[1]
+
+
 def test_init_and_check_read_an_object_of_a_store(scoring_home: Home, tmp_path: Path) -> None:
     (tmp_path / "shop-a.csv").write_text("Product,Review\ntt1,A fine film\n", "utf-8")
     uri = f"file://{tmp_path}/shop-a.csv"

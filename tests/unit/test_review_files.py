@@ -8,6 +8,7 @@ import lzma
 import subprocess
 import sys
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +20,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FILE_RULES, ROW_RULES
+from data_contracts.limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files import delimited
 from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tasks.review_files.tables import parquet
 from tasks.review_files.tables.formats import TABLE_FORMATS
+from tasks.sources.preview import preview_file
 from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
@@ -355,6 +357,24 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
         {"tag": "y", "unreadable_columns": ["days"]},
         {"tag": "z"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "rule"),
+    [
+        ("NPS Score", "text_not_given"),
+        ("How satisfied are you?", "text_not_given"),
+        ("Corporate number", "text_blank"),
+    ],
+)
+def test_a_comment_may_be_left_out_beside_what_may_be_a_rating(
+    tmp_path: Path, header: str, rule: str
+) -> None:
+    content = f"comment,{header}\nA good film.,9\n,8\n,\n".encode()
+    (tmp_path / "a.csv").write_bytes(content)
+    preview = preview_file(tmp_path / "a.csv", ReadOptions(), RowLimits())
+    assert preview.bad_rows == Counter([rule, "text_blank"])
+    assert preview.filled["text"] == 1
 
 
 def test_an_id_that_a_spreadsheet_has_rounded_is_no_id(tmp_path: Path) -> None:

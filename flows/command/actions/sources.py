@@ -7,14 +7,15 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
-from data_contracts.limits import FIELD_RULES, FIELD_WORDS, ROUNDED_IDS, VALUE_RULES
+from data_contracts.limits import FIELD_RULES, FIELD_WORDS, FILE_RULES, ROUNDED_IDS, VALUE_RULES, RowLimits
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
 from tasks.review_files.options import ReadOptions
+from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
-from tasks.sources.reading import make_options
+from tasks.sources.reading import make_limits, make_options
 from tasks.support.wording import count, escape_controls, quote_word
 
 Echo = Callable[[str], None]
@@ -71,10 +72,10 @@ def choose_path(home: Home, source: str, replace: bool) -> Path:
     return path
 
 
-def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> Proposal:
+def propose_profile(path: Path, file: Path, text: Sequence[str], limits: RowLimits, echo: Echo) -> Proposal:
     """Infer the profile to be written to `path` from a file, and print it with a preview.
 
-    `text` are the columns of the text, if the user names them.
+    `text` are the columns of the text, if the user names them; `limits` those of a run.
     """
     from tasks.sources.proposing import format_proposal, infer
 
@@ -91,9 +92,9 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], echo: Echo) -> 
     echo(content)
     if path.stem == DEFAULT:
         echo(_FOR_ALL)
-    _echo_preview(
-        preview_file(file, ReadOptions(plan=inferred.plan)), file, Severity.model_validate({}), echo
-    )
+    preview = preview_file(file, ReadOptions(plan=inferred.plan), limits)
+    _echo_preview(preview, file, Severity.model_validate({}), echo)
+    _echo_refusal(preview, limits, echo)
     return Proposal(path, content)
 
 
@@ -109,15 +110,17 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     echo(f"To read again what was scored before: reviews sources rescan {quote_word(source)}")
 
 
-def check_file(home: Home, source: str, file: Path, echo: Echo) -> None:
-    """Print how the profile of a source reads a file."""
+def check_file(home: Home, source: str, file: Path, limits: RowLimits, echo: Echo) -> None:
+    """Print how the profile of a source reads a file; `limits` are those of a run where the profile states none."""
     path = require_profile(home, source)
     profile = parse_profile(path)
+    own_limits = make_limits(profile, limits)
     try:
-        preview = preview_file(file, make_options(profile, ReadOptions()))
+        preview = preview_file(file, make_options(profile, ReadOptions()), own_limits)
     except FileRefusedError as error:
         raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
     _echo_preview(preview, file, profile.severity, echo)
+    _echo_refusal(preview, own_limits, echo)
 
 
 def show_profile(home: Home, source: str) -> str:
@@ -173,6 +176,13 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
         echo(f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}")
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
+
+
+def _echo_refusal(preview: Preview, limits: RowLimits, echo: Echo) -> None:
+    """Print that a run would refuse a file for its bad rows, if it would."""
+    problem = describe_bad_rows(preview.rows, preview.bad_rows, limits)
+    if problem is not None:
+        echo(f"A run would refuse the file: {problem}. Next: {FILE_RULES['too_many_bad_rows']}")
 
 
 def _describe_unread(values: int, column: str, severity: Severity) -> str:
