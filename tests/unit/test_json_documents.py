@@ -52,8 +52,9 @@ def read_further(row: dict[str, Any]) -> dict[str, Any]:
         {"reviews": GOOD},
         {"data": {"page": 1, "reviews": GOOD}, "next": None},
         {"tags": ["a", "b"], "counts": [[1], [2]], "reviews": GOOD, "errors": []},
+        {"@type": "Product", "name": "A lamp", "review": GOOD},
     ],
-    ids=["array", "object", "nested", "beside other lists"],
+    ids=["array", "object", "nested", "beside other lists", "by the name of a text"],
 )
 @pytest.mark.parametrize("indent", [None, 2])
 def test_the_one_array_of_objects_has_the_rows(document: Any, indent: int | None) -> None:

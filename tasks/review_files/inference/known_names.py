@@ -13,13 +13,14 @@ COLUMN_NAMES = {
     "movie_id": (
         "movie_id", "title_id", "movie", "tconst", "imdb_id", "film_id", "film", "movie_title", "movie_name",
         "film_title", "parent_asin", "asin", "product_id", "business_id", "item_id", "app_id", "product_name",
-        "product_title", "product", "app_name", "app",
+        "product_title", "product", "app_name", "app", "item_name", "book_title", "hotel_name", "place_name",
+        "game_title", "game_name", "game",
     ),
     "reviewed_at": (
         "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
         "reviews.date", "date", "created_at", "timestamp", "submitted_at", "submit_date", "date_submitted",
         "submission_date", "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted",
-        "published_at", "published_at_date", "comment_date", "recorded_date", "end_date",
+        "date_published", "published_at", "published_at_date", "comment_date", "recorded_date", "end_date",
         "completion_time", "submission_time", "responded_at", "review_timestamp", "review_ts", "time",
     ),
     "given_label": (
@@ -28,6 +29,7 @@ COLUMN_NAMES = {
     "given_rating": (
         "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating", "rating",
         "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
+        "review_rating.rating_value",
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""

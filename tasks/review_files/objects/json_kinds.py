@@ -45,12 +45,18 @@ def _is_document(head: str, options: ReadOptions) -> bool:
 
 
 def _has_text(row: dict[str, object], options: ReadOptions) -> bool:
-    """Return whether an object has a text column."""
-    return "text" in select_columns(tuple(row), options.column_plan).known
+    """Return whether an object has a text column; a list of objects by such a name holds the reviews themselves."""
+    place = select_columns(tuple(row), options.column_plan).known.get("text")
+    return place is not None and not _is_list_of_rows(list(row.values())[place])
 
 
 def _has_rows(value: object) -> bool:
     """Return whether a value is a list of objects or an empty one, or an object that has one somewhere in it."""
     if isinstance(value, dict):
         return any(map(_has_rows, value.values()))
+    return _is_list_of_rows(value)
+
+
+def _is_list_of_rows(value: object) -> bool:
+    """Return whether a value is a list of objects, or an empty one."""
     return isinstance(value, list) and (not value or isinstance(value[0], dict))
