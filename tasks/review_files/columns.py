@@ -4,6 +4,7 @@ Names are compared without case, spaces, `_`, `-`, dots and a byte order mark: `
 `review_text` are one name. All unmatched columns are further columns.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ _NO_PLAN = ReadingPlan()
 _NAMES_SHOWN = 12
 MAX_COLUMNS = 10_000
 """Most columns of a file."""
+_NUMBER = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)?\s*", re.ASCII)
+_WORDS_OF_VALUE = 4
+_SENTENCES = re.compile(r"[.!]\s+\S")
+_LONGEST_QUESTION = 200
+"""Characters that a question of a survey, which is a name, hardly ever exceeds."""
 MOST_TITLES = 10
 """Most rows of titles above a header."""
 
@@ -88,6 +94,19 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
     if columns.doubled:
         name = names[columns.known["text"]][:40]
         raise refusal("text_column_doubled", f"several columns are called '{name}'")
+
+
+def require_names(names: Sequence[str], text: Sequence[str] = ()) -> None:
+    """Refuse (header_broken) a first row that is one of values: a bare number beside several words in a row.
+
+    So is one in which a name that was given for the `text` is prose. If a value were taken for a name, the first review
+    would be lost.
+    """
+    has_number = any(map(_NUMBER.fullmatch, names))
+    has_values = has_number and any(len(name.split()) >= _WORDS_OF_VALUE for name in names)
+    if has_values or any(len(name) > _LONGEST_QUESTION and _SENTENCES.search(name) for name in text):
+        problem = f"there seems to be no header, since the first line has values: {_quote_names(names)}"
+        raise refusal("header_broken", f"{problem}: put a line with the names of the columns above it")
 
 
 def _quote_names(names: Sequence[str]) -> str:

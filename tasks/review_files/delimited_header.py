@@ -17,6 +17,7 @@ from tasks.review_files.columns import (
     MAX_COLUMNS,
     MOST_TITLES,
     Columns,
+    require_names,
     require_text,
     select_columns,
     skip_titles,
@@ -76,12 +77,13 @@ def read_header(head: bytes, format_name: str, options: ReadOptions) -> Header:
         _require_no_doubt(head, start, header, separators)
         return header
     # The separator by which there are most columns is the likely one.
-    _, _, refused = max(refusals, key=lambda found: found[0])
+    _, likely, refused = max(refusals, key=lambda found: found[0])
     if refused.rule == "text_column_missing":
         usable = [separator for _, separator, error in refusals if error.rule == refused.rule]
         found = (_find_below_titles(head, start, separator, options.column_plan) for separator in usable)
         if (below := next(filter(None, found), None)) is not None:
             return below
+        require_names(_split_first_rows(head[start:], likely)[0][0])
     raise refused
 
 
@@ -113,6 +115,8 @@ def _parse_header(head: bytes, start: int, separator: str, plan: ReadingPlan) ->
         names = names if "text" in select_columns(names, plan).known else questions
     columns = select_columns(names, plan)
     require_text(columns, names, plan)
+    if plan.text:
+        require_names(names, plan.text)
     return Header(separator, names, columns, start + size)
 
 

@@ -61,6 +61,9 @@ class Case:
     options: ReadOptions = field(default_factory=ReadOptions)
 
 
+PROSE = "It rained all day. " * 12 + "Then it stopped!"
+
+
 def bad_file(
     packed: str, encoding: str, defect: str, name: str, data: Data, rule: str, says: str, **options: Any
 ) -> Case:
@@ -243,6 +246,9 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "NUL in the header", "a.csv", b"text,i\0d\nA film.,1\n", "header_broken", "NUL"),
     bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
     bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),
+    bad_file("plain", "csv", "no header above numbers and texts", "a.csv", b'"2","Fine","A good film, I think."\n1,Dull,Bad.\n', "header_broken", "put a line with the names"),
+    bad_file("plain", "csv", "a value is named as the text column", "a.csv", b'2,"A good film, I think."\n1,Bad.\n', "header_broken", "put a line with the names", text_column="A good film, I think."),
+    bad_file("plain", "csv", "a review is named as the text column", "a.csv", f"neg,{PROSE}\npos,Good.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE),
     bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),

@@ -14,7 +14,7 @@ from tests.support.exports.made_up import Export, Truth
 
 REFUSED = {
     "Hotel_Reviews_515k.csv": "text_column_missing",
-    "amazon_polarity_train.csv": "text_column_missing",
+    "amazon_polarity_train.csv": "header_broken",
     "disqus.xml": "format_unknown",
     "elasticdump.jsonl": "text_column_missing",
     "excel_deutsch.csv": "text_column_missing",
