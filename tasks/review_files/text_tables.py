@@ -4,6 +4,7 @@ Spreadsheets save "Unicode Text" with tabs, shops send feeds with bars or commas
 dump rows with tabs and no names.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -22,6 +23,13 @@ _LEAST_LINES, _LEAST_FIELDS = 3, 3
 """Lines and fields from which on lines of equally many fields are no review."""
 _LABEL = "__label__"
 """What begins each line of a file for fastText."""
+
+
+_RECORD = re.compile(r"(\w{2,30}/\w{2,30}): ", re.ASCII)
+"""How a line of a record begins in the sets of SNAP, such as `product/productId: `."""
+_LABELS = {"0", "1"}
+_MOST = 0.9
+"""Share of the lines, at least, that have a label; an odd break within one makes two of it."""
 
 
 def find_text_tables(members: Iterator[Member], options: ReadOptions) -> Iterator[Member]:
@@ -48,9 +56,9 @@ def _find_table(member: Member, options: ReadOptions) -> Member:
 
 
 def _may_be_table(head: bytes) -> bool:
-    """Return whether the start of a text has a separator or a label: a comma or semicolon in its first line."""
+    """Return whether the start of a text has a separator or a label: some signs in its first line."""
     first, end, _ = head.partition(b"\n")
-    in_first = bool(end) and (b"," in first or b";" in first)
+    in_first = bool(end) and (b"," in first or b";" in first or b"/" in first)
     return in_first or b"\t" in head or b"|" in head or _LABEL.encode() in head
 
 
@@ -99,11 +107,31 @@ def _count_alike(lines: Sequence[str], separator: str) -> int:
     return counts.pop() if len(counts) == 1 and min(counts) >= _LEAST_FIELDS else 0
 
 
+def _find_repeated_key(lines: Sequence[str]) -> str | None:
+    """Return the name with which the first line begins if most lines begin so, and another record with the same."""
+    found = [match[1] for line in lines if (match := _RECORD.match(line))]
+    is_record = len(found) * 2 > len(lines) and _RECORD.match(lines[0]) and found.count(found[0]) > 1
+    return found[0] if is_record else None
+
+
+def _are_labelled(lines: Sequence[str]) -> bool:
+    """Return whether nearly each line is a text and a label, on the same side of its only tab."""
+    pairs = [line.split("\t") for line in lines]
+    sides = (sum(len(pair) == 2 and pair[side].strip() in _LABELS for pair in pairs) for side in (0, 1))
+    return max(sides) >= _MOST * len(lines)
+
+
 def _require_no_table(lines: Sequence[str]) -> None:
     """Refuse lines that are rows of a table: as one review they would get one score."""
     if all(line.startswith(_LABEL) for line in lines):
         problem = f"each line begins with {_LABEL}, as for fastText"
         raise refusal("header_broken", f"{problem}: write them as CSV, with the columns label and text")
+    if (key := _find_repeated_key(lines)) is not None:
+        problem = f"it has several records of lines such as '{key}: ...'"
+        raise refusal("header_broken", f"{problem}: write them as CSV, with a column for each name")
+    if _are_labelled(lines):
+        problem = "the lines are texts, each with a tab and the label 0 or 1"
+        raise refusal("header_broken", f"{problem}: put a line above them, with the names text and label")
     for separator, name in _SEPARATORS.items():
         if fields := _count_alike(lines, separator):
             problem = f"each line has {fields:,} fields with {name} between them, and the first names no text"

@@ -171,8 +171,29 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("It bites.\t1\nIt bores.\t0\nIt is long.\t 0\n", "a tab and the label 0 or 1"),
+        ("1\tIt bites.\n0\tIt bores.\n0\tIt is long.\n", "a tab and the label 0 or 1"),
+        (
+            "film/id: 1\nreview/text: It bites.\n\nfilm/id: 2\nreview/text: It bores.\nAnd how.\n",
+            "'film/id: ...'",
+        ),
+    ],
+)
+def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    error = refuse(tmp_path, "a.txt", text.encode())
+    assert error.rule == "header_broken"
+    assert says in error.detail
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "Plot\t1\nMusic\t4\nActing\t0\nIn all\t5\n",
+        "Plot/pace: slow.\nSound: fine.\nIt bites.\n",
         "Review | Jaws\nIt bites.\n",
         "Review, film, rating\nare no names here.\n",
         "Good, bad, ugly\nOne, two, three\nFour, five, six\n",
@@ -185,6 +206,8 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
         "",
     ],
     ids=[
+        "marks with tabs",
+        "remarks with a slash",
         "title with bar",
         "title with commas",
         "commas",
