@@ -72,7 +72,7 @@ FILE_RULES = {
     "member_nested_archive": "The archive contains another archive; unpack the inner one first.",
     "bomb_suspected": "The file unpacks to far more than its size allows; split it if it really is that large.",
     "csv_broken": "From some byte on, the CSV can't be split into rows; check its quotes and separators.",
-    "json_broken": "The JSON can't be read as rows; write it as JSON lines: jq -c '.[]' file.json > file.jsonl.",
+    "json_broken": "The JSON can't be read as rows; mend it, or write its reviews as .jsonl, each on a line.",
     "parquet_broken": "The Parquet file is truncated or damaged; write it again.",
     "orc_broken": "The ORC file is truncated or damaged; write it again.",
     "arrow_broken": "The Arrow or Feather file is truncated or damaged; write it again, or as Parquet.",

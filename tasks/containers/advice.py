@@ -42,12 +42,14 @@ _CONTENTS = {
 }
 
 
-def suggest_for_name(name: str) -> str:
-    """Return what to do with a file by the ending of its name, which is not known."""
+def describe_unread(name: str) -> str:
+    """Say of a file by the ending of its name that it is not read, and what to do with it."""
     ending = PurePath(name).suffix.lower()
     if ending in _COMPRESSIONS:
-        return _COMPRESSED
-    return _BY_ENDING.get(ending, "save it as CSV UTF-8, with the name of its text column in the first row")
+        return f"has no known ending: {_COMPRESSED}"
+    if ending in _BY_ENDING:
+        return f"ends with {ending}, which is not read: {_BY_ENDING[ending]}"
+    return "has no known ending: save it as CSV UTF-8, with the name of its text column in the first row"
 
 
 def suggest_for_content(found: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.containers.advice import suggest_for_name
+from tasks.containers.advice import describe_unread
 from tasks.containers.formats import ARCHIVES, MAGIC_BYTES, UNKNOWN, format_of, require_content, split_format
 from tasks.containers.limits import ContainerLimits, limit_bytes, limit_member_bytes
 from tasks.containers.members import Member, check_first_bytes, to_storable, unpack
@@ -29,7 +29,7 @@ def iterate_file(
     format_name = format_of(path)
     if format_name == UNKNOWN:
         name = to_storable(path.name)
-        raise refusal("format_unknown", f"'{name}' has no known ending: {suggest_for_name(name)}")
+        raise refusal("format_unknown", f"'{name}' {describe_unread(name)}")
     size = measure_file(path)
     guard = limit_bytes(
         min(limits.total_bytes, max(limits.unsuspected_bytes, limits.ratio * size)), "the file"

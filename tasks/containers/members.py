@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.advice import suggest_for_name
+from data_contracts.storage.markers import is_marker
+from tasks.containers.advice import describe_unread
 from tasks.containers.formats import UNKNOWN, format_of, is_archive, require_content, split_format
 from tasks.containers.limits import ContainerLimits, Guard, limit_member_bytes
 from tasks.containers.streams import decompress, meter
@@ -61,7 +62,7 @@ def open_member(
         if is_archive(path):
             raise refusal("member_nested_archive", "it is an archive itself")
         if format_name == UNKNOWN:
-            raise refusal("format_unknown", f"it has no known ending: {suggest_for_name(path.name)}")
+            raise refusal("format_unknown", f"it {describe_unread(path.name)}")
         limit_member_bytes(limits)(size)
         base, compression = split_format(format_name)
         chunks = unpack(chunks, compression, guard, limit_member_bytes(limits))
@@ -86,7 +87,7 @@ def unpack(chunks: Iterator[bytes], compression: str | None, *guards: Guard) -> 
 
 
 def is_visible(name: str) -> bool:
-    """Return False for a hidden member or one of __MACOSX; refuse a name that is too long or leaves the archive."""
+    """Return whether a member is read, not hidden or a marker; refuse a name that is too long or leaves the archive."""
     shown = to_storable(name)
     if len(shown) > _MAX_NAME_CHARACTERS:
         length = f"{len(shown):,} characters, the limit is {_MAX_NAME_CHARACTERS:,}"
@@ -96,7 +97,8 @@ def is_visible(name: str) -> bool:
     if not shown or _ROOT.match(shown) or ".." in shown.split("/"):
         raise refusal("member_name_unsafe", f"a member is called '{shown}'")
     parts = PurePosixPath(shown).parts
-    return "__MACOSX" not in parts and not any(part.startswith(".") for part in parts)
+    is_hidden = "__MACOSX" in parts or any(part.startswith(".") for part in parts)
+    return not is_hidden and not is_marker(PurePosixPath(shown).name)
 
 
 def to_storable(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from data_contracts.storage.home import LABELS
+from data_contracts.storage.markers import is_marker
 from tasks.inbox.opening import open_regular
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
@@ -182,8 +183,9 @@ def _skip(uri: str, reason: str) -> SkippedFile:
 
 
 def is_unfinished(name: str) -> bool:
-    """Return whether a file is hidden or unfinished by its name."""
-    return name.startswith((".", "~")) or name.lower().endswith(UNFINISHED_SUFFIXES)
+    """Return whether a file is hidden or unfinished by its name, or only marks that others are complete."""
+    is_hidden = name.startswith((".", "~")) or is_marker(name)
+    return is_hidden or name.lower().endswith(UNFINISHED_SUFFIXES)
 
 
 def _inspect(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:

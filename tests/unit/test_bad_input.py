@@ -155,7 +155,7 @@ COMPRESSION_CASES = [
 NAME_CASES = [
     bad_file("plain", "csv", "0 bytes", "a.csv", b"", "file_empty", "0 bytes"),
     bad_file("plain", "text", "0 bytes", "a.txt", b"", "file_empty", "0 bytes"),
-    bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx' has no known ending: save its table as CSV UTF-8"),
+    bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx' ends with .docx, which is not read: save its table as CSV UTF-8"),
     bad_file("plain", "pdf", "printed page", "a.PDF", b"%PDF-1.7 ...", "format_unknown", "export the reviews as CSV UTF-8"),
     bad_file("7z", "csv", "archive that is not read", "a.7z", b"7z", "format_unknown", "pack what is in it as zip or tar.gz"),
     bad_file("gz", "other", "compressed without its format", "reviews.gz", CSV_GZ, "format_unknown", "such as .csv.gz"),

@@ -41,7 +41,19 @@ def test_files_are_found_in_every_folder_in_the_order_of_their_names(tmp_path: P
     assert [file.uri for file in look_into(tmp_path).files] == ["a.csv", "b.csv", "2026/11/c.csv"]
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "~lock.csv", "new.csv.part", "new.CSV.TMP", ".hidden/a.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".DS_Store",
+        "~lock.csv",
+        "new.csv.part",
+        "new.CSV.TMP",
+        ".hidden/a.csv",
+        "_SUCCESS",
+        "_committed_71",
+        "a.csv.crc",
+    ],
+)
 def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, name: str) -> None:
     write(tmp_path / name)
     assert look_into(tmp_path) == Findings((), ())

@@ -512,6 +512,7 @@ def test_folders_hidden_members_and_mac_shadows_are_passed_over(tmp_path: Path) 
         "x/.DS_Store": b"\0",
         ".git/a.csv": b"text\nno\n",
         "__MACOSX/x/._a.csv": b"no",
+        "x/_SUCCESS": b"",
         "./x/a.csv": b"text\nyes\n",
     }
     for name, data in (("a.zip", to_zip(members)), ("a.tar.zst", to_zst(to_tar(members)))):

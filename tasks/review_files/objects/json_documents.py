@@ -100,7 +100,7 @@ def _describe(error: str, is_at_end: bool) -> str:
             "more follows its end; if each line is an object, call it .jsonl, else jq -c . writes such lines"
         )
     if "NaN" in error or "Infinity" in error:
-        return "NaN or Infinity is no number of JSON"
+        return "NaN or Infinity is no number of JSON: write null for it"
     if "comment" in error:
         return "JSON has no comments"
     return "a comma, a quote, a bracket or a number is wrong"
@@ -204,7 +204,8 @@ class _Document:
 
 def _describe_two(path: str, other: str) -> str:
     """Say that two arrays may have the rows, and how to choose."""
-    return f"both {_show(path)} and {_show(other)} are arrays of objects: name one as json_path in a profile"
+    named = f"{_show(path)} and {_show(other)} are arrays of objects"
+    return f'both {named}: name one under [file] in a profile, as json_path = "{path[:80]}"'
 
 
 def _show(path: str) -> str:
