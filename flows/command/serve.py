@@ -8,7 +8,7 @@ import click
 from data_contracts.errors import ReviewsError, WarehouseBusyError
 from flows.command.console.output import echo, echo_error
 from flows.command.startup import prepare_prefect
-from tasks.support.wording import escape_controls, format_json
+from tasks.support.wording import count, escape_controls, format_json
 
 if TYPE_CHECKING:
     from data_contracts.storage.home import Home
@@ -73,8 +73,9 @@ def status(form: str) -> None:
     """Show whether `reviews up` runs, and how the home is.
 
     Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
-    the champion promised and holds, destinations and a copy in a store that are behind, runs that were killed, and
-    what `reviews verify` has last found; the status reads no rows, so it notices no damage to them by itself.
+    the champion promised and holds, destinations and a copy in a store that are behind, what is in doubt in the files
+    that were scored last, runs that were killed, and what `reviews verify` has last found; the status reads no rows,
+    so it notices no damage to them by itself.
     The exit status is 0 if it is up and the home can be read, else 1.
 
     \b
@@ -126,6 +127,7 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
             "champion": None,
             "killed": [],
             "is_committing": False,
+            "last_unclear": None,
         }
         return {**nothing, "verified": _read_verified(settings.home), "trouble": str(error)}
 
@@ -165,16 +167,22 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
 
 
 def _read_database(home: "Home") -> dict[str, Any]:
-    """Return what the champion holds and which runs were killed; while a run commits, the first as it was published."""
+    """Return what the champion holds, what the last files left unclear, and which runs were killed.
+
+    While a run commits, only the first, as it was published.
+    """
+    from tasks.scoring.unclear_fields import read_last_unclear
     from tasks.training.promise import read_published_standing, read_standing
     from tasks.warehouse.run_log import list_killed
 
     try:
         champion = read_standing(home.readable, COMMIT_SECONDS)
-        return {"champion": champion, "killed": list_killed(home, COMMIT_SECONDS), "is_committing": False}
+        killed = list_killed(home, COMMIT_SECONDS)
+        unclear = read_last_unclear(home, COMMIT_SECONDS)
+        return {"champion": champion, "killed": killed, "is_committing": False, "last_unclear": unclear}
     except WarehouseBusyError:  # the copy does not know which runs go on
         champion = read_published_standing(home.published)
-        return {"champion": champion, "killed": [], "is_committing": True}
+        return {"champion": champion, "killed": [], "is_committing": True, "last_unclear": None}
 
 
 def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dict[str, Any]) -> None:
@@ -194,6 +202,11 @@ def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dic
         since = _show_time(upload["failing_since"])
         lines.append(
             f"  the copy in {upload['store']} is behind since {since}: {upload['error']} Each run tries again"
+        )
+    if left := home["last_unclear"]:
+        found = count(len(left["unclear"]), "finding")
+        lines.append(
+            f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
         )
     for run in home["killed"]:
         started = _show_time(run["started_at"])

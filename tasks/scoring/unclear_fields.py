@@ -1,6 +1,7 @@
 """Describes what is not clear in scored files: values, columns that could be read in several ways, and review ids."""
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import duckdb
 
@@ -9,6 +10,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count, quote_word
+from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_rows
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
@@ -17,6 +19,7 @@ from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 _NAMED = 3
 """Files that are named of those with the same doubt."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
+_FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
 _LIST_COLLISIONS = f"""
 WITH of_runs AS (FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'),
@@ -44,6 +47,16 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
         *_describe_collisions(connection, home, run_ids),
         *(f"{uri}: it has no rows" for uri in list_files_without_rows(connection, run_ids)),
     ]
+
+
+def read_last_unclear(home: Home, wait_seconds: float) -> dict[str, Any] | None:
+    """Return the last run that scored files, and the phrases on what they left unclear; None if they left nothing."""
+    if not home.readable.exists():
+        return None
+    with open_warehouse(home.readable, write=False, wait_seconds=wait_seconds) as connection:
+        found = connection.execute(_FIND_LAST_RUN).fetchone()
+        unclear = _describe_unclear(connection, home, [found[0]]) if found else []
+    return {"run_id": found[0], "unclear": unclear} if found and unclear else None
 
 
 def _describe_collisions(

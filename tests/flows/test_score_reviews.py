@@ -15,10 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from deployments.installation import PROJECT_ROOT
+from flows.command.cli import main
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
@@ -610,3 +612,5 @@ def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_hom
         "shop.csv: 1 rating, no number on the scale of the column, as 0 often is: kept in `extra`",
     )
     assert summary.rows_scored == 3
+    said = CliRunner().invoke(main, ["--home", str(scoring_home.folder), "status"]).output
+    assert "  unclear   2 findings in the files that were scored last: reviews " in said
