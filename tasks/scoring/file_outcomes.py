@@ -60,6 +60,8 @@ _NO_TEXTS = (
     "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
     "rows there by largest_bad_share"
 )
+_MOST_WITHOUT_TEXT = 0.9
+"""Share of rows without a text from which on it is doubtful that the column is the text."""
 _WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
 """What to do about the most frequent rule of bad rows."""
 
@@ -107,6 +109,7 @@ def judge_file(file: SourceFile, tally: Tally, limits: FileLimits) -> FileOutcom
     refused = (
         tally.refused.get(source)
         or _refuse_for_bad_rows(source, tally, limits)
+        or _refuse_for_few_texts(source, tally, limits)
         or _refuse_for_few_rows(counts[0], limits)
     )
     if refused is None:
@@ -137,6 +140,23 @@ def describe_bad_rows(rows_read: int, rows_bad: Counter[str], limits: RowLimits)
     by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in broken.most_common())
     way = _WAYS_OUT.get(broken.most_common(1)[0][0])
     return f"{broken.total():,} of {rows_read:,} rows are bad ({by_rule})" + (f"; {way}" if way else "")
+
+
+def _refuse_for_few_texts(source: str, tally: Tally, limits: RowLimits) -> FileRefusedError | None:
+    """Return the error that refuses a file if nearly no row has a text, and another column may be the text.
+
+    It may not be if the file has ratings, of which most come without a text, or if a profile names the text.
+    """
+    rows, missing = tally.rows_read[source], tally.rows_not_given[source]
+    plans = tally.plans.get(source, [])
+    is_guessed = bool(plans) and not any(plan.given_rating or plan.given_label for plan in plans)
+    if not is_guessed or missing <= _MOST_WITHOUT_TEXT * rows or not exceeds_bad_rows(rows, missing, limits):
+        return None
+    names = ", ".join(f"'{name}'" for name in plans[0].text)
+    way = "if that is the text, or another column is, name it in a profile of its source"
+    return refusal(
+        "too_many_bad_rows", f"only {rows - missing:,} of {rows:,} rows have a text in {names}; {way}"
+    )
 
 
 def _refuse_for_few_rows(rows_read: int, limits: FileLimits) -> FileRefusedError | None:

@@ -1,5 +1,6 @@
 """Tests that reading stops as soon as a file has too many bad rows to be accepted."""
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import RowLimits
+from data_contracts.limits import FileLimits, RowLimits
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
+from tasks.scoring.file_outcomes import Tally, judge_file, record_plan
 from tasks.scoring.groups import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
 
@@ -46,6 +49,26 @@ def test_a_file_whose_bad_rows_unpack_to_far_more_than_its_size_is_refused() -> 
     require_bounded_bad_rows(file, UNSUSPECTED_BYTES)
     with pytest.raises(FileRefusedError, match="bomb_suspected: its bad rows alone"):
         require_bounded_bad_rows(file, UNSUSPECTED_BYTES + 1)
+
+
+@pytest.mark.parametrize(
+    ("missing", "plan", "rule"),
+    [
+        (90, ReadingPlan(("notes",)), None),
+        (91, ReadingPlan(("notes",)), "too_many_bad_rows"),
+        (91, ReadingPlan(("notes",), given_rating="stars"), None),
+        (91, None, None),
+    ],
+    ids=["few texts", "nearly none", "ratings", "a profile"],
+)
+def test_a_file_with_nearly_no_texts_is_refused_if_another_column_may_have_them(
+    missing: int, plan: ReadingPlan | None, rule: str | None
+) -> None:
+    file: Any = SimpleNamespace(source_sha256="a")
+    tally = Tally(Counter(a=100), rows_not_given=Counter(a=missing))
+    if plan is not None:
+        record_plan(file, tally, plan)
+    assert judge_file(file, tally, FileLimits()).rule == rule
 
 
 @pytest.mark.slow
