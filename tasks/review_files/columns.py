@@ -23,9 +23,9 @@ MAX_COLUMNS = 10_000
 """Most columns of a file."""
 _NUMBER = re.compile(r"\s*[+-]?\d+(?:[.,]\d+)?\s*", re.ASCII)
 _WORDS_OF_VALUE = 4
-_SENTENCES = re.compile(r"[.!]\s+\S")
-_LONGEST_QUESTION = 200
-"""Characters that a question of a survey, which is a name, hardly ever exceeds."""
+_SENTENCE = re.compile(r"[.!](?:\s|\Z)")
+_LONGEST_NAME, _LONGEST_QUESTION = 60, 200
+"""Characters that a name, and a question of a survey, hardly ever exceed."""
 MOST_TITLES = 10
 """Most rows of titles above a header."""
 
@@ -99,14 +99,20 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
 def require_names(names: Sequence[str], text: Sequence[str] = ()) -> None:
     """Refuse (header_broken) a first row that is one of values: a bare number beside several words in a row.
 
-    So is one in which a name that was given for the `text` is prose. If a value were taken for a name, the first review
-    would be lost.
+    If names were given for the `text`, one of them must be prose too, since a survey may number its columns. If a value
+    were taken for a name, the first review would be lost.
     """
     has_number = any(map(_NUMBER.fullmatch, names))
-    has_values = has_number and any(len(name.split()) >= _WORDS_OF_VALUE for name in names)
-    if has_values or any(len(name) > _LONGEST_QUESTION and _SENTENCES.search(name) for name in text):
+    longest = _LONGEST_NAME if has_number else _LONGEST_QUESTION
+    is_prose = any(len(name) > longest and _SENTENCE.search(name) for name in text)
+    if is_prose or (has_number and not text and any(map(_is_phrase, names))):
         problem = f"there seems to be no header, since the first line has values: {_quote_names(names)}"
         raise refusal("header_broken", f"{problem}: put a line with the names of the columns above it")
+
+
+def _is_phrase(name: str) -> bool:
+    """Return whether a name has several words and does not end as a question does."""
+    return len(name.split()) >= _WORDS_OF_VALUE and not name.rstrip().endswith(("?", ":", ")"))
 
 
 def _quote_names(names: Sequence[str]) -> str:

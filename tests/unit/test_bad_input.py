@@ -247,7 +247,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
     bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),
     bad_file("plain", "csv", "no header above numbers and texts", "a.csv", b'"2","Fine","A good film, I think."\n1,Dull,Bad.\n', "header_broken", "put a line with the names"),
-    bad_file("plain", "csv", "a value is named as the text column", "a.csv", b'2,"A good film, I think."\n1,Bad.\n', "header_broken", "put a line with the names", text_column="A good film, I think."),
+    bad_file("plain", "csv", "a value is named as the text column", "a.csv", f"2,{PROSE[:70]}\n1,Bad.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE[:70]),
     bad_file("plain", "csv", "a review is named as the text column", "a.csv", f"neg,{PROSE}\npos,Good.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE),
     bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),

@@ -307,6 +307,14 @@ def test_breaks_of_a_dump_are_written_out_in_pieces_of_any_size(size: int) -> No
     assert b"".join(write_out_breaks(pieces)) == rb"a\\	b\nc\td\\\ne\N"
 
 
+def test_a_question_beside_numbered_columns_may_be_named_as_the_text(tmp_path: Path) -> None:
+    rows = b'1,2,"How did you like it, all in all?"\n3,4,Well enough.\n'
+    assert refuse(tmp_path, "a.csv", rows).rule == "text_column_missing"
+    assert read_texts(tmp_path, "a.csv", rows, text_column="How did you like it, all in all?") == [
+        "Well enough."
+    ]
+
+
 def test_a_text_that_ends_with_a_backslash_keeps_its_row(tmp_path: Path) -> None:
     rows = read(tmp_path, "a.tsv", b"id\ttext\n1\tIt ends so \\\n2\tAnother\n")
     assert [row["text"] for row in rows] == ["It ends so \\", "Another"]

@@ -204,6 +204,12 @@ def test_titles_above_two_columns_are_passed_over(titles: Grid) -> None:
         (write_xlsx({"Data": []}), {}, "sheet_missing", "no visible sheet has any cell"),
         (write_xlsx({"Data": []}), {"sheet": "Data"}, "header_broken", "'Data' has no cell"),
         (write_xlsx({"A": [], "B": [["a", "b"], [1, 2]]}), {}, "text_column_missing", "'a', 'b'"),
+        (
+            write_xlsx({"A": [[2, "I am not sure about it."], [1, "No."]]}),
+            {},
+            "header_broken",
+            "put a line with the names",
+        ),
         (write_xlsx({"A": [["text", "Text"], ["a", "b"]]}), {}, "text_column_doubled", "'text'"),
     ],
 )

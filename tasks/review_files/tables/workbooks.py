@@ -30,7 +30,14 @@ from python_calamine import (
 from tasks.containers.limits import ContainerLimits
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import MOST_TITLES, Columns, require_text, select_columns, skip_titles
+from tasks.review_files.columns import (
+    MOST_TITLES,
+    Columns,
+    require_names,
+    require_text,
+    select_columns,
+    skip_titles,
+)
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -188,6 +195,8 @@ def _select_columns(names: Sequence[str], sheet: str, plan: ReadingPlan) -> Colu
     if not names:
         raise refusal("header_broken", f"the sheet '{sheet[:40]}' has no cell")
     columns = select_columns(names, plan)
+    if plan.text or "text" not in columns.known:
+        require_names(names, plan.text)
     require_text(columns, names, plan)
     return columns
 
