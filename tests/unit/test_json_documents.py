@@ -61,6 +61,11 @@ def test_the_one_array_of_objects_has_the_rows(document: Any, indent: int | None
     assert read_texts(json.dumps(document, indent=indent).encode()) == TEXTS
 
 
+def test_reviews_inside_of_rows_are_set_aside_with_the_next_step() -> None:
+    (rows,) = read(json.dumps([{"name": "A lamp", "review": GOOD}]).encode())
+    assert rows.defects[0].detail == "a list, not a text: if it has the reviews, write each of them as a row"
+
+
 def test_the_array_can_be_named() -> None:
     document = {"users": [{"name": "Ann"}], "data": {"reviews": GOOD}}
     assert read_texts(document, json_path="data.reviews") == TEXTS

@@ -129,7 +129,9 @@ def _find_defect(text: Any, columns: Columns) -> Defect | None:
         return Defect("row_shape", "several keys have the name of the text column", _dump(text))
     if text is None or isinstance(text, str):
         return None
-    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text", _dump(text))
+    is_nested = isinstance(text, list) and bool(text) and isinstance(text[0], dict)
+    way = ": if it has the reviews, write each of them as a row" if is_nested else ""
+    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text{way}", _dump(text))
 
 
 def _dump(value: Any) -> bytes:
