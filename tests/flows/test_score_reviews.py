@@ -603,6 +603,16 @@ def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
 
 
 @pytest.mark.slow
+def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scoring_home: Home) -> None:
+    drop(scoring_home, "shop.csv", "review_id,review\n9.03E+09,good film\n9.03E+09,bad plot\n")
+    (said,) = run().unclear
+    assert said.startswith(
+        "shop.csv: 2 rows, whose id a spreadsheet has rounded (9.03E+09), kept in `extra` as "
+    )
+    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(2,)]
+
+
+@pytest.mark.slow
 def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Home) -> None:
     rows = ["yesterday,four,good film", "2026-11-02,8,good plot", "today,9,bad film"]
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
