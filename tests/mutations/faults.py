@@ -1145,7 +1145,7 @@ FAULTS = (
     Fault(
         "dates with a short year and dashes are read with the year last",
         "reading",
-        "tasks/review_files/inference/decisions.py",
+        "tasks/review_files/inference/date_decisions.py",
         "(more > 0 or (more == 0 and ",
         "(more > 0 or (False and ",
         ("tests/unit/test_inference.py",),
