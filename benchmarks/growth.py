@@ -5,9 +5,9 @@
 
 Needs no archive: makes a home for each number of scored rows (`benchmarks/history.py`; some minutes and 500 bytes of
 disk a row), then runs `reviews score` with the default model on all of them in turns, each time with a new file. Ten
-reviews are what a schedule often finds. At the end the queries of every view are timed on each published copy. Prints
-Markdown tables; with --document also writes them and a plot into docs. With --homes the homes are kept in a folder, and
-those that it has already are used.
+reviews are what a schedule often finds. Two runs of each size before are not timed. At the end the queries of every
+view are timed on each published copy. Prints Markdown tables; with --document also writes them and a plot into docs.
+With --homes the homes are kept in a folder, and those that it has already are used.
 """
 
 import argparse
@@ -119,16 +119,18 @@ def make_homes(folder: Path, sizes: Sequence[int]) -> dict[int, Home]:
 def time_all(
     homes: Mapping[int, Home], reviews: Sequence[int], runs: int, prefect_home: Path
 ) -> dict[Side, list[Cost]]:
-    """Run each side `runs` times, all in turns, after two untimed runs in each home; return what they took."""
+    """Run each side `runs` times, those with as many new reviews in turns; return what they took."""
     costs: dict[Side, list[Cost]] = {side: [] for side in product(homes, reviews)}
     with serve_benchmark(prefect_home) as server:
-        # The second publishing is the first one that finds a standby.
-        for rows, run in product(homes, range(2)):
-            time_run(homes[rows], 10, f"{rows}-first-{run}-{os.getpid()}", server)
-        for run, (rows, new) in product(range(runs), costs):
-            cost = time_run(homes[rows], new, f"{rows}-{new}-{run}-{os.getpid()}", server)
-            print(f"run {run}, {rows:,} rows, {new:,} new reviews: {cost}", file=sys.stderr, flush=True)
-            costs[rows, new].append(cost)
+        for new in reviews:
+            # The second publishing is the first one that finds a standby. A standby also lacks what the run before
+            # wrote, so that must have been as many reviews.
+            for rows, run in product(homes, range(2)):
+                time_run(homes[rows], new, f"{rows}-{new}-first-{run}-{os.getpid()}", server)
+            for run, rows in product(range(runs), homes):
+                cost = time_run(homes[rows], new, f"{rows}-{new}-{run}-{os.getpid()}", server)
+                print(f"run {run}, {rows:,} rows, {new:,} new reviews: {cost}", file=sys.stderr, flush=True)
+                costs[rows, new].append(cost)
     return costs
 
 
