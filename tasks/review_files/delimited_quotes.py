@@ -3,8 +3,8 @@ r"""Finds out how a delimited text protects its fields: by quotes, doubled insid
 Quotes are doubled (RFC 4180) unless the start of the text shows otherwise. MySQL and the older sets of Kaggle write
 `\"` inside a quoted field; here it becomes a doubled quote. Many programs that write tabs protect nothing: a quote is a
 character like any other there, and would swallow the rows up to the next one if it were taken for a protection. Dumps
-of PostgreSQL and MySQL with tabs write a line break as `\n`, a tab as `\t` and null as `\N`; `INTO OUTFILE` of MySQL
-writes a backslash before the line break or the tab itself.
+of PostgreSQL, MySQL and ClickHouse with tabs write a line break as `\n`, a tab as `\t`, null as `\N`, and some of them
+an apostrophe as `\'`; `INTO OUTFILE` of MySQL writes a backslash before the line break or the tab itself.
 """
 
 import re
@@ -23,7 +23,7 @@ QuoteStyle = Literal["doubled", "escaped", "dumped", "none"]
 
 _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
 _ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
-_DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N]")
+_DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N'\"]")
 _OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
 _KEPT_BREAKS = (b"\\\n", b"\\\r\n", b"\\\t")
 _KEPT_BREAK = re.compile(rb"\\(?:(\r?\n)|(\t)|[^\r\n\t])")
@@ -33,7 +33,8 @@ _FEW_QUOTES = 8
 _QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
 _HELD = "\ufffe"
 """Stands for a backslash of the database while others are decoded."""
-_DUMP_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"), ("\\r", "\r"), (_HELD, "\\"))
+_USUAL_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"))
+_RARE_ESCAPES = {"r": "\r", "'": "'", '"': '"', "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
 
 
@@ -102,9 +103,12 @@ def decode_dump(column: pa.Array) -> pa.Array:
     if not pc.any(pc.match_substring(column, "\\")).as_py():
         return column
     column = pc.if_else(pc.equal(column, r"\N"), "", column)
-    for written, meant in _DUMP_ESCAPES:
+    for written, meant in _USUAL_ESCAPES:
         column = pc.replace_substring(column, written, meant)
-    return column
+    if pc.any(pc.match_substring(column, "\\")).as_py():
+        for letter, meant in _RARE_ESCAPES.items():
+            column = pc.replace_substring(column, f"\\{letter}", meant)
+    return pc.replace_substring(column, _HELD, "\\")
 
 
 def _is_dump(start: bytes, width: int) -> bool:

@@ -281,6 +281,14 @@ def test_texts_of_a_dump_with_tabs_are_those_of_the_database(tmp_path: Path, tex
     assert found == [*(None if text.strip().lower() == r"\n" else text for text in texts), ""]
 
 
+def test_rare_escapes_of_a_dump_are_those_of_the_database(tmp_path: Path) -> None:
+    row = rb"1	It\'s \"fine\",\nC:\\bin\\'s.\r\b\f\v"
+    assert read_texts(tmp_path, "a.tsv", b"id\ttext\n" + row + b"\n2\tPlain\n") == [
+        "It's \"fine\",\nC:\\bin\\'s.\r\b\f\v",
+        "Plain",
+    ]
+
+
 KEPT_BREAKS = rb"""review_id	film	text
 1	\N	\
 One\
