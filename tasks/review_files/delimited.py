@@ -29,7 +29,13 @@ from tasks.review_files.delimited_quotes import (
     unescape,
     write_out_breaks,
 )
-from tasks.review_files.encodings import escape_invalid, restore_bytes, restore_column, to_utf8
+from tasks.review_files.encodings import (
+    drop_inner_marks,
+    escape_invalid,
+    restore_bytes,
+    restore_column,
+    to_utf8,
+)
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
@@ -77,7 +83,7 @@ def read_delimited(
     `to_utf8`.
     """
     escaped = Event()
-    text = escape_invalid(to_utf8(chunks, options), escaped.set)
+    text = escape_invalid(drop_inner_marks(to_utf8(chunks, options)), escaped.set)
     header, table, body = _open_table(text, format_name, options)
     next_row = first_row
     for rows in _split_rows(body, table):

@@ -28,6 +28,7 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _MARK_BYTES = max(map(len, _MARKS))
+_LINE_MARK = b"\n" + codecs.BOM_UTF8
 
 # A byte is escaped as two of Unicode's 32 noncharacters U+FDD0 to U+FDEF: one of the first 16 for its upper four bits,
 # one of the last 16 for its lower four. Bytes that are not UTF-8 are 0x80 and above.
@@ -73,6 +74,20 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
     if _may_fall_back(mark, options):
         return _fall_back(chunks, options.fallback_encoding or encoding)
     return chunks
+
+
+def drop_inner_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text in UTF-8 without the byte order marks at the start of its lines, as files that were joined have."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        # A single byte is found far faster.
+        if codecs.BOM_UTF8[:1] in data and _LINE_MARK in data:
+            data = data.replace(_LINE_MARK, b"\n")
+        size = next((size for size in (3, 2, 1) if data.endswith(_LINE_MARK[:size])), 0)
+        rest = data[len(data) - size :]
+        yield data[: len(data) - size]
+    yield rest
 
 
 def _choose_encoding(mark: bytes, options: ReadOptions) -> str:

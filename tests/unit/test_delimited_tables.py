@@ -17,7 +17,7 @@ from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files import delimited_header, delimited_quotes, text_tables
 from tasks.review_files.columns import Columns, select_columns
 from tasks.review_files.delimited_quotes import unescape, write_out_breaks
-from tasks.review_files.encodings import to_utf8
+from tasks.review_files.encodings import drop_inner_marks, to_utf8
 from tasks.review_files.further_columns import format_columns
 from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -416,6 +416,25 @@ def test_the_first_character_beyond_ascii_decides_however_much_is_read_at_a_time
     assert encoding == "cp1252" or found[0] == data
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_that_were_joined_with_their_byte_order_marks_are_one_table(
+    tmp_path: Path, encoding: str
+) -> None:
+    parts = ('review_id,text\na1,"Fine, really"\n', "review_id,text\na2,Bad\n", "a3,Dull\n")
+    rows = read(tmp_path, "a.csv", b"".join(part.encode(encoding) for part in parts))
+    assert [row["review_id"] for row in rows if row["rule"] is None] == ["a1", "a2", "a3"]
+    assert [(row["rule"], row["detail"]) for row in rows[1:2]] == [
+        ("row_shape", "it repeats the column names")
+    ]
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_byte_order_marks_of_lines_are_dropped_in_pieces_of_any_size(size: int) -> None:
+    data = "a\n\ufeffb\ufeff\n\n\ufeffc\ufefe\n".encode()
+    pieces = (data[start : start + size] for start in range(0, len(data), size))
+    assert b"".join(drop_inner_marks(pieces)).decode() == "a\nb\ufeff\n\nc\ufefe\n"
+
+
 # Anything
 
 CODECS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252", "cp1250", "koi8-r", "gb18030")
@@ -428,7 +447,7 @@ def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     tmp_path: Path, encoding: str, separator: str, data: st.DataObject
 ) -> None:
     codec = "utf-8" if encoding.startswith("utf") else encoding
-    cells = st.text(st.characters(codec=codec, exclude_characters="\0"), max_size=30)
+    cells = st.text(st.characters(codec=codec, exclude_characters="\0\ufeff"), max_size=30)
     table = data.draw(st.lists(st.tuples(cells, cells), min_size=1, max_size=6))
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=separator, quoting=csv.QUOTE_ALL).writerows([("text", "tag"), *table])
