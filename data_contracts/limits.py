@@ -82,7 +82,7 @@ FILE_RULES = {
     "sheet_missing": "It is not clear which sheet has the reviews; save that sheet alone, or as CSV UTF-8.",
     "header_broken": "The first line is not a usable header; give each column a name of its own.",
     "text_column_missing": "No column is recognized as the text; name it `text` in its header, or give --text-column.",
-    "text_column_doubled": "Several columns could be the text; name the right one with --text-column.",
+    "text_column_doubled": "Several columns could be the text; rename the others, or name one with --text-column.",
     "text_column_type": "The values of the text column are not strings; name the right column with --text-column.",
     "encoding_broken": "The text is truncated or invalid in the file's encoding; save the file again, as UTF-8.",
     "encoding_unknown": "The file's encoding is not supported; save the file as UTF-8.",

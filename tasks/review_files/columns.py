@@ -92,8 +92,11 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
         expected = f"is called '{plan.text[-1]}'" if plan.text else "is the text"
         raise refusal("text_column_missing", f"none of the columns {_quote_names(names)} {expected}")
     if columns.doubled:
-        name = names[columns.known["text"]][:40]
-        raise refusal("text_column_doubled", f"several columns are called '{name}'")
+        name = names[columns.known["text"]]
+        step = (
+            ", so no option can name one of them: rename or drop the others" if names.count(name) > 1 else ""
+        )
+        raise refusal("text_column_doubled", f"several columns are called '{name[:40]}'{step}")
 
 
 def require_names(names: Sequence[str], text: Sequence[str] = ()) -> None:

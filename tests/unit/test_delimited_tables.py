@@ -235,6 +235,16 @@ def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
     ]
 
 
+def test_of_columns_with_one_name_the_next_step_is_to_rename(tmp_path: Path) -> None:
+    for options in ({}, {"text_column": "Comment"}):
+        error = refuse(tmp_path, "a.csv", b"Comment,Stars,Comment\nGood,4,Seen twice\n", **options)
+        assert error.rule == "text_column_doubled"
+        assert "'Comment', so no option can name one of them: rename or drop the others." in str(error)
+    data = b"Comment,Stars,comment\nGood,4,Seen twice\n"
+    assert "no option" not in str(refuse(tmp_path, "a.csv", data))
+    assert read_texts(tmp_path, "a.csv", data, text_column="comment") == ["Seen twice"]
+
+
 # Quotes
 
 RAW = 'id\ttext\n1\t"Fine\n2\tHe said "no"\n3\t"Poor\n4\t"Good" film\n'
