@@ -26,6 +26,7 @@ _WORDS_OF_VALUE = 4
 _SENTENCE = re.compile(r"[.!](?:\s|\Z)")
 _LONGEST_NAME, _LONGEST_QUESTION = 60, 200
 """Characters that a name, and a question of a survey, hardly ever exceed."""
+_FEWEST_NAMES = 2
 MOST_TITLES = 10
 """Most rows of titles above a header."""
 
@@ -67,12 +68,19 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
 def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> int:
     """Return how many of the first rows are titles above the header; 0 if no header with a text is below them.
 
-    A title is a row with one filled field at most.
+    A title is a row with one filled field at most, or a comment: a row that begins with `#` and names no text.
     """
-    filled = (place for place, row in enumerate(rows) if sum(map(bool, map(str.strip, row))) > 1)
+    filled = (place for place, row in enumerate(rows) if not _is_title(row, plan))
     place = next(filled, 0)
     is_header = place <= MOST_TITLES and "text" in select_columns(rows[place], plan).known
     return place if is_header else 0
+
+
+def _is_title(row: Sequence[str], plan: ReadingPlan) -> bool:
+    """Return whether a row is a title or a comment if a header is below it."""
+    if sum(map(bool, map(str.strip, row))) < _FEWEST_NAMES:
+        return True
+    return row[0].lstrip().startswith("#") and "text" not in select_columns(row, plan).known
 
 
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:

@@ -2,8 +2,8 @@
 
 The separator is what `ReadOptions` or a first line such as `sep=;` says, else the first usual one by which the header
 has a text column. If by another one both the header and the first rows would be a table too, it is in doubt, and the
-file is refused: a wrong separator would cut texts. Titles above the header are passed over, and so are the two further
-lines of names that Qualtrics writes.
+file is refused: a wrong separator would cut texts. Titles and comments above the header are passed over, and so are the
+two further lines of names that Qualtrics writes.
 """
 
 import csv

@@ -114,6 +114,22 @@ def test_titles_above_a_header_are_passed_over(tmp_path: Path) -> None:
         assert read_texts(tmp_path, name, content.encode()) == ["Good, text, and more", "Bad"]
 
 
+@pytest.mark.parametrize("comment", ["# by Ann", "# by Ann, Bob", "# by Ann, on 1 May, of all", "#a;b"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_comments_above_a_header_are_passed_over(tmp_path: Path, comment: str, separator: str) -> None:
+    content = f"{comment}\n#\n# On, again\n".encode() + encode_csv(ROWS, separator)
+    assert read_texts(tmp_path, "a.csv", content) == TEXTS
+
+
+def test_a_header_may_begin_with_a_number_sign(tmp_path: Path) -> None:
+    for content in (
+        b"#,text,stars\n1,Good,4\n",
+        b"#id,text\n#1,Good\n",
+        b"# made,by,me\n#id,text,n\n#1,Good,2\n",
+    ):
+        assert read_texts(tmp_path, "a.csv", content) == ["Good"]
+
+
 def test_a_row_that_only_looks_like_a_header_is_none(tmp_path: Path) -> None:
     for content in (
         "A film\nGood, text, film\nBad",
