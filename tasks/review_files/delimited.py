@@ -2,8 +2,8 @@
 
 Quotes are `"`, and a quoted field may have line breaks (`delimited_quotes`). Lines end with LF, CR or CRLF;
 empty lines are ignored. The first row has the column names. There are no nulls: an empty field is an empty text. A row
-is reported with a defect if its number of fields is not that of the header, if a field is not UTF-8, or if it repeats
-the header, as in concatenated files; the other rows are read.
+is reported with a defect if its number of fields is not that of the header, if a field is not UTF-8, if it repeats
+the header, as in concatenated files, or if it is the first and has the types of the columns; the other rows are read.
 
 The text is cut into pieces that end with a row, and Arrow parses each. Arrow's own streaming reader is not used: it
 calls Python from its threads, which may crash the program at its end.
@@ -37,7 +37,7 @@ from tasks.review_files.encodings import (
     to_utf8,
 )
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
+from tasks.review_files.raw_rows import Defect, RawRows, are_types, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 ROW_BYTES = 16 << 20
@@ -88,6 +88,8 @@ def read_delimited(
     next_row = first_row
     for rows in _split_rows(body, table):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
+        if next_row == first_row and rows.batch.num_rows:
+            rows = _set_types_aside(rows, header.separator)
         raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
         next_row += len(raw.row_numbers)
         yield raw
@@ -226,6 +228,15 @@ def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
     if table.style == "dumped":
         batch = pa.RecordBatch.from_arrays(list(map(decode_dump, batch.columns)), batch.schema.names)
     return _Rows(batch, misshapen)
+
+
+def _set_types_aside(rows: _Rows, separator: str) -> _Rows:
+    """Return the first rows of a file; a first one with the types of the columns is among the misshapen."""
+    cells = [column[0].as_py() for column in rows.batch.columns]
+    if 1 in rows.misshapen or not are_types(cells):
+        return rows
+    types = ("it has the types of the columns", separator.join(cells))
+    return _Rows(rows.batch.slice(1), {1: types, **rows.misshapen})
 
 
 def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: bool) -> RawRows:

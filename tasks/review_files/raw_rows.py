@@ -3,6 +3,7 @@
 All unmatched columns are further columns: their values are kept, except those that Python can't represent.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,17 @@ import pyarrow.compute as pc
 from tasks.review_files.columns import Columns
 from tasks.review_files.encodings import describe_invalid
 from tasks.review_files.further_columns import format_columns
+
+_FEWEST_TYPES = 2
+_TYPE = re.compile(
+    r"(?:(?:nullable|lowcardinality|array)\()*"
+    r"(?:u?int(?:eger)?\d{0,3}|(?:big|small|tiny|medium)int|(?:tiny |medium |long )?text|(?:tiny|medium|long)text|str"
+    r"|(?:fixed)?string|object|n?(?:var)?char2?|character varying|uuid|bool(?:ean)?|bit|time|date(?:time)?\d{0,2}"
+    r"|timestamp(?:tz)?|enum\d{0,2}|float\d{0,2}|double(?: precision)?|decimal|numeric|number|real)"
+    r"(?:\([\w ,'=/+-]{1,80}\))?\)*(?: not null)?",
+    re.IGNORECASE,
+)
+"""The type of a column in a database or a program."""
 
 
 @dataclass(frozen=True)
@@ -88,3 +100,9 @@ def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
     """Return the positions of the rows in which the value of every column is its name."""
     rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
     return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]
+
+
+def are_types(cells: Sequence[str]) -> bool:
+    """Return whether all filled cells of a row are the types of columns, and several are filled."""
+    filled = list(filter(None, map(str.strip, cells)))
+    return len(filled) >= _FEWEST_TYPES and all(map(_TYPE.fullmatch, filled))

@@ -251,6 +251,35 @@ def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "types",
+    [
+        "int,varchar(20),date,long text",
+        "String,Nullable(UInt8),DateTime64(3),LowCardinality(String)",
+        'bigint NOT NULL,"decimal(3, 1)",,TEXT',
+    ],
+)
+def test_a_row_of_types_below_the_header_is_set_aside(tmp_path: Path, types: str) -> None:
+    rows = read(tmp_path, "a.csv", f"n,by,date,text\n{types}\n1,Ann,2024-05-01,Text\n2,3,x\n".encode())
+    assert [(row["rule"], row["text"]) for row in rows] == [
+        ("row_shape", None),
+        (None, "Text"),
+        ("row_shape", None),
+    ]
+    assert (rows[0]["detail"], rows[1]["extra"]) == (
+        "it has the types of the columns",
+        '{"n": "1", "by": "Ann"}',
+    )
+    assert rows[1]["reviewed_at"] is not None
+
+
+@pytest.mark.parametrize(
+    "row", ["1,2,date,text", ",,,Double", "int,4,date,text", "a,int,date,Real text here"]
+)
+def test_a_row_that_is_not_all_types_is_a_review(tmp_path: Path, row: str) -> None:
+    assert read(tmp_path, "a.csv", f"n,stars,date,text\n{row}\n".encode())[0]["rule"] is None
+
+
 def test_of_columns_with_one_name_the_next_step_is_to_rename(tmp_path: Path) -> None:
     for options in ({}, {"text_column": "Comment"}):
         error = refuse(tmp_path, "a.csv", b"Comment,Stars,Comment\nGood,4,Seen twice\n", **options)
