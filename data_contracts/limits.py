@@ -105,7 +105,10 @@ FIELD_RULES = {
 }
 """The rules of the fields other than the text, each with the key under which `extra` keeps an invalid value."""
 FIELD_WORDS = {
-    "date_understood": ("date", "in no form that can be read, or in the future: kept in `extra`"),
+    "date_understood": (
+        "date",
+        "in no form that can be read, in the future or a placeholder: kept in `extra`",
+    ),
     "label_understood": ("label", "of no known meaning: kept in `extra`"),
     "rating_understood": ("rating", "no number on the scale of the column, as 0 often is: kept in `extra`"),
     "ids_exact": (

@@ -618,7 +618,7 @@ def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_hom
     drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
     summary = run()
     assert summary.unclear == (
-        "shop.csv: 2 dates, in no form that can be read, or in the future: kept in `extra`",
+        "shop.csv: 2 dates, in no form that can be read, in the future or a placeholder: kept in `extra`",
         "shop.csv: 1 rating, no number on the scale of the column, as 0 often is: kept in `extra`",
     )
     assert summary.rows_scored == 3

@@ -389,7 +389,9 @@ DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"
             "warn",
             2,
             0,
-            ("shop-a/a.csv: 1 date, in no form that can be read, or in the future: kept in `extra`",),
+            (
+                "shop-a/a.csv: 1 date, in no form that can be read, in the future or a placeholder: kept in `extra`",
+            ),
             (),
         ),
         ("accept", 2, 0, (), ()),

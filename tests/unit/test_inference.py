@@ -309,6 +309,19 @@ def test_a_date_in_the_future_is_no_date_of_a_review(text: str, style: Any) -> N
         make_date_parser(DateFormat(style))(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00", "1900-01-01", "1899-12-30 00:00:00", "1970-01-01T00:00:00Z", "01.01.1900"]
+)
+def test_what_programs_write_where_there_is_no_date_is_no_date(text: str) -> None:
+    with pytest.raises(ValueError, match="placeholder"):
+        make_date_parser(DateFormat("day_first"))(text)
+
+
+@pytest.mark.parametrize("text", ["1924-05-01", "1900-01-02", "1970-01-01T08:00:00"])
+def test_other_old_dates_are_dates(text: str) -> None:
+    assert make_date_parser(DateFormat())(text) is not None
+
+
 def test_a_date_may_lie_a_day_ahead_since_clocks_and_time_zones_differ() -> None:
     soon = datetime.now(UTC) + timedelta(hours=23)
     assert make_date_parser(DateFormat())(soon.isoformat()) == soon

@@ -119,7 +119,7 @@ def test_a_body_that_is_no_text_is_reported_whatever_its_title(tmp_path: Path) -
         ("11/01/2026", DateFormat("day_first"), datetime(2026, 1, 11)),
         ("01.11.26 08:00", DateFormat("day_first", zone="Europe/Berlin"), datetime(2026, 11, 1, 7)),
         ("09 13, 2009", DateFormat("month_first"), datetime(2009, 9, 13)),
-        ("0", DateFormat("epoch"), datetime(1970, 1, 1)),
+        ("86400", DateFormat("epoch"), datetime(1970, 1, 2)),
         ("week 3 of 2026", DateFormat("pattern", "week %W of %Y"), datetime(2026, 1, 1)),
     ],
 )

@@ -48,6 +48,9 @@ _DAY_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)([+-]\d\d:?\d\d)", re.ASCII)
 _NUMBERS = re.compile(
     rf"(?P<first>\d{{1,2}})([-/. ])(?P<second_>\d{{1,2}})(?:\2|,\s*)(?P<year>\d{{4}}|\d\d){_TIME}", _FLAGS
 )
+_PLACEHOLDERS = {datetime(1, 1, 1), datetime(1899, 12, 30), datetime(1900, 1, 1), datetime(1970, 1, 1)}
+"""What programs write where there is no date: .NET, spreadsheets, databases, and an epoch of 0."""
+_LAST_PLACEHOLDER = 1970
 _CENTURY_FROM = 69
 """Years of two digits from this one on are in the 20th century, as for `strptime`."""
 _MOST_CACHED, _LONGEST_CACHED = 1 << 14, 40
@@ -76,7 +79,10 @@ def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None
     def parse(text: str) -> datetime | None:
         if is_nothing(text):
             return None
-        moment = _to_utc(_parse(text.strip(), form), zone)
+        found = _parse(text.strip(), form)
+        if found.year <= _LAST_PLACEHOLDER and found.replace(tzinfo=None) in _PLACEHOLDERS:
+            raise ValueError("a placeholder of a program")
+        moment = _to_utc(found, zone)
         # The clock is asked again only where a moment is after the time at which the parser was made.
         if moment > latest and moment > find_latest():
             raise ValueError("a date in the future")  # it would stay the newest of its review for ever
