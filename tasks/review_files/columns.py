@@ -36,7 +36,9 @@ class Columns:
     """The positions, from 0, of the columns of a file."""
 
     known: Mapping[str, int]
-    """Our column, or a part of the text -> position; without 'text' if the file has no text column."""
+    """Our column, a part of the text or a bound of the ratings -> position; without 'text' if the file has no text.
+
+    A bound is a further column too."""
     further: Mapping[str, int]
     """Name of any other column, made unique -> position."""
     doubled: bool
@@ -59,10 +61,12 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
             wanted = plan.name_column(ours)
             place = find_column(names, normalized, wanted) if wanted else recognised.known.get(ours)
             known |= {} if place is None or place in text.values() else {ours: place}
+    bounds = {bound: place for bound, place in recognised.bounds.items() if place not in known.values()}
     if not plan.keep_further:
-        return Columns(known, {}, doubled)
+        return Columns({**known, **bounds}, {}, doubled)
     author = find_column(names, normalized, plan.author) if plan.author else None
-    return Columns(known, _find_further(names, set(known.values()), author), doubled)
+    further = _find_further(names, set(known.values()), author)
+    return Columns({**known, **bounds}, further, doubled)
 
 
 def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> int:

@@ -592,6 +592,38 @@ def test_a_date_in_the_future_is_kept_as_found_and_the_others_are_read(tmp_path:
     assert json.loads(rows[0]["extra"]) == {"reviewed_at": "2206-03-04"}
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl", pytest.param("parquet", marks=pytest.mark.process)])
+@pytest.mark.parametrize(
+    ("bounds", "stars"),
+    [
+        ({"bestRating": 7}, 10),
+        ({"max_rating": 12}, 1 + 9 * 6 / 11),
+        ({"best_rating": 10}, 7),
+        ({"rating.max": 10, "rating.min": 0}, 7.3),
+        ({"best_rating": 5}, None),
+        ({"worst_rating": 0}, None),
+    ],
+)
+def test_a_column_beside_the_ratings_settles_their_scale(
+    tmp_path: Path, ending: str, bounds: dict[str, int], stars: float | None
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(ENCODERS[ending]([{"text": "a", "rating": value, **bounds} for value in (7, 1)]))
+    rows = [row for batch in read_review_file(path) for row in batch.to_pylist()]
+    found = rows[0]["given_rating"]
+    assert found is None if stars is None else found == pytest.approx(stars)
+    assert str(next(iter(bounds.values()))) in rows[0]["extra"]
+
+
+def test_columns_that_state_several_scales_leave_the_ratings_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(
+        ENCODERS["csv"]([{"text": "a", "rating": "4", "bestRating": best} for best in ("5", "10")])
+    )
+    rows = [row for batch in read_review_file(path) for row in batch.to_pylist()]
+    assert [row["given_rating"] for row in rows] == [None, None]
+
+
 def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         path = tmp_path / name

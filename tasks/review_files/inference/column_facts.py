@@ -95,6 +95,9 @@ class FileFacts:
     dates: DateFacts = field(default_factory=DateFacts)
     ratings: RatingFacts = RatingFacts()
     labels: LabelFacts = LabelFacts()
+    highest: frozenset[float] = frozenset()
+    """What columns beside the ratings state as the highest one."""
+    lowest: frozenset[float] = frozenset()
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -107,6 +110,8 @@ class FileFacts:
             self.dates.merge(other.dates),
             self.ratings.merge(other.ratings),
             self.labels.merge(other.labels),
+            _limit(self.highest | other.highest),
+            _limit(self.lowest | other.lowest),
         )
 
 
@@ -152,6 +157,12 @@ def find_label_facts(column: pa.Array) -> LabelFacts:
     return LabelFacts(
         _limit(clean_label(text)[:60] for text in texts if text is not None and not is_nothing(text))
     )
+
+
+def find_stated(column: pa.Array) -> frozenset[float]:
+    """Return the different numbers of a column that states a bound of the ratings' scale."""
+    texts = column.cast(pa.string()).drop_null().unique().slice(0, MOST_KEPT + 1).to_pylist()
+    return _limit(rating.value for rating in map(find_rating, texts) if rating is not None)
 
 
 def _count_symbols(ratings: Sequence[FoundRating]) -> float:

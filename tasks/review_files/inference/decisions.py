@@ -1,6 +1,6 @@
 """Decides how the ratings and labels of a file are read: in the only way that fits all, or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
 from tasks.review_files.inference.date_decisions import Verdict
@@ -34,10 +34,14 @@ NUMBER_LABELS: tuple[Mapping[str, str | None], ...] = (
 )
 """The known sets of labels that are numbers. A set counts only if the file has all of it."""
 
+Stated = tuple[RatingScale | None, str | None]
+"""The scale that columns beside the ratings state, and why what they state is in doubt."""
 OUR_RATINGS, OUR_LABELS = "given_rating", "given_label"
 """Our own names: their values are as docs/scoring.md defines them."""
 _STEPS_OF_SURVEYS = (6, 7)
 """The highest whole ratings of six-point and seven-point scales, which are as usual in surveys as ten points."""
+_LOWEST_BEST = 2
+"""The lowest number that may be the highest rating of a scale."""
 _HIGHEST_OF_FIFTY, _STEP_OF_FIFTY = 50, 5
 """Stars that are written as 10 to 50, with halves between them."""
 LOWEST_IS_BEST = (
@@ -47,15 +51,38 @@ LOWEST_IS_BEST = (
 _SHOWN = 5
 
 
+def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
+    """Return the scale whose bounds columns beside the ratings state, or why these leave it in doubt."""
+    if not highest:
+        usual = lowest <= {FIVE.lowest, TEN.lowest}
+        return (
+            None,
+            None if usual else "a column states the lowest rating of the scale, none states the highest",
+        )
+    best, worst = min(highest), min(lowest, default=None)
+    if (
+        len(highest) > 1
+        or len(lowest) > 1
+        or not (worst or 0) < best <= HUNDRED.highest
+        or best < _LOWEST_BEST
+    ):
+        return None, "the columns that state the bounds of its scale state several, or none that can be"
+    if worst is not None:
+        return RatingScale(worst, best), None
+    return OWN_SCALES.get(int(best), RatingScale(1, best)) if best % 1 == 0 else RatingScale(1, best), None
+
+
 def decide_ratings(
-    facts: RatingFacts, recognised: Recognised, column: str
+    facts: RatingFacts, recognised: Recognised, column: str, stated: Stated = (None, None)
 ) -> tuple[RatingScale | None, Verdict]:
     """Return the scale of the ratings of a column; None if it is in doubt."""
-    scale, words = _find_scale(facts, recognised, column)
+    scale, words = _find_scale(facts, recognised, column, stated[0])
     if normalize_name(column) == normalize_name(OUR_RATINGS):
         return scale, (words, True)
     if recognised.lowest_is_best:
         return None, (LOWEST_IS_BEST, False)
+    if doubt := stated[1] or _doubt_stated(scale, words, stated[0]):
+        return None, (doubt, False)
     if facts.commas and facts.points:
         return None, ("some ratings have a decimal comma, others a decimal point", False)
     if scale is None or not facts.plain:
@@ -87,7 +114,16 @@ def decide_labels(
     return None, (f"{many} are no known set", False)
 
 
-def _find_scale(facts: RatingFacts, recognised: Recognised, column: str) -> tuple[RatingScale | None, str]:
+def _doubt_stated(scale: RatingScale | None, words: str, stated: RatingScale | None) -> str | None:
+    """Return why a scale is in doubt beside the one that other columns state; None if it is not."""
+    if scale is None or stated is None or scale.highest == stated.highest:
+        return None
+    return f"{words}, but a column beside it states {stated.highest:g} as the highest rating"
+
+
+def _find_scale(
+    facts: RatingFacts, recognised: Recognised, column: str, stated: RatingScale | None
+) -> tuple[RatingScale | None, str]:
     """Return the scale that the file's own words, its platform or its ratings show; None if they leave it open."""
     if normalize_name(column) == normalize_name(OUR_RATINGS):
         return TEN, "stars out of ten under our own name"
@@ -103,6 +139,8 @@ def _find_scale(facts: RatingFacts, recognised: Recognised, column: str) -> tupl
         return None, "ratings state different scales"
     if facts.most_symbols:
         return (FIVE if facts.most_symbols <= FIVE.highest else TEN), "ratings written as symbols"
+    if stated is not None:
+        return stated, f"a column beside it states {stated.highest:g} as the highest rating"
     return _judge_bounds(facts)
 
 

@@ -33,6 +33,17 @@ COLUMN_NAMES = {
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
+SCALE_COLUMNS = {
+    "highest_rating": (
+        "best_rating", "max_rating", "rating_max", "rating_best", "review_rating.best_rating", "rating.best_rating",
+        "rating_range", "highest_rating",
+    ),
+    "lowest_rating": (
+        "worst_rating", "min_rating", "rating_min", "rating_worst", "review_rating.worst_rating", "rating.worst_rating",
+        "lowest_rating",
+    ),
+}  # fmt: skip
+"""A bound of the ratings' scale -> the names of columns that state it. They are kept as further columns too."""
 FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
 """Names of columns that may number the rows of their file only."""
 REVIEW_TITLES = (

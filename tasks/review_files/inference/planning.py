@@ -14,10 +14,17 @@ from tasks.review_files.inference.column_facts import (
     FileFacts,
     find_label_facts,
     find_rating_facts,
+    find_stated,
 )
 from tasks.review_files.inference.date_decisions import Verdict, decide_dates
 from tasks.review_files.inference.date_facts import find_date_facts
-from tasks.review_files.inference.decisions import decide_labels, decide_ratings, suggest_bounds
+from tasks.review_files.inference.decisions import (
+    decide_labels,
+    decide_ratings,
+    find_stated_scale,
+    suggest_bounds,
+)
+from tasks.review_files.inference.known_names import SCALE_COLUMNS
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
@@ -26,11 +33,21 @@ from tasks.review_files.raw_rows import RawRows
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
-_OURS = {"dates": "reviewed_at", "ratings": "given_rating", "labels": "given_label"}
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS)
+"""Those, and the columns that state how the ratings are written."""
+_OURS = {
+    "dates": "reviewed_at",
+    "ratings": "given_rating",
+    "labels": "given_label",
+    "highest": "highest_rating",
+    "lowest": "lowest_rating",
+}
 _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "dates": find_date_facts,
     "ratings": find_rating_facts,
     "labels": find_label_facts,
+    "highest": find_stated,
+    "lowest": find_stated,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
@@ -61,7 +78,7 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     facts = FileFacts(first.names, dict(first.origins))
     if not has_values(first):
         return facts
-    columns = {name: _join(batches, name) for name in VALUE_COLUMNS if name in first.known}
+    columns = {name: _join(batches, name) for name in SURVEYED if name in first.known}
     if any(map(is_text, first.known)):
         has_text = _mark_texts(batches)
         columns = {name: column.filter(has_text) for name, column in columns.items()}
@@ -119,7 +136,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         some = sorted(facts.labels.labels)[:_MOST_VALUES]
         plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
     if plan.given_rating is not None:
-        scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating)
+        stated = find_stated_scale(facts.highest, facts.lowest)
+        scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating, stated)
         bounds = suggest_bounds(facts.ratings)
         plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict, bounds)
     return _require_one_origin(plan, facts)

@@ -11,6 +11,7 @@ from tasks.review_files.inference.known_names import (
     PLOTS,
     PRODUCT_NAMES,
     REVIEW_TITLES,
+    SCALE_COLUMNS,
     TITLES,
 )
 from tasks.review_files.inference.platforms import (
@@ -51,6 +52,8 @@ class Recognised:
     """Other columns have the name of the body."""
     known: dict[str, int] = field(default_factory=dict)
     """Our column other than the text -> position."""
+    bounds: dict[str, int] = field(default_factory=dict)
+    """A bound of the ratings' scale, as in `SCALE_COLUMNS` -> position of the column that states it."""
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
@@ -74,6 +77,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     rating = known.get("given_rating")
     found = Recognised(
         known=known,
+        bounds={} if rating is None else _find_bounds(bare, taken),
         platform=platform,
         hint=None if rating is None else find_hint(names[rating]),
         lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
@@ -101,6 +105,14 @@ def _find_known(
         made = not set(bare).isdisjoint(normalize_known(LABELS_BY_PROGRAMS))
         known = {ours: place for ours, place in known.items() if ours != "given_label" or not made}
     return known | _find_asked(names, known, texts)
+
+
+def _find_bounds(bare: Sequence[str], taken: set[int]) -> dict[str, int]:
+    """Return the positions of the columns that state the bounds of the ratings' scale."""
+    found = {
+        bound: _find_first(bare, normalize_known(names), taken) for bound, names in SCALE_COLUMNS.items()
+    }
+    return {bound: place for bound, place in found.items() if place is not None}
 
 
 def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int]) -> dict[str, int]:

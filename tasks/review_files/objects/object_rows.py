@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.further_columns import format_object
-from tasks.review_files.inference.planning import VALUE_COLUMNS
+from tasks.review_files.inference.planning import SURVEYED
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -92,7 +92,7 @@ def make_surveyed_rows(rows: Sequence[ObjectRow], select: Select) -> RawRows:
     names, origins = _list_origins(selected)
     judged = [row for row, defect in rows if _has_text(row, defect, selected[tuple(row)])]
     known: dict[str, pa.Array] = {}
-    for ours in VALUE_COLUMNS:
+    for ours in SURVEYED:
         if ours in origins:
             values = [format_value(row.get(name)) for name in origins[ours] for row in judged]
             known[ours] = pa.array(values, pa.string())

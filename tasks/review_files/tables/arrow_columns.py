@@ -81,7 +81,7 @@ def limit_decoded(file: IO[bytes], limits: ContainerLimits) -> Guard:
 def make_arrow_rows(batch: pa.RecordBatch, columns: Columns, first_row: int) -> RawRows:
     """Return a batch of n rows as raw rows; the first one gets the number `first_row`."""
     numbers = pa.array(np.arange(first_row, first_row + batch.num_rows), pa.int64())
-    known = set(columns.known.values())
+    known = set(columns.known.values()) - set(columns.further.values())
     decoded = [
         convert_known(array) if position in known else _convert_further(array)
         for position, array in enumerate(batch.columns)
