@@ -3,7 +3,8 @@
 Quotes are `"`, and a quoted field may have line breaks (`delimited_quotes`). Lines end with LF, CR or CRLF;
 empty lines are ignored. The first row has the column names. There are no nulls: an empty field is an empty text. A row
 is reported with a defect if its number of fields is not that of the header, if a field is not UTF-8, if it repeats
-the header, as in concatenated files, or if it is the first and has the types of the columns; the other rows are read.
+the header, as in concatenated files, if it is the first and has the types of the columns, or the last and has sums;
+the other rows are read.
 
 The text is cut into pieces that end with a row, and Arrow parses each. Arrow's own streaming reader is not used: it
 calls Python from its threads, which may crash the program at its end.
@@ -37,7 +38,7 @@ from tasks.review_files.encodings import (
     to_utf8,
 )
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.raw_rows import Defect, RawRows, are_types, find_headers, make_raw_rows
+from tasks.review_files.raw_rows import Defect, RawRows, are_types, find_headers, is_sum, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 ROW_BYTES = 16 << 20
@@ -86,7 +87,7 @@ def read_delimited(
     text = escape_invalid(drop_inner_marks(to_utf8(chunks, options)), escaped.set)
     header, table, body = _open_table(text, format_name, options)
     next_row = first_row
-    for rows in _split_rows(body, table):
+    for rows in _set_sums_aside(_split_rows(body, table), header):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
         if next_row == first_row and rows.batch.num_rows:
             rows = _set_types_aside(rows, header.separator)
@@ -237,6 +238,21 @@ def _set_types_aside(rows: _Rows, separator: str) -> _Rows:
         return rows
     types = ("it has the types of the columns", separator.join(cells))
     return _Rows(rows.batch.slice(1), {1: types, **rows.misshapen})
+
+
+def _set_sums_aside(pieces: Iterator[_Rows], header: Header) -> Iterator[_Rows]:
+    """Yield the rows of a file in pieces; a line of sums at its end is among the misshapen."""
+    before = next(pieces)
+    for rows in pieces:
+        if _count(rows):
+            yield before
+            before = rows
+    size = _count(before)
+    cells = [column[-1].as_py() for column in before.batch.columns if len(column)]
+    if cells and size not in before.misshapen and is_sum(cells, header.columns.known["text"]):
+        sums = ("it is a line of sums below the table", header.separator.join(cells))
+        before = _Rows(before.batch.slice(0, len(before.batch) - 1), {**before.misshapen, size: sums})
+    yield before
 
 
 def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: bool) -> RawRows:

@@ -25,6 +25,15 @@ _TYPE = re.compile(
     re.IGNORECASE,
 )
 """The type of a column in a database or a program."""
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*\s*(?:%|/\s*\d+)?")
+_COUNTED = r" (?:(?:number )?of )?(?:reviews?|ratings?|scores?|stars?|rows|records|responses|comments)"
+_SUM = re.compile(
+    r"(?:(?:grand |sub-?)?totals?|sum|average|avg|mean|median|count)"
+    rf"(?:{_COUNTED}\s*:?|(?:{_COUNTED})?\s*:?\s*[+-]?\d[\d.,]*)"
+    r"|(?:grand |sub-?)?totals?\s*:?",
+    re.IGNORECASE,
+)
+"""What stands in a line of sums below a table. `Average` alone may be a review."""
 
 
 @dataclass(frozen=True)
@@ -106,3 +115,10 @@ def are_types(cells: Sequence[str]) -> bool:
     """Return whether all filled cells of a row are the types of columns, and several are filled."""
     filled = list(filter(None, map(str.strip, cells)))
     return len(filled) >= _FEWEST_TYPES and all(map(_TYPE.fullmatch, filled))
+
+
+def is_sum(cells: Sequence[str], text: int) -> bool:
+    """Return whether a row is one of sums: the text, its first filled cell, names one, and the others have numbers."""
+    cells = list(map(str.strip, cells))
+    is_named = not any(cells[:text]) and _SUM.fullmatch(cells[text]) is not None
+    return is_named and all(map(_NUMBER.fullmatch, filter(None, cells[text + 1 :])))

@@ -280,6 +280,20 @@ def test_a_row_that_is_not_all_types_is_a_review(tmp_path: Path, row: str) -> No
     assert read(tmp_path, "a.csv", f"n,stars,date,text\n{row}\n".encode())[0]["rule"] is None
 
 
+@pytest.mark.parametrize(
+    "last", [",Total: 18,,", ",Average rating,3.2,", ',"Total reviews: 1,204",3,', ",total,,38"]
+)
+def test_a_line_of_sums_at_the_end_is_set_aside(tmp_path: Path, last: str) -> None:
+    rows = read(tmp_path, "a.csv", f"id,text,stars,date\n1,Good,4,\n,Total: 3,,\n{last}\n\n".encode())
+    assert [row["rule"] for row in rows] == [None, None, "row_shape"]
+    assert rows[2]["detail"] == "it is a line of sums below the table"
+
+
+@pytest.mark.parametrize("last", [",Average,3,", "7,Total,3,", ",Total: a mess,1,", ",Total: 18,,May"])
+def test_a_last_review_that_names_a_sum_is_one(tmp_path: Path, last: str) -> None:
+    assert read(tmp_path, "a.csv", f"id,text,stars,date\n1,Good,4,\n{last}\n".encode())[1]["rule"] is None
+
+
 def test_of_columns_with_one_name_the_next_step_is_to_rename(tmp_path: Path) -> None:
     for options in ({}, {"text_column": "Comment"}):
         error = refuse(tmp_path, "a.csv", b"Comment,Stars,Comment\nGood,4,Seen twice\n", **options)
