@@ -121,10 +121,15 @@ def _parse_header(head: bytes, start: int, separator: str, plan: ReadingPlan) ->
 
 
 def _find_below_titles(head: bytes, start: int, separator: str, plan: ReadingPlan) -> Header | None:
-    """Return the header below titles that are one field each; None if the rows below it are not as wide as it is."""
+    """Return the header below titles that are one field each; None if there is none.
+
+    Below titles that are no comments it is one only if the rows below are as wide as it is.
+    """
     rows = _split_first_rows(head[start:], separator)
     place = skip_titles([fields for fields, _ in rows], plan)
-    if not place or {len(fields) for fields, _ in rows[place + 1 :]} != {len(rows[place][0])}:
+    is_commented = all(fields[0].startswith("#") for fields, _ in rows[:place])
+    is_even = {len(fields) for fields, _ in rows[place + 1 :]} == {len(rows[place][0])}
+    if not place or not (is_commented or is_even):
         return None
     names, size = _decode_names(*rows[place])
     return Header(separator, names, select_columns(names, plan), start + size)

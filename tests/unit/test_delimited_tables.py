@@ -121,6 +121,12 @@ def test_comments_above_a_header_are_passed_over(tmp_path: Path, comment: str, s
     assert read_texts(tmp_path, "a.csv", content) == TEXTS
 
 
+def test_below_comments_a_bad_row_does_not_hide_the_header(tmp_path: Path) -> None:
+    rows = read(tmp_path, "a.csv", b"# by Ann\nid,text,stars\n1,Good,4\n2,Bad,1,\n")
+    assert [row["rule"] for row in rows] == [None, "row_shape"]
+    assert read(tmp_path, "b.csv", b"# by Ann\nid,text,stars\n") == []
+
+
 def test_a_header_may_begin_with_a_number_sign(tmp_path: Path) -> None:
     for content in (
         b"#,text,stars\n1,Good,4\n",
