@@ -624,6 +624,35 @@ def test_columns_that_state_several_scales_leave_the_ratings_in_doubt(tmp_path: 
     assert [row["given_rating"] for row in rows] == [None, None]
 
 
+@pytest.mark.parametrize(("answer", "label"), [("accept", "positive"), ("reject", None), ("ignore", None)])
+def test_labels_that_an_annotator_rejected_are_in_doubt_and_annotated_is_not_reviewed(
+    tmp_path: Path, answer: str, label: str | None
+) -> None:
+    rows = [
+        {"text": "a", "_input_hash": 1, "label": "POSITIVE", "answer": each, "_timestamp": 1700000000}
+        for each in ("accept", answer)
+    ]
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(ENCODERS["jsonl"](rows))
+    found = [row for batch in read_review_file(path) for row in batch.to_pylist()]
+    assert [(row["given_label"], row["reviewed_at"]) for row in found] == [(label, None)] * 2
+    assert json.loads(found[1]["extra"])["_timestamp"] == 1700000000
+
+
+def test_the_time_of_an_annotation_is_not_that_of_the_review(tmp_path: Path) -> None:
+    row = {
+        "text": "a",
+        "annotation_id": "1",
+        "annotator": "b",
+        "lead_time": "2.5",
+        "created_at": "2026-01-02",
+    }
+    path = tmp_path / "a.csv"
+    path.write_bytes(ENCODERS["csv"]([row]))
+    [found] = [row for batch in read_review_file(path) for row in batch.to_pylist()]
+    assert (found["reviewed_at"], json.loads(found["extra"])["created_at"]) == (None, "2026-01-02")
+
+
 def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         path = tmp_path / name

@@ -98,6 +98,8 @@ class FileFacts:
     highest: frozenset[float] = frozenset()
     """What columns beside the ratings state as the highest one."""
     lowest: frozenset[float] = frozenset()
+    answers: LabelFacts = LabelFacts()
+    """What a column beside the labels says of them."""
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -112,6 +114,7 @@ class FileFacts:
             self.labels.merge(other.labels),
             _limit(self.highest | other.highest),
             _limit(self.lowest | other.lowest),
+            self.answers.merge(other.answers),
         )
 
 

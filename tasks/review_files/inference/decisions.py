@@ -48,6 +48,10 @@ LOWEST_IS_BEST = (
     "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
+NO_ANSWERS = LabelFacts()
+REJECTED = frozenset(("reject", "ignore"))
+"""What the column `answer` of an annotation tool says of a label that does not hold."""
+UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
 _SHOWN = 5
 
 
@@ -94,10 +98,12 @@ def decide_ratings(
 
 
 def decide_labels(
-    facts: LabelFacts, recognised: Recognised, column: str
+    facts: LabelFacts, recognised: Recognised, column: str, answers: LabelFacts = NO_ANSWERS
 ) -> tuple[Mapping[str, str | None] | None, Verdict]:
     """Return the meaning of the labels of a column; None if it is in doubt."""
     found, platform = facts.labels, recognised.platform
+    if answers.labels & REJECTED and answers.labels <= REJECTED | {"accept"}:
+        return None, (UNACCEPTED, False)
     if platform is not None and platform.labels is not None and found <= platform.labels.keys():
         return platform.labels, (f"the labels of {platform.name}", True)
     if normalize_name(column) == normalize_name(OUR_LABELS) and found <= LABELS.keys() | WORD_LABELS.keys():

@@ -46,6 +46,8 @@ SCALE_COLUMNS = {
 """A bound of the ratings' scale -> the names of columns that state it. They are kept as further columns too."""
 FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
 """Names of columns that may number the rows of their file only."""
+ANSWER = "answer"
+"""The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
 REVIEW_TITLES = (
     "review_title",
     "review_headline",

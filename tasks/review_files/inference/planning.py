@@ -24,7 +24,7 @@ from tasks.review_files.inference.decisions import (
     find_stated_scale,
     suggest_bounds,
 )
-from tasks.review_files.inference.known_names import SCALE_COLUMNS
+from tasks.review_files.inference.known_names import ANSWER, SCALE_COLUMNS
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
@@ -33,7 +33,7 @@ from tasks.review_files.raw_rows import RawRows
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
-SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS)
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER)
 """Those, and the columns that state how the ratings are written."""
 _OURS = {
     "dates": "reviewed_at",
@@ -41,6 +41,7 @@ _OURS = {
     "labels": "given_label",
     "highest": "highest_rating",
     "lowest": "lowest_rating",
+    "answers": ANSWER,
 }
 _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "dates": find_date_facts,
@@ -48,6 +49,7 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "labels": find_label_facts,
     "highest": find_stated,
     "lowest": find_stated,
+    "answers": find_label_facts,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
@@ -132,7 +134,7 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         dates, verdict = decide_dates(facts.dates)
         plan = _settle(replace(plan, dates=dates), "reviewed_at", plan.reviewed_at, verdict)
     if plan.given_label is not None:
-        labels, verdict = decide_labels(facts.labels, recognised, plan.given_label)
+        labels, verdict = decide_labels(facts.labels, recognised, plan.given_label, facts.answers)
         some = sorted(facts.labels.labels)[:_MOST_VALUES]
         plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
     if plan.given_rating is not None:

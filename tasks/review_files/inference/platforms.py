@@ -281,6 +281,12 @@ PLATFORMS = (
         ("listing_id", "reviewer_id", "comments"),
         {"review_id": "id", "movie_id": "listing_id"},
     ),
+    Platform(
+        "a Prodigy file",
+        ("text", "answer", "_input_hash|_task_hash|_annotator_id|_session_id"),
+        {"reviewed_at": ""},
+    ),
+    Platform("a Label Studio file", ("annotation_id", "lead_time", "annotator"), {"reviewed_at": ""}),
     Platform("an Airline Sentiment file", ("airline_sentiment", "text"), {"given_label": "airline_sentiment"}),
 )  # fmt: skip
 """In order: the first that matches counts."""

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tasks.review_files.inference.known_names import (
+    ANSWER,
     COLUMN_NAMES,
     FILE_IDS,
     LABELS_BY_PROGRAMS,
@@ -53,7 +54,7 @@ class Recognised:
     known: dict[str, int] = field(default_factory=dict)
     """Our column other than the text -> position."""
     bounds: dict[str, int] = field(default_factory=dict)
-    """A bound of the ratings' scale, as in `SCALE_COLUMNS` -> position of the column that states it."""
+    """A bound of the ratings' scale, as in `SCALE_COLUMNS`, or `ANSWER` -> position of the column that states it."""
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
@@ -77,7 +78,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     rating = known.get("given_rating")
     found = Recognised(
         known=known,
-        bounds={} if rating is None else _find_bounds(bare, taken),
+        bounds=_find_bounds(bare, known, taken),
         platform=platform,
         hint=None if rating is None else find_hint(names[rating]),
         lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
@@ -107,11 +108,11 @@ def _find_known(
     return known | _find_asked(names, known, texts)
 
 
-def _find_bounds(bare: Sequence[str], taken: set[int]) -> dict[str, int]:
-    """Return the positions of the columns that state the bounds of the ratings' scale."""
-    found = {
-        bound: _find_first(bare, normalize_known(names), taken) for bound, names in SCALE_COLUMNS.items()
-    }
+def _find_bounds(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
+    """Return the positions of the columns that state the bounds of the ratings' scale, or whether labels hold."""
+    wanted = SCALE_COLUMNS if "given_rating" in known else {}
+    wanted = wanted | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
+    found = {bound: _find_first(bare, normalize_known(names), taken) for bound, names in wanted.items()}
     return {bound: place for bound, place in found.items() if place is not None}
 
 
