@@ -71,6 +71,8 @@ def list_doubts(plan: ReadingPlan) -> set[str]:
         ("How would you rate it on a scale of 1 to 7?", 1, 7),
         ("How many stars (1 = awful, 5 = superb)?", 1, 5),
         ("Rating in %", 0, 100),
+        ("rating_out_of_10", 1, 10),
+        ("Overall Satisfaction (1-10)", 1, 10),
     ],
 )
 def test_the_name_of_a_rating_may_state_its_scale(name: str, lowest: float, highest: float) -> None:
@@ -651,6 +653,18 @@ def test_the_time_of_an_annotation_is_not_that_of_the_review(tmp_path: Path) -> 
     path.write_bytes(ENCODERS["csv"]([row]))
     [found] = [row for batch in read_review_file(path) for row in batch.to_pylist()]
     assert (found["reviewed_at"], json.loads(found["extra"])["created_at"]) == (None, "2026-01-02")
+
+
+@pytest.mark.parametrize(
+    ("ours", "names"),
+    [
+        ("reviewed_at", ["Created Date", "createDate", "Created Time", "Response Date", "responded"]),
+        ("given_rating", ["Survey Rating", "rate", "rating_out_of_10", "Overall Satisfaction (1-10)"]),
+        ("movie_id", ["course_id", "anime_uid"]),
+    ],
+)
+def test_further_names_of_exports_are_known(ours: str, names: Sequence[str]) -> None:
+    assert [recognise_columns(["text", name]).known for name in names] == [{ours: 1}] * len(names)
 
 
 def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: Path) -> None:

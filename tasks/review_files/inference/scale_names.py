@@ -34,7 +34,7 @@ _LOWEST_IS_BEST = re.compile(
 
 def find_hint(name: str) -> RatingScale | None:
     """Return the scale that the name of a rating states, such as `(1-10)` or `out of 5`; None if it states none."""
-    match = _RANGE.search(name[:_NAME_READ])
+    match = _RANGE.search(name[:_NAME_READ].replace("_", " "))
     if match is None:
         return None
     if match[5]:
