@@ -134,6 +134,29 @@ def write_plainly(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
+@pytest.mark.parametrize(
+    ("content", "way"),
+    [
+        ('{"schema": {"type": "struct"}, "payload": {"review": "Good."}}', r"jq -c \.payload"),
+        ('{"schema": {"type": "struct"}, "payload": {"phrase": "Good."}}', r"jq -c \.payload"),
+        ('{"error": {"code": 429, "message": "Too many."}}', "error message of an API"),
+    ],
+)
+def test_lines_that_hold_objects_name_that_with_the_reviews(tmp_path: Path, content: str, way: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{content}\n", "utf-8")
+    with pytest.raises(FileRefusedError, match=way):
+        read(path)
+
+
+@pytest.mark.process
+def test_the_rows_of_hugging_face_are_named_and_not_their_features(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"features": [{"name": "a"}],\n "rows": [{"row": {"text": "Good."}}]}', "utf-8")
+    with pytest.raises(FileRefusedError, match='json_path = "rows"'):
+        read(path)
+
+
 def test_lines_whose_text_is_in_an_inner_object_are_refused_with_the_way_to_it(tmp_path: Path) -> None:
     [export] = [each for each in EXPORTS if each.name == "elasticdump.jsonl"]
     with pytest.raises(FileRefusedError, match=r"jq -c \._source"):

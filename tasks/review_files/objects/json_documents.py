@@ -205,7 +205,9 @@ class _Document:
 def _describe_two(path: str, other: str) -> str:
     """Say that two arrays may have the rows, and how to choose."""
     named = f"{_show(path)} and {_show(other)} are arrays of objects"
-    return f'both {named}: name one under [file] in a profile, as json_path = "{path[:80]}"'
+    # Hugging Face describes the columns before the rows.
+    likely = other if path == "features" else path
+    return f'both {named}: name one under [file] in a profile, as json_path = "{likely[:80]}"'
 
 
 def _show(path: str) -> str:

@@ -32,6 +32,8 @@ CACHED_KEYS = 100
 
 TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
+_NO_REVIEWS = ("error", "schema", "features", "meta", "metadata")
+"""Keys of objects that describe the reviews beside them."""
 _BLANKS = " \t\n\v\f\r"
 """What Arrow takes for white space."""
 
@@ -51,13 +53,22 @@ def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: Reading
     objects = [row for row, defect in rows if defect is None]
     if objects and not any("text" in select(tuple(row)).known for row in objects):
         names = tuple(objects[0])
-        inner = next((name for name, value in objects[0].items() if isinstance(value, dict)), None)
-        if not plan.text and inner is not None and inner.isidentifier():
-            problem = f"'{inner[:40]}' holds objects, in which no text is looked for"
-            raise refusal(
-                "text_column_missing", f"{problem}: jq -c .{inner[:40]} writes these alone as lines"
-            )
+        if not plan.text and (problem := _describe_inner(objects[0], select)):
+            raise refusal("text_column_missing", problem)
         require_text(select(names), names, plan)
+
+
+def _describe_inner(row: Mapping[str, Any], select: Select) -> str | None:
+    """Say where the text of an object without one may be: in an object that it holds; None if it holds none."""
+    inner = {name: value for name, value in row.items() if isinstance(value, dict) and name.isidentifier()}
+    likely = [name for name in inner if name not in _NO_REVIEWS]
+    if not likely:
+        return "it is the error message of an API: ask it again for the reviews" if "error" in inner else None
+    likely.sort(key=lambda name: "text" not in select(tuple(inner[name])).known)
+    name = likely[0][:40]
+    return (
+        f"'{name}' holds objects, in which no text is looked for: jq -c .{name} writes these alone as lines"
+    )
 
 
 def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
