@@ -107,7 +107,7 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     source = proposal.path.stem
     folder = home.inbox if source == DEFAULT else home.inbox / source
     echo(f"Wrote {proposal.path}. It holds for files in {folder}/ from the next run on.")
-    echo(f"To read again what was scored before: reviews sources rescan {quote_word(source)}")
+    echo(f"To read again what was scored or refused before: reviews sources rescan {quote_word(source)}")
 
 
 def check_file(home: Home, source: str, file: Path, limits: RowLimits, echo: Echo) -> None:
