@@ -14,6 +14,7 @@ from data_contracts.review_files import find_bad_rows, measure_rows
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
 from tasks.review_files.options import ReadOptions
+from tasks.review_files.plans.reading_plan import DateFormat
 from tasks.review_files.reader import read_review_file
 
 ROWS_SHOWN = 10
@@ -21,6 +22,8 @@ CHARACTERS_SHOWN = 60
 """Characters of a text, or an id, that a preview shows."""
 SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
 """The columns of a preview. All others are in `extra`."""
+_OPEN = r'"reviewed_at": "\d{1,2}[./]\d{1,2}[./]\d'
+"""A date that was not read, whose day and month are numbers."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,16 @@ class Preview:
     """Rows that seem not to be in English."""
     unread: Counter[str]
     """Values that could not be read and are kept as found, by column."""
+    has_open_dates: bool
+    """Some dates were not read since the profile does not say whether the day or the month comes first."""
     first: list[dict[str, Any]]
     """The first `ROWS_SHOWN` rows."""
 
 
 def preview_file(path: Path, options: ReadOptions, limits: RowLimits) -> Preview:
     """Read a whole file; raise `FileRefusedError` where reading refuses it, whatever its rows are."""
-    rows, not_english = 0, 0
+    rows, not_english, has_open_dates = 0, 0, False
+    is_order_open = options.plan is not None and options.plan.dates == DateFormat()
     bad, filled, unread = Counter[str](), Counter[str](), Counter[str]()
     first: list[dict[str, Any]] = []
     for batch in read_review_file(path, options):
@@ -54,7 +60,10 @@ def preview_file(path: Path, options: ReadOptions, limits: RowLimits) -> Preview
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
         filled["text"] -= int(pc.sum(pc.invert(measures["text_visible"])).as_py() or 0)
         unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})
-    return Preview(rows, bad, filled, not_english, +unread, first)
+        has_open_dates |= is_order_open and bool(
+            pc.any(pc.match_substring_regex(batch["extra"], _OPEN)).as_py()
+        )
+    return Preview(rows, bad, filled, not_english, +unread, has_open_dates, first)
 
 
 def _show_rows(batch: pa.RecordBatch, most: int) -> Iterator[dict[str, Any]]:

@@ -261,6 +261,20 @@ def test_a_check_says_what_a_run_would_do_with_dates_that_can_not_be_read(
     assert done in line
 
 
+def test_a_check_says_what_reads_dates_whose_day_and_month_are_numbers(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    described = '[columns]\ntext = "text"\nreviewed_at = "Day"\n'
+    describe(scoring_home, "shop-a", described)
+    path = tmp_path / "a.csv"
+    path.write_text("text,Day\ngood film,27.03.2026\n")
+    _, said = call(scoring_home, "check", "shop-a", str(path))
+    assert 'with format = "day-first"' in said
+    describe(scoring_home, "shop-a", described + '[dates]\nformat = "day-first"\n')
+    _, said = call(scoring_home, "check", "shop-a", str(path))
+    assert "day-first" not in said
+
+
 def test_a_proposal_that_nobody_confirms_is_not_written_and_the_option_for_that_is_named(
     scoring_home: Home, tmp_path: Path
 ) -> None:

@@ -167,6 +167,8 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
     for name in SHOWN[1:]:
         unread = _describe_unread(preview.unread[name], name, severity) if preview.unread[name] else ""
         echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}")
+    if preview.has_open_dates:
+        echo('Dates such as 27.03.2026 are read with format = "day-first", or "month-first", under [dates]')
     if preview.not_english:
         seem = "seems" if preview.not_english == 1 else "seem"
         echo(
