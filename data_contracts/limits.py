@@ -61,8 +61,8 @@ FILE_RULES = {
     "file_unreadable": "The file can't be opened or read; check its permissions and the disk.",
     "profile_wrong": "The profile of the file's source is wrong; correct it (`reviews sources check` shows rows).",
     "profile_column_missing": "The profile of the file's source names that column; correct the profile or the file.",
-    "format_unknown": "The format is not supported; use csv, xlsx, jsonl, parquet, txt, a zip or a tar of such files. "
-    "One that is renamed alone is tried again by `reviews score FILE`.",
+    "format_unknown": "The format is not supported; use csv, xlsx, jsonl, parquet, txt, a zip or a tar of such files "
+    "(`reviews score FILE` tries one again that was only renamed).",
     "format_mismatch": "The content is not of the format that the name's ending states; correct the ending, then "
     "`reviews score FILE`.",
     "compression_broken": "The compressed data is truncated or damaged; copy the file again.",
