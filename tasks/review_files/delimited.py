@@ -31,7 +31,6 @@ from tasks.review_files.delimited_quotes import (
     write_out_breaks,
 )
 from tasks.review_files.encodings import (
-    drop_inner_marks,
     escape_invalid,
     restore_bytes,
     restore_column,
@@ -84,7 +83,7 @@ def read_delimited(
     `to_utf8`.
     """
     escaped = Event()
-    text = escape_invalid(drop_inner_marks(to_utf8(chunks, options)), escaped.set)
+    text = escape_invalid(to_utf8(chunks, options), escaped.set)
     header, table, body = _open_table(text, format_name, options)
     next_row = first_row
     for rows in _set_sums_aside(_split_rows(body, table), header):

@@ -55,7 +55,7 @@ def decode_start(data: bytes, options: ReadOptions) -> str:
 
 
 def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
-    """Transcode the text of a file to UTF-8 without a byte order mark; text in UTF-8 is passed on unchanged.
+    """Transcode the text of a file to UTF-8 without byte order marks; text in UTF-8 is passed on unchanged.
 
     Raises `FileRefusedError`: encoding_broken, or encoding_unknown for text that looks like UTF-16 without a mark.
     """
@@ -70,20 +70,18 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
         )
     chunks = chain([head[len(mark) :]], chunks)
     if encoding != "utf-8":
-        return _transcode(chunks, encoding)
-    if _may_fall_back(mark, options):
-        return _fall_back(chunks, options.fallback_encoding or encoding)
-    return chunks
+        chunks = _transcode(chunks, encoding)
+    elif _may_fall_back(mark, options):
+        chunks = _fall_back(chunks, options.fallback_encoding or encoding)
+    # Only files that have marks are joined with theirs; all others need not be searched.
+    return drop_inner_marks(chunks) if mark else chunks
 
 
 def drop_inner_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a text in UTF-8 without the byte order marks at the start of its lines, as files that were joined have."""
     rest = b""
     for chunk in chunks:
-        data = rest + chunk
-        # A single byte is found far faster.
-        if codecs.BOM_UTF8[:1] in data and _LINE_MARK in data:
-            data = data.replace(_LINE_MARK, b"\n")
+        data = (rest + chunk).replace(_LINE_MARK, b"\n")
         size = next((size for size in (3, 2, 1) if data.endswith(_LINE_MARK[:size])), 0)
         rest = data[len(data) - size :]
         yield data[: len(data) - size]

@@ -31,6 +31,7 @@ from tasks.containers.limits import ContainerLimits
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import (
+    MAX_COLUMNS,
     MOST_TITLES,
     Columns,
     require_names,
@@ -44,7 +45,6 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
-MAX_COLUMNS = 10_000
 _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
