@@ -36,9 +36,10 @@ class Columns:
     """The positions, from 0, of the columns of a file."""
 
     known: Mapping[str, int]
-    """Our column, a part of the text or a bound of the ratings -> position; without 'text' if the file has no text.
+    """Our column, a part of the text, or what says how ratings or labels are meant -> position.
 
-    A bound is a further column too."""
+    Without 'text' if the file has no text. What says how values are meant is a further column too.
+    """
     further: Mapping[str, int]
     """Name of any other column, made unique -> position."""
     doubled: bool
@@ -61,12 +62,12 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
             wanted = plan.name_column(ours)
             place = find_column(names, normalized, wanted) if wanted else recognised.known.get(ours)
             known |= {} if place is None or place in text.values() else {ours: place}
-    bounds = {bound: place for bound, place in recognised.bounds.items() if place not in known.values()}
+    beside = {what: place for what, place in recognised.beside.items() if place not in known.values()}
     if not plan.keep_further:
-        return Columns({**known, **bounds}, {}, doubled)
+        return Columns({**known, **beside}, {}, doubled)
     author = find_column(names, normalized, plan.author) if plan.author else None
     further = _find_further(names, set(known.values()), author)
-    return Columns({**known, **bounds}, further, doubled)
+    return Columns({**known, **beside}, further, doubled)
 
 
 def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> int:

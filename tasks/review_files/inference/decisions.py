@@ -42,6 +42,8 @@ _STEPS_OF_SURVEYS = (6, 7)
 """The highest whole ratings of six-point and seven-point scales, which are as usual in surveys as ten points."""
 _LOWEST_BEST = 2
 """The lowest number that may be the highest rating of a scale."""
+_NO_HIGHEST = "a column states the lowest rating of the scale, none states the highest"
+_NO_BOUNDS = "the columns that state the bounds of its scale state several, or none that can be"
 _HIGHEST_OF_FIFTY, _STEP_OF_FIFTY = 50, 5
 """Stars that are written as 10 to 50, with halves between them."""
 LOWEST_IS_BEST = (
@@ -58,22 +60,13 @@ _SHOWN = 5
 def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
     """Return the scale whose bounds columns beside the ratings state, or why these leave it in doubt."""
     if not highest:
-        usual = lowest <= {FIVE.lowest, TEN.lowest}
-        return (
-            None,
-            None if usual else "a column states the lowest rating of the scale, none states the highest",
-        )
-    best, worst = min(highest), min(lowest, default=None)
-    if (
-        len(highest) > 1
-        or len(lowest) > 1
-        or not (worst or 0) < best <= HUNDRED.highest
-        or best < _LOWEST_BEST
-    ):
-        return None, "the columns that state the bounds of its scale state several, or none that can be"
-    if worst is not None:
-        return RatingScale(worst, best), None
-    return OWN_SCALES.get(int(best), RatingScale(1, best)) if best % 1 == 0 else RatingScale(1, best), None
+        return None, None if lowest <= {FIVE.lowest, TEN.lowest} else _NO_HIGHEST
+    best, worst = min(highest), min(lowest, default=0)
+    is_one = len(highest) == 1 and len(lowest) <= 1
+    if not is_one or best < _LOWEST_BEST or not worst < best <= HUNDRED.highest:
+        return None, _NO_BOUNDS
+    usual = OWN_SCALES.get(int(best), RatingScale(1, best)) if best % 1 == 0 else RatingScale(1, best)
+    return RatingScale(worst, best) if lowest else usual, None
 
 
 def decide_ratings(

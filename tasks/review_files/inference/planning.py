@@ -34,7 +34,7 @@ from tasks.review_files.raw_rows import RawRows
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
 SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER)
-"""Those, and the columns that state how the ratings are written."""
+"""Those, and the columns that say how ratings or labels are meant."""
 _OURS = {
     "dates": "reviewed_at",
     "ratings": "given_rating",

@@ -53,8 +53,8 @@ class Recognised:
     """Other columns have the name of the body."""
     known: dict[str, int] = field(default_factory=dict)
     """Our column other than the text -> position."""
-    bounds: dict[str, int] = field(default_factory=dict)
-    """A bound of the ratings' scale, as in `SCALE_COLUMNS`, or `ANSWER` -> position of the column that states it."""
+    beside: dict[str, int] = field(default_factory=dict)
+    """What says how ratings or labels are meant, as in `SCALE_COLUMNS`, or `ANSWER` -> position of its column."""
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
@@ -78,7 +78,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     rating = known.get("given_rating")
     found = Recognised(
         known=known,
-        bounds=_find_bounds(bare, known, taken),
+        beside=_find_beside(bare, known, taken),
         platform=platform,
         hint=None if rating is None else find_hint(names[rating]),
         lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
@@ -108,12 +108,12 @@ def _find_known(
     return known | _find_asked(names, known, texts)
 
 
-def _find_bounds(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
-    """Return the positions of the columns that state the bounds of the ratings' scale, or whether labels hold."""
+def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
+    """Return the positions of the columns that state the scale of the ratings, or whether labels hold."""
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
     wanted = wanted | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
-    found = {bound: _find_first(bare, normalize_known(names), taken) for bound, names in wanted.items()}
-    return {bound: place for bound, place in found.items() if place is not None}
+    found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
+    return {what: place for what, place in found.items() if place is not None}
 
 
 def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int]) -> dict[str, int]:
