@@ -107,6 +107,9 @@ def _find_bytes(decoded: tuple[pa.Array, Mapping[int, bytes]], row: int) -> byte
 
 def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
     """Return the positions of the rows in which the value of every column is its name."""
+    # Lengths lie side by side; the values themselves would be fetched from memory one by one.
+    if not pc.any(pc.equal(pc.binary_length(arrays[0]), len(names[0].encode()))).as_py():
+        return []
     rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
     return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]
 

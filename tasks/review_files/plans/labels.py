@@ -1,6 +1,7 @@
 """Parses labels by the labels that a plan lists."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from tasks.review_files.plans.missing_words import is_nothing
 
@@ -25,7 +26,12 @@ def clean_label(text: str) -> str:
 
 def make_label_parser(labels: Mapping[str, str | None] | None) -> Callable[[str], str | None]:
     """Return a function that parses a label: 'positive', 'negative' or None; it raises `ValueError` for others."""
-    known = {clean_label(label): ours for label, ours in (labels or {}).items()}
+    return _make_parser(tuple((labels or {}).items()))
+
+
+@lru_cache(8)  # it is asked for with each batch of a file
+def _make_parser(labels: tuple[tuple[str, str | None], ...]) -> Callable[[str], str | None]:
+    known = {clean_label(label): ours for label, ours in labels}
 
     def parse(text: str) -> str | None:
         label = clean_label(text)
