@@ -41,7 +41,7 @@ def score_kept(
         yield from score_stored(job, request, objects)
         yield from _score_older(job, older)
     elif objects or older:
-        from tasks.stages.score_on_engine import score_on_engine
+        from tasks.stages.engine.scoring import score_on_engine
 
         yield from score_on_engine(job, model, request, objects, _measure(job.run.home, older))
 

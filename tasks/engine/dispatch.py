@@ -15,18 +15,17 @@ from typing import Any, Protocol, TypeVar
 
 from data_contracts.errors import EngineError, WorkerKilledError
 from tasks.engine.group_work import GroupSummary, GroupTask
-from tasks.engine.text_work import TextTask
+from tasks.engine.text_work import RowTask, TextTask
 
 PER_WORKER = 2
 """Groups in flight for each worker: one that it scores, and one that waits for it."""
 AHEAD = 16
-"""Most groups for each worker that were handed out and not given back, since one before them takes longer."""
 
 Outcome = GroupSummary | Exception | None
 """What became of a group: what its worker returned or raised; None if several workers died over it."""
-Task = GroupTask | TextTask
+Task = GroupTask | TextTask | RowTask
 """What is handed out: the work on a group of files, which can be halved, or on some rows of one file."""
-_AnyTask = TypeVar("_AnyTask", GroupTask, TextTask)
+_AnyTask = TypeVar("_AnyTask", GroupTask, TextTask, RowTask)
 
 
 class Engine(Protocol):
@@ -43,10 +42,11 @@ class Engine(Protocol):
 
 
 def score_groups(
-    engine: Engine, tasks: Iterable[_AnyTask]
+    engine: Engine, tasks: Iterable[_AnyTask], ahead: int = AHEAD
 ) -> Iterator[tuple[_AnyTask, GroupSummary | Exception]]:
     """Yield the result of each group, in order; a group that was halved has several.
 
+    For each worker, at most `ahead` groups were handed out and not given back, since one before them takes longer.
     What a worker raises is a result, and so is a `WorkerKilledError` for a group of one file. What the engine raises
     ends it all.
     """
@@ -62,7 +62,7 @@ def score_groups(
         if suspects and not running:
             ended |= {number: tuple(_score_alone(engine, sent[number])) for number in sorted(suspects)}
             continue
-        free = 0 if suspects else _count_free(engine.count_workers(), len(running), len(sent))
+        free = 0 if suspects else _count_free(engine.count_workers(), len(running), len(sent), ahead)
         for number, task in islice(left, free):
             sent[number] = task
             running[engine.submit(task)] = number
@@ -83,10 +83,10 @@ def score_again(engine: Engine, task: Task) -> GroupSummary:
     return outcome
 
 
-def _count_free(workers: int, running: int, sent: int) -> int:
+def _count_free(workers: int, running: int, sent: int, ahead: int) -> int:
     """Return how many more groups may be handed out, to that many workers or, before one is there, to the first."""
     workers = max(workers, 1)
-    return max(0, min(PER_WORKER * workers - running, AHEAD * workers - sent))
+    return max(0, min(PER_WORKER * workers - running, ahead * workers - sent))
 
 
 def _score_alone(engine: Engine, task: _AnyTask) -> Iterator[tuple[_AnyTask, GroupSummary | Exception]]:

@@ -1,10 +1,11 @@
-"""What a worker does with texts that other models have scored: score them, and leave the scores in the store.
+"""What a worker does with texts: score them, and leave the scores in the store.
 
-It uses the functions of a run on one machine. The run makes the part of a group from the scores, and checks it.
+They are texts that other models have scored, or those of rows of a large file, which the run reads. The functions are
+those of a run on one machine. The run makes the part from the scores, and checks it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.engine.group_work import GroupSummary, Recipe, do_work, load_scorer
+from tasks.inbox.source_files import FoundFile
 from tasks.scoring.rescoring import OlderSource, read_texts, score_batches
 from tasks.store.connecting import open_store
 from tasks.store.stored_parts import StoredPart, delete_part, drop_damaged, find_manifest, upload_part
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCORES = "scored_reviews.parquet"
-"""The only file of what a worker leaves."""
+UNSCORED = "unscored.json"
+"""The files of what a worker leaves; the second one is of new rows: their position, rule and detail."""
 
 
 @dataclass(frozen=True)
@@ -39,44 +42,77 @@ class TextTask:
     """How many files all tasks of its group have together: what is committed at once."""
 
 
+@dataclass(frozen=True)
+class RowTask:
+    """Rows of a new file to score, which passed their contract."""
+
+    recipe: Recipe
+    files: tuple[FoundFile]
+    texts: StoredTexts
+
+
 _Result = tuple[TextTask, GroupSummary | Exception]
 
 
 @do_work.register
 def _(task: TextTask, place: Home, bundles: Path) -> GroupSummary:
-    part = StoredPart(open_store(task.recipe.store), task.recipe.home_id, name_text_work(task))
-    dropped = drop_damaged(part)
-    if find_manifest(part) is None:
-        _leave_scores(part, task, place, bundles)
-    return GroupSummary((), (), part.key, dropped=dropped)
+    def score(texts: Path, building: Path) -> None:
+        scorer = load_scorer(task.recipe, bundles)
+        with pq.ParquetWriter(building / SCORES, SCORED_SCHEMA, compression="zstd") as writer:
+            batches = read_texts(texts, task.files)
+            for scores in score_batches(scorer, task.recipe.run_id, batches, lambda size: None):
+                writer.write_table(scores)
+
+    import pyarrow.parquet as pq
+
+    return _leave_scores(task, place, score)
 
 
-def name_text_work(task: TextTask) -> str:
+@do_work.register
+def _(task: RowTask, place: Home, bundles: Path) -> GroupSummary:
+    def score(texts: Path, building: Path) -> None:
+        rows = pq.read_table(texts)
+        scored = score_chunk(load_scorer(task.recipe, bundles), task.recipe.run_id, rows)
+        pq.write_table(scored.scored, building / SCORES, compression="zstd")
+        (building / UNSCORED).write_text(json.dumps(list(scored.unscored.items())), "utf-8")
+
+    import pyarrow.parquet as pq
+
+    from tasks.scoring.chunk_scores import score_chunk
+
+    return _leave_scores(task, place, score)
+
+
+def name_text_work(task: TextTask | RowTask) -> str:
     """Return the key of the scores of these texts by this model."""
     recipe = task.recipe
-    what = [task.texts.file.sha256, *(source.source_sha256 for source in task.files)]
+    which = ["rows"] if isinstance(task, RowTask) else [source.source_sha256 for source in task.files]
+    what = [task.texts.file.sha256, *which]
     return sha256(json.dumps([recipe.model_id, recipe.fingerprint, what]).encode()).hexdigest()[:24]
 
 
-def _leave_scores(part: StoredPart, task: TextTask, place: Home, bundles: Path) -> None:
-    """Score texts, and write the scores to the store; raise `ObjectMissingError` if nobody waits for them any more."""
-    import pyarrow.parquet as pq
+def _leave_scores(task: TextTask | RowTask, place: Home, score: Callable[[Path, Path], None]) -> GroupSummary:
+    """Fetch texts, let `score` write their scores to a folder, and copy it to the store, unless they are there.
 
+    Raises `ObjectMissingError` if nobody waits for them any more.
+    """
+    part = StoredPart(open_store(task.recipe.store), task.recipe.home_id, name_text_work(task))
+    dropped = drop_damaged(part)
+    summary = GroupSummary((), (), part.key, dropped=dropped)
+    if find_manifest(part) is not None:
+        return summary
     fetched = fetch_texts(part.store, task.texts, place.spool / "texts")
     pass_fault_point("engine: texts fetched")
-    scorer = load_scorer(task.recipe, bundles)
     building = place.spool / "scores"
     building.mkdir()
-    with pq.ParquetWriter(building / SCORES, SCORED_SCHEMA, compression="zstd") as writer:
-        batches = read_texts(fetched, task.files)
-        for scores in score_batches(scorer, task.recipe.run_id, batches, lambda size: None):
-            writer.write_table(scores)
+    score(fetched, building)
     upload_part(part, building, task.recipe.run_id)
     if not has_texts(part.store, task.texts):
         delete_part(part)  # a row of them may have been forgotten, and nothing of it may stay
         raise ObjectMissingError(
             f"{part.store.name(task.texts.key)}: was deleted meanwhile. Next: run again."
         )
+    return summary
 
 
 def read_scores(folder: Path, run_id: str) -> "pa.Table":
@@ -87,6 +123,12 @@ def read_scores(folder: Path, run_id: str) -> "pa.Table":
     scores = pq.read_table(folder / SCORES, schema=SCORED_SCHEMA)
     position = scores.schema.get_field_index("run_id")
     return scores.set_column(position, "run_id", pa.repeat(pa.scalar(run_id), len(scores)))
+
+
+def read_unscored(folder: Path) -> dict[int, tuple[str, str]]:
+    """Return the rows that could not be scored, by their position, with rule and detail."""
+    stated = json.loads((folder / UNSCORED).read_text("utf-8"))
+    return {int(position): (str(rule), str(detail)) for position, (rule, detail) in stated}
 
 
 def gather_groups(results: Iterable[_Result]) -> Iterator[list[_Result]]:

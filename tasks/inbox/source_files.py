@@ -27,8 +27,10 @@ HAS_LABELS = (
 """Reason for skipping a file, likewise."""
 GROUP_BYTES = 32 * 2**20
 WORKER_GROUP_BYTES = 8 * 2**20
-"""Most bytes of a group for a worker of an engine: fewer, so that all workers end at about the same time. What is
-scored again is cut to this by its rows, however large a file was."""
+"""Most bytes of a group for a worker of an engine: fewer, so that all workers end at about the same time. The
+rows of a large object are cut to this, and so is what is scored again, however large a file was."""
+SHARED_BYTES = 2 * WORKER_GROUP_BYTES
+"""Bytes from which on the rows of one object are shared out among the workers."""
 GROUP_FILES = 500
 _HASHED_BYTES = 1 << 20
 """Bytes that are read and hashed at a time."""

@@ -3,7 +3,7 @@
 Nothing here opens the database. The scorer needs ONNX Runtime.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -41,6 +41,8 @@ class ScoringJob:
     limits: RowLimits = field(default_factory=RowLimits)
     options: ReadOptions = field(default_factory=ReadOptions)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    score_chunks: Callable[[Scorer, str, Iterable[pa.Table]], Iterator[ScoredChunk]] = score_in_background
+    """Yields chunks of rows, in order, with their scores of a run; it may cut them into smaller ones."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _score_into(
     scorer, run_id = job.load_scorer(), job.run.run_id
     tally, choose_limits = Tally(), partial(choose_file_limits, job.catalogue, job.limits)
     with open_part(part) as write:
-        for chunk in score_in_background(scorer, run_id, _read_good(job, files, tally, write, report)):
+        for chunk in job.score_chunks(scorer, run_id, _read_good(job, files, tally, write, report)):
             _keep_chunk(job, chunk, tally, write)
         pass_fault_point("score: part half written")
         read = [file for file in files if file.source_sha256 not in tally.postponed]

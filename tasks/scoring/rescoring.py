@@ -300,12 +300,17 @@ def cut_rows(sources: Sequence[OlderSource], most_bytes: int) -> list[RowRange]:
 
 
 def write_texts(published: Path, sources: Sequence[OlderSource], rows: RowRange, target: Path) -> None:
-    """Write the texts of some rows of sources to a Parquet file; the same texts make the same bytes."""
-    import pyarrow.parquet as pq
-
+    """Write the texts of some rows of sources to a Parquet file."""
     digests = [source.source_sha256 for source in sources]
     with _open_copy_for_rescoring(published) as connection:
         texts = connection.sql(_READ_TEXTS + _IN_ORDER, params=[digests, *rows]).to_arrow_table()
+    write_text_file(texts, target)
+
+
+def write_text_file(texts: "pa.Table", target: Path) -> None:
+    """Write texts for workers to a Parquet file; the same texts make the same bytes."""
+    import pyarrow.parquet as pq
+
     pq.write_table(texts, target, compression="zstd", row_group_size=BATCH_ROWS, write_page_checksum=True)
 
 

@@ -78,14 +78,14 @@ def score_stored(
     If the store does not answer, the groups after it wait for the next run.
     """
     for group in group_found_files(files):
-        result = _score_group(job, request, group)
+        result = score_object_group(job, request, group)
         clear_spool(job.run.home)
         yield result
         if isinstance(result.error, StoreUnreachableError):
             return
 
 
-def _score_group(job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]) -> GroupResult:
+def score_object_group(job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]) -> GroupResult:
     """Fetch a group of objects, score those with new content, and commit them."""
     uris = tuple(file.uri for file in files)
     try:

@@ -16,7 +16,8 @@ from tasks.exports.files import ExportRequest
 from tasks.exports.stored import export_to_store
 from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
-from tasks.stages import score_on_engine
+from tasks.stages.engine import objects as object_stages
+from tasks.stages.engine import older_texts
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
@@ -121,7 +122,8 @@ def killed(cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch) -> list[int
             pids.append(cluster.workers[0].process.pid)
             os.kill(pids[0], signal.SIGKILL)
 
-    monkeypatch.setattr(score_on_engine, "delete_part", delete_and_kill)
+    for module in (object_stages, older_texts):
+        monkeypatch.setattr(module, "delete_part", delete_and_kill)
     return pids
 
 

@@ -12,7 +12,7 @@ from flows.command.actions.forget import forget
 from tasks.engine import text_work
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring import rescoring
-from tasks.stages import score_on_engine
+from tasks.stages.engine import older_texts
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support import inner_engine
 from tests.support.forked import run_to_fault
@@ -69,7 +69,7 @@ def test_what_workers_score_again_equals_what_one_machine_does(
     older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
-    monkeypatch.setattr(score_on_engine, "WORKER_GROUP_BYTES", 50)
+    monkeypatch.setattr(older_texts, "WORKER_GROUP_BYTES", 50)
     monkeypatch.setattr(rescoring, "WORKER_GROUP_BYTES", 50)
     with use_inner_engine(tmp_path / "worker") as engine:
         planned = plan(rescore=True).rescoring

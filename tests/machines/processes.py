@@ -8,7 +8,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from tasks.inbox import source_files
-from tasks.stages import score_on_engine
+from tasks.stages.engine import objects, older_texts
 from tests.machines.network import enter
 from tests.support.forked import start
 from tests.support.scoring_runs import run
@@ -67,7 +67,8 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     enter(machine)
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
-    vars(score_on_engine).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
+    for module in (objects, older_texts):
+        vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
     try:
         with run_without_server():
             run(rescore=True)

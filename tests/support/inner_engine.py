@@ -15,7 +15,7 @@ from data_contracts.storage.home import Home
 from tasks.engine.dispatch import Outcome, Task
 from tasks.engine.group_work import score_in
 from tasks.inbox import source_files
-from tasks.stages import score_on_engine
+from tasks.stages.engine import large_objects, objects, scoring
 from tests.support.scoring_runs import run
 from tests.support.serverless import run_without_server
 
@@ -68,10 +68,19 @@ def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
 
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_on_engine, "open_engine", give)
+        patch.setattr(scoring, "open_engine", give)
         patch.setattr(source_files, "GROUP_FILES", 2)
         patch.setenv("REVIEWS_DASK", "tcp://127.0.0.1:1")
         yield engine
+
+
+@contextmanager
+def share_out_small_objects() -> Iterator[None]:
+    """Let the runs in the block share out the rows of objects of more than a few rows, a few rows at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objects, "SHARED_BYTES", 100)
+        patch.setattr(large_objects, "WORKER_GROUP_BYTES", 50)
+        yield
 
 
 def score_by_engine(home: Path, store: str, folder: Path, **parameters: Any) -> None:
@@ -79,6 +88,12 @@ def score_by_engine(home: Path, store: str, folder: Path, **parameters: Any) -> 
     os.environ.update(REVIEWS_HOME=str(home), REVIEWS_STORE=store, REVIEWS_REPORTS="false")
     with run_without_server(), use_inner_engine(folder):
         run(**parameters)
+
+
+def share_out_by_engine(home: Path, store: str, folder: Path) -> None:
+    """Score the inbox of a store by such an engine, and share out small objects, in a process that a test kills."""
+    with share_out_small_objects():
+        score_by_engine(home, store, folder)
 
 
 def rescore_by_engine(home: Path, store: str, folder: Path) -> None:

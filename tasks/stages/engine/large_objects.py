@@ -1,0 +1,106 @@
+"""Scoring a large object by all workers: the run reads and checks its rows, and hands these out to be scored.
+
+So any format can be shared, also one that can only be read from its start to its end. The part, its checks and its
+commit are those of a run on one machine. Scores stay in the store until the object is committed, so a run that goes on
+after a killed one uses them.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from data_contracts.errors import StoreError
+from data_contracts.storage.durable import make_folder, remove
+from data_contracts.storage.faults import pass_fault_point
+from tasks.engine.dispatch import score_again, score_groups
+from tasks.engine.group_work import GroupSummary
+from tasks.engine.text_work import RowTask, read_scores, read_unscored
+from tasks.inbox.source_files import WORKER_GROUP_BYTES, FoundFile
+from tasks.scoring.plan import ScoringRequest
+from tasks.scoring.rescoring import write_text_file
+from tasks.scoring.run_outcome import GroupResult
+from tasks.stages.engine.engine_run import EngineRun, fetch_scored, warn_of_dropped
+from tasks.stages.score_objects import score_object_group
+from tasks.store.stored_parts import StoredPart
+from tasks.store.stored_texts import StoredTexts, delete_all_texts, delete_texts, put_texts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from models.bundle.scorer import Scorer
+    from tasks.scoring.chunk_scores import ScoredChunk
+
+PIECES_AHEAD = 4
+"""Most pieces for each worker whose rows the run holds in memory, since one before them takes longer."""
+_SCORED_COLUMNS = ["source_sha256", "row_number", "text", "source"]
+
+
+def score_large_object(run: EngineRun, request: ScoringRequest, file: FoundFile) -> GroupResult:
+    """Read an object, let workers score its rows, and commit it; return an error as a result.
+
+    The error is a `WorkerKilledError` if some of the rows kill workers.
+    """
+    job = replace(run.job, score_chunks=partial(_score_on_workers, run, file))
+    try:
+        return score_object_group(job, request, (file,))
+    finally:
+        remove(file.path.parent)  # nothing else is in the folder of a copy
+        with suppress(StoreError):  # they are collected when they are old
+            delete_all_texts(run.store, run.recipe.home_id)
+
+
+def _score_on_workers(
+    run: EngineRun, file: FoundFile, scorer: "Scorer", run_id: str, chunks: Iterable["pa.Table"]
+) -> Iterator["ScoredChunk"]:
+    """Yield chunks of rows with the scores that workers gave them, in order, in pieces that a worker gets at a time."""
+    waiting: deque[pa.Table] = deque()
+
+    def hand_out() -> Iterator[RowTask]:
+        for chunk in chunks:
+            for piece in _cut(chunk):
+                waiting.append(piece)
+                yield RowTask(run.recipe, (file,), _store_rows(run, piece))
+
+    for task, result in score_groups(run.engine, hand_out(), PIECES_AHEAD):
+        if isinstance(result, Exception):
+            raise result
+        yield _fetch_scores(run, task, result, waiting.popleft())
+
+
+def _cut(chunk: "pa.Table") -> Iterator["pa.Table"]:
+    """Yield the rows of a chunk in pieces of about as many bytes of text as a worker gets at a time."""
+    pieces = -(-chunk["text"].nbytes // WORKER_GROUP_BYTES)
+    step = max(1, -(-len(chunk) // max(1, pieces)))
+    for start in range(0, len(chunk), step):
+        yield chunk.slice(start, step)
+
+
+def _store_rows(run: EngineRun, rows: "pa.Table") -> StoredTexts:
+    """Write to the store what a worker needs of rows."""
+    make_folder(run.home.spool)
+    with TemporaryDirectory(dir=run.home.spool) as folder:
+        write_text_file(rows.select(_SCORED_COLUMNS), Path(folder) / "texts.parquet")
+        texts = put_texts(run.store, run.recipe.home_id, Path(folder))
+    pass_fault_point("engine: texts stored")
+    return texts
+
+
+def _fetch_scores(run: EngineRun, task: RowTask, summary: GroupSummary, rows: "pa.Table") -> "ScoredChunk":
+    """Fetch the scores of rows that a worker has left, and delete the texts of these from the store."""
+    from tasks.scoring.chunk_scores import ScoredChunk
+
+    if summary.dropped:
+        warn_of_dropped(summary.dropped)
+    part = StoredPart(run.store, run.recipe.home_id, str(summary.key))
+    folder = run.home.spool / "scores" / part.key
+    fetch_scored(part, folder, summary, partial(score_again, run.engine, task))
+    scored = ScoredChunk(rows, read_scores(folder, run.recipe.run_id), read_unscored(folder))
+    remove(folder)
+    with suppress(StoreError):  # they are collected when they are old
+        delete_texts(run.store, [task.texts])
+    return scored

@@ -1,0 +1,164 @@
+"""Tests of large objects whose rows workers share: what is committed equals what the run itself makes of them."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import EngineError, WorkerKilledError
+from data_contracts.storage.home import Home
+from tasks.engine import text_work
+from tasks.review_files.inference import first_pass
+from tasks.scoring import chunks
+from tasks.stages.engine import large_objects
+from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
+from tests.support import inner_engine
+from tests.support.forked import run_to_fault
+from tests.support.inner_engine import share_out_by_engine, share_out_small_objects, use_inner_engine
+from tests.support.scoring_runs import count, prove, run
+from tests.support.small_home import ask
+from tests.support.stored_runs import send
+
+TABLES = (
+    "select source_sha256, row_number, round(score, 6), text, given_label from latest_scores order by all",
+    "select uri, status, rule, rows_read, source, bytes from scored_files order by all",
+    "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
+    "select uri, row_number, rule, detail, raw from quarantined_rows order by all",
+)
+LARGE = "shop-a/large.csv"
+GOOD_ROWS = 20
+ROWS = "".join(
+    f"a good zebrafish film {number},{('pos', 'neg')[number % 2]}\n" for number in range(GOOD_ROWS)
+)
+BAD_ROWS = "  ,pos\nxyzzy qwrtp,neg\n"
+"""A row without a text, and one without a word that the model knows."""
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the store that is set: a large object between two small ones."""
+    folder = tmp_path / "store"
+    send(folder, "shop-a/first.csv", "text\ngood film\n")
+    send(folder, LARGE, f"text,label\n{BAD_ROWS}{ROWS}")
+    send(folder, "shop-b/last.csv", "text\nbad plot\n")
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small() -> Iterator[None]:
+    with share_out_small_objects():
+        yield
+
+
+def list_parts(store: Path) -> list[str]:
+    return [path.relative_to(store).as_posix() for path in store.glob("parts/**/*") if path.is_file()]
+
+
+def note_uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which the key of each piece is added whose scores a worker uploads."""
+    made: list[str] = []
+
+    def note(part: StoredPart, *arguments: Any) -> PartManifest:
+        made.append(part.key)
+        return upload_part(part, *arguments)
+
+    monkeypatch.setattr(text_work, "upload_part", note)
+    return made
+
+
+def read_tables(home: Home) -> list[list[tuple[Any, ...]]]:
+    return [ask(home.published, query) for query in TABLES]
+
+
+@pytest.mark.slow
+def test_what_workers_make_of_its_rows_equals_what_one_machine_does(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
+    with use_inner_engine(tmp_path / "worker") as engine:
+        summary = run()
+        assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (3, GOOD_ROWS + 2, 2)
+        assert run().files_scored == 0
+    assert engine.scored.count(("large.csv",)) > 2
+    assert list_parts(store) == []
+    assert not scoring_home.spool.exists()
+    prove(scoring_home)
+    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
+    run()
+    assert read_tables(scoring_home) == read_tables(alone)
+
+
+@pytest.mark.slow
+def test_rows_that_show_that_those_before_were_read_wrongly_are_shared_out_anew(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_pass, "SETTLED_FROM", 1000)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 500)
+    long = "a good film " * 20
+    rows = [f"{long}{number},9\n" for number in range(40_000)]
+    send(store, LARGE, f"text,rating\n{''.join(rows)}{long},80\n")
+    monkeypatch.setattr(large_objects, "WORKER_GROUP_BYTES", 1_000_000)
+    made = note_uploads(monkeypatch)
+    with use_inner_engine(tmp_path / "worker") as engine:
+        assert run().rows_scored == len(rows) + 3
+    assert (
+        engine.scored.count(("large.csv",)) > len(made) == len(set(made))
+    )  # those before were not scored again
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "point",
+    [
+        "engine: texts stored#2",
+        "engine: part uploaded#3",
+        "engine: part fetched#4",
+        "score: part half written",
+    ],
+)
+def test_its_rows_are_scored_and_committed_once_though_the_run_is_killed(
+    scoring_home: Home, store: Path, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_to_fault(point, share_out_by_engine, scoring_home.folder, f"file://{store}", tmp_path / "worker")
+    left = {name.split("/")[2] for name in list_parts(store) if name.endswith("manifest.json")}
+    made = note_uploads(monkeypatch)
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert not left & set(made)
+    assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 2
+    assert list_parts(store) == []
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inner_engine, "KILLER", "large.csv")
+    with use_inner_engine(tmp_path / "worker"):
+        with pytest.raises(WorkerKilledError, match=r"(?s)large.csv.*Committed all the same: 2 files"):
+            run()
+        assert run().files_scored == 0
+    assert count(scoring_home, "scored_files where rule = 'workers_killed'") == 1
+    assert [name for name in list_parts(store) if "texts" in name] == []
+
+
+@pytest.mark.slow
+def test_a_run_that_loses_its_workers_over_it_names_it_and_the_next_one_goes_on(
+    scoring_home: Home, store: Path, tmp_path: Path
+) -> None:
+    with (
+        use_inner_engine(tmp_path / "worker", lost_after=4),
+        pytest.raises(EngineError, match=r"(?s)was lost.*Not scored: .*large.csv"),
+    ):
+        run()
+    assert [name for name in list_parts(store) if "texts" in name] == []
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 2
+    prove(scoring_home)
