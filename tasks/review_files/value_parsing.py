@@ -21,7 +21,7 @@ from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
 from tasks.review_files.plans.names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.raw_rows import Defect, RawRows
+from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 
 _NO_IDS = pa.array(["", r"\N"])
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
@@ -99,7 +99,7 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
     """
     if not len(texts):
         return texts, {}
-    short = _measure_texts(texts) <= _LONGEST_WORD
+    short = measure_texts(texts) <= _LONGEST_WORD
     if texts.null_count:
         short |= texts.is_null().to_numpy(zero_copy_only=False)
     places = np.flatnonzero(short)
@@ -117,13 +117,6 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
     given = np.ones(len(texts), dtype=bool)
     given[list(defects)] = False
     return pc.if_else(pa.array(given), texts, None), defects
-
-
-def _measure_texts(texts: pa.Array) -> NDArray[np.int32]:
-    """Return the bytes of n texts, anything for null; Arrow's own function takes longer for a few texts."""
-    _, offsets, _ = texts.buffers()
-    places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return places[1:] - places[:-1]
 
 
 def _describe_missing(word: str) -> Defect:
@@ -199,6 +192,8 @@ def _parse_column(
 
 def _make_defect_columns(defects: Mapping[int, Defect], texts: pa.Array) -> dict[str, pa.Array]:
     """Return the columns of `READ_SCHEMA` that say which values can't be parsed: rule, detail and raw bytes."""
+    if not defects and not texts.null_count:
+        return {}
     missing = pc.if_else(pc.is_null(texts), "text_missing", pa.scalar(None, pa.string()))
     if not defects:
         return {"rule": missing}

@@ -17,7 +17,7 @@ from tasks.review_files.raw_rows import RawRows
 
 MOST_AHEAD = 96 << 20
 """Bytes of rows from which on no more are kept until the plan is made."""
-SETTLED_FROM = 16 << 20
+SETTLED_FROM = 4 << 20
 """Those after which a caller that can start over gets the plan, if it leaves nothing in doubt: fewer rows are kept."""
 _MOST_GROWTH = 64
 """Bytes of rows, at most, for each byte of a table: even an empty line has a number and a place in each column."""

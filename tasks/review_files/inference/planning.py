@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from tasks.review_files.inference.column_facts import (
     FileFacts,
@@ -29,7 +30,7 @@ from tasks.review_files.inference.recognition import Recognised, recognise_colum
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
-from tasks.review_files.raw_rows import RawRows
+from tasks.review_files.raw_rows import RawRows, measure_texts
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
@@ -52,8 +53,10 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "answers": find_label_facts,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
-_LONGEST_SUM = 16
-"""Bytes up to which a text may be a word for a sum."""
+_LONGEST_LOOKED_AT = 16
+"""Bytes up to which a text may be a word for a sum, or white space. To look into each text would take some percent."""
+_AROUND = " \t\r\n\v\f:"
+_NO_REVIEWS = pa.array(["", *SUM_WORDS], pa.string())
 _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
 FILE_ID = "it may number the rows of this file only"
@@ -82,8 +85,9 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
         return facts
     columns = {name: _join(batches, name) for name in SURVEYED if name in first.known}
     if any(map(is_text, first.known)):
-        has_text = _mark_texts(batches)
-        columns = {name: column.filter(has_text) for name, column in columns.items()}
+        has_text = np.concatenate(list(map(_mark_texts, batches)))
+        if not has_text.all():
+            columns = {name: column.filter(pa.array(has_text)) for name, column in columns.items()}
     finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
     return replace(facts, **{name: find(columns[_OURS[name]]) for name, find in finders.items()})
 
@@ -93,37 +97,22 @@ def _join(batches: Sequence[RawRows], name: str) -> pa.ChunkedArray:
     return pa.chunked_array([rows.known[name] for rows in batches])
 
 
-def _mark_texts(batches: Sequence[RawRows]) -> pa.ChunkedArray:
+def _mark_texts(rows: RawRows) -> NDArray[np.bool_]:
     """Return which rows, [n], have a text or a part of one, valid or not."""
-    names = filter(is_text, batches[0].known)
-    filled = reduce(pc.or_, (_mark_filled(_join(batches, name)) for name in names))
-    undecoded = [
-        start + place
-        for start, rows in zip(accumulate(map(_count, batches), initial=0), batches, strict=False)
-        for place, defect in rows.defects.items()
-        if defect.rule == "text_encoding"
-    ]
-    if not undecoded:
-        return filled
-    is_undecoded = np.zeros(len(filled), dtype=bool)
-    is_undecoded[undecoded] = True
-    return pc.or_(filled, pa.array(is_undecoded))
+    filled = reduce(np.logical_or, (_mark_filled(rows.known[name]) for name in filter(is_text, rows.known)))
+    undecoded = [place for place, defect in rows.defects.items() if defect.rule == "text_encoding"]
+    filled[undecoded] = True
+    return filled
 
 
-def _count(rows: RawRows) -> int:
-    """Count the rows of a batch."""
-    return len(rows.row_numbers)
-
-
-def _mark_filled(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return which texts, [n], are more than white space, and no word for a sum."""
-    length = pc.binary_length(texts)
-    is_none = pc.or_(pc.ascii_is_space(texts), pc.equal(length, 0))
-    is_short = pc.less_equal(length, _LONGEST_SUM)
-    if pc.any(is_short).as_py():
-        trimmed = pc.ascii_lower(pc.ascii_trim(pc.if_else(is_short, texts, ""), " \t:"))
-        is_none = pc.or_(is_none, pc.is_in(trimmed, pa.array(SUM_WORDS, pa.string())))
-    return pc.fill_null(pc.invert(is_none), False)
+def _mark_filled(texts: pa.Array) -> NDArray[np.bool_]:
+    """Return which texts, [n], are more than white space, and no word for a sum; a long one counts as more."""
+    filled: NDArray[np.bool_] = texts.is_valid().to_numpy(zero_copy_only=False)
+    places = np.flatnonzero(filled & (measure_texts(texts) <= _LONGEST_LOOKED_AT))
+    if len(places):
+        trimmed = pc.ascii_lower(pc.ascii_trim(texts.take(pa.array(places)), _AROUND))
+        filled[places] = ~pc.is_in(trimmed, _NO_REVIEWS).to_numpy(zero_copy_only=False)
+    return filled
 
 
 def make_plan(facts: FileFacts) -> ReadingPlan:
