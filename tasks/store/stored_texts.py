@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.errors import ObjectMissingError
+from data_contracts.storage.faults import pass_fault_point
 from tasks.store.connecting import Store
 from tasks.store.folder_copies import CopiedFile, fetch_folder, measure_folder
 from tasks.store.objects import delete, find_object, list_objects, put
@@ -45,6 +46,7 @@ def put_texts(store: Store, home_id: str, folder: Path) -> StoredTexts:
     [(name, facts)] = measure_folder(folder).items()
     texts = StoredTexts(home_id, facts)
     put(store, texts.key, folder / name)
+    pass_fault_point("engine: texts stored")
     return texts
 
 

@@ -49,6 +49,7 @@ OWN_ROWS = "tasks/training/own_rows.py"
 OWN_FITTING = "models/own_labels/fitting.py"
 PREDICTED_LABELS = "models/own_labels/predicted_labels.py"
 TEXT_WORK = "tasks/engine/text_work.py"
+LARGE_OBJECTS = "tasks/stages/engine/large_objects.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
@@ -71,6 +72,7 @@ TEST_SHADOW = "tests/flows/test_shadow.py"
 TEST_DUE = "tests/unit/test_training_due.py"
 TEST_LABELS = "tests/unit/test_labelling.py"
 TEST_DISPATCH = "tests/unit/test_engine.py"
+TEST_LARGE = "tests/flows/test_large_objects.py"
 TEST_OWN_LABELS = "tests/models/test_own_labels.py"
 TEST_BAD_INPUT = "tests/unit/test_bad_input.py"
 TEST_RESCORING = "tests/flows/test_engine_rescoring.py"
@@ -1039,8 +1041,8 @@ FAULTS = (
         "scores of other texts are used again",
         "workers",
         TEXT_WORK,
-        "what = [task.texts.file.sha256, *(",
-        "what = [*(",
+        "what = [task.texts.file.sha256, *which]",
+        "what = [*which]",
         (TEST_DISPATCH,),
     ),
     Fault(
@@ -1058,6 +1060,24 @@ FAULTS = (
         "(start, start + step - 1 if",
         "(start, start + step - 2 if",
         (TEST_DISPATCH,),
+    ),
+    Fault(
+        "rows of a large object get the scores of rows that were handed out later",
+        "workers",
+        LARGE_OBJECTS,
+        "waiting.popleft()",
+        "waiting.pop()",
+        (f"{TEST_LARGE}::test_what_workers_make_of_its_rows_equals_what_one_machine_does",),
+    ),
+    Fault(
+        "the texts of a large object stay in the store where it fails",
+        "workers",
+        LARGE_OBJECTS,
+        "            delete_all_texts(run.store, run.recipe.home_id)\n",
+        "            pass\n",
+        (
+            f"{TEST_LARGE}::test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store",
+        ),
     ),
     Fault(
         "a worker that is late leaves the scores of texts that were forgotten",

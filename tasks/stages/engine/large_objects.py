@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.durable import make_folder, remove
-from data_contracts.storage.faults import pass_fault_point
 from tasks.engine.dispatch import score_again, score_groups
 from tasks.engine.group_work import GroupSummary
 from tasks.engine.text_work import RowTask, read_scores, read_unscored
@@ -85,9 +84,7 @@ def _store_rows(run: EngineRun, rows: "pa.Table") -> StoredTexts:
     make_folder(run.home.spool)
     with TemporaryDirectory(dir=run.home.spool) as folder:
         write_text_file(rows.select(_SCORED_COLUMNS), Path(folder) / "texts.parquet")
-        texts = put_texts(run.store, run.recipe.home_id, Path(folder))
-    pass_fault_point("engine: texts stored")
-    return texts
+        return put_texts(run.store, run.recipe.home_id, Path(folder))
 
 
 def _fetch_scores(run: EngineRun, task: RowTask, summary: GroupSummary, rows: "pa.Table") -> "ScoredChunk":

@@ -67,9 +67,7 @@ def store_texts(home: Home, store: Store, sources: Sequence[OlderSource], rows: 
     make_folder(home.spool)
     with TemporaryDirectory(dir=home.spool) as folder:
         write_texts(home.published, sources, rows, Path(folder) / "texts.parquet")
-        texts = put_texts(store, ensure_home_id(home), Path(folder))
-    pass_fault_point("engine: texts stored")
-    return texts
+        return put_texts(store, ensure_home_id(home), Path(folder))
 
 
 def _end_texts(
