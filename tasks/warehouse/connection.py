@@ -55,6 +55,8 @@ _THREAD_LOCK = threading.Lock()
 _ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}
 """The DuckDB engine of this process, by its id. Starting an engine takes several times as long as opening a database
 in it. A forked process starts its own, since it lacks the threads of its parent's engine."""
+_SPILLS: dict[int, Path] = {}
+"""The folder to which the engine of this process writes what does not fit into its memory, by the process's id."""
 
 
 def require_warehouse(path: Path, next_step: str) -> None:
@@ -249,15 +251,16 @@ def _start_session(spill: Path) -> duckdb.DuckDBPyConnection:
 
     By default that would be a folder in the current one, which others may read, or nobody write.
     """
-    connection = _find_engine().cursor()
+    if _SPILLS.get(os.getpid()) == spill:
+        return _find_engine().cursor()
+    set_spill = f"SET temp_directory = {quote_sql(str(spill))}"
     try:
-        connection.execute(f"SET temp_directory = {quote_sql(str(spill))}")
+        _find_engine().execute(set_spill)
     except duckdb.Error:  # the engine has written to another one
-        connection.close()
         _stop_engine()
-        connection = _find_engine().cursor()
-        connection.execute(f"SET temp_directory = {quote_sql(str(spill))}")
-    return connection
+        _find_engine().execute(set_spill)
+    _SPILLS[os.getpid()] = spill
+    return _find_engine().cursor()
 
 
 def _find_engine() -> duckdb.DuckDBPyConnection:
@@ -281,6 +284,7 @@ def _start_engine(
 
 def _stop_engine() -> None:
     """Stop the DuckDB engine of this process; the next use starts another."""
+    _SPILLS.pop(os.getpid(), None)
     engine = _ENGINES.pop(os.getpid(), None)
     if engine is not None:
         engine.close()
