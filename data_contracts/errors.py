@@ -80,6 +80,12 @@ class EngineError(ReviewsError):
     can_pass = True
 
 
+class EngineLostError(EngineError):
+    """No workers can be reached any more: what still waits for them fails too, and the next run goes on."""
+
+    can_pass = False
+
+
 class WorkerKilledError(ReviewsError):
     """Several workers ended while they scored one file alone."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SCORES = "scored_reviews.parquet"
 UNSCORED = "unscored.json"
-"""The files of what a worker leaves; the second one is of new rows: their position, rule and detail."""
+"""The files of what a worker leaves; the second one has new rows that can't be scored: position, rule and detail."""
 
 
 @dataclass(frozen=True)

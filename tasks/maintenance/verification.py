@@ -41,7 +41,8 @@ from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS
 ROWS_SHOWN = 5
 """Largest number of examples in a finding."""
 HELD_SECONDS = 0.25
-"""After so long the next promise is verified by a new connection. To open a small database takes longer than most."""
+"""After so long the next promise is verified by a new connection. To open a small database takes longer than to verify
+most promises."""
 
 _ROWS_OF_LEDGER = f"""
 WITH left_out AS (
@@ -222,11 +223,13 @@ def _check_all(home: Home) -> Iterator[Finding]:
     left = deque(PROMISES.items())
     while left:
         findings = []
-        with open_warehouse(home.warehouse, write=False) as connection:
-            until = time.monotonic() + HELD_SECONDS
-            while left and time.monotonic() < until:
-                findings.append(_check_tables(connection, *left.popleft()))
-        yield from findings
+        try:
+            with open_warehouse(home.warehouse, write=False) as connection:
+                until = time.monotonic() + HELD_SECONDS
+                while left and time.monotonic() < until:
+                    findings.append(_check_tables(connection, *left.popleft()))
+        finally:  # also what was found before a damaged table
+            yield from findings
 
 
 def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:

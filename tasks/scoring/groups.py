@@ -4,6 +4,7 @@ Nothing here opens the database. The scorer needs ONNX Runtime.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -73,15 +74,14 @@ def score_group(
         left -= size
         report(size)
 
-    try:
-        hasty = replace(job, options=replace(job.options, may_start_over=True))
+    hasty = replace(job, options=replace(job.options, may_start_over=True))
+    with suppress(PlanOutdatedError):
         return _score_into(part, hasty, files, advance)
-    except PlanOutdatedError:
-        remove(part.building)
-        part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
-        outcome = _score_into(part, job, files, lambda size: None)
-        report(left)
-        return outcome
+    remove(part.building)
+    part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
+    outcome = _score_into(part, job, files, lambda size: None)
+    report(left)
+    return outcome
 
 
 def _score_into(

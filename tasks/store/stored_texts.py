@@ -1,7 +1,7 @@
-"""Texts in a store: what the home hands to the workers of an engine, to be scored again.
+"""Texts in a store: what the home hands to the workers of an engine: rows of a large object, or what is scored again.
 
-The texts of a group are one Parquet object below `parts/HOME/texts/`, named by its sha256: they go with the parts, when
-these are collected or a row is forgotten. The run deletes them as soon as their group has ended.
+The texts of a task are one Parquet object below `parts/HOME/texts/`, named by its sha256: they go with the parts, when
+these are collected or a row is forgotten. The run deletes them as soon as their scores are back.
 """
 
 from collections.abc import Collection

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from data_contracts.errors import EngineError, WorkerKilledError
+from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.storage.home import Home
 from tasks.engine import text_work
 from tasks.review_files.inference import first_pass
@@ -161,4 +163,30 @@ def test_a_run_that_loses_its_workers_over_it_names_it_and_the_next_one_goes_on(
     with use_inner_engine(tmp_path / "worker"):
         run()
     assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 2
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_another(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(store, "shop-c/large.csv", f"text,label\n{ROWS}")
+    made: dict[str, list[str]] = {}
+
+    def fail_once(part: StoredPart, folder: Path, *arguments: Any) -> PartManifest:
+        made[part.key] = pq.read_table(folder / text_work.SCORES)["source_sha256"].to_pylist()
+        if len(made) == 3:
+            raise StoreError("the disk of the store is full")
+        return upload_part(part, folder, *arguments)
+
+    monkeypatch.setattr(text_work, "upload_part", fail_once)
+    failed = r"(?s)is full.*Not scored: .*shop-a/large.csv\nCommitted all the same: 3 files"
+    with use_inner_engine(tmp_path / "worker"), pytest.raises(StoreError, match=failed):
+        run()
+    left = {source for name in list_parts(store) for source in made[name.split("/")[2]]}
+    assert left == {sha256((store / "inbox" / LARGE).read_bytes()).hexdigest()}
+    with use_inner_engine(tmp_path / "worker"):
+        run()
+    assert list_parts(store) == []
+    assert count(scoring_home, "scored_reviews") == 2 * GOOD_ROWS + 2
     prove(scoring_home)

@@ -510,9 +510,12 @@ def test_a_file_of_many_chunks_is_read_once(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 @pytest.mark.parametrize("most_ahead", [1 << 40, 0])
-def test_a_line_of_sums_below_a_table_decides_nothing(tmp_path: Path, ending: str, most_ahead: int) -> None:
+@pytest.mark.parametrize("blanks", [" ", " " * 60])
+def test_a_line_of_sums_below_a_table_decides_nothing(
+    tmp_path: Path, ending: str, most_ahead: int, blanks: str
+) -> None:
     path = tmp_path / f"a.{ending}"
-    rows = [*LAST_DECIDES, {"text": " ", "date": "Total", "rating": "1609", "label": "2"}]
+    rows = [*LAST_DECIDES, {"text": blanks, "date": "Total", "rating": "1609", "label": "2"}]
     path.write_bytes(ENCODERS[ending](rows))
     assert [row["given_rating"] for row in read_all(path, most_ahead)[-3:]] == [4, 9, None]
 

@@ -30,7 +30,7 @@ from tasks.review_files.inference.recognition import Recognised, recognise_colum
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
-from tasks.review_files.raw_rows import RawRows, measure_texts
+from tasks.review_files.raw_rows import RawRows, mark_blank_starts, measure_texts
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
@@ -53,10 +53,9 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "answers": find_label_facts,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
-_LONGEST_LOOKED_AT = 16
-"""Bytes up to which a text may be a word for a sum, or white space. To look into each text would take some percent."""
-_AROUND = " \t\r\n\v\f:"
-_NO_REVIEWS = pa.array(["", *SUM_WORDS], pa.string())
+_LONGEST_SUM = 16
+"""Bytes up to which a text may be a word for a sum."""
+_SUM_WORDS = pa.array(SUM_WORDS, pa.string())
 _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
 FILE_ID = "it may number the rows of this file only"
@@ -106,12 +105,16 @@ def _mark_texts(rows: RawRows) -> NDArray[np.bool_]:
 
 
 def _mark_filled(texts: pa.Array) -> NDArray[np.bool_]:
-    """Return which texts, [n], are more than white space, and no word for a sum; a long one counts as more."""
+    """Return which texts, [n], are more than white space, and no word for a sum."""
     filled: NDArray[np.bool_] = texts.is_valid().to_numpy(zero_copy_only=False)
-    places = np.flatnonzero(filled & (measure_texts(texts) <= _LONGEST_LOOKED_AT))
+    lengths = measure_texts(texts)
+    places = np.flatnonzero(filled & ((lengths <= _LONGEST_SUM) | mark_blank_starts(texts)))
     if len(places):
-        trimmed = pc.ascii_lower(pc.ascii_trim(texts.take(pa.array(places)), _AROUND))
-        filled[places] = ~pc.is_in(trimmed, _NO_REVIEWS).to_numpy(zero_copy_only=False)
+        found = texts.take(pa.array(places))
+        is_sum = pc.is_in(pc.ascii_lower(pc.ascii_trim(found, " \t:")), _SUM_WORDS)
+        is_short = pa.array(lengths[places] <= _LONGEST_SUM)
+        is_blank = pc.or_(pc.ascii_is_space(found), pc.equal(found, ""))
+        filled[places] = ~pc.or_(is_blank, pc.and_(is_short, is_sum)).to_numpy(zero_copy_only=False)
     return filled
 
 

@@ -64,6 +64,13 @@ def _(part: FetchedPart) -> Figures:
 def fetch_scored(
     part: StoredPart, folder: Path, summary: GroupSummary, make_again: Callable[[], GroupSummary]
 ) -> FetchedPart:
+    """Fetch a part from the store into a new folder of the home, as `fetch_whole` does."""
+    return fetch_whole(part, folder, summary, make_again)
+
+
+def fetch_whole(
+    part: StoredPart, folder: Path, summary: GroupSummary, make_again: Callable[[], GroupSummary]
+) -> FetchedPart:
     """Fetch a part from the store into a new folder of the home, checked by its manifest.
 
     A part that is damaged there is deleted and made again.

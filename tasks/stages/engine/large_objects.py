@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from data_contracts.errors import StoreError
+from data_contracts.errors import EngineError, EngineLostError, StoreError
 from data_contracts.storage.durable import make_folder, remove
 from tasks.engine.dispatch import score_again, score_groups
 from tasks.engine.group_work import GroupSummary
@@ -23,9 +23,9 @@ from tasks.inbox.source_files import WORKER_GROUP_BYTES, FoundFile
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import write_text_file
 from tasks.scoring.run_outcome import GroupResult
-from tasks.stages.engine.engine_run import EngineRun, fetch_scored, warn_of_dropped
+from tasks.stages.engine.engine_run import EngineRun, fetch_whole, warn_of_dropped
 from tasks.stages.score_objects import score_object_group
-from tasks.store.stored_parts import StoredPart
+from tasks.store.stored_parts import StoredPart, delete_part
 from tasks.store.stored_texts import StoredTexts, delete_all_texts, delete_texts, put_texts
 
 if TYPE_CHECKING:
@@ -42,21 +42,30 @@ _SCORED_COLUMNS = ["source_sha256", "row_number", "text", "source"]
 def score_large_object(run: EngineRun, request: ScoringRequest, file: FoundFile) -> GroupResult:
     """Read an object, let workers score its rows, and commit it; return an error as a result.
 
-    The error is a `WorkerKilledError` if some of the rows kill workers.
+    It is a `WorkerKilledError` if some of the rows kill workers, an `EngineLostError` if there are none any more.
     """
-    job = replace(run.job, score_chunks=partial(_score_on_workers, run, file))
-    try:
-        return score_object_group(job, request, (file,))
-    finally:
-        remove(file.path.parent)  # nothing else is in the folder of a copy
-        with suppress(StoreError):  # they are collected when they are old
-            delete_all_texts(run.store, run.recipe.home_id)
+    used: list[StoredPart] = []
+
+    def score(scorer: "Scorer", run_id: str, chunks: Iterable["pa.Table"]) -> Iterator["ScoredChunk"]:
+        return _score_on_workers(run, file, chunks, used)
+
+    result = score_object_group(replace(run.job, score_chunks=score), request, (file,))
+    remove(file.path.parent)  # nothing else is in the folder of a copy
+    with suppress(StoreError):  # they are collected when they are old
+        delete_all_texts(run.store, run.recipe.home_id)
+        if result.committed:
+            for part in used:
+                delete_part(part)
+    return result
 
 
 def _score_on_workers(
-    run: EngineRun, file: FoundFile, scorer: "Scorer", run_id: str, chunks: Iterable["pa.Table"]
+    run: EngineRun, file: FoundFile, chunks: Iterable["pa.Table"], used: list[StoredPart]
 ) -> Iterator["ScoredChunk"]:
-    """Yield chunks of rows with the scores that workers gave them, in order, in pieces that a worker gets at a time."""
+    """Yield chunks of rows with the scores that workers gave them, in order, in pieces that a worker gets at a time.
+
+    The parts in the store that have the scores are added to `used`.
+    """
     waiting: deque[pa.Table] = deque()
 
     def hand_out() -> Iterator[RowTask]:
@@ -65,15 +74,30 @@ def _score_on_workers(
                 waiting.append(piece)
                 yield RowTask(run.recipe, (file,), _store_rows(run, piece))
 
-    for task, result in score_groups(run.engine, hand_out(), PIECES_AHEAD):
-        if isinstance(result, Exception):
-            raise result
-        yield _fetch_scores(run, task, result, waiting.popleft())
+    try:
+        for task, result in _score_while_there_are_workers(run, hand_out()):
+            if isinstance(result, Exception):
+                raise result
+            part = StoredPart(run.store, run.recipe.home_id, str(result.key))
+            used.append(part)
+            yield _fetch_scores(run, (task, result), part, waiting.popleft())
+    finally:
+        waiting.clear()  # the error that ends it is kept until the end of the run
+
+
+def _score_while_there_are_workers(
+    run: EngineRun, tasks: Iterator[RowTask]
+) -> Iterator[tuple[RowTask, GroupSummary | Exception]]:
+    """Yield the results of tasks; raise `EngineLostError`, for which no stage is retried, if the engine raises."""
+    try:
+        yield from score_groups(run.engine, tasks, PIECES_AHEAD)
+    except EngineError as error:
+        raise EngineLostError(str(error)) from error
 
 
 def _cut(chunk: "pa.Table") -> Iterator["pa.Table"]:
-    """Yield the rows of a chunk in pieces of about as many bytes of text as a worker gets at a time."""
-    pieces = -(-chunk["text"].nbytes // WORKER_GROUP_BYTES)
+    """Yield the rows of a chunk in pieces of at most about as many bytes as a worker gets at a time."""
+    pieces = -(-chunk.nbytes // WORKER_GROUP_BYTES)
     step = max(1, -(-len(chunk) // max(1, pieces)))
     for start in range(0, len(chunk), step):
         yield chunk.slice(start, step)
@@ -87,15 +111,17 @@ def _store_rows(run: EngineRun, rows: "pa.Table") -> StoredTexts:
         return put_texts(run.store, run.recipe.home_id, Path(folder))
 
 
-def _fetch_scores(run: EngineRun, task: RowTask, summary: GroupSummary, rows: "pa.Table") -> "ScoredChunk":
-    """Fetch the scores of rows that a worker has left, and delete the texts of these from the store."""
+def _fetch_scores(
+    run: EngineRun, ended: tuple[RowTask, GroupSummary], part: StoredPart, rows: "pa.Table"
+) -> "ScoredChunk":
+    """Fetch the part with the scores of rows that a worker has left, and delete the texts of these from the store."""
     from tasks.scoring.chunk_scores import ScoredChunk
 
+    task, summary = ended
     if summary.dropped:
         warn_of_dropped(summary.dropped)
-    part = StoredPart(run.store, run.recipe.home_id, str(summary.key))
     folder = run.home.spool / "scores" / part.key
-    fetch_scored(part, folder, summary, partial(score_again, run.engine, task))
+    fetch_whole(part, folder, summary, partial(score_again, run.engine, task))
     scored = ScoredChunk(rows, read_scores(folder, run.recipe.run_id), read_unscored(folder))
     remove(folder)
     with suppress(StoreError):  # they are collected when they are old

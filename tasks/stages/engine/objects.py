@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import EngineError, StoreError, WorkerKilledError
+from data_contracts.errors import EngineLostError, StoreError, WorkerKilledError
+from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.engine.dispatch import score_again, score_groups
@@ -55,9 +56,9 @@ def refuse_killer(job: "ScoringJob", model_id: str, store: Store, file: FoundFil
 
 
 def score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFile]) -> Iterator[Ended]:
-    """Let workers score the objects of a store; yield the files of each group with its result.
+    """Let workers score the objects of a store, in their order; yield the files of each group with its result.
 
-    The rows of a large object are shared out among them while they score nothing else: their order stays.
+    The rows of a large object are shared out among them while they score nothing else.
     """
     for is_large, some in groupby(files, lambda file: file.size >= SHARED_BYTES):
         if is_large:
@@ -68,13 +69,16 @@ def score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[Found
 
 
 def _share_out(run: EngineRun, request: ScoringRequest, file: FoundFile) -> GroupResult:
-    """Let all workers score the rows of an object; raise `EngineError` if there are none any more."""
+    """Let all workers score the rows of an object; raise `EngineLostError` if there are none any more."""
     result = score_large_object(run, request, file)
-    if isinstance(result.error, WorkerKilledError):
-        return _refuse(run, file, result.error)
-    if isinstance(result.error, EngineError):
+    if isinstance(result.error, EngineLostError):
         raise result.error
-    return result
+    if not isinstance(result.error, WorkerKilledError):
+        return result
+    try:
+        return _refuse(run, file, result.error)
+    finally:
+        remove(file.path.parent)  # to be refused it was copied once more
 
 
 def _refuse(run: EngineRun, file: FoundFile, error: WorkerKilledError) -> GroupResult:
@@ -97,7 +101,8 @@ def _end_group(run: EngineRun, ended: tuple[GroupTask, GroupSummary | Exception]
     (group, result), job = ended, run.job
     uris = tuple(file.uri for file in group.files)
     if isinstance(result, WorkerKilledError):
-        return warn_of_failure(_refuse(run, group.files[0], result), result)
+        refused = _refuse(run, group.files[0], result)
+        return warn_of_failure(refused, result) if refused.error is result else refused
     if isinstance(result, Exception):
         return warn_of_failure(GroupResult(uris, None, error=result), result)
     try:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def rescore(run: EngineRun, older: Sequence[OlderSource]) -> Iterator[Ended]:
-    """Let workers score again what other models have scored, likewise; the texts go to them through the store."""
+    """Let workers score again what other models have scored; yield the files of each group with its result."""
     if not older:
         return
     try:

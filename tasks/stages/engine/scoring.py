@@ -29,6 +29,7 @@ from tasks.store.connecting import Store, open_store
 from tasks.store.copy_upload import remember_store
 from tasks.store.stored_bundles import upload_bundle
 from tasks.store.stored_parts import collect_parts
+from tasks.store.stored_texts import delete_all_texts
 from tasks.store.workplace import clear_spool
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
@@ -82,6 +83,7 @@ def _use_engine(
         store, home_id = open_store(str(request.store)), ensure_home_id(home)
         remember_store(home, store.uri)
         collect_parts(store, home_id)
+        delete_all_texts(store, home_id)  # of a killed run
         share_bundle(home, store, model)
         recipe = _make_recipe(job, model, store, home_id)
         with (
