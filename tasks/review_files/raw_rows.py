@@ -37,7 +37,8 @@ _SUM = re.compile(
 """What stands in a line of sums below a table. `Average` alone may be a review."""
 
 
-_BLANKS = np.frombuffer(b" \t\n\v\f\r", np.uint8)
+_IS_BLANK = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
+"""[256], for each byte."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ def mark_blank_starts(texts: pa.Array) -> NDArray[np.bool_]:
         return np.zeros(len(texts), bool)
     places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts)]
     first = np.frombuffer(data, np.uint8)[np.minimum(places, data.size - 1)]
-    return np.isin(first, _BLANKS)
+    blank: NDArray[np.bool_] = _IS_BLANK[first]
+    return blank
 
 
 def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:

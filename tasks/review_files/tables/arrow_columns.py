@@ -91,9 +91,14 @@ def make_arrow_rows(batch: pa.RecordBatch, columns: Columns, first_row: int) -> 
 
 def decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes."""
-    decoded = pa.RecordBatch.from_arrays(list(map(_decode_dictionary, batch.columns)), batch.schema.names)
+    decoded = batch
+    if any(map(pt.is_dictionary, batch.schema.types)):
+        decoded = pa.RecordBatch.from_arrays(list(map(_decode_dictionary, batch.columns)), batch.schema.names)
     size = decoded.nbytes
     guard(size)
+    if size <= most_bytes and len(decoded):
+        yield decoded
+        return
     step = max(len(decoded) * most_bytes // max(size, 1), 1)
     yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
 
