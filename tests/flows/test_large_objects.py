@@ -190,3 +190,17 @@ def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_anothe
     assert list_parts(store) == []
     assert count(scoring_home, "scored_reviews") == 2 * GOOD_ROWS + 2
     prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_none_of_its_texts_in_the_store(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(large_objects, "fetch_whole", interrupt)
+    with use_inner_engine(tmp_path / "worker"), pytest.raises(KeyboardInterrupt):
+        run()
+    assert list_parts(store) != []
+    assert [name for name in list_parts(store) if "texts" in name] == []

@@ -1073,8 +1073,8 @@ FAULTS = (
         "the texts of a large object stay in the store where it fails",
         "workers",
         LARGE_OBJECTS,
-        "        delete_all_texts(run.store, run.recipe.home_id)\n",
-        "        pass\n",
+        "            delete_all_texts(run.store, run.recipe.home_id)\n",
+        "            pass\n",
         (
             f"{TEST_LARGE}::test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store",
         ),

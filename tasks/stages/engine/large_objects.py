@@ -49,13 +49,15 @@ def score_large_object(run: EngineRun, request: ScoringRequest, file: FoundFile)
     def score(scorer: "Scorer", run_id: str, chunks: Iterable["pa.Table"]) -> Iterator["ScoredChunk"]:
         return _score_on_workers(run, file, chunks, used)
 
-    result = score_object_group(replace(run.job, score_chunks=score), request, (file,))
-    remove(file.path.parent)  # nothing else is in the folder of a copy
-    with suppress(StoreError):  # they are collected when they are old
-        delete_all_texts(run.store, run.recipe.home_id)
-        if result.committed:
-            for part in used:
-                delete_part(part)
+    try:
+        result = score_object_group(replace(run.job, score_chunks=score), request, (file,))
+    finally:  # also where Ctrl-C ends it
+        remove(file.path.parent)  # nothing else is in the folder of a copy
+        with suppress(StoreError):  # they are collected when they are old
+            delete_all_texts(run.store, run.recipe.home_id)
+    with suppress(StoreError):
+        for part in used if result.committed else ():
+            delete_part(part)
     return result
 
 
