@@ -16,8 +16,8 @@ from tasks.exports.files import ExportRequest
 from tasks.exports.stored import export_to_store
 from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
+from tasks.stages.engine import large_objects, older_texts
 from tasks.stages.engine import objects as object_stages
-from tasks.stages.engine import older_texts
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
@@ -29,6 +29,7 @@ from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
 from tests.support.dask_clusters import run_workers
 from tests.support.exported_homes import add
+from tests.support.inner_engine import share_out_small_objects
 from tests.support.scoring_runs import CSV, prove, run
 from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, copy_scoring_home, promote_small_model
@@ -122,7 +123,7 @@ def killed(cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch) -> list[int
             pids.append(cluster.workers[0].process.pid)
             os.kill(pids[0], signal.SIGKILL)
 
-    for module in (object_stages, older_texts):
+    for module in (large_objects, object_stages, older_texts):
         monkeypatch.setattr(module, "delete_part", delete_and_kill)
     return pids
 
@@ -136,6 +137,18 @@ def test_a_worker_that_is_killed_costs_its_group_alone(
 ) -> None:
     assert (run().rows_scored, run().rows_scored) == (16, 0)
     assert killed
+    prove(sent_home)
+    assert list_kinds(store) == {"exists", "inbox", "bundles"}
+
+
+def test_the_rows_of_a_large_object_are_scored_by_workers_of_which_one_is_killed(
+    sent_home: Home, store: Store, killed: list[int]
+) -> None:
+    rows = "".join(f"a good film {number}\n" for number in range(12))
+    objects.put(store, "inbox/large.csv", f"text\n{rows}".encode())
+    with share_out_small_objects() as pieces:
+        assert (run().rows_scored, run().rows_scored) == (28, 0)
+    assert (len(pieces), len(killed)) == (12, 1)
     prove(sent_home)
     assert list_kinds(store) == {"exists", "inbox", "bundles"}
 

@@ -16,6 +16,7 @@ from tasks.engine.dispatch import Outcome, Task
 from tasks.engine.group_work import score_in
 from tasks.inbox import source_files
 from tasks.stages.engine import large_objects, objects, scoring
+from tasks.store.stored_texts import StoredTexts, put_texts
 from tests.support.scoring_runs import run
 from tests.support.serverless import run_without_server
 
@@ -75,12 +76,19 @@ def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
 
 
 @contextmanager
-def share_out_small_objects() -> Iterator[None]:
-    """Let the runs in the block share out the rows of objects of more than a few rows, a few rows at a time."""
+def share_out_small_objects() -> Iterator[list[StoredTexts]]:
+    """Let the runs in the block share out objects of more than a few rows, row by row; yield the list of the pieces."""
+    pieces: list[StoredTexts] = []
+
+    def note(*arguments: Any) -> StoredTexts:
+        pieces.append(put_texts(*arguments))
+        return pieces[-1]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(objects, "SHARED_BYTES", 100)
         patch.setattr(large_objects, "WORKER_GROUP_BYTES", 50)
-        yield
+        patch.setattr(large_objects, "put_texts", note)
+        yield pieces
 
 
 def score_by_engine(home: Path, store: str, folder: Path, **parameters: Any) -> None:
