@@ -20,6 +20,7 @@ from tasks.engine.text_work import RowTask, TextTask
 PER_WORKER = 2
 """Groups in flight for each worker: one that it scores, and one that waits for it."""
 AHEAD = 16
+"""Most groups for each worker that wait to be given back, unless the caller says fewer."""
 
 Outcome = GroupSummary | Exception | None
 """What became of a group: what its worker returned or raised; None if several workers died over it."""

@@ -56,6 +56,8 @@ _Result = tuple[TextTask, GroupSummary | Exception]
 
 @do_work.register
 def _(task: TextTask, place: Home, bundles: Path) -> GroupSummary:
+    import pyarrow.parquet as pq
+
     def score(texts: Path, building: Path) -> None:
         scorer = load_scorer(task.recipe, bundles)
         with pq.ParquetWriter(building / SCORES, SCORED_SCHEMA, compression="zstd") as writer:
@@ -63,22 +65,20 @@ def _(task: TextTask, place: Home, bundles: Path) -> GroupSummary:
             for scores in score_batches(scorer, task.recipe.run_id, batches, lambda size: None):
                 writer.write_table(scores)
 
-    import pyarrow.parquet as pq
-
     return _leave_scores(task, place, score)
 
 
 @do_work.register
 def _(task: RowTask, place: Home, bundles: Path) -> GroupSummary:
+    import pyarrow.parquet as pq
+
+    from tasks.scoring.chunk_scores import score_chunk
+
     def score(texts: Path, building: Path) -> None:
         rows = pq.read_table(texts)
         scored = score_chunk(load_scorer(task.recipe, bundles), task.recipe.run_id, rows)
         pq.write_table(scored.scored, building / SCORES, compression="zstd")
         (building / UNSCORED).write_text(json.dumps(list(scored.unscored.items())), "utf-8")
-
-    import pyarrow.parquet as pq
-
-    from tasks.scoring.chunk_scores import score_chunk
 
     return _leave_scores(task, place, score)
 
