@@ -51,6 +51,9 @@ SECONDS = 15
 """Most seconds of processor time for one batch of rows."""
 ROW_BYTES = 64 << 20
 """Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
+_KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
+"""How much freed memory the C library of the process keeps, and from which size on it returns a piece at once. Its
+defaults return the memory of each batch, and the system clears it anew for the next: 8 % of the time of reading."""
 
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
@@ -179,6 +182,7 @@ def _start_process() -> _Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[3],
+            env=os.environ | _KEPT_MEMORY,
         )
     return _Process(process, ours)
 
@@ -217,7 +221,7 @@ def _make_refusal(rule: str, found: str) -> Outcome:
 def serve(connection: Connection) -> None:
     """Read file after file until the run closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C, and this process ends with it
-    # The memory pool of the C library returns unused memory and reserves no more than it needs.
+    # The memory pool of the C library returns unused memory and reserves little more than it needs.
     pa.set_memory_pool(pa.system_memory_pool())
     _limit_process(resource.RLIMIT_CORE, 0)
     _limit_process(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
