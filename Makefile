@@ -32,18 +32,17 @@ demo: $(STAMP) ## Ingest, train and score a small generated archive, then show t
 # What Python compiles is kept, or every process of the tests would compile it anew.
 test test-fast: export PYTHONDONTWRITEBYTECODE =
 
+# Where there is room for the tests' files in memory, they lie there: on a disk, writing them takes a tenth of the time. The
+# folders of a test that passed go with it, so that 2 GB are the most. $(call in_memory,KB OF MEMORY,KB OF ITS FILES)
+in_memory = $(if $(filter 2,$(shell (awk '/MemAvailable/ && $$2 > $(1)' /proc/meminfo; df -Pk /dev/shm | awk '$$4 > $(2) && /shm/') 2>/dev/null | wc -l)),PYTEST_DEBUG_TEMPROOT=/dev/shm)
+
 # A file's tests share costly fixtures, so they stay in one process; files start in order, the slow ones early. Three
 # processes on two cores too, since tests wait for servers and commands.
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
-
-# Where memory has room for the tests' files, they lie there, so that no test waits for a disk. Those of a test that passed
-# go with it: half a gigabyte is the most. `make test` has them on the disk.
-ROOM := awk '/MemAvailable/ && $$2 > 4000000' /proc/meminfo; df -Pk /dev/shm | awk '$$4 > 2000000 && /shm/'
-IN_MEMORY = $(if $(filter 2,$(shell ($(ROOM)) 2>/dev/null | wc -l)),PYTEST_DEBUG_TEMPROOT=/dev/shm)
+	$(call in_memory,12000000,6000000) $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing, but for the slow ones (a minute and a half on two cores)
-	$(IN_MEMORY) $(BIN)/pytest --numprocesses logical --dist loadfile --override-ini tmp_path_retention_policy=failed \
+	$(call in_memory,4000000,2000000) $(BIN)/pytest --numprocesses logical --dist loadfile \
 		--hypothesis-profile fast -m "not (archive or browser or process or server or slow or training)"
 
 audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its data can be reached, in the lock (pip-audit)
