@@ -21,8 +21,10 @@ EPHEMERAL = {
     "PREFECT__SERVER_EPHEMERAL": "1",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
-"""The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors."""
+"""The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors. Nothing is to be done on
+an event, since no automation is there: to look for one took most of the processor time of a server that waits."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -388,6 +389,7 @@ def _require_no_tables(connection: duckdb.DuckDBPyConnection) -> None:
         )
 
 
+@cache
 def _digest(views: str) -> str:
     """Return the digest of the SQL of the views, by which an opened warehouse is known to be up to date."""
     return sha256(views.encode()).hexdigest()
