@@ -23,8 +23,8 @@ EPHEMERAL = {
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
-"""The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors. Nothing is to be done on
-an event, since no automation is there: to look for one took most of the processor time of a server that waits."""
+"""The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors. It looks for no
+automations, since there are none: that took most of the processor time of a server that waits."""
 
 
 @dataclass(frozen=True)

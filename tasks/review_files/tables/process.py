@@ -21,6 +21,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from ctypes import CDLL
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -51,9 +52,10 @@ SECONDS = 15
 """Most seconds of processor time for one batch of rows."""
 ROW_BYTES = 64 << 20
 """Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
-_KEPT_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
-"""How much freed memory the C library of the process keeps, and from which size on it returns a piece at once. Its
-defaults return the memory of each batch, and the system clears it anew for the next: 8 % of the time of reading."""
+_KEPT_MEMORY = {-1: 32 << 20, -3: 8 << 20}
+"""How much freed memory the C library of the process keeps (M_TRIM_THRESHOLD of `mallopt`), and from which size on it
+returns a piece at once (M_MMAP_THRESHOLD). Its defaults return the memory of each batch, and the system clears it anew
+for the next: 8 % of the time of reading."""
 
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
@@ -182,7 +184,6 @@ def _start_process() -> _Process:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=Path(__file__).parents[3],
-            env=os.environ | _KEPT_MEMORY,
         )
     return _Process(process, ours)
 
@@ -223,6 +224,7 @@ def serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C, and this process ends with it
     # The memory pool of the C library returns unused memory and reserves little more than it needs.
     pa.set_memory_pool(pa.system_memory_pool())
+    _keep_freed_memory()
     _limit_process(resource.RLIMIT_CORE, 0)
     _limit_process(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
     with suppress(EOFError, ConnectionError):
@@ -330,6 +332,13 @@ def _renew_time() -> None:
     """Give the process its full time again."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep some freed memory, where it has `mallopt`."""
+    with suppress(AttributeError):
+        for option, size in _KEPT_MEMORY.items():
+            CDLL(None).mallopt(option, size)
 
 
 def _limit_process(what: int, most: int) -> None:
