@@ -19,7 +19,7 @@ MAX_FILE_BYTES = 64 << 30
 TOO_LARGE = f"is larger than {MAX_FILE_BYTES >> 30} GiB, the limit: split it"
 MAX_DEPTH = 100
 """Most levels of folders below the inbox that are searched."""
-HIDDEN = "is a hidden or unfinished file"
+HIDDEN = "is hidden, unfinished, or only says something of the files beside it"
 """Reason for skipping a file. Such a file is reported only if it, or its folder, was named."""
 HAS_LABELS = (
     f"is no file of reviews: what lies in {LABELS}/ of the home's inbox is taken in by every run as labels"

@@ -52,6 +52,10 @@ def test_files_are_found_in_every_folder_in_the_order_of_their_names(tmp_path: P
         "_SUCCESS",
         "_committed_71",
         "a.csv.crc",
+        "README.txt",
+        "Read Me.md",
+        "LICENSE",
+        "Thumbs.db",
     ],
 )
 def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, name: str) -> None:

@@ -506,13 +506,15 @@ def test_rows_count_on_from_member_to_member_bad_ones_too(tmp_path: Path) -> Non
         ]
 
 
-def test_folders_hidden_members_and_mac_shadows_are_passed_over(tmp_path: Path) -> None:
+def test_folders_hidden_members_mac_shadows_and_descriptions_are_passed_over(tmp_path: Path) -> None:
     members = {
         "x/": b"",
         "x/.DS_Store": b"\0",
         ".git/a.csv": b"text\nno\n",
         "__MACOSX/x/._a.csv": b"no",
         "x/_SUCCESS": b"",
+        "x/ReadMe.txt": b"what this data set is",
+        "LICENSE": b"may be used",
         "./x/a.csv": b"text\nyes\n",
     }
     for name, data in (("a.zip", to_zip(members)), ("a.tar.zst", to_zst(to_tar(members)))):
