@@ -29,7 +29,10 @@ _RECORD = re.compile(r"(\w{2,30}/\w{2,30}): ", re.ASCII)
 """How a line of a record begins in the sets of SNAP, such as `product/productId: `."""
 _LABELS = {"0", "1"}
 _MOST = 0.9
-"""Share of the lines, at least, that have a label; an odd break within one makes two of it."""
+"""Share of the lines, at least, that have a label or end a sentence; an odd break within one makes two of it."""
+_MANY_LINES = 30
+"""Lines from which on a text of which each line ends a sentence, with no blank line, may have a review on each."""
+_CLOSING = " \t\"')]*”’»"
 
 
 def find_text_tables(members: Iterator[Member], options: ReadOptions) -> Iterator[Member]:
@@ -51,12 +54,18 @@ def _find_table(member: Member, options: ReadOptions) -> Member:
     format_name = "text"
     if _may_be_table(head):
         with naming_member(member.name):
-            format_name = _choose_format(_list_lines(head, options), options)
+            lines = _list_lines(head, options)
+            format_name = _choose_format(lines, options)
+            # Of many text files in an archive, one with many lines is one review too.
+            if format_name == "text" and member.name is None:
+                _require_one_review(lines)
     return Member(member.name, format_name, chain([head], member.chunks), member.file_name, member.on_disk)
 
 
 def _may_be_table(head: bytes) -> bool:
-    """Return whether the start of a text has a separator or a label: some signs in its first line."""
+    """Return whether the start of a text has a separator, some signs in its first line, a label or many lines."""
+    if head.count(b"\n") >= _MANY_LINES:
+        return True
     first, end, _ = head.partition(b"\n")
     in_first = bool(end) and (b"," in first or b";" in first or b"/" in first)
     return in_first or b"\t" in head or b"|" in head or _LABEL.encode() in head
@@ -136,3 +145,12 @@ def _require_no_table(lines: Sequence[str]) -> None:
         if fields := _count_alike(lines, separator):
             problem = f"each line has {fields:,} fields with {name} between them, and the first names no text"
             raise refusal("header_broken", f"{problem}: put a line with the names of the columns above them")
+
+
+def _require_one_review(lines: Sequence[str]) -> None:
+    """Refuse many lines, none blank, of which nearly each ends a sentence: each may be a review."""
+    ended = sum(line.rstrip(_CLOSING).endswith((".", "!", "?", "…")) for line in lines)
+    if len(lines) >= _MANY_LINES and all(map(str.strip, lines)) and ended >= _MOST * len(lines):
+        problem = f"nearly each of the first {len(lines):,} lines ends a sentence, so that each may be a review"
+        step = "write them as CSV with the column text; if it is one review, leave a blank line between two of them"
+        raise refusal("header_broken", f"{problem}: {step}")

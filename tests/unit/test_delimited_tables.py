@@ -192,6 +192,9 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
     assert "columns" in error.detail
 
 
+SENTENCES = "It bites .\nNobody should miss it!\n" * 20
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -201,6 +204,7 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
             "film/id: 1\nreview/text: It bites.\n\nfilm/id: 2\nreview/text: It bores.\nAnd how.\n",
             "'film/id: ...'",
         ),
+        (SENTENCES, "each may be a review"),
     ],
 )
 def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
@@ -244,6 +248,24 @@ def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
 )
 def test_any_other_text_file_is_one_review(tmp_path: Path, text: str) -> None:
     assert read_texts(tmp_path, "a.zip", to_zip({"a.txt": text.encode()})) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It bites.\nIt bores.\n\n" * 20,
+        "It bites,\nas said by some who\nsaw it.\n" * 20,
+        SENTENCES[: len(SENTENCES) // 2],
+    ],
+    ids=["paragraphs", "a wrapped text", "not many"],
+)
+def test_a_text_file_of_some_lines_is_one_review(tmp_path: Path, text: str) -> None:
+    assert read_texts(tmp_path, "a.txt", text.encode()) == [text]
+
+
+def test_a_text_file_of_many_lines_is_one_review_among_others_of_an_archive(tmp_path: Path) -> None:
+    members = {"1.txt": SENTENCES.encode(), "2.txt": b"It bores."}
+    assert read_texts(tmp_path, "a.zip", to_zip(members)) == [SENTENCES, "It bores."]
 
 
 def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
