@@ -37,7 +37,7 @@ from tasks.review_files.encodings import (
     to_utf8,
 )
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.raw_rows import Defect, RawRows, are_types, find_headers, is_sum, make_raw_rows
+from tasks.review_files.raw_rows import Defect, RawRows, are_types, describe_last, find_headers, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 ROW_BYTES = 16 << 20
@@ -45,6 +45,8 @@ ROW_BYTES = 16 << 20
 _COUNTED_BYTES = 1 << 16
 
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
+_MOST_FOOTERS = 3
+"""Lines below a table that are looked at."""
 _END = "\ufdd0endofthepiece"
 _QUOTE = ord('"')
 
@@ -86,7 +88,7 @@ def read_delimited(
     text = escape_invalid(to_utf8(chunks, options), escaped.set)
     header, table, body = _open_table(text, format_name, options)
     next_row = first_row
-    for rows in _set_sums_aside(_split_rows(body, table), header):
+    for rows in _set_footers_aside(_split_rows(body, table), header):
         require_rows(next_row - 1 + _count(rows), options.most_rows)
         if next_row == first_row and rows.batch.num_rows:
             rows = _set_types_aside(rows, header.separator)
@@ -239,19 +241,23 @@ def _set_types_aside(rows: _Rows, separator: str) -> _Rows:
     return _Rows(rows.batch.slice(1), {1: types, **rows.misshapen})
 
 
-def _set_sums_aside(pieces: Iterator[_Rows], header: Header) -> Iterator[_Rows]:
-    """Yield the rows of a file in pieces; a line of sums at its end is among the misshapen."""
+def _set_footers_aside(pieces: Iterator[_Rows], header: Header) -> Iterator[_Rows]:
+    """Yield the rows of a file in pieces; lines of sums and footers at its end are among the misshapen."""
     before = next(pieces)
     for rows in pieces:
         if _count(rows):
             yield before
             before = rows
-    size = _count(before)
-    cells = [column[-1].as_py() for column in before.batch.columns if len(column)]
-    if cells and size not in before.misshapen and is_sum(cells, header.columns.known["text"]):
-        sums = ("it is a line of sums below the table", header.separator.join(cells))
-        before = _Rows(before.batch.slice(0, len(before.batch) - 1), {**before.misshapen, size: sums})
-    yield before
+    batch, misshapen = before.batch, dict(before.misshapen)
+    for number in range(_count(before), max(_count(before) - _MOST_FOOTERS, 0), -1):
+        if number in before.misshapen:
+            continue
+        cells = [column[-1].as_py() for column in batch.columns]
+        detail = describe_last(cells, header.columns.known["text"])
+        if detail is None:
+            break
+        batch, misshapen[number] = batch.slice(0, len(batch) - 1), (detail, header.separator.join(cells))
+    yield _Rows(batch, misshapen)
 
 
 def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: bool) -> RawRows:

@@ -35,7 +35,13 @@ _SUM = re.compile(
     re.IGNORECASE,
 )
 """What stands in a line of sums below a table. `Average` alone may be a review."""
-
+_FOOTER = re.compile(
+    r"(?:exported|generated|created|printed|downloaded) (?:on|at|by|from|with)\b.{0,60}"
+    r"(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}).{0,40}"
+    r"|end of (?:the )?(?:report|file|export|data|list)\W*|confidential\W+(?:internal use only|do not share)\W*",
+    re.IGNORECASE,
+)
+"""What a program writes below a table, in a line of its own."""
 
 _IS_BLANK = np.isin(np.arange(256), list(b" \t\n\v\f\r"))
 """[256], for each byte."""
@@ -144,8 +150,14 @@ def are_types(cells: Sequence[str]) -> bool:
     return len(filled) >= _FEWEST_TYPES and all(map(_TYPE.fullmatch, filled))
 
 
-def is_sum(cells: Sequence[str], text: int) -> bool:
-    """Return whether a row is one of sums: the text, its first filled cell, names one, and the others have numbers."""
-    cells = list(map(str.strip, cells))
-    is_named = not any(cells[:text]) and _SUM.fullmatch(cells[text]) is not None
-    return is_named and all(map(_NUMBER.fullmatch, filter(None, cells[text + 1 :])))
+def describe_last(cells: Sequence[str], text: int) -> str | None:
+    """Return why a last row, which has a text, is none of the table: its sums, or a footer; None if it may be a review.
+
+    The text is the first filled cell of such a row; the others have numbers, or nothing.
+    """
+    first, *others = map(str.strip, cells[text:])
+    if any(map(str.strip, cells[:text])):
+        return None
+    if _SUM.fullmatch(first) and all(map(_NUMBER.fullmatch, filter(None, others))):
+        return "it is a line of sums below the table"
+    return "it is a footer below the table" if _FOOTER.fullmatch(first) and not any(others) else None

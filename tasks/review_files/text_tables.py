@@ -151,6 +151,8 @@ def _require_one_review(lines: Sequence[str]) -> None:
     """Refuse many lines, none blank, of which nearly each ends a sentence: each may be a review."""
     ended = sum(line.rstrip(_CLOSING).endswith((".", "!", "?", "…")) for line in lines)
     if len(lines) >= _MANY_LINES and all(map(str.strip, lines)) and ended >= _MOST * len(lines):
-        problem = f"nearly each of the first {len(lines):,} lines ends a sentence, so that each may be a review"
+        problem = (
+            f"nearly each of the first {len(lines):,} lines ends a sentence, so that each may be a review"
+        )
         step = "write them as CSV with the column text; if it is one review, leave a blank line between two of them"
         raise refusal("header_broken", f"{problem}: {step}")

@@ -442,6 +442,19 @@ def test_a_set_of_labels_that_is_not_known_is_in_doubt(labels: list[str]) -> Non
     assert (plan.labels, list_doubts(plan)) == (None, {"given_label"})
 
 
+@pytest.mark.parametrize(
+    "name", ["label (1 = negative)", "Label (0=positive, 1=negative)", "label (neg: 1 / pos: 0)"]
+)
+def test_labels_that_the_columns_name_turns_round_are_in_doubt(name: str) -> None:
+    plan = plan_of(labels=["0", "1"], label=name)
+    assert (plan.labels, list_doubts(plan)) == (None, {"given_label"})
+
+
+@pytest.mark.parametrize("name", ["label (1 = positive)", "label (neg=0, pos=1)", "label (1 = final)"])
+def test_labels_whose_columns_name_says_the_usual_are_read(name: str) -> None:
+    assert plan_of(labels=["0", "1"], label=name).labels == {"0": "negative", "1": "positive"}
+
+
 @given(st.lists(st.sampled_from(["0", "1", "2", "4", "-1", "pos", "neg", "neutral", "so so"]), min_size=1))
 def test_labels_are_read_as_their_set_says_or_all_stay_as_found(labels: list[str]) -> None:
     plan = plan_of(labels=labels)

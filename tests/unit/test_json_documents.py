@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from data_contracts.errors import FileRefusedError
 from tasks.containers.members import Member
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
@@ -95,6 +96,39 @@ def test_lines_of_objects_are_read_as_lines(data: bytes) -> None:
 
 def test_one_line_with_a_text_is_a_row_whatever_lists_it_has() -> None:
     assert read_texts(b'{"text": "A film.", "replies": [{"by": "Ann"}]}') == ["A film."]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "ok", "message": "All is well.", "results": GOOD},
+        {"success": True, "message": None, "data": {"total": 2, "reviews": GOOD}},
+        {"product": "Dune", "content": "A desert planet", "reviews": GOOD},
+    ],
+)
+def test_the_reviews_of_an_answer_on_one_line_are_read_whatever_it_says_itself(answer: Any) -> None:
+    assert read_texts(json.dumps(answer).encode()) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "review",
+    [
+        {"comment": "A film.", "rating": 4, "replies": [{"text": "So it is."}]},
+        {"text": "A film.", "replies": [{"text": "So it is."}]},
+        {"message": "A film.", "tags": []},
+    ],
+)
+def test_a_review_on_one_line_stays_one_whatever_was_replied(review: dict[str, Any]) -> None:
+    assert read_texts(json.dumps(review).encode()) == ["A film."]
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 429, "message": "Too many requests"}, {"error": "gone", "message": "Log in again"}]
+)
+def test_a_servers_answer_that_something_failed_is_refused(answer: dict[str, Any]) -> None:
+    with pytest.raises(FileRefusedError, match="a server's answer that something failed") as caught:
+        read_texts(json.dumps(answer).encode())
+    assert caught.value.rule == "json_broken"
 
 
 def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:

@@ -173,12 +173,13 @@ def test_the_sheet_can_be_named() -> None:
         [["TEXT"], ["A bad film."]],
         [["id", "text"], ["1", "A bad film."]],
         [["Reviews of 2026", ""], ["Text", "rating"], ["A bad film.", "1"]],
+        [["Stars", "Comment"], [1, "A bad film."]],
     ],
 )
 def test_a_workbook_with_texts_in_two_sheets_is_refused_as_rows_would_be_lost(other: Grid) -> None:
     error = refuse(write_xlsx({"2025": GOOD, "2026": other}))
     assert error.rule == "sheet_missing"
-    assert "'2025', '2026' have a column" in error.detail
+    assert "'2025' (column 'text') and '2026' (column '" in error.detail
 
 
 @pytest.mark.parametrize("other", [[["text"]], [["Description"], ["What a column means."]]])

@@ -1,5 +1,6 @@
 """Decides how the ratings and labels of a file are read: in the only way that fits all, or not at all."""
 
+import re
 from collections.abc import Mapping, Set
 
 from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
@@ -55,6 +56,10 @@ REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
 _SHOWN = 5
+_LEGEND = re.compile(
+    r"(-?\d)\s*(?:=|:|is|means)\s*([a-z]+)|([a-z]+)\s*(?:=|:|is|means)\s*(-?\d)", re.IGNORECASE
+)
+_LEGEND_WORDS = {**WORD_LABELS, "good": "positive", "bad": "negative"}
 
 
 def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
@@ -103,14 +108,26 @@ def decide_labels(
         return {**WORD_LABELS, **LABELS}, ("labels under our own name", True)
     if found <= WORD_LABELS.keys():
         return WORD_LABELS, ("labels that are words", True)
+    known = next((labels for labels in NUMBER_LABELS if found == labels.keys()), None)
+    if _is_turned_round(column, known or NUMBER_LABELS[0]):
+        return None, (
+            "the column's name says that the labels mean something else than in the known sets",
+            False,
+        )
     if found == {"0"}:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
-    known = next((labels for labels in NUMBER_LABELS if found == labels.keys()), None)
     shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
     if known is not None:
         return known, (f"the labels {shown}", True)
     many = f"more than {MOST_KEPT} different labels" if len(found) > MOST_KEPT else f"the labels {shown}"
     return None, (f"{many} are no known set", False)
+
+
+def _is_turned_round(column: str, labels: Mapping[str, str | None]) -> bool:
+    """Return whether the name of a column gives a number another meaning than `labels`: `label (1 = negative)`."""
+    stated = {found[1] or found[4]: (found[2] or found[3]).casefold() for found in _LEGEND.finditer(column)}
+    meanings = {number: _LEGEND_WORDS.get(word) for number, word in stated.items()}
+    return any(meaning not in (None, labels.get(number, meaning)) for number, meaning in meanings.items())
 
 
 def _doubt_stated(scale: RatingScale | None, words: str, stated: RatingScale | None) -> str | None:

@@ -30,15 +30,16 @@ _BODIES = {"body", "reviewbody", "reviewcontent"}
 """Names of a text column beside which a title is that of the review."""
 _QUESTION_OF_TEXT = re.compile(
     r"(?:please )?(?:tell us|describe|explain|share your|leave (?:a|your) (?:comment|review|feedback))|"
-    r"why did you|what did you (?:think|like)|any (?:other|further|additional)? ?(?:comments|feedback)|"
+    r"why did you|what did you (?:think|like|dislike|enjoy|love|hate|not like)|"
+    r"any (?:other|further|additional)? ?(?:comments|feedback)|"
     r"(?:additional|other|further|your|general) (?:comments?|feedback|thoughts|review|opinion)|"
     r"in your own words|write (?:a|your) review",
     re.IGNORECASE,
 )
 _QUESTION_OF_MOVIE = re.compile(r"\bwhich (?:film|movie|title)\b", re.IGNORECASE)
 _QUESTION_OF_RATING = re.compile(r"\b(?:rate|rating|stars?|score)\b", re.IGNORECASE)
-_SEPARATORS = {";", "\t", "|"}
-"""A name with one of these is perhaps a whole header that was not split."""
+_UNSPLIT = re.compile(r"[;\t|]|,\S")
+"""A name with one of these is perhaps a whole header that was not split: in a question, a space follows a comma."""
 _NAME_READ = 300
 """Characters of a name that are read."""
 
@@ -169,7 +170,7 @@ def _find_question(names: Sequence[str], pattern: re.Pattern[str], taken: Collec
     found = [
         place
         for place, name in enumerate(names)
-        if place not in taken and pattern.search(name[:_NAME_READ]) and not _SEPARATORS & set(name)
+        if place not in taken and pattern.search(name[:_NAME_READ]) and not _UNSPLIT.search(name)
     ]
     return found[0] if len(found) == 1 else None
 

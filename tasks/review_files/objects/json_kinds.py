@@ -9,6 +9,15 @@ from tasks.review_files.columns import select_columns
 from tasks.review_files.encodings import decode_start
 from tasks.review_files.objects.object_rows import MAX_DEPTH, is_deeper
 from tasks.review_files.options import ReadOptions
+from tasks.review_files.plans.names import normalize_name
+from tasks.support.refusals import refusal
+
+_OF_ANSWERS = {"message", "content", "comment", "description"}
+"""Keys of a text that may be of an answer, beside its reviews; a review has a rating or label of its own."""
+_JUDGEMENTS = {"given_rating", "given_label"}
+_STATES = {"error", "errors", "status", "statuscode", "code", "success", "ok"}
+"""Keys by which the answer of a server says whether it succeeded, as `normalize_name` writes them."""
+_SHOWN = 5
 
 
 def find_json_lines(member: Member, options: ReadOptions) -> Member:
@@ -27,7 +36,7 @@ def _is_document(head: str, options: ReadOptions) -> bool:
     """Return whether a text begins as one document, not as lines of objects.
 
     It does if it begins with a list, if its first line is only the beginning of an object, or if it is one line with an
-    object without a text, but with a list of objects.
+    object that is no review, but has a list of objects. Refuses an answer that says only what went wrong.
     """
     first, _, rest = head.strip().partition("\n")
     line = first.rstrip()
@@ -41,13 +50,38 @@ def _is_document(head: str, options: ReadOptions) -> bool:
         return not rest
     if not isinstance(row, dict) or rest or is_deeper(row, MAX_DEPTH):
         return False
-    return not _has_text(row, options) and _has_rows(row)
+    if not _has_rows(row):
+        _require_no_error(row, options)
+        return False
+    return not _is_review(row, options)
 
 
-def _has_text(row: dict[str, object], options: ReadOptions) -> bool:
-    """Return whether an object has a text column; a list of objects by such a name holds the reviews themselves."""
-    place = select_columns(tuple(row), options.column_plan).known.get("text")
-    return place is not None and not _is_list_of_rows(list(row.values())[place])
+def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
+    """Return whether an object is a review that has lists, not an answer that has the reviews in a list."""
+    known = select_columns(tuple(row), options.column_plan).known
+    if "text" not in known or _is_list_of_rows(list(row.values())[known["text"]]):
+        return False
+    may_be_of_answer = (
+        normalize_name(list(row)[known["text"]]) in _OF_ANSWERS and not _JUDGEMENTS & known.keys()
+    )
+    return not (may_be_of_answer and _has_texts(row, options))
+
+
+def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:
+    """Refuse an object such as `{"error": ..., "message": ...}`, with which a server answers that it has no reviews."""
+    names = set(map(normalize_name, row))
+    if "message" in names and names & _STATES and not options.column_plan.text:
+        problem = f"it is one object with the keys {', '.join(map(repr, list(row)[:_SHOWN]))}, and no review"
+        raise refusal("json_broken", f"{problem}: it may be a server's answer that something failed")
+
+
+def _has_texts(value: object, options: ReadOptions) -> bool:
+    """Return whether a value is a list of objects with a text column, or an object that has one somewhere in it."""
+    if isinstance(value, dict):
+        return any(_has_texts(each, options) for each in value.values())
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return False
+    return "text" in select_columns(tuple(value[0]), options.column_plan).known
 
 
 def _has_rows(value: object) -> bool:

@@ -10,6 +10,16 @@ NOTHING_WORDS = frozenset(
 NO_TEXT_WORDS = frozenset(
     (
         *("nan", "null", "nat", "n/a", "na", "<na>", "#n/a", "undefined", r"\n"),
+        *(
+            "n.a.",
+            "not applicable",
+            "no comment",
+            "no comments",
+            "(no comment)",
+            "no text",
+            "<no text>",
+            "no review",
+        ),
         "open-ended response",
     )
 )

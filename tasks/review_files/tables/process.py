@@ -52,7 +52,7 @@ SECONDS = 15
 """Most seconds of processor time for one batch of rows."""
 ROW_BYTES = 64 << 20
 """Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
-_KEPT_MEMORY = {-1: 32 << 20, -3: 8 << 20}
+_KEPT_MEMORY = {-1: 64 << 20, -3: 32 << 20}
 """How much freed memory the C library of the process keeps (M_TRIM_THRESHOLD of `mallopt`), and from which size on it
 returns a piece at once (M_MMAP_THRESHOLD). Its defaults return the memory of each batch, and the system clears it anew
 for the next: 8 % of the time of reading."""

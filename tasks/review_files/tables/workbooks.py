@@ -27,6 +27,7 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from data_contracts.errors import FileRefusedError
 from tasks.containers.limits import ContainerLimits
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.review_files.batches import group_into_batches
@@ -135,7 +136,10 @@ def _silence_panics() -> Iterator[None]:
 
 
 def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineSheet:
-    """Return the sheet to read; refuse a workbook if another one has rows with the same column of texts."""
+    """Return the sheet to read; refuse a workbook if another one seems to have rows of reviews too.
+
+    It does if its texts have the same name, or if it has others of our columns beside a text.
+    """
     if options.sheet is not None:
         return _find_sheet(workbook, options.sheet)
     sheets = _list_sheets(workbook)
@@ -143,18 +147,28 @@ def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineS
     for name in sheets:
         sheet = workbook.get_sheet_by_name(name)
         header, rows = _open_table(sheet, options.column_plan)
-        place = select_columns(header, options.column_plan).known.get("text")
-        if place is None:
+        known = select_columns(header, options.column_plan).known
+        if "text" not in known:
             continue
-        text = normalize_name(header[place])
+        text = header[known["text"]]
         if chosen is None:
             chosen = sheet, text
-        elif text == chosen[1] and next(rows, None) is not None:
-            both = _quote([chosen[0].name, name])
-            raise refusal(
-                "sheet_missing", f"the sheets {both} have a column '{header[place][:40]}', and one is read"
-            )
+        elif (len(known) > 1 or _are_alike(text, chosen[1])) and next(rows, None) is not None:
+            raise _refuse_sheets((chosen[0].name, chosen[1]), (name, text))
     return chosen[0] if chosen else _first_filled(workbook, sheets)
+
+
+def _are_alike(name: str, other: str) -> bool:
+    """Return whether two columns have one name."""
+    return normalize_name(name) == normalize_name(other)
+
+
+def _refuse_sheets(*sheets: tuple[str, str]) -> FileRefusedError:
+    """Return the refusal of a workbook with several sheets of texts, given the names of each and of its text column."""
+    found = " and ".join(f"'{sheet[:40]}' (column '{text[:40]}')" for sheet, text in sheets)
+    return refusal(
+        "sheet_missing", f"{found} both have texts, and one is read: `sheet` in a profile names it"
+    )
 
 
 def _find_sheet(workbook: CalamineWorkbook, name: str) -> CalamineSheet:
