@@ -38,6 +38,15 @@ WHERE others.source_sha256 NOT IN {SUPERSEDED}
     AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
 GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
+_LIST_REPEATED = f"""
+WITH of_runs AS (FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'),
+files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
+SELECT file_uri, count(*) FROM (
+    SELECT file_uri FROM source_reviews SEMI JOIN files USING (source_sha256)
+    WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
+    GROUP BY source_sha256, file_uri, review_id, movie_id HAVING count(DISTINCT text_sha256) > 1
+) GROUP BY file_uri ORDER BY file_uri
+"""  # noqa: S608 (our own names)
 
 
 def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
@@ -45,6 +54,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
     return [
         *_describe_unclear(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
+        *_describe_repeated(connection, run_ids),
         *(f"{uri}: it has no rows" for uri in list_files_without_rows(connection, run_ids)),
     ]
 
@@ -74,6 +84,16 @@ def _describe_collisions(
         "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
         for source, uri, ids, sources in found
         if source not in accepting
+    ]
+
+
+def _describe_repeated(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each file that these runs scored in which one review id has several texts."""
+    found = connection.execute(_LIST_REPEATED, {"runs": list(run_ids)}).fetchall()
+    return [
+        f"{uri}: {count(ids, 'review id')} with several texts on the same movie in it; latest_scores shows the newest "
+        "of each. If these are reviews of their own, another column names them: review_id in a profile"
+        for uri, ids in found
     ]
 
 

@@ -172,6 +172,16 @@ def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_ho
 
 
 @pytest.mark.slow
+def test_a_review_id_with_several_texts_in_a_file_is_named(scoring_home: Home) -> None:
+    drop(
+        scoring_home,
+        "a.csv",
+        "review_id,movie_id,text\n1,tt1,good\n1,tt1,bad\n1,tt2,fine\n2,tt1,long\n2,tt1,long\n",
+    )
+    [unclear] = run().unclear
+    assert unclear.startswith("a.csv: 1 review id with several texts on the same movie in it")
+
+
 def test_a_review_that_its_own_source_sends_again_is_no_collision(scoring_home: Home) -> None:
     drop(scoring_home, "left/a.csv", "review_id,movie_id,text\n1,tt1,good film\n")
     drop(scoring_home, "right/b.csv", "review_id,movie_id,text\n9,tt1,bad film\n")

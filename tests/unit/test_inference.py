@@ -71,6 +71,7 @@ def list_doubts(plan: ReadingPlan) -> set[str]:
         ("How would you rate it on a scale of 1 to 7?", 1, 7),
         ("How many stars (1 = awful, 5 = superb)?", 1, 5),
         ("Rating in %", 0, 100),
+        ("Rating (max. 5)", 1, 5),
         ("rating_out_of_10", 1, 10),
         ("Overall Satisfaction (1-10)", 1, 10),
     ],

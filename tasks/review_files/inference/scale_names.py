@@ -6,7 +6,7 @@ from tasks.review_files.plans.reading_plan import RatingScale
 
 _RANGE = re.compile(
     r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
-    r"(?:out of|/)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
+    r"(?:out of|/|\bmax(?:imum)?\.?)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
     re.IGNORECASE,
 )
 _NAME_READ = 300
