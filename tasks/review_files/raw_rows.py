@@ -38,7 +38,8 @@ _SUM = re.compile(
 _FOOTER = re.compile(
     r"(?:exported|generated|created|printed|downloaded) (?:on|at|by|from|with)\b.{0,60}"
     r"(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}).{0,40}"
-    r"|end of (?:the )?(?:report|file|export|data|list)\W*|confidential\W+(?:internal use only|do not share)\W*",
+    r"|end of (?:the )?(?:report|file|export|data|list)\W*|confidential\W+(?:internal use only|do not share)\W*"
+    r"|\(\d+ rows?(?: affected)?\)|completion time: \S+",
     re.IGNORECASE,
 )
 """What a program writes below a table, in a line of its own."""

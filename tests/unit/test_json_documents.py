@@ -123,7 +123,12 @@ def test_a_review_on_one_line_stays_one_whatever_was_replied(review: dict[str, A
 
 
 @pytest.mark.parametrize(
-    "answer", [{"status": 429, "message": "Too many requests"}, {"error": "gone", "message": "Log in again"}]
+    "answer",
+    [
+        {"status": 429, "message": "Too many requests"},
+        {"error": "gone", "message": "Log in again"},
+        {"status": "ok", "message": "There are none", "results": []},
+    ],
 )
 def test_a_servers_answer_that_something_failed_is_refused(answer: dict[str, Any]) -> None:
     with pytest.raises(FileRefusedError, match="a server's answer that something failed") as caught:

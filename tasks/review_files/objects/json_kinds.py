@@ -50,10 +50,8 @@ def _is_document(head: str, options: ReadOptions) -> bool:
         return not rest
     if not isinstance(row, dict) or rest or is_deeper(row, MAX_DEPTH):
         return False
-    if not _has_rows(row):
-        _require_no_error(row, options)
-        return False
-    return not _is_review(row, options)
+    _require_no_error(row, options)
+    return _has_rows(row) and not _is_review(row, options)
 
 
 def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
@@ -70,7 +68,7 @@ def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
 def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:
     """Refuse an object such as `{"error": ..., "message": ...}`, with which a server answers that it has no reviews."""
     names = set(map(normalize_name, row))
-    if "message" in names and names & _STATES and not options.column_plan.text:
+    if "message" in names and names & _STATES and not (options.column_plan.text or _has_texts(row, options)):
         problem = f"it is one object with the keys {', '.join(map(repr, list(row)[:_SHOWN]))}, and no review"
         raise refusal("json_broken", f"{problem}: it may be a server's answer that something failed")
 
