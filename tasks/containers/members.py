@@ -62,7 +62,9 @@ def open_member(
         if is_archive(path):
             raise refusal("member_nested_archive", "it is an archive itself")
         if format_name == UNKNOWN:
-            raise refusal("format_unknown", f"it {describe_unread(path.name)}")
+            raise refusal(
+                "format_unknown", f"it {describe_unread(path.name)}; if it has no reviews, take it out"
+            )
         limit_member_bytes(limits)(size)
         base, compression = split_format(format_name)
         chunks = unpack(chunks, compression, guard, limit_member_bytes(limits))

@@ -11,7 +11,7 @@ from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.file_ledger import list_files_without_rows
+from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
@@ -55,7 +55,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
         *_describe_unclear(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
         *_describe_repeated(connection, run_ids),
-        *(f"{uri}: it has no rows" for uri in list_files_without_rows(connection, run_ids)),
+        *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
 
 
@@ -85,6 +85,16 @@ def _describe_collisions(
         for source, uri, ids, sources in found
         if source not in accepting
     ]
+
+
+def _describe_unscored(uri: str, rows: int, rule: str | None) -> str:
+    """Return a phrase for a file of which no row was scored."""
+    if not rows:
+        return f"{uri}: it has no rows"
+    return (
+        f"{uri}: none of its {count(rows, 'row')} was scored, most by the rule {rule}. If another column has the "
+        "texts, --text-column or a profile names it"
+    )
 
 
 def _describe_repeated(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:

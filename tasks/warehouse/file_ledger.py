@@ -170,13 +170,22 @@ def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> l
     ]
 
 
-def list_files_without_rows(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
-    """Return the uris of the files without any row that these runs scored."""
+def list_files_without_scores(
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]
+) -> list[tuple[str, int, str | None]]:
+    """Return the files of which these runs scored no row: uri, rows, and the rule that most of them broke."""
     query = """
-        SELECT DISTINCT uri FROM scored_files
-        WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND rows_read = 0 ORDER BY uri
+        WITH files AS (
+            SELECT DISTINCT source_sha256, uri, rows_read FROM scored_files
+            WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
+        ), bad AS (
+            SELECT source_sha256, count(*) AS rows, mode(rule) AS rule
+            FROM quarantined_rows SEMI JOIN files USING (source_sha256) GROUP BY source_sha256
+        )
+        SELECT uri, rows_read, rule FROM files LEFT JOIN bad USING (source_sha256)
+        WHERE rows_read = 0 OR rows_read = rows ORDER BY uri
     """
-    return [uri for (uri,) in connection.execute(query, {"runs": list(run_ids)}).fetchall()]
+    return connection.execute(query, {"runs": list(run_ids)}).fetchall()
 
 
 def _wrap_time(mtime_ns: int) -> int:

@@ -602,6 +602,15 @@ def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
     assert summary.files_scored == 3
 
 
+def test_a_file_of_which_no_row_was_scored_is_named_with_the_rule(scoring_home: Home) -> None:
+    drop(scoring_home, "swapped.csv", "movie,review,comment\ntt1,12,good film\ntt1,13,bad plot\n")
+    drop(scoring_home, "mixed.csv", "review\n12\ngood film\n")
+    [unclear] = run().unclear
+    assert unclear.startswith(
+        "swapped.csv: none of its 2 rows was scored, most by the rule text_no_known_word."
+    )
+
+
 @pytest.mark.slow
 def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scoring_home: Home) -> None:
     drop(scoring_home, "shop.csv", "review_id,review\n9.03E+09,good film\n9.03E+09,bad plot\n")

@@ -54,8 +54,8 @@ ROW_BYTES = 64 << 20
 """Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
 _KEPT_MEMORY = {-1: 64 << 20, -3: 32 << 20}
 """How much freed memory the C library of the process keeps (M_TRIM_THRESHOLD of `mallopt`), and from which size on it
-returns a piece at once (M_MMAP_THRESHOLD). Its defaults return the memory of each batch, and the system clears it anew
-for the next: 8 % of the time of reading."""
+returns a piece at once (M_MMAP_THRESHOLD): what its defaults grow to. Until then the system takes back the memory of
+each batch and clears it anew for the next, which is 8 % of the time of reading Parquet."""
 
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
