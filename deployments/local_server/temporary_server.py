@@ -24,7 +24,7 @@ EPHEMERAL = {
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
 """The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors. It looks for no
-automations, since there are none: that took most of the processor time of a server that waits."""
+automations, since those of a home belong to `reviews up`: that took most of the processor time of a waiting server."""
 
 
 @dataclass(frozen=True)

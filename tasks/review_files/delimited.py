@@ -45,9 +45,9 @@ ROW_BYTES = 16 << 20
 _COUNTED_BYTES = 1 << 16
 
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
+_END = "\ufdd0endofthepiece"
 _MOST_FOOTERS = 3
 """Lines below a table that are looked at."""
-_END = "\ufdd0endofthepiece"
 _QUOTE = ord('"')
 
 

@@ -6,7 +6,7 @@ dump rows with tabs and no names.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, dropwhile
 
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.columns import MAX_COLUMNS, select_columns
@@ -31,7 +31,9 @@ _LABELS = {"0", "1"}
 _MOST = 0.9
 """Share of the lines, at least, that have a label or end a sentence; an odd break within one makes two of it."""
 _MANY_LINES = 30
-"""Lines from which on a text of which each line ends a sentence, with no blank line, may have a review on each."""
+"""Lines from which on a text, each a sentence of its own and hardly one blank, may have a review on each."""
+_MOST_BLANK = 0.02
+"""Blank lines, at most, for each other line of such a text; a review has them between its paragraphs."""
 _CLOSING = " \t\"')]*”’»"
 
 
@@ -148,11 +150,15 @@ def _require_no_table(lines: Sequence[str]) -> None:
 
 
 def _require_one_review(lines: Sequence[str]) -> None:
-    """Refuse many lines, none blank, of which nearly each ends a sentence: each may be a review."""
-    ended = sum(line.rstrip(_CLOSING).endswith((".", "!", "?", "…")) for line in lines)
-    if len(lines) >= _MANY_LINES and all(map(str.strip, lines)) and ended >= _MOST * len(lines):
+    """Refuse many lines, hardly one blank, of which nearly each ends a sentence: each may be a review."""
+    filled = [line for line in lines if line.strip()]
+    blank = len(list(dropwhile(lambda line: not line.strip(), reversed(lines)))) - len(filled)
+    if len(filled) < _MANY_LINES or blank > _MOST_BLANK * len(filled):
+        return
+    ended = sum(line.rstrip(_CLOSING).endswith((".", "!", "?", "…")) for line in filled)
+    if ended >= _MOST * len(filled):
         problem = (
-            f"nearly each of the first {len(lines):,} lines ends a sentence, so that each may be a review"
+            f"nearly each of the first {len(filled):,} lines ends a sentence, so that each may be a review"
         )
-        step = "write them as CSV with the column text; if it is one review, leave a blank line between two of them"
+        step = "write them as CSV with the column text; if it is one review, leave blank lines between its paragraphs"
         raise refusal("header_broken", f"{problem}: {step}")

@@ -38,14 +38,20 @@ WHERE others.source_sha256 NOT IN {SUPERSEDED}
     AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
 GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
+# Of files that no earlier run has scored.
 _LIST_REPEATED = f"""
-WITH of_runs AS (FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'),
+WITH of_runs AS (
+    FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source_sha256 NOT IN (
+        SELECT source_sha256 FROM scored_files WHERE NOT run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
+    )
+),
 files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
-SELECT file_uri, count(*) FROM (
-    SELECT file_uri FROM source_reviews SEMI JOIN files USING (source_sha256)
+SELECT source, uri, count(*) FROM (
+    SELECT any_value(file_source) AS source, any_value(file_uri) AS uri
+    FROM source_reviews SEMI JOIN files USING (source_sha256)
     WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
-    GROUP BY source_sha256, file_uri, review_id, movie_id HAVING count(DISTINCT text_sha256) > 1
-) GROUP BY file_uri ORDER BY file_uri
+    GROUP BY source_sha256, review_id, movie_id HAVING min(text_sha256) <> max(text_sha256)
+) GROUP BY ALL ORDER BY uri
 """  # noqa: S608 (our own names)
 
 
@@ -54,7 +60,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
     return [
         *_describe_unclear(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
-        *_describe_repeated(connection, run_ids),
+        *_describe_repeated(connection, home, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
 
@@ -76,9 +82,7 @@ def _describe_collisions(
     if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
         return []
     found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
-    accepting = {
-        name for name, each in load_catalogue(home).profiles.items() if each.severity.shared_ids == "accept"
-    }
+    accepting = _list_accepting(home)
     return [
         f"{uri}: {count(ids, 'review id')} of the source {', '.join(sources)} too, for other texts on the same movie; "
         "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
@@ -97,13 +101,24 @@ def _describe_unscored(uri: str, rows: int, rule: str | None) -> str:
     )
 
 
-def _describe_repeated(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for each file that these runs scored in which one review id has several texts."""
+def _list_accepting(home: Home) -> set[str]:
+    """Return the sources whose profiles accept that a review id stands for several texts."""
+    profiles = load_catalogue(home).profiles.items()
+    return {name for name, each in profiles if each.severity.shared_ids == "accept"}
+
+
+def _describe_repeated(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> list[str]:
+    """Return a phrase for each file that these runs scored first in which one review id has several texts."""
     found = connection.execute(_LIST_REPEATED, {"runs": list(run_ids)}).fetchall()
+    accepting = _list_accepting(home) if found else set()
     return [
         f"{uri}: {count(ids, 'review id')} with several texts on the same movie in it; latest_scores shows the newest "
-        "of each. If these are reviews of their own, another column names them: review_id in a profile"
-        for uri, ids in found
+        "of each. If these are reviews of their own, another column names them (review_id in a profile); if not, "
+        'shared_ids = "accept" under [severity] silences this'
+        for source, uri, ids in found
+        if source not in accepting
     ]
 
 

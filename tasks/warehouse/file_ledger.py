@@ -180,7 +180,8 @@ def list_files_without_scores(
             WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
         ), bad AS (
             SELECT source_sha256, count(*) AS rows, mode(rule) AS rule
-            FROM quarantined_rows SEMI JOIN files USING (source_sha256) GROUP BY source_sha256
+            FROM quarantined_rows SEMI JOIN files USING (source_sha256)
+            WHERE released_at IS NULL GROUP BY source_sha256
         )
         SELECT uri, rows_read, rule FROM files LEFT JOIN bad USING (source_sha256)
         WHERE rows_read = 0 OR rows_read = rows ORDER BY uri

@@ -213,6 +213,7 @@ SENTENCES = "It bites .\nNobody should miss it!\n" * 20
             "'film/id: ...'",
         ),
         (SENTENCES, "each may be a review"),
+        (f"{SENTENCES}\n\n", "each may be a review"),
     ],
 )
 def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
@@ -342,7 +343,12 @@ def test_lines_below_a_table_are_set_aside(tmp_path: Path, footers: str) -> None
 
 
 @pytest.mark.parametrize(
-    "last", ["Exported on 2026-11-20,4", "Created by 2 brothers in 1999,", "Printed on film,"]
+    "last",
+    [
+        "Exported on 2026-11-20,4",
+        "Created by 2 brothers in 1999,",
+        "Created by one who was seen on 12.10.2020 in a cinema.,",
+    ],
 )
 def test_a_last_review_like_a_footer_is_one(tmp_path: Path, last: str) -> None:
     assert read(tmp_path, "a.csv", f"text,stars\nGood,4\n{last}\n".encode())[1]["rule"] is None

@@ -444,14 +444,32 @@ def test_a_set_of_labels_that_is_not_known_is_in_doubt(labels: list[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["label (1 = negative)", "Label (0=positive, 1=negative)", "label (neg: 1 / pos: 0)"]
+    "name",
+    [
+        "label (1 = negative)",
+        "Label (0=positive, 1=negative)",
+        "label (neg: 1 / pos: 0)",
+        "label: 1=negative",
+        "label (1 - negative, 0 - positive)",
+        "label (1 -> negative)",
+        "label_1_is_negative",
+    ],
 )
 def test_labels_that_the_columns_name_turns_round_are_in_doubt(name: str) -> None:
     plan = plan_of(labels=["0", "1"], label=name)
     assert (plan.labels, list_doubts(plan)) == (None, {"given_label"})
 
 
-@pytest.mark.parametrize("name", ["label (1 = positive)", "label (neg=0, pos=1)", "label (1 = final)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "label (1 = positive)",
+        "label (neg=0, pos=1)",
+        "label (1 = final)",
+        "label (0/1 = negative/positive)",
+        "label (0,1 = bad,good)",
+    ],
+)
 def test_labels_whose_columns_name_says_the_usual_are_read(name: str) -> None:
     assert plan_of(labels=["0", "1"], label=name).labels == {"0": "negative", "1": "positive"}
 

@@ -110,12 +110,21 @@ def test_the_reviews_of_an_answer_on_one_line_are_read_whatever_it_says_itself(a
     assert read_texts(json.dumps(answer).encode()) == TEXTS
 
 
+def test_an_answer_without_reviews_has_no_rows() -> None:
+    assert read_texts(json.dumps({"success": True, "message": "There are none", "data": []}).encode()) == []
+
+
 @pytest.mark.parametrize(
     "review",
     [
-        {"comment": "A film.", "rating": 4, "replies": [{"text": "So it is."}]},
-        {"text": "A film.", "replies": [{"text": "So it is."}]},
+        {"comment": "A film.", "rating": 4, "answered": [{"text": "So it is."}]},
+        {"text": "A film.", "answered": [{"text": "So it is."}]},
+        {"id": "x", "content": "A film.", "replies": [{"content": "So it is."}]},
+        {"comment": "A film.", "review_id": "4", "seen": [{"text": "So it is."}]},
         {"message": "A film.", "tags": []},
+        {"message": "A film.", "rating": 4, "status": "failed"},
+        {"message": "A film.", "status": "approved"},
+        {"text": "A film.", "status": 500, "message": None},
     ],
 )
 def test_a_review_on_one_line_stays_one_whatever_was_replied(review: dict[str, Any]) -> None:
@@ -127,7 +136,8 @@ def test_a_review_on_one_line_stays_one_whatever_was_replied(review: dict[str, A
     [
         {"status": 429, "message": "Too many requests"},
         {"error": "gone", "message": "Log in again"},
-        {"status": "ok", "message": "There are none", "results": []},
+        {"status": "failed", "message": "Too many requests"},
+        {"success": False, "message": "Log in again"},
     ],
 )
 def test_a_servers_answer_that_something_failed_is_refused(answer: dict[str, Any]) -> None:

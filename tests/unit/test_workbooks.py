@@ -182,7 +182,10 @@ def test_a_workbook_with_texts_in_two_sheets_is_refused_as_rows_would_be_lost(ot
     assert "'2025' (column 'text') and '2026' (column '" in error.detail
 
 
-@pytest.mark.parametrize("other", [[["text"]], [["Description"], ["What a column means."]]])
+@pytest.mark.parametrize(
+    "other",
+    [[["text"]], [["Description"], ["What a column means."]], [["Date", "Comment"], ["2026", "New."]]],
+)
 def test_a_further_sheet_without_rows_or_of_other_texts_does_not_matter(other: Grid) -> None:
     assert read_texts(write_xlsx({"Data": GOOD, "Notes": other})) == ["A good film."]
 

@@ -56,10 +56,13 @@ REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
 _SHOWN = 5
-_LEGEND = re.compile(
-    r"(-?\d)\s*(?:=|:|is|means)\s*([a-z]+)|([a-z]+)\s*(?:=|:|is|means)\s*(-?\d)", re.IGNORECASE
-)
 _LEGEND_WORDS = {**WORD_LABELS, "good": "positive", "bad": "negative"}
+_WORD = rf"({'|'.join(sorted(_LEGEND_WORDS, key=len, reverse=True))})\b"
+_MEANS = r"\s*(?:=+|:|->|-|–|is|means)\s*"
+_LEGEND = re.compile(rf"(?<![\w.-])(-?\d){_MEANS}{_WORD}|\b{_WORD}{_MEANS}(-?\d)(?!\d)", re.IGNORECASE)
+"""A number and what it means, in the name of a column of labels."""
+_LISTS = re.compile(r"\d\s*[/,]\s*\d|[a-z]\s*/\s*[a-z]", re.IGNORECASE)
+"""Numbers or words side by side: `0/1 = negative/positive` has no pairs."""
 
 
 def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
@@ -125,7 +128,9 @@ def decide_labels(
 
 def _is_turned_round(column: str, labels: Mapping[str, str | None]) -> bool:
     """Return whether the name of a column gives a number another meaning than `labels`: `label (1 = negative)`."""
-    stated = {found[1] or found[4]: (found[2] or found[3]).casefold() for found in _LEGEND.finditer(column)}
+    name = column.replace("_", " ")
+    pairs = [] if _LISTS.search(name) else _LEGEND.finditer(name)
+    stated = {found[1] or found[4]: (found[2] or found[3]).casefold() for found in pairs}
     meanings = {number: _LEGEND_WORDS.get(word) for number, word in stated.items()}
     return any(meaning not in (None, labels.get(number, meaning)) for number, meaning in meanings.items())
 

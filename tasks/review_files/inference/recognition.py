@@ -38,8 +38,9 @@ _QUESTION_OF_TEXT = re.compile(
 )
 _QUESTION_OF_MOVIE = re.compile(r"\bwhich (?:film|movie|title)\b", re.IGNORECASE)
 _QUESTION_OF_RATING = re.compile(r"\b(?:rate|rating|stars?|score)\b", re.IGNORECASE)
-_UNSPLIT = re.compile(r"[;\t|]|,\S")
-"""A name with one of these is perhaps a whole header that was not split: in a question, a space follows a comma."""
+_UNSPLIT = re.compile(r"[;\t|]")
+_UNSPLIT_ALONE = re.compile(r"[;\t|]|,\S")
+"""A name with one of these, the second if it is the only one, is perhaps a whole header that was not split."""
 _NAME_READ = 300
 """Characters of a name that are read."""
 
@@ -167,10 +168,11 @@ def _find_title(
 
 def _find_question(names: Sequence[str], pattern: re.Pattern[str], taken: Collection[int] = ()) -> int | None:
     """Return the position of the only column whose name matches; None if there is none, or several."""
+    unsplit = _UNSPLIT_ALONE if len(names) == 1 else _UNSPLIT
     found = [
         place
         for place, name in enumerate(names)
-        if place not in taken and pattern.search(name[:_NAME_READ]) and not _UNSPLIT.search(name)
+        if place not in taken and pattern.search(name[:_NAME_READ]) and not unsplit.search(name)
     ]
     return found[0] if len(found) == 1 else None
 

@@ -6,9 +6,10 @@ from tasks.review_files.plans.reading_plan import RatingScale
 
 _RANGE = re.compile(
     r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
-    r"(?:out of|/|\bmax(?:imum)?\.?)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
+    r"(?:out of|/|[(,]\s*max(?:imum)?\.?)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
     re.IGNORECASE,
 )
+_LOWEST_TOO = re.compile(r"\bmin(?:imum)?\b", re.IGNORECASE)
 _NAME_READ = 300
 """Characters of a name that are read."""
 _HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
@@ -35,7 +36,7 @@ _LOWEST_IS_BEST = re.compile(
 def find_hint(name: str) -> RatingScale | None:
     """Return the scale that the name of a rating states, such as `(1-10)` or `out of 5`; None if it states none."""
     match = _RANGE.search(name[:_NAME_READ].replace("_", " "))
-    if match is None:
+    if match is None or (match[3] and _LOWEST_TOO.search(name[:_NAME_READ])):
         return None
     if match[5]:
         return RatingScale(0, 100)

@@ -1,6 +1,7 @@
 """Tells a .json file of lines of objects from one document, by its beginning."""
 
 import json
+import re
 from dataclasses import replace
 from itertools import chain
 
@@ -13,10 +14,15 @@ from tasks.review_files.plans.names import normalize_name
 from tasks.support.refusals import refusal
 
 _OF_ANSWERS = {"message", "content", "comment", "description"}
-"""Keys of a text that may be of an answer, beside its reviews; a review has a rating or label of its own."""
-_JUDGEMENTS = {"given_rating", "given_label"}
-_STATES = {"error", "errors", "status", "statuscode", "code", "success", "ok"}
-"""Keys by which the answer of a server says whether it succeeded, as `normalize_name` writes them."""
+"""Keys of a text that may be of an answer, beside its reviews."""
+_OF_REVIEWS = {"given_rating", "given_label", "review_id", "reviewed_at"}
+"""Our columns that an answer does not have itself."""
+_REPLIES = {"replies", "reply", "comments", "responses", "answers", "children", "thread", "history"}
+"""Keys of lists that a review may have."""
+_FAILED = re.compile(r"err|fail|unauthori|forbidden|denied|exceeded|timeout", re.IGNORECASE)
+_LEAST_FAILURE = 400
+"""The lowest status of HTTP that says that something failed."""
+_DONE = {"ok", "success", "200"}
 _SHOWN = 5
 
 
@@ -50,8 +56,10 @@ def _is_document(head: str, options: ReadOptions) -> bool:
         return not rest
     if not isinstance(row, dict) or rest or is_deeper(row, MAX_DEPTH):
         return False
-    _require_no_error(row, options)
-    return _has_rows(row) and not _is_review(row, options)
+    if not _has_rows(row):
+        _require_no_error(row, options)
+        return False
+    return not _is_review(row, options)
 
 
 def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
@@ -59,24 +67,48 @@ def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
     known = select_columns(tuple(row), options.column_plan).known
     if "text" not in known or _is_list_of_rows(list(row.values())[known["text"]]):
         return False
-    may_be_of_answer = (
-        normalize_name(list(row)[known["text"]]) in _OF_ANSWERS and not _JUDGEMENTS & known.keys()
-    )
-    return not (may_be_of_answer and _has_texts(row, options))
+    if normalize_name(list(row)[known["text"]]) not in _OF_ANSWERS or _OF_REVIEWS & known.keys():
+        return True
+    return not (_says_done(row) or _has_texts(row, options))
 
 
 def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:
-    """Refuse an object such as `{"error": ..., "message": ...}`, with which a server answers that it has no reviews."""
-    names = set(map(normalize_name, row))
-    if "message" in names and names & _STATES and not (options.column_plan.text or _has_texts(row, options)):
+    """Refuse an object such as `{"error": ..., "message": ...}`, with which a server answers that something failed."""
+    known = select_columns(tuple(row), options.column_plan).known
+    is_message = "text" in known and normalize_name(list(row)[known["text"]]) == "message"
+    if is_message and not _OF_REVIEWS & known.keys() and not options.column_plan.text and _says_failed(row):
         problem = f"it is one object with the keys {', '.join(map(repr, list(row)[:_SHOWN]))}, and no review"
         raise refusal("json_broken", f"{problem}: it may be a server's answer that something failed")
 
 
+def _list_states(row: dict[str, object]) -> tuple[list[object], list[object]]:
+    """Return what an object states of its success: its truth values, then its codes."""
+    values = {normalize_name(name): value for name, value in row.items()}
+    return [values.get(name) for name in ("success", "ok")], [
+        values.get(name) for name in ("status", "statuscode", "code")
+    ]
+
+
+def _says_done(row: dict[str, object]) -> bool:
+    """Return whether an object is the answer of a server that it succeeded."""
+    truths, codes = _list_states(row)
+    return True in truths or any(str(code).casefold() in _DONE for code in codes)
+
+
+def _says_failed(row: dict[str, object]) -> bool:
+    """Return whether an object is the answer of a server that something failed."""
+    truths, codes = _list_states(row)
+    has_error = any(value for name, value in row.items() if normalize_name(name) in ("error", "errors"))
+    is_failure = (isinstance(code, int) and code >= _LEAST_FAILURE for code in codes)
+    names_failure = (isinstance(code, str) and _FAILED.search(code) is not None for code in codes)
+    return has_error or False in truths or any(is_failure) or any(names_failure)
+
+
 def _has_texts(value: object, options: ReadOptions) -> bool:
-    """Return whether a value is a list of objects with a text column, or an object that has one somewhere in it."""
+    """Return whether a value is a list of objects with a text column, or an object that has one that is no reply."""
     if isinstance(value, dict):
-        return any(_has_texts(each, options) for each in value.values())
+        others = (each for name, each in value.items() if normalize_name(name) not in _REPLIES)
+        return any(_has_texts(each, options) for each in others)
     if not isinstance(value, list) or not value or not isinstance(value[0], dict):
         return False
     return "text" in select_columns(tuple(value[0]), options.column_plan).known

@@ -54,6 +54,9 @@ _FEW_CELLS = 2
 _PRECISE = 2**53
 """Beyond this, a floating-point number is not exact: it is no whole number that a person entered."""
 
+_OF_REVIEWS = {"review_id", "movie_id", "given_rating", "given_label"}
+"""Our columns beside a text that a sheet of remarks hardly has."""
+
 _Row = list[str]
 
 
@@ -138,7 +141,7 @@ def _silence_panics() -> Iterator[None]:
 def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineSheet:
     """Return the sheet to read; refuse a workbook if another one seems to have rows of reviews too.
 
-    It does if its texts have the same name, or if it has others of our columns beside a text.
+    It does if its texts have the same name, or if it has ids, ratings or labels beside a text.
     """
     if options.sheet is not None:
         return _find_sheet(workbook, options.sheet)
@@ -153,7 +156,7 @@ def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineS
         text = header[known["text"]]
         if chosen is None:
             chosen = sheet, text
-        elif (len(known) > 1 or _are_alike(text, chosen[1])) and next(rows, None) is not None:
+        elif (_OF_REVIEWS & known.keys() or _are_alike(text, chosen[1])) and next(rows, None) is not None:
             raise _refuse_sheets((chosen[0].name, chosen[1]), (name, text))
     return chosen[0] if chosen else _first_filled(workbook, sheets)
 
