@@ -602,6 +602,7 @@ def test_a_file_without_rows_is_named(scoring_home: Home) -> None:
     assert summary.files_scored == 3
 
 
+@pytest.mark.slow
 def test_a_file_of_which_no_row_was_scored_is_named_with_the_rule(scoring_home: Home) -> None:
     drop(scoring_home, "swapped.csv", "movie,review,comment\ntt1,12,good film\ntt1,13,bad plot\n")
     drop(scoring_home, "mixed.csv", "review\n12\ngood film\n")

@@ -172,6 +172,7 @@ def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_ho
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_review_id_with_several_texts_in_a_file_is_named(scoring_home: Home) -> None:
     drop(
         scoring_home,

@@ -56,6 +56,8 @@ REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
 _SHOWN = 5
+_NAME_READ = 300
+"""Characters of a name that are read."""
 _LEGEND_WORDS = {**WORD_LABELS, "good": "positive", "bad": "negative"}
 _WORD = rf"({'|'.join(sorted(_LEGEND_WORDS, key=len, reverse=True))})\b"
 _MEANS = r"\s*(?:=+|:|->|-|–|is|means)\s*"
@@ -128,7 +130,7 @@ def decide_labels(
 
 def _is_turned_round(column: str, labels: Mapping[str, str | None]) -> bool:
     """Return whether the name of a column gives a number another meaning than `labels`: `label (1 = negative)`."""
-    name = column.replace("_", " ")
+    name = column[:_NAME_READ].replace("_", " ")
     pairs = [] if _LISTS.search(name) else _LEGEND.finditer(name)
     stated = {found[1] or found[4]: (found[2] or found[3]).casefold() for found in pairs}
     meanings = {number: _LEGEND_WORDS.get(word) for number, word in stated.items()}

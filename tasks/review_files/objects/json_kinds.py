@@ -1,4 +1,7 @@
-"""Tells a .json file of lines of objects from one document, by its beginning."""
+"""Tells a .json file of lines of objects from one document, by its beginning; refuses an error that a server answered.
+
+An answer on one line may have a text of its own, such as `message`, beside the array of reviews: it is a document.
+"""
 
 import json
 import re
@@ -23,11 +26,15 @@ _FAILED = re.compile(r"err|fail|unauthori|forbidden|denied|exceeded|timeout", re
 _LEAST_FAILURE = 400
 """The lowest status of HTTP that says that something failed."""
 _DONE = {"ok", "success", "200"}
+"""Codes that say that nothing failed, in lower case."""
 _SHOWN = 5
 
 
 def find_json_lines(member: Member, options: ReadOptions) -> Member:
-    """Return a JSON member with the format 'jsonl' if it is lines of objects, and 'json' if it is one document."""
+    """Return a JSON member with the format 'jsonl' if it is lines of objects, and 'json' if it is one document.
+
+    Raises `FileRefusedError`: json_broken, for a server's answer that something failed.
+    """
     if options.json_path is not None:
         return member
     raw, head = b"", ""
@@ -84,9 +91,8 @@ def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:
 def _list_states(row: dict[str, object]) -> tuple[list[object], list[object]]:
     """Return what an object states of its success: its truth values, then its codes."""
     values = {normalize_name(name): value for name, value in row.items()}
-    return [values.get(name) for name in ("success", "ok")], [
-        values.get(name) for name in ("status", "statuscode", "code")
-    ]
+    truths = [values.get(name) for name in ("success", "ok")]
+    return truths, [values.get(name) for name in ("status", "statuscode", "code")]
 
 
 def _says_done(row: dict[str, object]) -> bool:
