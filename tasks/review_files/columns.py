@@ -73,10 +73,12 @@ def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Column
 def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> int:
     """Return how many of the first rows are titles above the header; 0 if no header with a text is below them.
 
-    A title is a row with one filled field at most, or a comment: a row that begins with `#` and names no text.
+    A title is a row with one filled field at most, or a comment: a row that begins with `#` and names no text. Names of
+    groups of columns, each above the first one of its group, are titles too.
     """
     filled = (place for place, row in enumerate(rows) if not _is_title(row, plan))
     place = next(filled, 0)
+    place += place < len(rows) - 1 and _names_groups(rows[place], rows[place + 1], plan)
     is_header = place <= MOST_TITLES and "text" in select_columns(rows[place], plan).known
     return place if is_header else 0
 
@@ -86,6 +88,16 @@ def _is_title(row: Sequence[str], plan: ReadingPlan) -> bool:
     if sum(map(bool, map(str.strip, row))) < _FEWEST_NAMES:
         return True
     return row[0].lstrip().startswith("#") and "text" not in select_columns(row, plan).known
+
+
+def _names_groups(row: Sequence[str], below: Sequence[str], plan: ReadingPlan) -> bool:
+    """Return whether a row names groups of columns: it has fewer names than the row below, which is a header."""
+    if all(map(str.strip, row)) or max(map(len, below), default=0) > _LONGEST_QUESTION:
+        return False
+    names = sum(map(bool, map(str.strip, row)))
+    is_fuller = names < sum(map(bool, map(str.strip, below))) and len(row) == len(below)
+    known = select_columns(below, plan).known if is_fuller else {}
+    return "text" in known and len(known) >= _FEWEST_NAMES
 
 
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:

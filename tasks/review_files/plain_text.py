@@ -24,6 +24,8 @@ TEXT_FILES = ReadingPlan(ratings=TEN, labels=LABELS)
 """The plan of reading text files: their names give ratings out of ten."""
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
 
+_WEB_PAGE = re.compile(r"\s*<(?:!doctype html|html)\b", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class TextFile:
@@ -75,10 +77,13 @@ def _decode_text_file(file: TextFile, options: ReadOptions) -> tuple[str | None,
         detail = f"a file of {file.size:,} bytes, the limit is {options.batch_bytes:,}"
         return None, Defect("text_too_long", detail, file.data[:KEPT_BYTES])
     try:
-        return decode_text(file.data, options), None
+        text = decode_text(file.data, options)
     except UnicodeDecodeError as error:
         detail = f"byte {error.start + 1:,} is not valid {error.encoding.upper()}"
         return None, Defect("text_encoding", detail, file.data)
+    if _WEB_PAGE.match(text):
+        return None, Defect("row_shape", "a web page, not a review: save the table in it as CSV", file.data)
+    return text, None
 
 
 def _read_stars(file_name: str) -> int | None:

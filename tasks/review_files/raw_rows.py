@@ -21,7 +21,9 @@ _TYPE = re.compile(
     r"(?:(?:nullable|lowcardinality|array)\()*"
     r"(?:u?int(?:eger)?\d{0,3}|(?:big|small|tiny|medium)int|(?:tiny |medium |long )?text|(?:tiny|medium|long)text|str"
     r"|(?:fixed)?string|object|n?(?:var)?char2?|character varying|uuid|bool(?:ean)?|bit|time|date(?:time)?\d{0,2}"
-    r"|timestamp(?:tz)?|enum\d{0,2}|float\d{0,2}|double(?: precision)?|decimal|numeric|number|real)"
+    r"|timestamp(?:tz)?|enum\d{0,2}|float\d{0,2}|double(?: precision)?|decimal|numeric|number|real"
+    r"|(?:y{2,4}|m{1,2}|d{1,2})(?:[-./ ](?:y{2,4}|m{1,2}|d{1,2})){2}|\d{1,2} ?(?:-|to) ?\d{1,3}"
+    r"|(?:free |plain )text)"
     r"(?:\([\w ,'=/+-]{1,80}\))?\)*(?: not null)?",
     re.IGNORECASE,
 )

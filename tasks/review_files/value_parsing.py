@@ -17,7 +17,7 @@ from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
-from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
+from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
 from tasks.review_files.plans.names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -27,8 +27,6 @@ _NO_IDS = pa.array(["", r"\N"])
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
 """A key of `extra` that may be a rating, or an answer that is one."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
-_LONGEST_WORD = max(map(len, NO_TEXT_WORDS)) + 8
-"""Bytes up to which a text may be a word for nothing, with blanks around it."""
 
 
 def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordBatch:
@@ -99,7 +97,7 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
     """
     if not len(texts):
         return texts, {}
-    short = measure_texts(texts) <= _LONGEST_WORD
+    short = measure_texts(texts) <= LONGEST_NO_TEXT
     if texts.null_count:
         short |= texts.is_null().to_numpy(zero_copy_only=False)
     places = np.flatnonzero(short)
@@ -110,7 +108,7 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
     defects = {
         int(place): _describe_missing(word)
         for place, word in zip(places, words, strict=True)
-        if word.strip().casefold() in NO_TEXT_WORDS or (not word and judged[place])
+        if stands_for_no_text(word) or (not word and judged[place])
     }
     if not defects:
         return texts, {}

@@ -19,7 +19,7 @@ from tasks.review_files.columns import Columns, select_columns
 from tasks.review_files.delimited_quotes import unescape, write_out_breaks
 from tasks.review_files.encodings import drop_inner_marks, to_utf8
 from tasks.review_files.further_columns import format_columns
-from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
+from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
@@ -294,6 +294,7 @@ def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
         "int,varchar(20),date,long text",
         "String,Nullable(UInt8),DateTime64(3),LowCardinality(String)",
         'bigint NOT NULL,"decimal(3, 1)",,TEXT',
+        "number,1-5,YYYY-MM-DD,free text",
     ],
 )
 def test_a_row_of_types_below_the_header_is_set_aside(tmp_path: Path, types: str) -> None:
@@ -315,6 +316,19 @@ def test_a_row_of_types_below_the_header_is_set_aside(tmp_path: Path, types: str
 )
 def test_a_row_that_is_not_all_types_is_a_review(tmp_path: Path, row: str) -> None:
     assert read(tmp_path, "a.csv", f"n,stars,date,text\n{row}\n".encode())[0]["rule"] is None
+
+
+@pytest.mark.parametrize("groups", ["Customer,,Review,,", ",,Comment,,", "# Export,,Review,by,"])
+def test_names_of_groups_of_columns_above_the_header_are_no_names(tmp_path: Path, groups: str) -> None:
+    table = f"{groups}\nName,Country,Date,Comment,Stars\nAnn,NO,2026-05-01,Good,4 of 5\n"
+    [row] = read(tmp_path, "a.csv", table.encode())
+    assert (row["text"], row["given_rating"], row["reviewed_at"].year) == ("Good", 8, 2026)
+    assert json.loads(row["extra"]) == {"Name": "Ann", "Country": "NO"}
+
+
+@pytest.mark.parametrize("first", ["a,b,review,1,2", "a,b,Text,,", "comment,b,c,d,e"])
+def test_a_review_below_a_header_with_blank_names_is_no_header(tmp_path: Path, first: str) -> None:
+    assert len(read(tmp_path, "a.csv", f"id,,text,,\n{first}\n".encode())) == 1
 
 
 @pytest.mark.parametrize(
@@ -588,7 +602,7 @@ def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     options = {"encoding": encoding} if not encoding.startswith("utf") else {}
     options |= {"delimiter": separator} if separator == "^" else {}
     rows = read(tmp_path, "a.csv", stream.getvalue().encode(encoding), **options)
-    texts = ["" if text.strip().casefold() in NO_TEXT_WORDS else text for text, _ in table]
+    texts = ["" if stands_for_no_text(text) else text for text, _ in table]
     assert [row["text"] if row["rule"] is None else "" for row in rows] == texts
 
 

@@ -146,6 +146,27 @@ def test_a_servers_answer_that_something_failed_is_refused(answer: dict[str, Any
     assert caught.value.rule == "json_broken"
 
 
+@pytest.mark.parametrize(
+    "answer", [{"error": "gone", "message": "Log in"}, {"code": 503, "message": "Too many"}]
+)
+def test_a_servers_failure_among_lines_of_reviews_is_set_aside(answer: dict[str, Any]) -> None:
+    (rows,) = read("\n".join(map(json.dumps, [*GOOD, answer])).encode())
+    assert rows.known["text"].to_pylist() == [*TEXTS, None]
+    assert [defect.rule for defect in rows.defects.values()] == ["row_shape"]
+
+
+def test_messages_of_which_some_failed_are_reviews_if_all_texts_are_messages() -> None:
+    lines = [{"message": "Good.", "status": "ok"}, {"message": "Bad.", "status": "failed"}]
+    assert read_texts("\n".join(map(json.dumps, lines)).encode()) == ["Good.", "Bad."]
+
+
+@pytest.mark.parametrize("texts", [{"0": "Good.", "1": "Bad."}, ["Good.", "Bad."]])
+def test_a_table_written_by_columns_says_how_to_write_it(texts: Any) -> None:
+    (rows,) = read(json.dumps({"text": texts}).encode())
+    [defect] = rows.defects.values()
+    assert (defect.rule, "orient='records'" in defect.detail) == ("text_type", True)
+
+
 def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
     (rows,) = read(b'{"text": "A film."\n{"text": "B."}\n'.replace(b'm."', b'm." x'))
     assert rows.known["text"].to_pylist() == [None, "B."]

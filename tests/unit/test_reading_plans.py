@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.review_files.plans.dates import make_date_parser
+from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import (
     DateFormat,
@@ -163,6 +164,8 @@ def test_a_decimal_comma_is_read_only_where_the_scale_has_one_whatever_follows_i
         ("★★★½", RatingScale(0.5, 5), 7),
         ("★★★★☆", None, 8),
         ("4.0 out of 5 stars", None, 8),
+        ("4.5 / 5.0", None, 9),
+        ("4,5/5,0", RatingScale(1, 5, decimal_comma=True), 9),
         ("50 %", None, 5.5),
         ("0", RatingScale(0, 10), 1),
         ("100", RatingScale(0, 100), 10),
@@ -188,3 +191,25 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: RatingScale | None, st
 def test_a_rating_off_its_scale_is_not_read(found: str, scale: RatingScale | None) -> None:
     with pytest.raises(ValueError, match=r"rating|scale"):
         make_rating_parser(scale)(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[removed]", "[Deleted]", "(deleted by user)", "<redacted>", "[comment removed by moderator]"),
+        *(
+            "This review has been removed by a moderator.",
+            "Comment deleted",
+            "content was removed due to a violation",
+        ),
+    ],
+)
+def test_what_stands_for_a_text_that_was_taken_away_is_no_text(text: str) -> None:
+    assert stands_for_no_text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Deleted", "Deleted it after a day.", "[deleted scenes]", "I removed the app", "none", "No"]
+)
+def test_what_a_writer_may_say_is_a_text(text: str) -> None:
+    assert not stands_for_no_text(text)

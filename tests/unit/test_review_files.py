@@ -23,7 +23,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files import delimited
-from tasks.review_files.plans.missing_words import NO_TEXT_WORDS
+from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tasks.review_files.tables import parquet
 from tasks.review_files.tables.formats import TABLE_FORMATS
@@ -619,11 +619,17 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
     assert [row["text"] for row in rows] == texts
 
 
+@pytest.mark.parametrize("start", ["<!DOCTYPE html>", "\n<html lang='en'>", "<HTML>"])
+def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> None:
+    [row] = read_bytes(tmp_path, "a.txt", f"{start}<body>A good film.</body></html>".encode())
+    assert (row["rule"], "web page" in row["detail"]) == ("row_shape", True)
+
+
 # Anything at all
 
 TEXTS = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60).filter(
-        lambda text: text.strip().lower() not in NO_TEXT_WORDS
+        lambda text: not stands_for_no_text(text)
     ),
     min_size=1,
 )

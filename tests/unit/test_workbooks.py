@@ -100,6 +100,16 @@ def test_titles_above_the_header_are_no_rows() -> None:
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"id": "1", "n": "1"}])
 
 
+def test_names_of_groups_above_the_header_are_no_names() -> None:
+    grid: Grid = [
+        ["Customer", None, "Review", None],
+        ["Name", "Country", "Rating", "Comment"],
+        ["Ann", "NO", 4, "a"],
+    ]
+    (rows,) = read(write_xlsx({"S": grid}))
+    assert (rows.known["text"].to_pylist(), rows.known["given_rating"].to_pylist()) == (["a"], ["4"])
+
+
 def test_a_table_may_begin_right_of_the_first_column() -> None:
     (rows,) = read(write_xlsx({"S": [[None, "text", "n"], [None, "a", 1]]}))
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"n": "1"}])

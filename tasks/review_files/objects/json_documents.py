@@ -205,8 +205,8 @@ class _Document:
 def _describe_two(path: str, other: str) -> str:
     """Say that two arrays may have the rows, and how to choose."""
     named = f"{_show(path)} and {_show(other)} are arrays of objects"
-    # Hugging Face describes the columns before the rows.
-    likely = other if path == "features" else path
+    # Hugging Face and pandas describe the columns before the rows.
+    likely = other if path in ("features", "schema.fields") else path
     return f'both {named}: name one under [file] in a profile, as json_path = "{likely[:80]}"'
 
 

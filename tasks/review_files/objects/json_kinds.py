@@ -4,13 +4,13 @@ An answer on one line may have a text of its own, such as `message`, beside the 
 """
 
 import json
-import re
 from dataclasses import replace
 from itertools import chain
 
 from tasks.containers.members import Member
 from tasks.review_files.columns import select_columns
 from tasks.review_files.encodings import decode_start
+from tasks.review_files.objects.answers import OF_REVIEWS, has_message, says_done, says_failed
 from tasks.review_files.objects.object_rows import MAX_DEPTH, is_deeper
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.names import normalize_name
@@ -18,15 +18,8 @@ from tasks.support.refusals import refusal
 
 _OF_ANSWERS = {"message", "content", "comment", "description"}
 """Keys of a text that may be of an answer, beside its reviews."""
-_OF_REVIEWS = {"given_rating", "given_label", "review_id", "reviewed_at"}
-"""Our columns that an answer does not have itself."""
 _REPLIES = {"replies", "reply", "comments", "responses", "answers", "children", "thread", "history"}
 """Keys of lists that a review may have."""
-_FAILED = re.compile(r"err|fail|unauthori|forbidden|denied|exceeded|timeout", re.IGNORECASE)
-_LEAST_FAILURE = 400
-"""The lowest status of HTTP that says that something failed."""
-_DONE = {"ok", "success", "200"}
-"""Codes that say that nothing failed, in lower case."""
 _SHOWN = 5
 
 
@@ -74,40 +67,17 @@ def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
     known = select_columns(tuple(row), options.column_plan).known
     if "text" not in known or _is_list_of_rows(list(row.values())[known["text"]]):
         return False
-    if normalize_name(list(row)[known["text"]]) not in _OF_ANSWERS or _OF_REVIEWS & known.keys():
+    if normalize_name(list(row)[known["text"]]) not in _OF_ANSWERS or OF_REVIEWS & known.keys():
         return True
-    return not (_says_done(row) or _has_texts(row, options))
+    return not (says_done(row) or _has_texts(row, options))
 
 
 def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:
     """Refuse an object such as `{"error": ..., "message": ...}`, with which a server answers that something failed."""
-    known = select_columns(tuple(row), options.column_plan).known
-    is_message = "text" in known and normalize_name(list(row)[known["text"]]) == "message"
-    if is_message and not _OF_REVIEWS & known.keys() and not options.column_plan.text and _says_failed(row):
+    columns = select_columns(tuple(row), options.column_plan)
+    if has_message(tuple(row), columns) and not options.column_plan.text and says_failed(row):
         problem = f"it is one object with the keys {', '.join(map(repr, list(row)[:_SHOWN]))}, and no review"
         raise refusal("json_broken", f"{problem}: it may be a server's answer that something failed")
-
-
-def _list_states(row: dict[str, object]) -> tuple[list[object], list[object]]:
-    """Return what an object states of its success: its truth values, then its codes."""
-    values = {normalize_name(name): value for name, value in row.items()}
-    truths = [values.get(name) for name in ("success", "ok")]
-    return truths, [values.get(name) for name in ("status", "statuscode", "code")]
-
-
-def _says_done(row: dict[str, object]) -> bool:
-    """Return whether an object is the answer of a server that it succeeded."""
-    truths, codes = _list_states(row)
-    return True in truths or any(str(code).casefold() in _DONE for code in codes)
-
-
-def _says_failed(row: dict[str, object]) -> bool:
-    """Return whether an object is the answer of a server that something failed."""
-    truths, codes = _list_states(row)
-    has_error = any(value for name, value in row.items() if normalize_name(name) in ("error", "errors"))
-    is_failure = (isinstance(code, int) and code >= _LEAST_FAILURE for code in codes)
-    names_failure = (isinstance(code, str) and _FAILED.search(code) is not None for code in codes)
-    return has_error or False in truths or any(is_failure) or any(names_failure)
 
 
 def _has_texts(value: object, options: ReadOptions) -> bool:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from tasks.review_files.columns import Columns, require_text, select_columns
 from tasks.review_files.further_columns import format_object
 from tasks.review_files.inference.planning import SURVEYED
+from tasks.review_files.objects.answers import has_message, says_failed
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -79,10 +80,15 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
     known: dict[str, list[str | None]] = {ours: [] for ours in origins}
     further: list[str | None] = []
     defects: dict[int, Defect] = {}
+    suspects = _list_suspects(selected)
     for position, (row, defect) in enumerate(rows):
         columns, values = selected[keys[position]], list(row.values())
         own_values = {ours: values[place] for ours, place in columns.known.items()}
         defect = defect or _find_defect(own_values.get("text"), columns)
+        if keys[position] in suspects and says_failed(row):
+            defect = defect or Defect(
+                "row_shape", "an answer that something failed, not a review", _dump(row)
+            )
         if defect is not None:
             defects[position] = defect
             own_values["text"] = None
@@ -92,6 +98,13 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = pa.array(np.arange(next_row, next_row + len(rows)), pa.int64())
     return RawRows(numbers, arrays, pa.array(further, pa.string()), defects, names, origins)
+
+
+def _list_suspects(selected: Mapping[tuple[str, ...], Columns]) -> set[tuple[str, ...]]:
+    """Return the sets of keys that a server's answers may have, among objects that name their texts otherwise."""
+    suspects = {names for names, columns in selected.items() if has_message(names, columns)}
+    others = (columns for names, columns in selected.items() if names not in suspects)
+    return suspects if any("text" in columns.known for columns in others) else set()
 
 
 def make_surveyed_rows(rows: Sequence[ObjectRow], select: Select) -> RawRows:
@@ -140,9 +153,18 @@ def _find_defect(text: Any, columns: Columns) -> Defect | None:
         return Defect("row_shape", "several keys have the name of the text column", _dump(text))
     if text is None or isinstance(text, str):
         return None
-    is_nested = isinstance(text, list) and bool(text) and isinstance(text[0], dict)
-    way = ": if it has the reviews, write each of them as a row" if is_nested else ""
-    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text{way}", _dump(text))
+    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text{_describe_way(text)}", _dump(text))
+
+
+def _describe_way(value: Any) -> str:
+    """Return what to do about a value in place of a text that has many; "" if it has not."""
+    items = list(value.values()) if isinstance(value, dict) and all(map(str.isdecimal, value)) else value
+    if not isinstance(items, list) or not items:
+        return ""
+    if isinstance(items[0], dict):
+        return ": if it has the reviews, write each of them as a row"
+    is_column = len(items) > 1 and all(isinstance(item, str) for item in items)
+    return ": if it is a column, write the table by rows (pandas: orient='records')" if is_column else ""
 
 
 def _dump(value: Any) -> bytes:

@@ -1,5 +1,7 @@
 """The words that programs write where there is no value."""
 
+import re
+
 NOTHING_WORDS = frozenset(
     (
         *("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", r"\n"),
@@ -28,6 +30,23 @@ SUM_WORDS = frozenset(
     ("total", "totals", "subtotal", "grand total", "sum", "average", "avg", "mean", "median", "count")
 )
 """Texts, in lower case, that stand beside sums below a table: such a row may be no review."""
+
+
+LONGEST_NO_TEXT = 64
+"""Bytes up to which a text may stand for none."""
+_BY = r"(?: (?:by|at|for|due to|because) [\w' ]{1,30})?"
+_REMOVED = re.compile(
+    rf"[\[(<{{](?:\w+ )?(?:removed|deleted|redacted){_BY}[\])>}}]"
+    r"|[\[(<{]?(?:(?:this|the|your) )?(?:review|comment|post|message|content|text) "
+    rf"(?:(?:has been|was|is) )?(?:removed|deleted){_BY}[\])>}}.]*"
+)
+"""What a platform writes instead of a text that was taken away. `Deleted` alone may be what a user did with an app."""
+
+
+def stands_for_no_text(text: str) -> bool:
+    """Return whether a text of at most `LONGEST_NO_TEXT` bytes is what programs write where a review has none."""
+    word = text.strip().casefold()
+    return word in NO_TEXT_WORDS or ("ed" in word and _REMOVED.fullmatch(word) is not None)
 
 
 def is_nothing(text: str) -> bool:

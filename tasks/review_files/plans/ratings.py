@@ -22,7 +22,7 @@ HIGHEST_OF_TWENTY = 20
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
 _UNITS = r"(?:\s*(?:stars?|points?|pts|★|\*))?"
 _RATING = re.compile(
-    rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*(?:/|out of|of)\s*(\d{{1,3}}){_UNITS}|(\s*%))?",
+    rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*(?:/|out of|of)\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?",
     re.ASCII | re.IGNORECASE,
 )
 _SYMBOLS = re.compile(r"([★⭐]\ufe0f?|\*)+½?([☆✩]\ufe0f?)*")
