@@ -37,7 +37,16 @@ from tasks.review_files.encodings import (
     to_utf8,
 )
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.raw_rows import Defect, RawRows, are_types, describe_last, find_headers, make_raw_rows
+from tasks.review_files.raw_rows import (
+    MOST_FOOTERS,
+    TYPES,
+    Defect,
+    RawRows,
+    are_types,
+    describe_last,
+    find_headers,
+    make_raw_rows,
+)
 from tasks.support.refusals import refusal, refusing
 
 ROW_BYTES = 16 << 20
@@ -46,8 +55,6 @@ _COUNTED_BYTES = 1 << 16
 
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
 _END = "\ufdd0endofthepiece"
-_MOST_FOOTERS = 3
-"""Lines below a table that are looked at."""
 _QUOTE = ord('"')
 
 
@@ -237,7 +244,7 @@ def _set_types_aside(rows: _Rows, separator: str) -> _Rows:
     cells = [column[0].as_py() for column in rows.batch.columns]
     if 1 in rows.misshapen or not are_types(cells):
         return rows
-    types = ("it has the types of the columns", separator.join(cells))
+    types = (TYPES, separator.join(cells))
     return _Rows(rows.batch.slice(1), {1: types, **rows.misshapen})
 
 
@@ -249,7 +256,7 @@ def _set_footers_aside(pieces: Iterator[_Rows], header: Header) -> Iterator[_Row
             yield before
             before = rows
     batch, misshapen = before.batch, dict(before.misshapen)
-    for number in range(_count(before), max(_count(before) - _MOST_FOOTERS, 0), -1):
+    for number in range(_count(before), max(_count(before) - MOST_FOOTERS, 0), -1):
         if number in before.misshapen:
             continue
         cells = [column[-1].as_py() for column in batch.columns]

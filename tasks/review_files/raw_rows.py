@@ -17,6 +17,10 @@ from tasks.review_files.encodings import describe_invalid
 from tasks.review_files.further_columns import format_columns
 
 _FEWEST_TYPES = 2
+TYPES = "it has the types of the columns"
+"""The detail of such a row below the header."""
+MOST_FOOTERS = 3
+"""Rows at the end of a table that may be none of it."""
 _TYPE = re.compile(
     r"(?:(?:nullable|lowcardinality|array)\()*"
     r"(?:u?int(?:eger)?\d{0,3}|(?:big|small|tiny|medium)int|(?:tiny |medium |long )?text|(?:tiny|medium|long)text|str"
@@ -151,6 +155,21 @@ def are_types(cells: Sequence[str]) -> bool:
     """Return whether all filled cells of a row are the types of columns, and several are filled."""
     filled = list(filter(None, map(str.strip, cells)))
     return len(filled) >= _FEWEST_TYPES and all(map(_TYPE.fullmatch, filled))
+
+
+def find_outer_rows(
+    rows: Sequence[Sequence[str]], text: int, is_first: bool, is_last: bool
+) -> dict[int, str]:
+    """Return which of n rows above and below the reviews of a table are none, and why, by position.
+
+    These are the types of the columns in the first one, if the rows are its first ones, and its last sums and footers.
+    """
+    found = {0: TYPES} if is_first and are_types(rows[0]) else {}
+    for place in range(len(rows) - 1, max(len(rows) - 1 - MOST_FOOTERS, -1), -1) if is_last else ():
+        if (detail := describe_last(rows[place], text)) is None:
+            break
+        found[place] = detail
+    return found
 
 
 def describe_last(cells: Sequence[str], text: int) -> str | None:

@@ -110,6 +110,26 @@ def test_names_of_groups_above_the_header_are_no_names() -> None:
     assert (rows.known["text"].to_pylist(), rows.known["given_rating"].to_pylist()) == (["a"], ["4"])
 
 
+def test_types_sums_and_footers_around_the_reviews_are_set_aside() -> None:
+    grid: Grid = [
+        ["text", "stars"],
+        ["string", "1-5"],
+        ["Total recall", 5],
+        ["Total", 5],
+        ["Exported on 2026-11-20", None],
+    ]
+    (rows,) = read(write_xlsx({"S": grid}))
+    assert {place: defect.rule for place, defect in rows.defects.items()} == dict.fromkeys(
+        [0, 2, 3], "row_shape"
+    )
+    assert rows.known["text"].to_pylist() == [None, "Total recall", None, None]
+
+
+def test_a_text_about_sums_in_the_middle_of_a_sheet_is_a_review() -> None:
+    grid: Grid = [["text", "stars"], ["Total: 3", 5], ["Good", 5]]
+    assert read_texts(write_xlsx({"S": grid})) == ["Total: 3", "Good"]
+
+
 def test_a_table_may_begin_right_of_the_first_column() -> None:
     (rows,) = read(write_xlsx({"S": [[None, "text", "n"], [None, "a", 1]]}))
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"n": "1"}])

@@ -10,7 +10,7 @@ import datetime as dt
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -43,7 +43,7 @@ from tasks.review_files.columns import (
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.raw_rows import Defect, RawRows, find_headers, make_raw_rows
+from tasks.review_files.raw_rows import Defect, RawRows, find_headers, find_outer_rows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
 
 _PARTS = (".xml", ".rels", ".bin")
@@ -72,9 +72,11 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
         names, rows = _open_table(sheet, options.column_plan)
         columns = _select_columns(names, sheet.name, options.column_plan)
         next_row = first_row
-        for batch in group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes):
+        batches = group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes)
+        for batch, is_last in _mark_last(batches):
             require_rows(next_row - 1 + len(batch), options.most_rows)
-            yield _make_rows(batch, names, columns, next_row)
+            outer = find_outer_rows(batch, columns.known["text"], next_row == first_row, is_last)
+            yield _make_rows(batch, names, columns, next_row, outer)
             next_row += len(batch)
 
 
@@ -256,8 +258,21 @@ def _measure(row: _Row) -> int:
     return sum(map(len, row))
 
 
-def _make_rows(rows: Sequence[_Row], names: Sequence[str], columns: Columns, first_row: int) -> RawRows:
-    """Build the raw rows of n rows of cells; a row that repeats the header has a defect."""
+def _mark_last(batches: Iterator[list[_Row]]) -> Iterator[tuple[list[_Row], bool]]:
+    """Yield each batch, and whether it is the last one."""
+    before = next(batches, None)
+    for batch in batches:
+        if before is not None:
+            yield before, False
+        before = batch
+    if before is not None:
+        yield before, True
+
+
+def _make_rows(
+    rows: Sequence[_Row], names: Sequence[str], columns: Columns, first_row: int, outer: Mapping[int, str]
+) -> RawRows:
+    """Build the raw rows of n rows of cells; those that repeat the header, and the `outer` ones, have a defect."""
     arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
     line = "\t".join(names).encode()
@@ -265,4 +280,6 @@ def _make_rows(rows: Sequence[_Row], names: Sequence[str], columns: Columns, fir
         position: Defect("row_shape", "it repeats the column names", line)
         for position in find_headers(arrays, names)
     }
+    for position, detail in outer.items():
+        defects[position] = Defect("row_shape", detail, "\t".join(rows[position]).encode())
     return make_raw_rows(names, columns, [(array, {}) for array in arrays], numbers, defects)
