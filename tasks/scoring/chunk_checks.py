@@ -62,6 +62,12 @@ def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tal
     return _set_aside(good, dict.fromkeys(aside, reason), run_id, tally, write)
 
 
+def count_single_words(good: pa.Table, tally: Tally) -> None:
+    """Count the rows whose text is a single word: a file of them may have its reviews in another column."""
+    single = pc.invert(pc.match_substring(good["text"], " "))
+    tally.rows_of_one_word.update(good["source_sha256"].filter(single).to_pylist())
+
+
 def check_values(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally, write: Write) -> pa.Table:
     """Set aside the rows with values that can't be read, or refuse their files, where their source wants that.
 

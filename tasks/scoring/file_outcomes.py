@@ -36,6 +36,8 @@ class Tally:
     """Rows without a text, which only count against a file in which no row has one."""
     rows_not_english: Counter[str] = field(default_factory=Counter)
     """Good rows that seem not to be in English, quarantined or not."""
+    rows_of_one_word: Counter[str] = field(default_factory=Counter)
+    """Good rows whose text is a single word."""
     plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
     """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
@@ -60,6 +62,10 @@ _NO_TEXTS = (
     "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
     "rows there by largest_bad_share"
 )
+_FEWEST_JUDGED = 5
+"""Texts from which on it is judged whether they are single words."""
+_MOST_SINGLE_WORDS = 0.9
+"""Share of texts that are single words from which on it is doubtful that the column is the text."""
 _MOST_WITHOUT_TEXT = 0.9
 """Share of rows without a text from which on it is doubtful that the column is the text."""
 _WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
@@ -77,6 +83,15 @@ class FileOutcome:
     rows_read: int
     rows_quarantined: int
     """Quarantined rows in the part; the commit ignores those of a refused file."""
+
+
+def doubt_text(outcome: FileOutcome, tally: Tally) -> list[str]:
+    """Return why the text column of a file may be the wrong one: nearly all of its texts are single words."""
+    rows = outcome.rows_read - outcome.rows_quarantined
+    words = tally.rows_of_one_word[outcome.source.source_sha256]
+    if rows < _FEWEST_JUDGED or words < _MOST_SINGLE_WORDS * rows:
+        return []
+    return [f"{words:,} of {rows:,} texts are single words: another column may have the reviews"]
 
 
 def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:

@@ -21,10 +21,16 @@ from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.reader import ReadOptions
-from tasks.scoring.chunk_checks import check_chunk, check_language, check_values, quarantine_chunk_rows
+from tasks.scoring.chunk_checks import (
+    check_chunk,
+    check_language,
+    check_values,
+    count_single_words,
+    quarantine_chunk_rows,
+)
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
-from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_ledger_entry
+from tasks.scoring.file_outcomes import FileOutcome, Tally, doubt_text, judge_file, make_ledger_entry
 from tasks.scoring.parts import Part, Write, check_part, open_part, start_part
 from tasks.scoring.rows import make_ledger_rows, make_source_rows
 from tasks.sources.catalogue import Catalogue
@@ -102,7 +108,7 @@ def _score_into(
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (
         *_accept_values(job.catalogue, outcomes, merge_results(tally.checks)),
-        *_check_plans(read, tally),
+        *_check_plans(job, outcomes, tally),
         *_check_languages(job.catalogue, outcomes, tally),
         *_check_group(part, outcomes),
     )
@@ -132,6 +138,7 @@ def _read_good(
     for chunk in read_chunks(files, choose_options, choose_limits, tally, report):
         good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
         good = check_values(good, job.catalogue, job.run.run_id, tally, write)
+        count_single_words(good, tally)
         good = check_language(good, job.catalogue, job.run.run_id, tally, write)
         yield good.append_column("source", _name_sources(good["uri"], job.catalogue))
 
@@ -155,12 +162,16 @@ def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write)
     write("scored_reviews", chunk.scored)
 
 
-def _check_plans(files: Sequence[SourceFile], tally: Tally) -> list[CheckResult]:
+def _check_plans(job: ScoringJob, outcomes: Sequence[FileOutcome], tally: Tally) -> list[CheckResult]:
     """Return, for each of a group's files, which of its columns could be read in one way only."""
     results = []
-    for file in files:
+    for outcome in outcomes:
+        file = outcome.source
+        is_named = bool(choose_file_options(job.catalogue, job.options, file).column_plan.text)
         for plan in tally.plans[file.source_sha256]:
             doubts = [(doubt.field, doubt.column, doubt.reason) for doubt in plan.doubts]
+            if plan.text and not is_named:
+                doubts += [("text", plan.text[-1], doubt) for doubt in doubt_text(outcome, tally)]
             results += judge_readings(file.source_sha256, plan.reasons, doubts)
     return list(dict.fromkeys(results))
 

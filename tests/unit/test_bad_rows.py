@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,7 +16,8 @@ from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.file_outcomes import Tally, judge_file, record_plan
+from tasks.scoring.chunk_checks import count_single_words
+from tasks.scoring.file_outcomes import Tally, doubt_text, judge_file, record_plan
 from tasks.scoring.groups import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
 
@@ -69,6 +71,29 @@ def test_a_file_with_nearly_no_texts_is_refused_if_another_column_may_have_them(
     if plan is not None:
         record_plan(file, tally, plan)
     assert judge_file(file, tally, FileLimits()).rule == rule
+
+
+def count_words(texts: list[str]) -> Tally:
+    tally = Tally()
+    count_single_words(pa.table({"text": texts, "source_sha256": ["a"] * len(texts)}), tally)
+    return tally
+
+
+@pytest.mark.parametrize("text", ["good", "https://shop.example/reviews/17", "5/5"])
+def test_a_text_column_of_single_words_is_in_doubt(text: str) -> None:
+    outcome: Any = SimpleNamespace(
+        source=SimpleNamespace(source_sha256="a"), rows_read=12, rows_quarantined=2
+    )
+    [doubt] = doubt_text(outcome, count_words([text] * 9 + ["A good film."]))
+    assert doubt.startswith("9 of 10 texts are single words")
+
+
+@pytest.mark.parametrize(("rows", "texts"), [(4, ["good"] * 4), (10, ["good"] * 8 + ["A good film."] * 2)])
+def test_a_few_texts_of_a_single_word_are_reviews(rows: int, texts: list[str]) -> None:
+    outcome: Any = SimpleNamespace(
+        source=SimpleNamespace(source_sha256="a"), rows_read=rows, rows_quarantined=0
+    )
+    assert doubt_text(outcome, count_words(texts)) == []
 
 
 @pytest.mark.slow
