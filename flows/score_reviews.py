@@ -321,7 +321,7 @@ def _score_pending(
         model = model or stages.choose_model(home)
         job = stages.make_job(run, model, settings.limits, request, found)
         kept = score_kept(job, model, request, found.stored.unread, older)
-        for result in chain(score_new(job, found.new), kept):
+        for result in chain(score_new(job, request, found.new), kept):
             done.append(result)
     outcome = RunOutcome(tuple(done))
     failed = len(outcome.list_failed())

@@ -5,10 +5,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
+from tasks.inbox.killed_runs import KilledRuns, read_killed_runs
 from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
-from tasks.scoring.run_outcome import GroupResult
+from tasks.scoring.run_outcome import GroupResult, make_skipped
 from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.score_objects import score_stored
@@ -19,11 +20,28 @@ if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
 
 
-def score_new(job: "ScoringJob", files: Sequence[SourceFile]) -> Iterator[GroupResult]:
-    """Score and commit new files, group by group."""
-    for group in group_found_files(files):
+def score_new(
+    job: "ScoringJob", request: ScoringRequest, files: Sequence[SourceFile]
+) -> Iterator[GroupResult]:
+    """Score and commit new files, group by group; last and alone those over which runs were killed."""
+    home = job.run.home
+    killed = read_killed_runs(home)
+    arranged = killed.arrange(files, tries_all=bool(request.named))
+    for group in group_found_files(arranged.first):
+        yield _score_recorded(killed, job, group)
+    if arranged.last and needs_publishing(home):
+        publish_copy(home)  # the run may be killed again
+    for file in arranged.last:
+        yield _score_recorded(killed, job, (file,))
+    if arranged.aside:
+        yield make_skipped(arranged.aside)
+
+
+def _score_recorded(killed: KilledRuns, job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:
+    """Score and commit a group of files; it is recorded as being scored meanwhile."""
+    with killed.scoring(group):
         uris = [file.uri for file in group]
-        yield stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
+        return stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
 
 
 def score_kept(

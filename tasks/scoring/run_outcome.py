@@ -35,6 +35,11 @@ class GroupResult:
     error: Exception | None = None
 
 
+def make_skipped(files: Sequence[SkippedFile]) -> GroupResult:
+    """Return the result of files that a run leaves out."""
+    return GroupResult(tuple(file.uri for file in files), None, tuple(files))
+
+
 @dataclass(frozen=True)
 class RunOutcome:
     """The results of a run's groups so far."""

@@ -13,9 +13,10 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
+from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import PendingFiles, ScoringRequest, describe_replaced, pick_new
-from tasks.scoring.run_outcome import GroupResult
+from tasks.scoring.run_outcome import GroupResult, make_skipped
 from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
@@ -75,14 +76,20 @@ def score_stored(
 ) -> Iterator[GroupResult]:
     """Fetch, score and commit the objects of a store, group by group, so that the spool holds one group at a time.
 
+    Those over which runs were killed come last, each alone.
     If the store does not answer, the groups after it wait for the next run.
     """
-    for group in group_found_files(files):
-        result = score_object_group(job, request, group)
+    killed = read_killed_runs(job.run.home)
+    arranged = killed.arrange(files, tries_all=bool(request.named))
+    for group in (*group_found_files(arranged.first), *((file,) for file in arranged.last)):
+        with killed.scoring(group):
+            result = score_object_group(job, request, group)
         clear_spool(job.run.home)
         yield result
         if isinstance(result.error, StoreUnreachableError):
             return
+    if arranged.aside:
+        yield make_skipped(arranged.aside)
 
 
 def score_object_group(job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]) -> GroupResult:

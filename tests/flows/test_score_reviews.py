@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from flows.command.cli import main
 from flows.score_reviews import score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
+from tasks.inbox.killed_runs import NEVER_FROM, read_killed_runs
+from tasks.inbox.source_files import look_into
 from tasks.review_files.inference import first_pass
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
@@ -32,6 +35,8 @@ from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
 from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
 from tests.support.small_home import ask, promote_small_model, write_small_bundle
+
+NEVER_CLOSED: list[AbstractContextManager[None]] = []
 
 
 @pytest.mark.server
@@ -102,6 +107,23 @@ def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(
     drop_broken_end(scoring_home, monkeypatch)
     drop(scoring_home, "a.csv", CSV)
     assert run().rows_scored == 2
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_file_over_which_runs_were_killed_waits_until_it_is_named_and_stops_no_other(
+    scoring_home: Home,
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run_killed(scoring_home, "score_files")
+    for _ in range(NEVER_FROM - 1):
+        killed = read_killed_runs(scoring_home)
+        NEVER_CLOSED.append(killed.scoring(look_into(scoring_home.inbox).files))
+        NEVER_CLOSED[-1].__enter__()
+    drop(scoring_home, "b.csv", "text\ngood film\n")
+    summary = run()
+    assert (summary.rows_scored, [each.uri for each in summary.skipped]) == (1, ["a.csv"])
+    assert run(files=[str(scoring_home.inbox / "a.csv")]).rows_scored == 2
 
 
 @pytest.mark.slow

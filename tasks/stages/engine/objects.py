@@ -16,6 +16,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.engine.dispatch import score_again, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask
+from tasks.inbox.killed_runs import KilledRuns, read_killed_runs
 from tasks.inbox.source_files import (
     SHARED_BYTES,
     WORKER_GROUP_BYTES,
@@ -25,7 +26,7 @@ from tasks.inbox.source_files import (
     group_found_files,
 )
 from tasks.scoring.plan import ScoringRequest, describe_replaced
-from tasks.scoring.run_outcome import GroupResult
+from tasks.scoring.run_outcome import GroupResult, make_skipped
 from tasks.stages.engine.engine_run import Ended, EngineRun, fetch_scored, warn_of_dropped
 from tasks.stages.engine.large_objects import score_large_object
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -58,19 +59,29 @@ def refuse_killer(job: "ScoringJob", model_id: str, store: Store, file: FoundFil
 def score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFile]) -> Iterator[Ended]:
     """Let workers score the objects of a store, in their order; yield the files of each group with its result.
 
-    The rows of a large object are shared out among them while they score nothing else.
+    The rows of a large object are shared out among them while they score nothing else. Those over which runs were
+    killed come last.
     """
-    for is_large, some in groupby(files, lambda file: file.size >= SHARED_BYTES):
+    killed = read_killed_runs(run.home)
+    arranged = killed.arrange(files, tries_all=bool(request.named))
+    for is_large, some in groupby((*arranged.first, *arranged.last), lambda file: file.size >= SHARED_BYTES):
         if is_large:
-            yield from (((file,), _share_out(run, request, file)) for file in some)
+            yield from (((file,), _share_out(run, request, file, killed)) for file in some)
             continue
         for group, result in score_groups(run.engine, _make_tasks(run, request, tuple(some))):
             yield group.files, _end_group(run, (group, result))
+    if arranged.aside:
+        uris = {file.uri for file in arranged.aside}
+        yield tuple(file for file in files if file.uri in uris), make_skipped(arranged.aside)
 
 
-def _share_out(run: EngineRun, request: ScoringRequest, file: FoundFile) -> GroupResult:
-    """Let all workers score the rows of an object; raise `EngineLostError` if there are none any more."""
-    result = score_large_object(run, request, file)
+def _share_out(run: EngineRun, request: ScoringRequest, file: FoundFile, killed: KilledRuns) -> GroupResult:
+    """Let all workers score the rows of an object; raise `EngineLostError` if there are none any more.
+
+    It is recorded as being scored meanwhile, since the run itself reads it.
+    """
+    with killed.scoring((file,)):
+        result = score_large_object(run, request, file)
     if isinstance(result.error, EngineLostError):
         raise result.error
     if not isinstance(result.error, WorkerKilledError):

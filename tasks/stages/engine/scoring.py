@@ -18,7 +18,7 @@ from tasks.engine.group_work import Recipe
 from tasks.inbox.source_files import FoundFile
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, set_aside_killers
-from tasks.scoring.run_outcome import GroupResult
+from tasks.scoring.run_outcome import GroupResult, make_skipped
 from tasks.stages.engine.engine_run import Ended, EngineRun
 from tasks.stages.engine.objects import score_objects
 from tasks.stages.engine.older_texts import rescore
@@ -58,7 +58,7 @@ def score_on_engine(
     """
     again, aside = set_aside_killers(older, tries_all=bool(request.named))
     if aside:
-        yield GroupResult(tuple(file.uri for file in aside), None, tuple(aside))
+        yield make_skipped(aside)
     if not (files or again):
         return
 

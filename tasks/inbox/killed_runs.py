@@ -1,0 +1,105 @@
+"""Remembers which files runs were killed over, so that a file that ends every run keeps no other one waiting.
+
+While a run reads and scores a group, `running/scored-now.json` in the home names its files. What the next run finds
+there was being scored when a run was killed: by a library that crashed, for want of memory, or by a person. From the
+second time on such a file is scored last, alone, and from the fifth time on it is not scored unless it is named.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from data_contracts.storage.durable import write_whole
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
+
+ALONE_FROM = 2
+"""Killed runs from which on a file is scored last and alone."""
+NEVER_FROM = 5
+"""Those from which on it is not scored: alone it has killed three of them."""
+_NAME = "scored-now.json"
+_AnyFile = TypeVar("_AnyFile", FoundFile, SourceFile)
+
+
+@dataclass(frozen=True)
+class Arranged(Generic[_AnyFile]):
+    """In which order a run scores files."""
+
+    first: list[_AnyFile]
+    last: list[_AnyFile]
+    """Those over which several runs were killed, the likeliest cause last."""
+    aside: list[SkippedFile]
+    """Those that are not scored."""
+
+
+@dataclass(frozen=True)
+class KilledRuns:
+    """How many runs in a row were killed while they scored a file, by its name, size and time."""
+
+    path: Path
+    counts: dict[str, int]
+
+    def arrange(self, files: Sequence[_AnyFile], tries_all: bool) -> Arranged[_AnyFile]:
+        """Return the order in which files are to be scored; `tries_all`: each, since somebody has named them."""
+        suspects = [file for file in files if self._count(file) >= ALONE_FROM]
+        aside = [file for file in suspects if self._count(file) >= NEVER_FROM and not tries_all]
+        last = sorted((file for file in suspects if file not in aside), key=self._count)
+        return Arranged(
+            [file for file in files if file not in suspects],
+            last,
+            [SkippedFile(file.uri, _describe(self._count(file))) for file in aside],
+        )
+
+    @contextmanager
+    def scoring(self, files: Sequence[FoundFile] | Sequence[SourceFile]) -> Iterator[None]:
+        """Record that files are being scored while the block runs; however it ends but by a kill, they are cleared."""
+        names = list(map(_name, files))
+        _write(self.path, names, self.counts)
+        try:
+            yield
+        finally:
+            for name in names:
+                self.counts.pop(name, None)
+            _write(self.path, [], self.counts)
+
+    def _count(self, file: FoundFile | SourceFile) -> int:
+        """Return how many runs in a row were killed while they scored a file."""
+        return self.counts.get(_name(file), 0)
+
+
+def read_killed_runs(home: Home) -> KilledRuns:
+    """Return over which files of a home runs were killed; no run may be scoring in it."""
+    path = home.running / _NAME
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        now, counts = list(found["now"]), {str(name): int(number) for name, number in found["killed"].items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return KilledRuns(path, {})  # a record that is lost only costs a few more tries
+    for name in now:
+        counts[name] = counts.get(name, 0) + 1
+    if now:
+        _write(path, [], counts)
+    return KilledRuns(path, counts)
+
+
+def _name(file: FoundFile | SourceFile) -> str:
+    """Return what a file is known by, so that a mended one is another."""
+    return f"{file.uri} {file.size} {file.mtime_ns}"
+
+
+def _describe(number: int) -> str:
+    """Return why a file is not scored over which so many runs were killed."""
+    problem = f"{number} runs in a row were killed or crashed while they scored it"
+    return f"{problem}. Next: look at their memory and logs; `reviews score FILE` tries it again"
+
+
+def _write(path: Path, now: Sequence[str], counts: Mapping[str, int]) -> None:
+    """Write which files are being scored and the counts; keep no record if there are neither."""
+    if not (now or counts):
+        path.unlink(missing_ok=True)
+        return
+    with write_whole(path) as building:
+        building.write_text(json.dumps({"now": list(now), "killed": dict(counts)}), "utf-8")

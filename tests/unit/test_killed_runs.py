@@ -1,0 +1,118 @@
+"""Tests that a file over which runs were killed keeps no other file waiting, and is lost by none of that."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.inbox.killed_runs import ALONE_FROM, NEVER_FROM, KilledRuns, read_killed_runs
+from tasks.inbox.source_files import SourceFile, group_found_files
+
+
+def make_file(name: str) -> SourceFile:
+    return SourceFile(name, Path(name), 100, 0, name * 64)
+
+
+NEVER_CLOSED: list[AbstractContextManager[None]] = []
+FILES = [make_file("a"), make_file("b"), make_file("c")]
+
+
+def arrange(home: Home, files: Sequence[SourceFile] = FILES, *, named: bool = False) -> tuple[str, ...]:
+    """Return the names of the files that a run would score first, last and not at all."""
+    arranged = read_killed_runs(home).arrange(files, tries_all=named)
+    return tuple(
+        "".join(file.uri for file in some) for some in (arranged.first, arranged.last, arranged.aside)
+    )
+
+
+def begin(killed: KilledRuns, files: Sequence[SourceFile]) -> AbstractContextManager[None]:
+    """Begin to score files, and keep that open until the tests end, as a process that is killed never closes it."""
+    recording = killed.scoring(files)
+    recording.__enter__()
+    NEVER_CLOSED.append(recording)
+    return recording
+
+
+def kill_run(home: Home, files: Sequence[SourceFile], times: int = 1) -> None:
+    """Leave behind what a run leaves that is killed while it scores these files."""
+    for _ in range(times):
+        begin(read_killed_runs(home), files)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+def test_without_killed_runs_files_are_scored_together_in_their_order(home: Home) -> None:
+    assert arrange(home) == ("abc", "", "")
+
+
+def test_one_killed_run_changes_no_order(home: Home) -> None:
+    kill_run(home, FILES[:2])
+    assert arrange(home) == ("abc", "", "")
+
+
+def test_files_over_which_two_runs_were_killed_are_scored_last_each_alone(home: Home) -> None:
+    kill_run(home, FILES[:2], ALONE_FROM)
+    assert arrange(home) == ("c", "ab", "")
+
+
+def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out(home: Home) -> None:
+    scored = set()
+    for _ in range(ALONE_FROM + 2):
+        killed = read_killed_runs(home)
+        arranged = killed.arrange(FILES, tries_all=False)
+        for group in (*group_found_files(arranged.first), *((file,) for file in arranged.last)):
+            recording = begin(killed, group)
+            if FILES[1] in group:
+                break  # the run is killed
+            recording.__exit__(None, None, None)
+            scored |= {file.uri for file in group}
+    assert scored == {"a", "c"}
+    kill_run(home, FILES[1:2])
+    assert arrange(home) == ("ac", "", "b")
+
+
+def test_a_file_that_is_left_out_is_tried_if_it_is_named(home: Home) -> None:
+    kill_run(home, FILES[1:2], NEVER_FROM)
+    assert arrange(home, FILES[1:2], named=True) == ("", "b", "")
+
+
+def test_the_reason_says_how_often_and_what_to_do(home: Home) -> None:
+    kill_run(home, FILES[:1], NEVER_FROM)
+    [aside] = read_killed_runs(home).arrange(FILES, tries_all=False).aside
+    assert aside.reason.startswith(f"{NEVER_FROM} runs in a row were killed or crashed")
+    assert "`reviews score FILE` tries it again" in aside.reason
+
+
+def test_only_kills_in_a_row_count(home: Home) -> None:
+    kill_run(home, FILES[:1], NEVER_FROM - 1)
+    with pytest.raises(ValueError, match="an error"), read_killed_runs(home).scoring(FILES[:1]):
+        raise ValueError("an error, which is no kill")
+    kill_run(home, FILES[:1])
+    assert arrange(home) == ("abc", "", "")
+
+
+def test_nothing_is_left_when_no_run_was_killed(home: Home) -> None:
+    with read_killed_runs(home).scoring(FILES):
+        pass
+    assert list(home.running.iterdir()) == []
+
+
+def test_a_file_that_was_mended_is_another_one(home: Home) -> None:
+    kill_run(home, FILES, NEVER_FROM)
+    mended = replace(FILES[0], size=FILES[0].size + 1)
+    assert arrange(home, [mended]) == ("a", "", "")
+
+
+@pytest.mark.parametrize(
+    "record", ["", "{", "[]", '{"now": 1, "killed": {}}', '{"now": [], "killed": {"a": null}}']
+)
+def test_a_damaged_record_stops_no_run(home: Home, record: str) -> None:
+    home.running.mkdir()
+    (home.running / "scored-now.json").write_text(record)
+    assert arrange(home) == ("abc", "", "")
