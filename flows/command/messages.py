@@ -127,12 +127,22 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
     return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
 
 
-def describe_scoring(summary: ScoringSummary | ScoringPlan) -> str:
-    """Return the message of `reviews score`: what was scored, quarantined, refused and skipped; or that of a plan."""
+_READ_AGAIN = (
+    "  known       what was scored before is not read again, whatever {} says. Next: put it into a folder of the "
+    "inbox, write a profile by `reviews sources init`, then `reviews sources rescan`"
+)
+
+
+def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None = None) -> str:
+    """Return the message of `reviews score`: what was scored, quarantined, refused and skipped; or that of a plan.
+
+    `option` is the one that said how to read the named files.
+    """
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
     lines = [
         *_describe_scored(summary),
+        *([_READ_AGAIN.format(option)] if option and not summary.files_scored else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *([f"  labels      {count(summary.labels, 'label')} taken in"] if summary.labels else []),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),

@@ -151,8 +151,11 @@ def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str,
     if not parameters["dry_run"]:
         warm_up(settings, files)
     wait_for_server()
+    option = (
+        "--text-column" if parameters.get("text_column") else "--source" if parameters.get("source") else None
+    )
     with grant(files):
-        return describe_scoring(score_reviews(files=files or None, **parameters))
+        return describe_scoring(score_reviews(files=files or None, **parameters), option)
 
 
 @click.command()

@@ -27,10 +27,11 @@ from tasks.inbox.source_files import (
     make_source_file,
 )
 from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
+from tasks.scoring.run_outcome import describe_replaced
 from tasks.store.arrivals import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.file_ledger import Known, SeenFile, list_done, look_up, read_seen_files
+from tasks.warehouse.file_ledger import SeenFile, list_done, look_up, read_seen_files
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
 OTHER_PROFILE, EARLIER_READING = "other profile", "counts again"
 """Why a file is to be scored."""
-REPLACED = (
-    "byte for byte a full export that a later one has replaced, and that one still counts. Next: if this is the "
-    "present state, send it with any change, such as an empty line at its end"
-)
 
 
 @dataclass(frozen=True)
@@ -189,11 +186,6 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         named_sources=frozenset(sources) if request.named else None,
         stored=stored,
     )
-
-
-def describe_replaced(come: Sequence[SourceFile], ledger: Known) -> list[SkippedFile]:
-    """Return an entry for each file that has come anew with the bytes of a full export which was replaced since."""
-    return [SkippedFile(file.uri, REPLACED) for file in come if file.source_sha256 in ledger.replaced]
 
 
 def _find_rescanned(home: Home, source: str) -> PendingFiles:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from data_contracts.errors import ReviewsError
-from tasks.inbox.source_files import SkippedFile
+from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile
+from tasks.warehouse.file_ledger import Known
 
 FAILED_NEXT_STEP = "Next: mend what the message names; the next run tries these files again."
 COUNTS = (
@@ -23,6 +24,11 @@ FILES, ROWS = ("files_scored", "files_rescored"), ("rows_scored", "rows_rescored
 FILES_NAMED = 20
 """Most files of a failed group that a message names."""
 
+REPLACED = (
+    "byte for byte a full export that a later one has replaced, and that one still counts. Next: if this is the "
+    "present state, send it with any change, such as an empty line at its end"
+)
+
 
 @dataclass(frozen=True)
 class GroupResult:
@@ -38,6 +44,11 @@ class GroupResult:
 def make_skipped(files: Sequence[SkippedFile]) -> GroupResult:
     """Return the result of files that a run leaves out."""
     return GroupResult(tuple(file.uri for file in files), None, tuple(files))
+
+
+def describe_replaced(come: Sequence[SourceFile], ledger: Known) -> list[SkippedFile]:
+    """Return an entry for each file that has come anew with the bytes of a full export which was replaced since."""
+    return [SkippedFile(file.uri, REPLACED) for file in come if file.source_sha256 in ledger.replaced]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 
 _NAMED = 3
 """Files that are named of those with the same doubt."""
+_OF_NO_SOURCE = "NAME"
+"""What stands in commands for the source of a file outside the inbox."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
 _FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
@@ -138,7 +140,7 @@ def _describe_unclear(
         alike.setdefault((_name_source(uri), observed), []).append(uri)
     return unclear + [
         f"{_name_files(uris)}: {observed}. What it leaves open is kept in `extra`. Next: "
-        f"{_name_command(home, uris[0])} settles it for later files, then `reviews sources rescan {source}` for these"
+        f"{_name_command(home, uris[0])} settles it for later files; for these {_name_rescan(source)}"
         for (source, observed), uris in alike.items()
     ]
 
@@ -156,6 +158,12 @@ def _name_command(home: Home, uri: str) -> str:
     return f"reviews sources init {_name_source(uri)} {quote_word(str(home.inbox / uri))}"
 
 
+def _name_rescan(source: str) -> str:
+    """Return the command that reads the files of a source again: it finds those alone that lie in its folder."""
+    command = f"`reviews sources rescan {source}`"
+    return f"copy them to inbox/{source}, then {command}" if source == _OF_NO_SOURCE else command
+
+
 def _name_source(uri: str) -> str:
     """Return the source of a file as a word of a command; that of a file outside the inbox is for the user to name."""
-    return "NAME" if uri.startswith("/") else quote_word(Catalogue().find(uri).name)
+    return _OF_NO_SOURCE if uri.startswith("/") else quote_word(Catalogue().find(uri).name)

@@ -15,8 +15,8 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
-from tasks.scoring.plan import PendingFiles, ScoringRequest, describe_replaced, pick_new
-from tasks.scoring.run_outcome import GroupResult, make_skipped
+from tasks.scoring.plan import PendingFiles, ScoringRequest, pick_new
+from tasks.scoring.run_outcome import GroupResult, describe_replaced, make_skipped
 from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress

@@ -9,7 +9,7 @@ from flows.command.actions.export import export
 from flows.command.messages import describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
-from tasks.scoring.plan import REPLACED
+from tasks.scoring.run_outcome import REPLACED
 from tests.support.scoring_runs import describe, drop, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from data_contracts.errors import BundleError, ContractError, ReviewsError, Usag
 from data_contracts.storage.home import Home
 from deployments.installation import PROJECT_ROOT
 from flows.command.cli import main
-from flows.score_reviews import score_reviews
+from flows.command.messages import describe_scoring
+from flows.score_reviews import ScoringSummary, score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.killed_runs import NEVER_FROM, read_killed_runs
@@ -502,7 +504,8 @@ def note_reading(event, arguments):
     if event == "open" and str(arguments[0]).endswith(".csv"):
         read.add(str(arguments[0]).rpartition("/")[2])
 sys.addaudithook(note_reading)
-from flows.score_reviews import score_reviews
+from flows.command.messages import describe_scoring
+from flows.score_reviews import ScoringSummary, score_reviews
 from tests.support.serverless import run_without_server
 for _ in range(2):
     with run_without_server():
@@ -548,6 +551,29 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     query = "select severity, success from contract_results where rule = 'ratings_settled'"
     assert ask(scoring_home.warehouse, query) == [("warning", False)]
     assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]
+
+
+def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("rating,review\n1,bad film\n5,good plot\n", "utf-8")
+    [ratings] = run(files=[str(path)]).unclear
+    assert ratings.endswith("for these copy them to inbox/NAME, then `reviews sources rescan NAME`")
+    profile = "[columns]\ntext = ['review']\ngiven_rating = 'rating'\n[rating]\nlowest = 1\nhighest = 5\n"
+    scoring_home.sources.mkdir(exist_ok=True)
+    (scoring_home.sources / "shop.toml").write_text(profile, "utf-8")
+    drop(scoring_home, "shop/shop.csv", path.read_text("utf-8"))
+    run(rescan="shop")
+    query = "select given_rating from latest_scores order by all"
+    assert ask(scoring_home.published, query) == [(2,), (10,)]
+
+
+def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_before() -> None:
+    summary = ScoringSummary("inbox", 1, 0, 0, 0, None, (), ())
+    assert (
+        "known       what was scored before is not read again, whatever --text-column says"
+        in describe_scoring(summary, "--text-column")
+    )
+    assert "known" not in describe_scoring(replace(summary, files_scored=1), "--text-column")
 
 
 def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(scoring_home: Home) -> None:

@@ -25,8 +25,8 @@ from tasks.inbox.source_files import (
     SourceFile,
     group_found_files,
 )
-from tasks.scoring.plan import ScoringRequest, describe_replaced
-from tasks.scoring.run_outcome import GroupResult, make_skipped
+from tasks.scoring.plan import ScoringRequest
+from tasks.scoring.run_outcome import GroupResult, describe_replaced, make_skipped
 from tasks.stages.engine.engine_run import Ended, EngineRun, fetch_scored, warn_of_dropped
 from tasks.stages.engine.large_objects import score_large_object
 from tasks.stages.retries import RETRY_TRANSIENT
