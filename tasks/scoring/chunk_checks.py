@@ -21,6 +21,7 @@ from data_contracts.limits import (
 from data_contracts.review_files import check_rows, find_unclear_field, measure_rows
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
+from tasks.review_files.inference.other_texts import ROWS_COMPARED
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.parts import Write
@@ -60,6 +61,18 @@ def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tal
     aside = [position for position, uri in positions if uri in refusing]
     reason = (NOT_ENGLISH, SCORING_RULES[NOT_ENGLISH])
     return _set_aside(good, dict.fromkeys(aside, reason), run_id, tally, write)
+
+
+def note_first_rows(chunk: pa.Table, tally: Tally) -> None:
+    """Note the first rows of each file, so that its columns can be compared."""
+    files = chunk["source_sha256"].combine_chunks().dictionary_encode()
+    codes, names = files.indices.to_numpy(), files.dictionary.to_pylist()
+    left = [ROWS_COMPARED - len(tally.first_rows[name]) for name in names]
+    places = [np.flatnonzero(codes == code)[:most] for code, most in enumerate(left) if most]
+    if places:
+        rows = chunk.select(["source_sha256", "text", "extra"]).take(pa.array(np.concatenate(places)))
+        for name, text, extra in zip(*rows.to_pydict().values(), strict=True):
+            tally.first_rows[name].append((text, extra))
 
 
 def count_single_words(good: pa.Table, tally: Tally) -> None:

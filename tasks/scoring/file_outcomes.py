@@ -8,6 +8,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import TEXT_NOT_GIVEN, UNCOUNTED_RULES, FileLimits, RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.review_files.inference.other_texts import FirstRow, doubt_single_words, find_other_texts
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
@@ -38,6 +39,8 @@ class Tally:
     """Good rows that seem not to be in English, quarantined or not."""
     rows_of_one_word: Counter[str] = field(default_factory=Counter)
     """Good rows whose text is a single word."""
+    first_rows: defaultdict[str, list[FirstRow]] = field(default_factory=lambda: defaultdict(list))
+    """The first `ROWS_COMPARED` rows of a file, good or not."""
     plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
     """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
@@ -62,10 +65,6 @@ _NO_TEXTS = (
     "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
     "rows there by largest_bad_share"
 )
-_FEWEST_JUDGED = 5
-"""Texts from which on it is judged whether they are single words."""
-_MOST_SINGLE_WORDS = 0.9
-"""Share of texts that are single words from which on it is doubtful that the column is the text."""
 _MOST_WITHOUT_TEXT = 0.9
 """Share of rows without a text from which on it is doubtful that the column is the text."""
 _WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
@@ -85,13 +84,16 @@ class FileOutcome:
     """Quarantined rows in the part; the commit ignores those of a refused file."""
 
 
-def doubt_text(outcome: FileOutcome, tally: Tally) -> list[str]:
-    """Return why the text column of a file may be the wrong one: nearly all of its texts are single words."""
+def doubt_text(outcome: FileOutcome, tally: Tally, column: str) -> list[tuple[str, str]]:
+    """Return columns of a file with the reason why not `column`, but another one may be the text."""
+    sha256 = outcome.source.source_sha256
     rows = outcome.rows_read - outcome.rows_quarantined
-    words = tally.rows_of_one_word[outcome.source.source_sha256]
-    if rows < _FEWEST_JUDGED or words < _MOST_SINGLE_WORDS * rows:
-        return []
-    return [f"{words:,} of {rows:,} texts are single words: another column may have the reviews"]
+    single = doubt_single_words(tally.rows_of_one_word[sha256], rows)
+    others = find_other_texts(tally.first_rows[sha256])
+    return [
+        *((column, reason) for reason in single),
+        *((other, f"it has sentences too and is not scored, but '{column}' is") for other in others),
+    ]
 
 
 def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:

@@ -26,6 +26,7 @@ from tasks.scoring.chunk_checks import (
     check_language,
     check_values,
     count_single_words,
+    note_first_rows,
     quarantine_chunk_rows,
 )
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
@@ -136,6 +137,7 @@ def _read_good(
     choose_options = partial(choose_file_options, job.catalogue, job.options)
     choose_limits = partial(choose_file_limits, job.catalogue, job.limits)
     for chunk in read_chunks(files, choose_options, choose_limits, tally, report):
+        note_first_rows(chunk, tally)
         good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
         good = check_values(good, job.catalogue, job.run.run_id, tally, write)
         count_single_words(good, tally)
@@ -170,8 +172,8 @@ def _check_plans(job: ScoringJob, outcomes: Sequence[FileOutcome], tally: Tally)
         is_named = bool(choose_file_options(job.catalogue, job.options, file).column_plan.text)
         for plan in tally.plans[file.source_sha256]:
             doubts = [(doubt.field, doubt.column, doubt.reason) for doubt in plan.doubts]
-            if plan.text and not is_named:
-                doubts += [("text", plan.text[-1], doubt) for doubt in doubt_text(outcome, tally)]
+            if plan.text and not is_named and "text" not in plan.reasons:  # which names a platform
+                doubts += [("text", *doubt) for doubt in doubt_text(outcome, tally, plan.text[-1])]
             results += judge_readings(file.source_sha256, plan.reasons, doubts)
     return list(dict.fromkeys(results))
 

@@ -84,8 +84,8 @@ def test_a_text_column_of_single_words_is_in_doubt(text: str) -> None:
     outcome: Any = SimpleNamespace(
         source=SimpleNamespace(source_sha256="a"), rows_read=12, rows_quarantined=2
     )
-    [doubt] = doubt_text(outcome, count_words([text] * 9 + ["A good film."]))
-    assert doubt.startswith("9 of 10 texts are single words")
+    [(column, doubt)] = doubt_text(outcome, count_words([text] * 9 + ["A good film."]), "verdict")
+    assert (column, doubt.startswith("9 of 10 texts are single words")) == ("verdict", True)
 
 
 @pytest.mark.parametrize(("rows", "texts"), [(4, ["good"] * 4), (10, ["good"] * 8 + ["A good film."] * 2)])
@@ -93,7 +93,7 @@ def test_a_few_texts_of_a_single_word_are_reviews(rows: int, texts: list[str]) -
     outcome: Any = SimpleNamespace(
         source=SimpleNamespace(source_sha256="a"), rows_read=rows, rows_quarantined=0
     )
-    assert doubt_text(outcome, count_words(texts)) == []
+    assert doubt_text(outcome, count_words(texts), "verdict") == []
 
 
 @pytest.mark.slow
