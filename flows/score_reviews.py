@@ -217,11 +217,11 @@ def _check_outcome(
     summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run
 ) -> ScoringSummary:
     """Add to the summary what could not be read, what the sources sent, what drifted, and why a training is due."""
-    scored_by = sorted({file.run_id for file in outcome.files("scored") if file.run_id})
-    if not scored_by:
+    scored = outcome.files("scored")
+    if not any(file.run_id for file in scored):
         return replace(summary, sources=stages.find_late_sources(run))
     try:
-        found = stages.check_scored(run, scored_by, settings.drift)
+        found = stages.check_scored(run, scored, settings.drift)
     finally:  # also where drift fails the run: it may be a reason for a training
         due = stages.judge_promise(run, settings.train_at_labels)
     return replace(

@@ -10,16 +10,22 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count, quote_word
+from tasks.warehouse.commit import CommittedFile
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
+from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
 _NAMED = 3
 """Files that are named of those with the same doubt."""
 _OF_NO_SOURCE = "NAME"
 """What stands in commands for the source of a file outside the inbox."""
+_FEWEST_TURNED = 5
+"""Rows with a label and a clear rating from which on they are compared."""
+_FEWEST_REUSED, _MOST_REUSED = 5, 0.8
+"""Review ids, and the share of a file's rows, from which on reviews were hardly edited: others have their ids."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
 _FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
@@ -40,13 +46,16 @@ WHERE others.source_sha256 NOT IN {SUPERSEDED}
     AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
 GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
-# Of files that no earlier run has scored.
-_LIST_REPEATED = f"""
-WITH of_runs AS (
+_OF_RUNS = """
+of_runs AS (
     FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source_sha256 NOT IN (
         SELECT source_sha256 FROM scored_files WHERE NOT run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
     )
-),
+)
+"""
+"""SQL: the files of the runs that no earlier run has scored."""
+_LIST_REPEATED = f"""
+WITH {_OF_RUNS},
 files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
 SELECT source, uri, count(*) FROM (
     SELECT any_value(file_source) AS source, any_value(file_uri) AS uri
@@ -54,6 +63,15 @@ SELECT source, uri, count(*) FROM (
     WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
     GROUP BY source_sha256, review_id, movie_id HAVING min(text_sha256) <> max(text_sha256)
 ) GROUP BY ALL ORDER BY uri
+"""  # noqa: S608 (our own names)
+_LIST_TURNED = f"""
+WITH {_OF_RUNS},
+files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
+SELECT uri, count_if(given_label <> rated) AS turned, count(*) AS judged FROM (
+    SELECT source_sha256, file_uri AS uri, given_label, {RATED_LABEL} AS rated
+    FROM source_reviews SEMI JOIN files USING (source_sha256)
+    WHERE given_label IS NOT NULL AND rated IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
+) GROUP BY source_sha256, uri HAVING judged >= {_FEWEST_TURNED} AND turned > judged / 2 ORDER BY uri
 """  # noqa: S608 (our own names)
 
 
@@ -63,6 +81,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
         *_describe_unclear(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
         *_describe_repeated(connection, home, run_ids),
+        *_describe_turned(connection, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
 
@@ -90,6 +109,21 @@ def _describe_collisions(
         "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
         for source, uri, ids, sources in found
         if source not in accepting
+    ]
+
+
+def describe_reused_ids(home: Home, files: Sequence[CommittedFile]) -> list[str]:
+    """Return a phrase for each file nearly all of whose review ids its source has given to other texts before."""
+    reusing = [
+        each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)
+    ]
+    accepting = _list_accepting(home) if reusing else set()
+    return [
+        f"{each.uri}: {count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the "
+        "same movie; latest_scores shows the newest of each. If each file counts anew: ids_hold_across_files = false "
+        f"in a profile, then `reviews sources rescan {_name_source(each.uri)}`"
+        for each in reusing
+        if Catalogue().find(each.uri).name not in accepting
     ]
 
 
@@ -121,6 +155,17 @@ def _describe_repeated(
         'shared_ids = "accept" under [severity] silences this'
         for source, uri, ids in found
         if source not in accepting
+    ]
+
+
+def _describe_turned(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each file that these runs scored first whose labels mostly contradict its ratings."""
+    found = connection.execute(_LIST_TURNED, {"runs": list(run_ids)}).fetchall()
+    return [
+        f"{uri}: {turned:,} of {count(rows, 'label')} contradict the rating of their row, so positive and negative, or "
+        "the best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile says which is "
+        f"which, then `reviews sources rescan {_name_source(uri)}`"
+        for uri, turned, rows in found
     ]
 
 

@@ -40,7 +40,7 @@ from tasks.stages.run_page import judge_checks, log_warning, show_live_progress,
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
-from tasks.warehouse.commit import CommitSummary, commit_parts
+from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.connection import (
     begin_transaction,
     finish_rewriting,
@@ -217,23 +217,24 @@ def take_labels(home: Home) -> TakenLabels:
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)
-def check_scored(run: Run, scored_by: Collection[str], severity: str) -> ScoredNotes:
-    """Return what is to be known of the files that the runs `scored_by` scored; record what was checked for `run`.
+def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> ScoredNotes:
+    """Return what is to be known of the files that were committed; record what was checked for `run`.
 
     Their reviews are compared with held-out ones, and those of each source with its past: raises `ContractError` for
     drift if `severity` is 'error'.
     """
     from tasks.scoring.drift import judge_drift
-    from tasks.scoring.unclear_fields import list_unclear
+    from tasks.scoring.unclear_fields import describe_reused_ids, list_unclear
     from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.deliveries import read_deliveries
     from tasks.sources.languages import describe_languages
 
+    scored_by = sorted({file.run_id for file in files if file.run_id})
     with open_warehouse(run.home.warehouse, write=False) as connection:
         found = read_deliveries(connection)
         languages = tuple(describe_languages(connection, scored_by))
         accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
-        unclear = tuple(list_unclear(connection, run.home, scored_by))
+        unclear = (*list_unclear(connection, run.home, scored_by), *describe_reused_ids(run.home, files))
         drift = judge_drift(connection, run.home, scored_by, severity)
     deliveries = _judge_deliveries(run, found, keep_passed=True)
     for description in (*languages, *(f"Look at {each}" for each in unclear)):

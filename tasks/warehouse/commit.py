@@ -21,7 +21,7 @@ from data_contracts.parts import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
-from tasks.warehouse.latest_scores import add_texts, settle_scores
+from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.opening import shorten_error
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.readings.replacing import find_full_exports, replace_files
@@ -171,6 +171,8 @@ class CommittedFile:
     """Whether another model had scored it before."""
     run_id: str | None = None
     """The run that scored the file: an earlier one if that run was killed before its commit."""
+    ids_reused: int = 0
+    """Review ids that an earlier file of its source gave to other texts on the same movie."""
 
 
 def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
@@ -205,11 +207,12 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
         let_count(connection, "later_readings")
     replaced = replace_files(connection, "full_exports", "arriving_files") if has_full_exports else 0
     add_day(connection, _SENT)
-    _add_texts(connection)
+    reused = _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")
     committed = connection.execute(_LIST_COMMITTED).fetchall()
-    return replace(_summarise([CommittedFile(*row) for row in committed]), files_replaced=replaced)
+    files = [replace(CommittedFile(*row), ids_reused=reused.get(row[0], 0)) for row in committed]
+    return replace(_summarise(files), files_replaced=replaced)
 
 
 def _summarise(files: Sequence[CommittedFile]) -> CommitSummary:
@@ -265,15 +268,19 @@ def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_KEEP_FORGOTTEN)
 
 
-def _add_texts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Insert the texts of the new sources, then choose the score that counts for each row of the others."""
+def _add_texts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Insert the texts of the new sources, then choose the score that counts for each row of the others.
+
+    Return how many of their review ids stood for other texts before, by uri.
+    """
     connection.execute(_FIND_NEW_TEXTS)
-    add_texts(connection, "new_sources", "new_texts", "part_scored_reviews")
+    has_earlier = add_texts(connection, "new_sources", "new_texts", "part_scored_reviews")
     has_rescored = connection.execute(_FIND_RESCORED).fetchall() != [(0,)]
     add_sums(connection, "new_scores", _WITH_RESCORED if has_rescored else "new_texts")
     if has_rescored:
         renew_shadow_sums(connection, "rescored_sources")
         settle_scores(connection, "rescored_sources")
+    return count_reused_ids(connection, _SENT) if has_earlier else {}
 
 
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:

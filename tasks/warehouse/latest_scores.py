@@ -156,6 +156,20 @@ UPDATE source_reviews SET is_latest = settled.is_newest FROM (
     WHERE is_latest IS DISTINCT FROM is_newest
 ) AS settled WHERE source_reviews.rowid = settled.place
 """  # noqa: S608 (our own names)
+_COUNT_REUSED = """
+SELECT files.uri, count(DISTINCT review.review_id)
+FROM {files} AS files JOIN rows_of_reviews AS review USING (source_sha256)
+JOIN rows_of_reviews AS earlier
+    ON earlier.review_id = review.review_id AND earlier.movie_id IS NOT DISTINCT FROM review.movie_id
+    AND earlier.text_sha256 <> review.text_sha256
+JOIN (
+    SELECT source_sha256, source, min(uri) AS uri FROM scored_files
+    WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL
+) AS known ON known.source_sha256 = earlier.source_sha256 AND known.source = files.source
+WHERE earlier.source_sha256 <> files.source_sha256
+    AND (earlier.source_sha256 NOT IN (SELECT source_sha256 FROM {files}) OR known.uri < files.uri)
+GROUP BY ALL
+"""
 _HAS_HISTORY = "SELECT count(superseded_at) FROM scored_files"
 _COUNT_ROWS = """
 SELECT coalesce(sum(rows), 0)::BIGINT FROM (
@@ -200,10 +214,10 @@ _FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
 )
 
 
-def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, scores: str) -> None:
+def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, scores: str) -> bool:
     """Insert the rows of the table `texts`; the table `files` has their files, and `scores` all of their scores.
 
-    Afterwards each of their reviews has one newest row.
+    Afterwards each of their reviews has one newest row. Return whether some have several rows, for `count_reused_ids`.
     """
     connection.execute(_ADD_TEXTS.format(files=files, texts=texts, scores=scores))
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
@@ -217,6 +231,17 @@ def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, sco
     if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:
         _settle_found(connection)
     add_noted_texts(connection, known)
+    return bool(found > reviews)
+
+
+def count_reused_ids(connection: duckdb.DuckDBPyConnection, files: str) -> dict[str, int]:
+    """Return how many review ids of each of the `files` an earlier file of its source gave to other texts, by its uri.
+
+    Of files that come together the one of the greater name is the later one, as in `ARRIVAL`. `files` is a table with
+    the sha256, uri and source of files whose texts `add_texts` has just inserted. Files that a full export has replaced
+    don't count.
+    """
+    return dict(connection.execute(_COUNT_REUSED.format(files=files)).fetchall())
 
 
 def note_reviews(connection: duckdb.DuckDBPyConnection, texts: str) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -551,6 +551,56 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     query = "select severity, success from contract_results where rule = 'ratings_settled'"
     assert ask(scoring_home.warehouse, query) == [("warning", False)]
     assert ask(scoring_home.warehouse, "select distinct given_rating from source_reviews") == [(None,)]
+
+
+def drop_survey(home: Home, name: str, texts: Sequence[str]) -> None:
+    """Put in the export of a survey whose numbers of answers begin with 1."""
+    drop(home, name, "response_id,review\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts, 1)))
+
+
+@pytest.mark.slow
+def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scoring_home: Home) -> None:
+    rows = [f"good film {n},{n % 2},{(9, 2)[n % 2]}/10" for n in range(8)]
+    drop(scoring_home, "turned.csv", "\n".join(["text,label,rating", *rows]))
+    drop(scoring_home, "right.csv", "\n".join(["text,label,rating", *(row[:-4] + "5/10" for row in rows)]))
+    [said] = run().unclear
+    assert said.startswith("turned.csv: 8 of 8 labels contradict the rating of their row")
+
+
+@pytest.mark.slow
+def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said(scoring_home: Home) -> None:
+    drop_survey(scoring_home, "shop/march.csv", [f"good film {n}" for n in range(6)])
+    assert run().unclear == ()
+    drop_survey(scoring_home, "shop/april.csv", [f"bad plot {n}" for n in range(6)])
+    [said] = run().unclear
+    assert said.startswith("shop/april.csv: 6 review ids of earlier files of its source too, for other texts")
+    assert said.endswith("then `reviews sources rescan shop`")
+
+
+@pytest.mark.slow
+def test_ids_that_begin_anew_are_said_of_files_that_come_together(scoring_home: Home) -> None:
+    for number, name in enumerate(("april", "march")):
+        drop_survey(scoring_home, f"shop/{name}.csv", [f"good film {number} {n}" for n in range(6)])
+    [said] = run().unclear
+    assert said.startswith("shop/march.csv: 6 review ids of earlier files of its source too")
+
+
+@pytest.mark.slow
+def test_a_full_export_with_some_edited_reviews_is_not_said(scoring_home: Home) -> None:
+    texts = [f"good film {n}" for n in range(12)]
+    drop_survey(scoring_home, "shop/march.csv", texts)
+    run()
+    drop_survey(
+        scoring_home, "shop/april.csv", [f"{text} again" if n < 6 else text for n, text in enumerate(texts)]
+    )
+    assert run().unclear == ()
+
+
+@pytest.mark.slow
+def test_ids_of_another_source_are_not_those_of_a_source(scoring_home: Home) -> None:
+    drop_survey(scoring_home, "shop/march.csv", [f"good film {n}" for n in range(6)])
+    drop_survey(scoring_home, "store/march.csv", [f"bad plot {n}" for n in range(6)])
+    assert not any("earlier files of its source" in said for said in run().unclear)
 
 
 def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Home, tmp_path: Path) -> None:

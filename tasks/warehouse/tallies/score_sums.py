@@ -9,10 +9,12 @@ import duckdb
 
 from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
 
-GIVEN_SENTIMENT = (
-    f"coalesce(given_label, CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
-    f"WHEN given_rating <= {NEGATIVE_STARS[1]} THEN 'negative' END)"
+RATED_LABEL = (
+    f"CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "
+    f"WHEN given_rating <= {NEGATIVE_STARS[1]} THEN 'negative' END"
 )
+"""SQL: the label that a rating stands for; null for one between the two."""
+GIVEN_SENTIMENT = f"coalesce(given_label, {RATED_LABEL})"
 """SQL: the label that a source gives, or that its rating implies, as in the view `live_accuracy`."""
 _MEASURES = ("score", "token_count", "oov_rate", "truncated")
 _COUNTS = {
