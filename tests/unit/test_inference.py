@@ -270,6 +270,8 @@ def test_digits_are_read_as_the_only_plausible_date_that_they_are(found: str, ex
         ["202508122510", "2025-08-12"],
         ["99999999999999999999999"],
         ["2025-31-03", "2025-12-08"],
+        ["2025-01-08", "2025-10-08", "2025-02-11", "22/02/2025", "13/05/2025", "31/05/2025"],
+        ["2025-01-08", "2025-10-08", "2025-02-11", "02/22/2025", "05/13/2025", "05/31/2025"],
     ],
 )
 def test_dates_of_which_some_fit_no_reading_of_the_others_are_all_in_doubt(dates: list[str]) -> None:
@@ -281,6 +283,12 @@ def test_a_month_beyond_december_is_an_error_where_other_dates_have_the_day_last
     plan = plan_of(dates=["2025-31-03", "2025-03-31"])
     assert (plan.dates, list_doubts(plan)) == (DateFormat(), set())
     assert plan_of(dates=["2025-13-01", "27/04/2025"]).dates == DateFormat("day_first")
+
+
+@pytest.mark.parametrize("other", ["2025-01-13", "11/02/2025"])
+def test_dates_of_two_forms_are_read_unless_a_spreadsheet_may_have_swapped_some(other: str) -> None:
+    dates = ["2025-01-08", "2025-10-08", "2025-02-11", "22/02/2025", "13/05/2025", "31/05/2025", other]
+    assert plan_of(dates=dates).dates == DateFormat("day_first")
 
 
 @pytest.mark.parametrize(

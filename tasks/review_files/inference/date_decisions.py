@@ -27,6 +27,11 @@ def _doubt_all(facts: DateFacts) -> str | None:
             "some dates are digits that are neither an epoch of 1990 to now nor year, month, day and time; a pattern "
             "such as %d%m%Y%H%M in [dates] of a profile may say what they are"
         )
+    if facts.year_first and not facts.numeric.in_any_order and not facts.day_last:
+        return (
+            "the dates with the year first have days up to 12 alone, the others none such: a spreadsheet has perhaps "
+            "swapped day and month where it could. Export again without opening the file in one"
+        )
     if len(facts.kinds) > 1:
         return f"some dates are digits of different kinds: {', '.join(sorted(facts.kinds))}"
     if facts.month_last and not facts.day_last and not facts.numeric.found:

@@ -21,6 +21,8 @@ from tasks.review_files.plans.missing_words import is_nothing
 _NUMERIC_DATE = r"^\s*\d{1,2}[-/. ]\d{1,2}[-/., ]"
 _MONTH_LAST = r"^\s*\d{4}[-/. ](1[3-9]|2\d|3[01])[-/. ](0?[1-9]|1[0-2])(\D|$)"
 _DAY_LAST = r"^\s*\d{4}[-/. ]\d\d?[-/. ](?:1[3-9]|2\d|3[01])"
+_SEVERAL = 3
+_YEAR_FIRST = r"^\s*\d{4}-\d\d-\d\d"
 _MANY_DIGITS = r"^\s*\d{9,40}(?:\.\d*)?\s*$"
 _SERIAL = r"^\s*\d{5}(?:\.\d*)?\s*$"
 _SERIALS = (36526, 47500)
@@ -43,6 +45,10 @@ class NumericFacts:
     month_first: bool = True
     alike: bool = True
     """In all of them the day is the number of the month, so that both orders give the same date."""
+    several: bool = False
+    """There are different ones, `_SEVERAL` at least."""
+    in_any_order: bool = False
+    """Some are dates in both orders."""
     separators: frozenset[str] = frozenset()
     firsts: frozenset[int] = frozenset()
     """The first numbers of those whose year has two digits."""
@@ -58,6 +64,8 @@ class NumericFacts:
             self.day_first and other.day_first,
             self.month_first and other.month_first,
             self.alike and other.alike,
+            self.several or other.several,
+            self.in_any_order or other.in_any_order,
             self.separators | other.separators,
             self.firsts | other.firsts,
             self.years | other.years,
@@ -75,6 +83,8 @@ class DateFacts:
     month_last: bool = False
     """Some are dates only if the year comes first and the month last: 2026-31-03."""
     day_last: bool = False
+    year_first: bool = False
+    """Beside several dates with the year last, several have it first."""
     serials: bool = False
     """Some seem to be the numbers by which spreadsheets count days."""
     rounded: bool = False
@@ -103,6 +113,7 @@ def find_date_facts(column: pa.Array) -> DateFacts:
         given=readable or not all(map(is_nothing, _iterate(column))),
         readable=readable,
         day_last=_has_match(column if facts.month_last else _take_some(column), _DAY_LAST),
+        year_first=facts.numeric.several and len(_list_matching(column, _YEAR_FIRST)) >= _SEVERAL,
         named_zones=not readable and _has_match(column, _NAMED_ZONE),
     )
 
@@ -151,6 +162,8 @@ def find_numeric_facts(texts: list[str]) -> NumericFacts:
         all(fits_order(date, day_first=True) for date in dates),
         all(fits_order(date, day_first=False) for date in dates),
         all(date.first == date.second for date in dates),
+        len(dates) >= _SEVERAL,
+        any(fits_order(date, day_first=True) and fits_order(date, day_first=False) for date in dates),
         frozenset(date.separator for date in dates),
         frozenset(date.first for date in short),
         frozenset(date.year for date in short),
