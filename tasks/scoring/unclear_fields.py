@@ -22,6 +22,8 @@ _NAMED = 3
 """Files that are named of those with the same doubt."""
 _OF_NO_SOURCE = "NAME"
 """What stands in commands for the source of a file outside the inbox."""
+_FEWEST_ALIKE, _MOST_ALIKE = 5, 0.05
+"""Rows, and their share of a file, from which on it is said that they count once for each text."""
 _FEWEST_TURNED = 5
 """Rows with a label and a clear rating from which on they are compared."""
 _FEWEST_REUSED, _MOST_REUSED = 5, 0.8
@@ -64,6 +66,14 @@ SELECT source, uri, count(*) FROM (
     GROUP BY source_sha256, review_id, movie_id HAVING min(text_sha256) <> max(text_sha256)
 ) GROUP BY ALL ORDER BY uri
 """  # noqa: S608 (our own names)
+_LIST_ALIKE = f"""
+WITH {_OF_RUNS},
+files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
+SELECT any_value(file_uri) AS uri, count(*) - count(DISTINCT (text_sha256, movie_id)) AS alike
+FROM source_reviews SEMI JOIN files USING (source_sha256)
+WHERE review_id IS NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
+GROUP BY source_sha256 HAVING alike >= greatest({_FEWEST_ALIKE}, {_MOST_ALIKE} * count(*)) ORDER BY uri
+"""  # noqa: S608 (our own names)
 _LIST_TURNED = f"""
 WITH {_OF_RUNS},
 files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
@@ -82,6 +92,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
         *_describe_collisions(connection, home, run_ids),
         *_describe_repeated(connection, home, run_ids),
         *_describe_turned(connection, run_ids),
+        *_describe_alike(connection, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
 
@@ -166,6 +177,15 @@ def _describe_turned(connection: duckdb.DuckDBPyConnection, run_ids: Collection[
         "the best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile says which is "
         f"which, then `reviews sources rescan {_name_source(uri)}`"
         for uri, turned, rows in found
+    ]
+
+
+def _describe_alike(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each file that these runs scored first in which texts without an id repeat."""
+    return [
+        f"{uri}: {count(rows, 'row')} without a review id repeat the text of another on the same movie; latest_scores "
+        "has each text once. If they are reviews of their own, review_id in a profile names the column of their ids"
+        for uri, rows in connection.execute(_LIST_ALIKE, {"runs": list(run_ids)}).fetchall()
     ]
 
 

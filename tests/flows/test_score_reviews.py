@@ -568,6 +568,17 @@ def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scoring_home:
 
 
 @pytest.mark.slow
+def test_equal_texts_without_ids_are_said_since_they_count_once(scoring_home: Home) -> None:
+    drop(scoring_home, "alike.csv", "text,by\n" + "".join(f"good film,{n}\n" for n in range(6)))
+    drop(scoring_home, "ids.csv", "text,review_id\n" + "".join(f"good film,r{n}\n" for n in range(6)))
+    drop(scoring_home, "movies.csv", "text,movie_id\n" + "".join(f"good film,tt{n}\n" for n in range(6)))
+    [said] = run().unclear
+    assert said.startswith(
+        "alike.csv: 5 rows without a review id repeat the text of another on the same movie"
+    )
+
+
+@pytest.mark.slow
 def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said(scoring_home: Home) -> None:
     drop_survey(scoring_home, "shop/march.csv", [f"good film {n}" for n in range(6)])
     assert run().unclear == ()
