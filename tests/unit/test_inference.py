@@ -132,6 +132,39 @@ def test_each_platform_is_recognised_by_its_own_marks(platform: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        "Name,Year,Rating,Review,Date",
+        "Name,Year,Rating,Review,Watched Date",
+        "title,review,rating,version",
+        "title,review,rating,territory",
+        "title,content,rating,isEdited",
+        "content,score,at,userName",
+        "Review Title,Review Content,Review Score,Date",
+    ],
+)
+def test_names_that_anybody_may_give_are_no_platform(header: str) -> None:
+    assert recognise_columns(header.split(",")).platform is None
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("Date,Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date", "a Letterboxd file"),
+        ("date,review,rating,isEdited,title,userName", "an App Store file"),
+        ("date,review,rating,isEdited,title,userName,developerResponse", "an App Store file"),
+        ("App Name,Date,Version,Territory,Rating,Title,Review", "an App Store file"),
+        ("reviewId,content,score,at", "a Google Play file"),
+        ("Review ID,Review Creation Date,Review Score,Review Title,Review Content", "a Yotpo file"),
+    ],
+)
+def test_the_names_that_one_platform_alone_gives_are_recognised(header: str, name: str) -> None:
+    found = recognise_columns(header.split(",")).platform
+    assert found is not None
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
     ("names", "text"),
     [
         (["movie_title", "summary", "review"], ["review"]),

@@ -1,7 +1,8 @@
 """The platforms and data sets whose exports are recognised by the names of their columns.
 
 A name alone says little: `score` may be the score of a model. The names of a whole export say who wrote it, and so what
-its columns and their scales are.
+its columns and their scales are. At least one of them must be a name that hardly anybody else gives: a diary of films
+has `Name`, `Year`, `Rating`, `Review` and `Date` too, and its ratings may be of ten.
 """
 
 from collections.abc import Collection, Mapping
@@ -78,7 +79,7 @@ PLATFORMS = (
     Platform("a Yelp file", ("business_id", "stars", "text"), scale=FIVE),
     Platform(
         "a Google Play file",
-        ("content", "score", "at", "reviewId|thumbsUpCount|userName"),
+        ("content", "score", "at", "reviewId|thumbsUpCount"),
         {"given_rating": "score", "reviewed_at": "at", "movie_id": "appId|app_id|app"},
         scale=FIVE,
     ),
@@ -100,12 +101,19 @@ PLATFORMS = (
     ),
     Platform(
         "an App Store file",
-        (
-            "title",
-            "review|body|content",
-            "rating",
-            "version|app_version|isEdited|developerResponse|storefront|territory|app_store",
-        ),
+        ("title", "review|body|content", "rating", "developerResponse|storefront|app_store"),
+        title="title",
+        scale=FIVE,
+    ),
+    Platform(
+        "an App Store file",
+        ("title", "review", "rating", "isEdited", "userName"),
+        title="title",
+        scale=FIVE,
+    ),
+    Platform(
+        "an App Store file",
+        ("title", "review|body|content", "rating", "version|app_version", "territory"),
         title="title",
         scale=FIVE,
     ),
@@ -122,7 +130,7 @@ PLATFORMS = (
     ),
     Platform(
         "a Letterboxd file",
-        ("Name", "Year", "Rating", "Review", "Letterboxd URI|Watched Date|Date"),
+        ("Name", "Rating", "Review", "Letterboxd URI"),
         {"movie_id": "Name", "review_id": "Letterboxd URI"},
         scale=FIVE,
     ),
@@ -198,7 +206,7 @@ PLATFORMS = (
     ),
     Platform(
         "a Yotpo file",
-        ("Review Title", "Review Content", "Review Score"),
+        ("Review Title", "Review Content", "Review Score", "Review Creation Date|Review Type"),
         {"given_rating": "Review Score", "text": "Review Content", "reviewed_at": "Review Creation Date|Date"},
         title="Review Title",
         scale=FIVE,
