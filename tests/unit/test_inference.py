@@ -523,6 +523,30 @@ def test_labels_are_read_as_their_set_says_or_all_stay_as_found(labels: list[str
     assert (plan.labels is not None) == bool(known or words or set(labels) == {"0"})
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "text,Sentiment,SentimentScore.Positive,SentimentScore.Negative,SentimentScore.Neutral",
+        "Review,Sentiment,Sentiment Score",
+        "review,sentiment,confidence",
+        "review,label,polarity,subjectivity",
+        "text,sentiment,confidenceScores.positive",
+        "reviewText,overall,sentiment,compound",
+        "App Name,Rating,Subject,Body,Translated Subject,Translated Body,Sentiment,Topics",
+    ],
+)
+def test_a_label_beside_the_figures_of_the_program_that_made_it_is_none(header: str) -> None:
+    assert "given_label" not in recognise_columns(header.split(",")).known
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["text,sentiment,score", "review,label,rating", "airline_sentiment,airline_sentiment_confidence,text"],
+)
+def test_a_label_without_such_figures_or_that_a_platform_names_is_given(header: str) -> None:
+    assert "given_label" in recognise_columns(header.split(",")).known
+
+
 # Whole files
 
 LAST_DECIDES = [

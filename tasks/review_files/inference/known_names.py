@@ -68,5 +68,11 @@ PRODUCT_NAMES = (
     "place_name", "book_title",
 )  # fmt: skip
 """Names of a column that names what is reviewed: beside it, a title is that of the review."""
-LABELS_BY_PROGRAMS = ("sentiment_polarity", "sentiment_subjectivity", "compound", "sentiment_score")
+LABELS_BY_PROGRAMS = (
+    "sentiment_polarity", "sentiment_subjectivity", "polarity", "subjectivity", "compound", "vader_compound",
+    "sentiment_score", "sentiment_scores", "sentiment_score.positive", "sentiment_score.negative",
+    "sentiment_magnitude", "sentiment_confidence", "sentiment_confidence_score", "sentiment_probability", "confidence",
+    "confidence_score", "confidence_scores", "confidence_scores.positive", "confidence_scores.negative",
+    "label_confidence", "probability", "probabilities",
+)  # fmt: skip
 """Names of columns beside which a label was made by a program, not given by a writer."""

@@ -118,6 +118,13 @@ PLATFORMS = (
         scale=FIVE,
     ),
     Platform(
+        "an Appbot file with sentiments made by a program",
+        ("Subject", "Body", "Rating", "Translated Subject", "Translated Body"),
+        {"text": "Body", "given_label": ""},
+        title="Subject",
+        scale=FIVE,
+    ),
+    Platform(
         "a Trustpilot file",
         ("Review Title", "Review Content", "Review Created|Review Created UTC", "Stars|Review Stars|Rating"),
         {

@@ -104,10 +104,15 @@ def _find_known(
         if ours != "text":
             position = _find_first(bare, _list_names(ours, platform), taken)
             known |= {} if position is None else {ours: position}
-    if "given_label" in known and platform is None:
-        made = not set(bare).isdisjoint(normalize_known(LABELS_BY_PROGRAMS))
-        known = {ours: place for ours, place in known.items() if ours != "given_label" or not made}
+    if "given_label" in known and _has_label_by_program(bare, platform):
+        del known["given_label"]
     return known | _find_asked(names, known, texts)
+
+
+def _has_label_by_program(bare: Sequence[str], platform: Platform | None) -> bool:
+    """Return whether a label was made by a program, as a column beside it shows, unless a platform names the label."""
+    is_named = platform is not None and "given_label" in platform.columns
+    return not is_named and not set(bare).isdisjoint(normalize_known(LABELS_BY_PROGRAMS))
 
 
 def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
