@@ -445,6 +445,122 @@ EXPORTS = [
         [{"text": "Poor.", "given_rating": 2, "reviewed_at": "2022-07-04"}],
     ),
     make_export(
+        "Steam, scraped",
+        "csv",
+        make_rows(
+            "date_posted|funny|helpful|hour_played|is_early_access_review|recommendation|review|title",
+            ("2019-02-10", "2", "4", "578", "False", "Recommended", "Runs well.", "A Quiet Game"),
+            ("2019-02-11", "0", "0", "1", "False", "Not Recommended", "Runs badly.", "A Quiet Game"),
+        ),
+        [
+            {"text": "Runs well.", "movie_id": "A Quiet Game", "reviewed_at": "2019-02-10", "given_label": "positive"},
+            {"text": "Runs badly.", "movie_id": "A Quiet Game", "reviewed_at": "2019-02-11", "given_label": "negative"},
+        ],
+    ),
+    make_export(
+        "Goodreads, collected",
+        "jsonl",
+        make_rows(
+            "user_id|book_id|review_id|rating|review_text|date_added|date_updated|read_at|started_at|n_votes|n_comments",
+            ("u1", "1885", "r1", 4, "Sad and fine.", "Sat Mar 09 11:04:37 -0700 2024", "", "", "", 1, 0),
+        ),
+        [{"text": "Sad and fine.", "review_id": "r1", "movie_id": "1885", "reviewed_at": "2024-03-09T18:04:37", "given_rating": 8}],
+    ),
+    make_export(
+        "StoryGraph",
+        "csv",
+        make_rows(
+            "Title|Authors|Read Status|Date Added|Last Date Read|Star Rating|Review",
+            ("A Tale", "A. Writer", "read", "2024/01/02", "2024/03/09", "4.25", "Sad and fine."),
+        ),
+        [{"text": "Sad and fine.", "movie_id": "A Tale", "reviewed_at": "2024-03-09", "given_rating": 8.5}],
+    ),
+    make_export(
+        "TripAdvisor, scraped",
+        "csv",
+        make_rows(
+            "id|title|publishedDate|publishedPlatform|rating|text|travelDate|tripType|placeInfo.id|placeInfo.name|placeInfo.rating",
+            ("900", "So so", "2024-04-24", "OTHER", "3", "The room was dark.", "2024-04", "COUPLES", "12", "Hotel Aurora", "4.5"),
+        ),
+        [{"text": "So so\n\nThe room was dark.", "movie_id": "Hotel Aurora", "reviewed_at": "2024-04-24", "given_rating": 6}],
+        "review_id",
+    ),
+    make_export(
+        "Untappd",
+        "csv",
+        make_rows(
+            "beer_name|comment|rating_score|created_at|checkin_id|bid|global_rating_score",
+            ("Pale", "Thin and warm.", "0.50", "2025-02-20 14:55:05", "800", "11", "3.6"),
+        ),
+        [{"text": "Thin and warm.", "movie_id": "11", "reviewed_at": "2025-02-20T14:55:05", "given_rating": 1}],
+    ),
+    make_export(
+        "BoardGameGeek",
+        "csv",
+        make_rows(
+            "objectname|objectid|rating|average|baverage|comment",
+            ("A Quiet Game", "101", "3.5", "7.5", "7.2", "Too long."),
+            ("A Loud Game", "102", "0", "7.5", "7.2", "Not played yet."),
+        ),
+        [{"text": "Too long.", "movie_id": "A Quiet Game", "given_rating": 3.5}, {"text": "Not played yet.", "movie_id": "A Loud Game"}],
+    ),
+    make_export(
+        "Zomato, Kaggle",
+        "csv",
+        make_rows(
+            "Restaurant|Reviewer|Review|Rating|Metadata|Time|Pictures",
+            ("Cafe One", "Ann", "Cold tea.", "1", "1 Review , 2 Followers", "5/25/2019 15:54", "0"),
+        ),
+        [{"text": "Cold tea.", "movie_id": "Cafe One", "reviewed_at": "2019-05-25T15:54:00", "given_rating": 2}],
+    ),
+    make_export(
+        "Yelp's interface",
+        "csv",
+        make_rows("url|text|rating|time_created", ("u", "Decent soup.", "4", "2025-01-06 07:55:08")),
+        [{"text": "Decent soup.", "reviewed_at": "2025-01-06T07:55:08"}],
+        "given_rating",
+    ),
+    make_export(
+        "Facebook recommendations",
+        "jsonl",
+        make_rows(
+            "created_time|recommendation_type|review_text",
+            ("2024-07-25T10:00:00+0000", "positive", "Kind staff."),
+            ("2024-07-26T10:00:00+0000", "negative", "Slow."),
+        ),
+        [
+            {"text": "Kind staff.", "reviewed_at": "2024-07-25T10:00:00", "given_label": "positive"},
+            {"text": "Slow.", "reviewed_at": "2024-07-26T10:00:00", "given_label": "negative"},
+        ],
+    ),
+    make_export(
+        "Reddit comments",
+        "csv",
+        make_rows("id|author|body|score|created_utc", ("a1", "ann", "A fine film.", "17", "1715445751.0")),
+        [{"text": "A fine film.", "reviewed_at": "2024-05-11T16:42:31"}],
+        "review_id",
+    ),
+    make_export(
+        "Airline reviews",
+        "csv",
+        make_rows(
+            "OverallRating|ReviewHeader|airline_name|Datetime|ReviewBody",
+            ("1", "Never again", "one-air", "2025-02-22", "Lost my bag."),
+            ("9", "Smooth", "one-air", "2025-02-23", "All went well."),
+        ),
+        [
+            {"text": "Never again\n\nLost my bag.", "movie_id": "one-air", "reviewed_at": "2025-02-22", "given_rating": 1},
+            {"text": "Smooth\n\nAll went well.", "movie_id": "one-air", "reviewed_at": "2025-02-23", "given_rating": 9},
+        ],
+    ),
+    make_export(
+        "A survey of the freshness of food",
+        "csv",
+        make_rows("Review|Freshness", ("Limp leaves.", "0"), ("Crisp leaves.", "1")),
+        [{"text": "Limp leaves."}, {"text": "Crisp leaves."}],
+        "given_label",
+    ),
+    make_export(
         "A model's scores are no ratings",
         "jsonl",
         make_rows("text|score|label", ("Poor.", 0.1, "neg"), ("Great.", 0.9, "pos")),

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Set
 
 from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
 from tasks.review_files.inference.date_decisions import Verdict
+from tasks.review_files.inference.known_names import LABELS_IN_WORDS
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
-from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
 from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -113,13 +114,14 @@ def decide_labels(
         return {**WORD_LABELS, **LABELS}, ("labels under our own name", True)
     if found <= WORD_LABELS.keys():
         return WORD_LABELS, ("labels that are words", True)
-    known = next((labels for labels in NUMBER_LABELS if found == labels.keys()), None)
+    numbers = () if strip_remarks(column) in normalize_known(LABELS_IN_WORDS) else NUMBER_LABELS
+    known = next((labels for labels in numbers if found == labels.keys()), None)
     if _is_turned_round(column, known or NUMBER_LABELS[0]):
         return None, (
             "the column's name says that the labels mean something else than in the known sets",
             False,
         )
-    if found == {"0"}:
+    if found == {"0"} and numbers:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
     shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
     if known is not None:

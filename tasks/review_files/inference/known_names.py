@@ -14,7 +14,8 @@ COLUMN_NAMES = {
         "movie_id", "title_id", "movie", "tconst", "imdb_id", "film_id", "film", "movie_title", "movie_name",
         "film_title", "parent_asin", "asin", "product_id", "business_id", "item_id", "app_id", "product_name",
         "product_title", "product", "app_name", "app", "item_name", "book_title", "hotel_name", "place_name",
-        "game_title", "game_name", "game", "course_id", "anime_uid",
+        "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name", "item_reviewed.name",
+        "restaurant_name", "airline_name", "course_name", "drug_name", "book_id",
     ),
     "reviewed_at": (
         "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
@@ -22,16 +23,19 @@ COLUMN_NAMES = {
         "submission_date", "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted",
         "date_published", "published_at", "published_at_date", "comment_date", "recorded_date", "end_date",
         "completion_time", "submission_time", "responded_at", "review_timestamp", "review_ts", "time",
-        "created_date", "create_date", "created_time", "response_date", "responded",
+        "created_date", "create_date", "created_time", "response_date", "responded", "review_posted", "time_created",
+        "time_submitted", "submitdate. Date submitted", "created_utc", "post_date", "posted_on", "rated_at",
+        "rating_date", "day_of_date", "datetime",
     ),
     "given_label": (
-        "given_label", "label", "sentiment", "review_sentiment", "sentiment_label",
+        "given_label", "label", "sentiment", "review_sentiment", "sentiment_label", "recommendation_type",
+        "recommendation", "freshness",
     ),
     "given_rating": (
         "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating", "rating",
         "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
         "review_rating.rating_value", "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5",
-        "rating_out_of_10", "rating_out_of_100",
+        "rating_out_of_10", "rating_out_of_100", "reviewer_score", "review_score", "rating_score",
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
@@ -46,6 +50,8 @@ SCALE_COLUMNS = {
     ),
 }  # fmt: skip
 """A bound of the ratings' scale -> the names of columns that state it. They are kept as further columns too."""
+LABELS_IN_WORDS = ("recommendation_type", "recommendation", "freshness")
+"""Names of labels only where these are known words: numbers there may be ratings, such as those of food."""
 ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
 FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
@@ -54,6 +60,7 @@ REVIEW_TITLES = (
     "review_title",
     "review_headline",
     "review_summary",
+    "review_header",
     "headline",
     "reviews.title",
     "comment_title",

@@ -167,6 +167,12 @@ PLATFORMS = (
         labels={"1": "positive", "-1": "negative"},
     ),
     Platform(
+        "a Steam file",
+        ("review", "recommendation", "hour_played|is_early_access_review"),
+        {"given_label": "recommendation", "movie_id": "title", "reviewed_at": "date_posted"},
+        labels={"recommended": "positive", "not recommended": "negative"},
+    ),
+    Platform(
         "a Sentiment140 file",
         ("target|polarity", "text", "flag|query", "user"),
         {"given_label": "target|polarity", "review_id": ""},
@@ -189,6 +195,43 @@ PLATFORMS = (
         ("Book Id", "My Review", "My Rating"),
         {"movie_id": "Book Id", "given_rating": "My Rating", "text": "My Review", "reviewed_at": "Date Read"},
         scale=RatingScale(1, 5),
+    ),
+    Platform(
+        "a Goodreads file",
+        ("book_id", "review_text", "rating", "date_added", "n_votes"),
+        {"movie_id": "book_id", "reviewed_at": "date_added"},
+        scale=RatingScale(1, 5),
+    ),
+    Platform(
+        "a StoryGraph file",
+        ("Title", "Read Status", "Last Date Read", "Star Rating", "Review"),
+        {"movie_id": "Title", "reviewed_at": "Last Date Read", "given_rating": "Star Rating", "text": "Review"},
+        scale=FIVE,
+    ),
+    Platform(
+        "a TripAdvisor file",
+        ("text", "rating", "publishedDate", "tripType|publishedPlatform"),
+        {"movie_id": "placeInfo.name|locationId", "reviewed_at": "publishedDate"},
+        title="title",
+        scale=FIVE,
+    ),
+    Platform(
+        "an Untappd file",
+        ("beer_name", "comment", "rating_score", "checkin_id"),
+        {"movie_id": "bid|beer_name", "given_rating": "rating_score"},
+        scale=FIVE,
+    ),
+    Platform(
+        "a BoardGameGeek file",
+        ("objectname", "objectid", "rating", "comment"),
+        {"movie_id": "objectname"},
+        scale=TEN,
+    ),
+    Platform(
+        "a Zomato file",
+        ("Restaurant", "Reviewer", "Review", "Rating", "Metadata"),
+        {"movie_id": "Restaurant"},
+        scale=FIVE,
     ),
     Platform(
         "a Datafiniti file",
