@@ -42,10 +42,13 @@ _SUM = re.compile(
 )
 """What stands in a line of sums below a table. `Average` alone may be a review."""
 _FOOTER = re.compile(
-    r"(?:exported|generated|created|printed|downloaded) (?:on|at|by|from|with)\b[^!?]{0,60}"
+    r"\W*(?:(?:exported|generated|created|printed|downloaded) (?:on|at|by|from|with)\b[^!?]{0,60}"
     r"(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4})[T\d:., ]*(?:UTC|Z|[ap]m)?(?:, \d+ \w+)?\W*"
-    r"|end of (?:the )?(?:report|file|export|data|list)\W*|confidential\W+(?:internal use only|do not share)\W*"
-    r"|\(\d+ rows?(?: affected)?\)|completion time: \S+",
+    r"|end of (?:the )?(?:report|file|export|data|list)"
+    r"(?:\W+\d+ (?:rows|records|reviews|responses|entries|lines)\b[^!?]{0,60})?\W*"
+    r"|confidential(?: information| data)?\W+"
+    r"(?:internal use only|do not (?:share|distribute|copy|disclose|forward)|not for distribution)\W*"
+    r"|\(\d+ rows?(?: affected)?\)|completion time: \S+|page \d+ (?:of|/) \d+\W*)",
     re.IGNORECASE,
 )
 """What a program writes below a table, in a line of its own."""

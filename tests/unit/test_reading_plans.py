@@ -209,7 +209,29 @@ def test_what_stands_for_a_text_that_was_taken_away_is_no_text(text: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["Deleted", "Deleted it after a day.", "[deleted scenes]", "I removed the app", "none", "No"]
+    "text",
+    [
+        "#NAME?",
+        "#REF!",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NULL!",
+        " #NUM! ",
+        "#ERROR!",
+        "Page 1 of 2",
+        "- page 3 / 14 -",
+    ],
+)
+def test_an_error_of_a_spreadsheet_and_the_foot_of_a_page_are_no_texts(text: str) -> None:
+    assert stands_for_no_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Deleted", "Deleted it after a day.", "[deleted scenes]", "I removed the app", "none", "No"),
+        *("Nothing", "No Negative", "No Positive", "#1!", "#name", "Page 1 of 2 is missing", "Page 3"),
+    ],
 )
 def test_what_a_writer_may_say_is_a_text(text: str) -> None:
     assert not stands_for_no_text(text)

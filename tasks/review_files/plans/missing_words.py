@@ -22,10 +22,14 @@ NO_TEXT_WORDS = frozenset(
             "<no text>",
             "no review",
         ),
+        *("#name?", "#ref!", "#value!", "#div/0!", "#null!", "#num!", "#error!", "#spill!", "#calc!"),
         "open-ended response",
     )
 )
-"""Those that stand for no text too; the last is SurveyMonkey's second header. People write `none` as a review."""
+"""Those that stand for no text too: also the errors of spreadsheets, and SurveyMonkey's second header.
+
+People write `none` as a review.
+"""
 SUM_WORDS = frozenset(
     ("total", "totals", "subtotal", "grand total", "sum", "average", "avg", "mean", "median", "count")
 )
@@ -43,10 +47,16 @@ _REMOVED = re.compile(
 """What a platform writes instead of a text that was taken away. `Deleted` alone may be what a user did with an app."""
 
 
+_PAGE = re.compile(r"\W*page \d{1,5} (?:of|/) \d{1,5}\W*")
+"""The foot of a page between the rows of a printed table."""
+
+
 def stands_for_no_text(text: str) -> bool:
     """Return whether a text of at most `LONGEST_NO_TEXT` bytes is what programs write where a review has none."""
     word = text.strip().casefold()
-    return word in NO_TEXT_WORDS or ("ed" in word and _REMOVED.fullmatch(word) is not None)
+    if word in NO_TEXT_WORDS or ("ed" in word and _REMOVED.fullmatch(word) is not None):
+        return True
+    return "page " in word and _PAGE.fullmatch(word) is not None
 
 
 def is_nothing(text: str) -> bool:
