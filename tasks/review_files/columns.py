@@ -27,6 +27,7 @@ _SENTENCE = re.compile(r"[.!](?:\s|\Z)")
 _LONGEST_NAME, _LONGEST_QUESTION = 60, 200
 """Characters that a name, and a question of a survey, hardly ever exceed."""
 _FEWEST_NAMES = 2
+_TYPES_OF_MONGO = re.compile(r"(?:\.\$(?:date|oid|number[A-Z][a-z]+))+\Z")
 MOST_TITLES = 10
 """Most rows of titles above a header."""
 
@@ -150,10 +151,13 @@ def _quote_names(names: Sequence[str]) -> str:
 
 
 def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) -> int | None:
-    """Return the position of the column called `wanted`: exactly, else without case, spaces and signs; None if none."""
+    """Return the position of the column called `wanted`: exactly, else without case, spaces and signs; None if none.
+
+    A profile may have `date.$date`, as columns of MongoDB's arrays were called once, for the column `date`.
+    """
     if wanted in names:
         return names.index(wanted)
-    name = normalize_name(wanted)
+    name = normalize_name(_TYPES_OF_MONGO.sub("", wanted))
     return normalized.index(name) if name in normalized else None
 
 

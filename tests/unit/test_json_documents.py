@@ -17,6 +17,7 @@ from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.objects.object_rows import flatten_object
 from tasks.review_files.options import ReadOptions
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 from tests.support.review_file_builders import encode_json, encode_jsonl, list_further
 
@@ -198,6 +199,42 @@ def test_nested_objects_become_columns_with_dotted_names(
     row: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert read_further(row) == expected
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        {"$date": "2024-06-12T00:00:00Z"},
+        {"$date": {"$numberLong": "1718150400000"}},
+        {"$date": 1718150400000},
+    ],
+    ids=str,
+)
+def test_what_mongo_db_writes_with_its_type_is_read_as_in_lines(date: Any) -> None:
+    row = {"text": "A film.", "movie_id": {"$oid": "65e0"}, "rating": {"$numberInt": "4"}, "date": date}
+    (lines,), (array,) = read(encode_jsonl([row, row])), read(json.dumps([row, row], indent=1).encode())
+    assert array.known == lines.known
+    assert set(array.known) == {"text", "movie_id", "given_rating", "reviewed_at"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"$oid": "65e0"}, {"n": "65e0"}),
+        ({"$timestamp": {"t": 1, "i": 2}}, {"n.$timestamp.t": 1, "n.$timestamp.i": 2}),
+        ({"$date": "2024-06-12", "zone": "UTC"}, {"n.$date": "2024-06-12", "n.zone": "UTC"}),
+        ({"$name": "a"}, {"n.$name": "a"}),
+    ],
+    ids=str,
+)
+def test_only_the_types_of_mongo_db_that_have_one_value_are_dropped(value: Any, expected: Any) -> None:
+    assert read_further({"n": value}) == expected
+
+
+def test_a_profile_may_name_a_column_by_the_type_of_mongo_db_too() -> None:
+    data = json.dumps([{"text": "A film.", "seen": {"$date": "2024-06-12"}}]).encode()
+    (rows,) = read(data, plan=ReadingPlan(("text",), reviewed_at="seen.$date", known_names=False))
+    assert rows.known["reviewed_at"].to_pylist() == ["2024-06-12"]
 
 
 def test_a_number_too_large_for_a_float_is_null() -> None:

@@ -35,6 +35,8 @@ TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "
 
 _NO_REVIEWS = ("error", "schema", "features", "meta", "metadata")
 """Keys of objects that describe the reviews beside them."""
+_MONGO_TYPES = frozenset(("$date", "$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"))
+"""Keys by which MongoDB writes the type of a value, as the only key of an object, where the type has one value."""
 _BLANKS = " \t\n\v\f\r"
 """What Arrow takes for white space."""
 
@@ -225,10 +227,12 @@ def _restore_bytes(text: str) -> bytes:
 def flatten_object(row: dict[str, Any]) -> dict[str, Any]:
     """Return the values of nested objects as columns of their own with names such as 'user.name'; lists stay lists.
 
-    The nesting may not be deeper than `MAX_DEPTH`. If a name is taken, '_2' is added to it.
+    A value that MongoDB has written with its type, such as `{"$numberInt": "4"}`, is that value. The nesting may not
+    be deeper than `MAX_DEPTH`. If a name is taken, '_2' is added to it.
     """
     flat: dict[str, Any] = {}
-    for name, value in row.items():
+    for name, each in row.items():
+        value = _drop_types(each) if isinstance(each, dict) else each
         inner = flatten_object(value) if isinstance(value, dict) and value else None
         for key, leaf in {name: value}.items() if inner is None else inner.items():
             path = plain = key if inner is None else f"{name}.{key}"
@@ -238,6 +242,13 @@ def flatten_object(row: dict[str, Any]) -> dict[str, Any]:
                 path = f"{plain}_{number}"
             flat[path] = leaf
     return flat
+
+
+def _drop_types(value: Any) -> Any:
+    """Return a value without the objects by which MongoDB writes its type, `{"$date": {"$numberLong": "0"}}` as `0`."""
+    while isinstance(value, dict) and len(value) == 1 and not value.keys().isdisjoint(_MONGO_TYPES):
+        [value] = value.values()
+    return value
 
 
 def is_valid_text(value: Any) -> bool:
