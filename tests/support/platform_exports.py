@@ -433,6 +433,29 @@ EXPORTS = [
         [{"text": "Poor.", "given_rating": 2}, {"text": "Great.", "given_rating": 8}],
     ),
     make_export(
+        "Half a star of Letterboxd",
+        "csv",
+        make_rows("review|rating", ("Awful.", "½"), ("Poor.", "★½"), ("Great.", "★★★★★")),
+        [
+            {"text": "Awful.", "given_rating": 1},
+            {"text": "Poor.", "given_rating": 3},
+            {"text": "Great.", "given_rating": 10},
+        ],
+    ),
+    make_export(
+        "Bubbles of TripAdvisor",
+        "csv",
+        make_rows("review|rating", ("Poor.", "bubble_10"), ("Good.", "bubble_45")),
+        [{"text": "Poor.", "given_rating": 2}, {"text": "Good.", "given_rating": 9}],
+    ),
+    make_export(
+        "Stars in words that may be of ten",
+        "csv",
+        make_rows("review|rating", ("Poor.", "1 star"), ("Good.", "4 stars")),
+        [{"text": "Poor."}, {"text": "Good."}],
+        "given_rating",
+    ),
+    make_export(
         "Stars in words",
         "csv",
         make_rows("comment|rating", ("Poor.", "2 stars"), ("Great.", "8 stars")),

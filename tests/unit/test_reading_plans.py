@@ -163,6 +163,10 @@ def test_a_decimal_comma_is_read_only_where_the_scale_has_one_whatever_follows_i
         ("★★★★", RatingScale(1, 5), 8),
         ("★★★½", RatingScale(0.5, 5), 7),
         ("★★★★☆", None, 8),
+        ("½", RatingScale(0.5, 5), 1),
+        ("½☆☆☆☆", None, 1),
+        ("bubble_50", None, 10),
+        ("ui_bubble_rating bubble_45", RatingScale(1, 10), 9),
         ("4.0 out of 5 stars", None, 8),
         ("4.5 / 5.0", None, 9),
         ("4,5/5,0", RatingScale(1, 5, decimal_comma=True), 9),
@@ -186,6 +190,11 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: RatingScale | None, st
         ("2", RatingScale(1, 5, words={"1": 5, "5": 1})),
         ("1,234", RatingScale(0, 2000)),
         ("-1", RatingScale()),
+        ("½", None),
+        ("½", RatingScale(1, 10)),
+        ("bubble_55", None),
+        ("bubble_00", None),
+        ("bubble_7", None),
     ],
 )
 def test_a_rating_off_its_scale_is_not_read(found: str, scale: RatingScale | None) -> None:

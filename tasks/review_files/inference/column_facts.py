@@ -169,8 +169,12 @@ def find_stated(column: pa.Array) -> frozenset[float]:
 
 
 def _count_symbols(ratings: Sequence[FoundRating]) -> float:
-    """Return the most symbols of a rating that does not show its highest one; 0 if there is none."""
-    return max((each.value for each in ratings if each.symbols and each.highest is None), default=0)
+    """Return the most symbols of a rating that does not show its highest one; 0 if there is none.
+
+    A `½` alone says nothing of the scale: it is half a star only beside stars.
+    """
+    shown = (each.value for each in ratings if each.symbols and each.highest is None)
+    return max(filter(lambda value: value >= 1, shown), default=0)
 
 
 def _limit(values: Iterable[object]) -> frozenset:  # type: ignore[type-arg]

@@ -25,7 +25,9 @@ _RATING = re.compile(
     rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*(?:/|out of|of)\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?",
     re.ASCII | re.IGNORECASE,
 )
-_SYMBOLS = re.compile(r"([★⭐]\ufe0f?|\*)+½?([☆✩]\ufe0f?)*")
+_SYMBOLS = re.compile(r"(?:([★⭐]\ufe0f?|\*)+½?|½)([☆✩]\ufe0f?)*")
+_BUBBLES = re.compile(r"(?:ui_bubble_rating )?bubble_([0-5][05])")
+"""A rating of TripAdvisor as its pages name it: `bubble_45` is 4.5 of 5."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def find_rating(text: str) -> FoundRating | None:
     text = text.strip()
     if _SYMBOLS.fullmatch(text):
         return _count_symbols(text)
+    if bubbles := _BUBBLES.fullmatch(text):
+        return FoundRating(int(bubbles[1]) / 10, 5, symbols=True)
     match = _RATING.fullmatch(text)
     if match is None:
         return None
