@@ -27,6 +27,7 @@ ROUNDED_IDS = "rounded_ids"
 
 ROW_RULES = {
     "row_shape": "The row does not have the shape of its file; mend the line and resubmit the file.",
+    "no_review": "Another column says that the row is no review: spam, a test, a note of the shop; nothing to score.",
     "text_missing": "The row has no text; fill in the text column.",
     "text_not_given": "The row has a rating or label without a text, or a word such as nan for it: nothing to score.",
     "text_blank": "The text is only spaces, line breaks or invisible characters; fill it in.",
@@ -39,6 +40,9 @@ ROW_RULES = {
 """Each row rule with its problem and next step. A row that breaks several rules counts for the first in this order."""
 
 TEXT_NOT_GIVEN = "text_not_given"
+NO_REVIEW = "no_review"
+HARMLESS_RULES = (TEXT_NOT_GIVEN, NO_REVIEW)
+"""Rules of rows for which nobody needs to do anything."""
 SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
 NOT_ENGLISH = "not_english"
@@ -53,8 +57,8 @@ SCORING_RULES = {
 """Rules that depend on the model or on what the source wants: a row can break them only after it has passed all others.
 A release does not check them again, except for `NO_KNOWN_WORD`."""
 
-UNCOUNTED_RULES = frozenset({NOT_ENGLISH, NO_KNOWN_WORD, TEXT_NOT_GIVEN})
-"""Rules of rows that say nothing against their file: another language, or customers who wrote no text."""
+UNCOUNTED_RULES = frozenset({NOT_ENGLISH, NO_KNOWN_WORD, NO_REVIEW, TEXT_NOT_GIVEN})
+"""Rules of rows that say nothing against their file: another language, spam, or customers who wrote no text."""
 
 FILE_RULES = {
     "file_empty": "The file is empty; export it again.",

@@ -53,6 +53,7 @@ then holds the original bytes (the whole line where the row's shape is broken). 
 
 _FACTS = {
     "row_shape": "well_shaped",
+    "no_review": "is_review",
     "text_missing": "text_present",
     "text_not_given": "text_given",
     "text_blank": "text_visible",

@@ -12,18 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.limits import ROUNDED_IDS, TEXT_NOT_GIVEN
+from data_contracts.limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
+from tasks.review_files.inference.known_names import STATE_COLUMNS
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
-from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
+from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, NO_REVIEW_WORDS, stands_for_no_text
 from tasks.review_files.plans.names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 
 _NO_IDS = pa.array(["", r"\N"])
+_NO_REVIEW_WORDS = pa.array(NO_REVIEW_WORDS, pa.string())
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
 """A key of `extra` that may be a rating, or an answer that is one."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
@@ -50,7 +52,8 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
             further = add_values(further, name, raw.known[name], unparsed)
     columns["extra"] = pa.nulls(size, pa.string()) if further is None else further
     columns["text"], not_given = _drop_missing_texts(raw, columns["text"])
-    columns |= _make_defect_columns({**not_given, **raw.defects}, columns["text"])
+    columns["text"], others = _drop_no_reviews(raw, columns["text"])
+    columns |= _make_defect_columns({**not_given, **others, **raw.defects}, columns["text"])
     for field in READ_SCHEMA:
         if field.name not in columns:
             columns[field.name] = pa.nulls(size, field.type)
@@ -110,6 +113,23 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
         for place, word in zip(places, words, strict=True)
         if stands_for_no_text(word) or (not word and judged[place])
     }
+    if not defects:
+        return texts, {}
+    given = np.ones(len(texts), dtype=bool)
+    given[list(defects)] = False
+    return pc.if_else(pa.array(given), texts, None), defects
+
+
+def _drop_no_reviews(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
+    """Return texts without those of rows of which another column says that they are no reviews, and their defects."""
+    defects: dict[int, Defect] = {}
+    for state in filter(raw.known.__contains__, STATE_COLUMNS):
+        values = raw.known[state]
+        is_other = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), _NO_REVIEW_WORDS)
+        for place in pc.indices_nonzero(is_other).to_pylist():
+            text = texts[place].as_py()
+            reason = f"another column says that it is no review: '{values[place].as_py().strip()}'"
+            defects[place] = Defect(NO_REVIEW, reason, None if text is None else text.encode())
     if not defects:
         return texts, {}
     given = np.ones(len(texts), dtype=bool)

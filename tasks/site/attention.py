@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES, TEXT_NOT_GIVEN
+from data_contracts.limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
@@ -28,14 +28,14 @@ FROM scored_files LEFT JOIN (
 WHERE status = 'refused' AND superseded_at IS NULL AND (scored_at IS NULL OR scored_at <= committed_at)
 GROUP BY rule ORDER BY files DESC, rule
 """
-# Without ratings that came without a text: nobody has to do anything about these.
+# Without ratings that came without a text, and spam: nobody has to do anything about these.
 _COUNT_QUARANTINED = f"""
 SELECT
     rule, count(*) AS rows, count(DISTINCT source_sha256) AS files, count(raw) FILTER (raw_is_text) AS releasable,
     max(coalesce(length(TRY(decode(raw))), octet_length(raw))) FILTER (raw_is_text) AS longest
 FROM quarantined_rows
 ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
-WHERE released_at IS NULL AND rule <> '{TEXT_NOT_GIVEN}' GROUP BY rule ORDER BY rows DESC, rule
+WHERE released_at IS NULL AND rule NOT IN {HARMLESS_RULES} GROUP BY rule ORDER BY rows DESC, rule
 """  # noqa: S608 (our own rule)
 # Of the last run that was checked; what the profiles of the sources accept has passed its check.
 _LIST_DRIFTED = """

@@ -30,6 +30,7 @@ BLANKS = [
 ]
 BROKEN: dict[str, tuple[str | None, str | None]] = {
     "row_shape": (None, "row_shape"),
+    "no_review": (None, "no_review"),
     "text_missing": (None, None),
     "text_not_given": (None, "text_not_given"),
     "text_blank": (" \u200b\n", None),
@@ -71,7 +72,7 @@ def test_arrow_alone_finds_the_same_bad_rows() -> None:
     texts, rules = zip(*BROKEN.values(), strict=True)
     together = "<br /> \0" + "." * 60  # breaks several rules
     rows = make_read_rows(
-        [GOOD, *texts, together], rule=[None, *rules, None], detail=["from the reader", *[None] * 10]
+        [GOOD, *texts, together], rule=[None, *rules, None], detail=["from the reader", *[None] * (len(texts) + 1)]
     )
     measures = measure_rows(rows, mark_texts_with_words(rows["text"]))
     _, bad = check_table(rows)

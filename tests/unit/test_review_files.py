@@ -619,6 +619,32 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
     assert [row["text"] for row in rows] == texts
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("Status", "Survey Preview"),
+        ("comment_approved", " spam "),
+        ("comment_type", "order_note"),
+        ("subtype", "channel_join"),
+    ],
+)
+def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    rows = read_bytes(tmp_path, "a.csv", f"text,{column}\nBuy now,{value}\nA good film,approved\n".encode())
+    assert [(row["text"], row["rule"], row["raw"]) for row in rows] == [
+        (None, "no_review", b"Buy now"),
+        ("A good film", None, None),
+    ]
+    assert json.loads(rows[1]["extra"]) == {column: "approved"}
+
+
+@pytest.mark.parametrize("state", ["rejected", "pending", "complete", "Spam folder", "", "0"])
+def test_a_review_that_waits_or_was_rejected_is_a_review(tmp_path: Path, state: str) -> None:
+    [row] = read_bytes(tmp_path, "a.jsonl", json.dumps({"text": "A good film", "status": state}).encode())
+    assert (row["text"], row["rule"]) == ("A good film", None)
+
+
 @pytest.mark.parametrize("start", ["<!DOCTYPE html>", "\n<html lang='en'>", "<HTML>"])
 def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", f"{start}<body>A good film.</body></html>".encode())

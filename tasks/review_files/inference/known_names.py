@@ -54,6 +54,11 @@ LABELS_IN_WORDS = ("recommendation_type", "recommendation", "freshness")
 """Names of labels only where these are known words: numbers there may be ratings, such as those of food."""
 ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
+STATE_COLUMNS = {
+    "state": ("status", "review_status", "moderation_status", "comment_approved", "comment_status", "curated"),
+    "kind": ("comment_type", "message_type", "subtype", "distribution_channel"),
+}  # fmt: skip
+"""What says whether a row is a review at all -> the names of its column. They are kept as further columns too."""
 FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
 """Names of columns that may number the rows of their file only."""
 REVIEW_TITLES = (

@@ -13,6 +13,7 @@ from tasks.review_files.inference.known_names import (
     PRODUCT_NAMES,
     REVIEW_TITLES,
     SCALE_COLUMNS,
+    STATE_COLUMNS,
     TITLES,
 )
 from tasks.review_files.inference.platforms import (
@@ -116,9 +117,9 @@ def _has_label_by_program(bare: Sequence[str], platform: Platform | None) -> boo
 
 
 def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
-    """Return the positions of the columns that state the scale of the ratings, or whether labels hold."""
+    """Return the positions of columns that say how ratings are meant, or whether labels hold or rows are reviews."""
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
-    wanted = wanted | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
+    wanted = wanted | STATE_COLUMNS | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
     found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
     return {what: place for what, place in found.items() if place is not None}
 
