@@ -5,7 +5,7 @@ its columns and their scales are. At least one of them must be a name that hardl
 has `Name`, `Year`, `Rating`, `Review` and `Date` too, and its ratings may be of ten.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -30,9 +30,9 @@ class Platform:
     scale: RatingScale | None = None
     labels: Mapping[str, str | None] | None = None
 
-    def matches(self, names: Collection[str]) -> bool:
+    def matches(self, names: Set[str]) -> bool:
         """Return whether the normalised names of a file's columns have all marks."""
-        return all(any(name in names for name in split_names(mark)) for mark in self.marks)
+        return all(not names.isdisjoint(split_names(mark)) for mark in self.marks)
 
 
 @cache
