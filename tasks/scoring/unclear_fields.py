@@ -14,7 +14,7 @@ from tasks.warehouse.commit import CommittedFile
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
-from tasks.warehouse.row_names import SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
@@ -22,6 +22,8 @@ _NAMED = 3
 """Files that are named of those with the same doubt."""
 _OF_NO_SOURCE = "NAME"
 """What stands in commands for the source of a file outside the inbox."""
+_VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
+"""Columns whose values a profile may leave out."""
 _FEWEST_ALIKE, _MOST_ALIKE = 5, 0.05
 """Rows, and their share of a file, from which on it is said that they count once for each text."""
 _FEWEST_TURNED = 5
@@ -66,6 +68,27 @@ SELECT source, uri, count(*) FROM (
     GROUP BY source_sha256, review_id, movie_id HAVING min(text_sha256) <> max(text_sha256)
 ) GROUP BY ALL ORDER BY uri
 """  # noqa: S608 (our own names)
+_HAS_LATER = f"""
+SELECT bool_or({IS_LATER}) FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
+"""  # noqa: S608 (our own name)
+# Of each file the reading that counted before.
+_COUNT_LOST = f"""
+WITH later AS (
+    SELECT DISTINCT source_sha256, {CONTENT} AS content FROM scored_files
+    WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER}
+),
+before AS (
+    SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_at) AS source_sha256 FROM scored_files
+    WHERE status = 'scored' AND superseded_at IS NOT NULL AND {CONTENT} IN (SELECT content FROM later) GROUP BY ALL
+),
+filled AS (
+    SELECT source_sha256, {", ".join(f"count({name}) AS {name}" for name in _VALUE_COLUMNS)} FROM source_reviews
+    WHERE source_sha256 IN (SELECT source_sha256 FROM later UNION ALL SELECT source_sha256 FROM before) GROUP BY ALL
+)
+SELECT {", ".join(f"sum(greatest(old.{name} - coalesce(new.{name}, 0), 0))::BIGINT" for name in _VALUE_COLUMNS)}
+FROM later JOIN before USING (content) JOIN filled AS old ON old.source_sha256 = before.source_sha256
+LEFT JOIN filled AS new ON new.source_sha256 = later.source_sha256
+"""  # noqa: S608 (our own names)
 _LIST_ALIKE = f"""
 WITH {_OF_RUNS},
 files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
@@ -93,6 +116,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
         *_describe_repeated(connection, home, run_ids),
         *_describe_turned(connection, run_ids),
         *_describe_alike(connection, run_ids),
+        *_describe_lost(connection, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
 
@@ -189,6 +213,20 @@ def _describe_alike(connection: duckdb.DuckDBPyConnection, run_ids: Collection[s
     ]
 
 
+def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each column of which these runs, which read files again, have read fewer values."""
+    runs = {"runs": list(run_ids)}
+    if connection.execute(_HAS_LATER, runs).fetchall() != [(True,)]:
+        return []
+    [lost] = connection.execute(_COUNT_LOST, runs).fetchall()
+    return [
+        f"{column}: {count(values, 'row')} of files that were read again had a value before, and none now. Does the "
+        "profile name its column? Next: correct it, then `reviews sources rescan` again"
+        for column, values in zip(_VALUE_COLUMNS, lost, strict=True)
+        if values
+    ]
+
+
 def _describe_unclear(
     connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[str]:
@@ -205,7 +243,8 @@ def _describe_unclear(
         alike.setdefault((_name_source(uri), observed), []).append(uri)
     return unclear + [
         f"{_name_files(uris)}: {observed}. What it leaves open is kept in `extra`. Next: "
-        f"{_name_command(home, uris[0])} settles it for later files; for these {_name_rescan(source)}"
+        f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
+        f"{_name_rescan(source)}"
         for (source, observed), uris in alike.items()
     ]
 

@@ -13,6 +13,8 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.support.wording import escape_controls
 
 _COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
+IN_DOUBT = "in doubt: "
+"""What stands before the reason for a column that a proposed profile leaves out."""
 _STYLES = {"day_first": "day-first", "month_first": "month-first"}
 
 
@@ -74,11 +76,11 @@ def _list_columns(plan: ReadingPlan, doubts: Mapping[str, Doubt]) -> Iterator[st
     yield f"text = [{', '.join(map(_quote, plan.text))}]{_note(plan.reasons.get('text'))}"
     if "text" in doubts:
         both = ", ".join(map(_quote, (doubts["text"].column, *plan.text)))
-        yield f"# text = [{both}]  # in doubt: {_on_one_line(doubts['text'].reason)}"
+        yield f"# text = [{both}]  # {IN_DOUBT}{_on_one_line(doubts['text'].reason)}"
     for ours in _COLUMNS:
         column = plan.name_column(ours)
         if ours in doubts:
-            yield f"# {ours} = {_quote(doubts[ours].column)}  # in doubt: {_on_one_line(doubts[ours].reason)}"
+            yield f"# {ours} = {_quote(doubts[ours].column)}  # {IN_DOUBT}{_on_one_line(doubts[ours].reason)}"
         elif column is not None:
             yield f"{ours} = {_quote(column)}{_note(plan.reasons.get(ours))}"
 

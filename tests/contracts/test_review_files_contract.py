@@ -72,7 +72,9 @@ def test_arrow_alone_finds_the_same_bad_rows() -> None:
     texts, rules = zip(*BROKEN.values(), strict=True)
     together = "<br /> \0" + "." * 60  # breaks several rules
     rows = make_read_rows(
-        [GOOD, *texts, together], rule=[None, *rules, None], detail=["from the reader", *[None] * (len(texts) + 1)]
+        [GOOD, *texts, together],
+        rule=[None, *rules, None],
+        detail=["from the reader", *[None] * (len(texts) + 1)],
     )
     measures = measure_rows(rows, mark_texts_with_words(rows["text"]))
     _, bad = check_table(rows)

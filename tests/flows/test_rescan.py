@@ -273,3 +273,19 @@ def test_a_source_whose_profile_was_deleted_is_read_again_by_what_its_files_show
     summary = run(rescan="shop-a")
     assert (summary.counting_again, summary.files_scored) == (("shop-a/2026-04.csv",), 0)
     assert [each.uri for each in summary.skipped] == ["shop-a/2026-05.csv"]
+
+
+@pytest.mark.slow
+def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(misread: Home) -> None:
+    run(rescan="shop-a")
+    without = RIGHT.replace('movie_id = "Film"\n', "").partition("given_rating")[0]
+    describe(misread, without, "shop-a")
+    movies, ratings = sorted(run(rescan="shop-a").unclear, reverse=True)
+    assert ratings.startswith(
+        "given_rating: 2 rows of files that were read again had a value before, and none now"
+    )
+    assert movies.startswith("movie_id: 2 rows")
+
+
+def test_a_rescan_that_reads_more_says_nothing(misread: Home) -> None:
+    assert run(rescan="shop-a").unclear == ()

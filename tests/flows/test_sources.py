@@ -242,6 +242,16 @@ def test_a_check_says_that_a_run_would_refuse_the_file_for_blank_texts(
     assert "would refuse" not in call(scoring_home, "check", "survey", str(path))[1]
 
 
+@pytest.mark.parametrize(("rating", "asks"), [("5", True), ("9", False)])
+def test_a_profile_that_asks_says_that_a_rescan_would_take_the_values_in_doubt(
+    scoring_home: Home, tmp_path: Path, rating: str, asks: bool
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"review,rating\ngood film,{rating}\nbad plot,1\n")
+    said = call(scoring_home, "init", "survey", str(path), "--yes")[1]
+    assert ("Until you answer that in it" in said) is asks
+
+
 def test_init_and_check_read_an_object_of_a_store(scoring_home: Home, tmp_path: Path) -> None:
     (tmp_path / "shop-a.csv").write_text("Product,Review\ntt1,A fine film\n", "utf-8")
     uri = f"file://{tmp_path}/shop-a.csv"

@@ -100,6 +100,8 @@ def propose_profile(path: Path, file: Path, text: Sequence[str], limits: RowLimi
 
 def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     """Write a profile into the home."""
+    from tasks.sources.proposing import IN_DOUBT
+
     home.make()
     make_folder(home.sources)
     with write_whole(proposal.path) as building:
@@ -107,6 +109,11 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     source = proposal.path.stem
     folder = home.inbox if source == DEFAULT else home.inbox / source
     echo(f"Wrote {proposal.path}. It holds for files in {folder}/ from the next run on.")
+    if IN_DOUBT in proposal.content:
+        echo(
+            "It asks what is in doubt. Until you answer that in it, the columns in doubt are read from no file of the "
+            "source; a rescan takes their values from files that were read without it."
+        )
     echo(f"To read again what was scored or refused before: reviews sources rescan {quote_word(source)}")
 
 
