@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
+from tasks.inbox.arrival_order import split_by_arrival
 from tasks.inbox.killed_runs import KilledRuns, read_killed_runs
 from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
@@ -27,8 +28,9 @@ def score_new(
     home = job.run.home
     killed = read_killed_runs(home)
     arranged = killed.arrange(files, tries_all=bool(request.named))
-    for group in group_found_files(arranged.first):
-        yield _score_recorded(killed, job, group)
+    for files_together in split_by_arrival(home, arranged.first):
+        for group in group_found_files(files_together):
+            yield _score_recorded(killed, job, group)
     if arranged.last and needs_publishing(home):
         publish_copy(home)  # the run may be killed again
     for file in arranged.last:

@@ -35,7 +35,10 @@ class Home:
 
     @property
     def running(self) -> Path:
-        """The folder of runs that go on: an empty folder each, named by its id, which its process holds locked."""
+        """The folder of runs that go on: an empty folder each, named by its id, which its process holds locked.
+
+        Files in it are notes for the next run: what was being scored, and what came before a restore.
+        """
         return self.folder / "running"
 
     @property

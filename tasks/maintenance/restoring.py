@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import build_folder, make_folder, move_all, remove_leftovers, write_whole
 from data_contracts.storage.home import Home
+from tasks.inbox.arrival_order import write_arrivals
 from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
 from tasks.maintenance.manifests import FORMAT, Manifest, list_complete, read_manifest
@@ -18,11 +19,16 @@ from tasks.maintenance.proofs import drop_checks
 from tasks.support.checksums import compute_sha256
 from tasks.support.wording import quote_word
 from tasks.warehouse.connection import name_log, open_warehouse
+from tasks.warehouse.row_names import CONTENT
 
 BUNDLES = "bundles"
 """The folder of the bundles in a backup."""
 PROFILES = "sources"
 """The folder of the profiles of sources in a backup."""
+_LIST_ARRIVALS = f"""
+SELECT {CONTENT} AS content, strftime(min(committed_at) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f')
+FROM scored_files WHERE status = 'scored' GROUP BY ALL
+"""  # noqa: S608 (our own name)
 _DATABASE = {1: "reviews.duckdb", FORMAT: INDEX}
 """The file of a backup by which its database is found, by the format of the backup."""
 
@@ -66,12 +72,14 @@ def restore(folder: Path, home: Home) -> Path | None:
     """Replace the database and the bundles by those of a backup; return where the replaced database was kept, if any.
 
     Profiles that the home lacks are put back; those that it has stay, since they may be newer than the backup.
-    The caller must hold the lock on the folder of parts. Rows that were forgotten after the backup stay forgotten, if
-    the present database can be read. The next run scores again the files that came after the backup.
+    The caller must hold the lock on the folder of parts. The next run scores again what came since the backup.
+    If the present database can be read, it does so in the order in which they came, and rows that were forgotten after
+    the backup stay forgotten.
     """
     manifest = check_backup(folder)
     warehouse = home.warehouse
     traces = read_traces(warehouse) if warehouse.exists() else None
+    arrivals = _read_arrivals(warehouse) if traces is not None else {}
     remove_leftovers(home.folder)
     try:
         with ExitStack() as held, write_whole(warehouse) as building:
@@ -80,6 +88,8 @@ def restore(folder: Path, home: Home) -> Path | None:
                 pass  # opening applies migrations, and raises if a newer version made the database
             if traces is not None:
                 forget_again(building, traces)
+            known = _read_arrivals(building)
+            write_arrivals(home, {name: moment for name, moment in arrivals.items() if name not in known})
             for bundle in sorted((folder / BUNDLES).glob("*")):
                 _restore_bundle(bundle, home.bundles)
             for name in sorted(manifest.files):
@@ -95,6 +105,12 @@ def restore(folder: Path, home: Home) -> Path | None:
             f"{warehouse}: can't be restored ({error.strerror or error}). The present database is unchanged. "
             "Next: check disk space and permissions."
         ) from error
+
+
+def _read_arrivals(warehouse: Path) -> dict[str, str]:
+    """Return when each scored file of a database was first committed, by the sha256 of its content."""
+    with open_warehouse(warehouse, write=False) as connection:
+        return dict(connection.execute(_LIST_ARRIVALS).fetchall())
 
 
 def _restore_bundle(bundle: Path, bundles_dir: Path) -> None:

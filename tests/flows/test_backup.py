@@ -20,7 +20,7 @@ from tasks.maintenance.proofs import Verified, begin_proof, keep_broken, read_ve
 from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
-from tests.support.small_home import copy_home
+from tests.support.small_home import ask, copy_home
 
 MORE = "review_id,text\nx,good plot\n"
 
@@ -85,6 +85,21 @@ def test_the_database_before_it_is_kept(later_home: Home) -> None:
     [kept] = later_home.folder.glob("reviews.replaced-*.duckdb")
     with duckdb.connect(str(kept), read_only=True) as connection:
         assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
+
+
+@pytest.mark.slow
+def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
+    home: Home, tmp_path: Path
+) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    for name, text in (("day9.csv", "good film"), ("day10.csv", "corrected: bad plot")):
+        drop(home, name, f"review_id,text\nu1,{text}\n")
+        run()
+    query = "select text from latest_scores where review_id = 'u1'"
+    assert ask(home.published, query) == [("corrected: bad plot",)]
+    restore(home, tmp_path / "backup", quiet)
+    run()
+    assert ask(home.published, query) == [("corrected: bad plot",)]
 
 
 @pytest.mark.slow

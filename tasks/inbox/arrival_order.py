@@ -1,0 +1,40 @@
+"""Keeps in which order files arrived before the database was replaced by an older one, which does not know them.
+
+The rows of files that are committed together arrive in the order of the files' names (docs/scoring.md). After a restore
+all files that came since the backup would be committed together: a correction that came later might not be the newest
+any more, nor the last full export. So a restore writes down the order of before, and the next run keeps to it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from data_contracts.storage.durable import write_whole
+from data_contracts.storage.home import Home
+from tasks.inbox.source_files import SourceFile
+
+_NAME = "arrivals-before.json"
+_LAST = "~"
+"""Comes after every moment."""
+
+
+def write_arrivals(home: Home, arrivals: Mapping[str, str]) -> None:
+    """Write down when files arrived, by the sha256 of their content: moments of one form, which sort as texts."""
+    with write_whole(home.running / _NAME) as building:
+        building.write_text(json.dumps(dict(arrivals)), "utf-8")
+
+
+def split_by_arrival(home: Home, files: Sequence[SourceFile]) -> list[list[SourceFile]]:
+    """Return files in the order in which they arrived, those that arrived together in one list; unknown ones last.
+
+    Without a record, all of them are in one list.
+    """
+    try:
+        arrivals = dict(json.loads((home.running / _NAME).read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return [list(files)]
+
+    def find(file: SourceFile) -> str:
+        return str(arrivals.get(file.source_sha256, _LAST))
+
+    return [list(group) for _, group in groupby(sorted(files, key=find), key=find)]

@@ -1,0 +1,33 @@
+"""Tests that files which a restored database does not know are scored in the order in which they arrived before."""
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.inbox.arrival_order import split_by_arrival, write_arrivals
+from tasks.inbox.source_files import SourceFile
+
+FILES = [SourceFile(name, Path(name), 1, 0, f"sha of {name}") for name in ("day10", "day11", "day9", "new")]
+
+
+def split(home: Home) -> list[list[str]]:
+    return [[file.uri for file in files] for files in split_by_arrival(home, FILES)]
+
+
+def test_without_a_restore_files_are_together_in_the_order_of_their_names(tmp_path: Path) -> None:
+    assert split(Home(tmp_path)) == [["day10", "day11", "day9", "new"]]
+
+
+def test_files_that_came_before_a_restore_come_first_in_their_order_and_apart(tmp_path: Path) -> None:
+    first, second = "2026-11-28T06:00:00.000001", "2026-11-28T06:15:00.000001"
+    write_arrivals(Home(tmp_path), {"sha of day9": first, "sha of day10": second, "sha of day11": second})
+    assert split(Home(tmp_path)) == [["day9"], ["day10", "day11"], ["new"]]
+
+
+@pytest.mark.parametrize("record", ["", "[1]", "null", '"a"'])
+def test_a_damaged_record_stops_no_run(tmp_path: Path, record: str) -> None:
+    home = Home(tmp_path)
+    write_arrivals(home, {})
+    next(home.running.iterdir()).write_text(record)
+    assert split(home) == [["day10", "day11", "day9", "new"]]
