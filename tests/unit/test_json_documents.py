@@ -78,6 +78,106 @@ def test_an_array_in_the_rows_is_a_value_of_theirs() -> None:
     assert read_texts({"reviews": rows}) == ["A film."]
 
 
+RATED = [{"text": "A good film.", "rating": 8}, {"text": "A bad film.", "rating": 2}]
+FIELDS = [{"name": "text", "type": "string"}, {"name": "rating", "type": "integer"}]
+LONG = [{"opinion": "A film that I would see again."}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"schema": {"fields": FIELDS}, "data": RATED},
+        {"data": {"reviews": RATED}, "users": [{"name": "Ann", "home": {"city": "Bonn"}}]},
+        {"a": FIELDS, "b": FIELDS, "reviews": [{"text": None, "rating": 3}, *RATED], "c": FIELDS},
+    ],
+    ids=["below a description", "above another array", "between several"],
+)
+def test_arrays_without_texts_beside_that_of_the_reviews_are_passed_over(document: Any) -> None:
+    assert [text for text in read_texts(document) if text] == TEXTS
+
+
+@pytest.mark.parametrize(
+    ("others", "rows"),
+    [
+        ({"opinions": LONG}, {"reviews": RATED}),
+        ({"reviews": RATED}, {"opinions": LONG}),
+        ({"errors": [{"message": "Gone."}]}, {"reviews": RATED}),
+        ({"people": FIELDS}, {"reviews": [{"text": "Good."}]}),
+        ({"products": [{"name": "A lamp", "seen": [{"by": "Ann"}]}]}, {"reviews": RATED}),
+        ({"reviews": RATED}, {"more": RATED}),
+    ],
+)
+def test_a_document_is_refused_if_another_array_may_have_reviews_too(others: Any, rows: Any) -> None:
+    with pytest.raises(FileRefusedError, match="are arrays of objects") as caught:
+        read_texts({**others, "data": rows})
+    assert caught.value.rule == "json_broken"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"filters": FIELDS, "data": {"reviews": [{"text": "Good."}]}},
+        {"opinions": LONG, "data": {"reviews": RATED}},
+        {"schema": {"fields": FIELDS}, "data": {"reviews": [{"x": "Good."}]}},
+    ],
+)
+def test_the_array_that_has_reviews_is_proposed_as_the_one_to_name(document: Any) -> None:
+    with pytest.raises(FileRefusedError, match=r'json_path = "data\.reviews"'):
+        read_texts(document)
+
+
+def test_rows_before_the_first_with_a_text_are_kept() -> None:
+    document = {"fields": FIELDS, "rows": [{"name": "A lamp"}, {"name": "A rug"}, *RATED]}
+    (rows,) = read(json.dumps(document, indent=1).encode())
+    assert rows.known["text"].to_pylist() == [None, None, *TEXTS]
+
+
+def test_an_array_with_a_batch_without_reviews_is_the_one_with_the_rows() -> None:
+    with pytest.raises(FileRefusedError, match="none of the columns 'name', 'type' is the text"):
+        read_texts({"fields": FIELDS * 5, "rows": RATED}, batch_rows=10)
+    with pytest.raises(FileRefusedError, match=r"both '\.a\[\]' and '\.b\[\]'"):
+        read_texts({"a": FIELDS, "b": FIELDS * 5, "rows": RATED}, batch_rows=10)
+
+
+def test_a_document_of_very_many_arrays_is_refused() -> None:
+    with pytest.raises(FileRefusedError, match="are arrays of objects"):
+        read_texts({**{f"a{number}": FIELDS for number in range(200)}, "rows": RATED})
+
+
+@pytest.mark.parametrize(
+    ("document", "program"),
+    [
+        ({"Dr. No": GOOD, "Heat": GOOD}, "'to_entries[] | (.value | arrays[]) + {movie: .key}'"),
+        (
+            {"data": {"Dr. No": GOOD, "Heat": GOOD}},
+            "'.data | to_entries[] | (.value | arrays[]) + {movie: .key}'",
+        ),
+        ({"An A": [{**GOOD[0], "movie": "x"}], "A B": [{**GOOD[1], "movie": "y"}]}, "'.[] | arrays[]'"),
+        ({"data": {"old": RATED, "new": RATED}}, 'json_path = "data.old"; or jq -c '),
+    ],
+    ids=["by movie", "by movie inside", "with the movie in the rows", "names that are no titles"],
+)
+def test_arrays_side_by_side_say_how_to_join_them(document: Any, program: str) -> None:
+    with pytest.raises(FileRefusedError) as caught:
+        read_texts(document)
+    assert program in caught.value.detail
+    assert ("json_path" in caught.value.detail) == ("json_path" in program)
+
+
+@pytest.mark.parametrize(
+    "document", [{"a": {"reviews": GOOD}, "b": {"reviews": GOOD}}, {"a b": {"x": GOOD, "y": GOOD}}]
+)
+def test_arrays_that_jq_would_not_join_are_not_said_to_be_joined(document: Any) -> None:
+    with pytest.raises(FileRefusedError) as caught:
+        read_texts(document)
+    assert "jq" not in caught.value.detail
+
+
+def test_a_fault_names_the_objects_before_it_though_none_has_a_text() -> None:
+    with pytest.raises(FileRefusedError, match="not JSON after 2 objects"):
+        read(b'{"rows": [{"x": 1},\n{"x": 2},\n{"x": ]}')
+
+
 @pytest.mark.parametrize("document", [[], {"reviews": []}, {"data": {"reviews": [], "page": 1}}])
 def test_an_empty_array_has_no_rows(document: Any) -> None:
     assert read_texts(document) == []

@@ -3,7 +3,7 @@
 It runs in a process of its own (`tables.process`), since the parser may crash, as on a number of thousands of digits.
 The document is parsed as a stream, so memory does not grow with its size. Nested objects become columns with dotted
 names, such as 'user.name'; lists stay lists. An element that is no object is reported with a defect. A document that is
-no JSON, repeats a key of an object, or has several arrays of objects is refused.
+no JSON, repeats a key of an object, or has reviews in several arrays is refused.
 """
 
 import io
@@ -22,6 +22,7 @@ from tasks.containers.streams import read_stream
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
+from tasks.review_files.objects.json_arrays import Item, choose_rows, show_path
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -44,7 +45,6 @@ _BUFFER_BYTES = 1 << 16
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 _Events = Iterator[tuple[str, Any]]
-_Item = tuple[Any, int]  # An element of the array, and roughly its bytes.
 
 
 def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -64,9 +64,10 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
     """
     escaped, select, next_row = Event(), cache_columns(options.column_plan), first_row
     source = _Source(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
-    items = _Document(source, options.json_path).read_items()
+    document = _Document(source, options.json_path)
+    items = choose_rows(document.read_items(), select, options)
     for group in group_into_batches(
-        _refuse_broken(items, source), lambda item: item[1], options.batch_rows, options.batch_bytes
+        _refuse_broken(items, document), lambda item: item[1], options.batch_rows, options.batch_bytes
     ):
         require_rows(next_row - 1 + len(group), options.most_rows)
         rows = [_make_row(_restore(item) if escaped.is_set() else item, select) for item, _ in group]
@@ -76,19 +77,18 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
         next_row += len(rows)
 
 
-def _refuse_broken(items: Iterator[_Item], source: "_Source") -> Iterator[_Item]:
+def _refuse_broken(items: Iterator[Item], document: "_Document") -> Iterator[Item]:
     """Yield the items; turn the errors of the parser into refusals."""
-    done = 0
     try:
-        for item in items:
-            yield item
-            done += 1
+        yield from items
     except ReviewsError:
         raise
     except (ijson.JSONError, ValueError, ArithmeticError, SystemError, MemoryError) as error:
         require_memory(error)
-        place = f"it is not JSON after {done:,} objects"
-        raise refusal("json_broken", f"{place}: {_describe(str(error), source.is_at_end)}") from error
+        place = f"it is not JSON after {document.built:,} objects"
+        raise refusal(
+            "json_broken", f"{place}: {_describe(str(error), document.source.is_at_end)}"
+        ) from error
 
 
 def _describe(error: str, is_at_end: bool) -> str:
@@ -144,26 +144,25 @@ class _Document:
 
     source: _Source
     wanted: str | None
-    """The path of the array; None: the only array of objects."""
+    """The path of the array; None: that of all arrays of objects."""
     found: list[str] = field(default_factory=list)
-    """The paths of the arrays that were found: that with the rows, or empty ones."""
+    """The paths of the arrays that were found: those of objects, and empty ones."""
+    built: int = 0
+    """Elements that were yielded."""
 
-    def read_items(self) -> Iterator[_Item]:
-        """Yield the elements of the array, each with its bytes."""
+    def read_items(self) -> Iterator[tuple[str, Item]]:
+        """Yield the elements of the arrays that may have the rows, each with its bytes and the array's path."""
         events = iter(ijson.basic_parse(self.source, buf_size=_BUFFER_BYTES))
         kind, _ = next(events)
-        rows: str | None = None
         for path, item in self._walk(kind, events, ""):
-            if rows is not None and path != rows:
-                raise refusal("json_broken", _describe_two(rows, path))
-            rows = path
-            yield item
+            self.built += 1
+            yield path, item
         for _ in events:  # what follows the end is an error
             pass
         if not self.found:
             raise refusal("json_broken", self._describe_missing())
 
-    def _walk(self, kind: str, events: _Events, path: str) -> Iterator[tuple[str, _Item]]:
+    def _walk(self, kind: str, events: _Events, path: str) -> Iterator[tuple[str, Item]]:
         """Yield the elements of arrays at or below a value that begins by the event `kind`, with the array's path."""
         self.source.mark()
         if kind == "start_array":
@@ -179,7 +178,7 @@ class _Document:
                 inner = f"{path}.{value}" if path else value
                 yield from self._walk(next(events)[0], events, inner)
 
-    def _walk_array(self, events: _Events, path: str) -> Iterator[tuple[str, _Item]]:
+    def _walk_array(self, events: _Events, path: str) -> Iterator[tuple[str, Item]]:
         """Yield the elements of an array if it is the one that is looked for; else skip it."""
         kind, value = next(events)
         if kind == "end_array":
@@ -198,21 +197,8 @@ class _Document:
     def _describe_missing(self) -> str:
         """Say that the array was not found."""
         if self.wanted is not None:
-            return f"there is no array at {_show(self.wanted)}"
+            return f"there is no array at {show_path(self.wanted)}"
         return "it has no array of objects; if it is objects over many lines, jq -c . writes one a line"
-
-
-def _describe_two(path: str, other: str) -> str:
-    """Say that two arrays may have the rows, and how to choose."""
-    named = f"{_show(path)} and {_show(other)} are arrays of objects"
-    # Hugging Face and pandas describe the columns before the rows.
-    likely = other if path in ("features", "schema.fields") else path
-    return f'both {named}: name one under [file] in a profile, as json_path = "{likely[:80]}"'
-
-
-def _show(path: str) -> str:
-    """Return the path of an array for a message."""
-    return f"'.{path[:80]}[]'"
 
 
 def _add_key(names: set[str], name: str) -> None:
@@ -232,7 +218,7 @@ def _skip(kind: str, events: _Events, source: _Source) -> None:
             return
 
 
-def _build(kind: str, value: Any, events: _Events) -> _Item:
+def _build(kind: str, value: Any, events: _Events) -> Item:
     """Build the value that begins by an event; return it with roughly its bytes."""
     if kind not in _OPENING:
         return _convert(kind, value), 8

@@ -1,0 +1,162 @@
+"""Finds out which of the arrays of objects in a JSON document has the reviews.
+
+It is the only array of objects, or else the only one with reviews beside others without any text. A document of which
+several arrays may have the reviews is refused, so that none is lost.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any
+
+from data_contracts.errors import FileRefusedError
+from tasks.review_files.objects.answers import OF_REVIEWS
+from tasks.review_files.objects.object_rows import Select, flatten_object
+from tasks.review_files.options import ReadOptions
+from tasks.support.refusals import refusal
+from tasks.support.wording import quote_word
+
+_OTHER, _UNCLEAR, _REVIEWS = range(3)
+"""What an array has: no text; one that may be no review, or a long value under any name; reviews."""
+_WORDS_OF_PROSE = 5
+"""Words of a value that may be a review, under whatever name."""
+_DESCRIPTIONS = ("features", "schema.fields")
+"""The arrays in which Hugging Face and pandas describe the columns of the rows."""
+_MOST_ARRAYS = 100
+"""Most arrays without reviews before the one with them."""
+_SHOWN = 80
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_INNER = re.compile(r"\.(?!\s)")
+"""A dot of a path that is not one of a name such as `Dr. No`."""
+
+Item = tuple[Any, int]
+"""An element of an array, and roughly its bytes."""
+
+
+@dataclass(frozen=True)
+class _Array:
+    """An array of objects that was found."""
+
+    path: str
+    keys: tuple[str, ...]
+    """The keys of its first object."""
+    has_movie: bool
+    """One of them is that of the movie."""
+    kind: int = _OTHER
+
+
+def choose_rows(items: Iterable[tuple[str, Item]], select: Select, options: ReadOptions) -> Iterator[Item]:
+    """Yield the elements of the array with the reviews, given those of all arrays of objects with their paths.
+
+    Refuses (json_broken) a document of which several arrays may have the reviews.
+    """
+    items = iter(items)
+    rows, held = _find_rows(items, select, options)
+    yield from held
+    for path, item in items:
+        if rows is not None and path == rows.path:
+            yield item
+            continue
+        other = _look_at(item[0], path, None, select)
+        if rows is not None and (rows.kind != _REVIEWS or other.kind != _OTHER):
+            raise _refuse(rows, other, (rows, other))
+
+
+def _find_rows(
+    items: Iterator[tuple[str, Item]], select: Select, options: ReadOptions
+) -> tuple[_Array | None, list[Item]]:
+    """Return the array with the reviews, None if there is no array, and its elements so far.
+
+    The elements of each array are held until one is a review, or they are a batch: then the array has the rows.
+    """
+    arrays: dict[str, _Array] = {}
+    held: list[Item] = []
+    size = 0
+    for path, item in items:
+        held, size = (held, size) if path in arrays else ([], 0)
+        held.append(item)
+        size += item[1]
+        arrays[path] = _look_at(item[0], path, arrays.get(path), select)
+        is_full = len(held) >= options.batch_rows or size >= options.batch_bytes
+        if arrays[path].kind == _REVIEWS or is_full or not path or len(arrays) == _MOST_ARRAYS:
+            _require_alone(arrays[path], arrays.values())
+            return arrays[path], held
+    if len(arrays) > 1:
+        first, second, *_ = arrays.values()
+        raise _refuse(first, second, arrays.values())
+    return next(iter(arrays.values()), None), held
+
+
+def _look_at(value: Any, path: str, array: _Array | None, select: Select) -> _Array:
+    """Return an array by what one more of its elements shows; None is an array of which nothing is known yet."""
+    if array is None:
+        keys = tuple(value) if isinstance(value, dict) else ()
+        array = _Array(path, keys, "movie_id" in select(keys).known)
+    return replace(array, kind=max(array.kind, _judge(value, select)))
+
+
+def _judge(value: Any, select: Select) -> int:
+    """Return what an element shows of its array: it is a review if it has a text and another column of reviews."""
+    if not isinstance(value, dict):
+        return _OTHER
+    row = flatten_object(value)
+    known = select(tuple(row)).known
+    text = list(row.values())[known["text"]] if "text" in known else None
+    if isinstance(text, str) and (OF_REVIEWS | {"movie_id"}) & known.keys():
+        return _REVIEWS
+    return _UNCLEAR if "text" in known or any(map(_is_prose, row.values())) else _OTHER
+
+
+def _is_prose(value: Any) -> bool:
+    """Return whether a value is a text of several words, or may have such in it."""
+    if isinstance(value, list):
+        return any(isinstance(item, dict) or _is_prose(item) for item in value)
+    return isinstance(value, str) and len(value.split(None, _WORDS_OF_PROSE)) >= _WORDS_OF_PROSE
+
+
+def _require_alone(rows: _Array, found: Collection[_Array]) -> None:
+    """Refuse a document if another array than the one with the `rows` may have reviews too."""
+    for other in found:
+        if other != rows and (other.kind != _OTHER or rows.kind != _REVIEWS):
+            raise _refuse(other, rows, found)
+
+
+def _refuse(array: _Array, other: _Array, found: Iterable[_Array]) -> FileRefusedError:
+    """Return the refusal of a document of which two arrays may have the rows; it says how to choose, or join them."""
+    # Of several alike, the first that does not describe the columns.
+    likely = max(found, key=lambda each: (each.kind, each.path not in _DESCRIPTIONS)).path
+    steps = [f"name one under [file] in a profile, as json_path = {json.dumps(likely, ensure_ascii=False)}"]
+    program = _join_siblings(array, other)
+    if program is not None:
+        # A name that no program would give is a value, such as the title of a movie.
+        steps = steps if all(map(_NAME.fullmatch, likely.split("."))) else []
+        steps.append(f"jq -c {quote_word(program)} writes those of all as lines")
+    both = f"both {show_path(array.path)} and {show_path(other.path)} are arrays of objects"
+    return refusal("json_broken", f"{both}: {'; or '.join(steps)}")
+
+
+def _join_siblings(array: _Array, other: _Array) -> str | None:
+    """Return a program of jq that writes the objects of arrays side by side as lines; None if they are not alike.
+
+    The key of each array is taken as the movie, unless the objects name it themselves.
+    """
+    if array.keys != other.keys or _OTHER in (array.kind, other.kind):
+        return None
+    pairs = zip(array.path.split("."), other.path.split("."), strict=False)
+    parents = [name for name, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    start = len("".join(f"{name}." for name in parents))
+    if any(_INNER.search(each.path[start:]) for each in (array, other)) or not all(
+        map(_NAME.fullmatch, parents)
+    ):
+        return None
+    holder = f".{'.'.join(parents)}"
+    if array.has_movie:
+        return f"{holder}[] | arrays[]"
+    return f"{f'{holder} | ' if parents else ''}to_entries[] | (.value | arrays[]) + {{movie: .key}}"
+
+
+def show_path(path: str) -> str:
+    """Return the path of an array for a message."""
+    return f"'.{path[:_SHOWN]}{'…' if len(path) > _SHOWN else ''}[]'"
