@@ -36,9 +36,23 @@ def sources() -> None:
     metavar="COLUMN",
     help="A column of the text, if its name is not a known one; several are joined in this order.",
 )
+@click.option("--sheet", metavar="SHEET", help="The sheet of a workbook, if several have texts.")
+@click.option(
+    "--json-path",
+    metavar="PATH",
+    help="Where the rows are in a JSON file, such as data.reviews, if several arrays may have them.",
+)
 @click.option("--yes", is_flag=True, help="Write the profile without asking.")
 @click.option("--replace", is_flag=True, help="Write it in place of the profile that there is.")
-def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replace: bool) -> None:
+def init(
+    source: str,
+    file: Path | str,
+    text: tuple[str, ...],
+    sheet: str | None,
+    json_path: str | None,
+    yes: bool,
+    replace: bool,
+) -> None:
     """Infer the profile of SOURCE from one of its FILEs.
 
     How it reads the file is shown, and it is written once you confirm. FILE is a path, or the URI of an object in a
@@ -51,16 +65,19 @@ def init(source: str, file: Path | str, text: tuple[str, ...], yes: bool, replac
     Examples:
       reviews sources init shop-a ~/exports/shop-a-2026-11.csv
       reviews sources init survey answers.csv --text "What did you think?"
+      reviews sources init hotel stays.csv --text Positive --text Negative
+      reviews sources init shop-b answer.json --json-path data.reviews
       reviews sources init shop-a export.csv --yes --replace
     """
     from deployments.settings import load_settings
     from flows.command.actions.sources import borrow_file, choose_path, propose_profile, write_profile
+    from tasks.sources.proposing import Named
 
     settings = load_settings()
     home = settings.home
     path = choose_path(home, source, replace)
     with borrow_file(home, file) as local:
-        proposal = propose_profile(path, local, text, settings.limits, echo)
+        proposal = propose_profile(path, local, Named(text, sheet, json_path), settings.limits, echo)
     if yes or confirm(f"Write this profile to {path}?", default=True):
         write_profile(home, proposal, echo)
     else:

@@ -19,6 +19,25 @@ _STYLES = {"day_first": "day-first", "month_first": "month-first"}
 
 
 @dataclass(frozen=True)
+class Named:
+    """What the user names of a file, where it does not show it."""
+
+    text: Sequence[str] = ()
+    """The columns of the text, in the order in which they are joined."""
+    sheet: str | None = None
+    """The sheet of a workbook."""
+    json_path: str | None = None
+    """The path of the array in a JSON document."""
+
+    def make_options(self, plan: ReadingPlan | None = None) -> ReadOptions:
+        """Return the options by which the file is read, but for the columns of the text."""
+        return ReadOptions(plan=plan, sheet=self.sheet, json_path=self.json_path)
+
+
+_NOTHING = Named()
+
+
+@dataclass(frozen=True)
 class Inferred:
     """What a file shows of how it is to be read."""
 
@@ -27,19 +46,19 @@ class Inferred:
     """The names of its further columns."""
     is_utf8: bool = True
     """No text at its start has bytes that are not UTF-8."""
+    named: Named = _NOTHING
 
 
-def infer(file: Path, text: Sequence[str] = ()) -> Inferred:
-    """Return how a file would be read without a profile.
-
-    `text` names the columns of the text, if the file does not show them.
+def infer(file: Path, named: Named = _NOTHING) -> Inferred:
+    """Return how a file would be read without a profile, given what the user names.
 
     Raises `FileRefusedError` for a file that can't be read, `UsageError` for one that needs no plan.
     """
     plans: list[ReadingPlan] = []
     further: dict[str, None] = {}
     is_utf8 = True
-    options = ReadOptions(text_column=text[-1] if text else None, report_plan=plans.append)
+    text = named.text
+    options = replace(named.make_options(), text_column=text[-1] if text else None, report_plan=plans.append)
     for batch in read_review_file(file, options):
         for extra in batch["extra"].drop_null().to_pylist():
             further |= dict.fromkeys(json.loads(extra))
@@ -51,7 +70,8 @@ def infer(file: Path, text: Sequence[str] = ()) -> Inferred:
             "the inbox."
         )
     plan = replace(plans[0], text=tuple(text)) if text else plans[0]
-    return Inferred(plan, [name for name in further if name not in (*READ_SCHEMA.names, *text)], is_utf8)
+    names = [name for name in further if name not in (*READ_SCHEMA.names, *text)]
+    return Inferred(plan, names, is_utf8, named)
 
 
 def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
@@ -67,7 +87,10 @@ def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
         if plan.name_column(ours) is not None:
             doubt = doubts.get(ours)
             lines += ["", *(_ask(doubt.reason, _choose_question(doubt)) if doubt else describe(plan))]
-    lines += [] if inferred.is_utf8 else ["", *_ask(*_QUESTION_OF_ENCODING)]
+    layout = list(_describe_layout(inferred.named))
+    lines += ["", *layout] if layout else []
+    question = _QUESTION_OF_ENCODING[layout != [] :]
+    lines += [] if inferred.is_utf8 else ["", *_ask("some texts are not UTF-8", question)]
     return "\n".join(lines) + "\n"
 
 
@@ -83,6 +106,14 @@ def _list_columns(plan: ReadingPlan, doubts: Mapping[str, Doubt]) -> Iterator[st
             yield f"# {ours} = {_quote(doubts[ours].column)}  # {IN_DOUBT}{_on_one_line(doubts[ours].reason)}"
         elif column is not None:
             yield f"{ours} = {_quote(column)}{_note(plan.reasons.get(ours))}"
+
+
+def _describe_layout(named: Named) -> Iterator[str]:
+    """Yield the lines on where the rows are in the file, if the user named it."""
+    layout = {"sheet": named.sheet, "json_path": named.json_path}
+    if any(layout.values()):
+        yield "[file]"
+        yield from (f"{key} = {_quote(value)}" for key, value in layout.items() if value)
 
 
 def _describe_dates(plan: ReadingPlan) -> Iterator[str]:
@@ -144,11 +175,8 @@ _OPPOSITES = (
 
 
 _QUESTION_OF_ENCODING = (
-    "some texts are not UTF-8",
-    (
-        "[file]",
-        'encoding = "cp1252"  # of Windows; or "mac_roman", "latin-1" or another: see that the texts look right',
-    ),
+    "[file]",
+    'encoding = "cp1252"  # of Windows; or "mac_roman", "latin-1" or another: see that the texts look right',
 )
 
 

@@ -1,5 +1,6 @@
 """Tests that the files of a source are read by its profile, and `reviews sources`."""
 
+import json
 import re
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from tasks.sources.catalogue import accept_findings
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import drop, plan, run
 from tests.support.small_home import ask
+from tests.support.workbook_builders import write_xlsx
 
 PROFILE = """
 ids_hold_across_files = true
@@ -336,6 +338,50 @@ def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: 
     assert ask(scoring_home.published, "select text, source from latest_scores") == [
         ("gut\n\ngood film", "umfrage")
     ]
+
+
+@pytest.mark.process
+def test_a_proposal_keeps_the_array_that_the_user_names(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    rows = [{"text": "A good film", "rating": 4}]
+    path.write_text(json.dumps({"old": rows, "new": [{**rows[0], "text": "A bad film"}]}))
+    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes")
+    command = f"reviews --home {scoring_home.folder} sources init shop-a {path} --json-path"
+    assert (status, f"{command} old" in said) == (1, True), said
+    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes", "--json-path", "new")
+    assert (status, "A bad film" in said) == (0, True), said
+    assert "A bad film" in call(scoring_home, "check", "shop-a", str(path))[1]
+
+
+@pytest.mark.process
+def test_the_command_that_names_the_array_in_an_object_of_a_store_has_its_uri(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    rows = [{"text": "A good film", "rating": 4}]
+    (tmp_path / "a.json").write_text(json.dumps({"old": rows, "new": rows}))
+    uri = f"file://{tmp_path}/a.json"
+    assert f"sources init shop-a {uri} --json-path old" in call(scoring_home, "init", "shop-a", uri)[1]
+
+
+@pytest.mark.process
+def test_the_command_that_names_the_text_keeps_the_other_options(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    path.write_text(json.dumps({"old": [{"x": "A good film"}], "new": [{"y": "A bad film"}]}))
+    _, said = call(scoring_home, "init", "shop-a", str(path), "--json-path", "new")
+    assert f"sources init shop-a {path} --json-path new --text COLUMN" in said
+
+
+@pytest.mark.process
+def test_a_proposal_keeps_the_sheet_that_the_user_names(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "export.xlsx"
+    path.write_bytes(
+        write_xlsx({"Old": [["text", "id"], ["Fine", "1"]], "New 2": [["text", "id"], ["Dull", "2"]]})
+    )
+    said = call(scoring_home, "init", "shop-a", str(path), "--yes")[1]
+    assert f"sources init shop-a {path} --sheet Old" in said
+    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes", "--sheet", "New 2")
+    assert (status, "Dull" in said) == (0, True), said
+    assert "Dull" in call(scoring_home, "check", "shop-a", str(path))[1]
 
 
 def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home: Home) -> None:

@@ -122,7 +122,7 @@ def test_a_document_is_refused_if_another_array_may_have_reviews_too(others: Any
     ],
 )
 def test_the_array_that_has_reviews_is_proposed_as_the_one_to_name(document: Any) -> None:
-    with pytest.raises(FileRefusedError, match=r'json_path = "data\.reviews"'):
+    with pytest.raises(FileRefusedError, match=r"FILE --json-path data\.reviews\."):
         read_texts(document)
 
 
@@ -153,7 +153,7 @@ def test_a_document_of_very_many_arrays_is_refused() -> None:
             "'.data | to_entries[] | (.value | arrays[]) + {movie: .key}'",
         ),
         ({"An A": [{**GOOD[0], "movie": "x"}], "A B": [{**GOOD[1], "movie": "y"}]}, "'.[] | arrays[]'"),
-        ({"data": {"old": RATED, "new": RATED}}, 'json_path = "data.old"; or jq -c '),
+        ({"data": {"old": RATED, "new": RATED}}, "FILE --json-path data.old; or jq -c '"),
     ],
     ids=["by movie", "by movie inside", "with the movie in the rows", "names that are no titles"],
 )
@@ -161,7 +161,7 @@ def test_arrays_side_by_side_say_how_to_join_them(document: Any, program: str) -
     with pytest.raises(FileRefusedError) as caught:
         read_texts(document)
     assert program in caught.value.detail
-    assert ("json_path" in caught.value.detail) == ("json_path" in program)
+    assert ("--json-path" in caught.value.detail) == ("--json-path" in program)
 
 
 @pytest.mark.parametrize(

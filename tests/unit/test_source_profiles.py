@@ -13,7 +13,7 @@ from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.sources.catalogue import Catalogue
 from tasks.sources.profile import make_schema, name_version, parse_profile
-from tasks.sources.proposing import Inferred, format_proposal, infer
+from tasks.sources.proposing import Inferred, Named, format_proposal, infer
 from tasks.sources.reading import choose_file_limits, make_options, make_plan
 
 WHOLE = """
@@ -233,6 +233,14 @@ def test_a_proposed_profile_reads_as_the_plan_that_it_was_made_of(
 ) -> None:
     path = write(tmp_path_factory.mktemp("profile"), format_proposal(Inferred(plan), "shop", "export.csv"))
     assert make_plan(parse_profile(path)) == plan
+
+
+def test_what_the_user_named_of_a_file_is_in_the_proposal() -> None:
+    named = Named(("a",), "Export", 'data."reviews"')
+    content = format_proposal(Inferred(ReadingPlan(text=("a",)), is_utf8=False, named=named), "shop", "a.csv")
+    assert '\n[file]\nsheet = "Export"\njson_path = "data.\\"reviews\\""\n' in content
+    assert content.count("[file]") == 1
+    assert "\n# encoding = " in content
 
 
 def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What `reviews sources` does: propose, check, show and list the profiles of sources."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
+from tasks.sources.proposing import Named, format_proposal, infer
 from tasks.sources.reading import make_limits, make_options
 from tasks.support.wording import count, escape_controls, quote_word
 
@@ -62,6 +63,8 @@ def borrow_file(home: Home, named: Path | str) -> Iterator[Path]:
             yield work / name
         except UsageError as error:
             raise UsageError(str(error).replace(str(work / name), named)) from None
+        except FileRefusedError as error:
+            raise FileRefusedError(error.rule, error.detail.replace(str(work / name), named)) from None
 
 
 def choose_path(home: Home, source: str, replace: bool) -> Path:
@@ -72,30 +75,36 @@ def choose_path(home: Home, source: str, replace: bool) -> Path:
     return path
 
 
-def propose_profile(path: Path, file: Path, text: Sequence[str], limits: RowLimits, echo: Echo) -> Proposal:
+def propose_profile(path: Path, file: Path, named: Named, limits: RowLimits, echo: Echo) -> Proposal:
     """Infer the profile to be written to `path` from a file, and print it with a preview.
 
-    `text` are the columns of the text, if the user names them; `limits` those of a run.
+    `named` is what the user names of the file; `limits` are those of a run.
     """
-    from tasks.sources.proposing import format_proposal, infer
-
     try:
-        inferred = infer(file, text)
+        inferred = infer(file, named)
     except FileRefusedError as error:
-        if error.rule != "text_column_missing":
-            raise
-        command = f"reviews sources init {quote_word(path.stem)} {quote_word(str(file))} --text COLUMN"
-        raise UsageError(
-            f"{file}: {error.detail.partition('. ')[0]}. Next: name the text: {command}"
-        ) from error
+        raise _describe_refusal(error, path.stem, file, named) from error
     content = format_proposal(inferred, path.stem, file.name)
     echo(content)
     if path.stem == DEFAULT:
         echo(_FOR_ALL)
-    preview = preview_file(file, ReadOptions(plan=inferred.plan), limits)
+    preview = preview_file(file, named.make_options(inferred.plan), limits)
     _echo_preview(preview, file, Severity.model_validate({}), echo)
     _echo_refusal(preview, limits, echo)
     return Proposal(path, content)
+
+
+def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: Named) -> ReviewsError:
+    """Return the error for a file that no profile can be made of as it is, with the command that can be copied."""
+    command = f"reviews sources init {quote_word(source)} {quote_word(str(file))}"
+    detail = error.detail.replace("reviews sources init NAME FILE", command)
+    if error.rule != "text_column_missing":
+        return FileRefusedError(error.rule, detail)
+    options = {"--sheet": named.sheet, "--json-path": named.json_path}
+    given = "".join(f" {option} {quote_word(value)}" for option, value in options.items() if value)
+    return UsageError(
+        f"{file}: {detail.partition('. ')[0]}. Next: name the text: {command}{given} --text COLUMN"
+    )
 
 
 def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:

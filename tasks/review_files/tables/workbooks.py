@@ -45,6 +45,7 @@ from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, find_outer_rows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
+from tasks.support.wording import quote_word
 
 _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -171,8 +172,9 @@ def _are_alike(name: str, other: str) -> bool:
 def _refuse_sheets(*sheets: tuple[str, str]) -> FileRefusedError:
     """Return the refusal of a workbook with several sheets of texts, given the names of each and of its text column."""
     found = " and ".join(f"'{sheet[:40]}' (column '{text[:40]}')" for sheet, text in sheets)
+    command = f"reviews sources init NAME FILE --sheet {quote_word(sheets[0][0])}"
     return refusal(
-        "sheet_missing", f"{found} both have texts, and one is read: `sheet` in a profile names it"
+        "sheet_missing", f"{found} both have texts, and one is read: `sheet` in a profile names it: {command}"
     )
 
 
