@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.review_files.inference.known_names import COLUMN_NAMES
+from tasks.review_files.inference.likely_texts import find_parts, sort_likely
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
-from tasks.review_files.plans.names import PART, clean_name, normalize_name
+from tasks.review_files.plans.names import CUT, PART, clean_name, normalize_name, quote_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
+from tasks.support.wording import quote_word
 
 AUTHOR = "author"
 """The key in `extra` of the column that a plan names as the author."""
@@ -108,21 +110,21 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
     """
     missing = [name for name in plan.list_names() if name not in names] if not plan.known_names else []
     normalized = [normalize_name(name) for name in names] if missing else []
-    missing = [name for name in missing if normalize_name(name) not in normalized]
+    missing = [name for name in missing if find_column(names, normalized, name) is None]
     if missing:
         raise refusal(
             "profile_column_missing",
-            f"none of the columns {_quote_names(names)} is called '{missing[0][:40]}'",
+            f"none of the columns {_quote_names(names)} is called {quote_name(missing[0])}",
         )
     if "text" not in columns.known:
-        expected = f"is called '{plan.text[-1]}'" if plan.text else "is the text"
+        expected = f"is called '{plan.text[-1]}'" if plan.text else f"is the text{_propose_parts(names)}"
         raise refusal("text_column_missing", f"none of the columns {_quote_names(names)} {expected}")
     if columns.doubled:
         name = names[columns.known["text"]]
         step = (
             ", so no option can name one of them: rename or drop the others" if names.count(name) > 1 else ""
         )
-        raise refusal("text_column_doubled", f"several columns are called '{name[:40]}'{step}")
+        raise refusal("text_column_doubled", f"several columns are called {quote_name(name)}{step}")
 
 
 def require_names(names: Sequence[str], text: Sequence[str] = ()) -> None:
@@ -145,20 +147,38 @@ def _is_phrase(name: str) -> bool:
 
 
 def _quote_names(names: Sequence[str]) -> str:
-    """List the names of columns for a message."""
-    shown = ", ".join(f"'{name[:40]}'" for name in names[:_NAMES_SHOWN])
-    return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
+    """List the names of columns for a message: of many, first those that look like names of texts."""
+    if len(names) <= _NAMES_SHOWN:
+        return ", ".join(map(quote_name, names))
+    shown = ", ".join(map(quote_name, sort_likely(names)[:_NAMES_SHOWN]))
+    return f"{shown} and {len(names) - _NAMES_SHOWN} more"
+
+
+def _propose_parts(names: Sequence[str]) -> str:
+    """Return how to join the two columns that together are the text; "" if none seem to be."""
+    parts = find_parts(names)
+    if parts is None:
+        return ""
+    options = " ".join(f"--text {quote_word(name)}" for name in parts)
+    return f", but two seem to be its parts: reviews sources init NAME FILE {options}"
 
 
 def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) -> int | None:
     """Return the position of the column called `wanted`: exactly, else without case, spaces and signs; None if none.
 
-    A profile may have `date.$date`, as columns of MongoDB's arrays were called once, for the column `date`.
+    A profile may have `date.$date`, as columns of MongoDB's arrays were called once, for the column `date`. A name that was
+    cut, as a message shows long ones, is that of the only column that begins so.
     """
     if wanted in names:
         return names.index(wanted)
     name = normalize_name(_TYPES_OF_MONGO.sub("", wanted))
-    return normalized.index(name) if name in normalized else None
+    if name in normalized:
+        return normalized.index(name)
+    start = name.removesuffix(CUT)
+    if not start or start == name:
+        return None
+    found = [place for place, each in enumerate(normalized) if each.startswith(start)]
+    return found[0] if len(found) == 1 else None
 
 
 def _find_text(

@@ -371,6 +371,16 @@ def test_the_command_that_names_the_text_keeps_the_other_options(scoring_home: H
     assert f"sources init shop-a {path} --json-path new --text COLUMN" in said
 
 
+def test_columns_of_a_survey_are_named_whole_and_two_of_them_with_the_command_that_joins_them(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "survey.csv"
+    path.write_text("id. Number,L1. Liked,D1. Disliked\n1,Music,Plot\n")
+    _, said = call(scoring_home, "init", "survey", str(path))
+    assert "none of the columns 'id. Number', 'L1. Liked', 'D1. Disliked' is the text" in said
+    assert f"sources init survey {path} --text 'L1. Liked' --text 'D1. Disliked'. Next: name the text" in said
+
+
 @pytest.mark.process
 def test_a_proposal_keeps_the_sheet_that_the_user_names(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "export.xlsx"

@@ -103,7 +103,7 @@ def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: N
     options = {"--sheet": named.sheet, "--json-path": named.json_path}
     given = "".join(f" {option} {quote_word(value)}" for option, value in options.items() if value)
     return UsageError(
-        f"{file}: {detail.partition('. ')[0]}. Next: name the text: {command}{given} --text COLUMN"
+        f"{file}: {detail.removesuffix(FILE_RULES[error.rule])}Next: name the text: {command}{given} --text COLUMN"
     )
 
 

@@ -37,6 +37,7 @@ from tasks.review_files.objects.object_rows import (
     require_object_text,
 )
 from tasks.review_files.options import ReadOptions, require_rows
+from tasks.review_files.plans.names import quote_name
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
@@ -204,7 +205,7 @@ class _Document:
 def _add_key(names: set[str], name: str) -> None:
     """Add a key of an object; refuse one that is repeated, since one of its values would be lost."""
     if name in names:
-        raise refusal("json_broken", f"an object has the key '{name[:40]}' twice")
+        raise refusal("json_broken", f"an object has the key {quote_name(name)} twice")
     names.add(name)
 
 

@@ -26,6 +26,7 @@ from tasks.review_files.objects.object_rows import (
     require_object_text,
 )
 from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
+from tasks.review_files.plans.names import quote_name
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.refusals import refusal
 
@@ -150,7 +151,7 @@ def _parse_line(line: bytes, length: int, longest: int, select: Select) -> Objec
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and is_deeper(row, MAX_DEPTH):
         return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
     if _may_repeat_key(line, row) and (repeated := _find_repeated_key(text)) is not None:
-        return {}, Defect("row_shape", f"the key '{repeated[:40]}' has several values", line)
+        return {}, Defect("row_shape", f"the key {quote_name(repeated)} has several values", line)
     if is_utf8 and not any(half in line for half in _HALF_PAIRS):
         return row, None
     return drop_invalid(row, line, select)

@@ -37,6 +37,8 @@ _NO_REVIEWS = ("error", "schema", "features", "meta", "metadata")
 """Keys of objects that describe the reviews beside them."""
 _MONGO_TYPES = frozenset(("$date", "$oid", "$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"))
 """Keys by which MongoDB writes the type of a value, as the only key of an object, where the type has one value."""
+_LONGEST_NAME = 80
+"""Most characters of a key that a message has in a command."""
 _BLANKS = " \t\n\v\f\r"
 """What Arrow takes for white space."""
 
@@ -63,12 +65,13 @@ def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: Reading
 
 def _describe_inner(row: Mapping[str, Any], select: Select) -> str | None:
     """Say where the text of an object without one may be: in an object that it holds; None if it holds none."""
-    inner = {name: value for name, value in row.items() if isinstance(value, dict) and name.isidentifier()}
+    names = [name for name in row if name.isidentifier() and len(name) <= _LONGEST_NAME]
+    inner = {name: row[name] for name in names if isinstance(row[name], dict)}
     likely = [name for name in inner if name not in _NO_REVIEWS]
     if not likely:
         return "it is the error message of an API: ask it again for the reviews" if "error" in inner else None
     likely.sort(key=lambda name: "text" not in select(tuple(inner[name])).known)
-    name = likely[0][:40]
+    name = likely[0]
     return (
         f"'{name}' holds objects, in which no text is looked for: jq -c .{name} writes these alone as lines"
     )

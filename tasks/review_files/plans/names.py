@@ -3,10 +3,19 @@
 import re
 from functools import cache
 
+CUT = "…"
+"""The mark of the end of a name that was cut."""
+_SHOWN = 80
+"""Most characters of a name in a message."""
 PART = "text_part_"
 """With a number from 1: our name of a column whose text comes before that of the column `text`."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _REMARK = re.compile(r"[(\[][^()\[\]]{0,60}[)\]]")
+
+
+def quote_name(name: str) -> str:
+    """Return a name in quotes for a message; a long one is cut, with a mark at its end."""
+    return f"'{name if len(name) <= _SHOWN else name[:_SHOWN] + CUT}'"
 
 
 def is_text(ours: str) -> bool:

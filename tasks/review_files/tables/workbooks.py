@@ -41,7 +41,7 @@ from tasks.review_files.columns import (
     skip_titles,
 )
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.names import normalize_name, quote_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, find_headers, find_outer_rows, make_raw_rows
 from tasks.support.refusals import refusal, refusing
@@ -171,7 +171,7 @@ def _are_alike(name: str, other: str) -> bool:
 
 def _refuse_sheets(*sheets: tuple[str, str]) -> FileRefusedError:
     """Return the refusal of a workbook with several sheets of texts, given the names of each and of its text column."""
-    found = " and ".join(f"'{sheet[:40]}' (column '{text[:40]}')" for sheet, text in sheets)
+    found = " and ".join(f"{quote_name(sheet)} (column {quote_name(text)})" for sheet, text in sheets)
     command = f"reviews sources init NAME FILE --sheet {quote_word(sheets[0][0])}"
     return refusal(
         "sheet_missing", f"{found} both have texts, and one is read: `sheet` in a profile names it: {command}"
@@ -205,7 +205,7 @@ def _first_filled(workbook: CalamineWorkbook, names: Sequence[str]) -> CalamineS
 
 def _quote(names: Sequence[str]) -> str:
     """List names for a message."""
-    shown = ", ".join(f"'{name[:40]}'" for name in names[:_NAMES_SHOWN])
+    shown = ", ".join(map(quote_name, names[:_NAMES_SHOWN]))
     return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
 
 
@@ -214,7 +214,7 @@ def _select_columns(names: Sequence[str], sheet: str, plan: ReadingPlan) -> Colu
     if len(names) > MAX_COLUMNS:
         raise refusal("header_broken", f"it has {len(names):,} columns, the limit is {MAX_COLUMNS:,}")
     if not names:
-        raise refusal("header_broken", f"the sheet '{sheet[:40]}' has no cell")
+        raise refusal("header_broken", f"the sheet {quote_name(sheet)} has no cell")
     columns = select_columns(names, plan)
     if plan.text or "text" not in columns.known:
         require_names(names, plan.text)
