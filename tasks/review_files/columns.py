@@ -77,10 +77,11 @@ def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> 
     """Return how many of the first rows are titles above the header; 0 if no header with a text is below them.
 
     A title is a row with one filled field at most, or a comment: a row that begins with `#` and names no text. Names of
-    groups of columns, each above the first one of its group, are titles too.
+    groups of columns, each above the first one of its group, are titles too, and so are rows of two filled fields, such
+    as `Period:` and a month, above a header with more.
     """
     filled = (place for place, row in enumerate(rows) if not _is_title(row, plan))
-    place = next(filled, 0)
+    place = _skip_pairs(rows, next(filled, 0), plan)
     place += place < len(rows) - 1 and _names_groups(rows[place], rows[place + 1], plan)
     is_header = place <= MOST_TITLES and "text" in select_columns(rows[place], plan).known
     return place if is_header else 0
@@ -88,19 +89,38 @@ def skip_titles(rows: Sequence[Sequence[str]], plan: ReadingPlan = _NO_PLAN) -> 
 
 def _is_title(row: Sequence[str], plan: ReadingPlan) -> bool:
     """Return whether a row is a title or a comment if a header is below it."""
-    if sum(map(bool, map(str.strip, row))) < _FEWEST_NAMES:
+    if _count_filled(row) < _FEWEST_NAMES:
         return True
     return row[0].lstrip().startswith("#") and "text" not in select_columns(row, plan).known
 
 
+def _skip_pairs(rows: Sequence[Sequence[str]], start: int, plan: ReadingPlan) -> int:
+    """Return the place of the header below rows of two filled fields that begin at `start`; `start` if it is none."""
+    fuller = (place for place in range(start, len(rows)) if _count_filled(rows[place]) > _FEWEST_NAMES)
+    place = next(fuller, start)
+    above = rows[start:place]
+    if any("text" in select_columns(row, plan).known for row in above):
+        return start
+    return place if above and _is_sure_header(rows[place], plan) else start
+
+
+def _is_sure_header(row: Sequence[str], plan: ReadingPlan) -> bool:
+    """Return whether a row below others is a header: it names a text, and another column unless a profile names it."""
+    if max(map(len, row), default=0) > _LONGEST_QUESTION:
+        return False
+    known = select_columns(row, plan).known
+    return "text" in known and (len(known) >= _FEWEST_NAMES or not plan.known_names)
+
+
+def _count_filled(row: Sequence[str]) -> int:
+    """Return how many fields of a row are filled."""
+    return sum(map(bool, map(str.strip, row)))
+
+
 def _names_groups(row: Sequence[str], below: Sequence[str], plan: ReadingPlan) -> bool:
     """Return whether a row names groups of columns: it has fewer names than the row below, which is a header."""
-    if all(map(str.strip, row)) or max(map(len, below), default=0) > _LONGEST_QUESTION:
-        return False
-    names = sum(map(bool, map(str.strip, row)))
-    is_fuller = names < sum(map(bool, map(str.strip, below))) and len(row) == len(below)
-    known = select_columns(below, plan).known if is_fuller else {}
-    return "text" in known and len(known) >= _FEWEST_NAMES
+    is_fuller = _count_filled(row) < _count_filled(below) and len(row) == len(below)
+    return is_fuller and not all(map(str.strip, row)) and _is_sure_header(below, plan)
 
 
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:

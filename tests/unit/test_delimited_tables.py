@@ -146,6 +146,52 @@ def test_a_row_that_only_looks_like_a_header_is_none(tmp_path: Path) -> None:
         assert refuse(tmp_path, "a.csv", content.encode()).rule == "text_column_missing"
 
 
+PAIRED = ["Report:,Customer voice,,", "Period:,March 2024,,", ",,,"]
+BELOW = ["Movie,Review,Score (1-10),Date", '"A, B",Good,8,2024-01-02', "C,Bad,2,2024-01-03"]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        PAIRED,
+        ["Customer voice,,,", *PAIRED],
+        [line.rstrip(",") for line in PAIRED],
+        ["Textbox1,Textbox2", "Review report,March 2024", ""],
+    ],
+    ids=["wide", "below a title", "narrow", "names of boxes"],
+)
+def test_rows_of_two_fields_above_a_wider_header_are_passed_over(tmp_path: Path, titles: list[str]) -> None:
+    rows = read(tmp_path, "a.csv", "\n".join([*titles, *BELOW]).encode())
+    assert [(row["row_number"], row["text"]) for row in rows] == [(1, "Good"), (2, "Bad")]
+
+
+def test_a_profile_of_the_text_alone_finds_it_below_rows_of_two_fields(tmp_path: Path) -> None:
+    content = "\n".join([*PAIRED, "Film,Opinion,Mood,Day", "A,Good,8,1"]).encode()
+    plan = ReadingPlan(text=("Opinion",), known_names=False)
+    assert read_texts(tmp_path, "a.csv", content, plan=plan) == ["Good"]
+    assert refuse(tmp_path, "a.csv", content).rule == "text_column_missing"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Report:,Voice,Sales,", "Period:,May,June,", *BELOW],
+        ["Report:,Voice,,", "Movie,Review,,"],
+        ["Report:,Voice,,", "A,Review,B,C", "1,Good,2,3"],
+        ["Report:,Voice,,"] * 11 + BELOW,
+        ["Report:,Voice,,", f"Movie,Review,Score,{'x' * 201}"],
+    ],
+    ids=["three fields", "no wider header", "a text alone", "too many titles", "a text in the header"],
+)
+def test_below_other_rows_of_values_no_header_is_looked_for(tmp_path: Path, lines: list[str]) -> None:
+    assert refuse(tmp_path, "a.csv", "\n".join(lines).encode()).rule == "text_column_missing"
+
+
+def test_a_header_of_two_names_with_a_text_is_the_header_whatever_is_below(tmp_path: Path) -> None:
+    content = b"Name,Review,,\nA,Good,,\nMovie,Review,Rating,Date\n"
+    assert read_texts(tmp_path, "a.csv", content)[0] == "Good"
+
+
 def test_the_three_headers_of_qualtrics_are_no_rows(tmp_path: Path) -> None:
     names = ["ResponseId", "Q1", "Q2"]
     questions = ["Response ID", "How would you rate it? (1-10)", "What did you think of it?"]

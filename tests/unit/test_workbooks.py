@@ -100,6 +100,19 @@ def test_titles_above_the_header_are_no_rows() -> None:
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"id": "1", "n": "1"}])
 
 
+def test_rows_of_two_cells_above_a_wider_header_are_no_rows() -> None:
+    grid: Grid = [
+        ["Customer voice report"],
+        ["Period:", "01.03.2024 - 31.03.2024"],
+        ["Prepared by", "Ann"],
+        [],
+        ["Film", "Review", "Score (1-10)"],
+        ["Dune", "a", 4],
+    ]
+    (rows,) = read(write_xlsx({"S": grid}))
+    assert (rows.known["text"].to_pylist(), rows.known["given_rating"].to_pylist()) == (["a"], ["4"])
+
+
 def test_names_of_groups_above_the_header_are_no_names() -> None:
     grid: Grid = [
         ["Customer", None, "Review", None],
