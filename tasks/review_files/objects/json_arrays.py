@@ -4,6 +4,7 @@ It is the only array of objects, or else the only one with reviews beside others
 several arrays may have the reviews is refused, so that none is lost.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -127,7 +128,8 @@ def _refuse(array: _Array, other: _Array, found: Iterable[_Array]) -> FileRefuse
     # Of several alike, the first that does not describe the columns.
     likely = max(found, key=lambda each: (each.kind, each.path not in _DESCRIPTIONS)).path
     command = f"reviews sources init NAME FILE --json-path {quote_word(likely)}"
-    steps = [f"name one, as json_path in a profile: {command}"]
+    shown = json.dumps(likely, ensure_ascii=False)
+    steps = [f"name one under [file] in a profile, as json_path = {shown}: {command}"]
     program = _join_siblings(array, other)
     if program is not None:
         # A name that no program would give is a value, such as the title of a movie.
