@@ -14,6 +14,7 @@ from tasks.review_files.columns import MAX_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import read_arrow_rows
+from tasks.review_files.tables.class_names import find_classes, name_classes
 from tasks.support.refusals import refusal, refusing
 
 _FILE_MARK, _OLD_FEATHER = b"ARROW1", b"FEA1"
@@ -33,7 +34,8 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
         if len(schema) > MAX_COLUMNS:
             raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
         checked = _check_batches(batches, first_row, options.most_rows)
-        for raw in read_arrow_rows(schema, checked, file, first_row, options):
+        named = name_classes(checked, find_classes(found))
+        for raw in read_arrow_rows(schema, named, file, first_row, options):
             rows += len(raw.row_numbers)
             yield raw
 

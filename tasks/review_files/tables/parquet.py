@@ -23,6 +23,7 @@ from tasks.review_files.tables.arrow_columns import (
     make_arrow_rows,
     select_arrow_columns,
 )
+from tasks.review_files.tables.class_names import find_classes, name_classes
 from tasks.support.refusals import refusal, refusing
 
 BUFFER_BYTES = 1 << 20
@@ -87,13 +88,15 @@ def _decode_rows(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterato
     guard = limit_decoded(file, options.limits)
     # Columns by position, since several may have the same name.
     encoded = _open_parquet(file, metadata, range(metadata.num_columns))
+    classes = find_classes(parquet.schema_arrow)
     for group in range(metadata.num_row_groups):
         longest_row = _measure_longest_row(encoded, group)
         group_metadata = metadata.row_group(group)
         mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), DECODED_ROWS, options.batch_rows)
-        for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
+        batches = parquet.iter_batches(rows, row_groups=[group], use_threads=False)
+        for batch in name_classes(batches, classes):
             yield from decode_slices(batch, guard, options.batch_bytes)
 
 
