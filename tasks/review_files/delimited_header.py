@@ -78,11 +78,13 @@ def read_header(head: bytes, format_name: str, options: ReadOptions) -> Header:
         return header
     # The separator by which there are most columns is the likely one.
     _, likely, refused = max(refusals, key=lambda found: found[0])
-    if refused.rule == "text_column_missing":
+    if refused.rule in ("text_column_missing", "profile_column_missing"):
         usable = [separator for _, separator, error in refusals if error.rule == refused.rule]
         found = (_find_below_titles(head, start, separator, options.column_plan) for separator in usable)
         if (below := next(filter(None, found), None)) is not None:
+            require_text(below.columns, below.names, options.column_plan)
             return below
+    if refused.rule == "text_column_missing":
         require_names(_split_first_rows(head[start:], likely)[0][0])
     raise refused
 

@@ -172,6 +172,16 @@ def test_a_profile_of_the_text_alone_finds_it_below_rows_of_two_fields(tmp_path:
     assert refuse(tmp_path, "a.csv", content).rule == "text_column_missing"
 
 
+@pytest.mark.parametrize("titles", [["Reviews of May"], ["Report,May"], ["Report,May", "", "By Ann"]])
+def test_a_profile_finds_its_columns_below_narrow_titles(tmp_path: Path, titles: list[str]) -> None:
+    content = "\n".join([*titles, "Film,Opinion,Mood", "A,Good,8"]).encode()
+    plan = ReadingPlan(text=("Opinion",), movie_id="Film", known_names=False)
+    assert read_texts(tmp_path, "a.csv", content, plan=plan) == ["Good"]
+    plan = ReadingPlan(text=("Opinion",), movie_id="Title", known_names=False)
+    error = refuse(tmp_path, "b.csv", content, plan=plan)
+    assert (error.rule, "'Title'" in error.detail) == ("profile_column_missing", True)
+
+
 @pytest.mark.parametrize(
     "lines",
     [
