@@ -186,8 +186,8 @@ def _propose_parts(names: Sequence[str]) -> str:
 def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) -> int | None:
     """Return the position of the column called `wanted`: exactly, else without case, spaces and signs; None if none.
 
-    A profile may have `date.$date`, as columns of MongoDB's arrays were called once, for the column `date`. A name that was
-    cut, as a message shows long ones, is that of the only column that begins so.
+    A profile may have `date.$date`, as columns of MongoDB's arrays were called once, for the column `date`. A name that
+    was cut, as a message shows long ones, is that of the only column that begins so.
     """
     if wanted in names:
         return names.index(wanted)

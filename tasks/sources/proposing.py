@@ -8,6 +8,7 @@ from pathlib import Path
 from data_contracts.errors import UsageError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.inference.decisions import LOWEST_IS_BEST
+from tasks.review_files.inference.other_texts import ROWS_COMPARED, FirstRow, find_other_texts
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.support.wording import escape_controls
@@ -56,6 +57,7 @@ def infer(file: Path, named: Named = _NOTHING) -> Inferred:
     """
     plans: list[ReadingPlan] = []
     further: dict[str, None] = {}
+    first: list[FirstRow] = []
     is_utf8 = True
     text = named.text
     options = replace(named.make_options(), text_column=text[-1] if text else None, report_plan=plans.append)
@@ -63,15 +65,27 @@ def infer(file: Path, named: Named = _NOTHING) -> Inferred:
         for extra in batch["extra"].drop_null().to_pylist():
             further |= dict.fromkeys(json.loads(extra))
         is_utf8 = "text_encoding" not in batch["rule"].to_pylist()
+        rows = batch.slice(0, ROWS_COMPARED)
+        first = list(zip(rows["text"].to_pylist(), rows["extra"].to_pylist(), strict=True))
         break  # the plan is made, from all values of the file, before its first row is given out
     if not plans:
         raise UsageError(
             f"{file}: has no columns, so it needs no profile: each text file is one review. Next: drop such files into "
             "the inbox."
         )
-    plan = replace(plans[0], text=tuple(text)) if text else plans[0]
+    plan = replace(plans[0], text=tuple(text)) if text else _doubt_text(plans[0], first)
     names = [name for name in further if name not in (*READ_SCHEMA.names, *text)]
     return Inferred(plan, names, is_utf8, named)
+
+
+def _doubt_text(plan: ReadingPlan, rows: Sequence[FirstRow]) -> ReadingPlan:
+    """Return a plan with the doubt that another column is the text, too, if its first rows show that."""
+    is_doubted = any(doubt.field == "text" for doubt in plan.doubts)
+    others = [] if is_doubted or "text" in plan.reasons else find_other_texts(rows)
+    doubts = [
+        Doubt("text", name, "it has sentences too, so it may be the text, or a part of it") for name in others
+    ]
+    return replace(plan, doubts=(*plan.doubts, *doubts[:1]))
 
 
 def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:

@@ -244,6 +244,14 @@ def test_a_check_says_that_a_run_would_refuse_the_file_for_blank_texts(
     assert "would refuse" not in call(scoring_home, "check", "survey", str(path))[1]
 
 
+def test_a_proposed_profile_asks_for_another_column_of_sentences(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "crm.csv"
+    rows = [f"called on Monday,I liked this film a great deal and saw it {n} times" for n in range(6)]
+    path.write_text("\n".join(["comment,testimonial", *rows]))
+    said = call(scoring_home, "init", "crm", str(path), "--yes")[1]
+    assert '# text = ["testimonial", "comment"]  # in doubt: it has sentences too' in said
+
+
 @pytest.mark.parametrize(("rating", "asks"), [("5", True), ("9", False)])
 def test_a_profile_that_asks_says_that_a_rescan_would_take_the_values_in_doubt(
     scoring_home: Home, tmp_path: Path, rating: str, asks: bool
