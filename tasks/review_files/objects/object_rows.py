@@ -90,7 +90,7 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
         columns, values = selected[keys[position]], list(row.values())
         own_values = {ours: values[place] for ours, place in columns.known.items()}
         defect = defect or _find_defect(own_values.get("text"), columns)
-        if keys[position] in suspects and says_failed(row):
+        if suspects and keys[position] in suspects and says_failed(row):
             defect = defect or Defect(
                 "row_shape", "an answer that something failed, not a review", _dump(row)
             )
