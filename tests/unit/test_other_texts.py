@@ -40,6 +40,11 @@ def test_titles_numbers_and_lists_are_not_named(value: object) -> None:
     assert find(SENTENCE, other=value) == []
 
 
+def test_lists_of_objects_with_sentences_are_named() -> None:
+    assert find("A film about a journey", reviews=[{"by": "Ann", "words": SENTENCE}]) == ["reviews"]
+    assert find("A film about a journey", replies=[{"words": SENTENCE}], tags=["a", SENTENCE], empty=[]) == []
+
+
 def test_a_column_that_few_rows_fill_is_not_named() -> None:
     rows = [
         (SENTENCE, json.dumps({"note to us": f"{SENTENCE} {SENTENCE} {SENTENCE}"})),

@@ -46,7 +46,7 @@ def find_other_texts(rows: Sequence[FirstRow]) -> list[str]:
     sentences, words = Counter[str](), Counter[str]()
     for _, extra in rows:
         for name, value in (json.loads(extra) if extra else {}).items():
-            length = _count_words(value) if isinstance(value, str) else 0
+            length = _measure(value)
             words[name] += length
             sentences[name] += length >= _WORDS_OF_SENTENCE
     found = [
@@ -58,6 +58,13 @@ def find_other_texts(rows: Sequence[FirstRow]) -> list[str]:
         return []  # as of most files, whose texts need not be counted
     least = _LEAST_LENGTH * sum(_count_words(text or "") for text, _ in rows)
     return [name for name in found if words[name] >= least]
+
+
+def _measure(value: object) -> int:
+    """Return the words of a value: of a text, or of the longest text in the first of several objects."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return max(map(_measure, value[0].values()), default=0)
+    return _count_words(value) if isinstance(value, str) else 0
 
 
 def _count_words(text: str) -> int:
