@@ -233,6 +233,28 @@ def test_a_further_sheet_without_rows_or_of_other_texts_does_not_matter(other: G
     assert read_texts(write_xlsx({"Data": GOOD, "Notes": other})) == ["A good film."]
 
 
+def test_a_legend_before_a_larger_sheet_whose_text_has_an_unknown_name_is_not_read() -> None:
+    legend: Grid = [["Column", "Comment"], ["Rating", "1 is the worst"]]
+    data: Grid = [["Customer wrote", "Rating"], *[["A good film.", 9]] * 4]
+    with pytest.raises(
+        FileRefusedError, match="'Legend' has a text column, but 'Data' has more rows"
+    ) as refused:
+        read(write_xlsx({"Legend": legend, "Data": data}))
+    assert refused.value.rule == "sheet_missing"
+
+
+@pytest.mark.parametrize(
+    ("data", "movies"),
+    [
+        ([["text", "Rating"], ["A.", 9]], [["Movie", "Rating"], *[["tt1", 9]] * 4]),
+        ([["text"], *[["A."]] * 4], [["Movie", "Rating"], ["tt1", 9]]),
+        ([["text"], ["A."]], [["Movie", "Year"], *[["tt1", 1999]] * 4]),
+    ],
+)
+def test_a_sheet_of_movies_beside_the_reviews_does_not_matter(data: Grid, movies: Grid) -> None:
+    assert set(read_texts(write_xlsx({"Movies": movies, "Data": data}))) == {"A."}
+
+
 @pytest.mark.parametrize("titles", [[["Report of reviews"]], [["Report", ""], ["2026", ""]]])
 def test_titles_above_two_columns_are_passed_over(titles: Grid) -> None:
     grid: Grid = [*titles, ["id", "text"], ["1", "A good film."]]

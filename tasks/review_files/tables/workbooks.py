@@ -57,6 +57,7 @@ _PRECISE = 2**53
 
 _OF_REVIEWS = {"review_id", "movie_id", "given_rating", "given_label"}
 """Our columns beside a text that a sheet of remarks hardly has."""
+_JUDGEMENTS = {"given_rating", "given_label"}
 
 _Row = list[str]
 
@@ -144,24 +145,43 @@ def _silence_panics() -> Iterator[None]:
 def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineSheet:
     """Return the sheet to read; refuse a workbook if another one seems to have rows of reviews too.
 
-    It does if its texts have the same name, or if it has ids, ratings or labels beside a text.
+    It does if its texts have the same name, or if it has ids, ratings or labels beside a text. A sheet that has a text
+    and nothing else of a review may be a legend: then a larger one with ratings or labels is enough.
     """
     if options.sheet is not None:
         return _find_sheet(workbook, options.sheet)
     sheets = _list_sheets(workbook)
     chosen: tuple[CalamineSheet, str] | None = None
+    others, is_bare = list[CalamineSheet](), False
     for name in sheets:
         sheet = workbook.get_sheet_by_name(name)
         header, rows = _open_table(sheet, options.column_plan)
         known = select_columns(header, options.column_plan).known
         if "text" not in known:
+            others += [sheet] if _JUDGEMENTS & known.keys() else []
             continue
         text = header[known["text"]]
         if chosen is None:
             chosen = sheet, text
+            is_bare = not (_OF_REVIEWS | {"reviewed_at"}) & known.keys()
         elif (_OF_REVIEWS & known.keys() or _are_alike(text, chosen[1])) and next(rows, None) is not None:
             raise _refuse_sheets((chosen[0].name, chosen[1]), (name, text))
-    return chosen[0] if chosen else _first_filled(workbook, sheets)
+    if chosen is None:
+        return _first_filled(workbook, sheets)
+    if is_bare:
+        _require_largest(chosen[0], others)
+    return chosen[0]
+
+
+def _require_largest(chosen: CalamineSheet, others: Sequence[CalamineSheet]) -> None:
+    """Refuse a workbook if one of its other sheets, without a text but with ratings or labels, has more rows."""
+    larger = next((sheet for sheet in others if sheet.total_height > chosen.total_height), None)
+    if larger is not None:
+        raise refusal(
+            "sheet_missing",
+            f"'{chosen.name[:40]}' has a text column, but '{larger.name[:40]}' has more rows, and ratings or "
+            "labels: `sheet` in a profile names the one to read",
+        )
 
 
 def _are_alike(name: str, other: str) -> bool:
