@@ -8,7 +8,8 @@ import duckdb
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
-from tasks.sources.catalogue import Catalogue, load_catalogue
+from tasks.sources.catalogue import Catalogue
+from tasks.sources.row_doubts import list_accepting, list_row_doubts, name_rescan, name_source
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.commit import CommittedFile
 from tasks.warehouse.connection import open_warehouse
@@ -16,18 +17,11 @@ from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
-from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
 _NAMED = 3
 """Files that are named of those with the same doubt."""
-_OF_NO_SOURCE = "NAME"
-"""What stands in commands for the source of a file outside the inbox."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
-_FEWEST_ALIKE, _MOST_ALIKE = 5, 0.05
-"""Rows, and their share of a file, from which on it is said that they count once for each text."""
-_FEWEST_TURNED = 5
-"""Rows with a label and a clear rating from which on they are compared."""
 _FEWEST_REUSED, _MOST_REUSED = 5, 0.8
 """Review ids, and the share of a file's rows, from which on reviews were hardly edited: others have their ids."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
@@ -50,24 +44,6 @@ WHERE others.source_sha256 NOT IN {SUPERSEDED}
     AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
 GROUP BY ALL ORDER BY rows.file_uri
 """  # noqa: S608 (our own names)
-_OF_RUNS = """
-of_runs AS (
-    FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source_sha256 NOT IN (
-        SELECT source_sha256 FROM scored_files WHERE NOT run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
-    )
-)
-"""
-"""SQL: the files of the runs that no earlier run has scored."""
-_LIST_REPEATED = f"""
-WITH {_OF_RUNS},
-files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
-SELECT source, uri, count(*) FROM (
-    SELECT any_value(file_source) AS source, any_value(file_uri) AS uri
-    FROM source_reviews SEMI JOIN files USING (source_sha256)
-    WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
-    GROUP BY source_sha256, review_id, movie_id HAVING min(text_sha256) <> max(text_sha256)
-) GROUP BY ALL ORDER BY uri
-"""  # noqa: S608 (our own names)
 _HAS_LATER = f"""
 SELECT bool_or({IS_LATER}) FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
 """  # noqa: S608 (our own name)
@@ -89,23 +65,6 @@ SELECT {", ".join(f"sum(greatest(old.{name} - coalesce(new.{name}, 0), 0))::BIGI
 FROM later JOIN before USING (content) JOIN filled AS old ON old.source_sha256 = before.source_sha256
 LEFT JOIN filled AS new ON new.source_sha256 = later.source_sha256
 """  # noqa: S608 (our own names)
-_LIST_ALIKE = f"""
-WITH {_OF_RUNS},
-files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
-SELECT any_value(file_uri) AS uri, count(*) - count(DISTINCT (text_sha256, movie_id)) AS alike
-FROM source_reviews SEMI JOIN files USING (source_sha256)
-WHERE review_id IS NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
-GROUP BY source_sha256 HAVING alike >= greatest({_FEWEST_ALIKE}, {_MOST_ALIKE} * count(*)) ORDER BY uri
-"""  # noqa: S608 (our own names)
-_LIST_TURNED = f"""
-WITH {_OF_RUNS},
-files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256))
-SELECT uri, count_if(given_label <> rated) AS turned, count(*) AS judged FROM (
-    SELECT source_sha256, file_uri AS uri, given_label, {RATED_LABEL} AS rated
-    FROM source_reviews SEMI JOIN files USING (source_sha256)
-    WHERE given_label IS NOT NULL AND rated IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
-) GROUP BY source_sha256, uri HAVING judged >= {_FEWEST_TURNED} AND turned > judged / 2 ORDER BY uri
-"""  # noqa: S608 (our own names)
 
 
 def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
@@ -113,9 +72,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
     return [
         *_describe_unclear(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
-        *_describe_repeated(connection, home, run_ids),
-        *_describe_turned(connection, run_ids),
-        *_describe_alike(connection, run_ids),
+        *list_row_doubts(connection, home, run_ids),
         *_describe_lost(connection, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
@@ -138,7 +95,7 @@ def _describe_collisions(
     if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
         return []
     found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
-    accepting = _list_accepting(home)
+    accepting = list_accepting(home)
     return [
         f"{uri}: {count(ids, 'review id')} of the source {', '.join(sources)} too, for other texts on the same movie; "
         "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
@@ -152,11 +109,11 @@ def describe_reused_ids(home: Home, files: Sequence[CommittedFile]) -> list[str]
     reusing = [
         each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)
     ]
-    accepting = _list_accepting(home) if reusing else set()
+    accepting = list_accepting(home) if reusing else set()
     return [
         f"{each.uri}: {count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the "
         "same movie; latest_scores shows the newest of each. If each file counts anew: ids_hold_across_files = false "
-        f"in a profile, then `reviews sources rescan {_name_source(each.uri)}`"
+        f"in a profile, then `reviews sources rescan {name_source(each.uri)}`"
         for each in reusing
         if Catalogue().find(each.uri).name not in accepting
     ]
@@ -170,47 +127,6 @@ def _describe_unscored(uri: str, rows: int, rule: str | None) -> str:
         f"{uri}: none of its {count(rows, 'row')} was scored, most by the rule {rule}. If another column has the "
         "texts, --text-column or a profile names it"
     )
-
-
-def _list_accepting(home: Home) -> set[str]:
-    """Return the sources whose profiles accept that a review id stands for several texts."""
-    profiles = load_catalogue(home).profiles.items()
-    return {name for name, each in profiles if each.severity.shared_ids == "accept"}
-
-
-def _describe_repeated(
-    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
-) -> list[str]:
-    """Return a phrase for each file that these runs scored first in which one review id has several texts."""
-    found = connection.execute(_LIST_REPEATED, {"runs": list(run_ids)}).fetchall()
-    accepting = _list_accepting(home) if found else set()
-    return [
-        f"{uri}: {count(ids, 'review id')} with several texts on the same movie in it; latest_scores shows the newest "
-        "of each. If these are reviews of their own, another column names them (review_id in a profile); if not, "
-        'shared_ids = "accept" under [severity] silences this'
-        for source, uri, ids in found
-        if source not in accepting
-    ]
-
-
-def _describe_turned(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for each file that these runs scored first whose labels mostly contradict its ratings."""
-    found = connection.execute(_LIST_TURNED, {"runs": list(run_ids)}).fetchall()
-    return [
-        f"{uri}: {turned:,} of {count(rows, 'label')} contradict the rating of their row, so positive and negative, or "
-        "the best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile says which is "
-        f"which, then `reviews sources rescan {_name_source(uri)}`"
-        for uri, turned, rows in found
-    ]
-
-
-def _describe_alike(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for each file that these runs scored first in which texts without an id repeat."""
-    return [
-        f"{uri}: {count(rows, 'row')} without a review id repeat the text of another on the same movie; latest_scores "
-        "has each text once. If they are reviews of their own, review_id in a profile names the column of their ids"
-        for uri, rows in connection.execute(_LIST_ALIKE, {"runs": list(run_ids)}).fetchall()
-    ]
 
 
 def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
@@ -240,11 +156,11 @@ def _describe_unclear(
     ]
     alike: dict[tuple[str, str], list[str]] = {}
     for uri, _, observed in doubts:
-        alike.setdefault((_name_source(uri), observed), []).append(uri)
+        alike.setdefault((name_source(uri), observed), []).append(uri)
     return unclear + [
         f"{_name_files(uris)}: {observed}. What it leaves open is kept in `extra`. Next: "
         f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
-        f"{_name_rescan(source)}"
+        f"{name_rescan(source)}"
         for (source, observed), uris in alike.items()
     ]
 
@@ -258,16 +174,5 @@ def _name_files(uris: Sequence[str]) -> str:
 def _name_command(home: Home, uri: str) -> str:
     """Return the command that proposes a profile for the source of a file."""
     if is_store_uri(uri):
-        return f"reviews sources init {_name_source(uri)} {quote_word(uri)}"
-    return f"reviews sources init {_name_source(uri)} {quote_word(str(home.inbox / uri))}"
-
-
-def _name_rescan(source: str) -> str:
-    """Return the command that reads the files of a source again: it finds those alone that lie in its folder."""
-    command = f"`reviews sources rescan {source}`"
-    return f"copy them to inbox/{source}, then {command}" if source == _OF_NO_SOURCE else command
-
-
-def _name_source(uri: str) -> str:
-    """Return the source of a file as a word of a command; that of a file outside the inbox is for the user to name."""
-    return _OF_NO_SOURCE if uri.startswith("/") else quote_word(Catalogue().find(uri).name)
+        return f"reviews sources init {name_source(uri)} {quote_word(uri)}"
+    return f"reviews sources init {name_source(uri)} {quote_word(str(home.inbox / uri))}"

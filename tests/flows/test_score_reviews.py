@@ -568,6 +568,20 @@ def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scoring_home:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("highest", "says"), [(5, True), (4, False), (7, False)])
+def test_sites_that_may_rate_on_different_scales_are_said(
+    scoring_home: Home, highest: int, says: bool
+) -> None:
+    rows = [
+        *(f"good film {n},{2 * n},Booking" for n in range(1, 6)),
+        *(f"bad plot {n},{highest - n},Yelp" for n in range(4)),
+    ]
+    drop(scoring_home, "sites.csv", "\n".join(["text,rating,Source", *rows, f"good plot,{highest},Yelp"]))
+    unclear = run().unclear
+    assert any(said.startswith("sites.csv: no rating from Yelp is above 5, but") for said in unclear) is says
+
+
+@pytest.mark.slow
 def test_equal_texts_without_ids_are_said_since_they_count_once(scoring_home: Home) -> None:
     drop(scoring_home, "alike.csv", "text,by\n" + "".join(f"good film,{n}\n" for n in range(6)))
     drop(scoring_home, "ids.csv", "text,review_id\n" + "".join(f"good film,r{n}\n" for n in range(6)))

@@ -1,0 +1,166 @@
+"""Describes what the rows of newly scored files show together: ids and texts that repeat, and judgements that disagree.
+
+Only the rows of these files are read, so that what it costs follows what is new.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from data_contracts.storage.home import Home
+from tasks.sources.catalogue import Catalogue, load_catalogue
+from tasks.support.wording import count, quote_word
+from tasks.warehouse.latest_scores import describe_files
+from tasks.warehouse.tallies.score_sums import RATED_LABEL
+
+_NAMED = 3
+"""Sites that are named."""
+_OF_NO_SOURCE = "NAME"
+"""What stands in commands for the source of a file outside the inbox."""
+_FEWEST_ALIKE, _MOST_ALIKE = 5, 0.05
+"""Rows, and their share of a file, from which on it is said that they count once for each text."""
+_FEWEST_RATED = 5
+"""Ratings from one site from which on their highest is compared with those of other sites."""
+_FEWEST_TURNED = 5
+"""Rows with a label and a clear rating from which on they are compared."""
+_ORIGIN = '"(?:review[_ ])?(?:source|site|platform|provider|website|channel)": "([^"]{1,60})"'
+"""A key of `extra` that may say from which site a review is, with its value."""
+# A table of its own, since planning one query for all takes longer than running them.
+_STORE_FILES = f"""
+CREATE OR REPLACE TEMP TABLE new_files AS
+WITH of_runs AS (
+    FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source_sha256 NOT IN (
+        SELECT source_sha256 FROM scored_files WHERE NOT run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
+    )
+)
+SELECT source_sha256, seen_at FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256)
+"""  # noqa: S608 (our own names)
+"""SQL: stores the files that no earlier run has scored."""
+_NEW_ROWS = """
+source_reviews SEMI JOIN new_files USING (source_sha256) WHERE file_seen_at >= (SELECT min(seen_at) FROM new_files)
+"""
+# Where a review has no id, its key is that of its text and movie.
+_COUNT_ROWS = f"""
+WITH reviews AS (
+    SELECT
+        source_sha256, file_uri AS uri, file_source AS source, review_id IS NOT NULL AS has_id, count(*) AS rows,
+        min(text_sha256) <> max(text_sha256) AS has_several, count_if(given_label <> {RATED_LABEL}) AS turned,
+        count_if(given_label IS NOT NULL AND {RATED_LABEL} IS NOT NULL) AS judged,
+        bool_or(given_rating IS NOT NULL AND regexp_matches(extra, $origin, 'i')) AS has_origin
+    FROM {_NEW_ROWS} GROUP BY source_sha256, uri, source, has_id, review_key
+)
+SELECT
+    uri, source, count_if(has_id AND has_several) AS repeated, sum(rows - 1) FILTER (NOT has_id) AS alike,
+    sum(rows) FILTER (NOT has_id) AS without_id, sum(turned) AS turned, sum(judged) AS judged, bool_or(has_origin)
+FROM reviews GROUP BY source_sha256, uri, source ORDER BY uri
+"""  # noqa: S608 (our own names)
+# Five stars of five are stored as ten, so none is five stars, unless they were taken for stars of ten.
+_LIST_SCALES = f"""
+WITH origins AS (
+    SELECT
+        source_sha256, file_uri AS uri, regexp_extract(extra, $origin, 1, 'i') AS origin,
+        count(*) >= {_FEWEST_RATED} AND max(given_rating) = 5 AS is_low, max(given_rating) > 5 AS is_high
+    FROM {_NEW_ROWS} AND given_rating IS NOT NULL GROUP BY source_sha256, uri, origin HAVING origin <> ''
+)
+SELECT uri, list(origin ORDER BY origin) FILTER (is_low), list(origin ORDER BY origin) FILTER (is_high)
+FROM origins GROUP BY source_sha256, uri HAVING bool_or(is_low) AND bool_or(is_high) ORDER BY uri
+"""  # noqa: S608 (our own names)
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """What the rows of a file show together, in numbers."""
+
+    uri: str
+    source: str
+    repeated: int
+    """Review ids with several texts."""
+    alike: int | None
+    """Rows without an id whose text another one has; None if each has an id."""
+    without_id: int | None
+    turned: int
+    """Of the `judged` rows, which have a label and a clear rating, those whose label is the opposite."""
+    judged: int
+    has_origin: bool | None
+    """Some rows with a rating may say from which site they are."""
+
+
+def list_row_doubts(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each thing that is doubtful in the rows of the files that these runs scored first."""
+    if connection.execute(_STORE_FILES, {"runs": list(run_ids)}).fetchall() == [(0,)]:
+        return []
+    origin = {"origin": _ORIGIN}
+    files = [FileRows(*row) for row in connection.execute(_COUNT_ROWS, origin).fetchall()]
+    has_origin = any(file.has_origin for file in files)
+    scales = connection.execute(_LIST_SCALES, origin).fetchall() if has_origin else []
+    return [
+        *_describe_repeated(files, home),
+        *(phrase for file in files for phrase in (*_describe_turned(file), *_describe_alike(file))),
+        *(_describe_scales(*found) for found in scales),
+    ]
+
+
+def list_accepting(home: Home) -> set[str]:
+    """Return the sources whose profiles accept that a review id stands for several texts."""
+    profiles = load_catalogue(home).profiles.items()
+    return {name for name, each in profiles if each.severity.shared_ids == "accept"}
+
+
+def name_source(uri: str) -> str:
+    """Return the source of a file as a word of a command; that of a file outside the inbox is for the user to name."""
+    return _OF_NO_SOURCE if uri.startswith("/") else quote_word(Catalogue().find(uri).name)
+
+
+def name_rescan(source: str) -> str:
+    """Return the command that reads the files of a source again: it finds those alone that lie in its folder."""
+    command = f"`reviews sources rescan {source}`"
+    return f"copy them to inbox/{source}, then {command}" if source == _OF_NO_SOURCE else command
+
+
+def _describe_repeated(files: Sequence[FileRows], home: Home) -> list[str]:
+    """Return a phrase for each file in which one review id has several texts."""
+    found = [file for file in files if file.repeated]
+    accepting = list_accepting(home) if found else set()
+    return [
+        f"{file.uri}: {count(file.repeated, 'review id')} with several texts on the same movie in it; latest_scores "
+        "shows the newest of each. If these are reviews of their own, another column names them (review_id in a "
+        'profile); if not, shared_ids = "accept" under [severity] silences this'
+        for file in found
+        if file.source not in accepting
+    ]
+
+
+def _describe_turned(file: FileRows) -> list[str]:
+    """Return a phrase if the labels of a file mostly contradict its ratings."""
+    if file.judged < _FEWEST_TURNED or file.turned <= file.judged / 2:
+        return []
+    return [
+        f"{file.uri}: {file.turned:,} of {count(file.judged, 'label')} contradict the rating of their row, so positive "
+        "and negative, or the best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile "
+        f"says which is which; for these {name_rescan(name_source(file.uri))}"
+    ]
+
+
+def _describe_alike(file: FileRows) -> list[str]:
+    """Return a phrase if texts without an id repeat in a file."""
+    if (file.alike or 0) < max(_FEWEST_ALIKE, _MOST_ALIKE * (file.without_id or 0)):
+        return []
+    return [
+        f"{file.uri}: {count(file.alike or 0, 'row')} without a review id repeat the text of another on the same "
+        "movie; latest_scores has each text once. If they are reviews of their own, review_id in a profile names the "
+        "column of their ids"
+    ]
+
+
+def _describe_scales(uri: str, low: Sequence[str], high: Sequence[str]) -> str:
+    """Return the phrase on a file in which sites may rate on different scales."""
+    return (
+        f"{uri}: no rating from {_name_some(low)} is above 5, but from {_name_some(high)} some are, so they may be on "
+        "different scales. Next: ask the sender for a file for each scale, each in a folder of its own"
+    )
+
+
+def _name_some(sites: Sequence[str]) -> str:
+    """Name the first of some sites."""
+    return ", ".join(sites[:_NAMED])
