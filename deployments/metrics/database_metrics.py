@@ -59,7 +59,9 @@ def make_cached_reader(
 def _read_metric(connection: duckdb.DuckDBPyConnection, metric: Metric, run_id: str | None) -> list[Sample]:
     """Return the samples of a metric; none where its value is not known."""
     # A constant run id keeps DuckDB from computing the view for every other run.
-    values = {"run_id": run_id} if "$run_id" in metric.query else {}
+    values = {
+        name: value for name, value in (("run_id", run_id), ("since", None)) if f"${name}" in metric.query
+    }
     rows = connection.execute(metric.query, values).fetchall()
     return [
         Sample(metric, _name_labels(labels), float(value)) for *labels, value in rows if value is not None

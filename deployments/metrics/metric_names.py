@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tasks.queries.named_queries import embed_query
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -12,7 +14,7 @@ class Metric:
     labels: tuple[str, ...] = ()
     query: str = ""
     """SQL over the published copy: the labels in their order, then the value; empty for metrics of other origin.
-    `$run_id` is the last run that scored with the champion."""
+    `$run_id` is the last run that scored with the champion; `$since`, of a named query, is null."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,11 @@ DATABASE = (
     ),
     Metric(
         "reviews_files_refused",
-        "Files that were refused whole, as `reviews sql rejected-files` lists them.",
+        "Files that were refused whole and not corrected since: those that `reviews sql rejected-files` lists without "
+        "a `corrected_at`.",
         ("source", "rule"),
-        "SELECT source, rule, count(DISTINCT source_sha256) FROM scored_files "
-        "WHERE status = 'refused' AND superseded_at IS NULL GROUP BY ALL",
+        f"SELECT source, rule, count(DISTINCT source_sha256) FROM {embed_query('rejected-files')} "  # noqa: S608
+        "WHERE corrected_at IS NULL GROUP BY ALL",
     ),
     Metric(
         "reviews_last_commit_timestamp_seconds",

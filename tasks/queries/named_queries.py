@@ -37,6 +37,11 @@ def find_query(text: str) -> NamedQuery | None:
     )
 
 
+def embed_query(name: str) -> str:
+    """Return the SQL of a named query as a table for another query, which needs values for the same parameters."""
+    return f"(\n{read_named(name).sql.rstrip().removesuffix(';')}\n)"
+
+
 def _is_sql(text: str) -> bool:
     """Return whether a text is SQL and not the name of a named query."""
     try:

@@ -89,6 +89,43 @@ def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> 
     }
 
 
+def refuse(connection: duckdb.DuckDBPyConnection, source: str, uri: str, day: int) -> None:
+    """Add a refused file, some days after the base time."""
+    refused = {"status": "refused", "rule": "no_text", "committed_at": NOON + timedelta(days=day), "uri": uri}
+    add_row(connection, "scored_files", source_sha256=source, model_id="model-a", source="default", **refused)
+
+
+def test_a_refused_file_is_counted_until_another_file_of_its_name_is_scored(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for source in ("a.csv", "b.csv"):
+        refuse(connection, f"broken {source}", source, day=1)
+    add_file(connection, "a.csv", [{}], day=2)
+    rebuild(connection)
+    assert gather(read_samples(connection))["reviews_files_refused"] == {("default", "no_text"): 1}
+
+
+def test_a_corrected_file_stays_corrected_when_a_later_export_replaces_the_correction(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    refuse(connection, "broken", "a.csv", day=1)
+    add_file(connection, "a.csv", [{}], day=2)
+    connection.execute("UPDATE scored_files SET superseded_at = now() WHERE status = 'scored'")
+    rebuild(connection)
+    assert "reviews_files_refused" not in gather(read_samples(connection))
+
+
+def test_scoring_again_what_had_the_name_before_corrects_no_refused_file(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "a.csv", [{}], day=0)
+    refuse(connection, "broken", "a.csv", day=1)
+    add_model(connection, "model-b")
+    add_file(connection, "a.csv", [{}], day=2, model_id="model-b")
+    rebuild(connection)
+    assert gather(read_samples(connection))["reviews_files_refused"] == {("default", "no_text"): 1}
+
+
 def test_live_accuracy_is_of_the_champions_last_28_days(connection: duckdb.DuckDBPyConnection) -> None:
     for day in (0, 27, 28):
         moment = NOON + timedelta(days=day)

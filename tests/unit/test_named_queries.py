@@ -88,7 +88,22 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
     ("daily-volume", [], [(date(2026, 3, 1), 1, 0, 5, 1), (date(2026, 3, 2), 1, 1, 1, 0)]),
     ("daily-volume", ["since=2026-03-02"], [(date(2026, 3, 2), 1, 1, 1, 0)]),
     ("sources", [], [("default", 2, 1, 0, 7, NOON, NOON + DAY, None, None, 0, False, None)]),
-    ("rejected-files", [], [("refused.csv", "csv_broken", "line 3", 1000, NOON + DAY)]),
+    (
+        "rejected-files",
+        [],
+        [
+            (
+                "refused.csv",
+                "csv_broken",
+                "line 3",
+                1000,
+                NOON + DAY,
+                None,
+                "default",
+                hash_text("refused.csv"),
+            )
+        ],
+    ),
     ("rejected-files", ["since=2026-03-03"], []),
     ("quarantine-by-rule", [], [("text_encoding", 1, 1, f"{MONDAY[:12]}:6", NOON)]),
     ("model-flips", [], [("r1", "tt1", "model-a", "positive", 0.9, "model-b", 0.2, "A fine film")]),
