@@ -11,23 +11,27 @@ from dataclasses import dataclass, fields, replace
 from data_contracts.limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
 from tasks.queries.answers import Ask
+from tasks.queries.named_queries import embed_query
 from tasks.report.names import format_release, name_measure
 from tasks.report.runs import SCORING, TRAINING, Row
 from tasks.store.upload_trouble import read_trouble
 from tasks.support.wording import count, escape_controls, quote_word
 
-# Without those that were corrected: a file of the name was scored later.
-_COUNT_REFUSED = """
-SELECT rule, count(DISTINCT source_sha256) AS files, arg_max(uri, committed_at) AS uri
-FROM scored_files LEFT JOIN (
-    SELECT uri, max(committed_at) AS scored_at FROM scored_files
-    WHERE status = 'scored' AND superseded_at IS NULL GROUP BY uri
-) AS scored USING (uri)
-WHERE status = 'refused' AND superseded_at IS NULL AND (scored_at IS NULL OR scored_at <= committed_at)
-GROUP BY rule ORDER BY files DESC, rule
-"""
+# With every name that a refused content has: a file that was renamed is the same one. A name under which another
+# content was found since is not its own any more.
+_LIST_REFUSED = f"""
+WITH refused AS (FROM {embed_query("rejected-files")} WHERE corrected_at IS NULL),
+names AS (
+    SELECT source_sha256, uri FROM inbox_files SEMI JOIN refused USING (source_sha256)
+    UNION
+    SELECT source_sha256, uri FROM refused ANTI JOIN inbox_files USING (uri)
+)
+SELECT refused.rule, source_sha256, names.uri FROM refused JOIN names USING (source_sha256)
+ORDER BY refused_at, names.uri
+"""  # noqa: S608 (our own query)
 # Without ratings that came without a text, and spam: nobody has to do anything about these.
 _COUNT_QUARANTINED = f"""
 SELECT
@@ -91,7 +95,7 @@ def find_concerns(ask: Ask, home: Home) -> list[Concern]:
         *_find_failing_destinations(home),
         *_find_failing_upload(home),
         *_find_troubled_shadow(ask),
-        *(_describe_refused(row, home) for row in ask(_COUNT_REFUSED)),
+        *_find_refused(ask, home),
         *(_describe_quarantined(row) for row in ask(_COUNT_QUARANTINED)),
         *_find_drift(ask),
         *_find_late(ask, home),
@@ -155,16 +159,40 @@ def _shorten(problem: str | None) -> str:
     return shown if shown.endswith((".", "…")) else f"{shown}."
 
 
-def _describe_refused(row: Row, home: Home) -> Concern:
-    """Describe the files that were refused by a rule."""
-    path = home.inbox / row["uri"]
-    is_short = len(row["uri"]) <= NAME_CHARACTERS and row["uri"].isprintable() and "://" not in row["uri"]
-    is_only = row["files"] == 1 and is_short
-    command = f"reviews score {quote_word(str(path))}" if is_only else "reviews sql rejected-files"
-    rule = row["rule"] or "no rule"
-    nothing = f"Nothing of {'it' if row['files'] == 1 else 'them'} is scored"
-    why = f"{FILE_RULES.get(rule, rule)} {nothing} until corrected. The last one is {cut_name(row['uri'])}."
-    return Concern(f"{count(row['files'], 'file')} refused ({rule})", why, command)
+def _find_refused(ask: Ask, home: Home) -> Iterator[Concern]:
+    """Yield the refused files that are still there and were not corrected, by rule: that of most files first."""
+    by_rule: dict[str, dict[str, str]] = {}
+    for row in ask(_LIST_REFUSED, {"since": None}):
+        if _is_there(home, row["uri"]):
+            by_rule.setdefault(row["rule"] or "no rule", {})[row["source_sha256"]] = row["uri"]
+    for rule, uris in sorted(by_rule.items(), key=lambda each: (-len(each[1]), each[0])):
+        yield _describe_refused(rule, list(uris.values()), home)
+
+
+def _is_there(home: Home, uri: str) -> bool:
+    """Return whether a file is where it was found, as far as is known: objects of a store are not looked at."""
+    if is_store_uri(uri):
+        return True
+    try:
+        (home.inbox / uri).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True  # it can't be looked at, which does not say that it is gone
+    return True
+
+
+def _describe_refused(rule: str, uris: Sequence[str], home: Home) -> Concern:
+    """Describe the files that were refused by a rule, the last one last."""
+    last = uris[-1]
+    is_short = len(last) <= NAME_CHARACTERS and last.isprintable() and "://" not in last
+    is_only = len(uris) == 1 and is_short
+    command = (
+        f"reviews score {quote_word(str(home.inbox / last))}" if is_only else "reviews sql rejected-files"
+    )
+    nothing = f"Nothing of {'it' if len(uris) == 1 else 'them'} is scored"
+    why = f"{FILE_RULES.get(rule, rule)} {nothing} until corrected. The last one is {cut_name(last)}."
+    return Concern(f"{count(len(uris), 'file')} refused ({rule})", why, command)
 
 
 def _describe_quarantined(row: Row) -> Concern:

@@ -276,6 +276,13 @@ def find(home: Home) -> dict[str, str]:
     return {concern.what: concern.command.replace(named, "reviews ") for concern in found}
 
 
+def put(home: Home, name: str) -> Path:
+    """Put a file into the inbox."""
+    home.inbox.mkdir(exist_ok=True)
+    (home.inbox / name).write_text("")
+    return home.inbox / name
+
+
 def test_where_all_is_well_nothing_needs_a_person(tmp_path: Path) -> None:
     assert find(make_site_home(tmp_path)) == {}
 
@@ -285,6 +292,7 @@ def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mend
 ) -> None:
     files = [PartFile("a b.csv", status="refused"), PartFile("good.csv", [{"score": 0.9}], bad_rows=[2, 3])]
     home = Home(make_run(tmp_path, files).parent)
+    put(home, "a b.csv")
     change(home.warehouse, "UPDATE quarantined_rows SET raw_is_text = row_number = 2")
     assert find(home) == {
         "1 file refused (csv_broken)": f"reviews score '{home.inbox}/a b.csv'",
@@ -321,6 +329,7 @@ def test_ratings_without_a_text_need_nobody(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
+    put(home, "a.csv")
     refused = [PartFile(name, status="refused", ledger={"uri": "a.csv"}) for name in ("before", "after")]
     make_run(tmp_path, [refused[0]], NEXT_RUN)
     assert [*find(home)] == ["1 file refused (csv_broken)"]
@@ -328,6 +337,46 @@ def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(
     assert find(home) == {}
     make_run(tmp_path, [refused[1]], "44444444-4444-4444-8444-444444444444")
     assert [*find(home)] == ["1 file refused (csv_broken)"]
+
+
+def test_a_refused_file_needs_somebody_for_as_long_as_it_is_there(tmp_path: Path) -> None:
+    home = Home(make_run(tmp_path, [PartFile(name, status="refused") for name in ("a.csv", "b.csv")]).parent)
+    paths = [put(home, name) for name in ("a.csv", "b.csv")]
+    assert [*find(home)] == ["2 files refused (csv_broken)"]
+    paths[0].unlink()
+    assert find(home) == {"1 file refused (csv_broken)": f"reviews score {paths[1]}"}
+    paths[1].unlink()
+    assert find(home) == {}
+
+
+def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(tmp_path: Path) -> None:
+    home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused")]).parent)
+    path = put(home, "renamed.csv")
+    see(home, "a.csv", "a.csv")
+    see(home, "renamed.csv", "a.csv")
+    assert find(home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
+
+
+def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(tmp_path: Path) -> None:
+    home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused")]).parent)
+    put(home, "a.csv")
+    see(home, "a.csv", "other content")
+    assert find(home) == {}
+
+
+def test_a_refused_object_of_a_store_needs_somebody_since_it_is_not_looked_at(tmp_path: Path) -> None:
+    ledger = {"uri": "s3://bucket/inbox/a.csv"}
+    home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused", ledger=ledger)]).parent)
+    assert find(home) == {"1 file refused (csv_broken)": "reviews sql rejected-files"}
+
+
+def see(home: Home, name: str, content: str) -> None:
+    """Record which content was found last under a name."""
+    change(
+        home.warehouse,
+        "INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen) "
+        f"VALUES ('{name}', 0, 0, '{hash_text(content)}', now(), now())",
+    )
 
 
 def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Path) -> None:

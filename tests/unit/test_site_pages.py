@@ -342,7 +342,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Home:
         for place, text in enumerate(HOSTILE.values())
     ]
     make_site_home(folder, rows)
-    refused = PartFile(f"{nasty}.csv", status="refused")
+    refused = PartFile(f"{nasty}.csv", status="refused", ledger={"uri": f"s3://bucket/inbox/{nasty}.csv"})
     make_run(
         folder,
         [PartFile(nasty, [{"movie_id": "tt0000009", "text": "y" * 100_000}], bad_rows=[2]), refused],
