@@ -139,7 +139,8 @@ def plan_rescan(home: Home, name: str) -> Rescan:
     missing = [
         file.present.uri
         for content, file in unread.items()
-        if content not in found and file.present.source == source.name
+        # A refused file has no reading that could stay.
+        if content not in found and file.present.source == source.name and file.present.is_scored
     ]
     earlier, barred = _find_earlier(_leave_out_others(known, source), version)
     return Rescan(

@@ -130,6 +130,18 @@ def test_files_that_are_gone_keep_their_reading_and_are_named(misread: Home) -> 
     assert list_latest(misread) == before
 
 
+def test_refused_files_that_were_corrected_or_deleted_are_not_named_since_they_have_no_reading(
+    misread: Home,
+) -> None:
+    for name in ("corrected.csv", "deleted.csv"):
+        drop(misread, f"shop-a/{name}", "No,Film,Body,Points\n" + f"1,{name}, ,0\n" * 12)
+    assert len(run().refused) == 2
+    drop(misread, "shop-a/corrected.csv", EXPORT.replace("film", "plot"))
+    (misread.inbox / "shop-a/deleted.csv").unlink()
+    run()
+    assert run(rescan="shop-a").skipped == ()
+
+
 def test_a_file_that_was_moved_to_the_scored_ones_is_read_again_from_there(misread: Home) -> None:
     folder = misread.scored / "2026-04-02/shop-a"
     folder.mkdir(parents=True)
