@@ -39,16 +39,17 @@ OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
 """
 # A table, so that the history is read once: of the scores the row groups of the run, of the reviews two columns.
-MAKE_RUN_SCORES = """
+MAKE_SCORES = """
 CREATE TEMP TABLE run_scores AS
 WITH scores AS (
     SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
-    USING (source_sha256, model_id, run_id)
+    USING {which}
 )
 SELECT
     scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english
 FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number)
 """
+_MAKE_RUN_SCORES = MAKE_SCORES.format(which="(source_sha256, model_id, run_id)")
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
 _MAKE_RUN_BAD_ROWS = """
 CREATE TEMP VIEW run_bad_rows AS
@@ -267,7 +268,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
-    for query in (MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
+    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(COMPARE_ALL)

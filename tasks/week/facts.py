@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import Row
-from tasks.report.scoring_facts import COMPARE_ALL, DESCRIBE_SOURCES, MAKE_RUN_SCORES, require_present_tables
+from tasks.report.scoring_facts import COMPARE_ALL, DESCRIBE_SOURCES, MAKE_SCORES, require_present_tables
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 from tasks.week.weeks import Week
 
@@ -15,7 +15,8 @@ WRONG_SHOWN = 6
 TEXT_CHARACTERS = 1000
 """Most characters of a review's text on the page."""
 
-# What other models had scored before did not come in. The name is that of the queries of a run's report.
+# What other models had scored before did not come in, nor what was read before the week by another profile. The name is
+# that of the queries of a run's report.
 _MAKE_WEEK_FILES = """
 CREATE TEMP TABLE run_files AS
 SELECT *, false AS is_rescored FROM scored_files AS files
@@ -25,14 +26,31 @@ AND NOT (status = 'scored' AND EXISTS (
     WHERE older.source_sha256 = files.source_sha256 AND older.model_id <> files.model_id
     AND older.status = 'scored' AND older.committed_at < files.committed_at
 ))
+AND NOT (status = 'scored' AND EXISTS (
+    FROM scored_files AS older
+    WHERE left(older.source_sha256, 64) = left(files.source_sha256, 64)
+    AND older.status = 'scored' AND older.committed_at < $start
+))
 """
+# A row that was quarantined and released was scored by a run of its own.
+_MAKE_WEEK_SCORES = MAKE_SCORES.format(which="(source_sha256, model_id) WHERE scored_at < $end")
 _COUNT = """
+WITH scored AS (FROM run_files WHERE status = 'scored'),
+replaced AS (
+    SELECT arg_min(rows_read, committed_at) AS rows FROM scored_files WHERE status = 'scored'
+    GROUP BY left(source_sha256, 64)
+    HAVING min(committed_at) >= $start AND min(committed_at) < $end AND left(source_sha256, 64) NOT IN (
+        SELECT left(source_sha256, 64) FROM scored
+    )
+)
 SELECT
     count(*) FILTER (status = 'scored') AS files, count(*) FILTER (status = 'refused') AS files_refused,
     (
-        SELECT count(*) FROM quarantined_rows SEMI JOIN (FROM run_files WHERE status = 'scored') AS scored
-        USING (source_sha256)
+        SELECT count(*) FROM quarantined_rows SEMI JOIN scored USING (source_sha256)
+        WHERE released_at IS NULL OR released_at >= $end
     ) AS rows_quarantined,
+    (SELECT coalesce(sum(rows), 0)::BIGINT FROM replaced) AS rows_replaced,
+    (SELECT count(*) FROM forgotten_rows SEMI JOIN scored USING (source_sha256)) AS rows_forgotten,
     (SELECT count(*) FROM run_scores) AS reviews,
     (SELECT avg((sentiment = 'positive')::INTEGER) FROM run_scores) AS share_positive,
     (SELECT avg(predicted_rating) FROM run_scores) AS stars,
@@ -77,7 +95,8 @@ class WeekFacts:
 
     week: Week
     totals: Row
-    """files, files_refused, rows_quarantined, reviews, share_positive, stars and movies of what came in."""
+    """files, files_refused, rows_quarantined, rows_replaced, rows_forgotten, reviews, share_positive, stars and movies
+    of what came in."""
     rows: Row
     """The rows that came in `during` the week, and in the week `before`."""
     sources: Sequence[Row]
@@ -101,10 +120,10 @@ def read_week(ask: Ask, week: Week) -> WeekFacts:
     require_present_tables(ask)
     between = {"start": week.start, "end": week.end}
     ask(_MAKE_WEEK_FILES, between)
-    ask(MAKE_RUN_SCORES)
+    ask(_MAKE_WEEK_SCORES, {"end": week.end})
     return WeekFacts(
         week=week,
-        totals=ask(_COUNT)[0],
+        totals=ask(_COUNT, between)[0],
         rows=ask(_COUNT_ROWS, {"first": week.first_day})[0],
         sources=ask(DESCRIBE_SOURCES),
         given=ask(COMPARE_ALL)[0],

@@ -41,6 +41,7 @@ def render_week(
             facts=facts,
             week=facts.week,
             days=name_days(facts),
+            rest=describe_rest(facts),
             wrong=format_reviews(facts.wrong),
             names=names,
             pages=pages,
@@ -89,6 +90,18 @@ def describe_week(facts: WeekFacts, names: Mapping[str, str]) -> str:
             f"Called right: {right} of {count(given['labelled'], 'review')} with the writer's verdict"
         )
     return ". ".join(sentences).replace("\N{NO-BREAK SPACE}", " ") + "."
+
+
+def describe_rest(facts: WeekFacts) -> str:
+    """Return what became of the rows that came in and are no reviews of the page, as a sentence; empty without any."""
+    totals = facts.totals
+    parts = (
+        (totals["rows_quarantined"], "in quarantine at the end of the week"),
+        (totals["rows_replaced"], "in files that later exports replaced"),
+        (totals["rows_forgotten"], "forgotten"),
+    )
+    named = [f"{rows:,} {'is' if rows == 1 else 'are'} {where}" for rows, where in parts if rows]
+    return f"Of the other rows that came in, {', '.join(named)}." if named else ""
 
 
 def make_plain(name: str) -> str:

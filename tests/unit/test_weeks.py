@@ -104,6 +104,72 @@ def test_what_another_model_had_scored_before_did_not_come_in(tmp_path: Path) ->
     assert read(home).totals["reviews"] == 4
 
 
+def count_rest(home: Home) -> tuple[int, ...]:
+    names = ("reviews", "rows_quarantined", "rows_replaced", "rows_forgotten")
+    return tuple(read(home).totals[name] for name in names)
+
+
+def set_aside(home: Home, released_at: datetime | None) -> None:
+    """Let the last row of new.csv be one that went into quarantine in the week, and was scored when it was released."""
+    moment = f"'{released_at}'::TIMESTAMPTZ" if released_at else "NULL"
+    scores = "DELETE FROM scored_reviews"
+    if released_at:
+        scores = f"UPDATE scored_reviews SET run_id = 'a release', scored_at = {moment}"
+    change(
+        home.warehouse,
+        "INSERT INTO quarantined_rows BY NAME SELECT source_sha256, row_number, uri, 'text_blank' AS rule, "
+        f"'{WEDNESDAY}'::TIMESTAMPTZ AS quarantined_at, {moment} AS released_at "
+        "FROM source_reviews JOIN scored_files USING (source_sha256) WHERE text = 'not judged'",
+        f"{scores} WHERE row_number = 4 AND run_id = '{NEXT_RUN}'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("released_at", "rest"),
+    [
+        (None, (3, 1, 0, 0)),
+        (WEDNESDAY + timedelta(days=1), (4, 0, 0, 0)),
+        (WEDNESDAY + timedelta(days=7), (3, 1, 0, 0)),
+    ],
+)
+def test_a_row_that_was_released_by_the_end_of_the_week_is_a_review_of_it(
+    released_at: datetime | None, rest: tuple[int, ...], tmp_path: Path
+) -> None:
+    home = make_week_home(tmp_path)
+    set_aside(home, released_at)
+    assert count_rest(home) == rest
+
+
+def test_the_rows_that_came_in_and_are_no_reviews_are_named(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path)
+    set_aside(home, None)
+    new = f"WHERE source_sha256 = '{hash_text('new.csv')}'"
+    change(
+        home.warehouse,
+        f"INSERT INTO forgotten_rows SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now()",
+        *(f"DELETE FROM {table} {new} AND row_number = 1" for table in ("source_reviews", "scored_reviews")),
+    )
+    make_run(tmp_path, [PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
+    change(
+        home.warehouse,
+        f"UPDATE scored_files SET committed_at = '{WEDNESDAY}', superseded_at = '{WEDNESDAY}' WHERE uri = 'export.csv'",
+    )
+    assert count_rest(home) == (2, 1, 2, 1)
+    page = Page(write_week(home, WEEK).page)
+    assert (
+        "Of the other rows that came in, 1 is in quarantine at the end of the week, 2 are in files that later exports "
+        "replaced, 1 is forgotten."
+    ) in page.text
+
+
+def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -> None:
+    home = make_week_home(tmp_path)
+    old = [{"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)]
+    make_run(tmp_path, [PartFile("old.csv", old, version="0123456789ab")], "a rescan")
+    change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE run_id = 'a rescan'")
+    assert count_rest(home) == (4, 0, 0, 0)
+
+
 def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
     home.titles.write_text("movie_id,title\ntt1,A film\n")
