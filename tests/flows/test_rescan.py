@@ -13,6 +13,7 @@ from flows.command.messages import describe_plan, describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tests.support.scoring_runs import describe, drop, plan, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home
@@ -268,6 +269,18 @@ def test_a_source_without_a_profile_is_wrong_usage(scoring_home: Home) -> None:
 def test_files_can_not_be_named_in_a_rescan(misread: Home) -> None:
     with pytest.raises(UsageError, match="leave out files"):
         run(rescan="shop-a", files=[str(misread.inbox / "shop-a/2026-04.csv")])
+
+
+@pytest.mark.slow
+def test_sources_name_no_profile_after_it_was_deleted_and_the_files_were_read_again(reread: Home) -> None:
+    query = f"select last_profile is null from {embed_query('sources')} where source = 'shop-a'"
+    drop(reread, "shop-a/refused.csv", "No,Film,Body,Points\n" + "1,tt1, ,0\n" * 12)
+    assert len(run().refused) == 1
+    assert ask(reread.published, query) == [(False,)]
+    (reread.inbox / "shop-a/refused.csv").unlink()
+    (reread.sources / "shop-a.toml").unlink()
+    run(rescan="shop-a")
+    assert ask(reread.published, query) == [(True,)]
 
 
 @pytest.mark.slow

@@ -415,6 +415,13 @@ def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home:
     assert lines["shop-c"].startswith("no profile")
 
 
+def test_a_link_in_the_inbox_is_no_source(scoring_home: Home, tmp_path: Path) -> None:
+    scoring_home.inbox.mkdir(exist_ok=True)
+    (scoring_home.inbox / "linked").symlink_to(tmp_path)
+    status, said = call(scoring_home, "list")
+    assert (status, [line.split()[0] for line in said.splitlines()]) == (0, ["default"])
+
+
 def test_the_name_of_a_folder_can_not_write_to_the_terminal(scoring_home: Home) -> None:
     drop(scoring_home, "shop\x1b[31m/a.csv", "text\ngood film\n")
     status, said = call(scoring_home, "list")

@@ -149,7 +149,9 @@ def show_profile(home: Home, source: str) -> str:
 def list_sources(home: Home) -> str:
     """Return a line for each source: its profile and its folder in the inbox."""
     catalogue = load_catalogue(home)
-    folders = {path.name for path in home.inbox.glob("*") if path.is_dir() and path.name[0] != "."}
+    # A link is followed nowhere, so it is no source either.
+    found = (path for path in home.inbox.glob("*") if path.is_dir() and not path.is_symlink())
+    folders = {path.name for path in found if path.name[0] != "."}
     names = sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken} - {LABELS})
     return "\n".join(_describe_source(catalogue.find(f"{name}/file")) for name in names)
 
