@@ -84,7 +84,8 @@ def quarantine_show(row: str) -> None:
 @click.option(
     "--encoding",
     metavar="NAME",
-    help="The encoding in which to read undecodable texts. [default: that of their source's profile, or UTF-8]",
+    help="The encoding in which to read undecodable texts. [default: that of their source's profile, else that of "
+    "REVIEWS_FALLBACK_ENCODING, or UTF-8]",
 )
 @click.option("--by", metavar="NAME", help="Who releases them. [default: your user name]")
 def quarantine_release(

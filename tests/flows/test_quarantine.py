@@ -152,6 +152,23 @@ def test_undecodable_texts_are_released_in_the_encoding_of_their_sources_profile
     ]
 
 
+@pytest.mark.slow
+def test_undecodable_texts_are_released_in_the_fallback_encoding_if_they_are_not_utf_8_at_first(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (b"text", b"good film", b"a good F\xfcller", "a good é bad ".encode() + b"\xfc")
+    drop(scoring_home, "a.csv", b"\n".join(lines) + b"\n")
+    run()
+    monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "cp1252")
+    said = release_all(scoring_home, encoding=None)
+    assert "Released 1 row," in said, said
+    assert "is not valid utf-8" in said, said
+    query = (
+        "select text, released_by from source_reviews join quarantined_rows using (source_sha256, row_number)"
+    )
+    assert ask(scoring_home.published, query) == [("a good Füller", "ann (read as cp1252)")]
+
+
 def _try_release(home: Home) -> list[str]:
     said: list[str] = []
     with pytest.raises(ReviewsError):

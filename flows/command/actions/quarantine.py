@@ -36,7 +36,7 @@ def release(
 ) -> None:
     """Release the chosen rows that now pass, and report the others; raise `ReviewsError` if every row still fails.
 
-    Without `encoding`, undecodable texts are read in that of the profile of their source.
+    Without `encoding`, undecodable texts are read in that of the profile of their source, or of the settings.
     """
     require_warehouse(settings.home.warehouse, "`reviews score`, which quarantines bad rows")
     parameters = {"encoding": encoding, **choice.parameters()}
@@ -45,7 +45,9 @@ def release(
         record_run(settings.home, str(uuid4()), "release-rows", parameters) as run,
     ):
         encodings = load_catalogue(settings.home).list_encodings()
-        request = quarantine.ReleaseRequest(choice, run.run_id, by, settings.limits, encoding, encodings)
+        request = quarantine.ReleaseRequest(
+            choice, run.run_id, by, settings.limits, encoding, encodings, settings.fallback_encoding
+        )
         done = quarantine.release_rows(
             settings.home.warehouse, request, lambda model_id: _load_scorer(settings, model_id)
         )
