@@ -177,6 +177,8 @@ def _read(found: FoundFile) -> _LabelFile:
         return _LabelFile(found, trouble=_describe_refusal(error))
     except OSError as error:
         return _LabelFile(found, trouble=f"can't be read: {error.strerror}")
+    if doubled := _find_doubled(rows):
+        return _LabelFile(found, trouble=_describe_doubled(doubled))
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
     labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
     unread = [row["row_number"] for row in rows if not _is_understood(row)]
@@ -212,6 +214,23 @@ def _describe_refusal(error: FileRefusedError) -> str:
     return (
         f"can't be read as labels ({error.rule}). Next: fill in a sheet of `reviews label --csv FILE`, and keep its "
         "columns; reviews belong in another folder of the inbox"
+    )
+
+
+def _find_doubled(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the name of a column of answers in place of which another one was read; None if there is none.
+
+    What was not read is in `extra` under the column's own name.
+    """
+    names = (name for row in rows for name in json.loads(row["extra"] or "{}"))
+    return next((name for name in names if name.casefold() in ("label", "stars")), None)
+
+
+def _describe_doubled(name: str) -> str:
+    """Return why a file in which two columns may have the answers can't be read, and what to do."""
+    return (
+        f"can't be read as labels (header_broken): `{name}` is the name of several of its columns, or another one "
+        "means the same. Next: keep one of them, with all that you gave"
     )
 
 

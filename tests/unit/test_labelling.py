@@ -462,6 +462,27 @@ def test_a_label_that_its_stars_contradict_is_said_and_not_taken_in(home: Home) 
     assert hash_text("fine") not in {text for text, *_ in list_labels(home)}
 
 
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("label,label", "positive,negative"),
+        ("label,label", ",negative"),
+        ("label,Label", "positive,negative"),
+        ("stars,stars", "8,2"),
+        ("rating,stars", ",2"),
+    ],
+)
+def test_a_sheet_with_two_columns_of_answers_is_refused_with_their_name(
+    home: Home, header: str, cells: str
+) -> None:
+    drop(home, "labels/a.csv", f"label_of,{header}\n{hash_text('fine')},{cells}\n")
+    taken = take_labels(home)
+    [skipped] = taken.skipped
+    assert (taken.labels, list_labels(home)) == (0, [])
+    assert f"`{header.partition(',')[2]}` is the name of several of its columns" in skipped.reason
+    assert "Next: keep one of them" in skipped.reason
+
+
 def test_it_does_not_matter_in_which_encoding_a_spreadsheet_saves_the_texts(home: Home) -> None:
     content = f"label_of,text,label\n{hash_text('fine')},café,p\n"
     drop(home, "labels/a.csv", content.encode("cp1252"))
