@@ -177,6 +177,8 @@ def test_what_readers_do_not_see_yet_needs_publishing(
         # With the clock set back, or after a restore, neither the number of rows nor the newest moment need change.
         "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY WHERE status = 'refused'",
         "UPDATE promotions SET model_id = 'model-b'",
+        # The same change of the last column of an even number of rows.
+        "UPDATE scored_files SET superseded_at = now()",
     ],
 )
 def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
