@@ -5,13 +5,14 @@ and late sources.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from data_contracts.limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
+from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
 from tasks.queries.answers import Ask
 from tasks.queries.named_queries import embed_query
@@ -29,7 +30,7 @@ names AS (
     UNION
     SELECT source_sha256, uri FROM refused ANTI JOIN inbox_files USING (uri)
 )
-SELECT refused.rule, source_sha256, names.uri FROM refused JOIN names USING (source_sha256)
+SELECT refused.rule, source_sha256, refused.bytes, names.uri FROM refused LEFT JOIN names USING (source_sha256)
 ORDER BY refused_at, names.uri
 """  # noqa: S608 (our own query)
 # Without ratings that came without a text, and spam: nobody has to do anything about these.
@@ -161,16 +162,38 @@ def _shorten(problem: str | None) -> str:
 
 def _find_refused(ask: Ask, home: Home) -> Iterator[Concern]:
     """Yield the refused files that are still there and were not corrected, by rule: that of most files first."""
+    rows = ask(_LIST_REFUSED, {"since": None})
+    found = {row["source_sha256"]: row["uri"] for row in rows if _is_there(home, row["uri"])}
+    gone = {row["source_sha256"]: row["bytes"] for row in rows if row["source_sha256"] not in found}
+    found |= _find_renamed(home, gone)
     by_rule: dict[str, dict[str, str]] = {}
-    for row in ask(_LIST_REFUSED, {"since": None}):
-        if _is_there(home, row["uri"]):
-            by_rule.setdefault(row["rule"] or "no rule", {})[row["source_sha256"]] = row["uri"]
+    for row in rows:
+        if uri := found.get(row["source_sha256"]):
+            by_rule.setdefault(row["rule"] or "no rule", {})[row["source_sha256"]] = uri
     for rule, uris in sorted(by_rule.items(), key=lambda each: (-len(each[1]), each[0])):
         yield _describe_refused(rule, list(uris.values()), home)
 
 
-def _is_there(home: Home, uri: str) -> bool:
+def _find_renamed(home: Home, gone: Mapping[str, int | None]) -> dict[str, str]:
+    """Return by sha256 the present names of files in the inbox that are `gone` from where they were found.
+
+    `gone` has their sizes. What a run that finds nothing new has seen is not published, so the inbox is looked into.
+    """
+    if not gone or not home.inbox.is_dir():
+        return {}
+    sizes = set(gone.values())
+    hashed = (hash_file(file) for file in look_into(home.inbox).files if file.size in sizes)
+    return {
+        file.source_sha256: file.uri
+        for file in hashed
+        if isinstance(file, SourceFile) and file.source_sha256 in gone
+    }
+
+
+def _is_there(home: Home, uri: str | None) -> bool:
     """Return whether a file is where it was found, as far as is known: objects of a store are not looked at."""
+    if uri is None:
+        return False
     if is_store_uri(uri):
         return True
     try:

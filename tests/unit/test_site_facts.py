@@ -276,10 +276,10 @@ def find(home: Home) -> dict[str, str]:
     return {concern.what: concern.command.replace(named, "reviews ") for concern in found}
 
 
-def put(home: Home, name: str) -> Path:
+def put(home: Home, name: str, content: str = "") -> Path:
     """Put a file into the inbox."""
     home.inbox.mkdir(exist_ok=True)
-    (home.inbox / name).write_text("")
+    (home.inbox / name).write_text(content)
     return home.inbox / name
 
 
@@ -355,6 +355,17 @@ def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(tmp_path: 
     see(home, "a.csv", "a.csv")
     see(home, "renamed.csv", "a.csv")
     assert find(home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
+
+
+def test_a_refused_file_that_was_renamed_since_the_last_run_is_found_by_its_content(tmp_path: Path) -> None:
+    files = [PartFile("broken", status="refused", ledger={"uri": "a.csv", "bytes": 6})]
+    home = Home(make_run(tmp_path, files).parent)
+    path = put(home, "renamed.csv", "broken")
+    put(home, "of its size.csv", "other!")
+    see(home, "a.csv", "broken")
+    assert find(home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
+    path.unlink()
+    assert find(home) == {}
 
 
 def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(tmp_path: Path) -> None:
