@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
-from tasks.inbox.arrival_order import split_by_arrival
+from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
 from tasks.inbox.killed_runs import KilledRuns, read_killed_runs
 from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
@@ -28,15 +28,27 @@ def score_new(
     home = job.run.home
     killed = read_killed_runs(home)
     arranged = killed.arrange(files, tries_all=bool(request.named))
-    for files_together in split_by_arrival(home, arranged.first):
-        for group in group_found_files(files_together):
-            yield _score_recorded(killed, job, group)
+    for group in _group_in_order(home, request, arranged.first):
+        yield _score_recorded(killed, job, group)
     if arranged.last and needs_publishing(home):
         publish_copy(home)  # the run may be killed again
     for file in arranged.last:
         yield _score_recorded(killed, job, (file,))
     if arranged.aside:
         yield make_skipped(arranged.aside)
+
+
+def _group_in_order(
+    home: Home, request: ScoringRequest, files: Sequence[SourceFile]
+) -> Iterator[tuple[SourceFile, ...]]:
+    """Yield new files in groups, in the order in which they arrived before a restore, if there was one."""
+    if request.rescan:  # a file is as old as its first reading
+        yield from group_found_files(files)
+        return
+    for together in split_by_arrival(home, files):
+        yield from group_found_files(together)
+    if not request.named:
+        drop_arrivals(home)
 
 
 def _score_recorded(killed: KilledRuns, job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:

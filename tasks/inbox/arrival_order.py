@@ -24,17 +24,28 @@ def write_arrivals(home: Home, arrivals: Mapping[str, str]) -> None:
         building.write_text(json.dumps(dict(arrivals)), "utf-8")
 
 
+def read_arrivals(home: Home) -> dict[str, str]:
+    """Return what the last restore wrote down; nothing without a restore, or if that is damaged."""
+    try:
+        found = dict(json.loads((home.running / _NAME).read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
+    return {str(name): str(moment) for name, moment in found.items()}
+
+
+def drop_arrivals(home: Home) -> None:
+    """Delete the record, once a run has got through all files of the inbox."""
+    (home.running / _NAME).unlink(missing_ok=True)
+
+
 def split_by_arrival(home: Home, files: Sequence[SourceFile]) -> list[list[SourceFile]]:
     """Return files in the order in which they arrived, those that arrived together in one list; unknown ones last.
 
     Without a record, all of them are in one list.
     """
-    try:
-        arrivals = dict(json.loads((home.running / _NAME).read_text("utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
-        return [list(files)]
+    arrivals = read_arrivals(home)
 
     def find(file: SourceFile) -> str:
-        return str(arrivals.get(file.source_sha256, _LAST))
+        return arrivals.get(file.source_sha256, _LAST)
 
     return [list(group) for _, group in groupby(sorted(files, key=find), key=find)]

@@ -44,14 +44,16 @@ class KilledRuns:
 
     def arrange(self, files: Sequence[_AnyFile], tries_all: bool) -> Arranged[_AnyFile]:
         """Return the order in which files are to be scored; `tries_all`: each, since somebody has named them."""
-        suspects = [file for file in files if self._count(file) >= ALONE_FROM]
-        aside = [file for file in suspects if self._count(file) >= NEVER_FROM and not tries_all]
-        last = sorted((file for file in suspects if file not in aside), key=self._count)
-        return Arranged(
-            [file for file in files if file not in suspects],
-            last,
-            [SkippedFile(file.uri, _describe(self._count(file))) for file in aside],
-        )
+        first, last, aside = [], [], []
+        for file in files:
+            number = self._count(file)
+            if number < ALONE_FROM:
+                first.append(file)
+            elif number < NEVER_FROM or tries_all:
+                last.append(file)
+            else:
+                aside.append(SkippedFile(file.uri, _describe(number)))
+        return Arranged(first, sorted(last, key=self._count), aside)
 
     @contextmanager
     def scoring(self, files: Sequence[FoundFile] | Sequence[SourceFile]) -> Iterator[None]:

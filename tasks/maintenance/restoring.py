@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.durable import build_folder, make_folder, move_all, remove_leftovers, write_whole
 from data_contracts.storage.home import Home
-from tasks.inbox.arrival_order import write_arrivals
+from tasks.inbox.arrival_order import read_arrivals, write_arrivals
 from tasks.maintenance.block_index import INDEX, read_index
 from tasks.maintenance.forgetting import forget_again, read_traces
 from tasks.maintenance.manifests import FORMAT, Manifest, list_complete, read_manifest
@@ -79,7 +79,7 @@ def restore(folder: Path, home: Home) -> Path | None:
     manifest = check_backup(folder)
     warehouse = home.warehouse
     traces = read_traces(warehouse) if warehouse.exists() else None
-    arrivals = _read_arrivals(warehouse) if traces is not None else {}
+    arrivals = _read_present_arrivals(home) if traces is not None else {}
     remove_leftovers(home.folder)
     try:
         with ExitStack() as held, write_whole(warehouse) as building:
@@ -111,6 +111,14 @@ def _read_arrivals(warehouse: Path) -> dict[str, str]:
     """Return when each scored file of a database was first committed, by the sha256 of its content."""
     with open_warehouse(warehouse, write=False) as connection:
         return dict(connection.execute(_LIST_ARRIVALS).fetchall())
+
+
+def _read_present_arrivals(home: Home) -> dict[str, str]:
+    """Return what `_read_arrivals` does of the present database, with the record of a restore before; {} if damaged."""
+    try:
+        return {**read_arrivals(home), **_read_arrivals(home.warehouse)}
+    except WarehouseError:
+        return read_arrivals(home)
 
 
 def _restore_bundle(bundle: Path, bundles_dir: Path) -> None:

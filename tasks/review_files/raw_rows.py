@@ -19,6 +19,8 @@ from tasks.review_files.further_columns import format_columns
 _FEWEST_TYPES = 2
 TYPES = "it has the types of the columns"
 """The detail of such a row below the header."""
+_LONGEST_FOOTER = 200
+"""Characters of a footer, or a line of sums, at most."""
 MOST_FOOTERS = 3
 """Rows at the end of a table that may be none of it."""
 _TYPE = re.compile(
@@ -181,7 +183,8 @@ def describe_last(cells: Sequence[str], text: int) -> str | None:
     The text is the first filled cell of such a row; the others have numbers, or nothing.
     """
     first, *others = map(str.strip, cells[text:])
-    if any(map(str.strip, cells[:text])):
+    # The patterns take quadratic time for texts that are nearly a footer.
+    if len(first) > _LONGEST_FOOTER or any(map(str.strip, cells[:text])):
         return None
     if _SUM.fullmatch(first) and all(map(_NUMBER.fullmatch, filter(None, others))):
         return "it is a line of sums below the table"

@@ -156,18 +156,24 @@ UPDATE source_reviews SET is_latest = settled.is_newest FROM (
     WHERE is_latest IS DISTINCT FROM is_newest
 ) AS settled WHERE source_reviews.rowid = settled.place
 """  # noqa: S608 (our own names)
+# Of each file one row for a review, so that a million texts under one id are no million pairs with a million others.
 _COUNT_REUSED = """
-SELECT files.uri, count(DISTINCT review.review_id)
-FROM {files} AS files JOIN rows_of_reviews AS review USING (source_sha256)
-JOIN rows_of_reviews AS earlier
-    ON earlier.review_id = review.review_id AND earlier.movie_id IS NOT DISTINCT FROM review.movie_id
-    AND earlier.text_sha256 <> review.text_sha256
-JOIN (
+WITH known AS (
     SELECT source_sha256, source, min(uri) AS uri FROM scored_files
     WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL
-) AS known ON known.source_sha256 = earlier.source_sha256 AND known.source = files.source
-WHERE earlier.source_sha256 <> files.source_sha256
-    AND (earlier.source_sha256 NOT IN (SELECT source_sha256 FROM {files}) OR known.uri < files.uri)
+),
+reviews AS (
+    SELECT
+        source_sha256, source, uri, review_id, movie_id, min(text_sha256) AS first_text, max(text_sha256) AS last_text
+    FROM rows_of_reviews JOIN known USING (source_sha256) WHERE review_id IS NOT NULL GROUP BY ALL
+)
+SELECT files.uri, count(DISTINCT review.review_id)
+FROM {files} AS files JOIN reviews AS review USING (source_sha256)
+JOIN reviews AS earlier
+    ON earlier.review_id = review.review_id AND earlier.movie_id IS NOT DISTINCT FROM review.movie_id
+    AND earlier.source = files.source AND earlier.source_sha256 <> files.source_sha256
+WHERE (earlier.first_text <> review.last_text OR earlier.last_text <> review.first_text)
+    AND (earlier.source_sha256 NOT IN (SELECT source_sha256 FROM {files}) OR earlier.uri < files.uri)
 GROUP BY ALL
 """
 _HAS_HISTORY = "SELECT count(superseded_at) FROM scored_files"

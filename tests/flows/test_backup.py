@@ -15,7 +15,7 @@ from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
-from tasks.maintenance import backups
+from tasks.maintenance import backups, restoring
 from tasks.maintenance.proofs import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse
@@ -88,8 +88,9 @@ def test_the_database_before_it_is_kept(later_home: Home) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("restores", [1, 2])
 def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
-    home: Home, tmp_path: Path
+    home: Home, tmp_path: Path, restores: int
 ) -> None:
     back_up(home, tmp_path / "backup", quiet)
     for name, text in (("day9.csv", "good film"), ("day10.csv", "corrected: bad plot")):
@@ -97,9 +98,26 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
         run()
     query = "select text from latest_scores where review_id = 'u1'"
     assert ask(home.published, query) == [("corrected: bad plot",)]
-    restore(home, tmp_path / "backup", quiet)
+    for _ in range(restores):
+        restore(home, tmp_path / "backup", quiet)
     run()
     assert ask(home.published, query) == [("corrected: bad plot",)]
+    assert list(home.running.iterdir()) == []
+
+
+def test_a_ledger_that_can_not_be_read_does_not_keep_a_backup_from_being_restored(
+    later_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(warehouse: Path) -> dict[str, str]:
+        raise WarehouseError("a block of the ledger is damaged")
+
+    reading = restoring._read_arrivals
+    monkeypatch.setattr(
+        restoring, "_read_arrivals", lambda path: (fail if path == later_home.warehouse else reading)(path)
+    )
+    restore(later_home, later_home.folder / "backup", quiet)
+    run()
+    assert count(later_home, "scored_reviews") == 3
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.inbox.arrival_order import split_by_arrival, write_arrivals
+from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival, write_arrivals
 from tasks.inbox.source_files import SourceFile
 
 FILES = [SourceFile(name, Path(name), 1, 0, f"sha of {name}") for name in ("day10", "day11", "day9", "new")]
@@ -23,6 +23,14 @@ def test_files_that_came_before_a_restore_come_first_in_their_order_and_apart(tm
     first, second = "2026-11-28T06:00:00.000001", "2026-11-28T06:15:00.000001"
     write_arrivals(Home(tmp_path), {"sha of day9": first, "sha of day10": second, "sha of day11": second})
     assert split(Home(tmp_path)) == [["day9"], ["day10", "day11"], ["new"]]
+
+
+def test_a_record_that_was_dropped_orders_nothing(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    write_arrivals(home, {"sha of day9": "2026-11-28T06:00:00.000001"})
+    drop_arrivals(home)
+    drop_arrivals(home)
+    assert split(home) == [["day10", "day11", "day9", "new"]]
 
 
 @pytest.mark.parametrize("record", ["", "[1]", "null", '"a"'])

@@ -238,7 +238,16 @@ def test_an_error_of_a_spreadsheet_and_the_foot_of_a_page_are_no_texts(text: str
 @pytest.mark.parametrize(
     "text",
     [
-        *("Deleted", "Deleted it after a day.", "[deleted scenes]", "I removed the app", "none", "No"),
+        *(
+            "Deleted",
+            "Deleted it after a day.",
+            "[deleted scenes]",
+            "I removed the app",
+            "Content deleted for no reason",
+            "Message deleted because of a bug",
+            "none",
+            "No",
+        ),
         *("Nothing", "No Negative", "No Positive", "#1!", "#name", "Page 1 of 2 is missing", "Page 3"),
     ],
 )

@@ -45,7 +45,8 @@ SUM_WORDS = frozenset(
 
 LONGEST_NO_TEXT = 64
 """Bytes up to which a text may stand for none."""
-_BY = r"(?: (?:by|at|for|due to|because) [\w' ]{1,30})?"
+_FAULT = r"[\w' ]{0,20}(?:violat|breach|guideline|polic|spam|terms)[\w' ]{0,20}"
+_BY = rf"(?: by [\w' ]{{1,30}}| (?:for|due to|because of) {_FAULT})?"
 _REMOVED = re.compile(
     rf"[\[(<{{](?:\w+ )?(?:removed|deleted|redacted){_BY}[\])>}}]"
     r"|[\[(<{]?(?:(?:this|the|your) )?(?:review|comment|post|message|content|text) "
