@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
 from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
-from tasks.inbox.killed_runs import KilledRuns, read_killed_runs
+from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, measure_rescorable
@@ -26,14 +26,13 @@ def score_new(
 ) -> Iterator[GroupResult]:
     """Score and commit new files, group by group; last and alone those over which runs were killed."""
     home = job.run.home
-    killed = read_killed_runs(home)
-    arranged = killed.arrange(files, tries_all=bool(request.named))
+    arranged = read_killed_runs(home).arrange(files, tries_all=bool(request.named))
     for group in _group_in_order(home, request, arranged.first):
-        yield _score_recorded(killed, job, group)
+        yield _score_group(job, group)
     if arranged.last and needs_publishing(home):
         publish_copy(home)  # the run may be killed again
     for file in arranged.last:
-        yield _score_recorded(killed, job, (file,))
+        yield _score_group(job, (file,))
     if arranged.aside:
         yield make_skipped(arranged.aside)
 
@@ -51,11 +50,10 @@ def _group_in_order(
         drop_arrivals(home)
 
 
-def _score_recorded(killed: KilledRuns, job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:
-    """Score and commit a group of files; it is recorded as being scored meanwhile."""
-    with killed.scoring(group):
-        uris = [file.uri for file in group]
-        return stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
+def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:
+    """Score and commit a group of files."""
+    uris = [file.uri for file in group]
+    return stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
 
 
 def score_kept(

@@ -39,7 +39,6 @@ class Arranged(Generic[_AnyFile]):
 class KilledRuns:
     """How many runs in a row were killed while they scored a file, by its name, size and time."""
 
-    path: Path
     counts: dict[str, int]
 
     def arrange(self, files: Sequence[_AnyFile], tries_all: bool) -> Arranged[_AnyFile]:
@@ -55,18 +54,6 @@ class KilledRuns:
                 aside.append(SkippedFile(file.uri, _describe(number)))
         return Arranged(first, sorted(last, key=self._count), aside)
 
-    @contextmanager
-    def scoring(self, files: Sequence[FoundFile] | Sequence[SourceFile]) -> Iterator[None]:
-        """Record that files are being scored while the block runs; however it ends but by a kill, they are cleared."""
-        names = list(map(_name, files))
-        _write(self.path, names, self.counts)
-        try:
-            yield
-        finally:
-            for name in names:
-                self.counts.pop(name, None)
-            _write(self.path, [], self.counts)
-
     def _count(self, file: FoundFile | SourceFile) -> int:
         """Return how many runs in a row were killed while they scored a file."""
         return self.counts.get(_name(file), 0)
@@ -79,12 +66,26 @@ def read_killed_runs(home: Home) -> KilledRuns:
         found = json.loads(path.read_text("utf-8"))
         now, counts = list(found["now"]), {str(name): int(number) for name, number in found["killed"].items()}
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return KilledRuns(path, {})  # a record that is lost only costs a few more tries
+        return KilledRuns({})  # a record that is lost only costs a few more tries
     for name in now:
         counts[name] = counts.get(name, 0) + 1
     if now:
         _write(path, [], counts)
-    return KilledRuns(path, counts)
+    return KilledRuns(counts)
+
+
+@contextmanager
+def record_scoring(home: Home, files: Sequence[SourceFile]) -> Iterator[None]:
+    """Record that files are being scored while the block runs; however it ends but by a kill, they are cleared."""
+    path, names = home.running / _NAME, list(map(_name, files))
+    counts = read_killed_runs(home).counts
+    _write(path, names, counts)
+    try:
+        yield
+    finally:
+        for name in names:
+            counts.pop(name, None)
+        _write(path, [], counts)
 
 
 def _name(file: FoundFile | SourceFile) -> str:

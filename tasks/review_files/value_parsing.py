@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 from data_contracts.limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
-from tasks.review_files.inference.known_names import STATE_COLUMNS
+from tasks.review_files.inference.known_names import STATE_COLUMNS, STATES
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
-from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, NO_REVIEW_WORDS, stands_for_no_text
+from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
 from tasks.review_files.plans.names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 
 _NO_IDS = pa.array(["", r"\N"])
-_NO_REVIEW_WORDS = pa.array(NO_REVIEW_WORDS, pa.string())
+_STATES = {state: pa.array(STATES[name], pa.string()) for state, [name] in STATE_COLUMNS.items()}
+"""What says that a row is no review, by the key of its column."""
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
 """A key of `extra` that may be a rating, or an answer that is one."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
@@ -123,9 +124,9 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
 def _drop_no_reviews(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
     """Return texts without those of rows of which another column says that they are no reviews, and their defects."""
     defects: dict[int, Defect] = {}
-    for state in filter(raw.known.__contains__, STATE_COLUMNS):
+    for state in raw.known.keys() & _STATES.keys():
         values = raw.known[state]
-        is_other = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), _NO_REVIEW_WORDS)
+        is_other = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), _STATES[state])
         for place in pc.indices_nonzero(is_other).to_pylist():
             text = texts[place].as_py()
             reason = f"another column says that it is no review: '{values[place].as_py().strip()}'"

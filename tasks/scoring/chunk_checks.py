@@ -21,7 +21,7 @@ from data_contracts.limits import (
 from data_contracts.review_files import check_rows, find_unclear_field, measure_rows
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
-from tasks.review_files.inference.other_texts import ROWS_COMPARED
+from tasks.review_files.inference.other_texts import COMPARED_BYTES, COMPARED_CHARACTERS, ROWS_COMPARED
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.parts import Write
@@ -71,13 +71,21 @@ def note_first_rows(chunk: pa.Table, tally: Tally) -> None:
     places = [np.flatnonzero(codes == code)[:most] for code, most in enumerate(left) if most]
     if places:
         rows = chunk.select(["source_sha256", "text", "extra"]).take(pa.array(np.concatenate(places)))
-        for name, text, extra in zip(*rows.to_pydict().values(), strict=True):
-            tally.first_rows[name].append((text, extra))
+        texts = pc.utf8_slice_codeunits(rows["text"], 0, COMPARED_CHARACTERS)
+        is_long = pc.greater(pc.binary_length(rows["extra"]), COMPARED_BYTES)
+        extras = pc.if_else(is_long, None, rows["extra"])
+        for name, *row in zip(
+            rows["source_sha256"].to_pylist(), texts.to_pylist(), extras.to_pylist(), strict=True
+        ):
+            tally.first_rows[name].append((row[0], row[1]))
 
 
 def count_single_words(good: pa.Table, tally: Tally) -> None:
-    """Count the rows whose text is a single word: a file of them may have its reviews in another column."""
-    single = pc.invert(pc.match_substring(good["text"], " "))
+    """Count the scored rows whose text is a single word: a file of them may have its reviews in another column.
+
+    Texts beyond ASCII are left out, since some languages have no spaces.
+    """
+    single = pc.and_not(pc.string_is_ascii(good["text"]), pc.match_substring(good["text"], " "))
     tally.rows_of_one_word.update(good["source_sha256"].filter(single).to_pylist())
 
 

@@ -140,7 +140,6 @@ def _read_good(
         note_first_rows(chunk, tally)
         good = check_chunk(chunk, job.limits, job.run.run_id, tally, write)
         good = check_values(good, job.catalogue, job.run.run_id, tally, write)
-        count_single_words(good, tally)
         good = check_language(good, job.catalogue, job.run.run_id, tally, write)
         yield good.append_column("source", _name_sources(good["uri"], job.catalogue))
 
@@ -160,6 +159,7 @@ def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write)
         quarantine_chunk_rows(good, chunk.unscored, job.run.run_id, tally, write)
         kept = [position for position in range(len(good)) if position not in chunk.unscored]
         good = good.take(pa.array(kept, pa.int64()))  # Arrow can't infer the type of an empty list
+    count_single_words(good, tally)
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
 

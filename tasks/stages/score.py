@@ -18,6 +18,7 @@ from data_contracts.limits import RowLimits
 from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from tasks.inbox.killed_runs import record_scoring
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.labelling.intake import TakenLabels
 from tasks.labelling.intake import take_labels as take
@@ -137,7 +138,8 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
     """Score one group of files into a part on disk, and record its checks."""
     from tasks.scoring.groups import score_group
 
-    with show_live_progress(f"Scoring {_name_group(files)}", sum(file.size for file in files)) as report:
+    name, size = f"Scoring {_name_group(files)}", sum(file.size for file in files)
+    with record_scoring(job.run.home, files), show_live_progress(name, size) as report:
         outcome = score_group(job, files, report)
     return keep_checked(job.run, outcome)
 

@@ -79,11 +79,9 @@ def score_stored(
     Those over which runs were killed come last, each alone.
     If the store does not answer, the groups after it wait for the next run.
     """
-    killed = read_killed_runs(job.run.home)
-    arranged = killed.arrange(files, tries_all=bool(request.named))
+    arranged = read_killed_runs(job.run.home).arrange(files, tries_all=bool(request.named))
     for group in (*group_found_files(arranged.first), *((file,) for file in arranged.last)):
-        with killed.scoring(group):
-            result = score_object_group(job, request, group)
+        result = score_object_group(job, request, group)
         clear_spool(job.run.home)
         yield result
         if isinstance(result.error, StoreUnreachableError):

@@ -27,8 +27,8 @@ from flows.command.messages import describe_scoring
 from flows.score_reviews import ScoringSummary, score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
-from tasks.inbox.killed_runs import NEVER_FROM, read_killed_runs
-from tasks.inbox.source_files import look_into
+from tasks.inbox.killed_runs import NEVER_FROM, record_scoring
+from tasks.inbox.source_files import SourceFile, look_into
 from tasks.review_files.inference import first_pass
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
@@ -117,10 +117,11 @@ def test_a_file_over_which_runs_were_killed_waits_until_it_is_named_and_stops_no
     scoring_home: Home,
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
-    run_killed(scoring_home, "score_files")
+    run_killed(scoring_home, "show_live_progress")
     for _ in range(NEVER_FROM - 1):
-        killed = read_killed_runs(scoring_home)
-        NEVER_CLOSED.append(killed.scoring(look_into(scoring_home.inbox).files))
+        [found] = look_into(scoring_home.inbox).files
+        a_csv = SourceFile(found.uri, found.path, found.size, found.mtime_ns, "")
+        NEVER_CLOSED.append(record_scoring(scoring_home, [a_csv]))
         NEVER_CLOSED[-1].__enter__()
     drop(scoring_home, "b.csv", "text\ngood film\n")
     summary = run()

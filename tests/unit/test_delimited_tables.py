@@ -21,6 +21,7 @@ from tasks.review_files.encodings import drop_inner_marks, to_utf8
 from tasks.review_files.further_columns import format_columns
 from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.raw_rows import describe_last
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import encode_csv, to_gz, to_tar, to_zip
 
@@ -385,6 +386,10 @@ def test_names_of_groups_of_columns_above_the_header_are_no_names(tmp_path: Path
 @pytest.mark.parametrize("first", ["a,b,review,1,2", "a,b,Text,,", "comment,b,c,d,e"])
 def test_a_review_below_a_header_with_blank_names_is_no_header(tmp_path: Path, first: str) -> None:
     assert len(read(tmp_path, "a.csv", f"id,,text,,\n{first}\n".encode())) == 1
+
+
+def test_a_long_last_text_is_a_review_whatever_its_beginning_is() -> None:
+    assert describe_last(["exported on 1.1.11" + " " * 100_000 + "x", ""], 0) is None
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,12 @@ def test_a_servers_failure_among_lines_of_reviews_is_set_aside(answer: dict[str,
     assert [defect.rule for defect in rows.defects.values()] == ["row_shape"]
 
 
+def test_a_servers_failures_after_many_reviews_are_set_aside_in_a_batch_of_their_own() -> None:
+    lines = [*GOOD, {"message": "Too many", "code": 429}, {"message": "Too many", "code": 429}]
+    first, second = read("\n".join(map(json.dumps, lines)).encode(), batch_rows=2)
+    assert (first.defects, second.known["text"].to_pylist()) == ({}, [None, None])
+
+
 def test_messages_of_which_some_failed_are_reviews_if_all_texts_are_messages() -> None:
     lines = [{"message": "Good.", "status": "ok"}, {"message": "Bad.", "status": "failed"}]
     assert read_texts("\n".join(map(json.dumps, lines)).encode()) == ["Good.", "Bad."]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.inbox.killed_runs import ALONE_FROM, NEVER_FROM, KilledRuns, read_killed_runs
+from tasks.inbox.killed_runs import ALONE_FROM, NEVER_FROM, read_killed_runs, record_scoring
 from tasks.inbox.source_files import SourceFile, group_found_files
 
 
@@ -28,9 +28,9 @@ def arrange(home: Home, files: Sequence[SourceFile] = FILES, *, named: bool = Fa
     )
 
 
-def begin(killed: KilledRuns, files: Sequence[SourceFile]) -> AbstractContextManager[None]:
+def begin(home: Home, files: Sequence[SourceFile]) -> AbstractContextManager[None]:
     """Begin to score files, and keep that open until the tests end, as a process that is killed never closes it."""
-    recording = killed.scoring(files)
+    recording = record_scoring(home, files)
     recording.__enter__()
     NEVER_CLOSED.append(recording)
     return recording
@@ -39,7 +39,7 @@ def begin(killed: KilledRuns, files: Sequence[SourceFile]) -> AbstractContextMan
 def kill_run(home: Home, files: Sequence[SourceFile], times: int = 1) -> None:
     """Leave behind what a run leaves that is killed while it scores these files."""
     for _ in range(times):
-        begin(read_killed_runs(home), files)
+        begin(home, files)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out(ho
         killed = read_killed_runs(home)
         arranged = killed.arrange(FILES, tries_all=False)
         for group in (*group_found_files(arranged.first), *((file,) for file in arranged.last)):
-            recording = begin(killed, group)
+            recording = begin(home, group)
             if FILES[1] in group:
                 break  # the run is killed
             recording.__exit__(None, None, None)
@@ -91,14 +91,14 @@ def test_the_reason_says_how_often_and_what_to_do(home: Home) -> None:
 
 def test_only_kills_in_a_row_count(home: Home) -> None:
     kill_run(home, FILES[:1], NEVER_FROM - 1)
-    with pytest.raises(ValueError, match="an error"), read_killed_runs(home).scoring(FILES[:1]):
+    with pytest.raises(ValueError, match="an error"), record_scoring(home, FILES[:1]):
         raise ValueError("an error, which is no kill")
     kill_run(home, FILES[:1])
     assert arrange(home) == ("abc", "", "")
 
 
 def test_nothing_is_left_when_no_run_was_killed(home: Home) -> None:
-    with read_killed_runs(home).scoring(FILES):
+    with record_scoring(home, FILES):
         pass
     assert list(home.running.iterdir()) == []
 

@@ -639,6 +639,12 @@ def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
     assert json.loads(rows[1]["extra"]) == {column: "approved"}
 
 
+def test_each_column_that_may_say_so_is_looked_at(tmp_path: Path) -> None:
+    table = "text,status,review_status\nBuy now,Published,spam\nA good film,Preview,ok\n"
+    rows = read_bytes(tmp_path, "a.csv", table.encode())
+    assert [row["rule"] for row in rows] == ["no_review", None]
+
+
 @pytest.mark.parametrize("state", ["rejected", "pending", "complete", "Spam folder", "", "0"])
 def test_a_review_that_waits_or_was_rejected_is_a_review(tmp_path: Path, state: str) -> None:
     [row] = read_bytes(tmp_path, "a.jsonl", json.dumps({"text": "A good film", "status": state}).encode())

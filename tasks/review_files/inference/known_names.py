@@ -54,11 +54,20 @@ LABELS_IN_WORDS = ("recommendation_type", "recommendation", "freshness")
 """Names of labels only where these are known words: numbers there may be ratings, such as those of food."""
 ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
-STATE_COLUMNS = {
-    "state": ("status", "review_status", "moderation_status", "comment_approved", "comment_status", "curated"),
-    "kind": ("comment_type", "message_type", "subtype", "distribution_channel"),
-}  # fmt: skip
-"""What says whether a row is a review at all -> the names of its column. They are kept as further columns too."""
+_SPAM = ("spam", "trash")
+_OF_CHANNELS = ("channel_join", "channel_leave", "bot_message")
+STATES = {
+    "status": (*_SPAM, "survey preview", "survey test"),
+    **dict.fromkeys(
+        ("review_status", "moderation_status", "comment_status", "comment_approved", "curated"), _SPAM
+    ),
+    "comment_type": ("order_note", "pingback", "trackback"),
+    **dict.fromkeys(("subtype", "message_type"), _OF_CHANNELS),
+    "distribution_channel": ("preview",),
+}
+"""The name of a column -> what it has, in lower case, in rows that are no reviews. A rejected one is a review."""
+STATE_COLUMNS = {f"state by {name}": (name,) for name in STATES}
+"""What says whether a row is a review at all -> the name of its column. They are kept as further columns too."""
 FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
 """Names of columns that may number the rows of their file only."""
 REVIEW_TITLES = (

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 ROWS_COMPARED = 12
 """First rows of a file whose columns are compared."""
+COMPARED_CHARACTERS, COMPARED_BYTES = 2000, 1 << 14
+"""Characters of a text, and bytes of the further columns of a row, up to which these are compared."""
 FEWEST_ROWS = 5
 """Rows from which on it is judged."""
 _MOST_SINGLE_WORDS = 0.9

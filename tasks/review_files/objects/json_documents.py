@@ -29,7 +29,6 @@ from tasks.review_files.objects.object_rows import (
     TYPE_NAMES,
     ObjectRow,
     Select,
-    cache_columns,
     drop_invalid,
     flatten_object,
     is_valid_text,
@@ -63,7 +62,7 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
 
     Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text, bomb_suspected.
     """
-    escaped, select, next_row = Event(), cache_columns(options.column_plan), first_row
+    escaped, select, next_row = Event(), Select(options.column_plan), first_row
     source = _Source(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
     document = _Document(source, options.json_path)
     items = choose_rows(document.read_items(), select, options)

@@ -18,7 +18,6 @@ from tasks.review_files.objects.object_rows import (
     TYPE_NAMES,
     ObjectRow,
     Select,
-    cache_columns,
     drop_invalid,
     is_deeper,
     make_object_rows,
@@ -56,7 +55,7 @@ def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> I
     most = options.most_rows - first_row + 1
     all_lines = _split_lines(text, longest, most)
     lines = (line for line in all_lines if line[0] and not line[0].isspace())
-    select = cache_columns(options.column_plan)
+    select = Select(options.column_plan)
     next_row = first_row
     for group in group_into_batches(
         lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
@@ -78,7 +77,7 @@ def survey_json_lines(chunks: Iterator[bytes], options: ReadOptions) -> Iterator
     longest = options.batch_bytes
     all_lines = _split_lines(to_utf8(chunks, options), longest, options.most_rows)
     lines = (line for line in all_lines if line[0] and not line[0].isspace())
-    select = cache_columns(options.column_plan)
+    select = Select(options.column_plan)
     for group in group_into_batches(
         lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
     ):

@@ -5,7 +5,7 @@ other columns of ours.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -44,13 +44,19 @@ _BLANKS = " \t\n\v\f\r"
 
 ObjectRow = tuple[dict[str, Any], Defect | None]
 """The usable columns of a row, and its defect if it has one."""
-Select = Callable[[tuple[str, ...]], Columns]
 
 
-def cache_columns(plan: ReadingPlan) -> Select:
-    """Return a function from the keys of a line to its columns; it caches the columns of small sets of keys."""
-    cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, plan))
-    return lambda names: (cached if len(names) <= CACHED_KEYS else cached.__wrapped__)(names)
+class Select:
+    """Maps the keys of an object to its columns; caches the columns of small sets of keys."""
+
+    def __init__(self, plan: ReadingPlan) -> None:
+        self._cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, plan))
+        self.names_texts = False
+        """Some objects of the file have a text that may be no server's answer."""
+
+    def __call__(self, names: tuple[str, ...]) -> Columns:
+        """Return the columns of an object with these keys."""
+        return (self._cached if len(names) <= CACHED_KEYS else self._cached.__wrapped__)(names)
 
 
 def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: ReadingPlan) -> None:
@@ -85,7 +91,7 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
     known: dict[str, list[str | None]] = {ours: [] for ours in origins}
     further: list[str | None] = []
     defects: dict[int, Defect] = {}
-    suspects = _list_suspects(selected)
+    suspects = _list_suspects(selected, select)
     for position, (row, defect) in enumerate(rows):
         columns, values = selected[keys[position]], list(row.values())
         own_values = {ours: values[place] for ours, place in columns.known.items()}
@@ -105,11 +111,12 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
     return RawRows(numbers, arrays, pa.array(further, pa.string()), defects, names, origins)
 
 
-def _list_suspects(selected: Mapping[tuple[str, ...], Columns]) -> set[tuple[str, ...]]:
-    """Return the sets of keys that a server's answers may have, among objects that name their texts otherwise."""
+def _list_suspects(selected: Mapping[tuple[str, ...], Columns], select: Select) -> set[tuple[str, ...]]:
+    """Return the sets of keys that a server's answers may have, in a file whose other objects name texts otherwise."""
     suspects = {names for names, columns in selected.items() if has_message(names, columns)}
     others = (columns for names, columns in selected.items() if names not in suspects)
-    return suspects if any("text" in columns.known for columns in others) else set()
+    select.names_texts |= any("text" in columns.known for columns in others)
+    return suspects if select.names_texts else set()
 
 
 def make_surveyed_rows(rows: Sequence[ObjectRow], select: Select) -> RawRows:

@@ -30,13 +30,6 @@ NO_TEXT_WORDS = frozenset(
 
 People write `none` as a review.
 """
-NO_REVIEW_WORDS = frozenset(
-    (
-        *("spam", "trash", "survey preview", "survey test", "preview", "order_note", "pingback", "trackback"),
-        *("channel_join", "channel_leave", "bot_message"),
-    )
-)
-"""What the columns `STATE_COLUMNS` have in rows that are no reviews. A rejected one, or one that waits, is a review."""
 SUM_WORDS = frozenset(
     ("total", "totals", "subtotal", "grand total", "sum", "average", "avg", "mean", "median", "count")
 )

@@ -23,7 +23,6 @@ from tasks.review_files.objects.object_rows import (
     MAX_KEYS,
     ObjectRow,
     Select,
-    cache_columns,
     drop_invalid,
     flatten_object,
     is_deeper,
@@ -44,7 +43,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     Raises `FileRefusedError`: avro_broken, text_column_missing if no row of the first batch has a text, bomb_suspected.
     """
     BLOCK_READERS.update(snappy=_read_snappy, zstandard=_read_zstd)
-    select, next_row = cache_columns(options.column_plan), first_row
+    select, next_row = Select(options.column_plan), first_row
     with _refusing_broken(lambda: next_row - first_row):
         records = fastavro.reader(file, handle_unicode_errors="surrogateescape")
         for group in group_into_batches(records, _measure, options.batch_rows, options.batch_bytes):

@@ -16,7 +16,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.engine.dispatch import score_again, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask
-from tasks.inbox.killed_runs import KilledRuns, read_killed_runs
+from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import (
     SHARED_BYTES,
     WORKER_GROUP_BYTES,
@@ -62,11 +62,10 @@ def score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[Found
     The rows of a large object are shared out among them while they score nothing else. Those over which runs were
     killed come last.
     """
-    killed = read_killed_runs(run.home)
-    arranged = killed.arrange(files, tries_all=bool(request.named))
+    arranged = read_killed_runs(run.home).arrange(files, tries_all=bool(request.named))
     for is_large, some in groupby((*arranged.first, *arranged.last), lambda file: file.size >= SHARED_BYTES):
         if is_large:
-            yield from (((file,), _share_out(run, request, file, killed)) for file in some)
+            yield from (((file,), _share_out(run, request, file)) for file in some)
             continue
         for group, result in score_groups(run.engine, _make_tasks(run, request, tuple(some))):
             yield group.files, _end_group(run, (group, result))
@@ -75,13 +74,9 @@ def score_objects(run: EngineRun, request: ScoringRequest, files: Sequence[Found
         yield tuple(file for file in files if file.uri in uris), make_skipped(arranged.aside)
 
 
-def _share_out(run: EngineRun, request: ScoringRequest, file: FoundFile, killed: KilledRuns) -> GroupResult:
-    """Let all workers score the rows of an object; raise `EngineLostError` if there are none any more.
-
-    It is recorded as being scored meanwhile, since the run itself reads it.
-    """
-    with killed.scoring((file,)):
-        result = score_large_object(run, request, file)
+def _share_out(run: EngineRun, request: ScoringRequest, file: FoundFile) -> GroupResult:
+    """Let all workers score the rows of an object; raise `EngineLostError` if there are none any more."""
+    result = score_large_object(run, request, file)
     if isinstance(result.error, EngineLostError):
         raise result.error
     if not isinstance(result.error, WorkerKilledError):
