@@ -77,8 +77,14 @@ def test_more_rows_than_are_decoded_at_a_time_are_named(format_name: str) -> Non
 
 
 def test_numbers_without_a_name_stay() -> None:
-    table = make_table([0, -1, 2, 2**62], describe(["neg", "pos"]))
-    assert read_labels("parquet", table) == ["neg", "-1", "2", str(2**62)]
+    table = make_table([0, 2, 2**62], describe(["neg", "pos"]))
+    assert read_labels("parquet", table) == ["neg", "2", str(2**62)]
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "file", "stream"])
+def test_a_number_below_zero_is_no_label(format_name: str) -> None:
+    table = make_table([0, -1, 1, -(2**62)], describe(["neg", "pos"]))
+    assert read_labels(format_name, table) == ["neg", None, "pos", None]
 
 
 def test_the_names_of_other_columns_are_kept_in_place_of_their_numbers() -> None:

@@ -1,7 +1,8 @@
 """Reads numbers of classes as the names that Hugging Face keeps for them in the metadata of a schema.
 
-So a label `0` is what the data set says, whichever class it counts first. What the metadata say is not trusted: only
-short names are taken, and a number without one stays as it is.
+So a label `0` is what the data set says, whichever class it counts first. A number below zero is null, since Hugging
+Face writes -1 for a row without a label. What the metadata say is not trusted: only short names are taken, and a larger
+number without one stays as it is.
 """
 
 import json
@@ -85,10 +86,9 @@ def _is_name(name: Any) -> bool:
 
 
 def _name_column(numbers: pa.Array, names: Sequence[str]) -> pa.Array:
-    """Return the names of classes for their numbers; other numbers stay, as texts."""
-    known = len(names)
+    """Return the names of classes for their numbers: null for one below zero; larger ones than known stay, as texts."""
     values = [
-        names[number] if number is not None and 0 <= number < known else number and str(number)
+        None if number is None or number < 0 else names[number] if number < len(names) else str(number)
         for number in numbers.to_pylist()
     ]
     return pa.array(values, pa.string())
