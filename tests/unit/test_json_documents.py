@@ -89,8 +89,14 @@ LONG = [{"opinion": "A film that I would see again."}]
         {"schema": {"fields": FIELDS}, "data": RATED},
         {"data": {"reviews": RATED}, "users": [{"name": "Ann", "home": {"city": "Bonn"}}]},
         {"a": FIELDS, "b": FIELDS, "reviews": [{"text": None, "rating": 3}, *RATED], "c": FIELDS},
+        {"reviews": RATED, "users": [{"userId": "tt01-a", "joined": "2024-06-12 10:30:00", "likes": 3}]},
+        {"reviews": RATED, "links": [{"href": "https://x.org/a?b=c", "to": "ann@x.org", "next": None}]},
+        {
+            "reviews": RATED,
+            "items": [{"genres": ["drama", "war"], "description": " ", "extra": {}}, 3, None, ""],
+        },
     ],
-    ids=["below a description", "above another array", "between several"],
+    ids=["below a description", "above another array", "between several", "of ids", "of links", "of lists"],
 )
 def test_arrays_without_texts_beside_that_of_the_reviews_are_passed_over(document: Any) -> None:
     assert [text for text in read_texts(document) if text] == TEXTS
@@ -110,6 +116,35 @@ def test_arrays_without_texts_beside_that_of_the_reviews_are_passed_over(documen
 def test_a_document_is_refused_if_another_array_may_have_reviews_too(others: Any, rows: Any) -> None:
     with pytest.raises(FileRefusedError, match="are arrays of objects") as caught:
         read_texts({**others, "data": rows})
+    assert caught.value.rule == "json_broken"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [{"opinion": "Loved it"}, {"opinion": "Awful acting throughout"}],
+        [{"opinion": "Loved"}],
+        [{"内容": "很好看的电影我非常喜欢"}],
+        [{"name": "很好看"}],
+        [{"评论": "Good"}],
+        [{"x": "Good"}],
+        [{"x": "Loved it"}],
+        [{"x": "Great!"}],
+        [{"x": ["Loved it"]}],
+        [{"x": {"y": "Loved it"}}],
+        [{"id": 1}, "I would see it again."],
+        [{"id": 1}, ["Good"]],
+        [{"What did you like most of all?": "Nothing1"}],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_document_is_refused_if_another_array_may_have_short_or_unspaced_texts(
+    other: Any, is_before: bool
+) -> None:
+    arrays = [("other", other), ("reviews", RATED)]
+    with pytest.raises(FileRefusedError, match=r"FILE --json-path reviews") as caught:
+        read_texts(dict(arrays if is_before else reversed(arrays)))
     assert caught.value.rule == "json_broken"
 
 

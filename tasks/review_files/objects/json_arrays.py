@@ -1,7 +1,7 @@
 """Finds out which of the arrays of objects in a JSON document has the reviews.
 
-It is the only array of objects, or else the only one with reviews beside others without any text. A document of which
-several arrays may have the reviews is refused, so that none is lost.
+It is the only array of objects, or else the only one with reviews beside others that surely have no text. A document of
+which several arrays may have the reviews is refused, so that none is lost.
 """
 
 import json
@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
+from tasks.review_files.inference.likely_texts import sort_likely
 from tasks.review_files.objects.answers import OF_REVIEWS
 from tasks.review_files.objects.object_rows import Select, flatten_object
 from tasks.review_files.options import ReadOptions
@@ -19,9 +20,21 @@ from tasks.support.refusals import refusal
 from tasks.support.wording import quote_word
 
 _OTHER, _UNCLEAR, _REVIEWS = range(3)
-"""What an array has: no text; one that may be no review, or a long value under any name; reviews."""
-_WORDS_OF_PROSE = 5
-"""Words of a value that may be a review, under whatever name."""
+"""What an array has: surely no text; what may be one; reviews."""
+_NO_TEXT = re.compile(
+    r"[\d\s:.,/+TZ-]*"  # a number or a date
+    r"|(?=\D*\d)[\w.:-]{1,64}"  # an id
+    r"|https?://[!-~]+|[\w.+-]+@[\w.-]+",
+    re.ASCII,
+)
+"""A value that is no text, whatever its name."""
+_WORD = re.compile(r"\w{1,64}", re.ASCII)
+_OF_METADATA = re.compile(
+    r"(?s:.*(?:[\W_]|(?<=[a-z])(?=[A-Z])))?"
+    r"(?i:id|uuid|key|name|username|type|dtype|kind|class|code|status|state|role|gender|city|country|region|language"
+    r"|lang|locale|currency|unit|format|category|genre|tag|label|brand|version|platform|source|date|time|url)s?"
+)
+"""A name that ends in a word for what a single word says."""
 _DESCRIPTIONS = ("features", "schema.fields")
 """The arrays in which Hugging Face and pandas describe the columns of the rows."""
 _MOST_ARRAYS = 100
@@ -100,20 +113,30 @@ def _look_at(value: Any, path: str, array: _Array | None, select: Select) -> _Ar
 def _judge(value: Any, select: Select) -> int:
     """Return what an element shows of its array: it is a review if it has a text and another column of reviews."""
     if not isinstance(value, dict):
-        return _OTHER
+        return _UNCLEAR if _may_have_text("", value) else _OTHER
     row = flatten_object(value)
     known = select(tuple(row)).known
     text = list(row.values())[known["text"]] if "text" in known else None
     if isinstance(text, str) and (OF_REVIEWS | {"movie_id"}) & known.keys():
         return _REVIEWS
-    return _UNCLEAR if "text" in known or any(map(_is_prose, row.values())) else _OTHER
+    return _UNCLEAR if "text" in known or any(_may_have_text(*each) for each in row.items()) else _OTHER
 
 
-def _is_prose(value: Any) -> bool:
-    """Return whether a value is a text of several words, or may have such in it."""
+def _may_have_text(name: str, value: Any) -> bool:
+    """Return whether a value may be a text or have one in it, as all may that is not surely something else."""
     if isinstance(value, list):
-        return any(isinstance(item, dict) or _is_prose(item) for item in value)
-    return isinstance(value, str) and len(value.split(None, _WORDS_OF_PROSE)) >= _WORDS_OF_PROSE
+        return any(isinstance(item, dict) or _may_have_text(name, item) for item in value)
+    if not isinstance(value, str) or not value.strip():
+        return False
+    if _is_likely(name):
+        return True
+    is_word = _WORD.fullmatch(value) and _OF_METADATA.fullmatch(name)
+    return not (is_word or _NO_TEXT.fullmatch(value))
+
+
+def _is_likely(name: str) -> bool:
+    """Return whether a name looks like that of a column of texts: such come before that of an id."""
+    return sort_likely(("id", name))[0] != "id"
 
 
 def _require_alone(rows: _Array, found: Collection[_Array]) -> None:
