@@ -174,6 +174,32 @@ def test_an_array_with_a_batch_without_reviews_is_the_one_with_the_rows() -> Non
         read_texts({"a": FIELDS, "b": FIELDS * 5, "rows": RATED}, batch_rows=10)
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"a.b": RATED, "a": {"b": RATED}},
+        {"a": {"b": RATED}, "a.b": RATED},
+        {"a.b": FIELDS, "other": FIELDS, "a": {"b": RATED}},
+        {"reviews": RATED, "a.b": FIELDS, "a": {"b": FIELDS}},
+        {"": RATED, "a": 1, "b": {"": {"": FIELDS}, ".": FIELDS}},
+        {"": {"a": RATED}, "a": RATED},
+    ],
+)
+def test_a_document_with_two_arrays_of_objects_at_one_path_is_refused(document: Any) -> None:
+    with pytest.raises(FileRefusedError, match="two arrays have the path") as caught:
+        read_texts(document)
+    assert caught.value.rule == "json_broken"
+
+
+def test_the_array_that_is_named_is_refused_if_another_has_the_same_path() -> None:
+    with pytest.raises(FileRefusedError, match=r"two arrays have the path '\.a\.b\[\]'"):
+        read_texts({"a.b": ["x"], "a": {"b": RATED}, "rest": 1}, json_path="a.b")
+
+
+def test_an_empty_array_at_the_path_of_another_is_no_second_one() -> None:
+    assert read_texts({"a.b": [], "a": {"b": RATED}}) == TEXTS
+
+
 def test_a_document_of_very_many_arrays_is_refused() -> None:
     with pytest.raises(FileRefusedError, match="are arrays of objects"):
         read_texts({**{f"a{number}": FIELDS for number in range(200)}, "rows": RATED})

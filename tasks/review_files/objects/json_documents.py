@@ -3,7 +3,7 @@
 It runs in a process of its own (`tables.process`), since the parser may crash, as on a number of thousands of digits.
 The document is parsed as a stream, so memory does not grow with its size. Nested objects become columns with dotted
 names, such as 'user.name'; lists stay lists. An element that is no object is reported with a defect. A document that is
-no JSON, repeats a key of an object, or has reviews in several arrays is refused.
+no JSON, repeats a key of an object, or has reviews in several arrays, or two arrays at one path, is refused.
 """
 
 import io
@@ -145,8 +145,10 @@ class _Document:
     source: _Source
     wanted: str | None
     """The path of the array; None: that of all arrays of objects."""
-    found: list[str] = field(default_factory=list)
-    """The paths of the arrays that were found: those of objects, and empty ones."""
+    found: set[str] = field(default_factory=set)
+    """The paths of the arrays that were found."""
+    has_empty: bool = False
+    """An array that may have had the rows is empty."""
     built: int = 0
     """Elements that were yielded."""
 
@@ -159,7 +161,7 @@ class _Document:
             yield path, item
         for _ in events:  # what follows the end is an error
             pass
-        if not self.found:
+        if not self.found and not self.has_empty:
             raise refusal("json_broken", self._describe_missing())
 
     def _walk(self, kind: str, events: _Events, path: str) -> Iterator[tuple[str, Item]]:
@@ -182,17 +184,24 @@ class _Document:
         """Yield the elements of an array if it is the one that is looked for; else skip it."""
         kind, value = next(events)
         if kind == "end_array":
-            self.found += [path] if self.wanted in (None, path) else []
+            self.has_empty |= self.wanted in (None, path)
             return
         is_wanted = kind == "start_map" or path == "" if self.wanted is None else path == self.wanted
         if not is_wanted:
             _skip(kind, events, self.source)
             return
-        self.found.append(path)
+        self._add_path(path)
         while kind != "end_array":
             self.source.mark()
             yield path, _build(kind, value, events)
             kind, value = next(events)
+
+    def _add_path(self, path: str) -> None:
+        """Note the path of an array; refuse a second one there, since rows of both would be taken for those of one."""
+        if path in self.found:
+            problem = f"two arrays have the path {show_path(path)}, as a key with a dot has that of keys in each other"
+            raise refusal("json_broken", problem)
+        self.found.add(path)
 
     def _describe_missing(self) -> str:
         """Say that the array was not found."""
