@@ -174,6 +174,39 @@ def test_an_array_with_a_batch_without_reviews_is_the_one_with_the_rows() -> Non
         read_texts({"a": FIELDS, "b": FIELDS * 5, "rows": RATED}, batch_rows=10)
 
 
+MANY = [{"id": number} for number in range(4000)]
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_ten_thousand_elements_beside_the_reviews_are_passed_over(is_before: bool) -> None:
+    others = {"a": MANY, "b": MANY, "c": MANY[:2000]}
+    document = {**others, "reviews": RATED} if is_before else {"reviews": RATED, **others}
+    assert read_texts(document) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"a": MANY, "b": MANY, "c": MANY[:2001], "reviews": RATED},
+        {"a": MANY, "b": MANY, "reviews": RATED, "c": MANY[:2001]},
+        {"reviews": RATED, "c": [{"id": 1}] * 10_001},
+        {"reviews": RATED, "c": [{"id": "7" * 300_000}] * 8},
+        {"c": [{"id": "7" * 300_000}] * 8, "reviews": RATED},
+    ],
+    ids=["above", "around", "below", "in bytes below", "in bytes above"],
+)
+def test_a_document_with_much_beside_the_reviews_is_refused_with_the_array_to_name(document: Any) -> None:
+    with pytest.raises(FileRefusedError, match="FILE --json-path reviews") as caught:
+        read_texts(document)
+    assert caught.value.rule == "json_broken"
+
+
+def test_arrays_of_very_many_elements_above_the_reviews_are_refused_before_they_are_read() -> None:
+    data = json.dumps({**{f"a{number}": MANY for number in range(9)}, "reviews": RATED}).encode()
+    with pytest.raises(FileRefusedError, match=r"both '\.a0\[\]' and '\.a3\[\]' are arrays of objects"):
+        read(data)
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -1,7 +1,8 @@
 """Finds out which of the arrays of objects in a JSON document has the reviews.
 
-It is the only array of objects, or else the only one with reviews beside others that surely have no text. A document of
-which several arrays may have the reviews is refused, so that none is lost.
+It is the only array of objects, or else the only one with reviews beside others that surely have no text. A document
+of which several arrays may have the reviews is refused, so that none is lost. So is one with much beside the reviews,
+since nothing is yielded while it is looked at, and the process has a limit of time for each batch.
 """
 
 import json
@@ -39,6 +40,8 @@ _DESCRIPTIONS = ("features", "schema.fields")
 """The arrays in which Hugging Face and pandas describe the columns of the rows."""
 _MOST_ARRAYS = 100
 """Most arrays without reviews before the one with them."""
+_MOST_ELEMENTS, _MOST_BYTES = 10_000, 2 << 20
+"""Most elements of arrays without reviews, and roughly most bytes of them: a second or two of processor time."""
 _SHOWN = 80
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _INNER = re.compile(r"\.(?!\s)")
@@ -60,41 +63,63 @@ class _Array:
     kind: int = _OTHER
 
 
+@dataclass
+class _Others:
+    """How much the arrays without reviews have."""
+
+    elements: int = 0
+    size: int = 0
+
+    def add(self, elements: int, size: int) -> None:
+        """Count elements, and roughly their bytes."""
+        self.elements += elements
+        self.size += size
+
+    def are_many(self) -> bool:
+        """Return whether they are too many to look at."""
+        return self.elements > _MOST_ELEMENTS or self.size > _MOST_BYTES
+
+
 def choose_rows(items: Iterable[tuple[str, Item]], select: Select, options: ReadOptions) -> Iterator[Item]:
     """Yield the elements of the array with the reviews, given those of all arrays of objects with their paths.
 
-    Refuses (json_broken) a document of which several arrays may have the reviews.
+    Refuses (json_broken) a document of which several arrays may have the reviews, or the others have much.
     """
-    items = iter(items)
-    rows, held = _find_rows(items, select, options)
+    items, others = iter(items), _Others()
+    rows, held = _find_rows(items, select, options, others)
     yield from held
     for path, item in items:
         if rows is not None and path == rows.path:
             yield item
             continue
+        others.add(1, item[1])
         other = _look_at(item[0], path, None, select)
-        if rows is not None and (rows.kind != _REVIEWS or other.kind != _OTHER):
+        if rows is not None and (rows.kind != _REVIEWS or other.kind != _OTHER or others.are_many()):
             raise _refuse(rows, other, (rows, other))
 
 
 def _find_rows(
-    items: Iterator[tuple[str, Item]], select: Select, options: ReadOptions
+    items: Iterator[tuple[str, Item]], select: Select, options: ReadOptions, others: _Others
 ) -> tuple[_Array | None, list[Item]]:
     """Return the array with the reviews, None if there is no array, and its elements so far.
 
-    The elements of each array are held until one is a review, or they are a batch: then the array has the rows.
+    The elements of each array are held until one is a review, or they are a batch: then the array has the rows. Those
+    of the arrays before are counted as `others`.
     """
     arrays: dict[str, _Array] = {}
     held: list[Item] = []
     size = 0
     for path, item in items:
-        held, size = (held, size) if path in arrays else ([], 0)
+        if path not in arrays:
+            others.add(len(held), size)
+            held, size = [], 0
         held.append(item)
         size += item[1]
         arrays[path] = _look_at(item[0], path, arrays.get(path), select)
         is_full = len(held) >= options.batch_rows or size >= options.batch_bytes
-        if arrays[path].kind == _REVIEWS or is_full or not path or len(arrays) == _MOST_ARRAYS:
-            _require_alone(arrays[path], arrays.values())
+        is_much = others.are_many() or len(arrays) == _MOST_ARRAYS
+        if arrays[path].kind == _REVIEWS or is_full or is_much or not path:
+            _require_alone(arrays[path], arrays.values(), others)
             return arrays[path], held
     if len(arrays) > 1:
         first, second, *_ = arrays.values()
@@ -139,10 +164,10 @@ def _is_likely(name: str) -> bool:
     return sort_likely(("id", name))[0] != "id"
 
 
-def _require_alone(rows: _Array, found: Collection[_Array]) -> None:
-    """Refuse a document if another array than the one with the `rows` may have reviews too."""
+def _require_alone(rows: _Array, found: Collection[_Array], others: _Others) -> None:
+    """Refuse a document if another array than the one with the `rows` may have reviews too, or the others have much."""
     for other in found:
-        if other != rows and (other.kind != _OTHER or rows.kind != _REVIEWS):
+        if other != rows and (other.kind != _OTHER or rows.kind != _REVIEWS or others.are_many()):
             raise _refuse(other, rows, found)
 
 
