@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,26 @@ def test_types_sums_and_footers_around_the_reviews_are_set_aside() -> None:
 def test_a_text_about_sums_in_the_middle_of_a_sheet_is_a_review() -> None:
     grid: Grid = [["text", "stars"], ["Total: 3", 5], ["Good", 5]]
     assert read_texts(write_xlsx({"S": grid})) == ["Total: 3", "Good"]
+
+
+def test_the_parts_of_a_workbook_are_unpacked_once_and_unchanged() -> None:
+    archive = zipfile.ZipFile(io.BytesIO(write_xlsx({"S": [["text"], ["A good film."]]})))
+    kept = workbooks._unpack(archive, 1 << 20)
+    assert kept is not None
+    unpacked = zipfile.ZipFile(kept)
+    assert {info.compress_type for info in unpacked.infolist()} == {zipfile.ZIP_STORED}
+    parts = [name for name in archive.namelist() if name.endswith((".xml", ".rels"))]
+    assert {name: unpacked.read(name) for name in unpacked.namelist()} == {
+        name: archive.read(name) for name in parts
+    }
+
+
+@pytest.mark.parametrize("name", ["mimetype", "xl/workbook.xml"])
+def test_a_workbook_that_unpacked_might_be_another_is_left_as_it_is(name: str) -> None:
+    data = io.BytesIO(write_xlsx({"S": [["text"], ["A good film."]]}))
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(data, "a") as archive:
+        archive.writestr(name, "twice, or of another format")
+    assert workbooks._unpack(zipfile.ZipFile(data), 1 << 20) is None
 
 
 def test_a_table_may_begin_right_of_the_first_column() -> None:

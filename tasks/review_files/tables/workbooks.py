@@ -11,7 +11,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -29,7 +29,6 @@ from python_calamine import (
 
 from data_contracts.errors import FileRefusedError
 from tasks.containers.limits import ContainerLimits
-from tasks.containers.streams import CHUNK_BYTES
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.columns import (
     MAX_COLUMNS,
@@ -50,6 +49,10 @@ from tasks.support.wording import quote_word
 _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
+_OF_ODS = "mimetype"
+_KEPT_UNPACKED = 64 << 20
+"""Bytes of parts up to which they are kept unpacked until Calamine has read them."""
+_PIECE_BYTES = 1 << 20
 _NAMES_SHOWN = 12
 _FEW_CELLS = 2
 _PRECISE = 2**53
@@ -68,7 +71,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
     text_column_missing, text_column_doubled.
     """
-    _require_size(file, options.limits)
+    file = _require_size(file, options.limits)
     with _refusing_broken(file), _silence_panics():
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         names, rows = _open_table(sheet, options.column_plan)
@@ -82,28 +85,43 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
             next_row += len(batch)
 
 
-def _require_size(file: IO[bytes], limits: ContainerLimits) -> None:
-    """Refuse a workbook that is too large to be held, packed or unpacked, and a zip that is damaged."""
+def _require_size(file: IO[bytes], limits: ContainerLimits) -> IO[bytes]:
+    """Return the workbook, perhaps unpacked; refuse one too large to be held, packed or unpacked, and a damaged zip."""
     size = file.seek(0, io.SEEK_END)
     if size > limits.workbook_bytes:
         raise refusal("workbook_too_large", f"it has {size:,} bytes, the limit is {limits.workbook_bytes:,}")
     file.seek(0)
     if file.read(2) == b"PK":
         with refusing("workbook_broken", lambda: "the zip that it is can't be unpacked"):
-            _require_unpacked_size(zipfile.ZipFile(file), limits.workbook_unpacked_bytes)
+            file = _unpack(zipfile.ZipFile(file), limits.workbook_unpacked_bytes) or file
     file.seek(0)
+    return file
 
 
-def _require_unpacked_size(archive: zipfile.ZipFile, most: int) -> None:
-    """Unpack what is no picture, since the sizes that a zip states may be false; checksums are verified with it."""
+def _unpack(archive: zipfile.ZipFile, most: int) -> IO[bytes] | None:
+    """Unpack what is no picture, since the sizes that a zip states may be false; checksums are verified with it.
+
+    Return a zip with the unpacked parts, so that Calamine need not unpack them again; None where it would be large, or
+    where it might not be the same workbook.
+    """
+    parts = [info for info in archive.infolist() if info.filename.lower().endswith(_PARTS)]
+    is_small = sum(info.file_size for info in parts) <= _KEPT_UNPACKED
+    has_others = _OF_ODS in archive.namelist() or len(set(archive.namelist())) < len(archive.namelist())
+    kept = io.BytesIO() if is_small and not has_others else None
     unpacked = 0
-    for info in archive.infolist():
-        if info.filename.lower().endswith(_PARTS):
-            with archive.open(info) as part:
-                while chunk := part.read(CHUNK_BYTES):
+    with nullcontext() if kept is None else zipfile.ZipFile(kept, "w") as copy:
+        for info in parts:
+            with (
+                archive.open(info) as part,
+                copy.open(info.filename, "w") if copy else nullcontext() as target,
+            ):
+                while chunk := part.read(_PIECE_BYTES):
                     unpacked += len(chunk)
                     if unpacked > most:
                         raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
+                    if target:
+                        target.write(chunk)
+    return kept
 
 
 @contextmanager
