@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tasks.review_files.inference.known_names import COLUMN_NAMES
 from tasks.review_files.inference.likely_texts import find_parts, sort_likely
-from tasks.review_files.inference.recognition import Recognised, recognise_columns
+from tasks.review_files.inference.recognition import Recognised, find_states, recognise_columns
 from tasks.review_files.plans.names import CUT, PART, clean_name, normalize_name, quote_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
@@ -56,7 +56,8 @@ class Columns:
 
 def select_columns(names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> Columns:
     """Map columns to ours: those that the plan names, and others by their known names if the plan allows it."""
-    recognised = recognise_columns(names) if plan.known_names else Recognised()
+    # A row that is spam is so under a profile too.
+    recognised = recognise_columns(names) if plan.known_names else Recognised(beside=find_states(names))
     normalized = [normalize_name(name) for name in names] if plan.names_columns() else []
     text, doubled = _find_text(names, normalized, plan, recognised)
     known = dict(text)

@@ -24,6 +24,7 @@ from data_contracts.limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files import delimited
 from tasks.review_files.plans.missing_words import stands_for_no_text
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions, format_of, read_review_file
 from tasks.review_files.tables import parquet
 from tasks.review_files.tables.formats import TABLE_FORMATS
@@ -637,6 +638,12 @@ def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
         ("A good film", None, None),
     ]
     assert json.loads(rows[1]["extra"]) == {column: "approved"}
+
+
+def test_spam_is_no_review_under_a_profile_too(tmp_path: Path) -> None:
+    plan = ReadingPlan(("text",), known_names=False)
+    rows = read_bytes(tmp_path, "a.csv", b"text,Status\nBuy now,Spam\nA good film,Complete\n", plan=plan)
+    assert [row["rule"] for row in rows] == ["no_review", None]
 
 
 def test_each_column_that_may_say_so_is_looked_at(tmp_path: Path) -> None:

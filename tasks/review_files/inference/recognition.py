@@ -116,6 +116,13 @@ def _has_label_by_program(bare: Sequence[str], platform: Platform | None) -> boo
     return not is_named and not set(bare).isdisjoint(normalize_known(LABELS_BY_PROGRAMS))
 
 
+def find_states(names: Sequence[str]) -> dict[str, int]:
+    """Return the positions of the columns that say whether rows are reviews, by their key in `STATE_COLUMNS`."""
+    bare = [strip_remarks(name[:_NAME_READ]) for name in names]
+    found = {what: _find_first(bare, normalize_known(wanted)) for what, wanted in STATE_COLUMNS.items()}
+    return {what: place for what, place in found.items() if place is not None}
+
+
 def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
     """Return the positions of columns that say how ratings are meant, or whether labels hold or rows are reviews."""
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
