@@ -27,8 +27,13 @@ def score_new(
     """Score and commit new files, group by group; last and alone those over which runs were killed."""
     home = job.run.home
     arranged = read_killed_runs(home).arrange(files, tries_all=bool(request.named))
+    is_whole = not (request.named or request.since or request.rescan or arranged.last or arranged.aside)
     for group in _group_in_order(home, request, arranged.first):
-        yield _score_group(job, group)
+        result = _score_group(job, group)
+        is_whole = is_whole and result.error is None
+        yield result
+    if is_whole:
+        drop_arrivals(home)
     if arranged.last and needs_publishing(home):
         publish_copy(home)  # the run may be killed again
     for file in arranged.last:
@@ -41,13 +46,9 @@ def _group_in_order(
     home: Home, request: ScoringRequest, files: Sequence[SourceFile]
 ) -> Iterator[tuple[SourceFile, ...]]:
     """Yield new files in groups, in the order in which they arrived before a restore, if there was one."""
-    if request.rescan:  # a file is as old as its first reading
-        yield from group_found_files(files)
-        return
-    for together in split_by_arrival(home, files):
+    # In a rescan a file is as old as its first reading.
+    for together in [files] if request.rescan else split_by_arrival(home, files):
         yield from group_found_files(together)
-    if not request.named:
-        drop_arrivals(home)
 
 
 def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:

@@ -18,6 +18,7 @@ from flows.command.actions.verify import run_verify
 from tasks.maintenance import backups, restoring
 from tasks.maintenance.proofs import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.maintenance.restoring import check_backup, put_database
+from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home
@@ -103,6 +104,28 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
     run()
     assert ask(home.published, query) == [("corrected: bad plot",)]
     assert list(home.running.iterdir()) == []
+
+
+def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(home, tmp_path / "backup", quiet)
+    for name, text in (("day9.csv", "good film"), ("day10.csv", "corrected: bad plot")):
+        drop(home, name, f"review_id,text\nu1,{text}\n")
+        run()
+    restore(home, tmp_path / "backup", quiet)
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(score_stages, "score_files", fail)
+        with pytest.raises(ReviewsError):
+            run()
+    run()
+    assert ask(home.published, "select text from latest_scores where review_id = 'u1'") == [
+        ("corrected: bad plot",)
+    ]
 
 
 def test_a_ledger_that_can_not_be_read_does_not_keep_a_backup_from_being_restored(
