@@ -21,6 +21,10 @@ from tasks.training.own_rows import FEWEST_LABELS
 
 PLAN_LINES = 50
 """The largest number of files that the message of a plan lists."""
+_READ_AGAIN = (
+    "  known       what was scored before is not read again, whatever {} says. Next: put it into a folder of the "
+    "inbox, write a profile by `reviews sources init`, then `reviews sources rescan`"
+)
 
 
 def describe_ingest(summary: IngestSummary) -> str:
@@ -125,12 +129,6 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
     if rating["titles"] < 2:
         return words
     return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
-
-
-_READ_AGAIN = (
-    "  known       what was scored before is not read again, whatever {} says. Next: put it into a folder of the "
-    "inbox, write a profile by `reviews sources init`, then `reviews sources rescan`"
-)
 
 
 def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None = None) -> str:

@@ -159,7 +159,7 @@ UPDATE source_reviews SET is_latest = settled.is_newest FROM (
 # Of each file one row for a review, so that a million texts under one id are no million pairs with a million others.
 _COUNT_REUSED = """
 WITH known AS (
-    SELECT source_sha256, source, min(uri) AS uri FROM scored_files
+    SELECT source_sha256, source, min(uri) AS uri FROM scored_files SEMI JOIN rows_of_reviews USING (source_sha256)
     WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL
 ),
 reviews AS (

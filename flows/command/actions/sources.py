@@ -15,7 +15,7 @@ from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
-from tasks.sources.proposing import Named, format_proposal, infer
+from tasks.sources.proposing import IN_DOUBT, Named, format_proposal, infer
 from tasks.sources.reading import make_limits, make_options
 from tasks.support.wording import count, escape_controls, quote_word
 
@@ -109,8 +109,6 @@ def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: N
 
 def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     """Write a profile into the home."""
-    from tasks.sources.proposing import IN_DOUBT
-
     home.make()
     make_folder(home.sources)
     with write_whole(proposal.path) as building:

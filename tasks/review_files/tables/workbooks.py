@@ -50,6 +50,7 @@ _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
 _OF_ODS = "mimetype"
+"""A part by which Calamine knows an ods."""
 _KEPT_UNPACKED = 64 << 20
 """Bytes of parts up to which they are kept unpacked until Calamine has read them."""
 _PIECE_BYTES = 1 << 20
@@ -71,7 +72,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
     text_column_missing, text_column_doubled.
     """
-    file = _require_size(file, options.limits)
+    file = _open_checked(file, options.limits)
     with _refusing_broken(file), _silence_panics():
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         names, rows = _open_table(sheet, options.column_plan)
@@ -85,7 +86,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
             next_row += len(batch)
 
 
-def _require_size(file: IO[bytes], limits: ContainerLimits) -> IO[bytes]:
+def _open_checked(file: IO[bytes], limits: ContainerLimits) -> IO[bytes]:
     """Return the workbook, perhaps unpacked; refuse one too large to be held, packed or unpacked, and a damaged zip."""
     size = file.seek(0, io.SEEK_END)
     if size > limits.workbook_bytes:
