@@ -33,6 +33,10 @@ def load_settings_of_run() -> Settings:
     Warn if another version of the program made the deployment.
     """
     settings = load_settings()
+    if settings.shared_store:
+        from tasks.sharing.following import join
+
+        join(settings.home, settings.shared_store)
     if warning := _compare_versions(settings.deployed_version, read_version()):
         get_run_logger().warning(warning)
     deployed = settings.deployed_home

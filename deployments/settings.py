@@ -27,7 +27,9 @@ from tasks.support.setting_values import (
     read_name,
     read_number,
     read_place,
+    read_sharing,
     read_switch,
+    read_switch_of_store,
     read_token,
     read_web_address,
     read_whole,
@@ -64,6 +66,9 @@ class Settings:
     publish_to_store: bool = False
     """REVIEWS_PUBLISH_TO_STORE: with `true`, runs upload what is new of the published copy to `published/` of
     REVIEWS_STORE; there `reviews sql` on other machines reads it."""
+    share_home: bool = False
+    """REVIEWS_SHARE_HOME: with `true`, several machines share this home by REVIEWS_STORE: one at a time writes, from
+    where the one before has ended; includes REVIEWS_PUBLISH_TO_STORE."""
     dask: str | None = None
     """REVIEWS_DASK: the workers that score the objects of the store, and score again: those of the scheduler at
     `tcp://HOST:PORT`, or N processes of this machine, `local:N`."""
@@ -178,7 +183,12 @@ class Settings:
     @property
     def copy_store(self) -> str | None:
         """The store to which runs upload the published copy; None if they upload none."""
-        return self.store if self.publish_to_store else None
+        return self.store if self.publish_to_store or self.share_home else None
+
+    @property
+    def shared_store(self) -> str | None:
+        """The store by which several machines share the home; None if this machine has it alone."""
+        return self.store if self.share_home else None
 
     @property
     def api_url(self) -> str:
@@ -219,7 +229,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=Home(_read_home(values)),
         name=read_name(values, "REVIEWS_NAME"),
         store=read_place(values, "REVIEWS_STORE", parse_inbox_store),
-        publish_to_store=_read_publishing(values),
+        publish_to_store=read_switch_of_store(values, "REVIEWS_PUBLISH_TO_STORE"),
+        share_home=read_sharing(values),
         dask=read_place(values, "REVIEWS_DASK", parse_workers),
         archive=values.get("REVIEWS_ARCHIVE") or PUBLISHED_URL,
         input_dirs=read_folders(values, "REVIEWS_INPUT_DIRS"),
@@ -270,17 +281,6 @@ def _read_values(environment: Mapping[str, str]) -> dict[str, str]:
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     return values
-
-
-def _read_publishing(values: Mapping[str, str]) -> bool:
-    """Return whether runs upload the published copy; raise `UsageError` if they should, and no store is set."""
-    is_asked = read_switch(values, "REVIEWS_PUBLISH_TO_STORE")
-    if is_asked and not values.get("REVIEWS_STORE", "").strip():
-        raise UsageError(
-            "REVIEWS_PUBLISH_TO_STORE is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a store, "
-            "such as s3://bucket/prefix."
-        )
-    return is_asked
 
 
 def _read_limits(values: Mapping[str, str]) -> RowLimits:

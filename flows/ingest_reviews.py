@@ -18,10 +18,11 @@ from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.archive.parquet_files import is_up_to_date
 from tasks.inbox.opening import place_within
+from tasks.sharing.turn import hold_turn
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import name_failure, name_run
+from tasks.stages.run_page import name_failure, name_run, tell
 from tasks.warehouse.publishing import needs_publishing
 
 
@@ -75,17 +76,18 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
     home = settings.home
     source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}
-    with record_flow_run("ingest-reviews", parameters, settings) as run:
-        fetched = stages.fetch(source, home)
-        changed = not is_up_to_date(home.reviews, fetched.sha256, accept_unverified)
-        checks = []
-        if changed:
-            checks = stages.convert(run, fetched, accept_unverified)
-        provenance, reviews = stages.describe_reviews(home)
-        run.counts.update(reviews)
-    pass_fault_point("ingest: before published")
-    if changed or needs_publishing(home):
-        publish_copy(home)
+    with hold_turn(home, settings.shared_store, tell):
+        with record_flow_run("ingest-reviews", parameters, settings) as run:
+            fetched = stages.fetch(source, home)
+            changed = not is_up_to_date(home.reviews, fetched.sha256, accept_unverified)
+            checks = []
+            if changed:
+                checks = stages.convert(run, fetched, accept_unverified)
+            provenance, reviews = stages.describe_reviews(home)
+            run.counts.update(reviews)
+        pass_fault_point("ingest: before published")
+        if changed or needs_publishing(home):
+            publish_copy(home)
     done = f"{sum(reviews.values()):,} reviews" if changed else "nothing new"
     name_run(f"ingest-reviews {provenance.dataset} {done}")
     return IngestSummary(

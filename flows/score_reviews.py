@@ -36,11 +36,12 @@ from tasks.scoring.plan import (
 )
 from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
+from tasks.sharing.turn import hold_turn
 from tasks.stages import score as stages
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run, report_weeks, update_site
-from tasks.stages.run_page import end_completed, name_failure, name_run
+from tasks.stages.run_page import end_completed, name_failure, name_run, tell
 from tasks.stages.score_objects import drop_leftovers, report_unlisted
 from tasks.store.workplace import clear_spool
 from tasks.support.locking import hold_folder
@@ -133,11 +134,12 @@ def score_reviews(
         engine=settings.dask,
     )
     require_consistent(request)
-    if dry_run:
-        return _end_plan(stages.plan_scoring(settings.home, request))
-    summary, outcome, run = _score_and_deliver(request, settings)
-    _write_weeks(settings)
-    summary = _add_shadow(summary, settings, run)
+    with hold_turn(settings.home, settings.shared_store, tell):
+        if dry_run:
+            return _end_plan(stages.plan_scoring(settings.home, request))
+        summary, outcome, run = _score_and_deliver(request, settings)
+        _write_weeks(settings)
+        summary = _add_shadow(summary, settings, run)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 

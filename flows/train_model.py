@@ -3,6 +3,7 @@
 It reads what `ingest-reviews` wrote. The same variant and seed on the same data and machine give the same model.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,11 +15,12 @@ from deployments.homes import load_settings_of_run
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
+from tasks.sharing.turn import hold_turn
 from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run
-from tasks.stages.run_page import name_failure, name_run
+from tasks.stages.run_page import name_failure, name_run, tell
 from tasks.training.build_bundle import TrainedBundle
 from tasks.warehouse.promotion import Attempt
 
@@ -68,17 +70,23 @@ def train_model(
     settings = load_settings_of_run()
     asked = {"variant": variant, "seed": seed, "epochs": epochs}
     parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own}
-    with record_flow_run("train-model", parameters, settings) as run:
-        stages.drop_trainings(settings.home, settings.keep_trainings_days)
-        request = stages.TrainingRequest(variant, seed, epochs, anew=anew, may_exist=with_own and not anew)
-        bundle = stages.train(run, request)
-        if with_own:
-            bundle = stages.learn_own_labels(bundle, settings.home)
-        decision = stages.decide(Attempt(bundle.model_id, promote, run.run_id), settings.home)
-        run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
-    pass_fault_point("train: after promotion")
-    publish_copy(settings.home)
-    upload_copy(settings.home, settings.copy_store)
+    with hold_turn(settings.home, settings.shared_store, tell):
+        pass  # from here on the training knows what other machines of a shared home have left
+    with ExitStack() as turn:  # begins when the bundle is there: others go on meanwhile
+        with record_flow_run("train-model", parameters, settings) as run:
+            stages.drop_trainings(settings.home, settings.keep_trainings_days)
+            request = stages.TrainingRequest(
+                variant, seed, epochs, anew=anew, may_exist=with_own and not anew
+            )
+            bundle = stages.train(run, request)
+            turn.enter_context(hold_turn(settings.home, settings.shared_store, tell))
+            if with_own:
+                bundle = stages.learn_own_labels(bundle, settings.home)
+            decision = stages.decide(Attempt(bundle.model_id, promote, run.run_id), settings.home)
+            run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
+        pass_fault_point("train: after promotion")
+        publish_copy(settings.home)
+        upload_copy(settings.home, settings.copy_store)
     report = report_run(run, settings.keep_reports, settings.site_url) if settings.write_reports else None
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"

@@ -137,6 +137,21 @@ class Home:
         return self.published.with_name("from-store.json")
 
     @property
+    def base(self) -> Path:
+        """The file that says that machines share this home, and on which copy of the store its database is built."""
+        return self.published.with_name("shared-base.json")
+
+    @property
+    def shared_files(self) -> Path:
+        """The file with the profiles, destinations and titles that this machine last saw in the store."""
+        return self.published.with_name("shared-files.json")
+
+    @property
+    def place_file(self) -> Path:
+        """The file with a random name of this folder, which no other machine of a shared home has."""
+        return self.published.with_name("place")
+
+    @property
     def stores_with_rows(self) -> Path:
         """The file that lists the stores to which runs uploaded the published copy, or texts for workers."""
         return self.published.with_name("stores.json")
@@ -148,8 +163,8 @@ class Home:
 
     @property
     def readable(self) -> Path:
-        """The database to read: the home's own, or where it has none the copy that may have come from a store."""
-        return self.warehouse if self.warehouse.exists() else self.published
+        """The database to read: the home's own, or where the copy came from a store, since it is newer, that one."""
+        return self.warehouse if self.warehouse.exists() and not self.fetched.exists() else self.published
 
     @property
     def proof(self) -> Path:

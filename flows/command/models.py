@@ -6,7 +6,7 @@ import click
 
 from flows.command.console.arguments import name_user
 from flows.command.console.output import echo
-from flows.command.startup import find_api_url, prepare_prefect
+from flows.command.startup import find_api_url, load_settings_to_write, prepare_prefect
 
 if TYPE_CHECKING:
     from data_contracts.storage.home import Home
@@ -91,12 +91,12 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
       reviews models promote cnn_lstm-s1
       reviews models promote lstm-s0 --force --reason "the cnn_lstm misjudges long reviews"
     """
-    from deployments.settings import load_settings
     from flows.command.actions.promote import PromotionRequest, promote
 
     request = PromotionRequest(model, name_user(), reason, force)
-    home = load_settings().home
-    _notify_promoted(home, promote(home, request, echo))
+    with load_settings_to_write() as settings:
+        champion = promote(settings.home, request, echo)
+    _notify_promoted(settings.home, champion)
 
 
 @models.command("rollback")
@@ -113,11 +113,11 @@ def models_rollback(model: str | None, reason: str | None) -> None:
       reviews models rollback
       reviews models rollback --to cnn_lstm-s0 --reason "too many complaints"
     """
-    from deployments.settings import load_settings
     from flows.command.actions.promote import go_back
 
-    home = load_settings().home
-    _notify_promoted(home, go_back(home, model, reason, name_user(), echo))
+    with load_settings_to_write() as settings:
+        champion = go_back(settings.home, model, reason, name_user(), echo)
+    _notify_promoted(settings.home, champion)
 
 
 def _notify_promoted(home: "Home", champion: "NewChampion | None") -> None:

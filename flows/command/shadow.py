@@ -6,6 +6,7 @@ import click
 
 from flows.command.console.arguments import TIME_FORMATS, name_user
 from flows.command.console.output import echo
+from flows.command.startup import load_settings_to_write
 
 
 @click.group()
@@ -50,19 +51,19 @@ def start(model: str, duration: str | None, until: datetime | None, since: datet
       reviews shadow start cnn_lstm-s1 --for 30d
       reviews shadow start cnn_lstm-s1 --since 2026-11-01 --until 2026-12-24
     """
-    from deployments.settings import load_settings
     from flows.command.actions.shadow import StartRequest, start_shadow
 
-    start_shadow(load_settings(), StartRequest(model, name_user(), duration, until, since), echo)
+    with load_settings_to_write() as settings:
+        start_shadow(settings, StartRequest(model, name_user(), duration, until, since), echo)
 
 
 @shadow.command()
 def stop() -> None:
     """End the shadow. Its scores stay, for the comparison and the gate."""
-    from deployments.settings import load_settings
     from flows.command.actions.shadow import stop_shadow
 
-    stop_shadow(load_settings().home, name_user(), echo)
+    with load_settings_to_write() as settings:
+        stop_shadow(settings.home, name_user(), echo)
 
 
 @shadow.command()

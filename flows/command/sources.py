@@ -71,6 +71,7 @@ def init(
     """
     from deployments.settings import load_settings
     from flows.command.actions.sources import borrow_file, choose_path, propose_profile, write_profile
+    from flows.command.startup import load_settings_to_write
     from tasks.sources.proposing import Named
 
     settings = load_settings()
@@ -79,7 +80,8 @@ def init(
     with borrow_file(home, file) as local:
         proposal = propose_profile(path, local, Named(text, sheet, json_path), settings.limits, echo)
     if yes or confirm(f"Write this profile to {path}?", default=True):
-        write_profile(home, proposal, echo)
+        with load_settings_to_write():
+            write_profile(home, proposal, echo)
     else:
         echo("Nothing was written.")
 

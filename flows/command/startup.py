@@ -6,8 +6,9 @@ No other module of the command reads or sets environment variables.
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -57,6 +58,20 @@ def load_settings_to_read() -> "Settings":
         if newest := find_newest(settings.home, settings.store):
             click.echo(newest.describe(), err=True)
     return settings
+
+
+@contextmanager
+def load_settings_to_write() -> Iterator["Settings"]:
+    """Yield the settings for a command that writes the home; of a shared one, it is this machine's turn meanwhile.
+
+    Before, it waits for the turn of another machine, and fetches what that has written.
+    """
+    from deployments.settings import load_settings
+    from tasks.sharing.turn import hold_turn
+
+    settings = load_settings()
+    with hold_turn(settings.home, settings.shared_store, partial(click.echo, err=True)):
+        yield settings
 
 
 def find_home_to_read() -> "Home":

@@ -8,6 +8,7 @@ import click
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathOrUri, name_user
 from flows.command.console.output import confirm, echo
+from flows.command.startup import load_settings_to_write
 
 
 @click.command()
@@ -28,11 +29,10 @@ def verify(check_all: bool) -> None:
       reviews verify          after a run, in seconds
       reviews verify --all    once a week
     """
-    from deployments.settings import load_settings
     from flows.command.actions.verify import run_verify
 
-    settings = load_settings()
-    run_verify(settings.home, check_all, echo, settings.copy_store)
+    with load_settings_to_write() as settings:
+        run_verify(settings.home, check_all, echo, settings.copy_store)
 
 
 @click.group()
@@ -108,7 +108,6 @@ def quarantine_release(
       reviews quarantine release --file export.csv --encoding cp1252
       REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
     """
-    from deployments.settings import load_settings
     from flows.command.actions.quarantine import release
     from tasks.maintenance.quarantine import Choice
     from tasks.warehouse.row_names import parse_row_name
@@ -116,7 +115,8 @@ def quarantine_release(
     if not (rows or rule or uri or everything):
         raise UsageError("No rows are chosen. Next: name them, or give --rule, --file or --all.")
     choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
-    release(load_settings(), choice, encoding, by or name_user(), echo)
+    with load_settings_to_write() as settings:
+        release(settings, choice, encoding, by or name_user(), echo)
 
 
 @click.command()
@@ -144,18 +144,17 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
       reviews forget tt0111161 --as movie --yes
       reviews forget 3fa94c12ab07:17
     """
-    from deployments.settings import load_settings
     from flows.command.actions import forget as action
     from tasks.maintenance.forgetting import ForgetRequest
 
-    settings = load_settings()
-    home = settings.home
-    if not yes:
-        click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
-        if not confirm("This can't be undone. Go on?"):
-            raise click.Abort
-    request = ForgetRequest(name, kind, by or name_user(), reason)
-    action.forget(home, request, echo, settings.store, settings.destination_urls)
+    with load_settings_to_write() as settings:
+        home = settings.home
+        if not yes:
+            click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
+            if not confirm("This can't be undone. Go on?"):
+                raise click.Abort
+        request = ForgetRequest(name, kind, by or name_user(), reason)
+        action.forget(home, request, echo, settings.store, settings.destination_urls)
 
 
 @click.command()
@@ -178,14 +177,13 @@ def backup(path: Path | str | None, full: bool) -> None:
       reviews backup s3://bucket/backups
       reviews backup /mnt/safe/reviews-2026-11-24
     """
-    from deployments.settings import load_settings
     from flows.command.actions.backup import back_up, back_up_to_store
 
-    settings = load_settings()
-    if isinstance(path, str):
-        back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
-    else:
-        back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
+    with load_settings_to_write() as settings:
+        if isinstance(path, str):
+            back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
+        else:
+            back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
 
 
 @click.command()
@@ -201,11 +199,11 @@ def restore(path: Path | str) -> None:
       reviews restore data/backups/reviews-20261124T063000Z
       reviews restore s3://bucket/backups/reviews-20261124T063000Z
     """
-    from deployments.settings import load_settings
     from flows.command.actions.backup import restore as put_back
     from flows.command.actions.backup import restore_from_store
 
-    if isinstance(path, str):
-        restore_from_store(load_settings().home, path, echo)
-    else:
-        put_back(load_settings().home, path.absolute(), echo)
+    with load_settings_to_write() as settings:
+        if isinstance(path, str):
+            restore_from_store(settings.home, path, echo)
+        else:
+            put_back(settings.home, path.absolute(), echo)

@@ -62,7 +62,8 @@ def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -
     """
     before = read_trouble(home)
     is_uploaded = upload_copy(home, store)
-    due = _deliver_due(home, urls)
+    # What another machine of a shared home does not see may be scored again by it.
+    due = _deliver_due(home, urls) if is_uploaded or not home.base.exists() else DueDeliveries()
     due = replace(due, is_news=due.is_news or read_trouble(home) != before)
     return due if is_uploaded else replace(due, failing=(*due.failing, f"{store}/published"))
 

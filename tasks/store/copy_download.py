@@ -31,6 +31,7 @@ from tasks.store.stored_copy import (
     StoredCopy,
     find_copy,
     format_copy,
+    is_replaced,
     name_chunk,
     show_transfer,
 )
@@ -60,8 +61,10 @@ class FetchedCopy:
 
 
 def is_reader(home: Home) -> bool:
-    """Return whether a home has no database, and no published copy of its own."""
-    return not home.warehouse.exists() and (home.fetched.exists() or not home.published.exists())
+    """Return whether a home has no database, and no published copy of its own; or one that other machines write too."""
+    return home.base.exists() or (
+        not home.warehouse.exists() and (home.fetched.exists() or not home.published.exists())
+    )
 
 
 def find_newest(home: Home, uri: str | None) -> FetchedCopy | None:
@@ -72,10 +75,24 @@ def find_newest(home: Home, uri: str | None) -> FetchedCopy | None:
     if not is_reader(home):
         return None
     if uri is not None:
-        return fetch_copy(home, uri)
+        return None if _is_newest(home, uri) else fetch_copy(home, uri)
     if not (home.published.exists() and home.fetched.exists()):
         return None
     return _describe_kept(home, "a store", "REVIEWS_STORE is not set, so no newer copy is looked for.")
+
+
+def _is_newest(home: Home, uri: str) -> bool:
+    """Return whether a home is shared, and no other machine has written since its own published copy."""
+    try:
+        return home.base.exists() and not home.fetched.exists() and not _has_newer(home, uri)
+    except StoreError:
+        return False  # reading it once more says why
+
+
+def _has_newer(home: Home, uri: str) -> bool:
+    """Return whether the store of a shared home has a copy that another machine has written."""
+    found = find_copy(open_store(uri))
+    return is_replaced(home, found[0] if found else None)
 
 
 def fetch_copy(home: Home, uri: str) -> FetchedCopy:
@@ -86,7 +103,7 @@ def fetch_copy(home: Home, uri: str) -> FetchedCopy:
     """
     name = f"{uri.rstrip('/')}/{PUBLISHED}"
     try:
-        return FetchedCopy(name, _fetch(home, open_store(uri)))
+        return FetchedCopy(name, fetch_newest(home, open_store(uri)))
     except (StoreError, WarehouseError) as error:
         if not home.published.exists():
             raise
@@ -98,8 +115,11 @@ def _describe_kept(home: Home, name: str, trouble: str) -> FetchedCopy:
     return FetchedCopy(name, int(home.published.stat().st_mtime), trouble)
 
 
-def _fetch(home: Home, store: Store) -> int:
-    """Make the published copy of a home that of a store; return when it was published."""
+def fetch_newest(home: Home, store: Store) -> int:
+    """Make the published copy of a home that of a store; return when it was published.
+
+    Raises `WarehouseError` if the store has none, `StoreError` if it can't be read.
+    """
     copy = _require_copy(home, store)
     if _has(home, copy):
         return copy.published_at

@@ -29,7 +29,9 @@ from tasks.store.stored_copy import (
     StoredCopy,
     find_copy,
     format_copy,
+    is_replaced,
     name_chunk,
+    note_base,
     show_transfer,
 )
 from tasks.support.locking import hold_folder, share_file
@@ -60,10 +62,11 @@ def upload_copy(home: Home, uri: str) -> UploadedCopy:
     store, home_id = open_store(uri), ensure_home_id(home)
     with _hold_uploads(home), _open_published(home) as file:
         remember_store(home, uri)
-        before, marks = _find_own(store, home_id) or (None, None)
+        before, marks = _find_own(home, store) or (None, None)
         layout, seen = _look_at(file)
         stored = _list_stored(store, home_id)
         if before and _is_current(before, seen, stored):
+            _note_shared(home, before)
             return UploadedCopy(store.name(PUBLISHED), layout.size, 0)
         known = {chunk.mark: chunk.name for chunk in before.chunks} if before else {}
         drop_unfinished(store, f"{PUBLISHED}/{home_id}")
@@ -72,6 +75,7 @@ def upload_copy(home: Home, uri: str) -> UploadedCopy:
         new = _describe(home, file, layout, chunks)
         new = replace(new, retired=_retire(before, new, upload.stored))
         _swap(store, new, marks)
+        _note_shared(home, new)
         _delete_gone(store, new, upload.stored)
     return UploadedCopy(store.name(PUBLISHED), layout.size, sent)
 
@@ -171,12 +175,34 @@ def _look_at(file: BinaryIO) -> tuple[Layout, list[str]]:
     return layout, [layout.mark(file, place) for place in layout.list_places()]
 
 
-def _find_own(store: Store, home_id: str) -> tuple[StoredCopy, Any] | None:
-    """Return the copy in a store; raise `SourceError` if it is of another home."""
+def _find_own(home: Home, store: Store) -> tuple[StoredCopy, Any] | None:
+    """Return the copy in a store that a newer one of the home may replace.
+
+    Raises `SourceError` if it is of another home, or of a shared one and this machine's database is not built on it.
+    """
     found = find_copy(store)
-    if found and found[0].home_id != home_id:
-        raise SourceError(_describe_other(store, found[0]))
+    if found:
+        require_own(home, store, found[0])
+    if is_replaced(home, found[0] if found else None):
+        by = f" by {found[0].home}" if found else ""
+        raise SourceError(
+            f"{store.name(LATEST)}: was replaced{by} since this machine took its turn, which it lost because it was "
+            "silent for too long. What it has done meanwhile does not count. Next: run the command again; files are "
+            "scored by whoever comes first."
+        )
     return found
+
+
+def require_own(home: Home, store: Store, copy: StoredCopy) -> None:
+    """Raise `SourceError` if the copy in a store is of another home."""
+    if copy.home_id != ensure_home_id(home):
+        raise SourceError(_describe_other(store, copy))
+
+
+def _note_shared(home: Home, copy: StoredCopy) -> None:
+    """Note on which copy the database of a shared home is built from now on."""
+    if home.base.exists():
+        note_base(home, copy)
 
 
 def _describe_other(store: Store, copy: StoredCopy) -> str:
@@ -246,8 +272,12 @@ def _describe(home: Home, file: BinaryIO, layout: Layout, chunks: tuple[Chunk, .
     """Return the new copy, which retires nothing yet."""
     identity = sha256(os.pread(file.fileno(), HEADER_BYTES, 0)).hexdigest()
     published_at = int(os.fstat(file.fileno()).st_mtime)
-    place = f"{socket.gethostname()}:{home.folder}"
-    return StoredCopy(ensure_home_id(home), place, published_at, identity, layout, chunks)
+    return StoredCopy(ensure_home_id(home), describe_place(home), published_at, identity, layout, chunks)
+
+
+def describe_place(home: Home) -> str:
+    """Return the machine and the folder of a home, for people."""
+    return f"{socket.gethostname()}:{home.folder}"
 
 
 def _retire(before: StoredCopy | None, new: StoredCopy, stored: Mapping[str, int]) -> dict[str, int]:

@@ -17,6 +17,8 @@ from hashlib import sha256
 from typing import Any, BinaryIO
 
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError
+from data_contracts.storage.durable import make_folder, write_whole
+from data_contracts.storage.home import Home
 from tasks.store.connecting import Store
 from tasks.store.folder_copies import parsing_manifest
 from tasks.store.objects import read_marked
@@ -112,6 +114,31 @@ def format_copy(copy: StoredCopy) -> bytes:
     """Return the content of `latest.json`."""
     chunks = [f"{each.name} {each.mark}" for each in copy.chunks]
     return json.dumps({**asdict(copy), "chunks": chunks}, indent=0).encode()
+
+
+def is_base(home: Home, copy: StoredCopy) -> bool:
+    """Return whether the database of a shared home is built on this copy, and so goes on from it."""
+    try:
+        return home.base.read_bytes() == format_copy(copy)
+    except FileNotFoundError:
+        return False
+
+
+def is_replaced(home: Home, found: StoredCopy | None) -> bool:
+    """Return whether a home is shared, and the store has another copy than that on which its database is built."""
+    try:
+        return home.base.read_bytes() != (format_copy(found) if found else b"")
+    except FileNotFoundError:
+        return False
+
+
+def note_base(home: Home, copy: StoredCopy | None) -> None:
+    """Note that the database of a shared home is built on this copy; None: there was none in the store."""
+    if copy is not None and is_base(home, copy):
+        return
+    make_folder(home.base.parent)
+    with write_whole(home.base) as building:
+        building.write_bytes(b"" if copy is None else format_copy(copy))
 
 
 def find_copy(store: Store) -> tuple[StoredCopy, Any] | None:

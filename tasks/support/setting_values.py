@@ -154,3 +154,25 @@ def _has_host(address: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def read_switch_of_store(values: Mapping[str, str], name: str) -> bool:
+    """Return a switch that needs a store; raise `UsageError` if it is on, and no store is set."""
+    is_on = read_switch(values, name)
+    if is_on and not values.get("REVIEWS_STORE", "").strip():
+        raise UsageError(
+            f"{name} is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a store, such as "
+            "s3://bucket/prefix."
+        )
+    return is_on
+
+
+def read_sharing(values: Mapping[str, str]) -> bool:
+    """Return whether machines share the home; raise `UsageError` if so, and scored files should be moved."""
+    is_shared = read_switch_of_store(values, "REVIEWS_SHARE_HOME")
+    if is_shared and values.get("REVIEWS_SCORED_FILES", "").strip() == "move":
+        raise UsageError(
+            "REVIEWS_SCORED_FILES=move can't be used with REVIEWS_SHARE_HOME: another machine may have to score a file "
+            "again that this one has moved. Next: unset REVIEWS_SCORED_FILES."
+        )
+    return is_shared

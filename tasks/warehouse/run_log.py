@@ -132,6 +132,11 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
     return [run for run in found if not _goes_on(home, run["run_id"])]
 
 
+def list_going_on(home: Home) -> list[str]:
+    """Return the ids of the runs whose processes go on on this machine."""
+    return [folder.name for folder in home.running.glob("*/") if _goes_on(home, folder.name)]
+
+
 def _record_stopped(home: Home, running: Sequence[str]) -> None:
     """Record those of the `running` runs as stopped whose process ended without recording how.
 

@@ -2,8 +2,8 @@
 
 The machines are network namespaces, so it needs root, `ip` and the S3 server of the tests. With --home HOME they first
 score 40,000 reviews of the archive, in 30 files of six formats, with its champion. Then each trial lets something
-happen to a run, runs once more, and compares with one machine. Prints a Markdown table; --document writes it into
-docs/reliability.md. Exit status 1 if anything differs.
+happen to a run, or to two machines that share a home (with --sharing only to these), runs once more, and compares with
+one machine. Prints a Markdown table; --document writes it into docs/reliability.md. Exit status 1 if anything differs.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data_contracts.storage.home import Home
@@ -22,6 +22,7 @@ from docs.pages import DOCS, Part, write_part
 from tests.machines.network import STORE_HOST, make_machines
 from tests.machines.processes import start_run
 from tests.machines.real_reviews import write_formats
+from tests.machines.sharing import SHARED, try_sharing
 from tests.machines.trials import (
     HAPPENINGS,
     MACHINES,
@@ -50,6 +51,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="a home with the archive's Parquet and a champion")
+    parser.add_argument("--sharing", action="store_true", help="only let machines share a home")
     parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing of the machines stays
@@ -63,7 +65,8 @@ def main() -> int:
         place = Place(Path(name) / "trial" / "home", "", server, addresses, random.Random(arguments.seed))
         if arguments.home:
             compare_real(arguments.home, Path(name), place)
-        found = list(try_all(Path(name), place, arguments.trials))
+        names = [*SHARED] if arguments.sharing else [*HAPPENINGS, *SHARED]
+        found = list(try_all(Path(name), place, arguments.trials, names))
     table = format_table(found)
     print(table)
     if arguments.document:
@@ -100,7 +103,7 @@ def compare_real(home: Path, folder: Path, place: Place) -> None:
         raise SystemExit(1)
 
 
-def try_all(folder: Path, place: Place, trials: int) -> Iterator[tuple[str, list[str]]]:
+def try_all(folder: Path, place: Place, trials: int, names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Try what can happen, in turns; yield what happened and what differs."""
     template = make_older(Home(folder / "small"), place)
     files = write_small(folder / "objects")
@@ -110,9 +113,10 @@ def try_all(folder: Path, place: Place, trials: int) -> Iterator[tuple[str, list
         if number < 0:
             reference: Mapping[str, object] = score_on_one_machine(template, place)
             continue
-        name = list(HAPPENINGS)[number % len(HAPPENINGS)]
+        name = names[number % len(names)]
         started = time.monotonic()
-        trouble = try_happening(template, place, name, reference)
+        try_it = try_sharing if name in SHARED else try_happening
+        trouble = try_it(template, place, name, reference)
         words = "; ".join(trouble) or "equal"
         print(
             f"{number + 1}: {name}: {words} ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True

@@ -8,6 +8,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from tasks.inbox import source_files
+from tasks.sharing import lease
 from tasks.stages.engine import objects, older_texts
 from tests.machines.network import enter
 from tests.support.forked import start
@@ -16,6 +17,8 @@ from tests.support.serverless import run_without_server
 
 SCHEDULER_PORT = 8786
 GROUP_FILES = 2
+PACE = lease.Pace(renewal=0.5, expiry=4, look=0.2)
+"""Of the lease of a shared home, so that a trial need not wait a minute for a dead machine's."""
 WORKER_GROUP_BYTES = 2_000
 """So the larger file of the trials is cut when it is scored again."""
 
@@ -67,6 +70,7 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     enter(machine)
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
+    lease.PACE = PACE
     for module in (objects, older_texts):
         vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
     try:

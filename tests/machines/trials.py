@@ -48,6 +48,10 @@ class Place:
     addresses: Mapping[str, str]
     chance: random.Random
     with_workers: bool = True
+    machine: str = "hub"
+    """On which the runs are."""
+    shares: bool = False
+    """Whether other machines share the home."""
     running: dict[str, ForkServerProcess] = field(default_factory=dict)
 
     @property
@@ -63,6 +67,8 @@ class Place:
         }
         if self.with_workers:
             settings["REVIEWS_DASK"] = self.scheduler
+        if self.shares:
+            settings["REVIEWS_SHARE_HOME"] = "true"
         return {**self.server.environment, **settings}
 
     @property
@@ -89,7 +95,7 @@ class Place:
 
     def start_run(self, **environment: str) -> ForkServerProcess:
         """Start a run."""
-        return start_run("hub", {**self.environment, **environment})
+        return start_run(self.machine, {**self.environment, **environment})
 
     def wait_some(self, seconds: float = 4) -> None:
         """Wait for a random moment of a run."""
@@ -234,14 +240,14 @@ def try_happening(template: Path, place: Place, name: str, reference: Mapping[st
         failure.unlink(missing_ok=True)
         place.start_machines()
         status = end_run(place.start_run())
-        trouble = [] if status == 0 else [f"the next run ended with {status}: {_read(failure)}"]
+        trouble = [] if status == 0 else [f"the next run ended with {status}: {read_failure(failure)}"]
         found = describe(place)
         trouble += [f"{key} differs" for key in reference if found.get(key) != reference[key]]
-        trouble += _check_more(place, len(found["scores"]))
+        trouble += check_more(place, len(found["scores"]))
     return trouble
 
 
-def _check_more(place: Place, rows: int) -> list[str]:
+def check_more(place: Place, rows: int) -> list[str]:
     """Return what is wrong besides: with the proof, with parts that stay, or with what a further run scores."""
     trouble = []
     try:
@@ -301,11 +307,11 @@ def score_on_one_machine(template: Path, place: Place) -> dict[str, Any]:
     alone = replace(place, with_workers=False)
     with make_place(template, alone):
         if end_run(alone.start_run()) != 0:
-            raise RuntimeError(_read(Path(alone.environment["FAILURE"])))
+            raise RuntimeError(read_failure(Path(alone.environment["FAILURE"])))
         return describe(alone)
 
 
-def _read(path: Path) -> str:
+def read_failure(path: Path) -> str:
     """Return the end of a file that may not be there."""
     return path.read_text("utf-8")[-1500:] if path.exists() else "no error was written"
 

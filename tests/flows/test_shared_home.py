@@ -1,0 +1,241 @@
+"""Tests of machines that share a home by a store: one at a time writes, from where the one before has ended."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.errors import SourceError, StoreError, UsageError
+from data_contracts.storage.faults import VARIABLE
+from data_contracts.storage.home import Home
+from flows.command.cli import main
+from tasks.store import copy_upload
+from tests.support.forked import start
+from tests.support.scoring_runs import CSV, count, prove, run
+from tests.support.serverless import run_without_server
+from tests.support.small_home import ask, promote_small_model
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+MORE = "review_id,movie_id,text,rating\nd,tt1,good plot,9\n"
+SCORES = "select review_id, sentiment, model_id from latest_scores order by all"
+
+
+class Machines:
+    """Two homes on one store, as on two machines, and the files that arrive in the store."""
+
+    def __init__(self, first: Home, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.first, self.second, self.store = first, Home(folder / "second"), folder / "store"
+        self._monkeypatch = monkeypatch
+        (self.store / "inbox").mkdir(parents=True)
+        monkeypatch.setenv("REVIEWS_STORE", f"file://{self.store}")
+        monkeypatch.setenv("REVIEWS_SHARE_HOME", "true")
+
+    def use(self, home: Home) -> Home:
+        """Let what follows run on the machine of a home."""
+        self._monkeypatch.setenv("REVIEWS_HOME", str(home.folder))
+        return home
+
+    def send(self, name: str, content: str = CSV) -> None:
+        """Put a file into the inbox of the store."""
+        path = self.store / "inbox" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, "utf-8")
+
+    def run_killed(self, home: Home, point: str) -> None:
+        """Run the flow on a machine until it dies at a fault point."""
+        process = start(_run_to_point, str(home.folder), point)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+
+
+def _run_to_point(folder: str, point: str) -> None:
+    os.environ |= {"REVIEWS_HOME": folder, "REVIEWS_REPORTS": "false", VARIABLE: point}
+    with run_without_server():
+        run()
+
+
+@pytest.fixture
+def machines(scoring_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    return Machines(scoring_home, tmp_path, monkeypatch)
+
+
+def test_a_second_machine_goes_on_where_the_first_has_ended(machines: Machines) -> None:
+    machines.send("a.csv")
+    assert run().files_scored == 1
+    second = machines.use(machines.second)
+    machines.send("b.csv", MORE)
+    summary = run()
+    assert (summary.files_scored, summary.rows_scored) == (1, 1)
+    assert count(second, "scored_reviews") == 3
+    prove(second)
+    machines.use(machines.first)
+    assert run().files_scored == 0
+    assert ask(machines.first.warehouse, SCORES) == ask(second.warehouse, SCORES)
+
+
+@pytest.mark.parametrize("point", ["score: inside commit", "score: after commit"])
+def test_what_a_killed_machine_did_not_upload_another_one_scores_and_both_have_each_row_once(
+    machines: Machines, point: str
+) -> None:
+    machines.send("a.csv")
+    run()
+    machines.send("b.csv", MORE)
+    machines.run_killed(machines.first, point)
+    second = machines.use(machines.second)
+    _let_lease_expire(machines)
+    assert run().rows_scored == 1
+    first = machines.use(machines.first)
+    assert run().files_scored == 0
+    for home in (first, second):
+        assert count(home, "scored_reviews") == 3
+        prove(home)
+
+
+def _let_lease_expire(machines: Machines) -> None:
+    """Do what a minute without a sign of the killed machine does."""
+    (machines.store / "lease.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "point", ["share: database fetched", "share: database replaced", "share: before upload"]
+)
+def test_a_machine_that_dies_while_it_follows_the_other_one_follows_it_in_its_next_turn(
+    machines: Machines, point: str
+) -> None:
+    machines.send("a.csv")
+    run()
+    second = machines.use(machines.second)
+    machines.run_killed(second, point)
+    machines.send("b.csv", MORE)
+    assert run().rows_scored == 1
+    assert count(second, "scored_reviews") == 3
+    prove(second)
+
+
+def test_a_killed_run_is_gone_on_with_by_its_own_machine_if_no_other_was_there(machines: Machines) -> None:
+    machines.send("a.csv")
+    machines.run_killed(machines.first, "share: before upload")
+    assert run().files_scored == 0
+    assert count(machines.first, "scored_reviews") == 2
+    second = machines.use(machines.second)
+    assert run().files_scored == 0
+    assert count(second, "scored_reviews") == 2
+
+
+def test_a_machine_that_was_silent_for_too_long_can_t_upload_what_it_did_beside_its_successor(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.send("a.csv")
+    run()
+    machines.send("b.csv", MORE)
+    upload = copy_upload.upload_copy
+
+    def sleep_before(home: Home, uri: str) -> object:
+        monkeypatch.setattr(copy_upload, "upload_copy", upload)
+        _let_lease_expire(machines)
+        machines.use(machines.second)
+        assert run().rows_scored == 1
+        machines.use(machines.first)
+        return upload(home, uri)
+
+    monkeypatch.setattr(copy_upload, "upload_copy", sleep_before)
+    with pytest.raises(SourceError, match=r"was replaced by .*second since this machine took its turn"):
+        run()
+    assert run().files_scored == 0
+    assert ask(machines.first.warehouse, SCORES) == ask(machines.second.warehouse, SCORES)
+
+
+def test_a_promotion_on_one_machine_scores_on_the_other_one(machines: Machines) -> None:
+    machines.send("a.csv")
+    run()
+    other = promote_small_model(machines.first, seed=1)
+    run()
+    machines.use(machines.second)
+    machines.send("b.csv", MORE)
+    assert run().model_id == other.name
+
+
+def test_a_profile_written_on_one_machine_is_used_by_the_other_one(machines: Machines) -> None:
+    machines.send("shop/a.csv", "what,words\n1,good film\n")
+    machines.first.sources.mkdir()
+    (machines.first.sources / "shop.toml").write_text('[columns]\ntext = "words"\n', "utf-8")
+    run()
+    second = machines.use(machines.second)
+    machines.send("shop/b.csv", "what,words\n2,bad film\n")
+    assert run().rows_scored == 1
+    assert ask(second.warehouse, "select distinct profile_version is null from scored_files") == [(False,)]
+
+
+def test_a_query_on_a_machine_reads_what_the_other_one_has_scored(machines: Machines) -> None:
+    machines.send("a.csv")
+    run()
+    machines.use(machines.second)
+    machines.send("b.csv", MORE)
+    run()
+    machines.use(machines.first)
+    done = CliRunner().invoke(main, ["sql", "select count(*) as n from scored_reviews", "--format", "csv"])
+    assert (done.exit_code, done.stdout.split()) == (0, ["n", "3"])
+    assert "published a moment ago" in done.stderr
+
+
+def test_a_forgotten_review_is_gone_from_the_other_machine_with_its_next_turn(machines: Machines) -> None:
+    machines.send("a.csv")
+    run()
+    second = machines.use(machines.second)
+    run()
+    machines.use(machines.first)
+    done = CliRunner().invoke(main, ["forget", "a", "--yes"])
+    assert done.exit_code == 0, done.output
+    machines.use(second)
+    run()
+    assert b"good film" not in second.warehouse.read_bytes() + second.published.read_bytes()
+    assert not any(
+        b"good film" in path.read_bytes()
+        for path in (machines.store / "published").rglob("*")
+        if path.is_file()
+    )
+
+
+def test_a_shared_home_is_not_written_without_its_store(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.send("a.csv")
+    run()
+    monkeypatch.setenv("REVIEWS_SHARE_HOME", "false")
+    with pytest.raises(UsageError, match="several machines share this home"):
+        run()
+
+
+def test_a_database_of_another_home_is_never_replaced(machines: Machines, tmp_path: Path) -> None:
+    machines.send("a.csv")
+    run()
+    promote_small_model(machines.second)
+    before = machines.second.warehouse.read_bytes()
+    copy = Home(tmp_path / "copied")
+    shutil.copytree(machines.second.folder, copy.folder)
+    copy.id_file.parent.mkdir(exist_ok=True)
+    copy.id_file.write_text("0123456789ab\n", "utf-8")
+    machines.use(copy)
+    with pytest.raises(SourceError, match="another home publishes there"):
+        run()
+    assert copy.warehouse.read_bytes() == before
+
+
+def test_a_run_that_can_t_upload_fails_and_the_next_one_of_its_machine_uploads(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.send("a.csv")
+
+    def fail(*arguments: object) -> None:
+        raise StoreError("access is refused.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_upload, "find_copy", fail)
+        with pytest.raises(StoreError, match="access is refused"):
+            run()
+    assert run().files_scored == 0
+    assert copy_upload.find_faults(machines.first, f"file://{machines.store}") == []
