@@ -64,21 +64,34 @@ def _begin(home: Home, uri: str, announce: Callable[[str], object]) -> None:
     if follow(home, uri):
         announce("Another machine has written this home since: its database was fetched.")
     fetch_bundles(home, store)
+    if not home.base.stat().st_size:
+        _upload(
+            home, uri
+        )  # before the work: another machine must not begin a home of its own there meanwhile
 
 
 def _end(home: Home, uri: str) -> None:
     """Publish and upload what this turn has done."""
-    from tasks.sharing.bundles import upload_bundles
     from tasks.sharing.files import share_files
+    from tasks.store.connecting import open_store
+
+    share_files(home, open_store(uri))
+    _upload(home, uri)
+
+
+def _upload(home: Home, uri: str) -> None:
+    """Publish and upload the database and the bundles; not before a model was promoted.
+
+    Else the first machine whose scheduler starts a run would begin the home, instead of the one that has a model.
+    """
+    from tasks.sharing.bundles import list_shared, upload_bundles
     from tasks.store.connecting import open_store
     from tasks.store.copy_upload import upload_copy
     from tasks.warehouse.publishing import needs_publishing, publish
 
-    store = open_store(uri)
-    share_files(home, store)
-    if not home.warehouse.exists():
+    if not home.warehouse.exists() or not (home.base.stat().st_size or list_shared(home)):
         return
-    upload_bundles(home, store)
+    upload_bundles(home, open_store(uri))
     if needs_publishing(home):
         publish(home)
     pass_fault_point("share: before upload")

@@ -2,23 +2,21 @@
 
 import os
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.errors import SourceError, StoreError, UsageError
-from data_contracts.storage.faults import VARIABLE
+from data_contracts.errors import BundleError, SourceError, StoreError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.store import copy_upload
-from tests.support.forked import start
+from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, prove, run
 from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, promote_small_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = pytest.mark.slow
 
 MORE = "review_id,movie_id,text,rating\nd,tt1,good plot,9\n"
 SCORES = "select review_id, sentiment, model_id from latest_scores order by all"
@@ -47,13 +45,11 @@ class Machines:
 
     def run_killed(self, home: Home, point: str) -> None:
         """Run the flow on a machine until it dies at a fault point."""
-        process = start(_run_to_point, str(home.folder), point)
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        run_to_fault(point, _run_on, str(home.folder))
 
 
-def _run_to_point(folder: str, point: str) -> None:
-    os.environ |= {"REVIEWS_HOME": folder, "REVIEWS_REPORTS": "false", VARIABLE: point}
+def _run_on(folder: str) -> None:
+    os.environ |= {"REVIEWS_HOME": folder, "REVIEWS_REPORTS": "false"}
     with run_without_server():
         run()
 
@@ -77,21 +73,20 @@ def test_a_second_machine_goes_on_where_the_first_has_ended(machines: Machines) 
     assert ask(machines.first.warehouse, SCORES) == ask(second.warehouse, SCORES)
 
 
-@pytest.mark.parametrize("point", ["score: inside commit", "score: after commit"])
+@pytest.mark.process
 def test_what_a_killed_machine_did_not_upload_another_one_scores_and_both_have_each_row_once(
-    machines: Machines, point: str
+    machines: Machines,
 ) -> None:
-    machines.send("a.csv")
     run()
-    machines.send("b.csv", MORE)
-    machines.run_killed(machines.first, point)
+    machines.send("a.csv")
+    machines.run_killed(machines.first, "score: after commit")
     second = machines.use(machines.second)
     _let_lease_expire(machines)
-    assert run().rows_scored == 1
+    assert run().rows_scored == 2
     first = machines.use(machines.first)
     assert run().files_scored == 0
     for home in (first, second):
-        assert count(home, "scored_reviews") == 3
+        assert count(home, "scored_reviews") == 2
         prove(home)
 
 
@@ -100,25 +95,11 @@ def _let_lease_expire(machines: Machines) -> None:
     (machines.store / "lease.json").unlink()
 
 
-@pytest.mark.parametrize(
-    "point", ["share: database fetched", "share: database replaced", "share: before upload"]
-)
-def test_a_machine_that_dies_while_it_follows_the_other_one_follows_it_in_its_next_turn(
-    machines: Machines, point: str
-) -> None:
-    machines.send("a.csv")
-    run()
-    second = machines.use(machines.second)
-    machines.run_killed(second, point)
-    machines.send("b.csv", MORE)
-    assert run().rows_scored == 1
-    assert count(second, "scored_reviews") == 3
-    prove(second)
-
-
+@pytest.mark.process
 def test_a_killed_run_is_gone_on_with_by_its_own_machine_if_no_other_was_there(machines: Machines) -> None:
+    run()
     machines.send("a.csv")
-    machines.run_killed(machines.first, "share: before upload")
+    machines.run_killed(machines.first, "score: after commit")
     assert run().files_scored == 0
     assert count(machines.first, "scored_reviews") == 2
     second = machines.use(machines.second)
@@ -228,6 +209,7 @@ def test_a_database_of_another_home_is_never_replaced(machines: Machines, tmp_pa
 def test_a_run_that_can_t_upload_fails_and_the_next_one_of_its_machine_uploads(
     machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run()
     machines.send("a.csv")
 
     def fail(*arguments: object) -> None:
@@ -239,3 +221,17 @@ def test_a_run_that_can_t_upload_fails_and_the_next_one_of_its_machine_uploads(
             run()
     assert run().files_scored == 0
     assert copy_upload.find_faults(machines.first, f"file://{machines.store}") == []
+
+
+def test_a_machine_without_a_model_does_not_begin_the_home_before_the_one_that_has_it(
+    machines: Machines,
+) -> None:
+    machines.send("a.csv")
+    machines.use(machines.second)
+    with pytest.raises(BundleError, match="No model has been promoted yet"):
+        run()
+    machines.use(machines.first)
+    assert run().files_scored == 1
+    second = machines.use(machines.second)
+    assert run().files_scored == 0
+    assert count(second, "scored_reviews") == 2

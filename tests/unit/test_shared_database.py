@@ -9,12 +9,14 @@ from data_contracts.errors import SourceError, StoreError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
 from tasks.sharing.following import follow, join
+from tasks.sharing.turn import hold_turn
 from tasks.store.copy_upload import upload_copy
 from tasks.store.stored_copy import LATEST
 from tasks.support.locking import hold_folder
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.run_log import start_run
 from tests.support.exported_homes import add, make_home
+from tests.support.forked import run_to_fault
 from tests.support.small_home import ask
 
 ROWS = "select count(*) from scored_reviews"
@@ -74,6 +76,25 @@ def test_a_machine_that_was_killed_before_it_uploaded_goes_on_with_what_it_has(
     assert not take_turn(first, uri)
     assert take_turn(second, uri)
     assert count_rows(second) == 3
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "point", ["share: database fetched", "share: database replaced", "share: before upload"]
+)
+def test_a_machine_that_dies_while_it_follows_another_one_follows_it_in_its_next_turn(
+    first: Home, second: Home, uri: str, point: str
+) -> None:
+    add(first, "b.csv")
+    take_turn(first, uri)
+    run_to_fault(point, _hold_turn, str(second.folder), uri)
+    take_turn(second, uri)
+    assert count_rows(second) == 3
+
+
+def _hold_turn(folder: str, uri: str) -> None:
+    with hold_turn(Home(Path(folder)), uri, print):
+        pass
 
 
 def test_what_was_not_uploaded_before_another_machine_wrote_is_dropped(
