@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from data_contracts.errors import ReviewsError, UsageError
-from data_contracts.storage.home_id import ensure_home_id
+from deployments.homes import identify_home
 from deployments.installation import PREFECT_FILE
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import choose_engine, make_pool, resume_pool
@@ -64,7 +64,7 @@ def _find_prefect_file(settings: Settings) -> Iterator[Path]:
     content = yaml.safe_load(PREFECT_FILE.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, PREFECT_FILE.name)
-        path.write_text(yaml.safe_dump(add_names(content, settings, ensure_home_id(settings.home))), "utf-8")
+        path.write_text(yaml.safe_dump(add_names(content, settings, identify_home(settings))), "utf-8")
         yield path
 
 

@@ -23,8 +23,24 @@ def name_home() -> dict[str, str]:
     """
     settings = load_settings()
     home = settings.home
-    name = f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
+    name = (
+        f"{identify_home(settings)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
+    )
     return {"name": name, "version": read_version(), "train_when_due": str(settings.train_when_due).lower()}
+
+
+def identify_home(settings: Settings) -> str:
+    """Return the id of the home of this machine: if machines share it, that of the others."""
+    _join_others(settings)
+    return ensure_home_id(settings.home)
+
+
+def _join_others(settings: Settings) -> None:
+    """Give this machine's home the id that it has on other machines, if they share it and this one has none yet."""
+    if settings.shared_store:
+        from tasks.sharing.following import join
+
+        join(settings.home, settings.shared_store)
 
 
 def load_settings_of_run() -> Settings:
@@ -33,10 +49,7 @@ def load_settings_of_run() -> Settings:
     Warn if another version of the program made the deployment.
     """
     settings = load_settings()
-    if settings.shared_store:
-        from tasks.sharing.following import join
-
-        join(settings.home, settings.shared_store)
+    _join_others(settings)
     if warning := _compare_versions(settings.deployed_version, read_version()):
         get_run_logger().warning(warning)
     deployed = settings.deployed_home
