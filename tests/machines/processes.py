@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from data_contracts.storage.home import Home
 from tasks.inbox import source_files
 from tasks.sharing import lease
+from tasks.sharing.turn import hold_turn
 from tasks.stages.engine import objects, older_texts
 from tests.machines.network import enter
 from tests.support.forked import start
@@ -38,6 +40,18 @@ def start_worker(
 def start_run(machine: str, environment: Mapping[str, str]) -> ForkServerProcess:
     """Start a scoring run on a machine; if it fails, its status is 1 and its error is in the file FAILURE."""
     return start(_score, machine, dict(environment))
+
+
+def start_turn(machine: str, environment: Mapping[str, str]) -> ForkServerProcess:
+    """Start a turn on a machine that shares a home, in which nothing is done."""
+    return start(_take_turn, machine, dict(environment))
+
+
+def _take_turn(machine: str, environment: Mapping[str, str]) -> None:
+    enter(machine)
+    os.environ.update(environment)
+    with hold_turn(Home(Path(environment["REVIEWS_HOME"])), environment["REVIEWS_STORE"], print):
+        pass
 
 
 def _schedule(machine: str, host: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from data_contracts.storage.faults import VARIABLE
 from tests.machines.network import plug
-from tests.machines.processes import PACE
+from tests.machines.processes import PACE, start_turn
 from tests.machines.trials import Place, check_more, describe, end_run, make_place, read_failure
 
 Happening = Callable[[Place, Place], None]
@@ -116,6 +116,7 @@ def try_sharing(template: Path, place: Place, name: str, reference: Mapping[str,
     one = replace(place, with_workers=False, shares=True, machine="one")
     two = replace(one, home=place.home.with_name("second"), machine="two")
     with make_place(template, one):
+        end_run(start_turn(one.machine, one.environment))  # from here on the store has the home
         SHARED[name](one, two)
         trouble = []
         for each in (two, one):
