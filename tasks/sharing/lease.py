@@ -93,16 +93,16 @@ def _find_place(home: Home) -> str:
 
 
 def _wait_for(store: Store, claim: _Claim, announce: Callable[[str], object], pace: Pace) -> None:
-    """Take the lease, as soon as it is free."""
+    """Take the lease, as soon as it is free or has expired."""
     seen, since, has_announced = b"", time.monotonic(), False
     while True:
         content, marks = _read(store)
         if content != seen:
             seen, since = content, time.monotonic()
-        is_silent = time.monotonic() - since > pace.expiry
-        if (is_silent or _is_available(content, claim)) and _try_swap(store, claim, marks):
+        is_free = _is_available(content, claim)
+        if (is_free or time.monotonic() - since > pace.expiry) and _try_swap(store, claim, marks):
             return
-        if not has_announced:
+        if not (is_free or has_announced):
             announce(f"Waiting for {_describe(content)}, which holds {store.name(LEASE)}.")
             has_announced = True
         time.sleep(pace.look)

@@ -31,7 +31,9 @@ ON CONFLICT (run_id) DO UPDATE SET
     parameters = excluded.parameters, code_version = excluded.code_version, status = 'running',
     ended_at = NULL, counts = NULL
 """
-_FIND_RUNNING = "SELECT run_id FROM runs WHERE status = 'running'"
+_FIND_RUNNING = "SELECT run_id, flow FROM runs WHERE status = 'running'"
+_OUTSIDE_TURNS = "train-model"
+"""The flow that goes on while other machines of a shared home write."""
 _LIST_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
@@ -58,15 +60,15 @@ _CHECKS_SCHEMA = pa.schema(
 
 def start_run(
     warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any], code_version: str | None
-) -> list[str]:
-    """Record that a flow run started, and return all runs that are recorded as running.
+) -> list[tuple[str, str]]:
+    """Record that a flow run started, and return the id and flow of all runs that are recorded as running.
 
     A retried run updates its row and keeps its first start time.
     """
     row = [run_id, flow, json.dumps(dict(parameters), default=str), code_version]
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(_START_RUN, row)
-        return [found for (found,) in connection.execute(_FIND_RUNNING).fetchall()]
+        return connection.execute(_FIND_RUNNING).fetchall()
 
 
 def end_run(warehouse: Path, run_id: str, status: str, counts: Mapping[str, int | str]) -> None:
@@ -129,7 +131,7 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
     with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
         running = connection.execute(_LIST_RUNNING).fetchall()
     found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
-    return [run for run in found if not _goes_on(home, run["run_id"])]
+    return [run for run in found if _has_stopped(home, run["run_id"], run["flow"])]
 
 
 def list_going_on(home: Home) -> list[str]:
@@ -137,17 +139,26 @@ def list_going_on(home: Home) -> list[str]:
     return [folder.name for folder in home.running.glob("*/") if _goes_on(home, folder.name)]
 
 
-def _record_stopped(home: Home, running: Sequence[str]) -> None:
+def _record_stopped(home: Home, running: Sequence[tuple[str, str]]) -> None:
     """Record those of the `running` runs as stopped whose process ended without recording how.
 
     It was killed, or the machine went down.
     """
-    stopped = [run_id for run_id in running if not _goes_on(home, run_id)]
+    stopped = [run_id for run_id, flow in running if _has_stopped(home, run_id, flow)]
     if stopped:  # the status is looked at again: one of them may just have ended well
         with open_warehouse(home.warehouse, write=True) as connection:
             connection.execute(_STOP, {"run_ids": stopped})
         for run_id in stopped:
             _remove_lock(home.running / run_id)
+
+
+def _has_stopped(home: Home, run_id: str, flow: str) -> bool:
+    """Return whether a run that is recorded as running has ended.
+
+    Of a training on another machine of a shared home nothing is known here.
+    """
+    is_elsewhere = home.base.exists() and flow == _OUTSIDE_TURNS and not (home.running / run_id).is_dir()
+    return not is_elsewhere and not _goes_on(home, run_id)
 
 
 def _goes_on(home: Home, run_id: str) -> bool:
