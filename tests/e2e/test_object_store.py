@@ -259,6 +259,30 @@ def test_reads_that_are_cut_off_go_on_where_they_were(proxy: tuple[Store, Troubl
     assert f"GET bytes={5 * CUT_BYTES}-{10 * CUT_BYTES - 1}" in trouble.asked
 
 
+def test_reads_that_fall_silent_go_on_where_they_were(
+    proxy: tuple[Store, Trouble], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "SILENT_SECONDS", 0.4)
+    store, trouble = open_store(proxy[0].uri), proxy[1]
+    objects.put(store, "large", LARGE[: 4 * CUT_BYTES])
+    trouble.hush = 2
+    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == LARGE[: 4 * CUT_BYTES]
+    assert trouble.hush == 0
+
+
+def test_a_slow_read_is_not_given_up_while_bytes_come(
+    proxy: tuple[Store, Trouble], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "SILENT_SECONDS", 0.8)
+    store, trouble = open_store(proxy[0].uri), proxy[1]
+    objects.put(store, "large", LARGE[: 10 * CUT_BYTES])
+    trouble.pause = 0.15
+    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == LARGE[: 10 * CUT_BYTES]
+    assert len([asked for asked in trouble.asked if asked.startswith("GET")]) == 1
+
+
 def test_an_attempt_of_which_the_answer_was_lost_knows_that_it_was_first(
     proxy: tuple[Store, Trouble], tmp_path: Path
 ) -> None:
