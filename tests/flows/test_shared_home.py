@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from data_contracts.errors import BundleError, SourceError, StoreError, UsageError
 from data_contracts.storage.home import Home
+from flows.command.actions.destinations import add_destination
 from flows.command.cli import main
 from tasks.store import copy_upload
 from tests.support.forked import run_to_fault
@@ -206,11 +207,12 @@ def test_a_database_of_another_home_is_never_replaced(machines: Machines, tmp_pa
     assert copy.warehouse.read_bytes() == before
 
 
-def test_a_run_that_can_t_upload_fails_and_the_next_one_of_its_machine_uploads(
-    machines: Machines, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_can_t_upload_fails_and_delivers_nothing_and_the_next_one_of_its_machine_does_both(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run()
     machines.send("a.csv")
+    add_destination(machines.first, "lake", None, tmp_path / "lake", {})
 
     def fail(*arguments: object) -> None:
         raise StoreError("access is refused.")
@@ -219,8 +221,10 @@ def test_a_run_that_can_t_upload_fails_and_the_next_one_of_its_machine_uploads(
         patch.setattr(copy_upload, "find_copy", fail)
         with pytest.raises(StoreError, match="access is refused"):
             run()
+    assert not list(tmp_path.glob("lake/**/*.parquet"))
     assert run().files_scored == 0
     assert copy_upload.find_faults(machines.first, f"file://{machines.store}") == []
+    assert list(tmp_path.glob("lake/**/*.parquet"))
 
 
 def test_a_machine_without_a_model_does_not_begin_the_home_before_the_one_that_has_it(
