@@ -17,11 +17,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError
+from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError, StoreUnreachableError
 from data_contracts.storage.durable import create_whole
 from data_contracts.storage.home import Home
 from tasks.store.connecting import Store
-from tasks.store.objects import read_marked, swap
+from tasks.store.objects import find_object, read_marked, swap
 from tasks.support.wording import escape_controls
 
 LEASE = "lease.json"
@@ -109,11 +109,17 @@ def _wait_for(store: Store, claim: _Claim, announce: Callable[[str], object], pa
 
 
 def _read(store: Store) -> tuple[bytes, Any]:
-    """Return the content of the lease, and the marks for `swap`; b"" and None where there is none."""
+    """Return the content of the lease, and the marks for `swap`; b"" and None where there is none.
+
+    Of a lease that can't be read, such as one whose content a store lost when it crashed, it is the ETag.
+    """
     try:
         return read_marked(store, LEASE)
     except ObjectMissingError:
         return b"", None
+    except StoreUnreachableError:
+        etag = find_object(store, LEASE).etag or ""
+        return etag.encode(), {"e_tag": etag}
 
 
 def _is_available(content: bytes, claim: _Claim) -> bool:

@@ -52,6 +52,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="a home with the archive's Parquet and a champion")
     parser.add_argument("--sharing", action="store_true", help="only let machines share a home")
+    parser.add_argument("--only", default="", help="only what has this in its name")
     parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing of the machines stays
@@ -66,6 +67,7 @@ def main() -> int:
         if arguments.home:
             compare_real(arguments.home, Path(name), place)
         names = [*SHARED] if arguments.sharing else [*HAPPENINGS, *SHARED]
+        names = [name for name in names if arguments.only in name]
         found = list(try_all(Path(name), place, arguments.trials, names))
     table = format_table(found)
     print(table)

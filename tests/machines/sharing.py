@@ -125,6 +125,8 @@ def try_sharing(template: Path, place: Place, name: str, reference: Mapping[str,
                 trouble.append(
                     f"the next run ended with {status}: {read_failure(Path(each.environment['FAILURE']))}"
                 )
+        if trouble:
+            return trouble
         for each in (two, one):
             found = describe(each)
             trouble += [

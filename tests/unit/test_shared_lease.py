@@ -16,7 +16,7 @@ from tasks.sharing import lease
 from tasks.sharing.lease import LEASE, Pace, hold_lease
 from tasks.store import objects
 from tasks.store.connecting import Store
-from tasks.store.objects import put, read
+from tasks.store.objects import find_object, put, read, read_marked
 from tests.support.stores import make_folder_store
 
 FAST = Pace(renewal=0.05, expiry=0.4, look=0.02)
@@ -175,4 +175,22 @@ def test_an_object_that_is_no_lease_is_replaced_once_it_stayed_the_same(
 ) -> None:
     put(store, LEASE, content)
     with hold_lease(store, homes[0], ignore, FAST):
+        assert read_lease(store)["home"] == str(homes[0].folder)
+
+
+def test_a_lease_whose_content_the_store_has_lost_is_taken_over_once_it_expired(
+    store: Store, homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, LEASE, b"lost")
+    lost = find_object(store, LEASE).etag
+
+    def read_found(store: Store, key: str) -> tuple[bytes, object]:
+        if find_object(store, key).etag == lost:
+            raise StoreUnreachableError("status 500")
+        return read_marked(store, key)
+
+    monkeypatch.setattr(lease, "read_marked", read_found)
+    began = time.monotonic()
+    with hold_lease(store, homes[0], ignore, FAST):
+        assert time.monotonic() - began >= FAST.expiry
         assert read_lease(store)["home"] == str(homes[0].folder)
