@@ -1,6 +1,7 @@
 """Tests that JSON arrays and nested JSON are read as rows, whatever lies around them."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -117,6 +118,60 @@ def test_a_document_is_refused_if_another_array_may_have_reviews_too(others: Any
     with pytest.raises(FileRefusedError, match="are arrays of objects") as caught:
         read_texts({**others, "data": rows})
     assert caught.value.rule == "json_broken"
+
+
+@pytest.mark.parametrize("start", [[None], ["note"], [None, "note", 3, True]])
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("outer", [{}, {"page": 1, "tags": ["a", "b"], "counts": [[1], [2]]}])
+def test_values_before_the_first_review_of_an_array_are_set_aside(
+    start: list[Any], indent: int | None, outer: dict[str, Any]
+) -> None:
+    (rows,) = read(json.dumps({**outer, "data": {"reviews": [*start, *RATED]}}, indent=indent).encode())
+    assert [defect.rule for defect in rows.defects.values()] == ["row_shape"] * len(start)
+    assert [defect.raw for defect in rows.defects.values()] == [
+        each.encode() if isinstance(each, str) else json.dumps(each).encode() for each in start
+    ]
+    assert rows.known["text"].to_pylist() == [None] * len(start) + TEXTS
+
+
+@pytest.mark.parametrize("pages", [{"first": [None, *RATED]}, {"first": ["note", *RATED]}])
+def test_an_array_that_begins_with_no_object_is_not_passed_over_beside_another(pages: Any) -> None:
+    for document in ({**pages, "second": RATED}, {"second": RATED, **pages}):
+        with pytest.raises(FileRefusedError, match="are arrays of objects: name one"):
+            read_texts(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "program"),
+    [
+        ({"pages": [RATED[:1], RATED[1:]]}, ".pages | flatten[] | objects"),
+        ({"reviews": RATED, "data": {"pages": [[[RATED]], RATED]}}, ".data.pages | flatten[] | objects"),
+        ({"reviews": RATED, "pages": [None, RATED]}, ".pages | flatten[] | objects"),
+        ({"reviews": ["x"] * 2000 + RATED, "more": RATED}, ".reviews | flatten[] | objects"),
+        ([RATED[:1], RATED[1:]], ". | flatten[] | objects"),
+        (["page", RATED], ". | flatten[] | objects"),
+        ({"all pages": [RATED]}, None),
+    ],
+)
+def test_objects_in_lists_are_refused_with_the_step(document: Any, program: str | None) -> None:
+    step = "write them as lines" if program is None else f"jq -c '{program}' writes them as lines"
+    with pytest.raises(FileRefusedError, match=re.escape(step)):
+        read_texts(document)
+
+
+OTHERS: st.SearchStrategy[Any] = st.none() | st.integers(0, 9) | st.text("ab ", max_size=3)
+OBJECTS: st.SearchStrategy[Any] = st.integers(1, 9).map(lambda number: {"text": "A.", "n": number})
+
+
+@given(st.lists(OTHERS), st.lists(OTHERS | OBJECTS), st.booleans())
+@settings(deadline=None)
+def test_no_element_of_an_array_vanishes(start: list[Any], rest: list[Any], is_outer: bool) -> None:
+    elements = [*start, {"text": "A.", "n": 0}, *rest]
+    document = {"data": elements} if is_outer else elements
+    batches = read(json.dumps(document, indent=1).encode())
+    assert sum(len(rows.row_numbers) for rows in batches) == len(elements)
+    texts = [text for rows in batches for text in rows.known["text"].to_pylist()]
+    assert texts == ["A." if isinstance(each, dict) else None for each in elements]
 
 
 @pytest.mark.parametrize(

@@ -129,9 +129,10 @@ def _find_rows(
 
 def _look_at(value: Any, path: str, array: _Array | None, select: Select) -> _Array:
     """Return an array by what one more of its elements shows; None is an array of which nothing is known yet."""
-    if array is None:
+    if array is None or (not array.keys and isinstance(value, dict)):
         keys = tuple(value) if isinstance(value, dict) else ()
-        array = _Array(path, keys, "movie_id" in select(keys).known)
+        kind = _OTHER if array is None else array.kind
+        array = _Array(path, keys, "movie_id" in select(keys).known, kind)
     return replace(array, kind=max(array.kind, _judge(value, select)))
 
 
@@ -205,6 +206,15 @@ def _join_siblings(array: _Array, other: _Array) -> str | None:
     if array.has_movie:
         return f"{holder}[] | arrays[]"
     return f"{f'{holder} | ' if parents else ''}to_entries[] | (.value | arrays[]) + {{movie: .key}}"
+
+
+def refuse_lists(path: str) -> FileRefusedError:
+    """Return the refusal of a document with an array whose objects are in lists, or come after very many values."""
+    problem = f"{show_path(path)} has objects inside of lists, or after many other values"
+    if path and not all(map(_NAME.fullmatch, path.split("."))):
+        return refusal("json_broken", f"{problem}: write them as lines")
+    program = f".{path} | flatten[] | objects"
+    return refusal("json_broken", f"{problem}: jq -c {quote_word(program)} writes them as lines")
 
 
 def show_path(path: str) -> str:

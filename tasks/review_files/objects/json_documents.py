@@ -22,7 +22,7 @@ from tasks.containers.streams import read_stream
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
-from tasks.review_files.objects.json_arrays import Item, choose_rows, show_path
+from tasks.review_files.objects.json_arrays import Item, choose_rows, refuse_lists, show_path
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -30,6 +30,7 @@ from tasks.review_files.objects.object_rows import (
     ObjectRow,
     Select,
     drop_invalid,
+    dump_value,
     flatten_object,
     is_valid_text,
     make_object_rows,
@@ -42,6 +43,8 @@ from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
 
 _BUFFER_BYTES = 1 << 16
+_MOST_BEFORE = 1000
+"""Most elements of an array before its first object."""
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 _Events = Iterator[tuple[str, Any]]
@@ -186,15 +189,37 @@ class _Document:
         if kind == "end_array":
             self.has_empty |= self.wanted in (None, path)
             return
-        is_wanted = kind == "start_map" or path == "" if self.wanted is None else path == self.wanted
-        if not is_wanted:
+        start: list[Item] = []
+        if self.wanted is None and path:
+            start, kind, value = self._read_start(kind, value, events, path)
+        elif path != (self.wanted or ""):
             _skip(kind, events, self.source)
             return
+        if kind == "end_array":
+            return
         self._add_path(path)
+        yield from ((path, item) for item in start)
         while kind != "end_array":
             self.source.mark()
-            yield path, _build(kind, value, events)
+            yield path, _require_flat(_build(kind, value, events), path)
             kind, value = next(events)
+
+    def _read_start(self, kind: str, value: Any, events: _Events, path: str) -> tuple[list[Item], str, Any]:
+        """Return the elements of an array before its first object, and the event after them.
+
+        The elements may be rows that a program has left out or could not write: null, or a note. An array without an
+        object is read to its end. Refuses (json_broken) one with objects inside of lists, or after very many elements.
+        """
+        start: list[Item] = []
+        while kind not in ("start_map", "end_array"):
+            self.source.mark()
+            if kind == "start_array" or len(start) == _MOST_BEFORE:
+                if _skip(kind, events, self.source):
+                    raise refuse_lists(path)
+                return [], "end_array", None
+            start.append(_build(kind, value, events))
+            kind, value = next(events)
+        return start, kind, value
 
     def _add_path(self, path: str) -> None:
         """Note the path of an array; refuse a second one there, since rows of both would be taken for those of one."""
@@ -210,6 +235,13 @@ class _Document:
         return "it has no array of objects; if it is objects over many lines, jq -c . writes one a line"
 
 
+def _require_flat(item: Item, path: str) -> Item:
+    """Return an element of an array; refuse (json_broken) a list of objects, such as a page of reviews."""
+    if isinstance(item[0], list) and any(isinstance(each, dict) for each in item[0]):
+        raise refuse_lists(path)
+    return item
+
+
 def _add_key(names: set[str], name: str) -> None:
     """Add a key of an object; refuse one that is repeated, since one of its values would be lost."""
     if name in names:
@@ -217,20 +249,22 @@ def _add_key(names: set[str], name: str) -> None:
     names.add(name)
 
 
-def _skip(kind: str, events: _Events, source: _Source) -> None:
-    """Read on to the end of an array of which the first element begins by the event `kind`."""
-    depth = 1 + (kind in _OPENING)
+def _skip(kind: str, events: _Events, source: _Source) -> bool:
+    """Read on to the end of an array, one element of which begins by `kind`; return whether objects were in it."""
+    depth, has_objects = 1 + (kind in _OPENING), kind == "start_map"
     for event, _ in events:
         source.mark()
         depth += (event in _OPENING) - (event in _CLOSING)
+        has_objects |= event == "start_map"
         if depth == 0:
-            return
+            break
+    return has_objects
 
 
 def _build(kind: str, value: Any, events: _Events) -> Item:
     """Build the value that begins by an event; return it with roughly its bytes."""
     if kind not in _OPENING:
-        return _convert(kind, value), 8
+        return _convert(kind, value), 8 + len(value) if kind == "string" else 8
     root: Any = {} if kind == "start_map" else []
     open_values, keys, size, key = [root], [set[str]()], 16, ""
     for event, leaf in events:
@@ -284,7 +318,7 @@ def _make_row(item: Any, select: Select) -> ObjectRow:
     """Return the columns of an element, and its defect if it has one."""
     if not isinstance(item, dict):
         found = TYPE_NAMES.get(type(item), "a text or null")
-        return {}, Defect("row_shape", f"{found}, not an object", str(item).encode("utf-8", "replace"))
+        return {}, Defect("row_shape", f"{found}, not an object", dump_value(item))
     row = flatten_object(item)
     if len(row) > MAX_KEYS:
         detail = f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}"

@@ -85,9 +85,8 @@ def _has_texts(value: object, options: ReadOptions) -> bool:
     if isinstance(value, dict):
         others = (each for name, each in value.items() if normalize_name(name) not in _REPLIES)
         return any(_has_texts(each, options) for each in others)
-    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
-        return False
-    return "text" in select_columns(tuple(value[0]), options.column_plan).known
+    first = _find_row(value) if isinstance(value, list) else None
+    return first is not None and "text" in select_columns(tuple(first), options.column_plan).known
 
 
 def _has_rows(value: object) -> bool:
@@ -98,5 +97,10 @@ def _has_rows(value: object) -> bool:
 
 
 def _is_list_of_rows(value: object) -> bool:
-    """Return whether a value is a list of objects, or an empty one."""
-    return isinstance(value, list) and (not value or isinstance(value[0], dict))
+    """Return whether a value is a list with objects, or an empty one."""
+    return isinstance(value, list) and (not value or _find_row(value) is not None)
+
+
+def _find_row(values: list[object]) -> dict[str, object] | None:
+    """Return the first object of a list; None if it has none."""
+    return next((value for value in values if isinstance(value, dict)), None)

@@ -98,7 +98,7 @@ def make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -
         defect = defect or _find_defect(own_values.get("text"), columns)
         if suspects and keys[position] in suspects and says_failed(row):
             defect = defect or Defect(
-                "row_shape", "an answer that something failed, not a review", _dump(row)
+                "row_shape", "an answer that something failed, not a review", dump_value(row)
             )
         if defect is not None:
             defects[position] = defect
@@ -162,10 +162,10 @@ def _has_text(row: Mapping[str, Any], defect: Defect | None, columns: Columns) -
 def _find_defect(text: Any, columns: Columns) -> Defect | None:
     """Return the defect of the text of an object: several keys of it, or a value that is no text."""
     if columns.doubled:
-        return Defect("row_shape", "several keys have the name of the text column", _dump(text))
+        return Defect("row_shape", "several keys have the name of the text column", dump_value(text))
     if text is None or isinstance(text, str):
         return None
-    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text{_describe_way(text)}", _dump(text))
+    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text{_describe_way(text)}", dump_value(text))
 
 
 def _describe_way(value: Any) -> str:
@@ -179,9 +179,10 @@ def _describe_way(value: Any) -> str:
     return ": if it is a column, write the table by rows (pandas: orient='records')" if is_column else ""
 
 
-def _dump(value: Any) -> bytes:
+def dump_value(value: Any) -> bytes:
     """Return a value as bytes, for the quarantine."""
-    return value.encode() if isinstance(value, str) else json.dumps(value, ensure_ascii=False).encode()
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "replace")
 
 
 def format_value(value: Any) -> str | None:
