@@ -390,6 +390,9 @@ def test_a_date_may_lie_a_day_ahead_since_clocks_and_time_zones_differ() -> None
         (["★★★★", "½"], RatingScale(0.5, 5)),
         (["½", "8", "9"], RatingScale(1, 10)),
         (["bubble_10", "bubble_45"], RatingScale(0.5, 5)),
+        (["1 star", "2 stars", "3 Stars", "4 stars", "5 stars"], RatingScale(0.5, 5)),
+        (["1-star", "2★", "3.0 star rating", "3.5 stars", "4 stars", "5*"], RatingScale(0.5, 5)),
+        (["1 star", "2 stars", "3 stars", "4 stars", "5 stars", "8 stars"], RatingScale(1, 10)),
     ],
 )
 def test_the_scale_is_that_of_all_ratings(ratings: list[str], scale: RatingScale) -> None:
@@ -403,7 +406,9 @@ def test_the_scale_is_that_of_all_ratings(ratings: list[str], scale: RatingScale
      ["4,5", "8.5"], ["good", "bad"], ["3", "4/7"],
      [*"12345" * 5, "55"], [*"123455" * 4, "45", "35", "15"], [*map(str, range(1, 11)), "55"], [*"1234" * 9, "10"],
      ["10", "20", "30", "40", "50"], ["15", "35", "50"], ["1", "4", "7"], ["2", "6"], ["0", "3", "10"],
-     ["1", "½"], ["1 star", "5 stars"]],
+     ["1", "½"], ["1 star", "5 stars"], ["1 star", "2 stars", "3 stars", "4 stars"],
+     ["1 star", "2 stars", "3 stars", "4 stars", "5"], ["0 stars", *(f"{n} stars" for n in range(1, 6))],
+     ["1 point", "2 points", "3 points", "4 points", "5 points"]],
 )  # fmt: skip
 def test_ratings_that_fit_several_scales_or_none_are_in_doubt(ratings: list[str]) -> None:
     plan = plan_of(ratings=ratings)

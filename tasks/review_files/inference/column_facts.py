@@ -46,6 +46,8 @@ class RatingFacts:
     """Values that are no rating."""
     values: frozenset[float] = frozenset()
     """The different plain numbers other than 0."""
+    bare: bool = False
+    """Some plain numbers are without the word star."""
     few_above_five: bool = field(init=False, default=False)
     few_above_twenty: bool = field(init=False, default=False)
 
@@ -71,6 +73,7 @@ class RatingFacts:
             _limit(self.own_highest | other.own_highest),
             _limit(self.words | other.words),
             _limit(self.values | other.values),
+            self.bare or other.bare,
         )
 
 
@@ -139,6 +142,7 @@ def find_rating_facts(column: pa.Array) -> RatingFacts:
         _limit(rating.highest for rating in ratings if rating.highest is not None),
         _limit(text.strip().casefold()[:60] for text, rating in found.items() if rating is None),
         _limit(above.values()),
+        not all(rating.stars for rating in ratings if _is_plain(rating)),
     )
 
 

@@ -42,6 +42,7 @@ OUR_RATINGS, OUR_LABELS = "given_rating", "given_label"
 """Our own names: their values are as docs/scoring.md defines them."""
 _STEPS_OF_SURVEYS = (6, 7)
 """The highest whole ratings of six-point and seven-point scales, which are as usual in surveys as ten points."""
+_STARS = frozenset((1, 2, 3, 4, 5))
 _LOWEST_BEST = 2
 """The lowest number that may be the highest rating of a scale."""
 _NO_HIGHEST = "a column states the lowest rating of the scale, none states the highest"
@@ -176,6 +177,8 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
     bounds = f"the ratings go from {0 if facts.has_zero else facts.lowest:g} to {facts.highest:g}"
     if facts.highest < 0 or facts.lowest < 0:
         return None, f"{bounds}: some are below 0"
+    if _are_five_stars(facts):
+        return FIVE, "ratings from 1 star to 5 stars"
     if facts.highest <= FIVE.highest:
         return (
             None,
@@ -190,6 +193,12 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
         doubt = _doubt_hundred(facts)
         return (None, f"{bounds}: {doubt}") if doubt else (HUNDRED, f"{bounds}: out of 100")
     return None, f"{bounds}: on no known scale"
+
+
+def _are_five_stars(facts: RatingFacts) -> bool:
+    """Return whether all ratings are written as stars, such as `4 stars`, and are all of one to five."""
+    is_whole = facts.highest == FIVE.highest and not facts.has_zero and facts.values >= _STARS
+    return is_whole and not facts.bare
 
 
 def _doubt_ten(facts: RatingFacts) -> str | None:

@@ -20,7 +20,7 @@ OWN_SCALES = {4: RatingScale(0.5, 4), 5: FIVE, 10: TEN, 20: RatingScale(0, 20), 
 HIGHEST_OF_TWENTY = 20
 """Up to this rating the highest of a file may also be that of a scale to 20."""
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
-_UNITS = r"(?:\s*(?:stars?|points?|pts|★|\*))?"
+_UNITS = r"(?:(?:\s*|-)(?:(stars?(?:\s+rating)?|★|\*)|points?|pts))?"
 _RATING = re.compile(
     rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*(?:/|out of|of)\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?",
     re.ASCII | re.IGNORECASE,
@@ -41,6 +41,8 @@ class FoundRating:
     """It is written as symbols, such as ★★★."""
     comma: bool = False
     """Its decimal separator is a comma."""
+    stars: bool = False
+    """It is a number of stars, such as `4 stars`."""
 
 
 def find_rating(text: str) -> FoundRating | None:
@@ -53,8 +55,9 @@ def find_rating(text: str) -> FoundRating | None:
     match = _RATING.fullmatch(text)
     if match is None:
         return None
-    highest = 100 if match[3] else int(match[2]) if match[2] else None
-    return FoundRating(float(match[1].replace(",", ".")), highest, comma="," in match[1])
+    number, star, highest, _, percent = match.groups()
+    own = 100 if percent else int(highest) if highest else None
+    return FoundRating(float(number.replace(",", ".")), own, comma="," in number, stars=star is not None)
 
 
 def make_rating_parser(scale: RatingScale | None) -> Callable[[str], float | None]:
