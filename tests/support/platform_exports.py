@@ -235,6 +235,43 @@ EXPORTS = [
         ],
     ),
     make_export(
+        "Rotten Tomatoes phrases",
+        "tsv",
+        make_rows(
+            "PhraseId|SentenceId|Phrase|Sentiment",
+            ("1", "1", "A series of fine escapades", "1"),
+            ("2", "1", "fine escapades", "0"),
+        ),
+        [{"text": "A series of fine escapades"}, {"text": "fine escapades"}],
+    ),
+    make_export(
+        "IMDb reviews, another set",
+        "jsonl",
+        make_rows(
+            "review_id|reviewer|movie|rating|review_summary|review_date|spoiler_tag|review_detail|helpful",
+            ("rw1", "Ann", "Heat (1995)", "4", "Well", "3 May 2020", 0, "It goes on and on.", ["1", "2"]),
+            ("rw2", "Bob", "Heat (1995)", None, "A treat", "4 May 2020", 1, "Loved it.", ["0", "0"]),
+        ),
+        [
+            {"text": "Well\n\nIt goes on and on.", "review_id": "rw1", "movie_id": "Heat (1995)", "reviewed_at": "2020-05-03", "given_rating": 4},
+            {"text": "A treat\n\nLoved it.", "review_id": "rw2", "movie_id": "Heat (1995)", "reviewed_at": "2020-05-04"},
+        ],
+    ),
+    make_export(
+        "TripAdvisor restaurants",
+        "csv",
+        make_rows(
+            "restaurant_name|rating_review|review_id|title_review|review_preview|review_full|date",
+            ("Chez Ann", "5", "r1", "Warm", "We came late...", "We came late and ate well.", "October 12, 2021"),
+            ("Chez Ann", "1", "r2", "Cold", "Never...", "Never again, we left.", "October 13, 2021"),
+        ),
+        [
+            {"text": "Warm\n\nWe came late and ate well.", "review_id": "r1", "movie_id": "Chez Ann", "reviewed_at": "2021-10-12"},
+            {"text": "Cold\n\nNever again, we left.", "review_id": "r2", "movie_id": "Chez Ann", "reviewed_at": "2021-10-13"},
+        ],
+        "given_rating",
+    ),
+    make_export(
         "Goodreads",
         "csv",
         make_rows(

@@ -776,6 +776,14 @@ def test_further_names_of_exports_are_known(ours: str, names: Sequence[str]) -> 
     assert [recognise_columns(["text", name]).known for name in names] == [{ours: 1}] * len(names)
 
 
+@pytest.mark.parametrize(
+    "name", ["review_detail", "Review Full", "commentText", "Customer Feedback", "Opinion"]
+)
+def test_further_names_of_texts_are_known_where_no_other_is(name: str) -> None:
+    assert recognise_columns(["id", name]).text == (1,)
+    assert recognise_columns([name, "review"]).text == (1,)
+
+
 def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv"):
         path = tmp_path / name

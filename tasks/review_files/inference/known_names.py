@@ -5,7 +5,10 @@ COLUMN_NAMES = {
         "text", "review", "review_text", "review_body", "review_content", "content", "body", "comment", "comments",
         "comment_content", "message", "translated_review", "verified_reviews", "reviews.text", "user_review",
         "customer_review", "review_description", "review_details", "review_comment", "my_review",
-        "open_ended_response", "verbatim", "sentence", "feedback",
+        "open_ended_response", "verbatim", "sentence", "feedback", "review_detail", "review_full", "full_review",
+        "written_review", "text_review", "review_comments", "review_message", "comment_text", "comment_body",
+        "user_comment", "user_comments", "customer_comment", "customer_comments", "customer_feedback",
+        "user_feedback", "feedback_text", "opinion",
     ),
     "review_id": (
         "review_id", "reviews.id", "response_id", "respondent_id", "submission_id",
@@ -36,6 +39,7 @@ COLUMN_NAMES = {
         "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
         "review_rating.rating_value", "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5",
         "rating_out_of_10", "rating_out_of_100", "reviewer_score", "review_score", "rating_score",
+        "rating_review",
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
@@ -78,6 +82,7 @@ REVIEW_TITLES = (
     "headline",
     "reviews.title",
     "comment_title",
+    "title_review",
 )
 """Names of a column that is the title of a review, not of a movie or product."""
 TITLES = ("title", "subject", "heading", "summary")

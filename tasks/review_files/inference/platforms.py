@@ -191,6 +191,11 @@ PLATFORMS = (
         labels={"fresh": "positive", "rotten": "negative"},
     ),
     Platform(
+        "a Rotten Tomatoes file of phrases with sentiments from 0 to 4",
+        ("PhraseId", "SentenceId", "Phrase"),
+        {"text": "Phrase", "given_label": ""},
+    ),
+    Platform(
         "a Goodreads file",
         ("Book Id", "My Review", "My Rating"),
         {"movie_id": "Book Id", "given_rating": "My Rating", "text": "My Review", "reviewed_at": "Date Read"},
@@ -264,7 +269,7 @@ PLATFORMS = (
     Platform("an Etsy file", ("star_rating", "message", "date_reviewed"), scale=FIVE),
     Platform(
         "an IMDb reviews file",
-        ("review_text", "rating", "review_summary", "is_spoiler"),
+        ("review_text|review_detail", "rating", "review_summary", "is_spoiler|spoiler_tag"),
         title="review_summary",
         scale=TEN,
     ),
