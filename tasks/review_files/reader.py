@@ -24,7 +24,7 @@ from tasks.containers.streams import meter
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
 from tasks.review_files.inference.column_facts import FileFacts
-from tasks.review_files.inference.first_pass import may_need_survey, plan_rows, survey_rows
+from tasks.review_files.inference.first_pass import make_report, may_need_survey, plan_rows, survey_rows
 from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines, survey_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
@@ -114,7 +114,7 @@ def _read_table(
         return
     rows, plan = _read_rows(member, first_row, options), options.plan
     if plan is None:
-        plan, rows = plan_rows(rows, None if options.may_start_over else survey, options.report_plan)
+        plan, rows = plan_rows(rows, None if options.may_start_over else survey, make_report(options))
     for raw in rows:
         yield parse_rows(raw, pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers)), plan)
 

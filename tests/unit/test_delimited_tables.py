@@ -87,8 +87,8 @@ def test_another_separator_in_a_name_is_no_doubt_where_the_rows_are_no_table_by_
 
 
 def test_a_refusal_shows_the_columns_by_the_likely_separator(tmp_path: Path) -> None:
-    error = refuse(tmp_path, "a.csv", b"Kommentar;Note;Tag\nGut;1;2\n")
-    assert "'Kommentar', 'Note', 'Tag'" in error.detail
+    error = refuse(tmp_path, "a.csv", b"Anmerkung;Note;Tag\nGut;1;2\n")
+    assert "'Anmerkung', 'Note', 'Tag'" in error.detail
 
 
 @pytest.mark.parametrize("delimiter", ["", ",,", "a", "5", '"', "\n", "é", "\\"])
@@ -167,8 +167,8 @@ def test_rows_of_two_fields_above_a_wider_header_are_passed_over(tmp_path: Path,
 
 
 def test_a_profile_of_the_text_alone_finds_it_below_rows_of_two_fields(tmp_path: Path) -> None:
-    content = "\n".join([*PAIRED, "Film,Opinion,Mood,Day", "A,Good,8,1"]).encode()
-    plan = ReadingPlan(text=("Opinion",), known_names=False)
+    content = "\n".join([*PAIRED, "Film,Verdict,Mood,Day", "A,Good,8,1"]).encode()
+    plan = ReadingPlan(text=("Verdict",), known_names=False)
     assert read_texts(tmp_path, "a.csv", content, plan=plan) == ["Good"]
     assert refuse(tmp_path, "a.csv", content).rule == "text_column_missing"
 

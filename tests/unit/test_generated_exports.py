@@ -17,7 +17,6 @@ REFUSED = {
     "amazon_polarity_train.csv": "header_broken",
     "disqus.xml": "format_unknown",
     "elasticdump.jsonl": "text_column_missing",
-    "excel_deutsch.csv": "text_column_missing",
     "imdb_ratings.csv": "text_column_missing",
     "jq_pretty.json": "json_broken",
     "mysqldump_tab.txt": "header_broken",
@@ -27,6 +26,7 @@ REFUSED = {
 }
 """File -> the rule by which it is refused."""
 SET_ASIDE = {
+    "excel_deutsch.csv": "text_encoding",
     "excel_german.csv": "text_encoding",
     "imdb_list.csv": "text_encoding",
     "mac_excel.csv": "text_encoding",
@@ -34,7 +34,7 @@ SET_ASIDE = {
 }
 """File -> the rule by which rows with a review are quarantined."""
 NEXT_STEPS: dict[str, dict[str, Any]] = {
-    "excel_deutsch.csv": {"text_column": "Rezension", "encoding": "cp1252"},
+    "excel_deutsch.csv": {"encoding": "cp1252"},
     "excel_german.csv": {"encoding": "cp1252"},
     "imdb_list.csv": {"encoding": "cp1252"},
     "mac_excel.csv": {"encoding": "mac_roman"},

@@ -17,6 +17,8 @@ WORD_LABELS = {
     "positive": "positive",
     "neg": "negative",
     "negative": "negative",
+    **dict.fromkeys(("positiv", "positif", "positivo"), "positive"),
+    **dict.fromkeys(("negativ", "négatif", "negativo"), "negative"),
     "neu": None,
     "neutral": None,
     "mixed": None,
@@ -57,6 +59,7 @@ NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
+NO_NUMBER = "no rating is a number"
 _SHOWN = 5
 _NAME_READ = 300
 """Characters of a name that are read."""
@@ -173,7 +176,7 @@ def _find_scale(
 def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
     """Return the scale that the lowest and the highest rating of the whole file show; None if they leave it open."""
     if not facts.plain:
-        return None, "no rating is a number" if facts.words else "no rating is given"
+        return None, NO_NUMBER if facts.words else "no rating is given"
     bounds = f"the ratings go from {0 if facts.has_zero else facts.lowest:g} to {facts.highest:g}"
     if facts.highest < 0 or facts.lowest < 0:
         return None, f"{bounds}: some are below 0"

@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from data_contracts.errors import PlanOutdatedError
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
-from tasks.review_files.inference.planning import VALUE_COLUMNS, find_facts, has_values, make_plan
+from tasks.review_files.inference.planning import (
+    VALUE_COLUMNS,
+    find_facts,
+    has_values,
+    make_plan,
+    require_one_opinion,
+)
+from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 
@@ -25,6 +32,17 @@ _MOST_WATCHED, _WATCHED_BYTES = 32, 4 << 20
 """Batches, and bytes of rows, at which those of which none is kept are looked at together."""
 _NAME_BYTES = 8
 """Bytes that a batch takes for the name of a column."""
+
+
+def make_report(options: ReadOptions) -> Callable[[ReadingPlan], None]:
+    """Return what reports the plan of a file; it refuses one whose text is unclear, unless a column was named."""
+
+    def report(plan: ReadingPlan) -> None:
+        if options.text_column is None:
+            require_one_opinion(plan)
+        options.report_plan(plan)
+
+    return report
 
 
 def plan_rows(

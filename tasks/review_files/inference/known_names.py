@@ -1,5 +1,18 @@
 """The names that columns have in real exports."""
 
+FOREIGN_COMMENTS = (
+    "kommentar", "kommentare", "commentaire", "commentaires", "comentario", "comentarios", "commento", "commenti",
+)  # fmt: skip
+"""Names of texts, in German, French, Spanish and Italian, that may be a shop's remark beside an opinion."""
+FOREIGN_TEXTS = (
+    "rezension", "rezensionstext", "kundenrezension", "bewertungstext", "filmkritik", "texte", "texte_avis",
+    "reseña", "resena", "opinión", "texto", "recensione", "opinione", "testo", "testo_recensione", *FOREIGN_COMMENTS,
+    "avis", "critique", "crítica", "critica",
+)  # fmt: skip
+FOREIGN_OPINIONS = (
+    "bewertung", "beurteilung", "évaluation", "valoración", "valoracion", "valutazione", "avis", "opinione", "opinión",
+)  # fmt: skip
+"""Names of a text or of a rating. They are never the text where a comment or nothing else may be it."""
 COLUMN_NAMES = {
     "text": (
         "text", "review", "review_text", "review_body", "review_content", "content", "body", "comment", "comments",
@@ -8,7 +21,7 @@ COLUMN_NAMES = {
         "open_ended_response", "verbatim", "sentence", "feedback", "review_detail", "review_full", "full_review",
         "written_review", "text_review", "review_comments", "review_message", "comment_text", "comment_body",
         "user_comment", "user_comments", "customer_comment", "customer_comments", "customer_feedback",
-        "user_feedback", "feedback_text", "opinion",
+        "user_feedback", "feedback_text", "opinion", *FOREIGN_TEXTS,
     ),
     "review_id": (
         "review_id", "reviews.id", "response_id", "respondent_id", "submission_id",
@@ -19,6 +32,8 @@ COLUMN_NAMES = {
         "product_title", "product", "app_name", "app", "item_name", "book_title", "hotel_name", "place_name",
         "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name", "item_reviewed.name",
         "restaurant_name", "airline_name", "course_name", "drug_name", "book_id",
+        "filmtitel", "titre_du_film", "película", "pelicula", "titolo_del_film", "produkt", "produit", "producto",
+        "prodotto",
     ),
     "reviewed_at": (
         "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
@@ -28,7 +43,7 @@ COLUMN_NAMES = {
         "completion_time", "submission_time", "responded_at", "review_timestamp", "review_ts", "time",
         "created_date", "create_date", "created_time", "response_date", "responded", "review_posted", "time_created",
         "time_submitted", "submitdate. Date submitted", "created_utc", "post_date", "posted_on", "rated_at",
-        "rating_date", "day_of_date", "datetime",
+        "rating_date", "day_of_date", "datetime", "datum", "bewertungsdatum", "rezensionsdatum", "fecha", "date_avis",
     ),
     "given_label": (
         "given_label", "label", "sentiment", "review_sentiment", "sentiment_label", "recommendation_type",
@@ -39,10 +54,14 @@ COLUMN_NAMES = {
         "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
         "review_rating.rating_value", "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5",
         "rating_out_of_10", "rating_out_of_100", "reviewer_score", "review_score", "rating_score",
-        "rating_review",
+        "rating_review", "sterne", "sternebewertung", "gesamtbewertung", "étoiles", "etoiles", "calificación",
+        "calificacion", "puntuación", "puntuacion", "estrellas", "voto", "punteggio", "stelle", "bewertung",
+        "beurteilung", "évaluation", "valoración", "valoracion", "valutazione",
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
+BESIDE_FOREIGN_TEXTS = {"given_rating": ("note", "nota"), "reviewed_at": ("data",)}
+"""Our column -> names that are its own only beside a text of `FOREIGN_TEXTS`, since in English they are others."""
 SCALE_COLUMNS = {
     "highest_rating": (
         "best_rating", "max_rating", "rating_max", "rating_best", "review_rating.best_rating", "rating.best_rating",
@@ -83,15 +102,30 @@ REVIEW_TITLES = (
     "reviews.title",
     "comment_title",
     "title_review",
+    "rezensionstitel",
+    "bewertungstitel",
+    "titre_avis",
+    "titolo_recensione",
 )
 """Names of a column that is the title of a review, not of a movie or product."""
-TITLES = ("title", "subject", "heading", "summary")
+TITLES = (
+    "title",
+    "subject",
+    "heading",
+    "summary",
+    "titel",
+    "überschrift",
+    "titre",
+    "título",
+    "titulo",
+    "titolo",
+)
 """Names of a column that may be the title of the review, or that of a movie, or a movie's plot."""
 PLOTS = ("summary",)
 """Those of `TITLES` that are never taken as the title of a review without a platform."""
 PRODUCT_NAMES = (
     "movie_title", "movie_name", "film_title", "product_name", "product_title", "item_name", "app_name", "hotel_name",
-    "place_name", "book_title",
+    "place_name", "book_title", "filmtitel", "titre_du_film", "titolo_del_film",
 )  # fmt: skip
 """Names of a column that names what is reviewed: beside it, a title is that of the review."""
 LABELS_BY_PROGRAMS = (

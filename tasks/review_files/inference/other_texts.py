@@ -22,8 +22,8 @@ _LEAST_SHARE = 0.5
 _LEAST_LENGTH = 0.7
 """The words of such a column, to those of the text: titles and remarks are shorter."""
 _NO_TEXTS = re.compile(
-    r"repl(?:y|ies)|respon[sd]|answer|owner|developer|seller|vendor|agent|descri|plot|synops|summar|storyline|bio\b"
-    r"|^about|name|title|headline|product|item|categ|genre|address|location|url|link|translat|original|prompt|question"
+    r"repl(?:y|ies)|respon[sd]|antwort|réponse|respuesta|rispost|answer|owner|developer|seller|vendor|agent|descri|plot|synops|summar|storyline|bio\b"
+    r"|^about|name|title|tit(?:el|re|ul|ol)|headline|product|item|categ|genre|address|location|url|link|translat|original|prompt|question"
     r"|(?:clean|processed|token|lemma|stem|html|raw)",
     re.IGNORECASE,
 )

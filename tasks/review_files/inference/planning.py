@@ -20,17 +20,19 @@ from tasks.review_files.inference.column_facts import (
 from tasks.review_files.inference.date_decisions import Verdict, decide_dates
 from tasks.review_files.inference.date_facts import find_date_facts
 from tasks.review_files.inference.decisions import (
+    NO_NUMBER,
     decide_labels,
     decide_ratings,
     find_stated_scale,
     suggest_bounds,
 )
-from tasks.review_files.inference.known_names import ANSWER, SCALE_COLUMNS
+from tasks.review_files.inference.known_names import ANSWER, FOREIGN_COMMENTS, FOREIGN_OPINIONS, SCALE_COLUMNS
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
-from tasks.review_files.plans.names import is_text
+from tasks.review_files.plans.names import is_text, normalize_known, quote_name, strip_remarks
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
 from tasks.review_files.raw_rows import RawRows, mark_blank_starts, measure_texts
+from tasks.support.refusals import refusal
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
@@ -135,6 +137,18 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         bounds = suggest_bounds(facts.ratings)
         plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict, bounds)
     return _require_one_origin(plan, facts)
+
+
+def require_one_opinion(plan: ReadingPlan) -> None:
+    """Refuse (text_column_doubled) a file with a text that may be a shop's remark on the opinion beside it.
+
+    The opinion was taken for the rating by its name, but no value of it is a number.
+    """
+    in_doubt = {doubt.column for doubt in plan.doubts if doubt.reason == NO_NUMBER}
+    opinions = [name for name in in_doubt if strip_remarks(name) in normalize_known(FOREIGN_OPINIONS)]
+    if opinions and strip_remarks(plan.text[-1]) in normalize_known(FOREIGN_COMMENTS):
+        problem = f"{quote_name(opinions[0])} or {quote_name(plan.text[-1])}, which may be a remark on it"
+        raise refusal("text_column_doubled", f"the text is {problem}")
 
 
 def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from tasks.review_files.inference.known_names import (
     ANSWER,
+    BESIDE_FOREIGN_TEXTS,
     COLUMN_NAMES,
     FILE_IDS,
+    FOREIGN_COMMENTS,
+    FOREIGN_OPINIONS,
+    FOREIGN_TEXTS,
     LABELS_BY_PROGRAMS,
     PLOTS,
     PRODUCT_NAMES,
@@ -76,6 +80,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     text = _find_first(bare, _list_names("text", platform))
     text = _find_question(names, _QUESTION_OF_TEXT) if text is None else text
     known = _find_known(names, bare, platform, text)
+    text = None if _may_be_remark(bare, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
     file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
     rating = known.get("given_rating")
@@ -103,11 +108,26 @@ def _find_known(
     for ours in COLUMN_NAMES:
         taken = texts | set(known.values())
         if ours != "text":
-            position = _find_first(bare, _list_names(ours, platform), taken)
+            wanted = (*_list_names(ours, platform), *_list_beside(ours, bare, text))
+            position = _find_first(bare, wanted, taken)
             known |= {} if position is None else {ours: position}
     if "given_label" in known and _has_label_by_program(bare, platform):
         del known["given_label"]
     return known | _find_asked(names, known, texts)
+
+
+def _list_beside(ours: str, bare: Sequence[str], text: int | None) -> tuple[str, ...]:
+    """Return the normalised names of one of our columns that are its own only beside a text in another language."""
+    is_foreign = text is not None and bare[text] in normalize_known(FOREIGN_TEXTS)
+    return normalize_known(BESIDE_FOREIGN_TEXTS.get(ours, ())) if is_foreign else ()
+
+
+def _may_be_remark(bare: Sequence[str], text: int | None, known: Mapping[str, int]) -> bool:
+    """Return whether a text may be a remark of a shop on the opinion beside it, which is not the rating."""
+    if text is None or bare[text] not in normalize_known(FOREIGN_COMMENTS):
+        return False
+    others = (name for place, name in enumerate(bare) if place not in known.values())
+    return not set(others).isdisjoint(normalize_known(FOREIGN_OPINIONS))
 
 
 def _has_label_by_program(bare: Sequence[str], platform: Platform | None) -> bool:

@@ -5,8 +5,9 @@ import re
 from tasks.review_files.plans.reading_plan import RatingScale
 
 _RANGE = re.compile(
-    r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
-    r"(?:out of|/|[(,]\s*max(?:imum)?\.?)\s*(\d{1,3})(?!\d)|(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
+    r"(?<![\d.])(\d{1,2})\s*(?:-|–|—|to|bis|à|\.\.|…|=.{1,30},)\s*(\d{1,3})(?![\d.])|"
+    r"(?:out of|\b(?:von|sur|su|sobre)\b|/|[(,]\s*max(?:imum)?\.?)\s*(\d{1,3})(?!\d)|"
+    r"(?<!\d)(5|10)[ -](?:stars?|points?)\b|(%|percent)",
     re.IGNORECASE,
 )
 _LOWEST_TOO = re.compile(r"\bmin(?:imum)?\b", re.IGNORECASE)

@@ -1,6 +1,7 @@
 """Compares names of columns as a person does: without case, spaces and signs; and our names of those of the text."""
 
 import re
+import unicodedata
 from functools import cache
 
 CUT = "…"
@@ -30,7 +31,9 @@ def clean_name(name: str) -> str:
 
 def normalize_name(name: str) -> str:
     """Return a column's name without case, white space, `_`, `-`, dots and byte order mark."""
-    return _SIGNS.sub("", clean_name(name)).casefold()
+    # Some systems write an accent as a character of its own.
+    whole = name if name.isascii() else unicodedata.normalize("NFC", name)
+    return _SIGNS.sub("", clean_name(whole)).casefold()
 
 
 @cache

@@ -39,7 +39,7 @@ from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.members import Member
 from tasks.containers.streams import hold_content, meter
 from tasks.review_files.inference.column_facts import FileFacts
-from tasks.review_files.inference.first_pass import plan_rows, survey_rows
+from tasks.review_files.inference.first_pass import make_report, plan_rows, survey_rows
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan, dump_plan, load_plan
 from tasks.review_files.raw_rows import RawRows
@@ -288,7 +288,7 @@ def _plan_table(
         return options.plan, read(first_row, options)
     surveyed: list[FileFacts] = []
     may_survey = None if options.may_start_over else survey
-    plan, rows = plan_rows(read(first_row, options), may_survey, options.report_plan)
+    plan, rows = plan_rows(read(first_row, options), may_survey, make_report(options))
     return plan, read(first_row, options) if surveyed else rows
 
 

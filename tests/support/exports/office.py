@@ -34,7 +34,7 @@ def german_excel() -> Made:
 
 @export("excel_deutsch.csv")
 def german_names() -> Made:
-    """The same with German names: a person who reads English is in doubt about each."""
+    """The same with German names."""
     rows = reviews(24, plain=True)
     body = [[r.key, r.title, r.when.strftime("%d.%m.%Y"), f"{halves(r)}".replace(".", ","), r.text] for r in rows]
     return table(["Kennung", "Film", "Datum", "Bewertung", "Rezension"], body, sep=";", encoding="cp1252", end="\r\n"), truth(
