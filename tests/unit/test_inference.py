@@ -2,23 +2,28 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, PlanOutdatedError
 from tasks.review_files import reader
-from tasks.review_files.inference import first_pass
+from tasks.review_files.inference import decisions, first_pass
 from tasks.review_files.inference.column_facts import (
     FileFacts,
+    MovieRatings,
     find_label_facts,
+    find_movie_ratings,
     find_rating_facts,
 )
 from tasks.review_files.inference.date_facts import find_date_facts
@@ -420,6 +425,100 @@ def test_ratings_beyond_the_scale_of_their_name_are_in_doubt() -> None:
     assert list_doubts(plan_of(ratings=["1", "8"], rating="Rating (1-5)")) == {"given_rating"}
 
 
+AVERAGES = {"Heat": "7.8", "Up": "8.1", "Dune": "6"}
+
+
+def write_rated(path: Path, ratings: dict[str, list[str]], **more: str) -> Path:
+    rows = [
+        {"movie": movie, "rating": rating, "text": f"A film, {number}.", **more}
+        for movie, given in ratings.items()
+        for number, rating in enumerate(given)
+    ]
+    path.write_bytes(ENCODERS[path.suffix[1:]](rows))
+    return path
+
+
+def read_ratings(path: Path) -> tuple[list[float | None], ReadingPlan]:
+    plans: list[ReadingPlan] = []
+    batches = read_review_file(path, ReadOptions(report_plan=plans.append))
+    return [rating for batch in batches for rating in batch["given_rating"].to_pylist()], plans[0]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    "form", ["{}", "{}/10", "{} of 10", "{}0"], ids=["bare", "with its scale", "of ten", "longer"]
+)
+def test_a_rating_that_all_rows_of_a_movie_share_may_be_its_average(
+    tmp_path: Path, ending: str, form: str
+) -> None:
+    shared = {movie: [form.format(rating)] * 4 for movie, rating in AVERAGES.items()}
+    ratings, plan = read_ratings(write_rated(tmp_path / f"a.{ending}", shared))
+    assert ratings == [None] * 12
+    assert [(doubt.field, doubt.reason) for doubt in plan.doubts] == [("given_rating", decisions.AVERAGES)]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "more"),
+    [
+        ({"Heat": ["7.8"] * 4, "Up": ["8.1"] * 4, "Dune": ["6.4"] * 3 + ["9.2"]}, {}),
+        ({"Heat": ["9"] * 4, "Up": ["8"] * 4, "Dune": ["4"] * 4}, {}),
+        ({"Heat": ["9.5"] * 4, "Up": ["8.5"] * 4, "Dune": ["4"] * 4}, {}),
+        ({movie: [rating] * 2 for movie, rating in AVERAGES.items()}, {}),
+        ({"Heat": ["7.8"] * 20}, {}),
+        ({"": ["7.8"] * 20, "Up": ["8.1"]}, {}),
+        (
+            {"Heat": ["4.2"] * 5, "Up": ["3.7"] * 5},
+            {"beer_name": "A", "comment": "Good.", "rating_score": "", "checkin_id": "1"},
+        ),
+    ],
+    ids=["one differs", "whole", "halves", "two rows each", "one movie", "no movie", "a platform's"],
+)  # fmt: skip
+def test_ratings_that_writers_may_have_given_are_no_averages(
+    tmp_path: Path, ratings: dict[str, list[str]], more: dict[str, str]
+) -> None:
+    _, plan = read_ratings(write_rated(tmp_path / "a.csv", ratings, **more))
+    assert decisions.AVERAGES not in {doubt.reason for doubt in plan.doubts}
+
+
+MOVIES_RATED = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c", "", None]), st.sampled_from(["7.8", "8.1", "8", "good", None])),
+    max_size=40,
+)
+
+
+@given(MOVIES_RATED, st.integers(1, 40))
+@example([("a", "7.8"), ("b", "8"), ("a", None), ("", "8.1")] * 5, 4)
+def test_averages_are_found_however_the_rows_are_split(
+    rows: list[tuple[str | None, str | None]], size: int
+) -> None:
+    parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+    found = reduce(MovieRatings.merge, map(find_averages, parts), MovieRatings())
+    looked_at = [part for part in parts if {"7.8", "8.1"} & {rating for _, rating in part}]
+    given: dict[str, Counter[str]] = {}
+    for movie, rating in chain.from_iterable(looked_at):
+        if movie and rating not in (None, "good"):
+            given.setdefault(movie, Counter()).update([str(rating)])
+    several = [counts for counts in given.values() if counts.total() >= 3]
+    is_shared = all(len(counts) == 1 for counts in given.values())
+    is_many = len(several) >= 2 and sum(counts.total() for counts in several) >= 9
+    uneven = sum("8" not in counts for counts in several)
+    assert found.are_averages == (is_shared and is_many and 2 * uneven >= len(several))
+
+
+def find_averages(rows: Sequence[tuple[str | None, str | None]]) -> MovieRatings:
+    columns = ([row[place] for row in rows] for place in (0, 1))
+    movies, ratings = (pa.chunked_array([pa.array(column, pa.string())]) for column in columns)
+    return find_movie_ratings(movies, ratings)
+
+
+def test_of_very_many_movies_the_first_by_name_are_kept() -> None:
+    rows = [(f"{number:05}", "7.8") for number in range(3000)] * 3
+    parts = [find_averages(rows[start : start + 700]) for start in range(0, 9000, 700)]
+    found = reduce(MovieRatings.merge, parts, MovieRatings())
+    assert (found, len(found.shared)) == (find_averages(rows), 1000)
+    assert found.are_averages
+
+
 @given(
     st.lists(st.floats(0, 100, allow_nan=False).map(lambda value: round(value, 1)), min_size=1, max_size=20),
     st.sampled_from([5, 10, 20, 100]),
@@ -814,6 +913,7 @@ VALUES = {
     "label": st.sampled_from(["0", "1", "4", "-1", "pos", "neg", "neutral", "nan", ""]),
     "text": st.sampled_from(["A film.", "nan", "", "Two\nlines; or, three."]),
     "tag": st.sampled_from(["a", ""]),
+    "movie": st.sampled_from(["a", "b", ""]),
 }
 TABLES = st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=12)
 

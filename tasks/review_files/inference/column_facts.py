@@ -4,10 +4,12 @@ Only a bounded number of different values is kept, whatever the size of the file
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tasks.review_files.inference.date_facts import DateFacts
 from tasks.review_files.plans.labels import clean_label
@@ -20,6 +22,11 @@ _REAL_SHARE = 0.1
 """The share of ratings above five from which on a scale to ten is no typing error."""
 _REAL_SHARE_OF_HUNDRED = 0.5
 """The share of ratings above 20 from which on they are out of 100: `45` may be 4,5 without its comma."""
+
+_MOST_MOVIES = 1000
+"""Most movies of which the ratings are kept."""
+_FEWEST_SHARED, _FEWEST_MOVIES, _FEWEST_ROWS = 3, 2, 9
+"""Rows of a movie, such movies, and rows of all of them, from which on a rating that they share may be its average."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,39 @@ class LabelFacts:
 
 
 @dataclass(frozen=True)
+class MovieRatings:
+    """Whether the ratings are those of the movies, not of the writers: all rows of a movie have the same one."""
+
+    shared: Mapping[str, tuple[str, int]] = field(default_factory=dict, compare=False)
+    """Movie -> its only rating, and its rows; of the first movies by name. Empty if a movie has several ratings."""
+    vary: bool = False
+    """A movie has several ratings."""
+    are_averages: bool = field(init=False, default=False)
+    """Several movies of several rows have one rating each, and these are decimals such as 7.8."""
+
+    def __post_init__(self) -> None:
+        """Set what the ratings show, since facts are compared by it."""
+        found = [
+            (_is_uneven(rating), rows) for rating, rows in self.shared.values() if rows >= _FEWEST_SHARED
+        ]
+        is_several = len(found) >= _FEWEST_MOVIES and sum(rows for _, rows in found) >= _FEWEST_ROWS
+        uneven = sum(is_uneven for is_uneven, _ in found)
+        object.__setattr__(self, "are_averages", is_several and 2 * uneven >= len(found))
+
+    def merge(self, other: "MovieRatings") -> "MovieRatings":
+        """Return the facts of both."""
+        merged = dict(self.shared)
+        for movie, (rating, rows) in other.shared.items():
+            known, before = merged.get(movie, (rating, 0))
+            if known != rating:
+                return MovieRatings(vary=True)
+            merged[movie] = (rating, before + rows)
+        if self.vary or other.vary:
+            return MovieRatings(vary=True)
+        return MovieRatings(dict(sorted(merged.items())[:_MOST_MOVIES]))
+
+
+@dataclass(frozen=True)
 class FileFacts:
     """The facts of the values of a file, and the names of its columns."""
 
@@ -103,6 +143,7 @@ class FileFacts:
     lowest: frozenset[float] = frozenset()
     answers: LabelFacts = LabelFacts()
     """What a column beside the labels says of them."""
+    by_movie: MovieRatings = MovieRatings()
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -118,6 +159,7 @@ class FileFacts:
             _limit(self.highest | other.highest),
             _limit(self.lowest | other.lowest),
             self.answers.merge(other.answers),
+            self.by_movie.merge(other.by_movie),
         )
 
 
@@ -144,6 +186,36 @@ def find_rating_facts(column: pa.Array) -> RatingFacts:
         _limit(above.values()),
         not all(rating.stars for rating in ratings if _is_plain(rating)),
     )
+
+
+def find_movie_ratings(movies: pa.ChunkedArray, ratings: pa.ChunkedArray) -> MovieRatings:
+    """Return the facts of the n ratings of n movies; none if no rating may be an average.
+
+    Stars and their halves cost nothing more, since they are no averages.
+    """
+    values = ratings.combine_chunks().dictionary_encode()
+    texts = values.dictionary.to_pylist()
+    if len(movies) != len(ratings) or not any(map(_is_uneven, texts)):
+        return MovieRatings()
+    names = movies.combine_chunks().dictionary_encode()
+    is_number = pa.array([find_rating(text) is not None for text in texts], pa.bool_()).take(values.indices)
+    is_named = pc.not_equal(pc.ascii_trim_whitespace(names.dictionary), "").take(names.indices)
+    used = pc.fill_null(pc.and_(is_number, is_named), False)
+    rating, movie = (each.indices.filter(used).to_numpy() for each in (values, names))
+    first = np.zeros(len(names.dictionary), dtype=rating.dtype)
+    first[movie] = rating
+    if (first[movie] != rating).any():
+        return MovieRatings(vary=True)
+    rows = np.bincount(movie, minlength=len(first))
+    kept = pc.bottom_k_unstable(names.dictionary, _MOST_MOVIES).to_numpy()
+    found = zip(names.dictionary.take(pa.array(kept)).to_pylist(), first[kept], rows[kept], strict=True)
+    return MovieRatings({name: (texts[place], int(number)) for name, place, number in found if number})
+
+
+def _is_uneven(text: str | None) -> bool:
+    """Return whether a rating is a decimal such as 7.8, which writers hardly give: neither whole nor with a half."""
+    found = None if text is None else find_rating(text)
+    return found is not None and found.value * 2 % 1 != 0
 
 
 def _count_values(column: pa.Array) -> dict[str, int]:

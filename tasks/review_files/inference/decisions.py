@@ -9,7 +9,7 @@ from tasks.review_files.inference.known_names import LABELS_IN_WORDS
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
-from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
+from tasks.review_files.plans.ratings import AS_FOUND, FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 
 WORD_LABELS = {
@@ -55,6 +55,7 @@ LOWEST_IS_BEST = (
     "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
+AVERAGES = "all rows of a movie have the same rating, so it may be the average of the movie, not the writer's"
 NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
@@ -85,12 +86,18 @@ def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
 
 
 def decide_ratings(
-    facts: RatingFacts, recognised: Recognised, column: str, stated: Stated = (None, None)
+    facts: RatingFacts,
+    recognised: Recognised,
+    column: str,
+    stated: Stated = (None, None),
+    are_averages: bool = False,
 ) -> tuple[RatingScale | None, Verdict]:
     """Return the scale of the ratings of a column; None if it is in doubt."""
     scale, words = _find_scale(facts, recognised, column, stated[0])
     if normalize_name(column) == normalize_name(OUR_RATINGS):
         return scale, (words, True)
+    if are_averages and (recognised.platform is None or recognised.platform.scale is None):
+        return AS_FOUND, (AVERAGES, False)
     if recognised.lowest_is_best:
         return None, (LOWEST_IS_BEST, False)
     if doubt := stated[1] or _doubt_stated(scale, words, stated[0]):

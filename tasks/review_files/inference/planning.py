@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tasks.review_files.inference.column_facts import (
     FileFacts,
     find_label_facts,
+    find_movie_ratings,
     find_rating_facts,
     find_stated,
 )
@@ -36,7 +37,7 @@ from tasks.support.refusals import refusal
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
-SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER)
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, "movie_id")
 """Those, and the columns that say how ratings or labels are meant."""
 _OURS = {
     "dates": "reviewed_at",
@@ -90,7 +91,10 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
         if not has_text.all():
             columns = {name: column.filter(pa.array(has_text)) for name, column in columns.items()}
     finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
-    return replace(facts, **{name: find(columns[_OURS[name]]) for name, find in finders.items()})
+    found = {name: find(columns[_OURS[name]]) for name, find in finders.items()}
+    if "movie_id" in columns and "given_rating" in columns:
+        found["by_movie"] = find_movie_ratings(columns["movie_id"], columns["given_rating"])
+    return replace(facts, **found)
 
 
 def _join(batches: Sequence[RawRows], name: str) -> pa.ChunkedArray:
@@ -133,7 +137,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
     if plan.given_rating is not None:
         stated = find_stated_scale(facts.highest, facts.lowest)
-        scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating, stated)
+        averages = facts.by_movie.are_averages
+        scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating, stated, averages)
         bounds = suggest_bounds(facts.ratings)
         plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict, bounds)
     return _require_one_origin(plan, facts)

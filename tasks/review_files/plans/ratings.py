@@ -17,6 +17,8 @@ from tasks.review_files.plans.reading_plan import RatingScale
 FIVE, TEN, HUNDRED = RatingScale(0.5, 5), RatingScale(1, 10), RatingScale(0, 100)
 OWN_SCALES = {4: RatingScale(0.5, 4), 5: FIVE, 10: TEN, 20: RatingScale(0, 20), 100: HUNDRED}
 """The scales that a rating may state itself, such as `4/5`, by their highest rating."""
+AS_FOUND = RatingScale(only_words=True)
+"""Nothing is read, not even a rating that states its scale."""
 HIGHEST_OF_TWENTY = 20
 """Up to this rating the highest of a file may also be that of a scale to 20."""
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
@@ -66,7 +68,7 @@ def make_rating_parser(scale: RatingScale | None) -> Callable[[str], float | Non
     """Return a function that parses a rating on this scale into stars; None for a blank one, else `ValueError`."""
     words = {clean_label(word): value for word, value in ((scale and scale.words) or {}).items()}
     # Words that are numbers, as where 1 is the best, give all numbers their meaning.
-    has_own_numbers = any(map(find_rating, words))
+    has_own_numbers = (scale is not None and scale.only_words) or any(map(find_rating, words))
 
     def parse(text: str) -> float | None:
         if is_nothing(text):

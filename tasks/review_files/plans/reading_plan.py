@@ -34,6 +34,8 @@ class RatingScale:
     """The decimal separator is a comma; else it is a point."""
     words: Mapping[str, float] | None = None
     """Word, in any case -> its rating on this scale."""
+    only_words: bool = False
+    """Numbers are no ratings."""
 
 
 @dataclass(frozen=True)
