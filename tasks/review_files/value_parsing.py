@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from data_contracts.limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
-from tasks.review_files.inference.known_names import STATE_COLUMNS, STATES
+from tasks.review_files.inference.known_names import (
+    AUTHOR_TYPES,
+    COMMENT_TYPE,
+    PARENT,
+    STATE_COLUMNS,
+    STATES,
+    name_state,
+)
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
 from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
@@ -25,6 +32,10 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 
 _NO_IDS = pa.array(["", r"\N"])
+_AUTHORS = frozenset(map(name_state, AUTHOR_TYPES))
+_PARENT, _COMMENT_TYPE = name_state(PARENT), name_state(COMMENT_TYPE)
+_NO_PARENTS = pa.array(["", "0"])
+"""What stands in place of a parent where there is none."""
 _STATES = {state: pa.array(STATES[name], pa.string()) for state, [name] in STATE_COLUMNS.items()}
 """What says that a row is no review, by the key of its column."""
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
@@ -124,18 +135,48 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
 def _drop_no_reviews(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
     """Return texts without those of rows of which another column says that they are no reviews, and their defects."""
     defects: dict[int, Defect] = {}
-    for state in raw.known.keys() & _STATES.keys():
+    for state in filter(raw.known.__contains__, _STATES):
         values = raw.known[state]
-        is_other = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), _STATES[state])
-        for place in pc.indices_nonzero(is_other).to_pylist():
+        for place in pc.indices_nonzero(_mark_others(raw, state)).to_pylist():
             text = texts[place].as_py()
-            reason = f"another column says that it is no review: '{values[place].as_py().strip()}'"
-            defects[place] = Defect(NO_REVIEW, reason, None if text is None else text.encode())
+            raw_text = None if text is None else text.encode()
+            defects[place] = Defect(NO_REVIEW, _describe_other(state, values[place].as_py()), raw_text)
     if not defects:
         return texts, {}
     given = np.ones(len(texts), dtype=bool)
     given[list(defects)] = False
     return pc.if_else(pa.array(given), texts, None), defects
+
+
+def _mark_others(raw: RawRows, state: str) -> pa.Array:
+    """Return which rows, [n], are no reviews by one of the columns that say so."""
+    values = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(raw.known[state])), "")
+    if state == _PARENT:
+        return _mark_replies(raw, values)
+    is_other = pc.is_in(values, _STATES[state])
+    return pc.and_(is_other, _mark_unrated(raw)) if state in _AUTHORS else is_other
+
+
+def _mark_replies(raw: RawRows, parents: pa.Array) -> pa.Array:
+    """Return which rows, [n], are replies to reviews, by the comments that they answer; a blog has no reviews."""
+    is_reply = pc.invert(pc.is_in(parents, _NO_PARENTS))
+    if "given_rating" in raw.known:
+        return pc.and_(is_reply, _mark_unrated(raw))
+    kinds = raw.known.get(_COMMENT_TYPE, pa.nulls(len(parents), pa.string()))
+    return pc.and_(is_reply, pc.fill_null(pc.equal(kinds, "review"), False))
+
+
+def _mark_unrated(raw: RawRows) -> pa.Array:
+    """Return which rows, [n], have no rating."""
+    ratings = raw.known.get("given_rating", pa.nulls(len(raw.row_numbers), pa.string()))
+    return pc.equal(pc.fill_null(pc.ascii_trim_whitespace(ratings), ""), "")
+
+
+def _describe_other(state: str, value: str) -> str:
+    """Say by which value of a column a row is no review."""
+    if state == _PARENT:
+        return f"it is a reply to the comment '{value.strip()}'"
+    return f"another column says that it is no review: '{value.strip()}'"
 
 
 def _describe_missing(word: str) -> Defect:

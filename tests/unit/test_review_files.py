@@ -627,6 +627,8 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
         ("comment_approved", " spam "),
         ("comment_type", "order_note"),
         ("subtype", "channel_join"),
+        ("author_type", "Shop"),
+        ("Author Type", "owner"),
     ],
 )
 def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
@@ -638,6 +640,41 @@ def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
         ("A good film", None, None),
     ]
     assert json.loads(rows[1]["extra"]) == {column: "approved"}
+
+
+def test_a_shops_reply_is_no_review_and_a_rating_by_an_owner_is_one(tmp_path: Path) -> None:
+    lines = [
+        "text,author_type,rating",
+        "Good,customer,9",
+        "Thank you,shop,",
+        "I own one,owner,8",
+        "Bad,customer,",
+    ]
+    rows = read_bytes(tmp_path, "a.csv", "\n".join(lines).encode())
+    assert [row["rule"] for row in rows] == [None, "no_review", None, None]
+
+
+@pytest.mark.parametrize(
+    ("names", "lines", "replies"),
+    [
+        (
+            "comment_type,comment_parent,rating",
+            ["review,0,9", "comment,1,", "review,1,", "review,1,8"],
+            [2, 3],
+        ),
+        ("comment_type,comment_parent", ["review,0", "comment,1", "review,1", "review,"], [3]),
+        ("comment_parent", ["0", "1", "1", "2"], []),
+        ("comment_parent,rating", ["0,9", "0,", ",", "3,"], [4]),
+    ],
+    ids=["of a shop", "without ratings", "of a blog", "without types"],
+)
+def test_a_reply_to_a_review_is_no_review(
+    tmp_path: Path, names: str, lines: list[str], replies: list[int]
+) -> None:
+    table = "\n".join([f"comment_content,{names}", *(f"A film,{line}" for line in lines)])
+    rows = read_bytes(tmp_path, "a.csv", table.encode())
+    assert [row["row_number"] for row in rows if row["rule"] == "no_review"] == replies
+    assert all("a reply to the comment" in row["detail"] for row in rows if row["rule"])
 
 
 def test_spam_is_no_review_under_a_profile_too(tmp_path: Path) -> None:

@@ -79,17 +79,34 @@ ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
 _SPAM = ("spam", "trash")
 _OF_CHANNELS = ("channel_join", "channel_leave", "bot_message")
+AUTHOR_TYPES = ("author_type", "author_role", "commenter_type", "sender_type")
+"""Names of columns that say who wrote a row: a shop's own is a reply, unless it has a rating, as of a car's owner."""
+_OF_SHOPS = (
+    *("shop", "store", "owner", "shop owner", "store owner"),
+    *("merchant", "seller", "vendor", "retailer"),
+)
+PARENT, COMMENT_TYPE = "comment_parent", "comment_type"
+"""WordPress: the number of the comment that is answered, 0 for none; and what a comment is, such as `review`."""
 STATES = {
     "status": (*_SPAM, "survey preview", "survey test"),
     **dict.fromkeys(
         ("review_status", "moderation_status", "comment_status", "comment_approved", "curated"), _SPAM
     ),
-    "comment_type": ("order_note", "pingback", "trackback"),
+    COMMENT_TYPE: ("order_note", "pingback", "trackback"),
     **dict.fromkeys(("subtype", "message_type"), _OF_CHANNELS),
     "distribution_channel": ("preview",),
+    **dict.fromkeys(AUTHOR_TYPES, _OF_SHOPS),
+    PARENT: (),
 }
 """The name of a column -> what it has, in lower case, in rows that are no reviews. A rejected one is a review."""
-STATE_COLUMNS = {f"state by {name}": (name,) for name in STATES}
+
+
+def name_state(name: str) -> str:
+    """Return our key of a column that says whether a row is a review at all."""
+    return f"state by {name}"
+
+
+STATE_COLUMNS = {name_state(name): (name,) for name in STATES}
 """What says whether a row is a review at all -> the name of its column. They are kept as further columns too."""
 FILE_IDS = ("id", "index", "row_id", "no", "nr", "#")
 """Names of columns that may number the rows of their file only."""
