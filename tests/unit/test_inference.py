@@ -395,6 +395,7 @@ def test_a_date_may_lie_a_day_ahead_since_clocks_and_time_zones_differ() -> None
         (["★★★★", "½"], RatingScale(0.5, 5)),
         (["½", "8", "9"], RatingScale(1, 10)),
         (["bubble_10", "bubble_45"], RatingScale(0.5, 5)),
+        (["1 of 5 bubbles", "4.5 of 5 bubbles"], RatingScale(0.5, 5)),
         (["1 star", "2 stars", "3 Stars", "4 stars", "5 stars"], RatingScale(0.5, 5)),
         (["1-star", "2★", "3.0 star rating", "3.5 stars", "4 stars", "5*"], RatingScale(0.5, 5)),
         (["1 star", "2 stars", "3 stars", "4 stars", "5 stars", "8 stars"], RatingScale(1, 10)),
@@ -572,6 +573,10 @@ SETS: list[dict[str, str | None]] = [
     {"0": "negative", "2": None, "4": "positive"},
     {"pos": "positive", "neg": "negative"},
     {"Positive": "positive", "Negative": "negative", "Neutral": None},
+    {"positiv": "positive", "negativ": "negative"},
+    {"Recommended": "positive", "Not Recommended": "negative"},
+    {"recommends": "positive", "doesn’t recommend": "negative", "doesn't recommend": "negative"},
+    {"Would recommend": "positive", "Would not recommend": "negative"},
 ]
 
 

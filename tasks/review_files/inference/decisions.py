@@ -24,8 +24,10 @@ WORD_LABELS = {
     "mixed": None,
     "unsup": None,
     "unlabeled": None,
-    "recommended": "positive",
+    **dict.fromkeys(("recommended", "recommends", "would recommend", "highly recommended"), "positive"),
     "not recommended": "negative",
+    **{f"{verb} not recommend": "negative" for verb in ("does", "would")},
+    **{f"{verb}n{sign}t recommend": "negative" for verb in ("does", "would") for sign in "'’"},
     "fresh": "positive",
     "rotten": "negative",
 }

@@ -23,7 +23,7 @@ HIGHEST_OF_TWENTY = 20
 """Up to this rating the highest of a file may also be that of a scale to 20."""
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
 _STARS = r"stars?(?:\s+rating)?|stern(?:en?)?|étoiles?|estrellas?|stell[ae]|★|\*"
-_UNITS = rf"(?:(?:\s*|-)(?:({_STARS})|points?|pts))?"
+_UNITS = rf"(?:(?:\s*|-)(?:({_STARS})|points?|pts|bubbles?))?"
 _OUT_OF = r"(?:/|out of|of|von|sur|su|de|sobre)"
 _RATING = re.compile(
     rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*{_OUT_OF}\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?",
