@@ -25,6 +25,10 @@ TEXT_FILES = ReadingPlan(ratings=TEN, labels=LABELS)
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
 
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype html|html)\b", re.IGNORECASE)
+_HEADER = r"[A-Za-z][A-Za-z-]{1,40}:(?:[ \t][^\r\n]{0,998})?\r?\n(?:[ \t]+\S[^\r\n]{0,998}\r?\n){0,50}"
+_MAIL = re.compile(rf"\s{{0,20}}(?=(?:{_HEADER}){{0,50}}(?:From|Von):)((?:{_HEADER}){{2,100}})[ \t]*\r?\n")
+_OF_MAIL = re.compile(r"^(?:Subject|Date|Sent|To|Betreff|Datum|Gesendet|An):", re.MULTILINE)
+"""The headers of a mail: from whom it is, and at least one of these, above an empty line."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,18 @@ def _decode_text_file(file: TextFile, options: ReadOptions) -> tuple[str | None,
         return None, Defect("text_encoding", detail, file.data)
     if _WEB_PAGE.match(text):
         return None, Defect("row_shape", "a web page, not a review: save the table in it as CSV", file.data)
+    if _is_mail(text):
+        detail = (
+            "it begins with the headers of a mail: save its text alone, or mails as CSV with the column text"
+        )
+        return None, Defect("row_shape", detail, file.data)
     return text, None
+
+
+def _is_mail(text: str) -> bool:
+    """Return whether a text begins with the headers of a mail, which would be scored with it."""
+    match = _MAIL.match(text)
+    return match is not None and _OF_MAIL.search(match[1]) is not None
 
 
 def _read_stars(file_name: str) -> int | None:

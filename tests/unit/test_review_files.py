@@ -701,6 +701,57 @@ def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> No
     assert (row["rule"], "web page" in row["detail"]) == ("row_shape", True)
 
 
+MAIL = ["From: Ann <ann@x.org>", "Subject: Your film", "Date: Tue, 3 Nov 2026 10:00:00 +0100"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        MAIL,
+        ["Received: by x", "\tfor y", *MAIL[:2]],
+        ["Subject: x", "X-Empty:", "From: b"],
+        ["Von: Ann", "Gesendet: Montag", "Betreff: Film"],
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_mail_saved_as_text_is_set_aside(tmp_path: Path, start: list[str], end: str) -> None:
+    content = end.join([*start, "", "A good film.", ""]).encode()
+    [row] = read_bytes(tmp_path, "a.txt", content)
+    assert (row["text"], row["rule"], row["raw"]) == (None, "row_shape", content)
+    assert "the headers of a mail" in row["detail"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "From: the makers of Heat\n\nA good film.",
+        "From: Ann\nSubject: a film\nthat goes on without a blank line",
+        "Title: Heat\nRating: 9\n\nA good film.",
+        "From the start: good\nSubject: love\n\nA film.",
+        "A good film.\n\nFrom: Ann\nSubject: Heat\n\nSeen.",
+    ],
+)
+def test_a_text_that_is_no_mail_is_a_review(tmp_path: Path, text: str) -> None:
+    [row] = read_bytes(tmp_path, "a.txt", text.encode())
+    assert (row["text"], row["rule"]) == (text, None)
+
+
+HEADERS = st.sampled_from([*MAIL, "X-Mailer: y", "To: a,\n b", "Cc:"])
+
+
+@given(st.lists(HEADERS, max_size=6), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "Good. ", "\n"]))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_only_headers_at_the_beginning_make_a_text_a_mail(
+    tmp_path: Path, headers: list[str], end: str, before: str
+) -> None:
+    text = before + "".join(f"{line}\n" for line in headers) + "\nA good film."
+    [row] = read_bytes(tmp_path, "a.txt", text.replace("\n", end).encode())
+    is_mail = MAIL[0] in headers and not {"Subject", "Date", "To"}.isdisjoint(
+        line.partition(":")[0] for line in headers
+    )
+    assert (row["rule"] == "row_shape") == (is_mail and before.strip() == "")
+
+
 # Anything at all
 
 TEXTS = st.lists(
