@@ -456,6 +456,7 @@ def test_a_rating_that_all_rows_of_a_movie_share_may_be_its_average(
     ratings, plan = read_ratings(write_rated(tmp_path / f"a.{ending}", shared))
     assert ratings == [None] * 12
     assert [(doubt.field, doubt.reason) for doubt in plan.doubts] == [("given_rating", decisions.AVERAGES)]
+    assert plan.doubts[0].values == (("1", "10") if form == "{}" else ())
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ def test_an_array_that_begins_with_no_object_is_not_passed_over_beside_another(p
         ({"reviews": RATED, "data": {"pages": [[[RATED]], RATED]}}, ".data.pages | flatten[] | objects"),
         ({"reviews": RATED, "pages": [None, RATED]}, ".pages | flatten[] | objects"),
         ({"reviews": ["x"] * 2000 + RATED, "more": RATED}, ".reviews | flatten[] | objects"),
+        ({"reviews": ["x" * 10**6] * 5 + RATED, "more": RATED}, ".reviews | flatten[] | objects"),
         ([RATED[:1], RATED[1:]], ". | flatten[] | objects"),
         (["page", RATED], ". | flatten[] | objects"),
         ({"all pages": [RATED]}, None),

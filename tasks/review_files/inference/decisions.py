@@ -239,8 +239,8 @@ def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
     """Return the lowest and the highest rating that a scale in doubt is likeliest to have; none if that is unclear."""
     if _is_of_survey(facts):
         return "1", f"{facts.highest:g}"
-    if FIVE.highest < facts.highest <= TEN.highest and facts.has_zero and not facts.few_above_five:
-        return "0", "10"
+    if FIVE.highest < facts.highest <= TEN.highest and not facts.few_above_five:
+        return "0" if facts.has_zero else "1", "10"
     if facts.highest > HIGHEST_OF_TWENTY and _is_of_fifty(facts):
         return "10", "50"
     return ()

@@ -12,7 +12,7 @@ FOREIGN_TEXTS = (
 FOREIGN_OPINIONS = (
     "bewertung", "beurteilung", "évaluation", "valoración", "valoracion", "valutazione", "avis", "opinione", "opinión",
 )  # fmt: skip
-"""Names of a text or of a rating. They are never the text where a comment or nothing else may be it."""
+"""Names of the opinion itself, as a text or as a rating: beside it, a comment may be a remark on it."""
 COLUMN_NAMES = {
     "text": (
         "text", "review", "review_text", "review_body", "review_content", "content", "body", "comment", "comments",

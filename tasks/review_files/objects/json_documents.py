@@ -43,8 +43,8 @@ from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
 
 _BUFFER_BYTES = 1 << 16
-_MOST_BEFORE = 1000
-"""Most elements of an array before its first object."""
+_MOST_BEFORE, _MOST_BYTES_BEFORE = 1000, 2 << 20
+"""Most elements of an array before its first object, and roughly most bytes of them."""
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 _Events = Iterator[tuple[str, Any]]
@@ -211,13 +211,15 @@ class _Document:
         object is read to its end. Refuses (json_broken) one with objects inside of lists, or after very many elements.
         """
         start: list[Item] = []
+        size = 0
         while kind not in ("start_map", "end_array"):
             self.source.mark()
-            if kind == "start_array" or len(start) == _MOST_BEFORE:
+            if kind == "start_array" or len(start) == _MOST_BEFORE or size > _MOST_BYTES_BEFORE:
                 if _skip(kind, events, self.source):
                     raise refuse_lists(path)
                 return [], "end_array", None
             start.append(_build(kind, value, events))
+            size += start[-1][1]
             kind, value = next(events)
         return start, kind, value
 
