@@ -160,6 +160,15 @@ def test_objects_in_lists_are_refused_with_the_step(document: Any, program: str 
         read_texts(document)
 
 
+@pytest.mark.parametrize("number", [1, 3000])
+def test_an_array_of_texts_is_refused_with_the_step(number: int) -> None:
+    with pytest.raises(FileRefusedError) as caught:
+        read_texts({"tags": ["a"], "data": {"reviews": [None, *["A good film."] * number]}})
+    assert "'.data.reviews[]'" in caught.value.detail
+    assert "jq -c '.data.reviews[] | {text: .}' writes them as lines" in caught.value.detail
+    assert read_texts({"reviews": RATED, "films": ["Some Like It Hot"]}) == TEXTS
+
+
 OTHERS: st.SearchStrategy[Any] = st.none() | st.integers(0, 9) | st.text("ab ", max_size=3)
 OBJECTS: st.SearchStrategy[Any] = st.integers(1, 9).map(lambda number: {"text": "A.", "n": number})
 

@@ -211,10 +211,20 @@ def _join_siblings(array: _Array, other: _Array) -> str | None:
 def refuse_lists(path: str) -> FileRefusedError:
     """Return the refusal of a document with an array whose objects are in lists, or come after very many values."""
     problem = f"{show_path(path)} has objects inside of lists, or after many other values"
+    return refusal("json_broken", f"{problem}: {_write_lines(path, ' | flatten[] | objects')}")
+
+
+def describe_texts(path: str) -> str:
+    """Say how to read an array of texts in a document without an array of objects."""
+    problem = f"it has no array of objects, and the texts in {show_path(path)} have no names"
+    return f"{problem}: {_write_lines(path, '[] | {text: .}')}"
+
+
+def _write_lines(path: str, program: str) -> str:
+    """Return the step that writes what a program of jq makes of an array as lines."""
     if path and not all(map(_NAME.fullmatch, path.split("."))):
-        return refusal("json_broken", f"{problem}: write them as lines")
-    program = f".{path} | flatten[] | objects"
-    return refusal("json_broken", f"{problem}: jq -c {quote_word(program)} writes them as lines")
+        return "write them as lines"
+    return f"jq -c {quote_word(f'.{path}{program}')} writes them as lines"
 
 
 def show_path(path: str) -> str:

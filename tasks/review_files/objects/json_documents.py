@@ -22,7 +22,13 @@ from tasks.containers.streams import read_stream
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
-from tasks.review_files.objects.json_arrays import Item, choose_rows, refuse_lists, show_path
+from tasks.review_files.objects.json_arrays import (
+    Item,
+    choose_rows,
+    describe_texts,
+    refuse_lists,
+    show_path,
+)
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -152,6 +158,8 @@ class _Document:
     """The paths of the arrays that were found."""
     has_empty: bool = False
     """An array that may have had the rows is empty."""
+    texts: str | None = None
+    """The path of an array of texts, not of objects."""
     built: int = 0
     """Elements that were yielded."""
 
@@ -217,10 +225,13 @@ class _Document:
             if kind == "start_array" or len(start) == _MOST_BEFORE or size > _MOST_BYTES_BEFORE:
                 if _skip(kind, events, self.source):
                     raise refuse_lists(path)
-                return [], "end_array", None
+                kind, value = "end_array", None
+                break
             start.append(_build(kind, value, events))
             size += start[-1][1]
             kind, value = next(events)
+        if kind == "end_array" and any(isinstance(each, str) and " " in each for each, _ in start):
+            self.texts = self.texts or path
         return start, kind, value
 
     def _add_path(self, path: str) -> None:
@@ -234,6 +245,8 @@ class _Document:
         """Say that the array was not found."""
         if self.wanted is not None:
             return f"there is no array at {show_path(self.wanted)}"
+        if self.texts is not None:
+            return describe_texts(self.texts)
         return "it has no array of objects; if it is objects over many lines, jq -c . writes one a line"
 
 
