@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, BinaryIO
 
-from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError
+from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError, StoreUnreachableError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.store.connecting import Store
 from tasks.store.folder_copies import parsing_manifest
-from tasks.store.objects import read_marked
+from tasks.store.objects import find_object, read_marked
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.warehouse.database_file import BLOCK_SIZES, COMPARED_BYTES
@@ -150,6 +150,8 @@ def find_copy(store: Store) -> tuple[StoredCopy, Any] | None:
         content, marks = read_marked(store, LATEST)
     except ObjectMissingError:
         return None
+    except StoreUnreachableError as error:
+        raise _describe_unread(store, error) from error
     try:
         with parsing_manifest(store, LATEST, content) as stated:
             return _parse(stated), marks
@@ -158,6 +160,18 @@ def find_copy(store: Store) -> tuple[StoredCopy, Any] | None:
             f"{error} Next: delete this object, and find out who can write there; the next run of the home that "
             "publishes there writes it anew."
         ) from error
+
+
+def _describe_unread(store: Store, error: StoreUnreachableError) -> StoreUnreachableError:
+    """Return the error of a list that can't be read: the store may have lost its content alone."""
+    try:
+        find_object(store, LATEST)
+    except StoreError:
+        return error
+    return StoreUnreachableError(
+        f"{store.name(LATEST)}: is there, but its content can't be read. Next: try again; if it stays so, the store "
+        "has lost it: delete this object, and the next run of the home that publishes there writes it anew."
+    )
 
 
 def _parse(stated: Any) -> StoredCopy:

@@ -10,7 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from data_contracts.errors import StoreUnreachableError
 from data_contracts.storage.faults import VARIABLE
+from data_contracts.storage.home import Home
+from tasks.store.connecting import open_store
+from tasks.store.objects import delete
+from tasks.store.stored_copy import LATEST, find_copy
 from tests.machines.network import plug
 from tests.machines.processes import PACE, start_turn
 from tests.machines.trials import Place, check_more, describe, end_run, make_place, read_failure
@@ -92,6 +97,15 @@ def kill_store(one: Place, two: Place) -> None:
     one.server.start()
     for process in processes:
         end_run(process)
+    store = open_store(one.store)
+    try:
+        find_copy(store)
+    except (
+        StoreUnreachableError
+    ):  # killed, this server may lose what it has acknowledged: done as the message says
+        delete(store, [LATEST])
+        Home(one.home).base.unlink()
+        end_run(one.start_run())
 
 
 SHARED: dict[str, Happening] = {

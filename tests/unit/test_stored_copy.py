@@ -23,7 +23,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.store import copy_download, copy_upload, objects
+from tasks.store import copy_download, copy_upload, objects, stored_copy
 from tasks.store.connecting import describe_error, open_store
 from tasks.store.copy_download import FetchedCopy, fetch_copy, is_reader
 from tasks.store.copy_upload import UploadedCopy, find_faults, renew_copy, upload_copy
@@ -293,6 +293,23 @@ def test_a_reader_whose_chunks_are_deleted_while_it_fetches_gets_the_newer_copy(
     monkeypatch.setattr(copy_download, "read_beginning", read_late)
     fetch(reader, folder)
     assert reader.published.read_bytes() == home.published.read_bytes()
+
+
+def test_a_list_whose_content_the_store_has_lost_is_named_with_the_step_that_mends_it(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(home, folder)
+    store = open_store(f"file://{folder}")
+
+    def fail(*arguments: object) -> None:
+        raise StoreUnreachableError("status 500")
+
+    monkeypatch.setattr(stored_copy, "read_marked", fail)
+    with pytest.raises(StoreUnreachableError, match=r"latest.json: is there, but .* delete this object"):
+        find_copy(store)
+    objects.delete(store, [LATEST])
+    with pytest.raises(StoreUnreachableError, match="status 500"):
+        find_copy(store)
 
 
 def test_another_home_is_refused_until_the_list_is_deleted(home: Home, folder: Path, tmp_path: Path) -> None:
