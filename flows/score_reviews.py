@@ -134,9 +134,9 @@ def score_reviews(
         engine=settings.dask,
     )
     require_consistent(request)
+    if dry_run:
+        return _end_plan(stages.plan_scoring(settings.home, request))
     with hold_turn(settings.home, settings.shared_store, tell):
-        if dry_run:
-            return _end_plan(stages.plan_scoring(settings.home, request))
         summary, outcome, run = _score_and_deliver(request, settings)
         _write_weeks(settings)
         summary = _add_shadow(summary, settings, run)

@@ -142,6 +142,11 @@ class Home:
         return self.published.with_name("shared-base.json")
 
     @property
+    def next_base(self) -> Path:
+        """The file with the copy that this machine was about to write to the store of a shared home."""
+        return self.published.with_name("shared-next.json")
+
+    @property
     def shared_files(self) -> Path:
         """The file with the profiles, destinations and titles that this machine last saw in the store."""
         return self.published.with_name("shared-files.json")

@@ -94,10 +94,11 @@ def deliver(name: str | None) -> None:
 
     At first that is all that was ever scored.
     """
-    from deployments.settings import load_settings
     from flows.command.actions.destinations import deliver_now
+    from flows.command.startup import load_settings_to_write
 
-    deliver_now(load_settings(), name, echo)
+    with load_settings_to_write() as settings:
+        deliver_now(settings, name, echo)
 
 
 @destinations.command()
@@ -109,10 +110,11 @@ def backfill(name: str, take_over: bool) -> None:
     Also what it has is delivered: rows that differ or are missing are mended. If it is killed, the next delivery goes
     on with the rest.
     """
-    from deployments.settings import load_settings
     from flows.command.actions.destinations import backfill_destination
+    from flows.command.startup import load_settings_to_write
 
-    echo(backfill_destination(load_settings(), name, take_over))
+    with load_settings_to_write() as settings:
+        echo(backfill_destination(settings, name, take_over))
 
 
 @destinations.command()

@@ -8,7 +8,7 @@ import click
 
 from flows.command.console.arguments import TIME_FORMATS, PathOrUri
 from flows.command.console.output import echo
-from flows.command.startup import choose_home, prepare_prefect, warm_up
+from flows.command.startup import choose_home, keep_to_this_machine, prepare_prefect, warm_up
 
 if TYPE_CHECKING:
     from deployments.settings import Settings
@@ -171,6 +171,7 @@ def demo(context: click.Context) -> None:
     root = context.find_root()
     root.obj = root.obj or find_default_home() / "demo"
     choose_home(root.obj)
+    keep_to_this_machine()
     wait_for_server = prepare_prefect()
     from flows.command.demo import run_demo
 

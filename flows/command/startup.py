@@ -43,6 +43,11 @@ def choose_home(home: Path) -> None:
     os.environ["REVIEWS_HOME"] = str(home.absolute())
 
 
+def keep_to_this_machine() -> None:
+    """Let this process share nothing with other machines, whatever the settings are."""
+    os.environ["REVIEWS_SHARE_HOME"] = os.environ["REVIEWS_PUBLISH_TO_STORE"] = "false"
+
+
 def load_settings_to_read() -> "Settings":
     """Return the settings for a command that reads the published copy.
 

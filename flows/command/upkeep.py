@@ -147,14 +147,16 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     from flows.command.actions import forget as action
     from tasks.maintenance.forgetting import ForgetRequest
 
+    if not yes:
+        with load_settings_to_write() as settings:
+            click.echo(f"To be forgotten: {action.describe_forgettable(settings.home, name, kind)}")
+        if not confirm(
+            "This can't be undone. Go on?"
+        ):  # other machines of a shared home don't wait for a person
+            raise click.Abort
+    request = ForgetRequest(name, kind, by or name_user(), reason)
     with load_settings_to_write() as settings:
-        home = settings.home
-        if not yes:
-            click.echo(f"To be forgotten: {action.describe_forgettable(home, name, kind)}")
-            if not confirm("This can't be undone. Go on?"):
-                raise click.Abort
-        request = ForgetRequest(name, kind, by or name_user(), reason)
-        action.forget(home, request, echo, settings.store, settings.destination_urls)
+        action.forget(settings.home, request, echo, settings.store, settings.destination_urls)
 
 
 @click.command()
@@ -180,10 +182,11 @@ def backup(path: Path | str | None, full: bool) -> None:
     from flows.command.actions.backup import back_up, back_up_to_store
 
     with load_settings_to_write() as settings:
-        if isinstance(path, str):
-            back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
-        else:
-            back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
+        pass  # from here on this machine has what others of a shared home have written, and they go on meanwhile
+    if isinstance(path, str):
+        back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
+    else:
+        back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
 
 
 @click.command()

@@ -8,7 +8,7 @@ in again, and what it labels no more loses its label, unless another file of the
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.choosing import RANDOM
+from tasks.store.stored_copy import describe_place
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
@@ -133,13 +134,22 @@ def _read_waiting(
     """
     finish_sessions(home)
     findings = look_at_labels(home.inbox)
-    waiting = [file for file in findings.files if known.get(file.uri) != (file.size, file.mtime_ns)]
+    files = [_name_place(home, file) for file in findings.files]
+    waiting = [file for file in files if known.get(file.uri) != (file.size, file.mtime_ns)]
     read, skipped = [], list(findings.skipped)
     for found in waiting:
         file = _read(found)
         skipped += [SkippedFile(found.uri, file.trouble)] if file.trouble else []
         read += [file] if file.labels or not file.trouble else []
     return read, skipped
+
+
+def _name_place(home: Home, file: FoundFile) -> FoundFile:
+    """Return a file of labels with the name of the machine in its own, if machines share the home.
+
+    Each has an inbox of its own: a file there must not take the place of another machine's of the same name.
+    """
+    return replace(file, uri=f"{describe_place(home)}/{file.uri}") if home.base.exists() else file
 
 
 def _list_known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:

@@ -99,7 +99,7 @@ def restore(folder: Path, home: Home) -> Path | None:
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
             drop_checks(home)
-            return _keep_replaced(warehouse, held) if warehouse.exists() else None
+            return keep_replaced(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(
             f"{warehouse}: can't be restored ({error.strerror or error}). The present database is unchanged. "
@@ -140,7 +140,7 @@ def _restore_profile(profile: Path, sources_dir: Path) -> None:
         shutil.copyfile(profile, building)
 
 
-def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
+def keep_replaced(warehouse: Path, held: ExitStack) -> Path:
     """Link the database that a backup replaces to a second name, move its log there too, and return the name.
 
     The database stays open until `held` closes, so that no process writes to it before it is replaced. A damaged one

@@ -1,5 +1,8 @@
 """Gives every machine of a shared home the bundles of the models that were promoted, by the store."""
 
+import re
+from contextlib import suppress
+
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from tasks.store.connecting import Store
@@ -12,26 +15,32 @@ WHERE model_id IN (SELECT model_id FROM promotions UNION SELECT model_id FROM sh
 """
 
 
+_NAME = re.compile(r"\w[\w.-]{0,200}", re.ASCII)
+
+
 def list_shared(home: Home) -> list[tuple[str, str]]:
-    """Return the id and the fingerprint of each model that was promoted or a shadow; none without a database."""
+    """Return the id and the fingerprint of each model that was promoted or a shadow; none without a database.
+
+    The database may have come from the store: an id that is no plain name is none of a bundle.
+    """
     if not home.warehouse.exists():
         return []
     with open_warehouse(home.warehouse, write=False) as connection:
-        return connection.execute(_PROMOTED).fetchall()
+        found = connection.execute(_PROMOTED).fetchall()
+    return [each for each in found if all(map(_NAME.fullmatch, each))]
 
 
 def fetch_bundles(home: Home, store: Store) -> None:
     """Fetch the bundles that this machine lacks; one that the store lacks too is missed by whoever needs it."""
     for model_id, fingerprint in list_shared(home):
         if not (home.bundles / model_id).exists():
-            try:
+            with suppress(BundleError):
                 fetch_bundle(store, model_id, fingerprint, home.bundles)
-            except BundleError:
-                continue
 
 
 def upload_bundles(home: Home, store: Store) -> None:
-    """Upload the bundles of this machine that the store lacks."""
+    """Upload the bundles of this machine that the store lacks; an altered one, which does not score, is none."""
     for model_id, fingerprint in list_shared(home):
         if (folder := home.bundles / model_id).is_dir():
-            upload_bundle(store, folder, fingerprint)
+            with suppress(BundleError):
+                upload_bundle(store, folder, fingerprint)

@@ -5,39 +5,50 @@ newest one, the database goes on from it, with what a killed run may have commit
 machine could not upload before another one went on is dropped: its files are in the store's inbox, and new again.
 """
 
-import os
 import shutil
 from contextlib import ExitStack
-from pathlib import Path
-
-import duckdb
 
 from data_contracts.errors import StoreError, WarehouseBusyError, WarehouseError
-from data_contracts.storage.durable import create_whole, move_all, write_whole
+from data_contracts.storage.durable import make_folder, move_all, write_whole
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
 from tasks.maintenance.proofs import drop_checks
+from tasks.sharing.records import carry_over
 from tasks.store.connecting import Store, open_store
 from tasks.store.copy_download import fetch_newest
-from tasks.store.copy_upload import describe_place, require_own
-from tasks.store.stored_copy import LATEST, StoredCopy, find_copy, is_base, note_base
+from tasks.store.copy_upload import require_own
+from tasks.store.stored_copy import LATEST, StoredCopy, describe_place, find_copy, is_base, note_base
 from tasks.support.locking import share_file
-from tasks.warehouse.connection import name_log, open_warehouse, quote_sql
-from tasks.warehouse.run_log import list_going_on
+from tasks.warehouse.connection import name_log, open_warehouse
+from tasks.warehouse.publishing import publish
 
-_CARRIED = {
-    "run_id": ("runs", "contract_results"),
-    "model_id": ("models", "reference_measures", "reference_bins"),
-}
-"""The tables that a machine writes outside its turn, while it trains, by the column that names a run or a model."""
+_HAS_OWN = "SELECT EXISTS (FROM scored_files) OR EXISTS (FROM promotions)"
 
 
 def join(home: Home, uri: str) -> None:
-    """Give a home without an id that of the home in a store, if there is one: from now on both are one home."""
-    if read_home_id(home) is None and (found := find_copy(open_store(uri))):
-        home.make()
-        create_whole(home.id_file, f"{found[0].home_id}\n".encode())
+    """Give a home without scores and models of its own the id of that in a store, if there is one: both are one home."""
+    has_joined = home.base.exists() and home.base.stat().st_size
+    if has_joined or _has_own(home):
+        return
+    if (found := find_copy(open_store(uri))) and found[0].home_id != read_home_id(home):
+        make_folder(home.id_file.parent)
+        with write_whole(home.id_file) as building:
+            building.write_text(f"{found[0].home_id}\n", "utf-8")
+
+
+def _has_own(home: Home) -> bool:
+    """Return whether a database has scores or promotions, or can't be read, and so is not to be replaced."""
+    if not home.warehouse.exists():
+        return False
+    try:
+        with open_warehouse(home.warehouse, write=False) as connection:
+            [(has_own,)] = connection.execute(_HAS_OWN).fetchall()
+    except WarehouseBusyError:
+        raise
+    except WarehouseError:
+        return True
+    return bool(has_own)
 
 
 def follow(home: Home, uri: str) -> bool:
@@ -51,10 +62,12 @@ def follow(home: Home, uri: str) -> bool:
         _begin(home, store)
         return False
     require_own(home, store, found[0])
-    if is_base(home, found[0]) or _was_alone(home, found[0]):
+    if _goes_on(home, found[0]):
         note_base(home, found[0])
+        if home.fetched.exists():  # a reader was killed, and nobody knows with which copy
+            publish(home)
         return False
-    fetch_newest(home, store)
+    fetch_newest(home, store, even_own=True)
     pass_fault_point("share: database fetched")
     _replace_database(home)
     move_all([(home.fetched, home.base)])
@@ -71,56 +84,34 @@ def _begin(home: Home, store: Store) -> None:
     note_base(home, None)
 
 
+def _goes_on(home: Home, copy: StoredCopy) -> bool:
+    """Return whether the database is built on the copy of a store, and can be used."""
+    if not home.warehouse.exists() or not (is_base(home, copy) or _was_alone(home, copy)):
+        return False
+    try:
+        with open_warehouse(home.warehouse, write=False):
+            return True
+    except WarehouseBusyError:
+        raise
+    except WarehouseError:
+        return False
+
+
 def _was_alone(home: Home, copy: StoredCopy) -> bool:
     """Return whether this machine has published the copy of the store, before the home was shared."""
-    return home.warehouse.exists() and not home.base.exists() and copy.home == describe_place(home)
+    return not home.base.exists() and not copy.is_shared and copy.home == describe_place(home)
 
 
 def _replace_database(home: Home) -> None:
-    """Put the fetched copy in place of the database, with what running processes of this machine have recorded."""
+    """Put the fetched copy in place of the database, with what this machine has recorded outside its turns."""
     warehouse = home.warehouse
-    with write_whole(warehouse) as building, ExitStack() as held:
+    with ExitStack() as held, write_whole(warehouse) as building:
         with share_file(home.published) as source, building.open("wb") as target:
             shutil.copyfileobj(source, target, 1 << 24)
         with open_warehouse(building, write=True):
             pass  # opening applies migrations, and raises if a newer version made the database
         if warehouse.exists():
-            _carry_over(home, building, held)
+            carry_over(home, building, held)
         name_log(warehouse).unlink(missing_ok=True)
         pass_fault_point("share: database replaced")
     drop_checks(home)
-
-
-def _carry_over(home: Home, building: Path, held: ExitStack) -> None:
-    """Add to a new database what only this machine knows: what its running processes recorded, and its new models.
-
-    The present database is kept open until `held` ends, so nothing can be recorded there that would be lost. A damaged
-    one has nothing to carry over.
-    """
-    try:
-        connection = held.enter_context(open_warehouse(home.warehouse, write=True))
-        connection.execute("CHECKPOINT")
-    except WarehouseBusyError:
-        raise
-    except WarehouseError:
-        return
-    connection.execute(f"ATTACH {quote_sql(os.fspath(building))} AS newer")
-    running = set(list_going_on(home))
-    for column, tables in _CARRIED.items():
-        lacked = [
-            name
-            for name in _list_lacked(connection, tables[0], column)
-            if column != "run_id" or name in running
-        ]
-        for table in tables:
-            connection.execute(
-                f"INSERT INTO newer.{table} BY NAME FROM {table} WHERE {column} = ANY($names::VARCHAR[])",
-                {"names": lacked},
-            )
-    connection.execute("DETACH newer")
-
-
-def _list_lacked(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:
-    """Return the names of what the newer database does not know."""
-    query = f"SELECT {column} FROM {table} EXCEPT SELECT {column} FROM newer.{table} ORDER BY ALL"  # noqa: S608
-    return [name for (name,) in connection.execute(query).fetchall()]

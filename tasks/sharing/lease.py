@@ -96,7 +96,7 @@ def _wait_for(store: Store, claim: _Claim, announce: Callable[[str], object], pa
     """Take the lease, as soon as it is free or has expired."""
     seen, since, has_announced = b"", time.monotonic(), False
     while True:
-        content, marks = _read(store)
+        content, marks = _look_at(store)
         if content != seen:
             seen, since = content, time.monotonic()
         is_free = _is_available(content, claim)
@@ -108,24 +108,28 @@ def _wait_for(store: Store, claim: _Claim, announce: Callable[[str], object], pa
         time.sleep(pace.look)
 
 
-def _read(store: Store) -> tuple[bytes, Any]:
-    """Return the content of the lease, and the marks for `swap`; b"" and None where there is none.
-
-    Of a lease that can't be read, such as one whose content a store lost when it crashed, it is the ETag.
-    """
+def _look_at(store: Store) -> tuple[bytes, Any]:
+    """Do what `_read` does; of a lease that can't be read, such as one whose content a store lost, take the ETag."""
     try:
-        return read_marked(store, LEASE)
-    except ObjectMissingError:
-        return b"", None
+        return _read(store)
     except StoreUnreachableError:
         etag = find_object(store, LEASE).etag or ""
         return etag.encode(), {"e_tag": etag}
 
 
+def _read(store: Store) -> tuple[bytes, Any]:
+    """Return the content of the lease, and the marks for `swap`; b"" and None where there is none."""
+    try:
+        return read_marked(store, LEASE)
+    except ObjectMissingError:
+        return b"", None
+
+
 def _is_available(content: bytes, claim: _Claim) -> bool:
     """Return whether nobody has the lease, or only a process of the same folder, which has ended."""
     found = _parse(content)
-    return not content or bool(found.get("is_free")) or found.get("place") == claim.place
+    is_of_this_folder = (found.get("place"), found.get("home")) == (claim.place, claim.home)
+    return not content or bool(found.get("is_free")) or is_of_this_folder
 
 
 def _parse(content: bytes) -> dict[str, Any]:

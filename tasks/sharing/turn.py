@@ -21,13 +21,12 @@ def hold_turn(home: Home, uri: str | None, announce: Callable[[str], object]) ->
         _require_unshared(home)
         yield
         return
-    from tasks.sharing import following, lease
+    from tasks.sharing import lease
     from tasks.store.connecting import open_store
 
     home.make()
     home.running.mkdir(parents=True, exist_ok=True)
     store = open_store(uri)
-    following.join(home, uri)
     wait = hold_folder(
         home.running, lambda folder: announce(f"Waiting for {describe_holder(folder)} to end.")
     )
@@ -54,15 +53,20 @@ def _require_unshared(home: Home) -> None:
 
 def _begin(home: Home, uri: str, announce: Callable[[str], object]) -> None:
     """Bring the database, files and bundles of this machine up to date with the store."""
+    from tasks.report.writing import drop_reports_of_forgotten
     from tasks.sharing.bundles import fetch_bundles
     from tasks.sharing.files import share_files
-    from tasks.sharing.following import follow
+    from tasks.sharing.following import follow, join
+    from tasks.site.writing import drop_pages_of_forgotten
     from tasks.store.connecting import open_store
 
     store = open_store(uri)
-    share_files(home, store)
+    join(home, uri)
     if follow(home, uri):
         announce("Another machine has written this home since: its database was fetched.")
+        drop_reports_of_forgotten(home)
+        drop_pages_of_forgotten(home)
+    share_files(home, store)
     fetch_bundles(home, store)
     if not home.base.stat().st_size:
         _upload(
@@ -80,16 +84,13 @@ def _end(home: Home, uri: str) -> None:
 
 
 def _upload(home: Home, uri: str) -> None:
-    """Publish and upload the database and the bundles; not before a model was promoted.
-
-    Else the first machine whose scheduler starts a run would begin the home, instead of the one that has a model.
-    """
-    from tasks.sharing.bundles import list_shared, upload_bundles
+    """Publish and upload the database and the bundles."""
+    from tasks.sharing.bundles import upload_bundles
     from tasks.store.connecting import open_store
     from tasks.store.copy_upload import upload_copy
     from tasks.warehouse.publishing import needs_publishing, publish
 
-    if not home.warehouse.exists() or not (home.base.stat().st_size or list_shared(home)):
+    if not home.warehouse.exists():
         return
     upload_bundles(home, open_store(uri))
     if needs_publishing(home):

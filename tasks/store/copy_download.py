@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from data_contracts.errors import (
     ObjectMissingError,
+    SourceError,
     StoreError,
     StoreUnreachableError,
     WarehouseError,
@@ -23,6 +24,7 @@ from data_contracts.errors import (
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.store.connecting import Store, open_store
+from tasks.store.copy_upload import require_own
 from tasks.store.objects import MOST_CUTS, read_beginning
 from tasks.store.stored_copy import (
     LATEST,
@@ -31,7 +33,7 @@ from tasks.store.stored_copy import (
     StoredCopy,
     find_copy,
     format_copy,
-    is_replaced,
+    is_base,
     name_chunk,
     show_transfer,
 )
@@ -92,7 +94,7 @@ def _is_newest(home: Home, uri: str) -> bool:
 def _has_newer(home: Home, uri: str) -> bool:
     """Return whether the store of a shared home has a copy that another machine has written."""
     found = find_copy(open_store(uri))
-    return is_replaced(home, found[0] if found else None)
+    return not is_base(home, found[0] if found else None)
 
 
 def fetch_copy(home: Home, uri: str) -> FetchedCopy:
@@ -104,7 +106,7 @@ def fetch_copy(home: Home, uri: str) -> FetchedCopy:
     name = f"{uri.rstrip('/')}/{PUBLISHED}"
     try:
         return FetchedCopy(name, fetch_newest(home, open_store(uri)))
-    except (StoreError, WarehouseError) as error:
+    except (SourceError, StoreError, WarehouseError) as error:
         if not home.published.exists():
             raise
         return _describe_kept(home, name, str(error))
@@ -115,32 +117,46 @@ def _describe_kept(home: Home, name: str, trouble: str) -> FetchedCopy:
     return FetchedCopy(name, int(home.published.stat().st_mtime), trouble)
 
 
-def fetch_newest(home: Home, store: Store) -> int:
+def fetch_newest(home: Home, store: Store, *, even_own: bool = False) -> int:
     """Make the published copy of a home that of a store; return when it was published.
 
-    Raises `WarehouseError` if the store has none, `StoreError` if it can't be read.
+    That of a shared home stays if no other machine has written since; `even_own`: it is fetched all the same. Raises
+    `WarehouseError` if the store has none, `SourceError` if it has another home's, `StoreError` if it can't be read.
     """
     copy = _require_copy(home, store)
     if _has(home, copy):
         return copy.published_at
     home.make()
     make_folder(home.published.parent)
-    home.fetched.touch()  # from here on the copy is not one of the home's own
     written: list[StoredCopy] = []
 
     def write(target: BinaryIO) -> int:
+        if not even_own and is_base(home, _require_copy(home, store)):
+            raise _OwnCopyError  # a turn of this machine has ended meanwhile
+        home.fetched.touch()  # from here on the copy is not one of the home's own
         written.append(_write_newest(home, store, target))
         return written[-1].published_at
 
-    replace_copy(home, write)
-    with write_whole(home.fetched) as building:
-        building.write_bytes(format_copy(written[-1]))
+    def note() -> None:
+        with write_whole(home.fetched) as building:
+            building.write_bytes(format_copy(written[-1]))
+
+    try:
+        replace_copy(home, write, note)
+    except _OwnCopyError:
+        return copy.published_at
     return written[-1].published_at
+
+
+class _OwnCopyError(Exception):
+    """Ends the fetching of a copy, since the home's own is the newest."""
 
 
 def _require_copy(home: Home, store: Store) -> StoredCopy:
     """Return the copy in a store; raise `WarehouseError` if there is none."""
     if found := find_copy(store):
+        if home.base.exists():
+            require_own(home, store, found[0])
         return found[0]
     if home.published.exists():
         raise StoreError(

@@ -26,12 +26,16 @@ MANIFEST = "manifest.json"
 
 
 def upload_bundle(store: Store, folder: Path, fingerprint: str) -> bool:
-    """Write a bundle unless the store has it; return whether that was needed. `folder` is named by the model's id."""
+    """Write a bundle unless the store has it; return whether that was needed. `folder` is named by the model's id.
+
+    Raises `BundleError` if it has another fingerprint.
+    """
     prefix = _name(folder.name, fingerprint)
     try:
         find_object(store, f"{prefix}/{MANIFEST}")
         return False
     except ObjectMissingError:
+        require_fingerprint(folder, fingerprint)
         files = measure_folder(folder)
     upload_folder(store, prefix, folder, files)
     content = {name: asdict(facts) for name, facts in files.items()}

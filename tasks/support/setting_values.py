@@ -170,7 +170,7 @@ def read_switch_of_store(values: Mapping[str, str], name: str) -> bool:
 def read_sharing(values: Mapping[str, str]) -> bool:
     """Return whether machines share the home; raise `UsageError` if so, and scored files should be moved."""
     is_shared = read_switch_of_store(values, "REVIEWS_SHARE_HOME")
-    if is_shared and values.get("REVIEWS_SCORED_FILES", "").strip() == "move":
+    if is_shared and read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")) == "move":
         raise UsageError(
             "REVIEWS_SCORED_FILES=move can't be used with REVIEWS_SHARE_HOME: another machine may have to score a file "
             "again that this one has moved. Next: unset REVIEWS_SCORED_FILES."

@@ -66,10 +66,13 @@ def publish(home: Home) -> None:
     replace_copy(home, write)
 
 
-def replace_copy(home: Home, write: Callable[[BinaryIO], int]) -> None:
+def replace_copy(
+    home: Home, write: Callable[[BinaryIO], int], when_done: Callable[[], None] = lambda: None
+) -> None:
     """Replace the published copy by what `write` makes of the standby or of an empty file, completely or not at all.
 
-    `write` returns the time of the new copy, in seconds. Raises `WarehouseError` if it can't be written or renamed.
+    `write` returns the time of the new copy, in seconds; `when_done` is called before another process can replace it.
+    Raises `WarehouseError` if it can't be written or renamed.
     """
     published = home.published
     try:
@@ -86,6 +89,7 @@ def replace_copy(home: Home, write: Callable[[BinaryIO], int]) -> None:
                 _keep_as_standby(home, building)
                 # A log was left by a program that wrote into the old copy; it does not belong to the new one.
                 name_log(published).unlink(missing_ok=True)
+            when_done()
     except OSError as error:
         what = f"{home.standby}: " if error.filename == str(home.standby) else ""
         raise WarehouseError(

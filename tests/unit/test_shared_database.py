@@ -1,24 +1,41 @@
 """Tests of the database of a shared home, which follows the copy in a store, here a folder at a file:// URI."""
 
 import shutil
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_contracts.errors import SourceError, StoreError
+from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
+from tasks.labelling.intake import take_labels
+from tasks.sharing.bundles import list_shared
+from tasks.sharing.files import SHARED_FILES
 from tasks.sharing.following import follow, join
 from tasks.sharing.turn import hold_turn
+from tasks.store import copy_download, copy_upload
+from tasks.store.copy_download import fetch_copy
 from tasks.store.copy_upload import upload_copy
 from tasks.store.stored_copy import LATEST
-from tasks.support.locking import hold_folder
+from tasks.warehouse import publishing
 from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.run_log import start_run
-from tests.support.exported_homes import add, make_home
+from tasks.warehouse.publishing import publish
+from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
+from tests.support.exported_homes import add, change, make_home
 from tests.support.forked import run_to_fault
 from tests.support.small_home import ask
 
+CHECK = CheckResult("archive", "counts_fit", "expect_x", "reviews", "error", True, "1", "1", 0)
+MODEL = """
+INSERT INTO models BY NAME SELECT
+    'model-a' AS model_id, 'lstm' AS variant, 0 AS seed, 'other' AS dataset, '' AS data_fingerprint,
+    '' AS code_fingerprint, 'f00' AS bundle_fingerprint, 0.9 AS validation_accuracy, 0.9 AS test_accuracy,
+    now() AS trained_at;
+INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now());
+"""
 ROWS = "select count(*) from scored_reviews"
 
 
@@ -32,6 +49,7 @@ def uri(tmp_path: Path) -> str:
 def first(tmp_path: Path, uri: str) -> Home:
     """The home on the first machine, whose two rows are in the store."""
     home = make_home(tmp_path / "first")
+    change(home, MODEL)
     take_turn(home, uri)
     return home
 
@@ -117,15 +135,24 @@ def test_what_was_written_beside_another_machine_can_t_be_uploaded(
         upload_copy(first, uri)
 
 
-def test_a_training_that_goes_on_keeps_what_it_has_recorded(first: Home, second: Home, uri: str) -> None:
+def test_a_training_keeps_what_it_records_while_others_write(first: Home, second: Home, uri: str) -> None:
+    start_run(first.warehouse, "uploaded", "train-model", {}, None)
+    publish(first)
+    take_turn(first, uri)
+    take_turn(second, uri)
     add(second, "b.csv")
     take_turn(second, uri)
-    for run_id in ("goes-on", "was-killed"):
-        start_run(first.warehouse, run_id, "train-model", {}, None)
-    (first.running / "goes-on").mkdir(parents=True)
-    with hold_folder(first.running / "goes-on"):
-        assert follow(first, uri)
-    assert ask(first.warehouse, "select run_id from runs where flow = 'train-model'") == [("goes-on",)]
+    start_run(first.warehouse, "new", "train-model", {}, None)
+    end_run(first.warehouse, "uploaded", "failed", {})
+    record_checks(Run(first, "uploaded"), [CHECK])
+    assert follow(first, uri)
+    assert ask(first.warehouse, "select run_id, status from runs order by run_id") == [
+        ("new", "running"),
+        ("uploaded", "failed"),
+    ]
+    assert ask(first.warehouse, "select run_id from contract_results where rule = 'counts_fit'") == [
+        ("uploaded",)
+    ]
 
 
 def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: Home, uri: str) -> None:
@@ -139,38 +166,147 @@ def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: 
         )
         connection.execute("INSERT INTO reference_measures VALUES ('new', 'text_length', 1, 1.0, 1.0)")
     assert follow(first, uri)
-    assert ask(first.warehouse, "select model_id from models") == [("new",)]
+    assert ask(first.warehouse, "select model_id from models order by 1") == [("model-a",), ("new",)]
     assert ask(first.warehouse, "select model_id from reference_measures where model_id = 'new'") == [
         ("new",)
     ]
 
 
-def test_a_damaged_database_is_replaced(first: Home, second: Home, uri: str) -> None:
-    add(second, "b.csv")
-    take_turn(second, uri)
+@pytest.mark.parametrize("is_newest", [True, False])
+def test_a_damaged_database_is_replaced_by_the_copy_of_the_store_and_kept(
+    first: Home, second: Home, uri: str, is_newest: bool
+) -> None:
+    if not is_newest:
+        add(second, "b.csv")
+        take_turn(second, uri)
     first.warehouse.write_bytes(b"damaged")
     assert follow(first, uri)
-    assert count_rows(first) == 3
+    assert count_rows(first) == (2 if is_newest else 3)
+    [kept] = first.folder.glob("reviews.replaced-*.duckdb")
+    assert kept.read_bytes() == b"damaged"
+
+
+def test_a_database_that_is_gone_comes_back_from_the_store(first: Home, uri: str) -> None:
+    first.warehouse.unlink()
+    assert take_turn(first, uri)
+    assert count_rows(first) == 2
 
 
 def test_a_home_that_published_alone_goes_on_with_its_own_database_when_it_is_shared(
     tmp_path: Path, uri: str
 ) -> None:
     home = make_home(tmp_path / "alone")
+    change(home, MODEL)
     upload_copy(home, uri)
     add(home, "b.csv")
     assert not take_turn(home, uri)
     assert count_rows(home) == 3
 
 
-def test_a_machine_that_began_a_database_before_its_first_turn_does_not_replace_that_of_the_others(
+def test_a_machine_that_began_an_empty_database_before_its_first_turn_gets_that_of_the_others(
     first: Home, tmp_path: Path, uri: str
 ) -> None:
     late = Home(tmp_path / "late")
-    join(late, uri)
-    add(late, "c.csv")
+    start_run(late.warehouse, "failed", "score-reviews", {}, None)
     assert take_turn(late, uri)
     assert count_rows(late) == 2
+
+
+def test_a_home_with_scores_of_its_own_is_never_replaced(first: Home, tmp_path: Path, uri: str) -> None:
+    other = make_home(tmp_path / "other")
+    other.id_file.unlink(missing_ok=True)
+    with pytest.raises(SourceError, match=r"another home publishes there .* begin with an empty folder"):
+        take_turn(other, uri)
+    assert count_rows(other) == 2
+
+
+def test_a_home_without_a_model_is_not_begun_in_the_store(tmp_path: Path, uri: str) -> None:
+    home = Home(tmp_path / "empty")
+    start_run(home.warehouse, "run", "score-reviews", {}, None)
+    publish(home)
+    take_turn(home, uri)
+    assert not (tmp_path / "store" / LATEST).exists()
+
+
+def test_a_database_that_lost_its_models_does_not_take_the_place_of_the_others(first: Home, uri: str) -> None:
+    change(first, "DELETE FROM promotions")
+    with pytest.raises(SourceError, match="has no promoted model, unlike the copy of the other machines"):
+        upload_copy(first, uri)
+
+
+def test_a_machine_that_takes_no_turns_can_t_replace_the_copy_of_a_shared_home(
+    first: Home, second: Home, uri: str
+) -> None:
+    first.base.unlink()
+    add(first, "b.csv")
+    with pytest.raises(SourceError, match="several machines share this home"):
+        upload_copy(first, uri)
+
+
+def test_an_upload_whose_answer_was_lost_is_known_as_this_machine_s_own(
+    first: Home, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    add(first, "b.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_upload, "_note_shared", die)
+        with pytest.raises(KeyboardInterrupt):
+            upload_copy(first, uri)
+    add(first, "c.csv")
+    assert not take_turn(first, uri)
+    assert count_rows(first) == 4
+
+
+def test_a_reader_that_was_slow_does_not_undo_what_a_turn_has_published_meanwhile(
+    first: Home, second: Home, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(second, "b.csv")
+    take_turn(second, uri)
+    replace_copy = publishing.replace_copy
+
+    def wait_for_turn(*arguments: Any) -> None:
+        monkeypatch.setattr(copy_download, "replace_copy", replace_copy)
+        take_turn(first, uri)
+        add(first, "c.csv")
+        upload_copy(first, uri)
+        replace_copy(*arguments)
+
+    monkeypatch.setattr(copy_download, "replace_copy", wait_for_turn)
+    fetch_copy(first, uri)
+    assert not first.fetched.exists()
+    assert ask(first.published, ROWS) == [(4,)]
+
+
+def test_nothing_of_a_refused_home_comes_to_the_others(first: Home, tmp_path: Path, uri: str) -> None:
+    other = make_home(tmp_path / "other")
+    other.sources.mkdir()
+    (other.sources / "shop.toml").write_text("", "utf-8")
+    with pytest.raises(SourceError, match="another home publishes there"), hold_turn(other, uri, print):
+        pass
+    assert not (tmp_path / "store" / SHARED_FILES).exists()
+
+
+@pytest.mark.parametrize("name", ["../secrets", "/etc", "..", ".", "a/b"])
+def test_no_folder_but_a_bundle_is_uploaded_whatever_the_database_says(
+    first: Home, tmp_path: Path, uri: str, name: str
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    change(first, f"UPDATE models SET model_id = '{name}'", f"UPDATE promotions SET model_id = '{name}'")
+    assert list_shared(first) == []
+
+
+def test_labels_of_two_machines_stay_beside_each_other(first: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        text for (text,) in ask(first.warehouse, "select text_sha256 from source_reviews order by row_number")
+    ]
+    first.labels.mkdir(parents=True)
+    for machine, text in zip(("one", "two"), texts, strict=True):
+        monkeypatch.setattr(socket, "gethostname", lambda machine=machine: machine)
+        (first.labels / "sheet.csv").write_text(f"label_of,label,stars\n{text},positive,\n", "utf-8")
+        assert take_labels(first).labels == 1
+    assert ask(first.warehouse, "select count(*) from review_labels") == [(2,)]
 
 
 def test_a_home_with_another_id_is_refused(first: Home, tmp_path: Path, uri: str) -> None:

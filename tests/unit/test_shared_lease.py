@@ -1,6 +1,7 @@
 """Tests of the lease of a shared home, in a folder at a file:// URI: one machine at a time holds it."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -167,6 +168,31 @@ def test_a_lease_is_kept_through_a_store_that_does_not_answer_for_a_while(
         monkeypatch.setattr(lease, "swap", swap)
         time.sleep(3 * FAST.renewal)
         assert read_lease(store)["renewals"] != before
+
+
+def test_a_turn_whose_lease_can_t_be_read_for_a_while_goes_on_with_it(
+    store: Store, homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise StoreUnreachableError("status 500")
+
+    with hold_lease(store, homes[0], ignore, FAST):
+        with monkeypatch.context() as patch:
+            patch.setattr(lease, "read_marked", fail)
+            time.sleep(3 * FAST.renewal)
+        before = read_lease(store)["renewals"]
+        time.sleep(3 * FAST.renewal)
+        assert read_lease(store)["renewals"] != before
+
+
+def test_a_copy_of_a_home_s_folder_does_not_take_its_lease(
+    store: Store, homes: tuple[Home, Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_behind(store, homes[0], monkeypatch)
+    shutil.copytree(homes[0].folder, tmp_path / "copy")
+    began = time.monotonic()
+    with hold_lease(store, Home(tmp_path / "copy"), ignore, FAST):
+        assert time.monotonic() - began >= FAST.expiry
 
 
 @pytest.mark.parametrize("content", [b"", b"no lease", b"[]", b"null", b'{"is_free": false}'])
