@@ -51,7 +51,13 @@ def _open_bars() -> Iterator["Progress"]:
         return
     columns = (TextColumn("{task.description:<28}"), BarColumn(), TaskProgressColumn(), Elapsed(), Left())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, speed_estimate_period=SPEED_SECONDS) as progress:
+    # In a log nothing is drawn before the end, so it needs no thread that draws ten times a second.
+    with Progress(
+        *columns,
+        console=console,
+        speed_estimate_period=SPEED_SECONDS,
+        auto_refresh=console.is_terminal,
+    ) as progress:
         _DRAWN.set(progress)
         try:
             yield progress

@@ -1,5 +1,7 @@
 """Tests of progress in logs, where standard error is not a terminal: no bar, but regular lines."""
 
+import threading
+
 import pytest
 
 from tasks.support import progress
@@ -38,3 +40,9 @@ def test_a_log_ends_with_the_whole_of_the_work(capsys: pytest.CaptureFixture[str
         move(1)
         move(3)
     assert "Training" in capsys.readouterr().err
+
+
+def test_in_a_log_no_thread_draws() -> None:
+    before = threading.active_count()
+    with progress.show_progress("Training", 4):
+        assert threading.active_count() == before
