@@ -47,6 +47,7 @@ FAULT_POINTS = {
     "engine: files uploaded": "all files of a part are in the store, without a manifest, so it is not complete",
     "engine: part uploaded": "the part is complete in the store, and the home does not know it",
     "engine: part fetched": "the home has fetched the part, under its temporary name",
+    "engine: parts joined": "the home has joined the parts of several groups to one, under its temporary name",
     "engine: scores joined": "the home has the part of what was scored again; the store still has its scores and texts",
     "engine: part committed": "the rows are committed, and the part is still in the store",
     "share: database fetched": "the published copy is that of the store, the database still that of before",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,9 @@ from tasks.warehouse.run_log import make_check_rows
 
 _REPEATED = ["source_sha256", "uri", "member", "model_id", "run_id", "sentiment"]
 """Columns with few different values, which are dictionary-encoded."""
+
+ROWS_JOINED = 16_384
+"""Rows that are in memory while parts are joined."""
 
 Write = Callable[[str, pa.Table], None]
 """Called with a table's name and rows: appends the rows to the file of that name in a part."""
@@ -71,6 +75,17 @@ def open_part(part: Part) -> Iterator[Write]:
             for name, schema in PART_SCHEMAS.items()
         }
         yield lambda name, rows: writers[name].write_table(rows)
+
+
+def join_parts(part_dirs: Sequence[Path], part: Part) -> None:
+    """Write the rows and checks of several parts, which have different files, into one."""
+    with open_part(part) as write:
+        for name, part_dir in product(PART_SCHEMAS, part_dirs):
+            with pq.ParquetFile(part_dir / f"{name}.parquet") as file:
+                for rows in file.iter_batches(ROWS_JOINED):
+                    write(name, pa.Table.from_batches([rows]))
+    checks = [pq.read_table(part_dir / f"{CHECKS}.parquet") for part_dir in part_dirs]
+    pq.write_table(pa.concat_tables(checks), part.building / f"{CHECKS}.parquet")
 
 
 def check_part(

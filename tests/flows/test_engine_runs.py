@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import EngineError, UsageError, WorkerKilledError
+from data_contracts.errors import ContractError, EngineError, UsageError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
 from tasks.engine import group_work
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.scoring.parts import list_uris
 from tasks.scoring.plan import ScoringRequest, require_consistent
+from tasks.stages import score as stages
+from tasks.stages.engine import ended_groups
 from tasks.store.connecting import open_store
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support.forked import run_to_fault
@@ -168,7 +171,15 @@ def test_a_part_that_cannot_be_committed_does_not_stay_in_the_store(
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(
-    "point", ["engine: part uploaded#2", "engine: part fetched", "engine: part committed#2"]
+    "point",
+    [
+        "engine: part uploaded#2",
+        "engine: part fetched#2",
+        "engine: parts joined",
+        "score: inside commit",
+        "score: after commit",
+        "engine: part committed#2",
+    ],
 )
 def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
     scoring_home: Home, store: Path, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
@@ -197,6 +208,38 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
         == []
     )
     prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_groups_are_committed_together_and_one_that_cannot_be_harms_no_other(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(store, "shop-a/0-bad.csv", "text,stars\ngood film,8\n")
+    send(store, "shop-a/1-more.csv", "text,stars\nbad film,1\n")
+    commits: list[str] = []
+
+    whole = stages.commit
+
+    def commit(part_dir: Path, warehouse: Path) -> Any:
+        commits.append(" ".join(uri.rpartition("/")[2] for uri in list_uris(part_dir)))
+        if "0-bad.csv" in commits[-1]:
+            raise ContractError("rows_accounted_for is broken")
+        return whole(part_dir, warehouse)
+
+    for module in (ended_groups, stages):
+        monkeypatch.setattr(module, "commit", commit)
+    with (
+        use_inner_engine(tmp_path / "worker"),
+        pytest.raises(ContractError, match=r"(?s)is broken.*0-bad.csv"),
+    ):
+        run()
+    assert commits == [
+        "copy.csv refused.csv 0-bad.csv 0.csv",
+        "copy.csv refused.csv",
+        "0-bad.csv 0.csv",
+        "1-more.csv 1.csv 2.csv",
+    ]
+    assert count(scoring_home, "scored_reviews") == 5
 
 
 def test_workers_without_a_store_are_a_wrong_setting() -> None:

@@ -212,6 +212,7 @@ KILLED_WORKERS = {
 """The fault points at which a worker is killed, by what happens."""
 KILLED_RUNS = {
     "the run is killed when it has fetched a part": "engine: part fetched",
+    "the run is killed when it has joined parts": "engine: parts joined",
     "the run is killed inside a commit": "score: inside commit",
     "the run is killed after a commit": "score: after commit",
     "the run is killed before it deletes a part": "engine: part committed",

@@ -16,10 +16,11 @@ from tasks.engine.dask_workers import open_engine
 from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, name_work
 from tasks.engine.text_work import TextTask, gather_groups, name_text_work
-from tasks.inbox.source_files import FoundFile, SourceFile
+from tasks.inbox.source_files import GROUP_BYTES, FoundFile, SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
 from tasks.sources.catalogue import Catalogue
+from tasks.stages.engine.ended_groups import may_join
 from tasks.store.folder_copies import CopiedFile
 from tasks.store.stored_texts import StoredTexts
 
@@ -192,3 +193,24 @@ def test_a_part_is_used_again_only_for_the_same_work(change: dict[str, Any]) -> 
         **{**vars(RECIPE), "run_id": "later", "options": ReadOptions(report_plan=lambda plan: None)}
     )
     assert name_work(again, [file]) == name_work(RECIPE, [file])
+
+
+@pytest.mark.parametrize(
+    ("files", "is_joined"),
+    [
+        ({"a": "1", "b": "2", "c": "3"}, True),
+        ({"a": "1", "c": "2", "b": "3"}, False),
+        ({"a": "1", "b": "2", "c": "1"}, False),
+        ({"a": "1", "b": "2" * GROUP_BYTES}, False),
+    ],
+    ids=["in order", "not by name", "a content twice", "too large"],
+)
+def test_groups_are_committed_at_once_only_if_that_gives_the_same_tables(
+    files: dict[str, str], is_joined: bool
+) -> None:
+    groups = []
+    for name, content in files.items():
+        found = FoundFile(name, Path(name), len(content), 0)
+        seen = SourceFile(name, Path(name), len(content), 0, f"sha256 of {content[:9]}")
+        groups.append((GroupTask(RECIPE, (found,)), GroupSummary((seen,), (), "key")))
+    assert may_join(groups) == is_joined

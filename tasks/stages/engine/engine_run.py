@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError
-from data_contracts.storage.durable import build_folder
+from data_contracts.storage.durable import build_folder, remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.engine.dispatch import Engine
@@ -55,17 +55,35 @@ class FetchedPart(ScoredGroup):
     """How long the worker took."""
 
 
+Fetch = Callable[[Path], FetchedPart]
+"""Fetches a part from the store into a new folder."""
+
+
 @list_figures.register
 def _(part: FetchedPart) -> Figures:
     return {"worker": part.worker, "worker_seconds": round(part.seconds, 2)}
 
 
 @task(name="fetch-part", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
-def fetch_scored(
-    part: StoredPart, folder: Path, summary: GroupSummary, make_again: Callable[[], GroupSummary]
-) -> FetchedPart:
-    """Fetch a part from the store into a new folder of the home, as `fetch_whole` does."""
-    return fetch_whole(part, folder, summary, make_again)
+def fetch_scored(folder: Path, fetch: Fetch) -> FetchedPart:
+    """Fetch a part from the store into a new folder of the home."""
+    return fetch(folder)
+
+
+@task(name="fetch-parts", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
+def fetch_joined(folder: Path, fetches: Sequence[Fetch]) -> FetchedPart:
+    """Fetch several parts from the store, and join them to one in a new folder of the home."""
+    from tasks.scoring.parts import Part, join_parts
+
+    with build_folder(folder, replace=True) as building:
+        fetched = [fetch(building / str(number)) for number, fetch in enumerate(fetches)]
+        join_parts([part.part_dir for part in fetched], Part(building, folder))
+        for part in fetched:
+            remove(part.part_dir)
+        pass_fault_point("engine: parts joined")
+    postponed = tuple(file for part in fetched for file in part.postponed)
+    workers = ", ".join(sorted({part.worker for part in fetched}))
+    return FetchedPart(folder, postponed, workers, sum(part.seconds for part in fetched))
 
 
 def fetch_whole(

@@ -28,7 +28,7 @@ from tasks.scoring.rescoring import (
     write_texts,
 )
 from tasks.scoring.run_outcome import GroupResult
-from tasks.stages.engine.engine_run import Ended, EngineRun, fetch_scored, warn_of_dropped
+from tasks.stages.engine.engine_run import Ended, EngineRun, fetch_scored, fetch_whole, warn_of_dropped
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.score import ScoredGroup, keep_checked, score_and_commit, warn_of_failure
 from tasks.store.connecting import Store
@@ -102,7 +102,9 @@ def _join_texts(
         if summary.dropped:
             warn_of_dropped(summary.dropped)
         part = StoredPart(run.store, run.recipe.home_id, str(summary.key))
-        fetch_scored(part, folder / part.key, summary, partial(score_again, run.engine, each))
+        make_again = partial(score_again, run.engine, each)
+        fetch = partial(fetch_whole, part, summary=summary, make_again=make_again)
+        fetch_scored(folder / part.key, fetch)
         parts.append(part)
     try:
         return join_scores(run.job, run.recipe.model_id, sources, [folder / part.key for part in parts])
