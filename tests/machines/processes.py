@@ -11,7 +11,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox import source_files
 from tasks.sharing import lease
 from tasks.sharing.turn import hold_turn
-from tasks.stages.engine import objects, older_texts
+from tasks.stages.engine import ended_groups, objects, older_texts
 from tests.machines.network import enter
 from tests.support.forked import start
 from tests.support.scoring_runs import run
@@ -21,6 +21,8 @@ SCHEDULER_PORT = 8786
 GROUP_FILES = 2
 PACE = lease.Pace(renewal=0.5, expiry=4, look=0.2)
 """Of the lease of a shared home, so that a trial need not wait a minute for a dead machine's."""
+JOINED_FILES = 4
+"""So a run commits several times, two groups at once."""
 WORKER_GROUP_BYTES = 2_000
 """So the larger file of the trials is cut when it is scored again."""
 
@@ -85,6 +87,7 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
     lease.PACE = PACE
+    vars(ended_groups).update(GROUP_FILES=JOINED_FILES)
     for module in (objects, older_texts):
         vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
     try:
