@@ -1,10 +1,10 @@
 """Tests of the dispatch of groups to workers, with workers that are functions of the test."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hypothesis.strategies as st
 import pytest
@@ -19,8 +19,11 @@ from tasks.engine.text_work import TextTask, gather_groups, name_text_work
 from tasks.inbox.source_files import GROUP_BYTES, FoundFile, SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
+from tasks.scoring.run_outcome import GroupResult
 from tasks.sources.catalogue import Catalogue
-from tasks.stages.engine.ended_groups import may_join
+from tasks.stages.engine import ended_groups
+from tasks.stages.engine.ended_groups import end_groups, may_join
+from tasks.stages.engine.engine_run import Ended, EngineRun
 from tasks.store.folder_copies import CopiedFile
 from tasks.store.stored_texts import StoredTexts
 
@@ -195,6 +198,13 @@ def test_a_part_is_used_again_only_for_the_same_work(change: dict[str, Any]) -> 
     assert name_work(again, [file]) == name_work(RECIPE, [file])
 
 
+def make_ready(name: str, content: str = "1") -> tuple[GroupTask, GroupSummary]:
+    """Return a group of one object whose part is in the store."""
+    found = FoundFile(name, Path(name), len(content), 0)
+    seen = SourceFile(name, Path(name), len(content), 0, f"sha256 of {content[:9]}")
+    return GroupTask(RECIPE, (found,)), GroupSummary((seen,), (), "key")
+
+
 @pytest.mark.parametrize(
     ("files", "is_joined"),
     [
@@ -208,9 +218,24 @@ def test_a_part_is_used_again_only_for_the_same_work(change: dict[str, Any]) -> 
 def test_groups_are_committed_at_once_only_if_that_gives_the_same_tables(
     files: dict[str, str], is_joined: bool
 ) -> None:
-    groups = []
-    for name, content in files.items():
-        found = FoundFile(name, Path(name), len(content), 0)
-        seen = SourceFile(name, Path(name), len(content), 0, f"sha256 of {content[:9]}")
-        groups.append((GroupTask(RECIPE, (found,)), GroupSummary((seen,), (), "key")))
-    assert may_join(groups) == is_joined
+    assert may_join([make_ready(name, content) for name, content in files.items()]) == is_joined
+
+
+def test_groups_that_are_ready_are_committed_before_one_that_failed_and_though_the_workers_are_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def give() -> Iterator[tuple[GroupTask, GroupSummary | Exception]]:
+        yield from (make_ready("a"), make_ready("b", "2"), (make_ready("c")[0], StoreError("gone")))
+        yield from (make_ready("d"), make_ready("e", "2"))
+        raise EngineError("The scheduler was lost.")
+
+    def commit(run: EngineRun, ready: Sequence[tuple[GroupTask, GroupSummary]]) -> Iterator[Ended]:
+        yield tuple(file for group, _ in ready for file in group.files), GroupResult((), None)
+
+    monkeypatch.setattr(ended_groups, "_end_ready", commit)
+    monkeypatch.setattr(ended_groups, "_end_group", lambda run, ended: GroupResult((), None))
+    ended: list[str] = []
+    names = ("".join(file.uri for file in files) for files, _ in end_groups(cast(EngineRun, None), give()))
+    with pytest.raises(EngineError):
+        ended.extend(names)
+    assert ended == ["ab", "c", "de"]
