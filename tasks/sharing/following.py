@@ -27,7 +27,7 @@ _HAS_OWN = "SELECT EXISTS (FROM scored_files) OR EXISTS (FROM promotions)"
 
 
 def join(home: Home, uri: str) -> None:
-    """Give a home without scores and models of its own the id of that in a store, if there is one: both are one home."""
+    """Give a home without scores and models of its own the id of that in a store: they are one home."""
     has_joined = home.base.exists() and home.base.stat().st_size
     if has_joined or _has_own(home):
         return
