@@ -335,6 +335,10 @@ def test_bad_use_ends_with_its_status_and_words_of_our_own(home: Home, use: Use)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "Traceback" not in said
     assert "secret" not in said
+    if use.what == "bundle":
+        with open_warehouse(home.warehouse, write=False) as connection:
+            rows = connection.execute("select count(*) from scored_reviews").fetchall()
+        assert rows == [(2,)], "a refused bundle has scored the new file"
 
 
 def list_commands(
@@ -417,16 +421,6 @@ def test_a_setting_that_there_is_not_is_told_once_on_standard_error() -> None:
     done = CliRunner(env={"REVIEWS_HOMES": "/x"}).invoke(main, ["variants"])
     assert done.stderr == "reviews: 'REVIEWS_HOMES' sets nothing. Did you mean REVIEWS_HOME?\n"
     assert (done.exit_code, "REVIEWS" in done.stdout) == (0, False)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("use", [use for use in TABLE if use.what == "bundle"], ids=lambda use: use.defect)
-def test_a_refused_bundle_scores_nothing(home: Home, use: Use) -> None:
-    use.prepare(home)
-    drop(home, "new.csv", "text\ngood plot\n")
-    call(use)
-    with open_warehouse(home.warehouse, write=False) as connection:
-        assert connection.execute("select count(*) from scored_reviews").fetchall() == [(2,)]
 
 
 def test_no_two_rows_of_the_table_are_alike() -> None:
