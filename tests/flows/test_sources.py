@@ -19,7 +19,7 @@ from tasks.sources.accuracy import measure_agreement
 from tasks.sources.catalogue import accept_findings
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import drop, plan, run
-from tests.support.small_home import ask
+from tests.support.small_home import ask, copy_home, copy_scoring_home
 from tests.support.workbook_builders import write_xlsx
 
 PROFILE = """
@@ -66,25 +66,31 @@ ROWS = [
 ]
 
 
+@pytest.fixture
+def profiled_home(empty_home: Home) -> Home:
+    """A home in which a run has scored a file by the profile of its source, and one without a profile."""
+
+    def fill(made: Home) -> None:
+        describe(copy_scoring_home(made), "shop-a")
+        drop(made, "shop-a/2026-04.csv", EXPORT)
+        drop(made, "loose.csv", "text\ngood film\n")
+        run()
+
+    return copy_home(empty_home, "profiled", fill)
+
+
 @pytest.mark.slow
-def test_a_file_in_a_sources_folder_is_read_by_its_profile(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a")
-    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
-    run()
-    assert list_rows(scoring_home) == ROWS
+def test_a_file_in_a_sources_folder_is_read_by_its_profile(profiled_home: Home) -> None:
+    assert [row for row in list_rows(profiled_home) if row[-1] == "shop-a"] == ROWS
 
 
 @pytest.mark.slow
 def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(
-    scoring_home: Home,
+    profiled_home: Home,
 ) -> None:
-    describe(scoring_home, "shop-a")
-    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
-    drop(scoring_home, "loose.csv", "text\ngood film\n")
-    run()
     query = "select distinct source, profile_version is null from {} order by source"
     for table in ("scored_files", "lineage"):
-        assert ask(scoring_home.published, query.format(table)) == [("default", True), ("shop-a", False)]
+        assert ask(profiled_home.published, query.format(table)) == [("default", True), ("shop-a", False)]
 
 
 @pytest.mark.slow
@@ -135,15 +141,15 @@ def test_after_its_profile_was_mended_a_waiting_file_is_read(scoring_home: Home)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("header", ["No|Text", "No|Title|Body|Day"])
-def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(
-    scoring_home: Home, header: str
-) -> None:
+def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
-    drop(scoring_home, "shop-a/other.csv", f"{header}\n1|good film\n")
-    [skipped] = run().skipped
-    assert "profile_column_missing" not in skipped.reason
-    assert "The profile of the file's source names that column" in skipped.reason
+    drop(scoring_home, "shop-a/no-text.csv", "No|Text\n1|good film\n")
+    drop(scoring_home, "shop-a/no-rating.csv", "No|Title|Body|Day\n1|good film\n")
+    skipped = run().skipped
+    assert [each.uri for each in skipped] == ["shop-a/no-rating.csv", "shop-a/no-text.csv"]
+    for each in skipped:
+        assert "profile_column_missing" not in each.reason
+        assert "The profile of the file's source names that column" in each.reason
 
 
 def test_a_source_without_a_profile_can_not_be_chosen(scoring_home: Home, tmp_path: Path) -> None:
@@ -173,7 +179,6 @@ def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_ho
     assert "Next: ids_hold_across_files = false" in collision
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_review_id_with_several_texts_in_a_file_is_named(scoring_home: Home) -> None:
     drop(
@@ -435,107 +440,6 @@ def test_what_is_no_name_of_a_source_is_wrong_usage(scoring_home: Home, name: st
     assert "is no name of a source" in said
 
 
-GERMAN = "review_id,text\n1,good film\n2,Der Film ist zu lang und nicht gut\n3,bad plot\n"
-QUARANTINE = 'other_languages = "quarantine"\n[columns]\ntext = "text"\nreview_id = "review_id"\n'
-
-
-def list_english(home: Home) -> list[tuple[Any, ...]]:
-    return ask(home.published, "select review_id, in_english from latest_scores order by review_id")
-
-
-@pytest.mark.slow
-def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_source(
-    scoring_home: Home,
-) -> None:
-    drop(scoring_home, "shop-a/a.csv", GERMAN)
-    assert run().sources.languages == (
-        "1 row of the source shop-a seems not to be in English: shop-a/a.csv (1). "
-        'Next: other_languages = "quarantine", or "accept", above the tables of the profile of the source; '
-        "`reviews sources init shop-a FILE` makes one where there is none",
-    )
-    assert list_english(scoring_home) == [("1", True), ("2", False), ("3", True)]
-    checks = "select source, observed, success from contract_results where rule = 'not_english'"
-    assert ask(scoring_home.published, checks) == [("shop-a", "1 of 3 rows seem not to be in English", False)]
-
-
-@pytest.mark.slow
-def test_a_source_can_quarantine_rows_in_another_language_and_a_release_scores_them(
-    scoring_home: Home,
-) -> None:
-    describe(scoring_home, "shop-a", QUARANTINE)
-    drop(scoring_home, "shop-a/a.csv", GERMAN)
-    summary = run()
-    assert (summary.rows_scored, summary.rows_quarantined, summary.sources.languages) == (2, 1, ())
-    bad = ask(scoring_home.published, "select row_number, rule from quarantined_rows")
-    assert bad == [(2, "not_english")]
-    arguments = ["--home", str(scoring_home.folder), "quarantine", "release", "--rule", "not_english"]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0, done.output
-    assert list_english(scoring_home) == [("1", True), ("2", False), ("3", True)]
-
-
-@pytest.mark.slow
-def test_a_file_of_rows_in_another_language_is_not_refused(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a", QUARANTINE)
-    rows = "".join(f"{number},Der Film ist nicht gut\n" for number in range(30))
-    drop(scoring_home, "shop-a/a.csv", f"review_id,text\n{rows}")
-    summary = run()
-    assert (summary.refused, summary.rows_quarantined) == ((), 30)
-
-
-UNREAD = "text,Day\ngood film,2026-04-03\nbad plot,soon\n"
-DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"\n'
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("severity", "rows", "quarantined", "unclear", "refused"),
-    [
-        (
-            "warn",
-            2,
-            0,
-            (
-                "shop-a/a.csv: 1 date, in no form that can be read, in the future or a placeholder: kept in `extra`",
-            ),
-            (),
-        ),
-        ("accept", 2, 0, (), ()),
-        ("quarantine", 1, 1, (), ()),
-        (
-            "refuse",
-            0,
-            0,
-            (),
-            ("shop-a/a.csv: values_not_read: row 2 has a date that can't be read, 'soon'.",),
-        ),
-    ],
-)
-def test_a_source_says_what_becomes_of_values_that_can_not_be_read(
-    scoring_home: Home, severity: str, rows: int, quarantined: int, unclear: tuple[str], refused: tuple[str]
-) -> None:
-    describe(scoring_home, "shop-a", DATED.format(severity))
-    drop(scoring_home, "shop-a/a.csv", UNREAD)
-    summary = run()
-    assert (summary.rows_scored, summary.rows_quarantined, summary.unclear) == (rows, quarantined, unclear)
-    assert [said.partition(" By ")[0] for said in summary.refused] == list(refused)
-    details = ask(scoring_home.published, "select detail from quarantined_rows")
-    assert [detail.startswith("'soon': The date can't be read") for (detail,) in details] == [
-        True
-    ] * quarantined
-
-
-@pytest.mark.slow
-def test_rows_with_a_date_that_can_not_be_read_are_scored_when_they_are_released(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a", DATED.format("quarantine"))
-    drop(scoring_home, "shop-a/a.csv", UNREAD)
-    run()
-    arguments = ["--home", str(scoring_home.folder), "quarantine", "release", "--rule", "date_not_read"]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0, done.output
-    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(2,)]
-
-
 def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a", '[columns]\ntext = "text"\n[severity]\ndeliveries = "accept"\n')
     late = [
@@ -546,16 +450,16 @@ def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("severity", "named"), [("warn", 1), ("accept", 0)])
-def test_a_source_may_accept_that_another_has_the_same_review_ids(
-    scoring_home: Home, severity: str, named: int
-) -> None:
-    profile = f'[columns]\ntext = "text"\nreview_id = "review_id"\n[severity]\nshared_ids = "{severity}"\n'
-    describe(scoring_home, "shop-a", profile)
+def test_a_source_may_accept_that_another_has_the_same_review_ids(scoring_home: Home) -> None:
+    profile = '[columns]\ntext = "text"\nreview_id = "review_id"\n[severity]\nshared_ids = "{}"\n'
+    for severity in ("warn", "accept"):
+        describe(scoring_home, severity, profile.format(severity))
     drop(scoring_home, "shop-b/b.csv", "review_id,text\n1,bad plot\n")
     run()
-    drop(scoring_home, "shop-a/a.csv", "review_id,text\n1,good film\n")
-    assert len(run().unclear) == named
+    drop(scoring_home, "warn/a.csv", "review_id,text\n1,good film\n")
+    drop(scoring_home, "accept/a.csv", "review_id,text\n1,good plot\n")
+    [said] = run().unclear
+    assert said.startswith("warn/a.csv: 1 review id of the source")
 
 
 @pytest.mark.slow
@@ -591,9 +495,9 @@ def test_the_accuracy_of_a_run_is_that_of_the_view(scoring_home: Home) -> None:
 
 
 def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Home, tmp_path: Path) -> None:
-    describe(scoring_home, "shop-a", QUARANTINE)
+    describe(scoring_home, "shop-a", 'other_languages = "quarantine"\n[columns]\ntext = "text"\n')
     path = tmp_path / "a.csv"
-    path.write_text(GERMAN)
+    path.write_text("text\ngood film\nDer Film ist zu lang und nicht gut\nbad plot\n")
     status, said = call(scoring_home, "check", "shop-a", str(path))
     assert status == 0, said
     assert "1 row seems not to be in English" in said

@@ -96,7 +96,11 @@ AREAS = {
     "shared home": ("tests/flows/test_shared_home.py",),
     "reading": (TEST_BAD_INPUT, "tests/flows/test_what_is_read.py"),
     "workers": (TEST_RESCORING, "tests/flows/test_engine_runs.py"),
-    "tally": ("tests/flows/test_score_reviews.py", "tests/flows/test_quarantine.py"),
+    "tally": (
+        "tests/flows/test_score_reviews.py",
+        "tests/flows/test_what_a_run_says.py",
+        "tests/flows/test_quarantine.py",
+    ),
 }
 """The parts of the core, each with the flows and commands in whose tests it is at work."""
 
@@ -771,7 +775,7 @@ FAULTS = (
         'tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")',
         'tally.first_bad[source] = f"row {numbers[position].as_py()}: {rule}, {detail}"',
         (
-            "tests/flows/test_score_reviews.py::test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do",
+            "tests/flows/test_what_a_run_says.py::test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do",
         ),
     ),
     Fault(
