@@ -100,9 +100,9 @@ def test_rows_that_show_that_those_before_were_read_wrongly_are_shared_out_anew(
     monkeypatch.setattr(first_pass, "SETTLED_FROM", 1000)
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 500)
     long = "a good film " * 20
-    rows = [f"{long}{number},9\n" for number in range(40_000)]
+    rows = [f"{long}{number},9\n" for number in range(10_000)]
     send(store, LARGE, f"text,rating\n{''.join(rows)}{long},80\n")
-    monkeypatch.setattr(large_objects, "WORKER_GROUP_BYTES", 1_000_000)
+    monkeypatch.setattr(large_objects, "WORKER_GROUP_BYTES", 250_000)
     made = note_uploads(monkeypatch)
     with use_inner_engine(tmp_path / "worker") as engine:
         assert run().rows_scored == len(rows) + 3
