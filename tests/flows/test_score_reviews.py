@@ -92,12 +92,16 @@ def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Home) 
 def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of it is kept."""
+    """Nothing of it is kept. What is broken at its end is seen before that, what has too many bad rows only then."""
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
-    drop(scoring_home, "broken.csv", "text\n" + "good film\n" * 9_000 + '"a quote that stays open\n')
+    drop(scoring_home, "bad.csv", "text\n" + "good film\n" * 2_000 + "...\n" * 1_500)
+    drop(scoring_home, "broken.csv", "text\n" + "good plot\n" * 2_000 + '"a quote that stays open\n')
     drop(scoring_home, "a.csv", CSV)
     summary = run()
-    assert ["csv_broken" in said for said in summary.refused] == [True]
+    assert [said.split(":")[:2] for said in summary.refused] == [
+        ["bad.csv", " too_many_bad_rows"],
+        ["broken.csv", " csv_broken"],
+    ]
     assert summary.rows_scored == 2
     assert (count(scoring_home, "scored_reviews"), count(scoring_home, "source_reviews")) == (2, 2)
 
