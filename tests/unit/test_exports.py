@@ -26,6 +26,7 @@ from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
 from tests.support.exported_homes import HOSTILE, add, change
 from tests.support.forked import run_to_fault
+from tests.support.once import copy_once
 from tests.support.warehouse_parts import NOON, hash_text
 
 NEXT_DAY = NOON + timedelta(days=1)
@@ -241,13 +242,18 @@ def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
     assert len(told) > 2
 
 
+def export_and_add(home: Home) -> None:
+    """Export a file of two days, then add another one."""
+    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
+    run(home)
+    add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
+
+
 @pytest.mark.process
 @pytest.mark.parametrize("only_new", [False, True])
 @pytest.mark.parametrize("point", [point for point in FAULT_POINTS if point.startswith("export:")])
 def test_an_export_that_is_killed_is_completed_by_the_next(home: Home, point: str, only_new: bool) -> None:
-    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
-    run(home)
-    add(home, "g.csv", [{}, {"scored_at": NEXT_DAY}])
+    copy_once("exported, and scored since", home.folder, lambda folder: export_and_add(Home(folder)))
     run_to_fault(point, export_command, home, None, ExportRequest(only_new=only_new))
     assert len(read(home)) == len(set(read(home)))
     export_command(home, None, ExportRequest(only_new=only_new))

@@ -95,7 +95,7 @@ def test_a_copy_has_what_a_killed_command_left_in_the_log(warehouse: Path, publi
 
 @pytest.mark.slow
 @pytest.mark.process
-def test_a_reader_keeps_its_copy_while_ten_new_ones_are_published_and_its_file_has_a_name_no_more(
+def test_a_reader_keeps_its_copy_while_new_ones_are_published_and_its_file_has_a_name_no_more(
     warehouse: Path, published: Path, tmp_path: Path
 ) -> None:
     code = """
@@ -111,7 +111,7 @@ print(connection.execute("SELECT count(*), min(text) FROM source_reviews").fetch
     assert reader.stdout is not None
     assert reader.stdout.readline() == "2\n"
     held = published.stat().st_ino
-    for number in range(10):
+    for number in range(4):
         commit_parts(warehouse, write_part(tmp_path / f"next-{number}", [PartFile(f"g{number}.csv", [{}])]))
         publish(Home(warehouse.parent))
         assert count_sources(published) == f"{3 + number}"
