@@ -1,32 +1,18 @@
 """Tests that a killed backup leaves none by halves, and that the next, of any name, removes what it left."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
+from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
-from deployments.installation import PROJECT_ROOT
 from tasks.maintenance.backups import back_up, drop_older_backups
 from tasks.maintenance.restoring import check_backup, put_database
 from tasks.warehouse.connection import open_warehouse
+from tests.support.forked import run_to_fault
 
 pytestmark = pytest.mark.process
 
-BACK_UP = """
-import sys
-from pathlib import Path
-from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
-from data_contracts.storage.home import Home
-from tasks.maintenance.backups import back_up, drop_older_backups
-home, target = Home(Path(sys.argv[1]).parent), Path(sys.argv[2])
-back_up(home, target)
-drop_older_backups(target.parent, 1, target)
-"""
 POINTS = [point for point in FAULT_POINTS if point.startswith("backup: ")]
 
 
@@ -37,12 +23,15 @@ def warehouse(tmp_path: Path) -> Path:
         return path
 
 
+def back_up_alone(folder: Path, target: Path) -> None:
+    """Back up a home, and delete all other backups beside this one."""
+    back_up(Home(folder), target)
+    drop_older_backups(target.parent, 1, target)
+
+
 def kill_backup(warehouse: Path, target: Path, point: str = "backup: pack half written") -> None:
     """Kill a backup at a fault point."""
-    command = [sys.executable, "-c", BACK_UP, str(warehouse), str(target)]
-    environment = {**os.environ, VARIABLE: point}
-    killed = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_to_fault(point, back_up_alone, warehouse.parent, target)
 
 
 def find_left(target: Path) -> Path:
