@@ -52,14 +52,15 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     """
     from data_contracts.storage.durable import make_folder
     from deployments.settings import load_settings
+    from flows.command.startup import find_home_to_read
     from tasks.labelling.choosing import LabelRequest, choose_reviews
     from tasks.labelling.intake import list_waiting
     from tasks.labelling.sheet import require_new, write_sheet
     from tasks.support.targets import require_free_target
     from tasks.warehouse.connection import require_no_reader
 
-    home = load_settings().home
-    require_no_reader(home.warehouse)
+    require_no_reader(load_settings().home.warehouse)
+    home = find_home_to_read()
     if sheet:
         require_free_target(home, sheet, home.labels)
         require_new(sheet)

@@ -99,7 +99,7 @@ def restore(folder: Path, home: Home) -> Path | None:
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
             drop_checks(home)
-            return keep_replaced(warehouse, held) if warehouse.exists() else None
+            return _keep_replaced(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(
             f"{warehouse}: can't be restored ({error.strerror or error}). The present database is unchanged. "
@@ -140,8 +140,8 @@ def _restore_profile(profile: Path, sources_dir: Path) -> None:
         shutil.copyfile(profile, building)
 
 
-def keep_replaced(warehouse: Path, held: ExitStack) -> Path:
-    """Link the database that a backup replaces to a second name, move its log there too, and return the name.
+def _keep_replaced(warehouse: Path, held: ExitStack) -> Path:
+    """Keep the database that a backup replaces under another name, and return that.
 
     The database stays open until `held` closes, so that no process writes to it before it is replaced. A damaged one
     can't be opened and is only linked.
@@ -152,6 +152,11 @@ def keep_replaced(warehouse: Path, held: ExitStack) -> Path:
         raise
     except WarehouseError:
         pass  # damaged, which may be the reason for the restore
+    return link_replaced(warehouse)
+
+
+def link_replaced(warehouse: Path) -> Path:
+    """Link a database to a second name, move its log there too, and return the name."""
     kept = _name_replaced(warehouse)
     os.link(warehouse, kept)
     if name_log(warehouse).exists():

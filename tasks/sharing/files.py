@@ -5,7 +5,7 @@ the other. What was changed on both sides is for a person to decide.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from data_contracts.errors import ObjectMissingError, SourceError, StoreError
 from data_contracts.storage.durable import make_folder, write_whole
@@ -18,56 +18,67 @@ Texts = Mapping[str, str]
 """The texts of files, by their paths within the home."""
 
 
-def share_files(home: Home, store: Store) -> None:
+def share_files(home: Home, store: Store, announce: Callable[[str], object]) -> None:
     """Make the files here and in the store the same; the caller must hold the lease.
 
-    Raises `SourceError` if a file was changed on both sides.
+    A file that is not UTF-8 is neither shared nor replaced, and `announce` names it. Raises `SourceError` if a file was
+    changed on both sides.
     """
-    here, (there, marks), before = _read_here(home), _read_there(home, store), _read_before(home)
-    merged = merge(home, here, there, before)
-    if merged != there:
+    before = _read_before(home)
+    here, unreadable = _read_here(home)
+    for name in unreadable:
+        announce(f"{home.folder / name}: is not UTF-8, so no other machine gets it. Next: save it in UTF-8.")
+    there, marks = _read_there(home, store) or (before, None)
+    known = {name: before[name] for name in unreadable & before.keys()}
+    merged = merge(home, {**here, **known}, there, before)
+    if merged != there or marks is None:
         swap(store, SHARED_FILES, _format(merged), marks)
-    _write_here(home, here, merged)
+    _write_here(home, here, {name: text for name, text in merged.items() if name not in unreadable})
     if merged != before:
         with write_whole(home.shared_files) as building:
             building.write_bytes(_format(merged))
 
 
 def merge(home: Home, here: Texts, there: Texts, before: Texts) -> dict[str, str]:
-    """Return the files that both sides should have; `before` is what this side last saw of the other."""
+    """Return the files that both sides should have; `before` is what this side last saw of the other.
+
+    A file that one side has deleted and the other has changed stays.
+    """
     merged = {}
     for name in sorted({*here, *there, *before}):
         mine, theirs, old = here.get(name), there.get(name), before.get(name)
-        if mine not in (old, theirs) and theirs != old:
+        if theirs != old and mine not in (None, old, theirs) and theirs is not None:
             raise SourceError(
                 f"{home.folder / name}: was changed here, and by another machine of this shared home too. Next: move "
                 "this file away and run the command again, which brings the other one; then add to it what it lacks."
             )
-        text = theirs if mine == old else mine
+        text = theirs if mine == old else mine if theirs == old or mine is not None else theirs
         if text is not None:
             merged[name] = text
     return merged
 
 
-def _read_here(home: Home) -> dict[str, str]:
-    """Return the files of the home that all machines share."""
+def _read_here(home: Home) -> tuple[dict[str, str], set[str]]:
+    """Return the files of the home that all machines share, and the paths of those that are not UTF-8."""
     found = [*home.sources.glob("[!.]*.toml"), *home.destinations.glob("[!.]*.toml"), home.titles]
-    paths = [path for path in found if path.is_file()]
-    try:
-        return {path.relative_to(home.folder).as_posix(): path.read_text("utf-8") for path in paths}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(
-            f"{home.folder}: a profile, a destination or {home.titles.name} can't be read, so it can't be shared "
-            f"({error}). Next: save it in UTF-8, or move it away."
-        ) from error
+    texts, unreadable = {}, set()
+    for path in found:
+        name = path.relative_to(home.folder).as_posix()
+        try:
+            texts[name] = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            unreadable.add(name)
+        except FileNotFoundError:
+            continue
+    return texts, unreadable
 
 
-def _read_there(home: Home, store: Store) -> tuple[dict[str, str], object]:
-    """Return the files in the store, and the marks of their object; none where there is none."""
+def _read_there(home: Home, store: Store) -> tuple[dict[str, str], object] | None:
+    """Return the files in the store, and the marks of their object; None where there is none: nobody deletes it."""
     try:
         content, marks = read_marked(store, SHARED_FILES)
     except ObjectMissingError:
-        return {}, None
+        return None
     try:
         return _parse(home, content), marks
     except ValueError as error:

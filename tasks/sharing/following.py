@@ -6,6 +6,7 @@ machine could not upload before another one went on is dropped: its files are in
 """
 
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from data_contracts.errors import StoreError, WarehouseBusyError, WarehouseError
@@ -17,7 +18,7 @@ from tasks.maintenance.proofs import drop_checks
 from tasks.sharing.records import carry_over
 from tasks.store.connecting import Store, open_store
 from tasks.store.copy_download import fetch_newest
-from tasks.store.copy_upload import require_own
+from tasks.store.copy_upload import is_uploaded, require_own
 from tasks.store.stored_copy import LATEST, StoredCopy, describe_place, find_copy, is_base, note_base
 from tasks.support.locking import share_file
 from tasks.warehouse.connection import name_log, open_warehouse
@@ -51,10 +52,11 @@ def _has_own(home: Home) -> bool:
     return bool(has_own)
 
 
-def follow(home: Home, uri: str) -> bool:
+def follow(home: Home, uri: str, announce: Callable[[str], object]) -> bool:
     """Make the database of a shared home that of the store if another machine has written; return whether it was so.
 
-    The caller must hold the lease. Raises `SourceError` if the store has the copy of another home, and `StoreError`.
+    The caller must hold the lease. `announce` gets a line on what happens. Raises `SourceError` if the store has the
+    copy of another home, and `StoreError`.
     """
     store = open_store(uri)
     found = find_copy(store)
@@ -67,10 +69,17 @@ def follow(home: Home, uri: str) -> bool:
         if home.fetched.exists():  # a reader was killed, and nobody knows with which copy
             publish(home)
         return False
+    has_more = not is_uploaded(home)
     fetch_newest(home, store, even_own=True)
     pass_fault_point("share: database fetched")
     _replace_database(home)
     move_all([(home.fetched, home.base)])
+    announce("Another machine has written this home since: its database was fetched.")
+    if has_more:
+        announce(
+            "What this machine had done before, and could not upload, counts no more: files are scored again by "
+            "whoever comes first. Next: repeat a promotion or another decision of that time."
+        )
     return True
 
 
@@ -78,8 +87,10 @@ def _begin(home: Home, store: Store) -> None:
     """Note that a home is shared of which the store has no copy yet."""
     if home.base.exists() and home.base.stat().st_size:
         raise StoreError(
-            f"{store.name(LATEST)}: is missing, though this home was shared by it. Next: find out who deleted it; to "
-            f"go on with the database of this machine, delete {home.base}."
+            f"{store.name(LATEST)}: is missing, though this home was shared by it. Next: see that REVIEWS_STORE "
+            "is right; if it is, find out who deleted the object, and choose the machine with the newest database: to go "
+            "on "
+            f"with that of this machine, delete {home.base}."
         )
     note_base(home, None)
 
@@ -111,7 +122,7 @@ def _replace_database(home: Home) -> None:
         with open_warehouse(building, write=True):
             pass  # opening applies migrations, and raises if a newer version made the database
         if warehouse.exists():
-            carry_over(home, building, held)
+            carry_over(home, building, held, keeps=not home.base.exists())
         name_log(warehouse).unlink(missing_ok=True)
         pass_fault_point("share: database replaced")
     drop_checks(home)

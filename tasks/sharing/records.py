@@ -8,7 +8,7 @@ import duckdb
 
 from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.maintenance.restoring import keep_replaced
+from tasks.maintenance.restoring import link_replaced
 from tasks.warehouse.connection import open_warehouse, quote_sql
 from tasks.warehouse.run_log import list_going_on
 
@@ -24,11 +24,11 @@ ORDER BY run_id
 _MODELS = "SELECT model_id FROM models EXCEPT SELECT model_id FROM newer.models ORDER BY ALL"
 
 
-def carry_over(home: Home, building: Path, held: ExitStack) -> None:
+def carry_over(home: Home, building: Path, held: ExitStack, *, keeps: bool) -> None:
     """Add to a new database what only this machine knows. The present one is kept open until `held` ends.
 
-    So nothing can be recorded there that would be lost. A damaged one has nothing to carry over, and is kept under
-    another name.
+    So nothing can be recorded there that would be lost. `keeps`: it is kept under another name, as a damaged one is,
+    which has nothing to carry over.
     """
     try:
         connection = held.enter_context(open_warehouse(home.warehouse, write=True))
@@ -36,8 +36,10 @@ def carry_over(home: Home, building: Path, held: ExitStack) -> None:
     except WarehouseBusyError:
         raise
     except WarehouseError:
-        keep_replaced(home.warehouse, held)
+        link_replaced(home.warehouse)
         return
+    if keeps:
+        link_replaced(home.warehouse)
     connection.execute(f"ATTACH {quote_sql(os.fspath(building))} AS newer")
     going_on = {"going_on": list_going_on(home)}
     trainings = [name for (name,) in connection.execute(_TRAININGS, going_on).fetchall()]

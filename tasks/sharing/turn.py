@@ -36,9 +36,9 @@ def hold_turn(home: Home, uri: str | None, announce: Callable[[str], object]) ->
             yield
         except Exception:
             with suppress(Exception):  # the error of the block counts
-                _end(home, uri)
+                _end(home, uri, announce)
             raise
-        _end(home, uri)
+        _end(home, uri, announce)
 
 
 def _require_unshared(home: Home) -> None:
@@ -62,11 +62,10 @@ def _begin(home: Home, uri: str, announce: Callable[[str], object]) -> None:
 
     store = open_store(uri)
     join(home, uri)
-    if follow(home, uri):
-        announce("Another machine has written this home since: its database was fetched.")
+    if follow(home, uri, announce):
         drop_reports_of_forgotten(home)
         drop_pages_of_forgotten(home)
-    share_files(home, store)
+    share_files(home, store, announce)
     fetch_bundles(home, store)
     if not home.base.stat().st_size:
         _upload(
@@ -74,13 +73,20 @@ def _begin(home: Home, uri: str, announce: Callable[[str], object]) -> None:
         )  # before the work: another machine must not begin a home of its own there meanwhile
 
 
-def _end(home: Home, uri: str) -> None:
-    """Publish and upload what this turn has done."""
+def _end(home: Home, uri: str, announce: Callable[[str], object]) -> None:
+    """Publish and upload what this turn has done; if that fails, say what becomes of it."""
     from tasks.sharing.files import share_files
     from tasks.store.connecting import open_store
 
-    share_files(home, open_store(uri))
-    _upload(home, uri)
+    try:
+        share_files(home, open_store(uri), announce)
+        _upload(home, uri)
+    except Exception:
+        announce(
+            "What was done is on this machine alone so far. Its next turn uploads it, unless another machine goes "
+            "first: then files are scored again, and a promotion or another decision must be repeated."
+        )
+        raise
 
 
 def _upload(home: Home, uri: str) -> None:

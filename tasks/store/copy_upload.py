@@ -33,6 +33,7 @@ from tasks.store.stored_copy import (
     name_chunk,
     note_base,
     note_next_base,
+    read_base,
     show_transfer,
 )
 from tasks.support.locking import hold_folder, share_file
@@ -99,6 +100,15 @@ def _has_model(home: Home) -> bool:
             f"place of that. Next: to fetch that one, delete {home.base}."
         )
     return bool(promotions)
+
+
+def is_uploaded(home: Home) -> bool:
+    """Return whether a shared home was uploaded since it last published; True if there is nothing to compare."""
+    found = read_base(home)
+    if found is None or home.fetched.exists() or not home.published.is_file():
+        return True
+    with _open_published(home) as file:
+        return _look_at(file)[1] == [chunk.mark for chunk in found.chunks]
 
 
 def renew_copy(home: Home, uri: str) -> UploadedCopy | None:

@@ -1251,7 +1251,7 @@ FAULTS = (
         "a profile that was changed on another machine overwrites one that was changed here",
         "shared home",
         "tasks/sharing/files.py",
-        "if mine not in (old, theirs) and theirs != old:",
+        "if theirs != old and mine not in (None, old, theirs) and theirs is not None:",
         "if False:",
         ("tests/unit/test_shared_files.py",),
     ),

@@ -65,7 +65,7 @@ def second(tmp_path: Path, uri: str, first: Home) -> Home:
 def take_turn(home: Home, uri: str) -> bool:
     """Do what a turn does with the database; return whether it was that of another machine."""
     join(home, uri)
-    has_followed = follow(home, uri)
+    has_followed = follow(home, uri, print)
     upload_copy(home, uri)
     return has_followed
 
@@ -145,7 +145,7 @@ def test_a_training_keeps_what_it_records_while_others_write(first: Home, second
     start_run(first.warehouse, "new", "train-model", {}, None)
     end_run(first.warehouse, "uploaded", "failed", {})
     record_checks(Run(first, "uploaded"), [CHECK])
-    assert follow(first, uri)
+    assert follow(first, uri, print)
     assert ask(first.warehouse, "select run_id, status from runs order by run_id") == [
         ("new", "running"),
         ("uploaded", "failed"),
@@ -165,7 +165,7 @@ def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: 
             "test_accuracy, now() AS trained_at"
         )
         connection.execute("INSERT INTO reference_measures VALUES ('new', 'text_length', 1, 1.0, 1.0)")
-    assert follow(first, uri)
+    assert follow(first, uri, print)
     assert ask(first.warehouse, "select model_id from models order by 1") == [("model-a",), ("new",)]
     assert ask(first.warehouse, "select model_id from reference_measures where model_id = 'new'") == [
         ("new",)
@@ -180,7 +180,7 @@ def test_a_damaged_database_is_replaced_by_the_copy_of_the_store_and_kept(
         add(second, "b.csv")
         take_turn(second, uri)
     first.warehouse.write_bytes(b"damaged")
-    assert follow(first, uri)
+    assert follow(first, uri, print)
     assert count_rows(first) == (2 if is_newest else 3)
     [kept] = first.folder.glob("reviews.replaced-*.duckdb")
     assert kept.read_bytes() == b"damaged"
@@ -328,3 +328,36 @@ def test_if_the_copy_of_the_store_is_gone_the_message_says_how_to_go_on(
     first.base.unlink()
     take_turn(first, uri)
     assert (tmp_path / "store" / LATEST).is_file()
+
+
+def test_a_state_of_before_the_sharing_that_comes_back_gets_the_newest_and_is_kept(
+    tmp_path: Path, uri: str
+) -> None:
+    home = make_home(tmp_path / "first")
+    change(home, MODEL)
+    ensure_home_id(home)
+    shutil.copytree(home.folder, tmp_path / "before")
+    take_turn(home, uri)
+    add(home, "b.csv")
+    take_turn(home, uri)
+    shutil.rmtree(home.folder)
+    shutil.copytree(tmp_path / "before", home.folder)
+    assert take_turn(home, uri)
+    assert count_rows(home) == 3
+    [kept] = home.folder.glob("reviews.replaced-*.duckdb")
+    assert ask(kept, ROWS) == [(2,)]
+
+
+def test_a_machine_is_told_that_what_it_could_not_upload_counts_no_more(
+    first: Home, second: Home, uri: str
+) -> None:
+    told: list[str] = []
+    add(second, "b.csv")
+    take_turn(second, uri)
+    assert follow(first, uri, told.append)
+    assert len(told) == 1
+    add(first, "lost.csv")
+    add(second, "c.csv")
+    take_turn(second, uri)
+    assert follow(first, uri, told.append)
+    assert "could not upload, counts no more" in told[-1]

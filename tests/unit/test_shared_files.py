@@ -11,7 +11,7 @@ from data_contracts.errors import SourceError, StoreError
 from data_contracts.storage.home import Home
 from tasks.sharing.files import SHARED_FILES, merge, share_files
 from tasks.store.connecting import Store
-from tasks.store.objects import put
+from tasks.store.objects import delete, find_object, put
 from tests.support.stores import make_folder_store
 
 NAME = "sources/shop.toml"
@@ -35,7 +35,7 @@ def homes(tmp_path: Path) -> tuple[Home, Home]:
 def share(homes: Sequence[Home], store: Store) -> None:
     """Let each machine take a turn, in order."""
     for home in homes:
-        share_files(home, store)
+        share_files(home, store, print)
 
 
 def texts(home: Home) -> dict[str, str]:
@@ -80,21 +80,27 @@ def test_a_file_that_both_changed_is_named_and_nothing_is_overwritten(
     one, two = homes
     (one.folder / NAME).write_text("of one", "utf-8")
     (two.folder / NAME).write_text("of two", "utf-8")
-    share_files(one, store)
+    share_files(one, store, print)
     with pytest.raises(SourceError, match=r"shop.toml: was changed here, and by another machine"):
-        share_files(two, store)
+        share_files(two, store, print)
     assert (texts(one), texts(two)) == ({NAME: "of one"}, {NAME: "of two"})
 
 
+@pytest.mark.parametrize("before", [None, "before"])
 def test_after_the_advice_of_that_message_the_other_file_comes(
-    homes: tuple[Home, Home], store: Store
+    homes: tuple[Home, Home], store: Store, before: str | None
 ) -> None:
     one, two = homes
+    if before:
+        (one.folder / NAME).write_text(before, "utf-8")
+        share(homes, store)
     (one.folder / NAME).write_text("of one", "utf-8")
-    share_files(one, store)
+    share_files(one, store, print)
     (two.folder / NAME).write_text("of two", "utf-8")
+    with pytest.raises(SourceError):
+        share_files(two, store, print)
     (two.folder / NAME).rename(two.folder / "aside.toml")
-    share_files(two, store)
+    share_files(two, store, print)
     assert (two.folder / NAME).read_text("utf-8") == "of one"
 
 
@@ -105,12 +111,13 @@ def test_what_one_side_alone_has_changed_is_never_lost(
     def have(text: str | None) -> dict[str, str]:
         return {} if text is None else {NAME: text}
 
-    if mine not in (old, theirs) and theirs != old:
+    if mine not in (None, old, theirs) and theirs not in (None, old):
         with pytest.raises(SourceError):
             merge(Home(tmp_path), have(mine), have(theirs), have(old))
         return
     merged = merge(Home(tmp_path), have(mine), have(theirs), have(old))
-    assert merged == have(mine if mine != old else theirs)
+    changed = [text for text in (mine, theirs) if text not in (None, old)]
+    assert merged == have(changed[0] if changed else None if None in (mine, theirs) else old)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +140,7 @@ def test_a_store_can_t_write_any_other_file_of_a_home(
 ) -> None:
     put(store, SHARED_FILES, json.dumps({name: "text"}).encode())
     with pytest.raises(StoreError, match=r"shared/files.json: is damaged"):
-        share_files(homes[0], store)
+        share_files(homes[0], store, print)
     assert texts(homes[0]) == {}
 
 
@@ -141,10 +148,33 @@ def test_a_store_can_t_write_any_other_file_of_a_home(
 def test_a_damaged_object_of_files_is_named(homes: tuple[Home, Home], store: Store, content: bytes) -> None:
     put(store, SHARED_FILES, content)
     with pytest.raises(StoreError, match=r"shared/files.json: is damaged"):
-        share_files(homes[0], store)
+        share_files(homes[0], store, print)
 
 
-def test_a_profile_that_is_not_utf_8_is_named(homes: tuple[Home, Home], store: Store) -> None:
-    (homes[0].folder / NAME).write_bytes("Größe".encode("cp1252"))
-    with pytest.raises(SourceError, match="Next: save it in UTF-8"):
-        share_files(homes[0], store)
+def test_a_profile_that_is_not_utf_8_is_named_and_stays_and_the_others_are_shared(
+    homes: tuple[Home, Home], store: Store
+) -> None:
+    one, two = homes
+    (one.folder / NAME).write_text("before", "utf-8")
+    share(homes, store)
+    (one.folder / NAME).write_bytes("Größe".encode("cp1252"))
+    one.titles.write_text("movie_id,title\n", "utf-8")
+    told: list[str] = []
+    share_files(one, store, told.append)
+    share_files(two, store, print)
+    assert told == [
+        f"{one.folder / NAME}: is not UTF-8, so no other machine gets it. Next: save it in UTF-8."
+    ]
+    assert texts(two) == {NAME: "before", "titles.csv": "movie_id,title\n"}
+    assert (one.folder / NAME).read_bytes() == "Größe".encode("cp1252")
+
+
+def test_if_the_object_is_gone_no_file_is_lost_and_it_is_written_anew(
+    homes: tuple[Home, Home], store: Store
+) -> None:
+    (homes[0].folder / NAME).write_text("text", "utf-8")
+    share(homes, store)
+    delete(store, [SHARED_FILES])
+    share(homes, store)
+    assert texts(homes[0]) == texts(homes[1]) == {NAME: "text"}
+    assert find_object(store, SHARED_FILES)
