@@ -87,9 +87,8 @@ def _begin(home: Home, store: Store) -> None:
     """Note that a home is shared of which the store has no copy yet."""
     if home.base.exists() and home.base.stat().st_size:
         raise StoreError(
-            f"{store.name(LATEST)}: is missing, though this home was shared by it. Next: see that REVIEWS_STORE "
-            "is right; if it is, find out who deleted the object, and choose the machine with the newest database: to go "
-            "on "
+            f"{store.name(LATEST)}: is missing, though this home was shared by it. Next: see that REVIEWS_STORE is "
+            "right; if it is, find out who deleted it, and choose the machine with the newest database: to go on "
             f"with that of this machine, delete {home.base}."
         )
     note_base(home, None)
