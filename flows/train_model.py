@@ -3,15 +3,18 @@
 It reads what `ingest-reviews` wrote. The same variant and seed on the same data and machine give the same model.
 """
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from prefect import flow
 from pydantic import Field
 
+from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
 from deployments.homes import load_settings_of_run
+from deployments.settings import Settings
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
@@ -79,7 +82,7 @@ def train_model(
                 variant, seed, epochs, anew=anew, may_exist=with_own and not anew
             )
             bundle = stages.train(run, request)
-            turn.enter_context(hold_turn(settings.home, settings.shared_store, tell))
+            turn.enter_context(_take_turn(bundle, settings))
             if with_own:
                 bundle = stages.learn_own_labels(bundle, settings.home)
             decision = stages.decide(Attempt(bundle.model_id, promote, run.run_id), settings.home)
@@ -92,6 +95,19 @@ def train_model(
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
     return _summarize(bundle, decision, report)
+
+
+@contextmanager
+def _take_turn(bundle: TrainedBundle, settings: Settings) -> Iterator[None]:
+    """Hold the turn of a shared home with a model that was just trained; an error of the store says how to go on."""
+    try:
+        with hold_turn(settings.home, settings.shared_store, tell):
+            yield
+    except StoreError as error:
+        raise StoreError(
+            f"{error} The model {bundle.model_id} is trained and kept: once the store answers, `reviews models promote "
+            f"{bundle.model_id}`."
+        ) from error
 
 
 def _summarize(bundle: TrainedBundle, decision: Decision, report: str | None) -> TrainingSummary:

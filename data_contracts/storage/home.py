@@ -147,6 +147,11 @@ class Home:
         return self.published.with_name("shared-next.json")
 
     @property
+    def pending(self) -> Path:
+        """The file that says that a turn of this machine has begun, and has not uploaded all that it did."""
+        return self.published.with_name("shared-pending")
+
+    @property
     def shared_files(self) -> Path:
         """The file with the profiles, destinations and titles that this machine last saw in the store."""
         return self.published.with_name("shared-files.json")

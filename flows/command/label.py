@@ -59,8 +59,10 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     from tasks.support.targets import require_free_target
     from tasks.warehouse.connection import require_no_reader
 
-    require_no_reader(load_settings().home.warehouse)
-    home = find_home_to_read()
+    settings = load_settings()
+    if not settings.shared_store:
+        require_no_reader(settings.home.warehouse)
+    home = find_home_to_read() if settings.shared_store else settings.home
     if sheet:
         require_free_target(home, sheet, home.labels)
         require_new(sheet)

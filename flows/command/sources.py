@@ -81,6 +81,7 @@ def init(
         proposal = propose_profile(path, local, Named(text, sheet, json_path), settings.limits, echo)
     if yes or confirm(f"Write this profile to {path}?", default=True):
         with load_settings_to_write():
+            choose_path(home, source, replace)  # another machine of a shared home may have written one
             write_profile(home, proposal, echo)
     else:
         echo("Nothing was written.")
@@ -126,12 +127,12 @@ def rescan(source: str, dry_run: bool) -> None:
       reviews sources rescan shop-a --dry-run
       reviews sources rescan shop-a
     """
-    from deployments.settings import load_settings
     from flows.command.run_flows import run_scoring
+    from flows.command.startup import load_settings_to_write
     from tasks.sources.rescanning import require_rescannable
 
-    settings = load_settings()
-    require_rescannable(settings.home, source)
+    with load_settings_to_write() as settings:
+        require_rescannable(settings.home, source)
     echo(run_scoring(settings, [], {"rescan": source, "dry_run": dry_run}))
 
 

@@ -51,8 +51,8 @@ def keep_to_this_machine() -> None:
 def load_settings_to_read() -> "Settings":
     """Return the settings for a command that reads the published copy.
 
-    If the home has no database, and a store is set, the newest copy of the store is fetched before; then a line on
-    standard error says where it is from, and how old it is.
+    If the home has no database, or other machines write it too, and a store is set, the newest copy of the store is
+    fetched before; then a line on standard error says where it is from, and how old it is.
     """
     from deployments.settings import load_settings
 
@@ -62,7 +62,19 @@ def load_settings_to_read() -> "Settings":
 
         if newest := find_newest(settings.home, settings.store):
             click.echo(newest.describe(), err=True)
+            _fetch_bundles(settings)
     return settings
+
+
+def _fetch_bundles(settings: "Settings") -> None:
+    """Fetch the bundles that a copy of a shared home needs; without the store, who needs one misses it."""
+    if settings.shared_store:
+        from data_contracts.errors import StoreError
+        from tasks.sharing.bundles import fetch_bundles
+        from tasks.store.connecting import open_store
+
+        with suppress(StoreError):
+            fetch_bundles(settings.home, open_store(settings.shared_store))
 
 
 @contextmanager

@@ -18,10 +18,10 @@ import duckdb
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import name_rated_sentiment
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_place
 from tasks.inbox.source_files import FoundFile, SkippedFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.choosing import RANDOM
-from tasks.store.stored_copy import describe_place
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
@@ -145,11 +145,11 @@ def _read_waiting(
 
 
 def _name_place(home: Home, file: FoundFile) -> FoundFile:
-    """Return a file of labels with the name of the machine in its own, if machines share the home.
+    """Return a file of labels with the name of the home's folder here in its own, if machines share the home.
 
     Each has an inbox of its own: a file there must not take the place of another machine's of the same name.
     """
-    return replace(file, uri=f"{describe_place(home)}/{file.uri}") if home.base.exists() else file
+    return replace(file, uri=f"{ensure_place(home)}/{file.uri}") if home.base.exists() else file
 
 
 def _list_known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:

@@ -7,7 +7,7 @@ from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from tasks.store.connecting import Store
 from tasks.store.stored_bundles import fetch_bundle, upload_bundle
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.published import open_published
 
 _PROMOTED = """
 SELECT model_id, bundle_fingerprint FROM models
@@ -19,13 +19,13 @@ _NAME = re.compile(r"\w[\w.-]{0,200}", re.ASCII)
 
 
 def list_shared(home: Home) -> list[tuple[str, str]]:
-    """Return the id and the fingerprint of each model that was promoted or a shadow; none without a database.
+    """Return the id and the fingerprint of each model that was promoted or a shadow; none if nothing was published.
 
-    The database may have come from the store: an id that is no plain name is none of a bundle.
+    The published copy may have come from the store: an id that is no plain name is none of a bundle.
     """
-    if not home.warehouse.exists():
+    if not home.published.is_file():
         return []
-    with open_warehouse(home.warehouse, write=False) as connection:
+    with open_published(home.published) as connection:
         found = connection.execute(_PROMOTED).fetchall()
     return [each for each in found if all(map(_NAME.fullmatch, each))]
 

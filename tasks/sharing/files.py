@@ -5,7 +5,9 @@ the other. What was changed on both sides is for a person to decide.
 """
 
 import json
+import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from data_contracts.errors import ObjectMissingError, SourceError, StoreError
 from data_contracts.storage.durable import make_folder, write_whole
@@ -18,25 +20,40 @@ Texts = Mapping[str, str]
 """The texts of files, by their paths within the home."""
 
 
+@dataclass(frozen=True)
+class SharedFiles:
+    """The files in a store, or what a machine last saw of them."""
+
+    texts: Texts = field(default_factory=dict)
+    series: str = ""
+    """A random name of the object, which one that is written anew has not."""
+
+    def format(self) -> bytes:
+        """Return the content of the object."""
+        return json.dumps(
+            {"series": self.series, "files": dict(sorted(self.texts.items()))}, indent=0
+        ).encode()
+
+
 def share_files(home: Home, store: Store, announce: Callable[[str], object]) -> None:
     """Make the files here and in the store the same; the caller must hold the lease.
 
     A file that is not UTF-8 is neither shared nor replaced, and `announce` names it. Raises `SourceError` if a file was
     changed on both sides.
     """
-    before = _read_before(home)
     here, unreadable = _read_here(home)
     for name in unreadable:
         announce(f"{home.folder / name}: is not UTF-8, so no other machine gets it. Next: save it in UTF-8.")
-    there, marks = _read_there(home, store) or (before, None)
-    known = {name: before[name] for name in unreadable & before.keys()}
-    merged = merge(home, {**here, **known}, there, before)
+    there, marks = _read_there(home, store)
+    before = _read_before(home, there.series)
+    known = {name: before.texts[name] for name in unreadable & before.texts.keys()}
+    merged = replace(there, texts=merge(home, {**here, **known}, there.texts, before.texts))
     if merged != there or marks is None:
-        swap(store, SHARED_FILES, _format(merged), marks)
-    _write_here(home, here, {name: text for name, text in merged.items() if name not in unreadable})
-    if merged != before:
-        with write_whole(home.shared_files) as building:
-            building.write_bytes(_format(merged))
+        swap(store, SHARED_FILES, merged.format(), marks)
+    written = {name: text for name, text in merged.texts.items() if name not in unreadable}
+    _write_here(home, here, written)
+    with write_whole(home.shared_files) as building:
+        building.write_bytes(replace(merged, texts={**written, **known}).format())
 
 
 def merge(home: Home, here: Texts, there: Texts, before: Texts) -> dict[str, str]:
@@ -73,35 +90,37 @@ def _read_here(home: Home) -> tuple[dict[str, str], set[str]]:
     return texts, unreadable
 
 
-def _read_there(home: Home, store: Store) -> tuple[dict[str, str], object] | None:
-    """Return the files in the store, and the marks of their object; None where there is none: nobody deletes it."""
+def _read_there(home: Home, store: Store) -> tuple[SharedFiles, object]:
+    """Return the files in the store, and the marks of their object; None, and none of them, where there is none."""
     try:
         content, marks = read_marked(store, SHARED_FILES)
     except ObjectMissingError:
-        return None
+        return SharedFiles(series=uuid.uuid4().hex), None
     try:
         return _parse(home, content), marks
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{store.name(SHARED_FILES)}: is damaged ({error}). Next: delete this object, and find out who can write "
             "there; the next run writes it anew."
         ) from error
 
 
-def _read_before(home: Home) -> dict[str, str]:
-    """Return the files that this machine last saw in the store; none before the first time."""
+def _read_before(home: Home, series: str) -> SharedFiles:
+    """Return what this machine last saw of the object in the store; nothing if that was another one, or none."""
     try:
-        return _parse(home, home.shared_files.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
+        seen = _parse(home, home.shared_files.read_bytes())
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return SharedFiles()
+    return seen if seen.series == series else SharedFiles()
 
 
-def _parse(home: Home, content: bytes) -> dict[str, str]:
-    """Return files by their paths within the home; raise `ValueError` for paths that machines don't share."""
-    found = json.loads(content)
-    if not isinstance(found, dict) or not all(_is_shared(home, name) for name in found):
+def _parse(home: Home, content: bytes) -> SharedFiles:
+    """Return the files that an object names; raise `ValueError` for paths that machines don't share."""
+    stated = json.loads(content)
+    texts = {str(name): str(text) for name, text in dict(stated["files"]).items()}
+    if not all(_is_shared(home, name) for name in texts):
         raise ValueError("it names files that are not shared")
-    return {name: str(text) for name, text in found.items()}
+    return SharedFiles(texts, str(stated["series"]))
 
 
 def _is_shared(home: Home, name: str) -> bool:
@@ -109,11 +128,6 @@ def _is_shared(home: Home, name: str) -> bool:
     path = home.folder / name
     is_configuration = path.parent in (home.sources, home.destinations) and path.suffix == ".toml"
     return path == home.titles or (is_configuration and not path.name.startswith(".") and name.isprintable())
-
-
-def _format(texts: Texts) -> bytes:
-    """Return files as the content of one object."""
-    return json.dumps(dict(sorted(texts.items())), indent=0).encode()
 
 
 def _write_here(home: Home, here: Texts, merged: Texts) -> None:

@@ -6,11 +6,10 @@ machine could not upload before another one went on is dropped: its files are in
 """
 
 import shutil
-from collections.abc import Callable
 from contextlib import ExitStack
 
 from data_contracts.errors import StoreError, WarehouseBusyError, WarehouseError
-from data_contracts.storage.durable import make_folder, move_all, write_whole
+from data_contracts.storage.durable import make_folder, move_all, remove, write_whole
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
@@ -18,8 +17,8 @@ from tasks.maintenance.proofs import drop_checks
 from tasks.sharing.records import carry_over
 from tasks.store.connecting import Store, open_store
 from tasks.store.copy_download import fetch_newest
-from tasks.store.copy_upload import is_uploaded, require_own
-from tasks.store.stored_copy import LATEST, StoredCopy, describe_place, find_copy, is_base, note_base
+from tasks.store.copy_upload import require_own
+from tasks.store.stored_copy import LATEST, StoredCopy, find_copy, is_base, note_base
 from tasks.support.locking import share_file
 from tasks.warehouse.connection import name_log, open_warehouse
 from tasks.warehouse.publishing import publish
@@ -52,11 +51,10 @@ def _has_own(home: Home) -> bool:
     return bool(has_own)
 
 
-def follow(home: Home, uri: str, announce: Callable[[str], object]) -> bool:
+def follow(home: Home, uri: str) -> bool:
     """Make the database of a shared home that of the store if another machine has written; return whether it was so.
 
-    The caller must hold the lease. `announce` gets a line on what happens. Raises `SourceError` if the store has the
-    copy of another home, and `StoreError`.
+    The caller must hold the lease. Raises `SourceError` if the store has the copy of another home, and `StoreError`.
     """
     store = open_store(uri)
     found = find_copy(store)
@@ -69,17 +67,10 @@ def follow(home: Home, uri: str, announce: Callable[[str], object]) -> bool:
         if home.fetched.exists():  # a reader was killed, and nobody knows with which copy
             publish(home)
         return False
-    has_more = not is_uploaded(home)
     fetch_newest(home, store, even_own=True)
     pass_fault_point("share: database fetched")
     _replace_database(home)
     move_all([(home.fetched, home.base)])
-    announce("Another machine has written this home since: its database was fetched.")
-    if has_more:
-        announce(
-            "What this machine had done before, and could not upload, counts no more: files are scored again by "
-            "whoever comes first. Next: repeat a promotion or another decision of that time."
-        )
     return True
 
 
@@ -108,8 +99,8 @@ def _goes_on(home: Home, copy: StoredCopy) -> bool:
 
 
 def _was_alone(home: Home, copy: StoredCopy) -> bool:
-    """Return whether this machine has published the copy of the store, before the home was shared."""
-    return not home.base.exists() and not copy.is_shared and copy.home == describe_place(home)
+    """Return whether a home has published its copy in a store before it was shared, and now begins to share."""
+    return not home.base.exists() and not copy.is_shared
 
 
 def _replace_database(home: Home) -> None:
@@ -123,5 +114,7 @@ def _replace_database(home: Home) -> None:
         if warehouse.exists():
             carry_over(home, building, held, keeps=not home.base.exists())
         name_log(warehouse).unlink(missing_ok=True)
+        for part in home.parts.glob("*"):
+            remove(part)  # it belongs to the replaced database, and its files may be scored by now
         pass_fault_point("share: database replaced")
     drop_checks(home)

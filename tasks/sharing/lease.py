@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError, StoreUnreachableError
-from data_contracts.storage.durable import create_whole
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_place
 from tasks.store.connecting import Store
 from tasks.store.objects import find_object, read_marked, swap
 from tasks.support.wording import escape_controls
@@ -86,10 +86,8 @@ def hold_lease(
 
 
 def _find_place(home: Home) -> str:
-    """Return the random name of a home's folder; it is drawn and kept when it is first asked for."""
-    create_whole(home.place_file, uuid.uuid4().hex.encode())
-    # A copy of the folder on another machine has the same file.
-    return f"{home.place_file.read_text('utf-8').strip()} {socket.gethostname()}"
+    """Return a name of this machine and the home's folder: a copy of the folder elsewhere has the same files."""
+    return f"{ensure_place(home)} {socket.gethostname()}"
 
 
 def _wait_for(store: Store, claim: _Claim, announce: Callable[[str], object], pace: Pace) -> None:

@@ -1,4 +1,4 @@
-"""Gives a home without a database the published copy of a store: fetches the chunks that the copy here lacks.
+"""Gives a home without a database, or a shared one, the published copy of a store: the chunks that the one here lacks.
 
 So `reviews sql`, reports and notebooks on any machine read the newest copy. It is put in place as a new published copy
 of the home would be: readers of the one before are not disturbed, and a fetch that is cut off leaves it as it was.
@@ -71,6 +71,8 @@ def is_reader(home: Home) -> bool:
 
 def find_newest(home: Home, uri: str | None) -> FetchedCopy | None:
     """Return the copy that a home without a database reads, the newest of the store at `uri`; None for other homes.
+
+    So does a shared home, if another machine has written since; else it reads its own.
 
     Without a store it is the one that was fetched before. Raises as `fetch_copy` does.
     """

@@ -33,7 +33,6 @@ from tasks.store.stored_copy import (
     name_chunk,
     note_base,
     note_next_base,
-    read_base,
     show_transfer,
 )
 from tasks.support.locking import hold_folder, share_file
@@ -102,15 +101,6 @@ def _has_model(home: Home) -> bool:
     return bool(promotions)
 
 
-def is_uploaded(home: Home) -> bool:
-    """Return whether a shared home was uploaded since it last published; True if there is nothing to compare."""
-    found = read_base(home)
-    if found is None or home.fetched.exists() or not home.published.is_file():
-        return True
-    with _open_published(home) as file:
-        return _look_at(file)[1] == [chunk.mark for chunk in found.chunks]
-
-
 def renew_copy(home: Home, uri: str) -> UploadedCopy | None:
     """Bring the copy of a home in a store up to date if there is one; else delete what a killed upload left there.
 
@@ -121,7 +111,9 @@ def renew_copy(home: Home, uri: str) -> UploadedCopy | None:
         return None
     found = find_copy(store)
     if found and found[0].home_id == home_id:
-        return upload_copy(home, uri)
+        if found[0].is_shared or not home.base.exists():
+            return upload_copy(home, uri)
+        delete(store, [LATEST])  # of a store that the home had before it was shared
     with _hold_uploads(home):
         drop_unfinished(store, f"{PUBLISHED}/{home_id}")
         delete(store, [name_chunk(home_id, name) for name in _list_stored(store, home_id)])

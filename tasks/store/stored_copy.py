@@ -135,14 +135,6 @@ def is_base(home: Home, copy: StoredCopy | None) -> bool:
     return home.base.exists() and content in known
 
 
-def read_base(home: Home) -> StoredCopy | None:
-    """Return the copy on which the database of a shared home is built; None if there is none, or it can't be read."""
-    try:
-        return _parse(json.loads(home.base.read_bytes()))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
-
-
 def note_base(home: Home, copy: StoredCopy | None) -> None:
     """Note that the database of a shared home is built on this copy; None: there was none in the store."""
     content = b"" if copy is None else format_copy(copy)

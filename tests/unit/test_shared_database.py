@@ -1,7 +1,6 @@
 """Tests of the database of a shared home, which follows the copy in a store, here a folder at a file:// URI."""
 
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from tasks.sharing.following import follow, join
 from tasks.sharing.turn import hold_turn
 from tasks.store import copy_download, copy_upload
 from tasks.store.copy_download import fetch_copy
-from tasks.store.copy_upload import upload_copy
+from tasks.store.copy_upload import find_faults, renew_copy, upload_copy
 from tasks.store.stored_copy import LATEST
 from tasks.warehouse import publishing
 from tasks.warehouse.connection import open_warehouse
@@ -65,7 +64,7 @@ def second(tmp_path: Path, uri: str, first: Home) -> Home:
 def take_turn(home: Home, uri: str) -> bool:
     """Do what a turn does with the database; return whether it was that of another machine."""
     join(home, uri)
-    has_followed = follow(home, uri, print)
+    has_followed = follow(home, uri)
     upload_copy(home, uri)
     return has_followed
 
@@ -145,7 +144,7 @@ def test_a_training_keeps_what_it_records_while_others_write(first: Home, second
     start_run(first.warehouse, "new", "train-model", {}, None)
     end_run(first.warehouse, "uploaded", "failed", {})
     record_checks(Run(first, "uploaded"), [CHECK])
-    assert follow(first, uri, print)
+    assert follow(first, uri)
     assert ask(first.warehouse, "select run_id, status from runs order by run_id") == [
         ("new", "running"),
         ("uploaded", "failed"),
@@ -165,7 +164,7 @@ def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: 
             "test_accuracy, now() AS trained_at"
         )
         connection.execute("INSERT INTO reference_measures VALUES ('new', 'text_length', 1, 1.0, 1.0)")
-    assert follow(first, uri, print)
+    assert follow(first, uri)
     assert ask(first.warehouse, "select model_id from models order by 1") == [("model-a",), ("new",)]
     assert ask(first.warehouse, "select model_id from reference_measures where model_id = 'new'") == [
         ("new",)
@@ -180,7 +179,7 @@ def test_a_damaged_database_is_replaced_by_the_copy_of_the_store_and_kept(
         add(second, "b.csv")
         take_turn(second, uri)
     first.warehouse.write_bytes(b"damaged")
-    assert follow(first, uri, print)
+    assert follow(first, uri)
     assert count_rows(first) == (2 if is_newest else 3)
     [kept] = first.folder.glob("reviews.replaced-*.duckdb")
     assert kept.read_bytes() == b"damaged"
@@ -297,13 +296,11 @@ def test_no_folder_but_a_bundle_is_uploaded_whatever_the_database_says(
     assert list_shared(first) == []
 
 
-def test_labels_of_two_machines_stay_beside_each_other(first: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [
-        text for (text,) in ask(first.warehouse, "select text_sha256 from source_reviews order by row_number")
-    ]
+def test_labels_of_two_machines_stay_beside_each_other(first: Home) -> None:
+    query = "select text_sha256 from source_reviews order by row_number"
     first.labels.mkdir(parents=True)
-    for machine, text in zip(("one", "two"), texts, strict=True):
-        monkeypatch.setattr(socket, "gethostname", lambda machine=machine: machine)
+    for number, (text,) in enumerate(ask(first.warehouse, query)):
+        first.place_file.write_text(f"machine-{number}", "utf-8")
         (first.labels / "sheet.csv").write_text(f"label_of,label,stars\n{text},positive,\n", "utf-8")
         assert take_labels(first).labels == 1
     assert ask(first.warehouse, "select count(*) from review_labels") == [(2,)]
@@ -349,15 +346,74 @@ def test_a_state_of_before_the_sharing_that_comes_back_gets_the_newest_and_is_ke
 
 
 def test_a_machine_is_told_that_what_it_could_not_upload_counts_no_more(
+    first: Home, second: Home, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise StoreError("access is refused.")
+
+    told: list[str] = []
+    add(first, "lost.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_upload, "find_copy", fail)
+        with pytest.raises(StoreError), hold_turn(first, uri, told.append):
+            add(first, "later.csv")
+    assert "is on this machine alone so far" in told[-1]
+    with hold_turn(second, uri, told.append):
+        add(second, "b.csv")
+    with hold_turn(first, uri, told.append):
+        pass
+    assert "could not upload counts no more" in told[-1]
+    with hold_turn(first, uri, told.append):
+        add(first, "c.csv")
+    with hold_turn(second, uri, told.append):
+        add(second, "d.csv")
+    with hold_turn(first, uri, told.append):
+        pass
+    assert told[-1] == "Another machine has written this home since: its database was fetched."
+
+
+def test_what_a_turn_could_not_upload_the_next_one_of_its_machine_uploads_at_its_begin(
+    first: Home, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copy_upload, "find_copy", die)
+        with pytest.raises(KeyboardInterrupt), hold_turn(first, uri, print):
+            add(first, "b.csv")
+    with hold_turn(first, uri, print):
+        assert find_faults(first, uri) == []
+
+
+def test_a_part_that_was_left_over_goes_with_the_database_to_which_it_belongs(
     first: Home, second: Home, uri: str
 ) -> None:
-    told: list[str] = []
+    (first.parts / "left").mkdir(parents=True)
     add(second, "b.csv")
     take_turn(second, uri)
-    assert follow(first, uri, told.append)
-    assert len(told) == 1
-    add(first, "lost.csv")
-    add(second, "c.csv")
+    assert follow(first, uri)
+    assert list(first.parts.iterdir()) == []
+
+
+def test_a_damaged_published_copy_does_not_stop_the_turns_of_its_machine(
+    first: Home, second: Home, uri: str
+) -> None:
+    add(second, "b.csv")
     take_turn(second, uri)
-    assert follow(first, uri, told.append)
-    assert "could not upload, counts no more" in told[-1]
+    first.published.write_bytes(first.published.read_bytes()[:8192])
+    with hold_turn(first, uri, print):
+        assert count_rows(first) == 3
+
+
+def test_forgetting_leaves_nothing_in_a_store_that_the_home_had_before_it_was_shared(
+    tmp_path: Path, uri: str
+) -> None:
+    home = make_home(tmp_path / "home")
+    change(home, MODEL)
+    (tmp_path / "earlier").mkdir()
+    upload_copy(home, f"file://{tmp_path}/earlier")
+    take_turn(home, uri)
+    renew_copy(home, f"file://{tmp_path}/earlier")
+    assert not [path for path in (tmp_path / "earlier").rglob("*") if path.is_file()]
+    assert not take_turn(home, uri)

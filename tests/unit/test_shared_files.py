@@ -11,7 +11,7 @@ from data_contracts.errors import SourceError, StoreError
 from data_contracts.storage.home import Home
 from tasks.sharing.files import SHARED_FILES, merge, share_files
 from tasks.store.connecting import Store
-from tasks.store.objects import delete, find_object, put
+from tasks.store.objects import delete, put
 from tests.support.stores import make_folder_store
 
 NAME = "sources/shop.toml"
@@ -138,7 +138,7 @@ def test_what_one_side_alone_has_changed_is_never_lost(
 def test_a_store_can_t_write_any_other_file_of_a_home(
     homes: tuple[Home, Home], store: Store, name: str
 ) -> None:
-    put(store, SHARED_FILES, json.dumps({name: "text"}).encode())
+    put(store, SHARED_FILES, json.dumps({"series": "a", "files": {name: "text"}}).encode())
     with pytest.raises(StoreError, match=r"shared/files.json: is damaged"):
         share_files(homes[0], store, print)
     assert texts(homes[0]) == {}
@@ -169,12 +169,28 @@ def test_a_profile_that_is_not_utf_8_is_named_and_stays_and_the_others_are_share
     assert (one.folder / NAME).read_bytes() == "Größe".encode("cp1252")
 
 
-def test_if_the_object_is_gone_no_file_is_lost_and_it_is_written_anew(
+def test_if_the_object_is_gone_no_file_is_lost_whichever_machine_goes_first(
     homes: tuple[Home, Home], store: Store
 ) -> None:
-    (homes[0].folder / NAME).write_text("text", "utf-8")
+    one, two = homes
     share(homes, store)
+    (two.folder / NAME).write_text("new", "utf-8")
+    share_files(two, store, print)
     delete(store, [SHARED_FILES])
+    share((one, two, one), store)
+    assert texts(one) == texts(two) == {NAME: "new"}
+
+
+def test_a_file_that_was_not_utf_8_does_not_undo_what_another_machine_made_of_it_meanwhile(
+    homes: tuple[Home, Home], store: Store
+) -> None:
+    one, two = homes
+    (one.folder / NAME).write_text("before", "utf-8")
     share(homes, store)
-    assert texts(homes[0]) == texts(homes[1]) == {NAME: "text"}
-    assert find_object(store, SHARED_FILES)
+    (one.folder / NAME).write_bytes("Größe".encode("cp1252"))
+    (two.folder / NAME).write_text("of two", "utf-8")
+    share((two, one), store)
+    (one.folder / NAME).write_text("Größe", "utf-8")
+    with pytest.raises(SourceError, match="was changed here, and by another machine"):
+        share_files(one, store, print)
+    assert texts(two) == {NAME: "of two"}
