@@ -27,9 +27,6 @@ from tasks.warehouse.run_log import make_check_rows
 _REPEATED = ["source_sha256", "uri", "member", "model_id", "run_id", "sentiment"]
 """Columns with few different values, which are dictionary-encoded."""
 
-ROWS_JOINED = 16_384
-"""Rows that are in memory while parts are joined."""
-
 Write = Callable[[str, pa.Table], None]
 """Called with a table's name and rows: appends the rows to the file of that name in a part."""
 
@@ -82,8 +79,8 @@ def join_parts(part_dirs: Sequence[Path], part: Part) -> None:
     with open_part(part) as write:
         for name, part_dir in product(PART_SCHEMAS, part_dirs):
             with pq.ParquetFile(part_dir / f"{name}.parquet") as file:
-                for rows in file.iter_batches(ROWS_JOINED):
-                    write(name, pa.Table.from_batches([rows]))
+                for number in range(file.num_row_groups):  # bounded in bytes, as a worker wrote them
+                    write(name, file.read_row_group(number))
     checks = [pq.read_table(part_dir / f"{CHECKS}.parquet") for part_dir in part_dirs]
     pq.write_table(pa.concat_tables(checks), part.building / f"{CHECKS}.parquet")
 

@@ -1,7 +1,6 @@
 """The stages of `score-reviews` as Prefect tasks. The model is loaded only if there is something to score."""
 
 import functools
-import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import ContractError
 from data_contracts.limits import RowLimits
 from data_contracts.sources.delivery import Delivery, judge_deliveries
+from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.killed_runs import record_scoring
@@ -206,7 +206,7 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     """Commit one part in one transaction, and delete its folder."""
     summary = commit_parts(warehouse, part_dir)
     pass_fault_point("score: after commit")
-    shutil.rmtree(part_dir)
+    remove(part_dir)  # a part that stays is known as committed
     add_asset_metadata(SCORES, {name: getattr(summary, name) for name in COUNTS})
     return summary
 
@@ -383,7 +383,7 @@ def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
         return commit(part_dir, warehouse)
     except ContractError as error:
         _warn_of_dropped(part_dir, f"breaks its contract ({error})")
-        shutil.rmtree(part_dir)
+        remove(part_dir)
         return None
 
 

@@ -70,6 +70,32 @@ def test_what_workers_score_equals_what_one_machine_scores(
 
 
 @pytest.mark.slow
+def test_groups_that_are_committed_together_give_the_newest_rows_that_one_machine_gives(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scoring_home.sources).mkdir()
+    (scoring_home.sources / "club.toml").write_text(
+        'each_file = "replaces"\n[columns]\ntext = "words"\n', "utf-8"
+    )
+    for number in range(3):
+        send(store, f"club/{number}.csv", f"words\ngood film of all {number}\nbad film of all {number}\n")
+        send(
+            store,
+            f"days/{number}.csv",
+            f"review_id,text\nsame,good film of day {number}\nown-{number},bad film\n",
+        )
+    alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
+    with use_inner_engine(tmp_path / "worker"):
+        assert run().files_replaced == 2
+    prove(scoring_home)
+    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
+    run()
+    assert describe(scoring_home) == describe(alone)
+    newest = ask(alone.published, "select text from latest_scores where review_id = 'same'")
+    assert newest == [("good film of day 2",)]
+
+
+@pytest.mark.slow
 def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scored(
     scoring_home: Home, store: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
-from data_contracts.errors import ReviewsError, StoreError, WorkerKilledError
+from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, WorkerKilledError
 from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from tasks.engine.dispatch import score_again
@@ -90,7 +90,7 @@ def _end_ready(run: EngineRun, ready: Sequence[Ready]) -> Iterator[Ended]:
 
 
 def _commit_joined(run: EngineRun, ready: Sequence[Ready]) -> GroupResult | None:
-    """Commit the parts of several groups in one transaction; return None if that fails for whatever reason."""
+    """Commit the parts of several groups in one transaction; return None if that fails, unless the store is silent."""
     parts = [_name_part(run, summary) for _, summary in ready]
     folder = run.home.parts / sha256("".join(part.key for part in parts).encode()).hexdigest()[:24]
     uris = tuple(file.uri for group, _ in ready for file in group.files)
@@ -98,6 +98,8 @@ def _commit_joined(run: EngineRun, ready: Sequence[Ready]) -> GroupResult | None
         replaced = _record_summaries(run, [summary for _, summary in ready])
         fetched = fetch_joined(folder, [_describe_fetch(run, each) for each in ready])
         committed = commit(fetched.part_dir, run.home.warehouse)
+    except StoreUnreachableError as error:  # nor would it answer for one of them
+        return warn_of_failure(GroupResult(uris, None, error=error), error)
     except Exception as error:  # one of the groups is at fault, or each fails likewise
         stop_if_interrupted(error)
         log_warning(
