@@ -239,3 +239,28 @@ def test_a_machine_without_a_model_does_not_begin_the_home_before_the_one_that_h
     second = machines.use(machines.second)
     assert run().files_scored == 0
     assert count(second, "scored_reviews") == 2
+
+
+def test_a_profile_that_another_machine_has_written_is_not_overwritten_by_init(
+    machines: Machines, tmp_path: Path
+) -> None:
+    run()
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.csv").write_text(f"review,{name}\ngood film,1\n", "utf-8")
+    ask_for = ["sources", "init", "shop", "--yes"]
+    done = CliRunner().invoke(main, [*ask_for, str(tmp_path / "first.csv")])
+    assert done.exit_code == 0, done.output
+    written = (machines.first.sources / "shop.toml").read_text("utf-8")
+    second = machines.use(machines.second)
+    done = CliRunner().invoke(main, [*ask_for, str(tmp_path / "second.csv")])
+    assert done.exit_code != 0
+    assert "--replace" in done.output
+    assert (second.sources / "shop.toml").read_text("utf-8") == written
+
+
+def test_a_query_on_a_machine_without_the_champion_s_bundle_fetches_it(machines: Machines) -> None:
+    machines.send("a.csv")
+    run()
+    machines.use(machines.second)
+    done = CliRunner().invoke(main, ["explain", "--text", "a good film"])
+    assert done.exit_code == 0, done.output
