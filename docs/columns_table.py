@@ -1,13 +1,19 @@
 """Generates the tables of the column names and platforms that are recognised without a profile."""
 
-from tasks.review_files.inference.known_names import COLUMN_NAMES
+from tasks.review_files.inference.known_names import COLUMN_NAMES, LATER_NAMES
 from tasks.review_files.inference.platforms import PLATFORMS, POLARITY, Platform
 
 
 def make_names() -> str:
     """Return a table of the names of each of our columns."""
     lines = ["| what | column names, in this order of preference |", "| --- | --- |"]
-    return "\n".join(lines + [f"| {ours} | {_quote(names)} |" for ours, names in COLUMN_NAMES.items()])
+    return "\n".join(lines + [f"| {ours} | {_list(ours)} |" for ours in COLUMN_NAMES])
+
+
+def _list(ours: str) -> str:
+    """Return the names of one of our columns, and after them those that are less sure."""
+    later = LATER_NAMES.get(ours, ())
+    return _quote(COLUMN_NAMES[ours]) + (f"; then {_quote(later)}" if later else "")
 
 
 def make_platforms() -> str:

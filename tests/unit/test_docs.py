@@ -12,7 +12,7 @@ from flows.command.cli import main
 from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
 from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
 from models.variants import list_variants
-from tasks.review_files.inference.known_names import COLUMN_NAMES
+from tasks.review_files.inference.known_names import COLUMN_NAMES, LATER_NAMES
 
 ROOT = Path(__file__).parents[2]
 EVALUATION_SETS = (ROOT / "docs" / "evaluation-sets.md").read_text("utf-8")
@@ -27,7 +27,8 @@ def test_every_rule_stands_in_the_docs_with_its_words(rule: str, words: str) -> 
 @pytest.mark.parametrize(("column", "names"), COLUMN_NAMES.items())
 def test_every_column_name_stands_in_the_docs_in_order(column: str, names: tuple[str, ...]) -> None:
     listed = ", ".join(f"`{name}`" for name in names)
-    assert f"| {column} | {listed}" in SCORING
+    later = ", ".join(f"`{name}`" for name in LATER_NAMES.get(column, ()))
+    assert f"| {column} | {listed}{'; then ' if later else ''}{later} |" in SCORING
 
 
 @pytest.mark.parametrize("command", main.list_commands(click.Context(main)))

@@ -65,6 +65,7 @@ def test_names_in_four_languages_are_known_and_english_ones_keep_their_meaning(
         "Film|Bewertung",
         "Sterne|Bewertung|Kommentar",
         "Avis|Commentaire|Note",
+        "Film|Critique|Commentaire",
         "Note|Date",
     ],
 )
@@ -75,6 +76,28 @@ def test_a_name_that_may_be_of_a_text_or_of_a_rating_is_no_text(names: str) -> N
 @pytest.mark.parametrize("name", FOREIGN_TEXTS)
 def test_an_english_name_of_a_text_comes_first(name: str) -> None:
     assert recognise_columns([name, "review"]).text == (1,)
+
+
+@pytest.mark.parametrize(
+    ("names", "ours"),
+    [
+        ("opinion|Please tell us what you thought of the film", {"text": 1}),
+        ("user_comments|What did you think of the film?", {"text": 1}),
+        ("text|Which film did you see?|Produkt", {"text": 0, "movie_id": 1}),
+        ("text|voto|How would you rate it? (1-10)", {"text": 0, "given_rating": 2}),
+        ("text|voto|rating", {"text": 0, "given_rating": 2}),
+        ("comment_text|opinion|user_feedback", {"text": 1}),
+    ],
+)
+def test_a_question_of_a_survey_comes_before_a_name_that_is_less_sure(
+    names: str, ours: dict[str, int]
+) -> None:
+    found = recognise_columns(names.split("|"))
+    assert {**found.known, "text": found.text[-1]} == ours
+
+
+def test_a_name_that_is_less_sure_is_no_text_beside_several_questions() -> None:
+    assert recognise_columns(["opinion", "What did you like?", "What did you dislike?"]).text == ()
 
 
 def test_a_title_in_another_language_may_be_that_of_the_movie_too() -> None:

@@ -11,6 +11,7 @@ FOREIGN_TEXTS = (
 )  # fmt: skip
 FOREIGN_OPINIONS = (
     "bewertung", "beurteilung", "évaluation", "valoración", "valoracion", "valutazione", "avis", "opinione", "opinión",
+    "critique", "crítica", "critica",
 )  # fmt: skip
 """Names of the opinion itself, as a text or as a rating: beside it, a comment may be a remark on it."""
 COLUMN_NAMES = {
@@ -18,10 +19,7 @@ COLUMN_NAMES = {
         "text", "review", "review_text", "review_body", "review_content", "content", "body", "comment", "comments",
         "comment_content", "message", "translated_review", "verified_reviews", "reviews.text", "user_review",
         "customer_review", "review_description", "review_details", "review_comment", "my_review",
-        "open_ended_response", "verbatim", "sentence", "feedback", "review_detail", "review_full", "full_review",
-        "written_review", "text_review", "review_comments", "review_message", "comment_text", "comment_body",
-        "user_comment", "user_comments", "customer_comment", "customer_comments", "customer_feedback",
-        "user_feedback", "feedback_text", "opinion", *FOREIGN_TEXTS,
+        "open_ended_response", "verbatim", "sentence", "feedback",
     ),
     "review_id": (
         "review_id", "reviews.id", "response_id", "respondent_id", "submission_id",
@@ -32,8 +30,6 @@ COLUMN_NAMES = {
         "product_title", "product", "app_name", "app", "item_name", "book_title", "hotel_name", "place_name",
         "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name", "item_reviewed.name",
         "restaurant_name", "airline_name", "course_name", "drug_name", "book_id",
-        "filmtitel", "titre_du_film", "película", "pelicula", "titolo_del_film", "produkt", "produit", "producto",
-        "prodotto",
     ),
     "reviewed_at": (
         "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
@@ -54,12 +50,26 @@ COLUMN_NAMES = {
         "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
         "review_rating.rating_value", "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5",
         "rating_out_of_10", "rating_out_of_100", "reviewer_score", "review_score", "rating_score",
+    ),
+}  # fmt: skip
+"""Our column -> its names in review files, in order of preference."""
+LATER_NAMES = {
+    "text": (
+        "opinion", "review_detail", "review_full", "full_review", "written_review", "text_review", "review_comments",
+        "review_message", "comment_text", "comment_body", "user_comment", "user_comments", "customer_comment",
+        "customer_comments", "customer_feedback", "user_feedback", "feedback_text", *FOREIGN_TEXTS,
+    ),
+    "movie_id": (
+        "filmtitel", "titre_du_film", "película", "pelicula", "titolo_del_film", "produkt", "produit", "producto",
+        "prodotto",
+    ),
+    "given_rating": (
         "rating_review", "sterne", "sternebewertung", "gesamtbewertung", "étoiles", "etoiles", "calificación",
         "calificacion", "puntuación", "puntuacion", "estrellas", "voto", "punteggio", "stelle", "bewertung",
         "beurteilung", "évaluation", "valoración", "valoracion", "valutazione",
     ),
 }  # fmt: skip
-"""Our column -> its names in review files, in order of preference."""
+"""Our column -> names that count only where no column has one of `COLUMN_NAMES`, or is the question of a survey."""
 BESIDE_FOREIGN_TEXTS = {"given_rating": ("note", "nota"), "reviewed_at": ("data",)}
 """Our column -> names that are its own only beside a text of `FOREIGN_TEXTS`, since in English they are others."""
 SCALE_COLUMNS = {

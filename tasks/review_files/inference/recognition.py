@@ -13,6 +13,7 @@ from tasks.review_files.inference.known_names import (
     FOREIGN_OPINIONS,
     FOREIGN_TEXTS,
     LABELS_BY_PROGRAMS,
+    LATER_NAMES,
     PLOTS,
     PRODUCT_NAMES,
     REVIEW_TITLES,
@@ -77,8 +78,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     """Recognise the columns of a file by their names."""
     bare = [strip_remarks(name[:_NAME_READ]) for name in names]
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
-    text = _find_first(bare, _list_names("text", platform))
-    text = _find_question(names, _QUESTION_OF_TEXT) if text is None else text
+    text = _find_text(names, bare, platform)
     known = _find_known(names, bare, platform, text)
     text = None if _may_be_remark(bare, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
@@ -99,6 +99,17 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     return replace(found, text=texts, doubled=bare.count(bare[text]) > 1, unclear_title=unclear)
 
 
+def _find_text(names: Sequence[str], bare: Sequence[str], platform: Platform | None) -> int | None:
+    """Return the position of the text: by a name of its own, as the question of a survey, or by a name that is less sure."""
+    text = _find_first(bare, _list_names("text", platform))
+    if text is not None:
+        return text
+    questions = _list_questions(names, _QUESTION_OF_TEXT)
+    if questions:
+        return questions[0] if len(questions) == 1 else None
+    return _find_first(bare, _list_later("text", platform))
+
+
 def _find_known(
     names: Sequence[str], bare: Sequence[str], platform: Platform | None, text: int | None
 ) -> dict[str, int]:
@@ -106,14 +117,22 @@ def _find_known(
     known: dict[str, int] = {}
     texts = set() if text is None else {text}
     for ours in COLUMN_NAMES:
-        taken = texts | set(known.values())
         if ours != "text":
-            wanted = (*_list_names(ours, platform), *_list_beside(ours, bare, text))
-            position = _find_first(bare, wanted, taken)
-            known |= {} if position is None else {ours: position}
+            known |= _find_own(ours, bare, _list_names(ours, platform), texts | set(known.values()))
     if "given_label" in known and _has_label_by_program(bare, platform):
         del known["given_label"]
-    return known | _find_asked(names, known, texts)
+    known |= _find_asked(names, known, texts)
+    for ours in COLUMN_NAMES:
+        if ours != "text" and ours not in known:
+            wanted = (*_list_later(ours, platform), *_list_beside(ours, bare, text))
+            known |= _find_own(ours, bare, wanted, texts | set(known.values()))
+    return known
+
+
+def _find_own(ours: str, bare: Sequence[str], wanted: Sequence[str], taken: set[int]) -> dict[str, int]:
+    """Return the position of one of our columns; {} if none has a name that is `wanted`."""
+    position = _find_first(bare, wanted, taken)
+    return {} if position is None else {ours: position}
 
 
 def _list_beside(ours: str, bare: Sequence[str], text: int | None) -> tuple[str, ...]:
@@ -180,6 +199,12 @@ def _list_names(ours: str, platform: Platform | None) -> tuple[str, ...]:
     return (*split_names(own), *known) if own else ()
 
 
+def _list_later(ours: str, platform: Platform | None) -> tuple[str, ...]:
+    """Return the normalised names of one of our columns that are less sure; none if its platform has no such column."""
+    is_none = platform is not None and platform.columns.get(ours, ours) == ""
+    return () if is_none else normalize_known(LATER_NAMES.get(ours, ()))
+
+
 def _find_title(
     bare: Sequence[str], platform: Platform | None, text: int, taken: set[int]
 ) -> tuple[int | None, int | None]:
@@ -201,13 +226,18 @@ def _find_title(
 
 def _find_question(names: Sequence[str], pattern: re.Pattern[str], taken: Collection[int] = ()) -> int | None:
     """Return the position of the only column whose name matches; None if there is none, or several."""
+    found = _list_questions(names, pattern, taken)
+    return found[0] if len(found) == 1 else None
+
+
+def _list_questions(names: Sequence[str], pattern: re.Pattern[str], taken: Collection[int] = ()) -> list[int]:
+    """Return the positions of the columns whose names match."""
     unsplit = _UNSPLIT_ALONE if len(names) == 1 else _UNSPLIT
-    found = [
+    return [
         place
         for place, name in enumerate(names)
         if place not in taken and pattern.search(name[:_NAME_READ]) and not unsplit.search(name)
     ]
-    return found[0] if len(found) == 1 else None
 
 
 def _find_first(bare: Sequence[str], wanted: Iterable[str], taken: set[int] | None = None) -> int | None:
