@@ -34,8 +34,8 @@ from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 _NO_IDS = pa.array(["", r"\N"])
 _AUTHORS = frozenset(map(name_state, AUTHOR_TYPES))
 _PARENT, _COMMENT_TYPE = name_state(PARENT), name_state(COMMENT_TYPE)
-_NO_PARENTS = pa.array(["", "0"])
-"""What stands in place of a parent where there is none."""
+_NUMBER_OF_PARENT = r"^0*[1-9]\d*(?:\.0+)?$"
+"""The number of a comment that is answered; what else stands in its place means that there is none."""
 _STATES = {state: pa.array(STATES[name], pa.string()) for state, [name] in STATE_COLUMNS.items()}
 """What says that a row is no review, by the key of its column."""
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
@@ -64,7 +64,7 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
             further = add_values(further, name, raw.known[name], unparsed)
     columns["extra"] = pa.nulls(size, pa.string()) if further is None else further
     columns["text"], not_given = _drop_missing_texts(raw, columns["text"])
-    columns["text"], others = _drop_no_reviews(raw, columns["text"])
+    columns["text"], others = _drop_no_reviews(raw, columns["text"], plan.has_ratings)
     columns |= _make_defect_columns({**not_given, **others, **raw.defects}, columns["text"])
     for field in READ_SCHEMA:
         if field.name not in columns:
@@ -132,12 +132,13 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
     return pc.if_else(pa.array(given), texts, None), defects
 
 
-def _drop_no_reviews(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
+def _drop_no_reviews(raw: RawRows, texts: pa.Array, has_ratings: bool) -> tuple[pa.Array, dict[int, Defect]]:
     """Return texts without those of rows of which another column says that they are no reviews, and their defects."""
+    are_rated = has_ratings and "given_rating" in raw.known
     defects: dict[int, Defect] = {}
     for state in filter(raw.known.__contains__, _STATES):
         values = raw.known[state]
-        for place in pc.indices_nonzero(_mark_others(raw, state)).to_pylist():
+        for place in pc.indices_nonzero(_mark_others(raw, state, are_rated)).to_pylist():
             text = texts[place].as_py()
             raw_text = None if text is None else text.encode()
             defects[place] = Defect(NO_REVIEW, _describe_other(state, values[place].as_py()), raw_text)
@@ -148,28 +149,33 @@ def _drop_no_reviews(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int,
     return pc.if_else(pa.array(given), texts, None), defects
 
 
-def _mark_others(raw: RawRows, state: str) -> pa.Array:
-    """Return which rows, [n], are no reviews by one of the columns that say so."""
+def _mark_others(raw: RawRows, state: str, are_rated: bool) -> pa.Array:
+    """Return which rows, [n], are no reviews by one of the columns that say so; `are_rated`: the file has ratings."""
     values = pc.fill_null(pc.utf8_lower(pc.utf8_trim_whitespace(raw.known[state])), "")
     if state == _PARENT:
-        return _mark_replies(raw, values)
-    is_other = pc.is_in(values, _STATES[state])
-    return pc.and_(is_other, _mark_unrated(raw)) if state in _AUTHORS else is_other
+        return _mark_replies(raw, values, are_rated)
+    if state not in _AUTHORS:
+        return pc.is_in(values, _STATES[state])
+    # Without ratings nothing tells a shop's reply from a review by an owner, as of a car.
+    if not are_rated:
+        return pa.repeat(pa.scalar(False), len(values))
+    unjudged = pc.and_(_mark_empty(raw, "given_rating"), _mark_empty(raw, "given_label"))
+    return pc.and_(pc.is_in(values, _STATES[state]), unjudged)
 
 
-def _mark_replies(raw: RawRows, parents: pa.Array) -> pa.Array:
+def _mark_replies(raw: RawRows, parents: pa.Array, are_rated: bool) -> pa.Array:
     """Return which rows, [n], are replies to reviews, by the comments that they answer; a blog has no reviews."""
-    is_reply = pc.invert(pc.is_in(parents, _NO_PARENTS))
-    if "given_rating" in raw.known:
-        return pc.and_(is_reply, _mark_unrated(raw))
+    is_reply = pc.match_substring_regex(parents, _NUMBER_OF_PARENT)
+    if are_rated:
+        return pc.and_(is_reply, _mark_empty(raw, "given_rating"))
     kinds = raw.known.get(_COMMENT_TYPE, pa.nulls(len(parents), pa.string()))
     return pc.and_(is_reply, pc.fill_null(pc.equal(kinds, "review"), False))
 
 
-def _mark_unrated(raw: RawRows) -> pa.Array:
-    """Return which rows, [n], have no rating."""
-    ratings = raw.known.get("given_rating", pa.nulls(len(raw.row_numbers), pa.string()))
-    return pc.equal(pc.fill_null(pc.ascii_trim_whitespace(ratings), ""), "")
+def _mark_empty(raw: RawRows, ours: str) -> pa.Array:
+    """Return which rows, [n], have nothing in one of our columns."""
+    values = raw.known.get(ours, pa.nulls(len(raw.row_numbers), pa.string()))
+    return pc.equal(pc.fill_null(pc.ascii_trim_whitespace(values), ""), "")
 
 
 def _describe_other(state: str, value: str) -> str:

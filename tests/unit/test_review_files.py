@@ -627,8 +627,6 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
         ("comment_approved", " spam "),
         ("comment_type", "order_note"),
         ("subtype", "channel_join"),
-        ("author_type", "Shop"),
-        ("Author Type", "owner"),
     ],
 )
 def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
@@ -652,6 +650,30 @@ def test_a_shops_reply_is_no_review_and_a_rating_by_an_owner_is_one(tmp_path: Pa
     ]
     rows = read_bytes(tmp_path, "a.csv", "\n".join(lines).encode())
     assert [row["rule"] for row in rows] == [None, "no_review", None, None]
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        ("author_type,model", ["owner,VW", "owner,BMW"]),
+        ("author_type,rating", ["owner,", "owner,"]),
+        ("author_type,label,rating", ["owner,pos,", "owner,neg,", "customer,neg,8"]),
+        ("sender_type,nps", ["Merchant,9", "Merchant,2"]),
+        ("Author Type,rating", ["Shop,4/5", "owner,★★"]),
+    ],
+)
+def test_an_owners_review_is_one_where_no_rating_tells_it_from_a_reply(
+    tmp_path: Path, names: str, lines: list[str]
+) -> None:
+    table = "\n".join([f"text,{names}", *(f"A good film,{line}" for line in lines)])
+    assert [row["rule"] for row in read_bytes(tmp_path, "a.csv", table.encode())] == [None] * len(lines)
+
+
+@pytest.mark.parametrize("parent", ["0.0", "nan", "NULL", "None", r"\N", "N/A", "-1", "00", "false"])
+def test_what_is_no_number_of_a_comment_is_no_parent(tmp_path: Path, parent: str) -> None:
+    table = f"text,comment_type,comment_parent\nA film,review,{parent}\nThank you,review,12.0\n"
+    rows = read_bytes(tmp_path, "a.csv", table.encode())
+    assert [row["rule"] for row in rows] == [None, "no_review"]
 
 
 @pytest.mark.parametrize(

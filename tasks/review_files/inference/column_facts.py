@@ -64,6 +64,10 @@ class RatingFacts:
         few = self.above_twenty < _REAL_SHARE_OF_HUNDRED * self.not_zero
         object.__setattr__(self, "few_above_twenty", few)
 
+    def has_any(self) -> bool:
+        """Return whether there is a rating, as a number, as symbols or in words."""
+        return bool(self.values or self.has_zero or self.most_symbols or self.own_highest or self.words)
+
     def merge(self, other: "RatingFacts") -> "RatingFacts":
         """Return the facts of both."""
         return RatingFacts(

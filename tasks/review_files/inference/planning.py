@@ -140,7 +140,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         averages = facts.by_movie.are_averages
         scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating, stated, averages)
         bounds = suggest_bounds(facts.ratings)
-        plan = _settle(replace(plan, ratings=scale), "given_rating", plan.given_rating, verdict, bounds)
+        plan = replace(plan, ratings=scale, has_ratings=facts.ratings.has_any())
+        plan = _settle(plan, "given_rating", plan.given_rating, verdict, bounds)
     return _require_one_origin(plan, facts)
 
 

@@ -100,7 +100,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
 
 
 def _find_text(names: Sequence[str], bare: Sequence[str], platform: Platform | None) -> int | None:
-    """Return the position of the text: by a name of its own, as the question of a survey, or by a name that is less sure."""
+    """Return the position of the text: by a name of its own, as a survey's question, or by a name that is less sure."""
     text = _find_first(bare, _list_names("text", platform))
     if text is not None:
         return text

@@ -85,6 +85,8 @@ class ReadingPlan:
     """None: in doubt; a rating is kept as found, unless it states its own scale, such as `4/5`."""
     labels: Mapping[str, str | None] | None = None
     """Label in the file -> 'positive', 'negative' or None for no label. None: in doubt; labels are kept as found."""
+    has_ratings: bool = True
+    """Some rows of the file have a rating, if a column is that of ratings."""
     doubts: tuple[Doubt, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Our column -> why the file's column became ours, and how its values are read."""
@@ -109,8 +111,8 @@ class ReadingPlan:
 
     def reads_like(self, other: "ReadingPlan") -> bool:
         """Return whether both make the same of the values of a file, whose columns are ours already."""
-        return (self.dates, self.ratings, self.labels, self.constant_movie_id) == (
-            *(other.dates, other.ratings, other.labels, other.constant_movie_id),
+        return (self.dates, self.ratings, self.labels, self.constant_movie_id, self.has_ratings) == (
+            *(other.dates, other.ratings, other.labels, other.constant_movie_id, other.has_ratings),
         )
 
     def name_column(self, ours: str) -> str | None:
