@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -158,6 +158,29 @@ def test_objects_in_lists_are_refused_with_the_step(document: Any, program: str 
     step = "write them as lines" if program is None else f"jq -c '{program}' writes them as lines"
     with pytest.raises(FileRefusedError, match=re.escape(step)):
         read_texts(document)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"area": {"polygon": [[{"lat": 1.5, "lng": 2.5}]]}},
+        {"pairs": [["a", {"b": 1}]]},
+        {"log": [*["a line of it"] * 2000, {"end": 1}]},
+    ],
+    ids=["of places", "of pairs", "after many texts"],
+)
+def test_objects_in_lists_that_have_no_text_are_passed_over_beside_the_reviews(other: Any) -> None:
+    for document in ({**other, "reviews": RATED}, {"reviews": RATED, **other}):
+        assert read_texts(document) == TEXTS
+    with pytest.raises(FileRefusedError, match="objects inside of lists, or after many"):
+        read_texts({**other, "reviews": []})
+
+
+@pytest.mark.parametrize("outer", [lambda rows: {"reviews": rows}, lambda rows: rows])
+def test_a_list_after_the_first_review_is_set_aside(outer: Callable[[Any], Any]) -> None:
+    (rows,) = read(json.dumps(outer([*RATED, [RATED[0]]])).encode())
+    assert rows.known["text"].to_pylist() == [*TEXTS, None]
+    assert {place: defect.rule for place, defect in rows.defects.items()} == {len(RATED): "row_shape"}
 
 
 @pytest.mark.parametrize("number", [1, 3000])

@@ -211,7 +211,9 @@ def _join_siblings(array: _Array, other: _Array) -> str | None:
 def refuse_lists(path: str) -> FileRefusedError:
     """Return the refusal of a document with an array whose objects are in lists, or come after very many values."""
     problem = f"{show_path(path)} has objects inside of lists, or after many other values"
-    return refusal("json_broken", f"{problem}: {_write_lines(path, ' | flatten[] | objects')}")
+    step = _write_lines(path, " | flatten[] | objects")
+    other = "; if the reviews are in another array, name that one as json_path under [file] in a profile"
+    return refusal("json_broken", f"{problem}: {step}{other if path else ''}")
 
 
 def describe_texts(path: str) -> str:

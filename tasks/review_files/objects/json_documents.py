@@ -160,6 +160,8 @@ class _Document:
     """An array that may have had the rows is empty."""
     texts: str | None = None
     """The path of an array of texts, not of objects."""
+    lists: str | None = None
+    """The path of an array with objects without texts inside of lists, or after many other values."""
     built: int = 0
     """Elements that were yielded."""
 
@@ -172,6 +174,8 @@ class _Document:
             yield path, item
         for _ in events:  # what follows the end is an error
             pass
+        if not self.found and self.lists is not None:
+            raise refuse_lists(self.lists)
         if not self.found and not self.has_empty:
             raise refusal("json_broken", self._describe_missing())
 
@@ -207,24 +211,32 @@ class _Document:
             return
         self._add_path(path)
         yield from ((path, item) for item in start)
+        has_object = False
         while kind != "end_array":
             self.source.mark()
-            yield path, _require_flat(_build(kind, value, events), path)
+            item = _build(kind, value, events)
+            if not has_object and _has_objects(item[0]):
+                raise refuse_lists(path)
+            has_object |= isinstance(item[0], dict)
+            yield path, item
             kind, value = next(events)
 
     def _read_start(self, kind: str, value: Any, events: _Events, path: str) -> tuple[list[Item], str, Any]:
         """Return the elements of an array before its first object, and the event after them.
 
         The elements may be rows that a program has left out or could not write: null, or a note. An array without an
-        object is read to its end. Refuses (json_broken) one with objects inside of lists, or after very many elements.
+        object is read to its end. So is one with objects inside of lists, or after very many elements: it is refused
+        (json_broken) if a text is in them, else only if no other array has objects.
         """
         start: list[Item] = []
         size = 0
         while kind not in ("start_map", "end_array"):
             self.source.mark()
             if kind == "start_array" or len(start) == _MOST_BEFORE or size > _MOST_BYTES_BEFORE:
-                if _skip(kind, events, self.source):
+                has_objects, has_texts = _skip(kind, events, self.source)
+                if has_texts:
                     raise refuse_lists(path)
+                self.lists = self.lists or (path if has_objects else None)
                 kind, value = "end_array", None
                 break
             start.append(_build(kind, value, events))
@@ -250,11 +262,9 @@ class _Document:
         return "it has no array of objects; if it is objects over many lines, jq -c . writes one a line"
 
 
-def _require_flat(item: Item, path: str) -> Item:
-    """Return an element of an array; refuse (json_broken) a list of objects, such as a page of reviews."""
-    if isinstance(item[0], list) and any(isinstance(each, dict) for each in item[0]):
-        raise refuse_lists(path)
-    return item
+def _has_objects(element: Any) -> bool:
+    """Return whether an element of an array is a list of objects, such as a page of reviews."""
+    return isinstance(element, list) and any(isinstance(each, dict) for each in element)
 
 
 def _add_key(names: set[str], name: str) -> None:
@@ -264,16 +274,22 @@ def _add_key(names: set[str], name: str) -> None:
     names.add(name)
 
 
-def _skip(kind: str, events: _Events, source: _Source) -> bool:
-    """Read on to the end of an array, one element of which begins by `kind`; return whether objects were in it."""
-    depth, has_objects = 1 + (kind in _OPENING), kind == "start_map"
-    for event, _ in events:
+def _skip(kind: str, events: _Events, source: _Source) -> tuple[bool, bool]:
+    """Read on to the end of an array, one element of which begins by `kind`.
+
+    Returns whether objects were in it, and whether one of these has a text of several words.
+    """
+    depth, objects = 1 + (kind in _OPENING), int(kind == "start_map")
+    has_objects, has_texts = objects > 0, False
+    for event, value in events:
         source.mark()
         depth += (event in _OPENING) - (event in _CLOSING)
-        has_objects |= event == "start_map"
+        objects += (event == "start_map") - (event == "end_map")
+        has_objects |= objects > 0
+        has_texts |= event == "string" and objects > 0 and " " in value
         if depth == 0:
             break
-    return has_objects
+    return has_objects, has_texts
 
 
 def _build(kind: str, value: Any, events: _Events) -> Item:
