@@ -113,6 +113,12 @@ def test_a_comment_is_refused_where_the_column_beside_it_has_the_opinions(tmp_pa
     assert [row["text"] for row in rows] == OPINIONS
 
 
+@pytest.mark.parametrize("number", ["5", "8,5", "4 von 5"])
+def test_a_comment_is_refused_beside_opinions_one_of_which_is_a_number(tmp_path: Path, number: str) -> None:
+    with pytest.raises(FileRefusedError, match="the text is 'Valoracion' or 'Comentario'"):
+        read(tmp_path / "a.csv", "Valoracion;Comentario", [number, *OPINIONS], [REPLY] * 4)
+
+
 def test_a_comment_is_read_where_the_column_beside_it_has_the_ratings(tmp_path: Path) -> None:
     rows, plan = read(tmp_path / "a.csv", "Bewertung;Kommentar", ["8,5", "2,0", "7,0"], OPINIONS)
     assert [(row["text"], row["given_rating"]) for row in rows] == list(

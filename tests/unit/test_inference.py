@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import reduce
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from tasks.review_files.inference.column_facts import (
     find_rating_facts,
 )
 from tasks.review_files.inference.date_facts import find_date_facts
-from tasks.review_files.inference.planning import make_plan
+from tasks.review_files.inference.planning import OF_HOTELS, make_plan
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
 from tasks.review_files.inference.recognition import recognise_columns
 from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
@@ -482,6 +481,35 @@ def test_ratings_that_writers_may_have_given_are_no_averages(
     assert decisions.AVERAGES not in {doubt.reason for doubt in plan.doubts}
 
 
+STARS = [f"{number} stars" for number in range(1, 6)]
+
+
+@pytest.mark.parametrize(
+    ("column", "movie", "number", "differs", "is_doubtful"),
+    [
+        ("rating", "movie", 3, False, True),
+        ("star_rating", "hotel_name", 1, False, True),
+        ("star_rating", "hotel_name", 3, False, True),
+        ("rating", "movie", 1, False, False),
+        ("star_rating", "hotel_name", 3, True, False),
+    ],
+)
+def test_stars_that_all_rows_of_a_hotel_share_may_be_those_of_the_hotel(
+    column: str, movie: str, number: int, differs: bool, is_doubtful: bool
+) -> None:
+    ratings = STARS * number + ["3 stars"] * differs
+    movies = list("abcde" * number) + ["a"] * differs
+    facts = FileFacts(
+        ("text", column, movie),
+        {"given_rating": frozenset([column]), "movie_id": frozenset([movie])},
+        ratings=find_rating_facts(pa.array(ratings)),
+        by_movie=find_averages(list(zip(movies, ratings, strict=True))),
+    )
+    plan = make_plan(facts)
+    assert plan.ratings == (None if is_doubtful else RatingScale(0.5, 5))
+    assert [doubt.reason for doubt in plan.doubts] == [OF_HOTELS] * is_doubtful
+
+
 MOVIES_RATED = st.lists(
     st.tuples(st.sampled_from(["a", "b", "c", "", None]), st.sampled_from(["7.8", "8.1", "8", "good", None])),
     max_size=40,
@@ -495,9 +523,8 @@ def test_averages_are_found_however_the_rows_are_split(
 ) -> None:
     parts = [rows[start : start + size] for start in range(0, len(rows), size)]
     found = reduce(MovieRatings.merge, map(find_averages, parts), MovieRatings())
-    looked_at = [part for part in parts if {"7.8", "8.1"} & {rating for _, rating in part}]
     given: dict[str, Counter[str]] = {}
-    for movie, rating in chain.from_iterable(looked_at):
+    for movie, rating in rows:
         if movie and rating not in (None, "good"):
             given.setdefault(movie, Counter()).update([str(rating)])
     several = [counts for counts in given.values() if counts.total() >= 3]
@@ -505,6 +532,7 @@ def test_averages_are_found_however_the_rows_are_split(
     is_many = len(several) >= 2 and sum(counts.total() for counts in several) >= 9
     uneven = sum("8" not in counts for counts in several)
     assert found.are_averages == (is_shared and is_many and 2 * uneven >= len(several))
+    assert (found.vary, found.are_alike) == (not is_shared, is_shared and is_many)
 
 
 def find_averages(rows: Sequence[tuple[str | None, str | None]]) -> MovieRatings:

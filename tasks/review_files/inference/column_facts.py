@@ -107,8 +107,10 @@ class MovieRatings:
     """Movie -> its only rating, and its rows; of the first movies by name. Empty if a movie has several ratings."""
     vary: bool = False
     """A movie has several ratings."""
+    are_alike: bool = field(init=False, default=False)
+    """Several movies of several rows have one rating each."""
     are_averages: bool = field(init=False, default=False)
-    """Several movies of several rows have one rating each, and these are decimals such as 7.8."""
+    """So they do, and these are decimals such as 7.8."""
 
     def __post_init__(self) -> None:
         """Set what the ratings show, since facts are compared by it."""
@@ -117,18 +119,19 @@ class MovieRatings:
         ]
         is_several = len(found) >= _FEWEST_MOVIES and sum(rows for _, rows in found) >= _FEWEST_ROWS
         uneven = sum(is_uneven for is_uneven, _ in found)
+        object.__setattr__(self, "are_alike", is_several)
         object.__setattr__(self, "are_averages", is_several and 2 * uneven >= len(found))
 
     def merge(self, other: "MovieRatings") -> "MovieRatings":
         """Return the facts of both."""
+        if self.vary or other.vary:
+            return MovieRatings(vary=True)
         merged = dict(self.shared)
         for movie, (rating, rows) in other.shared.items():
             known, before = merged.get(movie, (rating, 0))
             if known != rating:
                 return MovieRatings(vary=True)
             merged[movie] = (rating, before + rows)
-        if self.vary or other.vary:
-            return MovieRatings(vary=True)
         return MovieRatings(dict(sorted(merged.items())[:_MOST_MOVIES]))
 
 
@@ -193,14 +196,11 @@ def find_rating_facts(column: pa.Array) -> RatingFacts:
 
 
 def find_movie_ratings(movies: pa.ChunkedArray, ratings: pa.ChunkedArray) -> MovieRatings:
-    """Return the facts of the n ratings of n movies; none if no rating may be an average.
-
-    Stars and their halves cost nothing more, since they are no averages.
-    """
+    """Return the facts of the n ratings of n movies."""
+    if len(movies) != len(ratings):
+        return MovieRatings()
     values = ratings.combine_chunks().dictionary_encode()
     texts = values.dictionary.to_pylist()
-    if len(movies) != len(ratings) or not any(map(_is_uneven, texts)):
-        return MovieRatings()
     names = movies.combine_chunks().dictionary_encode()
     is_number = pa.array([find_rating(text) is not None for text in texts], pa.bool_()).take(values.indices)
     is_named = pc.not_equal(pc.ascii_trim_whitespace(names.dictionary), "").take(names.indices)

@@ -62,6 +62,7 @@ NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
+FIVE_STARS = "ratings from 1 star to 5 stars"
 NO_NUMBER = "no rating is a number"
 _SHOWN = 5
 _NAME_READ = 300
@@ -190,7 +191,7 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
     if facts.highest < 0 or facts.lowest < 0:
         return None, f"{bounds}: some are below 0"
     if _are_five_stars(facts):
-        return FIVE, "ratings from 1 star to 5 stars"
+        return FIVE, FIVE_STARS
     if facts.highest <= FIVE.highest:
         return (
             None,

@@ -83,6 +83,8 @@ SCALE_COLUMNS = {
     ),
 }  # fmt: skip
 """A bound of the ratings' scale -> the names of columns that state it. They are kept as further columns too."""
+HOTELS, HOTEL_STARS = ("hotel_name",), ("star_rating", "stars", "star")
+"""Names of a hotel, and of ratings that beside it may be the stars of the hotel."""
 LABELS_IN_WORDS = ("recommendation_type", "recommendation", "freshness")
 """Names of labels only where these are known words: numbers there may be ratings, such as those of food."""
 ANSWER = "answer"

@@ -21,13 +21,21 @@ from tasks.review_files.inference.column_facts import (
 from tasks.review_files.inference.date_decisions import Verdict, decide_dates
 from tasks.review_files.inference.date_facts import find_date_facts
 from tasks.review_files.inference.decisions import (
+    FIVE_STARS,
     NO_NUMBER,
     decide_labels,
     decide_ratings,
     find_stated_scale,
     suggest_bounds,
 )
-from tasks.review_files.inference.known_names import ANSWER, FOREIGN_COMMENTS, FOREIGN_OPINIONS, SCALE_COLUMNS
+from tasks.review_files.inference.known_names import (
+    ANSWER,
+    FOREIGN_COMMENTS,
+    FOREIGN_OPINIONS,
+    HOTEL_STARS,
+    HOTELS,
+    SCALE_COLUMNS,
+)
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text, normalize_known, quote_name, strip_remarks
@@ -62,6 +70,8 @@ _SUM_WORDS = pa.array(SUM_WORDS, pa.string())
 _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
 FILE_ID = "it may number the rows of this file only"
+OPINIONS = "some of its values have several words, so they are no ratings"
+OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
 
@@ -136,25 +146,57 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         some = sorted(facts.labels.labels)[:_MOST_VALUES]
         plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
     if plan.given_rating is not None:
-        stated = find_stated_scale(facts.highest, facts.lowest)
-        averages = facts.by_movie.are_averages
-        scale, verdict = decide_ratings(facts.ratings, recognised, plan.given_rating, stated, averages)
-        bounds = suggest_bounds(facts.ratings)
-        plan = replace(plan, ratings=scale, has_ratings=facts.ratings.has_any())
-        plan = _settle(plan, "given_rating", plan.given_rating, verdict, bounds)
+        plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     return _require_one_origin(plan, facts)
+
+
+def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:
+    """Return the plan with how the ratings of a column are read."""
+    stated = find_stated_scale(facts.highest, facts.lowest)
+    averages = facts.by_movie.are_averages
+    scale, verdict = decide_ratings(facts.ratings, recognised, column, stated, averages)
+    if doubt := _doubt_ratings(facts, plan, column, verdict[0]):
+        scale, verdict = None, (doubt, False)
+    plan = replace(plan, ratings=scale, has_ratings=facts.ratings.has_any())
+    return _settle(plan, "given_rating", column, verdict, suggest_bounds(facts.ratings))
+
+
+def _doubt_ratings(facts: FileFacts, plan: ReadingPlan, column: str, words: str) -> str | None:
+    """Return why ratings are in doubt by the columns beside them; None if they are not. `words`: how they are read."""
+    if _has_opinions(facts, plan):
+        return OPINIONS
+    are_of_hotels = _is_one_of(column, HOTEL_STARS) and _is_one_of(plan.movie_id, HOTELS)
+    if words != FIVE_STARS or facts.by_movie.vary or not (are_of_hotels or facts.by_movie.are_alike):
+        return None
+    return OF_HOTELS
 
 
 def require_one_opinion(plan: ReadingPlan) -> None:
     """Refuse (text_column_doubled) a file with a text that may be a shop's remark on the opinion beside it.
 
-    The opinion was taken for the rating by its name, but no value of it is a number.
+    The opinion was taken for the rating by its name, but no value of it is a number, or some have several words.
     """
-    in_doubt = {doubt.column for doubt in plan.doubts if doubt.reason == NO_NUMBER}
-    opinions = [name for name in in_doubt if strip_remarks(name) in normalize_known(FOREIGN_OPINIONS)]
-    if opinions and strip_remarks(plan.text[-1]) in normalize_known(FOREIGN_COMMENTS):
+    in_doubt = {doubt.column for doubt in plan.doubts if doubt.reason in (NO_NUMBER, OPINIONS)}
+    opinions = [name for name in in_doubt if _is_one_of(name, FOREIGN_OPINIONS)]
+    if opinions and _may_be_remark(plan):
         problem = f"{quote_name(opinions[0])} or {quote_name(plan.text[-1])}, which may be a remark on it"
         raise refusal("text_column_doubled", f"the text is {problem}")
+
+
+def _has_opinions(facts: FileFacts, plan: ReadingPlan) -> bool:
+    """Return whether a column called an opinion has texts, not ratings alone, beside a text that may be a remark."""
+    is_opinion = _is_one_of(plan.given_rating, FOREIGN_OPINIONS)
+    return is_opinion and _may_be_remark(plan) and any(len(word.split()) > 1 for word in facts.ratings.words)
+
+
+def _may_be_remark(plan: ReadingPlan) -> bool:
+    """Return whether the text has a name that a shop's remark may have."""
+    return bool(plan.text) and _is_one_of(plan.text[-1], FOREIGN_COMMENTS)
+
+
+def _is_one_of(name: str | None, known: tuple[str, ...]) -> bool:
+    """Return whether a column has one of the known names."""
+    return name is not None and strip_remarks(name) in normalize_known(known)
 
 
 def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
