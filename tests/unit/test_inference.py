@@ -541,6 +541,13 @@ def find_averages(rows: Sequence[tuple[str | None, str | None]]) -> MovieRatings
     return find_movie_ratings(movies, ratings)
 
 
+@pytest.mark.parametrize("place", [3, 4000, 9999])
+def test_a_movie_whose_ratings_vary_is_found_wherever_it_is(place: int) -> None:
+    rows: list[tuple[str | None, str | None]] = [("Heat", "8")] * 10_000
+    assert not find_averages(rows).vary
+    assert find_averages([*rows[:place], ("Heat", "9"), *rows[place + 1 :]]).vary
+
+
 def test_of_very_many_movies_the_first_by_name_are_kept() -> None:
     rows = [(f"{number:05}", "7.8") for number in range(3000)] * 3
     parts = [find_averages(rows[start : start + 700]) for start in range(0, 9000, 700)]

@@ -25,6 +25,8 @@ _REAL_SHARE_OF_HUNDRED = 0.5
 
 _MOST_MOVIES = 1000
 """Most movies of which the ratings are kept."""
+_ROWS_TRIED_FIRST = 5000
+"""Rows of a part that are looked at alone: where writers gave the ratings, these show it nearly always."""
 _FEWEST_SHARED, _FEWEST_MOVIES, _FEWEST_ROWS = 3, 2, 9
 """Rows of a movie, such movies, and rows of all of them, from which on a rating that they share may be its average."""
 
@@ -199,6 +201,9 @@ def find_movie_ratings(movies: pa.ChunkedArray, ratings: pa.ChunkedArray) -> Mov
     """Return the facts of the n ratings of n movies."""
     if len(movies) != len(ratings):
         return MovieRatings()
+    tried = (column.slice(0, _ROWS_TRIED_FIRST) for column in (movies, ratings))
+    if len(ratings) > _ROWS_TRIED_FIRST and find_movie_ratings(*tried).vary:
+        return MovieRatings(vary=True)
     values = ratings.combine_chunks().dictionary_encode()
     texts = values.dictionary.to_pylist()
     names = movies.combine_chunks().dictionary_encode()
@@ -206,13 +211,13 @@ def find_movie_ratings(movies: pa.ChunkedArray, ratings: pa.ChunkedArray) -> Mov
     is_named = pc.not_equal(pc.ascii_trim_whitespace(names.dictionary), "").take(names.indices)
     used = pc.fill_null(pc.and_(is_number, is_named), False)
     rating, movie = (each.indices.filter(used).to_numpy() for each in (values, names))
-    first = np.zeros(len(names.dictionary), dtype=rating.dtype)
-    first[movie] = rating
-    if (first[movie] != rating).any():
+    last = np.zeros(len(names.dictionary), dtype=rating.dtype)
+    last[movie] = rating
+    if (last[movie] != rating).any():
         return MovieRatings(vary=True)
-    rows = np.bincount(movie, minlength=len(first))
+    rows = np.bincount(movie, minlength=len(last))
     kept = pc.bottom_k_unstable(names.dictionary, _MOST_MOVIES).to_numpy()
-    found = zip(names.dictionary.take(pa.array(kept)).to_pylist(), first[kept], rows[kept], strict=True)
+    found = zip(names.dictionary.take(pa.array(kept)).to_pylist(), last[kept], rows[kept], strict=True)
     return MovieRatings({name: (texts[place], int(number)) for name, place, number in found if number})
 
 
