@@ -4,8 +4,9 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,8 +17,7 @@ from tasks.exports.files import ExportRequest
 from tasks.exports.stored import export_to_store
 from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
-from tasks.stages.engine import large_objects, older_texts
-from tasks.stages.engine import objects as object_stages
+from tasks.stages.engine import ended_groups, large_objects, older_texts
 from tasks.store import connecting, objects
 from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
@@ -114,17 +114,19 @@ def sent_home(
 
 @pytest.fixture
 def killed(cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The process of a worker that is killed when the run has the first part."""
+    """The process of a worker that is killed when the run has the first result."""
     pids: list[int] = []
 
-    def delete_and_kill(part: StoredPart) -> None:
-        delete_part(part)
+    def kill_after(act: Callable[..., Any], *arguments: Any) -> Any:
+        done = act(*arguments)
         if not pids:
             pids.append(cluster.workers[0].process.pid)
             os.kill(pids[0], signal.SIGKILL)
+        return done
 
-    for module in (large_objects, object_stages, older_texts):
-        monkeypatch.setattr(module, "delete_part", delete_and_kill)
+    monkeypatch.setattr(ended_groups, "_find_ready", partial(kill_after, ended_groups._find_ready))
+    for module in (large_objects, older_texts):
+        monkeypatch.setattr(module, "delete_part", partial(kill_after, delete_part))
     return pids
 
 

@@ -108,15 +108,17 @@ def kill_store(one: Place, two: Place) -> None:
         end_run(one.start_run())
 
 
+KILLED_FOLLOWERS = {
+    "a machine is killed when it has fetched the database of the other": "share: database fetched",
+    "a machine is killed before that is in its place": "share: database replaced",
+    "a machine is killed at the end of its turn": "share: before upload",
+}
+"""The fault points at which the second machine is killed, by what happens."""
 SHARED: dict[str, Happening] = {
     "a machine is killed inside a commit": kill_at("score: inside commit", 3),
     "a machine is killed after a commit": kill_at("score: after commit", 3),
     "a machine is killed before it uploads": kill_at("score: inside publishing"),
-    "a machine is killed when it has fetched the database of the other": kill_follower_at(
-        "share: database fetched"
-    ),
-    "a machine is killed before that is in its place": kill_follower_at("share: database replaced"),
-    "a machine is killed at the end of its turn": kill_follower_at("share: before upload"),
+    **{name: kill_follower_at(point) for name, point in KILLED_FOLLOWERS.items()},
     "a machine is killed at a random moment, the other one waits": kill_at_random,
     "both machines start two runs at once": run_at_once,
     "a machine is cut off for longer than its lease lasts": cut_off,
