@@ -134,6 +134,7 @@ def test_what_was_written_beside_another_machine_can_t_be_uploaded(
         upload_copy(first, uri)
 
 
+@pytest.mark.slow
 def test_a_training_keeps_what_it_records_while_others_write(first: Home, second: Home, uri: str) -> None:
     start_run(first.warehouse, "uploaded", "train-model", {}, None)
     publish(first)
@@ -258,6 +259,7 @@ def test_an_upload_whose_answer_was_lost_is_known_as_this_machine_s_own(
     assert count_rows(first) == 4
 
 
+@pytest.mark.slow
 def test_a_reader_that_was_slow_does_not_undo_what_a_turn_has_published_meanwhile(
     first: Home, second: Home, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,6 +329,7 @@ def test_if_the_copy_of_the_store_is_gone_the_message_says_how_to_go_on(
     assert (tmp_path / "store" / LATEST).is_file()
 
 
+@pytest.mark.slow
 def test_a_state_of_before_the_sharing_that_comes_back_gets_the_newest_and_is_kept(
     tmp_path: Path, uri: str
 ) -> None:
@@ -345,6 +348,7 @@ def test_a_state_of_before_the_sharing_that_comes_back_gets_the_newest_and_is_ke
     assert ask(kept, ROWS) == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_machine_is_told_that_what_it_could_not_upload_counts_no_more(
     first: Home, second: Home, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +376,7 @@ def test_a_machine_is_told_that_what_it_could_not_upload_counts_no_more(
     assert told[-1] == "Another machine has written this home since: its database was fetched."
 
 
+@pytest.mark.slow
 def test_what_a_turn_could_not_upload_the_next_one_of_its_machine_uploads_at_its_begin(
     first: Home, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
