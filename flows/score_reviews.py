@@ -136,12 +136,17 @@ def score_reviews(
     require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
+    summary, outcome = _score_in_turn(request, settings)
+    pass_fault_point("score: before reported")
+    return _end_run(summary, outcome)
+
+
+def _score_in_turn(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome]:
+    """Do all that writes, while no other machine of a shared home does."""
     with hold_turn(settings.home, settings.shared_store, tell):
         summary, outcome, run = _score_and_deliver(request, settings)
         _write_weeks(settings)
-        summary = _add_shadow(summary, settings, run)
-    pass_fault_point("score: before reported")
-    return _end_run(summary, outcome)
+        return _add_shadow(summary, settings, run), outcome
 
 
 def _score_and_deliver(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:

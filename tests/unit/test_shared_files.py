@@ -12,6 +12,7 @@ from data_contracts.storage.home import Home
 from tasks.sharing.files import SHARED_FILES, merge, share_files
 from tasks.store.connecting import Store
 from tasks.store.objects import delete, put
+from tests.support.shared_homes import make_two_homes
 from tests.support.stores import make_folder_store
 
 NAME = "sources/shop.toml"
@@ -24,12 +25,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def homes(tmp_path: Path) -> tuple[Home, Home]:
-    """The home's folders on two machines."""
-    pair = Home(tmp_path / "one"), Home(tmp_path / "two")
-    for home in pair:
-        home.sources.mkdir(parents=True)
-        home.published.parent.mkdir()
-    return pair
+    return make_two_homes(tmp_path)
 
 
 def share(homes: Sequence[Home], store: Store) -> None:

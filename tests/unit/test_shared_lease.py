@@ -18,6 +18,7 @@ from tasks.sharing.lease import LEASE, Pace, hold_lease
 from tasks.store import objects
 from tasks.store.connecting import Store
 from tasks.store.objects import find_object, put, read, read_marked
+from tests.support.shared_homes import make_two_homes
 from tests.support.stores import make_folder_store
 
 FAST = Pace(renewal=0.05, expiry=0.4, look=0.02)
@@ -32,12 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def homes(tmp_path: Path) -> tuple[Home, Home]:
-    """The home's folders on two machines."""
-    pair = Home(tmp_path / "one"), Home(tmp_path / "two")
-    for home in pair:
-        home.make()
-        home.published.parent.mkdir()
-    return pair
+    return make_two_homes(tmp_path)
 
 
 def ignore(text: str) -> None:
