@@ -51,6 +51,8 @@ class ScoringJob:
     catalogue: Catalogue = field(default_factory=Catalogue)
     score_chunks: Callable[[Scorer, str, Iterable[pa.Table]], Iterator[ScoredChunk]] = score_in_background
     """Yields chunks of rows, in order, with their scores of a run; it may cut them into smaller ones."""
+    compression: str = "none"
+    """Of the rows in a part, by Parquet's name."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _score_into(
     """Read, check and score a group of files into an empty part."""
     scorer, run_id = job.load_scorer(), job.run.run_id
     tally, choose_limits = Tally(), partial(choose_file_limits, job.catalogue, job.limits)
-    with open_part(part) as write:
+    with open_part(part, job.compression) as write:
         for chunk in job.score_chunks(scorer, run_id, _read_good(job, files, tally, write, report)):
             _keep_chunk(job, chunk, tally, write)
         pass_fault_point("score: part half written")

@@ -62,11 +62,13 @@ def start_part(parts_dir: Path, model_id: str, files: Sequence[PartSource]) -> P
 
 
 @contextmanager
-def open_part(part: Part) -> Iterator[Write]:
-    """Open the files of a part with the rows for writing; yield the function that appends rows to one of them."""
+def open_part(part: Part, compression: str = "none") -> Iterator[Write]:
+    """Open the files of a part with the rows for writing; yield the function that appends rows to one of them.
+
+    A part is read only once, so on one machine compressing the texts would cost more than it saves.
+    """
     with ExitStack() as stack:
-        # A part is read only once, so compressing the texts would cost more than it saves.
-        options = {"compression": "none", "use_dictionary": _REPEATED, "write_page_checksum": True}
+        options = {"compression": compression, "use_dictionary": _REPEATED, "write_page_checksum": True}
         writers = {
             name: stack.enter_context(pq.ParquetWriter(part.building / f"{name}.parquet", schema, **options))
             for name, schema in PART_SCHEMAS.items()

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ContractError, EngineError, UsageError, WorkerKilledError
@@ -93,6 +94,23 @@ def test_groups_that_are_committed_together_give_the_newest_rows_that_one_machin
     assert describe(scoring_home) == describe(alone)
     newest = ask(alone.published, "select text from latest_scores where review_id = 'same'")
     assert newest == [("good film of day 2",)]
+
+
+@pytest.mark.slow
+def test_workers_compress_the_texts_that_go_to_the_store(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: set[str] = set()
+
+    def upload(part: StoredPart, folder: Path, run_id: str, postponed: dict[str, str]) -> PartManifest:
+        group = pq.read_metadata(folder / "source_reviews.parquet").row_group(0)
+        used.update(group.column(number).compression for number in range(group.num_columns))
+        return upload_part(part, folder, run_id, postponed)
+
+    monkeypatch.setattr(group_work, "upload_part", upload)
+    with use_inner_engine(tmp_path / "worker"):
+        assert run().files_scored == 3
+    assert used == {"ZSTD"}
 
 
 @pytest.mark.slow
