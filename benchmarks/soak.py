@@ -225,7 +225,7 @@ def look(home: Path, up: psutil.Process, seconds: float, dropped: int) -> Sample
     for process in [up, *up.children(recursive=True)]:
         with suppress(psutil.Error):
             memory = process.memory_info().rss / 2**20
-            if "prefect.engine" in process.cmdline() or "flow-run" in process.cmdline():
+            if "flows.deployed_run" in process.cmdline() or "flow-run" in process.cmdline():
                 passing += memory
             else:
                 staying += memory

@@ -3,6 +3,7 @@
 What they create while they load stays, so none of it is garbage, and collections take a fifth of the time.
 """
 
+import atexit
 import gc
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,16 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+FEW_COLLECTIONS = (50_000, 20, 20)
+"""Python's thresholds of garbage collections. By its own, of 700 objects, a scoring run has 700 collections."""
+
+
+def collect_less() -> None:
+    """Have few garbage collections in this process, and none at its exit. For programs, not for libraries."""
+    if gc.get_threshold() != FEW_COLLECTIONS:
+        gc.set_threshold(*FEW_COLLECTIONS)
+        atexit.register(gc.freeze)  # what the exit would search through is given back to the system anyway
 
 
 @contextmanager

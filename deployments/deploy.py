@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.loading import collect_less
 from deployments.homes import identify_home
 from deployments.installation import PREFECT_FILE
 from deployments.settings import Settings, load_settings
@@ -101,6 +102,7 @@ def _main() -> None:
     from deployments.abandoned import end_abandoned_runs
     from deployments.automations import drop_alerts
 
+    collect_less()
     settings = load_settings()
     try:
         deploy_all()

@@ -8,6 +8,7 @@ DNS rebinding it is the attacker's name) or if it comes from a page of another o
 HOST. Its settings and password are in the environment; `deployments/local_server/server.py` starts it.
 """
 
+import gc
 import ipaddress
 import os
 import socket
@@ -19,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
-from data_contracts.loading import pause_collection
+from data_contracts.loading import collect_less, pause_collection
 from deployments.settings import SITE_HOST, Settings
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
         with pause_collection():
             from prefect.server.api.server import create_app
 
+            gc.freeze()  # `create_app` collects garbage, and would search all that was imported
             app = create_app(final=True)
         return guard(app, hosts)
 
@@ -168,6 +170,7 @@ def _serve(listening: socket.socket, hosts: Sequence[str]) -> None:
     """Serve until a signal, or, if standard input is a pipe, until the process at its other end has ended."""
     import uvicorn
 
+    collect_less()
     server = uvicorn.Server(_configure(hosts))
 
     def end_with_the_pipe() -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 WORKER = "reviews-up"
 """The name of the worker of `reviews up`."""
-_ENGINE = "-m prefect.engine"
-"""The end of the command by which a run starts."""
+_RUN = "-m flows.deployed_run"
+_ENGINES = (_RUN, "-m prefect.engine")
+"""The ends of the commands by which runs start: ours, and that of an older version, which is Prefect's own."""
 
 
 def make_pool(settings: Settings) -> None:
@@ -70,9 +71,9 @@ def choose_engine(settings: Settings) -> None:
         pool = client.read_work_pool(settings.pool)
         template = pool.base_job_template
         command = template.get("variables", {}).get("properties", {}).get("command", {})
-        is_ours = (command.get("default") or _ENGINE).endswith(_ENGINE)
+        is_ours = (command.get("default") or _RUN).endswith(_ENGINES)
         if pool.type == ProcessWorker.type and command and is_ours:
-            command["default"] = f"{shlex.quote(sys.executable)} {_ENGINE}"
+            command["default"] = f"{shlex.quote(sys.executable)} {_RUN}"
             client.update_work_pool(settings.pool, WorkPoolUpdate(base_job_template=template))
 
 

@@ -5,9 +5,12 @@
 
 import sys
 
+from data_contracts.loading import collect_less
+
 
 def _main() -> None:
     """End abandoned runs, so that the runs that wait for them can start, and run the worker in this process."""
+    collect_less()
     from prefect.cli import app
 
     from deployments.abandoned import end_abandoned_runs

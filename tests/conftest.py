@@ -14,7 +14,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from data_contracts.loading import pause_collection
+from data_contracts.loading import FEW_COLLECTIONS, pause_collection
 from tasks.warehouse import connection
 from tests.support.databases import copy_tables, create_tables
 from tests.support.known_pictures import keep_drawn
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Leave what was imported and collected out of garbage collections, and have fewer: most of it stays anyway."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(*FEW_COLLECTIONS)
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.loading import collect_less
 from flows.command.console.arguments import PathName, refuse_undecodable
 from flows.command.console.error_messages import describe_error
 from flows.command.console.output import echo_error
@@ -58,6 +59,7 @@ class _ReviewsGroup(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command as click does, and report an output that can't be written like any other error."""
+        collect_less()
         try:
             open_closed_streams()
             if not is_encoding_chosen():

@@ -35,12 +35,15 @@ def read_command(client: SyncPrefectClient) -> str | None:
     return command
 
 
-@pytest.mark.parametrize("before", [None, "/a/moved/checkout/.venv/bin/python -m prefect.engine"])
+@pytest.mark.parametrize(
+    "before",
+    [None, "/a/moved/checkout/.venv/bin/python -m flows.deployed_run", "/older/bin/python -m prefect.engine"],
+)
 def test_a_run_is_started_by_the_python_of_the_last_start(
     client: SyncPrefectClient, before: str | None
 ) -> None:
     name_command(client, before)
-    assert read_command(client) == f"{sys.executable} -m prefect.engine"
+    assert read_command(client) == f"{sys.executable} -m flows.deployed_run"
 
 
 def test_a_command_that_a_user_named_stays(client: SyncPrefectClient) -> None:

@@ -1,13 +1,17 @@
-"""Tests that a library is loaded without what it imports and hardly uses, and has it where it uses it."""
+"""Tests that libraries are loaded without what they hardly use, and that programs seldom look for garbage."""
 
+import atexit
+import gc
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from data_contracts.loading import defer_imports
+from data_contracts.loading import FEW_COLLECTIONS, collect_less, defer_imports
+from flows.command.cli import main
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
 
@@ -50,3 +54,29 @@ def test_a_name_that_a_deferred_module_lacks_is_an_error() -> None:
         import_module(LIBRARY)
     with pytest.raises(AttributeError, match="PRICE"):
         _ = import_module(HEAVY).PRICE
+
+
+@pytest.fixture
+def own_thresholds() -> Iterator[None]:
+    """Have Python's own thresholds of garbage collections in a test."""
+    before = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
+    yield
+    gc.set_threshold(*before)
+
+
+def test_a_program_collects_garbage_seldom_and_not_at_its_exit(
+    own_thresholds: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[object] = []
+    monkeypatch.setattr(atexit, "register", at_exit.append)
+    for _ in range(2):
+        collect_less()
+    assert gc.get_threshold() == FEW_COLLECTIONS
+    assert at_exit == [gc.freeze]
+
+
+def test_the_command_line_is_such_a_program(own_thresholds: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atexit, "register", lambda function: None)
+    assert CliRunner().invoke(main, ["--version"]).exit_code == 0
+    assert gc.get_threshold() == FEW_COLLECTIONS
