@@ -15,7 +15,7 @@ from prefect import flow
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
-from data_contracts.storage.home import Home
+from data_contracts.storage.home import LABELS, Home
 from deployments.homes import load_settings_of_run
 from deployments.settings import Settings
 from flows import scoring_page as page
@@ -42,7 +42,7 @@ from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run, report_weeks, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run, tell
-from tasks.stages.score_objects import drop_leftovers, report_unlisted
+from tasks.stages.score_objects import drop_leftovers, report_trouble
 from tasks.store.workplace import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -182,7 +182,6 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
             record_flow_run("score-reviews", list_parameters(request), settings) as run,
         ):
             summary = _score_pending(request, settings, run, done)
-            summary = _take_labels(summary, home)
             outcome = RunOutcome(tuple(done))
             require_no_failure(outcome)
             summary = _check_outcome(summary, settings, outcome, run)
@@ -196,12 +195,6 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
         report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
     return summary, outcome, run
-
-
-def _take_labels(summary: ScoringSummary, home: Home) -> ScoringSummary:
-    """Take in the labels in the inbox; add to the summary how many, and the files that can't be read."""
-    taken = stages.take_labels(home)
-    return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
 
 
 def _write_weeks(settings: Settings) -> None:
@@ -307,9 +300,10 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
 def _score_pending(
     request: ScoringRequest, settings: Settings, run: Run, done: list[GroupResult]
 ) -> ScoringSummary:
-    """Commit the leftover parts of earlier runs, score new files, then the files that only other models have scored.
+    """Commit the leftover parts of earlier runs, score new files, then those that only other models have scored.
 
-    The result of each group is appended to `done` at once, so that the caller has it even if a later group fails.
+    Last, take in the labels. The result of each group is appended to `done` at once, so that the caller has it even
+    if a later group fails.
     """
     home = settings.home
     was_killed = clear_spool(home)
@@ -317,7 +311,7 @@ def _score_pending(
     for result in stages.commit_leftovers(home):
         done.append(result)
     found = stages.find_new_files(home, request)
-    done.extend(report_unlisted(request, found))
+    done.extend(report_trouble(f"{request.store}/inbox/", found.stored.trouble))
     if found.new:
         model = model or stages.choose_model(home)
     if found.rescan and found.rescan.earlier:
@@ -335,7 +329,10 @@ def _score_pending(
     if was_killed and request.engine and not failed:
         drop_leftovers(home, request)
     run.counts.update({"files_found": found.files_found, **outcome.count(), "files_failed": failed})
-    return _summarise_scoring(found, model, name_inboxes(home, request), outcome)
+    summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
+    taken = stages.take_labels(home, request.store, found.stored.labels)
+    done.extend(report_trouble(f"{request.store}/inbox/{LABELS}/", taken.trouble))
+    return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
 
 
 def _find_older(

@@ -42,7 +42,8 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     not shown, so that it can't sway you.
 
     Each answer is kept at once, in inbox/labels/ of the home. The next run takes it in: `live_accuracy` and
-    `reviews train --with-own` then know it. A file that was filled in goes into inbox/labels/ too.
+    `reviews train --with-own` then know it. A file that was filled in goes into inbox/labels/ too, of the home or of
+    the store.
 
     \b
     Examples:

@@ -21,9 +21,7 @@ MAX_DEPTH = 100
 """Most levels of folders below the inbox that are searched."""
 HIDDEN = "is hidden, unfinished, or only says something of the files beside it"
 """Reason for skipping a file. Such a file is reported only if it, or its folder, was named."""
-HAS_LABELS = (
-    f"is no file of reviews: what lies in {LABELS}/ of the home's inbox is taken in by every run as labels"
-)
+HAS_LABELS = f"is no file of reviews: what lies in {LABELS}/ of an inbox is taken in as labels"
 """Reason for skipping a file, likewise."""
 GROUP_BYTES = 32 * 2**20
 WORKER_GROUP_BYTES = 8 * 2**20

@@ -1,27 +1,31 @@
-"""Takes in the files of labels in the inbox: answers of `reviews label`, and sheets that were filled in.
+"""Takes in the files of labels in the inboxes: answers of `reviews label`, and sheets that were filled in.
 
 A label is of a text, by its digest, and counts for all rows with it. It makes no row of its own, so no review counts
 twice, and no tally of a source changes. Of two labels of a text the later one counts. A file that was changed is taken
-in again, and what it labels no more loses its label, unless another file of the inbox gives it one.
+in again, and what it labels no more loses its label, unless another file gives it one. An object of a store is copied
+into the spool of the home, and then read like a file.
 """
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from data_contracts.errors import FileRefusedError
+from data_contracts.errors import FileRefusedError, StoreError
 from data_contracts.limits import name_rated_sentiment
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_place
-from tasks.inbox.source_files import FoundFile, SkippedFile, look_at_labels
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.choosing import RANDOM
+from tasks.store.arrivals import fetch_by_groups
+from tasks.store.workplace import clear_spool
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
@@ -80,34 +84,71 @@ class TakenLabels:
     """Texts with a label or stars."""
     skipped: tuple[SkippedFile, ...] = ()
     """Files that can't be read, and those with cells that can't."""
+    has_dropped: bool = False
+    """Whether a text has lost the label that a file gave it before."""
+    trouble: StoreError | None = None
+    """Why the objects of a store, or the later ones of them, wait for the next run."""
 
 
 @dataclass(frozen=True)
 class _LabelFile:
     """A file of labels that was read."""
 
-    found: FoundFile
+    found: FoundFile | SourceFile
     labels: tuple[GivenLabel, ...] = ()
     trouble: str | None = field(default=None)
 
 
-def take_labels(home: Home) -> TakenLabels:
-    """Take in the files of labels that are new or were changed; each in one transaction."""
-    if not home.labels.is_dir():
+def take_labels(home: Home, store: str | None = None, objects: Sequence[FoundFile] = ()) -> TakenLabels:
+    """Take in the files of labels that are new or were changed, then such `objects` of a store.
+
+    Each is taken in in one transaction. If the store fails, objects that were not fetched wait for the next run.
+    """
+    if not home.labels.is_dir() and not objects:
         return TakenLabels()
-    files, skipped = _read_waiting(home, _read_known(home))
-    labels, has_dropped = 0, False
-    for file in files:
-        stored, drops = _store(home, file)
-        has_dropped = has_dropped or drops
-        labels += sum(label.label is not None or label.stars is not None for label in stored)
-        if unknown := len(file.labels) - len(stored):
-            trouble = f"has {count(unknown, 'label')} of texts that this home does not have"
-            skipped.append(SkippedFile(file.found.uri, trouble))
-    if has_dropped:
-        for file in _read_waiting(home, _read_known(home))[0]:
-            _store(home, file)
-    return TakenLabels(len(files), labels, tuple(skipped))
+    taken = _take_waiting(home, store, objects)
+    if not taken.has_dropped:
+        return taken
+    again = _take_waiting(home, store, () if taken.trouble else objects)
+    return replace(taken, trouble=taken.trouble or again.trouble)
+
+
+def _take_waiting(home: Home, store: str | None, objects: Sequence[FoundFile]) -> TakenLabels:
+    """Take in what is new or was changed, once."""
+    taken = [_take_files(home, *_read_waiting(home, _read_known(home)))]
+    waiting = _pick_waiting(objects, _read_known(home)) if objects else []
+    try:
+        for fetched in fetch_by_groups(str(store), waiting):
+            taken.append(_take_files(home, *_read_all(fetched)))
+    except StoreError as error:
+        taken.append(TakenLabels(trouble=error))
+    finally:
+        clear_spool(home)
+    return TakenLabels(
+        sum(each.files for each in taken),
+        sum(each.labels for each in taken),
+        tuple(chain.from_iterable(each.skipped for each in taken)),
+        any(each.has_dropped for each in taken),
+        taken[-1].trouble,
+    )
+
+
+def _take_files(home: Home, files: Sequence[_LabelFile], skipped: Sequence[SkippedFile]) -> TakenLabels:
+    """Store what files say; those that say something of texts which are not here join the skipped ones."""
+    stored = [_store(home, file) for file in files]
+    unknown = [
+        SkippedFile(file.found.uri, f"has {count(more, 'label')} of texts that this home does not have")
+        for file, (labels, _) in zip(files, stored, strict=True)
+        if (more := len(file.labels) - len(labels))
+    ]
+    given = [
+        label
+        for labels, _ in stored
+        for label in labels
+        if label.label is not None or label.stars is not None
+    ]
+    has_dropped = any(drops for _, drops in stored)
+    return TakenLabels(len(files), len(given), (*skipped, *unknown), has_dropped)
 
 
 def _read_known(home: Home) -> dict[str, tuple[int, int]]:
@@ -132,14 +173,30 @@ def _read_waiting(
 
     `known` are size and time of each file that was taken in, by its name.
     """
+    if not home.labels.is_dir():
+        return [], []
     finish_sessions(home)
     findings = look_at_labels(home.inbox)
     files = [_name_place(home, file) for file in findings.files]
-    waiting = [file for file in files if known.get(file.uri) != (file.size, file.mtime_ns)]
-    read, skipped = [], list(findings.skipped)
-    for found in waiting:
-        file = _read(found)
-        skipped += [SkippedFile(found.uri, file.trouble)] if file.trouble else []
+    return _read_all([*findings.skipped, *_pick_waiting(files, known)])
+
+
+def _pick_waiting(files: Sequence[FoundFile], known: Mapping[str, tuple[int, int]]) -> list[FoundFile]:
+    """Return the files that are new or were changed since they were taken in."""
+    return [file for file in files if known.get(file.uri) != (file.size, file.mtime_ns)]
+
+
+def _read_all(
+    found: Iterable[FoundFile | SourceFile | SkippedFile],
+) -> tuple[list[_LabelFile], list[SkippedFile]]:
+    """Read files; return also those that nobody can read."""
+    read, skipped = list[_LabelFile](), list[SkippedFile]()
+    for each in found:
+        if isinstance(each, SkippedFile):
+            skipped.append(each)
+            continue
+        file = _read(each)
+        skipped += [SkippedFile(each.uri, file.trouble)] if file.trouble else []
         read += [file] if file.labels or not file.trouble else []
     return read, skipped
 
@@ -179,7 +236,7 @@ def _may_hold(found: FoundFile, texts: Collection[str]) -> bool:
     return not digests.isdisjoint(texts) or not all(map(_DIGEST.fullmatch, digests))
 
 
-def _read(found: FoundFile) -> _LabelFile:
+def _read(found: FoundFile | SourceFile) -> _LabelFile:
     """Read the labels of a file."""
     try:
         rows = _read_rows(found)
@@ -200,7 +257,7 @@ def _read(found: FoundFile) -> _LabelFile:
     return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
 
 
-def _read_rows(found: FoundFile) -> list[dict[str, Any]]:
+def _read_rows(found: FoundFile | SourceFile) -> list[dict[str, Any]]:
     """Return the rows of a file of labels, in any format of review files: its text column is that of the digests."""
     from tasks.review_files.options import ReadOptions
     from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan

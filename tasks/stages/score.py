@@ -19,7 +19,7 @@ from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.killed_runs import record_scoring
-from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.labelling.intake import TakenLabels
 from tasks.labelling.intake import take_labels as take
 from tasks.maintenance.retention import drop_old_bytes, move_scored
@@ -211,11 +211,11 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     return summary
 
 
-def take_labels(home: Home) -> TakenLabels:
-    """Take in the labels that people gave in the inbox since the last run."""
-    if not home.labels.is_dir():
+def take_labels(home: Home, store: str | None, objects: Sequence[FoundFile]) -> TakenLabels:
+    """Take in the labels that people gave since the last run in the inbox, and in `objects` of that of a store."""
+    if not home.labels.is_dir() and not objects:
         return TakenLabels()  # most homes have none: no line in the log
-    return look("take-labels", partial(take, home))
+    return look("take-labels", partial(take, home, store, objects))
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)

@@ -15,7 +15,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
-from tasks.scoring.plan import PendingFiles, ScoringRequest, pick_new
+from tasks.scoring.plan import ScoringRequest, pick_new
 from tasks.scoring.run_outcome import GroupResult, describe_replaced, make_skipped
 from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -65,10 +65,10 @@ def fetch_objects(home: Home, request: ScoringRequest, files: Sequence[FoundFile
     return FetchedGroup(tuple(new), (*skipped, *describe_replaced(known, ledger)))
 
 
-def report_unlisted(request: ScoringRequest, found: PendingFiles) -> Iterator[GroupResult]:
-    """Yield a failed result if the inbox of the store could not be listed, so that the run fails at its end."""
-    if error := found.stored.trouble:
-        yield warn_of_failure(GroupResult((f"{request.store}/inbox/",), None, error=error), error)
+def report_trouble(place: str, error: StoreError | None) -> Iterator[GroupResult]:
+    """Yield a failed result if a place in the store could not be listed or read, so that the run fails at its end."""
+    if error:
+        yield warn_of_failure(GroupResult((place,), None, error=error), error)
 
 
 def score_stored(

@@ -1,4 +1,4 @@
-"""Finds the review files in the inbox of a store, and copies those to read into the spool of the home.
+"""Finds the files in the inbox of a store, of reviews and of labels, and copies those to read into the spool.
 
 An object whose name, size, time and ETag are known is not read again. The spool is a folder that belongs to one run:
 what a killed run left there is deleted, never read.
@@ -25,11 +25,13 @@ from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.store_uris import INBOX
 from tasks.containers.formats import UNKNOWN, format_of
 from tasks.inbox.source_files import (
+    HAS_LABELS,
     MAX_FILE_BYTES,
     TOO_LARGE,
     FoundFile,
     SkippedFile,
     SourceFile,
+    group_found_files,
     hash_file,
     is_unfinished,
     make_source_file,
@@ -44,9 +46,9 @@ TRIES = 3
 FREE_BYTES = 256 << 20
 """What a download leaves free on the disk of the home."""
 _NAME_BYTES = 255
-_HAS_LABELS = (
-    f"is not read: a store has no labels. Move it into {INBOX}/{LABELS}/ of the home, where runs take it in"
-)
+MOST_LABEL_BYTES = 32 << 20
+"""Larger objects of labels are not fetched: a sheet that can't be read is fetched by every run until it is mended."""
+_TOO_MANY_LABELS = f"is larger than {MOST_LABEL_BYTES >> 20} MiB, the limit for labels in a store: split it"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Arrivals:
     files_found: int = 0
     unread: tuple[FoundFile, ...] = ()
     """The objects to read, each with the path of its future copy in the spool."""
+    labels: tuple[FoundFile, ...] = ()
+    """The objects of labels, likewise; which of them are known, who takes them in knows."""
     seen: dict[str, SeenFile] = field(default_factory=dict)
     """What the ledger recorded of the objects, by uri."""
     skipped: tuple[SkippedFile, ...] = ()
@@ -87,18 +91,16 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
         listed, unlisted = (list(_list_named(store, named)), []) if named else _list_inbox(store)
     except StoreError as error:
         return Arrivals(trouble=error)
-    inspected = [_inspect(store, each, home.spool) for each in sorted(listed, key=lambda each: each.key)]
-    files = [
-        each
-        for each in inspected
-        if isinstance(each, FoundFile) and each.mtime_ns >= (since_ns or each.mtime_ns)
-    ]
+    found, skipped = _inspect_all(store, listed, home.spool)
+    reviews, labels = _separate(found, store.name(f"{INBOX}/{LABELS}/"))
+    files = [file for file in reviews if file.mtime_ns >= (since_ns or file.mtime_ns)]
     seen, done = read_seen_files(home.warehouse, files), list_done(retry_refused=bool(named))
     return Arrivals(
         len(files),
         tuple(place_copy(file, home.spool) for file in files if not _is_done(seen.get(file.uri), done)),
+        tuple(place_copy(file, home.spool) for file in labels),
         seen,
-        (*unlisted, *(each for each in inspected if isinstance(each, SkippedFile))),
+        (*unlisted, *skipped, *(SkippedFile(file.uri, HAS_LABELS) for file in labels if named)),
         stale=tuple(_list_stale(files, seen)),
     )
 
@@ -157,6 +159,25 @@ def _list_named(store: Store, named: Sequence[str]) -> Iterator[StoredObject]:
             yield from below
 
 
+def _inspect_all(
+    store: Store, listed: Sequence[StoredObject], spool: Path
+) -> tuple[list[FoundFile], list[SkippedFile]]:
+    """Return objects as found files, and as skipped ones, in the order of their names."""
+    inspected = [_inspect(store, each, spool) for each in sorted(listed, key=lambda each: each.key)]
+    return (
+        [each for each in inspected if isinstance(each, FoundFile)],
+        [each for each in inspected if isinstance(each, SkippedFile)],
+    )
+
+
+def _separate(files: Sequence[FoundFile], of_labels: str) -> tuple[list[FoundFile], list[FoundFile]]:
+    """Return the objects of reviews, and those of labels: their URIs begin with `of_labels`."""
+    return (
+        [file for file in files if not file.uri.startswith(of_labels)],
+        [file for file in files if file.uri.startswith(of_labels)],
+    )
+
+
 def _inspect(store: Store, found: StoredObject, spool: Path) -> FoundFile | SkippedFile | None:
     """Return an object as a found file, or as a skipped one with the reason; None for hidden or unfinished ones.
 
@@ -167,8 +188,8 @@ def _inspect(store: Store, found: StoredObject, spool: Path) -> FoundFile | Skip
         return None
     if found.size == 0 and format_of(PurePosixPath(name)) == UNKNOWN:
         return None
-    if folders[:1] == [LABELS]:
-        return SkippedFile(uri, _HAS_LABELS)
+    if folders[:1] == [LABELS] and found.size > MOST_LABEL_BYTES:
+        return SkippedFile(uri, _TOO_MANY_LABELS)
     if len(name.encode()) > _NAME_BYTES:
         return SkippedFile(uri, f"its name is longer than {_NAME_BYTES} bytes: rename it")
     if found.size > MAX_FILE_BYTES:
@@ -192,6 +213,16 @@ def fetch_arrivals(
     store = open_store(uri)
     with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
         return list(pool.map(partial(_fetch_file, store, report), files))
+
+
+def fetch_by_groups(uri: str, files: Sequence[FoundFile]) -> Iterator[list[SourceFile | SkippedFile]]:
+    """Yield the copies of a group of objects, likewise; they are deleted before those of the next one are fetched."""
+    for group in group_found_files(files):
+        try:
+            yield fetch_arrivals(uri, group)
+        finally:
+            for file in group:
+                shutil.rmtree(file.path.parent, ignore_errors=True)
 
 
 def _fetch_file(store: Store, report: Callable[[int], None], found: FoundFile) -> SourceFile | SkippedFile:

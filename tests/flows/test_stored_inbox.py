@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import StoreError, UsageError
+from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from tasks.store import arrivals
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, plan, run
 from tests.support.small_home import ask
 from tests.support.stored_runs import score_stored, send
+from tests.support.warehouse_parts import hash_text
 
 
 @pytest.fixture
@@ -115,6 +116,51 @@ def test_naming_files_leaves_the_store_alone(scoring_home: Home, store: Path) ->
 def test_an_object_can_t_be_named_without_a_store(scoring_home: Home) -> None:
     with pytest.raises(UsageError, match="REVIEWS_STORE"):
         run(files=["s3://bucket/inbox/a.csv"])
+
+
+def send_label(store: Path) -> str:
+    """Put a sheet into the inbox of the store that labels a text of `CSV`."""
+    return send(store, "labels/sheet.csv", f"label_of,label\n{hash_text('good film')},positive\n")
+
+
+@pytest.mark.slow
+def test_labels_in_the_store_are_taken_in_after_what_they_label_was_scored(
+    scoring_home: Home, store: Path
+) -> None:
+    send(store, "shop-a/a.csv")
+    uri = send_label(store)
+    summary = run()
+    assert (summary.files_found, summary.files_scored, summary.labels, summary.skipped) == (1, 1, 1, ())
+    assert ask(scoring_home.published, "select given_label, uri from review_labels") == [("positive", uri)]
+    assert run().labels == 0
+
+
+@pytest.mark.slow
+def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
+    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
+    send_label(store)
+
+    def fail(*_: object) -> None:
+        raise StoreUnreachableError("the store does not answer")
+
+    monkeypatch.setattr(arrivals, "fetch", fail)
+    with pytest.raises(
+        StoreError, match=r"(?s)does not answer.*inbox/labels/.*Committed all the same: 1 file"
+    ):
+        run()
+    assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
+
+
+def test_a_dry_run_leaves_labels_alone(
+    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_label(store)
+    monkeypatch.delattr(arrivals, "fetch")
+    planned = plan()
+    assert (planned.files, planned.skipped) == ((), ())
 
 
 @pytest.mark.slow

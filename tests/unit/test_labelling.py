@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import UsageError, WarehouseError
+from data_contracts.errors import StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import HAS_LABELS, look_at_named, look_into
 from tasks.labelling import answers as answer_files
 from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
 from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
-from tasks.labelling.intake import list_sheets, list_waiting, take_labels
+from tasks.labelling.intake import TakenLabels, list_sheets, list_waiting, take_labels
 from tasks.labelling.sheet import require_new, write_sheet
+from tasks.store import arrivals
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
@@ -385,8 +386,13 @@ def test_a_sheet_is_not_named_as_another_format(tmp_path: Path) -> None:
 
 def drop_labels(home: Home, name: str, *rows: tuple[str, str], day: int = 0) -> Path:
     """Put a file with labels of texts into the inbox, last changed some days after the base time."""
+    return write_labels(home.labels / name, rows, day)
+
+
+def write_labels(path: Path, rows: Sequence[tuple[str, str]], day: int) -> Path:
     lines = ["label_of,label,drawn", *(f"{hash_text(text)},{label},random" for text, label in rows)]
-    path = drop(home, f"labels/{name}", "\n".join(lines))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines), "utf-8")
     moment = (NOON + timedelta(days=day)).timestamp()
     os.utime(path, (moment, moment))
     return path
@@ -538,6 +544,127 @@ def test_files_of_labels_are_no_files_of_reviews(tmp_path: Path) -> None:
     drop(home, "a.csv", "text\nfine\n")
     assert [file.uri for file in look_into(home.inbox).files] == ["a.csv"]
     assert [each.reason for each in look_at_named([path], home.inbox).skipped] == [HAS_LABELS]
+
+
+# Those in a store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """The folder of a store."""
+    (tmp_path / "store" / "inbox").mkdir(parents=True)
+    return tmp_path / "store"
+
+
+def send_labels(store: Path, name: str, *rows: tuple[str, str], day: int = 0) -> str:
+    """Put an object with labels into the inbox of a store; return its URI."""
+    return f"file://{write_labels(store / 'inbox' / 'labels' / name, rows, day)}"
+
+
+def take_all(home: Home, store: Path) -> TakenLabels:
+    """Take in the labels of the home and the store as a run does."""
+    found = arrivals.find_arrivals(home, f"file://{store}", (), None)
+    return take_labels(home, f"file://{store}", found.labels)
+
+
+def fail_to_fetch(*_: Any) -> None:
+    raise StoreUnreachableError("the store does not answer")
+
+
+def test_labels_in_a_store_are_taken_in_under_their_uri_and_no_copy_stays(home: Home, store: Path) -> None:
+    uri = send_labels(store, "ann/a.csv", ("fine", "positive"))
+    assert take_all(home, store) == TakenLabels(1, 1)
+    assert list_labels(home) == [(hash_text("fine"), "positive", uri)]
+    assert not home.spool.exists()
+
+
+def test_labels_in_a_store_have_one_name_on_all_machines_of_a_home(home: Home, store: Path) -> None:
+    home.base.touch()
+    uri = send_labels(store, "a.csv", ("fine", "positive"))
+    take_all(home, store)
+    assert ask(home.warehouse, "select uri from label_files") == [(uri,)]
+
+
+def test_an_object_of_labels_is_fetched_once_while_it_stays_the_same(
+    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_labels(store, "a.csv", ("fine", "positive"))
+    take_all(home, store)
+    monkeypatch.delattr(arrivals, "fetch")
+    assert take_all(home, store) == TakenLabels()
+
+
+def test_an_object_of_labels_that_was_changed_gives_and_takes_labels(home: Home, store: Path) -> None:
+    send_labels(store, "a.csv", ("fine", "positive"), ("dull", "positive"))
+    take_all(home, store)
+    uri = send_labels(store, "a.csv", ("fine", "negative"), ("so so", "positive"), day=1)
+    assert take_all(home, store).labels == 2
+    assert sorted(list_labels(home)) == sorted(
+        [(hash_text("fine"), "negative", uri), (hash_text("so so"), "positive", uri)]
+    )
+
+
+def test_a_label_that_an_object_gives_no_more_is_that_of_a_file_again(home: Home, store: Path) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), day=1)
+    send_labels(store, "b.csv", ("fine", "negative"), day=2)
+    take_all(home, store)
+    send_labels(store, "b.csv", ("fine", ""), day=3)
+    take_all(home, store)
+    assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
+    assert take_all(home, store).files == 0
+
+
+def test_a_label_that_a_file_gives_no_more_is_that_of_an_object_again(home: Home, store: Path) -> None:
+    uri = send_labels(store, "a.csv", ("fine", "positive"), day=1)
+    drop_labels(home, "b.csv", ("fine", "negative"), day=2)
+    take_all(home, store)
+    drop_labels(home, "b.csv", ("fine", ""), day=3)
+    take_all(home, store)
+    assert list_labels(home) == [(hash_text("fine"), "positive", uri)]
+    assert take_all(home, store).files == 0
+
+
+def test_an_object_that_is_no_file_of_labels_is_named_by_its_uri_and_stops_no_other(
+    home: Home, store: Path
+) -> None:
+    send_labels(store, "b.csv", ("fine", "positive"))
+    (store / "inbox/labels/a.csv").write_text("text\nfine\n")
+    taken = take_all(home, store)
+    [skipped] = taken.skipped
+    assert taken.labels == 1
+    assert skipped.uri == f"file://{store}/inbox/labels/a.csv"
+    assert "can't be read as labels" in skipped.reason
+    assert "Next: fill in a sheet" in skipped.reason
+
+
+def test_an_object_of_labels_that_is_too_large_is_named_and_not_fetched(
+    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = send_labels(store, "a.csv", ("fine", "positive"))
+    monkeypatch.setattr(arrivals, "MOST_LABEL_BYTES", 10)
+    found = arrivals.find_arrivals(home, f"file://{store}", (), None)
+    assert [each.uri for each in found.skipped] == [uri]
+    assert found.labels == ()
+
+
+def test_a_store_that_fails_leaves_the_labels_of_the_home_and_its_own_wait(
+    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"))
+    send_labels(store, "b.csv", ("dull", "positive"))
+    with monkeypatch.context() as patch:
+        patch.setattr(arrivals, "fetch", fail_to_fetch)
+        taken = take_all(home, store)
+    assert (taken.labels, str(taken.trouble)) == (1, "the store does not answer")
+    assert not home.spool.exists()
+    assert take_all(home, store) == TakenLabels(1, 1)
+
+
+def test_a_text_that_an_object_labels_is_not_asked_about(home: Home, store: Path) -> None:
+    send_labels(store, "a.csv", ("fine", "positive"), ("dull", "negative"))
+    take_all(home, store)
+    publish(home)
+    assert list_texts(choose(home)) == ["so so"]
 
 
 def test_of_the_sheets_only_those_that_may_hold_a_text_are_listed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Tests of object stores by function, on folders at file:// URIs."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from obstore.exceptions import GenericError
 from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import name_in_inbox, parse_store_uri, require_clear_inbox
-from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.inbox.source_files import HAS_LABELS, SkippedFile, SourceFile
 from tasks.sources.catalogue import Catalogue
 from tasks.store import arrivals as store_arrivals
 from tasks.store import objects
@@ -160,10 +161,20 @@ def test_a_name_that_can_t_be_read_holds_up_its_source_alone(home: Home, folder:
     assert "rename" in skipped.reason
 
 
-def test_objects_with_labels_are_no_reviews_and_said(home: Home, folder: Path, store: Store) -> None:
-    found = store_arrivals._inspect(store, objects.StoredObject("inbox/labels/a.csv", 9, 1, None), home.spool)
-    assert isinstance(found, SkippedFile)
-    assert "Move it into inbox/labels/ of the home" in found.reason
+def test_objects_with_labels_are_no_reviews_however_old_they_are(
+    home: Home, folder: Path, store: Store
+) -> None:
+    drop(folder, "labels/a.csv")
+    found = find_arrivals(home, store.uri, (), time.time_ns())
+    assert ([file.uri for file in found.labels], found.unread) == ([f"{store.uri}/inbox/labels/a.csv"], ())
+    assert (found.files_found, found.skipped) == (0, ())
+
+
+def test_a_named_object_of_labels_is_said_to_be_no_review(home: Home, folder: Path, store: Store) -> None:
+    drop(folder, "labels/a.csv")
+    found = find(home, store, f"{store.uri}/inbox/labels/a.csv")
+    assert [each.reason for each in found.skipped] == [HAS_LABELS]
+    assert len(found.labels) == 1
 
 
 def test_hidden_and_unfinished_objects_and_signs_of_folders_are_passed_over(
