@@ -19,13 +19,14 @@ import duckdb
 
 from data_contracts.errors import FileRefusedError, StoreError
 from data_contracts.limits import name_rated_sentiment
-from data_contracts.storage.home import Home
+from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.home_id import ensure_place
+from data_contracts.storage.store_uris import INBOX, is_store_uri
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.choosing import RANDOM
-from tasks.store.arrivals import fetch_by_groups
-from tasks.store.workplace import clear_spool
+from tasks.store.arrivals import fetch_by_groups, find_labels
+from tasks.store.workplace import clear_spool, hold_workplace
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
@@ -227,7 +228,27 @@ def list_sheets(home: Home, texts: Collection[str]) -> list[Path]:
     return [path for path in sheets if path not in read or _may_hold(read[path], texts)]
 
 
-def _may_hold(found: FoundFile, texts: Collection[str]) -> bool:
+def list_stored_sheets(home: Home, store: str | None, texts: Collection[str]) -> list[str]:
+    """Return the URIs of those in the inbox of the store that is set, likewise, and of all known ones of other stores.
+
+    Raises `ReviewsError` if they can't be fetched.
+    """
+    known = [uri for uri in sorted(_read_known(home)) if is_store_uri(uri) and not uri.endswith(".jsonl")]
+    if store is None:
+        return known
+    place = f"{store}/{INBOX}/{LABELS}"
+    with hold_workplace(home, place) as work:
+        found, others = find_labels(store, work)
+        sheets = [file for file in found if not file.uri.endswith(".jsonl")]
+        held = [
+            each.uri
+            for each in chain.from_iterable(fetch_by_groups(store, sheets))
+            if isinstance(each, SkippedFile) or _may_hold(each, texts)
+        ]
+    return [*(uri for uri in known if not uri.startswith(f"{place}/")), *others, *held]
+
+
+def _may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
     """Return whether a file of labels has a row of one of the texts, or a row of which nobody knows the text."""
     try:
         digests = {row["text"] or "" for row in _read_rows(found)}

@@ -105,6 +105,18 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
     )
 
 
+def find_labels(uri: str, spool: Path) -> tuple[list[FoundFile], list[str]]:
+    """Return the objects of labels, known ones too, and the URIs of those that are not to be fetched, also hidden ones.
+
+    Raises `StoreError` if they can't be listed.
+    """
+    store = open_store(uri)
+    listed = list(list_objects(store, f"{INBOX}/{LABELS}"))
+    found, _ = _inspect_all(store, listed, spool)
+    others = {store.name(each.key) for each in listed if each.size} - {file.uri for file in found}
+    return [place_copy(file, spool) for file in found], sorted(others)
+
+
 def _require_inbox(store: Store) -> None:
     """Raise `StoreError` if a store that is a folder has no inbox: it may be on a share that is not mounted."""
     scheme, _, folder = store.uri.partition("://")

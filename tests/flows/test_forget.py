@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import UsageError
+from data_contracts.errors import StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import forget
@@ -14,6 +14,7 @@ from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
+from tasks.store import arrivals
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, promote_small_model
@@ -23,9 +24,9 @@ SECRET = "zebrafish"
 CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr3,tt2,...\n"
 
 
-def do_forget(home: Home, name: str, kind: str | None = None) -> str:
+def do_forget(home: Home, name: str, kind: str | None = None, store: str | None = None) -> str:
     said: list[str] = []
-    forget(home, ForgetRequest(name, kind, "ann", "asked for"), said.append)
+    forget(home, ForgetRequest(name, kind, "ann", "asked for"), said.append, store)
     return "\n".join(said)
 
 
@@ -113,6 +114,28 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     said = do_forget(home, "r2")
     assert f"may still hold it: {home.inbox / 'a.csv'}" in said
     assert f"may still hold it: {home.backups}" in said
+
+
+def test_sheets_of_labels_in_the_store_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
+    sheets = tmp_path / "store" / "inbox" / "labels"
+    sheets.mkdir(parents=True)
+    for name, text in (("its", f"a bad {SECRET} plot"), ("other", "good film")):
+        (sheets / f"{name}.csv").write_text(f"label_of,label,text\n{hash_text(text)},,{text}\n")
+    said = do_forget(home, "r2", store=f"file://{tmp_path}/store")
+    assert f"may still hold it: file://{sheets}/its.csv\n" in said
+    assert "other.csv" not in said
+
+
+def test_where_sheets_in_the_store_can_t_be_fetched_all_are_to_be_looked_through(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnreachableError("the store does not answer")
+
+    (tmp_path / "store").mkdir()
+    monkeypatch.setattr(arrivals, "list_objects", fail)
+    said = do_forget(home, "r2", store=f"file://{tmp_path}/store")
+    assert "look through its inbox/labels/: the store does not answer" in said
 
 
 def test_a_backup_from_before_the_row_is_named_apart_with_when_it_could_hold_it(home: Home) -> None:

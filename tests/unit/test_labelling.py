@@ -21,7 +21,7 @@ from tasks.labelling import answers as answer_files
 from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
 from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
-from tasks.labelling.intake import TakenLabels, list_sheets, list_waiting, take_labels
+from tasks.labelling.intake import TakenLabels, list_sheets, list_stored_sheets, list_waiting, take_labels
 from tasks.labelling.sheet import require_new, write_sheet
 from tasks.store import arrivals
 from tasks.warehouse.commit import commit_parts
@@ -665,6 +665,17 @@ def test_a_text_that_an_object_labels_is_not_asked_about(home: Home, store: Path
     take_all(home, store)
     publish(home)
     assert list_texts(choose(home)) == ["so so"]
+
+
+def test_of_the_objects_of_labels_those_that_may_hold_a_text_are_listed(home: Home, store: Path) -> None:
+    sheets = [send_labels(store, f"{text}.csv", (text, "positive")) for text in ("fine", "dull")]
+    send_labels(store, "answers.jsonl")
+    send_labels(store, "unfinished.csv.part")
+    take_all(home, store)
+    held = list_stored_sheets(home, f"file://{store}", {hash_text("fine")})
+    assert held == [f"file://{store}/inbox/labels/unfinished.csv.part", sheets[0]]
+    assert list_stored_sheets(home, None, {hash_text("fine")}) == sorted(sheets)
+    assert not any(home.uploads.rglob("*.csv"))
 
 
 def test_of_the_sheets_only_those_that_may_hold_a_text_are_listed(tmp_path: Path) -> None:

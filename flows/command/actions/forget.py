@@ -69,7 +69,7 @@ def forget(
         echo(f"  {escape_controls(line)}")
     for problem in deliver_forgotten(home, destination_urls or {}):
         echo(f"  a destination may still hold it: {escape_controls(problem)}")
-    _report_copies(home, done, echo)
+    _report_copies(home, done, store, echo)
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
@@ -102,12 +102,12 @@ def _renew_stored_copy(home: Home, store: str) -> str | None:
     return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
 
-def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> None:
+def _report_copies(home: Home, done: Forgotten, store: str | None, echo: Callable[[str], None]) -> None:
     """List what may still hold the forgotten rows: source files, sheets of labels, backups, exports."""
     from tasks.labelling.intake import list_sheets
 
     present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
-    sheets = list_sheets(home, done.texts)
+    sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, echo)]
     older, backups = _list_backups(home, done.arrived_at)
     replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
     exports = {
@@ -129,6 +129,21 @@ def _report_copies(home: Home, done: Forgotten, echo: Callable[[str], None]) -> 
         echo(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
         )
+
+
+def _list_stored_sheets(
+    home: Home, store: str | None, done: Forgotten, echo: Callable[[str], None]
+) -> list[str]:
+    """Return the URIs of sheets of labels in stores that may hold the forgotten rows; say so if nobody can tell."""
+    from tasks.labelling.intake import list_stored_sheets
+
+    try:
+        return list_stored_sheets(home, store, done.texts)
+    except ReviewsError as error:
+        echo(
+            f"  the store {store} may still hold it, look through its inbox/labels/: {escape_controls(str(error))}"
+        )
+        return []
 
 
 def _list_backups(home: Home, moment: datetime | None) -> tuple[list[Path], list[Path]]:
