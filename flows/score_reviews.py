@@ -186,9 +186,9 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
             require_no_failure(outcome)
             summary = _check_outcome(summary, settings, outcome, run)
     except Exception:
-        # Readers get what was committed, even though the run failed.
+        # Readers get what was committed, labels too, even though the run failed.
         outcome = RunOutcome(tuple(done))
-        if outcome.has_committed():
+        if outcome.has_committed() or (done and needs_publishing(home)):
             _publish_outcome(outcome, settings, run, time.monotonic() - started)
         raise
     if outcome.has_committed() or needs_publishing(home):

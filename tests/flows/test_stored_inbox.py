@@ -66,6 +66,19 @@ def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
     assert count(scoring_home, "scored_files") == 1
 
 
+@pytest.mark.slow
+def test_labels_of_the_home_are_taken_in_and_published_though_the_store_can_t_be_listed(
+    scoring_home: Home, store: Path
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    drop(scoring_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
+    shutil.rmtree(store)
+    with pytest.raises(StoreError, match="no such bucket or folder"):
+        run()
+    assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
+
+
 def test_a_dry_run_fails_where_the_run_would_since_the_store_can_t_be_listed(
     scoring_home: Home, store: Path
 ) -> None:
