@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from models.bundle.scorer import Scorer
     from tasks.scoring.groups import GroupOutcome, ScoringJob
+
+_Work = TypeVar("_Work")
 
 BATCH_ROWS = 1024
 """Rows that are read from the published copy at a time; texts may be long."""
@@ -160,6 +162,24 @@ def set_aside_killers(
     )
     skipped = [SkippedFile(source.uri, reason.format(source.killed_in)) for source in aside]
     return [source for source in sources if source not in aside], skipped
+
+
+def take_in_time(
+    groups: Iterator[_Work], seconds: float | None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[_Work]:
+    """Take groups one by one until so many seconds from now, one at least; all of them if that is None.
+
+    What is not taken stays in `groups`.
+    """
+    return groups if seconds is None else _take_until(groups, clock() + seconds, clock)
+
+
+def _take_until(groups: Iterator[_Work], until: float, clock: Callable[[], float]) -> Iterator[_Work]:
+    """Yield groups until a moment of the clock, one at least."""
+    for group in groups:
+        yield group
+        if clock() >= until:
+            return
 
 
 def measure_rescorable(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:

@@ -16,7 +16,7 @@ from models.bundle.scorer import Scorer, score_texts
 from models.bundle.trust import load_blessed_scorer
 from tasks.inbox.source_files import GROUP_FILES, group_found_files
 from tasks.scoring.groups import ScoringJob
-from tasks.scoring.rescoring import OlderSource, measure_rescorable, rescore_group
+from tasks.scoring.rescoring import OlderSource, measure_rescorable, rescore_group, take_in_time
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
@@ -64,13 +64,12 @@ def score_beside(job: ShadowJob, waiting: Sequence[OlderSource]) -> ShadowOutcom
     A group that fails stays waiting, and the others are scored. The caller holds the lock on the shadow's folder.
     Raises `BundleError` if the bundle may not score.
     """
-    home, until = job.run.home, job.clock() + job.seconds
+    home = job.run.home
+    groups = take_in_time(_group_waiting(home.published, waiting), job.seconds, job.clock)
     remove_leftovers(home.shadow, held=True)
     scorer = load_blessed_scorer(home.bundles / job.shadow.model_id, job.shadow.bundle_fingerprint)
     done, trouble = list[ShadowCount](), None
-    for number, group in enumerate(_group_waiting(home.published, waiting)):
-        if number and job.clock() >= until:
-            break
+    for group in groups:
         try:
             done.append(_score_group(job, scorer, group))
             if len(done) == 1:
