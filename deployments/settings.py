@@ -24,6 +24,7 @@ from tasks.support.setting_values import (
     read_encoding,
     read_folders,
     read_hosts,
+    read_limit,
     read_name,
     read_number,
     read_place,
@@ -160,6 +161,9 @@ class Settings:
     train_when_due: bool = False
     """REVIEWS_TRAIN_WHEN_DUE: with `true`, the deployment `train-model` runs with own labels when a training is due;
     it holds from the next `reviews up` or `reviews deploy` on."""
+    rescore_minutes: float | None = None
+    """REVIEWS_RESCORE_MINUTES: after how many minutes of scoring again a run leaves the rest to the next one; more than
+    0; without it, there is no limit."""
     shadow_minutes: float = 5
     """REVIEWS_SHADOW_MINUTES: after how many minutes with the shadow a run leaves the rest to the next one; 0 switches
     its scoring off."""
@@ -270,6 +274,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
         train_at_labels=read_whole(values, "REVIEWS_TRAIN_AT_LABELS", Settings.train_at_labels, 0, 10**9),
         train_when_due=read_switch(values, "REVIEWS_TRAIN_WHEN_DUE"),
+        rescore_minutes=read_limit(values, "REVIEWS_RESCORE_MINUTES", 1440),
         shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),
         scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )

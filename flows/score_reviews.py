@@ -66,6 +66,9 @@ class ScoringSummary:
     files_rescored: int = 0
     """Source files that another model had scored before; not counted in `files_scored`."""
     rows_rescored: int = 0
+    files_left: int = 0
+    """Source files that the next run scores again, since the time of this one for that was over."""
+    rows_left: int = 0
     drifted: tuple[str, ...] = ()
     """The measures in which the scored reviews differ from the model's held-out reviews: a phrase for each."""
     counting_again: tuple[str, ...] = ()
@@ -132,6 +135,7 @@ def score_reviews(
         within=None if is_granted(named) else settings.input_dirs,
         store=settings.store,
         engine=settings.dask,
+        rescore_seconds=60 * settings.rescore_minutes if settings.rescore_minutes else None,
     )
     require_consistent(request)
     if dry_run:
@@ -272,7 +276,11 @@ def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     """Name the run after its outcome, and complete it with a message that names the files to be looked at."""
     files, rows = count(outcome.total(*FILES), "file"), count(outcome.total(*ROWS), "review")
     did = f"{files} {rows}" if outcome.total(*FILES) else "nothing new"
-    aside = {"refused": len(outcome.files("refused")), "not read": len(summary.skipped)}
+    aside = {
+        "refused": len(outcome.files("refused")),
+        "not read": len(summary.skipped),
+        "left": summary.files_left,
+    }
     name_run(
         " ".join(["score-reviews", did, *(f"{count(n, 'file')} {what}" for what, n in aside.items() if n)])
     )
@@ -287,6 +295,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     message += f", {count(summary.labels, 'label')} taken in" if summary.labels else ""
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
+    message += f", {page.name_left(**outcome.count_left())}" if summary.files_left else ""
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
     warnings += [f"A training is due: {'; '.join(summary.due)}"] if summary.due else []
     warnings += [*summary.sources.languages, *summary.sources.deliveries]
@@ -326,9 +335,10 @@ def _score_pending(
             done.append(result)
     outcome = RunOutcome(tuple(done))
     failed = len(outcome.list_failed())
-    if was_killed and request.engine and not failed:
+    if was_killed and request.engine and not failed and not outcome.count_left()["files_left"]:
         drop_leftovers(home, request)
-    run.counts.update({"files_found": found.files_found, **outcome.count(), "files_failed": failed})
+    run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
+    run.counts["files_failed"] = failed
     summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
     taken = stages.take_labels(home, request.store, found.stored.labels)
     done.extend(report_trouble(f"{request.store}/inbox/{LABELS}/", taken.trouble))
@@ -349,6 +359,7 @@ def _summarise_scoring(
     found: PendingFiles, model: PromotedModel | None, inbox: str, outcome: RunOutcome
 ) -> ScoringSummary:
     """Return what the flow did, as the summary that it returns."""
+    left = outcome.count_left()
     return ScoringSummary(
         inbox=inbox,
         files_found=found.files_found,
@@ -363,6 +374,8 @@ def _summarise_scoring(
         skipped=(*found.skipped, *outcome.list_postponed()),
         files_rescored=outcome.total("files_rescored"),
         rows_rescored=outcome.total("rows_rescored"),
+        files_left=left["files_left"],
+        rows_left=left["rows_left"],
         files_replaced=outcome.total("files_replaced"),
         counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
     )

@@ -9,8 +9,8 @@ from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
-from tasks.scoring.rescoring import OlderSource, measure_rescorable
-from tasks.scoring.run_outcome import GroupResult, make_skipped
+from tasks.scoring.rescoring import OlderSource, measure_rescorable, take_in_time
+from tasks.scoring.run_outcome import GroupResult, make_left, make_skipped
 from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.score_objects import score_stored
@@ -70,19 +70,24 @@ def score_kept(
     """
     if request.engine is None:
         yield from score_stored(job, request, objects)
-        yield from _score_older(job, older)
+        yield from _score_older(job, older, request.rescore_seconds)
     elif objects or older:
         from tasks.stages.engine.scoring import score_on_engine
 
         yield from score_on_engine(job, model, request, objects, _measure(job.run.home, older))
 
 
-def _score_older(job: "ScoringJob", older: Sequence[OlderSource]) -> Iterator[GroupResult]:
-    """Score and commit again source files that other models have scored, group by group."""
+def _score_older(
+    job: "ScoringJob", older: Sequence[OlderSource], seconds: float | None
+) -> Iterator[GroupResult]:
+    """Score and commit again source files that other models have scored, group by group, until the time is over."""
     home = job.run.home
-    for group in group_found_files(_measure(home, older)):
+    groups = iter(group_found_files(_measure(home, older)))
+    for group in take_in_time(groups, seconds):
         uris = [source.uri for source in group]
         yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
+    if (waiting := make_left(groups)).left:
+        yield waiting
 
 
 def _measure(home: Home, older: Sequence[OlderSource]) -> Sequence[OlderSource]:

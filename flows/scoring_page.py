@@ -64,6 +64,11 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
     return f"{count(len(refused), 'file')} refused: {named}{more}"
 
 
+def name_left(files_left: int, rows_left: int) -> str:
+    """Return in words how much of what other models have scored a run leaves to the next one."""
+    return f"{count(rows_left, 'review')} of {count(files_left, 'file')} left for the next run with rescore"
+
+
 def log_unread(skipped: Sequence[SkippedFile]) -> None:
     """Log which files were not read, and why, so that the person who looks after the server learns of them."""
     for file in skipped[:FILES_LOGGED]:
@@ -95,8 +100,10 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
 def _describe_total(outcome: RunOutcome, seconds: float) -> str:
     """Return the line above the table of files on the page of a scoring run."""
     rows, quarantined = outcome.total(*ROWS), outcome.total("rows_quarantined")
+    left = outcome.count_left()
+    more = f"; {name_left(**left)}" if left["files_left"] else ""
     return (
         f"{count(rows, 'review')} of {count(outcome.total(*FILES), 'file')} scored, "
         f"{count(quarantined, 'row')} quarantined, {count(len(outcome.files('refused')), 'file')} refused, "
-        f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s)."
+        f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s){more}."
     )

@@ -140,6 +140,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
         return describe_plan(summary)
     lines = [
         *_describe_scored(summary),
+        *_describe_left(summary),
         *([_READ_AGAIN.format(option)] if option and not summary.files_scored else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *([f"  labels      {count(summary.labels, 'label')} taken in"] if summary.labels else []),
@@ -202,6 +203,16 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
         query = "select uri, row_number, rule, detail from open_quarantine"
         lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')
     return lines
+
+
+def _describe_left(summary: ScoringSummary) -> list[str]:
+    """Return the line of the message of `reviews score` on what it leaves to be scored again."""
+    if not summary.files_left:
+        return []
+    left = f"{count(summary.rows_left, 'review')} of {count(summary.files_left, 'file')}"
+    return [
+        f"  left        {left} for the next run with --rescore: the time of REVIEWS_RESCORE_MINUTES is over"
+    ]
 
 
 def _describe_counting_again(summary: ScoringSummary) -> list[str]:

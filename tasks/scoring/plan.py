@@ -68,6 +68,8 @@ class ScoringRequest:
     """The URI of the object store that has an inbox too."""
     engine: str | None = None
     """Where the workers are that score the objects of the store, and score again; None: this process does."""
+    rescore_seconds: float | None = None
+    """After so many seconds of scoring again no further group is begun; None: no limit."""
 
     @property
     def since_ns(self) -> int | None:

@@ -1,10 +1,12 @@
 """The results of a scoring run, group by group: the counts of its commits, and the errors of groups that failed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from data_contracts.errors import ReviewsError
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.scoring.rescoring import OlderSource
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 from tasks.warehouse.file_ledger import Known
@@ -39,11 +41,19 @@ class GroupResult:
     postponed: tuple[SkippedFile, ...] = ()
     """Files that could not be read, or that changed while they were read; the next run tries them again."""
     error: Exception | None = None
+    left: tuple[OlderSource, ...] = ()
+    """Files that the next run scores again, since the time of this one for that was over."""
 
 
 def make_skipped(files: Sequence[SkippedFile]) -> GroupResult:
     """Return the result of files that a run leaves out."""
     return GroupResult(tuple(file.uri for file in files), None, tuple(files))
+
+
+def make_left(groups: Iterable[Sequence[OlderSource]]) -> GroupResult:
+    """Return the result of groups of older files that a run leaves to the next one."""
+    left = tuple(chain.from_iterable(groups))
+    return GroupResult(tuple(source.uri for source in left), None, left=left)
 
 
 def describe_replaced(come: Sequence[SourceFile], ledger: Known) -> list[SkippedFile]:
@@ -89,6 +99,11 @@ class RunOutcome:
     def count(self) -> dict[str, int]:
         """Return each of `COUNTS` for the whole run."""
         return {name: self.total(name) for name in COUNTS}
+
+    def count_left(self) -> dict[str, int]:
+        """Return how many files and rows the next run scores again, since the time of this one for that was over."""
+        left = [source for group in self.groups for source in group.left]
+        return {"files_left": len(left), "rows_left": sum(source.texts for source in left)}
 
     def files(self, status: str | None = None) -> list[CommittedFile]:
         """Return the files that the run has added to the ledger: all, or those with `status`."""

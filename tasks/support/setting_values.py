@@ -63,6 +63,16 @@ def read_number(values: Mapping[str, str], name: str, default: float, lowest: fl
     return number
 
 
+def read_limit(values: Mapping[str, str], name: str, highest: float) -> float | None:
+    """Return a limit, which must be a number above 0; None if it is not set, which is no limit."""
+    if not values.get(name):
+        return None
+    number = read_number(values, name, 0, 0, highest)
+    if not number:
+        raise UsageError(f"{name} must be more than 0. Next: leave it out for no limit.")
+    return number
+
+
 def read_folders(values: Mapping[str, str], name: str) -> tuple[Path, ...]:
     """Return the absolute paths of a list of folders that is separated as in PATH (`:`)."""
     folders = [Path(text) for text in values.get(name, "").split(os.pathsep) if text.strip()]

@@ -1,5 +1,6 @@
 """Tests of rescoring: reviews of older models are scored again, completely and once, from the database."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pytest
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.messages import describe_scoring
-from flows.score_reviews import score_reviews
+from flows.score_reviews import ScoringSummary, _describe_end, score_reviews
+from flows.scoring_page import _describe_total
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.source_files import group_found_files
 from tasks.scoring import chunks
 from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescorable, rescore_group
+from tasks.scoring.run_outcome import RunOutcome, make_left
 from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
@@ -57,6 +60,13 @@ def rescored_home(home: Home) -> Home:
         run(rescore=True)
 
     return copy_home(home, "scored-again", fill)
+
+
+@pytest.fixture
+def little_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each run have time for one group of older files, and a group for one file."""
+    monkeypatch.setattr(inbox, "GROUP_FILES", 1)
+    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
 
 
 def find_champion_id(home: Home) -> str:
@@ -256,3 +266,40 @@ def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Home) -> N
     measured = measure_rescorable(older_home.published, older)
     assert [(source.uri, source.size) for source in measured] == [("a.csv", 17), ("b.csv", 9)]
     assert len(group_found_files(measured)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("little_time")
+def test_what_runs_score_again_in_the_time_that_they_have_is_what_one_without_a_limit_does(
+    older_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "select * exclude (run_id, scored_at) from scored_reviews order by all"
+    alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
+    summaries = [run(rescore=True) for _ in range(2)]
+    assert [(each.files_rescored, each.files_left, each.rows_left) for each in summaries] == [
+        (1, 1, 1),
+        (1, 0, 0),
+    ]
+    monkeypatch.delenv("REVIEWS_RESCORE_MINUTES")
+    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
+    assert run(rescore=True).files_rescored == 2
+    assert ask(older_home.published, rows) == ask(alone.published, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("little_time")
+def test_new_files_are_all_scored_however_little_time_there_is_to_score_again(older_home: Home) -> None:
+    for name in ("new", "newer"):
+        drop(older_home, f"{name}.csv", f"text\n{name} film\n")
+    summary = run(rescore=True)
+    assert (summary.files_scored, summary.files_rescored, summary.files_left) == (2, 1, 1)
+
+
+def test_a_run_says_what_it_leaves_to_be_scored_again_by_the_next_one() -> None:
+    left = make_left([(OlderSource("1", "a.csv", "csv", 9, 4, texts=3),)])
+    outcome = RunOutcome((left,))
+    summary = ScoringSummary("inbox", 1, 0, 0, 0, "model", (), (), files_left=1, rows_left=3)
+    assert "  left        3 reviews of 1 file for the next run with --rescore" in describe_scoring(summary)
+    words = "3 reviews of 1 file left for the next run with rescore"
+    assert _describe_end(summary, outcome) == f"Nothing new, {words}"
+    assert _describe_total(outcome, 1).endswith(f"(0 reviews/s); {words}.")

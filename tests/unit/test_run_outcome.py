@@ -1,6 +1,7 @@
 """Tests of the outcome of a scoring run: totals of its groups, overall and by model."""
 
-from tasks.scoring.run_outcome import GroupResult, RunOutcome
+from tasks.scoring.rescoring import OlderSource
+from tasks.scoring.run_outcome import GroupResult, RunOutcome, make_left
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 
 
@@ -15,3 +16,10 @@ def test_the_counts_of_a_model_are_those_of_its_own_groups() -> None:
     assert outcome.total("rows_scored") == 7
     assert outcome.of_model("earlier").count()["rows_scored"] == 2
     assert outcome.of_model("later").count()["rows_scored"] == 5
+
+
+def test_what_is_left_to_the_next_run_is_counted_and_has_not_failed() -> None:
+    groups = [(OlderSource("1", "a.csv", "csv", 9, 4, texts=3), OlderSource("2", "b.csv", "csv", 9, 1))]
+    outcome = RunOutcome((commit("c.csv", "later", 5), make_left(groups)))
+    assert outcome.count_left() == {"files_left": 2, "rows_left": 3}
+    assert (outcome.list_failed(), outcome.total("files_rescored")) == ([], 0)

@@ -41,6 +41,9 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
     [
         ("REVIEWS_MAX_BAD_SHARE", "1.5"),
         ("REVIEWS_SHADOW_MINUTES", "-1"),
+        ("REVIEWS_RESCORE_MINUTES", "-1"),
+        ("REVIEWS_RESCORE_MINUTES", "1441"),
+        ("REVIEWS_RESCORE_MINUTES", "nan"),
         ("REVIEWS_MAX_BAD_SHARE", "half"),
         ("REVIEWS_MAX_TEXT_CHARS", "0"),
         ("REVIEWS_MIN_BAD_ROWS", "-1"),
@@ -64,6 +67,11 @@ def test_a_limit_that_makes_no_sense_is_named(name: str, value: str) -> None:
 def test_an_encoding_is_known_by_any_of_its_names() -> None:
     assert load_settings({}).fallback_encoding is None
     assert load_settings({"REVIEWS_FALLBACK_ENCODING": "Windows-1252"}).fallback_encoding == "cp1252"
+
+
+def test_scoring_again_has_no_limit_unless_one_is_set() -> None:
+    found = [load_settings({"REVIEWS_RESCORE_MINUTES": each}).rescore_minutes for each in ("", "0.5")]
+    assert [load_settings({}).rescore_minutes, *found] == [None, None, 0.5]
 
 
 def test_runs_make_the_site_only_where_that_is_asked_for() -> None:
@@ -92,6 +100,7 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
     ("name", "value", "says"),
     [
         ("REVIEWS_PORT", "80.5", "must be a whole number, not '80.5'"),
+        ("REVIEWS_RESCORE_MINUTES", "0", "must be more than 0. Next: leave it out for no limit"),
         ("REVIEWS_KEEP_BACKUPS", "0.5", "must be a whole number"),
         ("REVIEWS_KEEP_REPORTS", "1e-3", "must be a whole number"),
         ("REVIEWS_MAX_TEXT_CHARS", "inf", "must be from 1 to 1e"),
