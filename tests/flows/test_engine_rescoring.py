@@ -8,6 +8,7 @@ import pytest
 
 from data_contracts.errors import EngineError, ReviewsError, WorkerKilledError
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
 from tasks.engine import text_work
 from tasks.maintenance.forgetting import ForgetRequest
@@ -87,6 +88,41 @@ def test_what_workers_score_again_equals_what_one_machine_does(
     run(rescore=True)
     for query in TABLES.values():
         assert ask(older_home.published, query) == ask(alone.published, query)
+
+
+@pytest.mark.slow
+def test_when_its_time_is_over_a_run_hands_no_further_group_out_and_the_next_one_goes_on(
+    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
+    (store / "inbox" / "new.csv").write_text("text\ngood plot\n")
+    monkeypatch.setattr(older_texts, "WORKER_GROUP_BYTES", 50)
+    with use_inner_engine(tmp_path / "worker") as engine:
+        monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
+        summary = run(rescore=True)
+        assert (summary.files_scored, summary.files_rescored, summary.rows_rescored) == (1, 1, 9)
+        assert (summary.files_left, summary.rows_left) == (FILES - 1, 8)
+        assert set(engine.scored) == {("new.csv",), ("large.csv",)}  # the second one in several pieces
+        monkeypatch.delenv("REVIEWS_RESCORE_MINUTES")
+        assert run(rescore=True).files_rescored == FILES - 1
+    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
+    run(rescore=True)
+    for name in ("rows", "ledger"):
+        assert ask(older_home.published, TABLES[name]) == ask(alone.published, TABLES[name])
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_left_in_the_store_is_kept_for_the_files_that_are_left(
+    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = store / "parts" / ensure_home_id(older_home) / "scores" / "manifest.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("{}")
+    older_home.spool.mkdir()
+    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
+    with use_inner_engine(tmp_path / "worker"):
+        assert run(rescore=True).files_left > 0
+    assert left.exists()
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Scoring again by workers what other models have scored: its texts are handed out, and only the scores come back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,10 @@ from tasks.scoring.rescoring import (
     cut_rows,
     describe_killing,
     make_rescored_part,
+    take_in_time,
     write_texts,
 )
-from tasks.scoring.run_outcome import GroupResult
+from tasks.scoring.run_outcome import GroupResult, make_left
 from tasks.stages.engine.engine_run import Ended, EngineRun, fetch_scored, fetch_whole, warn_of_dropped
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.score import ScoredGroup, keep_checked, score_and_commit, warn_of_failure
@@ -40,21 +41,28 @@ if TYPE_CHECKING:
     from tasks.scoring.groups import ScoringJob
 
 
-def rescore(run: EngineRun, older: Sequence[OlderSource]) -> Iterator[Ended]:
-    """Let workers score again what other models have scored; yield the files of each group with its result."""
+def rescore(run: EngineRun, older: Sequence[OlderSource], seconds: float | None) -> Iterator[Ended]:
+    """Let workers score again what other models have scored; yield the files of each group with its result.
+
+    After so many seconds no further group is begun, and those that are left get that as their result.
+    """
     if not older:
         return
+    groups = iter(group_found_files(older, WORKER_GROUP_BYTES))
     try:
-        for results in gather_groups(score_groups(run.engine, _make_text_tasks(run, older))):
+        tasks = _make_text_tasks(run, take_in_time(groups, seconds))
+        for results in gather_groups(score_groups(run.engine, tasks)):
             yield from _end_texts(run, results)
     finally:
         with suppress(StoreError):  # they are collected when they are old
             delete_all_texts(run.store, run.recipe.home_id)
+    if (waiting := make_left(groups)).left:
+        yield waiting.left, waiting
 
 
-def _make_text_tasks(run: EngineRun, sources: Sequence[OlderSource]) -> Iterator[TextTask]:
+def _make_text_tasks(run: EngineRun, groups: Iterable[tuple[OlderSource, ...]]) -> Iterator[TextTask]:
     """Yield the tasks of each group, whose texts are put into the store when a worker is free for them."""
-    for group in group_found_files(sources, WORKER_GROUP_BYTES):
+    for group in groups:
         ranges = cut_rows(group, WORKER_GROUP_BYTES)
         for rows in ranges:
             texts = store_texts(run.home, run.store, group, rows)

@@ -64,7 +64,7 @@ def score_on_engine(
 
     def work(run: EngineRun) -> Iterator[Ended]:
         yield from score_objects(run, request, files)
-        yield from rescore(run, again)
+        yield from rescore(run, again, request.rescore_seconds)
 
     what = [count(len(files), "object")] * bool(files) + [f"{count(len(again), 'file')} again"] * bool(again)
     yield from _use_engine((job, model, request), f"Scoring {' and '.join(what)}", (*files, *again), work)
@@ -77,7 +77,7 @@ def _use_engine(
     work: Callable[[EngineRun], Iterator[Ended]],
 ) -> Iterator[GroupResult]:
     """Yield the results of `work`, which names the files of each; what is left after an error gets it as its result."""
-    (job, model, request), left, failed = plan, dict.fromkeys(files), False
+    (job, model, request), left, is_whole = plan, dict.fromkeys(files), True
     home = job.run.home
     try:
         store, home_id = open_store(str(request.store)), ensure_home_id(home)
@@ -95,10 +95,10 @@ def _use_engine(
                     left.pop(file, None)
                 report(sum(file.size for file in done))
                 yield ended
-                failed = failed or ended.error is not None
+                is_whole = is_whole and ended.error is None and not ended.left
                 if isinstance(ended.error, StoreUnreachableError):
                     return
-        if not failed:  # what is left was of attempts that came too late
+        if is_whole:  # what is left was of attempts that came too late
             collect_parts(store, home_id, timedelta())
     except ReviewsError as error:
         yield warn_of_failure(GroupResult(tuple(file.uri for file in left), None, error=error), error)
