@@ -269,7 +269,9 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
         raise StoreError(
             f"{plan.trouble}\nA run would score {planned} of the home, then fail for this reason."
         )
-    return end_completed(f"A dry run: nothing was changed. It would score {planned}.", plan)
+    return end_completed(
+        f"A dry run: nothing was changed. It would score {planned}.{page.name_limit(plan)}", plan
+    )
 
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:

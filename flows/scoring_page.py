@@ -54,7 +54,18 @@ def show_plan(plan: ScoringPlan) -> None:
         {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble} for file in plan.files
     ]
     model = plan.model_id or "no model: none is promoted yet"
-    show_table("scoring-plan", rows or [{"file": "nothing to do"}], f"What a run would score, with {model}.")
+    title = f"What a run would score, with {model}.{name_limit(plan)}"
+    show_table("scoring-plan", rows or [{"file": "nothing to do"}], title)
+
+
+def name_limit(plan: ScoringPlan) -> str:
+    """Say how much of what a plan would score again one run does; nothing where there is no limit."""
+    if plan.rescore_seconds is None:
+        return ""
+    minutes = f"{plan.rescore_seconds / 60:g} min of scoring again"
+    runs = plan.rescoring and count(plan.rescoring.count_runs(plan.rescore_seconds), "run")
+    more = f"; one process like this one needs about {runs}" if runs else ""
+    return f" After {minutes} a run leaves the rest to the next one (REVIEWS_RESCORE_MINUTES){more}."
 
 
 def name_refused(refused: Sequence[CommittedFile]) -> str:

@@ -9,13 +9,13 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
+from flows.scoring_page import name_limit
 from flows.train_model import TrainingSummary
 from models.bundle.bundle_facts import has_bundle
 from models.bundle.fingerprint import require_fingerprint
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
-from tasks.scoring.rescoring import RescoringPlan
 from tasks.support.wording import count, describe_duration, escape_controls
 from tasks.training.own_rows import FEWEST_LABELS
 
@@ -238,18 +238,22 @@ def describe_plan(plan: ScoringPlan) -> str:
         lines = [
             f"{would}; nothing was changed.",
             *_tabulate_plan(plan.files),
-            *_describe_again(plan.rescoring),
+            *_describe_again(plan),
         ]
     lines += [f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in plan.skipped]
     return "\n".join(lines)
 
 
-def _describe_again(rescoring: RescoringPlan | None) -> list[str]:
-    """Return the line of the message of a plan on what it would take to score again."""
-    if rescoring is None:
-        return []
+def _describe_again(plan: ScoringPlan) -> list[str]:
+    """Return the lines of the message of a plan on what it would take to score again, and on its limit."""
+    limit = [f" {name_limit(plan)}"] if name_limit(plan) else []
+    if (rescoring := plan.rescoring) is None:
+        return limit
     pieces, rows = count(rescoring.pieces, "group"), count(rescoring.rows, "row")
-    return [f"  again: {pieces}, {rows}; one process like this one takes {_estimate(rescoring.seconds)}"]
+    return [
+        f"  again: {pieces}, {rows}; one process like this one takes {_estimate(rescoring.seconds)}",
+        *limit,
+    ]
 
 
 def _estimate(seconds: float) -> str:

@@ -124,6 +124,8 @@ class ScoringPlan:
     """Why the inbox of the store could not be listed; the run would score the files of the home, then fail."""
     rescoring: RescoringPlan | None = None
     """What it would take to score again, where there is something."""
+    rescore_seconds: float | None = None
+    """After how many seconds of scoring again a run leaves the rest to the next one, where there is something."""
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
@@ -222,6 +224,7 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         skipped=(*pending.skipped, *aside),
         trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
         rescoring=plan_rescoring(home, model, older, with_workers=request.engine is not None),
+        rescore_seconds=request.rescore_seconds if older else None,
     )
 
 

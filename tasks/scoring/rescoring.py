@@ -5,6 +5,7 @@ not locked meanwhile. One chunk of rows is in memory at a time. Older scores sta
 The scorer needs ONNX Runtime; finding the sources does not.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -110,6 +111,10 @@ class RescoringPlan:
     """How many would be scored: without those that were quarantined or forgotten."""
     seconds: float
     """About how long one process like this one would take."""
+
+    def count_runs(self, limit: float) -> int:
+        """Return about how many runs of such a process it would take, if each has so many seconds for it."""
+        return min(self.pieces, max(1, math.ceil(self.seconds / limit)))
 
 
 def find_rescorable(

@@ -20,7 +20,7 @@ from tasks.scoring.run_outcome import RunOutcome, make_left
 from tasks.stages import score as score_stages
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
-from tests.support.scoring_runs import CSV, count, drop, run, run_killed
+from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
 from tests.support.small_home import (
     ask,
     copy_home,
@@ -293,6 +293,16 @@ def test_new_files_are_all_scored_however_little_time_there_is_to_score_again(ol
         drop(older_home, f"{name}.csv", f"text\n{name} film\n")
     summary = run(rescore=True)
     assert (summary.files_scored, summary.files_rescored, summary.files_left) == (2, 1, 1)
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_when_a_run_leaves_the_rest_where_there_is_something_to_score_again(
+    older_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "REVIEWS_RESCORE_MINUTES" not in describe_scoring(plan(rescore=True))
+    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "10")
+    assert "After 10 min of scoring again a run leaves the rest" in describe_scoring(plan(rescore=True))
+    assert plan().rescore_seconds is None
 
 
 def test_a_run_says_what_it_leaves_to_be_scored_again_by_the_next_one() -> None:

@@ -160,6 +160,23 @@ def test_a_plan_to_score_again_says_how_much_it_is_and_about_how_long_it_takes()
     )
 
 
+def test_a_plan_to_score_again_says_when_a_run_leaves_the_rest_and_about_how_many_runs_it_takes() -> None:
+    planned = replace(
+        make_plan(PlannedFile("b.csv", "older model", 5000)),
+        rescoring=RescoringPlan(30, 5000, 7320),
+        rescore_seconds=600,
+    )
+    assert (
+        "  After 10 min of scoring again a run leaves the rest to the next one (REVIEWS_RESCORE_MINUTES); one process "
+        "like this one needs about 13 runs."
+    ) in describe_plan(planned).splitlines()
+
+
+def test_each_run_begins_one_group_so_that_there_are_no_more_runs_than_groups() -> None:
+    planned = RescoringPlan(3, 5000, 7320)
+    assert [planned.count_runs(seconds) for seconds in (0.001, 3700, 10**6)] == [3, 2, 1]
+
+
 def test_a_long_plan_is_cut_and_says_so() -> None:
     text = describe_plan(make_plan(*(PlannedFile(f"{n}.csv", "new", 1) for n in range(PLAN_LINES + 7))))
     assert f"  {PLAN_LINES - 1}.csv" in text
