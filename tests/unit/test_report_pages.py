@@ -235,6 +235,15 @@ def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
     assert "What came in" not in text
 
 
+def test_a_run_that_left_something_to_the_next_one_says_so(tmp_path: Path) -> None:
+    make_run(tmp_path, [PartFile("a.csv", [{"text": "film"}])])
+    facts = read_facts_of(tmp_path, RUN)
+    limited = replace(facts, run=replace(facts.run, counts={"files_left": 2, "rows_left": 1300}))
+    said = ["Left for the next run" in Page(render_scoring(each)).text for each in (facts, limited)]
+    assert said == [False, True]
+    assert "2 files with 1,300 reviews" in Page(render_scoring(limited)).text
+
+
 def test_refused_files_are_not_counted_among_those_read_to_the_end(scoring_page: str) -> None:
     assert "1 file with 11 rows, read to the end, and 1 refused file." in Page(scoring_page).text
 
