@@ -336,11 +336,10 @@ def _score_pending(
         for result in chain(score_new(job, request, found.new), kept):
             done.append(result)
     outcome = RunOutcome(tuple(done))
-    failed = len(outcome.list_failed())
-    if was_killed and request.engine and not failed and not outcome.count_left()["files_left"]:
+    if was_killed and request.engine and outcome.is_whole():
         drop_leftovers(home, request)
     run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
-    run.counts["files_failed"] = failed
+    run.counts["files_failed"] = len(outcome.list_failed())
     summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
     taken = stages.take_labels(home, request.store, found.stored.labels)
     done.extend(report_trouble(f"{request.store}/inbox/{LABELS}/", taken.trouble))

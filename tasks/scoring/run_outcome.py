@@ -105,6 +105,10 @@ class RunOutcome:
         left = [source for group in self.groups for source in group.left]
         return {"files_left": len(left), "rows_left": sum(source.texts for source in left)}
 
+    def is_whole(self) -> bool:
+        """Return whether no group failed, and nothing is left to be scored again."""
+        return all(group.error is None and not group.left for group in self.groups)
+
     def files(self, status: str | None = None) -> list[CommittedFile]:
         """Return the files that the run has added to the ledger: all, or those with `status`."""
         return [file for each in self.list_commits() for file in each.files if status in (None, file.status)]
