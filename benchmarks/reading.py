@@ -106,7 +106,9 @@ def main() -> None:
 
 def print_head(megabytes: float) -> None:
     """Print the head of the table of files of that size."""
-    print(f"| {megabytes:g} MB | rows | MB a CPU second | CPU time, ratio | from | to | of the fastest reads |")
+    print(
+        f"| {megabytes:g} MB | rows | MB a CPU second | CPU time, ratio | from | to | of the fastest reads |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
 
 
