@@ -155,6 +155,7 @@ TABLE = [
     ),
     parameter("empty folder", "export", "", says="it is empty. Name a path"),
     parameter("empty home", "--home", "", "models", says="it is empty. Name a path"),
+    parameter("device as a file", "sources", "init", "shop-a", "/dev/null", says="is a pipe or a device"),
     parameter(
         "text column without a file",
         "score",

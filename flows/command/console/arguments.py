@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,13 +27,23 @@ def refuse_undecodable(arguments: Iterable[str]) -> None:
 
 
 class PathName(click.Path):
-    """A path on the command line that must not be empty: an unset shell variable must not mean the current folder."""
+    """A path on the command line that must not be empty: an unset shell variable must not mean the current folder.
+
+    Where a file must exist, a pipe is none: it can be read once, and a file is looked at more often.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; fail with click's own usage error if it is empty or unsuitable."""
         if not str(value):
             self.fail("it is empty. Name a path; the current folder is '.'.", param, ctx)
-        return super().convert(value, param, ctx)
+        path: Any = super().convert(value, param, ctx)
+        if self.exists and not self.dir_okay and not Path(path).is_file():
+            self.fail(
+                f"{value!r} is a pipe or a device. Write what it gives into a file, and name that.",
+                param,
+                ctx,
+            )
+        return path
 
 
 class PathOrUri(PathName):
