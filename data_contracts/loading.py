@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-FEW_COLLECTIONS = (50_000, 20, 20)
+FEW_COLLECTIONS = (20_000, 10, 10)
 """Python's thresholds of garbage collections. By its own, of 700 objects, a scoring run has 700 collections."""
 
 

@@ -5,6 +5,7 @@ runs are due. A run that waits there has no process. (A concurrency limit of the
 its order, half a minute late or not at all.)
 """
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
 WORKER = "reviews-up"
 """The name of the worker of `reviews up`."""
-_RUN = "-m flows.deployed_run"
-_ENGINES = (_RUN, "-m prefect.engine")
-"""The ends of the commands by which runs start: ours, and that of an older version, which is Prefect's own."""
+_MODULE = "flows.deployed_run"
+"""What a run starts with."""
+_OURS = re.compile(rf"(\S+|'[^']+') -m ({re.escape(_MODULE)}|prefect\.engine)")
+"""The commands that this program writes, and those that an older version wrote, for any Python."""
 
 
 def make_pool(settings: Settings) -> None:
@@ -71,10 +73,14 @@ def choose_engine(settings: Settings) -> None:
         pool = client.read_work_pool(settings.pool)
         template = pool.base_job_template
         command = template.get("variables", {}).get("properties", {}).get("command", {})
-        is_ours = (command.get("default") or _RUN).endswith(_ENGINES)
-        if pool.type == ProcessWorker.type and command and is_ours:
-            command["default"] = f"{shlex.quote(sys.executable)} {_RUN}"
+        if pool.type == ProcessWorker.type and command and _may_replace(command.get("default")):
+            command["default"] = shlex.join([sys.executable, "-m", _MODULE])
             client.update_work_pool(settings.pool, WorkPoolUpdate(base_job_template=template))
+
+
+def _may_replace(command: str | None) -> bool:
+    """Return whether a pool has no command, or one that no user has named."""
+    return not command or _OURS.fullmatch(command) is not None
 
 
 def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:

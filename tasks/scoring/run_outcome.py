@@ -44,6 +44,11 @@ class GroupResult:
     left: tuple[OlderSource, ...] = ()
     """Files that the next run scores again, since the time of this one for that was over."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the group did not fail, and nothing of it is left to be scored again."""
+        return self.error is None and not self.left
+
 
 def make_skipped(files: Sequence[SkippedFile]) -> GroupResult:
     """Return the result of files that a run leaves out."""
@@ -107,7 +112,7 @@ class RunOutcome:
 
     def is_whole(self) -> bool:
         """Return whether no group failed, and nothing is left to be scored again."""
-        return all(group.error is None and not group.left for group in self.groups)
+        return all(group.is_whole for group in self.groups)
 
     def files(self, status: str | None = None) -> list[CommittedFile]:
         """Return the files that the run has added to the ledger: all, or those with `status`."""

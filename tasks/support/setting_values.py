@@ -1,6 +1,7 @@
 """Reads the values of settings: numbers, switches, addresses and the like, each checked; messages name the setting."""
 
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -67,9 +68,12 @@ def read_limit(values: Mapping[str, str], name: str, highest: float) -> float | 
     """Return a limit, which must be a number above 0; None if it is not set, which is no limit."""
     if not values.get(name):
         return None
-    number = read_number(values, name, 0, 0, highest)
-    if not number:
-        raise UsageError(f"{name} must be more than 0. Next: leave it out for no limit.")
+    number = read_number(values, name, 0, -math.inf, math.inf)
+    if not 0 < number <= highest:
+        raise UsageError(
+            f"{name} must be more than 0, at most {highest:g}, not {values[name][:SHOWN]}. Next: leave it out for "
+            "no limit."
+        )
     return number
 
 

@@ -46,7 +46,8 @@ def test_a_run_is_started_by_the_python_of_the_last_start(
     assert read_command(client) == f"{sys.executable} -m flows.deployed_run"
 
 
-def test_a_command_that_a_user_named_stays(client: SyncPrefectClient) -> None:
-    name_command(client, "prefect flow-run execute")
-    assert read_command(client) == "prefect flow-run execute"
+@pytest.mark.parametrize("named", ["prefect flow-run execute", "nice -n 10 python -m prefect.engine"])
+def test_a_command_that_a_user_named_stays(client: SyncPrefectClient, named: str) -> None:
+    name_command(client, named)
+    assert read_command(client) == named
     name_command(client, None)

@@ -76,8 +76,8 @@ def _use_engine(
     files: Sequence[FoundFile | OlderSource],
     work: Callable[[EngineRun], Iterator[Ended]],
 ) -> Iterator[GroupResult]:
-    """Yield the results of `work`, which names the files of each; what is left after an error gets it as its result."""
-    (job, model, request), left, is_whole = plan, dict.fromkeys(files), True
+    """Yield the results of `work`, which names the files of each; those without one after an error get it as theirs."""
+    (job, model, request), waiting, is_whole = plan, dict.fromkeys(files), True
     home = job.run.home
     try:
         store, home_id = open_store(str(request.store)), ensure_home_id(home)
@@ -92,16 +92,16 @@ def _use_engine(
         ):
             for done, ended in work(EngineRun(job, recipe, store, engine)):
                 for file in done:
-                    left.pop(file, None)
+                    waiting.pop(file, None)
                 report(sum(file.size for file in done))
                 yield ended
-                is_whole = is_whole and ended.error is None and not ended.left
+                is_whole = is_whole and ended.is_whole
                 if isinstance(ended.error, StoreUnreachableError):
                     return
-        if is_whole:  # what is left was of attempts that came too late
+        if is_whole:  # parts that are there now are of attempts that came too late
             collect_parts(store, home_id, timedelta())
     except ReviewsError as error:
-        yield warn_of_failure(GroupResult(tuple(file.uri for file in left), None, error=error), error)
+        yield warn_of_failure(GroupResult(tuple(file.uri for file in waiting), None, error=error), error)
     finally:
         clear_spool(home)
 
