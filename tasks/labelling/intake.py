@@ -56,8 +56,9 @@ SELECT DISTINCT text_sha256 FROM source_reviews WHERE text_sha256 IN (SELECT unn
 _DROP_OTHERS = """
 DELETE FROM review_labels WHERE uri = $uri AND text_sha256 NOT IN (SELECT unnest($texts::VARCHAR[]))
 """
-# They are taken in again, since they may have labels of the texts that lost theirs.
-_FORGET_OTHERS = "DELETE FROM label_files WHERE uri <> $uri"
+# They are taken in again, since they may have labels of the texts that lost theirs. Their names stay: a forgetting
+# names those of earlier stores, which no run takes in again.
+_FORGET_OTHERS = "UPDATE label_files SET size = -1 WHERE uri <> $uri"
 _RECORD = """
 INSERT INTO label_files VALUES ($uri, $size, $mtime_ns, $labels, now())
 ON CONFLICT (uri) DO UPDATE SET

@@ -678,6 +678,16 @@ def test_of_the_objects_of_labels_those_that_may_hold_a_text_are_listed(home: Ho
     assert not any(home.uploads.rglob("*.csv"))
 
 
+def test_a_sheet_of_an_earlier_store_is_listed_after_a_label_was_corrected(home: Home, store: Path) -> None:
+    uri = send_labels(store, "a.csv", ("fine", "positive"))
+    take_all(home, store)
+    drop_labels(home, "b.csv", ("dull", "negative"))
+    take_labels(home)
+    drop_labels(home, "b.csv", ("so so", "negative"), day=1)
+    take_labels(home)
+    assert list_stored_sheets(home, None, set()) == [uri]
+
+
 def test_of_the_sheets_only_those_that_may_hold_a_text_are_listed(tmp_path: Path) -> None:
     home = Home(tmp_path)
     for name, digest in (("its", "gone"), ("other", "here")):
