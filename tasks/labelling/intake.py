@@ -6,39 +6,27 @@ in again, and what it labels no more loses its label, unless another file gives 
 into the spool of the home, and then read like a file.
 """
 
-import json
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from data_contracts.errors import FileRefusedError, StoreError
-from data_contracts.limits import name_rated_sentiment
+from data_contracts.errors import StoreError
 from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.home_id import ensure_place
 from data_contracts.storage.store_uris import INBOX, is_store_uri
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
-from tasks.labelling.choosing import RANDOM
+from tasks.labelling.reading import GivenLabel, LabelFile, may_hold, read_labels
 from tasks.store.arrivals import fetch_by_groups, find_labels
 from tasks.store.workplace import clear_spool, hold_workplace
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
 
-ROWS_NAMED = 10
-"""Rows that a message names, of those that can't be read."""
-_WORDS = {
-    **dict.fromkeys(("p", "pos", "positive"), "positive"),
-    **dict.fromkeys(("n", "neg", "negative"), "negative"),
-}
-"""What stands for a label in a sheet, in any case."""
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LIST_KNOWN = "SELECT uri, size, mtime_ns FROM label_files"
 _ADD = """
 INSERT INTO review_labels
@@ -67,17 +55,6 @@ ON CONFLICT (uri) DO UPDATE SET
 
 
 @dataclass(frozen=True)
-class GivenLabel:
-    """What a row of a file says of a text. Without a label and stars it was skipped."""
-
-    text_sha256: str
-    label: str | None
-    stars: float | None
-    is_random: bool
-    labelled_at: datetime
-
-
-@dataclass(frozen=True)
 class TakenLabels:
     """What was taken in."""
 
@@ -90,15 +67,6 @@ class TakenLabels:
     """Whether a text has lost the label that a file gave it before."""
     trouble: StoreError | None = None
     """Why the objects of a store, or the later ones of them, wait for the next run."""
-
-
-@dataclass(frozen=True)
-class _LabelFile:
-    """A file of labels that was read."""
-
-    found: FoundFile | SourceFile
-    labels: tuple[GivenLabel, ...] = ()
-    trouble: str | None = field(default=None)
 
 
 def take_labels(home: Home, store: str | None = None, objects: Sequence[FoundFile] = ()) -> TakenLabels:
@@ -135,7 +103,7 @@ def _take_waiting(home: Home, store: str | None, objects: Sequence[FoundFile]) -
     )
 
 
-def _take_files(home: Home, files: Sequence[_LabelFile], skipped: Sequence[SkippedFile]) -> TakenLabels:
+def _take_files(home: Home, files: Sequence[LabelFile], skipped: Sequence[SkippedFile]) -> TakenLabels:
     """Store what files say; those that say something of texts which are not here join the skipped ones."""
     stored = [_store(home, file) for file in files]
     unknown = [
@@ -170,7 +138,7 @@ def list_waiting(home: Home) -> set[str]:
 
 def _read_waiting(
     home: Home, known: Mapping[str, tuple[int, int]]
-) -> tuple[list[_LabelFile], list[SkippedFile]]:
+) -> tuple[list[LabelFile], list[SkippedFile]]:
     """Read the files that are new or were changed; return also those that nobody can read.
 
     `known` are size and time of each file that was taken in, by its name.
@@ -190,14 +158,14 @@ def _pick_waiting(files: Sequence[FoundFile], known: Mapping[str, tuple[int, int
 
 def _read_all(
     found: Iterable[FoundFile | SourceFile | SkippedFile],
-) -> tuple[list[_LabelFile], list[SkippedFile]]:
+) -> tuple[list[LabelFile], list[SkippedFile]]:
     """Read files; return also those that nobody can read."""
-    read, skipped = list[_LabelFile](), list[SkippedFile]()
+    read, skipped = list[LabelFile](), list[SkippedFile]()
     for each in found:
         if isinstance(each, SkippedFile):
             skipped.append(each)
             continue
-        file = _read(each)
+        file = read_labels(each)
         skipped += [SkippedFile(each.uri, file.trouble)] if file.trouble else []
         read += [file] if file.labels or not file.trouble else []
     return read, skipped
@@ -226,7 +194,7 @@ def list_sheets(home: Home, texts: Collection[str]) -> list[Path]:
     """
     read = {found.path: found for found in look_at_labels(home.inbox).files}
     sheets = [path for path in sorted(home.labels.rglob("*")) if path.is_file() and path.suffix != ".jsonl"]
-    return [path for path in sheets if path not in read or _may_hold(read[path], texts)]
+    return [path for path in sheets if path not in read or may_hold(read[path], texts)]
 
 
 def list_stored_sheets(home: Home, store: str | None, texts: Collection[str]) -> list[str]:
@@ -244,122 +212,12 @@ def list_stored_sheets(home: Home, store: str | None, texts: Collection[str]) ->
         held = [
             each.uri
             for each in chain.from_iterable(fetch_by_groups(store, sheets))
-            if isinstance(each, SkippedFile) or _may_hold(each, texts)
+            if isinstance(each, SkippedFile) or may_hold(each, texts)
         ]
     return [*(uri for uri in known if not uri.startswith(f"{place}/")), *others, *held]
 
 
-def _may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
-    """Return whether a file of labels has a row of one of the texts, or a row of which nobody knows the text."""
-    try:
-        digests = {row["text"] or "" for row in _read_rows(found)}
-    except (FileRefusedError, OSError):
-        return True
-    return not digests.isdisjoint(texts) or not all(map(_DIGEST.fullmatch, digests))
-
-
-def _read(found: FoundFile | SourceFile) -> _LabelFile:
-    """Read the labels of a file."""
-    try:
-        rows = _read_rows(found)
-    except FileRefusedError as error:
-        return _LabelFile(found, trouble=_describe_refusal(error))
-    except OSError as error:
-        return _LabelFile(found, trouble=f"can't be read: {error.strerror}")
-    if doubled := _find_doubled(rows):
-        return _LabelFile(found, trouble=_describe_doubled(doubled))
-    changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
-    labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
-    unread = [row["row_number"] for row in rows if not _is_understood(row)]
-    trouble = (
-        f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
-        "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
-        "more are positive and 4 and fewer negative"
-    )
-    return _LabelFile(found, tuple(labels.values()), trouble if unread else None)
-
-
-def _read_rows(found: FoundFile | SourceFile) -> list[dict[str, Any]]:
-    """Return the rows of a file of labels, in any format of review files: its text column is that of the digests."""
-    from tasks.review_files.options import ReadOptions
-    from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
-    from tasks.review_files.reader import read_review_file
-
-    # Label and stars are found by their names: a plan that named them would need them both.
-    plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
-    # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
-    options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1")
-    return [row for batch in read_review_file(found.path, options) for row in batch.to_pylist()]
-
-
-def _list_numbers(rows: Sequence[int]) -> str:
-    """Name the first rows of some."""
-    named = ", ".join(f"{row:,}" for row in rows[:ROWS_NAMED])
-    return f"{'row' if len(rows) == 1 else 'rows'} {named}{', …' if len(rows) > ROWS_NAMED else ''}"
-
-
-def _describe_refusal(error: FileRefusedError) -> str:
-    """Return why a file can't be read, and what to do."""
-    return (
-        f"can't be read as labels ({error.rule}). Next: fill in a sheet of `reviews label --csv FILE`, and keep its "
-        "columns; reviews belong in another folder of the inbox"
-    )
-
-
-def _find_doubled(rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return the name of a column of answers in place of which another one was read; None if there is none.
-
-    What was not read is in `extra` under the column's own name.
-    """
-    names = (name for row in rows for name in json.loads(row["extra"] or "{}"))
-    return next((name for name in names if name.casefold() in ("label", "stars")), None)
-
-
-def _describe_doubled(name: str) -> str:
-    """Return why a file in which two columns may have the answers can't be read, and what to do."""
-    return (
-        f"can't be read as labels (header_broken): `{name}` is the name of several of its columns, or another one "
-        "means the same. Next: keep one of them, with all that you gave"
-    )
-
-
-def _read_row(row: Mapping[str, Any], changed_at: datetime) -> Iterator[GivenLabel]:
-    """Yield the label of a row, if it has one or says that the text was skipped."""
-    extra = json.loads(row["extra"] or "{}")
-    label, stars = row["given_label"], row["given_rating"]
-    if not _DIGEST.fullmatch(row["text"] or "") or (label is stars is None and not extra.get("skipped")):
-        return
-    if _is_contradictory(row):
-        return
-    labelled_at = min(changed_at, _parse_time(extra.get("labelled_at")) or changed_at)
-    yield GivenLabel(row["text"], label, stars, extra.get("drawn") == RANDOM, labelled_at)
-
-
-def _parse_time(text: Any) -> datetime | None:
-    """Return the time that a session wrote; None if it is none."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
-
-
-def _is_understood(row: Mapping[str, Any]) -> bool:
-    """Return whether all of a row can be read; what can't is in `extra` under our name of the column."""
-    extra = json.loads(row["extra"] or "{}")
-    is_whole = (
-        bool(_DIGEST.fullmatch(row["text"] or "")) and not {"given_label", "given_rating"} & extra.keys()
-    )
-    return is_whole and not _is_contradictory(row)
-
-
-def _is_contradictory(row: Mapping[str, Any]) -> bool:
-    """Return whether the stars of a row say the opposite of its label: one of the two is a slip."""
-    implied = name_rated_sentiment(row["given_rating"])
-    return None not in (implied, row["given_label"]) and implied != row["given_label"]
-
-
-def _store(home: Home, file: _LabelFile) -> tuple[list[GivenLabel], bool]:
+def _store(home: Home, file: LabelFile) -> tuple[list[GivenLabel], bool]:
     """Store what a file says of texts that are here, not of forgotten ones, and that it was taken in.
 
     Return that, and whether a text has lost the label that the file gave it before.

@@ -933,7 +933,7 @@ FAULTS = (
     Fault(
         "a sheet with a forgotten text is not named",
         "labels",
-        LABELS_TAKEN,
+        "tasks/labelling/reading.py",
         "return not digests.isdisjoint(texts) or not all(",
         "return not all(",
         (TEST_LABELS,),

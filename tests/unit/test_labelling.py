@@ -529,11 +529,11 @@ def test_a_file_that_is_no_file_of_labels_stops_no_other(home: Home, content: st
 )
 def test_no_line_of_a_file_of_labels_stops_a_run(rows: list[dict[str, Any]]) -> None:
     from tasks.inbox.source_files import FoundFile
-    from tasks.labelling.intake import _read
+    from tasks.labelling.reading import read_labels
 
     path = Path(os.environ["TESTS_SHARED_FOLDER"]) / "labels.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    file = _read(FoundFile("labels/labels.jsonl", path, path.stat().st_size, path.stat().st_mtime_ns))
+    file = read_labels(FoundFile("labels/labels.jsonl", path, path.stat().st_size, path.stat().st_mtime_ns))
     assert {label.text_sha256 for label in file.labels} <= {hash_text("fine")}
     assert all(label.labelled_at <= datetime.now(UTC) for label in file.labels)
 
