@@ -47,6 +47,7 @@ DELETE FROM review_labels WHERE uri = $uri AND text_sha256 NOT IN (SELECT unnest
 # They are taken in again, since they may have labels of the texts that lost theirs. Their names stay: a forgetting
 # names those of earlier stores, which no run takes in again.
 _FORGET_OTHERS = "UPDATE label_files SET size = -1 WHERE uri <> $uri"
+_READ_RECORD = "SELECT labels FROM label_files WHERE uri = $uri AND mtime_ns = $mtime_ns"
 _RECORD = """
 INSERT INTO label_files VALUES ($uri, $size, $mtime_ns, $labels, now())
 ON CONFLICT (uri) DO UPDATE SET
@@ -67,6 +68,18 @@ class TakenLabels:
     """Whether a text has lost the label that a file gave it before."""
     trouble: StoreError | None = None
     """Why the objects of a store, or the later ones of them, wait for the next run."""
+
+
+@dataclass(frozen=True)
+class _StoredLabels:
+    """What was stored of a file."""
+
+    labels: tuple[GivenLabel, ...]
+    """Those of texts that are here."""
+    has_dropped: bool
+    """Whether a text has lost the label that the file gave it before."""
+    is_news: bool
+    """Whether the file was changed, or has labels of other texts that are here, since it was taken in last."""
 
 
 def take_labels(home: Home, store: str | None = None, objects: Sequence[FoundFile] = ()) -> TakenLabels:
@@ -106,19 +119,17 @@ def _take_waiting(home: Home, store: str | None, objects: Sequence[FoundFile]) -
 def _take_files(home: Home, files: Sequence[LabelFile], skipped: Sequence[SkippedFile]) -> TakenLabels:
     """Store what files say; those that say something of texts which are not here join the skipped ones."""
     stored = [_store(home, file) for file in files]
+    news = [(file, each.labels) for file, each in zip(files, stored, strict=True) if each.is_news]
     unknown = [
         SkippedFile(file.found.uri, f"has {count(more, 'label')} of texts that this home does not have")
-        for file, (labels, _) in zip(files, stored, strict=True)
+        for file, labels in news
         if (more := len(file.labels) - len(labels))
     ]
     given = [
-        label
-        for labels, _ in stored
-        for label in labels
-        if label.label is not None or label.stars is not None
+        label for _, labels in news for label in labels if label.label is not None or label.stars is not None
     ]
-    has_dropped = any(drops for _, drops in stored)
-    return TakenLabels(len(files), len(given), (*skipped, *unknown), has_dropped)
+    has_dropped = any(each.has_dropped for each in stored)
+    return TakenLabels(len(news), len(given), (*skipped, *unknown), has_dropped)
 
 
 def _read_known(home: Home) -> dict[str, tuple[int, int]]:
@@ -217,24 +228,26 @@ def list_stored_sheets(home: Home, store: str | None, texts: Collection[str]) ->
     return [*(uri for uri in known if not uri.startswith(f"{place}/")), *others, *held]
 
 
-def _store(home: Home, file: LabelFile) -> tuple[list[GivenLabel], bool]:
+def _store(home: Home, file: LabelFile) -> _StoredLabels:
     """Store what a file says of texts that are here, not of forgotten ones, and that it was taken in.
 
-    Return that, and whether a text has lost the label that the file gave it before.
+    One with labels of other texts is read again by the next run: they may be here by then.
     """
-    found = {"uri": file.found.uri, "size": file.found.size, "mtime_ns": file.found.mtime_ns}
+    found = {"uri": file.found.uri, "mtime_ns": file.found.mtime_ns}
     with open_warehouse(home.warehouse, write=True) as connection, begin_transaction(connection):
         texts = [label.text_sha256 for label in file.labels]
         known = {text for (text,) in connection.execute(_FIND_KNOWN, {"texts": texts}).fetchall()}
         labels = [label for label in file.labels if label.text_sha256 in known]
         columns = _list_columns(labels)
         connection.execute(_ADD, {**columns, "uri": file.found.uri}).fetchall()
+        before = connection.execute(_READ_RECORD, found).fetchall()
         others = {"texts": columns["texts"], "uri": file.found.uri}
         [(dropped,)] = connection.execute(_DROP_OTHERS, others).fetchall()
         if dropped:
             connection.execute(_FORGET_OTHERS, {"uri": file.found.uri}).fetchall()
-        connection.execute(_RECORD, {**found, "labels": len(labels)}).fetchall()
-    return labels, dropped > 0
+        size = file.found.size if len(labels) == len(file.labels) else -1
+        connection.execute(_RECORD, {**found, "size": size, "labels": len(labels)}).fetchall()
+    return _StoredLabels(tuple(labels), dropped > 0, before != [(len(labels),)])
 
 
 def _list_columns(labels: Sequence[GivenLabel]) -> dict[str, list[Any]]:

@@ -496,6 +496,18 @@ def test_it_does_not_matter_in_which_encoding_a_spreadsheet_saves_the_texts(home
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
 
 
+def test_a_label_of_a_text_that_comes_later_is_taken_in_then_and_until_then_said_once(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("to come", "positive"), ("never", "positive"))
+    take_labels(home)
+    assert take_labels(home) == TakenLabels()
+    later = write_part(home.parts / "later", [PartFile("later.csv", [{"text": "to come"}])])
+    commit_parts(home.warehouse, later)
+    taken = take_labels(home)
+    assert {text for text, *_ in list_labels(home)} == {hash_text("fine"), hash_text("to come")}
+    assert [each.reason for each in taken.skipped] == ["has 1 label of texts that this home does not have"]
+    assert take_labels(home) == TakenLabels()
+
+
 def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("forgotten", "positive"))
     taken = take_labels(home)
