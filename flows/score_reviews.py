@@ -15,7 +15,8 @@ from prefect import flow
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
-from data_contracts.storage.home import LABELS, Home
+from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from deployments.homes import load_settings_of_run
 from deployments.settings import Settings
 from flows import scoring_page as page
@@ -286,7 +287,6 @@ def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     name_run(
         " ".join(["score-reviews", did, *(f"{count(n, 'file')} {what}" for what, n in aside.items() if n)])
     )
-    page.log_unread(summary.skipped)
     return end_completed(_describe_end(summary, outcome), summary)
 
 
@@ -313,8 +313,8 @@ def _score_pending(
 ) -> ScoringSummary:
     """Commit the leftover parts of earlier runs, score new files, then those that only other models have scored.
 
-    Last, take in the labels. The result of each group is appended to `done` at once, so that the caller has it even
-    if a later group fails.
+    Last, take in the labels, and log what was not read, since a run that fails returns no summary. The result of each
+    group is appended to `done` at once, so that the caller has it even if a later group fails.
     """
     home = settings.home
     was_killed = clear_spool(home)
@@ -322,7 +322,7 @@ def _score_pending(
     for result in stages.commit_leftovers(home):
         done.append(result)
     found = stages.find_new_files(home, request)
-    done.extend(report_trouble(f"{request.store}/inbox/", found.stored.trouble))
+    done.extend(report_trouble(f"{request.store}/{INBOX}/", found.stored.trouble))
     if found.new:
         model = model or stages.choose_model(home)
     if found.rescan and found.rescan.earlier:
@@ -339,10 +339,24 @@ def _score_pending(
     if was_killed and request.engine and outcome.is_whole():
         drop_leftovers(home, request)
     run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
-    run.counts["files_failed"] = len(outcome.list_failed())
     summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
-    taken = stages.take_labels(home, request.store, found.stored.labels)
-    done.extend(report_trouble(f"{request.store}/inbox/{LABELS}/", taken.trouble))
+    summary = _take_labels(summary, request, settings, found, done)
+    run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
+    page.log_unread(summary.skipped)
+    return summary
+
+
+def _take_labels(
+    summary: ScoringSummary,
+    request: ScoringRequest,
+    settings: Settings,
+    found: PendingFiles,
+    done: list[GroupResult],
+) -> ScoringSummary:
+    """Take in the labels of the home and the store, and add to the summary what became of them."""
+    taken = stages.take_labels(settings.home, request.store, found.stored.labels)
+    place = f"{request.store}/{LABELS_IN_STORE}/"
+    done.extend(report_trouble(place, taken.trouble, "labels not taken in"))
     return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
 
 

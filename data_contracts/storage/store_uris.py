@@ -4,10 +4,13 @@ import re
 from urllib.parse import urlsplit
 
 from data_contracts.errors import UsageError
+from data_contracts.storage.home import LABELS
 
 SCHEMES = ("s3", "gs", "az", "file")
 INBOX = "inbox"
 """The folder of a store in which new review files arrive."""
+LABELS_IN_STORE = f"{INBOX}/{LABELS}"
+"""The folder of a store in which labels by people arrive."""
 _IN_INBOX = re.compile(rf"(?:{'|'.join(SCHEMES)})://[^/]*/(?:.*?/)??{INBOX}/(?P<name>.*)", re.DOTALL)
 _BEGINNING = re.compile(rf"(?:{'|'.join(SCHEMES)}):/", re.IGNORECASE)
 _WORKERS = re.compile(r"(?:tcp|tls)://(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d{1,5}|local:[1-9]\d{0,2}")

@@ -15,9 +15,9 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import StoreError
-from data_contracts.storage.home import LABELS, Home
+from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_place
-from data_contracts.storage.store_uris import INBOX, is_store_uri
+from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.reading import GivenLabel, LabelFile, may_hold, read_labels
@@ -216,7 +216,7 @@ def list_stored_sheets(home: Home, store: str | None, texts: Collection[str]) ->
     known = [uri for uri in sorted(_read_known(home)) if is_store_uri(uri) and not uri.endswith(".jsonl")]
     if store is None:
         return known
-    place = f"{store}/{INBOX}/{LABELS}"
+    place = f"{store}/{LABELS_IN_STORE}"
     with hold_workplace(home, place) as work:
         found, others = find_labels(store, work)
         sheets = [file for file in found if not file.uri.endswith(".jsonl")]

@@ -43,6 +43,8 @@ class GroupResult:
     error: Exception | None = None
     left: tuple[OlderSource, ...] = ()
     """Files that the next run scores again, since the time of this one for that was over."""
+    undone: str = "not scored"
+    """What a message says of the files of a failed group."""
 
     @property
     def is_whole(self) -> bool:
@@ -124,15 +126,19 @@ def require_no_failure(outcome: RunOutcome) -> None:
 
     The error of a single failed group keeps its class, and so the exit status; several become one `ReviewsError`.
     """
-    failed = [(group.uris, group.error) for group in outcome.groups if group.error is not None]
+    failed = [
+        (f"{group.undone.capitalize()}: {name_files(group.uris)}", group.error)
+        for group in outcome.groups
+        if group.error is not None
+    ]
     if not failed:
         return
     files, rows = outcome.total(*FILES), outcome.total(*ROWS)
     done = f"Committed all the same: {count(files, 'file')}, {count(rows, 'review')}. {FAILED_NEXT_STEP}"
-    uris, first = failed[0]
+    undone, first = failed[0]
     if len(failed) == 1:
-        raise _extend_error(first, f"Not scored: {name_files(uris)}\n{done}") from first
-    lines = [f"- {name_files(uris)}: {error}" for uris, error in failed]
+        raise _extend_error(first, f"{undone}\n{done}") from first
+    lines = [f"- {undone}: {error}" for undone, error in failed]
     head = f"{len(lines)} groups of files failed:"
     raise ReviewsError("\n".join([head, *lines, done])) from first
 

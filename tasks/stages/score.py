@@ -395,5 +395,5 @@ def _warn_of_dropped(part_dir: Path, problem: str) -> None:
 def warn_of_failure(result: GroupResult, error: Exception) -> GroupResult:
     """Warn of a failed group and return its result; raise `KeyboardInterrupt` if Ctrl-C was pressed."""
     stop_if_interrupted(error)
-    warn(f"{name_files(result.uris)}: not scored, going on with the others. {error}")
+    warn(f"{name_files(result.uris)}: {result.undone}, going on with the others. {error}")
     return result

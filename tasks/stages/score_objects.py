@@ -65,10 +65,12 @@ def fetch_objects(home: Home, request: ScoringRequest, files: Sequence[FoundFile
     return FetchedGroup(tuple(new), (*skipped, *describe_replaced(known, ledger)))
 
 
-def report_trouble(place: str, error: StoreError | None) -> Iterator[GroupResult]:
+def report_trouble(
+    place: str, error: StoreError | None, undone: str = GroupResult.undone
+) -> Iterator[GroupResult]:
     """Yield a failed result if a place in the store could not be listed or read, so that the run fails at its end."""
     if error:
-        yield warn_of_failure(GroupResult((place,), None, error=error), error)
+        yield warn_of_failure(GroupResult((place,), None, error=error, undone=undone), error)
 
 
 def score_stored(

@@ -22,7 +22,7 @@ from data_contracts.errors import (
     UsageError,
 )
 from data_contracts.storage.home import LABELS, Home
-from data_contracts.storage.store_uris import INBOX
+from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from tasks.containers.formats import UNKNOWN, format_of
 from tasks.inbox.source_files import (
     HAS_LABELS,
@@ -92,7 +92,7 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
     except StoreError as error:
         return Arrivals(trouble=error)
     found, skipped = _inspect_all(store, listed, home.spool)
-    reviews, labels = _separate(found, store.name(f"{INBOX}/{LABELS}/"))
+    reviews, labels = _separate(found, store.name(f"{LABELS_IN_STORE}/"))
     files = [file for file in reviews if file.mtime_ns >= (since_ns or file.mtime_ns)]
     seen, done = read_seen_files(home.warehouse, files), list_done(retry_refused=bool(named))
     return Arrivals(
@@ -111,7 +111,7 @@ def find_labels(uri: str, spool: Path) -> tuple[list[FoundFile], list[str]]:
     Raises `StoreError` if they can't be listed.
     """
     store = open_store(uri)
-    listed = list(list_objects(store, f"{INBOX}/{LABELS}"))
+    listed = list(list_objects(store, LABELS_IN_STORE))
     found, _ = _inspect_all(store, listed, spool)
     others = {store.name(each.key) for each in listed if each.size} - {file.uri for file in found}
     return [place_copy(file, spool) for file in found], sorted(others)

@@ -150,10 +150,11 @@ def test_labels_in_the_store_are_taken_in_after_what_they_label_was_scored(
 
 @pytest.mark.slow
 def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
-    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     drop(scoring_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
+    drop(scoring_home, "labels/none.csv", "text\nfine\n")
     send_label(store)
 
     def fail(*_: object) -> None:
@@ -161,9 +162,13 @@ def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
 
     monkeypatch.setattr(arrivals, "fetch", fail)
     with pytest.raises(
-        StoreError, match=r"(?s)does not answer.*inbox/labels/.*Committed all the same: 1 file"
+        StoreError,
+        match=r"(?s)does not answer.*Labels not taken in: .*inbox/labels/.*Committed all the same: 1 file",
     ):
         run()
+    assert caplog.text.count("Not read: labels/none.csv") == 1
+    failed = ask(scoring_home.warehouse, "select counts->>'files_failed' from runs")
+    assert failed == [("1",)]
     assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import LABELS_IN_STORE
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.site import renew_site
 from flows.command.actions.targets import keep_runs_out
@@ -141,7 +142,7 @@ def _list_stored_sheets(
         return list_stored_sheets(home, store, done.texts)
     except ReviewsError as error:
         echo(
-            f"  the store {store} may still hold it, look through its inbox/labels/: {escape_controls(str(error))}"
+            f"  the store {store} may still hold it, look through its {LABELS_IN_STORE}/: {escape_controls(str(error))}"
         )
         return []
 
