@@ -208,24 +208,26 @@ def list_sheets(home: Home, texts: Collection[str]) -> list[Path]:
     return [path for path in sheets if path not in read or may_hold(read[path], texts)]
 
 
-def list_stored_sheets(home: Home, store: str | None, texts: Collection[str]) -> list[str]:
-    """Return the URIs of those in the inbox of the store that is set, likewise, and of all known ones of other stores.
+def list_sheets_of_others(home: Home, store: str | None) -> list[str]:
+    """Return the URIs of all known files of labels in stores other than the one that is set."""
+    known = [uri for uri in sorted(_read_known(home)) if is_store_uri(uri)]
+    return [uri for uri in known if store is None or not uri.startswith(f"{store}/{LABELS_IN_STORE}/")]
+
+
+def list_stored_sheets(home: Home, store: str, texts: Collection[str]) -> list[str]:
+    """Return the URIs of those in the inbox of a store that may hold one of the texts, answers too.
 
     Raises `ReviewsError` if they can't be fetched.
     """
-    known = [uri for uri in sorted(_read_known(home)) if is_store_uri(uri) and not uri.endswith(".jsonl")]
-    if store is None:
-        return known
     place = f"{store}/{LABELS_IN_STORE}"
     with hold_workplace(home, place) as work:
         found, others = find_labels(store, work)
-        sheets = [file for file in found if not file.uri.endswith(".jsonl")]
         held = [
             each.uri
-            for each in chain.from_iterable(fetch_by_groups(store, sheets))
+            for each in chain.from_iterable(fetch_by_groups(store, found))
             if isinstance(each, SkippedFile) or may_hold(each, texts)
         ]
-    return [*(uri for uri in known if not uri.startswith(f"{place}/")), *others, *held]
+    return [*others, *held]
 
 
 def _store(home: Home, file: LabelFile) -> _StoredLabels:

@@ -111,6 +111,7 @@ def find_labels(uri: str, spool: Path) -> tuple[list[FoundFile], list[str]]:
     Raises `StoreError` if they can't be listed.
     """
     store = open_store(uri)
+    _require_inbox(store)
     listed = list(list_objects(store, LABELS_IN_STORE))
     found, _ = _inspect_all(store, listed, spool)
     others = {store.name(each.key) for each in listed if each.size} - {file.uri for file in found}
@@ -228,10 +229,15 @@ def fetch_arrivals(
 
 
 def fetch_by_groups(uri: str, files: Sequence[FoundFile]) -> Iterator[list[SourceFile | SkippedFile]]:
-    """Yield the copies of a group of objects, likewise; they are deleted before those of the next one are fetched."""
+    """Yield the copies of a group of objects, likewise; they are deleted before those of the next one are fetched.
+
+    Where the disk of the home hinders that, all of the group are skipped.
+    """
     for group in group_found_files(files):
         try:
             yield fetch_arrivals(uri, group)
+        except OSError as error:
+            yield [SkippedFile(file.uri, f"can't be copied: {error.strerror}") for file in group]
         finally:
             for file in group:
                 shutil.rmtree(file.path.parent, ignore_errors=True)
@@ -239,14 +245,15 @@ def fetch_by_groups(uri: str, files: Sequence[FoundFile]) -> Iterator[list[Sourc
 
 def _fetch_file(store: Store, report: Callable[[int], None], found: FoundFile) -> SourceFile | SkippedFile:
     """Copy an object into the spool, and read it anew if it changes meanwhile."""
-    for _ in range(TRIES):
+    for number in range(TRIES):
         try:
-            if (free := _measure_free(found.path)) < found.size:
-                return SkippedFile(found.uri, _describe_lack(found.size, free))
+            found = _find_again(store, found) if number else found
+            if reason := _find_hindrance(store, found):
+                return SkippedFile(found.uri, reason)
             _copy(store, found, report)
             return hash_file(found)
         except ObjectChangedError:
-            found = _find_again(store, found)
+            continue
         except StoreUnreachableError:
             raise
         except ObjectMissingError:
@@ -254,6 +261,14 @@ def _fetch_file(store: Store, report: Callable[[int], None], found: FoundFile) -
         except StoreError as error:
             return SkippedFile(found.uri, str(error).removeprefix(f"{found.uri}: "))
     return SkippedFile(found.uri, "changes while it is read: next run")
+
+
+def _find_hindrance(store: Store, found: FoundFile) -> str | None:
+    """Return why an object, as it is now, is not to be copied; None if nothing hinders that."""
+    if found.uri.startswith(store.name(f"{LABELS_IN_STORE}/")) and found.size > MOST_LABEL_BYTES:
+        return _TOO_MANY_LABELS
+    free = _measure_free(found.path)
+    return _describe_lack(found.size, free) if free < found.size else None
 
 
 def _copy(store: Store, found: FoundFile, report: Callable[[int], None]) -> None:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import StoreUnreachableError, UsageError
+from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import forget
 from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
+from tasks.labelling.intake import list_stored_sheets
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.report.writing import write_report
@@ -132,10 +133,19 @@ def test_where_sheets_in_the_store_can_t_be_fetched_all_are_to_be_looked_through
     def fail(*_: object) -> None:
         raise StoreUnreachableError("the store does not answer")
 
-    (tmp_path / "store").mkdir()
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("INSERT INTO label_files VALUES ('s3://was/inbox/labels/a.csv', 1, 1, 1, now())")
+    (tmp_path / "store" / "inbox").mkdir(parents=True)
     monkeypatch.setattr(arrivals, "list_objects", fail)
     said = do_forget(home, "r2", store=f"file://{tmp_path}/store")
     assert "look through its inbox/labels/: the store does not answer" in said
+    assert "may still hold it: s3://was/inbox/labels/a.csv" in said
+
+
+def test_a_store_whose_share_is_not_mounted_is_not_read_as_empty(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    with pytest.raises(StoreError, match="mount its share"):
+        list_stored_sheets(home, f"file://{tmp_path}/store", set())
 
 
 def test_a_backup_from_before_the_row_is_named_apart_with_when_it_could_hold_it(home: Home) -> None:

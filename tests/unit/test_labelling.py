@@ -1,6 +1,7 @@
 """Tests of labels by people: which reviews are chosen, and how answers are asked for, kept and taken in."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -14,14 +15,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import StoreUnreachableError, UsageError, WarehouseError
+from data_contracts.errors import ObjectChangedError, StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.inbox.source_files import HAS_LABELS, look_at_named, look_into
+from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
 from tasks.labelling import answers as answer_files
 from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
 from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
-from tasks.labelling.intake import TakenLabels, list_sheets, list_stored_sheets, list_waiting, take_labels
+from tasks.labelling.intake import (
+    TakenLabels,
+    list_sheets,
+    list_sheets_of_others,
+    list_stored_sheets,
+    list_waiting,
+    take_labels,
+)
 from tasks.labelling.sheet import require_new, write_sheet
 from tasks.store import arrivals
 from tasks.warehouse.commit import commit_parts
@@ -672,6 +680,39 @@ def test_a_store_that_fails_leaves_the_labels_of_the_home_and_its_own_wait(
     assert take_all(home, store) == TakenLabels(1, 1)
 
 
+def test_objects_of_labels_that_the_disk_has_no_room_for_are_named_and_wait(
+    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    uri = send_labels(store, "a.csv", ("fine", "positive"))
+    with monkeypatch.context() as patch:
+        patch.setattr(arrivals, "fetch", fail)
+        taken = take_all(home, store)
+        held = list_stored_sheets(home, f"file://{store}", set())
+    assert taken == TakenLabels(skipped=(SkippedFile(uri, "can't be copied: No space left on device"),))
+    assert held == [uri]
+    assert take_all(home, store) == TakenLabels(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"), [(None, "was deleted before it was read"), (200, "is larger than")]
+)
+def test_an_object_of_labels_that_changes_while_it_is_read_is_looked_at_again(
+    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch, size: int | None, reason: str
+) -> None:
+    def change(*_: Any) -> None:
+        path = store / "inbox/labels/a.csv"
+        path.write_bytes(b" " * size) if size else path.unlink()
+        raise ObjectChangedError("it has changed")
+
+    monkeypatch.setattr(arrivals, "MOST_LABEL_BYTES", 150)
+    monkeypatch.setattr(arrivals, "fetch", change)
+    send_labels(store, "a.csv", ("fine", "positive"))
+    assert [each.reason.startswith(reason) for each in take_all(home, store).skipped] == [True]
+
+
 def test_a_text_that_an_object_labels_is_not_asked_about(home: Home, store: Path) -> None:
     send_labels(store, "a.csv", ("fine", "positive"), ("dull", "negative"))
     take_all(home, store)
@@ -681,12 +722,16 @@ def test_a_text_that_an_object_labels_is_not_asked_about(home: Home, store: Path
 
 def test_of_the_objects_of_labels_those_that_may_hold_a_text_are_listed(home: Home, store: Path) -> None:
     sheets = [send_labels(store, f"{text}.csv", (text, "positive")) for text in ("fine", "dull")]
-    send_labels(store, "answers.jsonl")
+    (store / "inbox/labels/answers.jsonl").write_text(
+        json.dumps({"label_of": hash_text("dull"), "label": "p"})
+    )
+    rows = {"label_of": hash_text("fine"), "text": "fine", "label": ""}
+    (store / "inbox/labels/rows.jsonl").write_text(json.dumps(rows))
     send_labels(store, "unfinished.csv.part")
     take_all(home, store)
     held = list_stored_sheets(home, f"file://{store}", {hash_text("fine")})
-    assert held == [f"file://{store}/inbox/labels/unfinished.csv.part", sheets[0]]
-    assert list_stored_sheets(home, None, {hash_text("fine")}) == sorted(sheets)
+    place = f"file://{store}/inbox/labels"
+    assert held == [f"{place}/unfinished.csv.part", sheets[0], f"{place}/rows.jsonl"]
     assert not any(home.uploads.rglob("*.csv"))
 
 
@@ -697,7 +742,8 @@ def test_a_sheet_of_an_earlier_store_is_listed_after_a_label_was_corrected(home:
     take_labels(home)
     drop_labels(home, "b.csv", ("so so", "negative"), day=1)
     take_labels(home)
-    assert list_stored_sheets(home, None, set()) == [uri]
+    assert list_sheets_of_others(home, f"file://{store}2") == list_sheets_of_others(home, None) == [uri]
+    assert list_sheets_of_others(home, f"file://{store}") == []
 
 
 def test_of_the_sheets_only_those_that_may_hold_a_text_are_listed(tmp_path: Path) -> None:

@@ -136,15 +136,16 @@ def _list_stored_sheets(
     home: Home, store: str | None, done: Forgotten, echo: Callable[[str], None]
 ) -> list[str]:
     """Return the URIs of sheets of labels in stores that may hold the forgotten rows; say so if nobody can tell."""
-    from tasks.labelling.intake import list_stored_sheets
+    from tasks.labelling.intake import list_sheets_of_others, list_stored_sheets
 
+    others = list_sheets_of_others(home, store)
     try:
-        return list_stored_sheets(home, store, done.texts)
+        return [*others, *(list_stored_sheets(home, store, done.texts) if store else ())]
     except ReviewsError as error:
         echo(
             f"  the store {store} may still hold it, look through its {LABELS_IN_STORE}/: {escape_controls(str(error))}"
         )
-        return []
+        return others
 
 
 def _list_backups(home: Home, moment: datetime | None) -> tuple[list[Path], list[Path]]:
