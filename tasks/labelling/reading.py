@@ -20,6 +20,9 @@ _WORDS = {
     **dict.fromkeys(("n", "neg", "negative"), "negative"),
 }
 """What stands for a label in a sheet, in any case."""
+MOST_BYTES = 64 << 20
+"""Bytes of a file of labels, unpacked. Larger ones are refused, since all labels of a file are held in memory."""
+_COLUMNS = ("row_number", "text", "given_label", "given_rating", "extra")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,24 +47,29 @@ class LabelFile:
 
 
 def read_labels(found: FoundFile | SourceFile) -> LabelFile:
-    """Read the labels of a file."""
+    """Read the labels of a file; of its rows no more is held than these."""
+    changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
+    labels, unread = dict[str, GivenLabel](), list[int]()
     try:
-        rows = _read_rows(found)
+        for row in _read_rows(found):
+            if doubled := _find_doubled(row):
+                return LabelFile(found, trouble=_describe_doubled(doubled))
+            labels.update((label.text_sha256, label) for label in _read_row(row, changed_at))
+            unread += [] if _is_understood(row) else [row["row_number"]]
     except FileRefusedError as error:
         return LabelFile(found, trouble=_describe_refusal(error))
     except OSError as error:
         return LabelFile(found, trouble=f"can't be read: {error.strerror}")
-    if doubled := _find_doubled(rows):
-        return LabelFile(found, trouble=_describe_doubled(doubled))
-    changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
-    labels = {label.text_sha256: label for row in rows for label in _read_row(row, changed_at)}
-    unread = [row["row_number"] for row in rows if not _is_understood(row)]
-    trouble = (
+    return LabelFile(found, tuple(labels.values()), _describe_unread(unread) if unread else None)
+
+
+def _describe_unread(unread: Sequence[int]) -> str:
+    """Return which rows of a file can't be read, and what to do."""
+    return (
         f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
         "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
         "more are positive and 4 and fewer negative"
     )
-    return LabelFile(found, tuple(labels.values()), trouble if unread else None)
 
 
 def may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
@@ -73,8 +81,12 @@ def may_hold(found: FoundFile | SourceFile, texts: Collection[str]) -> bool:
     return not digests.isdisjoint(texts) or not all(map(_DIGEST.fullmatch, digests))
 
 
-def _read_rows(found: FoundFile | SourceFile) -> list[dict[str, Any]]:
-    """Return the rows of a file of labels, in any format of review files: its text column is that of the digests."""
+def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file of labels, in any format of review files: its text column is that of the digests.
+
+    Of each it has the columns that matter here.
+    """
+    from tasks.containers.limits import ContainerLimits
     from tasks.review_files.options import ReadOptions
     from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
     from tasks.review_files.reader import read_review_file
@@ -82,8 +94,10 @@ def _read_rows(found: FoundFile | SourceFile) -> list[dict[str, Any]]:
     # Label and stars are found by their names: a plan that named them would need them both.
     plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
     # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
-    options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1")
-    return [row for batch in read_review_file(found.path, options) for row in batch.to_pylist()]
+    limits = ContainerLimits(MOST_BYTES, MOST_BYTES, MOST_BYTES)
+    options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1", limits=limits)
+    for batch in read_review_file(found.path, options):
+        yield from batch.select(_COLUMNS).to_pylist()
 
 
 def _list_numbers(rows: Sequence[int]) -> str:
@@ -94,19 +108,21 @@ def _list_numbers(rows: Sequence[int]) -> str:
 
 def _describe_refusal(error: FileRefusedError) -> str:
     """Return why a file can't be read, and what to do."""
+    why = str(error) if error.rule == "bomb_suspected" else error.rule  # other details may quote the file
     return (
-        f"can't be read as labels ({error.rule}). Next: fill in a sheet of `reviews label --csv FILE`, and keep its "
+        f"can't be read as labels ({why}). Next: fill in a sheet of `reviews label --csv FILE`, and keep its "
         "columns; reviews belong in another folder of the inbox"
     )
 
 
-def _find_doubled(rows: Sequence[Mapping[str, Any]]) -> str | None:
+def _find_doubled(row: Mapping[str, Any]) -> str | None:
     """Return the name of a column of answers in place of which another one was read; None if there is none.
 
     What was not read is in `extra` under the column's own name.
     """
-    names = (name for row in rows for name in json.loads(row["extra"] or "{}"))
-    return next((name for name in names if name.casefold() in ("label", "stars")), None)
+    return next(
+        (name for name in json.loads(row["extra"] or "{}") if name.casefold() in ("label", "stars")), None
+    )
 
 
 def _describe_doubled(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gzip
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from data_contracts.errors import ObjectChangedError, StoreUnreachableError, Usa
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
 from tasks.labelling import answers as answer_files
+from tasks.labelling import reading
 from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
 from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
@@ -514,6 +516,17 @@ def test_a_label_of_a_text_that_comes_later_is_taken_in_then_and_until_then_said
     assert {text for text, *_ in list_labels(home)} == {hash_text("fine"), hash_text("to come")}
     assert [each.reason for each in taken.skipped] == ["has 1 label of texts that this home does not have"]
     assert take_labels(home) == TakenLabels()
+
+
+def test_a_small_file_that_unpacks_to_more_than_the_limit_is_refused_with_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_BYTES", 1 << 20)
+    content = f"label_of,label,text\n{hash_text('fine')},p,{'good ' * 300_000}\n"
+    drop(home, "labels/a.csv.gz", gzip.compress(content.encode()))
+    taken = take_labels(home)
+    assert (taken.labels, list_labels(home)) == (0, [])
+    assert "unpacks to more than 1,048,576 bytes, the limit here" in taken.skipped[0].reason
 
 
 def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home: Home) -> None:
