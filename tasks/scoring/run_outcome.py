@@ -127,7 +127,7 @@ def require_no_failure(outcome: RunOutcome) -> None:
     The error of a single failed group keeps its class, and so the exit status; several become one `ReviewsError`.
     """
     failed = [
-        (f"{group.undone.capitalize()}: {name_files(group.uris)}", group.error)
+        (name_files(group.uris), group.undone, group.error)
         for group in outcome.groups
         if group.error is not None
     ]
@@ -135,10 +135,10 @@ def require_no_failure(outcome: RunOutcome) -> None:
         return
     files, rows = outcome.total(*FILES), outcome.total(*ROWS)
     done = f"Committed all the same: {count(files, 'file')}, {count(rows, 'review')}. {FAILED_NEXT_STEP}"
-    undone, first = failed[0]
+    names, undone, first = failed[0]
     if len(failed) == 1:
-        raise _extend_error(first, f"{undone}\n{done}") from first
-    lines = [f"- {undone}: {error}" for undone, error in failed]
+        raise _extend_error(first, f"{undone.capitalize()}: {names}\n{done}") from first
+    lines = [f"- {names}: {error}" for names, _, error in failed]
     head = f"{len(lines)} groups of files failed:"
     raise ReviewsError("\n".join([head, *lines, done])) from first
 
