@@ -39,6 +39,19 @@ def find_settings_file(root: Path = PROJECT_ROOT) -> Path:
     return user_config_path(NAME, appauthor=False) / ".env"
 
 
+def read_settings_file() -> dict[str, str]:
+    """Return the settings in `.env`; raise `UsageError` if the file is not UTF-8."""
+    path = find_settings_file()
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: is not UTF-8. Next: save it in UTF-8.") from None
+
+
 def require_prefect_home(environment: Mapping[str, str]) -> None:
     """Raise `UsageError` if PREFECT_HOME is empty or names a folder that can't be created."""
     named = environment.get("PREFECT_HOME")

@@ -5,7 +5,7 @@ Flows read the settings once and pass the values on; the code that they call doe
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from data_contracts.archive import PUBLISHED_URL
@@ -14,13 +14,14 @@ from data_contracts.limits import DRIFT_SEVERITIES, RowLimits, ServingLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_inbox_store, parse_workers
-from deployments.installation import find_default_home, find_settings_file
+from deployments.installation import find_default_home, read_settings_file
 from tasks.destinations.addresses import list_variables, read_urls
 from tasks.support.secret_files import read_secret_files
 from tasks.support.setting_values import (
     quote_value,
     read_choice,
     read_database,
+    read_days,
     read_encoding,
     read_folders,
     read_hosts,
@@ -229,7 +230,7 @@ def _make_url(host: str, port: int) -> str:
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; raise `UsageError` that names the first setting with an invalid value."""
     values = _read_values(os.environ if environment is None else environment)
-    return Settings(
+    settings = Settings(
         home=Home(_read_home(values)),
         name=read_name(values, "REVIEWS_NAME"),
         store=read_place(values, "REVIEWS_STORE", parse_inbox_store),
@@ -240,49 +241,78 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         input_dirs=read_folders(values, "REVIEWS_INPUT_DIRS"),
         fallback_encoding=read_encoding(values, "REVIEWS_FALLBACK_ENCODING"),
         limits=_read_limits(values),
+        serving=_read_serving(values),
+        destination_urls=read_urls(values),
+    )
+    for read in (_read_addresses, _read_deploying, _read_keeping, _read_models):
+        settings = read(settings, values)
+    return settings
+
+
+def _read_addresses(settings: Settings, values: Mapping[str, str]) -> Settings:
+    """Return the settings with where this machine answers, under which names, and who may ask."""
+    return replace(
+        settings,
         port=read_whole(values, "REVIEWS_PORT", Settings.port, 1, 65535),
         host=values.get("REVIEWS_HOST", "").strip() or Settings.host,
         allowed_hosts=read_hosts(values, "REVIEWS_ALLOWED_HOSTS"),
         password=values.get("PREFECT_SERVER_API_AUTH_STRING", "").strip() or None,
-        poll_seconds=read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
-        log=read_choice(values, "REVIEWS_LOG", ("text", "json")),
         metrics_port=read_whole(values, "REVIEWS_METRICS_PORT", 0, 0, 65535) or None,
         metrics_host=values.get("REVIEWS_METRICS_HOST", "").strip() or Settings.metrics_host,
         site_port=read_whole(values, "REVIEWS_SITE_PORT", 0, 0, 65535) or None,
-        drain_seconds=read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         serve_port=read_whole(values, "REVIEWS_SERVE_PORT", Settings.serve_port, 1, 65535),
         serve_host=values.get("REVIEWS_SERVE_HOST", "").strip() or Settings.serve_host,
         serve_token=read_token(values, "REVIEWS_SERVE_TOKEN"),
         serve_keep=values.get("REVIEWS_SERVE_KEEP", "").strip() or None,
-        serving=_read_serving(values),
+    )
+
+
+def _read_deploying(settings: Settings, values: Mapping[str, str]) -> Settings:
+    """Return the settings with how `reviews up` and the deployments run."""
+    return replace(
+        settings,
+        poll_seconds=read_number(values, "REVIEWS_POLL_SECONDS", Settings.poll_seconds, 0.5, 3600),
+        log=read_choice(values, "REVIEWS_LOG", ("text", "json")),
+        drain_seconds=read_number(values, "REVIEWS_DRAIN_SECONDS", Settings.drain_seconds, 0, 86_400),
         watch_inbox=read_switch(values, "REVIEWS_WATCH_INBOX"),
         database_url=read_database(values, "REVIEWS_DATABASE_URL"),
         deployed_home=values.get("REVIEWS_DEPLOYED_HOME", "").strip() or None,
         deployed_version=values.get("REVIEWS_DEPLOYED_VERSION", "").strip() or None,
-        destination_urls=read_urls(values),
         alert_url=read_web_address(values, "REVIEWS_ALERT_URL"),
+    )
+
+
+def _read_keeping(settings: Settings, values: Mapping[str, str]) -> Settings:
+    """Return the settings with what runs write for people, and how long it is kept."""
+    return replace(
+        settings,
         keep_backups=read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
         keep_reports=read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
         write_site=read_switch(values, "REVIEWS_SITE"),
         write_weeks=read_switch(values, "REVIEWS_WEEKS"),
         keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
-        keep_quarantine_days=_read_days(
-            values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days
-        ),
-        keep_trainings_days=_read_days(values, "REVIEWS_KEEP_TRAININGS_DAYS", Settings.keep_trainings_days),
+        keep_quarantine_days=read_days(values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days),
+        keep_trainings_days=read_days(values, "REVIEWS_KEEP_TRAININGS_DAYS", Settings.keep_trainings_days),
+        scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
+    )
+
+
+def _read_models(settings: Settings, values: Mapping[str, str]) -> Settings:
+    """Return the settings with when a model is judged, trained, and scores again."""
+    return replace(
+        settings,
         drift=read_choice(values, "REVIEWS_DRIFT", DRIFT_SEVERITIES),
         train_at_labels=read_whole(values, "REVIEWS_TRAIN_AT_LABELS", Settings.train_at_labels, 0, 10**9),
         train_when_due=read_switch(values, "REVIEWS_TRAIN_WHEN_DUE"),
         rescore_minutes=read_limit(values, "REVIEWS_RESCORE_MINUTES", 1440),
         shadow_minutes=read_number(values, "REVIEWS_SHADOW_MINUTES", Settings.shadow_minutes, 0, 1440),
-        scored_files=read_choice(values, "REVIEWS_SCORED_FILES", ("keep", "move")),
     )
 
 
 def _read_values(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of the settings file and, before those, of the environment, with the values of secrets."""
-    values = {**_read_secrets(_read_env_file()), **_read_secrets(environment)}
+    values = {**_read_secrets(read_settings_file()), **_read_secrets(environment)}
     _refuse_undecodable(values)
     require_known(values.get(VARIABLE, ""))
     return values
@@ -296,11 +326,6 @@ def _read_limits(values: Mapping[str, str]) -> RowLimits:
         max_bad_share=read_number(values, "REVIEWS_MAX_BAD_SHARE", default.max_bad_share, 0, 1),
         min_bad_rows=read_whole(values, "REVIEWS_MIN_BAD_ROWS", default.min_bad_rows, 0, 10**9),
     )
-
-
-def _read_days(values: Mapping[str, str], name: str, default: float) -> float:
-    """Return for how many days something is kept; 0 has a meaning of its own."""
-    return read_number(values, name, default, 0, 36500)
 
 
 def _read_secrets(values: Mapping[str, str]) -> dict[str, str]:
@@ -318,19 +343,6 @@ def _read_serving(values: Mapping[str, str]) -> ServingLimits:
     )
 
 
-def _read_env_file() -> dict[str, str]:
-    """Return the settings in `.env`; raise `UsageError` if the file is not UTF-8."""
-    path = find_settings_file()
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    try:
-        return {key: value for key, value in dotenv_values(path).items() if value is not None}
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8. Next: save it in UTF-8.") from None
-
-
 def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     """Return a warning for each variable that begins with REVIEWS_ but is no setting, with the name probably meant."""
     known = {
@@ -339,7 +351,7 @@ def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
         for each in fields(kind)
     }
     known.update(OTHER_VARIABLES, (f"{name}_FILE" for name in SECRETS))
-    values = {**_read_env_file(), **(os.environ if environment is None else environment)}
+    values = {**read_settings_file(), **(os.environ if environment is None else environment)}
     addresses = list_variables(values)
     known.update(addresses, (f"{name}_FILE" for name in addresses))
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)

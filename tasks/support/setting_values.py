@@ -64,6 +64,11 @@ def read_number(values: Mapping[str, str], name: str, default: float, lowest: fl
     return number
 
 
+def read_days(values: Mapping[str, str], name: str, default: float) -> float:
+    """Return for how many days something is kept; 0 has a meaning of its own."""
+    return read_number(values, name, default, 0, 36500)
+
+
 def read_limit(values: Mapping[str, str], name: str, highest: float) -> float | None:
     """Return a limit, which must be a number above 0; None if it is not set, which is no limit."""
     if not values.get(name):
