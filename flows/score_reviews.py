@@ -25,6 +25,7 @@ from flows.recording import record_flow_run
 from flows.scoring_groups import score_kept, score_new
 from flows.shadow_scoring import score_with_shadow
 from tasks.inbox.source_files import SkippedFile
+from tasks.labelling.intake import TakenLabels
 from tasks.maintenance.retention import drop_old_trainings
 from tasks.scoring.plan import (
     PendingFiles,
@@ -318,6 +319,23 @@ def _score_pending(
     """
     home = settings.home
     was_killed = clear_spool(home)
+    found, model = _score_found(request, settings, run, done)
+    outcome = RunOutcome(tuple(done))
+    if was_killed and request.engine and outcome.is_whole():
+        drop_leftovers(home, request)
+    run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
+    summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
+    taken = _take_labels(home, request.store, found, done)
+    run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
+    page.log_unread((*summary.skipped, *taken.skipped))
+    return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
+
+
+def _score_found(
+    request: ScoringRequest, settings: Settings, run: Run, done: list[GroupResult]
+) -> tuple[PendingFiles, PromotedModel | None]:
+    """Commit leftover parts, find the files to score, and score them; return what was found, and the model, if any."""
+    home = settings.home
     model = stages.choose_model(home, request.model_id) if request.model_id else None
     for result in stages.commit_leftovers(home):
         done.append(result)
@@ -335,29 +353,14 @@ def _score_pending(
         kept = score_kept(job, model, request, found.stored.unread, older)
         for result in chain(score_new(job, request, found.new), kept):
             done.append(result)
-    outcome = RunOutcome(tuple(done))
-    if was_killed and request.engine and outcome.is_whole():
-        drop_leftovers(home, request)
-    run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
-    summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
-    summary = _take_labels(summary, request, settings, found, done)
-    run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
-    page.log_unread(summary.skipped)
-    return summary
+    return found, model
 
 
-def _take_labels(
-    summary: ScoringSummary,
-    request: ScoringRequest,
-    settings: Settings,
-    found: PendingFiles,
-    done: list[GroupResult],
-) -> ScoringSummary:
-    """Take in the labels of the home and the store, and add to the summary what became of them."""
-    taken = stages.take_labels(settings.home, request.store, found.stored.labels)
-    place = f"{request.store}/{LABELS_IN_STORE}/"
-    done.extend(report_trouble(place, taken.trouble, "labels not taken in"))
-    return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
+def _take_labels(home: Home, store: str | None, found: PendingFiles, done: list[GroupResult]) -> TakenLabels:
+    """Take in the labels of the home and of the store; what the store failed to give is appended to `done`."""
+    taken = stages.take_labels(home, store, found.stored.labels)
+    done.extend(report_trouble(f"{store}/{LABELS_IN_STORE}/", taken.trouble, "labels not taken in"))
+    return taken
 
 
 def _find_older(
