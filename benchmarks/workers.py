@@ -2,8 +2,9 @@
 
     python -m benchmarks.workers HOME [--rows 100000] [--files 30] [--runs 3] [--again]
 
-HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The S3 server, the scheduler, the workers and
-the run that commits share two cores; each worker is bound to one of them. Before a run is timed, the workers have
+HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The S3 server, the scheduler, Prefect's server,
+the workers and the run that commits share two cores; each worker is bound to one of them. Prefect's server is up
+before the runs, as that of `reviews up` is for those of a deployment. Before a run is timed, the workers have
 scored a little, so that the model is loaded. With `--again` they score again what a small model has scored, and runs
 without workers take their turns too. Prints Markdown tables: reviews a second as ratios, and seconds of a processor for
 a thousand reviews.
@@ -27,11 +28,12 @@ import psutil
 from benchmarks.ratios import spread
 from benchmarks.whole_flow import REVIEWS, copy_home, run_command, write_csv
 from data_contracts.storage.home import Home
+from deployments.local_server.temporary_server import EPHEMERAL, run_server
 from tasks.store.connecting import open_store
 from tasks.store.objects import upload
 from tests.support.once import FOLDER
 from tests.support.small_home import promote_small_model
-from tests.support.stores import S3Server, find_free_ports, run_s3_server
+from tests.support.stores import find_free_ports, run_s3_server
 
 DASK = Path(sys.executable).with_name("dask")
 WORKERS = (1, 2)
@@ -72,12 +74,18 @@ def main() -> None:
     taken: dict[int, list[Taken]] = {count: [] for count in counts}
     with tempfile.TemporaryDirectory() as name, run_s3_server() as server, ExitStack() as stack:
         os.environ.update({**server.environment, FOLDER: name})
+        prefect = stack.enter_context(
+            run_server({**os.environ, **EPHEMERAL, "PREFECT_HOME": f"{name}/prefect"})
+        )
+        os.environ.update(prefect.environment)
         fill_store(arguments.home, Path(name), arguments.rows, arguments.files)
         work = Work(arguments.home)
+        assert server.process is not None
+        servers = {"store": server.process.pid, "Prefect's server": prefect.child.process.pid}
         if arguments.again:
             work = stack.enter_context(make_older(arguments.home))
         for run, count in ((run, count) for run in range(arguments.runs) for count in counts):
-            taken[count].append(measure(work, Path(name), server, count))
+            taken[count].append(measure(work, Path(name), servers, count))
             print(f"run {run + 1}, {count} workers: {taken[count][-1]}", file=sys.stderr, flush=True)
     print_tables(taken, arguments.rows)
 
@@ -117,34 +125,26 @@ def fill_store(home: Path, folder: Path, rows: int, files: int) -> None:
     upload(open_store(STORE), found)
 
 
-def measure(work: Work, folder: Path, server: S3Server, count: int) -> Taken:
+def measure(work: Work, folder: Path, servers: Mapping[str, int], count: int) -> Taken:
     """Return what it takes that many workers, or the run alone, to score the objects, in a copy of a home."""
     with copy_home(work.home) as home, run_cluster(folder, count) as (address, processes):
         environment = {**os.environ, **name_settings(home), **({"REVIEWS_DASK": address} if count else {})}
         own = Work(home, work.options)
         score(own, "warm", environment)
-        processes["store"] = psutil.Process(server.process.pid if server.process else None)
+        processes |= {name: psutil.Process(pid) for name, pid in servers.items()}
         before = {name: read_cpu(process) for name, process in processes.items()}
         cpu = score(own, "main", environment)
         used = {name: read_cpu(process) - before[name] for name, process in processes.items()}
         with duckdb.connect(str(home / "reviews.duckdb"), read_only=True) as connection:
             query = "SELECT epoch(ended_at - started_at) FROM runs ORDER BY started_at DESC LIMIT 1"
             [(seconds,)] = connection.sql(query).fetchall()
-    workers = sum(seconds for name, seconds in used.items() if name.startswith("worker"))
-    return Taken(
-        seconds, {"workers": workers, "run": cpu, "scheduler": used["scheduler"], "store": used["store"]}
-    )
+    workers = sum(used.pop(name) for name in list(used) if name.startswith("worker"))
+    return Taken(seconds, {"workers": workers, "run": cpu, **used})
 
 
 def name_settings(home: Path) -> dict[str, str]:
     """Return the settings of a run in a home."""
-    prefect = str(home.parent / "prefect")
-    return {
-        "REVIEWS_HOME": str(home),
-        "REVIEWS_REPORTS": "false",
-        "PREFECT_HOME": prefect,
-        "REVIEWS_STORE": STORE,
-    }
+    return {"REVIEWS_HOME": str(home), "REVIEWS_REPORTS": "false", "REVIEWS_STORE": STORE}
 
 
 @contextmanager
