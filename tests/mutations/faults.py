@@ -43,6 +43,7 @@ PROMISE = "models/evaluation/promise.py"
 PROMISES_READ = "tasks/training/promise.py"
 DUE = "tasks/training/due.py"
 LABELS_TAKEN = "tasks/labelling/intake.py"
+LABELS_READ = "tasks/labelling/reading.py"
 LABELS_CHOSEN = "tasks/labelling/choosing.py"
 LABELS_ANSWERED = "tasks/labelling/answers.py"
 OWN_ROWS = "tasks/training/own_rows.py"
@@ -907,6 +908,46 @@ FAULTS = (
         (TEST_LABELS,),
     ),
     Fault(
+        "an object with labels is fetched by every run",
+        "labels",
+        LABELS_TAKEN,
+        "waiting = _pick_waiting(objects, _read_known(home)) if objects else []",
+        "waiting = list(objects)",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "a label of a text that comes later is lost",
+        "labels",
+        LABELS_TAKEN,
+        "size = file.found.size if len(labels) == len(file.labels) else -1",
+        "size = file.found.size",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "a text stays without a label that another sheet gives it",
+        "labels",
+        LABELS_TAKEN,
+        "        if dropped:\n",
+        "        if dropped > 1:\n",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "forgetting does not name a sheet that can't be read",
+        "labels",
+        LABELS_READ,
+        "    except (FileRefusedError, OSError):\n        return True\n",
+        "    except (FileRefusedError, OSError):\n        return False\n",
+        (TEST_LABELS,),
+    ),
+    Fault(
+        "forgetting does not name the sheets of an earlier store",
+        "labels",
+        LABELS_TAKEN,
+        "if store is None or not uri.startswith(",
+        "if store is None and not uri.startswith(",
+        (TEST_LABELS, "tests/flows/test_forget.py"),
+    ),
+    Fault(
         "a review with a label is asked about again",
         "labels",
         LABELS_CHOSEN,
@@ -933,7 +974,7 @@ FAULTS = (
     Fault(
         "a sheet with a forgotten text is not named",
         "labels",
-        "tasks/labelling/reading.py",
+        LABELS_READ,
         "return not digests.isdisjoint(texts) or not all(",
         "return not all(",
         (TEST_LABELS,),
@@ -1083,6 +1124,22 @@ FAULTS = (
         (
             f"{TEST_LARGE}::test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store",
         ),
+    ),
+    Fault(
+        "scoring again goes on after its time",
+        "workers",
+        "tasks/scoring/rescoring.py",
+        "        if clock() >= until:\n",
+        "        if False:\n",
+        ("tests/unit/test_rescoring.py", "tests/flows/test_rescore.py"),
+    ),
+    Fault(
+        "a run does not say which files it left to the next one",
+        "workers",
+        "tasks/stages/engine/older_texts.py",
+        "    if (waiting := make_left(groups)).left:\n",
+        "    if (waiting := make_left(groups)).left and seconds is None:\n",
+        (TEST_RESCORING,),
     ),
     Fault(
         "a worker that is late leaves the scores of texts that were forgotten",
