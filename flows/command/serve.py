@@ -1,5 +1,6 @@
 """The commands of servers: up, down, status and deploy for Prefect's, and serve for scores of single texts."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -187,41 +188,40 @@ def _read_database(home: "Home") -> dict[str, Any]:
 
 def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dict[str, Any]) -> None:
     """Print what was found of a server and its home."""
-    from flows.command.actions.destinations import describe_failing
-    from tasks.training.promise import describe_standing
-
     if trouble is None:
         from deployments.local_server.status import describe_status
 
         echo(describe_status(server))
     else:
         echo_error(str(trouble))
-    lines = [*describe_standing(home["champion"]), *describe_failing(home["destinations"])]
-    lines += _describe_verified(home["verified"])
+    if lines := list(_describe_home(home)):
+        echo(escape_controls("\n".join(lines), keep="\n"))
+
+
+def _describe_home(home: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each thing to know of a home: its champion, what is behind, unclear, killed or can't be read."""
+    from flows.command.actions.destinations import describe_failing
+    from tasks.training.promise import describe_standing
+
+    yield from describe_standing(home["champion"])
+    yield from describe_failing(home["destinations"])
+    yield from _describe_verified(home["verified"])
     if upload := home["upload"]:
         since = _show_time(upload["failing_since"])
-        lines.append(
-            f"  the copy in {upload['store']} is behind since {since}: {upload['error']} Each run tries again"
-        )
+        yield f"  the copy in {upload['store']} is behind since {since}: {upload['error']} Each run tries again"
     if left := home["last_unclear"]:
         found = count(len(left["unclear"]), "finding")
-        lines.append(
-            f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
-        )
+        yield f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
     for run in home["killed"]:
         started = _show_time(run["started_at"])
-        lines.append(
-            f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
-        )
+        yield f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
     if home["is_committing"]:
-        lines.append(
+        yield (
             "  a run is committing, or another program has the database open: what the champion holds is of the "
             "published copy, and which runs were killed is not known"
         )
     if home["trouble"] is not None:
-        lines.append(f"  the home can't be read: {home['trouble']}")
-    if lines:
-        echo(escape_controls("\n".join(lines), keep="\n"))
+        yield f"  the home can't be read: {home['trouble']}"
 
 
 def _show_time(moment: str) -> str:

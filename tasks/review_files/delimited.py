@@ -211,11 +211,7 @@ def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
         misshapen[row.number] = (detail, row.text)
         return "skip"
 
-    # After an empty line, since Arrow would remove a byte order mark that belongs to the first text.
-    pieces = (b"\n", data, ("\n" + table.separator.join([_END] * table.width) + "\n").encode())
-    # In Arrow's own memory, since a thread of Arrow would release memory of Python.
-    buffer = pa.allocate_buffer(sum(map(len, pieces)))
-    np.concatenate([np.frombuffer(piece, np.uint8) for piece in pieces], out=np.frombuffer(buffer, np.uint8))
+    buffer = _frame(data, table)
     with refusing("csv_broken", lambda: "it can't be split into rows"):
         parsed = pa_csv.read_csv(
             pa.BufferReader(buffer),
@@ -237,6 +233,18 @@ def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
     if table.style == "dumped":
         batch = pa.RecordBatch.from_arrays(list(map(decode_dump, batch.columns)), batch.schema.names)
     return _Rows(batch, misshapen)
+
+
+def _frame(data: memoryview, table: _Table) -> pa.Buffer:
+    """Return delimited text between an empty line and a row of `_END`, in Arrow's own memory.
+
+    A thread of Arrow would release memory of Python. Without the empty line, Arrow would remove a byte order mark that
+    belongs to the first text.
+    """
+    pieces = (b"\n", data, ("\n" + table.separator.join([_END] * table.width) + "\n").encode())
+    buffer = pa.allocate_buffer(sum(map(len, pieces)))
+    np.concatenate([np.frombuffer(piece, np.uint8) for piece in pieces], out=np.frombuffer(buffer, np.uint8))
+    return buffer
 
 
 def _set_types_aside(rows: _Rows, separator: str) -> _Rows:

@@ -17,7 +17,7 @@ from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import Decision, GateCheck
 from models.kinds import export_model
 from models.tensorflow import load_tensorflow
-from models.training.types import Variant
+from models.training.types import TrainedModel, Variant
 from models.variants import find_variant
 from tasks.archive.parquet_files import read_provenance
 from tasks.maintenance.retention import drop_old_trainings
@@ -94,14 +94,7 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     checks = check_input(rows, encoded)
     judge_checks(run, checks, NEXT_STEP)
     job = TrainingJob(variant, request.seed, epochs, rows, encoded)
-    load_tensorflow()  # so that its import does not count as training time
-    with (
-        keep_journal(home, job, tell, anew=request.anew) as kept,
-        show_live_progress(f"Training {variant.name}", epochs * len(rows.train.texts)) as report,
-    ):
-        journal = kept.begin(report)
-        trained = train_on(job, journal)
-        seconds = journal.count_seconds()
+    trained, seconds = _train(home, job, anew=request.anew)
     with show_progress("Evaluating", None):
         exported = export_model(trained.model)
         figures = Figures(measure_trained(job, exported), measure_baseline(home.reviews, rows), seconds)
@@ -116,6 +109,18 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
         BUNDLE, {"model_id": bundle.model_id, "test_accuracy": accuracy, **bundle.facts["rows"]}
     )
     return bundle
+
+
+def _train(home: Home, job: TrainingJob, *, anew: bool) -> tuple[TrainedModel, float]:
+    """Train, from the checkpoints of a stopped training unless `anew`; return also the seconds that it took in all."""
+    load_tensorflow()  # so that its import does not count as training time
+    rows = job.epochs * len(job.rows.train.texts)
+    with (
+        keep_journal(home, job, tell, anew=anew) as kept,
+        show_live_progress(f"Training {job.variant.name}", rows) as report,
+    ):
+        journal = kept.begin(report)
+        return train_on(job, journal), journal.count_seconds()
 
 
 def drop_trainings(home: Home, days: float) -> None:

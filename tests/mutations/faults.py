@@ -439,7 +439,7 @@ FAULTS = (
         "the bytes of what was forgotten stay in the database",
         "forgetting",
         FORGET,
-        "        rewrite_warehouse(home.warehouse)\n",
+        "    rewrite_warehouse(home.warehouse)\n",
         "",
         ("tests/flows/test_forget.py::test_no_byte_of_it_is_left_in_the_databases",),
     ),

@@ -1,7 +1,8 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,19 @@ from tasks.warehouse.publishing import publish
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
+@dataclass(frozen=True)
+class _Deleted:
+    """What was deleted, and what was made anew without it."""
+
+    rows: Forgotten
+    reports: Sequence[Path]
+    pages: Sequence[Path]
+    stored: Sequence[str]
+    """What there is to say of the copies in stores: sentences."""
+    trouble: str | None
+    """Why the site could not be made anew."""
+
+
 def forget(
     home: Home,
     request: ForgetRequest,
@@ -36,41 +50,51 @@ def forget(
     makes them again. The copy there is made anew without the rows. The destinations get the deletion too;
     `destination_urls` are the addresses of their databases.
     """
+    require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
+    with keep_runs_out(home, echo):
+        deleted = _delete(home, request, store)
+    _report_deleted(deleted, request.name, echo)
+    for problem in deliver_forgotten(home, destination_urls or {}):
+        echo(f"  a destination may still hold it: {escape_controls(problem)}")
+    _report_copies(home, deleted.rows, store, echo)
+
+
+def _delete(home: Home, request: ForgetRequest, store: str | None) -> _Deleted:
+    """Delete rows from the database, its copies here and in stores, and the pages that show them."""
     from tasks.report.writing import drop_reports_of_forgotten
     from tasks.site.writing import drop_pages_of_forgotten
 
-    require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
-    name = request.name
-    with keep_runs_out(home, echo):
-        forgetting.commit_waiting(home)
-        clear_spool(home)
-        stores = _prepare_stores(home, store)
-        matched = forgetting.find_forgettable(home.warehouse, name, request.kind)
-        done = forgetting.forget(home.warehouse, request, matched.kind)
-        reports = drop_reports_of_forgotten(home)
-        pages = drop_pages_of_forgotten(home)
-        rewrite_warehouse(home.warehouse)
-        publish(home)
-        stored = [line for each in stores if (line := _renew_stored_copy(home, each))]
-        trouble = renew_site(home)
+    forgetting.commit_waiting(home)
+    clear_spool(home)
+    stores = _prepare_stores(home, store)
+    matched = forgetting.find_forgettable(home.warehouse, request.name, request.kind)
+    rows = forgetting.forget(home.warehouse, request, matched.kind)
+    reports = drop_reports_of_forgotten(home)
+    pages = drop_pages_of_forgotten(home)
+    rewrite_warehouse(home.warehouse)
+    publish(home)
+    stored = [line for each in stores if (line := _renew_stored_copy(home, each))]
+    return _Deleted(rows, reports, pages, stored, renew_site(home))
+
+
+def _report_deleted(deleted: _Deleted, name: str, echo: Callable[[str], None]) -> None:
+    """Print what was deleted, and what was made anew without it."""
+    rows = deleted.rows
     echo(
-        f"Forgot {count(done.rows, 'row')} ({done.kind} {escape_controls(name)}), {done.rows_quarantined:,} of "
-        f"them quarantined{_describe_earlier(done)}."
+        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {escape_controls(name)}), {rows.rows_quarantined:,} of "
+        f"them quarantined{_describe_earlier(rows)}."
     )
-    for path in reports:
+    for path in deleted.reports:
         week = path.stem.removeprefix("week-")
         again = f"report {path.stem}" if week == path.stem else f"week --of {week}"
         echo(f"  deleted a report that showed it: {path.name} (to write it again: reviews {again})")
-    if pages:
-        without = "the site was made anew without it" if trouble is None else "deleted"
-        echo(f"  {count(len(pages), 'page')} of the site showed it: {without}")
-    if trouble is not None:
-        echo(f"  {trouble}")
-    for line in stored:
+    if deleted.pages:
+        without = "the site was made anew without it" if deleted.trouble is None else "deleted"
+        echo(f"  {count(len(deleted.pages), 'page')} of the site showed it: {without}")
+    if deleted.trouble is not None:
+        echo(f"  {deleted.trouble}")
+    for line in deleted.stored:
         echo(f"  {escape_controls(line)}")
-    for problem in deliver_forgotten(home, destination_urls or {}):
-        echo(f"  a destination may still hold it: {escape_controls(problem)}")
-    _report_copies(home, done, store, echo)
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
