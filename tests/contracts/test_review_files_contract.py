@@ -135,6 +135,7 @@ def test_a_batch_without_rows_breaks_nothing() -> None:
     assert (bad, {result.success for result in results}) == ({}, {True})
 
 
+@pytest.mark.slow
 def test_a_record_batch_and_a_table_in_chunks_are_judged_alike() -> None:
     rows = make_read_rows([GOOD, None, ""])
     chunked = pa.concat_tables([rows.slice(0, 1), rows.slice(1)])
@@ -157,6 +158,7 @@ def test_several_sources_of_one_run_get_results_of_their_own() -> None:
     assert len(results) == 2 * len(ROW_RULES | FIELD_RULES)
 
 
+@pytest.mark.slow
 def test_results_of_several_batches_add_up() -> None:
     first, _ = check_table(make_read_rows([None, GOOD], sources=["x", "x"]))
     second, _ = check_table(make_read_rows([GOOD, None], sources=["x", "y"], row_number=[3, 1]))

@@ -106,6 +106,7 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
     assert list(home.running.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +129,7 @@ def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
     ]
 
 
+@pytest.mark.slow
 def test_a_ledger_that_can_not_be_read_does_not_keep_a_backup_from_being_restored(
     later_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

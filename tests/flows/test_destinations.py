@@ -138,6 +138,7 @@ def test_wrong_use_changes_nothing_and_says_what_to_do(home: Home) -> None:
     assert "There is no destination" in run(home, "deliver")
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_leaves_destinations_at_once_and_those_that_fail_are_named(
     home: Home, tmp_path: Path
 ) -> None:

@@ -253,6 +253,7 @@ def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_r
     prove(older_home)
 
 
+@pytest.mark.slow
 def test_a_worker_whose_texts_were_deleted_meanwhile_leaves_nothing(
     older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

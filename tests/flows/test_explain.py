@@ -133,11 +133,13 @@ def test_an_altered_model_explains_nothing(own_home: Home) -> None:
     assert (result.exit_code, "was altered after it was trained" in result.output) == (1, True)
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_is_not_explained(own_home: Home) -> None:
     forget(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 
+@pytest.mark.slow
 def test_a_page_among_the_reports_is_deleted_with_what_it_shows(own_home: Home) -> None:
     own_home.reports.mkdir(exist_ok=True)
     for name in ("a", "b"):

@@ -70,6 +70,7 @@ def test_released_rows_and_later_models_scores_come_with_the_next_new_export(hom
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Home) -> None:
     said: list[str] = []
     forget(home, ForgetRequest("r2", None, "ann"), said.append)
@@ -81,6 +82,7 @@ def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Ho
     assert len(read(home)) == 1
 
 
+@pytest.mark.slow
 def test_forgetting_names_the_export_of_the_current_scores_which_is_then_made_anew_without_it(
     home: Home,
 ) -> None:
@@ -97,6 +99,7 @@ def test_forgetting_names_the_export_of_the_current_scores_which_is_then_made_an
     assert not any(SECRET in text for (text,) in read_texts())
 
 
+@pytest.mark.slow
 def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:
     for path in sorted(home.exports.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()

@@ -46,6 +46,7 @@ def test_rows_leave_every_table_and_the_copy(home: Home, name: str, kind: str | 
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_a_trace_without_the_text_stays(home: Home) -> None:
     do_forget(home, "r2")
     columns = "row_number, was_quarantined, reason, forgotten_by"
@@ -68,6 +69,7 @@ def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(ho
     assert found == [(hash_text("good film"), "negative")]
 
 
+@pytest.mark.slow
 def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
     text = SECRET.encode()
     assert text in home.warehouse.read_bytes() or text in home.published.read_bytes()
@@ -110,6 +112,7 @@ def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
     back_up(home, None, lambda said: None)
     said = do_forget(home, "r2")
@@ -117,6 +120,7 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     assert f"may still hold it: {home.backups}" in said
 
 
+@pytest.mark.slow
 def test_sheets_of_labels_in_the_store_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
     sheets = tmp_path / "store" / "inbox" / "labels"
     sheets.mkdir(parents=True)
@@ -127,6 +131,7 @@ def test_sheets_of_labels_in_the_store_that_may_still_hold_it_are_named(home: Ho
     assert "other.csv" not in said
 
 
+@pytest.mark.slow
 def test_where_sheets_in_the_store_can_t_be_fetched_all_are_to_be_looked_through(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +153,7 @@ def test_a_store_whose_share_is_not_mounted_is_not_read_as_empty(home: Home, tmp
         list_stored_sheets(home, f"file://{tmp_path}/store", set())
 
 
+@pytest.mark.slow
 def test_a_backup_from_before_the_row_is_named_apart_with_when_it_could_hold_it(home: Home) -> None:
     back_up(home, None, lambda said: None)
     assert "from before" not in do_forget(home, "r2")
@@ -259,12 +265,14 @@ def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_res
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_files_that_were_moved_are_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     run()
     assert f"may still hold it: {home.scored}" in do_forget(home, "r2")
 
 
+@pytest.mark.slow
 def test_a_copy_that_no_run_has_seen_yet_is_named(home: Home) -> None:
     copy = drop(home, "late/copy.csv", (home.inbox / "a.csv").read_bytes())
     assert f"may still hold it: {copy}\n" in do_forget(home, "r2")

@@ -121,6 +121,7 @@ def test_a_profile_that_is_mended_to_add_lets_replaced_files_count_again_by_a_re
     prove(exported)
 
 
+@pytest.mark.slow
 def test_a_file_with_fewer_rows_than_its_profile_wants_is_refused(scoring_home: Home) -> None:
     describe(scoring_home, ADDS + "[limits]\nfewest_rows = 3\n", "shop")
     drop(scoring_home, "shop/1.csv", FIRST)

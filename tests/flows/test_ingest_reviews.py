@@ -10,6 +10,7 @@ from tests.support.small_archive import list_files, write_archive
 from tests.support.small_home import ask, ingest
 
 
+@pytest.mark.slow
 def test_an_unknown_archive_is_refused_unless_it_is_accepted(home: Home, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "mine.tar.gz")
     with pytest.raises(SourceError, match="--accept-unverified"):
@@ -19,6 +20,7 @@ def test_an_unknown_archive_is_refused_unless_it_is_accepted(home: Home, tmp_pat
     assert summary.reviews == {"train": 6, "test": 6, "unsup": 3}
 
 
+@pytest.mark.slow
 def test_a_second_run_with_the_same_source_changes_nothing(home: Home, tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "mine.tar.gz")
     ingest(archive, accept_unverified=True)

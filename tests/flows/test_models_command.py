@@ -75,6 +75,7 @@ def test_a_champion_whose_bundle_was_altered_is_not_said_to_score(home: Home, ch
     assert "was altered after it was trained" in listed.stdout
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_the_champion_is_not_called_so(champion: str, challenger: str) -> None:
     shown = reviews("compare", champion, challenger).stdout
     assert f"champion    {challenger} (compared as if it were the champion)" in shown
@@ -161,6 +162,7 @@ def test_the_first_model_is_promoted_without_a_comparison(home: Home, challenger
     assert ask(home.published, query) == [("first_model", True, True, None, "the first model")]
 
 
+@pytest.mark.slow
 def test_a_better_model_is_promoted_with_the_reason_given(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_better_model_is_promoted_with_the_reason_given(
     assert ask(home.published, of_all) == [(1, challenger, champion, "auto", True, True, None)]
 
 
+@pytest.mark.slow
 def test_a_worse_model_is_refused_with_the_reasons_and_the_next_step(
     home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +207,7 @@ def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     assert ask(home.published, query) == [("always", True, False)]
 
 
+@pytest.mark.slow
 def test_force_takes_the_place_of_a_champion_that_is_altered(
     home: Home, champion: str, challenger: str
 ) -> None:

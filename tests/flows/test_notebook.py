@@ -49,6 +49,7 @@ def test_the_lines_of_the_page_run_as_they_stand(read_home: Home, monkeypatch: p
     names["home"].close()
 
 
+@pytest.mark.slow
 def test_an_answer_lasts_longer_than_the_home_that_gave_it(read_home: Home) -> None:
     answer = reviews.open(read_home.folder).sql("select movie_id from movie_ratings")
     gc.collect()

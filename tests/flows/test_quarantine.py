@@ -48,6 +48,7 @@ def fill_long_row(home: Home) -> None:
         assert run().rows_quarantined == 1
 
 
+@pytest.mark.slow
 def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Home) -> None:
     assert "Released 1 row" in release_all(long_row)
     [(by, age)] = ask(
@@ -84,6 +85,7 @@ def test_a_later_model_scores_released_rows_too(long_row: Home) -> None:
     run_verify(long_row, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_nothing(long_row: Home) -> None:
     with open_warehouse(long_row.warehouse, write=True) as connection:
         connection.execute("DELETE FROM scored_reviews")
@@ -93,6 +95,7 @@ def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_not
     assert count(long_row, "quarantined_rows where released_at is null") == 1
 
 
+@pytest.mark.slow
 def test_a_row_is_released_once(long_row: Home) -> None:
     release_all(long_row)
     assert "No quarantined row matches" in release_all(long_row)
@@ -380,6 +383,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
     run_verify(unknown_home, True, lambda words: None)
 
 
+@pytest.mark.slow
 def test_what_a_scorer_makes_of_ctrl_c_is_not_tried_again_in_parts(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_report_that_can_not_be_made_fails_no_run(
     assert "The report was not written (no picture \\x1b[31m). Next: reviews report" in said
 
 
+@pytest.mark.slow
 def test_without_reports_a_run_writes_none(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_REPORTS", "false")
     drop(scoring_home, "monday.csv", CSV)

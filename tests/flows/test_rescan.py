@@ -131,6 +131,7 @@ def test_files_that_are_gone_keep_their_reading_and_are_named(misread: Home) -> 
     assert list_latest(misread) == before
 
 
+@pytest.mark.slow
 def test_refused_files_that_were_corrected_or_deleted_are_not_named_since_they_have_no_reading(
     misread: Home,
 ) -> None:
@@ -143,6 +144,7 @@ def test_refused_files_that_were_corrected_or_deleted_are_not_named_since_they_h
     assert run(rescan="shop-a").skipped == ()
 
 
+@pytest.mark.slow
 def test_a_file_that_was_moved_to_the_scored_ones_is_read_again_from_there(misread: Home) -> None:
     folder = misread.scored / "2026-04-02/shop-a"
     folder.mkdir(parents=True)
@@ -246,6 +248,7 @@ def test_a_dry_run_names_what_would_be_read_again_and_changes_nothing(misread: H
     assert list_latest(misread) == before
 
 
+@pytest.mark.slow
 def test_a_file_that_lacks_a_column_now_is_said_to_keep_its_reading(misread: Home) -> None:
     describe(misread, RIGHT.replace('review_id = "No"', 'review_id = "Nr"'), "shop-a")
     [planned] = plan(rescan="shop-a").files
@@ -312,5 +315,6 @@ def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(misread: Home) 
     assert movies.startswith("movie_id: 2 rows")
 
 
+@pytest.mark.slow
 def test_a_rescan_that_reads_more_says_nothing(misread: Home) -> None:
     assert run(rescan="shop-a").unclear == ()

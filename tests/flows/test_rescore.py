@@ -235,6 +235,7 @@ def test_a_named_model_scores_instead_of_the_champion(older_home: Home) -> None:
     assert run(model_id=earlier, rescore=True).files_rescored == 0
 
 
+@pytest.mark.slow
 def test_a_model_that_was_never_promoted_never_scores(scoring_home: Home) -> None:
     unblessed = write_small_bundle(scoring_home, seed=5).name
     drop(scoring_home, "a.csv", CSV)

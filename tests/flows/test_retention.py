@@ -46,6 +46,7 @@ def test_scored_files_go_to_a_folder_of_the_day_and_refused_ones_stay(moving: Ho
     assert refused.exists()
 
 
+@pytest.mark.slow
 def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_home: Home) -> None:
     drop(moved_home, "a.csv", "text\ngood plot\n")
     run()

@@ -70,6 +70,7 @@ def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Home) 
     assert (file.rows, str(file.trouble).startswith("would be refused: text_column_missing")) == (None, True)
 
 
+@pytest.mark.slow
 def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Home) -> None:
     path = drop(scoring_home, "odd.csv", "Verdict\ngood film\n")
     run()
@@ -79,6 +80,7 @@ def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Home) -> No
     )
 
 
+@pytest.mark.slow
 def test_nothing_at_all_is_changed(scored_home: Home) -> None:
     promote_small_model(scored_home, seed=1)
     drop(scored_home, "b.csv", "text\ngood plot\n")

@@ -127,6 +127,7 @@ def test_a_file_over_which_runs_were_killed_waits_until_it_is_named_and_stops_no
 EXCEL_CSV = b"text\n" + "Schön good plot\n".encode("cp1252") * 30
 
 
+@pytest.mark.slow
 def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", EXCEL_CSV)
     [said] = run().refused
@@ -558,6 +559,7 @@ def test_ids_of_another_source_are_not_those_of_a_source(scoring_home: Home) -> 
     assert not any("earlier files of its source" in said for said in run().unclear)
 
 
+@pytest.mark.slow
 def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_text("rating,review\n1,bad film\n5,good plot\n", "utf-8")
@@ -581,6 +583,7 @@ def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_be
     assert "known" not in describe_scoring(replace(summary, files_scored=1), "--text-column")
 
 
+@pytest.mark.slow
 def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(scoring_home: Home) -> None:
     name = "a\nreviews forget b\x1b[2J.csv"
     drop(scoring_home, name, "rating,review\n1,bad film\n2,good plot\n")

@@ -157,6 +157,7 @@ def test_another_champion_answers_without_a_lost_request_and_each_request_has_on
     assert models[-1] == {after}
 
 
+@pytest.mark.slow
 def test_a_champion_that_was_altered_never_scores(
     empty_home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,6 +119,7 @@ def read_seen(home: Home, database: Path) -> dict[str, Any]:
     return tables
 
 
+@pytest.mark.slow
 def test_a_run_scores_the_new_rows_with_the_shadow_too(shadowed_home: Home) -> None:
     shadow = find_shadow_id(shadowed_home)
     query = "select text, score, model_id from shadow_scores join source_reviews using (source_sha256, row_number)"
@@ -173,6 +174,7 @@ def test_only_files_that_came_since_its_beginning_are_scored(empty_home: Home) -
     assert ask(empty_home.warehouse, "select rows from shadow_files") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_stopped_shadow_scores_nothing_more(home: Home) -> None:
     assert reviews("shadow", "stop").exit_code == 0
     drop(home, "a.csv", CSV)

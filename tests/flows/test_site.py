@@ -50,6 +50,7 @@ def find_secret(home: Home) -> list[Path]:
     return [path for path in home.site.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote_and_where_to_look(home: Home) -> None:
     done = CliRunner().invoke(main, ["site", "--all"])
     said = f"Wrote 2 pages of 2 movies\n  open {(home.site / 'index.html').as_uri()}\n"
@@ -152,6 +153,7 @@ def test_forgetting_leaves_no_byte_of_the_text_in_the_site_which_stays_whole(nam
     assert list(list_broken_links(home)) == []
 
 
+@pytest.mark.slow
 def test_where_the_site_can_not_be_renewed_the_page_is_deleted_all_the_same(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def test_where_the_site_can_not_be_renewed_the_page_is_deleted_all_the_same(
     )
 
 
+@pytest.mark.slow
 def test_what_a_killed_forget_left_in_the_site_is_deleted_by_the_next_run(home: Home) -> None:
     forgetting.forget(home.warehouse, ForgetRequest("r3", None, "ann"), "review")
     run()

@@ -114,6 +114,7 @@ def test_a_wrong_profile_delays_its_own_files_alone(scoring_home: Home) -> None:
     assert "shop-a.toml: line 2: columns.titel is not a key of a profile" in skipped.reason
 
 
+@pytest.mark.slow
 def test_a_file_that_waits_is_in_the_name_the_message_and_the_log_of_its_run(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +191,7 @@ def test_a_review_id_with_several_texts_in_a_file_is_named(scoring_home: Home) -
     assert unclear.startswith("a.csv: 1 review id with several texts on the same movie in it")
 
 
+@pytest.mark.slow
 def test_a_review_that_its_own_source_sends_again_is_no_collision(scoring_home: Home) -> None:
     drop(scoring_home, "left/a.csv", "review_id,movie_id,text\n1,tt1,good film\n")
     drop(scoring_home, "right/b.csv", "review_id,movie_id,text\n9,tt1,bad film\n")

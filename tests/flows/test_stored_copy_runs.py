@@ -69,6 +69,7 @@ def test_a_run_whose_copy_can_t_be_uploaded_completes_and_says_so_and_the_next_o
     assert read_trouble(scoring_home) is None
 
 
+@pytest.mark.slow
 def test_without_the_switch_nothing_is_uploaded(
     scoring_home: Home, store: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_the_same_content_in_the_store_and_the_home_is_scored_once(scoring_home:
     assert count(scoring_home, "inbox_files") == 3
 
 
+@pytest.mark.slow
 def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
     scoring_home: Home, store: Path
 ) -> None:

@@ -148,6 +148,7 @@ def test_no_text_is_longer_than_500_words(
     assert max(len(split_words(text)) for text in texts) <= 500
 
 
+@pytest.mark.slow
 def test_no_two_reviews_from_elsewhere_are_near_duplicates(elsewhere: tuple[ElsewhereReview, ...]) -> None:
     triples = {
         review.id: set(zip(words, words[1:], words[2:], strict=False))

@@ -68,6 +68,7 @@ def test_a_graph_of_another_model_is_refused_in_a_fresh_process(bundle: Path, mo
         require_same_scores_in_fresh_process(bundle, dict(zip(TEXTS, scores.tolist(), strict=True)))
 
 
+@pytest.mark.slow
 def test_a_bundle_of_format_1_is_still_scored(bundle: Path, model: Any) -> None:
     (bundle / GRAPH_FILE).unlink()
     path = bundle / "bundle.json"

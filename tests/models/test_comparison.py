@@ -52,6 +52,7 @@ def test_challenger_and_champion_change_places_with_the_sign(seed: int, rows: in
     assert one.mcnemar_p == pytest.approx(other.mcnemar_p)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 60))
 def test_the_same_scores_are_no_better_whatever_titles_are_drawn(seed: int, rows: int) -> None:
@@ -67,6 +68,7 @@ def test_the_same_scores_give_the_same_intervals() -> None:
     assert compare_scores(*rows, {}) == compare_scores(*rows, {})
 
 
+@pytest.mark.slow
 def test_an_interval_of_independent_reviews_is_as_wide_as_the_binomial_says() -> None:
     rows, accuracy = 2000, 0.8
     scores = np.where(np.arange(rows) < accuracy * rows, 0.9, 0.1)

@@ -241,6 +241,7 @@ def save_small_bundle(folder: Path, model: Any, sequence_length: int = 12) -> Pa
 TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
 
 
+@pytest.mark.slow
 def test_a_bundle_without_a_graph_is_scored_by_keras(tmp_path: Path) -> None:
     model = build_other("gru")
     bundle = save_small_bundle(tmp_path, model, 30)

@@ -126,6 +126,7 @@ MODELS = {
 """A model of each kind, in the order of the kinds."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_exported_and_its_graph_read_by_its_own_kind_alone(name: str) -> None:
     model = MODELS[name]()

@@ -87,6 +87,7 @@ def test_labels_of_one_kind_settle_nothing(rare: int) -> None:
     assert fitted.layer.changes_nothing
 
 
+@pytest.mark.slow
 def test_labels_that_agree_with_the_model_hardly_move_it() -> None:
     new = draw_labels(2000, seed=1)
     before = measure_loss(new.score, new.positive)
@@ -164,6 +165,7 @@ def test_too_few_reviews_without_labels_teach_nothing() -> None:
     assert fit_layer(labels, few) == alone
 
 
+@pytest.mark.slow
 def test_the_same_labels_give_the_same_layer() -> None:
     assert fit_layer(draw_labels(60)) == fit_layer(draw_labels(60))
     assert fit_layer(draw_labels(60), give_others(60)) == fit_layer(draw_labels(60), give_others(60))

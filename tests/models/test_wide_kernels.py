@@ -121,6 +121,7 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch: pyte
     assert numbers.tolist() == [7, 0]
 
 
+@pytest.mark.slow
 def test_a_graph_of_an_earlier_version_gives_the_same_scores() -> None:
     model = build_wide_at_random(VARIANT)
     content = export_windows(model) or b""
@@ -134,6 +135,7 @@ def test_a_graph_of_an_earlier_version_gives_the_same_scores() -> None:
     assert np.abs(now.score(encoded) - before.score(encoded)).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_graph_with_one_weighting_of_the_ngrams_gives_the_scores_without_the_other() -> None:
     content = export_windows(build_wide_at_random(VARIANT)) or b""
     now, before = (

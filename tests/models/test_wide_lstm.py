@@ -54,6 +54,7 @@ def test_the_layer_gives_the_logits_of_the_ngram_model(ids: NDArray[np.int32], s
     assert np.abs(np.asarray(layer(ids))[:, 0] - compute_ngram_logits(ngrams, ids, WORDS)[:, 0]).max() < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [0, 17])
 def test_a_review_without_a_known_word_has_a_score_of_its_own(row: int) -> None:
     ids = make_ids()
@@ -69,14 +70,17 @@ def score_window_at(start: int) -> float:
     return float(np.asarray(build_wide_at_random(VARIANT)(ids))[0, 0])
 
 
+@pytest.mark.slow
 def test_a_window_counts_alike_wherever_it_stands_before_the_last() -> None:
     assert score_window_at(0) == pytest.approx(score_window_at(8), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_last_window_counts_for_more() -> None:
     assert abs(score_window_at(0) - score_window_at(16)) > 1e-3
 
 
+@pytest.mark.slow
 def test_the_vector_of_word_0_is_not_read() -> None:
     model, ids = build_wide_at_random(VARIANT), make_ids()
     before = np.asarray(model(ids))
@@ -87,6 +91,7 @@ def test_the_vector_of_word_0_is_not_read() -> None:
     assert np.array_equal(np.asarray(model(ids)), before)
 
 
+@pytest.mark.slow
 def test_the_lstm_reads_what_was_cut_into_windows() -> None:
     vectors = np.random.default_rng(0).normal(size=(VARIANT.vocabulary_size, VARIANT.embedding_size))
     reader, head = build_reader(VARIANT, vectors.astype(np.float32)), build_lstm_head(VARIANT)
@@ -105,6 +110,7 @@ def test_the_lstm_reads_what_was_cut_into_windows() -> None:
     assert np.asarray(model(ids))[:, 0] == pytest.approx(1 / (1 + np.exp(-np.array(logits))), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_saved_model_gives_the_same_scores_when_it_is_loaded_in_safe_mode(tmp_path: Path) -> None:
     model, ids = build_wide_at_random(VARIANT), make_ids()
     model.save(tmp_path / MODEL_FILE)
@@ -120,6 +126,7 @@ def test_a_saved_model_has_its_numbers_among_its_weights_alone(tmp_path: Path) -
     assert json.loads(config)["class_name"] == "Functional"
 
 
+@pytest.mark.slow
 def test_a_model_without_ngrams_has_their_bias_in_its_scores() -> None:
     empty = np.zeros((0, 2), np.float32)
     nothing = NgramModel(np.zeros(0, np.int64), empty, empty, np.array([2.0, 0.0]))

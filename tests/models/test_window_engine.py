@@ -85,18 +85,21 @@ def test_other_sizes_get_the_scores_of_keras(sizes: dict[str, int]) -> None:
     require_predicted(build_wide_at_random(variant), make_reviews(range(length + 3), length))
 
 
+@pytest.mark.slow
 def test_reviews_of_unknown_words_alone_get_the_score_of_keras() -> None:
     reviews = [np.zeros(count, np.int32) for count in (0, 1, 9, 40)]
     reviews += [np.array([3, *[0] * 20, 5], np.int32), np.array([7, *[0] * 16], np.int32)]
     require_predicted(build_wide_at_random(VARIANT), encode_ids(reviews, LENGTH))
 
 
+@pytest.mark.slow
 def test_a_loaded_model_is_exported_as_the_one_that_was_saved(tmp_path: Path) -> None:
     model = build_wide_at_random(VARIANT)
     model.save(tmp_path / "model.keras")
     assert export_windows(load_model(tmp_path)) == export_windows(model)
 
 
+@pytest.mark.slow
 def test_the_same_model_gives_the_same_graph() -> None:
     assert export_windows(build_wide_at_random(VARIANT)) == export_small()
 

@@ -48,6 +48,7 @@ def test_json_gives_every_value_back(rows: list[tuple[Any, ...]], names: list[st
     assert found == [dict(zip(names, row, strict=True)) for row in rows]
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=8), st.integers(20, 120))
 def test_a_table_is_a_box_without_control_characters(rows: list[tuple[Any, ...]], width: int) -> None:
     *box, counted = write(rows, "table", width=width).rstrip("\n").split("\n")

@@ -295,6 +295,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None:
     make, words = HOSTILE[kind]

@@ -25,6 +25,7 @@ def warehouse(tmp_path: Path) -> Path:
         return path
 
 
+@pytest.mark.slow
 def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
     warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

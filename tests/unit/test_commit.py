@@ -51,6 +51,7 @@ def test_a_commit_names_each_file_with_what_became_of_it(warehouse: Path, tmp_pa
     ]
 
 
+@pytest.mark.slow
 def test_a_second_commit_of_a_part_adds_nothing(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY])
     commit_parts(warehouse, part)
@@ -58,6 +59,7 @@ def test_a_second_commit_of_a_part_adds_nothing(warehouse: Path, tmp_path: Path)
     assert count(warehouse) == (2, 2, 1, 1)
 
 
+@pytest.mark.slow
 def test_of_a_part_only_the_files_that_are_new_are_taken(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "first", [MONDAY]))
     both = write_part(tmp_path / "second", [MONDAY, PartFile("tuesday.csv", [{}], bad_rows=[2])])
@@ -81,6 +83,7 @@ def test_of_a_refused_file_only_its_ledger_row_is_kept(warehouse: Path, tmp_path
     assert ask(warehouse, query) == [("broken.csv", "csv_broken", "line 3")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_id", ["model-a", "model-b"])
 def test_a_refused_file_that_is_scored_later_loses_its_refusal(
     warehouse: Path, tmp_path: Path, model_id: str
@@ -121,6 +124,7 @@ def test_a_file_of_bad_rows_alone_is_in_the_ledger(warehouse: Path, tmp_path: Pa
     assert commit_parts(warehouse, part) == CommitSummary(1, 0, 0, 2)
 
 
+@pytest.mark.slow
 def test_a_released_row_is_counted_as_scored_when_another_model_scores_its_file(
     warehouse: Path, tmp_path: Path
 ) -> None:

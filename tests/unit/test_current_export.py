@@ -97,6 +97,7 @@ def list_files(home: Home) -> list[str]:
     return sorted(path.name for path in home.current_export.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FILES)
 def test_the_rows_are_those_of_latest_scores(home: Home, form: str) -> None:
     add(home, "g.csv", [{"review_id": "r1", "text": "newer", "score": 0.1}])
@@ -153,6 +154,7 @@ def fail(*arguments: object) -> Iterator[int]:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_file_before_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     run(home)
     before = find_file(home).read_bytes()

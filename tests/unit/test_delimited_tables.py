@@ -465,6 +465,7 @@ def test_a_file_with_tabs_that_protects_some_fields_only_is_refused(tmp_path: Pa
     assert refuse(tmp_path, "a.tsv", content.encode()).rule == "csv_broken"
 
 
+@pytest.mark.slow
 def test_a_quote_that_protects_nothing_is_found_far_from_the_header_too(tmp_path: Path) -> None:
     good = "".join(f'{number}\t"a fine film"\n' for number in range(1 << 17))
     assert refuse(tmp_path, "a.tsv", f"id\ttext\n{good}{RAW}".encode()).rule == "csv_broken"
@@ -487,6 +488,7 @@ def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) ->
 DUMPED = st.lists(st.text("b\\\n\t\rnN ", min_size=1).filter(str.strip), min_size=1)
 
 
+@pytest.mark.slow
 @given(DUMPED)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts_of_a_dump_with_tabs_are_those_of_the_database(tmp_path: Path, texts: list[str]) -> None:

@@ -274,6 +274,7 @@ def test_a_missing_disk_is_an_error_that_says_so(home: Home, tmp_path: Path) -> 
         send(home, make(tmp_path / "not-mounted" / "lake"))
 
 
+@pytest.mark.slow
 def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: History, folder: Path) -> None:
     assert inspect(home, make(folder)).rows_held is None
     send(home, make(folder))
@@ -299,6 +300,7 @@ def test_a_destination_whose_file_was_changed_is_due(home: Home, folder: Path) -
     assert is_due(home, make(folder, replace(ALL, texts=True)))
 
 
+@pytest.mark.slow
 def test_while_deliveries_fail_the_home_knows_since_when_and_how_many_rows(
     home: Home, history: History, folder: Path
 ) -> None:

@@ -162,6 +162,7 @@ def test_no_character_that_a_terminal_obeys_is_shown() -> None:
     assert "[bold]film" in said
 
 
+@pytest.mark.slow
 def test_a_text_of_a_megabyte_is_cut_in_the_terminal() -> None:
     said = show(explain("good " * 200_000 + "x" * 10_000 + "\n" * 10_000 + "bad"))
     assert len(said) < 4000

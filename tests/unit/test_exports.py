@@ -70,6 +70,7 @@ def list_files(home: Home) -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
     add(home, "monday.csv", [{"review_id": "r1"}, {"review_id": "r2", "scored_at": NEXT_DAY}])
     done = run(home)
@@ -83,6 +84,7 @@ def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_day_is_that_of_utc(home: Home) -> None:
     last = datetime.fromisoformat("2026-03-01T23:59:59.999999+00:00")
     add(home, "f.csv", [{"scored_at": last}, {"scored_at": last + timedelta(microseconds=1)}])
@@ -119,6 +121,7 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
     }
 
 
+@pytest.mark.slow
 def test_a_folder_of_an_earlier_version_keeps_its_columns(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, no_extra=True)
@@ -164,6 +167,7 @@ def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Home) -> None:
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_scores_of_another_model_come_with_the_next_new_export(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     run(home, only_new=True)
@@ -192,6 +196,7 @@ def test_a_row_without_a_run_is_exported_once(home: Home) -> None:
     assert [run(home, only_new=True).rows for _ in range(2)] == [1, 0]
 
 
+@pytest.mark.slow
 def test_since_leaves_out_days_which_a_later_new_export_brings(home: Home) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     assert run(home, since=NEXT_DAY.date()).rows == 1

@@ -85,12 +85,14 @@ def test_the_name_of_a_row_gives_the_history_of_its_review(home: Home) -> None:
     assert (history.movie_id, len(history.rows)) == ("tt1", 4)
 
 
+@pytest.mark.slow
 def test_a_newest_row_without_a_score_that_counts_is_told(home: Home) -> None:
     add(home, "6.csv", [{"review_id": "r6"}], "model-never-promoted")
     assert find(home, "r6")[0].rows[0].decided_by == "score"
     assert "no: it is the newest, but" in call(home, "--history", "r6").stdout
 
 
+@pytest.mark.slow
 def test_a_row_beside_a_reading_that_was_superseded_is_not_the_only_one(home: Home) -> None:
     add(home, "old.csv", [{"review_id": "r6"}])
     change(home, "UPDATE scored_files SET superseded_at = now() WHERE uri = 'old.csv'")

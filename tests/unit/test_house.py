@@ -120,6 +120,7 @@ def test_imports_run_one_way(room: str) -> None:
     assert not broken
 
 
+@pytest.mark.slow
 def test_no_modules_import_each_other_in_a_circle() -> None:
     left = {module: list_own_imports(module) for module in MODULES}
     while free := [module for module, names in left.items() if not names & left.keys()]:
@@ -156,6 +157,7 @@ def takes_what_a_user_gives(function: ast.FunctionDef | ast.AsyncFunctionDef) ->
     return any(re.search(r"\b(command|flow)\(", ast.unparse(each)) for each in function.decorator_list)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_function_but_commands_and_flows_has_more_than_five_parameters(package: str) -> None:
     assert not [
@@ -177,6 +179,7 @@ def test_every_package_says_in_one_line_what_it_is_for(package: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_only_flows_deployments_and_stages_know_prefect() -> None:
     knowing = {
         find_room(module)
@@ -190,6 +193,7 @@ def test_only_flows_deployments_and_stages_know_prefect() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_module_imports_a_heavy_library_when_it_is_imported(package: str) -> None:
     broken = [
@@ -228,6 +232,7 @@ def list_renames(path: Path) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_only_durable_writes_rename_into_place(package: str) -> None:
     found = {
@@ -238,6 +243,7 @@ def test_only_durable_writes_rename_into_place(package: str) -> None:
     assert set(found) == ({"data_contracts/storage/durable.py"} if package == "data_contracts" else set())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_there_is_one_way_into_the_champions_place(package: str) -> None:
     changing = {"record_decision", "roll_back"}
@@ -262,6 +268,7 @@ def test_no_module_of_tests_is_imported_by_another() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_says_what_it_is_for(package: str) -> None:
     assert not [

@@ -973,6 +973,7 @@ def read_all(path: Path, most_ahead: int, *, may_start_over: bool = False) -> li
             return [refusal.rule]
 
 
+@pytest.mark.slow
 @given(TABLES, st.sampled_from(["csv", "tsv", "jsonl"]))
 @JUNK
 def test_a_file_is_read_the_same_whether_it_is_surveyed_by_reading_ahead_or_twice(
@@ -983,6 +984,7 @@ def test_a_file_is_read_the_same_whether_it_is_surveyed_by_reading_ahead_or_twic
     assert read_all(path, 1 << 40) == read_all(path, 0)
 
 
+@pytest.mark.slow
 @given(TABLES, st.sampled_from(["csv", "tsv", "jsonl"]))
 @JUNK
 def test_a_file_that_is_read_once_by_its_first_rows_is_read_the_same_or_anew(
@@ -994,6 +996,7 @@ def test_a_file_that_is_read_once_by_its_first_rows_is_read_the_same_or_anew(
         assert read_all(path, 0, may_start_over=True) == read_all(path, 1 << 40)
 
 
+@pytest.mark.slow
 @given(TABLES, st.sampled_from(["csv", "jsonl"]), st.data())
 @JUNK
 def test_a_damaged_file_gives_rows_or_a_refusal_when_it_is_read_twice(
@@ -1008,6 +1011,7 @@ def test_a_damaged_file_gives_rows_or_a_refusal_when_it_is_read_twice(
     assert len(once) == len(twice)
 
 
+@pytest.mark.slow
 @given(TABLES)
 @JUNK
 def test_every_value_is_read_or_kept_as_found(tmp_path: Path, rows: list[dict[str, Any]]) -> None:

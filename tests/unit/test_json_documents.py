@@ -550,6 +550,7 @@ VALUES = st.recursive(
 ROWS = st.lists(st.dictionaries(NAMES.map("x{}y".format), VALUES, max_size=4), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(ROWS, st.booleans(), st.integers(1, 40))
 @example([{"x": "\U0001f3ac \\ud83d \\\\"}], True, 1)
 @settings(deadline=None)

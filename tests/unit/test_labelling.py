@@ -89,6 +89,7 @@ def list_texts(reviews: Sequence[ChosenReview], drawn: str | None = None) -> lis
 # Which reviews
 
 
+@pytest.mark.slow
 def test_half_are_uncertain_a_quarter_unlike_and_a_quarter_random(tmp_path: Path) -> None:
     found = choose(make_home(tmp_path, make_rows(40)), 8)
     assert [each.drawn for each in found] == [*MIX, *MIX]
@@ -97,6 +98,7 @@ def test_half_are_uncertain_a_quarter_unlike_and_a_quarter_random(tmp_path: Path
     assert list_texts(found, "uncertain") == others[:-5:-1]
 
 
+@pytest.mark.slow
 def test_the_random_ones_do_not_depend_on_the_model_and_are_the_same_each_time(tmp_path: Path) -> None:
     rows = make_rows(40)
     other = [{**row, "score": 0.5, "oov_rate": 0.0} for row in rows]
@@ -106,6 +108,7 @@ def test_the_random_ones_do_not_depend_on_the_model_and_are_the_same_each_time(t
     assert len(drawn[0]) == 2
 
 
+@pytest.mark.slow
 def test_a_text_is_asked_once_and_none_that_has_a_label_by_its_review_or_text(tmp_path: Path) -> None:
     rows = make_rows(6)
     twice = {**rows[0], "review_id": "again", "movie_id": "tt9"}
@@ -125,6 +128,7 @@ def add_label(home: Home, text: str) -> None:
         connection.execute("INSERT INTO review_labels VALUES (?, ?, ?, ?, ?, ?)", values)
 
 
+@pytest.mark.slow
 def test_rows_of_other_languages_or_of_earlier_champions_are_not_asked(tmp_path: Path) -> None:
     foreign = {"text": "foreign", "review_id": "f", "in_english": False}
     home = make_home(tmp_path, [*make_rows(2), foreign])
@@ -135,6 +139,7 @@ def test_rows_of_other_languages_or_of_earlier_champions_are_not_asked(tmp_path:
     assert not choose(home)
 
 
+@pytest.mark.slow
 def test_a_source_or_a_movie_can_be_chosen_but_of_a_movie_none_counts_as_random(tmp_path: Path) -> None:
     other = [{**row, "text": f"other {row['text']}", "review_id": None} for row in make_rows(9)]
     home = make_home(tmp_path, make_rows(9), other, sources=("shop", "other"))
@@ -147,6 +152,7 @@ def test_a_source_or_a_movie_can_be_chosen_but_of_a_movie_none_counts_as_random(
     assert not list_texts(found, "random")
 
 
+@pytest.mark.slow
 def test_sources_that_drift_come_first_until_a_check_passes_again(tmp_path: Path) -> None:
     other = [
         {**row, "text": f"other {row['text']}", "review_id": None, "score": 1.0} for row in make_rows(40)
@@ -169,6 +175,7 @@ def test_sources_that_drift_come_first_until_a_check_passes_again(tmp_path: Path
         assert (list_sources() == {"other"}) == (not success)
 
 
+@pytest.mark.slow
 def test_a_copy_of_an_older_version_says_what_to_do(tmp_path: Path) -> None:
     home = make_home(tmp_path, make_rows(1))
     with open_warehouse(home.warehouse, write=True) as connection:
@@ -353,6 +360,7 @@ def fill_in(path: Path, cells: Sequence[str], column: str = "label", delimiter: 
     return out.getvalue().encode("utf-8-sig")
 
 
+@pytest.mark.slow
 def test_a_formula_is_escaped_in_a_sheet_and_its_label_is_of_the_same_text(tmp_path: Path) -> None:
     texts = ["=1+1", "'=1+1", "@fine", "plain"]
     home = make_home(tmp_path, [{"text": text, "review_id": f"-{text}"} for text in texts])
@@ -506,6 +514,7 @@ def test_it_does_not_matter_in_which_encoding_a_spreadsheet_saves_the_texts(home
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
 
 
+@pytest.mark.slow
 def test_a_label_of_a_text_that_comes_later_is_taken_in_then_and_until_then_said_once(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("to come", "positive"), ("never", "positive"))
     take_labels(home)
@@ -637,6 +646,7 @@ def test_an_object_of_labels_that_was_changed_gives_and_takes_labels(home: Home,
     )
 
 
+@pytest.mark.slow
 def test_a_label_that_an_object_gives_no_more_is_that_of_a_file_again(home: Home, store: Path) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), day=1)
     send_labels(store, "b.csv", ("fine", "negative"), day=2)
@@ -647,6 +657,7 @@ def test_a_label_that_an_object_gives_no_more_is_that_of_a_file_again(home: Home
     assert take_all(home, store).files == 0
 
 
+@pytest.mark.slow
 def test_a_label_that_a_file_gives_no_more_is_that_of_an_object_again(home: Home, store: Path) -> None:
     uri = send_labels(store, "a.csv", ("fine", "positive"), day=1)
     drop_labels(home, "b.csv", ("fine", "negative"), day=2)

@@ -186,6 +186,7 @@ Up to version 6 the first row of r1, which has no date, was newer than the secon
 """
 
 
+@pytest.mark.slow
 def test_an_older_database_gets_the_columns_with_their_values() -> None:
     with duckdb.connect() as connection:
         bring_up_to_date(connection, list_migrations()[:4], "SELECT 1")
@@ -208,6 +209,7 @@ def test_an_older_database_gets_the_columns_with_their_values() -> None:
     assert "USING COMPRESSION ZSTD" in sql
 
 
+@pytest.mark.slow
 def test_a_row_of_the_reading_that_counts_is_the_newest_whatever_its_date(history: History) -> None:
     first, _ = history.files[0]
     longest_ago = {"text": "as read again", "reviewed_at": NOON - timedelta(days=9999)}
@@ -217,12 +219,14 @@ def test_a_row_of_the_reading_that_counts_is_the_newest_whatever_its_date(histor
     assert found == [("as read again",)]
 
 
+@pytest.mark.slow
 def test_an_earlier_file_that_is_read_again_does_not_become_the_newest(history: History) -> None:
     first, second = (file for file, _ in history.files)
     history.read_again((0, list(first.rows)))
     assert ("r1", second.name, "model-b") in list_latest(history.warehouse)
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_set_back_before_a_file_is_read_again_changes_no_earlier_row(
     history: History,
 ) -> None:
@@ -233,6 +237,7 @@ def test_a_clock_that_was_set_back_before_a_file_is_read_again_changes_no_earlie
     assert find_outdated(history.warehouse) == []
 
 
+@pytest.mark.slow
 def test_a_reading_that_numbers_rows_otherwise_does_not_bring_back_forgotten_ones(history: History) -> None:
     history.forget(0)
     first, _ = history.files[0]
@@ -244,6 +249,7 @@ def test_a_reading_that_numbers_rows_otherwise_does_not_bring_back_forgotten_one
     assert history.files[0][0] == first
 
 
+@pytest.mark.slow
 def test_rows_of_an_earlier_reading_that_go_with_a_forgotten_one_are_counted(history: History) -> None:
     history.read_again((0, [{**FORGOTTEN, "text": "plot"}]))
     name = f"{history.files[0][0].source_sha256[:12]}:1"

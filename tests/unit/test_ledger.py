@@ -75,6 +75,7 @@ def test_a_sighting_is_renewed_after_an_hour_only(warehouse: Path) -> None:
     assert read_seen_files(warehouse, [find(source)])["a.csv"].is_stale
 
 
+@pytest.mark.slow
 def test_thousands_of_files_are_one_quick_question(warehouse: Path) -> None:
     sources = [make_source(f"{number}.csv") for number in range(10_000)]
     record_seen(warehouse, sources)
@@ -110,6 +111,7 @@ def test_a_content_has_its_status_under_every_name(warehouse: Path, tmp_path: Pa
     assert sorted(look_up(warehouse, asked).statuses.values()) == ["refused", "scored"]
 
 
+@pytest.mark.slow
 def test_one_model_that_scored_a_content_outweighs_refusals(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", [{}])], "model-z"))
     refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")], "model-a")

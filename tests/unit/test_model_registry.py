@@ -117,6 +117,7 @@ def test_the_model_promoted_last_is_the_champion(warehouse: Path) -> None:
     assert (champion.number, champion.reason) == (2, "better")
 
 
+@pytest.mark.slow
 def test_a_promoted_model_is_named_by_the_beginning_of_its_id(warehouse: Path) -> None:
     record(warehouse, "m1", "m10", "m2", "m30", champion="m10")
     for model in ("m1", "m30"):
@@ -143,6 +144,7 @@ def test_a_model_that_is_not_recorded_can_not_be_promoted(warehouse: Path) -> No
     assert read_promotions(warehouse) == []
 
 
+@pytest.mark.slow
 def test_rollbacks_are_rows_more_and_go_further_back_each_time(warehouse: Path) -> None:
     record(warehouse, "m1", "m2", "m3", champion="m1")
     for model_id in ("m2", "m3"):

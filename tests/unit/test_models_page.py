@@ -49,6 +49,7 @@ def test_the_page_in_git_is_what_the_kept_results_say() -> None:
     assert models_page.PAGE.read_text("utf-8") == made, "run `python -m benchmarks.variants --render`"
 
 
+@pytest.mark.slow
 @measured
 def test_the_pictures_in_git_say_what_the_kept_results_say() -> None:
     for name, chart in draw_kept().items():
@@ -57,6 +58,7 @@ def test_the_pictures_in_git_say_what_the_kept_results_say() -> None:
         assert said == [chart.title, chart.summary]
 
 
+@pytest.mark.slow
 def test_a_figure_is_the_median_of_the_seeds_with_the_lowest_and_the_highest() -> None:
     [row, *_] = find_rows(make(make_results()), "`lstm`")
     assert row.startswith(
@@ -205,6 +207,7 @@ def test_a_picture_is_a_small_file_of_its_own_in_light_and_dark(name: str) -> No
     assert len(svg.encode()) < 32 * 1024
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_pictures() -> None:
     first, second = (
         {name: make_standalone(each) for name, each in charts.items()}

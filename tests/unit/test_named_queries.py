@@ -306,6 +306,7 @@ def find(name: str) -> NamedQuery:
     return query
 
 
+@pytest.mark.slow
 def test_movies_that_moved_are_those_whose_trend_is_beyond_chance(tmp_path: Path) -> None:
     """tt3 gains about 2 stars a year; tt4 has only scatter."""
     scores = {"tt3": (0.1, 0.3, 0.5, 0.75), "tt4": (0.2, 0.9, 0.1, 0.8)}

@@ -179,6 +179,7 @@ def test_reviews_chosen_since_the_champion_is_uncertain_of_them_are_learnt_from_
     assert len([text for text in shop.train.texts if text.startswith("hard")]) == 30
 
 
+@pytest.mark.slow
 def test_of_reviews_labelled_by_people_those_drawn_at_random_are_held_out(tmp_path: Path) -> None:
     read(tmp_path, make_rows(120, given_label=None))
     label(tmp_path, [f"text {number}" for number in range(120) if number % 4 == 1], is_random=True)
@@ -208,6 +209,7 @@ def test_the_others_are_its_texts_without_a_label_each_once(tmp_path: Path, arch
     assert sorted(shop.others) == sorted(f"text {number}" for number in (*range(40, 55), 59))
 
 
+@pytest.mark.slow
 def test_the_others_are_of_the_same_source_and_the_newest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

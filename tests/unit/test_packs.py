@@ -37,6 +37,7 @@ def keep(folder: Path, file: Path, base: Base | None) -> Base:
     return Base(folder, manifest, read_index(folder, manifest))
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(files=st.lists(contents, min_size=1, max_size=5))
 def test_each_of_several_states_of_a_file_comes_back(files: list[tuple[list[int], int]]) -> None:

@@ -155,6 +155,7 @@ def test_every_copy_is_whole_while_others_commit_and_publish(
     assert count_sources(published) == "10"
 
 
+@pytest.mark.slow
 def test_what_readers_do_not_see_yet_needs_publishing(
     warehouse: Path, published: Path, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(tmp_path)
 
 
+@pytest.mark.slow
 def test_reviews_that_a_newer_export_lacks_count_no_more_but_stay(warehouse: Warehouse) -> None:
     warehouse.commit(export("2.csv", ["b", "c"]))
     assert warehouse.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
@@ -63,6 +64,7 @@ def test_reviews_that_a_newer_export_lacks_count_no_more_but_stay(warehouse: War
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_files_of_other_sources_stay(warehouse: Warehouse) -> None:
     warehouse.commit(export("other.csv", ["x"], source="other"))
     warehouse.commit(export("2.csv", ["b"]))
@@ -106,12 +108,14 @@ def test_an_export_with_less_than_its_share_of_the_last_one_is_refused(warehouse
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_each_export_of_a_commit_is_compared_with_the_one_before_it(warehouse: Warehouse) -> None:
     files = [export("2.csv", "abcdef"), export("3.csv", "ab"), export("4.csv", "abc")]
     assert warehouse.commit(*files) == [("2.csv", None), ("3.csv", "export_too_small"), ("4.csv", None)]
     assert {uri for _, uri in warehouse.list_counting()} == {"4.csv"}
 
 
+@pytest.mark.slow
 def test_a_profile_may_allow_any_export_but_one_without_reviews_replaces_nothing(
     warehouse: Warehouse,
 ) -> None:
@@ -122,6 +126,7 @@ def test_a_profile_may_allow_any_export_but_one_without_reviews_replaces_nothing
     assert warehouse.list_counting() == [("z", "3.csv")]
 
 
+@pytest.mark.slow
 def test_what_was_refused_before_an_export_is_no_longer_to_be_looked_at(warehouse: Warehouse) -> None:
     refused = [export(name, ["a"], status="refused") for name in ("2.csv", "4.csv")]
     warehouse.commit(export("3.csv", ["a"]), *refused)
@@ -138,6 +143,7 @@ def test_scoring_an_export_by_another_model_replaces_nothing(warehouse: Warehous
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_an_export_that_is_not_committed_replaces_nothing_until_it_is(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +168,7 @@ def test_an_export_that_is_read_again_still_counts_alone(warehouse: Warehouse) -
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_a_later_reading_of_an_export_that_was_replaced_meanwhile_is_not_kept(warehouse: Warehouse) -> None:
     warehouse.commit(export("2.csv", ["b"]))
     assert warehouse.commit(export("1.csv", ["a", "b"], version="v2")) == []
@@ -189,6 +196,7 @@ def test_forgetting_the_last_export_does_not_bring_back_the_one_before(warehouse
     assert warehouse.find_broken() == []
 
 
+@pytest.mark.slow
 def test_a_replaced_file_without_a_later_one_breaks_the_promise(warehouse: Warehouse) -> None:
     with open_warehouse(warehouse.path, write=True) as connection:
         connection.execute("UPDATE scored_files SET superseded_at = now()")

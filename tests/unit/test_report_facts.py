@@ -31,6 +31,7 @@ def find(home: Path, name: str) -> str:
         return find_run(ask, name).run_id
 
 
+@pytest.mark.slow
 def test_the_latest_run_is_the_newest_that_did_something(tmp_path: Path) -> None:
     warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
     start_run(warehouse, NEXT_RUN, "score-reviews", {}, "code")
@@ -47,12 +48,14 @@ def test_a_failed_run_is_something_to_look_at(tmp_path: Path) -> None:
     assert find(tmp_path, "latest") == NEXT_RUN
 
 
+@pytest.mark.slow
 def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     make_run(tmp_path, [PartFile("f.csv", ROWS)])
     make_run(tmp_path, [PartFile("g.csv", ROWS)], NEXT_RUN)
     assert (find(tmp_path, "1"), find(tmp_path, NEXT_RUN)) == (RUN, NEXT_RUN)
 
 
+@pytest.mark.slow
 def test_what_names_no_run_several_or_one_of_another_flow_is_wrong_usage(tmp_path: Path) -> None:
     warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
     make_run(tmp_path, [PartFile("g.csv", ROWS)], RUN.replace("8111", "8112"))
@@ -129,6 +132,7 @@ def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still
     assert (first.only_rescored, second.only_rescored, second.reviews_scored) == (False, False, 13)
 
 
+@pytest.mark.slow
 def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was_released(
     tmp_path: Path,
 ) -> None:
@@ -145,6 +149,7 @@ def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was
     assert [row[name] for name in ("rows", "released", "releasable", "longest")] == [4, 1, 2, 150]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_path: Path) -> None:
     from tasks.warehouse.commit import commit_parts
 
@@ -156,6 +161,7 @@ def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_
     assert [row["uri"] for row in read_facts_of(tmp_path, NEXT_RUN).files] == ["left.csv"]
 
 
+@pytest.mark.slow
 def test_scores_ratings_and_lengths_are_counted_in_their_bars(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"score": 0.0, "token_count": 49},
@@ -174,6 +180,7 @@ def test_scores_ratings_and_lengths_are_counted_in_their_bars(tmp_path: Path) ->
     assert (facts.ratings[1], facts.ratings[10]) == ((2, 0), (1, 1))
 
 
+@pytest.mark.slow
 def test_scores_are_held_against_what_the_writers_said(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"score": 0.9, "given_label": "positive"},
@@ -190,6 +197,7 @@ def test_scores_are_held_against_what_the_writers_said(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tmp_path: Path) -> None:
     foreign: dict[str, Any] = {"score": 0.9, "in_english": False}
     make_run(
@@ -206,6 +214,7 @@ def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tmp_path: P
     ]
 
 
+@pytest.mark.slow
 def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         *ROWS,

@@ -177,6 +177,7 @@ def test_a_long_review_is_shortened_and_never_whole(scoring_page: str) -> None:
     assert "y" * 2001 not in scoring_page
 
 
+@pytest.mark.slow
 def test_a_nul_is_spelled_out(tmp_path: Path) -> None:
     make_run(tmp_path, [PartFile("f.csv", [{"text": "zero\x00here"}])])
     assert "zero\\x00here" in Page(render_scoring(read_facts_of(tmp_path))).text
@@ -235,6 +236,7 @@ def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
     assert "What came in" not in text
 
 
+@pytest.mark.slow
 def test_a_run_that_left_something_to_the_next_one_says_so(tmp_path: Path) -> None:
     make_run(tmp_path, [PartFile("a.csv", [{"text": "film"}])])
     facts = read_facts_of(tmp_path, RUN)
@@ -263,6 +265,7 @@ def test_what_can_not_be_released_has_no_command() -> None:
     assert format_release({"rule": "text_blank", "releasable": 1, "longest": 1}) is None
 
 
+@pytest.mark.slow
 def test_rules_whose_rows_were_all_released_are_left_out(tmp_path: Path) -> None:
     warehouse = make_run(tmp_path, [PartFile("f.csv", [{"score": 0.9}], bad_rows=[2, 3])])
     change(
@@ -402,6 +405,7 @@ MODEL_COLUMNS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_that_scored_nothing_has_a_page(tmp_path: Path) -> None:
     make_run(tmp_path, [PartFile("bad.csv", status="refused")], status="failed")
     text = Page(render_scoring(read_facts_of(tmp_path))).text
@@ -427,6 +431,7 @@ def test_a_training_is_found_by_the_model_in_its_counts_and_told_without_its_bun
     assert "This run did not promote it: it is the champion already." in Page(render_training(facts)).text
 
 
+@pytest.mark.slow
 def test_a_report_of_a_model_that_was_replaced_since_does_not_say_that_it_scores(tmp_path: Path) -> None:
     warehouse = tmp_path / "reviews.duckdb"
     start_run(warehouse, RUN, "train-model", {"variant": "lstm", "seed": 0}, "code")

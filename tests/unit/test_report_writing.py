@@ -39,6 +39,7 @@ def test_a_report_is_named_by_its_run(home: Path) -> None:
     assert write(home).read_text("utf-8").startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_a_report_that_takes_more_memory_than_usual_is_written(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -810,6 +810,7 @@ def test_a_line_break_with_an_even_number_of_quotes_before_it_is_found_in_pieces
         assert delimited._find_end_by_counting(data, ",") == max(ends, default=0)
 
 
+@pytest.mark.slow
 def test_an_open_quote_before_millions_of_line_breaks_refuses_the_file(tmp_path: Path) -> None:
     data = to_gz(b'text\nGood.\n"' + b"\n" * (5 << 20))
     with pytest.raises(FileRefusedError, match="quote opened after row 1 is not closed"):

@@ -147,6 +147,7 @@ def test_lengths_range_from_five_words_to_fifteen_hundred(files: Files) -> None:
     assert sum(length > 500 for length in lengths) > 50
 
 
+@pytest.mark.slow
 def test_its_vocabulary_is_larger_than_what_a_model_knows(files: Files) -> None:
     words = {word for *_, text in _list_reviews(files) for word in split_words(text)}
     assert len(words) > 5_000

@@ -224,6 +224,7 @@ def sum_up_shadow(history: History) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_the_scores_of_a_shadow_are_summed_beside_those_of_each_model_whichever_came_first(
     history: History,
 ) -> None:

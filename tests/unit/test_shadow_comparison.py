@@ -135,6 +135,7 @@ def test_scores_that_never_differ_have_no_correlation(connection: duckdb.DuckDBP
     assert compare(connection, "correlation") == [(None,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("only_shadow", "only_champion"), [(0, 0), (0, 5), (3, 3), (7, 19), (40, 2), (150, 210)]
 )
@@ -154,6 +155,7 @@ def find_exact_p(a: int, b: int) -> float:
     return float(min(1, 2 * extreme / 2 ** (a + b)))
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_gain_is_that_of_the_bootstrap_over_titles(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -321,6 +323,7 @@ def add_shadowed(connection: duckdb.DuckDBPyConnection, name: str, day: int, sco
     add_row(connection, "shadow_files", **ledger, committed_at=committed_at)
 
 
+@pytest.mark.slow
 def test_of_few_scores_a_report_compares_all(connection: duckdb.DuckDBPyConnection) -> None:
     add_shadowed(connection, "f", 0, [0.9, 0.1, 0.4])
     add_shadowed(connection, "g", 1, [0.9, 0.9])

@@ -91,6 +91,7 @@ def test_a_shadow_ends_by_itself_when_its_time_is_over(warehouse: Path) -> None:
     assert start(warehouse, "c").is_on
 
 
+@pytest.mark.slow
 def test_a_shadow_that_becomes_the_champion_is_one_no_more_even_after_a_rollback(warehouse: Path) -> None:
     start(warehouse)
     promote_model(warehouse, "c", "better")

@@ -230,6 +230,7 @@ def list_packs(folder: Path) -> Iterator[bytes]:
     yield from (path.read_bytes() for path in (folder / "packs").iterdir())
 
 
+@pytest.mark.slow
 def test_a_backup_that_would_have_too_many_packs_is_written_whole(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_new_machine_gets_the_id_and_the_rows_of_the_home(first: Home, second:
     assert count_rows(second) == 2
 
 
+@pytest.mark.slow
 def test_a_machine_follows_only_if_another_one_has_written(first: Home, second: Home, uri: str) -> None:
     assert not take_turn(first, uri)
     add(second, "b.csv")
@@ -86,6 +87,7 @@ def test_a_machine_follows_only_if_another_one_has_written(first: Home, second: 
     assert count_rows(first) == 3
 
 
+@pytest.mark.slow
 def test_a_machine_that_was_killed_before_it_uploaded_goes_on_with_what_it_has(
     first: Home, second: Home, uri: str
 ) -> None:
@@ -114,6 +116,7 @@ def _hold_turn(folder: str, uri: str) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_what_was_not_uploaded_before_another_machine_wrote_is_dropped(
     first: Home, second: Home, uri: str
 ) -> None:
@@ -124,6 +127,7 @@ def test_what_was_not_uploaded_before_another_machine_wrote_is_dropped(
     assert ask(first.warehouse, "select uri from scored_files order by uri") == [("a.csv",), ("b.csv",)]
 
 
+@pytest.mark.slow
 def test_what_was_written_beside_another_machine_can_t_be_uploaded(
     first: Home, second: Home, uri: str
 ) -> None:
@@ -155,6 +159,7 @@ def test_a_training_keeps_what_it_records_while_others_write(first: Home, second
     ]
 
 
+@pytest.mark.slow
 def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: Home, uri: str) -> None:
     add(second, "b.csv")
     take_turn(second, uri)
@@ -172,6 +177,7 @@ def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_newest", [True, False])
 def test_a_damaged_database_is_replaced_by_the_copy_of_the_store_and_kept(
     first: Home, second: Home, uri: str, is_newest: bool
@@ -192,6 +198,7 @@ def test_a_database_that_is_gone_comes_back_from_the_store(first: Home, uri: str
     assert count_rows(first) == 2
 
 
+@pytest.mark.slow
 def test_a_home_that_published_alone_goes_on_with_its_own_database_when_it_is_shared(
     tmp_path: Path, uri: str
 ) -> None:
@@ -243,6 +250,7 @@ def test_a_machine_that_takes_no_turns_can_t_replace_the_copy_of_a_shared_home(
         upload_copy(first, uri)
 
 
+@pytest.mark.slow
 def test_an_upload_whose_answer_was_lost_is_known_as_this_machine_s_own(
     first: Home, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -391,6 +399,7 @@ def test_what_a_turn_could_not_upload_the_next_one_of_its_machine_uploads_at_its
         assert find_faults(first, uri) == []
 
 
+@pytest.mark.slow
 def test_a_part_that_was_left_over_goes_with_the_database_to_which_it_belongs(
     first: Home, second: Home, uri: str
 ) -> None:
@@ -401,6 +410,7 @@ def test_a_part_that_was_left_over_goes_with_the_database_to_which_it_belongs(
     assert list(first.parts.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_damaged_published_copy_does_not_stop_the_turns_of_its_machine(
     first: Home, second: Home, uri: str
 ) -> None:

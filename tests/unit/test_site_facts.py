@@ -126,6 +126,7 @@ def test_a_mean_of_the_writers_outside_the_range_is_remarked_on(
     assert describe_given({**figures, "rating_high": None}) == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("years", "periods"),
     [
@@ -142,6 +143,7 @@ def test_a_rating_over_time_is_by_quarter_year_or_decade(
     assert [row["period"] for row in read_movie(home).by_period] == periods
 
 
+@pytest.mark.slow
 def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_once(tmp_path: Path) -> None:
     scores = {"for": (0.99, 0.8, 0.76), "against": (0.01, 0.2, 0.24), "unsure": (0.5, 0.55, 0.4)}
     rows: list[dict[str, Any]] = [
@@ -191,6 +193,7 @@ def test_the_overview_counts_what_came_in_and_what_was_called_right(tmp_path: Pa
     assert home.folder == tmp_path
 
 
+@pytest.mark.slow
 def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_scored_it(
     tmp_path: Path,
 ) -> None:
@@ -259,6 +262,7 @@ def test_where_something_else_changed_than_new_files_all_days_are_read_anew(
     assert read_days(home, folder) == read_days(home, None)
 
 
+@pytest.mark.slow
 def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     make_run(home.folder, [PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
@@ -287,6 +291,7 @@ def test_where_all_is_well_nothing_needs_a_person(tmp_path: Path) -> None:
     assert find(make_site_home(tmp_path)) == {}
 
 
+@pytest.mark.slow
 def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mends_them(
     tmp_path: Path,
 ) -> None:
@@ -302,6 +307,7 @@ def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mend
     }
 
 
+@pytest.mark.slow
 def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_leave_the_list(
     tmp_path: Path,
 ) -> None:
@@ -339,6 +345,7 @@ def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(
     assert [*find(home)] == ["1 file refused (csv_broken)"]
 
 
+@pytest.mark.slow
 def test_a_refused_file_needs_somebody_for_as_long_as_it_is_there(tmp_path: Path) -> None:
     home = Home(make_run(tmp_path, [PartFile(name, status="refused") for name in ("a.csv", "b.csv")]).parent)
     paths = [put(home, name) for name in ("a.csv", "b.csv")]
@@ -349,6 +356,7 @@ def test_a_refused_file_needs_somebody_for_as_long_as_it_is_there(tmp_path: Path
     assert find(home) == {}
 
 
+@pytest.mark.slow
 def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(tmp_path: Path) -> None:
     home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused")]).parent)
     path = put(home, "renamed.csv")
@@ -357,6 +365,7 @@ def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(tmp_path: 
     assert find(home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
 
 
+@pytest.mark.slow
 def test_a_refused_file_that_was_renamed_since_the_last_run_is_found_by_its_content(tmp_path: Path) -> None:
     files = [PartFile("broken", status="refused", ledger={"uri": "a.csv", "bytes": 6})]
     home = Home(make_run(tmp_path, files).parent)
@@ -375,6 +384,7 @@ def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_m
     assert find(home) == {}
 
 
+@pytest.mark.slow
 def test_a_refused_object_of_a_store_needs_somebody_since_it_is_not_looked_at(tmp_path: Path) -> None:
     ledger = {"uri": "s3://bucket/inbox/a.csv"}
     home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused", ledger=ledger)]).parent)
@@ -390,6 +400,7 @@ def see(home: Home, name: str, content: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     drift: dict[str, Any] = {"boundary": "drift", "columns": "score", "observed": "PSI 0.3"}
@@ -402,6 +413,7 @@ def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Pat
     }
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     change(home.warehouse, "UPDATE runs SET status = 'stopped'")
@@ -412,6 +424,7 @@ def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path)
     assert find(home) == {"The last run of train-model was killed": again}
 
 
+@pytest.mark.slow
 def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(
     tmp_path: Path,
 ) -> None:
@@ -434,6 +447,7 @@ def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person
     assert shadow.why.startswith("its bundle is gone. The champion")
 
 
+@pytest.mark.slow
 def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     days = "SELECT 'shop', (now() - to_days(day::INTEGER))::DATE, 1, 10, now() - to_days(day::INTEGER)"

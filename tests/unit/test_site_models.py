@@ -36,6 +36,7 @@ def read(home: Home) -> ModelsFacts:
         return read_models(ask, home)
 
 
+@pytest.mark.slow
 def test_the_models_stand_beside_each_other_with_what_each_did_and_how_it_was_tested(tmp_path: Path) -> None:
     facts = read(make_home(tmp_path))
     champion, other = facts.models
@@ -53,6 +54,7 @@ def test_the_models_stand_beside_each_other_with_what_each_did_and_how_it_was_te
     ]
 
 
+@pytest.mark.slow
 def test_the_shadow_is_compared_with_the_champion_alone(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     change(
@@ -70,6 +72,7 @@ def test_the_shadow_is_compared_with_the_champion_alone(tmp_path: Path) -> None:
     assert shadow.gate is not None
 
 
+@pytest.mark.slow
 def test_a_comparison_is_kept_until_one_of_the_models_has_scored_more_of_it(tmp_path: Path) -> None:
     home, grown = (
         make_home(tmp_path),
@@ -109,6 +112,7 @@ def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Pat
     assert "bundle missing" in pages["index.html"].text
 
 
+@pytest.mark.slow
 def test_where_no_model_is_the_champion_the_list_says_what_promotes_one(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     change(home.warehouse, "DELETE FROM promotions", "UPDATE models SET validation_accuracy = 0.8")
@@ -116,6 +120,7 @@ def test_where_no_model_is_the_champion_the_list_says_what_promotes_one(tmp_path
     assert "None of them is the champion, so nothing is scored. Next: reviews models promote MODEL" in listed
 
 
+@pytest.mark.slow
 def test_a_page_without_models_says_what_trains_one(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     change(home.warehouse, "DELETE FROM models", "DELETE FROM promotions")
@@ -134,6 +139,7 @@ def test_lines_of_charts_have_short_names_of_their_own() -> None:
     assert [*name_lines(names).values()] == ["cnn_lstm-s0", "46ffed20a0f7", "3d239b0aa192", "11", "a"]
 
 
+@pytest.mark.slow
 def test_models_of_which_only_columns_are_recorded_have_no_charts(tmp_path: Path) -> None:
     facts = read(make_home(tmp_path))
     assert draw_models(facts.models[:1]) == ()

@@ -75,6 +75,7 @@ def test_nothing_is_open_after_a_making_so_the_next_copy_costs_what_is_new(home:
     assert not [each for each in psutil.Process().open_files() if each.path == str(home.published)]
 
 
+@pytest.mark.slow
 def test_after_new_rows_only_the_pages_of_their_movies_are_written(home: Home) -> None:
     before = read_times(home)
     add_rows(home, [{"movie_id": "tt0000002", "text": "what a film"}])
@@ -173,6 +174,7 @@ def test_a_title_names_its_movie_everywhere_and_its_page_alone_is_written(home: 
     assert "The Film" in (home.site / "movies.js").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_page_that_is_missing_or_all_on_request_are_written(home: Home) -> None:
     (home.site / FIRST).unlink()
     assert write_site(home).pages_written == 1
@@ -186,6 +188,7 @@ def test_a_movie_without_reviews_has_no_page(home: Home) -> None:
     assert list(list_broken_links(home)) == []
 
 
+@pytest.mark.slow
 def test_files_that_the_site_did_not_write_stay_and_are_not_counted(home: Home) -> None:
     foreign = [home.site / "movies" / name for name in ("notes.html", "notes.docx", "tt9.html")]
     for path in foreign:
@@ -305,6 +308,7 @@ def test_pages_that_show_a_forgotten_row_and_unfinished_files_are_deleted(home: 
     assert not left.exists()
 
 
+@pytest.mark.slow
 def test_the_record_of_another_design_or_a_damaged_one_has_all_pages_made(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,6 +417,7 @@ def test_a_long_text_is_cut(hostile: Home) -> None:
     assert [len(run) for run in re.findall("y{2,}", content)] == [320, 680]
 
 
+@pytest.mark.slow
 def test_a_break_that_an_archive_left_in_a_text_is_a_line_end(home: Home) -> None:
     add_rows(home, [{"movie_id": "tt0000002", "text": "one<br /><br />two<BR>three < br"}])
     write_site(home)

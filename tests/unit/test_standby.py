@@ -65,6 +65,7 @@ def test_the_standby_is_published_next_and_the_copy_becomes_the_standby(home: Ho
     assert count_published(home) == 3
 
 
+@pytest.mark.slow
 def test_the_published_copy_has_the_bytes_of_the_database(home: Home) -> None:
     for _ in range(3):
         publish_one_more(home)
@@ -108,6 +109,7 @@ with duckdb.connect(sys.argv[1], read_only=True, config={"memory_limit": "100MB"
     assert count_published(home) == 4
 
 
+@pytest.mark.slow
 def test_a_copy_that_this_process_reads_is_never_written_into(home: Home) -> None:
     with open_published(home.published) as connection:
         opened = home.published.stat().st_ino
@@ -150,6 +152,7 @@ def test_a_standby_that_was_changed_is_written_anew(home: Home) -> None:
     assert is_copied(home)
 
 
+@pytest.mark.slow
 def test_a_published_copy_that_was_changed_does_not_become_the_standby(home: Home) -> None:
     damage(home.published)
     publish_one_more(home)
@@ -167,6 +170,7 @@ def test_where_the_published_copy_was_moved_away_the_standby_is_not_trusted(home
     assert is_copied(home)
 
 
+@pytest.mark.slow
 def test_a_copy_that_was_made_read_only_stops_no_publishing(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +190,7 @@ def test_a_copy_that_was_made_read_only_stops_no_publishing(
     assert home.published.stat().st_mode & 0o777 == 0o644
 
 
+@pytest.mark.slow
 def test_every_copy_has_the_permissions_of_the_one_before(home: Home) -> None:
     home.published.chmod(0o640)
     for _ in range(2):
@@ -200,6 +205,7 @@ def test_a_damaged_standby_is_written_anew(home: Home, content: bytes) -> None:
     assert is_copied(home)
 
 
+@pytest.mark.slow
 def test_without_hard_links_every_copy_is_a_new_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*paths: object) -> None:
         raise PermissionError

@@ -118,6 +118,7 @@ def test_a_manifest_that_names_files_elsewhere_is_refused(home: Home, folder: Pa
         pass
 
 
+@pytest.mark.slow
 def test_two_backups_of_one_name_do_not_replace_each_other(home: Home, folder: Path) -> None:
     upload(home, folder)
     content = (folder / "one" / MANIFEST).read_bytes()

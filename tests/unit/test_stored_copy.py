@@ -107,6 +107,7 @@ def run_sql(reader: Home, folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["sql", *arguments], env=environment)
 
 
+@pytest.mark.slow
 def test_a_reader_has_the_bytes_of_the_published_copy_after_every_upload(
     home: Home, reader: Home, folder: Path
 ) -> None:
@@ -369,6 +370,7 @@ def test_a_list_that_no_home_writes_is_named_and_neither_read_nor_replaced(
             act()
 
 
+@pytest.mark.slow
 def test_a_damaged_chunk_is_named_and_the_copy_before_stays(home: Home, reader: Home, folder: Path) -> None:
     upload(home, folder)
     fetch(reader, folder)
@@ -516,6 +518,7 @@ def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
     assert ask(home.warehouse, "SELECT count(*) FROM source_reviews WHERE review_id = 'secret-1'") == [(1,)]
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_leaves_every_store_that_got_the_copy_whatever_is_set_now(
     home: Home, folder: Path, tmp_path: Path
 ) -> None:
@@ -563,6 +566,7 @@ def test_where_neither_the_home_nor_the_store_has_a_copy_the_command_says_what_t
     assert "REVIEWS_PUBLISH_TO_STORE=true" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_notebook_opens_the_newest_copy_of_the_store(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

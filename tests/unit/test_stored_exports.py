@@ -60,6 +60,7 @@ def list_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_new_rows_are_added_in_new_files_and_nothing_else_is_uploaded(home: Home, folder: Path) -> None:
     assert (export(home, folder), export(home, folder)) == (2, 0)
     add(home, "b.csv", [{}])
@@ -69,6 +70,7 @@ def test_new_rows_are_added_in_new_files_and_nothing_else_is_uploaded(home: Home
     assert not any(path.is_file() for path in home.uploads.rglob("*") if path.name != "id")
 
 
+@pytest.mark.slow
 def test_without_new_an_export_replaces_the_one_before(home: Home, folder: Path) -> None:
     export(home, folder)
     add(home, "b.csv", [{}])
@@ -117,6 +119,7 @@ def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
     patch.setattr("tasks.store.lease.delete", lambda *arguments: None)
 
 
+@pytest.mark.slow
 def test_another_home_does_not_write_at_the_same_time(home: Home, folder: Path, tmp_path: Path) -> None:
     other = Home(tmp_path / "other")
     add(other, "a.csv", [{}])
@@ -138,6 +141,7 @@ def test_the_claim_of_a_killed_export_is_taken_over_by_its_home(
     assert LEASE not in list_names(folder)
 
 
+@pytest.mark.slow
 def test_files_that_a_user_moved_away_are_not_exported_again(home: Home, folder: Path) -> None:
     export(home, folder)
     [path] = folder.rglob("*.parquet")

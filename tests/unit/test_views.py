@@ -300,6 +300,7 @@ def test_dates_before_film_or_after_the_scoring_count_as_none(
     assert ask(connection, query) == [(4, pytest.approx(0.9), NOON - YEAR, NOON)]
 
 
+@pytest.mark.slow
 def test_the_views_hold_on_committed_parts(tmp_path: Path) -> None:
     warehouse = tmp_path / "reviews.duckdb"
     for name in ("monday.csv", "tuesday.csv"):

@@ -158,6 +158,7 @@ LATEST = len(list_migrations())
 ADD_LANGUAGE = Migration(LATEST + 1, "add_language", "ALTER TABLE source_reviews ADD COLUMN language VARCHAR")
 
 
+@pytest.mark.slow
 def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         row = "INSERT INTO source_reviews (source_sha256, row_number, text, text_sha256) VALUES ('s', 1, 'good', 't')"
@@ -179,6 +180,7 @@ def test_every_table_can_get_a_column_by_a_later_migration(table: str) -> None:
         connection.execute(f"ALTER TABLE {table} ADD COLUMN later INTEGER")
 
 
+@pytest.mark.slow
 def test_a_migration_that_fails_leaves_nothing_of_itself(warehouse: Path) -> None:
     broken = Migration(LATEST + 1, "broken", "CREATE TABLE half (a INTEGER); SELECT error('no')")
     with pytest.raises(WarehouseError, match="no"), open_warehouse(warehouse, write=True) as connection:
@@ -205,6 +207,7 @@ def test_migrations_are_numbered_from_one_without_gaps() -> None:
     assert [migration.version for migration in migrations] == list(range(1, len(migrations) + 1))
 
 
+@pytest.mark.slow
 def test_views_are_made_anew_when_they_differ(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute("CREATE OR REPLACE VIEW movie_ratings AS SELECT 1 AS outdated")
@@ -214,6 +217,7 @@ def test_views_are_made_anew_when_they_differ(warehouse: Path) -> None:
     assert columns[0] == "movie_id"
 
 
+@pytest.mark.slow
 def test_a_database_of_a_newer_version_is_refused_with_a_next_step(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute("INSERT INTO schema_migrations VALUES (99, '0099_later', now(), NULL)")

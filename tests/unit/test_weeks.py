@@ -124,6 +124,7 @@ def set_aside(home: Home, released_at: datetime | None) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("released_at", "rest"),
     [
@@ -140,6 +141,7 @@ def test_a_row_that_was_released_by_the_end_of_the_week_is_a_review_of_it(
     assert count_rest(home) == rest
 
 
+@pytest.mark.slow
 def test_the_rows_that_came_in_and_are_no_reviews_are_named(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
     set_aside(home, None)
@@ -162,6 +164,7 @@ def test_the_rows_that_came_in_and_are_no_reviews_are_named(tmp_path: Path) -> N
     ) in page.text
 
 
+@pytest.mark.slow
 def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
     old = [{"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)]
