@@ -39,11 +39,20 @@ _QUESTION_OF_TEXT = re.compile(
     r"why did you|what did you (?:think|like|dislike|enjoy|love|hate|not like)|"
     r"any (?:other|further|additional)? ?(?:comments|feedback)|"
     r"(?:additional|other|further|your|general) (?:comments?|feedback|thoughts|review|opinion)|"
-    r"in your own words|write (?:a|your) review",
+    r"in your own words|write (?:a|your) review|what (?:could|can|should|would) (?:be|we|you)\b",
     re.IGNORECASE,
 )
-_QUESTION_OF_MOVIE = re.compile(r"\bwhich (?:film|movie|title)\b", re.IGNORECASE)
-_QUESTION_OF_RATING = re.compile(r"\b(?:rate|rating|stars?|score)\b", re.IGNORECASE)
+_QUESTION_OF_MOVIE = re.compile(
+    r"^(?!.*\b(?:next|would you like|do you want|should we)\b).*\bwhich (?:film|movie|title)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_OF_OTHER_THINGS = (
+    r"recommend|likely|staff|service|support|delivery|shipping|packag\w*|price|venue|cinema|theat(?:er|re)|seats?|food|"
+    r"drinks|cleanliness|website|app|checkout|booking"
+)
+_QUESTION_OF_RATING = re.compile(
+    rf"^(?!.*\b(?:{_OF_OTHER_THINGS})\b).*\b(?:rate|rating|stars?|score)\b", re.IGNORECASE | re.DOTALL
+)
 _UNSPLIT = re.compile(r"[;\t|]")
 _UNSPLIT_ALONE = re.compile(r"[;\t|]|,\S")
 """A name with one of these, the second if it is the only one, is perhaps a whole header that was not split."""
