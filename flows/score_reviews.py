@@ -318,11 +318,11 @@ def _score_pending(
     group is appended to `done` at once, so that the caller has it even if a later group fails.
     """
     home = settings.home
-    was_killed = clear_spool(home)
+    clear_spool(home)
     found, model = _score_found(request, settings, run, done)
     outcome = RunOutcome(tuple(done))
-    if was_killed and request.engine and outcome.is_whole():
-        drop_leftovers(home, request)
+    if request.store and not request.named and outcome.is_whole():
+        drop_leftovers(home, request.store)
     run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
     summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
     taken = _take_labels(home, request.store, found, done)

@@ -89,9 +89,10 @@ def log_unread(skipped: Sequence[SkippedFile]) -> None:
 
 
 def name_unread(skipped: Sequence[SkippedFile]) -> str:
-    """Describe in one line which files were not read, and why the first one was not."""
-    names = name_files([file.uri for file in skipped])
-    return f"{count(len(skipped), 'file')} not read: {names} ({skipped[0].reason})"
+    """Describe in one line which files were not read, and why each of the first ones was not."""
+    named = "; ".join(f"{name_files([file.uri])} ({file.reason})" for file in skipped[:FILES_NAMED])
+    more = f"; {len(skipped) - FILES_NAMED:,} more" if len(skipped) > FILES_NAMED else ""
+    return f"{count(len(skipped), 'file')} not read: {named}{more}"
 
 
 def _describe_file(file: CommittedFile) -> dict[str, Any]:

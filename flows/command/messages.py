@@ -186,7 +186,8 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
     if summary.files_scored + summary.files_rescored + len(summary.refused) == 0:
         # A mistyped home has an empty inbox, so the message names the inbox.
         where = f", in {escape_controls(summary.inbox)}" if not summary.files_found else ""
-        return [f"Nothing new: {count(summary.files_found, 'file')} looked at{where}"]
+        unread = f"; {count(len(summary.skipped), 'file')} not read" if summary.skipped else ""
+        return [f"Nothing new: {count(summary.files_found, 'file')} looked at{where}{unread}"]
     if summary.files_scored + summary.files_rescored == 0:
         return [f"Nothing scored: {count(len(summary.refused), 'file')} refused"]
     by = f" with {summary.model_id}" if summary.model_id else ""

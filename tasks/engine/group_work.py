@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, StoreError
 from data_contracts.limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
@@ -25,7 +25,7 @@ from tasks.scoring.plan import pick_new
 from tasks.sources.catalogue import Catalogue
 from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import open_store
-from tasks.store.stored_bundles import fetch_bundle
+from tasks.store.stored_bundles import fetch_bundle, require_bundle
 from tasks.store.stored_parts import PartManifest, StoredPart, drop_damaged, find_manifest, upload_part
 from tasks.warehouse.run_log import Run
 
@@ -90,6 +90,8 @@ def score_on_worker(task: object) -> GroupSummary | Exception:
     try:
         with TemporaryDirectory(dir=own) as folder:
             summary = score_in(task, Home(Path(folder)), own / "bundles")
+    except StoreError as error:  # of the store, or of what this worker may do there
+        return type(error)(f"The worker {worker.address}: {error}")
     except (ReviewsError, OSError) as error:
         return error
     return replace(summary, worker=worker.address, seconds=time.monotonic() - started)
@@ -118,6 +120,8 @@ def _(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
     fetched = fetch_arrivals(recipe.store, [place_copy(file, place.spool) for file in task.files])
     pass_fault_point("engine: objects fetched")
     seen = tuple(each for each in fetched if isinstance(each, SourceFile))
+    if not seen:  # either nobody may read these objects, or this worker may read nothing
+        require_bundle(open_store(recipe.store), recipe.model_id, recipe.fingerprint)
     skipped = tuple(each for each in fetched if isinstance(each, SkippedFile))
     new = pick_new(seen, dict.fromkeys(task.known, "scored"))
     if not new:

@@ -12,7 +12,7 @@ from prefect import task
 from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import ContractError
+from data_contracts.errors import ContractError, EngineLostError, StoreUnreachableError
 from data_contracts.limits import RowLimits
 from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.durable import remove
@@ -20,8 +20,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.killed_runs import record_scoring
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
-from tasks.labelling.intake import TakenLabels
-from tasks.labelling.intake import take_labels as take
+from tasks.labelling import intake
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.plan import (
     PendingFiles,
@@ -211,11 +210,11 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     return summary
 
 
-def take_labels(home: Home, store: str | None, objects: Sequence[FoundFile]) -> TakenLabels:
+def take_labels(home: Home, store: str | None, objects: Sequence[FoundFile]) -> intake.TakenLabels:
     """Take in the labels that people gave since the last run in the inbox, and in `objects` of that of a store."""
     if not home.labels.is_dir() and not objects:
-        return TakenLabels()  # most homes have none: no line in the log
-    return look("take-labels", partial(take, home, store, objects))
+        return intake.TakenLabels()  # most homes have none: no line in the log
+    return look("take-labels", partial(intake.take_labels, home, store, objects))
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)
@@ -395,5 +394,7 @@ def _warn_of_dropped(part_dir: Path, problem: str) -> None:
 def warn_of_failure(result: GroupResult, error: Exception) -> GroupResult:
     """Warn of a failed group and return its result; raise `KeyboardInterrupt` if Ctrl-C was pressed."""
     stop_if_interrupted(error)
-    warn(f"{name_files(result.uris)}: {result.undone}, going on with the others. {error}")
+    is_end = isinstance(error, StoreUnreachableError | EngineLostError)  # for all objects after it too
+    then = "what comes after it waits for the next run" if is_end else "going on with the others"
+    warn(f"{name_files(result.uris)}: {result.undone}, {then}. {error}")
     return result

@@ -23,6 +23,7 @@ from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
 from tasks.store.arrivals import fetch_arrivals
 from tasks.store.connecting import open_store
+from tasks.store.copy_upload import list_remembered
 from tasks.store.stored_parts import collect_parts
 from tasks.store.workplace import clear_spool
 from tasks.support.wording import count
@@ -45,10 +46,14 @@ def _(fetched: FetchedGroup) -> Figures:
     return {"files_new": len(fetched.new), "files_skipped": len(fetched.skipped)}
 
 
-def drop_leftovers(home: Home, request: ScoringRequest) -> None:
-    """Delete what a killed run has left in the store for its workers or from them, once nothing waits for it."""
-    with suppress(StoreError):  # it is collected when it is old
-        collect_parts(open_store(str(request.store)), ensure_home_id(home), timedelta())
+def drop_leftovers(home: Home, store: str) -> None:
+    """Delete what runs that ended early have left in a store for workers or from them, once nothing waits for it.
+
+    A store that never had rows of the home is not asked.
+    """
+    if store in list_remembered(home):
+        with suppress(StoreError):  # the next run tries again
+            collect_parts(open_store(store), ensure_home_id(home), timedelta())
 
 
 @task(name="fetch-objects", cache_policy=NO_CACHE, **RETRY_TRANSIENT)

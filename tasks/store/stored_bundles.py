@@ -42,6 +42,11 @@ def upload_bundle(store: Store, folder: Path, fingerprint: str) -> bool:
     return put_if_absent(store, f"{prefix}/{MANIFEST}", json.dumps(content).encode())
 
 
+def require_bundle(store: Store, model_id: str, fingerprint: str) -> None:
+    """Raise `StoreError` if the bundle of a model can't be read in a store."""
+    find_object(store, f"{_name(model_id, fingerprint)}/{MANIFEST}")
+
+
 def fetch_bundle(store: Store, model_id: str, fingerprint: str, bundles_dir: Path) -> Path:
     """Return the folder of a bundle in `bundles_dir`, into which it is fetched unless it is there unaltered.
 

@@ -15,6 +15,7 @@ from data_contracts.storage.home import Home
 from flows import score_reviews as flow
 from flows import scoring_page
 from flows.command.cli import main
+from tasks.inbox.source_files import SkippedFile
 from tasks.sources.accuracy import measure_agreement
 from tasks.sources.catalogue import accept_findings
 from tasks.warehouse.connection import open_warehouse
@@ -129,6 +130,14 @@ def test_a_file_that_waits_is_in_the_name_the_message_and_the_log_of_its_run(
     reason = f"{scoring_home.sources / 'shop-a.toml'}: line 2: columns.titel is not a key of a profile"
     assert said["message"].startswith(f"Nothing new. 1 file not read: shop-a/2026-04.csv ({reason}")
     assert said["log"].startswith(f"Not read: shop-a/2026-04.csv: {reason}")
+
+
+def test_each_file_that_waits_is_named_with_its_own_reason() -> None:
+    skipped = [SkippedFile("a.csv", "was deleted"), SkippedFile("b.csv", "access is refused")]
+    assert (
+        scoring_page.name_unread(skipped)
+        == "2 files not read: a.csv (was deleted); b.csv (access is refused)"
+    )
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ import pytest
 
 from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
 from tasks.store import arrivals
+from tasks.store.copy_upload import remember_store
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, plan, run
 from tests.support.small_home import ask
@@ -118,6 +120,35 @@ def test_what_a_killed_run_left_in_the_spool_is_deleted(scoring_home: Home, stor
     run()
     assert not scoring_home.spool.exists()
     assert not store.joinpath("inbox/a.csv").exists()
+
+
+def leave_texts(home: Home, store: Path) -> Path:
+    """Leave what a run has handed out to workers in a store; return its path."""
+    remember_store(home, f"file://{store}")
+    left = store / "parts" / ensure_home_id(home) / "texts" / "a.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"texts")
+    return left
+
+
+@pytest.mark.slow
+def test_what_a_run_left_in_the_store_for_workers_goes_with_the_next_one_even_if_that_has_none(
+    scoring_home: Home, store: Path
+) -> None:
+    left = leave_texts(scoring_home, store)
+    run()
+    assert not left.exists()
+
+
+@pytest.mark.slow
+def test_what_a_run_left_in_the_store_for_workers_stays_while_objects_wait(
+    scoring_home: Home, store: Path
+) -> None:
+    left = leave_texts(scoring_home, store)
+    shutil.rmtree(store / "inbox")
+    with pytest.raises(StoreError):
+        run()
+    assert left.exists()
 
 
 @pytest.mark.slow

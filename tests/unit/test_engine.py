@@ -10,11 +10,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from data_contracts.errors import EngineError, StoreError, WorkerKilledError
+from data_contracts.errors import EngineError, ObjectMissingError, StoreError, WorkerKilledError
 from data_contracts.limits import RowLimits
+from data_contracts.storage.home import Home
 from tasks.engine.dask_workers import open_engine
 from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
-from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, name_work
+from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, do_work, name_work
 from tasks.engine.text_work import TextTask, gather_groups, name_text_work
 from tasks.inbox.source_files import GROUP_BYTES, FoundFile, SourceFile
 from tasks.review_files.options import ReadOptions
@@ -239,3 +240,24 @@ def test_groups_that_are_ready_are_committed_before_one_that_failed_and_though_t
     with pytest.raises(EngineError):
         ended.extend(names)
     assert ended == ["ab", "c", "de"]
+
+
+def make_unreadable(folder: Path) -> GroupTask:
+    """Return the task of an object that can't be read in a store below a folder, which has no bundle yet."""
+    recipe = replace(RECIPE, store=f"file://{folder}/store")
+    (folder / "store").mkdir()
+    return GroupTask(recipe, (FoundFile(f"{recipe.store}/inbox/gone.csv", folder, 1, 0),))
+
+
+def test_an_object_that_can_t_be_read_is_skipped_by_a_worker_that_can_read_the_bundle(tmp_path: Path) -> None:
+    task = make_unreadable(tmp_path)
+    bundle = tmp_path / "store" / "bundles" / RECIPE.model_id / RECIPE.fingerprint
+    bundle.mkdir(parents=True)
+    bundle.joinpath("manifest.json").write_text("{}", "utf-8")
+    [skipped] = do_work(task, Home(tmp_path / "home"), tmp_path).skipped
+    assert skipped.reason == "was deleted before it was read"
+
+
+def test_a_worker_that_can_read_neither_its_objects_nor_the_bundle_fails_the_group(tmp_path: Path) -> None:
+    with pytest.raises(ObjectMissingError, match=r"manifest\.json: is not there"):
+        do_work(make_unreadable(tmp_path), Home(tmp_path / "home"), tmp_path)
