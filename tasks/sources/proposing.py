@@ -16,6 +16,7 @@ from tasks.support.wording import escape_controls
 _COLUMNS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
 IN_DOUBT = "in doubt: "
 """What stands before the reason for a column that a proposed profile leaves out."""
+_NO_RATING = "no rating is given, so the file does not show what the best one is"
 _STYLES = {"day_first": "day-first", "month_first": "month-first"}
 
 
@@ -91,7 +92,7 @@ def _doubt_text(plan: ReadingPlan, rows: Sequence[FirstRow]) -> ReadingPlan:
 def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
     """Return the TOML text of the profile for a source, as one of its files shows it."""
     plan, further = inferred.plan, inferred.further
-    doubts = {doubt.field: doubt for doubt in plan.doubts}
+    doubts = {doubt.field: doubt for doubt in _list_doubts(plan)}
     lines = [f"# How files of the source {source} are read; made from {_quote(file_name)}."]
     lines += [f"ids_hold_across_files = {str(plan.ids_hold).lower()}"]
     lines += [f"movie = {_quote(plan.constant_movie_id)}"] if plan.constant_movie_id else []
@@ -106,6 +107,14 @@ def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
     question = _QUESTION_OF_ENCODING[layout != [] :]
     lines += [] if inferred.is_utf8 else ["", *_ask("some texts are not UTF-8", question)]
     return "\n".join(lines) + "\n"
+
+
+def _list_doubts(plan: ReadingPlan) -> Iterator[Doubt]:
+    """Yield the doubts of a plan, and that about a scale that no rating of the file shows."""
+    yield from plan.doubts
+    # Such a file leaves nothing unread, but a profile holds for later files, which have ratings.
+    if plan.given_rating is not None and plan.ratings is None and not plan.has_ratings:
+        yield Doubt("given_rating", plan.given_rating, _NO_RATING)
 
 
 def _list_columns(plan: ReadingPlan, doubts: Mapping[str, Doubt]) -> Iterator[str]:

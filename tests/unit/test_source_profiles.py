@@ -303,6 +303,22 @@ def test_the_likeliest_scale_of_ratings_in_doubt_is_proposed(
     assert f"# [rating]\n# lowest = {bounds[0]}\n# highest = {bounds[1]}  # or" in content
 
 
+def test_the_scale_of_a_column_without_a_rating_is_a_question(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,stars\nFine,\nDull,\n")
+    content = format_proposal(infer(path), "shop", "a.csv")
+    assert '\n# given_rating = "stars"  # in doubt: no rating is given' in content
+    assert "\n# [rating]\n# lowest = 1\n# highest = 5  # or 10" in content
+    assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
+
+
+def test_a_scale_that_the_name_of_an_empty_column_states_is_no_question(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,stars (1-5)\nFine,\nDull,\n")
+    content = format_proposal(infer(path), "shop", "a.csv")
+    assert "\n[rating]\nlowest = 1\nhighest = 5\n" in content
+
+
 def test_dates_of_which_none_can_be_read_are_a_question(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,date\nFine,45817\nDull,45818\n")
