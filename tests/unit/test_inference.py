@@ -127,6 +127,69 @@ def test_a_name_that_says_so_of_the_highest_or_of_none_turns_nothing_round(name:
     assert not says_lowest_is_best(name)
 
 
+@pytest.mark.parametrize(
+    ("ours", "name"),
+    [
+        ("given_rating", "Rating (delivery)"),
+        ("given_rating", "Rating (count)"),
+        ("given_rating", "Rating (lower is better)"),
+        ("given_rating", "Rating (delivery, 1-10)"),
+        ("reviewed_at", "Date (of order)"),
+        ("reviewed_at", "Created (PST)"),
+        ("reviewed_at", "Date (UTC+02:00)"),
+        ("reviewed_at", "Date [+02:00]"),
+        ("given_label", "Label (spam)"),
+    ],
+)
+def test_a_column_whose_remark_may_change_its_meaning_is_in_doubt(
+    ours: str, name: str, tmp_path: Path
+) -> None:
+    path, plans = tmp_path / "a.csv", list[ReadingPlan]()
+    value = {"given_rating": "9/10", "reviewed_at": "2026-01-31", "given_label": "pos"}[ours]
+    path.write_text(f'text,"{name}"\nFine,{value}\nDull,{value}\n')
+    [rows] = read_review_file(path, ReadOptions(report_plan=plans.append))
+    assert [(doubt.field, doubt.column) for doubt in plans[0].doubts] == [(ours, name)]
+    assert rows[ours].null_count == 2
+    assert rows["extra"].to_pylist() == [f'{{"{ours}": "{value}"}}'] * 2
+
+
+@pytest.mark.parametrize("name", ["Movie (year)", "Film (director)"])
+def test_a_movie_whose_remark_says_what_it_is_is_none(name: str) -> None:
+    assert recognise_columns([name, "text"]).known == {}
+    assert recognise_columns([name, "text", "Film title"]).known == {"movie_id": 2}
+
+
+@pytest.mark.parametrize(
+    ("ours", "name"),
+    [
+        ("given_rating", "Rating (1-5)"),
+        ("given_rating", "Stars (out of 10, required)"),
+        ("given_rating", "Rating (1 = very dull, 5 = superb)"),
+        ("given_rating", "Rating (★)"),
+        ("given_label", "label (0,1 = bad,good)"),
+        ("reviewed_at", "Date (UTC)"),
+        ("reviewed_at", "Created (UTC+00:00)"),
+        ("reviewed_at", "Date (DD/MM/YYYY)"),
+        ("movie_id", "Movie (title)"),
+        ("movie_id", "Film [optional]"),
+    ],
+)
+def test_a_harmless_remark_in_a_name_is_ignored(ours: str, name: str) -> None:
+    found = recognise_columns(["text", name])
+    assert (found.known, found.remarked) == ({ours: 1}, frozenset())
+
+
+def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
+    found = recognise_columns(["Date (of order)", "Date (of review)", "Review (reply)", "Review"])
+    assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)
+
+
+def test_a_text_is_one_whatever_its_remark_says_but_a_reply() -> None:
+    assert recognise_columns(["Comment (please be honest)"]).text == (0,)
+    assert recognise_columns(["Comment (manager reply)"]).text == ()
+    assert recognise_columns(["Review (pros)", "Review (cons)"]).doubled
+
+
 @pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.name)
 def test_each_platform_is_recognised_by_its_own_marks(platform: Any) -> None:
     names = [split_names(mark)[0] for mark in platform.marks]

@@ -39,6 +39,7 @@ from tasks.review_files.inference.known_names import (
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text, normalize_known, quote_name, strip_remarks
+from tasks.review_files.plans.ratings import AS_FOUND
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
 from tasks.review_files.raw_rows import RawRows, mark_blank_starts, measure_texts
 from tasks.support.refusals import refusal
@@ -72,6 +73,7 @@ _MOST_VALUES = 6
 FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
+OTHER_REMARK = "the remark in brackets may say that it is something else, or written otherwise"
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
 
@@ -147,6 +149,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
     if plan.given_rating is not None:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
+    for ours in sorted(recognised.remarked):
+        plan = _doubt_column(plan, ours, OTHER_REMARK)
     return _require_one_origin(plan, facts)
 
 
@@ -246,6 +250,16 @@ def _require_one_origin(plan: ReadingPlan, facts: FileFacts) -> ReadingPlan:
             doubt = Doubt(ours, origins[0], f"other rows have it as '{origins[1]}'")
             plan = replace(_forget(plan, ours), doubts=(*others, doubt))
     return plan
+
+
+def _doubt_column(plan: ReadingPlan, ours: str, reason: str) -> ReadingPlan:
+    """Return the plan with all values of one of our columns kept as found for a reason, in place of other doubts."""
+    column = plan.name_column(ours)
+    if column is None:
+        return plan
+    others = tuple(doubt for doubt in plan.doubts if doubt.field != ours)
+    plan = replace(_forget(plan, ours), doubts=(*others, Doubt(ours, column, reason)))
+    return replace(plan, ratings=AS_FOUND) if ours == "given_rating" else plan
 
 
 def _forget(plan: ReadingPlan, ours: str) -> ReadingPlan:

@@ -29,7 +29,7 @@ from tasks.review_files.inference.platforms import (
     split_names,
 )
 from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
-from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
+from tasks.review_files.plans.names import normalize_known, normalize_name, strip_all_remarks, strip_remarks
 from tasks.review_files.plans.reading_plan import RatingScale
 
 _BODIES = {"body", "reviewbody", "reviewcontent"}
@@ -58,6 +58,8 @@ _UNSPLIT_ALONE = re.compile(r"[;\t|]|,\S")
 """A name with one of these, the second if it is the only one, is perhaps a whole header that was not split."""
 _NAME_READ = 300
 """Characters of a name that are read."""
+_DOUBTED = ("reviewed_at", "given_label", "given_rating")
+"""Our columns that may be in doubt for a remark in their name."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Recognised:
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
+    remarked: frozenset[str] = frozenset()
+    """Our columns that are known only without a remark in brackets that may change what is meant."""
     lowest_is_best: bool = False
     """The name of the rating says that its lowest number is the best."""
     file_id: int | None = None
@@ -87,9 +91,12 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     """Recognise the columns of a file by their names."""
     bare = [strip_remarks(name[:_NAME_READ]) for name in names]
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
-    text = _find_text(names, bare, platform)
+    loose = [strip_all_remarks(name[:_NAME_READ]) for name in names]
+    text = _find_text(names, bare, loose, platform)
     known = _find_known(names, bare, platform, text)
-    text = None if _may_be_remark(bare, text, known) else text
+    remarked = _find_remarked(loose, known, platform, text)
+    known |= remarked
+    text = None if _may_be_remark(loose, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
     file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
     rating = known.get("given_rating")
@@ -97,6 +104,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
         known=known,
         beside=_find_beside(bare, known, taken),
         platform=platform,
+        remarked=frozenset(remarked),
         hint=None if rating is None else find_hint(names[rating]),
         lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
         file_id=file_id if _needs_id(known, platform) else None,
@@ -105,18 +113,25 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
         return found
     title, unclear = _find_title(bare, platform, text, taken)
     texts = (text,) if title is None else (title, text)
-    return replace(found, text=texts, doubled=bare.count(bare[text]) > 1, unclear_title=unclear)
+    return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=unclear)
 
 
-def _find_text(names: Sequence[str], bare: Sequence[str], platform: Platform | None) -> int | None:
-    """Return the position of the text: by a name of its own, as a survey's question, or by a name that is less sure."""
-    text = _find_first(bare, _list_names("text", platform))
+def _find_text(
+    names: Sequence[str], bare: Sequence[str], loose: Sequence[str], platform: Platform | None
+) -> int | None:
+    """Return the position of the text: by a name of its own, as a survey's question, or by a name that is less sure.
+
+    `loose`: the names without remarks. No remark but that of a reply makes a text another thing.
+    """
+    own = _list_names("text", platform)
+    text = _find_first([*bare, *loose], own)
     if text is not None:
-        return text
+        return text % len(names)
     questions = _list_questions(names, _QUESTION_OF_TEXT)
     if questions:
         return questions[0] if len(questions) == 1 else None
-    return _find_first(bare, _list_later("text", platform))
+    later = _find_first([*bare, *loose], _list_later("text", platform))
+    return None if later is None else later % len(names)
 
 
 def _find_known(
@@ -130,12 +145,34 @@ def _find_known(
             known |= _find_own(ours, bare, _list_names(ours, platform), texts | set(known.values()))
     if "given_label" in known and _has_label_by_program(bare, platform):
         del known["given_label"]
-    known |= _find_asked(names, known, texts)
+    known |= _find_asked(names, known, texts | _list_remarked_ratings(names, bare))
     for ours in COLUMN_NAMES:
         if ours != "text" and ours not in known:
             wanted = (*_list_later(ours, platform), *_list_beside(ours, bare, text))
             known |= _find_own(ours, bare, wanted, texts | set(known.values()))
     return known
+
+
+def _find_remarked(
+    loose: Sequence[str], known: Mapping[str, int], platform: Platform | None, text: int | None
+) -> dict[str, int]:
+    """Return the positions of dates, labels and ratings that are known only without remarks: they are in doubt.
+
+    Movies have no such doubt: those with a remark stay further columns.
+    """
+    taken = {*known.values()} | (set() if text is None else {text})
+    found: dict[str, int] = {}
+    for ours in _DOUBTED:
+        if ours not in known and not (ours == "given_label" and _has_label_by_program(loose, platform)):
+            found |= _find_own(ours, loose, _list_names(ours, platform), taken | set(found.values()))
+    return found
+
+
+def _list_remarked_ratings(names: Sequence[str], bare: Sequence[str]) -> set[int]:
+    """Return the positions of columns that have a name of ratings, and a remark that may make it another's."""
+    ratings = normalize_known(COLUMN_NAMES["given_rating"])
+    remarked = (place for place, name in enumerate(names) if "(" in bare[place] or "[" in bare[place])
+    return {place for place in remarked if strip_all_remarks(names[place][:_NAME_READ]) in ratings}
 
 
 def _find_own(ours: str, bare: Sequence[str], wanted: Sequence[str], taken: set[int]) -> dict[str, int]:

@@ -12,6 +12,29 @@ PART = "text_part_"
 """With a number from 1: our name of a column whose text comes before that of the column `text`."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _REMARK = re.compile(r"[(\[][^()\[\]]{0,60}[)\]]")
+_HARMLESS = frozenset((
+    # The scale of ratings, and whether a form asks for a value.
+    "out", "of", "von", "sur", "su", "sobre", "max", "maximum", "min", "minimum", "to", "bis", "à", "from", "and",
+    "or", "star", "stars", "point", "points", "percent", "scale", "rating", "sterne", "punkte", "étoiles", "etoiles",
+    "estrellas", "stelle", "best", "worst", "good", "bad", "poor", "great", "excellent", "awful", "superb",
+    "terrible", "lowest", "highest", "half", "whole", "in", "on", "a", "the", "your", "please", "x", "optional",
+    "required", "mandatory", "opcional", "facultatif",
+    # How a value is written, and what it is of.
+    "text", "string", "number", "integer", "int", "float", "date", "time", "datetime", "timestamp", "iso", "epoch",
+    "unix", "yyyy", "yy", "mm", "dd", "hh", "mi", "ss", "tt", "jjjj", "aaaa", "jj", "utc", "gmt", "z", "review",
+    "reviewed", "title", "name", "id", "imdb", "sku", "asin", "code", "overall", "english",
+))  # fmt: skip
+"""Words of remarks that leave the meaning of a name as it is."""
+_LEGEND = re.compile(r"\d\s*(?:=|:|->|\bis\b|\bmeans\b)\s*[^\W\d]|[^\W\d]\s*=\s*\d", re.IGNORECASE)
+"""A number and what it means. Those who read ratings and labels look at it."""
+_OFFSET = re.compile(r"(?:utc|gmt)\s*[+\-−]\s*[0:]*[1-9]|[+\-−]\s*0?[1-9]\d?:\d\d", re.IGNORECASE)
+"""The offset of a time zone other than UTC."""
+_WORDS = re.compile(r"[^\W\d_]+")
+_OF_REPLIES = frozenset((
+    "reply", "replies", "owner", "manager", "management", "staff", "internal", "seller", "merchant", "admin",
+    "moderator",
+))  # fmt: skip
+"""Words of remarks by which a text is none of the reviewer."""
 
 
 def quote_name(name: str) -> str:
@@ -43,5 +66,26 @@ def normalize_known(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def strip_remarks(name: str) -> str:
-    """Return a column's name, normalised, without remarks in brackets: `Review Created (UTC)` is `reviewcreated`."""
-    return normalize_name(_REMARK.sub("", name))
+    """Return a column's name, normalised, without harmless remarks in brackets: `Rating (1-5)` is `rating`.
+
+    A remark that may change the meaning stays, as in `Rating (delivery)` and `Created (PST)`.
+    """
+    return normalize_name(_REMARK.sub(_keep_meaning, name))
+
+
+def strip_all_remarks(name: str) -> str:
+    """Return a column's name, normalised, without any remarks but those that say that it is a reply."""
+    return normalize_name(_REMARK.sub(_keep_reply, name))
+
+
+def _keep_meaning(remark: re.Match[str]) -> str:
+    """Return a remark that may change the meaning of a name, or ""."""
+    words = set(_WORDS.findall(remark[0].casefold()))
+    is_harmless = words <= _HARMLESS and not _OFFSET.search(remark[0])
+    return "" if is_harmless or _LEGEND.search(remark[0]) else remark[0]
+
+
+def _keep_reply(remark: re.Match[str]) -> str:
+    """Return a remark that says that a column has what a shop wrote, or ""."""
+    is_of_reply = not _OF_REPLIES.isdisjoint(_WORDS.findall(remark[0].casefold()))
+    return remark[0] if is_of_reply else ""
