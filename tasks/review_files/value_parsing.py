@@ -18,7 +18,9 @@ from tasks.review_files.further_columns import add_values
 from tasks.review_files.inference.known_names import (
     AUTHOR_TYPES,
     COMMENT_TYPE,
+    OWNER_FLAGS,
     PARENT,
+    ROW_TYPES,
     STATE_COLUMNS,
     STATES,
     name_state,
@@ -32,7 +34,7 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 
 _NO_IDS = pa.array(["", r"\N"])
-_AUTHORS = frozenset(map(name_state, AUTHOR_TYPES))
+_AUTHORS = frozenset(map(name_state, (*AUTHOR_TYPES, *ROW_TYPES, *OWNER_FLAGS)))
 _PARENT, _COMMENT_TYPE = name_state(PARENT), name_state(COMMENT_TYPE)
 _NUMBER_OF_PARENT = r"^0*[1-9]\d*(?:\.0+)?$"
 """The number of a comment that is answered; what else stands in its place means that there is none."""

@@ -184,6 +184,13 @@ def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
     assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)
 
 
+def test_the_id_and_the_date_beside_the_text_of_a_response_are_none_of_the_review() -> None:
+    names = ["review", "response_id", "response_text", "response_date"]
+    assert recognise_columns(names).known == {}
+    assert recognise_columns([*names, "date"]).known == {"reviewed_at": 4}
+    assert recognise_columns([names[0], names[1], names[3]]).known == {"review_id": 1, "reviewed_at": 2}
+
+
 def test_a_text_is_one_whatever_its_remark_says_but_a_reply() -> None:
     assert recognise_columns(["Comment (please be honest)"]).text == (0,)
     assert recognise_columns(["Comment (manager reply)"]).text == ()

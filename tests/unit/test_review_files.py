@@ -653,8 +653,22 @@ def test_a_shops_reply_is_no_review_and_a_rating_by_an_owner_is_one(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("name", "review", "reply"),
+    [("type", "review", "reply"), ("is_owner", "False", "True"), ("is_reply", "0", "1")],
+)
+def test_a_reply_is_known_by_the_column_that_says_so_where_ratings_tell_it_from_a_review(
+    tmp_path: Path, name: str, review: str, reply: str
+) -> None:
+    lines = [f"text,{name},rating", f"Good,{review},9", f"Thank you,{reply},", f"Mine,{reply},8"]
+    rows = read_bytes(tmp_path, "a.csv", "\n".join(lines).encode())
+    assert [row["rule"] for row in rows] == [None, "no_review", None]
+
+
+@pytest.mark.parametrize(
     ("names", "lines"),
     [
+        ("type,model", ["reply,VW", "review,BMW"]),
+        ("is_owner,rating", ["True,", "True,"]),
         ("author_type,model", ["owner,VW", "owner,BMW"]),
         ("author_type,rating", ["owner,", "owner,"]),
         ("author_type,label,rating", ["owner,pos,", "owner,neg,", "customer,neg,8"]),

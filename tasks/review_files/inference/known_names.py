@@ -97,6 +97,20 @@ _OF_SHOPS = (
     *("shop", "store", "owner", "shop owner", "store owner"),
     *("merchant", "seller", "vendor", "retailer"),
 )
+_REPLIES = (
+    *("reply", "owner reply", "owner_reply", "owner response", "owner_response"),
+    *("management response", "management_response", "merchant_reply", "seller_reply", "shop_reply"),
+)
+ROW_TYPES = ("type", "row_type", "entry_type", "post_type", "record_type")
+"""Names of columns that say what a row is, a reply too."""
+OWNER_FLAGS = ("is_owner", "is_reply", "is_owner_reply", "is_owner_response", "is_seller", "is_merchant")
+"""Names of columns that say by yes or no that a row is a shop's own."""
+OF_RESPONSES = ("response_id", "response_date", "responded_at", "responded")
+"""Names that are of a survey's answers, but of a shop's response beside one of `RESPONSE_TEXTS`."""
+RESPONSE_TEXTS = (
+    *("response_text", "response_body", "response_content", "response_message", "response_comment"),
+    *("owner_response", "management_response", "merchant_response", "business_response"),
+)
 PARENT, COMMENT_TYPE = "comment_parent", "comment_type"
 """WordPress: the number of the comment that is answered, 0 for none; and what a comment is, such as `review`."""
 STATES = {
@@ -108,6 +122,8 @@ STATES = {
     **dict.fromkeys(("subtype", "message_type"), _OF_CHANNELS),
     "distribution_channel": ("preview",),
     **dict.fromkeys(AUTHOR_TYPES, _OF_SHOPS),
+    **dict.fromkeys(ROW_TYPES, _REPLIES),
+    **dict.fromkeys(OWNER_FLAGS, ("true", "yes", "1")),
     PARENT: (),
 }
 """The name of a column -> what it has, in lower case, in rows that are no reviews. A rejected one is a review."""

@@ -14,8 +14,10 @@ from tasks.review_files.inference.known_names import (
     FOREIGN_TEXTS,
     LABELS_BY_PROGRAMS,
     LATER_NAMES,
+    OF_RESPONSES,
     PLOTS,
     PRODUCT_NAMES,
+    RESPONSE_TEXTS,
     REVIEW_TITLES,
     SCALE_COLUMNS,
     STATE_COLUMNS,
@@ -139,7 +141,7 @@ def _find_known(
 ) -> dict[str, int]:
     """Return the positions of our columns other than the text."""
     known: dict[str, int] = {}
-    texts = set() if text is None else {text}
+    texts = set() if text is None else {text, *_list_of_responses(bare)}
     for ours in COLUMN_NAMES:
         if ours != "text":
             known |= _find_own(ours, bare, _list_names(ours, platform), texts | set(known.values()))
@@ -160,12 +162,19 @@ def _find_remarked(
 
     Movies have no such doubt: those with a remark stay further columns.
     """
-    taken = {*known.values()} | (set() if text is None else {text})
+    taken = {*known.values()} | (set() if text is None else {text, *_list_of_responses(loose)})
     found: dict[str, int] = {}
     for ours in _DOUBTED:
         if ours not in known and not (ours == "given_label" and _has_label_by_program(loose, platform)):
             found |= _find_own(ours, loose, _list_names(ours, platform), taken | set(found.values()))
     return found
+
+
+def _list_of_responses(bare: Sequence[str]) -> list[int]:
+    """Return the positions of columns that are of a shop's responses, if a column has the texts of these."""
+    if set(bare).isdisjoint(normalize_known(RESPONSE_TEXTS)):
+        return []
+    return [place for place, name in enumerate(bare) if name in normalize_known(OF_RESPONSES)]
 
 
 def _list_remarked_ratings(names: Sequence[str], bare: Sequence[str]) -> set[int]:
