@@ -766,6 +766,74 @@ def test_a_label_without_such_figures_or_that_a_platform_names_is_given(header: 
     assert "given_label" in recognise_columns(header.split(",")).known
 
 
+# Two columns of one kind
+
+
+def read_columns(path: Path, names: str, rows: Sequence[str]) -> tuple[pa.Table, ReadingPlan]:
+    """Return the rows of a table with a text and these columns, and the plan by which it is read."""
+    plans: list[ReadingPlan] = []
+    path.write_text("\n".join([f"text,{names}", *(f"film {place},{row}" for place, row in enumerate(rows))]))
+    table = pa.Table.from_batches(read_review_file(path, ReadOptions(report_plan=plans.append)))
+    return table, plans[0]
+
+
+@pytest.mark.parametrize("names", ["rating,user_rating", "rating,overall_rating", "stars,rating"])
+def test_two_columns_of_different_ratings_are_in_doubt(tmp_path: Path, names: str) -> None:
+    rows = [f"{7 + place % 3}.5,{1 + place * 7 % 10}" for place in range(20)]
+    table, plan = read_columns(tmp_path / "a.csv", names, rows)
+    assert [doubt.field for doubt in plan.doubts] == ["given_rating"]
+    assert table["given_rating"].null_count == 20
+    assert json.loads(table["extra"][0].as_py()).keys() > {"given_rating"}
+
+
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [
+        ("rating,stars", [f"{place % 10 + 1},{place % 10 + 1}.0" for place in range(20)]),
+        ("rating,stars", [f"{place % 10 + 1},{(place % 10 + 1) / 2}" for place in range(20)]),
+        ("rating,stars", [f"{place % 10 + 1},{'3' if place < 8 else ''}" for place in range(20)]),
+        ("review_rating,rating", [f"{place % 10 + 1},7.5" for place in range(20)]),
+        ("rating,service_rating", [f"{place % 10 + 1},3" for place in range(20)]),
+    ],
+    ids=["the same", "on another scale", "of few rows", "under the writer's own name", "of something else"],
+)
+def test_a_second_column_of_ratings_that_is_no_other_one_leaves_no_doubt(
+    tmp_path: Path, names: str, rows: list[str]
+) -> None:
+    table, plan = read_columns(tmp_path / "a.csv", names, rows)
+    assert (list_doubts(plan), table["given_rating"].null_count) == (set(), 0)
+
+
+def test_labels_of_which_another_column_says_the_opposite_are_in_doubt(tmp_path: Path) -> None:
+    opposite = ["1,negative", "0,positive"] * 5
+    table, plan = read_columns(tmp_path / "a.csv", "label,sentiment", opposite)
+    assert (list_doubts(plan), table["given_label"].null_count) == ({"given_label"}, 10)
+    same = ["1,positive", "0,negative", "1,neutral"] * 5
+    table, plan = read_columns(tmp_path / "b.csv", "label,sentiment", same)
+    assert (list_doubts(plan), table["given_label"].null_count) == (set(), 0)
+
+
+@pytest.mark.parametrize("moment", ["2026-11-28T22:00:{:02}Z", "17643672{:02}"])
+def test_dates_of_one_day_beside_those_of_many_may_be_of_the_export(tmp_path: Path, moment: str) -> None:
+    rows = [f"{moment.format(place)},2026-01-{place + 1:02}" for place in range(20)]
+    table, plan = read_columns(tmp_path / "a.csv", "timestamp,posted_on", rows)
+    assert (list_doubts(plan), table["reviewed_at"].null_count) == ({"reviewed_at"}, 20)
+
+
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        ("date,time", "2026-01-31,10:{:02}"),
+        ("date,created_at", "2026-01-{:02},2026-01-{:02}T10:00:00"),
+        ("review_date,created_at", "2026-01-31,2025-01-{:02}"),
+    ],
+)
+def test_other_pairs_of_dates_are_read_by_the_first_name(tmp_path: Path, names: str, row: str) -> None:
+    rows = [row.format(place, place) for place in range(1, 21)]
+    table, plan = read_columns(tmp_path / "a.csv", names, rows)
+    assert (list_doubts(plan), table["reviewed_at"].null_count) == (set(), 0)
+
+
 # Whole files
 
 LAST_DECIDES = [
