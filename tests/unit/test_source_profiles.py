@@ -1,5 +1,6 @@
 """Tests that a profile says how files are read, and that a wrong one is refused with line, reason and next step."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -317,6 +318,18 @@ def test_a_scale_that_the_name_of_an_empty_column_states_is_no_question(tmp_path
     path.write_text("text,stars (1-5)\nFine,\nDull,\n")
     content = format_proposal(infer(path), "shop", "a.csv")
     assert "\n[rating]\nlowest = 1\nhighest = 5\n" in content
+
+
+def test_a_profile_of_rows_with_other_keys_reads_each_text_and_names_the_other_movie(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [{"text": "Fine", "movie_id": "tt1"}] * 3 + [{"review": "Dull", "movie": "tt2"}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    content = format_proposal(infer(path), "shop", "a.jsonl")
+    assert "movie_id = \"movie_id\"  # other rows have it as 'movie'" in content
+    batches = read_review_file(path, make_options(parse_profile(write(tmp_path, content)), ReadOptions()))
+    [table] = batches
+    assert table["text"].to_pylist() == ["Fine", "Fine", "Fine", "Dull"]
+    assert table["movie_id"].to_pylist() == ["tt1", "tt1", "tt1", None]
 
 
 def test_dates_of_which_none_can_be_read_are_a_question(tmp_path: Path) -> None:

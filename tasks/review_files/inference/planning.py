@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
@@ -30,6 +30,7 @@ from tasks.review_files.inference.decisions import (
 )
 from tasks.review_files.inference.known_names import (
     ANSWER,
+    COLUMN_NAMES,
     FOREIGN_COMMENTS,
     FOREIGN_OPINIONS,
     HOTEL_STARS,
@@ -237,7 +238,7 @@ def _is_one_of(name: str | None, known: tuple[str, ...]) -> bool:
 def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
     """Return the plan of the columns alone."""
     names = facts.names
-    known = {ours: min(found) for ours, found in facts.origins.items() if found}
+    known = {ours: _choose_origin(ours, found) for ours, found in facts.origins.items() if found}
     plan = ReadingPlan(
         _list_texts(facts, recognised),
         known.get("review_id"),
@@ -248,6 +249,13 @@ def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
     )
     if recognised.platform is not None:
         plan = replace(plan, reasons={"text": f"the columns are those of {recognised.platform.name}"})
+    for ours in ("review_id", "movie_id"):
+        others = facts.origins.get(ours, frozenset()) - {plan.name_column(ours)}
+        plan = (
+            _settle(plan, ours, "", (f"other rows have it as {quote_name(min(others))}", True))
+            if others
+            else plan
+        )
     if recognised.file_id is not None:
         plan = _settle(plan, "review_id", names[recognised.file_id], (FILE_ID, False))
     if recognised.unclear_title is not None:
@@ -255,11 +263,25 @@ def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
     return plan
 
 
+def _choose_origin(ours: str, found: Collection[str]) -> str:
+    """Return the first of the file's columns that one of ours comes from, in the order in which names are preferred."""
+    order = normalize_known(COLUMN_NAMES.get(ours, ()))
+    return min(
+        found,
+        key=lambda name: (order.index(bare) if (bare := strip_remarks(name)) in order else len(order), name),
+    )
+
+
 def _list_texts(facts: FileFacts, recognised: Recognised) -> tuple[str, ...]:
-    """Return the columns of the text: those that are recognised, unless the text was named."""
+    """Return the columns of the text: those that are recognised, unless the text was named.
+
+    Those that have the text in other rows come first: a profile with all of them reads each row.
+    """
     texts = tuple(facts.names[place] for place in recognised.text)
     named = sorted(facts.origins.get("text", ()))
-    return texts if not named or set(named) & set(texts[-1:]) else tuple(named[:1])
+    if named and not set(named) & set(texts[-1:]):
+        return tuple(named[:1])
+    return (*(name for name in named if name not in texts), *texts)
 
 
 def _settle(
