@@ -232,6 +232,24 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found" in said
 
 
+@pytest.mark.process
+def test_a_preview_of_a_workbook_names_the_columns_in_which_no_row_has_a_value(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.xlsx"
+    rows: list[list[Any]] = [
+        ["text", "stars", "date", "movie"],
+        *(["A good film", None, None, "Heat"] for _ in range(3)),
+    ]
+    path.write_bytes(write_xlsx({"Sheet1": rows}))
+    status, said = call(scoring_home, "init", "shop-x", str(path), "--yes")
+    assert status == 0, said
+    assert "'date', 'stars': no row has a value. If these are formulas" in said
+    rows[1:] = [["A good film", 4, "2026-01-31", "Heat"]]
+    path.write_bytes(write_xlsx({"Sheet1": rows}))
+    assert "no row has a value" not in call(scoring_home, "check", "shop-x", str(path))[1]
+
+
 def test_a_check_of_a_file_with_other_columns_names_the_file_and_the_profile(
     scoring_home: Home, tmp_path: Path
 ) -> None:

@@ -10,13 +10,16 @@ from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, FILE_RULES, ROUNDED_IDS, VALUE_RULES, RowLimits
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
+from tasks.containers.formats import WORKBOOKS, format_of
 from tasks.review_files.options import ReadOptions
+from tasks.review_files.plans.names import quote_name
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
 from tasks.sources.proposing import IN_DOUBT, Named, format_proposal, infer
-from tasks.sources.reading import make_limits, make_options
+from tasks.sources.reading import make_limits, make_options, make_plan
 from tasks.support.wording import count, escape_controls, quote_word
 
 Echo = Callable[[str], None]
@@ -90,6 +93,7 @@ def propose_profile(path: Path, file: Path, named: Named, limits: RowLimits, ech
         echo(_FOR_ALL)
     preview = preview_file(file, named.make_options(inferred.plan), limits)
     _echo_preview(preview, file, Severity.model_validate({}), echo)
+    _echo_empty(preview, inferred.plan, file, echo)
     _echo_refusal(preview, limits, echo)
     return Proposal(path, content)
 
@@ -134,6 +138,7 @@ def check_file(home: Home, source: str, file: Path, limits: RowLimits, echo: Ech
     except FileRefusedError as error:
         raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
     _echo_preview(preview, file, profile.severity, echo)
+    _echo_empty(preview, make_plan(profile), file, echo)
     _echo_refusal(preview, own_limits, echo)
 
 
@@ -194,6 +199,17 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
         echo(f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}")
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
+
+
+def _echo_empty(preview: Preview, plan: ReadingPlan, file: Path, echo: Echo) -> None:
+    """Print which columns of a workbook have no value: formulas have none if the program that wrote them saved none."""
+    empty = (ours for ours in SHOWN[1:-1] if not preview.filled[ours] and not preview.unread[ours])
+    names = [name for name in map(plan.name_column, empty) if name is not None]
+    if names and preview.rows and format_of(file) in WORKBOOKS:
+        echo(
+            f"{', '.join(map(quote_name, names))}: no row has a value. If these are formulas, their values were not "
+            "saved. Next: open the workbook in the spreadsheet program and save it again"
+        )
 
 
 def _echo_refusal(preview: Preview, limits: RowLimits, echo: Echo) -> None:
