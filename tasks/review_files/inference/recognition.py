@@ -95,10 +95,10 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     """Recognise the columns of a file by their names."""
     bare = [strip_remarks(name[:_NAME_READ]) for name in names]
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
-    loose = [strip_all_remarks(name[:_NAME_READ]) for name in names]
+    loose = _strip_all(names, bare)
     text = _find_text(names, bare, loose, platform)
     known = _find_known(names, bare, platform, text)
-    remarked = _find_remarked(loose, known, platform, text)
+    remarked = {} if loose == bare else _find_remarked(loose, known, platform, text)
     known |= remarked
     text = None if _may_be_remark(loose, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
@@ -118,6 +118,17 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     title, unclear = _find_title(bare, platform, text, taken)
     texts = (text,) if title is None else (title, text)
     return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=unclear)
+
+
+def _strip_all(names: Sequence[str], bare: Sequence[str]) -> list[str]:
+    """Return the names without remarks; those that have none are as in `bare`, which most are."""
+    pairs = zip(names, bare, strict=True)
+    return [strip_all_remarks(name[:_NAME_READ]) if _has_remark(left) else left for name, left in pairs]
+
+
+def _has_remark(bare: str) -> bool:
+    """Return whether a name without harmless remarks has a remark."""
+    return "(" in bare or "[" in bare
 
 
 def _find_text(
@@ -182,7 +193,7 @@ def _list_of_responses(bare: Sequence[str]) -> list[int]:
 def _list_remarked_ratings(names: Sequence[str], bare: Sequence[str]) -> set[int]:
     """Return the positions of columns that have a name of ratings, and a remark that may make it another's."""
     ratings = normalize_known(COLUMN_NAMES["given_rating"])
-    remarked = (place for place, name in enumerate(names) if "(" in bare[place] or "[" in bare[place])
+    remarked = (place for place, name in enumerate(bare) if _has_remark(name))
     return {place for place in remarked if strip_all_remarks(names[place][:_NAME_READ]) in ratings}
 
 
