@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,34 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.members import Member
-from tasks.review_files.encodings import to_utf8
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
-from tasks.review_files.objects.json_documents import read_json_document
-from tasks.review_files.objects.json_kinds import find_json_lines
-from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.objects.object_rows import flatten_object
-from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.raw_rows import RawRows
+from tests.support.json_reading import read, read_texts
 from tests.support.review_file_builders import encode_json, encode_jsonl, list_further
 
 GOOD = [{"text": "A good film.", "stars": 8}, {"text": "A bad film.", "stars": 2}]
 TEXTS = [row["text"] for row in GOOD]
-
-
-def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
-    chunks: Iterator[bytes] = (data[start : start + size] for start in range(0, len(data), size))
-    chosen = ReadOptions(**options)
-    member = find_json_lines(Member(None, "json", chunks, "a.json"), chosen)
-    if member.format == "jsonl":
-        return list(read_json_lines(member.chunks, 1, chosen))
-    return list(read_json_document(to_utf8(member.chunks, chosen), 1, chosen))
-
-
-def read_texts(document: Any, **options: Any) -> list[str]:
-    data = document if isinstance(document, bytes) else json.dumps(document, indent=1).encode()
-    return [text for rows in read(data, **options) for text in rows.known["text"].to_pylist()]
 
 
 def read_further(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,19 +5,10 @@ from collections.abc import Sequence
 
 _WORDS = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_OF_REVIEWS = {"review", "reviews", "comment", "comments", "feedback", "opinion", "opinions"}
 _OF_TEXTS = {
-    *(
-        "text",
-        "texts",
-        "review",
-        "reviews",
-        "comment",
-        "comments",
-        "feedback",
-        "opinion",
-        "opinions",
-        "remark",
-    ),
+    *_OF_REVIEWS,
+    *("text", "texts", "remark"),
     *("remarks", "response", "answer", "verbatim", "body", "content", "message", "description", "thoughts"),
 }
 _PAIRS = (
@@ -52,6 +43,12 @@ _NAME_READ = 300
 def sort_likely(names: Sequence[str]) -> list[str]:
     """Return names with those first that look as if the column had texts; otherwise their order stays."""
     return sorted(names, key=lambda name: not _is_likely(name))
+
+
+def names_reviews(name: str) -> bool:
+    """Return whether a name is like that of an array of reviews."""
+    words = _find_words(name)
+    return _OF_MEASURES.isdisjoint(words) and not _OF_REVIEWS.isdisjoint(words)
 
 
 def _is_likely(name: str) -> bool:

@@ -9,6 +9,17 @@ from tasks.review_files.plans.names import normalize_name
 
 OF_REVIEWS = {"given_rating", "given_label", "review_id", "reviewed_at"}
 """Our columns that an answer does not have itself."""
+OF_ANSWERS = {"message", "content", "comment", "description"}
+"""Keys of a text that may be of an answer, beside its reviews."""
+REPLIES = {"replies", "reply", "comments", "responses", "answers", "children", "thread", "history"}
+"""Keys of lists that a review may have."""
+NO_TEXT = re.compile(
+    r"[\d\s:.,/+TZ-]*"  # a number or a date
+    r"|(?=\D*\d)[\w.:-]{1,64}"  # an id
+    r"|https?://[!-~]+|[\w.+-]+@[\w.-]+",
+    re.ASCII,
+)
+"""A value that is no text, whatever its name."""
 _FAILED = re.compile(r"err|fail|unauthori|forbidden|denied|exceeded|timeout", re.IGNORECASE)
 _LEAST_FAILURE = 400
 """The lowest status of HTTP that says that something failed."""

@@ -5,7 +5,6 @@ of which several arrays may have the reviews is refused, so that none is lost. S
 since nothing is yielded while it is looked at, and the process has a limit of time for each batch.
 """
 
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,22 +12,17 @@ from itertools import takewhile
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.inference.likely_texts import sort_likely
-from tasks.review_files.objects.answers import OF_REVIEWS
+from tasks.review_files.inference.likely_texts import names_reviews, sort_likely
+from tasks.review_files.objects.answers import NO_TEXT, OF_REVIEWS
+from tasks.review_files.objects.json_paths import find_holder, is_plain, name_array, show_path, write_lines
 from tasks.review_files.objects.object_rows import Select, flatten_object
+from tasks.review_files.objects.surroundings import Surroundings
 from tasks.review_files.options import ReadOptions
 from tasks.support.refusals import refusal
 from tasks.support.wording import quote_word
 
 _OTHER, _UNCLEAR, _REVIEWS = range(3)
 """What an array has: surely no text; what may be one; reviews."""
-_NO_TEXT = re.compile(
-    r"[\d\s:.,/+TZ-]*"  # a number or a date
-    r"|(?=\D*\d)[\w.:-]{1,64}"  # an id
-    r"|https?://[!-~]+|[\w.+-]+@[\w.-]+",
-    re.ASCII,
-)
-"""A value that is no text, whatever its name."""
 _WORD = re.compile(r"\w{1,64}", re.ASCII)
 _OF_METADATA = re.compile(
     r"(?s:.*(?:[\W_]|(?<=[a-z])(?=[A-Z])))?"
@@ -42,8 +36,6 @@ _MOST_ARRAYS = 100
 """Most arrays without reviews before the one with them."""
 _MOST_ELEMENTS, _MOST_BYTES = 10_000, 2 << 20
 """Most elements of arrays without reviews, and roughly most bytes of them: a second or two of processor time."""
-_SHOWN = 80
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _INNER = re.compile(r"\.(?!\s)")
 """A dot of a path that is not one of a name such as `Dr. No`."""
 
@@ -65,8 +57,9 @@ class _Array:
 
 @dataclass
 class _Others:
-    """How much the arrays without reviews have."""
+    """How much the arrays without reviews have, and what is around the arrays."""
 
+    outer: Surroundings
     elements: int = 0
     size: int = 0
 
@@ -80,12 +73,15 @@ class _Others:
         return self.elements > _MOST_ELEMENTS or self.size > _MOST_BYTES
 
 
-def choose_rows(items: Iterable[tuple[str, Item]], select: Select, options: ReadOptions) -> Iterator[Item]:
+def choose_rows(
+    items: Iterable[tuple[str, Item]], select: Select, options: ReadOptions, outer: Surroundings
+) -> Iterator[Item]:
     """Yield the elements of the array with the reviews, given those of all arrays of objects with their paths.
 
-    Refuses (json_broken) a document of which several arrays may have the reviews, or the others have much.
+    Refuses (json_broken) a document of which several arrays may have the reviews, or the others have much, or the
+    reviews may be around the arrays.
     """
-    items, others = iter(items), _Others()
+    items, others = iter(items), _Others(outer)
     rows, held = _find_rows(items, select, options, others)
     yield from held
     for path, item in items:
@@ -95,7 +91,9 @@ def choose_rows(items: Iterable[tuple[str, Item]], select: Select, options: Read
         others.add(1, item[1])
         other = _look_at(item[0], path, None, select)
         if rows is not None and (rows.kind != _REVIEWS or other.kind != _OTHER or others.are_many()):
-            raise _refuse(rows, other, (rows, other))
+            raise others.outer.find_objects() or _refuse(rows, other, (rows, other))
+    if options.json_path is None and rows is not None:
+        outer.require_rows(rows.path)
 
 
 def _find_rows(
@@ -123,7 +121,7 @@ def _find_rows(
             return arrays[path], held
     if len(arrays) > 1:
         first, second, *_ = arrays.values()
-        raise _refuse(first, second, arrays.values())
+        raise others.outer.find_objects() or _refuse(first, second, arrays.values())
     return next(iter(arrays.values()), None), held
 
 
@@ -157,7 +155,7 @@ def _may_have_text(name: str, value: Any) -> bool:
     if _is_likely(name):
         return True
     is_word = _WORD.fullmatch(value) and _OF_METADATA.fullmatch(name)
-    return not (is_word or _NO_TEXT.fullmatch(value))
+    return not (is_word or NO_TEXT.fullmatch(value))
 
 
 def _is_likely(name: str) -> bool:
@@ -169,23 +167,33 @@ def _require_alone(rows: _Array, found: Collection[_Array], others: _Others) -> 
     """Refuse a document if another array than the one with the `rows` may have reviews too, or the others have much."""
     for other in found:
         if other != rows and (other.kind != _OTHER or rows.kind != _REVIEWS or others.are_many()):
-            raise _refuse(other, rows, found)
+            raise others.outer.find_objects() or _refuse(other, rows, found)
 
 
 def _refuse(array: _Array, other: _Array, found: Iterable[_Array]) -> FileRefusedError:
     """Return the refusal of a document of which two arrays may have the rows; it says how to choose, or join them."""
     # Of several alike, the first that does not describe the columns.
     likely = max(found, key=lambda each: (each.kind, each.path not in _DESCRIPTIONS)).path
-    command = f"reviews sources init NAME FILE --json-path {quote_word(likely)}"
-    shown = json.dumps(likely, ensure_ascii=False)
-    steps = [f"name one under [file] in a profile, as json_path = {shown}: {command}"]
+    steps = [f"name one {name_array(likely)}"]
+    if _are_alike(array, other):
+        steps = ["write the objects of all such arrays as lines"]
     program = _join_siblings(array, other)
     if program is not None:
         # A name that no program would give is a value, such as the title of a movie.
-        steps = steps if all(map(_NAME.fullmatch, likely.split("."))) else []
+        steps = steps if all(map(is_plain, likely.split("."))) else []
         steps.append(f"jq -c {quote_word(program)} writes those of all as lines")
     both = f"both {show_path(array.path)} and {show_path(other.path)} are arrays of objects"
     return refusal("json_broken", f"{both}: {'; or '.join(steps)}")
+
+
+def _are_alike(array: _Array, other: _Array) -> bool:
+    """Return whether two arrays are those of two objects of the same shape, such as the replies to two reviews."""
+    places = [tuple(each.path.split(".")) for each in (array, other)]
+    holder = find_holder(places)
+    if holder is None or array.keys != other.keys:
+        return False
+    is_deeper = len(holder) + 1 < len(places[0])
+    return is_deeper and not any(names_reviews(place[len(holder)]) for place in places)
 
 
 def _join_siblings(array: _Array, other: _Array) -> str | None:
@@ -198,9 +206,7 @@ def _join_siblings(array: _Array, other: _Array) -> str | None:
     pairs = zip(array.path.split("."), other.path.split("."), strict=False)
     parents = [name for name, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
     start = len("".join(f"{name}." for name in parents))
-    if any(_INNER.search(each.path[start:]) for each in (array, other)) or not all(
-        map(_NAME.fullmatch, parents)
-    ):
+    if any(_INNER.search(each.path[start:]) for each in (array, other)) or not all(map(is_plain, parents)):
         return None
     holder = f".{'.'.join(parents)}"
     if array.has_movie:
@@ -211,7 +217,7 @@ def _join_siblings(array: _Array, other: _Array) -> str | None:
 def refuse_lists(path: str) -> FileRefusedError:
     """Return the refusal of a document with an array whose objects are in lists, or come after very many values."""
     problem = f"{show_path(path)} has objects inside of lists, or after many other values"
-    step = _write_lines(path, " | flatten[] | objects")
+    step = write_lines(path, " | flatten[] | objects")
     other = "; if the reviews are in another array, name that one as json_path under [file] in a profile"
     return refusal("json_broken", f"{problem}: {step}{other if path else ''}")
 
@@ -219,16 +225,4 @@ def refuse_lists(path: str) -> FileRefusedError:
 def describe_texts(path: str) -> str:
     """Say how to read an array of texts in a document without an array of objects."""
     problem = f"it has no array of objects, and the texts in {show_path(path)} have no names"
-    return f"{problem}: {_write_lines(path, '[] | {text: .}')}"
-
-
-def _write_lines(path: str, program: str) -> str:
-    """Return the step that writes what a program of jq makes of an array as lines."""
-    if path and not all(map(_NAME.fullmatch, path.split("."))):
-        return "write them as lines"
-    return f"jq -c {quote_word(f'.{path}{program}')} writes them as lines"
-
-
-def show_path(path: str) -> str:
-    """Return the path of an array for a message."""
-    return f"'.{path[:_SHOWN]}{'…' if len(path) > _SHOWN else ''}[]'"
+    return f"{problem}: {write_lines(path, '[] | {text: .}')}"

@@ -27,8 +27,8 @@ from tasks.review_files.objects.json_arrays import (
     choose_rows,
     describe_texts,
     refuse_lists,
-    show_path,
 )
+from tasks.review_files.objects.json_paths import Place, join_path, show_path
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -42,6 +42,7 @@ from tasks.review_files.objects.object_rows import (
     make_object_rows,
     require_object_text,
 )
+from tasks.review_files.objects.surroundings import Surroundings
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.names import quote_name
 from tasks.review_files.raw_rows import Defect, RawRows
@@ -73,8 +74,9 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
     """
     escaped, select, next_row = Event(), Select(options.column_plan), first_row
     source = _Source(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
-    document = _Document(source, options.json_path)
-    items = choose_rows(document.read_items(), select, options)
+    outer = Surroundings(select)
+    document = _Document(source, options.json_path, outer)
+    items = choose_rows(document.read_items(), select, options, outer)
     for group in group_into_batches(
         _refuse_broken(items, document), lambda item: item[1], options.batch_rows, options.batch_bytes
     ):
@@ -154,6 +156,8 @@ class _Document:
     source: _Source
     wanted: str | None
     """The path of the array; None: that of all arrays of objects."""
+    outer: Surroundings
+    """What is around the arrays."""
     found: set[str] = field(default_factory=set)
     """The paths of the arrays that were found."""
     has_empty: bool = False
@@ -169,37 +173,48 @@ class _Document:
         """Yield the elements of the arrays that may have the rows, each with its bytes and the array's path."""
         events = iter(ijson.basic_parse(self.source, buf_size=_BUFFER_BYTES))
         kind, _ = next(events)
-        for path, item in self._walk(kind, events, ""):
+        for path, item in self._walk(kind, events, ()):
             self.built += 1
             yield path, item
         for _ in events:  # what follows the end is an error
             pass
+        if self.wanted is None and not self.found:
+            self.outer.require_rows(None)
         if not self.found and self.lists is not None:
             raise refuse_lists(self.lists)
         if not self.found and not self.has_empty:
             raise refusal("json_broken", self._describe_missing())
 
-    def _walk(self, kind: str, events: _Events, path: str) -> Iterator[tuple[str, Item]]:
+    def _walk(self, kind: str, events: _Events, place: Place) -> Iterator[tuple[str, Item]]:
         """Yield the elements of arrays at or below a value that begins by the event `kind`, with the array's path."""
         self.source.mark()
         if kind == "start_array":
-            yield from self._walk_array(events, path)
+            yield from self._walk_array(events, join_path(place))
         elif kind == "start_map":
-            if path.count(".") >= MAX_DEPTH:
+            if len(place) > MAX_DEPTH:
                 raise refusal("json_broken", f"objects are more than {MAX_DEPTH} deep in each other")
-            names: set[str] = set()
-            for event, value in events:
-                if event == "end_map":
-                    return
-                _add_key(names, value)
-                inner = f"{path}.{value}" if path else value
-                yield from self._walk(next(events)[0], events, inner)
+            self.outer.open_object(place)
+            yield from self._walk_object(events, place)
+            self.outer.close_object()
+
+    def _walk_object(self, events: _Events, place: Place) -> Iterator[tuple[str, Item]]:
+        """Yield the elements of arrays below an object, with the array's path."""
+        names: set[str] = set()
+        for event, name in events:
+            if event == "end_map":
+                return
+            _add_key(names, name)
+            kind, value = next(events)
+            if kind not in _OPENING:
+                self.outer.note(name, value)
+            yield from self._walk(kind, events, (*place, name))
 
     def _walk_array(self, events: _Events, path: str) -> Iterator[tuple[str, Item]]:
         """Yield the elements of an array if it is the one that is looked for; else skip it."""
         kind, value = next(events)
         if kind == "end_array":
             self.has_empty |= self.wanted in (None, path)
+            self.outer.note_empty(path)
             return
         start: list[Item] = []
         if self.wanted is None and path:

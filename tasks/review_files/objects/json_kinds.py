@@ -10,16 +10,19 @@ from itertools import chain
 from tasks.containers.members import Member
 from tasks.review_files.columns import select_columns
 from tasks.review_files.encodings import decode_start
-from tasks.review_files.objects.answers import OF_REVIEWS, has_message, says_done, says_failed
+from tasks.review_files.objects.answers import (
+    OF_ANSWERS,
+    OF_REVIEWS,
+    REPLIES,
+    has_message,
+    says_done,
+    says_failed,
+)
 from tasks.review_files.objects.object_rows import MAX_DEPTH, is_deeper
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.names import normalize_name
 from tasks.support.refusals import refusal
 
-_OF_ANSWERS = {"message", "content", "comment", "description"}
-"""Keys of a text that may be of an answer, beside its reviews."""
-_REPLIES = {"replies", "reply", "comments", "responses", "answers", "children", "thread", "history"}
-"""Keys of lists that a review may have."""
 _SHOWN = 5
 
 
@@ -67,7 +70,7 @@ def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
     known = select_columns(tuple(row), options.column_plan).known
     if "text" not in known or _is_list_of_rows(list(row.values())[known["text"]]):
         return False
-    if normalize_name(list(row)[known["text"]]) not in _OF_ANSWERS or OF_REVIEWS & known.keys():
+    if normalize_name(list(row)[known["text"]]) not in OF_ANSWERS or OF_REVIEWS & known.keys():
         return True
     return not (says_done(row) or _has_texts(row, options))
 
@@ -83,7 +86,7 @@ def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:
 def _has_texts(value: object, options: ReadOptions) -> bool:
     """Return whether a value is a list of objects with a text column, or an object that has one that is no reply."""
     if isinstance(value, dict):
-        others = (each for name, each in value.items() if normalize_name(name) not in _REPLIES)
+        others = (each for name, each in value.items() if normalize_name(name) not in REPLIES)
         return any(_has_texts(each, options) for each in others)
     first = _find_row(value) if isinstance(value, list) else None
     return first is not None and "text" in select_columns(tuple(first), options.column_plan).known

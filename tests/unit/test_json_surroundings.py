@@ -1,0 +1,104 @@
+"""Tests that reviews in a JSON document which are in no array, or deeper in its rows, are never left out in silence."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import FileRefusedError
+from tests.support.json_reading import read_texts
+
+GOOD = {"text": "A good film.", "rating": "4/5"}
+BAD = {"text": "A bad film.", "rating": "2/5"}
+THANKS = [{"text": "Thank you for coming."}]
+NOTICES = [{"message": "Results are limited."}]
+REPLIED = {"r1": GOOD, "r2": {**BAD, "replies": THANKS}}
+COMMENTED = {"r1": {"comment": "A good film."}, "r2": {"comment": "A bad film.", "replies": THANKS}}
+
+
+def refuse(document: Any, **options: Any) -> str:
+    """Return why a document is refused."""
+    with pytest.raises(FileRefusedError) as caught:
+        read_texts(json.dumps(document, indent=1).encode(), **options)
+    assert caught.value.rule == "json_broken"
+    return caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("document", "program"),
+    [
+        (REPLIED, "'.[]'"),
+        ({"r1": {**GOOD, "replies": THANKS}, "r2": {**BAD, "replies": THANKS}}, "'.[]'"),
+        ({"r1": {"replies": THANKS, **GOOD}, "r2": {"replies": THANKS, **BAD}, "r3": GOOD}, "'.[]'"),
+        ({"r1": {**GOOD, "replies": []}, "r2": {**BAD, "replies": []}}, "'.[]'"),
+        (COMMENTED, "'.[]'"),
+        ({"data": {"reviews": REPLIED}}, "'.data.reviews[]'"),
+        ({"r1": {"attributes": GOOD}, "r2": {"attributes": BAD, "answers": THANKS}}, "'.[] | .attributes'"),
+        ({"data": {"attributes": GOOD, "relationships": {"answers": {"data": THANKS}}}}, ".data.attributes"),
+        ({"id": 4, "comment": "A good film.", "replies": THANKS}, "."),
+        ({"r1": GOOD, "r2": BAD}, "'.[]'"),
+        ({"review": GOOD, "page": 1}, ".review"),
+    ],
+)
+def test_reviews_outside_of_arrays_are_refused_with_the_step_that_writes_them(
+    document: Any, program: str
+) -> None:
+    assert f"jq -c {program} writes" in refuse(document)
+
+
+def test_an_array_beside_reviews_by_their_ids_is_named_as_the_other_way() -> None:
+    document = {"reviews": {"r1": GOOD, "r2": BAD}, "notices": NOTICES}
+    detail = refuse(document)
+    assert "jq -c '.reviews[]' writes them as lines; or" in detail
+    assert "--json-path notices" in detail
+    assert read_texts(document, json_path="notices") == ["Results are limited."]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        REPLIED,
+        {name: {**GOOD, "replies": [{**BAD, "date": "2026-11-27"}]} for name in ("r1", "r2", "r3")},
+        {name: {"replies": [{**BAD, "date": "2026-11-27"}], **GOOD} for name in ("r1", "r2", "r3")},
+        {name: {"replies": THANKS} for name in ("r1", "r2", "r3")},
+    ],
+)
+def test_an_array_in_one_of_several_objects_alike_is_never_proposed(document: Any) -> None:
+    assert "json-path" not in refuse(document)
+
+
+@pytest.mark.parametrize("place", [[], ["data"]])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_an_empty_array_of_reviews_keeps_another_array_from_being_taken(
+    place: list[str], is_before: bool
+) -> None:
+    arrays: list[tuple[str, Any]] = [("reviews", []), ("messages", NOTICES)]
+    document: Any = dict(arrays if is_before else reversed(arrays))
+    for name in place:
+        document = {name: document}
+    path = ".".join([*place, "reviews"])
+    assert re.search(rf"is empty, .* --json-path {re.escape(path)}\.", refuse(document))
+    assert read_texts(document, json_path=path) == []
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        {"message": "All is well."},
+        {"success": True, "message": "All is well.", "time": "2026-11-27T09:00:00Z"},
+        {"status": {"message": "All is well."}, "message": "All is well."},
+        {"content": "A desert planet", "movie": "Dune"},
+        {"review": "https://example.org/4", "text": ""},
+        {"errors": [], "comments": []},
+        {"film": {"title": "Dune", "description": "A desert planet"}},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_what_else_an_answer_says_does_not_keep_its_reviews_from_being_read(
+    outer: dict[str, Any], is_before: bool
+) -> None:
+    rows = {"reviews": [GOOD, BAD]}
+    document = {**outer, **rows} if is_before else {**rows, **outer}
+    assert read_texts(document) == ["A good film.", "A bad film."]
