@@ -83,6 +83,7 @@ def choose_rows(
     """
     items, others = iter(items), _Others(outer)
     rows, held = _find_rows(items, select, options, others)
+    outer.rows = rows.path if rows else ""
     yield from held
     for path, item in items:
         if rows is not None and path == rows.path:

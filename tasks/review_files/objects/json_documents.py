@@ -22,13 +22,14 @@ from tasks.containers.streams import read_stream
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
+from tasks.review_files.objects.inner_reviews import refuse_values, require_rows_text
 from tasks.review_files.objects.json_arrays import (
     Item,
     choose_rows,
     describe_texts,
     refuse_lists,
 )
-from tasks.review_files.objects.json_paths import Place, join_path, show_path
+from tasks.review_files.objects.json_paths import Place, find_rows, join_path, show_path
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -40,7 +41,6 @@ from tasks.review_files.objects.object_rows import (
     flatten_object,
     is_valid_text,
     make_object_rows,
-    require_object_text,
 )
 from tasks.review_files.objects.surroundings import Surroundings
 from tasks.review_files.options import ReadOptions, require_rows
@@ -83,7 +83,10 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
         require_rows(next_row - 1 + len(group), options.most_rows)
         rows = [_make_row(_restore(item) if escaped.is_set() else item, select) for item, _ in group]
         if next_row == first_row:
-            require_object_text(rows, select, options.column_plan)
+            path = outer.rows if options.json_path is None else options.json_path
+            if refused := refuse_values([value for value, _ in group], select, path):
+                raise refused
+            require_rows_text(rows, select, options.column_plan, find_rows(path))
         yield make_object_rows(rows, select, next_row)
         next_row += len(rows)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import to_utf8
+from tasks.review_files.objects.inner_reviews import require_rows_text
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -22,7 +23,6 @@ from tasks.review_files.objects.object_rows import (
     is_deeper,
     make_object_rows,
     make_surveyed_rows,
-    require_object_text,
 )
 from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
 from tasks.review_files.plans.names import quote_name
@@ -64,7 +64,7 @@ def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> I
             _require_lines(group[0][0])
         rows = [_parse_line(line, length, longest, select) for line, length in group]
         if next_row == first_row:
-            require_object_text(rows, select, options.column_plan)
+            require_rows_text(rows, select, options.column_plan)
         yield make_object_rows(rows, select, next_row)
         next_row += len(rows)
 

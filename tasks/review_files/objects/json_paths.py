@@ -23,6 +23,11 @@ def join_path(place: Place) -> str:
     return ".".join(dropwhile(lambda name: not name, place))
 
 
+def find_rows(path: str) -> str | None:
+    """Return the program of jq that writes the elements of an array as lines; None if its path has other keys."""
+    return f".{path}[]" if not path or all(map(is_plain, path.split("."))) else None
+
+
 def show_path(path: str) -> str:
     """Return the path of an array for a message."""
     return f"'.{path[:_SHOWN]}{'…' if len(path) > _SHOWN else ''}[]'"

@@ -4,6 +4,7 @@ The reviews may be objects by their ids, of which one has an array of replies; o
 has messages. An array that was chosen by its objects alone would then be read in their place.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
@@ -32,6 +33,8 @@ class Surroundings:
         self._answers: dict[tuple[int, Place], tuple[Place, str]] = {}
         """Depth and place of a holder -> its first object with what may be a server's message, and the key of that."""
         self._open: list[tuple[Place, dict[str, Any]]] = []
+        self.rows = ""
+        """The path of the array that has the rows."""
         self._empty: str | None = None
         """The path of an empty array that is called like reviews."""
 
@@ -48,6 +51,16 @@ class Surroundings:
     def close_object(self) -> None:
         """End with the innermost object."""
         self._look(*self._open.pop())
+
+    def look_at(self, values: Mapping[str, Any], place: Place = ()) -> None:
+        """Look at an object that was read whole, and at those in it."""
+        self.open_object(place)
+        for name, value in values.items():
+            if isinstance(value, dict) and len(self.texts) < _SAME_SHAPE:
+                self.look_at(value, (*place, name))
+            elif not isinstance(value, (dict, list)):
+                self.note(name, value)
+        self.close_object()
 
     def note_empty(self, path: str) -> None:
         """Note the path of an empty array."""
