@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from tests.support.json_reading import read_texts
+from tasks.review_files.plans.reading_plan import ReadingPlan
+from tests.support.json_reading import read, read_texts
 
 GOOD = {"text": "A good film.", "rating": "4/5"}
 BAD = {"text": "A bad film.", "rating": "2/5"}
@@ -33,8 +35,12 @@ def refuse(document: Any, **options: Any) -> str:
         ({"r1": {"replies": THANKS, **GOOD}, "r2": {"replies": THANKS, **BAD}, "r3": GOOD}, "'.[]'"),
         ({"r1": {**GOOD, "replies": []}, "r2": {**BAD, "replies": []}}, "'.[]'"),
         (COMMENTED, "'.[]'"),
+        ({"r1": {"comment": "A film."}, "r2": {"comment": "A bad film.", "rating": 4}}, "'.[]'"),
+        ({"Heat": {"r1": GOOD, "r2": BAD}, "Dune": {"r3": {**GOOD, "replies": THANKS}}}, "'.[][]'"),
+        ({"Heat": {"r1": REPLIED["r2"], "r2": REPLIED["r2"]}, "Dune": {"r3": GOOD}}, "'.[][]'"),
+        ({"r1": {"text": "Great"}, "r2": {"text": "Bad", "replies": THANKS}}, "'.[]'"),
         ({"data": {"reviews": REPLIED}}, "'.data.reviews[]'"),
-        ({"r1": {"attributes": GOOD}, "r2": {"attributes": BAD, "answers": THANKS}}, "'.[] | .attributes'"),
+        ({"r1": {"attributes": GOOD}, "r2": {"attributes": BAD, "answers": THANKS}}, "'.[].attributes'"),
         ({"data": {"attributes": GOOD, "relationships": {"answers": {"data": THANKS}}}}, ".data.attributes"),
         ({"id": 4, "comment": "A good film.", "replies": THANKS}, "."),
         ({"r1": GOOD, "r2": BAD}, "'.[]'"),
@@ -91,6 +97,7 @@ def test_an_empty_array_of_reviews_keeps_another_array_from_being_taken(
         {"content": "A desert planet", "movie": "Dune"},
         {"review": "https://example.org/4", "text": ""},
         {"errors": [], "comments": []},
+        {"query": {"match": {"text": "film"}}},
         {"film": {"title": "Dune", "description": "A desert planet"}},
     ],
     ids=str,
@@ -102,3 +109,67 @@ def test_what_else_an_answer_says_does_not_keep_its_reviews_from_being_read(
     rows = {"reviews": [GOOD, BAD]}
     document = {**outer, **rows} if is_before else {**rows, **outer}
     assert read_texts(document) == ["A good film.", "A bad film."]
+
+
+def read_movies(document: Any, **options: Any) -> list[Any]:
+    """Return the movie of each row of a document."""
+    data = document if isinstance(document, bytes) else json.dumps(document, indent=1).encode()
+    return [
+        movie
+        for rows in read(data, **options)
+        for movie in rows.known.get("movie_id", [None] * len(rows.row_numbers))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "movie"),
+    [
+        ({"movie": "Heat", "reviews": [GOOD, BAD]}, "Heat"),
+        ({"product": {"id": 9, "name": "Heat"}, "page": 1, "reviews": [GOOD, BAD]}, "9"),
+        ({"movie": "x", "data": {"film": {"title": "Heat"}, "reviews": [GOOD, BAD]}}, "Heat"),
+        ({"movie": "Heat", "data": {"movie": None, "reviews": [GOOD, BAD]}}, "Heat"),
+        ({"movie": "Heat", "ids": [4], "people": [{"id": 4}], "reviews": [GOOD, BAD]}, "Heat"),
+    ],
+    ids=str,
+)
+def test_the_movie_that_stands_before_an_array_is_that_of_its_rows(document: Any, movie: str) -> None:
+    assert [str(each) for each in read_movies(document)] == [movie] * 2
+    path = "data.reviews" if "data" in document else "reviews"
+    assert [str(each) for each in read_movies(document, json_path=path)] == [movie] * 2
+
+
+def test_a_row_that_names_its_movie_keeps_it() -> None:
+    rows = [GOOD, {**BAD, "film": "Dune"}, {**BAD, "film": None}]
+    assert [str(each) for each in read_movies({"movie": "Heat", "reviews": rows})] == ["Heat", "Dune", "None"]
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        {"page": 1},
+        {"movie": ""},
+        {"movie": True},
+        {"movie": ["Heat"]},
+        {"movie": "x" * 300},
+        {"filters": {"movie": {"id": 4}}},
+        {"movie": "\ud83d"},
+    ],
+    ids=str,
+)
+def test_what_names_no_movie_of_the_rows_is_none(outer: dict[str, Any]) -> None:
+    document = {**outer, "reviews": [GOOD, BAD]}
+    assert {str(each) for each in read_movies(document)} == {"None"}
+    assert read_texts(document) == ["A good film.", "A bad film."]
+
+
+def test_a_movie_that_is_no_utf_8_keeps_no_row_from_being_read() -> None:
+    data = json.dumps({"movie": "Caf_", "reviews": [GOOD, BAD]}, indent=1).encode().replace(b"_", b"\xe9")
+    assert read_texts(data) == ["A good film.", "A bad film."]
+
+
+def test_a_profile_may_name_the_movie_that_stands_before_the_array() -> None:
+    plan = ReadingPlan(("text",), movie_id="name", known_names=False)
+    document = {"name": "Heat", "movie": "x", "reviews": [GOOD, BAD]}
+    assert [str(each) for each in read_movies(document, plan=plan)] == ["Heat"] * 2
+    unnamed = replace(plan, movie_id=None)
+    assert {str(each) for each in read_movies(document, plan=unnamed)} == {"None"}

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference.likely_texts import names_reviews
 from tasks.review_files.objects.answers import REPLIES
 from tasks.review_files.objects.json_arrays import describe_texts
-from tasks.review_files.objects.json_paths import find_holder, is_plain, write_lines, write_objects
+from tasks.review_files.objects.json_paths import find_varying, is_plain, write_lines, write_objects
 from tasks.review_files.objects.object_rows import ObjectRow, Select, require_object_text
 from tasks.review_files.objects.surroundings import Surroundings
 from tasks.review_files.plans.names import normalize_name, quote_name
@@ -142,23 +141,24 @@ def _describe_by_ids(row: _Row, select: Select) -> str | None:
     """Say how to write the objects that a line holds by their ids; None if not several alike have a text."""
     outer = Surroundings(select)
     outer.look_at(row)
-    holder = find_holder(outer.texts) if len(outer.texts) > 1 else None
-    for name in holder or ():
+    varying = find_varying(outer.texts or [()])
+    if not varying:
+        return None
+    for name in outer.texts[0][: varying[0]]:
         row = row[name]
-    if holder is None or not all(isinstance(each, dict) for each in row.values()):
+    if not all(isinstance(each, dict) for each in row.values()):
         return None
     return f"the reviews are objects by their ids: {write_objects(outer.texts)}"
 
 
-def refuse_values(values: Sequence[Any], select: Select, path: str) -> FileRefusedError | None:
-    """Return the refusal of an array without objects at its beginning, if its lists or texts may be reviews."""
+def refuse_values(values: Sequence[Any], select: Select, path: str) -> None:
+    """Refuse an array (json_broken) that begins without objects, if its lists or texts may be reviews."""
     if any(isinstance(each, dict) for each in values):
-        return None
+        return
     if all(isinstance(each, list) for each in values[:2]):
-        return refusal("json_broken", _describe_lists(values, select, path))
+        raise refusal("json_broken", _describe_lists(values, select, path))
     if any(isinstance(each, str) and " " in each for each in values):
-        return refusal("json_broken", describe_texts(path))
-    return None
+        raise refusal("json_broken", describe_texts(path))
 
 
 def _describe_lists(values: Sequence[list[Any]], select: Select, path: str) -> str:

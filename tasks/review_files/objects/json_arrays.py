@@ -8,13 +8,13 @@ since nothing is yielded while it is looked at, and the process has a limit of t
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference.likely_texts import names_reviews, sort_likely
 from tasks.review_files.objects.answers import NO_TEXT, OF_REVIEWS
-from tasks.review_files.objects.json_paths import find_holder, is_plain, name_array, show_path, write_lines
+from tasks.review_files.objects.json_paths import find_varying, is_plain, name_array, show_path, write_lines
 from tasks.review_files.objects.object_rows import Select, flatten_object
 from tasks.review_files.objects.surroundings import Surroundings
 from tasks.review_files.options import ReadOptions
@@ -60,6 +60,8 @@ class _Others:
     """How much the arrays without reviews have, and what is around the arrays."""
 
     outer: Surroundings
+    items: Iterator[tuple[str, Item]]
+    """All elements, of which those that were looked at are gone."""
     elements: int = 0
     size: int = 0
 
@@ -72,6 +74,14 @@ class _Others:
         """Return whether they are too many to look at."""
         return self.elements > _MOST_ELEMENTS or self.size > _MOST_BYTES
 
+    def refuse_objects(self) -> FileRefusedError | None:
+        """Return the refusal of a document with reviews by their ids; None if it has none. It reads on to see more."""
+        if not self.outer.has_objects():
+            return None
+        for _ in islice(self.items, _MOST_ELEMENTS):
+            pass
+        return self.outer.refuse_texts(None)
+
 
 def choose_rows(
     items: Iterable[tuple[str, Item]], select: Select, options: ReadOptions, outer: Surroundings
@@ -81,7 +91,8 @@ def choose_rows(
     Refuses (json_broken) a document of which several arrays may have the reviews, or the others have much, or the
     reviews may be around the arrays.
     """
-    items, others = iter(items), _Others(outer)
+    items = iter(items)
+    others = _Others(outer, items)
     rows, held = _find_rows(items, select, options, others)
     outer.rows = rows.path if rows else ""
     yield from held
@@ -92,7 +103,7 @@ def choose_rows(
         others.add(1, item[1])
         other = _look_at(item[0], path, None, select)
         if rows is not None and (rows.kind != _REVIEWS or other.kind != _OTHER or others.are_many()):
-            raise others.outer.find_objects() or _refuse(rows, other, (rows, other))
+            raise others.refuse_objects() or _refuse(rows, other, (rows, other))
     if options.json_path is None and rows is not None:
         outer.require_rows(rows.path)
 
@@ -122,7 +133,7 @@ def _find_rows(
             return arrays[path], held
     if len(arrays) > 1:
         first, second, *_ = arrays.values()
-        raise others.outer.find_objects() or _refuse(first, second, arrays.values())
+        raise others.refuse_objects() or _refuse(first, second, arrays.values())
     return next(iter(arrays.values()), None), held
 
 
@@ -168,7 +179,7 @@ def _require_alone(rows: _Array, found: Collection[_Array], others: _Others) -> 
     """Refuse a document if another array than the one with the `rows` may have reviews too, or the others have much."""
     for other in found:
         if other != rows and (other.kind != _OTHER or rows.kind != _REVIEWS or others.are_many()):
-            raise others.outer.find_objects() or _refuse(other, rows, found)
+            raise others.refuse_objects() or _refuse(other, rows, found)
 
 
 def _refuse(array: _Array, other: _Array, found: Iterable[_Array]) -> FileRefusedError:
@@ -190,11 +201,10 @@ def _refuse(array: _Array, other: _Array, found: Iterable[_Array]) -> FileRefuse
 def _are_alike(array: _Array, other: _Array) -> bool:
     """Return whether two arrays are those of two objects of the same shape, such as the replies to two reviews."""
     places = [tuple(each.path.split(".")) for each in (array, other)]
-    holder = find_holder(places)
-    if holder is None or array.keys != other.keys:
+    varying = find_varying(places)
+    if not varying or varying[0] + 1 == len(places[0]) or array.keys != other.keys:
         return False
-    is_deeper = len(holder) + 1 < len(places[0])
-    return is_deeper and not any(names_reviews(place[len(holder)]) for place in places)
+    return len(varying) == 1 and not any(names_reviews(place[varying[0]]) for place in places)
 
 
 def _join_siblings(array: _Array, other: _Array) -> str | None:

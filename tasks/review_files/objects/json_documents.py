@@ -42,7 +42,7 @@ from tasks.review_files.objects.object_rows import (
     is_valid_text,
     make_object_rows,
 )
-from tasks.review_files.objects.surroundings import Surroundings
+from tasks.review_files.objects.surroundings import Movie, Surroundings
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.names import quote_name
 from tasks.review_files.raw_rows import Defect, RawRows
@@ -81,11 +81,11 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
         _refuse_broken(items, document), lambda item: item[1], options.batch_rows, options.batch_bytes
     ):
         require_rows(next_row - 1 + len(group), options.most_rows)
-        rows = [_make_row(_restore(item) if escaped.is_set() else item, select) for item, _ in group]
+        path = outer.rows if options.json_path is None else options.json_path
+        movie, values = _restore_all(outer.find_movie(path), [item for item, _ in group], escaped.is_set())
+        rows = [_make_row(value, select, movie) for value in values]
         if next_row == first_row:
-            path = outer.rows if options.json_path is None else options.json_path
-            if refused := refuse_values([value for value, _ in group], select, path):
-                raise refused
+            refuse_values(values, select, path)
             require_rows_text(rows, select, options.column_plan, find_rows(path))
         yield make_object_rows(rows, select, next_row)
         next_row += len(rows)
@@ -270,6 +270,7 @@ class _Document:
             problem = f"two arrays have the path {show_path(path)}, as a key with a dot has that of keys in each other"
             raise refusal("json_broken", problem)
         self.found.add(path)
+        self.outer.note_array(path)
 
     def _describe_missing(self) -> str:
         """Say that the array was not found."""
@@ -363,12 +364,21 @@ def _restore(value: Any) -> Any:
     return [_restore(each) for each in value] if isinstance(value, list) else value
 
 
-def _make_row(item: Any, select: Select) -> ObjectRow:
-    """Return the columns of an element, and its defect if it has one."""
+def _restore_all(movie: Movie, values: list[Any], is_escaped: bool) -> tuple[Movie, list[Any]]:
+    """Return a movie, if it is valid, and the elements of an array, as they were before `escape_invalid`."""
+    if is_escaped:
+        movie, values = _restore(movie), list(map(_restore, values))
+    return movie if all(map(is_valid_text, chain(movie, movie.values()))) else {}, values
+
+
+def _make_row(item: Any, select: Select, movie: Movie) -> ObjectRow:
+    """Return the columns of an element, which has this movie if it names none, and its defect if it has one."""
     if not isinstance(item, dict):
         found = TYPE_NAMES.get(type(item), "a text or null")
         return {}, Defect("row_shape", f"{found}, not an object", dump_value(item))
     row = flatten_object(item)
+    if movie and "movie_id" not in select(tuple(row)).known:
+        row = {**movie, **row}
     if len(row) > MAX_KEYS:
         detail = f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}"
         return {}, Defect("row_shape", detail, None)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from itertools import dropwhile
 
 from tasks.support.wording import quote_word
@@ -47,25 +48,19 @@ def write_lines(path: str, program: str) -> str:
     return f"jq -c {quote_word(f'.{path}{program}')} writes them as lines"
 
 
-def write_objects(places: list[Place]) -> str:
-    """Return the step that writes the objects at one or two places, and all others of the same shape, as lines."""
-    holder = find_holder(places)
-    outer, inner = (places[0], ()) if holder is None else (holder, places[0][len(holder) + 1 :])
-    if not all(map(is_plain, (*outer, *inner))):
-        return "write them as lines"
-    if holder is None:
-        return f"jq -c {quote_word(_join(outer))} writes it alone as a line"
-    each = f"{_join(outer)}[]{f' | {_join(inner)}' if inner else ''}"
-    return f"jq -c {quote_word(each)} writes them as lines"
+def write_objects(places: Sequence[Place]) -> str:
+    """Return the step that writes the objects at some places, and all others of the same shape, as lines."""
+    varying = find_varying(places)
+    keys = [key for number, key in enumerate(places[0]) if number not in (varying or ())]
+    if varying is None or not all(map(is_plain, keys)):
+        return "write each of them as a line"
+    program = "".join("[]" if number in varying else f".{key}" for number, key in enumerate(places[0]))
+    shown = quote_word(program if program.startswith(".") else f".{program}")
+    return f"jq -c {shown} writes {'them as lines' if varying else 'it alone as a line'}"
 
 
-def _join(place: Place) -> str:
-    """Return a place as jq writes it."""
-    return f".{'.'.join(place)}"
-
-
-def find_holder(places: list[Place]) -> Place | None:
-    """Return the place of the object that holds two objects of the same shape; None if they differ in other ways."""
-    first, last = places[0], places[-1]
-    differ = [number for number, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]]
-    return first[: differ[0]] if len(differ) == 1 and len(first) == len(last) else None
+def find_varying(places: Sequence[Place]) -> list[int] | None:
+    """Return the numbers of the keys in which places differ; None if they are not equally deep."""
+    if len(set(map(len, places))) > 1:
+        return None
+    return [number for number, keys in enumerate(zip(*places, strict=True)) if len(set(keys)) > 1]

@@ -4,23 +4,30 @@ The reviews may be objects by their ids, of which one has an array of replies; o
 has messages. An array that was chosen by its objects alone would then be read in their place.
 """
 
+import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference.likely_texts import names_reviews
 from tasks.review_files.objects.answers import NO_TEXT, OF_ANSWERS, OF_REVIEWS, REPLIES, says_done
-from tasks.review_files.objects.json_paths import Place, find_holder, name_array, show_path, write_objects
+from tasks.review_files.objects.json_paths import Place, find_varying, name_array, show_path, write_objects
 from tasks.review_files.objects.object_rows import Select
 from tasks.review_files.plans.names import normalize_name, quote_name
 from tasks.support.refusals import refusal
 
 _OF_OPINIONS = OF_REVIEWS - {"reviewed_at"}
 """Our columns that no server's answer has, though it may have a date."""
-_MOST_NOTED, _CHARACTERS_NOTED = 1000, 80
+_MOST_NOTED, _CHARACTERS_NOTED = 1000, 300
 """Values of an object that are looked at, and characters of each."""
-_SAME_SHAPE = 2
-"""Objects that show where the others are."""
+_MOST_INNER = 20
+"""Values of an object that may name the movie of an array beside it."""
+_WORD = re.compile(r"\w+", re.ASCII)
+"""A text that may as well be the name of a format, or what was searched for."""
+
+Movie = Mapping[str, str | int]
+"""The movie of rows, by the key that it has; empty if there is none."""
 
 
 class Surroundings:
@@ -29,12 +36,16 @@ class Surroundings:
     def __init__(self, select: Select) -> None:
         self._select = select
         self.texts: list[Place] = []
-        """The places of the first objects that have a text; two at most."""
+        """The places of the first objects that have a text."""
         self._answers: dict[tuple[int, Place], tuple[Place, str]] = {}
         """Depth and place of a holder -> its first object with what may be a server's message, and the key of that."""
         self._open: list[tuple[Place, dict[str, Any]]] = []
         self.rows = ""
         """The path of the array that has the rows."""
+        self._closed: dict[Place, dict[str, Any]] = {}
+        """The place of an open object -> the first values of the objects in it that have ended, by dotted names."""
+        self._movies: dict[str, Movie] = {}
+        """The path of an array -> the movie that stands before it in the objects around it."""
         self._empty: str | None = None
         """The path of an empty array that is called like reviews."""
 
@@ -50,13 +61,31 @@ class Surroundings:
 
     def close_object(self) -> None:
         """End with the innermost object."""
-        self._look(*self._open.pop())
+        place, values = self._open.pop()
+        self._look(place, values)
+        self._closed.pop(place, None)
+        if place and len(closed := self._closed.setdefault(place[:-1], {})) < _MOST_NOTED:
+            closed |= {f"{place[-1]}.{name}": value for name, value in islice(values.items(), _MOST_INNER)}
+
+    def note_array(self, path: str) -> None:
+        """Note the movie that stands before an array of objects, in the innermost object around it that has one."""
+        for place, values in reversed(self._open):
+            flat = {**values, **self._closed.get(place, {})}
+            known = self._select(tuple(flat)).known
+            name = list(flat)[known["movie_id"]] if "movie_id" in known else ""
+            if _is_movie(flat.get(name)):
+                self._movies[path] = {name: flat[name]}
+                return
+
+    def find_movie(self, path: str) -> Movie:
+        """Return the movie of the rows of an array that name none themselves; nothing if there is none."""
+        return self._movies.get(path, {})
 
     def look_at(self, values: Mapping[str, Any], place: Place = ()) -> None:
         """Look at an object that was read whole, and at those in it."""
         self.open_object(place)
         for name, value in values.items():
-            if isinstance(value, dict) and len(self.texts) < _SAME_SHAPE:
+            if isinstance(value, dict):
                 self.look_at(value, (*place, name))
             elif not isinstance(value, (dict, list)):
                 self.note(name, value)
@@ -67,22 +96,18 @@ class Surroundings:
         if self._empty is None and names_reviews(path.rpartition(".")[2]):
             self._empty = path
 
-    def find_objects(self) -> FileRefusedError | None:
-        """Return the refusal of a document that has several objects of one shape with texts; None if it has not."""
+    def has_objects(self) -> bool:
+        """Return whether several objects of the same shape have a text, as reviews by their ids have."""
         for place, values in self._open:
             self._look(place, values)
-        return (
-            self._refuse_texts(None)
-            if len(self.texts) == _SAME_SHAPE and find_holder(self.texts) is not None
-            else None
-        )
+        return bool(find_varying(self.texts or [()]))
 
     def require_rows(self, path: str | None) -> None:
         """Refuse a document (json_broken) if its reviews may be around the array at `path`; None is none."""
         if path is not None and not self.texts:
             self.texts += self._find_answered(path)
         if self.texts:
-            raise self._refuse_texts(path)
+            raise self.refuse_texts(path)
         if path and self._empty is not None and not any(map(names_reviews, path.split("."))):
             problem = f"{show_path(self._empty)} is empty, and {show_path(path)} may have something else than reviews"
             raise refusal(
@@ -91,14 +116,15 @@ class Surroundings:
 
     def _look(self, place: Place, values: dict[str, Any]) -> None:
         """Note an object if one of its values is a text."""
-        if len(self.texts) == _SAME_SHAPE or place in self.texts:
+        if len(self.texts) >= _MOST_NOTED or place in self.texts:
             return
         known = self._select(tuple(values)).known
         name = list(values)[known["text"]] if "text" in known else ""
         text = values.get(name)
         if not isinstance(text, str) or not text.strip() or NO_TEXT.fullmatch(text):
             return
-        if normalize_name(name) not in OF_ANSWERS or _OF_OPINIONS & known.keys():
+        may_be_other = normalize_name(name) in OF_ANSWERS or _WORD.fullmatch(text)
+        if not may_be_other or _OF_OPINIONS & known.keys():
             self.texts.append(place)
         elif not says_done(values) and len(self._answers) < _MOST_NOTED:
             self._note_answer(place, name)
@@ -106,8 +132,8 @@ class Surroundings:
     def _note_answer(self, place: Place, name: str) -> None:
         """Note an object with what may be a server's message; several side by side are no answers."""
         first, _ = self._answers.setdefault((len(place), place[:-1]), (place, name))
-        if first != place and not self.texts:
-            self.texts += [first, place]
+        if first != place:
+            self.texts += [each for each in (first, place) if each not in self.texts]
 
     def _find_answered(self, path: str) -> list[Place]:
         """Return the place of an object whose text the array at `path` has replies to, if there is one."""
@@ -118,18 +144,39 @@ class Surroundings:
                 return [place]
         return []
 
-    def _refuse_texts(self, path: str | None) -> FileRefusedError:
+    def refuse_texts(self, path: str | None) -> FileRefusedError:
         """Return the refusal of a document with texts outside of arrays; it says how to read them, or the array."""
-        place = ".".join(self.texts[0])
+        texts = self._list_alike()
+        place = ".".join(texts[0])
         problem = f"{quote_name(f'.{place}')} has a text, and is in no array"
         problem = problem if place else "it is one object over many lines, with a text of its own"
-        steps = [write_objects(self.texts)]
-        if path and not self._is_inside(path):
+        steps = [write_objects(texts)]
+        if path and not _is_inside(path, texts):
             steps.append(f"if the reviews are in {show_path(path)}, name that {name_array(path)}")
         return refusal("json_broken", f"{problem}: {'; or '.join(steps)}")
 
-    def _is_inside(self, path: str) -> bool:
-        """Return whether a path leads through one of several objects of the same shape."""
-        holder = find_holder(self.texts)
-        start = "".join(f"{key}." for key in holder or ())
-        return holder is not None and path.startswith(start) and "." in path[len(start) :]
+    def _list_alike(self) -> list[Place]:
+        """Return the places of the texts, and of what seemed a server's message, but is like them."""
+        first, is_sure = self.texts[0], bool(find_varying(self.texts))
+        answers = [
+            place
+            for (depth, holder), (place, _) in self._answers.items()
+            if depth == len(first) and (is_sure or holder == first[:-1])
+        ]
+        return list(dict.fromkeys([*self.texts, *answers]))
+
+
+def _is_inside(path: str, texts: list[Place]) -> bool:
+    """Return whether a path leads through one of several objects of the same shape."""
+    varying = find_varying(texts)
+    if not varying:
+        return False
+    start = "".join(f"{key}." for key in texts[0][: varying[0]])
+    return path.startswith(start) and "." in path[len(start) :]
+
+
+def _is_movie(value: Any) -> bool:
+    """Return whether a value may be the id or title of a movie; a longer one may have been cut."""
+    if isinstance(value, str):
+        return value.strip() != "" and len(value) < _CHARACTERS_NOTED
+    return isinstance(value, int) and not isinstance(value, bool)
