@@ -88,6 +88,27 @@ def test_an_empty_array_of_reviews_keeps_another_array_from_being_taken(
     assert read_texts(document, json_path=path) == []
 
 
+def test_an_empty_array_of_comments_does_not_keep_rated_texts_from_being_read() -> None:
+    assert read_texts({"comments": [], "results": [GOOD, BAD]}) == ["A good film.", "A bad film."]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_answer_that_says_when_it_was_given_is_no_review(indent: int | None) -> None:
+    answer = {"status": "ok", "message": "All is well.", "time": "2026-11-27", "data": {"rows": [GOOD, BAD]}}
+    assert read_texts(json.dumps(answer, indent=indent).encode()) == ["A good film.", "A bad film."]
+
+
+def test_an_answer_with_a_date_and_no_reviews_has_no_rows() -> None:
+    answer = {"success": True, "message": "There are none", "time": "2026-11-27", "data": []}
+    assert read_texts(json.dumps(answer).encode()) == []
+
+
+@pytest.mark.parametrize("lists", [{"photos": [{"id": 4}]}, {"seen": [{"text": "So it is."}]}])
+def test_a_review_on_one_line_with_a_date_stays_one_whatever_lists_it_has(lists: dict[str, Any]) -> None:
+    row = {"comment": "A film.", "date": "2026-11-27", **lists}
+    assert read_texts(json.dumps(row).encode()) == ["A film."]
+
+
 @pytest.mark.parametrize(
     "outer",
     [

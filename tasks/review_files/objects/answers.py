@@ -9,6 +9,8 @@ from tasks.review_files.plans.names import normalize_name
 
 OF_REVIEWS = {"given_rating", "given_label", "review_id", "reviewed_at"}
 """Our columns that an answer does not have itself."""
+OF_OPINIONS = OF_REVIEWS - {"reviewed_at"}
+"""Those that it does not have even if it says when it was given."""
 OF_ANSWERS = {"message", "content", "comment", "description"}
 """Keys of a text that may be of an answer, beside its reviews."""
 REPLIES = {"replies", "reply", "comments", "responses", "answers", "children", "thread", "history"}

@@ -32,6 +32,8 @@ _OF_METADATA = re.compile(
 """A name that ends in a word for what a single word says."""
 _DESCRIPTIONS = ("features", "schema.fields")
 """The arrays in which Hugging Face and pandas describe the columns of the rows."""
+_OF_RATED = {"given_rating", "given_label"}
+"""Our columns that no message or note has."""
 _MOST_ARRAYS = 100
 """Most arrays without reviews before the one with them."""
 _MOST_ELEMENTS, _MOST_BYTES = 10_000, 2 << 20
@@ -52,6 +54,8 @@ class _Array:
     """The keys of its first object."""
     has_movie: bool
     """One of them is that of the movie."""
+    are_rated: bool
+    """One of them is that of ratings or labels."""
     kind: int = _OTHER
 
 
@@ -105,7 +109,7 @@ def choose_rows(
         if rows is not None and (rows.kind != _REVIEWS or other.kind != _OTHER or others.are_many()):
             raise others.refuse_objects() or _refuse(rows, other, (rows, other))
     if options.json_path is None and rows is not None:
-        outer.require_rows(rows.path)
+        outer.require_rows(rows.path, rows.are_rated)
 
 
 def _find_rows(
@@ -142,7 +146,8 @@ def _look_at(value: Any, path: str, array: _Array | None, select: Select) -> _Ar
     if array is None or (not array.keys and isinstance(value, dict)):
         keys = tuple(value) if isinstance(value, dict) else ()
         kind = _OTHER if array is None else array.kind
-        array = _Array(path, keys, "movie_id" in select(keys).known, kind)
+        known = select(keys).known
+        array = _Array(path, keys, "movie_id" in known, not _OF_RATED.isdisjoint(known), kind)
     return replace(array, kind=max(array.kind, _judge(value, select)))
 
 

@@ -12,7 +12,7 @@ from tasks.review_files.columns import select_columns
 from tasks.review_files.encodings import decode_start
 from tasks.review_files.objects.answers import (
     OF_ANSWERS,
-    OF_REVIEWS,
+    OF_OPINIONS,
     REPLIES,
     has_message,
     says_done,
@@ -70,9 +70,11 @@ def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
     known = select_columns(tuple(row), options.column_plan).known
     if "text" not in known or _is_list_of_rows(list(row.values())[known["text"]]):
         return False
-    if normalize_name(list(row)[known["text"]]) not in OF_ANSWERS or OF_REVIEWS & known.keys():
+    name = normalize_name(list(row)[known["text"]])
+    if name not in OF_ANSWERS or OF_OPINIONS & known.keys():
         return True
-    return not (says_done(row) or _has_texts(row, options))
+    signs = (says_done(row), _has_texts(row, options))
+    return not (all(signs) if "reviewed_at" in known and name != "message" else any(signs))
 
 
 def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:

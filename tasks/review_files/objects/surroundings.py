@@ -11,14 +11,12 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference.likely_texts import names_reviews
-from tasks.review_files.objects.answers import NO_TEXT, OF_ANSWERS, OF_REVIEWS, REPLIES, says_done
+from tasks.review_files.objects.answers import NO_TEXT, OF_ANSWERS, OF_OPINIONS, REPLIES, says_done
 from tasks.review_files.objects.json_paths import Place, find_varying, name_array, show_path, write_objects
 from tasks.review_files.objects.object_rows import Select
 from tasks.review_files.plans.names import normalize_name, quote_name
 from tasks.support.refusals import refusal
 
-_OF_OPINIONS = OF_REVIEWS - {"reviewed_at"}
-"""Our columns that no server's answer has, though it may have a date."""
 _MOST_NOTED, _CHARACTERS_NOTED = 1000, 300
 """Values of an object that are looked at, and characters of each."""
 _MOST_INNER = 20
@@ -102,13 +100,17 @@ class Surroundings:
             self._look(place, values)
         return bool(find_varying(self.texts or [()]))
 
-    def require_rows(self, path: str | None) -> None:
-        """Refuse a document (json_broken) if its reviews may be around the array at `path`; None is none."""
+    def require_rows(self, path: str | None, are_rated: bool = False) -> None:
+        """Refuse a document (json_broken) if its reviews may be around the array at `path`; None is none.
+
+        `are_rated` says that its elements have ratings or labels: then an empty array is not that of the reviews.
+        """
         if path is not None and not self.texts:
             self.texts += self._find_answered(path)
         if self.texts:
             raise self.refuse_texts(path)
-        if path and self._empty is not None and not any(map(names_reviews, path.split("."))):
+        is_named = are_rated or path is None or any(map(names_reviews, path.split(".")))
+        if path and self._empty is not None and not is_named:
             problem = f"{show_path(self._empty)} is empty, and {show_path(path)} may have something else than reviews"
             raise refusal(
                 "json_broken", f"{problem}: name the one with the reviews {name_array(self._empty)}"
@@ -124,7 +126,7 @@ class Surroundings:
         if not isinstance(text, str) or not text.strip() or NO_TEXT.fullmatch(text):
             return
         may_be_other = normalize_name(name) in OF_ANSWERS or _WORD.fullmatch(text)
-        if not may_be_other or _OF_OPINIONS & known.keys():
+        if not may_be_other or OF_OPINIONS & known.keys():
             self.texts.append(place)
         elif not says_done(values) and len(self._answers) < _MOST_NOTED:
             self._note_answer(place, name)
