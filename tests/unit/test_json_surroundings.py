@@ -1,7 +1,6 @@
 """Tests that reviews in a JSON document which are in no array, or deeper in its rows, are never left out in silence."""
 
 import json
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -83,9 +82,11 @@ def test_an_empty_array_of_reviews_keeps_another_array_from_being_taken(
     document: Any = dict(arrays if is_before else reversed(arrays))
     for name in place:
         document = {name: document}
-    path = ".".join([*place, "reviews"])
-    assert re.search(rf"is empty, .* --json-path {re.escape(path)}\.", refuse(document))
-    assert read_texts(document, json_path=path) == []
+    path = ".".join([*place, "messages"])
+    detail = refuse(document)
+    assert "reviews[]' is empty, and" in detail
+    assert f"--json-path {path}." in detail
+    assert read_texts(document, json_path=path) == ["Results are limited."]
 
 
 def test_an_empty_array_of_comments_does_not_keep_rated_texts_from_being_read() -> None:

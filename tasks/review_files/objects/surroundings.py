@@ -111,10 +111,12 @@ class Surroundings:
             raise self.refuse_texts(path)
         is_named = are_rated or path is None or any(map(names_reviews, path.split(".")))
         if path and self._empty is not None and not is_named:
-            problem = f"{show_path(self._empty)} is empty, and {show_path(path)} may have something else than reviews"
-            raise refusal(
-                "json_broken", f"{problem}: name the one with the reviews {name_array(self._empty)}"
+            shown = show_path(path)
+            problem = f"{show_path(self._empty)} is empty, and {shown} may have something else than reviews"
+            steps = (
+                f"if there are none, delete the file; if they are in {shown}, name that {name_array(path)}"
             )
+            raise refusal("json_broken", f"{problem}: {steps}")
 
     def _look(self, place: Place, values: dict[str, Any]) -> None:
         """Note an object if one of its values is a text."""
