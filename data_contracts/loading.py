@@ -18,7 +18,10 @@ FEW_COLLECTIONS = (20_000, 10, 10)
 
 
 def collect_less() -> None:
-    """Have few garbage collections in this process, and none at its exit. For programs, not for libraries."""
+    """Have few garbage collections in this process, and none at its exit.
+
+    For programs that end soon: one that runs for days would hold more and more of what nothing refers to.
+    """
     if gc.get_threshold() != FEW_COLLECTIONS:
         gc.set_threshold(*FEW_COLLECTIONS)
         atexit.register(gc.freeze)  # what the exit would search through is given back to the system anyway

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
-from data_contracts.loading import collect_less, pause_collection
+from data_contracts.loading import pause_collection
 from deployments.settings import SITE_HOST, Settings
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
 
             gc.freeze()  # `create_app` collects garbage, and would search all that was imported
             app = create_app(final=True)
+            gc.freeze()  # later collections need not look at what stays
         return guard(app, hosts)
 
     return load
@@ -170,7 +171,6 @@ def _serve(listening: socket.socket, hosts: Sequence[str]) -> None:
     """Serve until a signal, or, if standard input is a pipe, until the process at its other end has ended."""
     import uvicorn
 
-    collect_less()
     server = uvicorn.Server(_configure(hosts))
 
     def end_with_the_pipe() -> None:

@@ -3,19 +3,21 @@
 `reviews up` runs it. The arguments are those of `prefect worker`.
 """
 
+import gc
 import sys
 
-from data_contracts.loading import collect_less
+from data_contracts.loading import pause_collection
 
 
 def _main() -> None:
     """End abandoned runs, so that the runs that wait for them can start, and run the worker in this process."""
-    collect_less()
-    from prefect.cli import app
+    with pause_collection():
+        from prefect.cli import app
 
-    from deployments.abandoned import end_abandoned_runs
-    from deployments.settings import load_settings
+        from deployments.abandoned import end_abandoned_runs
+        from deployments.settings import load_settings
 
+        gc.freeze()  # later collections need not look at what stays
     try:
         if ended := end_abandoned_runs(load_settings()):
             sys.stdout.write(f"Runs that a killed worker left behind: {ended}, marked as ended.\n")
