@@ -26,7 +26,8 @@ from tasks.review_files.delimited_quotes import (
     QuoteStyle,
     decode_dump,
     find_style,
-    require_strict,
+    find_wrong_quote,
+    refuse_wrong_quote,
     unescape,
     write_out_breaks,
 )
@@ -52,6 +53,7 @@ from tasks.support.refusals import refusal, refusing
 ROW_BYTES = 16 << 20
 """Most bytes of one row, its line breaks included."""
 _COUNTED_BYTES = 1 << 16
+_BREAKS = re.compile(r"[\r\n]")
 
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
 _END = "\ufdd0endofthepiece"
@@ -147,7 +149,7 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
         rest += chunk
         for tried, find_end in enumerate(finders):
             end = find_end(rest, table.separator)
-            rows = _parse_delimited(memoryview(rest)[:end], table) if end else None
+            rows = _parse_strict(rest, end, table, done) if end else None
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
@@ -157,7 +159,7 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
                 break
         if len(rest) > ROW_BYTES:
             raise refusal("csv_broken", f"after row {done:,} a row is too long, or a quote is never closed")
-    rows = _parse_delimited(memoryview(rest), table)
+    rows = _parse_strict(rest, len(rest), table, done)
     if rows is None:
         raise refusal("csv_broken", f"a quote opened after row {done:,} is not closed by the end of the file")
     yield rows
@@ -201,6 +203,37 @@ def _choose_line_break(data: bytes) -> bytes:
     return b"\n" if b"\n" in data else b"\r"
 
 
+def _parse_strict(data: bytes, end: int, table: _Table, done: int) -> _Rows | None:
+    """Parse text up to `end`, below `done` rows, as `_parse_delimited` does; refuse (csv_broken) wrong quotes."""
+    text = memoryview(data)[:end]
+    rows = _parse_delimited(text, table)
+    if rows is None or not table.has_quotes or data.find(b'"', 0, end) < 0:
+        return rows
+    if table.separator != "\t" and not _has_break_inside(rows):
+        return rows
+    if (place := find_wrong_quote(text, table.separator)) is None:
+        return rows
+    before = _parse_delimited(text[: _find_end_by_reading(data[:place], table.separator)], table)
+    raise refuse_wrong_quote(done + (_count(before) if before else 0), table.separator)
+
+
+def _has_break_inside(rows: _Rows) -> bool:
+    """Return whether any field has a line break."""
+    if any(_BREAKS.search(line.strip()) for _, line in rows.misshapen.values()):
+        return True
+    data = (column.buffers()[2] for column in rows.batch.columns)
+    return any(_has_break(memoryview(each)) for each in data if each is not None)
+
+
+def _has_break(data: memoryview) -> bool:
+    """Return whether bytes have a line break. They are searched in steps, whose memory need not be asked for anew."""
+    for start in range(0, len(data), _COUNTED_BYTES):
+        step = bytes(data[start : start + _COUNTED_BYTES])
+        if b"\n" in step or b"\r" in step:
+            return True
+    return False
+
+
 def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
     """Parse delimited text into rows; return None if it ends inside a quoted field."""
     names = [str(position) for position in range(table.width)]
@@ -227,8 +260,6 @@ def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
         )
     if not parsed.num_rows or parsed.column(0)[-1].as_py() != _END:
         return None
-    if table.has_quotes:
-        require_strict(data, table.separator)
     batch = parsed.to_batches()[0].slice(0, parsed.num_rows - 1)
     if table.style == "dumped":
         batch = pa.RecordBatch.from_arrays(list(map(decode_dump, batch.columns)), batch.schema.names)

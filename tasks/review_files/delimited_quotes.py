@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from data_contracts.errors import FileRefusedError
 from tasks.support.refusals import refusal
 
 QuoteStyle = Literal["doubled", "escaped", "dumped", "none"]
@@ -30,12 +31,19 @@ _KEPT_BREAK = re.compile(rb"\\(?:(\r?\n)|(\t)|[^\r\n\t])")
 _QUOTE = ord('"')
 _FEW_QUOTES = 8
 """Bytes of a text for each quote from which on its places take little memory."""
+_MANY_QUOTES = 1 << 19
+"""Quotes whose places take little memory in every text."""
+_RARE_QUOTES = 256
+"""Bytes of a text for each quote from which on it is faster to look for them eight bytes at a time."""
 _QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
 _HELD = "\ufffe"
 """Stands for a backslash of the database while others are decoded."""
 _USUAL_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"))
 _RARE_ESCAPES = {"r": "\r", "'": "'", '"': '"', "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
+_STRAY_QUOTE = (
+    "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
+)
 
 
 def find_style(start: bytes, is_whole: bool, separator: str, width: int) -> QuoteStyle:
@@ -60,12 +68,22 @@ def find_style(start: bytes, is_whole: bool, separator: str, width: int) -> Quot
     return "dumped" if is_dump else "none"
 
 
-def require_strict(rows: memoryview, separator: str) -> None:
-    """Refuse (csv_broken) complete rows with tabs if a quote opens a field and does not end it."""
-    if separator != "\t" or _is_surely_strict(rows, True, separator):
-        return
-    if _measure_strict(rows, separator) < len(rows):
-        raise refusal("csv_broken", _WRONG_QUOTE)
+def find_wrong_quote(rows: memoryview, separator: str) -> int | None:
+    """Return where in complete rows a field begins whose quotes are wrong; None if there is none.
+
+    With tabs it is a quoted field that goes on after its closing quote; with other separators only one that has a line
+    break too: its second quote may have been that of another row.
+    """
+    if _is_surely_strict(rows, True, separator):
+        return None
+    place = _measure_strict(rows, separator, may_go_on=separator != "\t")
+    return place if place < len(rows) else None
+
+
+def refuse_wrong_quote(rows_before: int, separator: str) -> FileRefusedError:
+    """Return the refusal (csv_broken) of a text with a wrong quote in the row after `rows_before` ones."""
+    fault = _WRONG_QUOTE if separator == "\t" else _STRAY_QUOTE
+    return refusal("csv_broken", f"after row {rows_before:,} {fault}")
 
 
 def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -141,9 +159,10 @@ def _is_surely_strict(data: bytes | memoryview, is_whole: bool, separator: str) 
     characters = np.frombuffer(data, np.uint8)
     is_quote = characters == _QUOTE
     count = np.count_nonzero(is_quote)
-    if count > len(characters) // _FEW_QUOTES or (is_whole and count % 2):
+    if count > max(len(characters) // _FEW_QUOTES, _MANY_QUOTES) or (is_whole and count % 2):
         return False
-    places = _find_places(is_quote)
+    are_rare = count < len(characters) // _RARE_QUOTES
+    places = _find_places(is_quote) if are_rare else np.flatnonzero(is_quote)
     may_be_beside = np.isin(np.arange(256), [_QUOTE, *separator.encode(), *b"\r\n"])
     opening, closing = places[::2], places[1::2]
     before = characters[opening[opening > 0] - 1]
@@ -159,9 +178,14 @@ def _find_places(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.concatenate([eights[found] * 8 + beside, whole + np.flatnonzero(marks[whole:])])
 
 
-def _measure_strict(data: bytes | memoryview, separator: str, escaped: bool = False) -> int:
-    """Return the bytes up to the first quoted field that does not end with its closing quote."""
-    match = _compile_fields(separator, escaped).match(data)
+def _measure_strict(
+    data: bytes | memoryview, separator: str, escaped: bool = False, *, may_go_on: bool = False
+) -> int:
+    """Return the bytes up to the first quoted field that does not end with its closing quote.
+
+    `may_go_on`: it may, if it has no line break.
+    """
+    match = _compile_fields(separator, escaped, may_go_on).match(data)
     return match.end() if match else 0
 
 
@@ -177,11 +201,12 @@ def _name_inside(escaped: bool) -> bytes:
 
 
 @cache
-def _compile_fields(separator: str, escaped: bool) -> re.Pattern[bytes]:
+def _compile_fields(separator: str, escaped: bool, may_go_on: bool) -> re.Pattern[bytes]:
     """Return the pattern of any number of fields, with what ends them."""
     ends = rb"%b\r\n" % re.escape(separator.encode())
-    pattern = rb'(?:"%b"(?=[%b]|\Z)|[^"%b][^%b]*+|[%b])*+'
-    return re.compile(pattern % (_name_inside(escaped), ends, ends, ends, ends))
+    going_on = rb'|"(?:[^"\r\n]++|"")*+"[^%b]*+' % ends if may_go_on else b""
+    pattern = rb'(?:"%b"(?=[%b]|\Z)|[^"%b][^%b]*+|[%b]%b)*+'
+    return re.compile(pattern % (_name_inside(escaped), ends, ends, ends, ends, going_on))
 
 
 @cache

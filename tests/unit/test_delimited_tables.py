@@ -471,6 +471,41 @@ def test_a_quote_that_protects_nothing_is_found_far_from_the_header_too(tmp_path
     assert refuse(tmp_path, "a.tsv", f"id\ttext\n{good}{RAW}".encode()).rule == "csv_broken"
 
 
+STRAY = [
+    'Heat,"A fine film they said,4/5\nAlien,I slept well,1/5\nUp,"Classic" they say,5/5\n',
+    'Heat,"A fine film they said,4/5\r\nAlien,I slept well,1/5\r\nUp,"Classic they say,5/5\r\n',
+    'Heat,"A fine film they said,4/5\rUp,On a 12" disc,5/5\r',
+    'Heat,"A fine film they said,4/5\nUp,On a 12" disc,5/5,more\n',
+    'Heat,"A fine film they said,4/5\nUp,On a 12" disc,5/5',
+]
+"""Rows of which a stray quote swallows others up to a quote of these."""
+
+
+@pytest.mark.parametrize("rows", STRAY)
+@pytest.mark.parametrize("separator", [",", ";", "|"])
+def test_a_stray_quote_that_swallows_rows_refuses_the_file(tmp_path: Path, rows: str, separator: str) -> None:
+    good = 'Up,"Of ""two""\nlines",3/5\nUp,"Cut" in one,3/5\n\n'
+    content = f"film,review,rating\n{good}{rows}".replace(",", separator)
+    error = refuse(tmp_path, "a.csv", content.encode())
+    assert (error.rule, "after row 2 a quote opens" in error.detail) == ("csv_broken", True)
+
+
+@pytest.mark.slow
+def test_a_stray_quote_is_found_far_from_the_header_too(tmp_path: Path) -> None:
+    good = 'Up,"Of ""two""\nlines",3/5\n' * (1 << 17)
+    error = refuse(tmp_path, "a.csv", f"film,review,rating\n{good}{STRAY[0]}".encode())
+    assert "after row 131,072 a quote opens" in error.detail
+
+
+@pytest.mark.parametrize(
+    "text", ['"Classic" they say', '"A ""fine"" 5" disc', 'On a 5" disc', '""Fine"" it is']
+)
+@pytest.mark.parametrize("other", ["Plain", '"Of\ntwo lines"', '"Of ""two""\r\nlines"'])
+def test_quotes_that_are_wrong_within_one_line_refuse_no_file(tmp_path: Path, text: str, other: str) -> None:
+    content = f"film,review,rating\nUp,{other},1/5\nHeat,{text},4/5\nUp,{other},1/5\n"
+    assert [row["given_rating"] for row in read(tmp_path, "a.csv", content.encode())] == [2, 8, 2]
+
+
 @pytest.mark.parametrize("separator", [",", "\t", ";"])
 def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) -> None:
     rows = [
