@@ -47,6 +47,7 @@ from tasks.review_files.raw_rows import (
     describe_last,
     find_headers,
     make_raw_rows,
+    require_order,
 )
 from tasks.support.refusals import refusal, refusing
 
@@ -90,8 +91,8 @@ def read_delimited(
 ) -> Iterator[RawRows]:
     """Yield the rows of a CSV or TSV file; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError`: header_broken, text_column_missing, text_column_doubled, csv_broken, and the rules of
-    `to_utf8`.
+    Raises `FileRefusedError`: header_broken, text_column_missing, text_column_doubled, header_changed, csv_broken, and
+    the rules of `to_utf8`.
     """
     escaped = Event()
     text = escape_invalid(to_utf8(chunks, options), escaped.set)
@@ -318,9 +319,9 @@ def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: b
     }
     decoded = [restore_column(array) if escaped else (array, {}) for array in arrays]
     row_numbers = np.arange(first_row, first_row + size)
-    well_shaped = make_raw_rows(
-        header.names, header.columns, decoded, pa.array(row_numbers[~is_bad], pa.int64()), defects
-    )
+    numbers = pa.array(row_numbers[~is_bad], pa.int64())
+    require_order(arrays, header.names, header.columns.known["text"], numbers)
+    well_shaped = make_raw_rows(header.names, header.columns, decoded, numbers, defects)
     return (
         _insert_misshapen(well_shaped, rows.misshapen, is_bad, row_numbers) if rows.misshapen else well_shaped
     )

@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from tasks.review_files.columns import Columns
 from tasks.review_files.encodings import describe_invalid
 from tasks.review_files.further_columns import format_columns
+from tasks.review_files.plans.names import normalize_name
+from tasks.support.refusals import refusal
 
 _FEWEST_TYPES = 2
+_FEWEST_REORDERED = 3
+"""Names from which on a row that has them in another order can only be a header."""
 TYPES = "it has the types of the columns"
 """The detail of such a row below the header."""
 _LONGEST_FOOTER = 200
@@ -154,6 +158,38 @@ def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
         return []  # most batches end here: Arrow's functions would take three percent of the time of reading
     rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
     return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]
+
+
+def require_order(arrays: Sequence[pa.Array], names: Sequence[str], text: int, numbers: pa.Array) -> None:
+    """Refuse (header_changed) rows of which one has the names of the columns in another order.
+
+    `text` is the place of the text's column, and `numbers` has the numbers of the rows.
+    """
+    own = list(map(normalize_name, names))
+    if len(set(filter(None, own))) < _FEWEST_REORDERED:
+        return
+    for row in _find_names([arrays[text], *arrays], names):
+        found = [normalize_name(array[row].as_py() or "") for array in arrays]
+        if found != own and sorted(found) == sorted(own):
+            problem = f"row {numbers[row].as_py():,} has the names of the columns in another order"
+            raise refusal("header_changed", problem)
+
+
+def _find_names(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
+    """Return the positions of the rows whose first value is the name of a column, and whose others may be names."""
+    lengths = [len(name.encode()) for name in names]
+    may_be = np.zeros(max(lengths) + 2, dtype=bool)
+    may_be[lengths] = True
+    # Few values are as long as a name: Arrow's functions would take three percent of the time of reading all.
+    places = np.arange(len(arrays[0]))
+    for array in arrays:
+        places = places[may_be[np.minimum(measure_texts(array)[places], len(may_be) - 1)]]
+        if not len(places):
+            return []
+    lowered = pc.utf8_lower(arrays[0].take(pa.array(places)))
+    is_name = pc.is_in(lowered, pa.array([name.lower() for name in names], pa.string()))
+    found: list[int] = places[np.asarray(is_name)].tolist()
+    return found
 
 
 def are_types(cells: Sequence[str]) -> bool:

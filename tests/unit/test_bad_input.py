@@ -243,6 +243,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "endless header", "a.csv", lambda: b"text" + (b"," + b"n" * 130) * 9_000 + b"\n", "header_broken", "1,048,576 bytes"),
     bad_file("plain", "csv", "endless header of short names", "a.csv", lambda: b"text," + b"name," * 300_000 + b"\n", "header_broken", "at least 209,716 columns"),
     bad_file("plain", "csv", "only empty lines", "a.csv", b"\n\r\n\n", "header_broken", "only empty lines"),
+    bad_file("plain", "csv", "header again in another order", "a.csv", b"Movie,id,text,Stars\nHeat,1,Good,4\nHeat,2\nid,Text,movie,stars\n2,Bad,Up,1\n", "header_changed", "row 3 has the names of the columns in another order"),
     bad_file("plain", "csv", "NUL in the header", "a.csv", b"text,i\0d\nA film.,1\n", "header_broken", "NUL"),
     bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
     bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),

@@ -388,6 +388,28 @@ def test_a_review_below_a_header_with_blank_names_is_no_header(tmp_path: Path, f
     assert len(read(tmp_path, "a.csv", f"id,,text,,\n{first}\n".encode())) == 1
 
 
+@pytest.mark.parametrize("again", ["review,film,stars", "Stars,Film,Review", '"stars","review","film"'])
+def test_a_header_in_another_order_further_down_refuses_the_file(tmp_path: Path, again: str) -> None:
+    rows = "Heat,Good,4\n" * 3
+    error = refuse(tmp_path, "a.csv", f"film,review,stars\n{rows}not as wide\n{again}\n{rows}".encode())
+    assert error.rule == "header_changed"
+    assert error.detail.startswith("row 5 has the names of the columns in another order. ")
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("film,review,stars", "review,film,review"),
+        ("film,review,stars", "stars,film,"),
+        ("film,review,stars", "Film,Review,Stars"),
+        ("review,stars", "stars,review"),
+        ("id,,text,,", ",id,text,,"),
+    ],
+)
+def test_a_row_of_some_names_is_no_header_in_another_order(tmp_path: Path, header: str, row: str) -> None:
+    assert len(read(tmp_path, "a.csv", f"{header}\n{row}\n{row}\n".encode())) == 2
+
+
 def test_a_long_last_text_is_a_review_whatever_its_beginning_is() -> None:
     assert describe_last(["exported on 1.1.11" + " " * 100_000 + "x", ""], 0) is None
 

@@ -75,6 +75,12 @@ def test_a_cell_becomes_what_a_person_sees(cell: Any, expected: str) -> None:
     assert list_further(rows) == [{"value": expected} if expected else {}]
 
 
+def test_a_sheet_with_the_header_again_in_another_order_is_refused() -> None:
+    again: list[Any] = [["Heat", "Good", 4], [], ["Film", "Stars", "Review"], ["Up", 1, "Bad"]]
+    with pytest.raises(FileRefusedError, match="header_changed: row 2 has the names"):
+        read(write_xlsx({"S": [["Film", "Review", "Stars"], *again]}))
+
+
 def test_an_ods_has_the_same_values_as_an_xlsx() -> None:
     grid: Grid = [["text", "a", "b", "c"], ["A film.", 5.0, dt.date(2024, 3, 5), True]]
     assert read(write_ods({"S": grid})) == read(write_xlsx({"S": grid}))

@@ -42,7 +42,14 @@ from tasks.review_files.columns import (
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plans.names import normalize_name, quote_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.raw_rows import Defect, RawRows, find_headers, find_outer_rows, make_raw_rows
+from tasks.review_files.raw_rows import (
+    Defect,
+    RawRows,
+    find_headers,
+    find_outer_rows,
+    make_raw_rows,
+    require_order,
+)
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
@@ -70,7 +77,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     """Yield the rows of a sheet; the first one below the header gets the number `first_row`.
 
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
-    text_column_missing, text_column_doubled.
+    header_changed, text_column_missing, text_column_doubled.
     """
     file = _open_checked(file, options.limits)
     with _refusing_broken(file), _silence_panics():
@@ -316,6 +323,7 @@ def _make_rows(
     """Build the raw rows of n rows of cells; those that repeat the header, and the `outer` ones, have a defect."""
     arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
+    require_order(arrays, names, columns.known["text"], numbers)
     line = "\t".join(names).encode()
     defects = {
         position: Defect("row_shape", "it repeats the column names", line)
