@@ -21,6 +21,7 @@ from tasks.support.refusals import refusal
 _FEWEST_TYPES = 2
 _FEWEST_REORDERED = 3
 """Names from which on a row that has them in another order can only be a header."""
+_IS_SUMS = "it is a line of sums below the table"
 TYPES = "it has the types of the columns"
 """The detail of such a row below the header."""
 _LONGEST_FOOTER = 200
@@ -40,16 +41,41 @@ _TYPE = re.compile(
 """The type of a column in a database or a program."""
 _NUMBER = re.compile(r"[+-]?\d[\d.,]*\s*(?:%|/\s*\d+)?")
 _COUNTED = r" (?:(?:number )?of )?(?:reviews?|ratings?|scores?|stars?|rows|records|responses|comments)"
+_ROWS = r"(?:reviews?|ratings?|rows|records|responses|comments?|entries)"
 _SUM = re.compile(
     r"(?:(?:grand |sub-?)?totals?|sum|average|avg|mean|median|count)"
     rf"(?:{_COUNTED}\s*:?|(?:{_COUNTED})?\s*:?\s*[+-]?\d[\d.,]*)"
-    r"|(?:grand |sub-?)?totals?\s*:?",
+    r"|(?:grand |sub-?)?totals?\s*:?"
+    rf"|(?:total )?(?:number|no\.|#) of {_ROWS}\s*[:=]?\s*\d[\d.,]*|n\s*=\s*\d[\d.,]*"
+    r"|(?:gesamt(?:zahl)?|summe|anzahl|durchschnitt|mittelwert|totale|moyenne|promedio)\s*:\s*\d[\d.,]*",
     re.IGNORECASE,
 )
 """What stands in a line of sums below a table. `Average` alone may be a review."""
+_MEAN = re.compile(r"mean|median|avg\.?|ø|durchschnitt|mittelwert|moyenne|promedio", re.IGNORECASE)
+"""What stands alone beside a sum with decimals. `Average` beside 3.5 may be a review."""
+_DECIMAL = re.compile(r"\d+[.,]\d*[1-9]\d*")
+_ROWS_COUNTED = re.compile(rf"\d[\d.,]* {_ROWS}(?: in total)?", re.IGNORECASE)
+_SUMMED = re.compile(
+    r"(?:[^!?]{1,60} )?(?:sub-?)?totals?|sum|average|avg\.?|mean|median|count|gesamt|summe", re.IGNORECASE
+)
+"""What stands before a number of reviews in the column of the text, such as `Heat Total`."""
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
+_DIGITS = r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+_DATE = rf"(?:{_DIGITS}|\d{{1,2}}[. ]{{1,2}}{_MONTH} \d{{4}}|{_MONTH} \d{{1,2}},? \d{{4}})"
+_END = r"[T\d:., ]*(?:UTC|Z|[ap]m)?(?:, \d+ \w+)?\W*"
+"""What may follow the date of an export."""
+_FILTER = (
+    r"(?:(?:last|past) \d{1,3} (?:days|weeks|months|years)"
+    r"|all (?:films|movies|products|items|titles|reviews|ratings|stars|dates|countries|languages|sources|stores))"
+)
+"""One condition of those by which a program chose the rows."""
 _FOOTER = re.compile(
-    r"\W*(?:(?:exported|generated|created|printed|downloaded) (?:on|at|by|from|with)\b[^!?]{0,60}"
-    r"(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{2,4})[T\d:., ]*(?:UTC|Z|[ap]m)?(?:, \d+ \w+)?\W*"
+    rf"\W*(?:(?:exported|generated|printed|downloaded) (?:on|at|by|from|with)\b[^!?]{{0,60}}{_DATE}{_END}"
+    # A review may say by whom a film was created, and when.
+    rf"|created (?:on|at|by|from|with)\b[^!?]{{0,60}}(?:{_DIGITS}){_END}"
+    rf"|source: [^!?]{{0,40}}\b(?:export|report|download|database)\b[^!?]{{0,40}}{_DATE}\W*"
+    rf"|filters?: {_FILTER}(?:[,;] {_FILTER}){{0,5}}\W*"
+    rf"|(?:showing )?{_ROWS} \d+ ?(?:-|–|to) ?\d+ of \d+\W*|showing \d+ ?(?:-|–|to) ?\d+ of \d+ {_ROWS}\W*"
     r"|end of (?:the )?(?:report|file|export|data|list)"
     r"(?:\W+\d+ (?:rows|records|reviews|responses|entries|lines)\b[^!?]{0,60})?\W*"
     r"|confidential(?: information| data)?\W+"
@@ -216,12 +242,32 @@ def find_outer_rows(
 def describe_last(cells: Sequence[str], text: int) -> str | None:
     """Return why a last row, which has a text, is none of the table: its sums, or a footer; None if it may be a review.
 
-    The text is the first filled cell of such a row; the others have numbers, or nothing.
+    The text is the first filled cell of such a row; the others have numbers, or nothing. Before a number of reviews
+    there may be a cell such as `Total`.
     """
-    first, *others = map(str.strip, cells[text:])
+    before, (first, *others) = [*map(str.strip, cells[:text])], map(str.strip, cells[text:])
     # The patterns take quadratic time for texts that are nearly a footer.
-    if len(first) > _LONGEST_FOOTER or any(map(str.strip, cells[:text])):
+    if len(first) > _LONGEST_FOOTER:
         return None
-    if _SUM.fullmatch(first) and all(map(_NUMBER.fullmatch, filter(None, others))):
-        return "it is a line of sums below the table"
+    if _counts_rows(first, [*before, *others]):
+        return _IS_SUMS
+    if any(before):
+        return None
+    if _is_sum(first, list(filter(None, others))):
+        return _IS_SUMS
     return "it is a footer below the table" if _FOOTER.fullmatch(first) and not any(others) else None
+
+
+def _counts_rows(text: str, others: Sequence[str]) -> bool:
+    """Return whether a text is a number of reviews beside one cell such as `Total`, and no others but numbers."""
+    if not _ROWS_COUNTED.fullmatch(text):
+        return False
+    words = [cell for cell in others if cell and not _NUMBER.fullmatch(cell)]
+    return len(words) == 1 and len(words[0]) <= _LONGEST_FOOTER and bool(_SUMMED.fullmatch(words[0]))
+
+
+def _is_sum(text: str, others: Sequence[str]) -> bool:
+    """Return whether a text stands in a line of sums, whose other filled cells are numbers."""
+    if not all(map(_NUMBER.fullmatch, others)):
+        return False
+    return bool(_SUM.fullmatch(text) or (_MEAN.fullmatch(text) and any(map(_DECIMAL.fullmatch, others))))

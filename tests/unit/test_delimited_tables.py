@@ -415,7 +415,21 @@ def test_a_long_last_text_is_a_review_whatever_its_beginning_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "last", [",Total: 18,,", ",Average rating,3.2,", ',"Total reviews: 1,204",3,', ",total,,38"]
+    "last",
+    [
+        ",Total: 18,,",
+        ",Average rating,3.2,",
+        ',"Total reviews: 1,204",3,',
+        ",total,,38",
+        ",Number of reviews: 24,5.2,",
+        ",Mean,5.5,",
+        ',Ø,"5,5",',
+        ",Gesamt: 24,5.5,",
+        ",n = 24,,",
+        "Heat Total,8 reviews,5.5,",
+        "Grand Total,24 ratings,5.5,",
+        "Average,24 comments in total,5.4,",
+    ],
 )
 def test_a_line_of_sums_at_the_end_is_set_aside(tmp_path: Path, last: str) -> None:
     head = "id,text,stars,date\n1,Good,4,\n,Total: 3,,\n2,Bad,2,\n"
@@ -433,6 +447,11 @@ def test_a_line_of_sums_at_the_end_is_set_aside(tmp_path: Path, last: str) -> No
         ",CONFIDENTIAL - internal use only,,",
         ',"*** End of report, 12 records exported by Anna ***",,\n,Confidential - do not distribute,,',
         ",Confidential Information - Do Not Distribute,,\n,--- Page 2 of 2 ---,,",
+        ',"Source: shop export, 29 Nov 2026",,\n,n = 2,,\n,Average rating,3,',
+        ",Exported from Trustpilot on 29 Nov 2026,,",
+        ',"Exported by Ann on November 29, 2026",,',
+        ',"Filter: last 30 days, all films",,\n,Reviews 1 - 24 of 24,,',
+        ",Showing 1 to 24 of 24 entries,,",
         ",(2 rows affected),,\n,Completion time: 2026-11-20T10:00:00,,",
     ],
 )
@@ -451,13 +470,45 @@ def test_lines_below_a_table_are_set_aside(tmp_path: Path, footers: str) -> None
         "Confidential: my wife loved it,",
         "Page 1 of 2 was torn,",
         "Created by one who was seen on 12.10.2020 in a cinema.,",
+        "Created by my favourite director on 3 May 1999,",
+        '"Source: my wife, 29 Nov 2026",',
+        "Source: export quality coffee,",
+        "Filter: too strong for me,",
+        "Filter: lasts 30 days,",
+        "Reviews 1 - 24 of 24 were fake,",
+        "Reviews 1 - 24 of 24,5",
     ],
 )
 def test_a_last_review_like_a_footer_is_one(tmp_path: Path, last: str) -> None:
     assert read(tmp_path, "a.csv", f"text,stars\nGood,4\n{last}\n".encode())[1]["rule"] is None
 
 
-@pytest.mark.parametrize("last", [",Average,3,", "7,Total,3,", ",Total: a mess,1,", ",Total: 18,,May"])
+@pytest.mark.parametrize(
+    "last",
+    [
+        ",Average,3,",
+        "7,Total,3,",
+        ",Total: a mess,1,",
+        ",Total: 18,,May",
+        ",Total rubbish,1,",
+        ",Average film,3,",
+        ",Average,3.5,",
+        ",Mean but fair,2.5,",
+        ",Mean,4,",
+        ",Mean,4.0,",
+        "7,Mean,4.5,",
+        ",Median,2.5,May",
+        ",Number of stars: 5,5,",
+        ",Number of reviews: too many,2,",
+        ",n = 1 but I agree,3,",
+        ",Gesamt: gut,4,",
+        "Total Recall,8 reviews,5,",
+        "Total,8 reviews said so,5,",
+        "Total,8 reviews,5,May",
+        "Total,8 stars,5,",
+        ",8 reviews,5,",
+    ],
+)
 def test_a_last_review_that_names_a_sum_is_one(tmp_path: Path, last: str) -> None:
     assert read(tmp_path, "a.csv", f"id,text,stars,date\n1,Good,4,\n{last}\n".encode())[1]["rule"] is None
 
