@@ -191,10 +191,11 @@ def require_order(arrays: Sequence[pa.Array], names: Sequence[str], text: int, n
 
     `text` is the place of the text's column, and `numbers` has the numbers of the rows.
     """
-    own = list(map(normalize_name, names))
+    rows = _find_names([arrays[text], *arrays], names)
+    own = list(map(normalize_name, names)) if rows else []
     if len(set(filter(None, own))) < _FEWEST_REORDERED:
         return
-    for row in _find_names([arrays[text], *arrays], names):
+    for row in rows:
         found = [normalize_name(array[row].as_py() or "") for array in arrays]
         if found != own and sorted(found) == sorted(own):
             problem = f"row {numbers[row].as_py():,} has the names of the columns in another order"
@@ -207,11 +208,11 @@ def _find_names(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
     may_be = np.zeros(max(lengths) + 2, dtype=bool)
     may_be[lengths] = True
     # Few values are as long as a name: Arrow's functions would take three percent of the time of reading all.
-    places = np.arange(len(arrays[0]))
-    for array in arrays:
-        places = places[may_be[np.minimum(measure_texts(array)[places], len(may_be) - 1)]]
+    places = np.flatnonzero(may_be[np.minimum(measure_texts(arrays[0]), len(may_be) - 1)])
+    for array in arrays[1:]:
         if not len(places):
             return []
+        places = places[may_be[np.minimum(measure_texts(array)[places], len(may_be) - 1)]]
     lowered = pc.utf8_lower(arrays[0].take(pa.array(places)))
     is_name = pc.is_in(lowered, pa.array([name.lower() for name in names], pa.string()))
     found: list[int] = places[np.asarray(is_name)].tolist()
