@@ -210,7 +210,7 @@ def _parse_strict(data: bytes, end: int, table: _Table, done: int) -> _Rows | No
     rows = _parse_delimited(text, table)
     if rows is None or not table.has_quotes or data.find(b'"', 0, end) < 0:
         return rows
-    if table.separator != "\t" and not _has_break_inside(rows):
+    if table.separator != "\t" and not _has_break_inside(rows, _choose_line_break(data)):
         return rows
     if (place := find_wrong_quote(text, table.separator)) is None:
         return rows
@@ -218,21 +218,18 @@ def _parse_strict(data: bytes, end: int, table: _Table, done: int) -> _Rows | No
     raise refuse_wrong_quote(done + (_count(before) if before else 0), table.separator)
 
 
-def _has_break_inside(rows: _Rows) -> bool:
-    """Return whether any field has a line break."""
+def _has_break_inside(rows: _Rows, line_break: bytes) -> bool:
+    """Return whether any field has the line break of its text."""
     if any(_BREAKS.search(line.strip()) for _, line in rows.misshapen.values()):
         return True
     data = (column.buffers()[2] for column in rows.batch.columns)
-    return any(_has_break(memoryview(each)) for each in data if each is not None)
+    return any(_has_break(memoryview(each), line_break) for each in data if each is not None)
 
 
-def _has_break(data: memoryview) -> bool:
+def _has_break(data: memoryview, line_break: bytes) -> bool:
     """Return whether bytes have a line break. They are searched in steps, whose memory need not be asked for anew."""
-    for start in range(0, len(data), _COUNTED_BYTES):
-        step = bytes(data[start : start + _COUNTED_BYTES])
-        if b"\n" in step or b"\r" in step:
-            return True
-    return False
+    steps = range(0, len(data), _COUNTED_BYTES)
+    return any(line_break in bytes(data[start : start + _COUNTED_BYTES]) for start in steps)
 
 
 def _parse_delimited(data: memoryview, table: _Table) -> _Rows | None:
