@@ -54,6 +54,8 @@ from tasks.support.refusals import refusal, refusing
 ROW_BYTES = 16 << 20
 """Most bytes of one row, its line breaks included."""
 _COUNTED_BYTES = 1 << 16
+Text = bytes | bytearray
+"""A text, or the part of it that is not parsed yet."""
 _BREAKS = re.compile(r"[\r\n]")
 
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
@@ -140,8 +142,9 @@ def _read_head(text: Iterator[bytes]) -> bytes:
 
 def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
     """Yield the parsed text in pieces; each piece ends at the end of a row."""
-    rest, done = b"", 0
-    finders: tuple[Callable[[bytes, str], int], ...] = (
+    # Grown and cut in place: a new one for each chunk takes longer.
+    rest, done = bytearray(), 0
+    finders: tuple[Callable[[Text, str], int], ...] = (
         _find_line_break,
         _find_end_by_counting,
         _find_end_by_reading,
@@ -154,7 +157,7 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
-                rest = rest[end:]
+                del rest[:end]
                 done += _count(rows)
                 yield rows
                 break
@@ -166,12 +169,12 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
     yield rows
 
 
-def _find_line_break(data: bytes, separator: str) -> int:
+def _find_line_break(data: Text, separator: str) -> int:
     """Return the position after the last line break; 0 if there is none. Wrong if it is inside a quoted field."""
     return data.rfind(_choose_line_break(data)) + 1
 
 
-def _find_end_by_counting(data: bytes, separator: str) -> int:
+def _find_end_by_counting(data: Text, separator: str) -> int:
     """Return the position after the last line break with an even number of quotes before it; 0 if there is none.
 
     Wrong if there are quotes inside fields that are not quoted themselves.
@@ -189,7 +192,7 @@ def _find_end_by_counting(data: bytes, separator: str) -> int:
     return 0
 
 
-def _find_end_by_reading(data: bytes, separator: str) -> int:
+def _find_end_by_reading(data: Text, separator: str) -> int:
     """Return the end of the last complete row, matching field after field as Arrow does; 0 if there is none."""
     plain = rb"[^%b\r\n]*+" % re.escape(separator.encode())
     field = rb'(?:"(?:[^"]++|"")*+(?:"%b|\Z)|%b)(?:%b|(\r\n?|\n)|\Z)'
@@ -199,12 +202,12 @@ def _find_end_by_reading(data: bytes, separator: str) -> int:
     return end
 
 
-def _choose_line_break(data: bytes) -> bytes:
+def _choose_line_break(data: Text) -> bytes:
     """Return the line break of a CSV or TSV text."""
     return b"\n" if b"\n" in data else b"\r"
 
 
-def _parse_strict(data: bytes, end: int, table: _Table, done: int) -> _Rows | None:
+def _parse_strict(data: Text, end: int, table: _Table, done: int) -> _Rows | None:
     """Parse text up to `end`, below `done` rows, as `_parse_delimited` does; refuse (csv_broken) wrong quotes."""
     text = memoryview(data)[:end]
     rows = _parse_delimited(text, table)
