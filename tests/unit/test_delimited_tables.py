@@ -822,3 +822,18 @@ def test_a_first_line_of_very_many_columns_is_refused_before_their_names_are_loo
     with pytest.raises(FileRefusedError, match="60,002 columns, the limit is 10,000"):
         list(read_review_file(path))
     assert max(widths) <= 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [None, 0, 25_000])
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+def test_a_file_of_several_chunks_is_read_alike_wherever_a_text_has_a_line_break(
+    tmp_path: Path, place: int | None, line_break: str
+) -> None:
+    texts = [f'a "fine" film, number {number} of some that are long enough' for number in range(50_000)]
+    if place is not None:
+        texts[place] += f'{line_break}and a second line, with a "quote"'
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator=line_break)
+    writer.writerows([["text"], *([text] for text in texts)])
+    assert read_texts(tmp_path, "a.csv", file.getvalue().encode()) == texts
