@@ -834,31 +834,6 @@ def test_other_pairs_of_dates_are_read_by_the_first_name(tmp_path: Path, names: 
     assert (list_doubts(plan), table["reviewed_at"].null_count) == (set(), 0)
 
 
-@pytest.mark.parametrize("most_ahead", [1 << 40, 0])
-def test_second_columns_that_differ_from_row_to_row_are_not_compared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_ahead: int
-) -> None:
-    monkeypatch.setattr(first_pass, "MOST_AHEAD", most_ahead)
-    path, plans = tmp_path / "a.jsonl", list[ReadingPlan]()
-    others = ["stars", "user_rating"] * 10
-    rows = [{"text": "A film", "rating": 7 + place % 3, other: 1} for place, other in enumerate(others)]
-    path.write_bytes(ENCODERS["jsonl"](rows))
-    list(read_review_file(path, ReadOptions(report_plan=plans.append)))
-    assert list_doubts(plans[0]) == set()
-
-
-def test_columns_of_one_kind_are_compared_alike_when_a_file_is_read_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(first_pass, "MOST_AHEAD", 0)
-    path, plans = tmp_path / "a.jsonl", list[ReadingPlan]()
-    rows = [{"text": "A film", "rating": 7.5, "user_rating": place % 9} for place in range(20)]
-    path.write_bytes(ENCODERS["jsonl"](rows))
-    list(read_review_file(path, ReadOptions(report_plan=plans.append)))
-    assert [doubt.column for doubt in plans[0].doubts] == ["rating"]
-    assert "'user_rating'" in plans[0].doubts[0].reason
-
-
 # Whole files
 
 LAST_DECIDES = [

@@ -119,9 +119,8 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     if "movie_id" in columns and "given_rating" in columns:
         found["by_movie"] = find_movie_ratings(columns["movie_id"], columns["given_rating"])
     for name, (ours, compare) in _COMPARERS.items():
-        rival = columns.get(RIVALS[ours])
-        if ours in columns and rival is not None and len(rival) == len(columns[ours]):
-            found[name] = compare(columns[ours], rival)
+        if ours in columns and RIVALS[ours] in columns:
+            found[name] = compare(columns[ours], columns[RIVALS[ours]])
     return replace(facts, **found)
 
 
@@ -167,11 +166,11 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
-    plan = _doubt_rivals(plan, facts)
+    plan = _doubt_rivals(plan, facts, recognised)
     return _require_one_origin(plan, facts)
 
 
-def _doubt_rivals(plan: ReadingPlan, facts: FileFacts) -> ReadingPlan:
+def _doubt_rivals(plan: ReadingPlan, facts: FileFacts, recognised: Recognised) -> ReadingPlan:
     """Return the plan with a doubt about each of our columns that a second one of the file may be as well."""
     reasons = {
         "given_rating": OTHER_RATING if facts.rival_ratings.differ else None,
@@ -179,10 +178,9 @@ def _doubt_rivals(plan: ReadingPlan, facts: FileFacts) -> ReadingPlan:
         "reviewed_at": DATE_OF_EXPORT if facts.rival_dates.are_of_export else None,
     }
     for ours, reason in reasons.items():
-        rivals = facts.origins.get(RIVALS[ours], frozenset())
-        # Of rows with different keys several columns may be the second one.
-        if reason and len(rivals) == 1:
-            plan = _doubt_column(plan, ours, reason.format(rival=quote_name(min(rivals))))
+        place = recognised.beside.get(RIVALS[ours])
+        if reason and place is not None:
+            plan = _doubt_column(plan, ours, reason.format(rival=quote_name(facts.names[place])))
     return plan
 
 
