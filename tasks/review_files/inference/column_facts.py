@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.review_files.inference.date_facts import DateFacts
-from tasks.review_files.inference.rivals import RivalDates, RivalFacts
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, FoundRating, find_rating
@@ -154,10 +153,6 @@ class FileFacts:
     answers: LabelFacts = LabelFacts()
     """What a column beside the labels says of them."""
     by_movie: MovieRatings = MovieRatings()
-    rival_ratings: RivalFacts = field(default_factory=RivalFacts)
-    """The ratings beside those of a second column, and so on."""
-    rival_labels: RivalFacts = field(default_factory=RivalFacts)
-    rival_dates: RivalDates = field(default_factory=RivalDates)
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -174,9 +169,6 @@ class FileFacts:
             _limit(self.lowest | other.lowest),
             self.answers.merge(other.answers),
             self.by_movie.merge(other.by_movie),
-            self.rival_ratings.merge(other.rival_ratings),
-            self.rival_labels.merge(other.rival_labels),
-            self.rival_dates.merge(other.rival_dates),
         )
 
 

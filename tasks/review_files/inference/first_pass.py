@@ -92,13 +92,11 @@ def _watch(
     for group in group_into_batches(rows, _measure, _MOST_WATCHED, _WATCHED_BYTES):
         merged = facts.merge(find_facts(group))
         if merged != facts:
-            latest = make_plan(merged)
+            facts, latest = merged, make_plan(merged)
             if not latest.reads_like(plan):
                 raise PlanOutdatedError(
                     "later rows show that the first ones were read wrongly. Next: run it again."
                 )
-        # Equal facts may have counted other rows, by which later ones decide.
-        facts = merged
         yield from group
     report(latest)
 

@@ -83,13 +83,6 @@ SCALE_COLUMNS = {
     ),
 }  # fmt: skip
 """A bound of the ratings' scale -> the names of columns that state it. They are kept as further columns too."""
-RIVALS = {"given_rating": "rival_rating", "given_label": "rival_label", "reviewed_at": "rival_date"}
-"""Our column -> our key of a second column that has one of its names. It is kept as a further column too."""
-OF_WRITERS = (
-    *("given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating"),
-    *("given_label", "reviewed_at", "review_date", "date_reviewed", "reviews.date"),
-)
-"""Names that can only be those of the writer's rating, label or date: no second column makes them doubtful."""
 HOTELS, HOTEL_STARS = ("hotel_name",), ("star_rating", "stars", "star")
 """Names of a hotel, and of ratings that beside it may be the stars of the hotel."""
 LABELS_IN_WORDS = ("recommendation_type", "recommendation", "freshness")

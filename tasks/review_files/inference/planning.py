@@ -35,11 +35,9 @@ from tasks.review_files.inference.known_names import (
     FOREIGN_OPINIONS,
     HOTEL_STARS,
     HOTELS,
-    RIVALS,
     SCALE_COLUMNS,
 )
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
-from tasks.review_files.inference.rivals import compare_dates, compare_labels, compare_ratings
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text, normalize_known, quote_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND
@@ -49,7 +47,7 @@ from tasks.support.refusals import refusal
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
-SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, "movie_id", *RIVALS.values())
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, "movie_id")
 """Those, and the columns that say how ratings or labels are meant."""
 _OURS = {
     "dates": "reviewed_at",
@@ -68,12 +66,6 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "answers": find_label_facts,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
-_COMPARERS: dict[str, tuple[str, Callable[[pa.ChunkedArray, pa.ChunkedArray], Any]]] = {
-    "rival_ratings": ("given_rating", compare_ratings),
-    "rival_labels": ("given_label", compare_labels),
-    "rival_dates": ("reviewed_at", compare_dates),
-}
-"""Our column, and what compares it with a second one of the file, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
 """Bytes up to which a text may be a word for a sum."""
 _SUM_WORDS = pa.array(SUM_WORDS, pa.string())
@@ -83,9 +75,6 @@ FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
 OTHER_REMARK = "the remark in brackets may say that it is something else, or written otherwise"
-OTHER_RATING = "{rival} has other ratings, so either may be the writer's: name the right one in its place"
-OPPOSITE_LABEL = "{rival} says the opposite in most rows, so either may be turned round"
-DATE_OF_EXPORT = "all are of a day or two, those of {rival} are not: it may be when the rows were collected"
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
 
@@ -118,9 +107,6 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     found = {name: find(columns[_OURS[name]]) for name, find in finders.items()}
     if "movie_id" in columns and "given_rating" in columns:
         found["by_movie"] = find_movie_ratings(columns["movie_id"], columns["given_rating"])
-    for name, (ours, compare) in _COMPARERS.items():
-        if ours in columns and RIVALS[ours] in columns:
-            found[name] = compare(columns[ours], columns[RIVALS[ours]])
     return replace(facts, **found)
 
 
@@ -166,22 +152,7 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
-    plan = _doubt_rivals(plan, facts, recognised)
     return _require_one_origin(plan, facts)
-
-
-def _doubt_rivals(plan: ReadingPlan, facts: FileFacts, recognised: Recognised) -> ReadingPlan:
-    """Return the plan with a doubt about each of our columns that a second one of the file may be as well."""
-    reasons = {
-        "given_rating": OTHER_RATING if facts.rival_ratings.differ else None,
-        "given_label": OPPOSITE_LABEL if facts.rival_labels.are_opposite else None,
-        "reviewed_at": DATE_OF_EXPORT if facts.rival_dates.are_of_export else None,
-    }
-    for ours, reason in reasons.items():
-        place = recognised.beside.get(RIVALS[ours])
-        if reason and place is not None:
-            plan = _doubt_column(plan, ours, reason.format(rival=quote_name(facts.names[place])))
-    return plan
 
 
 def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:

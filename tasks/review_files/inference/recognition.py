@@ -15,12 +15,10 @@ from tasks.review_files.inference.known_names import (
     LABELS_BY_PROGRAMS,
     LATER_NAMES,
     OF_RESPONSES,
-    OF_WRITERS,
     PLOTS,
     PRODUCT_NAMES,
     RESPONSE_TEXTS,
     REVIEW_TITLES,
-    RIVALS,
     SCALE_COLUMNS,
     STATE_COLUMNS,
     TITLES,
@@ -77,7 +75,7 @@ class Recognised:
     known: dict[str, int] = field(default_factory=dict)
     """Our column other than the text -> position."""
     beside: dict[str, int] = field(default_factory=dict)
-    """What says how our columns are meant, as in `SCALE_COLUMNS`, `ANSWER` and `RIVALS` -> position of its column."""
+    """What says how ratings or labels are meant, as in `SCALE_COLUMNS`, or `ANSWER` -> position of its column."""
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
@@ -106,7 +104,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     rating = known.get("given_rating")
     found = Recognised(
         known=known,
-        beside={**_find_beside(bare, known, taken), **_find_rivals(bare, known, platform, taken)},
+        beside=_find_beside(bare, known, taken),
         platform=platform,
         remarked=frozenset(remarked),
         hint=None if rating is None else find_hint(names[rating]),
@@ -235,18 +233,6 @@ def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
     wanted = wanted | STATE_COLUMNS | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
     found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
-    return {what: place for what, place in found.items() if place is not None}
-
-
-def _find_rivals(
-    bare: Sequence[str], known: Mapping[str, int], platform: Platform | None, taken: set[int]
-) -> dict[str, int]:
-    """Return the positions of second columns with a name of our ratings, labels or dates, unless the first is sure."""
-    found = {
-        rival: _find_first(bare, normalize_known(COLUMN_NAMES[ours]), taken)
-        for ours, rival in RIVALS.items()
-        if platform is None and ours in known and bare[known[ours]] not in normalize_known(OF_WRITERS)
-    }
     return {what: place for what, place in found.items() if place is not None}
 
 
