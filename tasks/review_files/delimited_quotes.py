@@ -205,8 +205,10 @@ def _compile_fields(separator: str, escaped: bool, may_go_on: bool) -> re.Patter
     """Return the pattern of any number of fields, with what ends them."""
     ends = rb"%b\r\n" % re.escape(separator.encode())
     going_on = rb'|"(?:[^"\r\n]++|"")*+"[^%b]*+' % ends if may_go_on else b""
-    pattern = rb'(?:"%b"(?=[%b]|\Z)|[^"%b][^%b]*+|[%b]%b)*+'
-    return re.compile(pattern % (_name_inside(escaped), ends, ends, ends, ends, going_on))
+    # Some programs fill fields up with blanks, also behind the quotes.
+    blanks = rb"[ ]*+" if may_go_on else b""
+    pattern = rb'(?:"%b"%b(?=[%b]|\Z)|[^"%b][^%b]*+|[%b]%b)*+'
+    return re.compile(pattern % (_name_inside(escaped), blanks, ends, ends, ends, ends, going_on))
 
 
 @cache

@@ -51,9 +51,6 @@ _SUM = re.compile(
     re.IGNORECASE,
 )
 """What stands in a line of sums below a table. `Average` alone may be a review."""
-_MEAN = re.compile(r"mean|median|avg\.?|ø|durchschnitt|mittelwert|moyenne|promedio", re.IGNORECASE)
-"""What stands alone beside a sum with decimals. `Average` beside 3.5 may be a review."""
-_DECIMAL = re.compile(r"\d+[.,]\d*[1-9]\d*")
 _ROWS_COUNTED = re.compile(rf"\d[\d.,]* {_ROWS}(?: in total)?", re.IGNORECASE)
 _SUMMED = re.compile(
     r"(?:[^!?]{1,60} )?(?:sub-?)?totals?|sum|average|avg\.?|mean|median|count|gesamt|summe", re.IGNORECASE
@@ -70,9 +67,9 @@ _FILTER = (
 )
 """One condition of those by which a program chose the rows."""
 _FOOTER = re.compile(
-    rf"\W*(?:(?:exported|generated|printed|downloaded) (?:on|at|by|from|with)\b[^!?]{{0,60}}{_DATE}{_END}"
-    # A review may say by whom a film was created, and when.
-    rf"|created (?:on|at|by|from|with)\b[^!?]{{0,60}}(?:{_DIGITS}){_END}"
+    rf"\W*(?:(?:exported|generated|created|printed|downloaded) (?:on|at|by|from|with)\b[^!?]{{0,60}}(?:{_DIGITS}){_END}"
+    # With a month by its name, a sentence of a review may look like it.
+    rf"|(?:exported|generated|downloaded) (?:(?:from|by|with) \w{{1,30}} )?(?:on|at) {_DATE}{_END}"
     rf"|source: [^!?]{{0,40}}\b(?:export|report|download|database)\b[^!?]{{0,40}}{_DATE}\W*"
     rf"|filters?: {_FILTER}(?:[,;] {_FILTER}){{0,5}}\W*"
     rf"|(?:showing )?{_ROWS} \d+ ?(?:-|–|to) ?\d+ of \d+\W*|showing \d+ ?(?:-|–|to) ?\d+ of \d+ {_ROWS}\W*"
@@ -271,4 +268,4 @@ def _is_sum(text: str, others: Sequence[str]) -> bool:
     """Return whether a text stands in a line of sums, whose other filled cells are numbers."""
     if not all(map(_NUMBER.fullmatch, others)):
         return False
-    return bool(_SUM.fullmatch(text) or (_MEAN.fullmatch(text) and any(map(_DECIMAL.fullmatch, others))))
+    return _SUM.fullmatch(text) is not None

@@ -147,7 +147,6 @@ def read_movies(document: Any, **options: Any) -> list[Any]:
     ("document", "movie"),
     [
         ({"movie": "Heat", "reviews": [GOOD, BAD]}, "Heat"),
-        ({"product": {"id": 9, "name": "Heat"}, "page": 1, "reviews": [GOOD, BAD]}, "9"),
         ({"movie": "x", "data": {"film": {"title": "Heat"}, "reviews": [GOOD, BAD]}}, "Heat"),
         ({"movie": "Heat", "data": {"movie": None, "reviews": [GOOD, BAD]}}, "Heat"),
         ({"movie": "Heat", "ids": [4], "people": [{"id": 4}], "reviews": [GOOD, BAD]}, "Heat"),
@@ -195,3 +194,23 @@ def test_a_profile_may_name_the_movie_that_stands_before_the_array() -> None:
     assert [str(each) for each in read_movies(document, plan=plan)] == ["Heat"] * 2
     unnamed = replace(plan, movie_id=None)
     assert {str(each) for each in read_movies(document, plan=unnamed)} == {"None"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"query": {"text": "films about heat"}, "hits": [GOOD, BAD]},
+        {"schema": {"text": "The text of the review"}, "reviews": [GOOD, BAD]},
+        {"title": "Heat", "content": "Two men on either side of the law.", "reviews": [GOOD, BAD]},
+        {"films": {"heat": {"content": "A plot."}, "alien": {"content": "Another."}}, "reviews": [GOOD, BAD]},
+        {"review_errors": [], "data": [{"text": "A good film."}, {"text": "A bad film."}]},
+    ],
+    ids=str,
+)
+def test_a_text_around_rated_reviews_does_not_refuse_them(document: Any) -> None:
+    assert len(read_movies(document)) == 2
+
+
+@pytest.mark.parametrize("name", ["app", "product", "item_name"])
+def test_what_may_be_the_program_that_wrote_a_document_is_no_movie(name: str) -> None:
+    assert read_movies({name: "Exporter 2.1", "reviews": [GOOD, BAD]}) == [None, None]

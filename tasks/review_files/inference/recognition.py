@@ -45,12 +45,12 @@ _QUESTION_OF_TEXT = re.compile(
     re.IGNORECASE,
 )
 _QUESTION_OF_MOVIE = re.compile(
-    r"^(?!.*\b(?:next|would you like|do you want|should we)\b).*\bwhich (?:film|movie|title)\b",
+    r"^(?!.*\b(?:next|would you like(?! to (?:review|rate))|do you want|should we)\b).*\bwhich (?:film|movie|title)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _OF_OTHER_THINGS = (
-    r"recommend|likely|staff|service|support|delivery|shipping|packag\w*|price|venue|cinema|theat(?:er|re)|seats?|food|"
-    r"drinks|cleanliness|website|app|checkout|booking"
+    r"recommend|likely|staff|service|support|delivery|shipping|packag\w*|price|seats?|food|drinks|cleanliness|website|"
+    r"checkout|booking"
 )
 _QUESTION_OF_RATING = re.compile(
     rf"^(?!.*\b(?:{_OF_OTHER_THINGS})\b).*\b(?:rate|rating|stars?|score)\b", re.IGNORECASE | re.DOTALL

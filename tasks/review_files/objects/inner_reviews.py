@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from tasks.review_files.inference.likely_texts import names_reviews
-from tasks.review_files.objects.answers import REPLIES
+from tasks.review_files.objects.answers import OF_OPINIONS, REPLIES
 from tasks.review_files.objects.json_arrays import describe_texts
 from tasks.review_files.objects.json_paths import find_varying, is_plain, write_lines, write_objects
 from tasks.review_files.objects.object_rows import ObjectRow, Select, require_object_text
@@ -48,7 +48,7 @@ def _describe_nested(rows: Sequence[_Row], select: Select, rows_at: str | None) 
     if any(names.values()):
         lists = {each for keys in names for each in keys if _is_of_reviews(each)}
         found = (
-            _find_reviews(filter(lambda row: _has_text(row, select), rows), lists, select) if lists else None
+            _find_reviews(filter(lambda row: _is_plot(row, select), rows), lists, select) if lists else None
         )
         return _describe_reviews(found, select, rows_at) if found else None
     keys = {each for keys in names for each in keys if normalize_name(each) not in REPLIES}
@@ -72,6 +72,11 @@ def _has_text(row: _Row, select: Select) -> bool:
     """Return whether an object has a text."""
     place = select(tuple(row)).known.get("text")
     return place is not None and isinstance(list(row.values())[place], str)
+
+
+def _is_plot(row: _Row, select: Select) -> bool:
+    """Return whether an object has a text, but no rating or label that would make it a review."""
+    return _has_text(row, select) and OF_OPINIONS.isdisjoint(select(tuple(row)).known)
 
 
 def _has_texts(value: Any, select: Select) -> bool:

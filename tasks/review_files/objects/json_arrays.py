@@ -32,7 +32,7 @@ _OF_METADATA = re.compile(
 """A name that ends in a word for what a single word says."""
 _DESCRIPTIONS = ("features", "schema.fields")
 """The arrays in which Hugging Face and pandas describe the columns of the rows."""
-_OF_RATED = {"given_rating", "given_label"}
+_OF_RATED = {"given_rating", "given_label", "review_id"}
 """Our columns that no message or note has."""
 _MOST_ARRAYS = 100
 """Most arrays without reviews before the one with them."""

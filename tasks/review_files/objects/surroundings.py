@@ -21,6 +21,10 @@ _MOST_NOTED, _CHARACTERS_NOTED = 1000, 300
 """Values of an object that are looked at, and characters of each."""
 _MOST_INNER = 20
 """Values of an object that may name the movie of an array beside it."""
+_OF_REVIEWS = {"reviews", "comments", "feedback", "feedbacks", "opinions", "testimonials"}
+"""Names of an array that is that of the reviews, though it is empty."""
+_FILM = re.compile(r"film|movie|imdb", re.IGNORECASE)
+"""What the key of a movie has in its name. A product may be the program that wrote the document."""
 _WORD = re.compile(r"\w+", re.ASCII)
 """A text that may as well be the name of a format, or what was searched for."""
 
@@ -71,9 +75,14 @@ class Surroundings:
             flat = {**values, **self._closed.get(place, {})}
             known = self._select(tuple(flat)).known
             name = list(flat)[known["movie_id"]] if "movie_id" in known else ""
-            if _is_movie(flat.get(name)):
+            if self._may_name_movie(name) and _is_movie(flat.get(name)):
                 self._movies[path] = {name: flat[name]}
                 return
+
+    def _may_name_movie(self, name: str) -> bool:
+        """Return whether a key is that of a film, or of what the profile says."""
+        is_by_profile = "movie_id" not in self._select(("movie",)).known
+        return is_by_profile or _FILM.search(name) is not None
 
     def find_movie(self, path: str) -> Movie:
         """Return the movie of the rows of an array that name none themselves; nothing if there is none."""
@@ -91,7 +100,7 @@ class Surroundings:
 
     def note_empty(self, path: str) -> None:
         """Note the path of an empty array."""
-        if self._empty is None and names_reviews(path.rpartition(".")[2]):
+        if self._empty is None and normalize_name(path.rpartition(".")[2]) in _OF_REVIEWS:
             self._empty = path
 
     def has_objects(self) -> bool:
@@ -103,11 +112,11 @@ class Surroundings:
     def require_rows(self, path: str | None, are_rated: bool = False) -> None:
         """Refuse a document (json_broken) if its reviews may be around the array at `path`; None is none.
 
-        `are_rated` says that its elements have ratings or labels: then an empty array is not that of the reviews.
+        `are_rated` says that its elements have ratings, labels or ids of reviews: then they are the reviews.
         """
         if path is not None and not self.texts:
             self.texts += self._find_answered(path)
-        if self.texts:
+        if self.texts and not (path and are_rated):
             raise self.refuse_texts(path)
         is_named = are_rated or path is None or any(map(names_reviews, path.split(".")))
         if path and self._empty is not None and not is_named:
@@ -122,6 +131,8 @@ class Surroundings:
         """Note an object if one of its values is a text."""
         if len(self.texts) >= _MOST_NOTED or place in self.texts:
             return
+        if not any(isinstance(value, str) for value in values.values()):
+            return  # most tables of numbers have no names that are known
         known = self._select(tuple(values)).known
         name = list(values)[known["text"]] if "text" in known else ""
         text = values.get(name)

@@ -12,19 +12,17 @@ PART = "text_part_"
 """With a number from 1: our name of a column whose text comes before that of the column `text`."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _REMARK = re.compile(r"[(\[][^()\[\]]{0,60}[)\]]")
-_HARMLESS = frozenset((
-    # The scale of ratings, and whether a form asks for a value.
-    "out", "of", "von", "sur", "su", "sobre", "max", "maximum", "min", "minimum", "to", "bis", "à", "from", "and",
-    "or", "star", "stars", "point", "points", "percent", "scale", "rating", "sterne", "punkte", "étoiles", "etoiles",
-    "estrellas", "stelle", "best", "worst", "good", "bad", "poor", "great", "excellent", "awful", "superb",
-    "terrible", "lowest", "highest", "half", "whole", "in", "on", "a", "the", "your", "please", "x", "optional",
-    "required", "mandatory", "opcional", "facultatif",
-    # How a value is written, and what it is of.
-    "text", "string", "number", "integer", "int", "float", "date", "time", "datetime", "timestamp", "iso", "epoch",
-    "unix", "yyyy", "yy", "mm", "dd", "hh", "mi", "ss", "tt", "jjjj", "aaaa", "jj", "utc", "gmt", "z", "review",
-    "reviewed", "title", "name", "id", "imdb", "sku", "asin", "code", "overall", "english",
+_OTHER_MEANINGS = frozenset((
+    # What a rating may be of, or count.
+    "delivery", "shipping", "service", "support", "shop", "store", "price", "packaging", "count", "counts", "votes",
+    "average", "avg", "mean", "lower",
+    # What a date may be of, and time zones other than UTC.
+    "order", "ordered", "purchase", "purchased", "bought", "shipped",
+    "pst", "pdt", "est", "edt", "cst", "cdt", "mst", "mdt", "cet", "cest", "bst", "ist", "jst",
+    # Who made a film.
+    "director", "actor", "author", "studio",
 ))  # fmt: skip
-"""Words of remarks that leave the meaning of a name as it is."""
+"""Words of remarks that may change the meaning of a name."""
 _LEGEND = re.compile(r"\d\s*(?:=|:|->|\bis\b|\bmeans\b)\s*[^\W\d]|[^\W\d]\s*=\s*\d", re.IGNORECASE)
 """A number and what it means. Those who read ratings and labels look at it."""
 _OFFSET = re.compile(r"(?:utc|gmt)\s*[+\-−]\s*[0:]*[1-9]|[+\-−]\s*0?[1-9]\d?:\d\d", re.IGNORECASE)
@@ -80,9 +78,9 @@ def strip_all_remarks(name: str) -> str:
 
 def _keep_meaning(remark: re.Match[str]) -> str:
     """Return a remark that may change the meaning of a name, or ""."""
-    words = set(_WORDS.findall(remark[0].casefold()))
-    is_harmless = words <= _HARMLESS and not _OFFSET.search(remark[0])
-    return "" if is_harmless or _LEGEND.search(remark[0]) else remark[0]
+    words = _WORDS.findall(remark[0].casefold())
+    is_other = not (_OTHER_MEANINGS | _OF_REPLIES).isdisjoint(words) or _OFFSET.search(remark[0])
+    return remark[0] if is_other and not _LEGEND.search(remark[0]) else ""
 
 
 def _keep_reply(remark: re.Match[str]) -> str:
