@@ -41,7 +41,7 @@ in_memory = $(if $(filter 2,$(shell (awk '/MemAvailable/ && $$2 > $(1)' /proc/me
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
 	$(call in_memory,12000000,6000000) $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing, but for the slow ones (a minute and a half on two cores)
+test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing, but for the slow ones (two minutes on two cores)
 	$(call in_memory,4000000,2000000) $(BIN)/pytest --numprocesses logical --dist loadfile \
 		--hypothesis-profile fast -m "not (archive or browser or process or server or slow or training)"
 
