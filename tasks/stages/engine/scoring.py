@@ -5,7 +5,6 @@ What other models have scored is handed out by its texts; of it only the scores 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from prefect import task
@@ -77,7 +76,7 @@ def _use_engine(
     work: Callable[[EngineRun], Iterator[Ended]],
 ) -> Iterator[GroupResult]:
     """Yield the results of `work`, which names the files of each; those without one after an error get it as theirs."""
-    (job, model, request), waiting, is_whole = plan, dict.fromkeys(files), True
+    (job, model, request), waiting = plan, dict.fromkeys(files)
     home = job.run.home
     try:
         store, home_id = open_store(str(request.store)), ensure_home_id(home)
@@ -95,11 +94,8 @@ def _use_engine(
                     waiting.pop(file, None)
                 report(sum(file.size for file in done))
                 yield ended
-                is_whole = is_whole and ended.is_whole
                 if isinstance(ended.error, StoreUnreachableError):
                     return
-        if is_whole:  # parts that are there now are of attempts that came too late
-            collect_parts(store, home_id, timedelta())
     except ReviewsError as error:
         yield warn_of_failure(GroupResult(tuple(file.uri for file in waiting), None, error=error), error)
     finally:
