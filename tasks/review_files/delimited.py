@@ -146,8 +146,8 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
         end = _find_line_break(chunk, table.separator)
         rows = _parse_plain(rest, chunk, end, table) if end else None
         if rows is None:
-            text, may_be_plain = chain([chunk], text), False
-            continue
+            text = chain([chunk], text)
+            break
         yield rows
         rest, done = chunk[end:], done + _count(rows)
     yield from _split_carefully(rest, done, text, table)

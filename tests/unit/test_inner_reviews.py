@@ -69,9 +69,22 @@ def test_texts_beside_lists_of_reviews_are_refused_with_both_ways(row: dict[str,
     assert read_texts(lines, text_column=text) == [row[text]] * 2
 
 
-@pytest.mark.parametrize("name", ["comments", "replies", "photos", "reviewers"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "comments",
+        "replies",
+        "photos",
+        "reviewers",
+        "owner_comments",
+        "sub_comments",
+        "comment_replies",
+        "review_responses",
+        "edited_reviews",
+    ],
+)
 def test_what_a_review_was_answered_is_no_list_of_reviews(name: str) -> None:
-    lines = "\n".join(json.dumps({**row, name: [{"text": "So it is."}]}) for row in RATED).encode()
+    lines = "\n".join(json.dumps({"text": text, name: [{"text": "So it is."}]}) for text in TEXTS).encode()
     assert read_texts(lines) == TEXTS
 
 
@@ -96,3 +109,8 @@ def test_lists_and_texts_named_by_their_path_are_refused_too() -> None:
 def test_a_key_that_jq_does_not_know_as_it_is_stands_in_no_program() -> None:
     assert "jq" not in refuse(encode([{"all reviews": RATED}]))
     assert "jq" not in refuse(json.dumps({"all films": [{"reviews": RATED}]}, indent=1).encode())
+
+
+def test_a_rated_row_is_a_review_whatever_its_list_of_comments_is_called() -> None:
+    rows = [{**row, "feedback": [{"text": "Thanks."}]} for row in RATED]
+    assert read_texts("\n".join(map(json.dumps, rows)).encode()) == TEXTS

@@ -55,6 +55,13 @@ def write(folder: Path, content: str) -> Path:
     return path
 
 
+def propose(folder: Path, content: str | bytes) -> str:
+    """Return the profile that is proposed for a CSV file."""
+    path = folder / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return format_proposal(infer(path), "shop", "a.csv")
+
+
 def test_a_profile_states_the_whole_plan(tmp_path: Path) -> None:
     assert make_plan(parse_profile(write(tmp_path, WHOLE))) == ReadingPlan(
         text=("Title", "Body"),
@@ -267,22 +274,18 @@ def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -
 def test_labels_in_doubt_are_proposed_as_their_names_suggest(
     tmp_path: Path, labels: list[str], lines: list[str]
 ) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("\n".join(["text,label", *(f"Fine,{label}" for label in labels)]))
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, "\n".join(["text,label", *(f"Fine,{label}" for label in labels)]))
     assert "\n".join(f"# {line}" for line in ["[labels]", *lines]) in content
 
 
 def test_a_scale_whose_lowest_is_the_best_is_turned_round_by_what_is_proposed(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text('text,"Rating (1 = great, 5 = awful)"\nFine,1\nDull,5\n')
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, 'text,"Rating (1 = great, 5 = awful)"\nFine,1\nDull,5\n')
     lines = [
         line.removeprefix("# ") if " = " in line or "[" in line else line for line in content.split("\n")
     ]
     settled = "\n".join(line for line in lines if not line.startswith(("How", "In doubt", "Remove")))
     profile = parse_profile(write(tmp_path, settled))
-    batches = read_review_file(path, make_options(profile, ReadOptions()))
+    batches = read_review_file(tmp_path / "a.csv", make_options(profile, ReadOptions()))
     assert [stars for batch in batches for stars in batch["given_rating"].to_pylist()] == [10, 2]
 
 
@@ -298,25 +301,19 @@ def test_a_scale_whose_lowest_is_the_best_is_turned_round_by_what_is_proposed(tm
 def test_the_likeliest_scale_of_ratings_in_doubt_is_proposed(
     tmp_path: Path, ratings: list[str], bounds: tuple[str, str]
 ) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("\n".join(["text,rating", *(f"Fine,{rating}" for rating in ratings)]))
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, "\n".join(["text,rating", *(f"Fine,{rating}" for rating in ratings)]))
     assert f"# [rating]\n# lowest = {bounds[0]}\n# highest = {bounds[1]}  # or" in content
 
 
 def test_the_scale_of_a_column_without_a_rating_is_a_question(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text,stars\nFine,\nDull,\n")
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, "text,stars\nFine,\nDull,\n")
     assert '\n# given_rating = "stars"  # in doubt: no rating is given' in content
     assert "\n# [rating]\n# lowest = 1\n# highest = 5  # or 10" in content
     assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
 
 
 def test_a_scale_that_the_name_of_an_empty_column_states_is_no_question(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text,stars (1-5)\nFine,\nDull,\n")
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, "text,stars (1-5)\nFine,\nDull,\n")
     assert "\n[rating]\nlowest = 1\nhighest = 5\n" in content
 
 
@@ -333,19 +330,15 @@ def test_a_profile_of_rows_with_other_keys_reads_each_text_and_names_the_other_m
 
 
 def test_dates_of_which_none_can_be_read_are_a_question(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text,date\nFine,45817\nDull,45818\n")
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, "text,date\nFine,45817\nDull,45818\n")
     assert '\n# reviewed_at = "date"  # in doubt: some dates seem to be' in content
     assert "\n# [dates]" in content
 
 
 def test_a_file_that_is_not_utf_8_gets_a_question_about_its_encoding(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes("text\nSchön\n".encode("cp1252"))
-    content = format_proposal(infer(path), "shop", "a.csv")
+    content = propose(tmp_path, "text\nSchön\n".encode("cp1252"))
     assert "# In doubt: some texts are not UTF-8" in content
     settled = content.replace("# [file]", "[file]").replace("# encoding", "encoding")
     profile = parse_profile(write(tmp_path, settled))
-    batches = read_review_file(path, make_options(profile, ReadOptions()))
+    batches = read_review_file(tmp_path / "a.csv", make_options(profile, ReadOptions()))
     assert [text for batch in batches for text in batch["text"].to_pylist()] == ["Schön"]

@@ -220,11 +220,9 @@ def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
         plan = replace(plan, reasons={"text": f"the columns are those of {recognised.platform.name}"})
     for ours in ("review_id", "movie_id"):
         others = facts.origins.get(ours, frozenset()) - {plan.name_column(ours)}
-        plan = (
-            _settle(plan, ours, "", (f"other rows have it as {quote_name(min(others))}", True))
-            if others
-            else plan
-        )
+        if others:
+            reason = f"other rows have it as {quote_name(min(others))}"
+            plan = _settle(plan, ours, "", (reason, True))
     if recognised.file_id is not None:
         plan = _settle(plan, "review_id", names[recognised.file_id], (FILE_ID, False))
     if recognised.unclear_title is not None:

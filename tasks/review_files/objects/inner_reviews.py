@@ -3,6 +3,7 @@
 Such are the reviews in a list of each film, or by their ids in an object, and tables whose rows are lists of values.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -23,6 +24,8 @@ _MOST_ROWS = 1000
 _NAMED = "[$names, .] | transpose | map({key: .[0], value: .[1]}) | from_entries"
 """The program of jq that makes an object of the names and a list of values."""
 _BY_ROWS = "(pandas: orient='records', lines=True)"
+_OF_REPLIES = re.compile(r"repl|respon|owner|child|edited|(?<![a-z])sub(?![a-z])", re.IGNORECASE)
+"""What lists of replies and of earlier versions have in their names, such as `owner_comments`."""
 _TITLES = ("title", "name")
 """Keys of a film's title, if none is known to be the movie's."""
 
@@ -59,7 +62,8 @@ def _describe_nested(rows: Sequence[_Row], select: Select, rows_at: str | None) 
 
 def _is_of_reviews(name: str) -> bool:
     """Return whether a list with this name has reviews, not comments on one."""
-    return names_reviews(name) and normalize_name(name) not in REPLIES
+    is_of_replies = normalize_name(name) in REPLIES or _OF_REPLIES.search(name)
+    return names_reviews(name) and not is_of_replies
 
 
 def _find_reviews(rows: Iterable[_Row], names: Iterable[str], select: Select) -> tuple[_Row, str] | None:

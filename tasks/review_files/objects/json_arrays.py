@@ -55,7 +55,7 @@ class _Array:
     has_movie: bool
     """One of them is that of the movie."""
     are_rated: bool
-    """One of them is that of ratings or labels."""
+    """One of them is that of ratings, labels or ids of reviews."""
     kind: int = _OTHER
 
 

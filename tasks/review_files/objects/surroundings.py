@@ -66,7 +66,9 @@ class Surroundings:
         place, values = self._open.pop()
         self._look(place, values)
         self._closed.pop(place, None)
-        if place and len(closed := self._closed.setdefault(place[:-1], {})) < _MOST_NOTED:
+        if not place or len(place[-1]) > _CHARACTERS_NOTED:
+            return
+        if len(closed := self._closed.setdefault(place[:-1], {})) < _MOST_NOTED:
             closed |= {f"{place[-1]}.{name}": value for name, value in islice(values.items(), _MOST_INNER)}
 
     def note_array(self, path: str) -> None:

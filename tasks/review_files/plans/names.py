@@ -33,6 +33,7 @@ _OF_REPLIES = frozenset((
     "moderator",
 ))  # fmt: skip
 """Words of remarks by which a text is none of the reviewer."""
+_CHANGING = _OTHER_MEANINGS | _OF_REPLIES
 
 
 def quote_name(name: str) -> str:
@@ -79,7 +80,7 @@ def strip_all_remarks(name: str) -> str:
 def _keep_meaning(remark: re.Match[str]) -> str:
     """Return a remark that may change the meaning of a name, or ""."""
     words = _WORDS.findall(remark[0].casefold())
-    is_other = not (_OTHER_MEANINGS | _OF_REPLIES).isdisjoint(words) or _OFFSET.search(remark[0])
+    is_other = not _CHANGING.isdisjoint(words) or _OFFSET.search(remark[0])
     return remark[0] if is_other and not _LEGEND.search(remark[0]) else ""
 
 
