@@ -47,7 +47,8 @@ def score_groups(
 ) -> Iterator[tuple[_AnyTask, GroupSummary | Exception]]:
     """Yield the result of each group, in order; a group that was halved has several.
 
-    For each worker, at most `ahead` groups were handed out and not given back, since one before them takes longer.
+    For each worker, at most `ahead` groups were handed out and not given back, since one before them takes longer. More
+    are handed out before results are given back, so that workers have work while the caller commits.
     What a worker raises is a result, and so is a `WorkerKilledError` for a group of one file. What the engine raises
     ends it all.
     """
@@ -56,19 +57,21 @@ def score_groups(
     running: dict[Any, int] = {}
     ended: dict[int, tuple[tuple[_AnyTask, GroupSummary | Exception], ...] | None] = {}
     while True:
-        while sent and (results := ended.get(next(iter(sent)))) is not None:
-            del ended[next(iter(sent))], sent[next(iter(sent))]
-            yield from results
         suspects = [number for number, results in ended.items() if results is None]
         if suspects and not running:
             ended |= {number: tuple(_score_alone(engine, sent[number])) for number in sorted(suspects)}
-            continue
+            suspects = []
         free = 0 if suspects else _count_free(engine.count_workers(), len(running), len(sent), ahead)
         for number, task in islice(left, free):
             sent[number] = task
             running[engine.submit(task)] = number
         if not sent:
             return
+        first = next(iter(sent))
+        if results := ended.get(first):
+            del ended[first], sent[first]
+            yield from results
+            continue
         for handle, outcome in engine.wait_for_some(running):
             number = running.pop(handle)
             ended[number] = None if outcome is None else ((sent[number], outcome),)

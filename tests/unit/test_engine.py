@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -95,6 +96,12 @@ def test_groups_after_one_that_takes_long_are_scored_meanwhile_up_to_a_bound() -
     tasks = iter(make_tasks(*(chr(97 + number) for number in range(50))))
     next(score_groups(engine, tasks))
     assert len(engine.scored) == AHEAD
+
+
+def test_no_worker_waits_for_a_group_while_results_are_given_back() -> None:
+    engine = Workers(workers=2)
+    for _ in islice(score_groups(engine, make_tasks(*"abcdefghi")), 5):
+        assert len(engine.running) == 2 * PER_WORKER
 
 
 def test_an_error_of_one_group_is_its_result() -> None:
