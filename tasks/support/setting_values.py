@@ -1,7 +1,6 @@
 """Reads the values of settings: numbers, switches, addresses and the like, each checked; messages name the setting."""
 
 import ipaddress
-import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -54,14 +53,19 @@ def quote_value(text: str) -> str:
 
 def read_number(values: Mapping[str, str], name: str, default: float, lowest: float, highest: float) -> float:
     """Return a setting that must be a number within limits."""
+    number = _parse_number(values, name, default)
+    if not lowest <= number <= highest:
+        raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {values[name][:SHOWN]}.")
+    return number
+
+
+def _parse_number(values: Mapping[str, str], name: str, default: float) -> float:
+    """Return a setting that must be a number, also `nan` and `inf`, which no bounds allow."""
     text = values.get(name, "")
     try:
-        number = float(text) if text else default
+        return float(text) if text else default
     except ValueError:
         raise UsageError(f"{name} must be a number, not {quote_value(text)}.") from None
-    if not lowest <= number <= highest:
-        raise UsageError(f"{name} must be from {lowest:g} to {highest:g}, not {text[:SHOWN]}.")
-    return number
 
 
 def read_days(values: Mapping[str, str], name: str, default: float) -> float:
@@ -73,7 +77,7 @@ def read_limit(values: Mapping[str, str], name: str, highest: float) -> float | 
     """Return a limit, which must be a number above 0; None if it is not set, which is no limit."""
     if not values.get(name):
         return None
-    number = read_number(values, name, 0, -math.inf, math.inf)
+    number = _parse_number(values, name, 0)
     if not 0 < number <= highest:
         raise UsageError(
             f"{name} must be more than 0, at most {highest:g}, not {values[name][:SHOWN]}. Next: leave it out for "

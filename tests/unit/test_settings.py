@@ -101,6 +101,9 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
     [
         ("REVIEWS_PORT", "80.5", "must be a whole number, not '80.5'"),
         ("REVIEWS_RESCORE_MINUTES", "0", "must be more than 0, at most 1440, not 0. Next: leave it out"),
+        ("REVIEWS_RESCORE_MINUTES", "nan", "must be more than 0, at most 1440, not nan. Next: leave it out"),
+        ("REVIEWS_RESCORE_MINUTES", "inf", "must be more than 0, at most 1440, not inf. Next: leave it out"),
+        ("REVIEWS_SHADOW_MINUTES", "nan", "must be from 0 to 1440, not nan"),
         ("REVIEWS_KEEP_BACKUPS", "0.5", "must be a whole number"),
         ("REVIEWS_KEEP_REPORTS", "1e-3", "must be a whole number"),
         ("REVIEWS_MAX_TEXT_CHARS", "inf", "must be from 1 to 1e"),
