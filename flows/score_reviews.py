@@ -40,6 +40,7 @@ from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
 from tasks.sharing.turn import hold_turn
 from tasks.stages import score as stages
+from tasks.stages.labels import count_labels, take_labels
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.report import report_run, report_weeks, update_site
@@ -86,8 +87,8 @@ class ScoringSummary:
     """Path of the run's report; None if nothing was committed or reports are switched off."""
     undelivered: tuple[str, ...] = ()
     """The destinations that get no scores, since the last delivery to each failed; the copy in a store likewise."""
-    labels: int = 0
-    """Labels that people gave to reviews, taken in from the inbox."""
+    taken: TakenLabels = field(default_factory=TakenLabels)
+    """The labels that people gave to reviews, taken in from the inboxes."""
     shadow: str | None = None
     """What was scored with the shadow, in words; None if no shadow is on, or nothing waited for it."""
 
@@ -271,9 +272,7 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
         raise StoreError(
             f"{plan.trouble}\nA run would score {planned} of the home, then fail for this reason."
         )
-    return end_completed(
-        f"A dry run: nothing was changed. It would score {planned}.{page.name_limit(plan)}", plan
-    )
+    return end_completed(page.describe_plan(plan), plan)
 
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
@@ -295,7 +294,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     """Return the message of a run: what it scored, what drifted, and the files to be looked at."""
     files, rows = outcome.total(*FILES), count(outcome.total(*ROWS), "review")
     message = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
-    message += f", {count(summary.labels, 'label')} taken in" if summary.labels else ""
+    message += f", {page.name_labels(summary.taken)}" if summary.taken.sheets else ""
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     message += f", {page.name_left(**outcome.count_left())}" if summary.files_left else ""
@@ -326,9 +325,10 @@ def _score_pending(
     run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
     summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
     taken = _take_labels(home, request.store, found, done)
+    run.counts.update(count_labels(taken))
     run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
     page.log_unread((*summary.skipped, *taken.skipped))
-    return replace(summary, labels=taken.labels, skipped=(*summary.skipped, *taken.skipped))
+    return replace(summary, taken=taken, skipped=(*summary.skipped, *taken.skipped))
 
 
 def _score_found(
@@ -358,7 +358,7 @@ def _score_found(
 
 def _take_labels(home: Home, store: str | None, found: PendingFiles, done: list[GroupResult]) -> TakenLabels:
     """Take in the labels of the home and of the store; what the store failed to give is appended to `done`."""
-    taken = stages.take_labels(home, store, found.stored.labels)
+    taken = take_labels(home, store, found.stored.labels)
     done.extend(report_trouble(f"{store}/{LABELS_IN_STORE}/", taken.trouble, "labels not taken in"))
     return taken
 

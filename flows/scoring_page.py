@@ -5,6 +5,7 @@ from typing import Any
 
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SkippedFile
+from tasks.labelling.intake import TakenLabels
 from tasks.scoring.plan import ScoringPlan
 from tasks.scoring.run_outcome import FILES, ROWS, RunOutcome, name_files
 from tasks.stages.events import emit_committed, emit_refused
@@ -14,7 +15,7 @@ from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 
 FILES_NAMED = 5
-"""The largest number of refused files, and of those that were not read, that a run's message names."""
+"""The largest number of refused files, of those that were not read, and of files of labels, that a message names."""
 
 FILES_LOGGED = 20
 """The largest number of files that were not read of which the log has a line each."""
@@ -51,11 +52,19 @@ def _list_models(outcome: RunOutcome) -> list[str]:
 def show_plan(plan: ScoringPlan) -> None:
     """Show the plan of a dry run as a table on the run's page in Prefect."""
     rows = [
-        {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble} for file in plan.files
+        {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble}
+        for file in (*plan.files, *plan.labels)
     ]
     model = plan.model_id or "no model: none is promoted yet"
     title = f"What a run would score, with {model}.{name_limit(plan)}"
     show_table("scoring-plan", rows or [{"file": "nothing to do"}], title)
+
+
+def describe_plan(plan: ScoringPlan) -> str:
+    """Return the message of a dry run: how many files a run would score, and of how many it would take in labels."""
+    labels = f", and take in labels of {count(len(plan.labels), 'file')}" if plan.labels else ""
+    would = f"It would score {count(len(plan.files), 'file')}{labels}."
+    return f"A dry run: nothing was changed. {would}{name_limit(plan)}"
 
 
 def name_limit(plan: ScoringPlan) -> str:
@@ -78,6 +87,14 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
 def name_left(files_left: int, rows_left: int) -> str:
     """Return in words how much of what other models have scored a run leaves to the next one."""
     return f"{count(rows_left, 'review')} of {count(files_left, 'file')} left for the next run with rescore"
+
+
+def name_labels(taken: TakenLabels) -> str:
+    """Return in words which labels a run took in, and from which files; nothing where none was new or changed."""
+    if not taken.sheets:
+        return ""
+    withdrawn = f", {len(taken.lost):,} withdrawn" if taken.lost else ""
+    return f"{count(taken.labels, 'label')} taken in{withdrawn}: {name_files(taken.sheets, FILES_NAMED)}"
 
 
 def log_unread(skipped: Sequence[SkippedFile]) -> None:

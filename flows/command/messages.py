@@ -9,7 +9,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
-from flows.scoring_page import name_limit
+from flows.scoring_page import name_labels, name_limit
 from flows.train_model import TrainingSummary
 from models.bundle.bundle_facts import has_bundle
 from models.bundle.fingerprint import require_fingerprint
@@ -143,7 +143,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
         *_describe_left(summary),
         *([_READ_AGAIN.format(option)] if option and not summary.files_scored else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
-        *([f"  labels      {count(summary.labels, 'label')} taken in"] if summary.labels else []),
+        *([f"  labels      {name_labels(summary.taken)}"] if summary.taken.sheets else []),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
         *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
         *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
@@ -231,16 +231,14 @@ def _describe_counting_again(summary: ScoringSummary) -> list[str]:
 def describe_plan(plan: ScoringPlan) -> str:
     """Return the message of `reviews score --dry-run`: at most `PLAN_LINES` files and why each, then the totals."""
     by = f"with {plan.model_id}" if plan.model_id else "once a model is promoted: none is yet (reviews train)"
+    listed = (*plan.files, *plan.labels)
     if not plan.files:
         lines = [f"Nothing to score: {count(plan.files_found, 'file')} looked at. Would score {by}."]
+        lines += _tabulate_plan(listed) if listed else []
     else:
         again = all(file.why == EARLIER_READING for file in plan.files)
         would = "Would score nothing, but let earlier readings count again" if again else f"Would score {by}"
-        lines = [
-            f"{would}; nothing was changed.",
-            *_tabulate_plan(plan.files),
-            *_describe_again(plan),
-        ]
+        lines = [f"{would}; nothing was changed.", *_tabulate_plan(listed), *_describe_again(plan)]
     lines += [f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in plan.skipped]
     return "\n".join(lines)
 
@@ -285,14 +283,18 @@ def _name_planned(file: PlannedFile) -> str:
 
 
 def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
-    """Count files and rows for each reason of a plan, and the files that a run would refuse; words by reason."""
+    """Count files, rows and the files that a run would refuse for each reason of a plan; return words by reason.
+
+    The rows of files that are not read before the run, such as objects of a store, are not known.
+    """
     totals = {}
     for why in dict.fromkeys(file.why for file in files):
         those = [file for file in files if file.why == why]
         troubled = sum(file.trouble is not None for file in those)
-        rows = sum(file.rows or 0 for file in those)
+        counted = [file.rows for file in those if file.rows is not None]
+        rows = f", {count(sum(counted), 'row')}" if counted else ""
         unscored = f", {troubled:,} of the files would not be scored" if troubled else ""
-        totals[why] = f"{count(len(those), 'file')}, {count(rows, 'row')}{unscored}"
+        totals[why] = f"{count(len(those), 'file')}{rows}{unscored}"
     return totals
 
 

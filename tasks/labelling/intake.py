@@ -18,10 +18,10 @@ from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_place
 from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
-from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, look_at_labels
+from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.reading import GivenLabel, LabelFile, may_hold, read_labels
-from tasks.store.arrivals import fetch_by_groups, find_labels
+from tasks.store.arrivals import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
 from tasks.store.workplace import clear_spool, hold_workplace
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse
@@ -47,11 +47,18 @@ DELETE FROM review_labels WHERE uri = $uri AND text_sha256 NOT IN (SELECT unnest
 # They are taken in again, since they may have labels of the texts that lost theirs. Their names stay: a forgetting
 # names those of earlier stores, which no run takes in again.
 _FORGET_OTHERS = "UPDATE label_files SET size = -1 WHERE uri <> $uri"
+# Texts of a file, or of these, that have a label; of a skipped one nobody can tell.
+_LIST_LABELLED = """
+SELECT text_sha256 FROM review_labels
+WHERE (uri = $uri OR text_sha256 IN (SELECT unnest($texts::VARCHAR[])))
+    AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+"""
 _READ_RECORD = "SELECT labels FROM label_files WHERE uri = $uri AND mtime_ns = $mtime_ns"
 _RECORD = """
 INSERT INTO label_files VALUES ($uri, $size, $mtime_ns, $labels, now())
 ON CONFLICT (uri) DO UPDATE SET
-    size = excluded.size, mtime_ns = excluded.mtime_ns, labels = excluded.labels, taken_at = excluded.taken_at
+    size = excluded.size, mtime_ns = excluded.mtime_ns, labels = excluded.labels,
+    taken_at = if(mtime_ns = excluded.mtime_ns AND labels = excluded.labels, taken_at, excluded.taken_at)
 """
 
 
@@ -59,9 +66,12 @@ ON CONFLICT (uri) DO UPDATE SET
 class TakenLabels:
     """What was taken in."""
 
-    files: int = 0
+    sheets: tuple[str, ...] = ()
+    """The names of the files that were new or changed, or have labels of more texts that are here."""
     labels: int = 0
-    """Texts with a label or stars."""
+    """Texts to which they give a label or stars."""
+    lost: frozenset[str] = frozenset()
+    """The sha256 of the texts that had a label or stars before, and have none any more."""
     skipped: tuple[SkippedFile, ...] = ()
     """Files that can't be read, and those with cells that can't."""
     has_dropped: bool = False
@@ -76,40 +86,58 @@ class _StoredLabels:
 
     labels: tuple[GivenLabel, ...]
     """Those of texts that are here."""
+    lost: frozenset[str]
+    """The texts whose label it took away."""
     has_dropped: bool
     """Whether a text has lost the label that the file gave it before."""
     is_news: bool
     """Whether the file was changed, or has labels of other texts that are here, since it was taken in last."""
 
 
-def take_labels(home: Home, store: str | None = None, objects: Sequence[FoundFile] = ()) -> TakenLabels:
-    """Take in the files of labels that are new or were changed, then such `objects` of a store.
+def take_labels(
+    home: Home,
+    store: str | None = None,
+    objects: Sequence[FoundFile] = (),
+    fetch: FetchGroup = fetch_arrivals,
+) -> TakenLabels:
+    """Take in the files of labels that are new or were changed, then such `objects` of a store, copied by `fetch`.
 
     Each is taken in in one transaction. If the store fails, objects that were not fetched wait for the next run.
     """
     if not home.labels.is_dir() and not objects:
         return TakenLabels()
-    taken = _take_waiting(home, store, objects)
-    if not taken.has_dropped:
-        return taken
-    again = _take_waiting(home, store, () if taken.trouble else objects)
-    return replace(taken, trouble=taken.trouble or again.trouble)
+    taken = _take_waiting(home, store, objects, fetch)
+    if taken.has_dropped:
+        again = _take_waiting(home, store, () if taken.trouble else objects, fetch)
+        taken = replace(taken, lost=taken.lost | again.lost, trouble=taken.trouble or again.trouble)
+    return replace(taken, lost=_keep_lost(home, taken.lost))
 
 
-def _take_waiting(home: Home, store: str | None, objects: Sequence[FoundFile]) -> TakenLabels:
+def _keep_lost(home: Home, texts: frozenset[str]) -> frozenset[str]:
+    """Return those of texts that lost their label which no other file has given one since."""
+    if not texts:
+        return texts
+    with open_warehouse(home.warehouse, write=False) as connection:
+        return texts - _list_labelled(connection, "", texts)
+
+
+def _take_waiting(
+    home: Home, store: str | None, objects: Sequence[FoundFile], fetch: FetchGroup
+) -> TakenLabels:
     """Take in what is new or was changed, once."""
     taken = [_take_files(home, *_read_waiting(home, _read_known(home)))]
     waiting = _pick_waiting(objects, _read_known(home)) if objects else []
     try:
-        for fetched in fetch_by_groups(str(store), waiting):
+        for fetched in fetch_by_groups(str(store), waiting, fetch):
             taken.append(_take_files(home, *_read_all(fetched)))
     except StoreError as error:
         taken.append(TakenLabels(trouble=error))
     finally:
         clear_spool(home)
     return TakenLabels(
-        sum(each.files for each in taken),
+        tuple(chain.from_iterable(each.sheets for each in taken)),
         sum(each.labels for each in taken),
+        frozenset(chain.from_iterable(each.lost for each in taken)),
         tuple(chain.from_iterable(each.skipped for each in taken)),
         any(each.has_dropped for each in taken),
         taken[-1].trouble,
@@ -128,14 +156,33 @@ def _take_files(home: Home, files: Sequence[LabelFile], skipped: Sequence[Skippe
     given = [
         label for _, labels in news for label in labels if label.label is not None or label.stars is not None
     ]
-    has_dropped = any(each.has_dropped for each in stored)
-    return TakenLabels(len(news), len(given), (*skipped, *unknown), has_dropped)
+    return TakenLabels(
+        tuple(file.found.uri for file, _ in news),
+        len(given),
+        frozenset(chain.from_iterable(each.lost for each in stored)),
+        (*skipped, *unknown),
+        any(each.has_dropped for each in stored),
+    )
 
 
 def _read_known(home: Home) -> dict[str, tuple[int, int]]:
     """Return size and time of each file that was taken in, by its name."""
     with open_warehouse(home.warehouse, write=False) as connection:
         return _list_known(connection)
+
+
+def find_unread(home: Home, objects: Sequence[FoundFile]) -> Findings:
+    """Find the files of labels, and those of such `objects` of a store, that a run would read; change nothing."""
+    return _find_unread(home, _read_known(home) if home.warehouse.exists() else {}, objects)
+
+
+def _find_unread(
+    home: Home, known: Mapping[str, tuple[int, int]], objects: Sequence[FoundFile] = ()
+) -> Findings:
+    """Find the files that are new or were changed, likewise; `known` as in `_read_waiting`."""
+    found = look_at_labels(home.inbox)
+    files = [_name_place(home, file) for file in found.files]
+    return Findings(tuple(_pick_waiting([*files, *objects], known)), found.skipped)
 
 
 def list_waiting(home: Home) -> set[str]:
@@ -157,9 +204,8 @@ def _read_waiting(
     if not home.labels.is_dir():
         return [], []
     finish_sessions(home)
-    findings = look_at_labels(home.inbox)
-    files = [_name_place(home, file) for file in findings.files]
-    return _read_all([*findings.skipped, *_pick_waiting(files, known)])
+    unread = _find_unread(home, known)
+    return _read_all([*unread.skipped, *unread.files])
 
 
 def _pick_waiting(files: Sequence[FoundFile], known: Mapping[str, tuple[int, int]]) -> list[FoundFile]:
@@ -241,15 +287,23 @@ def _store(home: Home, file: LabelFile) -> _StoredLabels:
         known = {text for (text,) in connection.execute(_FIND_KNOWN, {"texts": texts}).fetchall()}
         labels = [label for label in file.labels if label.text_sha256 in known]
         columns = _list_columns(labels)
+        labelled = _list_labelled(connection, file.found.uri, columns["texts"])
         connection.execute(_ADD, {**columns, "uri": file.found.uri}).fetchall()
         before = connection.execute(_READ_RECORD, found).fetchall()
         others = {"texts": columns["texts"], "uri": file.found.uri}
         [(dropped,)] = connection.execute(_DROP_OTHERS, others).fetchall()
         if dropped:
             connection.execute(_FORGET_OTHERS, {"uri": file.found.uri}).fetchall()
+        lost = labelled - _list_labelled(connection, file.found.uri, columns["texts"])
         size = file.found.size if len(labels) == len(file.labels) else -1
         connection.execute(_RECORD, {**found, "size": size, "labels": len(labels)}).fetchall()
-    return _StoredLabels(tuple(labels), dropped > 0, before != [(len(labels),)])
+    return _StoredLabels(tuple(labels), frozenset(lost), dropped > 0, before != [(len(labels),)])
+
+
+def _list_labelled(connection: duckdb.DuckDBPyConnection, uri: str, texts: Iterable[str]) -> set[str]:
+    """Return which texts of a file, and of these, have a label or stars."""
+    found = connection.execute(_LIST_LABELLED, {"uri": uri, "texts": list(texts)}).fetchall()
+    return {text for (text,) in found}
 
 
 def _list_columns(labels: Sequence[GivenLabel]) -> dict[str, list[Any]]:

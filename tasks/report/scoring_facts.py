@@ -78,6 +78,9 @@ SELECT
 FROM run_files LEFT JOIN bad USING (source_sha256)
 ORDER BY status, uri LIMIT $limit
 """
+_LIST_SHEETS = """
+SELECT uri FROM label_files WHERE taken_at BETWEEN $started_at AND $ended_at ORDER BY uri LIMIT $limit
+"""
 _LIST_REFUSED = """
 SELECT uri, rule, detail, rows_read FROM run_files WHERE status = 'refused' ORDER BY uri LIMIT $limit
 """
@@ -239,6 +242,8 @@ class ScoringFacts:
     """By model: its training data."""
     forced: Sequence[Row]
     """For each model that scores although the gate refused it: the rules that it broke, in one text."""
+    sheets: Sequence[Row] = ()
+    """At most `FILES_SHOWN` files of labels that the run took in, and no later one again."""
     promise: Sequence[Row] = ()
     """Rows of `promises` of the champion: over all sources, then by source if there are several."""
     due: Sequence[Row] = ()
@@ -294,6 +299,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
         moved=find_moved(ask, run.started_at, ended_at),
         lineage=[_add_archive(row, bundles_dir) for row in ask(_READ_MODELS)],
         forced=ask(_LIST_FORCED, {"moment": ended_at}),
+        sheets=ask(_LIST_SHEETS, {"limit": FILES_SHOWN, **between}),
         promise=ask(_READ_PROMISE, {"ended_at": ended_at}),
         due=ask(_READ_DUE, {"ended_at": ended_at}),
         shadow=_compare_shadow(ask, between),

@@ -17,6 +17,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.opening import place_within
 from tasks.inbox.source_files import (
+    HAS_LABELS,
     Findings,
     FoundFile,
     SkippedFile,
@@ -26,6 +27,7 @@ from tasks.inbox.source_files import (
     look_into,
     make_source_file,
 )
+from tasks.labelling.intake import find_unread
 from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
 from tasks.scoring.run_outcome import describe_replaced
 from tasks.store.arrivals import Arrivals, find_arrivals
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
 OTHER_PROFILE, EARLIER_READING = "other profile", "counts again"
 """Why a file is to be scored."""
+WITH_LABELS = "labels"
+"""Why a file is to be read that has labels by people."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,8 @@ class ScoringPlan:
     """What it would take to score again, where there is something."""
     rescore_seconds: float | None = None
     """After how many seconds of scoring again a run leaves the rest to the next one, where there is something."""
+    labels: tuple[PlannedFile, ...] = ()
+    """The files of labels that a run would read."""
 
 
 def to_utc(moment: datetime | None) -> datetime | None:
@@ -182,11 +188,12 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
+    skipped = [each for each in findings.skipped if each.reason != HAS_LABELS]  # every run takes these in
     return PendingFiles(
-        files_found=len(findings.files) + stored.files_found,
+        files_found=len(findings.files) + len(findings.skipped) - len(skipped) + stored.files_found,
         new=tuple(new),
         why=tuple(_find_reason(file, seen_files.get(file.uri), statuses) for file in new),
-        skipped=(*findings.skipped, *unread, *replaced, *stored.skipped),
+        skipped=(*skipped, *unread, *replaced, *stored.skipped),
         named_sources=frozenset(sources) if request.named else None,
         stored=stored,
     )
@@ -216,15 +223,17 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
     if pending.rescan is not None:
         again = [PlannedFile(each.uri, EARLIER_READING, each.rows_read) for each in pending.rescan.earlier]
+    labels = find_unread(home, pending.stored.labels)
     return ScoringPlan(
         inbox=name_inboxes(home, request),
         files_found=pending.files_found,
         model_id=model.model_id if model else None,
         files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
-        skipped=(*pending.skipped, *aside),
+        skipped=(*pending.skipped, *aside, *labels.skipped),
         trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
         rescoring=plan_rescoring(home, model, older, with_workers=request.engine is not None),
         rescore_seconds=request.rescore_seconds if older else None,
+        labels=tuple(PlannedFile(file.uri, WITH_LABELS, None) for file in labels.files),
     )
 
 
@@ -281,7 +290,8 @@ def _plan_new_files(home: Home, pending: PendingFiles, request: ScoringRequest) 
 def _find_files(inbox: Path, request: ScoringRequest) -> Findings:
     """Find the files to plan: those of the inbox, or the named ones; ignore those last changed before `since`."""
     if request.named:
-        named = _resolve_named(replace(request, named=_list_named_files(request)), inbox)
+        files = tuple(name for name in request.named if not is_store_uri(name))
+        named = _resolve_named(replace(request, named=files), inbox)
         findings = look_at_named(list(named), inbox, {path: root for path, root in named.items() if root})
     else:
         findings = look_into(inbox) if inbox.exists() else Findings((), ())
@@ -290,11 +300,6 @@ def _find_files(inbox: Path, request: ScoringRequest) -> Findings:
     return Findings(
         tuple(file for file in findings.files if file.mtime_ns >= request.since_ns), findings.skipped
     )
-
-
-def _list_named_files(request: ScoringRequest) -> tuple[str, ...]:
-    """Return the names of a plan that are no objects."""
-    return tuple(name for name in request.named if not is_store_uri(name))
 
 
 def _resolve_named(request: ScoringRequest, inbox: Path) -> dict[Path, Path | None]:

@@ -143,10 +143,10 @@ def require_no_failure(outcome: RunOutcome) -> None:
     raise ReviewsError("\n".join([head, *lines, done])) from first
 
 
-def name_files(uris: Sequence[str]) -> str:
-    """Return the names of the first `FILES_NAMED` files in one line, with the number of the others."""
-    more = f" and {len(uris) - FILES_NAMED:,} more" if len(uris) > FILES_NAMED else ""
-    return ", ".join(map(escape_controls, uris[:FILES_NAMED])) + more
+def name_files(uris: Sequence[str], most: int = FILES_NAMED) -> str:
+    """Return the names of the first `most` files in one line, with the number of the others."""
+    more = f" and {len(uris) - most:,} more" if len(uris) > most else ""
+    return ", ".join(map(escape_controls, uris[:most])) + more
 
 
 def _extend_error(error: Exception, addition: str) -> Exception:

@@ -36,7 +36,8 @@ def _(found: PendingFiles) -> Figures:
 
 @list_figures.register
 def _(plan: ScoringPlan) -> Figures:
-    return {"files_planned": len(plan.files), "model_id": plan.model_id or "none"}
+    labels = {"label_sheets": len(plan.labels)} if plan.labels else {}
+    return {"files_planned": len(plan.files), **labels, "model_id": plan.model_id or "none"}
 
 
 @list_figures.register

@@ -19,8 +19,7 @@ from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.killed_runs import record_scoring
-from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
-from tasks.labelling import intake
+from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.plan import (
     PendingFiles,
@@ -208,13 +207,6 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
     remove(part_dir)  # a part that stays is known as committed
     add_asset_metadata(SCORES, {name: getattr(summary, name) for name in COUNTS})
     return summary
-
-
-def take_labels(home: Home, store: str | None, objects: Sequence[FoundFile]) -> intake.TakenLabels:
-    """Take in the labels that people gave since the last run in the inbox, and in `objects` of that of a store."""
-    if not home.labels.is_dir() and not objects:
-        return intake.TakenLabels()  # most homes have none: no line in the log
-    return look("take-labels", partial(intake.take_labels, home, store, objects))
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)

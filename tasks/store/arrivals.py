@@ -25,7 +25,6 @@ from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from tasks.containers.formats import UNKNOWN, format_of
 from tasks.inbox.source_files import (
-    HAS_LABELS,
     MAX_FILE_BYTES,
     TOO_LARGE,
     FoundFile,
@@ -96,11 +95,11 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
     files = [file for file in reviews if file.mtime_ns >= (since_ns or file.mtime_ns)]
     seen, done = read_seen_files(home.warehouse, files), list_done(retry_refused=bool(named))
     return Arrivals(
-        len(files),
+        len(files) + (len(labels) if named else 0),
         tuple(place_copy(file, home.spool) for file in files if not _is_done(seen.get(file.uri), done)),
         tuple(place_copy(file, home.spool) for file in labels),
         seen,
-        (*unlisted, *skipped, *(SkippedFile(file.uri, HAS_LABELS) for file in labels if named)),
+        (*unlisted, *skipped),
         stale=tuple(_list_stale(files, seen)),
     )
 
@@ -228,14 +227,20 @@ def fetch_arrivals(
         return list(pool.map(partial(_fetch_file, store, report), files))
 
 
-def fetch_by_groups(uri: str, files: Sequence[FoundFile]) -> Iterator[list[SourceFile | SkippedFile]]:
+FetchGroup = Callable[[str, Sequence[FoundFile]], list[SourceFile | SkippedFile]]
+"""Copies some objects of a store, as `fetch_arrivals` does."""
+
+
+def fetch_by_groups(
+    uri: str, files: Sequence[FoundFile], fetch_group: FetchGroup = fetch_arrivals
+) -> Iterator[list[SourceFile | SkippedFile]]:
     """Yield the copies of a group of objects, likewise; they are deleted before those of the next one are fetched.
 
     Where the disk of the home hinders that, all of the group are skipped.
     """
     for group in group_found_files(files):
         try:
-            yield fetch_arrivals(uri, group)
+            yield fetch_group(uri, group)
         except OSError as error:
             yield [SkippedFile(file.uri, f"can't be copied: {error.strerror}") for file in group]
         finally:

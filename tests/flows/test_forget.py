@@ -59,12 +59,12 @@ def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(ho
     run()
     labels = "".join(f"{hash_text(text)},p\n" for text in ("good film", f"a bad {SECRET} plot"))
     sheet = drop(home, "labels/sheet.csv", f"label_of,label\n{labels}")
-    assert run().labels == 2
+    assert run().taken.labels == 2
     do_forget(home, "r2")
     assert count(home, "review_labels") == 2
     assert str(sheet) in do_forget(home, "r5")
     sheet.write_text(sheet.read_text().replace("p\n", "n\n"))
-    assert run().labels == 1
+    assert run().taken.labels == 1
     found = ask(home.published, "select text_sha256, given_label from review_labels")
     assert found == [(hash_text("good film"), "negative")]
 

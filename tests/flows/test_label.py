@@ -40,7 +40,7 @@ def test_answers_count_after_the_next_run_and_change_nothing_else(home: Home) ->
         str(score) in said for (score,) in ask(home.published, "select round(score, 3) from latest_scores")
     )
     summary = run()
-    assert (summary.labels, summary.files_scored, summary.drifted, summary.skipped) == (3, 0, (), ())
+    assert (summary.taken.labels, summary.files_scored, summary.drifted, summary.skipped) == (3, 0, (), ())
     assert {table: ask(home.warehouse, f"from {table} order by all") for table in UNCHANGED} == before
     # Of four reviews one is drawn at random.
     assert ask(home.published, "select source, labelled_reviews from live_accuracy") == [("shop-a", 1)]
@@ -56,7 +56,9 @@ def test_a_sheet_that_was_filled_in_comes_back_through_the_inbox(home: Home) -> 
     assert str(home.labels) in said
     assert home.labels.is_dir()
     drop(home, "labels/mine.csv", sheet.read_text("utf-8-sig").replace("\n,,", "\npositive,,"))
-    assert run().labels == 8
+    summary = run(files=[str(home.labels / "mine.csv")])
+    assert (summary.files_found, summary.taken.sheets, summary.skipped) == (1, ("labels/mine.csv",), ())
+    assert summary.taken.labels == 8
     assert "nothing to label" in label().output
 
 

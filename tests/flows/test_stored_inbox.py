@@ -8,6 +8,7 @@ import pytest
 from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
+from flows.command.messages import describe_scoring
 from tasks.store import arrivals
 from tasks.store.copy_upload import remember_store
 from tests.support.forked import run_to_fault
@@ -175,9 +176,9 @@ def test_labels_in_the_store_are_taken_in_after_what_they_label_was_scored(
     send(store, "shop-a/a.csv")
     uri = send_label(store)
     summary = run()
-    assert (summary.files_found, summary.files_scored, summary.labels, summary.skipped) == (1, 1, 1, ())
+    assert (summary.files_found, summary.files_scored, summary.taken.labels, summary.skipped) == (1, 1, 1, ())
     assert ask(scoring_home.published, "select given_label, uri from review_labels") == [("positive", uri)]
-    assert run().labels == 0
+    assert run().taken.labels == 0
 
 
 @pytest.mark.slow
@@ -204,13 +205,47 @@ def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
     assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
 
 
-def test_a_dry_run_leaves_labels_alone(
+@pytest.mark.slow
+def test_a_named_sheet_is_no_file_that_was_not_read_and_what_was_taken_in_is_said(
+    scoring_home: Home, store: Path
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    uri = send_label(store)
+    run(files=["a.csv"])
+    said = describe_scoring(run(files=[uri]))
+    assert said.splitlines() == [
+        "Nothing new: 1 file looked at",
+        f"  labels      1 label taken in: {uri}",
+    ]
+    send(store, "labels/sheet.csv", "label_of,label\n")
+    said = describe_scoring(run(files=[uri]))
+    assert said.splitlines()[1:] == [f"  labels      0 labels taken in, 1 withdrawn: {uri}"]
+    assert describe_scoring(run(files=[uri])) == "Nothing new: 1 file looked at"
+
+
+def test_a_dry_run_lists_the_sheets_that_a_run_would_read_and_reads_none(
     scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send_label(store)
+    uri = send_label(store)
+    drop(scoring_home, "labels/mine.csv", "label_of,label\n")
     monkeypatch.delattr(arrivals, "fetch")
     planned = plan()
     assert (planned.files, planned.skipped) == ((), ())
+    assert [file.uri for file in planned.labels] == ["labels/mine.csv", uri]
+    assert describe_scoring(planned).splitlines()[1:] == [
+        "  why     rows  file",
+        "  labels     -  labels/mine.csv",
+        f"  labels     -  {uri}",
+        "  total labels: 2 files",
+    ]
+
+
+@pytest.mark.slow
+def test_a_dry_run_lists_no_sheet_that_was_taken_in(scoring_home: Home, store: Path) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    send_label(store)
+    run()
+    assert plan().labels == ()
 
 
 @pytest.mark.slow

@@ -1,13 +1,14 @@
 """Runs flows without a Prefect server: their plain functions, in the contexts of a run.
 
 The features of Prefect's engine are missing: states, retries, cached results, logs and events. A flow that ends with
-a state returns the state's data. Tests that need the engine are marked `server`.
+a state returns the state's data. They are no runs of deployments. Tests that need the engine are marked `server`.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from logging import LogRecord
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +21,7 @@ from prefect.context import AssetContext, EngineContext
 from prefect.logging.handlers import APILogHandler
 from prefect.states import Running
 
-from tasks.stages import run_page
+from tasks.stages import retries, run_page
 from tests.support.prefect_client import use_server
 
 
@@ -76,6 +77,7 @@ _CHANGES: Sequence[tuple[Any, str, Any]] = (
     (prefect.events.utilities, "should_emit_events", _drop_event),
     (prefect.artifacts, "get_client", _make_client),
     (run_page, "get_client", _make_client),
+    (retries, "runtime", SimpleNamespace(deployment=SimpleNamespace(id=None))),
     (APILogHandler, "emit", _drop_record),
 )
 _ORIGINALS = tuple((owner, name, getattr(owner, name)) for owner, name, _ in _CHANGES)

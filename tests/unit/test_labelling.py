@@ -7,6 +7,7 @@ import io
 import json
 import os
 import resource
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +34,10 @@ from tasks.labelling.intake import (
     take_labels,
 )
 from tasks.labelling.sheet import require_new, write_sheet
+from tasks.stages import retries
+from tasks.stages.labels import take_labels as take_labels_of_run
 from tasks.store import arrivals
+from tasks.store.objects import fetch
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
@@ -431,7 +435,7 @@ def home(tmp_path: Path) -> Home:
 def test_labels_are_taken_in_once_and_readers_get_them(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"))
     assert list_waiting(home) == {hash_text("fine"), hash_text("dull")}
-    assert (take_labels(home).files, take_labels(home).files) == (1, 0)
+    assert (take_labels(home).sheets, take_labels(home).sheets) == (("labels/a.csv",), ())
     assert needs_publishing(home)
     publish(home)
     assert not needs_publishing(home)
@@ -457,6 +461,31 @@ def test_a_file_that_was_corrected_is_taken_in_again_and_what_it_lacks_loses_its
     assert list_labels(home) == [(hash_text("fine"), "negative", "labels/a.csv")]
 
 
+@pytest.mark.parametrize("rows", [[("dull", "negative")], [("dull", "negative"), ("fine", "")], []])
+def test_labels_that_a_changed_file_withdraws_are_counted(home: Home, rows: list[tuple[str, str]]) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"))
+    take_labels(home)
+    drop_labels(home, "a.csv", *rows, day=1)
+    taken = take_labels(home)
+    assert (taken.sheets, taken.labels, len(taken.lost)) == (("labels/a.csv",), bool(rows), 2 - bool(rows))
+    assert take_labels(home) == TakenLabels()
+
+
+def test_a_label_that_a_later_answer_skips_is_withdrawn(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "positive"))
+    take_labels(home)
+    drop(home, "labels/b.jsonl", json.dumps({"label_of": hash_text("fine"), "skipped": True}))
+    assert take_labels(home).lost == {hash_text("fine")}
+
+
+def test_a_label_in_whose_place_another_file_gives_one_is_not_withdrawn(home: Home) -> None:
+    for name, day in (("a.csv", 1), ("b.csv", 2)):
+        drop_labels(home, name, ("fine", "positive"), ("dull", "positive"), day=day)
+    take_labels(home)
+    drop_labels(home, "b.csv", ("dull", "positive"), day=3)
+    assert take_labels(home).lost == frozenset()
+
+
 def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "maybe"))
     taken = take_labels(home)
@@ -473,7 +502,7 @@ def test_a_label_that_one_file_gives_no_more_is_that_of_another_file_again(home:
     assert sorted(list_labels(home)) == sorted(
         [(hash_text("fine"), "positive", "labels/a.csv"), (hash_text("dull"), "negative", "labels/b.csv")]
     )
-    assert take_labels(home).files == 0
+    assert take_labels(home).sheets == ()
 
 
 def test_a_label_that_its_stars_contradict_is_said_and_not_taken_in(home: Home) -> None:
@@ -525,6 +554,14 @@ def test_a_label_of_a_text_that_comes_later_is_taken_in_then_and_until_then_said
     assert {text for text, *_ in list_labels(home)} == {hash_text("fine"), hash_text("to come")}
     assert [each.reason for each in taken.skipped] == ["has 1 label of texts that this home does not have"]
     assert take_labels(home) == TakenLabels()
+
+
+def test_a_file_that_waits_for_texts_keeps_the_time_when_it_was_taken_in(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("to come", "positive"))
+    take_labels(home)
+    taken_at = ask(home.warehouse, "select taken_at from label_files")
+    take_labels(home)
+    assert ask(home.warehouse, "select taken_at from label_files") == taken_at
 
 
 def test_a_small_file_that_unpacks_to_more_than_the_limit_is_refused_with_it(
@@ -615,7 +652,7 @@ def fail_to_fetch(*_: Any) -> None:
 
 def test_labels_in_a_store_are_taken_in_under_their_uri_and_no_copy_stays(home: Home, store: Path) -> None:
     uri = send_labels(store, "ann/a.csv", ("fine", "positive"))
-    assert take_all(home, store) == TakenLabels(1, 1)
+    assert take_all(home, store) == TakenLabels((uri,), 1)
     assert list_labels(home) == [(hash_text("fine"), "positive", uri)]
     assert not home.spool.exists()
 
@@ -654,7 +691,7 @@ def test_a_label_that_an_object_gives_no_more_is_that_of_a_file_again(home: Home
     send_labels(store, "b.csv", ("fine", ""), day=3)
     take_all(home, store)
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
-    assert take_all(home, store).files == 0
+    assert take_all(home, store).sheets == ()
 
 
 @pytest.mark.slow
@@ -665,7 +702,7 @@ def test_a_label_that_a_file_gives_no_more_is_that_of_an_object_again(home: Home
     drop_labels(home, "b.csv", ("fine", ""), day=3)
     take_all(home, store)
     assert list_labels(home) == [(hash_text("fine"), "positive", uri)]
-    assert take_all(home, store).files == 0
+    assert take_all(home, store).sheets == ()
 
 
 def test_an_object_that_is_no_file_of_labels_is_named_by_its_uri_and_stops_no_other(
@@ -695,13 +732,27 @@ def test_a_store_that_fails_leaves_the_labels_of_the_home_and_its_own_wait(
     home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"))
-    send_labels(store, "b.csv", ("dull", "positive"))
+    uri = send_labels(store, "b.csv", ("dull", "positive"))
     with monkeypatch.context() as patch:
         patch.setattr(arrivals, "fetch", fail_to_fetch)
         taken = take_all(home, store)
     assert (taken.labels, str(taken.trouble)) == (1, "the store does not answer")
     assert not home.spool.exists()
-    assert take_all(home, store) == TakenLabels(1, 1)
+    assert take_all(home, store) == TakenLabels((uri,), 1)
+
+
+def test_a_scheduled_run_tries_again_to_fetch_labels_from_a_store_that_does_not_answer(
+    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = send_labels(store, "a.csv", ("fine", "positive"))
+    tries, pauses = iter([fail_to_fetch]), list[float]()
+    monkeypatch.setattr(arrivals, "fetch", lambda *given: next(tries, fetch)(*given))
+    monkeypatch.setattr(retries, "_may_pass", lambda error: error.can_pass)
+    monkeypatch.setattr(retries, "log_warning", lambda message: None)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    found = arrivals.find_arrivals(home, f"file://{store}", (), None)
+    taken = take_labels_of_run(home, f"file://{store}", found.labels)
+    assert (taken, len(pauses)) == (TakenLabels((uri,), 1), 1)
 
 
 def test_objects_of_labels_that_the_disk_has_no_room_for_are_named_and_wait(
@@ -717,7 +768,7 @@ def test_objects_of_labels_that_the_disk_has_no_room_for_are_named_and_wait(
         held = list_stored_sheets(home, f"file://{store}", set())
     assert taken == TakenLabels(skipped=(SkippedFile(uri, "can't be copied: No space left on device"),))
     assert held == [uri]
-    assert take_all(home, store) == TakenLabels(1, 1)
+    assert take_all(home, store) == TakenLabels((uri,), 1)
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,23 @@ def test_a_run_that_left_something_to_the_next_one_says_so(tmp_path: Path) -> No
     assert "2 files with 1,300 reviews" in Page(render_scoring(limited)).text
 
 
+@pytest.mark.slow
+def test_a_run_that_took_in_labels_says_how_many_and_names_their_files(tmp_path: Path) -> None:
+    warehouse = make_run(tmp_path, [PartFile("a.csv", [{"text": "film"}])])
+    change(
+        warehouse,
+        "INSERT INTO label_files SELECT 'labels/ann.csv', 9, 9, 9, started_at FROM runs",
+        "INSERT INTO label_files SELECT 'labels/bob.csv', 9, 9, 9, ended_at + INTERVAL 1 SECOND FROM runs",
+    )
+    facts = read_facts_of(tmp_path, RUN)
+    counts = {"label_sheets": 1, "labels_taken": 1200, "labels_withdrawn": 3}
+    taken = replace(facts, run=replace(facts.run, counts=counts))
+    assert (
+        "Labels by people: 1,200 taken in, 3 withdrawn: labels/ann.csv." in Page(render_scoring(taken)).text
+    )
+    assert "Labels by people" not in Page(render_scoring(facts)).text
+
+
 def test_refused_files_are_not_counted_among_those_read_to_the_end(scoring_page: str) -> None:
     assert "1 file with 11 rows, read to the end, and 1 refused file." in Page(scoring_page).text
 

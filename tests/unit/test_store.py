@@ -10,7 +10,7 @@ from obstore.exceptions import GenericError
 from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import name_in_inbox, parse_store_uri, require_clear_inbox
-from tasks.inbox.source_files import HAS_LABELS, SkippedFile, SourceFile
+from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.sources.catalogue import Catalogue
 from tasks.store import arrivals as store_arrivals
 from tasks.store import objects
@@ -170,11 +170,10 @@ def test_objects_with_labels_are_no_reviews_however_old_they_are(
     assert (found.files_found, found.skipped) == (0, ())
 
 
-def test_a_named_object_of_labels_is_said_to_be_no_review(home: Home, folder: Path, store: Store) -> None:
+def test_a_named_object_of_labels_is_found_and_not_skipped(home: Home, folder: Path, store: Store) -> None:
     drop(folder, "labels/a.csv")
     found = find(home, store, f"{store.uri}/inbox/labels/a.csv")
-    assert [each.reason for each in found.skipped] == [HAS_LABELS]
-    assert len(found.labels) == 1
+    assert (found.files_found, len(found.labels), found.unread, found.skipped) == (1, 1, (), ())
 
 
 def test_hidden_and_unfinished_objects_and_signs_of_folders_are_passed_over(
