@@ -37,7 +37,7 @@ from tasks.scoring.plan import (
     to_utc,
 )
 from tasks.scoring.rescoring import OlderSource
-from tasks.scoring.run_outcome import FILES, ROWS, GroupResult, RunOutcome, require_no_failure
+from tasks.scoring.run_outcome import GroupResult, RunOutcome, require_no_failure
 from tasks.sharing.turn import hold_turn
 from tasks.stages import score as stages
 from tasks.stages.labels import count_labels, take_labels
@@ -277,27 +277,17 @@ def _end_plan(plan: ScoringPlan) -> ScoringPlan:
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
     """Name the run after its outcome, and complete it with a message that names the files to be looked at."""
-    files, rows = count(outcome.total(*FILES), "file"), count(outcome.total(*ROWS), "review")
-    did = f"{files} {rows}" if outcome.total(*FILES) else "nothing new"
-    aside = {
-        "refused": len(outcome.files("refused")),
-        "not read": len(summary.skipped),
-        "left": summary.files_left,
-    }
-    name_run(
-        " ".join(["score-reviews", did, *(f"{count(n, 'file')} {what}" for what, n in aside.items() if n)])
-    )
+    name_run(f"score-reviews {page.name_outcome(outcome, len(summary.skipped))}")
     return end_completed(_describe_end(summary, outcome), summary)
 
 
 def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     """Return the message of a run: what it scored, what drifted, and the files to be looked at."""
-    files, rows = outcome.total(*FILES), count(outcome.total(*ROWS), "review")
-    message = f"{rows} of {count(files, 'file')} scored" if files else "Nothing new"
-    message += f", {page.name_labels(summary.taken)}" if summary.taken.sheets else ""
+    message = page.name_scored(outcome) or "Nothing new"
     if quarantined := outcome.total("rows_quarantined"):
         message += f", {count(quarantined, 'row')} quarantined"
     message += f", {page.name_left(**outcome.count_left())}" if summary.files_left else ""
+    message += f", {page.name_labels(summary.taken)}" if summary.taken.sheets else ""
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
     warnings += [f"A training is due: {'; '.join(summary.due)}"] if summary.due else []
     warnings += [*summary.sources.languages, *summary.sources.deliveries]
@@ -322,7 +312,9 @@ def _score_pending(
     outcome = RunOutcome(tuple(done))
     if request.store and not request.named and outcome.is_whole():
         drop_leftovers(home, request.store)
-    run.counts.update({"files_found": found.files_found, **outcome.count(), **outcome.count_left()})
+    left = outcome.count_left()
+    run.counts.update({"files_found": found.files_found, **outcome.count()})
+    run.counts.update(left if left["files_left"] else {})
     summary = _summarise_scoring(found, model, name_inboxes(home, request), outcome)
     taken = _take_labels(home, request.store, found, done)
     run.counts.update(count_labels(taken))

@@ -77,6 +77,36 @@ def name_limit(plan: ScoringPlan) -> str:
     return f" After {minutes} a run leaves the rest to the next one (REVIEWS_RESCORE_MINUTES){more}."
 
 
+def name_outcome(outcome: RunOutcome, files_unread: int) -> str:
+    """Return the name of a run after its outcome, such as `1 file 20 reviews, 2 files 50 reviews again 1 file left`."""
+    did = ", ".join(
+        f"{count(files, 'file')} {count(rows, 'review')}{again}" for files, rows, again in _count(outcome)
+    )
+    aside = {
+        "refused": len(outcome.files("refused")),
+        "not read": files_unread,
+        "left": outcome.count_left()["files_left"],
+    }
+    return " ".join([did or "nothing new", *(f"{count(n, 'file')} {what}" for what, n in aside.items() if n)])
+
+
+def name_scored(outcome: RunOutcome) -> str:
+    """Return in words what a run scored, apart from that what it scored again; nothing if there was neither."""
+    return ", ".join(
+        f"{count(rows, 'review')} of {count(files, 'file')} scored{again}"
+        for files, rows, again in _count(outcome)
+    )
+
+
+def _count(outcome: RunOutcome) -> list[tuple[int, int, str]]:
+    """Count the files and the rows that a run scored, then those that it scored ` again`; leave out what is zero."""
+    counted = [
+        (outcome.total(files), outcome.total(rows), again)
+        for files, rows, again in zip(FILES, ROWS, ("", " again"), strict=True)
+    ]
+    return [each for each in counted if each[0]]
+
+
 def name_refused(refused: Sequence[CommittedFile]) -> str:
     """Describe in one line which files were refused, and by which rules."""
     named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
@@ -120,7 +150,7 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
         "rows": file.rows_read,
         "scored": file.rows_scored,
         "quarantined": file.rows_quarantined,
-        "status": file.status,
+        "status": "scored again" if file.is_rescored else file.status,
         "rule": file.rule or "",
         "detail": file.detail or "",
     }
@@ -129,10 +159,11 @@ def _describe_file(file: CommittedFile) -> dict[str, Any]:
 def _describe_total(outcome: RunOutcome, seconds: float) -> str:
     """Return the line above the table of files on the page of a scoring run."""
     rows, quarantined = outcome.total(*ROWS), outcome.total("rows_quarantined")
+    scored = name_scored(outcome) or "Nothing scored"
     left = outcome.count_left()
     more = f"; {name_left(**left)}" if left["files_left"] else ""
     return (
-        f"{count(rows, 'review')} of {count(outcome.total(*FILES), 'file')} scored, "
-        f"{count(quarantined, 'row')} quarantined, {count(len(outcome.files('refused')), 'file')} refused, "
+        f"{scored}, {count(quarantined, 'row')} quarantined, "
+        f"{count(len(outcome.files('refused')), 'file')} refused, "
         f"in {seconds:.1f} s, loading the model included ({rows / max(seconds, 0.1):,.0f} reviews/s){more}."
     )

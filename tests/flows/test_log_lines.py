@@ -28,3 +28,4 @@ def test_a_scoring_run_logs_one_line_a_stage_with_its_figures(
     run = lines["score-reviews"]
     assert run["home"] == str(scoring_home.folder)
     assert run.items() >= {"files_found": 1, "files_scored": 1, "rows_scored": 2, "files_refused": 0}.items()
+    assert not {"files_left", "rows_left", "label_sheets"} & run.keys()
