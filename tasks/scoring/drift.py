@@ -39,12 +39,18 @@ def judge_drift(
     """Check the drift of these runs against the contract; `severity` is that of the setting REVIEWS_DRIFT.
 
     That of a source is accepted where its profile wants it, and that of the runs if all their sources accept theirs.
+    Of a measure in which several runs have drifted, the first of them is judged: a run that commits parts of an earlier
+    one says it once.
     """
     found = _find_drift(connection, run_ids)
     if not found:
         return []
     sources = connection.execute(_LIST_SOURCES, {"runs": list(run_ids)}).fetchall()
-    return accept_findings(home, check_drift(found, severity), [name for (name,) in sources])
+    results = accept_findings(home, check_drift(found, severity), [name for (name,) in sources])
+    picked: dict[tuple[str | None, str], CheckResult] = {}
+    for result in sorted(results, key=lambda each: each.success):
+        picked.setdefault((result.source, result.columns), result)
+    return list(picked.values())
 
 
 def describe_drifted(results: Sequence[CheckResult]) -> list[str]:

@@ -222,7 +222,8 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
     from tasks.sources.deliveries import read_deliveries
     from tasks.sources.languages import describe_languages
 
-    scored_by = sorted({file.run_id for file in files if file.run_id})
+    run_ids = {file.run_id for file in files if file.run_id}
+    scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))
     with open_warehouse(run.home.warehouse, write=False) as connection:
         found = read_deliveries(connection)
         languages = tuple(describe_languages(connection, scored_by))

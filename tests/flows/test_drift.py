@@ -9,7 +9,7 @@ from data_contracts.errors import ContractError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
-from tests.support.scoring_runs import describe, drop
+from tests.support.scoring_runs import describe, drop, run_killed
 from tests.support.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
@@ -57,6 +57,19 @@ def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Home) ->
     assert words.startswith("token_count: PSI ")
     assert list_results(judged_home) == [("token_count_like_held_out", "warning", False)]
     assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_drift_of_a_part_of_an_earlier_run_and_of_new_files_is_said_once(judged_home: Home) -> None:
+    drop_reviews(judged_home, words=10)
+    run_killed(judged_home, "commit")
+    drop_reviews(judged_home, words=12)
+    (words,) = score().drifted
+    assert words.startswith("token_count: PSI ")
+    failed = [rule for rule, _, success in list_results(judged_home) if not success]
+    assert failed == ["token_count_like_held_out"]
+    assert ask(judged_home.published, "SELECT count(DISTINCT run_id) FROM scored_reviews") == [(2,)]
 
 
 @pytest.mark.slow
