@@ -1,7 +1,8 @@
 """The workers of Dask: those of a scheduler on some machine, or processes that are started on this one."""
 
+import math
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from data_contracts.errors import EngineError
 from tasks.engine.dispatch import Outcome, Task
 from tasks.engine.group_work import score_on_worker
+from tasks.support.wording import describe_duration
 
 LOCAL = "local:"
 """What stands before the number of workers on this machine."""
@@ -18,7 +20,9 @@ ALLOWED_DEATHS = 2
 setting, by default one more."""
 CONNECT_SECONDS = 30
 PATIENCE_SECONDS = 300
-"""How long a run waits where no worker is left."""
+"""How long a run waits where there is no worker."""
+ANNOUNCE_SECONDS = 60
+"""How often it says that it waits."""
 _PAUSE_SECONDS = 5
 
 
@@ -27,6 +31,10 @@ class DaskEngine:
     """A scheduler with its workers."""
 
     client: Any
+    address: str
+    """As in REVIEWS_DASK."""
+    announce: Callable[[str], object]
+    """Gets words on what a run waits for, such as `waits for a worker`."""
 
     def count_workers(self) -> int:
         """Return how many workers the scheduler has now."""
@@ -34,6 +42,12 @@ class DaskEngine:
             return len(self.client.nthreads())
         except Exception as error:  # what is raised depends on where the loss is noticed
             raise _describe_loss(error) from error
+
+    def wait_for_worker(self) -> None:
+        """Wait until there is a worker; raise `EngineError` if none comes for too long, or the scheduler is lost."""
+        waiting = _Waiting(self)
+        while not waiting.has_ended():
+            time.sleep(_PAUSE_SECONDS)
 
     def submit(self, task: Task) -> Any:
         """Hand a group out, each time as another task of Dask."""
@@ -46,18 +60,61 @@ class DaskEngine:
         """
         from distributed import wait
 
-        seen_at = time.monotonic()
-        while time.monotonic() < seen_at + PATIENCE_SECONDS:
+        waiting = _Waiting(self)
+        while True:
             try:
                 done = wait(list(handles), timeout=_PAUSE_SECONDS, return_when="FIRST_COMPLETED").done
                 return [(future, _read(future)) for future in done]
             except TimeoutError:
-                seen_at = time.monotonic() if self.count_workers() else seen_at
+                waiting.has_ended()
             except EngineError:
                 raise
             except Exception as error:
                 raise _describe_loss(error) from error
-        raise EngineError("The scheduler has no worker. Next: start workers; the next run goes on.")
+
+
+@dataclass
+class _Waiting:
+    """A wait for a worker, which is announced at its beginning, and then now and then."""
+
+    engine: DaskEngine
+    since: float | None = None
+    """When there was no worker for the first time; None while there is one."""
+    announced_at: float = -math.inf
+
+    def has_ended(self) -> bool:
+        """Return whether there is a worker now. Raises `EngineError` if there is none for too long."""
+        if self.engine.count_workers():
+            self.since = None
+            return True
+        now = time.monotonic()
+        self.since = now if self.since is None else self.since
+        left = self.since + PATIENCE_SECONDS - now
+        if left <= 0:
+            raise EngineError(_describe_lack(self.engine.address))
+        if now >= self.announced_at + ANNOUNCE_SECONDS:
+            self.announced_at = now
+            self.engine.announce(_describe_waiting(self.engine.address, left))
+        return False
+
+
+def _describe_waiting(address: str, seconds: float) -> str:
+    """Return that a run waits for a worker, after how long it gives up, and how to start one."""
+    gives_up = f"In {describe_duration(seconds)} the run gives up; the next one goes on."
+    return f"waits for a worker: {address} has none. {gives_up}{_advise(address)}"
+
+
+def _describe_lack(address: str) -> str:
+    """Return the error of a run that has waited for a worker for too long."""
+    waited = describe_duration(PATIENCE_SECONDS)
+    return f"{address}: no worker came within {waited}; the next run goes on.{_advise(address)}"
+
+
+def _advise(address: str) -> str:
+    """Return how to start a worker; those of this machine are started by the run."""
+    if address.startswith(LOCAL):
+        return ""
+    return f" Next: `dask worker {address} --nthreads 1` on any machine with this project and the store's credentials."
 
 
 def _read(future: Any) -> Outcome:
@@ -78,10 +135,13 @@ def _describe_loss(error: Exception) -> EngineError:
 
 
 @contextmanager
-def open_engine(address: str, folder: Path) -> Iterator[DaskEngine]:
+def open_engine(
+    address: str, folder: Path, announce: Callable[[str], object] = lambda words: None
+) -> Iterator[DaskEngine]:
     """Yield the workers of the scheduler at an address, or those that `local:N` starts here, with files in `folder`.
 
-    Raises `EngineError` if nothing answers there, or Dask is not installed.
+    `announce` gets words on what the run waits for. Raises `EngineError` if nothing answers there, or Dask is not
+    installed.
     """
     try:
         _quieten()
@@ -94,7 +154,7 @@ def open_engine(address: str, folder: Path) -> Iterator[DaskEngine]:
     if address.startswith(LOCAL):
         count = int(address.removeprefix(LOCAL))
         with _start_workers(count, folder) as cluster, Client(cluster) as client:
-            yield DaskEngine(client)
+            yield DaskEngine(client, address, announce)
         return
     try:
         client = Client(address, timeout=CONNECT_SECONDS)
@@ -104,7 +164,7 @@ def open_engine(address: str, folder: Path) -> Iterator[DaskEngine]:
             "REVIEWS_DASK."
         ) from error
     with client:
-        yield DaskEngine(client)
+        yield DaskEngine(client, address, announce)
 
 
 def _quieten() -> None:

@@ -35,6 +35,9 @@ class Engine(Protocol):
     def count_workers(self) -> int:
         """Return how many there are now."""
 
+    def wait_for_worker(self) -> None:
+        """Wait until there is one."""
+
     def submit(self, task: Task) -> Any:
         """Hand a group out; return a handle for it."""
 

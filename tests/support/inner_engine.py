@@ -37,6 +37,8 @@ class InnerEngine:
     def count_workers(self) -> int:
         return 2
 
+    def wait_for_worker(self) -> None: ...
+
     def submit(self, task: Task) -> int:
         number = len(self.running) + 1000 * len(self.scored)
         self.running[number] = task
@@ -63,7 +65,7 @@ def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
     engine = InnerEngine(folder, **how)
 
     @contextmanager
-    def give(address: str, place: Path) -> Iterator[InnerEngine]:
+    def give(address: str, place: Path, announce: object) -> Iterator[InnerEngine]:
         engine.opened += 1
         yield engine
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from data_contracts.errors import EngineError, ObjectMissingError, StoreError, WorkerKilledError
 from data_contracts.limits import RowLimits
 from data_contracts.storage.home import Home
-from tasks.engine.dask_workers import open_engine
+from tasks.engine import dask_workers
+from tasks.engine.dask_workers import DaskEngine, open_engine
 from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
 from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, do_work, name_work
 from tasks.engine.text_work import TextTask, gather_groups, name_text_work
@@ -23,7 +24,7 @@ from tasks.review_files.options import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
 from tasks.scoring.run_outcome import GroupResult
 from tasks.sources.catalogue import Catalogue
-from tasks.stages.engine import ended_groups
+from tasks.stages.engine import ended_groups, older_texts
 from tasks.stages.engine.ended_groups import end_groups, may_join
 from tasks.stages.engine.engine_run import Ended, EngineRun
 from tasks.store.folder_copies import CopiedFile
@@ -55,6 +56,8 @@ class Workers:
 
     def count_workers(self) -> int:
         return self.workers
+
+    def wait_for_worker(self) -> None: ...
 
     def submit(self, task: Task) -> Any:
         assert isinstance(task, GroupTask)
@@ -129,6 +132,71 @@ def test_every_file_has_one_result_and_only_those_that_kill_are_named(
     found = score(Workers(workers=workers), *groups)
     assert "".join(name for name, _ in found) == "".join(groups)
     assert all((result is WorkerKilledError) == (name == "x") for name, result in found)
+
+
+@dataclass
+class Cluster:
+    """A client of Dask, and a clock: workers come after so many seconds."""
+
+    come_after: float
+    now: float = 0
+
+    def nthreads(self) -> dict[str, int]:
+        return {"tcp://worker": 1} if self.now >= self.come_after else {}
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def wait_for_worker(cluster: Cluster, address: str = "tcp://host:8786") -> list[str]:
+    """Wait for a worker of a cluster; return what was said."""
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dask_workers, "time", cluster)
+        DaskEngine(cluster, address, said.append).wait_for_worker()
+    return said
+
+
+def test_a_run_that_waits_for_a_worker_says_so_at_once_and_each_minute_until_one_comes() -> None:
+    cluster = Cluster(come_after=130)
+    first, *others = wait_for_worker(cluster)
+    assert first == (
+        "waits for a worker: tcp://host:8786 has none. In 5 min the run gives up; the next one goes on. Next: "
+        "`dask worker tcp://host:8786 --nthreads 1` on any machine with this project and the store's credentials."
+    )
+    assert [each.split(". ")[1][:8] for each in others] == ["In 4 min", "In 3 min"]
+    assert cluster.now == 130
+
+
+def test_where_there_is_a_worker_nothing_is_said() -> None:
+    assert wait_for_worker(Cluster(come_after=0)) == []
+
+
+@pytest.mark.parametrize(("address", "has_advice"), [("tcp://host:8786", True), ("local:2", False)])
+def test_a_run_gives_up_when_no_worker_comes_for_too_long(address: str, has_advice: bool) -> None:
+    cluster = Cluster(come_after=10**6)
+    with pytest.raises(EngineError, match=f"{address}: no worker came within 5 min") as caught:
+        wait_for_worker(cluster, address)
+    assert ("dask worker tcp://host:8786" in str(caught.value), cluster.now) == (has_advice, 300)
+
+
+def test_the_time_to_score_again_begins_when_there_is_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def begin(groups: Iterator[Any], seconds: float | None) -> Iterator[Any]:
+        order.append("time")
+        return iter(())
+
+    workers = Workers()
+    monkeypatch.setattr(workers, "wait_for_worker", lambda: order.append("worker"))
+    monkeypatch.setattr(older_texts, "take_in_time", begin)
+    monkeypatch.setattr(older_texts, "delete_all_texts", lambda *_: None)
+    run = EngineRun(cast(Any, None), RECIPE, cast(Any, None), workers)
+    list(older_texts.rescore(run, [OlderSource("1", "a.csv", "csv", 9, 1)], 60))
+    assert order == ["worker", "time"]
 
 
 def test_without_dask_the_error_names_what_to_install(

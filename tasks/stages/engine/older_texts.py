@@ -44,10 +44,11 @@ if TYPE_CHECKING:
 def rescore(run: EngineRun, older: Sequence[OlderSource], seconds: float | None) -> Iterator[Ended]:
     """Let workers score again what other models have scored; yield the files of each group with its result.
 
-    After so many seconds no further group is begun, and those that are left get that as their result.
+    After so many seconds with a worker no further group is begun, and those that are left get that as their result.
     """
     if not older:
         return
+    run.engine.wait_for_worker()
     groups = iter(group_found_files(older, WORKER_GROUP_BYTES))
     try:
         tasks = _make_text_tasks(run, take_in_time(groups, seconds))

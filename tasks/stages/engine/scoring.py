@@ -22,7 +22,7 @@ from tasks.stages.engine.engine_run import Ended, EngineRun
 from tasks.stages.engine.objects import score_objects
 from tasks.stages.engine.older_texts import rescore
 from tasks.stages.retries import RETRY_TRANSIENT
-from tasks.stages.run_page import show_live_progress
+from tasks.stages.run_page import show_live_progress, warn
 from tasks.stages.score import warn_of_failure
 from tasks.store.connecting import Store, open_store
 from tasks.store.copy_upload import remember_store
@@ -87,7 +87,9 @@ def _use_engine(
         recipe = _make_recipe(job, model, store, home_id)
         with (
             show_live_progress(name, sum(file.size for file in files)) as report,
-            open_engine(str(request.engine), home.spool / "workers") as engine,
+            open_engine(
+                str(request.engine), home.spool / "workers", lambda words: warn(f"{name} {words}")
+            ) as engine,
         ):
             for done, ended in work(EngineRun(job, recipe, store, engine)):
                 for file in done:
