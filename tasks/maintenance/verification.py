@@ -60,7 +60,8 @@ FROM (SELECT DISTINCT source_sha256, rows FROM files) HAVING rows <> in_ledger
 """  # noqa: S608 (our own query)
 BUNDLES_PROMISE = "every promoted bundle is unaltered"
 PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
-OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE}
+WORK_PROMISE = "no store still has texts of ended runs for workers, or their parts of before two days"
+OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE, WORK_PROMISE}
 """The promises that do not depend on the tables: where one is broken, what was found of the tables is still proven."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
 READINGS_PROMISE = (
@@ -211,11 +212,11 @@ def verify(home: Home, changed: Changed | None = None, store: str | None = None)
     the published copy.
     """
     yield from _check_changed(home, changed) if changed else _check_all(home)
-    yield _check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
-    yield _check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home, changed))
-    yield _check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
+    yield check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
+    yield check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home, changed))
+    yield check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
     if store is not None and home.published.exists():
-        yield _check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
+        yield check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
 
 
 def _check_all(home: Home) -> Iterator[Finding]:
@@ -268,7 +269,7 @@ def _describe_broken_row(names: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
 
 
-def _check_files(promise: str, find_broken: Callable[[], list[str]]) -> Finding:
+def check_files(promise: str, find_broken: Callable[[], list[str]]) -> Finding:
     """Verify a promise about files by a function that describes what breaks it."""
     broken = find_broken()
     return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))

@@ -6,14 +6,15 @@ these are collected or a row is forgotten. The run deletes them as soon as their
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from data_contracts.errors import ObjectMissingError
 from data_contracts.storage.faults import pass_fault_point
 from tasks.store.connecting import Store
 from tasks.store.folder_copies import CopiedFile, fetch_folder, measure_folder
-from tasks.store.objects import delete, find_object, list_objects, put
-from tasks.store.stored_parts import PARTS
+from tasks.store.objects import StoredObject, delete, find_object, list_objects, put
+from tasks.store.stored_parts import LONGEST_RUN, PARTS
 
 TEXTS = "texts"
 
@@ -77,3 +78,10 @@ def delete_texts(store: Store, texts: Collection[StoredTexts]) -> None:
 def delete_all_texts(store: Store, home_id: str) -> None:
     """Delete all texts of a home."""
     delete(store, [each.key for each in list_objects(store, f"{PARTS}/{home_id}/{TEXTS}")])
+
+
+def list_left(store: Store, home_id: str) -> list[StoredObject]:
+    """Return what is of no use while no run is at work, by name: texts, and parts that no run will commit any more."""
+    folder, before = f"{PARTS}/{home_id}", (datetime.now(UTC) - LONGEST_RUN).timestamp() * 1e9
+    found = sorted(list_objects(store, folder), key=lambda each: each.key)
+    return [each for each in found if each.key.startswith(f"{folder}/{TEXTS}/") or each.modified_ns < before]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.targets import keep_runs_out
+from tasks.maintenance.leftovers import check_stores
 from tasks.maintenance.proofs import (
     Changed,
     Proof,
@@ -21,6 +23,7 @@ from tasks.maintenance.verification import (
     PARQUET_PROMISE,
     PROMISES,
     STORED_COPY_PROMISE,
+    WORK_PROMISE,
     Finding,
     verify,
 )
@@ -41,7 +44,8 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         changed = find_changed(home, before) if before else None
         proof = begin_proof(home, before if changed else None)
         echo(_describe_extent(before, changed))
-        broken = _check_and_keep(home, verify(home, changed, store), echo)
+        findings = chain(verify(home, changed, store), check_stores(home))
+        broken = _check_and_keep(home, findings, echo)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
     if broken:
@@ -67,6 +71,12 @@ def _check_and_keep(home: Home, findings: Iterator[Finding], echo: Callable[[str
 
 def _advise(broken: set[str], home: Home) -> str:
     """Return what to do where these promises are broken."""
+    if broken == {WORK_PROMISE}:
+        return (
+            "a run without named files in which nothing fails, with REVIEWS_STORE set to that store, deletes what is "
+            "left there: `reviews score`. So does `reviews forget`. The database is whole."
+        )
+    broken = broken - {WORK_PROMISE}
     if broken == {STORED_COPY_PROMISE}:
         return "the next run uploads what is missing there, `reviews score` now; the database is whole."
     if broken <= {COPY_PROMISE, STORED_COPY_PROMISE}:
