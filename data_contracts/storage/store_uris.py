@@ -52,6 +52,15 @@ def _has_place(scheme: str, bucket: str, path: str) -> bool:
     return bool(_BUCKET.fullmatch(bucket))
 
 
+def name_by_uri(path: str, store: str | None) -> str:
+    """Return the URI of a file or folder in the inbox of a store that is a folder; of others the path.
+
+    `path` is absolute. By its URI runs know what lies there.
+    """
+    is_inside = f"file://{path}/".startswith(f"{store}/{INBOX}/") and ".." not in path.split("/")
+    return f"file://{path}" if is_inside else path
+
+
 def name_in_inbox(uri: str) -> str:
     """Return the name of a source file within its inbox: of an object the name after `inbox/`, else the uri itself."""
     found = _IN_INBOX.fullmatch(uri)

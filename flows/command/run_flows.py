@@ -132,12 +132,16 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
       reviews score --rescore --since 2026-11-01
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
     """
+    from data_contracts.storage.store_uris import name_by_uri
     from deployments.settings import load_settings
     from flows.command.actions.targets import require_no_own_folder
 
     settings = load_settings()
     require_no_own_folder(settings.home, [path for path in files if isinstance(path, Path)])
-    names = [str(path.absolute()) if isinstance(path, Path) else path for path in files]
+    names = [
+        name_by_uri(str(path.absolute()), settings.store) if isinstance(path, Path) else path
+        for path in files
+    ]
     echo(run_scoring(settings, names, parameters))
 
 

@@ -9,7 +9,7 @@ from obstore.exceptions import GenericError
 
 from data_contracts.errors import ObjectChangedError, ObjectMissingError, StoreError, UsageError
 from data_contracts.storage.home import Home
-from data_contracts.storage.store_uris import name_in_inbox, parse_store_uri, require_clear_inbox
+from data_contracts.storage.store_uris import name_by_uri, name_in_inbox, parse_store_uri, require_clear_inbox
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.sources.catalogue import Catalogue
 from tasks.store import arrivals as store_arrivals
@@ -159,6 +159,23 @@ def test_a_name_that_can_t_be_read_holds_up_its_source_alone(home: Home, folder:
     [skipped] = found.skipped
     assert skipped.uri == f"{store.uri}/inbox/shop-b"
     assert "rename" in skipped.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "store", "name"),
+    [
+        ("/m/inbox/labels/a.csv", "file:///m", "file:///m/inbox/labels/a.csv"),
+        ("/m/inbox", "file:///m", "file:///m/inbox"),
+        ("/m/inbox/../a.csv", "file:///m", "/m/inbox/../a.csv"),
+        ("/m/inbox2/a.csv", "file:///m", "/m/inbox2/a.csv"),
+        ("/m/inbox/a.csv", "s3://m", "/m/inbox/a.csv"),
+        ("/m/inbox/a.csv", None, "/m/inbox/a.csv"),
+    ],
+)
+def test_a_file_in_the_inbox_of_a_store_that_is_a_folder_is_an_object(
+    path: str, store: str | None, name: str
+) -> None:
+    assert name_by_uri(path, store) == name
 
 
 def test_objects_with_labels_are_no_reviews_however_old_they_are(
