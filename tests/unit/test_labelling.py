@@ -478,6 +478,7 @@ def test_a_label_that_a_later_answer_skips_is_withdrawn(home: Home) -> None:
     assert take_labels(home).lost == {hash_text("fine")}
 
 
+@pytest.mark.slow
 def test_a_label_in_whose_place_another_file_gives_one_is_not_withdrawn(home: Home) -> None:
     for name, day in (("a.csv", 1), ("b.csv", 2)):
         drop_labels(home, name, ("fine", "positive"), ("dull", "positive"), day=day)
