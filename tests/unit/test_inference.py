@@ -192,6 +192,40 @@ def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
     assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)
 
 
+@pytest.mark.parametrize("general", ["rating", "Stars", "overall", "user_score"])
+@pytest.mark.parametrize(
+    "own",
+    [
+        "user_rating",
+        "Your Rating",
+        "my_rating",
+        "reviewRating",
+        "Reviewer rating",
+        "Stars given",
+        "reviewer_score",
+    ],
+)
+def test_a_rating_that_can_only_be_the_writers_is_taken_before_one_that_may_be_the_films(
+    general: str, own: str
+) -> None:
+    assert recognise_columns(["movie", general, own, "review"]).known == {"movie_id": 0, "given_rating": 2}
+    assert recognise_columns(["movie", general, "review"]).known == {"movie_id": 0, "given_rating": 1}
+
+
+@pytest.mark.parametrize("general", ["timestamp", "Created", "created_at", "date", "updated"])
+@pytest.mark.parametrize(
+    "own", ["review_date", "Reviewed on", "posted_on", "postedAt", "date_posted", "rated_at"]
+)
+def test_a_date_that_can_only_be_that_of_the_review_is_taken_before_one_that_may_be_the_rows(
+    general: str, own: str
+) -> None:
+    assert recognise_columns([general, own, "review"]).known == {"reviewed_at": 1}
+
+
+def test_the_date_of_a_comment_is_not_that_of_the_post_which_it_is_about() -> None:
+    assert recognise_columns(["post_date", "comment_date", "comment"]).known == {"reviewed_at": 1}
+
+
 def test_the_id_and_the_date_beside_the_text_of_a_response_are_none_of_the_review() -> None:
     names = ["review", "response_id", "response_text", "response_date"]
     assert recognise_columns(names).known == {}
