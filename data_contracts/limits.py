@@ -140,6 +140,7 @@ VALUE_RULES = {
 READING_RULES = {
     "text": "title_settled",
     "review_id": "id_settled",
+    "movie_id": "movie_settled",
     "reviewed_at": "dates_settled",
     "given_label": "labels_settled",
     "given_rating": "ratings_settled",

@@ -16,6 +16,7 @@ from tasks.review_files.columns import Columns
 from tasks.review_files.encodings import describe_invalid
 from tasks.review_files.further_columns import format_columns
 from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.reading_plan import Doubt
 from tasks.support.refusals import refusal
 
 _FEWEST_TYPES = 2
@@ -111,6 +112,8 @@ class RawRows:
     """The names of all columns that the rows have."""
     origins: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Our column -> the names of the columns that its values come from; several if rows differ in their columns."""
+    doubts: tuple[Doubt, ...] = ()
+    """What the reader of the format leaves open."""
 
 
 def make_raw_rows(

@@ -20,6 +20,9 @@ from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 
 _NAMED = 3
 """Files that are named of those with the same doubt."""
+_KEPT = "What it leaves open is kept in `extra`"
+_NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
+"""What is said of a column in doubt that is none of the rows."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _FEWEST_REUSED, _MOST_REUSED = 5, 0.8
@@ -154,14 +157,14 @@ def _describe_unclear(
         for uri, rule, rows in list_unclear_fields(connection, run_ids, list(FIELD_RULES))
         if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
     ]
-    alike: dict[tuple[str, str], list[str]] = {}
-    for uri, _, observed in doubts:
-        alike.setdefault((name_source(uri), observed), []).append(uri)
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for uri, rule, observed in doubts:
+        alike.setdefault((name_source(uri), rule, observed), []).append(uri)
     return unclear + [
-        f"{_name_files(uris)}: {observed}. What it leaves open is kept in `extra`. Next: "
+        f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
         f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
         f"{name_rescan(source)}"
-        for (source, observed), uris in alike.items()
+        for (source, rule, observed), uris in alike.items()
     ]
 
 

@@ -66,6 +66,7 @@ FILES = {
     "alike/ids.csv": list_rows("text,review_id", *(f"good film,r{n}" for n in range(6))),
     "alike/movies.csv": list_rows("text,movie_id", *(f"good film,tt{n}" for n in range(6))),
     "tweets/tweets.csv": "sentiment,text\n0,bad film\n4,good film\n4,good plot\n",
+    "beside/a.json": '{"product": "Heat",\n "reviews": [{"text": "good film"}, {"text": "bad plot"}]}',
     "settled/a.csv": "date,rating,review\n2026-11-01,8,good film\n2026-11-02,2,bad plot\n",
     "empty/empty.csv": "review,date\n",
     "empty/blank.jsonl": "\n\n",
@@ -152,6 +153,12 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     assert scored.ask_of("shop.csv", query) == [("warning", False)]
     query = "select distinct given_rating from source_reviews where {}"
     assert scored.ask_of("shop.csv", query) == [(None,)]
+
+
+def test_what_may_be_the_movie_of_a_document_is_named_with_what_is_done_with_it(scored: Scored) -> None:
+    [said] = scored.list_unclear("beside/")
+    assert said.startswith("beside/a.json: column 'product': it stands beside the reviews, and may be")
+    assert "So it is not read. Next: reviews sources init beside " in said
 
 
 def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scored: Scored) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import FileRefusedError
+from tasks.review_files.inference.planning import find_facts, make_plan
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tests.support.json_reading import read, read_texts
 
@@ -143,6 +144,12 @@ def read_movies(document: Any, **options: Any) -> list[Any]:
     ]
 
 
+def list_doubts(document: Any) -> list[tuple[str, str]]:
+    """Return what a document leaves in doubt: our column and its key."""
+    plan = make_plan(find_facts(read(json.dumps(document).encode())))
+    return [(doubt.field, doubt.column) for doubt in plan.doubts if doubt.field != "given_rating"]
+
+
 @pytest.mark.parametrize(
     ("document", "movie"),
     [
@@ -150,10 +157,18 @@ def read_movies(document: Any, **options: Any) -> list[Any]:
         ({"movie": "x", "data": {"film": {"title": "Heat"}, "reviews": [GOOD, BAD]}}, "Heat"),
         ({"movie": "Heat", "data": {"movie": None, "reviews": [GOOD, BAD]}}, "Heat"),
         ({"movie": "Heat", "ids": [4], "people": [{"id": 4}], "reviews": [GOOD, BAD]}, "Heat"),
+        ({"reviews": [GOOD, BAD], "movie": "Heat"}, "Heat"),
+        ({"reviews": [GOOD, BAD], "film": {"name": "Heat", "year": 1995}}, "Heat"),
+        ({"data": {"reviews": [GOOD, BAD], "film": {"title": "Heat"}}, "movie": "x"}, "Heat"),
+        ({"data": {"reviews": [GOOD, BAD], "page": 1}, "people": [{"id": 4}], "movie": "Heat"}, "Heat"),
+        ({"title": "x", "reviews": [GOOD, BAD], "movie": "Heat"}, "Heat"),
+        ({"product": {"id": "Heat", "name": "x"}, "reviews": [GOOD, BAD]}, "Heat"),
+        ({"product": {"title": "Heat", "price": 9}, "reviews": [GOOD, BAD]}, "Heat"),
+        ({"reviews": [GOOD, BAD], "asin": "Heat"}, "Heat"),
     ],
     ids=str,
 )
-def test_the_movie_that_stands_before_an_array_is_that_of_its_rows(document: Any, movie: str) -> None:
+def test_the_movie_that_stands_around_an_array_is_that_of_its_rows(document: Any, movie: str) -> None:
     assert [str(each) for each in read_movies(document)] == [movie] * 2
     path = "data.reviews" if "data" in document else "reviews"
     assert [str(each) for each in read_movies(document, json_path=path)] == [movie] * 2
@@ -211,6 +226,47 @@ def test_a_text_around_rated_reviews_does_not_refuse_them(document: Any) -> None
     assert len(read_movies(document)) == 2
 
 
-@pytest.mark.parametrize("name", ["app", "product", "item_name"])
-def test_what_may_be_the_program_that_wrote_a_document_is_no_movie(name: str) -> None:
-    assert read_movies({name: "Exporter 2.1", "reviews": [GOOD, BAD]}) == [None, None]
+@pytest.mark.parametrize("name", ["app", "product", "item_name", "title", "Name"])
+@pytest.mark.parametrize("is_before", [True, False])
+def test_what_may_be_the_program_that_wrote_a_document_or_its_title_is_a_movie_in_doubt(
+    name: str, is_before: bool
+) -> None:
+    outer, rows = {name: "Exporter 2.1"}, {"reviews": [GOOD, BAD]}
+    document = {**outer, **rows} if is_before else {**rows, **outer}
+    assert read_movies(document) == [None, None]
+    assert list_doubts(document) == [("movie_id", name)]
+    plan = ReadingPlan(("text",), movie_id=name, known_names=False)
+    assert [str(each) for each in read_movies(document, plan=plan)] == ["Exporter 2.1"] * 2
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"title": "May", "reviews": [{**GOOD, "movie": "Heat"}, {**BAD, "movie": "Up"}]},
+        {"movie": "Heat", "title": "May", "reviews": [GOOD, BAD]},
+        {"reviews": [GOOD, BAD], "meta": {"title": "May", "name": "export"}, "page": 1},
+        {"title": "", "name": None, "app": 2.5, "reviews": [GOOD, BAD]},
+        [GOOD, BAD],
+    ],
+    ids=str,
+)
+def test_what_else_stands_around_rows_leaves_no_movie_in_doubt(document: Any) -> None:
+    assert list_doubts(document) == []
+
+
+def test_a_movie_after_an_array_that_is_not_held_refuses_it_with_the_step_that_writes_the_rows() -> None:
+    document = {"data": {"reviews": [GOOD, BAD, GOOD]}, "film": {"title": "Heat"}}
+    for size in (1, 2, 3):
+        assert "jq -c '. as $all | .data.reviews[] | {movie: $all.film.title} + .' writes them" in refuse(
+            document, batch_rows=size
+        )
+    assert "write them as lines, each with" in refuse({"all reviews": [GOOD, BAD], "film": 1}, batch_rows=1)
+
+
+def test_a_movie_after_a_long_array_refuses_none_whose_rows_have_one_or_whose_profile_names_none() -> None:
+    named = {"reviews": [{**GOOD, "film": "Up"}] * 3, "movie": "Heat"}
+    assert [str(each) for each in read_movies(named, batch_rows=2)] == ["Up"] * 3
+    plan = ReadingPlan(("text",), constant_movie_id="Heat", known_names=False)
+    assert len(read_movies({"reviews": [GOOD] * 3, "movie": "x"}, batch_rows=2, plan=plan)) == 3
+    before = {"movie": "Heat", "reviews": [GOOD] * 3, "film": "x"}
+    assert [str(each) for each in read_movies(before, batch_rows=2)] == ["Heat"] * 3

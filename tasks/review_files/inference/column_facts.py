@@ -15,6 +15,7 @@ from tasks.review_files.inference.date_facts import DateFacts
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.ratings import FIVE, HIGHEST_OF_TWENTY, FoundRating, find_rating
+from tasks.review_files.plans.reading_plan import Doubt
 
 MOST_KEPT = 60
 """Most different values of a column that are kept."""
@@ -153,6 +154,8 @@ class FileFacts:
     answers: LabelFacts = LabelFacts()
     """What a column beside the labels says of them."""
     by_movie: MovieRatings = MovieRatings()
+    doubts: tuple[Doubt, ...] = ()
+    """What the reader of the format leaves open, each once."""
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -169,6 +172,7 @@ class FileFacts:
             _limit(self.lowest | other.lowest),
             self.answers.merge(other.answers),
             self.by_movie.merge(other.by_movie),
+            tuple(dict.fromkeys((*self.doubts, *other.doubts))),
         )
 
 

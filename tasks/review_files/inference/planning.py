@@ -95,7 +95,8 @@ def find_facts(batches: Sequence[RawRows]) -> FileFacts:
 def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     """Return the facts of raw rows with the same columns."""
     first = batches[0]
-    facts = FileFacts(first.names, dict(first.origins))
+    doubts = tuple(dict.fromkeys(doubt for rows in batches for doubt in rows.doubts))
+    facts = FileFacts(first.names, dict(first.origins), doubts=doubts)
     if not has_values(first):
         return facts
     columns = {name: _join(batches, name) for name in SURVEYED if name in first.known}
@@ -152,6 +153,7 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
+    plan = replace(plan, doubts=(*plan.doubts, *facts.doubts))
     return _require_one_origin(plan, facts)
 
 

@@ -72,9 +72,16 @@ def read_json_document(text: Iterator[bytes], first_row: int, options: ReadOptio
 
     Raises `FileRefusedError`: json_broken, text_column_missing if no row of the first batch has a text, bomb_suspected.
     """
-    escaped, select, next_row = Event(), Select(options.column_plan), first_row
+    outer = Surroundings(Select(options.column_plan))
+    return outer.require_movie(_read_batches(text, first_row, options, outer), options.json_path)
+
+
+def _read_batches(
+    text: Iterator[bytes], first_row: int, options: ReadOptions, outer: Surroundings
+) -> Iterator[RawRows]:
+    """Yield the rows of a document that has `outer` around its arrays; a movie is known if it was read before them."""
+    escaped, select, next_row = Event(), outer.select, first_row
     source = _Source(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
-    outer = Surroundings(select)
     document = _Document(source, options.json_path, outer)
     items = choose_rows(document.read_items(), select, options, outer)
     for group in group_into_batches(

@@ -48,6 +48,15 @@ def write_lines(path: str, program: str) -> str:
     return f"jq -c {quote_word(f'.{path}{program}')} writes them as lines"
 
 
+def write_lines_of(path: str, movie: Place) -> str:
+    """Return the step that writes the elements of an array as lines, each with the movie that the keys lead to."""
+    rows = find_rows(path)
+    if rows is None or not all(map(is_plain, movie)):
+        return "write them as lines, each with its movie"
+    program = f". as $all | {rows} | {{movie: $all.{'.'.join(movie)}}} + ."
+    return f"jq -c {quote_word(program)} writes them as lines, each with its movie"
+
+
 def write_objects(places: Sequence[Place]) -> str:
     """Return the step that writes the objects at some places, and all others of the same shape, as lines."""
     varying = find_varying(places)
