@@ -20,10 +20,11 @@ from tasks.containers.limits import ContainerLimits
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.reader import read_review_file
-from tasks.review_files.tables import workbooks
+from tasks.review_files.tables import workbook_cells, workbooks
 from tests.support.review_file_builders import flip, list_further, to_zip
 from tests.support.workbook_builders import (
     Fault,
+    Formula,
     Grid,
     encode_xlsx,
     to_compound_file,
@@ -191,6 +192,108 @@ def test_rows_are_numbered_on_from_batch_to_batch() -> None:
     numbers = [number for rows in batches for number in rows.row_numbers.to_pylist()]
     assert [len(rows.row_numbers) for rows in batches] == [30, 30, 30, 10]
     assert numbers == list(range(1, 101))
+
+
+# Merged cells, and formulas
+
+MERGED: Grid = [
+    ["Movie", "Review", "Stars"],
+    ["Heat", "a", 4],
+    [None, "b", 5],
+    [None, "c", None],
+    ["Up", "d", 1],
+    [None, "e", 2],
+]
+
+
+def list_movies(data: bytes) -> list[str]:
+    return [movie for rows in read(data) for movie in rows.known["movie_id"].to_pylist()]
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_a_cell_that_is_merged_over_several_rows_has_its_value_in_each(right: int) -> None:
+    grid: Grid = [[None] * right + list(row) for row in MERGED]
+    name = "AB"[right]
+    (rows,) = read(write_xlsx({"S": grid}, merged=[f"{name}2:{name}4", f"{name}5:{name}6", "X1:Z9"]))
+    assert rows.known["movie_id"].to_pylist() == ["Heat", "Heat", "Heat", "Up", "Up"]
+    assert rows.known["given_rating"].to_pylist() == ["4", "5", "", "1", "2"]
+
+
+def test_a_cell_that_is_empty_and_not_merged_stays_empty() -> None:
+    assert list_movies(write_xlsx({"S": MERGED}, merged=["A2:A3"])) == ["Heat", "Heat", "", "Up", ""]
+    assert list_movies(write_xlsx({"S": MERGED}, merged=["A2:C2"])) == ["Heat", "", "", "Up", ""]
+
+
+def test_a_text_that_is_merged_over_several_rows_is_one_review() -> None:
+    grid: Grid = [["Movie", "Review", "Said by"], ["Heat", "a", "Ann"], [None, None, "Bob"]]
+    (rows,) = read(write_xlsx({"S": grid}, merged=["A2:A3", "B2:B3"]))
+    assert rows.known["text"].to_pylist() == ["a", ""]
+    assert rows.known["movie_id"].to_pylist() == ["Heat"] * 2
+
+
+def test_cells_merged_above_the_rows_and_beside_groups_of_names_are_read_as_they_are_seen() -> None:
+    grid: Grid = [
+        ["Reviews of May", None, None],
+        [None, None, None],
+        ["Movie", "Of the writer", None],
+        [None, "Review", "Stars"],
+        ["Heat", "a", 4],
+    ]
+    (rows,) = read(write_xlsx({"S": grid}, merged=["A1:C2", "A3:A4", "B3:C3"]))
+    assert (rows.known["text"].to_pylist(), rows.known["movie_id"].to_pylist()) == (["a"], ["Heat"])
+
+
+def test_an_ods_whose_movies_may_be_merged_is_refused_with_the_step() -> None:
+    ods = zipfile.ZipFile(io.BytesIO(write_ods({"S": MERGED})))
+    members = {name: ods.read(name) for name in ods.namelist()}
+    assert list_movies(write_ods({"S": MERGED})) == ["Heat", "", "", "Up", ""]
+
+    def merge(content: bytes) -> bytes:
+        wide = content.replace(b"<table:table-cell ", b'<table:table-cell table:number-rows-spanned="3" ', 4)
+        return to_zip({**members, "content.xml": wide}, 0)
+
+    error = refuse(merge(members["content.xml"]))
+    assert error.rule == "workbook_broken"
+    assert "'Movie' has no value in some rows" in error.detail
+    assert "save it as xlsx" in error.detail
+    full = zipfile.ZipFile(io.BytesIO(write_ods({"S": [row for row in MERGED if row[0]]}))).read(
+        "content.xml"
+    )
+    assert list_movies(merge(full)) == ["Heat", "Up"]
+
+
+@pytest.mark.parametrize("value", ["<v></v>", "<v />", "<v/>", ""])
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_column_of_ours_with_formulas_whose_values_were_not_saved_is_refused_with_the_step(
+    value: str, column: int
+) -> None:
+    rows: list[list[Any]] = [["Movie", "Review", "Stars"], ["Heat", "a", 4], ["Up", "b", 2]]
+    rows[2][column] = Formula('IF(A2="x",1,2)', value)
+    error = refuse(write_xlsx({"S": [[None, *row] for row in rows]}))
+    assert error.rule == "workbook_broken"
+    assert f"'{rows[0][column]}' has formulas whose values were not saved: open it" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (Formula("A1&B1", "<v>4</v>"), "4"),
+        (Formula("A1&B1", "<v>4</v>", "str"), "4"),
+        (Formula('IF(A1="","",4)', "<v></v>", "str"), ""),
+        (Formula("1/0", "<v>#DIV/0!</v>", "e"), ""),
+        (None, ""),
+    ],
+)
+def test_a_formula_with_a_value_has_it_and_may_have_an_empty_text(cell: Any, expected: str) -> None:
+    grid: Grid = [["Review", "Stars", "Sum"], ["a", cell, Formula("A1")], ["b", None, None]]
+    (rows,) = read(write_xlsx({"S": grid}))
+    assert rows.known["given_rating"].to_pylist() == [expected, ""]
+
+
+def test_a_formula_far_down_a_sheet_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook_cells, "_PIECE_BYTES", 100)
+    grid: Grid = [["Review", "Stars"], *[["a", None]] * 20, ["b", Formula("A1")]]
+    assert "'Stars' has formulas" in refuse(write_xlsx({"S": grid}), batch_rows=5).detail
 
 
 XML_TEXTS = st.text(

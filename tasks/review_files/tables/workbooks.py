@@ -2,8 +2,9 @@
 
 The sheet is the one that `ReadOptions` names, else the first visible one whose header has a text column. The header is
 the first row that is not empty, or the one below titles; empty rows are no rows. Every cell becomes the text that a
-person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error. Calamine holds the sheet
-whole, so the size of a workbook is limited, packed and unpacked.
+person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error, and for a cell that is
+merged with those above theirs, except in the column of the text. Calamine holds the sheet whole, so the size of a
+workbook is limited, packed and unpacked.
 """
 
 import datetime as dt
@@ -18,6 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from python_calamine import (
     CalamineError,
     CalamineSheet,
@@ -50,6 +52,7 @@ from tasks.review_files.raw_rows import (
     make_raw_rows,
     require_order,
 )
+from tasks.review_files.tables.workbook_cells import fill_spans, list_spans, require_values
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
@@ -84,12 +87,17 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
         sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         names, rows = _open_table(sheet, options.column_plan)
         columns = _select_columns(names, sheet.name, options.column_plan)
-        next_row = first_row
+        next_row, checked = first_row, set[str]()
         batches = group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes)
         for batch, is_last in _mark_last(batches):
             require_rows(next_row - 1 + len(batch), options.most_rows)
             outer = find_outer_rows(batch, columns.known["text"], next_row == first_row, is_last)
-            yield _make_rows(batch, names, columns, next_row, outer)
+            made = _make_rows(batch, names, columns, next_row, outer)
+            if blank := _list_blank(made) - checked:
+                places = list(zip(_list_columns(sheet), names, strict=True))
+                require_values(file, {ours: places[columns.known[ours]] for ours in blank})
+            checked |= blank
+            yield made
             next_row += len(batch)
 
 
@@ -273,21 +281,37 @@ def _select_columns(names: Sequence[str], sheet: str, plan: ReadingPlan) -> Colu
 
 def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[_Row, Iterator[_Row]]:
     """Return the names of the columns, below titles if there are any, and the rows below them."""
-    rows = _read_rows(sheet)
-    first = list(islice(rows, MOST_TITLES + 1))
-    if not first:
-        return [], rows
+    rows, spans = _read_rows(sheet), list_spans(sheet.merged_cell_ranges or (), _list_columns(sheet))
+    start = list(islice(rows, MOST_TITLES + 1))
+    if not start:
+        return [], iter(())
+    first = [row for _, row in fill_spans(start, spans)]
     is_header = len(first[0]) <= _FEW_CELLS and "text" in select_columns(first[0], plan).known
     place = 0 if is_header else skip_titles(first, plan)
-    return first[place], chain(first[place + 1 :], rows)
+    rows = chain(start[place + 1 :], rows)
+    if spans:
+        # A text that is merged over several rows is one review.
+        rows = fill_spans(rows, spans, select_columns(first[place], plan).list_text())
+    return first[place], (row for _, row in rows)
 
 
-def _read_rows(sheet: CalamineSheet) -> Iterator[_Row]:
-    """Yield the rows that are not empty, as texts."""
-    for cells in sheet.iter_rows():
+def _list_columns(sheet: CalamineSheet) -> range:
+    """Return the columns of a sheet, by number from 0, from the first one that has a cell."""
+    start = sheet.start[1] if sheet.start else 0
+    return range(start, start + sheet.width)
+
+
+def _read_rows(sheet: CalamineSheet) -> Iterator[tuple[int, _Row]]:
+    """Yield the rows that are not empty, as texts, each with its number from 0."""
+    for number, cells in enumerate(sheet.iter_rows()):
         row = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
         if any(row):
-            yield row
+            yield number, row
+
+
+def _list_blank(rows: RawRows) -> set[str]:
+    """Return those of our columns that have no value in some rows."""
+    return {ours for ours, array in rows.known.items() if pc.any(pc.equal(array, "")).as_py()}
 
 
 def _format_cell(cell: Any) -> str:
