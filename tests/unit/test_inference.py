@@ -187,6 +187,40 @@ def test_a_harmless_remark_in_a_name_is_ignored(ours: str, name: str) -> None:
     assert (found.known, found.remarked) == ({ours: 1}, frozenset())
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Movie (year)",
+        "Film (Year)",
+        "Title (Year)",
+        "Title (year of release)",
+        "Titel (Jahr)",
+        "Movie Title [Year]",
+    ],
+)
+def test_a_title_with_its_year_is_the_movie(name: str) -> None:
+    found = recognise_columns(["rating", name, "review"])
+    assert (found.known, found.text, found.unclear_title) == (
+        {"given_rating": 0, "movie_id": 1},
+        (2,),
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "names", [["Movie (year)", "Movie"], ["Movie", "Movie (year)"], ["Movie (year)", "movie"]]
+)
+def test_a_movie_beside_its_year_is_not_the_year(names: list[str]) -> None:
+    place = next(place for place, name in enumerate(names) if "year" not in name)
+    assert recognise_columns([*names, "review"]).known == {"movie_id": place}
+
+
+def test_a_title_without_a_year_may_be_that_of_the_review_and_a_date_may_say_where_its_year_stands() -> None:
+    assert recognise_columns(["Title (Year)", "Title", "body"]).text == (1, 2)
+    assert recognise_columns(["Title (optional)", "review"]).unclear_title == 0
+    assert recognise_columns(["Date (year/month/day)", "review"]).known == {"reviewed_at": 0}
+
+
 def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
     found = recognise_columns(["Date (of order)", "Date (of review)", "Review (reply)", "Review"])
     assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)

@@ -58,6 +58,9 @@ _QUESTION_OF_RATING = re.compile(
 _UNSPLIT = re.compile(r"[;\t|]")
 _UNSPLIT_ALONE = re.compile(r"[;\t|]|,\S")
 """A name with one of these, the second if it is the only one, is perhaps a whole header that was not split."""
+_YEAR = re.compile(r"[(\[] ?(?:release year|year(?: of release)?|jahr|année|año|anno) ?[)\]]", re.IGNORECASE)
+"""A remark that a title is followed by its year."""
+_TITLE_OF_MOVIE = normalize_name("movie_title")
 _NAME_READ = 300
 """Characters of a name that are read."""
 _DOUBTED = ("reviewed_at", "given_label", "given_rating")
@@ -91,7 +94,7 @@ class Recognised:
 
 def recognise_columns(names: Sequence[str]) -> Recognised:
     """Recognise the columns of a file by their names."""
-    bare = [strip_remarks(name[:_NAME_READ]) for name in names]
+    bare = _strip_harmless(names)
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
     loose = _strip_all(names, bare)
     text = _find_text(names, bare, loose, platform)
@@ -116,6 +119,19 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     title, unclear = _find_title(bare, platform, text, taken)
     texts = (text,) if title is None else (title, text)
     return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=unclear)
+
+
+def _strip_harmless(names: Sequence[str]) -> list[str]:
+    """Return the names without harmless remarks; a title with its year is a movie's, beside it the year alone."""
+    bare = [strip_remarks(name[:_NAME_READ]) for name in names]
+    years = [place for place, name in enumerate(names) if _YEAR.search(name[:_NAME_READ])]
+    others = {name for place, name in enumerate(bare) if place not in years}
+    for place in years:
+        if bare[place] in others:
+            bare[place] = normalize_name(names[place][:_NAME_READ])
+        elif bare[place] in normalize_known(TITLES):
+            bare[place] = _TITLE_OF_MOVIE
+    return bare
 
 
 def _strip_all(names: Sequence[str], bare: Sequence[str]) -> list[str]:
