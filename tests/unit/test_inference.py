@@ -810,6 +810,72 @@ def test_labels_whose_columns_name_says_the_usual_are_read(name: str) -> None:
     assert plan_of(labels=["0", "1"], label=name).labels == {"0": "negative", "1": "positive"}
 
 
+def read_labels(path: Path, header: str, *rows: str, **options: Any) -> tuple[list[Any], list[Any]]:
+    """Return the labels of rows, and those that are kept as found."""
+    names = header.split(",")
+    values = [dict(zip(names, row.split(","), strict=True)) for row in rows]
+    path.write_bytes(ENCODERS[path.suffix[1:]](values))
+    table = pa.Table.from_batches(read_review_file(path, ReadOptions(**options)))
+    kept = (json.loads(extra or "{}").get("given_label") for extra in table["extra"].to_pylist())
+    return table["given_label"].to_pylist(), list(kept)
+
+
+OPPOSED = (
+    "a,1,positive",
+    "b,0,negative",
+    "c,1,negative",
+    "d,0,",
+    "e,1,neutral",
+    "f,0,Positive",
+    "g,,positive",
+)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    "header", ["text,label,sentiment", "text,label,Review Sentiment", "text,sentiment,sentiment_label"]
+)
+@pytest.mark.parametrize("batch_rows", [2, 100])
+def test_a_label_of_which_a_second_column_says_the_opposite_is_kept_as_found(
+    tmp_path: Path, ending: str, header: str, batch_rows: int
+) -> None:
+    found, kept = read_labels(tmp_path / f"a.{ending}", header, *OPPOSED, batch_rows=batch_rows)
+    assert found == ["positive", "negative", None, "negative", "positive", None, None]
+    assert kept == [None, None, "1", None, None, "0", None]
+
+
+def test_a_second_column_of_numbers_says_the_opposite_too(tmp_path: Path) -> None:
+    rows = ("a,pos,1", "b,neg,0", "c,pos,0")
+    assert read_labels(tmp_path / "a.csv", "text,label,sentiment", *rows)[0] == ["positive", "negative", None]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("text,label,sentiment", ("a,1,3", "b,0,5", "c,1,1")),
+        ("text,label,sentiment", ("a,1,fine", "b,0,so so", "c,1,negative")),
+        ("text,label,genre", ("a,1,0", "b,0,1", "c,1,0")),
+        ("text,given_label,sentiment", ("a,1,negative", "b,0,positive", "c,1,positive")),
+        ("text,sentiment,recommendation", ("a,1,Not recommended", "b,0,Recommended", "c,1,Recommended")),
+    ],
+    ids=["another scale", "words in doubt", "no label", "our own", "of another thing"],
+)
+def test_what_may_mean_something_else_keeps_no_label_from_being_read(
+    tmp_path: Path, header: str, rows: tuple[str, ...]
+) -> None:
+    labels = (["positive", "negative", "positive"], [None] * 3)
+    assert read_labels(tmp_path / "a.csv", header, *rows) == labels
+
+
+def test_a_profile_names_the_label_that_counts(tmp_path: Path) -> None:
+    labels = {"1": "positive", "0": "negative"}
+    plan = ReadingPlan(("text",), given_label="label", known_names=False, labels=labels)
+    found, _ = read_labels(
+        tmp_path / "a.csv", "text,label,sentiment", "a,1,negative", "b,0,positive", plan=plan
+    )
+    assert found == ["positive", "negative"]
+
+
 @given(st.lists(st.sampled_from(["0", "1", "2", "4", "-1", "pos", "neg", "neutral", "so so"]), min_size=1))
 def test_labels_are_read_as_their_set_says_or_all_stay_as_found(labels: list[str]) -> None:
     plan = plan_of(labels=labels)

@@ -153,6 +153,8 @@ class FileFacts:
     lowest: frozenset[float] = frozenset()
     answers: LabelFacts = LabelFacts()
     """What a column beside the labels says of them."""
+    other_labels: LabelFacts = LabelFacts()
+    """Those of a second column of labels."""
     by_movie: MovieRatings = MovieRatings()
     doubts: tuple[Doubt, ...] = ()
     """What the reader of the format leaves open, each once."""
@@ -171,6 +173,7 @@ class FileFacts:
             _limit(self.highest | other.highest),
             _limit(self.lowest | other.lowest),
             self.answers.merge(other.answers),
+            self.other_labels.merge(other.other_labels),
             self.by_movie.merge(other.by_movie),
             tuple(dict.fromkeys((*self.doubts, *other.doubts))),
         )

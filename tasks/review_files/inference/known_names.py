@@ -90,6 +90,10 @@ LABELS_IN_WORDS = ("recommendation_type", "recommendation", "freshness")
 """Names of labels only where these are known words: numbers there may be ratings, such as those of food."""
 ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
+OTHER_LABELS = "other_labels"
+"""Our key of a second column of labels."""
+SENTIMENTS = ("label", "sentiment", "review_sentiment", "sentiment_label")
+"""Names of labels that say the same of a row, if it has several."""
 _SPAM = ("spam", "trash")
 _OF_CHANNELS = ("channel_join", "channel_leave", "bot_message")
 AUTHOR_TYPES = ("author_type", "author_role", "commenter_type", "sender_type")

@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
@@ -35,6 +35,7 @@ from tasks.review_files.inference.known_names import (
     FOREIGN_OPINIONS,
     HOTEL_STARS,
     HOTELS,
+    OTHER_LABELS,
     SCALE_COLUMNS,
 )
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
@@ -47,7 +48,7 @@ from tasks.support.refusals import refusal
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
-SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, "movie_id")
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, OTHER_LABELS, "movie_id")
 """Those, and the columns that say how ratings or labels are meant."""
 _OURS = {
     "dates": "reviewed_at",
@@ -56,6 +57,7 @@ _OURS = {
     "highest": "highest_rating",
     "lowest": "lowest_rating",
     "answers": ANSWER,
+    "other_labels": OTHER_LABELS,
 }
 _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "dates": find_date_facts,
@@ -64,6 +66,7 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "highest": find_stated,
     "lowest": find_stated,
     "answers": find_label_facts,
+    "other_labels": find_label_facts,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
@@ -149,12 +152,20 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         labels, verdict = decide_labels(facts.labels, recognised, plan.given_label, facts.answers)
         some = sorted(facts.labels.labels)[:_MOST_VALUES]
         plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
+        plan = replace(plan, other_labels=_decide_others(facts, recognised))
     if plan.given_rating is not None:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
     plan = replace(plan, doubts=(*plan.doubts, *facts.doubts))
     return _require_one_origin(plan, facts)
+
+
+def _decide_others(facts: FileFacts, recognised: Recognised) -> Mapping[str, str | None]:
+    """Return the meaning of the labels of a second column; {} if there is none, or its labels are in doubt."""
+    place = recognised.beside.get(OTHER_LABELS)
+    labels = None if place is None else decide_labels(facts.other_labels, recognised, facts.names[place])[0]
+    return labels or {}
 
 
 def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:

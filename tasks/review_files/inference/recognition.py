@@ -15,11 +15,13 @@ from tasks.review_files.inference.known_names import (
     LABELS_BY_PROGRAMS,
     LATER_NAMES,
     OF_RESPONSES,
+    OTHER_LABELS,
     PLOTS,
     PRODUCT_NAMES,
     RESPONSE_TEXTS,
     REVIEW_TITLES,
     SCALE_COLUMNS,
+    SENTIMENTS,
     STATE_COLUMNS,
     TITLES,
 )
@@ -78,7 +80,7 @@ class Recognised:
     known: dict[str, int] = field(default_factory=dict)
     """Our column other than the text -> position."""
     beside: dict[str, int] = field(default_factory=dict)
-    """What says how ratings or labels are meant, as in `SCALE_COLUMNS`, or `ANSWER` -> position of its column."""
+    """What says how ratings or labels are meant, as in `SCALE_COLUMNS`, `ANSWER` or `OTHER_LABELS` -> its position."""
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
@@ -107,7 +109,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     rating = known.get("given_rating")
     found = Recognised(
         known=known,
-        beside=_find_beside(bare, known, taken),
+        beside={**_find_beside(bare, known, taken), **_find_other_labels(bare, known, platform)},
         platform=platform,
         remarked=frozenset(remarked),
         hint=None if rating is None else find_hint(names[rating]),
@@ -250,6 +252,16 @@ def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -
     wanted = wanted | STATE_COLUMNS | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
     found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
     return {what: place for what, place in found.items() if place is not None}
+
+
+def _find_other_labels(
+    bare: Sequence[str], known: Mapping[str, int], platform: Platform | None
+) -> dict[str, int]:
+    """Return the position of a second column of labels; {} if there is none, or the first is surely the writer's."""
+    names, first = normalize_known(SENTIMENTS), known.get("given_label")
+    if platform is not None or first is None or bare[first] not in names:
+        return {}
+    return _find_own(OTHER_LABELS, bare, names, {*known.values()})
 
 
 def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int]) -> dict[str, int]:

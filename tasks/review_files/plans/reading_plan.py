@@ -85,6 +85,8 @@ class ReadingPlan:
     """None: in doubt; a rating is kept as found, unless it states its own scale, such as `4/5`."""
     labels: Mapping[str, str | None] | None = None
     """Label in the file -> 'positive', 'negative' or None for no label. None: in doubt; labels are kept as found."""
+    other_labels: Mapping[str, str | None] = field(default_factory=dict)
+    """Those of a second column: where it says the opposite, a label is kept as found."""
     has_ratings: bool = True
     """Some rows of the file have a rating, if a column is that of ratings."""
     doubts: tuple[Doubt, ...] = ()
@@ -111,9 +113,18 @@ class ReadingPlan:
 
     def reads_like(self, other: "ReadingPlan") -> bool:
         """Return whether both make the same of the values of a file, whose columns are ours already."""
-        return (self.dates, self.ratings, self.labels, self.constant_movie_id, self.has_ratings) == (
-            *(other.dates, other.ratings, other.labels, other.constant_movie_id, other.has_ratings),
+        ours, others = (
+            (
+                each.dates,
+                each.ratings,
+                each.labels,
+                each.other_labels,
+                each.constant_movie_id,
+                each.has_ratings,
+            )
+            for each in (self, other)
         )
+        return ours == others
 
     def name_column(self, ours: str) -> str | None:
         """Return the file's column that the plan names for one of ours other than the text."""
