@@ -51,7 +51,10 @@ _SUM = re.compile(
     r"|(?:gesamt(?:zahl)?|summe|anzahl|durchschnitt|mittelwert|totale|moyenne|promedio)\s*:\s*\d[\d.,]*",
     re.IGNORECASE,
 )
-"""What stands in a line of sums below a table. `Average` alone may be a review."""
+"""What stands in a line of sums below a table. `Average` beside a number may be a review."""
+_MEAN = re.compile(r"mean|average|avg\.?|median|ø", re.IGNORECASE)
+_FEWEST_BLANK = 2
+"""Blank cells from which on one of these words, as the only filled cell of its row, is no review."""
 _ROWS_COUNTED = re.compile(rf"\d[\d.,]* {_ROWS}(?: in total)?", re.IGNORECASE)
 _SUMMED = re.compile(
     r"(?:[^!?]{1,60} )?(?:sub-?)?totals?|sum|average|avg\.?|mean|median|count|gesamt|summe", re.IGNORECASE
@@ -254,7 +257,9 @@ def describe_last(cells: Sequence[str], text: int) -> str | None:
         return _IS_SUMS
     if any(before):
         return None
-    if _is_sum(first, list(filter(None, others))):
+    numbers = list(filter(None, others))
+    is_alone = not numbers and len(cells) > _FEWEST_BLANK and _MEAN.fullmatch(first)
+    if is_alone or _is_sum(first, numbers):
         return _IS_SUMS
     return "it is a footer below the table" if _FOOTER.fullmatch(first) and not any(others) else None
 

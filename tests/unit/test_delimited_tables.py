@@ -424,6 +424,9 @@ def test_a_long_last_text_is_a_review_whatever_its_beginning_is() -> None:
         ",Number of reviews: 24,5.2,",
         ",Gesamt: 24,5.5,",
         ",n = 24,,",
+        ",Mean,,",
+        ",Average,,",
+        ",AVG.,,",
         "Heat Total,8 reviews,5.5,",
         "Grand Total,24 ratings,5.5,",
         "Average,24 comments in total,5.4,",
@@ -475,6 +478,7 @@ def test_lines_below_a_table_are_set_aside(tmp_path: Path, footers: str) -> None
         "Filter: lasts 30 days,",
         "Reviews 1 - 24 of 24 were fake,",
         "Reviews 1 - 24 of 24,5",
+        "Average,",
     ],
 )
 def test_a_last_review_like_a_footer_is_one(tmp_path: Path, last: str) -> None:
@@ -493,6 +497,8 @@ def test_a_last_review_like_a_footer_is_one(tmp_path: Path, last: str) -> None:
         ",Average,3.5,",
         ",Mean but fair,2.5,",
         ",Mean,4,",
+        ",Average,,May",
+        "7,Average,,",
         ",Mean,4.0,",
         "7,Mean,4.5,",
         ",Median,2.5,May",

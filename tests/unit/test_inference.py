@@ -26,7 +26,7 @@ from tasks.review_files.inference.column_facts import (
     find_rating_facts,
 )
 from tasks.review_files.inference.date_facts import find_date_facts
-from tasks.review_files.inference.planning import OF_HOTELS, make_plan
+from tasks.review_files.inference.planning import HEADINGS, OF_HOTELS, make_plan
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
 from tasks.review_files.inference.recognition import recognise_columns
 from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
@@ -700,6 +700,36 @@ def test_of_very_many_movies_the_first_by_name_are_kept() -> None:
     found = reduce(MovieRatings.merge, parts, MovieRatings())
     assert (found, len(found.shared)) == (find_averages(rows), 1000)
     assert found.are_averages
+
+
+def find_movie_doubts(path: Path, table: str, **options: Any) -> list[tuple[str, str]]:
+    path.write_text(table)
+    plans: list[ReadingPlan] = []
+    list(read_review_file(path, ReadOptions(report_plan=plans.append, **options)))
+    return [(doubt.column, doubt.reason) for doubt in plans[0].doubts if doubt.field == "movie_id"]
+
+
+@pytest.mark.parametrize("rated", [",rating", ""])
+def test_movies_that_stand_only_above_the_reviews_are_in_doubt(tmp_path: Path, rated: str) -> None:
+    end = "," if rated else ""
+    table = f"Film,review{rated}\nHeat,{end}\n,A film.{end}\n,Bad.{end}\nUp,{end}\n,Good.{end}\n"
+    assert find_movie_doubts(tmp_path / "a.csv", table) == [("Film", HEADINGS)]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "Heat,A film.,4\n,Bad.,2\nUp,,\n",
+        "Heat,A film.,4\nHeat,,5\n",
+        ",A film.,4\n,,5\n",
+        "Heat,,4\n" * 40 + "Heat,A film.,5\n",
+    ],
+    ids=["some have one", "ratings alone", "none has one", "one of many has a text"],
+)
+@pytest.mark.parametrize("batch_rows", [1, 100])
+def test_movies_of_rows_with_a_text_are_in_no_doubt(tmp_path: Path, rows: str, batch_rows: int) -> None:
+    table = f"Film,review,rating\n{rows}"
+    assert find_movie_doubts(tmp_path / "a.csv", table, batch_rows=batch_rows) == []
 
 
 @given(

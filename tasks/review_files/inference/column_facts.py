@@ -156,6 +156,10 @@ class FileFacts:
     other_labels: LabelFacts = LabelFacts()
     """Those of a second column of labels."""
     by_movie: MovieRatings = MovieRatings()
+    has_movies: bool = False
+    """Some rows with a text have a movie."""
+    has_headings: bool = False
+    """Some rows without a text have a movie."""
     doubts: tuple[Doubt, ...] = ()
     """What the reader of the format leaves open, each once."""
 
@@ -175,6 +179,8 @@ class FileFacts:
             self.answers.merge(other.answers),
             self.other_labels.merge(other.other_labels),
             self.by_movie.merge(other.by_movie),
+            self.has_movies or other.has_movies,
+            self.has_headings or other.has_headings,
             tuple(dict.fromkeys((*self.doubts, *other.doubts))),
         )
 

@@ -78,6 +78,9 @@ FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
 OTHER_REMARK = "the remark in brackets may say that it is something else, or written otherwise"
+HEADINGS = (
+    "only rows without a text have it, so that it may be a heading above reviews: write it into each row"
+)
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
 
@@ -100,13 +103,14 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     first = batches[0]
     doubts = tuple(dict.fromkeys(doubt for rows in batches for doubt in rows.doubts))
     facts = FileFacts(first.names, dict(first.origins), doubts=doubts)
-    if not has_values(first):
-        return facts
     columns = {name: _join(batches, name) for name in SURVEYED if name in first.known}
-    if any(map(is_text, first.known)):
+    if columns and any(map(is_text, first.known)):
         has_text = np.concatenate(list(map(_mark_texts, batches)))
         if not has_text.all():
+            without = {name: column.filter(pa.array(~has_text)) for name, column in columns.items()}
             columns = {name: column.filter(pa.array(has_text)) for name, column in columns.items()}
+            facts = replace(facts, has_headings=_has_any(without.get("movie_id")))
+    facts = replace(facts, has_movies=_has_any(columns.get("movie_id")))
     finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
     found = {name: find(columns[_OURS[name]]) for name, find in finders.items()}
     if "movie_id" in columns and "given_rating" in columns:
@@ -117,6 +121,11 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
 def _join(batches: Sequence[RawRows], name: str) -> pa.ChunkedArray:
     """Return one of our columns of several batches."""
     return pa.chunked_array([rows.known[name] for rows in batches])
+
+
+def _has_any(movies: pa.ChunkedArray | None) -> bool:
+    """Return whether one of n movies, if there are any, is not empty."""
+    return movies is not None and bool(pc.any(pc.not_equal(movies, "")).as_py())
 
 
 def _mark_texts(rows: RawRows) -> NDArray[np.bool_]:
@@ -157,6 +166,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
+    if facts.has_headings and not facts.has_movies and plan.movie_id is not None:
+        plan = _settle(plan, "movie_id", plan.movie_id, (HEADINGS, False))
     plan = replace(plan, doubts=(*plan.doubts, *facts.doubts))
     return _require_one_origin(plan, facts)
 

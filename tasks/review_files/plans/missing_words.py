@@ -24,9 +24,10 @@ NO_TEXT_WORDS = frozenset(
         ),
         *("#name?", "#ref!", "#value!", "#div/0!", "#null!", "#num!", "#error!", "#spill!", "#calc!"),
         "open-ended response",
+        *("subtotal", "subtotals", "sub-total", "grand total"),
     )
 )
-"""Those that stand for no text too: also the errors of spreadsheets, and SurveyMonkey's second header.
+"""Those that stand for no text too: also the errors of spreadsheets, sums, and SurveyMonkey's second header.
 
 People write `none` as a review.
 """
