@@ -1,7 +1,7 @@
-"""Tells a .txt file that is a table from one that is a review; a table without names of its columns is refused.
+"""Tells a .txt file that is a table from one that is a review.
 
-Spreadsheets save "Unicode Text" with tabs, shops send feeds with bars or commas, and databases
-dump rows with tabs and no names.
+Spreadsheets save "Unicode Text" with tabs, and shops send feeds with bars or commas. Tables without names of their
+columns, as databases dump them, and tables aligned by spaces are refused.
 """
 
 import re
@@ -21,6 +21,9 @@ _SEPARATORS = {"\t": "tabs", "|": "bars"}
 _FORMATS = {"\t": "tsv", "|": "csv", ",": "csv", ";": "csv"}
 _LEAST_LINES, _LEAST_FIELDS = 3, 3
 """Lines and fields from which on lines of equally many fields are no review."""
+_NAME = re.compile(r"\S+(?: \S+)*")
+"""A name in a header of columns that are aligned by spaces: two or more are between the names."""
+_FEWEST_NAMES, _FEWEST_ROWS = 2, 2
 _LABEL = "__label__"
 """What begins each line of a file for fastText."""
 
@@ -69,7 +72,7 @@ def _may_be_table(head: bytes) -> bool:
     if head.count(b"\n") >= _MANY_LINES:
         return True
     first, end, _ = head.partition(b"\n")
-    in_first = bool(end) and (b"," in first or b";" in first or b"/" in first)
+    in_first = bool(end) and any(sign in first for sign in (b",", b";", b"/", b"  "))
     return in_first or b"\t" in head or b"|" in head or _LABEL.encode() in head
 
 
@@ -92,6 +95,9 @@ def _choose_format(lines: Sequence[str], options: ReadOptions) -> str:
     for separator, format_name in _FORMATS.items():
         if lines and _is_header(lines[0], separator, options):
             return format_name
+    if _are_aligned(filled, options):
+        problem = "its columns are aligned by spaces, which may be in the texts too"
+        raise refusal("header_broken", f"{problem}: write it as CSV (pandas: read_fwf)")
     if len(filled) >= _LEAST_LINES:
         _require_no_table(filled)
     return "text"
@@ -110,6 +116,22 @@ def _is_header(line: str, separator: str, options: ReadOptions) -> bool:
         return False
     known = select_columns(names, options.column_plan).known
     return "text" in known and (separator == "\t" or len(known) > 1)
+
+
+def _are_aligned(lines: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether lines are a header and rows whose columns begin or end below their names; one is the text."""
+    names = list(_NAME.finditer(lines[0])) if len(lines) > _FEWEST_ROWS else []
+    if not _FEWEST_NAMES <= len(names) <= MAX_COLUMNS or any(len(each[0]) > _LONGEST_NAME for each in names):
+        return False
+    known = select_columns([each[0] for each in names], options.column_plan).known
+    return "text" in known and len(known) > 1 and all(_is_aligned(each.span(), lines[1:]) for each in names)
+
+
+def _is_aligned(name: tuple[int, int], lines: Sequence[str]) -> bool:
+    """Return whether all lines have a blank before the start of a name, or all behind its end."""
+    start, end = name
+    before = slice(start - 1, start) if start else slice(0)
+    return any(all(not line[place].strip() for line in lines) for place in (before, slice(end, end + 1)))
 
 
 def _count_alike(lines: Sequence[str], separator: str) -> int:

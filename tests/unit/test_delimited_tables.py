@@ -329,6 +329,38 @@ def test_a_text_file_of_some_lines_is_one_review(tmp_path: Path, text: str) -> N
     assert read_texts(tmp_path, "a.txt", text.encode()) == [text]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Movie    Rating  Review\nHeat     4/5     A fine film, really.\nUp       2/5     Dull.\n",
+        " movie  rating        review\n  Heat       4  A fine film.\n    Up      10         Dull.\n",
+        "Rating  Review\r\n------  ------\r\n4/5     A fine film.\r\n\r\n2/5     Dull.\r\n",
+    ],
+)
+def test_a_text_file_with_columns_aligned_by_spaces_is_refused_with_the_step(
+    tmp_path: Path, table: str
+) -> None:
+    error = refuse(tmp_path, "a.txt", table.encode())
+    assert error.rule == "header_broken"
+    assert "aligned by spaces, which may be in the texts too: write it as CSV" in error.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Movie  Review\n\nTwo men stand on either side of the law.\nBoth are lonely.\n",
+        "Movie  Review\nIt is fine.\n",
+        "My review.  Rating: 4.  It is fine.\nThe film  is long.\nIt ends.\n",
+        "Heat    1995    Mann\nA fine    film    this\nIt is     long   too\n",
+        "Review    Heat\nIt was    fine\nIt was    long\n",
+        "review\nA fine   film\nIs it   not\n",
+        "   Movie   Rating\n   Heat    4\n   Up      5\n",
+    ],
+)
+def test_a_text_with_spaces_in_a_row_is_one_review(tmp_path: Path, text: str) -> None:
+    assert read_texts(tmp_path, "a.txt", text.encode()) == [text]
+
+
 def test_a_text_file_of_many_lines_is_one_review_among_others_of_an_archive(tmp_path: Path) -> None:
     members = {"1.txt": SENTENCES.encode(), "2.txt": b"It bores."}
     assert read_texts(tmp_path, "a.zip", to_zip(members)) == [SENTENCES, "It bores."]
