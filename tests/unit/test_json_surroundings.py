@@ -160,6 +160,7 @@ def list_doubts(document: Any) -> list[tuple[str, str]]:
         ({"reviews": [GOOD, BAD], "movie": "Heat"}, "Heat"),
         ({"reviews": [GOOD, BAD], "film": {"name": "Heat", "year": 1995}}, "Heat"),
         ({"data": {"reviews": [GOOD, BAD], "film": {"title": "Heat"}}, "movie": "x"}, "Heat"),
+        ({"movie": "x", "data": {"reviews": [GOOD, BAD], "film": {"title": "Heat"}}}, "Heat"),
         ({"data": {"reviews": [GOOD, BAD], "page": 1}, "people": [{"id": 4}], "movie": "Heat"}, "Heat"),
         ({"title": "x", "reviews": [GOOD, BAD], "movie": "Heat"}, "Heat"),
         ({"product": {"id": "Heat", "name": "x"}, "reviews": [GOOD, BAD]}, "Heat"),

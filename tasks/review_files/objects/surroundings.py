@@ -52,8 +52,8 @@ class _Object:
     place: Place
     values: dict[str, Any] = field(default_factory=dict)
     """Its first values that are neither objects nor arrays."""
-    unnamed: list[str] = field(default_factory=list)
-    """The paths of the arrays in it whose movie is not known yet."""
+    inner: dict[str, Any] = field(default_factory=dict)
+    """Those of the objects in it that have ended, by dotted names."""
 
 
 class Surroundings:
@@ -68,14 +68,8 @@ class Surroundings:
         self._open: list[_Object] = []
         self.rows = ""
         """The path of the array that has the rows."""
-        self._closed: dict[Place, dict[str, Any]] = {}
-        """The place of an open object -> the first values of the objects in it that have ended, by dotted names."""
-        self._movies: dict[str, Movie] = {}
-        """The path of an array -> the movie that the objects around it name."""
-        self._keys: dict[str, Place] = {}
-        """The path of an array -> the keys that lead to its movie."""
-        self._unclear: dict[str, str] = {}
-        """The path of an array -> the key of what may be its movie."""
+        self._around: dict[str, tuple[_Object, ...]] = {}
+        """The path of an array -> the objects around it, from the innermost on."""
         self._empty: str | None = None
         """The path of an empty array that is called like reviews."""
 
@@ -92,66 +86,73 @@ class Surroundings:
     def close_object(self) -> None:
         """End with the innermost object."""
         ended = self._open.pop()
-        place, values = ended.place, ended.values
-        self._look(place, values)
-        left = [path for path in ended.unnamed if not self._name_movie(path, ended)]
-        if self._open:
-            self._open[-1].unnamed.extend(left)
-        self._closed.pop(place, None)
-        if not place or len(place[-1]) > _CHARACTERS_NOTED:
+        self._look(ended.place, ended.values)
+        if not self._open or len(ended.place[-1]) > _CHARACTERS_NOTED:
             return
-        if len(closed := self._closed.setdefault(place[:-1], {})) < _MOST_NOTED:
-            closed |= {f"{place[-1]}.{name}": value for name, value in islice(values.items(), _MOST_INNER)}
+        if len(inner := self._open[-1].inner) < _MOST_NOTED:
+            values = islice(ended.values.items(), _MOST_INNER)
+            inner |= {f"{ended.place[-1]}.{name}": value for name, value in values}
 
     def note_array(self, path: str) -> None:
-        """Note the movie of an array of objects, from the innermost object around it that names one before it."""
-        if self._open and not any(self._name_movie(path, each) for each in reversed(self._open)):
-            self._open[-1].unnamed.append(path)
-
-    def _name_movie(self, path: str, holder: _Object) -> bool:
-        """Note the movie of an array if an object around it names one; return whether it does."""
-        place, values = holder.place, holder.values
-        flat = {**values, **self._closed.get(place, {})}
-        known = self.select(tuple(flat)).known
-        name = list(flat)[known["movie_id"]] if "movie_id" in known else _find_title(values)
-        if not _is_movie(flat.get(name)):
-            return False
-        if not self._is_sure(name):
-            self._unclear.setdefault(path, name)
-            return False
-        self._movies[path] = {name: flat[name]}
-        self._keys[path] = (*place, *([name] if name in values else name.split(".", 1)))
-        return True
-
-    def _is_sure(self, name: str) -> bool:
-        """Return whether a key can only be that of what is reviewed, or is what the profile says."""
-        is_by_profile = "movie_id" not in self.select(("movie",)).known
-        return is_by_profile or normalize_name(name) not in _OF_PROGRAMS | _TITLES
+        """Note the objects around an array of objects, one of which may name the movie of its rows."""
+        if len(self._around) < _MOST_NOTED:
+            self._around[path] = tuple(reversed(self._open))
 
     def find_movie(self, path: str) -> Movie:
-        """Return the movie of the rows of an array that name none themselves; nothing if there is none."""
-        return self._movies.get(path, {})
+        """Return the movie of the rows of an array that name none themselves; nothing if none is known so far."""
+        found = self._find_movie(path)
+        return found[1] if found else {}
+
+    def _find_movie(self, path: str) -> tuple[Place, Movie] | None:
+        """Return the movie of an array and its keys, from the innermost object around it that names one."""
+        for each in self._around.get(path, ()):
+            flat = {**each.values, **each.inner}
+            name = self._find_name(flat)
+            if _is_movie(flat.get(name)) and self._is_sure(name):
+                keys = [name] if name in each.values else name.split(".", 1)
+                return (*each.place, *keys), {name: flat[name]}
+        return None
+
+    def _find_name(self, values: Mapping[str, Any]) -> str:
+        """Return the key of the movie in the values of an object; "" if there is none."""
+        known = self.select(tuple(values)).known
+        return list(values)[known["movie_id"]] if "movie_id" in known else ""
+
+    def _is_sure(self, name: str) -> bool:
+        """Return whether a key of a movie can only be that of what is reviewed, or is what the profile says."""
+        is_by_profile = "movie_id" not in self.select(("movie",)).known
+        return is_by_profile or normalize_name(name) not in _OF_PROGRAMS
+
+    def _find_unclear(self, path: str) -> str | None:
+        """Return the key, in an object around an array, of what may be its movie, or say what wrote the document."""
+        for each in self._around.get(path, ()):
+            flat = {**each.values, **each.inner}
+            titles = (name for name in each.values if normalize_name(name) in _TITLES)
+            name = self._find_name(flat) or next(titles, "")
+            if _is_movie(flat.get(name)):
+                return name
+        return None
 
     def require_movie(self, batches: Iterator[RawRows], path: str | None) -> Iterator[RawRows]:
         """Yield the rows of an array, with the doubt about what may be their movie.
 
         Refuses an array (json_broken) that is followed by the movie of its rows, once rows without it were given out.
         """
-        is_without = False
+        given: Movie | None = None
         for rows in batches:
             at = self.rows if path is None else path
-            self._refuse_late(at, is_without)
-            has_movie = "movie_id" in rows.known
-            is_without |= not (has_movie or self.find_movie(at))
-            unclear = None if has_movie else self._unclear.get(at)
-            doubts = (Doubt("movie_id", unclear, _UNCLEAR_MOVIE),) if unclear else ()
-            yield replace(rows, doubts=doubts) if doubts else rows
-        self._refuse_late(self.rows if path is None else path, is_without)
+            self._refuse_late(at, given)
+            movie, origins = self.find_movie(at), rows.origins.get("movie_id", frozenset())
+            given = movie if origins <= movie.keys() else given
+            unclear = None if origins else self._find_unclear(at)
+            yield replace(rows, doubts=(Doubt("movie_id", unclear, _UNCLEAR_MOVIE),)) if unclear else rows
+        self._refuse_late(self.rows if path is None else path, given)
 
-    def _refuse_late(self, path: str, is_without: bool) -> None:
-        """Refuse an array (json_broken) if its movie is known, but rows were given out without it."""
-        if is_without and path in self._keys:
-            keys = self._keys[path]
+    def _refuse_late(self, path: str, given: Movie | None) -> None:
+        """Refuse an array (json_broken) whose movie is another one than that which rows were `given`."""
+        found = self._find_movie(path)
+        if given is not None and found is not None and found[1] != given:
+            keys, _ = found
             problem = f"{quote_name('.' + '.'.join(keys))} is the movie of the rows, but stands after {show_path(path)}"
             raise refusal(
                 "json_broken", f"{problem}, which is too long to be held: {write_lines_of(path, keys)}"
@@ -264,8 +265,3 @@ def _is_movie(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip() != "" and len(value) < _CHARACTERS_NOTED
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _find_title(values: Mapping[str, Any]) -> str:
-    """Return the key of a title; "" if there is none."""
-    return next((name for name in values if normalize_name(name) in _TITLES), "")
