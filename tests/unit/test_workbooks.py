@@ -243,6 +243,17 @@ def test_cells_merged_above_the_rows_and_beside_groups_of_names_are_read_as_they
     assert (rows.known["text"].to_pylist(), rows.known["movie_id"].to_pylist()) == (["a"], ["Heat"])
 
 
+def test_a_title_that_is_merged_beside_rows_of_two_cells_is_passed_over() -> None:
+    grid: Grid = [
+        ["Voice report", None, None],
+        [None, "Prepared by", "Ann"],
+        ["Film", "Review", "Score (1-10)"],
+        ["Dune", "a", 4],
+    ]
+    (rows,) = read(write_xlsx({"S": grid}, merged=["A1:A2"]))
+    assert (rows.known["text"].to_pylist(), rows.known["movie_id"].to_pylist()) == (["a"], ["Dune"])
+
+
 def test_an_ods_whose_movies_may_be_merged_is_refused_with_the_step() -> None:
     ods = zipfile.ZipFile(io.BytesIO(write_ods({"S": MERGED})))
     members = {name: ods.read(name) for name in ods.namelist()}

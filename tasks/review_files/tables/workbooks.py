@@ -286,13 +286,21 @@ def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[_Row, Iterator
     if not start:
         return [], iter(())
     first = [row for _, row in fill_spans(start, spans)]
-    is_header = len(first[0]) <= _FEW_CELLS and "text" in select_columns(first[0], plan).known
-    place = 0 if is_header else skip_titles(first, plan)
+    place = _find_header(first, plan)
+    if spans and "text" not in select_columns(first[place], plan).known:
+        # A title that is merged over several rows is none of the names beside it.
+        place = _find_header([row for _, row in start], plan)
     rows = chain(start[place + 1 :], rows)
     if spans:
         # A text that is merged over several rows is one review.
         rows = fill_spans(rows, spans, select_columns(first[place], plan).list_text())
     return first[place], (row for _, row in rows)
+
+
+def _find_header(rows: Sequence[_Row], plan: ReadingPlan) -> int:
+    """Return the place of the header among the first rows of a sheet."""
+    is_first = len(rows[0]) <= _FEW_CELLS and "text" in select_columns(rows[0], plan).known
+    return 0 if is_first else skip_titles(rows, plan)
 
 
 def _list_columns(sheet: CalamineSheet) -> range:
