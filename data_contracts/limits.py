@@ -83,7 +83,8 @@ FILE_RULES = {
     "orc_broken": "The ORC file is truncated or damaged; write it again.",
     "arrow_broken": "The Arrow or Feather file is truncated or damaged; write it again, or as Parquet.",
     "avro_broken": "The Avro file is truncated or damaged; write it again.",
-    "workbook_broken": "The workbook is damaged, or has cells far apart; save it again, as xlsx or as CSV UTF-8.",
+    "workbook_broken": "The workbook is damaged, or has cells far apart, or without the value that is seen; save it "
+    "again, as xlsx or as CSV UTF-8.",
     "workbook_too_large": "A workbook is held whole, and this one is too large; save its sheet as CSV UTF-8.",
     "sheet_missing": "It is not clear which sheet has the reviews; save that sheet alone, or as CSV UTF-8.",
     "header_broken": "The first line is not a usable header; give each column a name of its own.",

@@ -897,6 +897,15 @@ def test_what_may_mean_something_else_keeps_no_label_from_being_read(
     assert read_labels(tmp_path / "a.csv", header, *rows) == labels
 
 
+def test_the_reason_for_a_label_names_the_column_that_may_say_the_opposite(tmp_path: Path) -> None:
+    plans: list[ReadingPlan] = []
+    read_labels(
+        tmp_path / "a.csv", "text,label,Sentiment", "a,1,negative", "b,0,negative", report_plan=plans.append
+    )
+    says = "; where 'Sentiment' says the opposite, they are read by a profile alone"
+    assert plans[0].reasons["given_label"] == f"the labels 0, 1{says}"
+
+
 def test_a_profile_names_the_label_that_counts(tmp_path: Path) -> None:
     labels = {"1": "positive", "0": "negative"}
     plan = ReadingPlan(("text",), given_label="label", known_names=False, labels=labels)

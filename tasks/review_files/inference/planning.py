@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
@@ -158,10 +158,7 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         dates, verdict = decide_dates(facts.dates)
         plan = _settle(replace(plan, dates=dates), "reviewed_at", plan.reviewed_at, verdict)
     if plan.given_label is not None:
-        labels, verdict = decide_labels(facts.labels, recognised, plan.given_label, facts.answers)
-        some = sorted(facts.labels.labels)[:_MOST_VALUES]
-        plan = _settle(replace(plan, labels=labels), "given_label", plan.given_label, verdict, some)
-        plan = replace(plan, other_labels=_decide_others(facts, recognised))
+        plan = _plan_labels(facts, recognised, plan, plan.given_label)
     if plan.given_rating is not None:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
@@ -172,11 +169,21 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
     return _require_one_origin(plan, facts)
 
 
-def _decide_others(facts: FileFacts, recognised: Recognised) -> Mapping[str, str | None]:
-    """Return the meaning of the labels of a second column; {} if there is none, or its labels are in doubt."""
+def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:
+    """Return the plan with how the labels of a column are read, and those of a second one."""
+    labels, (words, settled) = decide_labels(facts.labels, recognised, column, facts.answers)
+    some = sorted(facts.labels.labels)[:_MOST_VALUES]
     place = recognised.beside.get(OTHER_LABELS)
-    labels = None if place is None else decide_labels(facts.other_labels, recognised, facts.names[place])[0]
-    return labels or {}
+    if settled and place is not None:
+        other = facts.names[place]
+        others, _ = decide_labels(facts.other_labels, recognised, other)
+        plan = replace(plan, other_labels=others or {})
+        words += (
+            f"; where {quote_name(other)} says the opposite, they are read by a profile alone"
+            if others
+            else ""
+        )
+    return _settle(replace(plan, labels=labels), "given_label", column, (words, settled), some)
 
 
 def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:
