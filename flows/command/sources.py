@@ -77,8 +77,9 @@ def init(
     settings = load_settings()
     home = settings.home
     path = choose_path(home, source, replace)
+    named = Named(text, sheet, json_path, settings.fallback_encoding)
     with borrow_file(home, file) as local:
-        proposal = propose_profile(path, local, Named(text, sheet, json_path), settings.limits, echo)
+        proposal = propose_profile(path, local, named, settings.limits, echo)
     if yes or confirm(f"Write this profile to {path}?", default=True):
         with load_settings_to_write():
             choose_path(home, source, replace)  # another machine of a shared home may have written one
@@ -102,11 +103,14 @@ def check(source: str, file: Path) -> None:
       reviews sources check shop-a s3://bucket/reviews/inbox/shop-a/2026-11-26.csv
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import borrow_file, check_file
+    from flows.command.actions.sources import borrow_file, check_file, require_profile
+    from tasks.review_files.options import ReadOptions
 
     settings = load_settings()
+    path = require_profile(settings.home, source)
+    options = ReadOptions(fallback_encoding=settings.fallback_encoding)
     with borrow_file(settings.home, file) as local:
-        check_file(settings.home, source, local, settings.limits, echo)
+        check_file(path, local, options, settings.limits, echo)
 
 
 @sources.command()

@@ -111,6 +111,8 @@ def _parse_header(head: bytes, start: int, separator: str, plan: ReadingPlan) ->
     # Fields without a name are not enough for a header below them: a separator must be right to find one.
     place = skip_titles([fields for fields, _ in rows], plan) if len(rows[0][0]) > _FEW_FIELDS else 0
     names, size = _decode_names(*rows[place])
+    if len(names) == 1:
+        _require_no_quoted_lines([fields for fields, _ in rows[place:]])
     questions = _find_questions(rows[place:])
     if questions is not None:
         size = rows[place + 2][1]
@@ -120,6 +122,25 @@ def _parse_header(head: bytes, start: int, separator: str, plan: ReadingPlan) ->
     if plan.text:
         require_names(names, plan.text)
     return Header(separator, names, columns, start + size)
+
+
+def _require_no_quoted_lines(rows: Sequence[Sequence[str]]) -> None:
+    """Refuse a header of one name, and rows, that are lines of a table, each in quotes: texts would be whole lines."""
+    if any(_is_table([fields[0] for fields in rows], separator) for separator in _NAMES):
+        problem = "each line is quoted as a whole, so that the table has one column"
+        raise refusal("header_broken", f"{problem}: export it again with quotes around single fields only")
+
+
+def _is_table(lines: Sequence[str], separator: str) -> bool:
+    """Return whether lines are a header with a text and another known column, and rows of as many fields."""
+    try:
+        names, *rows = csv.reader(lines, delimiter=separator, strict=True)
+    except csv.Error:
+        return False
+    if not rows or len(names) > MAX_COLUMNS or any(len(fields) != len(names) for fields in rows):
+        return False
+    known = select_columns(names, ReadingPlan()).known
+    return "text" in known and len(known) > 1 and not any(name.startswith(" ") for name in names)
 
 
 def _find_below_titles(head: bytes, start: int, separator: str, plan: ReadingPlan) -> Header | None:

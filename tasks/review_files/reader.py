@@ -9,7 +9,7 @@ where and what to do.
 """
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from itertools import groupby
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from data_contracts.errors import FileRefusedError
+from data_contracts.limits import FILE_RULES
 from tasks.containers.files import iterate_file, measure_file
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
@@ -35,6 +37,7 @@ from tasks.review_files.tables.formats import TABLE_FORMATS
 from tasks.review_files.tables.process import read_in_process
 from tasks.review_files.text_tables import find_text_tables
 from tasks.review_files.value_parsing import parse_rows
+from tasks.support.refusals import refusal
 
 _Survey = Callable[[], dict[int, FileFacts]]
 
@@ -99,10 +102,24 @@ def _read_tables(
     """Read files with many rows, one after the other; each comes with its number among the members."""
     next_row = first_row
     for number, member in members:
-        with naming_member(member.name):
+        with naming_member(member.name), _saying_what_to_pack(member.name):
             for batch in _read_table(member, next_row, options, lambda: survey()[number]):  # noqa: B023
                 yield batch
                 next_row += batch.num_rows
+
+
+@contextmanager
+def _saying_what_to_pack(member: str | None) -> Iterator[None]:
+    """Add to the refusal of a member of an archive without a text what to do if it has no reviews."""
+    try:
+        yield
+    except FileRefusedError as error:
+        if member is None or error.rule not in ("text_column_missing", "profile_column_missing"):
+            raise
+        found = error.detail.removesuffix(f". {FILE_RULES[error.rule]}")
+        raise refusal(
+            error.rule, f"{found}; if it has no reviews, pack the files of reviews alone"
+        ) from error
 
 
 def _read_table(

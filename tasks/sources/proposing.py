@@ -30,10 +30,17 @@ class Named:
     """The sheet of a workbook."""
     json_path: str | None = None
     """The path of the array in a JSON document."""
+    fallback_encoding: str | None = None
+    """The encoding of files that are not UTF-8, by the settings."""
 
     def make_options(self, plan: ReadingPlan | None = None) -> ReadOptions:
         """Return the options by which the file is read, but for the columns of the text."""
-        return ReadOptions(plan=plan, sheet=self.sheet, json_path=self.json_path)
+        return ReadOptions(
+            plan=plan,
+            sheet=self.sheet,
+            json_path=self.json_path,
+            fallback_encoding=self.fallback_encoding,
+        )
 
 
 _NOTHING = Named()

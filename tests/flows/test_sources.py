@@ -530,3 +530,26 @@ def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Ho
     status, said = call(scoring_home, "check", "shop-a", str(path))
     assert status == 0, said
     assert "1 row seems not to be in English" in said
+
+
+def test_a_preview_reads_what_is_not_utf_8_by_the_fallback_encoding_as_a_run_does(
+    scoring_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,Größe\nGood café.,1\n".encode("cp1252"))
+    assert "REVIEWS_FALLBACK_ENCODING" in call(scoring_home, "init", "shop-a", str(path), "--yes")[1]
+    monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "cp1252")
+    for command in (["init", "shop-a", str(path), "--yes"], ["check", "shop-a", str(path)]):
+        status, said = call(scoring_home, *command)
+        assert status == 0, said
+        assert "Good café." in said
+
+
+@pytest.mark.process
+def test_a_preview_of_a_workbook_in_which_no_row_has_a_text_asks_for_formulas(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(write_xlsx({"Sheet1": [["text", "movie"], *([None, "Heat"] for _ in range(12))]}))
+    said = call(scoring_home, "init", "shop-x", str(path), "--yes")[1]
+    assert "'text': no row has a value. If these are formulas" in said

@@ -104,7 +104,7 @@ def test_arrow_values_of_any_type_are_kept_but_for_nan_which_counts_as_null() ->
     )
     assert read_extra("arrow", write_arrow(table)) == {
         "tags": ["a", None],
-        "user": {"name": "Ann"},
+        "user.name": "Ann",
         "json": '{"a": 1}',
         "when": "2024-05-17 12:00:00.000Z",
     }
@@ -123,7 +123,7 @@ def test_orc_values_of_any_type_are_kept() -> None:
     data = encode_orc(
         [{"text": "A film.", "n": 5, "day": NOON.date(), "user": {"name": "Ann"}, "tags": ["a"]}]
     )
-    assert read_extra("orc", data) == {"n": 5, "day": "2024-05-17", "user": {"name": "Ann"}, "tags": ["a"]}
+    assert read_extra("orc", data) == {"n": 5, "day": "2024-05-17", "user.name": "Ann", "tags": ["a"]}
 
 
 # Avro
@@ -195,3 +195,29 @@ def test_avro_blocks_of_every_codec_are_read(codec: str, monkeypatch: pytest.Mon
     schema = {"type": "record", "name": "R", "fields": FIELDS[:1]}
     data = write_avro(schema, [{"text": f"Film {number}"} for number in range(5000)], codec)
     assert read_texts("avro", data) == [f"Film {number}" for number in range(5000)]
+
+
+@pytest.mark.parametrize("format_name", ["orc", "arrow"])
+def test_the_fields_of_structs_are_columns_with_dotted_names(format_name: str) -> None:
+    review = {"body": "A good film.", "by": {"name": "Ann"}}
+    rows = [{"review": review, "n": 1}, {"review": {"body": "Dull.", "by": {"name": ""}}, "n": 2}]
+    (found,) = read(format_name, ENCODERS[format_name](rows))
+    assert found.known["text"].to_pylist() == ["A good film.", "Dull."]
+    assert list_further(found)[0] == {"review.by.name": "Ann", "n": 1}
+
+
+def test_a_struct_that_a_row_lacks_leaves_its_columns_empty() -> None:
+    rows = pa.table({"text": ["Good.", "Bad."], "user": pa.array([None, {"name": "Ann"}])})
+    (found,) = read("arrow", write_arrow(rows))
+    assert list_further(found) == [{}, {"user.name": "Ann"}]
+
+
+def test_a_column_of_lists_of_texts_is_refused_with_the_way_to_join_them() -> None:
+    data = encode_arrow([{"text": ["A good film.", "Really."]}])
+    with pytest.raises(FileRefusedError, match=r"in pandas by table\['text'\] = table\['text'\].str.join"):
+        read("arrow", data)
+
+
+def test_a_list_of_texts_beside_the_text_is_kept() -> None:
+    (rows,) = read("arrow", encode_arrow([{"text": "Good.", "tags": ["a", "b"]}]))
+    assert list_further(rows)[0] == {"tags": ["a", "b"]}

@@ -52,6 +52,27 @@ def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedE
 # Separators
 
 
+@pytest.mark.parametrize("named", [None, "film,rating,review"])
+@pytest.mark.parametrize("rows", ['"Heat,5,Good."', '"Heat,5,""Good, really."""\n"Dune,1,Bad."'])
+def test_lines_that_are_quoted_as_a_whole_are_refused(tmp_path: Path, rows: str, named: str | None) -> None:
+    error = refuse(tmp_path, "a.csv", f'"film,rating,review"\n{rows}\n'.encode(), text_column=named)
+    assert (error.rule, "each line is quoted as a whole" in error.detail) == ("header_broken", True)
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("Review, in your own words", "Good, really."),
+        ("review", "Heat,5,Good."),
+        ("film,rating,review", "A good film."),
+        ("Comments,likes", "Good."),
+    ],
+)
+def test_one_column_of_texts_with_commas_is_read(tmp_path: Path, header: str, text: str) -> None:
+    data = f'"{header}"\n"{text}"\n"Bad, sad."\n'.encode()
+    assert read_texts(tmp_path, "a.csv", data, text_column=header) == [text, "Bad, sad."]
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.psv", "a.tab"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_every_usual_separator_is_found(tmp_path: Path, separator: str, name: str) -> None:

@@ -271,3 +271,16 @@ def test_a_movie_after_a_long_array_refuses_none_whose_rows_have_one_or_whose_pr
     assert len(read_movies({"reviews": [GOOD] * 3, "movie": "x"}, batch_rows=2, plan=plan)) == 3
     before = {"movie": "Heat", "reviews": [GOOD] * 3, "film": "x"}
     assert [str(each) for each in read_movies(before, batch_rows=2)] == ["Heat"] * 3
+
+
+def test_a_table_by_its_columns_is_refused_with_the_step_that_writes_it_by_rows() -> None:
+    table = {"text": {"0": "Good.", "1": "Bad."}, "rating": {"0": 4, "1": 1}}
+    with pytest.raises(
+        FileRefusedError, match=r"table by its columns: .*orient='records'.*jq -c '\. as \$table"
+    ):
+        read(json.dumps(table).encode())
+
+
+@pytest.mark.parametrize("movie", [{"0": "Heat"}, {"1": "Heat", "2": "Dune"}, {}])
+def test_a_review_with_an_object_of_numbers_is_no_table(movie: dict[str, str]) -> None:
+    assert read_texts(json.dumps({"text": "Good.", "movies": movie}).encode()) == ["Good."]

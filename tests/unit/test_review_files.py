@@ -342,9 +342,9 @@ def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     assert {row["reviewed_at"] for row in rows} == {moment.replace(tzinfo=UTC)}
     assert [row["given_rating"] for row in rows] == [1.0, 10.0, None, None]
     extras = [json.loads(row["extra"]) for row in rows]
-    assert extras[0] == {"tags": ["x", "y"], "place": {"lat": 1.5}, "raw": "café", "day": "2024-02-03"}
+    assert extras[0] == {"tags": ["x", "y"], "place.lat": 1.5, "raw": "café", "day": "2024-02-03"}
     assert extras[1] == {"tags": [], "raw": "//4=", "day": "2024-02-03"}
-    assert extras[2] == {"place": {"lat": None}, "given_rating": "11.0", "day": "2024-02-03"}
+    assert extras[2] == {"given_rating": "11.0", "day": "2024-02-03"}
 
 
 @pytest.mark.process
@@ -1029,3 +1029,23 @@ def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path
     few = _peak_of_reading(paths[0])
     # A thread that an earlier test left may allocate meanwhile, but hardly in each of three readings.
     assert any(_peak_of_reading(paths[1]) < few + 1_000_000 for _ in range(3))
+
+
+@pytest.mark.parametrize("named", [None, "review"])
+def test_a_member_without_a_text_is_refused_with_how_to_pack_the_others(
+    tmp_path: Path, named: str | None
+) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(to_zip({"profile.csv": b"name,city\nAnn,Rome\n", "reviews.csv": b"review\nGood.\n"}))
+    with pytest.raises(
+        FileRefusedError,
+        match=r"member 'profile.csv': .* if it has no reviews, pack the files of reviews alone\.",
+    ):
+        list(read_review_file(path, ReadOptions(text_column=named)))
+
+
+def test_a_file_without_a_text_that_is_no_archive_is_not_to_be_packed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"name,city\nAnn,Rome\n")
+    with pytest.raises(FileRefusedError, match=r"--text-column\.$"):
+        list(read_review_file(path))

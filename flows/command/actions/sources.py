@@ -128,13 +128,12 @@ def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
     echo(f"To read again what was scored or refused before: reviews sources rescan {quote_word(source)}")
 
 
-def check_file(home: Home, source: str, file: Path, limits: RowLimits, echo: Echo) -> None:
-    """Print how the profile of a source reads a file; `limits` are those of a run where the profile states none."""
-    path = require_profile(home, source)
+def check_file(path: Path, file: Path, options: ReadOptions, limits: RowLimits, echo: Echo) -> None:
+    """Print how the profile at `path` reads a file; `options` and `limits` are those of a run where it states none."""
     profile = parse_profile(path)
     own_limits = make_limits(profile, limits)
     try:
-        preview = preview_file(file, make_options(profile, ReadOptions()), own_limits)
+        preview = preview_file(file, make_options(profile, options), own_limits)
     except FileRefusedError as error:
         raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
     _echo_preview(preview, file, profile.severity, echo)
@@ -205,6 +204,7 @@ def _echo_empty(preview: Preview, plan: ReadingPlan, file: Path, echo: Echo) -> 
     """Print which columns of a workbook have no value: formulas have none if the program that wrote them saved none."""
     empty = (ours for ours in SHOWN[1:-1] if not preview.filled[ours] and not preview.unread[ours])
     names = [name for name in map(plan.name_column, empty) if name is not None]
+    names += [] if preview.filled["text"] else plan.text
     if names and preview.rows and format_of(file) in WORKBOOKS:
         echo(
             f"{', '.join(map(quote_name, names))}: no row has a value. If these are formulas, their values were not "

@@ -22,8 +22,11 @@ from tasks.review_files.objects.object_rows import MAX_DEPTH, is_deeper
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.names import normalize_name
 from tasks.support.refusals import refusal
+from tasks.support.wording import quote_word
 
 _SHOWN = 5
+_BY_ROWS = ". as $table | first(.[]) | keys_unsorted[] as $row | $table | map_values(.[$row])"
+"""A program of jq that writes a table by its columns as lines."""
 
 
 def find_json_lines(member: Member, options: ReadOptions) -> Member:
@@ -60,6 +63,7 @@ def _is_document(head: str, options: ReadOptions) -> bool:
     if not isinstance(row, dict) or rest or is_deeper(row, MAX_DEPTH):
         return False
     if not _has_rows(row):
+        _require_no_columns(row)
         _require_no_error(row, options)
         return False
     return not _is_review(row, options)
@@ -75,6 +79,16 @@ def _is_review(row: dict[str, object], options: ReadOptions) -> bool:
         return True
     signs = (says_done(row), _has_texts(row, options))
     return not (all(signs) if "reviewed_at" in known and name != "message" else any(signs))
+
+
+def _require_no_columns(row: dict[str, object]) -> None:
+    """Refuse a table by its columns, as pandas writes it: each value has the values of a column by their rows."""
+    first, *others = row.values() or [None]
+    if not others or not isinstance(first, dict) or not first or not all(map(str.isdecimal, first)):
+        return
+    if all(isinstance(each, dict) and each.keys() == first.keys() for each in others):
+        problem = "it is a table by its columns: write it by rows (pandas: orient='records', lines=True)"
+        raise refusal("json_broken", f"{problem}, or jq -c {quote_word(_BY_ROWS)} writes them as lines")
 
 
 def _require_no_error(row: dict[str, object], options: ReadOptions) -> None:

@@ -1,6 +1,7 @@
 """Turns Arrow batches with columns of any type into raw rows; shared by the formats that Arrow reads.
 
-Binary values of further columns that are not UTF-8 are kept as base64.
+The fields of structs become columns with dotted names, as those of objects in JSON documents. Binary
+values of further columns that are not UTF-8 are kept as base64.
 """
 
 import base64
@@ -15,7 +16,7 @@ import pyarrow.types as pt
 
 from tasks.containers.limits import ContainerLimits, Guard, limit_bytes
 from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.columns import MAX_COLUMNS, Columns, require_text, select_columns
 from tasks.review_files.encodings import decode_column
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -25,6 +26,9 @@ from tasks.support.refusals import refusal
 DECODED_ROWS = 512
 """Most rows that are decoded at a time; they are combined into batches afterwards."""
 
+_MOST_DEPTH = 32
+"""Structs in each other whose fields become columns; deeper ones stay as they are."""
+
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
 
 
@@ -33,12 +37,15 @@ def select_arrow_columns(schema: pa.Schema, plan: ReadingPlan) -> Columns:
 
     Refuses a file whose text column does not have texts (text_column_type).
     """
+    schema = _flatten_schema(schema)
+    if len(schema) > MAX_COLUMNS:
+        raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
     columns = select_columns(schema.names, plan)
     require_text(columns, schema.names, plan)
-    text_type = schema.field(columns.known["text"]).type
-    if not (_is_textual(text_type) or pt.is_null(text_type)):
-        name = schema.names[columns.known["text"]]
-        raise refusal("text_column_type", f"the values of column '{name}' are of type {text_type}")
+    text = schema.field(columns.known["text"])
+    if not (_is_textual(text.type) or pt.is_null(text.type)):
+        problem = f"the values of column '{text.name}' are of type {text.type}"
+        raise refusal("text_column_type", f"{problem}{_describe_join(text)}")
     known = {ours: place for ours, place in columns.known.items() if _is_plain(schema.field(place).type)}
     others = {schema.names[place]: place for ours, place in columns.known.items() if ours not in known}
     return Columns(known, {**columns.further, **others}, columns.doubled)
@@ -90,8 +97,11 @@ def make_arrow_rows(batch: pa.RecordBatch, columns: Columns, first_row: int) -> 
 
 
 def decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes."""
-    decoded = batch
+    """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes.
+
+    The fields of structs are columns in them.
+    """
+    decoded = batch = _flatten_batch(batch)
     if any(map(pt.is_dictionary, batch.schema.types)):
         decoded = pa.RecordBatch.from_arrays(list(map(_decode_dictionary, batch.columns)), batch.schema.names)
     size = decoded.nbytes
@@ -101,6 +111,39 @@ def decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Itera
         return
     step = max(len(decoded) * most_bytes // max(size, 1), 1)
     yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
+
+
+def _flatten_schema(schema: pa.Schema) -> pa.Schema:
+    """Return a schema in which the fields of structs are columns."""
+    for _ in range(_MOST_DEPTH):
+        if not any(map(pt.is_struct, schema.types)):
+            break
+        schema = pa.schema([each for field in schema for each in field.flatten()])
+    return schema
+
+
+def _flatten_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch in which the fields of structs are columns, as in `_flatten_schema`."""
+    for _ in range(_MOST_DEPTH):
+        if not any(map(pt.is_struct, batch.schema.types)):
+            break
+        fields = [each for field in batch.schema for each in field.flatten()]
+        arrays = [
+            each
+            for array in batch.columns
+            for each in (array.flatten() if pt.is_struct(array.type) else [array])
+        ]
+        batch = pa.RecordBatch.from_arrays(arrays, [field.name for field in fields])
+    return batch
+
+
+def _describe_join(text: pa.Field) -> str:
+    """Return how to make texts of a column of lists of texts; "" for another column."""
+    lists = (pt.is_list, pt.is_large_list, pt.is_fixed_size_list)
+    if not any(test(text.type) for test in lists) or not _is_textual(text.type.value_type):
+        return ""
+    column = f"table[{text.name!r}]"
+    return f": join each list to one text, in pandas by {column} = {column}.str.join(' ')"
 
 
 def _decode_dictionary(array: pa.Array) -> pa.Array:
