@@ -30,6 +30,11 @@ _LABEL = "__label__"
 
 _RECORD = re.compile(r"(\w{2,30}/\w{2,30}): ", re.ASCII)
 """How a line of a record begins in the sets of SNAP, such as `product/productId: `."""
+_DAY, _TIME = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\.?)?"
+_MESSAGE = re.compile(
+    rf"[\ufeff\u200e]?\[?{_DAY},? {_TIME}\]?(?: -)? \W{{0,2}}\w[^:]{{0,60}}: ", re.IGNORECASE
+)
+"""How a message begins in the export of a chat: when it was sent, and by whom."""
 _LABELS = {"0", "1"}
 _MOST = 0.9
 """Share of the lines, at least, that have a label or end a sentence; an odd break within one makes two of it."""
@@ -162,6 +167,12 @@ def _require_no_table(lines: Sequence[str]) -> None:
     if (key := _find_repeated_key(lines)) is not None:
         problem = f"it has several records of lines such as '{key}: ...'"
         raise refusal("header_broken", f"{problem}: write them as CSV, with a column for each name")
+    messages = sum(_MESSAGE.match(line) is not None for line in lines)
+    if messages >= _LEAST_LINES and messages * 2 > len(lines):
+        problem = (
+            f"{messages:,} of the first {len(lines):,} lines are messages of a chat, with date and writer"
+        )
+        raise refusal("header_broken", f"{problem}: write its reviews as CSV, with the columns date and text")
     if _are_labelled(lines):
         problem = "the lines are texts, each with a tab and the label 0 or 1"
         raise refusal("header_broken", f"{problem}: put a line above them, with the names text and label")

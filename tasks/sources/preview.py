@@ -1,11 +1,13 @@
 """Reads a file by a profile to show how its rows would be stored, and what of them can't be read."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,12 +18,28 @@ from models.tokenizer import mark_texts_with_words
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import DateFormat
 from tasks.review_files.reader import read_review_file
+from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
 ROWS_SHOWN = 10
 CHARACTERS_SHOWN = 60
 """Characters of a text, or an id, that a preview shows."""
 SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
 """The columns of a preview. All others are in `extra`."""
+_COMPARED = ["review_id", "movie_id", "text", "given_label", "given_rating"]
+_MAKE_ROWS = """
+CREATE TABLE rows (review_id VARCHAR, movie_id VARCHAR, text UBIGINT, given_label VARCHAR, given_rating DOUBLE)
+"""
+_STORE_ROWS = "INSERT INTO rows SELECT review_id, movie_id, hash(text), given_label, given_rating FROM good"
+_COUNT_ROWS = f"""
+SELECT
+    (SELECT count(*) FROM (
+        FROM rows SELECT 1 WHERE review_id IS NOT NULL GROUP BY review_id, movie_id HAVING min(text) <> max(text)
+    )),
+    count(*) FILTER (given_label <> {RATED_LABEL}),
+    count(*) FILTER (given_label IS NOT NULL AND {RATED_LABEL} IS NOT NULL)
+FROM rows
+"""  # noqa: S608 (our own names)
+"""SQL: counts what the rows show together, as `row_doubts` does for the rows of a run."""
 _OPEN = r'"reviewed_at": "\d{1,2}[./]\d{1,2}[./]\d'
 """A date that was not read, whose day and month are numbers."""
 
@@ -41,12 +59,25 @@ class Preview:
     """Values that could not be read and are kept as found, by column."""
     has_open_dates: bool
     """Some dates were not read since the profile does not say whether the day or the month comes first."""
+    repeated: int
+    """Review ids with several texts on the same movie."""
+    turned: int
+    """Of the `judged` rows, which have a label and a clear rating, those whose label is the opposite."""
+    judged: int
     first: list[dict[str, Any]]
     """The first `ROWS_SHOWN` rows."""
 
 
 def preview_file(path: Path, options: ReadOptions, limits: RowLimits) -> Preview:
     """Read a whole file; raise `FileRefusedError` where reading refuses it, whatever its rows are."""
+    with duckdb.connect() as good_rows:
+        return _preview_file(path, options, limits, good_rows.execute(_MAKE_ROWS))
+
+
+def _preview_file(
+    path: Path, options: ReadOptions, limits: RowLimits, good_rows: duckdb.DuckDBPyConnection
+) -> Preview:
+    """Read a whole file, and store its good rows, of which is counted what they show together."""
     rows, not_english, has_open_dates = 0, 0, False
     is_order_open = options.plan is not None and options.plan.dates == DateFormat()
     bad, filled, unread = Counter[str](), Counter[str](), Counter[str]()
@@ -56,14 +87,25 @@ def preview_file(path: Path, options: ReadOptions, limits: RowLimits) -> Preview
         first.extend(_show_rows(batch, ROWS_SHOWN - len(first)))
         not_english += int((~mark_english(batch["text"].drop_null())).sum())
         measures = measure_rows(batch, mark_texts_with_words(batch["text"]))
-        bad.update(rule for rule, _ in find_bad_rows(measures, limits).values())
+        found = find_bad_rows(measures, limits)
+        bad.update(rule for rule, _ in found.values())
+        _store_good(good_rows, batch, found.keys())
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
         filled["text"] -= int(pc.sum(pc.invert(measures["text_visible"])).as_py() or 0)
         unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})
         has_open_dates |= is_order_open and bool(
             pc.any(pc.match_substring_regex(batch["extra"], _OPEN)).as_py()
         )
-    return Preview(rows, bad, filled, not_english, +unread, has_open_dates, first)
+    repeated, turned, judged = good_rows.execute(_COUNT_ROWS).fetchall()[0]
+    return Preview(rows, bad, filled, not_english, +unread, has_open_dates, repeated, turned, judged, first)
+
+
+def _store_good(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, bad: Collection[int]) -> None:
+    """Store the rows of a batch that are not bad."""
+    is_good = np.ones(batch.num_rows, dtype=bool)
+    is_good[list(bad)] = False
+    good = pa.Table.from_batches([batch.select(_COMPARED)]).filter(pa.array(is_good))
+    connection.register("good", good).execute(_STORE_ROWS)
 
 
 def _show_rows(batch: pa.RecordBatch, most: int) -> Iterator[dict[str, Any]]:

@@ -122,24 +122,37 @@ def _describe_repeated(files: Sequence[FileRows], home: Home) -> list[str]:
     """Return a phrase for each file in which one review id has several texts."""
     found = [file for file in files if file.repeated]
     accepting = list_accepting(home) if found else set()
-    return [
-        f"{file.uri}: {count(file.repeated, 'review id')} with several texts on the same movie in it; latest_scores "
-        "shows the newest of each. If these are reviews of their own, another column names them (review_id in a "
-        'profile); if not, shared_ids = "accept" under [severity] silences this'
-        for file in found
-        if file.source not in accepting
-    ]
+    return [f"{file.uri}: {say_repeated(file.repeated)}" for file in found if file.source not in accepting]
+
+
+def say_repeated(ids: int) -> str:
+    """Return the phrase on review ids that have several texts in a file."""
+    return (
+        f"{count(ids, 'review id')} with several texts on the same movie in it; latest_scores shows the newest of each"
+        ". If these are reviews of their own, another column names them (review_id in a profile); if not, "
+        'shared_ids = "accept" under [severity] silences this'
+    )
+
+
+def are_turned(turned: int, judged: int) -> bool:
+    """Return whether the labels of a file mostly contradict its ratings."""
+    return judged >= _FEWEST_TURNED and turned > judged / 2
+
+
+def say_turned(turned: int, judged: int) -> str:
+    """Return the phrase on labels that contradict their ratings."""
+    return (
+        f"{turned:,} of {count(judged, 'label')} contradict the rating of their row, so positive and negative, or the "
+        "best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile says which is which"
+    )
 
 
 def _describe_turned(file: FileRows) -> list[str]:
     """Return a phrase if the labels of a file mostly contradict its ratings."""
-    if file.judged < _FEWEST_TURNED or file.turned <= file.judged / 2:
+    if not are_turned(file.turned, file.judged):
         return []
-    return [
-        f"{file.uri}: {file.turned:,} of {count(file.judged, 'label')} contradict the rating of their row, so positive "
-        "and negative, or the best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile "
-        f"says which is which; for these {name_rescan(name_source(file.uri))}"
-    ]
+    rescan = name_rescan(name_source(file.uri))
+    return [f"{file.uri}: {say_turned(file.turned, file.judged)}; for these {rescan}"]
 
 
 def _describe_alike(file: FileRows) -> list[str]:

@@ -553,3 +553,41 @@ def test_a_preview_of_a_workbook_in_which_no_row_has_a_text_asks_for_formulas(
     path.write_bytes(write_xlsx({"Sheet1": [["text", "movie"], *([None, "Heat"] for _ in range(12))]}))
     said = call(scoring_home, "init", "shop-x", str(path), "--yes")[1]
     assert "'text': no row has a value. If these are formulas" in said
+
+
+PAIRED = [("p", 8), ("p", 9), ("p", 10), ("n", 2), ("n", 1), ("n", 3)]
+"""The labels and ratings of reviews, of a feed that has both."""
+
+
+@pytest.mark.parametrize(("positive", "says"), [("n", True), ("p", False)])
+def test_a_preview_says_that_labels_contradict_the_ratings_of_their_rows(
+    scoring_home: Home, tmp_path: Path, positive: str, says: bool
+) -> None:
+    negative = {"p": "n", "n": "p"}[positive]
+    labels = f'[labels]\npositive = "{positive}"\nnegative = "{negative}"\n'
+    columns = '[columns]\ntext = "text"\ngiven_label = "label"\ngiven_rating = "stars"\n'
+    describe(scoring_home, "shop-a", f"{columns}{labels}[rating]\nlowest = 1\nhighest = 10\n")
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,stars\n" + "".join(f"good film,{label},{stars}\n" for label, stars in PAIRED))
+    said = call(scoring_home, "check", "shop-a", str(path))[1]
+    assert ("6 of 6 labels contradict the rating of their row" in said) == says
+
+
+@pytest.mark.parametrize(
+    ("rows", "accepted", "says"),
+    [
+        (["1,a,good film", "1,a,bad film"], "", True),
+        (["1,a,good film", "1,a,bad film"], '[severity]\nshared_ids = "accept"\n', False),
+        (["1,a,good film", "1,a,good film", "1,b,bad film", "2,a,"], "", False),
+    ],
+)
+def test_a_preview_says_that_a_review_id_has_several_texts(
+    scoring_home: Home, tmp_path: Path, rows: list[str], accepted: str, says: bool
+) -> None:
+    describe(
+        scoring_home, "shop-a", f'[columns]\ntext = "text"\nreview_id = "id"\nmovie_id = "movie"\n{accepted}'
+    )
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["id,movie,text", *rows]))
+    said = call(scoring_home, "check", "shop-a", str(path))[1]
+    assert ("1 review id with several texts" in said) == says

@@ -161,6 +161,7 @@ NAME_CASES = [
     bad_file("gz", "other", "compressed without its format", "reviews.gz", CSV_GZ, "format_unknown", "such as .csv.gz"),
     bad_file("plain", "csv", "old spreadsheet under a csv name", "a.csv", write_xls({"S": [["text"]]}), "format_mismatch", "call it .xls"),
     bad_file("plain", "csv", "rar under a csv name", "a.csv", b"Rar!\x1a\x07\0...", "format_mismatch", "pack what is in it"),
+    bad_file("plain", "other", "YAML", "a.yaml", b"- text: A film", "format_unknown", "write it as JSON into a .json file, by `yq"),
     bad_file("plain", "other", "no ending", "reviews", CSV, "format_unknown", "'reviews'"),
     bad_file("lz4", "csv", "unknown compression", "a.csv.lz4", CSV, "format_unknown", "'a.csv.lz4'"),
     bad_file("gz", "zip", "compressed zip", "a.zip.gz", make.to_gz(ZIP), "format_unknown", "'a.zip.gz'"),

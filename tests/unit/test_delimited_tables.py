@@ -52,6 +52,39 @@ def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedE
 # Separators
 
 
+@pytest.mark.parametrize(
+    ("header", "cut"),
+    [
+        ("movie,review,rating,,,", "Heat,Dull, slow and long,4,,,"),
+        ("movie,rating,review,,", "Heat,4,Dull, slow, long"),
+    ],
+)
+def test_a_text_that_its_commas_have_cut_is_quarantined(tmp_path: Path, header: str, cut: str) -> None:
+    padded = cut + "," * (header.count(",") - cut.count(","))
+    sound = ",".join(
+        {"movie": "Heat", "review": "Good.", "rating": "5"}.get(name, "") for name in header.split(",")
+    )
+    rows = read(tmp_path, "a.csv", f"{header}\n{sound}\n{padded}\n".encode())
+    assert [(row["text"], row["rule"]) for row in rows] == [("Good.", None), (None, "row_shape")]
+    assert rows[1]["raw"] == padded.encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ',review,rating\n0,Good.,5\n1,"Dull, slow",1\n',
+        'review,rating,\nGood.,5,\n"Dull, slow",1,see the mail\n',
+        'review,rating,\nGood.,5,x\n"Dull, slow",1,y\n',
+        'review, rating, \nGood., 5, yes\n"Dull, slow", 1, no\n',
+        'review,rating,\n Good., 5, yes\n" Dull, slow", 1, no\n',
+        'review,author,\nGood., Ann,\n"Dull, slow", Bo,\n',
+    ],
+)
+def test_columns_without_a_name_cut_no_sound_row(tmp_path: Path, data: str) -> None:
+    texts = [text and text.strip() for text in read_texts(tmp_path, "a.csv", data.encode())]
+    assert texts == ["Good.", "Dull, slow"]
+
+
 @pytest.mark.parametrize("named", [None, "film,rating,review"])
 @pytest.mark.parametrize("rows", ['"Heat,5,Good."', '"Heat,5,""Good, really."""\n"Dune,1,Bad."'])
 def test_lines_that_are_quoted_as_a_whole_are_refused(tmp_path: Path, rows: str, named: str | None) -> None:
@@ -290,6 +323,11 @@ SENTENCES = "It bites .\nNobody should miss it!\n" * 20
             "film/id: 1\nreview/text: It bites.\n\nfilm/id: 2\nreview/text: It bores.\nAnd how.\n",
             "'film/id: ...'",
         ),
+        (
+            "1/3/26, 09:15 - Ann: Good.\n1/4/26, 9:20 AM - Bo: Bad.\nReally.\n1/4/26, 9:21 AM - ~ Cy: So.\n",
+            "of a chat",
+        ),
+        ("[03.01.26, 09:15:02] Ann: Good.\n" * 3, "of a chat"),
         (SENTENCES, "each may be a review"),
         (f"{SENTENCES}\n\n", "each may be a review"),
     ],
@@ -309,6 +347,8 @@ def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
         "Plot/pace: slow.\nSound: fine.\nIt bites.\n",
         "Review | Jaws\nIt bites.\n",
         "Review, film, rating\nare no names here.\n",
+        "1/3/26, 09:15 - we came in.\n1/3/26, 10:20 - we left, bored.\n1/3/26, 11:00 - home.\nIt bites.\n",
+        "Seen on 1/3/26, 09:15: it bites.\n1/4/26, 09:20: again.\n1/5/26, 9:30, Ann: I sleep.\n",
         "Good, bad, ugly\nOne, two, three\nFour, five, six\n",
         "One | two | three\nFour | five\nSix | seven\n",
         "A review\twith a tab\nand a line.",
@@ -323,6 +363,8 @@ def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
         "remarks with a slash",
         "title with bar",
         "title with commas",
+        "times of a day",
+        "dates",
         "commas",
         "bars",
         "tab",

@@ -20,6 +20,7 @@ REFUSED = {
     "imdb_ratings.csv": "text_column_missing",
     "jq_pretty.json": "json_broken",
     "mysqldump_tab.txt": "header_broken",
+    "pandas_columns.json": "json_broken",
     "reviews.sqlite": "format_unknown",
     "stars_as_signs.csv": "encoding_unknown",
     "train.ft.txt": "header_broken",
@@ -30,7 +31,6 @@ SET_ASIDE = {
     "excel_german.csv": "text_encoding",
     "imdb_list.csv": "text_encoding",
     "mac_excel.csv": "text_encoding",
-    "pandas_columns.json": "text_type",
 }
 """File -> the rule by which rows with a review are quarantined."""
 NEXT_STEPS: dict[str, dict[str, Any]] = {

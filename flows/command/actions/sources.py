@@ -20,6 +20,7 @@ from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
 from tasks.sources.proposing import IN_DOUBT, Named, format_proposal, infer
 from tasks.sources.reading import make_limits, make_options, make_plan
+from tasks.sources.row_doubts import are_turned, say_repeated, say_turned
 from tasks.support.wording import count, escape_controls, quote_word
 
 Echo = Callable[[str], None]
@@ -196,6 +197,10 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
         )
     if rows := preview.unread[ROUNDED_IDS]:
         echo(f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}")
+    if preview.repeated and severity.shared_ids != "accept":
+        echo(say_repeated(preview.repeated))
+    if are_turned(preview.turned, preview.judged):
+        echo(say_turned(preview.turned, preview.judged))
     for rule, rows in preview.bad_rows.most_common():
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
 

@@ -8,7 +8,7 @@ from tasks.review_files.inference.date_decisions import Verdict
 from tasks.review_files.inference.known_names import LABELS_IN_WORDS
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
-from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
+from tasks.review_files.plans.names import normalize_known, normalize_name, quote_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND, FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -57,6 +57,7 @@ LOWEST_IS_BEST = (
     "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
+_RATE = "rate"
 AVERAGES = "all rows of a movie have the same rating, so it may be the average of the movie, not the writer's"
 NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
@@ -135,6 +136,11 @@ def decide_labels(
             "the column's name says that the labels mean something else than in the known sets",
             False,
         )
+    if recognised.flag is not None and numbers:
+        return None, (
+            f"the labels may be those of {quote_name(recognised.flag)}, not of the sentiment",
+            False,
+        )
     if found == {"0"} and numbers:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
     shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
@@ -180,7 +186,9 @@ def _find_scale(
         return (FIVE if facts.most_symbols <= FIVE.highest else TEN), "ratings written as symbols"
     if stated is not None:
         return stated, f"a column beside it states {stated.highest:g} as the highest rating"
-    return _judge_bounds(facts)
+    scale, words = _judge_bounds(facts)
+    is_clear = scale != HUNDRED or normalize_name(column) != _RATE
+    return (scale, words) if is_clear else (None, f"{words}, or prices or percentages, as a rate may be")
 
 
 def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
@@ -192,6 +200,8 @@ def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:
         return None, f"{bounds}: some are below 0"
     if _are_five_stars(facts):
         return FIVE, FIVE_STARS
+    if _are_shares(facts):
+        return None, f"{bounds}: they may be percentages, which a spreadsheet keeps as 0.2 for 20 %"
     if facts.highest <= FIVE.highest:
         return (
             None,
@@ -238,6 +248,8 @@ def _doubt_hundred(facts: RatingFacts) -> str | None:
 
 def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
     """Return the lowest and the highest rating that a scale in doubt is likeliest to have; none if that is unclear."""
+    if _are_shares(facts):
+        return "0", "1"
     if _is_of_survey(facts):
         return "1", f"{facts.highest:g}"
     if FIVE.highest < facts.highest <= TEN.highest and not facts.few_above_five:
@@ -245,6 +257,11 @@ def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
     if facts.highest > HIGHEST_OF_TWENTY and _is_of_fifty(facts):
         return "10", "50"
     return ()
+
+
+def _are_shares(facts: RatingFacts) -> bool:
+    """Return whether the ratings may be shares of one, such as a spreadsheet shows as percentages."""
+    return 0 < facts.highest <= 1 and any(value % 1 for value in facts.values)
 
 
 def _is_of_survey(facts: RatingFacts) -> bool:

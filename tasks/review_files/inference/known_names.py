@@ -26,9 +26,9 @@ COLUMN_NAMES = {
     ),
     "movie_id": (
         "movie_id", "title_id", "movie", "tconst", "imdb_id", "film_id", "film", "movie_title", "movie_name",
-        "film_title", "film_name", "parent_asin", "asin", "product_id", "business_id", "item_id", "app_id",
-        "product_name", "product_title", "product", "app_name", "app", "item_name", "book_title", "hotel_name",
-        "place_name", "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name",
+        "film_title", "film_name", "parent_asin", "asin", "product_id", "business_id", "app_id",
+        "product_name", "product_title", "product", "app_name", "app", "item_name", "item_id", "book_title",
+        "hotel_name", "place_name", "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name",
         "item_reviewed.name", "restaurant_name", "airline_name", "course_name", "drug_name", "book_id",
     ),
     "reviewed_at": (
@@ -178,6 +178,11 @@ PRODUCT_NAMES = (
     "place_name", "book_title", "filmtitel", "titre_du_film", "titolo_del_film",
 )  # fmt: skip
 """Names of a column that names what is reviewed: beside it, a title is that of the review."""
+OTHER_FLAGS = (
+    "spam", "is_spam", "spam_or_ham", "fake", "is_fake", "deceptive", "toxic", "is_toxic", "toxicity", "hate",
+    "is_hate", "sarcasm", "sarcastic", "is_sarcastic", "irony", "clickbait", "is_clickbait",
+)  # fmt: skip
+"""Names of columns that sort texts by something else than sentiment: a number beside one may be its label."""
 LABELS_BY_PROGRAMS = (
     "sentiment_polarity", "sentiment_subjectivity", "polarity", "subjectivity", "compound", "vader_compound",
     "sentiment_score", "sentiment_scores", "sentiment_score.positive", "sentiment_score.negative",

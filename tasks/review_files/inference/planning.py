@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
@@ -74,6 +74,8 @@ _LONGEST_SUM = 16
 _SUM_WORDS = pa.array(SUM_WORDS, pa.string())
 _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
+_STEPS, _FEWEST_STEPS = frozenset(map(str, range(11))), 3
+RATINGS = "its numbers are no labels of such a file, so they may be ratings"
 FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
@@ -159,7 +161,7 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _settle(replace(plan, dates=dates), "reviewed_at", plan.reviewed_at, verdict)
     if plan.given_label is not None:
         plan = _plan_labels(facts, recognised, plan, plan.given_label)
-    if plan.given_rating is not None:
+    if plan.given_rating is not None and "given_rating" in facts.origins:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
@@ -170,7 +172,10 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
 
 
 def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:
-    """Return the plan with how the labels of a column are read, and those of a second one."""
+    """Return the plan with how the labels of a column are read, and those of a second one; they may be ratings."""
+    if _are_ratings(facts.labels.labels, recognised):
+        doubt = Doubt("given_rating", column, RATINGS)
+        return replace(plan, given_label=None, given_rating=column, doubts=(*plan.doubts, doubt))
     labels, (words, settled) = decide_labels(facts.labels, recognised, column, facts.answers)
     some = sorted(facts.labels.labels)[:_MOST_VALUES]
     place = recognised.beside.get(OTHER_LABELS)
@@ -184,6 +189,14 @@ def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, co
             else ""
         )
     return _settle(replace(plan, labels=labels), "given_label", column, (words, settled), some)
+
+
+def _are_ratings(labels: Set[str], recognised: Recognised) -> bool:
+    """Return whether the labels that a platform has by its columns are several numbers up to ten instead."""
+    known = recognised.platform.labels if recognised.platform is not None else None
+    if known is None or labels <= known.keys() or "given_rating" in recognised.known:
+        return False
+    return len(labels) >= _FEWEST_STEPS and labels <= _STEPS
 
 
 def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:

@@ -1,0 +1,115 @@
+"""Tests that columns that may mean something else are in doubt, and sound ones are not."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.reader import ReadOptions, read_review_file
+from tests.support.review_file_builders import encode_csv
+
+
+def read(folder: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[dict[str, Any]], ReadingPlan]:
+    """Return the rows of a file with these columns, each with a text, and its plan."""
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    path = folder / "a.csv"
+    path.write_bytes(
+        encode_csv([{"text": f"Film {place} was good.", **row} for place, row in enumerate(rows)])
+    )
+    plans: list[ReadingPlan] = []
+    batches = read_review_file(path, ReadOptions(report_plan=plans.append))
+    return [row for batch in batches for row in batch.to_pylist()], plans[0]
+
+
+def list_doubts(plan: ReadingPlan) -> list[str]:
+    return [doubt.field for doubt in plan.doubts]
+
+
+# Ratings
+
+
+def test_a_rate_that_may_be_a_price_is_no_rating_out_of_a_hundred(tmp_path: Path) -> None:
+    rows, plan = read(tmp_path, {"hotel": ["a", "b", "c"], "rate": ["45", "89", "72"]})
+    assert list_doubts(plan) == ["given_rating"]
+    assert [row["given_rating"] for row in rows] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "stars"),
+    [("rate", ["4", "9"], [4, 9]), ("rate", ["4/5", "5/5"], [8, 10]), ("rating", ["10", "90"], [1.9, 9.1])],
+)
+def test_a_rate_of_ten_or_with_its_scale_is_a_rating_and_so_is_a_rating_of_a_hundred(
+    tmp_path: Path, name: str, values: list[str], stars: list[float]
+) -> None:
+    rows, _ = read(tmp_path, {name: values})
+    assert [row["given_rating"] for row in rows] == pytest.approx(stars)
+
+
+def test_shares_of_one_as_of_cells_with_percent_are_asked_for_as_such(tmp_path: Path) -> None:
+    _, plan = read(tmp_path, {"rating": ["0.2", "0.85", "1"]})
+    [doubt] = plan.doubts
+    assert (doubt.field, doubt.values) == ("given_rating", ("0", "1"))
+
+
+@pytest.mark.parametrize("values", [["0", "1"], ["0.5", "1.5"]])
+def test_whole_numbers_and_those_above_one_are_no_shares(tmp_path: Path, values: list[str]) -> None:
+    _, plan = read(tmp_path, {"rating": values})
+    assert [(doubt.field, doubt.values) for doubt in plan.doubts] == [("given_rating", ())]
+
+
+def test_numbers_that_are_no_labels_of_a_help_desk_may_be_ratings(tmp_path: Path) -> None:
+    _, plan = read_tickets(tmp_path, ["1", "3", "5"])
+    assert [(doubt.field, doubt.column) for doubt in plan.doubts] == [("given_rating", "score")]
+    assert (plan.given_rating, plan.given_label) == ("score", None)
+
+
+@pytest.mark.parametrize("scores", [["good", "bad", "offered"], ["good", "1", "2"], ["1", "2", "2"]])
+def test_other_scores_of_a_help_desk_stay_labels(tmp_path: Path, scores: list[str]) -> None:
+    _, plan = read_tickets(tmp_path, scores)
+    assert (plan.given_rating, plan.given_label) == (None, "score")
+
+
+def read_tickets(folder: Path, scores: list[str]) -> tuple[list[dict[str, Any]], ReadingPlan]:
+    """Read comments on tickets, with these scores."""
+    path = folder / "a.csv"
+    rows = [{"ticket_id": place, "score": score, "comment": "Good."} for place, score in enumerate(scores)]
+    path.write_bytes(encode_csv(rows))
+    plans: list[ReadingPlan] = []
+    batches = read_review_file(path, ReadOptions(report_plan=plans.append))
+    return [row for batch in batches for row in batch.to_pylist()], plans[0]
+
+
+# Labels
+
+
+@pytest.mark.parametrize("flag", ["spam", "Is Fake", "toxic"])
+def test_numbers_beside_a_flag_may_be_its_labels(tmp_path: Path, flag: str) -> None:
+    rows, plan = read(tmp_path, {flag: ["spam", "ham"], "label": ["1", "0"]})
+    assert list_doubts(plan) == ["given_label"]
+    assert [row["given_label"] for row in rows] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("flag", "labels"),
+    [("spam", ["positive", "negative"]), ("category", ["1", "0"]), ("spam_reports", ["1", "0"])],
+)
+def test_words_beside_a_flag_and_numbers_beside_other_columns_are_labels(
+    tmp_path: Path, flag: str, labels: list[str]
+) -> None:
+    rows, _ = read(tmp_path, {flag: ["x", "y"], "label": labels})
+    assert [row["given_label"] for row in rows] == ["positive", "negative"]
+
+
+# Movies
+
+
+def test_an_item_id_that_may_be_that_of_an_order_leaves_the_movie_to_its_name(tmp_path: Path) -> None:
+    rows, plan = read(tmp_path, {"item_id": ["1", "2"], "product_name": ["Heat", "Heat"]})
+    assert ([row["movie_id"] for row in rows], plan.movie_id) == (["Heat", "Heat"], "product_name")
+
+
+def test_an_item_id_alone_names_the_movie(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, {"item_id": ["1", "2"], "order": ["7", "8"]})
+    assert [row["movie_id"] for row in rows] == ["1", "2"]
