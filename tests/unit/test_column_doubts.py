@@ -1,5 +1,6 @@
 """Tests that columns that may mean something else are in doubt, and sound ones are not."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,37 @@ def test_an_item_id_that_may_be_that_of_an_order_leaves_the_movie_to_its_name(tm
 def test_an_item_id_alone_names_the_movie(tmp_path: Path) -> None:
     rows, _ = read(tmp_path, {"item_id": ["1", "2"], "order": ["7", "8"]})
     assert [row["movie_id"] for row in rows] == ["1", "2"]
+
+
+STEPS = ["1", "4", "5", "2"]
+
+
+@pytest.mark.parametrize("films", [STEPS, ["4.5", "3", "", "1"], ["0", "10", "7", "7"]])
+def test_a_film_that_has_numbers_up_to_ten_alone_may_be_its_rating(tmp_path: Path, films: list[str]) -> None:
+    rows, plan = read(tmp_path, {"Name": ["Ann"] * 4, "Film": films, "Sound": STEPS})
+    assert list_doubts(plan) == ["movie_id"]
+    assert [row["movie_id"] for row in rows] == [None] * 4
+    kept = [json.loads(row["extra"]).get("movie_id", "") for row in rows]
+    assert kept == films
+
+
+@pytest.mark.parametrize(
+    ("name", "films"),
+    [
+        ("movie_id", STEPS),
+        ("asin", STEPS),
+        ("film", ["1", "2", "3", "500"]),
+        ("film", ["9", "9", "8", "9"]),
+        ("film", ["1", "2", "3", "Heat"]),
+        ("film", ["300", "2012", "1917", "42"]),
+        ("film", ["12", "4", "5", "2"]),
+    ],
+)
+def test_ids_and_titles_that_are_numbers_are_movies(tmp_path: Path, name: str, films: list[str]) -> None:
+    rows, plan = read(tmp_path, {name: films})
+    assert ([row["movie_id"] for row in rows], list_doubts(plan)) == (films, [])
+
+
+def test_numbers_beside_ratings_are_movies(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, {"film": STEPS, "rating /10": STEPS})
+    assert [row["movie_id"] for row in rows] == STEPS

@@ -87,6 +87,8 @@ class ReadingPlan:
     """Label in the file -> 'positive', 'negative' or None for no label. None: in doubt; labels are kept as found."""
     other_labels: Mapping[str, str | None] = field(default_factory=dict)
     """Those of a second column: where it says the opposite, a label is kept as found."""
+    keep_movies: bool = False
+    """The movies are in doubt, and kept as found."""
     has_ratings: bool = True
     """Some rows of the file have a rating, if a column is that of ratings."""
     doubts: tuple[Doubt, ...] = ()
@@ -120,6 +122,7 @@ class ReadingPlan:
                 each.labels,
                 each.other_labels,
                 each.constant_movie_id,
+                each.keep_movies,
                 each.has_ratings,
             )
             for each in (self, other)
