@@ -4,6 +4,7 @@ A date, label or rating that can't be parsed is kept with the further columns, u
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial, reduce
 from typing import Any
 
@@ -52,7 +53,7 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
     `members` [n] are the names of their members, null for a file that is no archive. Blank ids become null. A row
     without text and without a defect breaks the rule text_missing.
     """
-    size = len(raw.row_numbers)
+    raw, size = _name_ratings(raw, plan), len(raw.row_numbers)
     columns = {"row_number": raw.row_numbers, "member": members, "text": _join_text(raw)}
     ids = {name: _drop_blank(raw.known[name]) for name in ("review_id", "movie_id") if name in raw.known}
     further = raw.further
@@ -79,6 +80,14 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
         if field.name not in columns:
             columns[field.name] = pa.nulls(size, field.type)
     return pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
+
+
+def _name_ratings(raw: RawRows, plan: ReadingPlan) -> RawRows:
+    """Return raw rows in which a column that has the labels by its name has the ratings, if the plan says so."""
+    if plan.given_rating is None or raw.origins.get("given_label") != frozenset([plan.given_rating]):
+        return raw
+    known = {name: values for name, values in raw.known.items() if name != "given_label"}
+    return replace(raw, known={**known, "given_rating": raw.known["given_label"]})
 
 
 def _drop_opposed(

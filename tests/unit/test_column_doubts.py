@@ -54,16 +54,20 @@ def test_shares_of_one_as_of_cells_with_percent_are_asked_for_as_such(tmp_path: 
     assert (doubt.field, doubt.values) == ("given_rating", ("0", "1"))
 
 
-@pytest.mark.parametrize("values", [["0", "1"], ["0.5", "1.5"]])
-def test_whole_numbers_and_those_above_one_are_no_shares(tmp_path: Path, values: list[str]) -> None:
+@pytest.mark.parametrize("values", [["0", "1"], ["0.5", "1"], ["0.2", "1.2"]])
+def test_stars_and_halves_and_what_is_above_one_are_no_shares(tmp_path: Path, values: list[str]) -> None:
     _, plan = read(tmp_path, {"rating": values})
     assert [(doubt.field, doubt.values) for doubt in plan.doubts] == [("given_rating", ())]
 
 
 def test_numbers_that_are_no_labels_of_a_help_desk_may_be_ratings(tmp_path: Path) -> None:
-    _, plan = read_tickets(tmp_path, ["1", "3", "5"])
+    rows, plan = read_tickets(tmp_path, ["1", "3", "5"])
     assert [(doubt.field, doubt.column) for doubt in plan.doubts] == [("given_rating", "score")]
     assert (plan.given_rating, plan.given_label) == ("score", None)
+    kept = [
+        {name: value for name, value in json.loads(row["extra"]).items() if "given" in name} for row in rows
+    ]
+    assert kept == [{"given_rating": score} for score in ("1", "3", "5")]
 
 
 @pytest.mark.parametrize("scores", [["good", "bad", "offered"], ["good", "1", "2"], ["1", "2", "2"]])

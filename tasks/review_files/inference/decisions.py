@@ -260,8 +260,8 @@ def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
 
 
 def _are_shares(facts: RatingFacts) -> bool:
-    """Return whether the ratings may be shares of one, such as a spreadsheet shows as percentages."""
-    return 0 < facts.highest <= 1 and any(value % 1 for value in facts.values)
+    """Return whether the ratings may be shares of one, as a spreadsheet keeps percentages; half a star is none."""
+    return 0 < facts.highest <= 1 and any(value * 2 % 1 for value in facts.values)
 
 
 def _is_of_survey(facts: RatingFacts) -> bool:
