@@ -96,6 +96,21 @@ def test_numbers_beside_a_flag_may_be_its_labels(tmp_path: Path, flag: str) -> N
     assert [row["given_label"] for row in rows] == [None, None]
 
 
+@pytest.mark.parametrize("name", ["label_text", "sentiment"])
+def test_numbers_beside_words_that_are_no_sentiments_are_in_doubt(tmp_path: Path, name: str) -> None:
+    rows, plan = read(tmp_path, {"label": ["1", "0", "1"], name: ["spam", "ham", "spam"]})
+    assert list_doubts(plan) == ["given_label"]
+    assert [row["given_label"] for row in rows] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "words", [["positive", "negative"], ["Good", "Bad"], ["1", "0"], ["", ""], ["very positive", "negative"]]
+)
+def test_numbers_beside_words_of_sentiments_or_none_are_labels(tmp_path: Path, words: list[str]) -> None:
+    rows, _ = read(tmp_path, {"label": ["1", "0"], "label_text": words})
+    assert [row["given_label"] for row in rows] == ["positive", "negative"]
+
+
 @pytest.mark.parametrize(
     ("flag", "labels"),
     [("spam", ["positive", "negative"]), ("category", ["1", "0"]), ("spam_reports", ["1", "0"])],

@@ -92,7 +92,7 @@ ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
 OTHER_LABELS = "other_labels"
 """Our key of a second column of labels."""
-SENTIMENTS = ("label", "sentiment", "review_sentiment", "sentiment_label")
+SENTIMENTS = ("label", "sentiment", "review_sentiment", "sentiment_label", "label_text", "label_name")
 """Names of labels that say the same of a row, if it has several."""
 _SPAM = ("spam", "trash")
 _OF_CHANNELS = ("channel_join", "channel_leave", "bot_message")

@@ -184,7 +184,9 @@ def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, co
     if _are_ratings(facts.labels.labels, recognised):
         doubt = Doubt("given_rating", column, RATINGS)
         return replace(plan, given_label=None, given_rating=column, doubts=(*plan.doubts, doubt))
-    labels, (words, settled) = decide_labels(facts.labels, recognised, column, facts.answers)
+    labels, (words, settled) = decide_labels(
+        facts.labels, recognised, column, facts.answers, facts.other_labels
+    )
     some = sorted(facts.labels.labels)[:_MOST_VALUES]
     place = recognised.beside.get(OTHER_LABELS)
     if settled and place is not None:
