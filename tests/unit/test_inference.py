@@ -226,34 +226,29 @@ def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
     assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)
 
 
-@pytest.mark.parametrize("general", ["rating", "Stars", "overall", "user_score"])
 @pytest.mark.parametrize(
-    "own",
-    [
-        "user_rating",
-        "Your Rating",
-        "my_rating",
-        "reviewRating",
-        "Reviewer rating",
-        "Stars given",
-        "reviewer_score",
-    ],
+    "other", ["user_rating", "Reviewer rating", "Stars given", "reviewRating.ratingValue"]
 )
-def test_a_rating_that_can_only_be_the_writers_is_taken_before_one_that_may_be_the_films(
-    general: str, own: str
+@pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
+def test_a_rating_is_taken_before_what_a_platform_may_show_or_say_of_the_writer(
+    general: str, other: str
 ) -> None:
-    assert recognise_columns(["movie", general, own, "review"]).known == {"movie_id": 0, "given_rating": 2}
-    assert recognise_columns(["movie", general, "review"]).known == {"movie_id": 0, "given_rating": 1}
+    assert recognise_columns(["movie", other, general, "review"]).known == {"movie_id": 0, "given_rating": 2}
+    assert recognise_columns(["movie", other, "review"]).known == {"movie_id": 0, "given_rating": 1}
 
 
-@pytest.mark.parametrize("general", ["timestamp", "Created", "created_at", "date", "updated"])
-@pytest.mark.parametrize(
-    "own", ["review_date", "Reviewed on", "posted_on", "postedAt", "date_posted", "rated_at"]
-)
-def test_a_date_that_can_only_be_that_of_the_review_is_taken_before_one_that_may_be_the_rows(
-    general: str, own: str
+@pytest.mark.parametrize("general", ["timestamp", "Created", "created_at", "date"])
+@pytest.mark.parametrize("other", ["Reviewed on", "posted_on", "postedAt", "comment_date", "rated_at"])
+def test_a_date_is_taken_before_what_may_say_on_which_site_a_review_is_or_when_it_was_answered(
+    general: str, other: str
 ) -> None:
-    assert recognise_columns([general, own, "review"]).known == {"reviewed_at": 1}
+    assert recognise_columns([other, general, "review"]).known == {"reviewed_at": 1}
+    assert recognise_columns([other, "review"]).known == {"reviewed_at": 0}
+
+
+def test_the_name_of_a_film_is_the_movie_where_no_id_is() -> None:
+    assert recognise_columns(["film_name", "asin", "review"]).known == {"movie_id": 1}
+    assert recognise_columns(["film_name", "review"]).known == {"movie_id": 0}
 
 
 def test_the_date_of_a_comment_is_not_that_of_the_post_which_it_is_about() -> None:

@@ -26,34 +26,35 @@ COLUMN_NAMES = {
     ),
     "movie_id": (
         "movie_id", "title_id", "movie", "tconst", "imdb_id", "film_id", "film", "movie_title", "movie_name",
-        "film_title", "film_name", "parent_asin", "asin", "product_id", "business_id", "app_id",
-        "product_name", "product_title", "product", "app_name", "app", "item_name", "item_id", "book_title",
-        "hotel_name", "place_name", "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name",
-        "item_reviewed.name", "restaurant_name", "airline_name", "course_name", "drug_name", "book_id",
+        "film_title", "parent_asin", "asin", "product_id", "business_id", "app_id", "product_name",
+        "product_title", "product", "app_name", "app", "item_name", "item_id", "book_title", "hotel_name", "place_name",
+        "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name", "item_reviewed.name",
+        "restaurant_name", "airline_name", "course_name", "drug_name", "book_id", "film_name",
     ),
     "reviewed_at": (
-        "reviewed_at", "review_date", "date_reviewed", "reviewed_on", "unix_review_time", "review_time",
-        "review_created", "review_timestamp", "review_ts", "review_posted", "reviews.date", "comment_date", "rated_at",
-        "rating_date", "posted_at", "posted_on", "date_posted", "date", "created_at", "timestamp", "submitted_at",
-        "submit_date", "date_submitted", "submission_date", "date_created", "created", "create_time",
-        "creation_date", "date_published", "published_at", "published_at_date", "recorded_date", "end_date",
-        "completion_time", "submission_time", "responded_at", "time", "created_date", "create_date", "created_time",
-        "response_date", "responded", "time_created", "time_submitted", "submitdate. Date submitted", "created_utc",
-        "post_date", "day_of_date", "datetime", "datum", "bewertungsdatum", "rezensionsdatum", "fecha", "date_avis",
+        "reviewed_at", "review_date", "date_reviewed", "unix_review_time", "review_time", "review_created",
+        "reviews.date", "date", "created_at", "timestamp", "submitted_at", "submit_date", "date_submitted",
+        "submission_date", "date_created", "created", "create_time", "creation_date", "posted_at", "date_posted",
+        "date_published", "published_at", "published_at_date", "comment_date", "recorded_date", "end_date",
+        "completion_time", "submission_time", "responded_at", "review_timestamp", "review_ts", "time",
+        "created_date", "create_date", "created_time", "response_date", "responded", "review_posted", "time_created",
+        "time_submitted", "submitdate. Date submitted", "created_utc", "post_date", "posted_on", "rated_at",
+        "rating_date", "day_of_date", "datetime", "datum", "bewertungsdatum", "rezensionsdatum", "fecha", "date_avis",
+        "reviewed_on",
     ),
     "given_label": (
         "given_label", "label", "sentiment", "review_sentiment", "sentiment_label", "recommendation_type",
         "recommendation", "freshness",
     ),
     "given_rating": (
-        "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating",
-        "review_rating.rating_value", "user_rating", "reviewer_rating", "reviewer_score", "rating_given",
-        "stars_given", "rating", "stars", "star_rating", "overall", "user_score", "overall_rating", "star",
-        "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5", "rating_out_of_10", "rating_out_of_100",
-        "review_score", "rating_score",
+        "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating", "rating",
+        "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
+        "review_rating.rating_value", "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5",
+        "rating_out_of_10", "rating_out_of_100", "reviewer_score", "review_score", "rating_score", "reviewer_rating",
+        "rating_given", "stars_given",
     ),
 }  # fmt: skip
-"""Our column -> its names in review files, in order of preference: those that can only be of the review come first."""
+"""Our column -> its names in review files, in order of preference."""
 LATER_NAMES = {
     "text": (
         "opinion", "review_detail", "review_full", "full_review", "written_review", "text_review", "review_comments",
