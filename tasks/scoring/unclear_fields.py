@@ -23,6 +23,8 @@ _NAMED = 3
 _KEPT = "What it leaves open is kept in `extra`"
 _NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
 """What is said of a column in doubt that is none of the rows."""
+_NEXT = ". Next: "
+"""What begins the step of a doubt that no profile settles."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _FEWEST_REUSED, _MOST_REUSED = 5, 0.8
@@ -161,7 +163,9 @@ def _describe_unclear(
     for uri, rule, observed in doubts:
         alike.setdefault((name_source(uri), rule, observed), []).append(uri)
     return unclear + [
-        f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
+        f"{_name_files(uris)}: {observed}"
+        if _NEXT in observed
+        else f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
         f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
         f"{name_rescan(source)}"
         for (source, rule, observed), uris in alike.items()

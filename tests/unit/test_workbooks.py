@@ -3,9 +3,11 @@
 import datetime as dt
 import io
 import json
+import re
 import struct
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -224,11 +226,21 @@ def test_a_cell_that_is_empty_and_not_merged_stays_empty() -> None:
     assert list_movies(write_xlsx({"S": MERGED}, merged=["A2:C2"])) == ["Heat", "", "", "Up", ""]
 
 
-def test_a_text_that_is_merged_over_several_rows_is_one_review() -> None:
-    grid: Grid = [["Movie", "Review", "Said by"], ["Heat", "a", "Ann"], [None, None, "Bob"]]
-    (rows,) = read(write_xlsx({"S": grid}, merged=["A2:A3", "B2:B3"]))
-    assert rows.known["text"].to_pylist() == ["a", ""]
-    assert rows.known["movie_id"].to_pylist() == ["Heat"] * 2
+def test_what_is_of_one_review_is_not_filled_into_the_rows_of_others() -> None:
+    header = ["Movie", "Date", "Respondent ID", "Review", "Stars", "Sentiment", "Seen in"]
+    rows: Grid = [
+        ["Heat", "2026-01-31", "r1", "a", 4, "positive", "May"],
+        [None, None, None, "b", None, None, None],
+        [None, None, None, None, 2, None, None],
+    ]
+    (found,) = read(write_xlsx({"S": [header, *rows]}, merged=[f"{name}2:{name}4" for name in "ABCEFG"]))
+    assert found.known["movie_id"].to_pylist() == ["Heat"] * 3
+    assert found.known["reviewed_at"].to_pylist() == ["2026-01-31"] * 3
+    assert [each["Seen in"] for each in list_further(found)] == ["May"] * 3
+    assert found.known["review_id"].to_pylist() == ["r1", "", ""]
+    assert found.known["text"].to_pylist() == ["a", "b", ""]
+    assert found.known["given_rating"].to_pylist() == ["4", "", "2"]
+    assert found.known["given_label"].to_pylist() == ["positive", "", ""]
 
 
 def test_cells_merged_above_the_rows_and_beside_groups_of_names_are_read_as_they_are_seen() -> None:
@@ -254,35 +266,98 @@ def test_a_title_that_is_merged_beside_rows_of_two_cells_is_passed_over() -> Non
     assert (rows.known["text"].to_pylist(), rows.known["movie_id"].to_pylist()) == (["a"], ["Dune"])
 
 
-def test_an_ods_whose_movies_may_be_merged_is_refused_with_the_step() -> None:
-    ods = zipfile.ZipFile(io.BytesIO(write_ods({"S": MERGED})))
+def list_doubts(data: bytes, **options: Any) -> list[tuple[str, str]]:
+    """Return what a workbook leaves in doubt: the names of the columns, and why."""
+    doubts = [doubt for rows in read(data, **options) for doubt in rows.doubts]
+    return sorted({(doubt.column, doubt.reason) for doubt in doubts})
+
+
+def merge_cells(sheets: Mapping[str, Grid], value: str) -> bytes:
+    """Write an ods in which the cells with a value are merged with two below."""
+    ods = zipfile.ZipFile(io.BytesIO(write_ods(sheets)))
     members = {name: ods.read(name) for name in ods.namelist()}
-    assert list_movies(write_ods({"S": MERGED})) == ["Heat", "", "", "Up", ""]
-
-    def merge(content: bytes) -> bytes:
-        wide = content.replace(b"<table:table-cell ", b'<table:table-cell table:number-rows-spanned="3" ', 4)
-        return to_zip({**members, "content.xml": wide}, 0)
-
-    error = refuse(merge(members["content.xml"]))
-    assert error.rule == "workbook_broken"
-    assert "'Movie' has no value in some rows" in error.detail
-    assert "save it as xlsx" in error.detail
-    full = zipfile.ZipFile(io.BytesIO(write_ods({"S": [row for row in MERGED if row[0]]}))).read(
-        "content.xml"
+    start, end = b"<table:table-cell ", f"<text:p>{value}".encode()
+    before, cell, after = re.split(
+        b"(" + start + b"[^<]*" + re.escape(end) + b")", members["content.xml"], maxsplit=1
     )
-    assert list_movies(merge(full)) == ["Heat", "Up"]
+    wide = cell.replace(start, start + b'table:number-rows-spanned="3" ')
+    return to_zip({**members, "content.xml": before + wide + after}, 0)
+
+
+def test_an_ods_whose_movies_may_be_merged_is_in_doubt_and_read() -> None:
+    data = merge_cells({"S": MERGED}, "Heat")
+    assert list_movies(data) == ["Heat", "", "", "Up", ""]
+    assert list_doubts(data) == [("Movie", workbook_cells.MERGED)]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "value"),
+    [
+        ({"S": MERGED, "Notes": [["of June"]]}, "of June"),
+        ({"Notes": [["of June"]], "S": MERGED}, "of June"),
+        ({"S": [row for row in MERGED if row[0]]}, "Heat"),
+        ({"S": [*MERGED[:2], [None, None, 1], *MERGED[4:5]]}, "Heat"),
+    ],
+    ids=["in a later sheet", "in an earlier sheet", "all have a movie", "no text without a movie"],
+)
+def test_an_ods_is_in_no_doubt_by_cells_merged_elsewhere(sheets: Mapping[str, Grid], value: str) -> None:
+    assert list_doubts(merge_cells(sheets, value)) == []
+
+
+def test_an_ods_is_in_no_doubt_by_a_text_on_merged_cells() -> None:
+    grid: Grid = [*MERGED, [None, '<table:table-cell number-rows-spanned="2"> is a fine text', 1]]
+    assert list_doubts(write_ods({"S": grid})) == []
+
+
+RATED: Grid = [["Movie", "Review", "Stars"], ["Heat", "a", 4], ["Up", "b", 2]]
+
+
+def replace_cell(place: tuple[int, int], cell: Any) -> list[list[Any]]:
+    """Return `RATED` with another cell."""
+    rows = [list(row) for row in RATED]
+    rows[place[0]][place[1]] = cell
+    return rows
 
 
 @pytest.mark.parametrize("value", ["<v></v>", "<v />", "<v/>", ""])
-@pytest.mark.parametrize("column", [0, 1, 2])
-def test_a_column_of_ours_with_formulas_whose_values_were_not_saved_is_refused_with_the_step(
-    value: str, column: int
+@pytest.mark.parametrize("column", [0, 2])
+@pytest.mark.parametrize("start", [0, 3])
+def test_a_column_of_ours_with_formulas_whose_values_were_not_saved_is_in_doubt_and_read(
+    value: str, column: int, start: int
 ) -> None:
-    rows: list[list[Any]] = [["Movie", "Review", "Stars"], ["Heat", "a", 4], ["Up", "b", 2]]
-    rows[2][column] = Formula('IF(A2="x",1,2)', value)
-    error = refuse(write_xlsx({"S": [[None, *row] for row in rows]}))
+    rows = replace_cell((2, column), Formula('IF(A2="x",1,2)', value))
+    data = write_xlsx({"S": [*[[]] * start, *([None, *row] for row in rows)]})
+    assert list_doubts(data) == [(RATED[0][column], workbook_cells.UNSAVED)]
+    assert read_texts(data) == ["a", "b"]
+
+
+FORMULA = Formula("COUNTA(B2:B9)")
+
+
+@pytest.mark.parametrize(
+    "sheets",
+    [
+        {"S": replace_cell((2, 2), None), "Sums": [[], [], [1, 2, FORMULA]]},
+        {"Sums": [[], [], [1, 2, FORMULA]], "S": replace_cell((2, 2), None)},
+        {"S": [["Reviews", None, FORMULA], *replace_cell((2, 2), None)]},
+        {"S": [*RATED, ["Average", None, FORMULA]]},
+        {"S": [*RATED, ["Reviews", FORMULA, FORMULA]]},
+        {"S": [*RATED, [None, "Average", FORMULA]]},
+        {"S": [[*row, FORMULA] for row in replace_cell((2, 2), None)]},
+    ],
+    ids=["later sheet", "earlier sheet", "title", "no text", "count of texts", "sum", "no column of ours"],
+)
+def test_formulas_without_values_outside_of_the_reviews_leave_nothing_in_doubt(
+    sheets: Mapping[str, Grid],
+) -> None:
+    data = write_xlsx(sheets)
+    assert (read_texts(data)[:2], list_doubts(data)) == (["a", "b"], [])
+
+
+def test_texts_that_are_formulas_whose_values_were_not_saved_are_refused_with_the_step() -> None:
+    error = refuse(write_xlsx({"S": [["Movie", "Review"], ["Heat", Formula("A2")], ["Up", Formula("A3")]]}))
     assert error.rule == "workbook_broken"
-    assert f"'{rows[0][column]}' has formulas whose values were not saved: open it" in error.detail
+    assert "'Review' has formulas whose values were not saved: open the workbook" in error.detail
 
 
 @pytest.mark.parametrize(
@@ -298,13 +373,21 @@ def test_a_column_of_ours_with_formulas_whose_values_were_not_saved_is_refused_w
 def test_a_formula_with_a_value_has_it_and_may_have_an_empty_text(cell: Any, expected: str) -> None:
     grid: Grid = [["Review", "Stars", "Sum"], ["a", cell, Formula("A1")], ["b", None, None]]
     (rows,) = read(write_xlsx({"S": grid}))
-    assert rows.known["given_rating"].to_pylist() == [expected, ""]
+    assert (rows.known["given_rating"].to_pylist(), rows.doubts) == ([expected, ""], ())
 
 
-def test_a_formula_far_down_a_sheet_is_found_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_formulas_are_looked_for_once_in_a_sheet_of_many_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook_cells, "_PIECE_BYTES", 100)
+    find, scanned = workbook_cells._find_all, []
+
+    def count_scans(*given: Any) -> Any:
+        scanned.append(given[1])
+        return find(*given)
+
+    monkeypatch.setattr(workbook_cells, "_find_all", count_scans)
     grid: Grid = [["Review", "Stars"], *[["a", None]] * 20, ["b", Formula("A1")]]
-    assert "'Stars' has formulas" in refuse(write_xlsx({"S": grid}), batch_rows=5).detail
+    assert list_doubts(write_xlsx({"S": grid}), batch_rows=5) == [("Stars", workbook_cells.UNSAVED)]
+    assert scanned == ["xl/worksheets/sheet1.xml"]
 
 
 XML_TEXTS = st.text(

@@ -2,9 +2,9 @@
 
 The sheet is the one that `ReadOptions` names, else the first visible one whose header has a text column. The header is
 the first row that is not empty, or the one below titles; empty rows are no rows. Every cell becomes the text that a
-person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error, and for a cell that is
-merged with those above theirs, except in the column of the text. Calamine holds the sheet whole, so the size of a
-workbook is limited, packed and unpacked.
+person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error. A cell that is merged with
+those above has their value, but for the text, the id, the rating and the label, which are each those of one review.
+Calamine holds the sheet whole, so the size of a workbook is limited, packed and unpacked.
 """
 
 import datetime as dt
@@ -13,13 +13,13 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from python_calamine import (
     CalamineError,
     CalamineSheet,
@@ -52,7 +52,7 @@ from tasks.review_files.raw_rows import (
     make_raw_rows,
     require_order,
 )
-from tasks.review_files.tables.workbook_cells import fill_spans, list_spans, require_values
+from tasks.review_files.tables.workbook_cells import BlankCells, Row, fill_spans, list_spans
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
@@ -72,8 +72,11 @@ _PRECISE = 2**53
 _OF_REVIEWS = {"review_id", "movie_id", "given_rating", "given_label"}
 """Our columns beside a text that a sheet of remarks hardly has."""
 _JUDGEMENTS = {"given_rating", "given_label"}
+_SHARED = {"movie_id", "reviewed_at"}
+"""Our columns that several reviews may share."""
 
-_Row = list[str]
+_Numbered = tuple[int, Row]
+"""A row, with its number in the sheet from 0."""
 
 
 def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -84,20 +87,22 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
     """
     file = _open_checked(file, options.limits)
     with _refusing_broken(file), _silence_panics():
-        sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
+        workbook = CalamineWorkbook.from_filelike(file)
+        sheet = _choose_sheet(workbook, options)
         names, rows = _open_table(sheet, options.column_plan)
         columns = _select_columns(names, sheet.name, options.column_plan)
-        next_row, checked = first_row, set[str]()
+        places = list(zip(_list_columns(sheet), names, strict=True))
+        known = {ours: places[place] for ours, place in columns.known.items()}
+        blank = BlankCells(file, workbook.sheet_names.index(sheet.name), known)
+        next_row = first_row
         batches = group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes)
-        for batch, is_last in _mark_last(batches):
+        for numbered, is_last in _mark_last(batches):
+            numbers, batch = zip(*numbered, strict=True)
             require_rows(next_row - 1 + len(batch), options.most_rows)
-            outer = find_outer_rows(batch, columns.known["text"], next_row == first_row, is_last)
+            is_first = next_row == first_row
+            outer = find_outer_rows(batch, columns.known["text"], is_first, is_last)
             made = _make_rows(batch, names, columns, next_row, outer)
-            if blank := _list_blank(made) - checked:
-                places = list(zip(_list_columns(sheet), names, strict=True))
-                require_values(file, {ours: places[columns.known[ours]] for ours in blank})
-            checked |= blank
-            yield made
+            yield replace(made, doubts=blank.list_doubts(made, numbers, is_first))
             next_row += len(batch)
 
 
@@ -279,7 +284,7 @@ def _select_columns(names: Sequence[str], sheet: str, plan: ReadingPlan) -> Colu
 # The rows
 
 
-def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[_Row, Iterator[_Row]]:
+def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[Row, Iterator[_Numbered]]:
     """Return the names of the columns, below titles if there are any, and the rows below them."""
     rows, spans = _read_rows(sheet), list_spans(sheet.merged_cell_ranges or (), _list_columns(sheet))
     start = list(islice(rows, MOST_TITLES + 1))
@@ -292,12 +297,12 @@ def _open_table(sheet: CalamineSheet, plan: ReadingPlan) -> tuple[_Row, Iterator
         place = _find_header([row for _, row in start], plan)
     rows = chain(start[place + 1 :], rows)
     if spans:
-        # A text that is merged over several rows is one review.
-        rows = fill_spans(rows, spans, select_columns(first[place], plan).list_text())
-    return first[place], (row for _, row in rows)
+        known = select_columns(first[place], plan).known
+        rows = fill_spans(rows, spans, {at for ours, at in known.items() if ours not in _SHARED})
+    return first[place], rows
 
 
-def _find_header(rows: Sequence[_Row], plan: ReadingPlan) -> int:
+def _find_header(rows: Sequence[Row], plan: ReadingPlan) -> int:
     """Return the place of the header among the first rows of a sheet."""
     is_first = len(rows[0]) <= _FEW_CELLS and "text" in select_columns(rows[0], plan).known
     return 0 if is_first else skip_titles(rows, plan)
@@ -309,17 +314,12 @@ def _list_columns(sheet: CalamineSheet) -> range:
     return range(start, start + sheet.width)
 
 
-def _read_rows(sheet: CalamineSheet) -> Iterator[tuple[int, _Row]]:
+def _read_rows(sheet: CalamineSheet) -> Iterator[_Numbered]:
     """Yield the rows that are not empty, as texts, each with its number from 0."""
     for number, cells in enumerate(sheet.iter_rows()):
         row = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
         if any(row):
             yield number, row
-
-
-def _list_blank(rows: RawRows) -> set[str]:
-    """Return those of our columns that have no value in some rows."""
-    return {ours for ours, array in rows.known.items() if pc.any(pc.equal(array, "")).as_py()}
 
 
 def _format_cell(cell: Any) -> str:
@@ -333,12 +333,12 @@ def _format_cell(cell: Any) -> str:
     return str(cell)
 
 
-def _measure(row: _Row) -> int:
+def _measure(numbered: _Numbered) -> int:
     """Return roughly the bytes of a row."""
-    return sum(map(len, row))
+    return sum(map(len, numbered[1]))
 
 
-def _mark_last(batches: Iterator[list[_Row]]) -> Iterator[tuple[list[_Row], bool]]:
+def _mark_last(batches: Iterator[list[_Numbered]]) -> Iterator[tuple[list[_Numbered], bool]]:
     """Yield each batch, and whether it is the last one."""
     before = next(batches, None)
     for batch in batches:
@@ -350,7 +350,7 @@ def _mark_last(batches: Iterator[list[_Row]]) -> Iterator[tuple[list[_Row], bool
 
 
 def _make_rows(
-    rows: Sequence[_Row], names: Sequence[str], columns: Columns, first_row: int, outer: Mapping[int, str]
+    rows: Sequence[Row], names: Sequence[str], columns: Columns, first_row: int, outer: Mapping[int, str]
 ) -> RawRows:
     """Build the raw rows of n rows of cells; those that repeat the header, and the `outer` ones, have a defect."""
     arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
