@@ -66,9 +66,7 @@ FILES = {
     "alike/ids.csv": list_rows("text,review_id", *(f"good film,r{n}" for n in range(6))),
     "alike/movies.csv": list_rows("text,movie_id", *(f"good film,tt{n}" for n in range(6))),
     "tweets/tweets.csv": "sentiment,text\n0,bad film\n4,good film\n4,good plot\n",
-    "opposed/a.csv": list_rows(
-        "text,label,sentiment", "good film,1,positive", "bad plot,1,negative", "bad film,0,"
-    ),
+    "headings/a.csv": list_rows("movie,text", "Heat,", ",good film", "Up,", ",bad plot"),
     "beside/a.json": '{"product": "Heat",\n "reviews": [{"text": "good film"}, {"text": "bad plot"}]}',
     "settled/a.csv": "date,rating,review\n2026-11-01,8,good film\n2026-11-02,2,bad plot\n",
     "empty/empty.csv": "review,date\n",
@@ -158,10 +156,10 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     assert scored.ask_of("shop.csv", query) == [(None,)]
 
 
-def test_labels_of_which_a_second_column_says_the_opposite_are_counted(scored: Scored) -> None:
-    assert scored.list_unclear("opposed/") == [
-        "opposed/a.csv: 1 label, of no known meaning, or the opposite of that in a second column: kept in `extra`"
-    ]
+def test_a_doubt_that_no_profile_settles_has_its_own_step_alone(scored: Scored) -> None:
+    [said] = scored.list_unclear("headings/")
+    assert said.startswith("headings/a.csv: column 'movie': only rows without a text have it")
+    assert said.endswith("Next: write it into each row")
 
 
 def test_what_may_be_the_movie_of_a_document_is_named_with_what_is_done_with_it(scored: Scored) -> None:

@@ -708,7 +708,8 @@ def find_movie_doubts(path: Path, table: str, **options: Any) -> list[tuple[str,
 def test_movies_that_stand_only_above_the_reviews_are_in_doubt(tmp_path: Path, rated: str) -> None:
     end = "," if rated else ""
     table = f"Film,review{rated}\nHeat,{end}\n,A film.{end}\n,Bad.{end}\nUp,{end}\n,Good.{end}\n"
-    assert find_movie_doubts(tmp_path / "a.csv", table) == [("Film", HEADINGS)]
+    for size in (1, 100):
+        assert find_movie_doubts(tmp_path / "a.csv", table, batch_rows=size) == [("Film", HEADINGS)]
 
 
 @pytest.mark.parametrize(
@@ -718,11 +719,19 @@ def test_movies_that_stand_only_above_the_reviews_are_in_doubt(tmp_path: Path, r
         "Heat,A film.,4\nHeat,,5\n",
         ",A film.,4\n,,5\n",
         "Heat,,4\n" * 40 + "Heat,A film.,5\n",
+        "Heat,,4\nUp,,5\nDune,,2\n",
+        "All films,,4\n,A film.,4\n,Bad.,2\n",
+        ",A film.,4\n,Bad.,2\nTotal,,\nAverage:,,3\nExported from Trustpilot on 29 Nov 2026,,\n",
     ],
-    ids=["some have one", "ratings alone", "none has one", "one of many has a text"],
+    ids=[
+        *("some have one", "ratings alone", "none has one", "one of many has a text", "no texts"),
+        *("one heading", "sums and footers"),
+    ],
 )
 @pytest.mark.parametrize("batch_rows", [1, 100])
-def test_movies_of_rows_with_a_text_are_in_no_doubt(tmp_path: Path, rows: str, batch_rows: int) -> None:
+def test_movies_that_are_no_headings_above_reviews_are_in_no_doubt(
+    tmp_path: Path, rows: str, batch_rows: int
+) -> None:
     table = f"Film,review,rating\n{rows}"
     assert find_movie_doubts(tmp_path / "a.csv", table, batch_rows=batch_rows) == []
 

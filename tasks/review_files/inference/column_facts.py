@@ -164,8 +164,9 @@ class FileFacts:
     by_movie: MovieRatings = MovieRatings()
     has_movies: bool = False
     """Some rows with a text have a movie."""
-    has_headings: bool = False
-    """Some rows without a text have a movie."""
+    has_texts: bool = False
+    headings: frozenset[str] = frozenset()
+    """Some movies of rows without a text."""
     doubts: tuple[Doubt, ...] = ()
     """What the reader of the format leaves open, each once."""
 
@@ -187,7 +188,8 @@ class FileFacts:
             self.other_labels.merge(other.other_labels),
             self.by_movie.merge(other.by_movie),
             self.has_movies or other.has_movies,
-            self.has_headings or other.has_headings,
+            self.has_texts or other.has_texts,
+            _limit(self.headings | other.headings),
             tuple(dict.fromkeys((*self.doubts, *other.doubts))),
         )
 

@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
@@ -45,7 +45,7 @@ from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text, normalize_known, quote_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND
 from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
-from tasks.review_files.raw_rows import RawRows, mark_blank_starts, measure_texts
+from tasks.review_files.raw_rows import RawRows, describe_last, mark_blank_starts, measure_texts
 from tasks.support.refusals import refusal
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
@@ -88,9 +88,8 @@ FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
 OTHER_REMARK = "the remark in brackets may say that it is something else, or written otherwise"
-HEADINGS = (
-    "only rows without a text have it, so that it may be a heading above reviews: write it into each row"
-)
+HEADINGS = "only rows without a text have it, so that it may be a heading above reviews. Next: write it into each row"
+_FEWEST_HEADINGS, _MOST_HEADINGS = 2, 20
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
 
@@ -116,10 +115,12 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     columns = {name: _join(batches, name) for name in SURVEYED if name in first.known}
     if columns and any(map(is_text, first.known)):
         has_text = np.concatenate(list(map(_mark_texts, batches)))
+        facts = replace(facts, has_texts=bool(has_text.any()))
         if not has_text.all():
-            without = {name: column.filter(pa.array(~has_text)) for name, column in columns.items()}
+            if "movie_id" in columns:
+                above = columns["movie_id"].filter(pa.array(~has_text))
+                facts = replace(facts, headings=frozenset(_find_headings(above)))
             columns = {name: column.filter(pa.array(has_text)) for name, column in columns.items()}
-            facts = replace(facts, has_headings=_has_any(without.get("movie_id")))
     facts = replace(facts, has_movies=_has_any(columns.get("movie_id")))
     finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
     found = {name: find(columns[_OURS[name]]) for name, find in finders.items()}
@@ -136,6 +137,13 @@ def _join(batches: Sequence[RawRows], name: str) -> pa.ChunkedArray:
 def _has_any(movies: pa.ChunkedArray | None) -> bool:
     """Return whether one of n movies, if there are any, is not empty."""
     return movies is not None and bool(pc.any(pc.not_equal(movies, "")).as_py())
+
+
+def _find_headings(movies: pa.ChunkedArray) -> Iterator[str]:
+    """Yield some different movies of rows without a text, which are neither sums nor footers."""
+    for movie in movies.unique().drop_null().to_pylist()[:_MOST_HEADINGS]:
+        if movie.strip(" \t:").casefold() not in ("", *SUM_WORDS) and describe_last([movie], 0) is None:
+            yield movie
 
 
 def _mark_texts(rows: RawRows) -> NDArray[np.bool_]:
@@ -203,7 +211,7 @@ def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, co
 
 def _plan_movies(facts: FileFacts, plan: ReadingPlan, column: str) -> ReadingPlan:
     """Return the plan with what leaves the movies of a column in doubt."""
-    if facts.has_headings and not facts.has_movies:
+    if len(facts.headings) >= _FEWEST_HEADINGS and facts.has_texts and not facts.has_movies:
         return _settle(plan, "movie_id", column, (HEADINGS, False))
     are_steps = len(facts.movies) >= _FEWEST_STEPS and not OTHER_MOVIES & facts.movies
     if plan.given_rating is not None or not are_steps or strip_remarks(column).endswith(_ENDS_OF_IDS):
