@@ -117,10 +117,7 @@ FIELD_WORDS = {
         "date",
         "in no form that can be read, in the future or a placeholder: kept in `extra`",
     ),
-    "label_understood": (
-        "label",
-        "of no known meaning, or the opposite of that in a second column: kept in `extra`",
-    ),
+    "label_understood": ("label", "of no known meaning: kept in `extra`"),
     "rating_understood": ("rating", "no number on the scale of the column, as 0 often is: kept in `extra`"),
     "ids_exact": (
         "row",

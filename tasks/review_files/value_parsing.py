@@ -19,7 +19,6 @@ from tasks.review_files.further_columns import add_values
 from tasks.review_files.inference.known_names import (
     AUTHOR_TYPES,
     COMMENT_TYPE,
-    OTHER_LABELS,
     OWNER_FLAGS,
     PARENT,
     ROW_TYPES,
@@ -69,8 +68,6 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
     for name, parse in _make_parsers(plan).items():
         if name in raw.known:
             columns[name], unparsed = _parse_column(raw.known[name], parse, READ_SCHEMA.field(name).type)
-            if name == "given_label":
-                columns[name], unparsed = _drop_opposed(raw, plan, columns[name], unparsed)
             further = add_values(further, name, raw.known[name], unparsed)
     columns["extra"] = pa.nulls(size, pa.string()) if further is None else further
     columns["text"], not_given = _drop_missing_texts(raw, columns["text"])
@@ -88,18 +85,6 @@ def _name_ratings(raw: RawRows, plan: ReadingPlan) -> RawRows:
         return raw
     known = {name: values for name, values in raw.known.items() if name != "given_label"}
     return replace(raw, known={**known, "given_rating": raw.known["given_label"]})
-
-
-def _drop_opposed(
-    raw: RawRows, plan: ReadingPlan, labels: pa.Array, unparsed: list[int]
-) -> tuple[pa.Array, list[int]]:
-    """Return n labels without those of which a second column says the opposite, whose positions join the `unparsed`."""
-    if not plan.other_labels or OTHER_LABELS not in raw.known:
-        return labels, unparsed
-    others, _ = _parse_column(raw.known[OTHER_LABELS], make_label_parser(plan.other_labels), labels.type)
-    are_opposed = pc.fill_null(pc.not_equal(labels, others), False)
-    opposed = pc.indices_nonzero(are_opposed).to_pylist()
-    return pc.if_else(are_opposed, None, labels), sorted({*unparsed, *opposed})
 
 
 def _make_parsers(plan: ReadingPlan) -> dict[str, Callable[[str], Any]]:

@@ -855,13 +855,13 @@ def read_labels(path: Path, header: str, *rows: str, **options: Any) -> tuple[li
 
 
 OPPOSED = (
-    "a,1,positive",
-    "b,0,negative",
-    "c,1,negative",
-    "d,0,",
-    "e,1,neutral",
-    "f,0,Positive",
-    "g,,positive",
+    "a,1,negative",
+    "b,0,",
+    "c,1,neutral",
+    "d,0,Positive",
+    "e,,positive",
+    "f,1,NEGATIVE",
+    "g,1,positive",
 )
 
 
@@ -870,17 +870,34 @@ OPPOSED = (
     "header", ["text,label,sentiment", "text,label,Review Sentiment", "text,sentiment,sentiment_label"]
 )
 @pytest.mark.parametrize("batch_rows", [2, 100])
-def test_a_label_of_which_a_second_column_says_the_opposite_is_kept_as_found(
+def test_labels_of_which_a_second_column_mostly_says_the_opposite_are_in_doubt(
     tmp_path: Path, ending: str, header: str, batch_rows: int
 ) -> None:
-    found, kept = read_labels(tmp_path / f"a.{ending}", header, *OPPOSED, batch_rows=batch_rows)
-    assert found == ["positive", "negative", None, "negative", "positive", None, None]
-    assert kept == [None, None, "1", None, None, "0", None]
+    plans: list[ReadingPlan] = []
+    found, kept = read_labels(
+        tmp_path / f"a.{ending}", header, *OPPOSED, batch_rows=batch_rows, report_plan=plans.append
+    )
+    assert (found, kept) == ([None] * 7, ["1", "0", "1", "0", None, "1", "1"])
+    _, first, second = header.split(",")
+    [doubt] = plans[0].doubts
+    assert (doubt.column, doubt.reason) == (first, f"'{second}' says the opposite in most rows")
+
+
+@pytest.mark.parametrize(
+    "rows", [[*OPPOSED, "h,0,negative"], OPPOSED[:5]], ids=["less than two thirds", "two rows"]
+)
+def test_labels_of_which_a_second_column_sometimes_says_the_opposite_are_read(
+    tmp_path: Path, rows: Sequence[str]
+) -> None:
+    found, kept = read_labels(tmp_path / "a.csv", "text,label,sentiment", *rows)
+    meanings = {"1": "positive", "0": "negative", "": None}
+    assert found == [meanings[row.split(",")[1]] for row in rows]
+    assert kept == [None] * len(rows)
 
 
 def test_a_second_column_of_numbers_says_the_opposite_too(tmp_path: Path) -> None:
-    rows = ("a,pos,1", "b,neg,0", "c,pos,0")
-    assert read_labels(tmp_path / "a.csv", "text,label,sentiment", *rows)[0] == ["positive", "negative", None]
+    rows = ("a,pos,0", "b,neg,1", "c,pos,0")
+    assert read_labels(tmp_path / "a.csv", "text,label,sentiment", *rows)[0] == [None] * 3
 
 
 @pytest.mark.parametrize(
@@ -899,15 +916,6 @@ def test_what_may_mean_something_else_keeps_no_label_from_being_read(
 ) -> None:
     labels = (["positive", "negative", "positive"], [None] * 3)
     assert read_labels(tmp_path / "a.csv", header, *rows) == labels
-
-
-def test_the_reason_for_a_label_names_the_column_that_may_say_the_opposite(tmp_path: Path) -> None:
-    plans: list[ReadingPlan] = []
-    read_labels(
-        tmp_path / "a.csv", "text,label,Sentiment", "a,1,negative", "b,0,negative", report_plan=plans.append
-    )
-    says = "; where 'Sentiment' says the opposite, they are read by a profile alone"
-    assert plans[0].reasons["given_label"] == f"the labels 0, 1{says}"
 
 
 def test_a_profile_names_the_label_that_counts(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Only a bounded number of different values is kept, whatever the size of the file
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ _REAL_SHARE_OF_HUNDRED = 0.5
 OTHER_MOVIES = frozenset(("other",))
 _STEP, _MOST_STEPS = re.compile(r"10|[0-9](?:[.,]5)?"), 24
 """A rating to ten, in halves at most; and more different values than such a column has."""
+_MOST_PAIRS = 1000
 _MOST_MOVIES = 1000
 """Most movies of which the ratings are kept."""
 _ROWS_TRIED_FIRST = 5000
@@ -161,6 +163,8 @@ class FileFacts:
     """The different movies if all are numbers as ratings to ten are, else `OTHER_MOVIES`."""
     other_labels: LabelFacts = LabelFacts()
     """Those of a second column of labels."""
+    label_pairs: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Labels of both columns -> the rows that have them; of the first pairs by name."""
     by_movie: MovieRatings = MovieRatings()
     has_movies: bool = False
     """Some rows with a text have a movie."""
@@ -186,6 +190,7 @@ class FileFacts:
             self.answers.merge(other.answers),
             self.movies | other.movies,
             self.other_labels.merge(other.other_labels),
+            _limit_pairs(Counter(self.label_pairs) + Counter(other.label_pairs)),
             self.by_movie.merge(other.by_movie),
             self.has_movies or other.has_movies,
             self.has_texts or other.has_texts,
@@ -277,6 +282,25 @@ def find_label_facts(column: pa.Array) -> LabelFacts:
     return LabelFacts(
         _limit(clean_label(text)[:60] for text in texts if text is not None and not is_nothing(text))
     )
+
+
+def find_label_pairs(labels: pa.ChunkedArray, others: pa.ChunkedArray) -> Mapping[tuple[str, str], int]:
+    """Return how many of n rows have each label with each of a second column."""
+    found = (
+        pa.table({"label": labels, "other": others})
+        .group_by(["label", "other"])
+        .aggregate([([], "count_all")])
+    )
+    pairs = Counter[tuple[str, str]]()
+    for label, other, rows in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        if label and other:
+            pairs[clean_label(label)[:60], clean_label(other)[:60]] += rows
+    return _limit_pairs(pairs)
+
+
+def _limit_pairs(pairs: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
+    """Return the first of the pairs by name: more have no labels that are known."""
+    return dict(sorted(pairs.items())[:_MOST_PAIRS])
 
 
 def find_stated(column: pa.Array) -> frozenset[float]:

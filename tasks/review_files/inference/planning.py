@@ -1,6 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import reduce
 from itertools import groupby
@@ -15,6 +15,7 @@ from tasks.review_files.inference.column_facts import (
     OTHER_MOVIES,
     FileFacts,
     find_label_facts,
+    find_label_pairs,
     find_movie_ratings,
     find_movies,
     find_rating_facts,
@@ -76,6 +77,8 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
 _LONGEST_SUM = 16
 """Bytes up to which a text may be a word for a sum."""
 _SUM_WORDS = pa.array(SUM_WORDS, pa.string())
+_FEWEST_OPPOSED, _TIMES_ALIKE = 3, 2
+"""Rows in which a second column of labels says the opposite, and times those that say the same, of a doubt."""
 _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
 _STEPS, _FEWEST_STEPS = frozenset(map(str, range(11))), 3
@@ -124,6 +127,8 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     facts = replace(facts, has_movies=_has_any(columns.get("movie_id")))
     finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
     found = {name: find(columns[_OURS[name]]) for name, find in finders.items()}
+    if "given_label" in columns and OTHER_LABELS in columns:
+        found["label_pairs"] = find_label_pairs(columns["given_label"], columns[OTHER_LABELS])
     if "movie_id" in columns and "given_rating" in columns:
         found["by_movie"] = find_movie_ratings(columns["movie_id"], columns["given_rating"])
     return replace(facts, **found)
@@ -188,7 +193,7 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
 
 
 def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:
-    """Return the plan with how the labels of a column are read, and those of a second one; they may be ratings."""
+    """Return the plan with how the labels of a column are read; they may be ratings."""
     if _are_ratings(facts.labels.labels, recognised):
         doubt = Doubt("given_rating", column, RATINGS)
         return replace(plan, given_label=None, given_rating=column, doubts=(*plan.doubts, doubt))
@@ -196,17 +201,26 @@ def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, co
         facts.labels, recognised, column, facts.answers, facts.other_labels
     )
     some = sorted(facts.labels.labels)[:_MOST_VALUES]
-    place = recognised.beside.get(OTHER_LABELS)
-    if settled and place is not None:
-        other = facts.names[place]
-        others, _ = decide_labels(facts.other_labels, recognised, other)
-        plan = replace(plan, other_labels=others or {})
-        words += (
-            f"; where {quote_name(other)} says the opposite, they are read by a profile alone"
-            if others
-            else ""
-        )
+    if labels is not None and (opposed := _doubt_opposed(facts, recognised, labels)):
+        labels, words, settled = None, opposed, False
     return _settle(replace(plan, labels=labels), "given_label", column, (words, settled), some)
+
+
+def _doubt_opposed(facts: FileFacts, recognised: Recognised, labels: Mapping[str, str | None]) -> str | None:
+    """Return why `labels` are in doubt: a second column mostly says the opposite; None if it does not."""
+    place = recognised.beside.get(OTHER_LABELS)
+    if place is None:
+        return None
+    others, _ = decide_labels(facts.other_labels, recognised, facts.names[place])
+    both = [
+        (labels.get(label), (others or {}).get(other), rows)
+        for (label, other), rows in facts.label_pairs.items()
+    ]
+    opposed = sum(rows for label, other, rows in both if label and other and label != other)
+    alike = sum(rows for label, other, rows in both if label and label == other)
+    if opposed < _FEWEST_OPPOSED or opposed < _TIMES_ALIKE * alike:
+        return None
+    return f"{quote_name(facts.names[place])} says the opposite in most rows"
 
 
 def _plan_movies(facts: FileFacts, plan: ReadingPlan, column: str) -> ReadingPlan:

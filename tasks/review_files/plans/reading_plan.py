@@ -85,8 +85,6 @@ class ReadingPlan:
     """None: in doubt; a rating is kept as found, unless it states its own scale, such as `4/5`."""
     labels: Mapping[str, str | None] | None = None
     """Label in the file -> 'positive', 'negative' or None for no label. None: in doubt; labels are kept as found."""
-    other_labels: Mapping[str, str | None] = field(default_factory=dict)
-    """Those of a second column: where it says the opposite, a label is kept as found."""
     keep_movies: bool = False
     """The movies are in doubt, and kept as found."""
     has_ratings: bool = True
@@ -120,7 +118,6 @@ class ReadingPlan:
                 each.dates,
                 each.ratings,
                 each.labels,
-                each.other_labels,
                 each.constant_movie_id,
                 each.keep_movies,
                 each.has_ratings,
