@@ -166,6 +166,11 @@ def list_doubts(document: Any) -> list[tuple[str, str]]:
         ({"product": {"id": "Heat", "name": "x"}, "reviews": [GOOD, BAD]}, "Heat"),
         ({"product": {"title": "Heat", "price": 9}, "reviews": [GOOD, BAD]}, "Heat"),
         ({"reviews": [GOOD, BAD], "asin": "Heat"}, "Heat"),
+        ({"appId": "Heat", "app": "x", "reviews": [GOOD, BAD]}, "Heat"),
+        ({"app": {"id": "Heat", "name": "x"}, "reviews": [GOOD, BAD]}, "Heat"),
+        ({"product": {"name": "Heat", "price": 9}, "reviews": [GOOD, BAD]}, "Heat"),
+        ({"movie": "Heat", "data": {"product_id": 5, "reviews": [GOOD, BAD]}}, "Heat"),
+        ({"data": {"product": {"id": 5}, "reviews": [GOOD, BAD]}, "film": {"title": "Heat"}}, "Heat"),
     ],
     ids=str,
 )
@@ -227,9 +232,9 @@ def test_a_text_around_rated_reviews_does_not_refuse_them(document: Any) -> None
     assert len(read_movies(document)) == 2
 
 
-@pytest.mark.parametrize("name", ["app", "product", "item_name", "title", "Name"])
+@pytest.mark.parametrize("name", ["app", "product", "item_name", "AppName"])
 @pytest.mark.parametrize("is_before", [True, False])
-def test_what_may_be_the_program_that_wrote_a_document_or_its_title_is_a_movie_in_doubt(
+def test_what_may_be_the_program_that_wrote_a_document_is_a_movie_in_doubt(
     name: str, is_before: bool
 ) -> None:
     outer, rows = {name: "Exporter 2.1"}, {"reviews": [GOOD, BAD]}
@@ -243,8 +248,10 @@ def test_what_may_be_the_program_that_wrote_a_document_or_its_title_is_a_movie_i
 @pytest.mark.parametrize(
     "document",
     [
-        {"title": "May", "reviews": [{**GOOD, "movie": "Heat"}, {**BAD, "movie": "Up"}]},
-        {"movie": "Heat", "title": "May", "reviews": [GOOD, BAD]},
+        {"app": "x", "reviews": [{**GOOD, "movie": "Heat"}, {**BAD, "movie": "Up"}]},
+        {"movie": "Heat", "app": "x", "reviews": [GOOD, BAD]},
+        {"title": "Reviews of May", "reviews": [GOOD, BAD]},
+        {"name": "export", "reviews": [GOOD, BAD]},
         {"reviews": [GOOD, BAD], "meta": {"title": "May", "name": "export"}, "page": 1},
         {"title": "", "name": None, "app": 2.5, "reviews": [GOOD, BAD]},
         [GOOD, BAD],

@@ -33,10 +33,10 @@ _MOST_INNER = 20
 """Values of an object that may name the movie of an array beside it."""
 _OF_REVIEWS = {"reviews", "comments", "feedback", "feedbacks", "opinions", "testimonials"}
 """Names of an array that is that of the reviews, though it is empty."""
-_OF_PROGRAMS = {"product", "productname", "app", "appname", "appid", "itemname"}
-"""Keys of what is reviewed, or of the program that wrote the document."""
-_TITLES = {"title", "name"}
-"""Keys beside an array that may be the title of what is reviewed, or of the document."""
+_FILM = re.compile(r"film|movie|imdb|tconst", re.IGNORECASE)
+"""What the key of a movie has in its name. It counts before that of a product, which may be nearer to the rows."""
+_OF_PROGRAMS = re.compile(r"product|app(?:[ ._-]?name)?|(?:product|item)[ _-]?name", re.IGNORECASE)
+"""The key of what is reviewed, or of the program that wrote the document."""
 _UNCLEAR_MOVIE = "it stands beside the reviews, and may be what they are on, or say who wrote the file"
 _WORD = re.compile(r"\w+", re.ASCII)
 """A text that may as well be the name of a format, or what was searched for."""
@@ -104,34 +104,25 @@ class Surroundings:
         return found[1] if found else {}
 
     def _find_movie(self, path: str) -> tuple[Place, Movie] | None:
-        """Return the movie of an array and its keys, from the innermost object around it that names one."""
+        """Return the movie of an array and its keys, from the innermost object around it that names a film, or one."""
+        found = [each for each in self._list_movies(path) if all(map(self._is_sure, each[1]))]
+        films = (each for each in found if any(map(_FILM.search, each[1])))
+        return next(films, found[0] if found else None)
+
+    def _list_movies(self, path: str) -> Iterator[tuple[Place, Movie]]:
+        """Yield what may be the movie of an array, with its keys, from the innermost object around it on."""
         for each in self._around.get(path, ()):
             flat = {**each.values, **each.inner}
-            name = self._find_name(flat)
-            if _is_movie(flat.get(name)) and self._is_sure(name):
+            known = self.select(tuple(flat)).known
+            name = list(flat)[known["movie_id"]] if "movie_id" in known else ""
+            if _is_movie(flat.get(name)):
                 keys = [name] if name in each.values else name.split(".", 1)
-                return (*each.place, *keys), {name: flat[name]}
-        return None
-
-    def _find_name(self, values: Mapping[str, Any]) -> str:
-        """Return the key of the movie in the values of an object; "" if there is none."""
-        known = self.select(tuple(values)).known
-        return list(values)[known["movie_id"]] if "movie_id" in known else ""
+                yield (*each.place, *keys), {name: flat[name]}
 
     def _is_sure(self, name: str) -> bool:
         """Return whether a key of a movie can only be that of what is reviewed, or is what the profile says."""
         is_by_profile = "movie_id" not in self.select(("movie",)).known
-        return is_by_profile or normalize_name(name) not in _OF_PROGRAMS
-
-    def _find_unclear(self, path: str) -> str | None:
-        """Return the key, in an object around an array, of what may be its movie, or say what wrote the document."""
-        for each in self._around.get(path, ()):
-            flat = {**each.values, **each.inner}
-            titles = (name for name in each.values if normalize_name(name) in _TITLES)
-            name = self._find_name(flat) or next(titles, "")
-            if _is_movie(flat.get(name)):
-                return name
-        return None
+        return is_by_profile or not _OF_PROGRAMS.fullmatch(name)
 
     def require_movie(self, batches: Iterator[RawRows], path: str | None) -> Iterator[RawRows]:
         """Yield the rows of an array, with the doubt about what may be their movie.
@@ -144,8 +135,9 @@ class Surroundings:
             self._refuse_late(at, given)
             movie, origins = self.find_movie(at), rows.origins.get("movie_id", frozenset())
             given = movie if origins <= movie.keys() else given
-            unclear = None if origins else self._find_unclear(at)
-            yield replace(rows, doubts=(Doubt("movie_id", unclear, _UNCLEAR_MOVIE),)) if unclear else rows
+            unclear = None if origins else next(self._list_movies(at), None)
+            doubts = [Doubt("movie_id", name, _UNCLEAR_MOVIE) for name in (unclear[1] if unclear else ())]
+            yield replace(rows, doubts=tuple(doubts))
         self._refuse_late(self.rows if path is None else path, given)
 
     def _refuse_late(self, path: str, given: Movie | None) -> None:
