@@ -23,7 +23,7 @@ _LEAST_LINES, _LEAST_FIELDS = 3, 3
 """Lines and fields from which on lines of equally many fields are no review."""
 _NAME = re.compile(r"\S+(?: \S+)*")
 """A name in a header of columns that are aligned by spaces: two or more are between the names."""
-_FEWEST_NAMES, _FEWEST_ROWS = 2, 2
+_FEWEST_NAMES, _FEWEST_ROWS, _MOST_ALIGNED = 2, 2, 0.75
 _LABEL = "__label__"
 """What begins each line of a file for fastText."""
 
@@ -124,12 +124,23 @@ def _is_header(line: str, separator: str, options: ReadOptions) -> bool:
 
 
 def _are_aligned(lines: Sequence[str], options: ReadOptions) -> bool:
-    """Return whether lines are a header and rows whose columns begin or end below their names; one is the text."""
+    """Return whether lines are a header and rows whose columns begin or end below their names; one is the text.
+
+    Most rows have several values, with two blanks or more between them: those of prose have not.
+    """
     names = list(_NAME.finditer(lines[0])) if len(lines) > _FEWEST_ROWS else []
     if not _FEWEST_NAMES <= len(names) <= MAX_COLUMNS or any(len(each[0]) > _LONGEST_NAME for each in names):
         return False
     known = select_columns([each[0] for each in names], options.column_plan).known
-    return "text" in known and len(known) > 1 and all(_is_aligned(each.span(), lines[1:]) for each in names)
+    full = sum(len(_NAME.findall(line)) >= _FEWEST_NAMES for line in lines[1:])
+    if (
+        "text" not in known
+        or len(known) == 1
+        or full < _FEWEST_ROWS
+        or full < _MOST_ALIGNED * (len(lines) - 1)
+    ):
+        return False
+    return all(_is_aligned(each.span(), lines[1:]) for each in names)
 
 
 def _is_aligned(name: tuple[int, int], lines: Sequence[str]) -> bool:

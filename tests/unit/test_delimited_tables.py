@@ -418,6 +418,11 @@ def test_a_text_file_with_columns_aligned_by_spaces_is_refused_with_the_step(
         "Review    Heat\nIt was    fine\nIt was    long\n",
         "review\nA fine   film\nIs it   not\n",
         "   Movie   Rating\n   Heat    4\n   Up      5\n",
+        "Comments   Rating\nGood.\nVery good.\nBad ending\n",
+        "Feedback   Date\n- good cast\n- bad plot\n- fine music\n",
+        "Message    Date    Time\nLoved it\nGreat cast\n",
+        "Review      Overall\n\nAction      9\nMusic       8\nThe film as a whole is a joy.\n",
+        "Comment    Rating\nPacino     great\nDe Niro    great\nThe rest was dull and far too long.\n",
     ],
 )
 def test_a_text_with_spaces_in_a_row_is_one_review(tmp_path: Path, text: str) -> None:
