@@ -325,8 +325,8 @@ def _set_footers_aside(pieces: Iterator[_Rows], header: Header) -> Iterator[_Row
     for number in range(_count(before), max(_count(before) - MOST_FOOTERS, 0), -1):
         if number in before.misshapen:
             continue
-        cells = [column[-1].as_py() for column in batch.columns]
-        detail = describe_last(cells, header.columns.known["text"])
+        *above, cells = zip(*(column[-2:].to_pylist() for column in batch.columns), strict=True)
+        detail = describe_last(cells, header.columns.known["text"], *above)
         if detail is None:
             break
         batch, misshapen[number] = batch.slice(0, len(batch) - 1), (detail, header.separator.join(cells))

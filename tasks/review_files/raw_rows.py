@@ -257,17 +257,17 @@ def find_outer_rows(
     """
     found = {0: TYPES} if is_first and are_types(rows[0]) else {}
     for place in range(len(rows) - 1, max(len(rows) - 1 - MOST_FOOTERS, -1), -1) if is_last else ():
-        if (detail := describe_last(rows[place], text)) is None:
+        if (detail := describe_last(rows[place], text, rows[place - 1] if place else ())) is None:
             break
         found[place] = detail
     return found
 
 
-def describe_last(cells: Sequence[str], text: int) -> str | None:
+def describe_last(cells: Sequence[str], text: int, above: Sequence[str] = ()) -> str | None:
     """Return why a last row, which has a text, is none of the table: its sums, or a footer; None if it may be a review.
 
     The text is the first filled cell of such a row; the others have numbers, or nothing. Before a number of reviews
-    there may be a cell such as `Total`.
+    there may be a cell such as `Total`. `Mean` alone is a sum if the row `above` has a number.
     """
     before, (first, *others) = [*map(str.strip, cells[:text])], map(str.strip, cells[text:])
     # The patterns take quadratic time for texts that are nearly a footer.
@@ -279,7 +279,7 @@ def describe_last(cells: Sequence[str], text: int) -> str | None:
         return None
     numbers = list(filter(None, others))
     is_alone = not numbers and len(cells) > _FEWEST_BLANK and _MEAN.fullmatch(first)
-    if is_alone or _is_sum(first, numbers):
+    if (is_alone and any(map(_NUMBER.fullmatch, map(str.strip, above)))) or _is_sum(first, numbers):
         return _IS_SUMS
     return "it is a footer below the table" if _FOOTER.fullmatch(first) and not any(others) else None
 

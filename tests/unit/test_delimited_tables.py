@@ -585,6 +585,12 @@ def test_a_last_review_like_a_footer_is_one(tmp_path: Path, last: str) -> None:
     assert read(tmp_path, "a.csv", f"text,stars\nGood,4\n{last}\n".encode())[1]["rule"] is None
 
 
+@pytest.mark.parametrize("last", ["Average,,", "Mean,,", "Median,,"])
+def test_a_word_for_a_mean_below_rows_without_numbers_is_a_review(tmp_path: Path, last: str) -> None:
+    rows = read(tmp_path, "a.csv", f"text,name,country\nGood,,\nBad,Ann,\n{last}\n".encode())
+    assert [row["rule"] for row in rows] == [None] * 3
+
+
 @pytest.mark.parametrize(
     "last",
     [
