@@ -147,6 +147,8 @@ READING_RULES = {
     "given_rating": "ratings_settled",
 }
 """The rule that one of our columns breaks if the file's column could be read in several ways."""
+STEP_OF_FILE = ". Next: "
+"""What begins the step in the reason of a doubt that a mended file settles, and no profile."""
 SETTLED_FIELDS = {
     "date_understood": "dates_settled",
     "label_understood": "labels_settled",

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS
+from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS, STEP_OF_FILE
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.catalogue import Catalogue
@@ -23,8 +23,6 @@ _NAMED = 3
 _KEPT = "What it leaves open is kept in `extra`"
 _NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
 """What is said of a column in doubt that is none of the rows."""
-_NEXT = ". Next: "
-"""What begins the step of a doubt that no profile settles."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _FEWEST_REUSED, _MOST_REUSED = 5, 0.8
@@ -164,7 +162,7 @@ def _describe_unclear(
         alike.setdefault((name_source(uri), rule, observed), []).append(uri)
     return unclear + [
         f"{_name_files(uris)}: {observed}"
-        if _NEXT in observed
+        if STEP_OF_FILE in observed
         else f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
         f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
         f"{name_rescan(source)}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_contracts.errors import UsageError
+from data_contracts.limits import STEP_OF_FILE
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.inference.decisions import LOWEST_IS_BEST
 from tasks.review_files.inference.other_texts import ROWS_COMPARED, FirstRow, find_other_texts
@@ -99,7 +100,7 @@ def _doubt_text(plan: ReadingPlan, rows: Sequence[FirstRow]) -> ReadingPlan:
 def format_proposal(inferred: Inferred, source: str, file_name: str) -> str:
     """Return the TOML text of the profile for a source, as one of its files shows it."""
     plan, further = inferred.plan, inferred.further
-    doubts = {doubt.field: doubt for doubt in _list_doubts(plan)}
+    doubts = {doubt.field: doubt for doubt in _list_doubts(plan) if STEP_OF_FILE not in doubt.reason}
     lines = [f"# How files of the source {source} are read; made from {_quote(file_name)}."]
     lines += [f"ids_hold_across_files = {str(plan.ids_hold).lower()}"]
     lines += [f"movie = {_quote(plan.constant_movie_id)}"] if plan.constant_movie_id else []
@@ -126,6 +127,7 @@ def _list_doubts(plan: ReadingPlan) -> Iterator[Doubt]:
 
 def _list_columns(plan: ReadingPlan, doubts: Mapping[str, Doubt]) -> Iterator[str]:
     """Yield the lines of the table of columns; a column in doubt is a comment until that is settled."""
+    reasons = {**plan.reasons, **{doubt.field: doubt.reason for doubt in plan.doubts}}
     yield f"text = [{', '.join(map(_quote, plan.text))}]{_note(plan.reasons.get('text'))}"
     if "text" in doubts:
         both = ", ".join(map(_quote, (doubts["text"].column, *plan.text)))
@@ -135,7 +137,7 @@ def _list_columns(plan: ReadingPlan, doubts: Mapping[str, Doubt]) -> Iterator[st
         if ours in doubts:
             yield f"# {ours} = {_quote(doubts[ours].column)}  # {IN_DOUBT}{_on_one_line(doubts[ours].reason)}"
         elif column is not None:
-            yield f"{ours} = {_quote(column)}{_note(plan.reasons.get(ours))}"
+            yield f"{ours} = {_quote(column)}{_note(reasons.get(ours))}"
 
 
 def _describe_layout(named: Named) -> Iterator[str]:

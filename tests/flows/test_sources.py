@@ -591,3 +591,25 @@ def test_a_preview_says_that_a_review_id_has_several_texts(
     path.write_text("\n".join(["id,movie,text", *rows]))
     said = call(scoring_home, "check", "shop-a", str(path))[1]
     assert ("1 review id with several texts" in said) == says
+
+
+def test_a_doubt_that_a_mended_file_settles_leaves_its_column_in_the_profile_as_a_run_reads_it(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("movie,text\nHeat,\n,good film\nUp,\n,bad film\n")
+    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes")
+    assert status == 0, said
+    assert '\nmovie_id = "movie"  # only rows without a text have it' in said
+    assert "Next: write it into each row" in said
+
+
+def test_labels_that_a_second_column_contradicts_are_asked_for_and_read_by_neither_run_nor_preview(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,sentiment\n" + "good film,0,positive\nbad film,1,negative\n" * 2)
+    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes")
+    assert status == 0, said
+    assert "\n# given_label = \"label\"  # in doubt: 'sentiment' says the opposite in most rows\n" in said
+    assert "given_label    in 0 of 4 rows, 4 can't be read and are kept as found" in said

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from data_contracts.limits import STEP_OF_FILE
 from tasks.review_files.inference.column_facts import (
     OTHER_MOVIES,
     FileFacts,
@@ -91,7 +92,10 @@ FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
 OTHER_REMARK = "the remark in brackets may say that it is something else, or written otherwise"
-HEADINGS = "only rows without a text have it, so that it may be a heading above reviews. Next: write it into each row"
+HEADINGS = (
+    "only rows without a text have it, so that it may be a heading above reviews"
+    f"{STEP_OF_FILE}write it into each row"
+)
 _FEWEST_HEADINGS, _MOST_HEADINGS = 2, 20
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.limits import READING_RULES
+from data_contracts.limits import READING_RULES, STEP_OF_FILE
 from tasks.review_files.plans.names import quote_name
 from tasks.review_files.plans.reading_plan import Doubt
 from tasks.review_files.raw_rows import RawRows
@@ -34,10 +34,10 @@ _PIECE_BYTES, _LONGEST_CELL = 1 << 20, 12_000
 _MOST_ROWS = 1 << 20
 """Rows of a sheet of an xlsx, at most."""
 _SAVE = "open the workbook in the spreadsheet program and save it again"
-UNSAVED = f"some rows have a formula there whose value was not saved, so they have none. Next: {_SAVE}"
+UNSAVED = f"some rows have a formula there whose value was not saved, so they have none{STEP_OF_FILE}{_SAVE}"
 MERGED = (
-    "some rows have none, and cells are merged over several rows, of which an ods does not tell which. Next: save it "
-    "as xlsx"
+    "some rows have none, and cells are merged over several rows, of which an ods does not tell which"
+    f"{STEP_OF_FILE}save it as xlsx"
 )
 
 Row = list[str]
