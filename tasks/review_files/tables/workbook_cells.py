@@ -89,7 +89,7 @@ class BlankCells:
             raise refusal("workbook_broken", f"{problem}: {_SAVE}")
         has_text[list(rows.defects)] = False
         doubts = []
-        for ours in self._columns.keys() & (READING_RULES.keys() - {"text"}):
+        for ours in sorted(self._columns.keys() & (READING_RULES.keys() - {"text"})):
             blank = places[has_text & ~_is_filled(rows.known[ours])]
             if self._are_unsaved(ours, blank):
                 doubts.append(Doubt(ours, self._columns[ours][1], UNSAVED))
