@@ -202,12 +202,9 @@ def find_cut(arrays: Sequence[pa.Array], names: Sequence[str], text: int) -> lis
     if named == len(names) or any(name.startswith(" ") for name in names):
         return []
     is_filled = [pc.not_equal(pc.utf8_trim_whitespace(array), "") for array in arrays[named:]]
-    is_rest = pc.match_substring_regex(arrays[text + 1], _REST)
-    found = pc.and_not(pc.and_(reduce(pc.or_, is_filled), is_rest), pc.starts_with(arrays[text], " "))
-    if named > 1:
-        # Where a space is behind each separator, the row is written so.
-        is_spaced = [pc.or_(pc.starts_with(array, " "), pc.equal(array, "")) for array in arrays[1:]]
-        found = pc.and_not(found, reduce(pc.and_, is_spaced))
+    is_rest = [pc.match_substring_regex(array, _REST) for array in arrays[text + 1 :]]
+    is_cut = pc.and_(reduce(pc.or_, is_filled), reduce(pc.or_, is_rest))
+    found = pc.and_not(is_cut, pc.starts_with(arrays[text], " "))
     rows: list[int] = pc.indices_nonzero(pc.fill_null(found, False)).to_pylist()
     return rows
 

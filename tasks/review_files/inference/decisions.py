@@ -145,8 +145,7 @@ def _decide_numbers(
     known = next((labels for labels in numbers if found == labels.keys()), None)
     if _is_turned_round(column, known or NUMBER_LABELS[0]):
         return None, (_TURNED_ROUND, False)
-    is_named = "sentiment" in normalize_name(column)
-    if numbers and not is_named and (doubt := _doubt_sentiment(recognised.flag, others.labels)):
+    if numbers and (doubt := _doubt_sentiment(recognised.flag, others.labels)):
         return None, (doubt, False)
     if found == {"0"} and numbers:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
@@ -168,10 +167,8 @@ def _doubt_sentiment(flag: str | None, others: Set[str]) -> str | None:
 
 
 def _may_be_sentiment(label: str) -> bool:
-    """Return whether a label has a word for a sentiment, or a number, which may mean one, as in `label_1`."""
-    return label in _LEGEND_WORDS or any(
-        word in _LEGEND_WORDS or word.isdecimal() for word in re.findall(r"[^\W_]+", label)
-    )
+    """Return whether a label is a word for a sentiment, or a number, which may mean one."""
+    return label in _LEGEND_WORDS or not any(map(str.isalpha, label))
 
 
 def _is_turned_round(column: str, labels: Mapping[str, str | None]) -> bool:

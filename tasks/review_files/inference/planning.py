@@ -232,8 +232,7 @@ def _plan_movies(facts: FileFacts, plan: ReadingPlan, column: str) -> ReadingPla
     if len(facts.headings) >= _FEWEST_HEADINGS and facts.has_texts and not facts.has_movies:
         return _settle(plan, "movie_id", column, (HEADINGS, False))
     are_steps = len(facts.movies) >= _FEWEST_STEPS and not OTHER_MOVIES & facts.movies
-    is_judged = plan.given_rating is not None or plan.given_label is not None
-    if is_judged or not are_steps or strip_remarks(column).endswith(_ENDS_OF_IDS):
+    if plan.given_rating is not None or not are_steps or strip_remarks(column).endswith(_ENDS_OF_IDS):
         return plan
     return _settle(replace(plan, keep_movies=True), "movie_id", column, (RATED_MOVIES, False))
 
