@@ -1,7 +1,6 @@
 """Turns Arrow batches with columns of any type into raw rows; shared by the formats that Arrow reads.
 
-The fields of structs become columns with dotted names, as those of objects in JSON documents. Binary
-values of further columns that are not UTF-8 are kept as base64.
+Binary values of further columns that are not UTF-8 are kept as base64.
 """
 
 import base64
@@ -26,9 +25,6 @@ from tasks.support.refusals import refusal
 DECODED_ROWS = 512
 """Most rows that are decoded at a time; they are combined into batches afterwards."""
 
-_MOST_DEPTH = 32
-"""Structs in each other whose fields become columns; deeper ones stay as they are."""
-
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
 
 
@@ -37,15 +33,14 @@ def select_arrow_columns(schema: pa.Schema, plan: ReadingPlan) -> Columns:
 
     Refuses a file whose text column does not have texts (text_column_type).
     """
-    schema = _flatten_schema(schema)
-    if len(schema) > MAX_COLUMNS:
-        raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
     columns = select_columns(schema.names, plan)
+    if "text" not in columns.known:
+        _require_no_inner_text(schema, plan)
     require_text(columns, schema.names, plan)
     text = schema.field(columns.known["text"])
     if not (_is_textual(text.type) or pt.is_null(text.type)):
         problem = f"the values of column '{text.name}' are of type {text.type}"
-        raise refusal("text_column_type", f"{problem}{_describe_join(text)}")
+        raise refusal("text_column_type", f"{problem}{_describe_step(text)}")
     known = {ours: place for ours, place in columns.known.items() if _is_plain(schema.field(place).type)}
     others = {schema.names[place]: place for ours, place in columns.known.items() if ours not in known}
     return Columns(known, {**columns.further, **others}, columns.doubled)
@@ -97,11 +92,8 @@ def make_arrow_rows(batch: pa.RecordBatch, columns: Columns, first_row: int) -> 
 
 
 def decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes.
-
-    The fields of structs are columns in them.
-    """
-    decoded = batch = _flatten_batch(batch)
+    """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes."""
+    decoded = batch
     if any(map(pt.is_dictionary, batch.schema.types)):
         decoded = pa.RecordBatch.from_arrays(list(map(_decode_dictionary, batch.columns)), batch.schema.names)
     size = decoded.nbytes
@@ -113,37 +105,35 @@ def decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Itera
     yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
 
 
-def _flatten_schema(schema: pa.Schema) -> pa.Schema:
-    """Return a schema in which the fields of structs are columns."""
-    for _ in range(_MOST_DEPTH):
-        if not any(map(pt.is_struct, schema.types)):
-            break
-        schema = pa.schema([each for field in schema for each in field.flatten()])
-    return schema
+def _require_no_inner_text(schema: pa.Schema, plan: ReadingPlan) -> None:
+    """Refuse (text_column_type) a schema of which a struct, or a list of structs, has the text in a field."""
+    for field in schema:
+        prefix = "" if _is_list(field.type) else f"{field.name}."
+        kind = field.type.value_type if _is_list(field.type) else field.type
+        if not pt.is_struct(kind) or kind.num_fields > MAX_COLUMNS:
+            continue
+        if "text" in select_columns([f"{prefix}{each.name}" for each in kind], plan).known:
+            problem = f"the text seems to be in column '{field.name}', of type {field.type}"
+            raise refusal("text_column_type", f"{problem}{_describe_step(field)}")
 
 
-def _flatten_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch in which the fields of structs are columns, as in `_flatten_schema`."""
-    for _ in range(_MOST_DEPTH):
-        if not any(map(pt.is_struct, batch.schema.types)):
-            break
-        fields = [each for field in batch.schema for each in field.flatten()]
-        arrays = [
-            each
-            for array in batch.columns
-            for each in (array.flatten() if pt.is_struct(array.type) else [array])
-        ]
-        batch = pa.RecordBatch.from_arrays(arrays, [field.name for field in fields])
-    return batch
-
-
-def _describe_join(text: pa.Field) -> str:
-    """Return how to make texts of a column of lists of texts; "" for another column."""
-    lists = (pt.is_list, pt.is_large_list, pt.is_fixed_size_list)
-    if not any(test(text.type) for test in lists) or not _is_textual(text.type.value_type):
+def _describe_step(field: pa.Field) -> str:
+    """Return how to make texts of a column of structs or lists; "" for another column."""
+    kind = field.type.value_type if _is_list(field.type) else field.type
+    if pt.is_struct(field.type):
+        return ": make its fields columns, in pyarrow by table = table.flatten()"
+    if pt.is_struct(kind):
+        return ": write a table that has each element of the lists as a row, with its fields as columns"
+    if not _is_list(field.type) or not _is_textual(kind):
         return ""
-    column = f"table[{text.name!r}]"
-    return f": join each list to one text, in pandas by {column} = {column}.str.join(' ')"
+    column = f"table[{field.name!r}]"
+    join = "lambda texts: ' '.join(filter(None, texts))"
+    return f": join each list to one text, in pandas by {column} = {column}.map({join}, na_action='ignore')"
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    """Return whether a column has lists."""
+    return any(test(kind) for test in (pt.is_list, pt.is_large_list, pt.is_fixed_size_list))
 
 
 def _decode_dictionary(array: pa.Array) -> pa.Array:
