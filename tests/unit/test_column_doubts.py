@@ -125,16 +125,6 @@ def test_words_beside_a_flag_and_numbers_beside_other_columns_are_labels(
 # Movies
 
 
-def test_an_item_id_that_may_be_that_of_an_order_leaves_the_movie_to_its_name(tmp_path: Path) -> None:
-    rows, plan = read(tmp_path, {"item_id": ["1", "2"], "product_name": ["Heat", "Heat"]})
-    assert ([row["movie_id"] for row in rows], plan.movie_id) == (["Heat", "Heat"], "product_name")
-
-
-def test_an_item_id_alone_names_the_movie(tmp_path: Path) -> None:
-    rows, _ = read(tmp_path, {"item_id": ["1", "2"], "order": ["7", "8"]})
-    assert [row["movie_id"] for row in rows] == ["1", "2"]
-
-
 STEPS = ["1", "4", "5", "2"]
 
 

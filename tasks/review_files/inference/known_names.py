@@ -26,8 +26,8 @@ COLUMN_NAMES = {
     ),
     "movie_id": (
         "movie_id", "title_id", "movie", "tconst", "imdb_id", "film_id", "film", "movie_title", "movie_name",
-        "film_title", "parent_asin", "asin", "product_id", "business_id", "app_id", "product_name",
-        "product_title", "product", "app_name", "app", "item_name", "item_id", "book_title", "hotel_name", "place_name",
+        "film_title", "parent_asin", "asin", "product_id", "business_id", "item_id", "app_id", "product_name",
+        "product_title", "product", "app_name", "app", "item_name", "book_title", "hotel_name", "place_name",
         "game_title", "game_name", "game", "course_id", "anime_uid", "place_info.name", "item_reviewed.name",
         "restaurant_name", "airline_name", "course_name", "drug_name", "book_id", "film_name",
     ),
