@@ -39,14 +39,12 @@ from tasks.review_files.encodings import (
 )
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import (
-    IS_CUT,
     MOST_FOOTERS,
     TYPES,
     Defect,
     RawRows,
     are_types,
     describe_last,
-    find_cut,
     find_headers,
     make_raw_rows,
     require_order,
@@ -343,9 +341,6 @@ def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: b
         position: Defect("row_shape", "it repeats the column names", line)
         for position in find_headers(arrays, header.names)
     }
-    for position in find_cut(arrays, header.names, header.columns.known["text"]):
-        cells = header.separator.join(array[position].as_py() for array in arrays)
-        defects[position] = Defect("row_shape", IS_CUT, restore_bytes(cells))
     decoded = [restore_column(array) if escaped else (array, {}) for array in arrays]
     row_numbers = np.arange(first_row, first_row + size)
     numbers = pa.array(row_numbers[~is_bad], pa.int64())

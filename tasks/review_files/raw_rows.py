@@ -6,7 +6,6 @@ All unmatched columns are further columns: their values are kept, except those t
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +25,6 @@ _FEWEST_REORDERED = 3
 _IS_SUMS = "it is a line of sums below the table"
 TYPES = "it has the types of the columns"
 """The detail of such a row below the header."""
-_REST = r"^ .*\pL"
-"""What follows a comma in a text that no quotes protect."""
-IS_CUT = "a column without a name has a value, since a text with a separator has no quotes"
 _LONGEST_FOOTER = 200
 """Characters of a footer, or a line of sums, at most."""
 MOST_FOOTERS = 3
@@ -191,22 +187,6 @@ def find_headers(arrays: Sequence[pa.Array], names: Sequence[str]) -> list[int]:
         return []  # most batches end here: Arrow's functions would take three percent of the time of reading
     rows = pc.indices_nonzero(pc.fill_null(pc.equal(arrays[0], names[0]), False)).to_pylist()
     return [row for row in rows if [array[row].as_py() for array in arrays] == list(names)]
-
-
-def find_cut(arrays: Sequence[pa.Array], names: Sequence[str], text: int) -> list[int]:
-    """Return the positions of the rows whose text a separator in it has cut: what follows a comma begins with a space.
-
-    Only a header whose last names are blank has room for the rest of such a row; a remark there cuts no text.
-    """
-    named = max(place for place, name in enumerate(names) if name.strip()) + 1
-    if named == len(names) or any(name.startswith(" ") for name in names):
-        return []
-    is_filled = [pc.not_equal(pc.utf8_trim_whitespace(array), "") for array in arrays[named:]]
-    is_rest = [pc.match_substring_regex(array, _REST) for array in arrays[text + 1 :]]
-    is_cut = pc.and_(reduce(pc.or_, is_filled), reduce(pc.or_, is_rest))
-    found = pc.and_not(is_cut, pc.starts_with(arrays[text], " "))
-    rows: list[int] = pc.indices_nonzero(pc.fill_null(found, False)).to_pylist()
-    return rows
 
 
 def require_order(arrays: Sequence[pa.Array], names: Sequence[str], text: int, numbers: pa.Array) -> None:

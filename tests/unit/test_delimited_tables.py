@@ -52,39 +52,6 @@ def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedE
 # Separators
 
 
-@pytest.mark.parametrize(
-    ("header", "cut"),
-    [
-        ("movie,review,rating,,,", "Heat,Dull, slow and long,4,,,"),
-        ("movie,rating,review,,", "Heat,4,Dull, slow, long"),
-    ],
-)
-def test_a_text_that_its_commas_have_cut_is_quarantined(tmp_path: Path, header: str, cut: str) -> None:
-    padded = cut + "," * (header.count(",") - cut.count(","))
-    sound = ",".join(
-        {"movie": "Heat", "review": "Good.", "rating": "5"}.get(name, "") for name in header.split(",")
-    )
-    rows = read(tmp_path, "a.csv", f"{header}\n{sound}\n{padded}\n".encode())
-    assert [(row["text"], row["rule"]) for row in rows] == [("Good.", None), (None, "row_shape")]
-    assert rows[1]["raw"] == padded.encode()
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        ',review,rating\n0,Good.,5\n1,"Dull, slow",1\n',
-        'review,rating,\nGood.,5,\n"Dull, slow",1,see the mail\n',
-        'review,rating,\nGood.,5,x\n"Dull, slow",1,y\n',
-        'review, rating, \nGood., 5, yes\n"Dull, slow", 1, no\n',
-        'review,rating,\n Good., 5, yes\n" Dull, slow", 1, no\n',
-        'review,author,\nGood., Ann,\n"Dull, slow", Bo,\n',
-    ],
-)
-def test_columns_without_a_name_cut_no_sound_row(tmp_path: Path, data: str) -> None:
-    texts = [text and text.strip() for text in read_texts(tmp_path, "a.csv", data.encode())]
-    assert texts == ["Good.", "Dull, slow"]
-
-
 @pytest.mark.parametrize("named", [None, "film,rating,review"])
 @pytest.mark.parametrize("rows", ['"Heat,5,Good."', '"Heat,5,""Good, really."""\n"Dune,1,Bad."'])
 def test_lines_that_are_quoted_as_a_whole_are_refused(tmp_path: Path, rows: str, named: str | None) -> None:
