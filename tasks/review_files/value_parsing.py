@@ -55,11 +55,7 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
     raw, size = _name_ratings(raw, plan), len(raw.row_numbers)
     columns = {"row_number": raw.row_numbers, "member": members, "text": _join_text(raw)}
     ids = {name: _drop_blank(raw.known[name]) for name in ("review_id", "movie_id") if name in raw.known}
-    further = raw.further
-    if plan.keep_movies and "movie_id" in ids:
-        movies = ids.pop("movie_id")
-        further = add_values(further, "movie_id", movies, pc.indices_nonzero(movies.is_valid()).to_pylist())
-    exact, further = _drop_rounded(ids, further)
+    exact, further = _drop_rounded(ids, raw.further)
     columns |= exact
     if plan.constant_movie_id is not None:
         columns["movie_id"] = pc.fill_null(

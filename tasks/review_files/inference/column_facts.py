@@ -4,7 +4,6 @@ Only a bounded number of different values is kept, whatever the size of the file
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +25,6 @@ _REAL_SHARE = 0.1
 _REAL_SHARE_OF_HUNDRED = 0.5
 """The share of ratings above 20 from which on they are out of 100: `45` may be 4,5 without its comma."""
 
-OTHER_MOVIES = frozenset(("other",))
-_STEP, _MOST_STEPS = re.compile(r"10|[0-9](?:[.,]5)?"), 24
-"""A rating to ten, in halves at most; and more different values than such a column has."""
 _MOST_PAIRS = 1000
 _MOST_MOVIES = 1000
 """Most movies of which the ratings are kept."""
@@ -159,8 +155,6 @@ class FileFacts:
     lowest: frozenset[float] = frozenset()
     answers: LabelFacts = LabelFacts()
     """What a column beside the labels says of them."""
-    movies: frozenset[str] = frozenset()
-    """The different movies if all are numbers as ratings to ten are, else `OTHER_MOVIES`."""
     other_labels: LabelFacts = LabelFacts()
     """Those of a second column of labels."""
     label_pairs: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -188,7 +182,6 @@ class FileFacts:
             _limit(self.highest | other.highest),
             _limit(self.lowest | other.lowest),
             self.answers.merge(other.answers),
-            self.movies | other.movies,
             self.other_labels.merge(other.other_labels),
             _limit_pairs(Counter(self.label_pairs) + Counter(other.label_pairs)),
             self.by_movie.merge(other.by_movie),
@@ -222,16 +215,6 @@ def find_rating_facts(column: pa.Array) -> RatingFacts:
         _limit(above.values()),
         not all(rating.stars for rating in ratings if _is_plain(rating)),
     )
-
-
-def find_movies(column: pa.ChunkedArray) -> frozenset[str]:
-    """Return the different movies of n if all are numbers as ratings to ten are, else `OTHER_MOVIES`."""
-    for part in (column.slice(0, _MOST_STEPS), column):  # where movies have names, the first ones show it
-        found = part.unique().slice(0, _MOST_STEPS).drop_null().to_pylist()
-        movies = frozenset(filter(None, map(str.strip, found)))
-        if len(found) == _MOST_STEPS or not all(map(_STEP.fullmatch, movies)):
-            return OTHER_MOVIES
-    return movies
 
 
 def find_movie_ratings(movies: pa.ChunkedArray, ratings: pa.ChunkedArray) -> MovieRatings:

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from data_contracts.limits import STEP_OF_FILE
 from tasks.review_files.inference.column_facts import (
-    OTHER_MOVIES,
     FileFacts,
     find_label_facts,
     find_label_pairs,
     find_movie_ratings,
-    find_movies,
     find_rating_facts,
     find_stated,
 )
@@ -61,7 +59,6 @@ _OURS = {
     "highest": "highest_rating",
     "lowest": "lowest_rating",
     "answers": ANSWER,
-    "movies": "movie_id",
     "other_labels": OTHER_LABELS,
 }
 _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
@@ -71,7 +68,6 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "highest": find_stated,
     "lowest": find_stated,
     "answers": find_label_facts,
-    "movies": find_movies,
     "other_labels": find_label_facts,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
@@ -84,10 +80,6 @@ _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
 _STEPS, _FEWEST_STEPS = frozenset(map(str, range(11))), 3
 RATINGS = "its numbers are no labels of such a file, so they may be ratings"
-_ENDS_OF_IDS = ("id", "asin", "tconst")
-RATED_MOVIES = (
-    "it has numbers up to ten alone, so that it may be a rating of the movie, as under a heading above it"
-)
 FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
 OF_HOTELS = "they may be the stars of what is reviewed, such as a hotel, not those that the writers gave"
@@ -190,8 +182,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
     for ours in sorted(recognised.remarked):
         plan = _doubt_column(plan, ours, OTHER_REMARK)
-    if plan.movie_id is not None:
-        plan = _plan_movies(facts, plan, plan.movie_id)
+    if plan.movie_id is not None and _are_headings(facts):
+        plan = _settle(plan, "movie_id", plan.movie_id, (HEADINGS, False))
     plan = replace(plan, doubts=(*plan.doubts, *facts.doubts))
     return _require_one_origin(plan, facts)
 
@@ -227,14 +219,9 @@ def _doubt_opposed(facts: FileFacts, recognised: Recognised, labels: Mapping[str
     return f"{quote_name(facts.names[place])} says the opposite in most rows"
 
 
-def _plan_movies(facts: FileFacts, plan: ReadingPlan, column: str) -> ReadingPlan:
-    """Return the plan with what leaves the movies of a column in doubt."""
-    if len(facts.headings) >= _FEWEST_HEADINGS and facts.has_texts and not facts.has_movies:
-        return _settle(plan, "movie_id", column, (HEADINGS, False))
-    are_steps = len(facts.movies) >= _FEWEST_STEPS and not OTHER_MOVIES & facts.movies
-    if plan.given_rating is not None or not are_steps or strip_remarks(column).endswith(_ENDS_OF_IDS):
-        return plan
-    return _settle(replace(plan, keep_movies=True), "movie_id", column, (RATED_MOVIES, False))
+def _are_headings(facts: FileFacts) -> bool:
+    """Return whether the movies may be headings above reviews: rows with a text have none."""
+    return len(facts.headings) >= _FEWEST_HEADINGS and facts.has_texts and not facts.has_movies
 
 
 def _are_ratings(labels: Set[str], recognised: Recognised) -> bool:

@@ -85,8 +85,6 @@ class ReadingPlan:
     """None: in doubt; a rating is kept as found, unless it states its own scale, such as `4/5`."""
     labels: Mapping[str, str | None] | None = None
     """Label in the file -> 'positive', 'negative' or None for no label. None: in doubt; labels are kept as found."""
-    keep_movies: bool = False
-    """The movies are in doubt, and kept as found."""
     has_ratings: bool = True
     """Some rows of the file have a rating, if a column is that of ratings."""
     doubts: tuple[Doubt, ...] = ()
@@ -119,7 +117,6 @@ class ReadingPlan:
                 each.ratings,
                 each.labels,
                 each.constant_movie_id,
-                each.keep_movies,
                 each.has_ratings,
             )
             for each in (self, other)
