@@ -84,39 +84,3 @@ def read_tickets(folder: Path, scores: list[str]) -> tuple[list[dict[str, Any]],
     plans: list[ReadingPlan] = []
     batches = read_review_file(path, ReadOptions(report_plan=plans.append))
     return [row for batch in batches for row in batch.to_pylist()], plans[0]
-
-
-# Labels
-
-
-@pytest.mark.parametrize("flag", ["spam", "Is Fake", "toxic"])
-def test_numbers_beside_a_flag_may_be_its_labels(tmp_path: Path, flag: str) -> None:
-    rows, plan = read(tmp_path, {flag: ["spam", "ham"], "label": ["1", "0"]})
-    assert list_doubts(plan) == ["given_label"]
-    assert [row["given_label"] for row in rows] == [None, None]
-
-
-@pytest.mark.parametrize("name", ["label_text", "sentiment"])
-def test_numbers_beside_words_that_are_no_sentiments_are_in_doubt(tmp_path: Path, name: str) -> None:
-    rows, plan = read(tmp_path, {"label": ["1", "0", "1"], name: ["spam", "ham", "spam"]})
-    assert list_doubts(plan) == ["given_label"]
-    assert [row["given_label"] for row in rows] == [None] * 3
-
-
-@pytest.mark.parametrize(
-    "words", [["positive", "negative"], ["Good", "Bad"], ["1", "0"], ["", ""], ["very positive", "negative"]]
-)
-def test_numbers_beside_words_of_sentiments_or_none_are_labels(tmp_path: Path, words: list[str]) -> None:
-    rows, _ = read(tmp_path, {"label": ["1", "0"], "label_text": words})
-    assert [row["given_label"] for row in rows] == ["positive", "negative"]
-
-
-@pytest.mark.parametrize(
-    ("flag", "labels"),
-    [("spam", ["positive", "negative"]), ("category", ["1", "0"]), ("spam_reports", ["1", "0"])],
-)
-def test_words_beside_a_flag_and_numbers_beside_other_columns_are_labels(
-    tmp_path: Path, flag: str, labels: list[str]
-) -> None:
-    rows, _ = read(tmp_path, {flag: ["x", "y"], "label": labels})
-    assert [row["given_label"] for row in rows] == ["positive", "negative"]

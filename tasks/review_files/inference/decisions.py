@@ -8,7 +8,7 @@ from tasks.review_files.inference.date_decisions import Verdict
 from tasks.review_files.inference.known_names import LABELS_IN_WORDS
 from tasks.review_files.inference.recognition import Recognised
 from tasks.review_files.plans.labels import LABELS
-from tasks.review_files.plans.names import normalize_known, normalize_name, quote_name, strip_remarks
+from tasks.review_files.plans.names import normalize_known, normalize_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND, FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -57,7 +57,6 @@ LOWEST_IS_BEST = (
     "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
-_TURNED_ROUND = "the column's name says that the labels mean something else than in the known sets"
 _RATE = "rate"
 AVERAGES = "all rows of a movie have the same rating, so it may be the average of the movie, not the writer's"
 NO_ANSWERS = LabelFacts()
@@ -118,13 +117,9 @@ def decide_ratings(
 
 
 def decide_labels(
-    facts: LabelFacts,
-    recognised: Recognised,
-    column: str,
-    answers: LabelFacts = NO_ANSWERS,
-    others: LabelFacts = NO_ANSWERS,
+    facts: LabelFacts, recognised: Recognised, column: str, answers: LabelFacts = NO_ANSWERS
 ) -> tuple[Mapping[str, str | None] | None, Verdict]:
-    """Return the meaning of the labels of a column; None if it is in doubt. `others`: those of a second column."""
+    """Return the meaning of the labels of a column; None if it is in doubt."""
     found, platform = facts.labels, recognised.platform
     if answers.labels & REJECTED and answers.labels <= REJECTED | {"accept"}:
         return None, (UNACCEPTED, False)
@@ -134,19 +129,13 @@ def decide_labels(
         return {**WORD_LABELS, **LABELS}, ("labels under our own name", True)
     if found <= WORD_LABELS.keys():
         return WORD_LABELS, ("labels that are words", True)
-    return _decide_numbers(found, recognised, column, others)
-
-
-def _decide_numbers(
-    found: Set[str], recognised: Recognised, column: str, others: LabelFacts
-) -> tuple[Mapping[str, str | None] | None, Verdict]:
-    """Return the meaning of labels that are not all words: of the known sets of numbers, or None."""
     numbers = () if strip_remarks(column) in normalize_known(LABELS_IN_WORDS) else NUMBER_LABELS
     known = next((labels for labels in numbers if found == labels.keys()), None)
     if _is_turned_round(column, known or NUMBER_LABELS[0]):
-        return None, (_TURNED_ROUND, False)
-    if numbers and (doubt := _doubt_sentiment(recognised.flag, others.labels)):
-        return None, (doubt, False)
+        return None, (
+            "the column's name says that the labels mean something else than in the known sets",
+            False,
+        )
     if found == {"0"} and numbers:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
     shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
@@ -154,21 +143,6 @@ def _decide_numbers(
         return known, (f"the labels {shown}", True)
     many = f"more than {MOST_KEPT} different labels" if len(found) > MOST_KEPT else f"the labels {shown}"
     return None, (f"{many} are no known set", False)
-
-
-def _doubt_sentiment(flag: str | None, others: Set[str]) -> str | None:
-    """Return why numbers may be no sentiments, by a flag or a second column of labels beside them; None if they are."""
-    if flag is not None:
-        return f"the labels may be those of {quote_name(flag)}, not of the sentiment"
-    if not others or any(map(_may_be_sentiment, others)):
-        return None
-    words = ", ".join(sorted(others)[:_SHOWN])
-    return f"a second column of labels has words that are no sentiments: {words}"
-
-
-def _may_be_sentiment(label: str) -> bool:
-    """Return whether a label is a word for a sentiment, or a number, which may mean one."""
-    return label in _LEGEND_WORDS or not any(map(str.isalpha, label))
 
 
 def _is_turned_round(column: str, labels: Mapping[str, str | None]) -> bool:

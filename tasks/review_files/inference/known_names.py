@@ -93,7 +93,7 @@ ANSWER = "answer"
 """The name of a column that says whether an annotator accepted the label beside it, as Prodigy writes it."""
 OTHER_LABELS = "other_labels"
 """Our key of a second column of labels."""
-SENTIMENTS = ("label", "sentiment", "review_sentiment", "sentiment_label", "label_text", "label_name")
+SENTIMENTS = ("label", "sentiment", "review_sentiment", "sentiment_label")
 """Names of labels that say the same of a row, if it has several."""
 _SPAM = ("spam", "trash")
 _OF_CHANNELS = ("channel_join", "channel_leave", "bot_message")
@@ -179,11 +179,6 @@ PRODUCT_NAMES = (
     "place_name", "book_title", "filmtitel", "titre_du_film", "titolo_del_film",
 )  # fmt: skip
 """Names of a column that names what is reviewed: beside it, a title is that of the review."""
-OTHER_FLAGS = (
-    "spam", "is_spam", "spam_or_ham", "fake", "is_fake", "deceptive", "toxic", "is_toxic", "toxicity", "hate",
-    "is_hate", "sarcasm", "sarcastic", "is_sarcastic", "irony", "clickbait", "is_clickbait",
-)  # fmt: skip
-"""Names of columns that sort texts by something else than sentiment: a number beside one may be its label."""
 LABELS_BY_PROGRAMS = (
     "sentiment_polarity", "sentiment_subjectivity", "polarity", "subjectivity", "compound", "vader_compound",
     "sentiment_score", "sentiment_scores", "sentiment_score.positive", "sentiment_score.negative",

@@ -193,9 +193,7 @@ def _plan_labels(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, co
     if _are_ratings(facts.labels.labels, recognised):
         doubt = Doubt("given_rating", column, RATINGS)
         return replace(plan, given_label=None, given_rating=column, doubts=(*plan.doubts, doubt))
-    labels, (words, settled) = decide_labels(
-        facts.labels, recognised, column, facts.answers, facts.other_labels
-    )
+    labels, (words, settled) = decide_labels(facts.labels, recognised, column, facts.answers)
     some = sorted(facts.labels.labels)[:_MOST_VALUES]
     if labels is not None and (opposed := _doubt_opposed(facts, recognised, labels)):
         labels, words, settled = None, opposed, False

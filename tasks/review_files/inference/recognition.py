@@ -15,7 +15,6 @@ from tasks.review_files.inference.known_names import (
     LABELS_BY_PROGRAMS,
     LATER_NAMES,
     OF_RESPONSES,
-    OTHER_FLAGS,
     OTHER_LABELS,
     PLOTS,
     PRODUCT_NAMES,
@@ -87,8 +86,6 @@ class Recognised:
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
     remarked: frozenset[str] = frozenset()
     """Our columns that are known only without a remark in brackets that may change what is meant."""
-    flag: str | None = None
-    """A column that sorts texts by something else than sentiment, whose numbers the labels may be."""
     lowest_is_best: bool = False
     """The name of the rating says that its lowest number is the best."""
     file_id: int | None = None
@@ -110,14 +107,12 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     taken = {*known.values()} | (set() if text is None else {text})
     file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
     rating = known.get("given_rating")
-    flag = _find_first(bare, normalize_known(OTHER_FLAGS), taken)
     found = Recognised(
         known=known,
         beside={**_find_beside(bare, known, taken), **_find_other_labels(bare, known, platform)},
         platform=platform,
         remarked=frozenset(remarked),
         hint=None if rating is None else find_hint(names[rating]),
-        flag=None if flag is None else names[flag],
         lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
         file_id=file_id if _needs_id(known, platform) else None,
     )
