@@ -70,7 +70,10 @@ def test_numbers_that_are_no_labels_of_a_help_desk_may_be_ratings(tmp_path: Path
     assert kept == [{"given_rating": score} for score in ("1", "3", "5")]
 
 
-@pytest.mark.parametrize("scores", [["good", "bad", "offered"], ["good", "1", "2"], ["1", "2", "2"]])
+@pytest.mark.parametrize(
+    "scores",
+    [["good", "bad", "offered"], ["good", "1", "2"], ["1", "2", "2"], ["0", "1", "2"], ["1", "2", "6"]],
+)
 def test_other_scores_of_a_help_desk_stay_labels(tmp_path: Path, scores: list[str]) -> None:
     _, plan = read_tickets(tmp_path, scores)
     assert (plan.given_rating, plan.given_label) == (None, "score")

@@ -40,6 +40,7 @@ from tasks.review_files.inference.known_names import (
     OTHER_LABELS,
     SCALE_COLUMNS,
 )
+from tasks.review_files.inference.platforms import HELP_DESK
 from tasks.review_files.inference.recognition import Recognised, recognise_columns
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.names import is_text, normalize_known, quote_name, strip_remarks
@@ -78,7 +79,7 @@ _FEWEST_OPPOSED, _TIMES_ALIKE = 3, 2
 """Rows in which a second column of labels says the opposite, and times those that say the same, of a doubt."""
 _MOST_VALUES = 6
 """Labels that a doubt has, so that a profile can be proposed."""
-_STEPS, _FEWEST_STEPS = frozenset(map(str, range(11))), 3
+_STARS, _FEWEST_STARS = frozenset(map(str, range(1, 6))), 3
 RATINGS = "its numbers are no labels of such a file, so they may be ratings"
 FILE_ID = "it may number the rows of this file only"
 OPINIONS = "some of its values have several words, so they are no ratings"
@@ -223,11 +224,11 @@ def _are_headings(facts: FileFacts) -> bool:
 
 
 def _are_ratings(labels: Set[str], recognised: Recognised) -> bool:
-    """Return whether the labels that a platform has by its columns are several numbers up to ten instead."""
-    known = recognised.platform.labels if recognised.platform is not None else None
-    if known is None or labels <= known.keys() or "given_rating" in recognised.known:
+    """Return whether the scores of a help desk are several numbers from 1 to 5 instead of its words."""
+    platform = recognised.platform
+    if platform is None or platform.name != HELP_DESK or "given_rating" in recognised.known:
         return False
-    return len(labels) >= _FEWEST_STEPS and labels <= _STEPS
+    return len(labels) >= _FEWEST_STARS and labels <= _STARS
 
 
 def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> ReadingPlan:

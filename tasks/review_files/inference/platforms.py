@@ -13,6 +13,7 @@ from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.ratings import FIVE, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 
+HELP_DESK = "a Zendesk file"
 FIVE_WORDS = RatingScale(1, 5, words={"one": 1, "two": 2, "three": 3, "four": 4, "five": 5})
 
 
@@ -328,7 +329,7 @@ PLATFORMS = (
         scale=TEN,
     ),
     Platform(
-        "a Zendesk file",
+        HELP_DESK,
         ("ticket_id", "score", "comment"),
         {"review_id": "id", "given_label": "score", "reviewed_at": "created_at"},
         labels={"good": "positive", "bad": "negative", "offered": None, "unoffered": None},
