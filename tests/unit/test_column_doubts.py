@@ -31,8 +31,9 @@ def list_doubts(plan: ReadingPlan) -> list[str]:
 # Ratings
 
 
-def test_a_rate_that_may_be_a_price_is_no_rating_out_of_a_hundred(tmp_path: Path) -> None:
-    rows, plan = read(tmp_path, {"hotel": ["a", "b", "c"], "rate": ["45", "89", "72"]})
+@pytest.mark.parametrize("beside", ["hotel", "Nights", "roomType", "price_eur"])
+def test_a_rate_that_may_be_a_price_is_no_rating_out_of_a_hundred(tmp_path: Path, beside: str) -> None:
+    rows, plan = read(tmp_path, {beside: ["a", "b", "c"], "rate": ["45", "89", "72"]})
     assert list_doubts(plan) == ["given_rating"]
     assert [row["given_rating"] for row in rows] == [None] * 3
 
@@ -44,8 +45,13 @@ def test_a_rate_that_may_be_a_price_is_no_rating_out_of_a_hundred(tmp_path: Path
 def test_a_rate_of_ten_or_with_its_scale_is_a_rating_and_so_is_a_rating_of_a_hundred(
     tmp_path: Path, name: str, values: list[str], stars: list[float]
 ) -> None:
-    rows, _ = read(tmp_path, {name: values})
+    rows, _ = read(tmp_path, {"hotel": ["a", "b"], name: values})
     assert [row["given_rating"] for row in rows] == pytest.approx(stars)
+
+
+def test_a_rate_beside_no_sign_of_prices_is_a_rating_of_a_hundred(tmp_path: Path) -> None:
+    rows, _ = read(tmp_path, {"classroom": ["a", "b"], "rate": ["10", "90"]})
+    assert [row["given_rating"] for row in rows] == pytest.approx([1.9, 9.1])
 
 
 def test_shares_of_one_as_of_cells_with_percent_are_asked_for_as_such(tmp_path: Path) -> None:

@@ -57,7 +57,6 @@ LOWEST_IS_BEST = (
     "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
     'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
 )
-_RATE = "rate"
 AVERAGES = "all rows of a movie have the same rating, so it may be the average of the movie, not the writer's"
 NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
@@ -182,8 +181,9 @@ def _find_scale(
     if stated is not None:
         return stated, f"a column beside it states {stated.highest:g} as the highest rating"
     scale, words = _judge_bounds(facts)
-    is_clear = scale != HUNDRED or normalize_name(column) != _RATE
-    return (scale, words) if is_clear else (None, f"{words}, or prices or percentages, as a rate may be")
+    if scale == HUNDRED and recognised.may_be_price:
+        return None, f"{words}, or prices, as a rate may be"
+    return scale, words
 
 
 def _judge_bounds(facts: RatingFacts) -> tuple[RatingScale | None, str]:

@@ -32,7 +32,7 @@ from tasks.review_files.inference.platforms import (
     find_platform,
     split_names,
 )
-from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
+from tasks.review_files.inference.scale_names import find_hint, may_be_price, says_lowest_is_best
 from tasks.review_files.plans.names import normalize_known, normalize_name, strip_all_remarks, strip_remarks
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -86,6 +86,8 @@ class Recognised:
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
     remarked: frozenset[str] = frozenset()
     """Our columns that are known only without a remark in brackets that may change what is meant."""
+    may_be_price: bool = False
+    """The rating is called `rate` beside columns that show that it may be a price."""
     lowest_is_best: bool = False
     """The name of the rating says that its lowest number is the best."""
     file_id: int | None = None
@@ -113,6 +115,7 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
         platform=platform,
         remarked=frozenset(remarked),
         hint=None if rating is None else find_hint(names[rating]),
+        may_be_price=rating is not None and may_be_price(names[rating], names),
         lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
         file_id=file_id if _needs_id(known, platform) else None,
     )

@@ -1,7 +1,9 @@
 """Reads what the name of a rating says of its scale: the bounds, and which of its ends is the best."""
 
 import re
+from collections.abc import Sequence
 
+from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.reading_plan import RatingScale
 
 _RANGE = re.compile(
@@ -15,6 +17,9 @@ _NAME_READ = 300
 """Characters of a name that are read."""
 _HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
 """The highest ratings that a hint in a name may state."""
+_RATE, _OF_PRICES = "rate", {"hotel", "nights", "room", "price"}
+"""The name of a rating that may be a price, and words in the names of columns beside a price."""
+_NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _ADVERBS = r"(?:(?!not\b|no\b|less\b|least\b)[a-z]+\s+){0,2}"
 _BEST = (
     r"(?:best|good|great|excellent|outstanding|superb|perfect|amazing|awesome|fantastic|wonderful|love[ds]?|"
@@ -52,3 +57,9 @@ def find_hint(name: str) -> RatingScale | None:
 def says_lowest_is_best(name: str) -> bool:
     """Return whether the name of a rating says that its lowest number is the best: `1 = very good, 6 = poor`."""
     return _LOWEST_IS_BEST.search(name[:_NAME_READ]) is not None
+
+
+def may_be_price(name: str, names: Sequence[str]) -> bool:
+    """Return whether a rating is called `rate` beside the name of a hotel, nights, a room or a price, in n names."""
+    words = (word.casefold() for each in names for word in _NAME_WORD.findall(each[:_NAME_READ]))
+    return normalize_name(name[:_NAME_READ]) == _RATE and not _OF_PRICES.isdisjoint(words)
