@@ -5,6 +5,7 @@ columns, as databases dump them, and tables aligned by spaces are refused.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, dropwhile
 
@@ -32,9 +33,11 @@ _RECORD = re.compile(r"(\w{2,30}/\w{2,30}): ", re.ASCII)
 """How a line of a record begins in the sets of SNAP, such as `product/productId: `."""
 _DAY, _TIME = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}", r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\.?)?"
 _MESSAGE = re.compile(
-    rf"[\ufeff\u200e]?\[?{_DAY},? {_TIME}\]?(?: -)? \W{{0,2}}\w[^:]{{0,60}}: ", re.IGNORECASE
+    rf"[\ufeff\u200e]?\[?{_DAY},? {_TIME}\]?(?: -)? \W{{0,2}}(\w[^:]{{0,60}}): ", re.IGNORECASE
 )
 """How a message begins in the export of a chat: when it was sent, and by whom."""
+_FEWEST_MESSAGES, _FEWEST_WRITERS = 6, 2
+"""Messages of a chat, and writers of several of them, at least: a diary has dates, and words with a colon, too."""
 _LABELS = {"0", "1"}
 _MOST = 0.9
 """Share of the lines, at least, that have a label or end a sentence; an odd break within one makes two of it."""
@@ -68,6 +71,7 @@ def _find_table(member: Member, options: ReadOptions) -> Member:
             format_name = _choose_format(lines, options)
             # Of many text files in an archive, one with many lines is one review too.
             if format_name == "text" and member.name is None:
+                _require_no_chat(lines)
                 _require_one_review(lines)
     return Member(member.name, format_name, chain([head], member.chunks), member.file_name, member.on_disk)
 
@@ -178,12 +182,6 @@ def _require_no_table(lines: Sequence[str]) -> None:
     if (key := _find_repeated_key(lines)) is not None:
         problem = f"it has several records of lines such as '{key}: ...'"
         raise refusal("header_broken", f"{problem}: write them as CSV, with a column for each name")
-    messages = sum(_MESSAGE.match(line) is not None for line in lines)
-    if messages >= _LEAST_LINES and messages * 2 > len(lines):
-        problem = (
-            f"{messages:,} of the first {len(lines):,} lines are messages of a chat, with date and writer"
-        )
-        raise refusal("header_broken", f"{problem}: write its reviews as CSV, with the columns date and text")
     if _are_labelled(lines):
         problem = "the lines are texts, each with a tab and the label 0 or 1"
         raise refusal("header_broken", f"{problem}: put a line above them, with the names text and label")
@@ -191,6 +189,17 @@ def _require_no_table(lines: Sequence[str]) -> None:
         if fields := _count_alike(lines, separator):
             problem = f"each line has {fields:,} fields with {name} between them, and the first names no text"
             raise refusal("header_broken", f"{problem}: put a line with the names of the columns above them")
+
+
+def _require_no_chat(lines: Sequence[str]) -> None:
+    """Refuse lines most of which are messages of a chat, with several of each of its writers."""
+    writers = Counter(match[1] for line in lines if (match := _MESSAGE.match(line)))
+    messages, several = writers.total(), sum(times > 1 for times in writers.values())
+    if messages >= _FEWEST_MESSAGES and messages * 2 > len(lines) and several >= _FEWEST_WRITERS:
+        problem = (
+            f"{messages:,} of the first {len(lines):,} lines are messages of a chat, with date and writer"
+        )
+        raise refusal("header_broken", f"{problem}: write its reviews as CSV, with the columns date and text")
 
 
 def _require_one_review(lines: Sequence[str]) -> None:

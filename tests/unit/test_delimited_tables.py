@@ -278,6 +278,7 @@ def test_a_text_file_of_rows_without_names_is_refused(tmp_path: Path, line: str,
     assert "columns" in error.detail
 
 
+CHAT = "[03.01.26, 09:15:02] Ann: Good.\n[03.01.26, 09:15:07] Bo: Bad.\n" * 3
 SENTENCES = "It bites .\nNobody should miss it!\n" * 20
 
 
@@ -290,11 +291,8 @@ SENTENCES = "It bites .\nNobody should miss it!\n" * 20
             "film/id: 1\nreview/text: It bites.\n\nfilm/id: 2\nreview/text: It bores.\nAnd how.\n",
             "'film/id: ...'",
         ),
-        (
-            "1/3/26, 09:15 - Ann: Good.\n1/4/26, 9:20 AM - Bo: Bad.\nReally.\n1/4/26, 9:21 AM - ~ Cy: So.\n",
-            "of a chat",
-        ),
-        ("[03.01.26, 09:15:02] Ann: Good.\n" * 3, "of a chat"),
+        ("1/3/26, 09:15 - Ann: Good.\n1/4/26, 9:20 AM - ~ Bo: Bad.\nReally.\n" * 3, "of a chat"),
+        (CHAT, "of a chat"),
         (SENTENCES, "each may be a review"),
         (f"{SENTENCES}\n\n", "each may be a review"),
     ],
@@ -316,6 +314,7 @@ def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
         "Review, film, rating\nare no names here.\n",
         "1/3/26, 09:15 - we came in.\n1/3/26, 10:20 - we left, bored.\n1/3/26, 11:00 - home.\nIt bites.\n",
         "Seen on 1/3/26, 09:15: it bites.\n1/4/26, 09:20: again.\n1/5/26, 9:30, Ann: I sleep.\n",
+        CHAT,
         "Good, bad, ugly\nOne, two, three\nFour, five, six\n",
         "One | two | three\nFour | five\nSix | seven\n",
         "A review\twith a tab\nand a line.",
@@ -332,6 +331,7 @@ def test_a_text_file_of_many_reviews_is_refused_with_the_next_step(
         "title with commas",
         "times of a day",
         "dates",
+        "a chat",
         "commas",
         "bars",
         "tab",
@@ -352,8 +352,10 @@ def test_any_other_text_file_is_one_review(tmp_path: Path, text: str) -> None:
         "It bites.\nIt bores.\n\n" * 20,
         "It bites,\nas said by some who\nsaw it.\n" * 20,
         SENTENCES[: len(SENTENCES) // 2],
+        "1/3/26, 09:15 Heat: good.\n2/3/26, 09:15 Dune: long.\n" + "3/3/26, 09:15 Jaws: fun.\n" * 5,
+        CHAT[: len(CHAT) * 2 // 3],
     ],
-    ids=["paragraphs", "a wrapped text", "not many"],
+    ids=["paragraphs", "a wrapped text", "not many", "a diary", "few messages"],
 )
 def test_a_text_file_of_some_lines_is_one_review(tmp_path: Path, text: str) -> None:
     assert read_texts(tmp_path, "a.txt", text.encode()) == [text]
