@@ -26,19 +26,20 @@ CHARACTERS_SHOWN = 60
 SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
 """The columns of a preview. All others are in `extra`."""
 _COMPARED = ["review_id", "movie_id", "text", "given_label", "given_rating"]
-_MAKE_ROWS = """
-CREATE TABLE rows (review_id VARCHAR, movie_id VARCHAR, text UBIGINT, given_label VARCHAR, given_rating DOUBLE)
-"""
-_STORE_ROWS = "INSERT INTO rows SELECT review_id, movie_id, hash(text), given_label, given_rating FROM good"
-_COUNT_ROWS = f"""
-SELECT
-    (SELECT count(*) FROM (
-        FROM rows SELECT 1 WHERE review_id IS NOT NULL GROUP BY review_id, movie_id HAVING min(text) <> max(text)
-    )),
-    count(*) FILTER (given_label <> {RATED_LABEL}),
-    count(*) FILTER (given_label IS NOT NULL AND {RATED_LABEL} IS NOT NULL)
-FROM rows
+_MAKE_ROWS = "CREATE TABLE rows (id UBIGINT, text UBIGINT, is_turned BOOLEAN)"
+"""SQL: hashes alone, since a file may have millions of rows."""
+_STORE_ROWS = f"""
+INSERT INTO rows
+SELECT CASE WHEN review_id IS NOT NULL THEN hash(review_id, movie_id) END, hash(text), given_label <> {RATED_LABEL}
+FROM good
 """  # noqa: S608 (our own names)
+_COUNT_ROWS = """
+SELECT
+    (SELECT count(*) FROM (FROM rows SELECT 1 WHERE id IS NOT NULL GROUP BY id HAVING min(text) <> max(text))),
+    count(*) FILTER (is_turned),
+    count(is_turned)
+FROM rows
+"""
 """SQL: counts what the rows show together, as `row_doubts` does for the rows of a run."""
 _OPEN = r'"reviewed_at": "\d{1,2}[./]\d{1,2}[./]\d'
 """A date that was not read, whose day and month are numbers."""
