@@ -24,6 +24,7 @@ from tasks.review_files.columns import (
 )
 from tasks.review_files.encodings import restore_bytes
 from tasks.review_files.options import ReadOptions, is_delimiter
+from tasks.review_files.plans.names import normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
 
@@ -132,7 +133,7 @@ def _require_no_quoted_lines(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _is_table(lines: Sequence[str], separator: str) -> bool:
-    """Return whether lines are a header with a text and another known column, and rows of as many fields."""
+    """Return whether lines are a header with a text and another known column or `id`, and rows of as many fields."""
     try:
         names, *rows = csv.reader(lines, delimiter=separator, strict=True)
     except csv.Error:
@@ -140,7 +141,8 @@ def _is_table(lines: Sequence[str], separator: str) -> bool:
     if not rows or len(names) > MAX_COLUMNS or any(len(fields) != len(names) for fields in rows):
         return False
     known = select_columns(names, ReadingPlan()).known
-    return "text" in known and len(known) > 1 and not any(name.startswith(" ") for name in names)
+    has_others = len(known) > 1 or "id" in map(normalize_name, names)
+    return "text" in known and has_others and not any(name.startswith(" ") for name in names)
 
 
 def _find_below_titles(head: bytes, start: int, separator: str, plan: ReadingPlan) -> Header | None:

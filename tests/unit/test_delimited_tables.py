@@ -59,6 +59,11 @@ def test_lines_that_are_quoted_as_a_whole_are_refused(tmp_path: Path, rows: str,
     assert (error.rule, "each line is quoted as a whole" in error.detail) == ("header_broken", True)
 
 
+def test_lines_of_an_id_and_a_text_that_are_quoted_as_a_whole_are_refused(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "a.csv", b'"ID,text"\n"0,""Good, really."""\n"1,Bad."\n')
+    assert "each line is quoted as a whole" in error.detail
+
+
 @pytest.mark.parametrize(
     ("header", "text"),
     [
