@@ -46,7 +46,7 @@ _ROWS = r"(?:reviews?|ratings?|rows|records|responses|comments?|entries)"
 _SUM = re.compile(
     r"(?:(?:grand |sub-?)?totals?|sum|average|avg|mean|median|count)"
     rf"(?:{_COUNTED}\s*:?|(?:{_COUNTED})?\s*:?\s*[+-]?\d[\d.,]*)"
-    r"|(?:grand |sub-?)?totals?\s*:?|ø\s*:?"
+    r"|(?:grand |sub-?)?totals?\s*:?"
     rf"|(?:total )?(?:number|no\.|#) of {_ROWS}\s*[:=]?\s*\d[\d.,]*|n\s*=\s*\d[\d.,]*"
     r"|(?:gesamt(?:zahl)?|summe|anzahl|durchschnitt|mittelwert|totale|moyenne|promedio)\s*:\s*\d[\d.,]*",
     re.IGNORECASE,
@@ -276,4 +276,5 @@ def _is_sum(text: str, others: Sequence[str]) -> bool:
     """Return whether a text stands in a line of sums, whose other filled cells are numbers."""
     if not all(map(_NUMBER.fullmatch, others)):
         return False
-    return _SUM.fullmatch(text) is not None
+    is_mean = bool(others) and text.rstrip(": ").casefold() == "ø"
+    return is_mean or _SUM.fullmatch(text) is not None
