@@ -32,6 +32,7 @@ def find_result(summary: TrainingInputSummary, rule: str) -> CheckResult:
     return next(result for result in check_training_input(summary) if result.rule == rule)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("summary", [STANFORD, SAMPLE], ids=["stanford", "sample"])
 def test_what_is_trained_on_every_day_breaks_nothing(summary: TrainingInputSummary) -> None:
     assert [result.rule for result in check_training_input(summary) if not result.success] == []

@@ -73,6 +73,7 @@ def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(later_hom
     run_verify(later_home, True, quiet)
 
 
+@pytest.mark.slow
 def test_what_checks_found_before_a_restore_is_said_no_more(later_home: Home) -> None:
     write_proof(later_home, begin_proof(later_home, None))
     keep_broken(later_home, ["no row is lost"], is_proven=True)

@@ -109,6 +109,7 @@ def test_metrics_say_since_when_a_destination_fails_and_what_it_lacks(
     assert "reviews_destination_delivered_timestamp_seconds" not in found
 
 
+@pytest.mark.slow
 def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path) -> None:
     lake = str(tmp_path / "lake")
     assert "Next: reviews --home" in run(home, "add", "lake", "--folder", lake, "--rows", "all")

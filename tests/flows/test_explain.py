@@ -50,6 +50,7 @@ def call(home: Home, *arguments: str, stdin: str | bytes | None = None) -> Resul
     return CliRunner().invoke(main, ["explain", *arguments], input=stdin, env=environment)
 
 
+@pytest.mark.slow
 def test_a_review_is_explained_with_the_score_that_the_database_has(home: Home) -> None:
     found = json.loads(call(home, "a", "--format", "json").stdout)
     [(score, model_id)] = ask(

@@ -88,6 +88,7 @@ def test_what_a_killed_forget_left_is_deleted_by_the_next_run(home: Home) -> Non
     assert not report.exists()
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_left_beside_the_database_is_deleted_by_the_next_run(home: Home) -> None:
     left = home.warehouse.with_name(f".{home.warehouse.name}.999999999.tmp")
     left.write_bytes(b"half a database")

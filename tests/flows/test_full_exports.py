@@ -59,6 +59,7 @@ def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(scoring_
     prove(scoring_home)
 
 
+@pytest.mark.slow
 def test_an_export_of_the_current_scores_has_the_last_full_export_alone(exported: Home) -> None:
     said = export(exported, None, ExportRequest(current=True))
     assert said.startswith("Exported 2 reviews")

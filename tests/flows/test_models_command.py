@@ -110,6 +110,7 @@ def test_a_comparison_changes_nothing(home: Home, champion: str, challenger: str
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_comparison_as_json_and_csv_holds_the_same_figures(champion: str, challenger: str) -> None:
     of_json = json.loads(reviews("compare", challenger, "champion", "--format", "json").stdout)
     of_csv = list(csv.DictReader(io.StringIO(reviews("compare", challenger, "--format", "csv").stdout)))
@@ -276,6 +277,7 @@ def test_without_an_earlier_champion_a_rollback_says_what_to_do(champion: str) -
     assert "promote a model instead" in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_server_is_told_which_model_scores_from_now_on(
     champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Home) -
     assert count(long_row, "scored_reviews") == 2
 
 
+@pytest.mark.slow
 def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Home) -> None:
     release_all(long_row)
     found = ask(
@@ -358,6 +359,7 @@ def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Home)
     assert ask(scoring_home.published, query) == [(2, "good film"), (5, "bad film")]
 
 
+@pytest.mark.slow
 def test_a_text_without_a_known_word_stays_set_aside_at_a_release(unknown_home: Home) -> None:
     [first, *_] = _try_release(unknown_home)
     assert "still breaks text_no_known_word: The model knows none of the text's words" in first

@@ -100,6 +100,7 @@ def test_the_newest_reports_are_kept_as_the_setting_says(
     assert [path.stem for path in list_reports(scoring_home)] == [find_last_run(scoring_home)]
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home) -> None:
     target = reported_home.folder / "mine.html"
     done = CliRunner().invoke(main, ["report", "--output", str(target)])

@@ -75,6 +75,7 @@ def reread(empty_home: Home) -> Home:
 READ_RIGHT = [("7", "good film", 10.0, "shop-a"), ("8", "bad plot", 1.0, "shop-a")]
 
 
+@pytest.mark.slow
 def test_what_a_mended_profile_reads_again_counts_in_place_of_the_reading_before(reread: Home) -> None:
     assert list_latest(reread) == READ_RIGHT
     prove(reread)

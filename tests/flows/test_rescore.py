@@ -74,6 +74,7 @@ def find_champion_id(home: Home) -> str:
     return str(ask(home.warehouse, "select model_id from promotions order by number desc limit 1")[0][0])
 
 
+@pytest.mark.slow
 def test_without_being_asked_nothing_is_scored_again(older_home: Home) -> None:
     assert run().files_rescored == 0
     assert count(older_home, "scored_reviews") == 3
@@ -90,6 +91,7 @@ def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Home) 
     assert (count(older_home, "source_reviews"), count(older_home, "quarantined_rows")) == (3, 1)
 
 
+@pytest.mark.slow
 def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: Home) -> None:
     model_id = find_champion_id(rescored_home)
     columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated"

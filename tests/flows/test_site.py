@@ -107,6 +107,7 @@ def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
     assert [url.startswith("file:///") for _, url in told] == [True]
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> None:
     done = CliRunner().invoke(main, ["week", "--of", "2026-w47"])
     assert done.exit_code == 0

@@ -32,6 +32,7 @@ def test_it_learns_pairs_of_words() -> None:
     assert fit_baseline(texts, labels, texts, labels).test_accuracy == 1.0
 
 
+@pytest.mark.slow
 def test_it_reads_the_words_that_the_models_read() -> None:
     result = fit_baseline(
         PRAISE + BLAME, LABELS, ["WARM!<br />Funny...", "cold<br /><br />DULL"], ["pos", "neg"]

@@ -98,6 +98,7 @@ def test_labels_that_agree_with_the_model_hardly_move_it() -> None:
     assert np.mean(losses) < before + 0.02
 
 
+@pytest.mark.slow
 def test_a_source_whose_writers_are_kinder_than_the_model_thinks_moves_the_bias() -> None:
     labels, new = (draw_labels(300, seed) for seed in (0, 1))
     kinder = [replace(each, score=to_score(to_logit(each.score) - 2)) for each in (labels, new)]
@@ -108,6 +109,7 @@ def test_a_source_whose_writers_are_kinder_than_the_model_thinks_moves_the_bias(
     assert fitted.shares[0] < 0.01
 
 
+@pytest.mark.slow
 def test_a_word_that_means_something_else_in_a_source_gets_a_weight() -> None:
     random = np.random.default_rng(0)
     texts = [f"dress {word}" for word in random.choice(["well", "small"], 400)]

@@ -14,6 +14,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_database_has_as_many_scored_rows_as_were_asked_for(warehouse: Path) -> None:
     with connect(warehouse) as connection:
         query = "SELECT count(*), count(DISTINCT (source_sha256, row_number, model_id)) FROM scored_reviews"

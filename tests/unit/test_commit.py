@@ -67,6 +67,7 @@ def test_of_a_part_only_the_files_that_are_new_are_taken(warehouse: Path, tmp_pa
     assert count(warehouse) == (3, 3, 2, 2)
 
 
+@pytest.mark.slow
 def test_a_second_model_adds_scores_and_no_texts(warehouse: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [MONDAY], "model-a"))
     added = commit_parts(warehouse, write_part(tmp_path / "b", [MONDAY], "model-b"))
@@ -94,6 +95,7 @@ def test_a_refused_file_that_is_scored_later_loses_its_refusal(
     assert ask(warehouse, "SELECT model_id, status, rule FROM scored_files") == [(model_id, "scored", None)]
 
 
+@pytest.mark.slow
 def test_a_refused_file_that_is_scored_later_has_the_time_of_its_scoring(
     warehouse: Path, tmp_path: Path
 ) -> None:

@@ -852,6 +852,7 @@ CODECS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252", "cp1250", "koi8-r"
 SEPARATORS = (",", ";", "\t", "|", "^")
 
 
+@pytest.mark.slow
 @given(encoding=st.sampled_from(CODECS), separator=st.sampled_from(SEPARATORS), data=st.data())
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(

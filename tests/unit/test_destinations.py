@@ -89,6 +89,7 @@ def expect(home: Home, rows: str) -> list[tuple[Any, ...]]:
 # Deliveries to a folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
 def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, layout: Layout) -> None:
     assert send(home, make(folder, layout)).files == 2
@@ -241,6 +242,7 @@ def test_a_damaged_ledger_is_named_with_the_files_to_delete(home: Home, folder: 
         send(home, make(folder))
 
 
+@pytest.mark.slow
 def test_another_home_is_refused_until_it_takes_over(home: Home, folder: Path) -> None:
     send(home, make(folder))
     home.id_file.write_text("another")
@@ -256,6 +258,7 @@ def test_rows_of_the_other_kind_are_refused(home: Home, folder: Path) -> None:
         send(home, make(folder, CURRENT))
 
 
+@pytest.mark.slow
 def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: Path) -> None:
     def list_columns() -> set[str]:
         query = f"DESCRIBE FROM read_parquet('{folder}/*.parquet')"

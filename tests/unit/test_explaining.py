@@ -304,6 +304,7 @@ def find(published: Path, name: str) -> FoundText:
         return find_text(connection, name)
 
 
+@pytest.mark.slow
 def test_a_review_is_found_by_its_id(published: Path) -> None:
     found = find(published, "r-1001")
     assert (found.text, found.movie_id, found.uri) == ("good film", "tt1", "a.csv")

@@ -156,6 +156,7 @@ def test_a_second_new_export_gives_nothing(home: Home) -> None:
     assert {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)} == before
 
 
+@pytest.mark.slow
 def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     run(home)
@@ -176,6 +177,7 @@ def test_scores_of_another_model_come_with_the_next_new_export(home: Home) -> No
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_released_rows_come_with_the_next_new_export(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, only_new=True)
@@ -206,6 +208,7 @@ def test_since_leaves_out_days_which_a_later_new_export_brings(home: Home) -> No
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Home) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     run(home)
@@ -298,6 +301,7 @@ def test_a_full_disk_leaves_the_export_before_it(
     assert read(home) == expect(home)
 
 
+@pytest.mark.slow
 def test_files_that_were_taken_away_are_not_exported_again(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, only_new=True)
@@ -384,6 +388,7 @@ def test_texts_can_be_left_out(home: Home) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, ExportRequest("csv", no_text=True))

@@ -50,6 +50,7 @@ def call(home: Home, *arguments: str) -> Any:
     return CliRunner().invoke(main, ["explain", *arguments], env={"REVIEWS_HOME": str(home.folder)})
 
 
+@pytest.mark.slow
 def test_a_review_of_several_movies_has_a_history_for_each(home: Home) -> None:
     assert [(each.movie_id, len(each.rows)) for each in find(home)] == [("tt1", 4), ("tt2", 1)]
 

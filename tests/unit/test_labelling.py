@@ -432,6 +432,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
+@pytest.mark.slow
 def test_labels_are_taken_in_once_and_readers_get_them(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"))
     assert list_waiting(home) == {hash_text("fine"), hash_text("dull")}

@@ -80,6 +80,7 @@ def list_latest(warehouse: Path) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_a_rescored_row_has_the_score_of_the_model_promoted_last(history: History) -> None:
     assert {model_id for _, _, model_id in list_latest(history.warehouse)} == {"model-b"}
 

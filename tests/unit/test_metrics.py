@@ -61,6 +61,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> None:
     rows = [{"given_label": label} for label in ("positive", "positive", "negative")]
     add_file(connection, "f", rows)

@@ -66,6 +66,7 @@ def test_a_figure_is_the_median_of_the_seeds_with_the_lowest_and_the_highest() -
     )
 
 
+@pytest.mark.slow
 def test_the_best_has_the_lowest_validation_loss_whatever_the_test_says() -> None:
     assert find_best(make_results()) == "new"
     assert "**The best is `new`**" in make(make_results())

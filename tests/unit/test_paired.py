@@ -30,6 +30,7 @@ def test_the_interval_is_about_that_of_the_normal_distribution() -> None:
     assert 0.001 < found.p < 0.01
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(SHARES, SHARES), min_size=1, max_size=40))
 def test_the_other_way_round_is_the_same_with_the_other_sign(pairs: list[tuple[float, float]]) -> None:

@@ -65,6 +65,7 @@ def count_sources(path: Path) -> str:
     return ask(path, "SELECT count(*) FROM source_reviews").split()[1]
 
 
+@pytest.mark.slow
 def test_what_was_committed_can_be_asked_in_every_form(shared: Path) -> None:
     query = "SELECT review_id, score, scored_at FROM latest_scores ORDER BY 1"
     rows = list(csv.reader(io.StringIO(ask(shared, query, "csv"))))
@@ -78,6 +79,7 @@ def test_the_extra_columns_of_a_row_are_values_in_json(shared: Path) -> None:
     assert found == [{"extra": None}, {"extra": {"stars": 5}}]
 
 
+@pytest.mark.slow
 def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path, tmp_path: Path) -> None:
     commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
     assert count_sources(published) == "2"

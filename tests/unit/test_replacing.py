@@ -71,6 +71,7 @@ def test_files_of_other_sources_stay(warehouse: Warehouse) -> None:
     assert warehouse.list_counting() == [("b", "2.csv"), ("x", "other.csv")]
 
 
+@pytest.mark.slow
 def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
     warehouse.commit(export("2.csv", ["c"], share=None))
     assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv"), ("c", "2.csv")]

@@ -40,6 +40,7 @@ def test_the_latest_run_is_the_newest_that_did_something(tmp_path: Path) -> None
     assert find(tmp_path, "latest") == RUN
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_something_to_look_at(tmp_path: Path) -> None:
     warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
     start_run(warehouse, NEXT_RUN, "train-model", {}, "code")

@@ -118,6 +118,7 @@ def page(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(request.param))
 
 
+@pytest.mark.slow
 def test_a_page_asks_for_nothing_and_runs_nothing(page: str) -> None:
     parsed = Page(page)
     policy = parsed.values("content")

@@ -56,6 +56,7 @@ def test_a_report_that_takes_more_memory_than_usual_is_written(
     assert limits == ["1MB", answers.MOST_MEMORY]
 
 
+@pytest.mark.slow
 def test_a_report_goes_where_it_is_told(home: Path) -> None:
     path = home / "today.html"
     assert write(home, output=path) == path
@@ -72,6 +73,7 @@ def test_a_name_never_leads_out_of_the_folder() -> None:
     assert name_report("../../etc/passwd") == "______etc_passwd.html"
 
 
+@pytest.mark.slow
 def test_a_write_that_fails_leaves_the_report_before_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(home)
     before = path.read_bytes()

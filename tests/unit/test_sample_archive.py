@@ -74,10 +74,12 @@ def test_it_is_written_with_the_same_content_twice(files: Files, tmp_path: Path)
     assert again["README"] == files["README"]
 
 
+@pytest.mark.slow
 def test_its_content_is_the_one_that_is_pinned(files: Files) -> None:
     assert _digest(files) == CONTENT_DIGESTS["sample"]
 
 
+@pytest.mark.slow
 def test_its_layout_is_that_of_the_published_archive(archive: Path) -> None:
     with tarfile.open(archive) as tar:
         names = tar.getnames()
@@ -140,6 +142,7 @@ def test_ratings_fit_their_label(files: Files) -> None:
     assert ratings == {"neg": {1, 2, 3, 4}, "pos": {7, 8, 9, 10}, "unsup": {0}}
 
 
+@pytest.mark.slow
 def test_lengths_range_from_five_words_to_fifteen_hundred(files: Files) -> None:
     lengths = [len(split_words(text)) for *_, text in _list_reviews(files)]
     assert min(lengths) == 5

@@ -188,10 +188,12 @@ def sum_up(history: History) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_scores_of_another_model_add_their_own_sums(history: History) -> None:
     assert sum_up(history) == [("model-a", 2, 2, 1, 2), ("model-b", 2, 2, 1, 2)]
 
 
+@pytest.mark.slow
 def test_scores_of_another_model_count_once_where_all_rows_are_written_anew(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,16 +202,19 @@ def test_scores_of_another_model_count_once_where_all_rows_are_written_anew(
     assert sum_up(history)[2:] == [("model-c", 2, 2, 1, 2)]
 
 
+@pytest.mark.slow
 def test_a_released_row_adds_to_the_sums(history: History) -> None:
     history.release((0, {**LABELLED}))
     assert sum_up(history) == [("model-a", 3, 3, 2, 3), ("model-b", 3, 3, 1, 3)]
 
 
+@pytest.mark.slow
 def test_a_forgotten_row_leaves_the_sums(history: History) -> None:
     history.forget(0)
     assert sum_up(history) == [("model-a", 1, 1, 1, 1), ("model-b", 1, 1, 0, 1)]
 
 
+@pytest.mark.slow
 def test_scores_that_were_there_before_the_reference_of_their_model_lie_in_its_bins(history: History) -> None:
     with open_warehouse(history.warehouse, write=True) as connection:
         add_reference(connection, "model-b")
@@ -234,6 +239,7 @@ def test_the_scores_of_a_shadow_are_summed_beside_those_of_each_model_whichever_
     assert sum_up_shadow(history) == [("model-a", 2), ("model-b", 2), ("model-c", 2)]
 
 
+@pytest.mark.slow
 def test_a_forgotten_row_leaves_the_sums_of_the_shadow(history: History) -> None:
     history.shadow(0)
     history.forget(0)
@@ -252,6 +258,7 @@ CHANGES = (
 )
 
 
+@pytest.mark.slow
 def test_sums_that_differ_from_the_scores_are_found(history: History) -> None:
     with open_warehouse(history.warehouse, write=True) as connection:
         for change in CHANGES:

@@ -72,6 +72,7 @@ def test_the_beginning_of_a_shadow_does_not_change(warehouse: Path) -> None:
         start_shadow(warehouse, ShadowStart("b", "ann", TOMORROW, since=datetime(2026, 1, 1, tzinfo=UTC)))
 
 
+@pytest.mark.slow
 def test_a_stopped_shadow_is_over_and_can_be_started_anew(warehouse: Path) -> None:
     start(warehouse)
     stopped = stop_shadow(warehouse, "bob")
@@ -103,6 +104,7 @@ def test_a_shadow_that_becomes_the_champion_is_one_no_more_even_after_a_rollback
     assert (last.is_on, last.ended_by) == (False, "promotion")
 
 
+@pytest.mark.slow
 def test_trouble_is_news_once_and_so_is_its_end(warehouse: Path) -> None:
     noted = [
         note_trouble(warehouse, start(warehouse), trouble) for trouble in (None, "gone", "gone", "torn", None)

@@ -53,6 +53,7 @@ def test_the_scores_of_a_file_that_counts_are_added_with_its_ledger_row(warehous
         assert connection.execute("SELECT DISTINCT model_id FROM scored_reviews").fetchall() == [("model-a",)]
 
 
+@pytest.mark.slow
 def test_scores_that_are_committed_again_add_nothing(warehouse: Path, part: Path) -> None:
     commit(warehouse, part)
     commit(warehouse, part)

@@ -117,6 +117,7 @@ def test_every_backup_restores_to_what_the_database_was_whatever_became_of_the_o
         assert all(read_database(folder) == content for folder, content in kept.items())
 
 
+@pytest.mark.slow
 def test_only_blocks_that_have_changed_are_written(home: Home) -> None:
     first = keep(home, "first")
     change(home, "update", 1)

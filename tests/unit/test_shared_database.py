@@ -210,6 +210,7 @@ def test_a_home_that_published_alone_goes_on_with_its_own_database_when_it_is_sh
     assert count_rows(home) == 3
 
 
+@pytest.mark.slow
 def test_a_machine_that_began_an_empty_database_before_its_first_turn_gets_that_of_the_others(
     first: Home, tmp_path: Path, uri: str
 ) -> None:
@@ -241,6 +242,7 @@ def test_a_database_that_lost_its_models_does_not_take_the_place_of_the_others(f
         upload_copy(first, uri)
 
 
+@pytest.mark.slow
 def test_a_machine_that_takes_no_turns_can_t_replace_the_copy_of_a_shared_home(
     first: Home, second: Home, uri: str
 ) -> None:

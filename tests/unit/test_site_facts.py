@@ -326,6 +326,7 @@ def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_l
         assert each in concern.why
 
 
+@pytest.mark.slow
 def test_ratings_without_a_text_need_nobody(tmp_path: Path) -> None:
     home = Home(make_run(tmp_path, [PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])]).parent)
     change(home.warehouse, "UPDATE quarantined_rows SET rule = 'text_not_given'")
@@ -377,6 +378,7 @@ def test_a_refused_file_that_was_renamed_since_the_last_run_is_found_by_its_cont
     assert find(home) == {}
 
 
+@pytest.mark.slow
 def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(tmp_path: Path) -> None:
     home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused")]).parent)
     put(home, "a.csv")

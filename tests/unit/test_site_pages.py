@@ -54,6 +54,7 @@ def list_written(home: Home, before: dict[str, int]) -> set[str]:
     return {name for name in written if not name.startswith(".")}
 
 
+@pytest.mark.slow
 def test_a_site_has_an_overview_a_search_and_a_page_a_movie(home: Home) -> None:
     assert set(read_pages(home)) == {*ALWAYS, FIRST, SECOND}
     assert list(list_broken_links(home)) == []
@@ -361,6 +362,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.mark.slow
 def test_hostile_texts_ids_and_titles_are_shown_as_text(hostile: Home) -> None:
     pages = read_pages(hostile)
     text = pages["movies/tt0000001.html"].text

@@ -58,6 +58,7 @@ def is_copied(home: Home) -> bool:
     return copied.startswith(content) and not any(copied[len(content) :])
 
 
+@pytest.mark.slow
 def test_the_standby_is_published_next_and_the_copy_becomes_the_standby(home: Home) -> None:
     standby, published = home.standby.stat().st_ino, home.published.stat().st_ino
     publish_one_more(home)

@@ -119,6 +119,7 @@ def test_a_reader_has_the_bytes_of_the_published_copy_after_every_upload(
         assert int(reader.published.stat().st_mtime) == int(home.published.stat().st_mtime)
 
 
+@pytest.mark.slow
 def test_only_new_chunks_are_uploaded_and_fetched(
     large_home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -263,6 +263,7 @@ def test_drift_of_a_source_that_lasts_is_a_reason(connection: Tables) -> None:
     assert list_reasons(connection) == {}
 
 
+@pytest.mark.slow
 def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each_time(
     connection: Tables,
 ) -> None:

@@ -86,6 +86,7 @@ def test_reviews_without_a_label_are_encoded_like_the_others(plain: TrainingRows
     assert encoded.unlabelled.pad()[0].tolist() == [0] * 11 + [words[word] for word in said]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kept_rows", "kept_counts"), [(0, True), (1, False)])
 def test_a_baseline_is_measured_anew_where_it_was_fitted_on_other_rows(
     kept_rows: int, kept_counts: bool, plain: TrainingRows, tmp_path: Path

@@ -173,6 +173,7 @@ def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -
     assert count_rest(home) == (4, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
     home.titles.write_text("movie_id,title\ntt1,A film\n")
