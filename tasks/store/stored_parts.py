@@ -126,15 +126,20 @@ def delete_part(part: StoredPart) -> None:
     delete(part.store, [each.key for each in list_objects(part.store, part.folder)])
 
 
+def find_end_of_use(unused_for: timedelta = LONGEST_RUN) -> int:
+    """Return the time, in ns since 1970, before which parts were written that no run will commit any more."""
+    return int((datetime.now(UTC) - unused_for).timestamp() * 1e9)
+
+
 def collect_parts(store: Store, home_id: str, unused_for: timedelta = LONGEST_RUN) -> int:
     """Delete the parts of a home that were written so long ago that no run will commit them; count the objects."""
-    before, folder = (datetime.now(UTC) - unused_for).timestamp(), f"{PARTS}/{home_id}"
-    drop_unfinished(store, folder, before)
+    before_ns, folder = find_end_of_use(unused_for), f"{PARTS}/{home_id}"
+    drop_unfinished(store, folder, before_ns / 1e9)
     count = 0
     # Again, for what a worker wrote meanwhile: one that finds its texts still there leaves what it made. Not for ever,
     # since a store may list what it has deleted.
     for _ in range(_LISTINGS):
-        old = [each.key for each in list_objects(store, folder) if each.modified_ns < before * 1e9]
+        old = [each.key for each in list_objects(store, folder) if each.modified_ns < before_ns]
         if not old:
             break
         delete(store, old)

@@ -6,7 +6,6 @@ these are collected or a row is forgotten. The run deletes them as soon as their
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from data_contracts.errors import ObjectMissingError
@@ -14,7 +13,7 @@ from data_contracts.storage.faults import pass_fault_point
 from tasks.store.connecting import Store
 from tasks.store.folder_copies import CopiedFile, fetch_folder, measure_folder
 from tasks.store.objects import StoredObject, delete, find_object, list_objects, put
-from tasks.store.stored_parts import LONGEST_RUN, PARTS
+from tasks.store.stored_parts import PARTS, find_end_of_use
 
 TEXTS = "texts"
 
@@ -82,6 +81,8 @@ def delete_all_texts(store: Store, home_id: str) -> None:
 
 def list_left(store: Store, home_id: str) -> list[StoredObject]:
     """Return what is of no use while no run is at work, by name: texts, and parts that no run will commit any more."""
-    folder, before = f"{PARTS}/{home_id}", (datetime.now(UTC) - LONGEST_RUN).timestamp() * 1e9
+    folder, before_ns = f"{PARTS}/{home_id}", find_end_of_use()
     found = sorted(list_objects(store, folder), key=lambda each: each.key)
-    return [each for each in found if each.key.startswith(f"{folder}/{TEXTS}/") or each.modified_ns < before]
+    return [
+        each for each in found if each.key.startswith(f"{folder}/{TEXTS}/") or each.modified_ns < before_ns
+    ]

@@ -1164,7 +1164,7 @@ FAULTS = (
         "what a killed worker has half written into a folder stays",
         "workers",
         "tasks/store/stored_parts.py",
-        "    drop_unfinished(store, folder, before)\n",
+        "    drop_unfinished(store, folder, before_ns / 1e9)\n",
         "",
         ("tests/unit/test_stored_parts.py",),
     ),
