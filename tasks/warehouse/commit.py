@@ -181,7 +181,13 @@ def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
     Raises `ContractError` if the part is broken or if the rows of a file are not accounted for
     (`tasks/warehouse/accounting.py`), `WarehouseError` if the database fails. Either way nothing is committed.
     """
-    with open_warehouse(warehouse, write=True) as connection, _translate_part_errors(part_dir):
+    with open_warehouse(warehouse, write=True) as connection:
+        return commit_part(connection, part_dir)
+
+
+def commit_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
+    """Commit a part as `commit_parts` does, by a connection that has committed none before."""
+    with _translate_part_errors(part_dir):
         _open_part(connection, part_dir)
         with begin_transaction(connection):
             return _commit(connection, part_dir)

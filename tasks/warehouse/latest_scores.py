@@ -293,6 +293,16 @@ def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     """Write `source_reviews` anew, with every maintained column as it is defined, and the tables that follow it."""
+    rebuild_reviews(connection)
+    connection.execute("DELETE FROM flipped_scores")
+    connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
+    rebuild_texts(connection)
+    rebuild_sums(connection)
+    rebuild_shadow_sums(connection)
+
+
+def rebuild_reviews(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write `source_reviews` anew, with every maintained column as it is defined."""
     [(create,)] = connection.execute(
         "SELECT sql FROM duckdb_tables() WHERE database_name = current_database() AND table_name = 'source_reviews'"
     ).fetchall()
@@ -300,8 +310,3 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(create)
     connection.execute(_REBUILD)
     connection.execute("DROP TABLE source_reviews_before")
-    connection.execute("DELETE FROM flipped_scores")
-    connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
-    rebuild_texts(connection)
-    rebuild_sums(connection)
-    rebuild_shadow_sums(connection)

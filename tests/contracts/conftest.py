@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from tests.support.databases import make_tables
+from tests.support.databases import borrow_tables
 
 
 @pytest.fixture
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory with the present tables and views, all empty."""
-    with make_tables() as made:
+    with borrow_tables() as made:
         yield made

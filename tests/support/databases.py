@@ -44,19 +44,64 @@ def _make_template(migrations: Sequence[Migration], views: str) -> Path:
 @contextmanager
 def make_tables() -> Iterator[duckdb.DuckDBPyConnection]:
     """Make the present tables and views in memory while the block runs, with answers in UTC."""
-    name = f"tables_{next(_NUMBERS)}"
-    with _start_duckdb().cursor() as tables:
-        tables.execute("SET TimeZone = 'UTC'")
-        tables.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
-        tables.execute(f"ATTACH ':memory:' AS {name}")
-        tables.execute(f"COPY FROM DATABASE template TO {name}")
-        tables.execute("DETACH template")
-        tables.execute(f"USE {name}")
+    name = _copy_template()
+    with _use_database(name) as tables:
         yield tables
     _start_duckdb().execute(f"DETACH {name}")
 
 
+@contextmanager
+def borrow_tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Lend the tables and views of `make_tables`, kept for all tests of this process, within one transaction.
+
+    What the block does is rolled back; so the block can begin no transaction of its own, and `now()` stays the same.
+    """
+    with _use_database(_keep_tables()) as tables:
+        tables.begin()
+        try:
+            yield tables
+        finally:
+            tables.rollback()
+
+
+@cache
+def _keep_tables() -> str:
+    return _copy_template()
+
+
+def _copy_template() -> str:
+    """Copy the empty database into memory, and return the name that it has there."""
+    name = f"tables_{next(_NUMBERS)}"
+    with _start_duckdb().cursor() as connection:
+        connection.execute(f"ATTACH {quote_sql(str(find_template()))} AS template (READ_ONLY)")
+        connection.execute(f"ATTACH ':memory:' AS {name}")
+        connection.execute(f"COPY FROM DATABASE template TO {name}")
+        connection.execute("DETACH template")
+    return name
+
+
+@contextmanager
+def _use_database(name: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a session that uses a database, with answers in UTC."""
+    with _start_duckdb().cursor() as session:
+        session.execute("SET TimeZone = 'UTC'")
+        session.execute(f"USE {name}")
+        yield session
+
+
+@contextmanager
+def open_copy(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published copy, read-only, while the block runs, with answers in UTC."""
+    name = f"copy_{next(_NUMBERS)}"
+    _start_duckdb().execute(f"ATTACH {quote_sql(str(path))} AS {name} (READ_ONLY)")
+    try:
+        with _use_database(name) as copy:
+            yield copy
+    finally:
+        _start_duckdb().execute(f"DETACH {name}")
+
+
 @cache
 def _start_duckdb() -> duckdb.DuckDBPyConnection:
-    """Start a DuckDB for all tables of this process, since that takes longer than making them."""
-    return duckdb.connect()
+    """Start a DuckDB for all databases of this process, since that takes longer than making or opening them."""
+    return duckdb.connect(config={"threads": 1})

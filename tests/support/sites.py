@@ -34,11 +34,15 @@ def add_rows(
 
 def add_challenger(warehouse: Path, model_id: str, words: str = "a reason") -> None:
     """Record a second model, once the champion and now a shadow in trouble; `words` are the reason and the trouble."""
+    change(warehouse, *list_challenger(model_id, words))
+
+
+def list_challenger(model_id: str, words: str = "a reason") -> tuple[str, ...]:
+    """Return the SQL of `add_challenger`."""
     metrics = json.dumps({"evaluations": make_bundle_facts()["metrics"]})
     name, why, metrics = (f"""'{text.replace("'", "''")}'""" for text in (model_id, words, metrics))
     scored = "score, sentiment, predicted_rating, token_count, oov_rate, truncated, run_id, scored_at"
-    change(
-        warehouse,
+    return (
         f"INSERT INTO models SELECT * REPLACE ({name} AS model_id, {metrics} AS metrics) FROM models LIMIT 1",
         f"INSERT INTO promotions VALUES (2, 'promote', {name}, {why}, 'model-a', now())",
         f"INSERT INTO promotions VALUES (3, 'rollback', 'model-a', 'went back', {name}, now())",

@@ -44,15 +44,20 @@ def hash_text(text: str) -> str:
 def write_part(folder: Path, files: Sequence[PartFile], model_id: str = "model-a") -> Path:
     """Write the four Parquet files of a part into `folder`, and return it."""
     folder.mkdir(parents=True)
-    tables = {
+    for name, table in make_part(files, model_id).items():
+        pq.write_table(table, folder / f"{name}.parquet")
+    return folder
+
+
+def make_part(files: Sequence[PartFile], model_id: str = "model-a") -> dict[str, pa.Table]:
+    """Return the four tables of a part, by their names."""
+    rows = {
         "source_reviews": [row for file in files for row in _source_rows(file)],
         "scored_reviews": [row for file in files for row in _scored_rows(file, model_id)],
         "quarantined_rows": [row for file in files for row in _quarantined_rows(file)],
         "scored_files": [_ledger_row(file, model_id) for file in files],
     }
-    for name, rows in tables.items():
-        pq.write_table(pa.Table.from_pylist(rows, schema=PART_SCHEMAS[name]), folder / f"{name}.parquet")
-    return folder
+    return {name: pa.Table.from_pylist(each, schema=PART_SCHEMAS[name]) for name, each in rows.items()}
 
 
 def write_large_part(folder: Path, rows: int, model_id: str = "model-a", files: int = 1) -> Path:
@@ -109,7 +114,7 @@ def _scored_rows(file: PartFile, model_id: str) -> list[dict[str, Any]]:
 
 def _quarantined_rows(file: PartFile) -> list[dict[str, Any]]:
     row = {"source_sha256": file.source_sha256, "uri": file.name, "raw": b"\xff", "rule": "text_encoding"}
-    same = {"detail": "byte 1", "run_id": "run-1", "quarantined_at": NOON}
+    same = {"detail": "byte 1", "run_id": file.ledger.get("run_id", "run-1"), "quarantined_at": NOON}
     return [{**row, **same, "row_number": number} for number in file.bad_rows]
 
 

@@ -15,7 +15,7 @@ from data_contracts.warehouse import read_views
 from tasks.maintenance.quarantine import list_query
 from tasks.support.wording import escape_controls
 from tasks.warehouse.latest_scores import rebuild
-from tests.support.databases import make_tables
+from tests.support.databases import borrow_tables, make_tables
 from tests.support.warehouse_parts import NOON, hash_text
 from tests.unit.view_tables import (
     add_file,
@@ -34,14 +34,13 @@ DAY, NEXT_DAY = date(2026, 3, 1), date(2026, 3, 2)
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with make_tables() as made:
-        promote(made, "model-a", day=-30)
-        yield made
+    with borrow_tables() as lent:
+        promote(lent, "model-a", day=-30)
+        yield lent
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
     """Count a view's rows, with every column computed."""
-    rebuild(connection)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS FROM {view}")
     ((rows,),) = connection.execute("SELECT count(*) FROM whole").fetchall()
     return int(rows)
@@ -50,10 +49,10 @@ def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
 # All of them
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    with make_tables() as made:
-        yield made
+    with borrow_tables() as lent:
+        yield lent
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -70,6 +69,7 @@ def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
 ) -> None:
     add_file(connection, "f", [{"movie_id": "tt1", "given_rating": 8}])
     connection.execute("UPDATE source_reviews SET reviewed_at = ?::TIMESTAMPTZ", [moment])
+    rebuild(connection)
     for view in ("latest_scores", "movie_ratings", "daily_scores", "live_accuracy", "lineage"):
         assert count_rows(connection, view) == 1, view
 
@@ -95,8 +95,8 @@ def test_every_view_says_its_grain(view: str) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_column_of_a_view_has_a_comment_on_its_own_line(view: str) -> None:
-    with make_tables() as connection:
-        columns = [name for name, *_ in ask(connection, f"DESCRIBE {view}")]
+    with borrow_tables() as connection:
+        columns = [name for name, *_ in connection.execute(f"DESCRIBE {view}").fetchall()]
     assert [name for name, _ in parse_views()[view][1]] == columns
 
 
@@ -561,7 +561,8 @@ def test_a_row_that_is_set_aside_says_what_is_known_of_it(connection: duckdb.Duc
 def test_waiting_is_counted_in_whole_days(
     connection: duckdb.DuckDBPyConnection, hours: int, days: int
 ) -> None:
-    moment = datetime.now(timezone(timedelta(hours=9))) - timedelta(hours=hours)
+    [(now,)] = connection.execute("SELECT now()").fetchall()
+    moment = now.astimezone(timezone(timedelta(hours=9))) - timedelta(hours=hours)
     add_quarantined(connection, "f", quarantined_at=moment)
     assert ask(connection, "SELECT days_waiting FROM open_quarantine") == [(days,)]
 

@@ -26,7 +26,7 @@ from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
-from tests.support.databases import make_tables
+from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_file, add_model, add_row, promote
 
@@ -55,7 +55,7 @@ def gather(samples: Iterator[Sample] | list[Sample]) -> Figures:
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with make_tables() as made:
+    with borrow_tables() as made:
         add_model(made, "model-a", test_accuracy=0.9)
         promote(made, "model-a")
         yield made
@@ -151,7 +151,7 @@ def test_drift_is_that_of_the_last_run_of_the_champion(connection: duckdb.DuckDB
 
 
 def test_of_an_empty_database_there_are_no_figures() -> None:
-    with make_tables() as connection:
+    with borrow_tables() as connection:
         assert gather(read_samples(connection)) == {}
 
 

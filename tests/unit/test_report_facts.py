@@ -1,6 +1,6 @@
 """Tests of the facts of a report: the run that a name means, and the facts of a scoring run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from tasks.report.runs import Row, find_run
 from tasks.report.scoring_facts import REVIEWS_SHOWN, TEXT_CHARACTERS
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
-from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run, promote, read_facts_of
+from tests.support.filled_tables import FilledTables, fill_tables
+from tests.support.report_homes import NEXT_RUN, RUN, change, make_run, promote, read_facts_of
 from tests.support.warehouse_parts import PartFile
 
 ROWS: list[dict[str, Any]] = [
@@ -26,56 +27,51 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def find(home: Path, name: str) -> str:
-    with asking(home) as ask:
-        return find_run(ask, name).run_id
+@pytest.fixture
+def tables() -> Iterator[FilledTables]:
+    with fill_tables() as filled:
+        yield filled
 
 
-@pytest.mark.slow
-def test_the_latest_run_is_the_newest_that_did_something(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    start_run(warehouse, NEXT_RUN, "score-reviews", {}, "code")
-    end_run(warehouse, NEXT_RUN, "completed", {"files_scored": 0, "files_refused": 0})
-    change(warehouse)
-    assert find(tmp_path, "latest") == RUN
+def find(tables: FilledTables, name: str) -> str:
+    return find_run(tables.ask, name).run_id
 
 
-@pytest.mark.slow
-def test_a_failed_run_is_something_to_look_at(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    start_run(warehouse, NEXT_RUN, "train-model", {}, "code")
-    end_run(warehouse, NEXT_RUN, "failed", {})
-    change(warehouse)
-    assert find(tmp_path, "latest") == NEXT_RUN
+def test_the_latest_run_is_the_newest_that_did_something(tables: FilledTables) -> None:
+    tables.run([PartFile("f.csv", ROWS)])
+    tables.run([], NEXT_RUN)
+    assert find(tables, "latest") == RUN
 
 
-@pytest.mark.slow
-def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
-    make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    make_run(tmp_path, [PartFile("g.csv", ROWS)], NEXT_RUN)
-    assert (find(tmp_path, "1"), find(tmp_path, NEXT_RUN)) == (RUN, NEXT_RUN)
+def test_a_failed_run_is_something_to_look_at(tables: FilledTables) -> None:
+    tables.run([PartFile("f.csv", ROWS)])
+    tables.run([], NEXT_RUN, flow="train-model", status="failed")
+    assert find(tables, "latest") == NEXT_RUN
 
 
-@pytest.mark.slow
-def test_what_names_no_run_several_or_one_of_another_flow_is_wrong_usage(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    make_run(tmp_path, [PartFile("g.csv", ROWS)], RUN.replace("8111", "8112"))
-    start_run(warehouse, NEXT_RUN, "ingest-reviews", {}, "code")
-    change(warehouse)
+def test_a_run_is_found_by_the_beginning_of_its_id(tables: FilledTables) -> None:
+    for run_id in (RUN, NEXT_RUN):
+        tables.run([], run_id)
+    assert (find(tables, "1"), find(tables, NEXT_RUN)) == (RUN, NEXT_RUN)
+
+
+def test_what_names_no_run_several_or_one_of_another_flow_is_wrong_usage(tables: FilledTables) -> None:
+    for run_id in (RUN, RUN.replace("8111", "8112")):
+        tables.run([], run_id)
+    tables.run([], NEXT_RUN, flow="ingest-reviews")
     with pytest.raises(UsageError, match=r"begins with '9\\\\x1b'"):
-        find(tmp_path, "9\x1b")
+        find(tables, "9\x1b")
     with pytest.raises(UsageError, match=f"several run ids: .*{RUN}"):
-        find(tmp_path, "1111")
+        find(tables, "1111")
     with pytest.raises(UsageError, match="is of ingest-reviews"):
-        find(tmp_path, NEXT_RUN)
+        find(tables, NEXT_RUN)
 
 
-def test_before_any_run_the_message_says_what_to_do(tmp_path: Path) -> None:
+def test_before_any_run_the_message_says_what_to_do(tmp_path: Path, tables: FilledTables) -> None:
     with pytest.raises(WarehouseError, match="nothing has been published"):
-        find(tmp_path, "latest")
-    change(tmp_path / "reviews.duckdb")
+        read_facts_of(tmp_path)
     with pytest.raises(UsageError, match="reviews train"):
-        find(tmp_path, "latest")
+        find(tables, "latest")
 
 
 @pytest.mark.slow
@@ -106,18 +102,14 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still_set_aside(
-    tmp_path: Path,
+    tables: FilledTables,
 ) -> None:
     file = PartFile("f.csv", ROWS, bad_rows=[11, 12])
-    warehouse = make_run(tmp_path, [file])
-    change(
-        warehouse,
-        "UPDATE quarantined_rows SET released_at = quarantined_at WHERE row_number = 12",
-        "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 HOUR",
-    )
+    tables.run([file])
+    tables.change("UPDATE quarantined_rows SET released_at = quarantined_at WHERE row_number = 12")
     again = PartFile("f.csv", ROWS, ledger={"rows_read": 11})
-    make_run(tmp_path, [again, PartFile("new.csv", ROWS[:3])], NEXT_RUN, model_id="model-b")
-    first, second = read_facts_of(tmp_path), read_facts_of(tmp_path, NEXT_RUN)
+    tables.run([again, PartFile("new.csv", ROWS[:3])], NEXT_RUN, model_id="model-b")
+    first, second = tables.read_facts(), tables.read_facts(NEXT_RUN)
     assert (first.totals["rows_quarantined"], first.totals["files_rescored"]) == (2, 0)
     assert second.totals == {
         "files": 2,
@@ -135,18 +127,17 @@ def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still
 
 @pytest.mark.slow
 def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was_released(
-    tmp_path: Path,
+    tables: FilledTables,
 ) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS, bad_rows=[11, 12, 13, 14])])
+    tables.run([PartFile("f.csv", ROWS, bad_rows=[11, 12, 13, 14])])
     keep = "UPDATE quarantined_rows SET rule = 'text_too_long', raw_is_text = true, raw ="
-    change(
-        warehouse,
+    tables.change(
         f"{keep} encode(repeat('é', 150)) WHERE row_number = 11",
         f"{keep} encode(repeat('x', 120)) WHERE row_number = 12",
         f"{keep} NULL WHERE row_number = 13",
         f"{keep} encode(repeat('x', 999)), released_at = now() WHERE row_number = 14",
     )
-    [row] = read_facts_of(tmp_path).quarantined
+    [row] = tables.read_facts().quarantined
     assert [row[name] for name in ("rows", "released", "releasable", "longest")] == [4, 1, 2, 150]
 
 
@@ -162,15 +153,14 @@ def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_
     assert [row["uri"] for row in read_facts_of(tmp_path, NEXT_RUN).files] == ["left.csv"]
 
 
-@pytest.mark.slow
-def test_scores_ratings_and_lengths_are_counted_in_their_bars(tmp_path: Path) -> None:
+def test_scores_ratings_and_lengths_are_counted_in_their_bars(tables: FilledTables) -> None:
     rows: list[dict[str, Any]] = [
         {"score": 0.0, "token_count": 49},
         {"score": 0.05, "token_count": 50},
         {"score": 1.0, "token_count": 5000, "given_rating": 10.0},
     ]
-    make_run(tmp_path, [PartFile("f.csv", rows)])
-    facts = read_facts_of(tmp_path)
+    tables.run([PartFile("f.csv", rows)])
+    facts = tables.read_facts()
     assert (facts.scores[0], facts.scores[1], facts.scores[-1], sum(facts.scores)) == (1, 1, 1, 3)
     assert (facts.lengths[0], facts.lengths[50], facts.lengths[1000], sum(facts.lengths.values())) == (
         1,
@@ -181,16 +171,15 @@ def test_scores_ratings_and_lengths_are_counted_in_their_bars(tmp_path: Path) ->
     assert (facts.ratings[1], facts.ratings[10]) == ((2, 0), (1, 1))
 
 
-@pytest.mark.slow
-def test_scores_are_held_against_what_the_writers_said(tmp_path: Path) -> None:
+def test_scores_are_held_against_what_the_writers_said(tables: FilledTables) -> None:
     rows: list[dict[str, Any]] = [
         {"score": 0.9, "given_label": "positive"},
         {"score": 0.9, "given_rating": 2.0},
         {"score": 0.9, "given_rating": 5.0},
         {"score": 0.9},
     ]
-    make_run(tmp_path, [PartFile("f.csv", rows)])
-    given_by_writers = read_facts_of(tmp_path).given
+    tables.run([PartFile("f.csv", rows)])
+    given_by_writers = tables.read_facts().given
     assert (given_by_writers["labelled"], given_by_writers["share_agreeing"], given_by_writers["rated"]) == (
         2,
         0.5,
@@ -198,32 +187,29 @@ def test_scores_are_held_against_what_the_writers_said(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.slow
-def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tmp_path: Path) -> None:
+def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: FilledTables) -> None:
     foreign: dict[str, Any] = {"score": 0.9, "in_english": False}
-    make_run(
-        tmp_path,
+    tables.run(
         [
             PartFile("a.csv", [{"score": 0.1}, foreign, foreign], ledger={"source": "shop-a"}),
             PartFile("b.csv", [{"score": 0.1}]),
         ],
     )
-    sources = read_facts_of(tmp_path).sources
+    sources = tables.read_facts().sources
     assert [(row["source"], row["reviews"], row["not_english"]) for row in sources] == [
         ("shop-a", 3, 2),
         ("default", 1, 0),
     ]
 
 
-@pytest.mark.slow
-def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Path) -> None:
+def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tables: FilledTables) -> None:
     rows: list[dict[str, Any]] = [
         *ROWS,
         *[{"score": 0.99, "text": "the same"}] * 3,
         {"score": 0.01, "text": "x" * 1_000_000},
     ]
-    make_run(tmp_path, [PartFile("f.csv", rows)])
-    reviews = read_facts_of(tmp_path).reviews
+    tables.run([PartFile("f.csv", rows)])
+    reviews = tables.read_facts().reviews
     assert [row["score"] for row in reviews["most positive"]] == [0.99, 0.9, 0.8, 0.7, 0.6]
     assert reviews["least certain"][0]["score"] == 0.5
     longest = reviews["most negative"][1]
@@ -232,17 +218,19 @@ def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_movies_are_compared_before_and_after_a_run(tmp_path: Path) -> None:
+def test_movies_are_compared_before_and_after_a_run(tables: FilledTables) -> None:
     rows: list[dict[str, Any]] = [{"movie_id": "tt1", "score": 0.5}] * ENOUGH_REVIEWS
     few: list[dict[str, Any]] = [{"movie_id": "tt2", "score": 0.5}] * (ENOUGH_REVIEWS - 1)
     first = [{**row, "text": f"text {number}"} for number, row in enumerate([*rows, *few])]
-    promote(make_run(tmp_path, [PartFile("f.csv", first)]))
+    tables.run([PartFile("f.csv", first)])
+    tables.promote()
     second = [{"movie_id": movie, "score": 1.0, "text": f"later {movie}"} for movie in ("tt1", "tt2")]
-    make_run(tmp_path, [PartFile("g.csv", second)], NEXT_RUN)
-    [movie] = read_facts_of(tmp_path, NEXT_RUN).moved
+    tables.run([PartFile("g.csv", second)], NEXT_RUN)
+    tables.settle()
+    [movie] = tables.read_facts(NEXT_RUN).moved
     assert (movie.movie_id, movie.reviews_before, movie.reviews_after) == ("tt1", 5, 6)
     assert [movie.before, movie.after, movie.change] == pytest.approx([5.5, 6.25, 0.75])
-    assert read_facts_of(tmp_path).moved == []
+    assert tables.read_facts().moved == []
 
 
 REVIEWS = st.lists(
@@ -260,17 +248,18 @@ REVIEWS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(files=st.lists(REVIEWS, min_size=2, max_size=4))
 def test_a_movie_after_the_last_run_is_what_movie_ratings_says_and_before_it_what_all_scores_say(
-    files: list[list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
+    files: list[list[dict[str, Any]]],
 ) -> None:
-    home = tmp_path_factory.mktemp("home")
-    promote(home / "reviews.duckdb")
     named = [PartFile(f"{number}.csv", rows) for number, rows in enumerate(files)]
-    make_run(home, named[:2])
-    make_run(home, named[2:], NEXT_RUN)
-    with asking(home) as ask:
+    with fill_tables() as tables:
+        ask = tables.ask
+        tables.promote()
+        tables.run(named[:2])
+        tables.run(named[2:], NEXT_RUN)
+        tables.settle()
         wanted = ask(
             "SELECT movie_id, reviews, mean_predicted_rating AS stars FROM movie_ratings ORDER BY ALL"
         )
@@ -321,11 +310,11 @@ def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str 
     ids=["none", "held", "refused", "forced", "forced once, held since", "forced after the run"],
 )
 def test_a_model_that_the_gate_refused_is_told_where_it_scored(
-    tmp_path: Path, decisions: list[str], forced: list[dict[str, str]]
+    tables: FilledTables, decisions: list[str], forced: list[dict[str, str]]
 ) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", ROWS)])
-    change(warehouse, *decisions)
-    assert read_facts_of(tmp_path).forced == forced
+    tables.run([PartFile("f.csv", ROWS)])
+    tables.change(*decisions)
+    assert tables.read_facts().forced == forced
 
 
 def test_a_copy_that_an_older_version_published_is_refused_with_the_next_step(tmp_path: Path) -> None:

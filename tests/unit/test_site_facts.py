@@ -1,10 +1,11 @@
 """Tests of what the pages of movies and the overview show: figures as the views have them, and what needs a person."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from data_contracts.storage.home import Home
@@ -18,26 +19,53 @@ from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
 from tasks.site.overview_facts import choose_step, read_overview
 from tasks.store.upload_trouble import note_trouble
-from tasks.warehouse.run_log import Run, record_checks
+from tests.support.databases import make_tables
 from tests.support.failures import make_failure
-from tests.support.report_homes import NEXT_RUN, RUN, asking, change, make_run
-from tests.support.sites import ROWS, add_challenger, add_rows, make_site_home
+from tests.support.filled_tables import FilledTables, fill_tables
+from tests.support.report_homes import NEXT_RUN, RUN
+from tests.support.sites import ROWS, list_challenger
 from tests.support.warehouse_parts import PartFile, hash_text
 
 MOVIE = "tt0000001"
 ERRORS = "UPDATE models SET rating_interval_title = 0.9, rating_interval_review = 3.2"
 
 
-def read_movie(home: Home, movie_id: str = MOVIE) -> MovieFacts:
-    with asking(home.folder) as ask:
-        movies = [each for each in list_movies(ask, {}) if each.movie_id == movie_id]
-        [found] = read_movies(ask, movies)
+@pytest.fixture
+def tables() -> Iterator[FilledTables]:
+    """Empty tables."""
+    with fill_tables() as filled:
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def filled_once() -> Iterator[duckdb.DuckDBPyConnection]:
+    with make_tables() as connection:
+        fill_site(FilledTables(connection), ROWS)
+        yield connection
+
+
+@pytest.fixture
+def site(filled_once: duckdb.DuckDBPyConnection) -> Iterator[FilledTables]:
+    """Tables with a promoted model and the reviews of one file, which a test may change."""
+    filled_once.begin()
+    yield FilledTables(filled_once)
+    filled_once.rollback()
+
+
+def fill_site(tables: FilledTables, rows: list[dict[str, Any]]) -> None:
+    tables.run([PartFile("monday.csv", rows)])
+    tables.promote()
+    tables.settle()
+
+
+def read_movie(tables: FilledTables) -> MovieFacts:
+    [movie] = [each for each in list_movies(tables.ask, {}) if each.movie_id == MOVIE]
+    [found] = read_movies(tables.ask, [movie])
     return found
 
 
-def name_states(home: Home, titles: dict[str, Title] | None = None) -> dict[str, str]:
-    with asking(home.folder) as ask:
-        return {movie.movie_id: movie.made_from for movie in list_movies(ask, titles or {})}
+def name_states(tables: FilledTables, titles: dict[str, Title] | None = None) -> dict[str, str]:
+    return {movie.movie_id: movie.made_from for movie in list_movies(tables.ask, titles or {})}
 
 
 def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
@@ -53,10 +81,9 @@ def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
     ]
 
 
-def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
-    change(home.warehouse, ERRORS)
-    facts = read_movie(home)
+def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it(site: FilledTables) -> None:
+    site.change(ERRORS)
+    facts = read_movie(site)
     [row], figures = facts.by_source, facts.figures
     for name, column in (
         ("reviews", "reviews"),
@@ -71,14 +98,13 @@ def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it
 
 
 @pytest.mark.slow
-def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tmp_path: Path) -> None:
+def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tables: FilledTables) -> None:
     days = [datetime(2020 + place, 5, 1, tzinfo=UTC) for place in range(4)]
     rows = [{**row, "score": 0.5 + place / 10} for place, row in enumerate(make_reviews([*days, None]))]
-    home = make_site_home(tmp_path, [*rows, {"movie_id": MOVIE, "text": "rated", "given_rating": 7.0}])
-    change(home.warehouse, ERRORS)
-    with asking(home.folder) as ask:
-        [row] = ask("FROM movie_ratings")
-    figures = read_movie(home).figures
+    fill_site(tables, [*rows, {"movie_id": MOVIE, "text": "rated", "given_rating": 7.0}])
+    tables.change(ERRORS)
+    [row] = tables.ask("FROM movie_ratings")
+    figures = read_movie(tables).figures
     assert row["trend"] is not None
     for name in row.keys() - {"first_reviewed_at", "last_reviewed_at"}:
         assert figures[name] == (pytest.approx(row[name]) if isinstance(row[name], float) else row[name]), (
@@ -136,15 +162,17 @@ def test_a_mean_of_the_writers_outside_the_range_is_remarked_on(
     ],
 )
 def test_a_rating_over_time_is_by_quarter_year_or_decade(
-    years: tuple[int, int], periods: list[str | None], tmp_path: Path
+    years: tuple[int, int], periods: list[str | None], tables: FilledTables
 ) -> None:
     days = [*(datetime(year, 5, 1, tzinfo=UTC) for year in years), None]
-    home = make_site_home(tmp_path, make_reviews(days))
-    assert [row["period"] for row in read_movie(home).by_period] == periods
+    fill_site(tables, make_reviews(days))
+    assert [row["period"] for row in read_movie(tables).by_period] == periods
 
 
 @pytest.mark.slow
-def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_once(tmp_path: Path) -> None:
+def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_once(
+    tables: FilledTables,
+) -> None:
     scores = {"for": (0.99, 0.8, 0.76), "against": (0.01, 0.2, 0.24), "unsure": (0.5, 0.55, 0.4)}
     rows: list[dict[str, Any]] = [
         {"movie_id": MOVIE, "text": f"{kind} {score}", "score": score, "review_id": f"{kind} {score}"}
@@ -153,7 +181,8 @@ def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_o
     ]
     rows += [{**row, "review_id": f"again {row['score']}"} for row in rows[::3]]
     rows.append({"movie_id": MOVIE, "text": "one more", "score": 0.7})
-    shown = read_movie(make_site_home(tmp_path, rows)).reviews
+    fill_site(tables, rows)
+    shown = read_movie(tables).reviews
     assert {kind: [row["text"] for row in found] for kind, found in shown.items()} == {
         kind: [f"{kind} {score}" for score in each] for kind, each in scores.items()
     }
@@ -161,18 +190,18 @@ def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_o
 
 @pytest.mark.slow
 def test_what_a_page_is_made_from_changes_with_its_reviews_its_scores_and_its_title_alone(
-    tmp_path: Path,
+    site: FilledTables,
 ) -> None:
-    home = make_site_home(tmp_path)
-    before = name_states(home)
-    assert name_states(home) == before
-    titled = name_states(home, {MOVIE: Title("A title")})
-    add_rows(home, [{"movie_id": MOVIE, "text": "another"}])
-    grown = name_states(home)
-    change(home.warehouse, ERRORS)
+    before = name_states(site)
+    assert name_states(site) == before
+    titled = name_states(site, {MOVIE: Title("A title")})
+    site.run([PartFile("tuesday.csv", [{"movie_id": MOVIE, "text": "another"}])], NEXT_RUN)
+    site.settle()
+    grown = name_states(site)
+    site.change(ERRORS)
     for after in (titled, grown):
         assert {name for name in before if after[name] != before[name]} == {MOVIE}
-    assert not set(name_states(home).values()) & set(grown.values())
+    assert not set(name_states(site).values()) & set(grown.values())
 
 
 @pytest.mark.parametrize(
@@ -183,25 +212,21 @@ def test_a_longer_history_is_shown_in_longer_steps(last: str, step: str) -> None
     assert choose_step(date(2026, 1, 1), date.fromisoformat(last)) == step
 
 
-def test_the_overview_counts_what_came_in_and_what_was_called_right(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
-    with asking(tmp_path) as ask:
-        facts = read_overview(ask)
+def test_the_overview_counts_what_came_in_and_what_was_called_right(site: FilledTables) -> None:
+    facts = read_overview(site.ask)
     assert facts.totals["reviews"] == 3
     assert (facts.totals["accuracy"], facts.totals["judged"]) == (1.0, 2)
     assert [run["run_id"] for run in facts.runs] == [RUN]
-    assert home.folder == tmp_path
 
 
 @pytest.mark.slow
 def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_scored_it(
-    tmp_path: Path,
+    site: FilledTables, tmp_path: Path
 ) -> None:
-    home = make_site_home(tmp_path)
-    add_rows(home, [{**row, "score": 0.2} for row in ROWS], "corrected.csv")
-    with asking(tmp_path) as ask:
-        facts, models = read_overview(ask), read_models(ask, home).models
-        [(current,)] = [tuple(row.values()) for row in ask("SELECT count(*) AS reviews FROM latest_scores")]
+    site.run([PartFile("corrected.csv", [{**row, "score": 0.2} for row in ROWS])], NEXT_RUN)
+    site.settle()
+    facts, models = read_overview(site.ask), read_models(site.ask, Home(tmp_path)).models
+    [(current,)] = [tuple(row.values()) for row in site.ask("SELECT count(*) AS reviews FROM latest_scores")]
     [source], [model] = facts.sources, models
     assert (
         [facts.totals["reviews"], source["reviews"], model["reviews"]]
@@ -213,31 +238,32 @@ def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_s
     assert source["stars_off"] == pytest.approx((abs(2.8 - 9) + abs(2.8 - 2)) / 2)
 
 
-def read_days(home: Home, folder: Path | None) -> dict[tuple[Any, ...], list[float]]:
-    with asking(home.folder) as ask:
-        make_days(ask, folder)
-        return {tuple(row.values())[:3]: list(row.values())[3:] for row in map(dict, ask("FROM scored_days"))}
+def read_days(tables: FilledTables, folder: Path | None) -> dict[tuple[Any, ...], list[float]]:
+    make_days(tables.ask, folder)
+    rows = [tuple(row.values()) for row in tables.ask("FROM scored_days")]
+    tables.drop_temporary()
+    return {row[:3]: list(row[3:]) for row in rows}
 
 
 @pytest.mark.slow
 def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: FilledTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, folder = make_site_home(tmp_path / "home"), tmp_path
-    whole = read_days(home, None)
-    assert read_days(home, folder) == whole
+    whole = read_days(site, None)
+    assert read_days(site, tmp_path) == whole
     with monkeypatch.context() as patch:
         patch.setattr(kept_days, "_READ_ALL", "SELECT error('the history is read')")
-        assert read_days(home, folder) == whole
-        add_rows(home, [{**row, "given_label": "negative", "source": "shop"} for row in ROWS])
-        grown = read_days(home, folder)
+        assert read_days(site, tmp_path) == whole
+        more = [{**row, "given_label": "negative"} for row in ROWS]
+        site.run([PartFile("tuesday.csv", more)], NEXT_RUN)
+        site.settle()
+        grown = read_days(site, tmp_path)
     assert sum(values[0] for values in grown.values()) == 6
-    after = read_days(home, None)
+    after = read_days(site, None)
     assert grown.keys() == after.keys()
-    assert all(grown[key] == pytest.approx(after[key]) for key in grown)
+    assert grown == {key: pytest.approx(values) for key, values in after.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -249,32 +275,34 @@ def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
     ],
 )
 def test_where_something_else_changed_than_new_files_all_days_are_read_anew(
-    statement: str, tmp_path: Path
+    statement: str, tables: FilledTables, tmp_path: Path
 ) -> None:
-    home, folder = (
-        Home(make_run(tmp_path / "home", [PartFile("monday.csv", ROWS, bad_rows=[4])]).parent),
-        tmp_path,
-    )
-    read_days(home, folder)
-    change(home.warehouse, "DELETE FROM scored_reviews WHERE row_number = 1", statement)
-    assert read_days(home, folder) == read_days(home, None)
-    (folder / kept_days.NAME).write_text("[1")
-    assert read_days(home, folder) == read_days(home, None)
+    tables.run([PartFile("monday.csv", ROWS, bad_rows=[4])])
+    read_days(tables, tmp_path)
+    tables.change("DELETE FROM scored_reviews WHERE row_number = 1", statement)
+    tables.settle()
+    assert read_days(tables, tmp_path) == read_days(tables, None)
+    (tmp_path / kept_days.NAME).write_text("[1")
+    assert read_days(tables, tmp_path) == read_days(tables, None)
 
 
 @pytest.mark.slow
-def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
-    make_run(home.folder, [PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
-    change(home.warehouse, "UPDATE scored_reviews SET source = 'shop' WHERE run_id = '" + NEXT_RUN + "'")
-    with asking(tmp_path) as ask:
-        found = {row["source"]: row["reviews"] for row in read_overview(ask).sources}
+def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(site: FilledTables) -> None:
+    site.run([PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
+    site.settle()
+    found = {row["source"]: row["reviews"] for row in read_overview(site.ask).sources}
     assert found == {"shop": 3, "default": 0}
 
 
-def find(home: Home) -> dict[str, str]:
-    with asking(home.folder) as ask:
-        found = find_concerns(ask, home)
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with an inbox, to which the tables belong."""
+    (tmp_path / "inbox").mkdir()
+    return Home(tmp_path)
+
+
+def find(tables: FilledTables, home: Home) -> dict[str, str]:
+    found = find_concerns(tables.ask, home)
     named = f"reviews --home {home.folder} "
     assert all(named in concern.command for concern in found)
     return {concern.what: concern.command.replace(named, "reviews ") for concern in found}
@@ -282,24 +310,23 @@ def find(home: Home) -> dict[str, str]:
 
 def put(home: Home, name: str, content: str = "") -> Path:
     """Put a file into the inbox."""
-    home.inbox.mkdir(exist_ok=True)
     (home.inbox / name).write_text(content)
     return home.inbox / name
 
 
-def test_where_all_is_well_nothing_needs_a_person(tmp_path: Path) -> None:
-    assert find(make_site_home(tmp_path)) == {}
+def test_where_all_is_well_nothing_needs_a_person(site: FilledTables, home: Home) -> None:
+    assert find(site, home) == {}
 
 
 @pytest.mark.slow
 def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mends_them(
-    tmp_path: Path,
+    tables: FilledTables, home: Home
 ) -> None:
     files = [PartFile("a b.csv", status="refused"), PartFile("good.csv", [{"score": 0.9}], bad_rows=[2, 3])]
-    home = Home(make_run(tmp_path, files).parent)
+    tables.run(files)
     put(home, "a b.csv")
-    change(home.warehouse, "UPDATE quarantined_rows SET raw_is_text = row_number = 2")
-    assert find(home) == {
+    tables.change("UPDATE quarantined_rows SET raw_is_text = row_number = 2")
+    assert find(tables, home) == {
         "1 file refused (csv_broken)": f"reviews score '{home.inbox}/a b.csv'",
         "2 rows of 1 file in quarantine (text_encoding)": (
             "reviews quarantine release --rule text_encoding --encoding cp1252"
@@ -309,15 +336,14 @@ def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mend
 
 @pytest.mark.slow
 def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_leave_the_list(
-    tmp_path: Path,
+    tables: FilledTables, home: Home
 ) -> None:
-    home = Home(make_run(tmp_path, [PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])]).parent)
-    change(home.warehouse, "UPDATE quarantined_rows SET rule = 'text_blank', raw_is_text = true")
-    assert find(home) == {
+    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
+    tables.change("UPDATE quarantined_rows SET rule = 'text_blank', raw_is_text = true")
+    assert find(tables, home) == {
         "1 row of 1 file in quarantine (text_blank)": "reviews quarantine list --rule text_blank"
     }
-    with asking(home.folder) as ask:
-        [concern] = find_concerns(ask, home)
+    [concern] = find_concerns(tables.ask, home)
     for each in (
         "The command lists them.",
         "reviews forget ROW deletes",
@@ -327,88 +353,95 @@ def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_l
 
 
 @pytest.mark.slow
-def test_ratings_without_a_text_need_nobody(tmp_path: Path) -> None:
-    home = Home(make_run(tmp_path, [PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])]).parent)
-    change(home.warehouse, "UPDATE quarantined_rows SET rule = 'text_not_given'")
-    assert find(home) == {}
+def test_ratings_without_a_text_need_nobody(tables: FilledTables, home: Home) -> None:
+    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
+    tables.change("UPDATE quarantined_rows SET rule = 'text_not_given'")
+    assert find(tables, home) == {}
 
 
 @pytest.mark.slow
-def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
+def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(
+    site: FilledTables, home: Home
+) -> None:
     put(home, "a.csv")
     refused = [PartFile(name, status="refused", ledger={"uri": "a.csv"}) for name in ("before", "after")]
-    make_run(tmp_path, [refused[0]], NEXT_RUN)
-    assert [*find(home)] == ["1 file refused (csv_broken)"]
-    add_rows(home, [{"text": "corrected"}], "a.csv", "33333333-3333-4333-8333-333333333333")
-    assert find(home) == {}
-    make_run(tmp_path, [refused[1]], "44444444-4444-4444-8444-444444444444")
-    assert [*find(home)] == ["1 file refused (csv_broken)"]
+    site.run([refused[0]], NEXT_RUN)
+    assert [*find(site, home)] == ["1 file refused (csv_broken)"]
+    site.run([PartFile("a.csv", [{"text": "corrected"}])], "33333333-3333-4333-8333-333333333333")
+    assert find(site, home) == {}
+    site.run([refused[1]], "44444444-4444-4444-8444-444444444444")
+    assert [*find(site, home)] == ["1 file refused (csv_broken)"]
 
 
 @pytest.mark.slow
-def test_a_refused_file_needs_somebody_for_as_long_as_it_is_there(tmp_path: Path) -> None:
-    home = Home(make_run(tmp_path, [PartFile(name, status="refused") for name in ("a.csv", "b.csv")]).parent)
+def test_a_refused_file_needs_somebody_for_as_long_as_it_is_there(tables: FilledTables, home: Home) -> None:
+    tables.run([PartFile(name, status="refused") for name in ("a.csv", "b.csv")])
     paths = [put(home, name) for name in ("a.csv", "b.csv")]
-    assert [*find(home)] == ["2 files refused (csv_broken)"]
+    assert [*find(tables, home)] == ["2 files refused (csv_broken)"]
     paths[0].unlink()
-    assert find(home) == {"1 file refused (csv_broken)": f"reviews score {paths[1]}"}
+    assert find(tables, home) == {"1 file refused (csv_broken)": f"reviews score {paths[1]}"}
     paths[1].unlink()
-    assert find(home) == {}
+    assert find(tables, home) == {}
 
 
 @pytest.mark.slow
-def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(tmp_path: Path) -> None:
-    home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused")]).parent)
+def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(
+    tables: FilledTables, home: Home
+) -> None:
+    tables.run([PartFile("a.csv", status="refused")])
     path = put(home, "renamed.csv")
-    see(home, "a.csv", "a.csv")
-    see(home, "renamed.csv", "a.csv")
-    assert find(home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
+    see(tables, "a.csv", "a.csv")
+    see(tables, "renamed.csv", "a.csv")
+    assert find(tables, home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
 
 
 @pytest.mark.slow
-def test_a_refused_file_that_was_renamed_since_the_last_run_is_found_by_its_content(tmp_path: Path) -> None:
+def test_a_refused_file_that_was_renamed_since_the_last_run_is_found_by_its_content(
+    tables: FilledTables, home: Home
+) -> None:
     files = [PartFile("broken", status="refused", ledger={"uri": "a.csv", "bytes": 6})]
-    home = Home(make_run(tmp_path, files).parent)
+    tables.run(files)
     path = put(home, "renamed.csv", "broken")
     put(home, "of its size.csv", "other!")
-    see(home, "a.csv", "broken")
-    assert find(home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
+    see(tables, "a.csv", "broken")
+    assert find(tables, home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
     path.unlink()
-    assert find(home) == {}
+    assert find(tables, home) == {}
 
 
 @pytest.mark.slow
-def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(tmp_path: Path) -> None:
-    home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused")]).parent)
+def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(
+    tables: FilledTables, home: Home
+) -> None:
+    tables.run([PartFile("a.csv", status="refused")])
     put(home, "a.csv")
-    see(home, "a.csv", "other content")
-    assert find(home) == {}
+    see(tables, "a.csv", "other content")
+    assert find(tables, home) == {}
 
 
 @pytest.mark.slow
-def test_a_refused_object_of_a_store_needs_somebody_since_it_is_not_looked_at(tmp_path: Path) -> None:
+def test_a_refused_object_of_a_store_needs_somebody_since_it_is_not_looked_at(
+    tables: FilledTables, home: Home
+) -> None:
     ledger = {"uri": "s3://bucket/inbox/a.csv"}
-    home = Home(make_run(tmp_path, [PartFile("a.csv", status="refused", ledger=ledger)]).parent)
-    assert find(home) == {"1 file refused (csv_broken)": "reviews sql rejected-files"}
+    tables.run([PartFile("a.csv", status="refused", ledger=ledger)])
+    assert find(tables, home) == {"1 file refused (csv_broken)": "reviews sql rejected-files"}
 
 
-def see(home: Home, name: str, content: str) -> None:
+def see(tables: FilledTables, name: str, content: str) -> None:
     """Record which content was found last under a name."""
-    change(
-        home.warehouse,
+    tables.change(
         "INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen) "
         f"VALUES ('{name}', 0, 0, '{hash_text(content)}', now(), now())",
     )
 
 
 @pytest.mark.slow
-def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
+def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(site: FilledTables, home: Home) -> None:
     drift: dict[str, Any] = {"boundary": "drift", "columns": "score", "observed": "PSI 0.3"}
-    record_checks(Run(home, RUN), [make_failure(**drift), make_failure(**drift, source="shop")])
-    make_run(tmp_path, [PartFile("late.csv", [{"score": 0.9}])], NEXT_RUN, status="failed")
-    assert find(home) == {
+    site.record([make_failure(**drift), make_failure(**drift, source="shop")])
+    site.run([PartFile("late.csv", [{"score": 0.9}])], NEXT_RUN, status="failed")
+    assert find(site, home) == {
         "The last run of score-reviews failed": "reviews score",
         "The newest reviews drifted": f"reviews report {RUN}",
         "shop drifted": f"reviews report {RUN}",
@@ -416,45 +449,41 @@ def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_needs_a_person_until_the_next_one(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
-    change(home.warehouse, "UPDATE runs SET status = 'stopped'")
-    assert find(home) == {"The last run of score-reviews was killed": "reviews score"}
+def test_a_run_that_was_killed_needs_a_person_until_the_next_one(site: FilledTables, home: Home) -> None:
+    site.change("UPDATE runs SET status = 'stopped'")
+    assert find(site, home) == {"The last run of score-reviews was killed": "reviews score"}
     asked = """{"variant": "lstm", "seed": 3, "epochs": null, "promote": "never", "with_own": true}"""
-    change(home.warehouse, f"UPDATE runs SET flow = 'train-model', parameters = '{asked}'")
+    site.change(f"UPDATE runs SET flow = 'train-model', parameters = '{asked}'")
     again = "reviews train --variant lstm --seed 3 --promote never --with-own"
-    assert find(home) == {"The last run of train-model was killed": again}
+    assert find(site, home) == {"The last run of train-model was killed": again}
 
 
 @pytest.mark.slow
 def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(
-    tmp_path: Path,
+    site: FilledTables, home: Home
 ) -> None:
-    home = make_site_home(tmp_path)
-    add_challenger(home.warehouse, "other", "its bundle is gone")
+    site.change(*list_challenger("other", "its bundle is gone"))
     home.destinations.mkdir()
     for name in ("down", "well"):
         (home.destinations / f"{name}.toml").touch()
     note_broken(home, "down", "<b>the disk is full. Next: free space")
     note_trouble(home, "s3://ours", "the store is away.")
-    assert find(home) == {
+    assert find(site, home) == {
         "down gets no scores": "reviews destinations deliver down",
         "The copy in s3://ours is behind": "reviews score",
         "The shadow other can't score": "reviews shadow stop",
     }
-    with asking(home.folder) as ask:
-        destination, copy, shadow = find_concerns(ask, home)
+    destination, copy, shadow = find_concerns(site.ask, home)
     assert copy.why.startswith("the store is away. Each run")
     assert destination.why.startswith("<b>the disk is full. Next: free space. Each run")
     assert shadow.why.startswith("its bundle is gone. The champion")
 
 
 @pytest.mark.slow
-def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
+def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(site: FilledTables, home: Home) -> None:
     days = "SELECT 'shop', (now() - to_days(day::INTEGER))::DATE, 1, 10, now() - to_days(day::INTEGER)"
-    change(home.warehouse, f"INSERT INTO source_days {days} FROM range(8, 30) AS numbers (day)")
-    assert find(home) == {"shop is late": "reviews sql sources"}
+    site.change(f"INSERT INTO source_days {days} FROM range(8, 30) AS numbers (day)")
+    assert find(site, home) == {"shop is late": "reviews sql sources"}
     home.sources.mkdir()
     (home.sources / "shop.toml").write_text('[columns]\ntext = "text"\n[severity]\ndeliveries = "accept"\n')
-    assert find(home) == {}
+    assert find(site, home) == {}

@@ -11,7 +11,7 @@ import pytest
 from models.evaluation.promise import LAST_DAYS, Tally
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
 from tasks.training.promise import Judged, describe_standing, find_standing, judge_champion
-from tests.support.databases import make_tables
+from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_model, add_row, promote
 
@@ -32,7 +32,7 @@ FROM range($reviews)
 @pytest.fixture
 def connection() -> Iterator[Tables]:
     """Tables with a champion, which 2,500 reviews of the archive promised to be 93 % right."""
-    with make_tables() as made:
+    with borrow_tables() as made:
         add_model(made, CHAMPION, validation_accuracy=0.93, validation_rows=2500)
         promote(made, CHAMPION)
         yield made

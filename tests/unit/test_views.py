@@ -14,16 +14,23 @@ from hypothesis import strategies as st
 from models.evaluation.stars import RatingInterval, bound_stars
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
-from tests.support.databases import make_tables
+from tasks.warehouse.latest_scores import rebuild_reviews
+from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON, PartFile, write_part
-from tests.unit.view_tables import add_file, add_model, ask, promote
+from tests.unit.view_tables import Rows, add_file, add_model, promote
 
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with make_tables() as made:
-        promote(made, "model-a")
-        yield made
+    with borrow_tables() as lent:
+        promote(lent, "model-a")
+        yield lent
+
+
+def ask(connection: duckdb.DuckDBPyConnection, query: str) -> Rows:
+    """Return the answer, from columns that fit the rows which the test inserted itself; both views need no more."""
+    rebuild_reviews(connection)
+    return connection.execute(query).fetchall()
 
 
 def test_a_review_of_two_daily_exports_is_one_review_the_later_one(
@@ -355,7 +362,7 @@ def test_whatever_comes_in_each_review_is_there_once_in_its_newest_row(
     files: list[tuple[int, list[dict[str, Any]]]],
 ) -> None:
     reviews: dict[Any, list[Arrived]] = {}
-    with make_tables() as connection:
+    with borrow_tables() as connection:
         promote(connection, "model-a")
         for position, (day, rows) in enumerate(files):
             add_file(connection, f"file-{position}", rows, day)
