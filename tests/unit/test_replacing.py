@@ -1,7 +1,6 @@
 """Tests that a full export takes the place of all files of its source before it, unless it is far too small."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +73,11 @@ def replaced(tmp_path: Path) -> Warehouse:
 
 @pytest.mark.slow
 def test_reviews_that_a_newer_export_lacks_count_no_more_but_stay(replaced: Warehouse) -> None:
-    warehouse = replaced
-    assert warehouse.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
+    assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
     query = "SELECT uri, superseded_at IS NULL FROM scored_files ORDER BY uri"
-    assert warehouse.ask(query) == [("1.csv", False), ("2.csv", True)]
-    assert warehouse.ask("SELECT count(*) FROM scored_reviews") == [(4,)]
-    assert warehouse.find_broken() == []
+    assert replaced.ask(query) == [("1.csv", False), ("2.csv", True)]
+    assert replaced.ask("SELECT count(*) FROM scored_reviews") == [(4,)]
+    assert replaced.find_broken() == []
 
 
 @pytest.mark.slow
@@ -154,12 +152,11 @@ def test_what_was_refused_before_an_export_is_no_longer_to_be_looked_at(warehous
 
 
 @pytest.mark.slow
-def test_scoring_an_export_by_another_model_replaces_nothing(warehouse: Warehouse) -> None:
-    warehouse.commit(export("2.csv", ["b"]))
-    warehouse.commit(export("2.csv", ["b"]), model="model-b")
-    warehouse.commit(export("1.csv", ["a", "b"]), model="model-b")
-    assert warehouse.list_counting() == [("b", "2.csv")]
-    assert warehouse.find_broken() == []
+def test_scoring_an_export_by_another_model_replaces_nothing(replaced: Warehouse) -> None:
+    replaced.commit(export("2.csv", ["b", "c"]), model="model-b")
+    replaced.commit(export("1.csv", ["a", "b"]), model="model-b")
+    assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
+    assert replaced.find_broken() == []
 
 
 @pytest.mark.slow
@@ -179,19 +176,16 @@ def test_an_export_that_is_not_committed_replaces_nothing_until_it_is(
 
 
 @pytest.mark.slow
-def test_an_export_that_is_read_again_still_counts_alone(warehouse: Warehouse) -> None:
-    last = export("2.csv", ["b", "c"])
-    warehouse.commit(last)
-    warehouse.commit(replace(last, version="v2"))
-    assert warehouse.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
-    assert warehouse.find_broken() == []
+def test_an_export_that_is_read_again_still_counts_alone(replaced: Warehouse) -> None:
+    replaced.commit(export("2.csv", ["b", "c"], version="v2"))
+    assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
+    assert replaced.find_broken() == []
 
 
 @pytest.mark.slow
-def test_a_later_reading_of_an_export_that_was_replaced_meanwhile_is_not_kept(warehouse: Warehouse) -> None:
-    warehouse.commit(export("2.csv", ["b"]))
-    assert warehouse.commit(export("1.csv", ["a", "b"], version="v2")) == []
-    assert warehouse.list_counting() == [("b", "2.csv")]
+def test_a_later_reading_of_an_export_that_was_replaced_meanwhile_is_not_kept(replaced: Warehouse) -> None:
+    assert replaced.commit(export("1.csv", ["a", "b"], version="v2")) == []
+    assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
 
 
 @pytest.mark.slow
@@ -207,12 +201,11 @@ def test_where_files_add_again_a_replaced_one_may_count_again_without_its_forgot
 
 
 @pytest.mark.slow
-def test_forgetting_the_last_export_does_not_bring_back_the_one_before(warehouse: Warehouse) -> None:
-    warehouse.commit(export("2.csv", ["b"]))
-    [(name,)] = warehouse.ask("SELECT source_sha256 FROM scored_files WHERE uri = '2.csv'")
-    forget(warehouse.path, ForgetRequest(name, "file", "ann"), "file")
-    assert warehouse.list_counting() == []
-    assert warehouse.find_broken() == []
+def test_forgetting_the_last_export_does_not_bring_back_the_one_before(replaced: Warehouse) -> None:
+    [(name,)] = replaced.ask("SELECT source_sha256 FROM scored_files WHERE uri = '2.csv'")
+    forget(replaced.path, ForgetRequest(name, "file", "ann"), "file")
+    assert replaced.list_counting() == []
+    assert replaced.find_broken() == []
 
 
 @pytest.mark.slow

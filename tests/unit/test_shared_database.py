@@ -13,7 +13,7 @@ from data_contracts.storage.home_id import ensure_home_id, read_home_id
 from tasks.labelling.intake import take_labels
 from tasks.sharing.bundles import list_shared
 from tasks.sharing.files import SHARED_FILES
-from tasks.sharing.following import follow, join
+from tasks.sharing.following import follow
 from tasks.sharing.turn import hold_turn
 from tasks.store import copy_download, copy_upload
 from tasks.store.copy_download import fetch_copy
@@ -25,48 +25,35 @@ from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.exported_homes import add, change, make_home
 from tests.support.forked import run_to_fault
+from tests.support.shared_homes import MODEL, copy_machine, name_store, take_turn
 from tests.support.small_home import ask
 
 CHECK = CheckResult("archive", "counts_fit", "expect_x", "reviews", "error", True, "1", "1", 0)
-MODEL = """
-INSERT INTO models BY NAME SELECT
-    'model-a' AS model_id, 'lstm' AS variant, 0 AS seed, 'other' AS dataset, '' AS data_fingerprint,
-    '' AS code_fingerprint, 'f00' AS bundle_fingerprint, 0.9 AS validation_accuracy, 0.9 AS test_accuracy,
-    now() AS trained_at;
-INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now());
-"""
 ROWS = "select count(*) from scored_reviews"
 
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
     (tmp_path / "store").mkdir()
-    return f"file://{tmp_path}/store"
+    return name_store(tmp_path)
 
 
 @pytest.fixture
 def first(tmp_path: Path, uri: str) -> Home:
     """The home on the first machine, whose two rows are in the store."""
-    home = make_home(tmp_path / "first")
-    change(home, MODEL)
-    take_turn(home, uri)
-    return home
+    return copy_machine("first", tmp_path)
 
 
 @pytest.fixture
-def second(tmp_path: Path, uri: str, first: Home) -> Home:
+def second(tmp_path: Path, first: Home) -> Home:
     """The home on another machine, which has the two rows."""
-    home = Home(tmp_path / "second")
-    take_turn(home, uri)
-    return home
+    return copy_machine("second", tmp_path)
 
 
-def take_turn(home: Home, uri: str) -> bool:
-    """Do what a turn does with the database; return whether it was that of another machine."""
-    join(home, uri)
-    has_followed = follow(home, uri)
-    upload_copy(home, uri)
-    return has_followed
+@pytest.fixture
+def ahead(tmp_path: Path, first: Home) -> Home:
+    """The home on another machine, which has written and uploaded a third row."""
+    return copy_machine("second", tmp_path, ahead=True)
 
 
 def count_rows(home: Home) -> int:
@@ -102,10 +89,9 @@ def test_a_machine_that_was_killed_before_it_uploaded_goes_on_with_what_it_has(
     "point", ["share: database fetched", "share: database replaced", "share: before upload"]
 )
 def test_a_machine_that_dies_while_it_follows_another_one_follows_it_in_its_next_turn(
-    first: Home, second: Home, uri: str, point: str
+    tmp_path: Path, second: Home, uri: str, point: str
 ) -> None:
-    add(first, "b.csv")
-    take_turn(first, uri)
+    copy_machine("first", tmp_path, ahead=True)
     run_to_fault(point, _hold_turn, str(second.folder), uri)
     take_turn(second, uri)
     assert count_rows(second) == 3
@@ -118,21 +104,17 @@ def _hold_turn(folder: str, uri: str) -> None:
 
 @pytest.mark.slow
 def test_what_was_not_uploaded_before_another_machine_wrote_is_dropped(
-    first: Home, second: Home, uri: str
+    first: Home, ahead: Home, uri: str
 ) -> None:
     add(first, "lost.csv")
-    add(second, "b.csv")
-    take_turn(second, uri)
     assert take_turn(first, uri)
     assert ask(first.warehouse, "select uri from scored_files order by uri") == [("a.csv",), ("b.csv",)]
 
 
 @pytest.mark.slow
 def test_what_was_written_beside_another_machine_can_t_be_uploaded(
-    first: Home, second: Home, uri: str
+    first: Home, ahead: Home, uri: str
 ) -> None:
-    add(second, "b.csv")
-    take_turn(second, uri)
     add(first, "c.csv")
     with pytest.raises(SourceError, match="since this machine took its turn"):
         upload_copy(first, uri)
@@ -160,9 +142,7 @@ def test_a_training_keeps_what_it_records_while_others_write(first: Home, second
 
 
 @pytest.mark.slow
-def test_a_model_that_was_trained_here_is_still_known_here(first: Home, second: Home, uri: str) -> None:
-    add(second, "b.csv")
-    take_turn(second, uri)
+def test_a_model_that_was_trained_here_is_still_known_here(first: Home, ahead: Home, uri: str) -> None:
     with open_warehouse(first.warehouse, write=True) as connection:
         connection.execute(
             "INSERT INTO models BY NAME SELECT 'new' AS model_id, 'lstm' AS variant, 0 AS seed, 'x' AS dataset, '' AS "
@@ -271,10 +251,8 @@ def test_an_upload_whose_answer_was_lost_is_known_as_this_machine_s_own(
 
 @pytest.mark.slow
 def test_a_reader_that_was_slow_does_not_undo_what_a_turn_has_published_meanwhile(
-    first: Home, second: Home, uri: str, monkeypatch: pytest.MonkeyPatch
+    first: Home, ahead: Home, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(second, "b.csv")
-    take_turn(second, uri)
     replace_copy = publishing.replace_copy
 
     def wait_for_turn(*arguments: Any) -> None:
@@ -403,21 +381,17 @@ def test_what_a_turn_could_not_upload_the_next_one_of_its_machine_uploads_at_its
 
 @pytest.mark.slow
 def test_a_part_that_was_left_over_goes_with_the_database_to_which_it_belongs(
-    first: Home, second: Home, uri: str
+    first: Home, ahead: Home, uri: str
 ) -> None:
     (first.parts / "left").mkdir(parents=True)
-    add(second, "b.csv")
-    take_turn(second, uri)
     assert follow(first, uri)
     assert list(first.parts.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_a_damaged_published_copy_does_not_stop_the_turns_of_its_machine(
-    first: Home, second: Home, uri: str
+    first: Home, ahead: Home, uri: str
 ) -> None:
-    add(second, "b.csv")
-    take_turn(second, uri)
     first.published.write_bytes(first.published.read_bytes()[:8192])
     with hold_turn(first, uri, print):
         assert count_rows(first) == 3
