@@ -1,11 +1,11 @@
 """Tests that the warehouse is opened by one process at a time, migrated, and never with a raw database error."""
 
-import multiprocessing
 import shutil
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.conftest import PROJECT_ROOT
+from tests.support.forked import start
 
-pytestmark = pytest.mark.usefixtures("new_databases")
+IS_NEW = pytest.mark.usefixtures("new_databases")
+"""For what depends on how a database is made: others get a copy of one."""
 
 TABLES = {
     "inbox_files",
@@ -100,6 +102,7 @@ def make_tables(path: Path) -> None:
         pass
 
 
+@IS_NEW
 def test_a_missing_database_is_made_with_every_table_and_view(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=False) as connection:
         tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
@@ -109,6 +112,7 @@ def test_a_missing_database_is_made_with_every_table_and_view(warehouse: Path) -
     assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
 
 
+@IS_NEW
 def test_the_file_has_the_storage_format_that_older_tools_read(warehouse: Path) -> None:
     with open_warehouse(warehouse, write=True) as connection:
         query = (
@@ -128,6 +132,7 @@ def test_the_columns_of_a_part_are_those_of_its_table(warehouse: Path, table: st
         assert column.type == expected, column.name
 
 
+@IS_NEW
 @pytest.mark.process
 def test_the_duckdb_program_reads_every_table_and_view_of_the_published_copy(
     warehouse: Path, tmp_path: Path
@@ -172,12 +177,21 @@ def test_an_older_database_is_brought_up_to_date_with_its_rows(warehouse: Path) 
     assert applied[-1] == (LATEST + 1, "add_language")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("table", sorted(TABLES))
-def test_every_table_can_get_a_column_by_a_later_migration(table: str) -> None:
+@pytest.fixture(scope="module")
+def migrated() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database that the migrations made."""
     with duckdb.connect() as connection:
         bring_up_to_date(connection, list_migrations(), read_views())
-        connection.execute(f"ALTER TABLE {table} ADD COLUMN later INTEGER")
+        yield connection
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_every_table_can_get_a_column_by_a_later_migration(
+    migrated: duckdb.DuckDBPyConnection, table: str
+) -> None:
+    migrated.begin()
+    migrated.execute(f"ALTER TABLE {table} ADD COLUMN later INTEGER")
+    migrated.rollback()
 
 
 @pytest.mark.slow
@@ -260,6 +274,7 @@ def test_a_damaged_database_is_refused_with_a_next_step(warehouse: Path) -> None
         pass
 
 
+@IS_NEW
 def test_a_log_left_without_its_database_is_not_taken_for_that_of_a_new_one(warehouse: Path) -> None:
     warehouse.parent.mkdir()
     warehouse.with_name("reviews.duckdb.wal").write_bytes(b"of another database" * 100)
@@ -267,6 +282,7 @@ def test_a_log_left_without_its_database_is_not_taken_for_that_of_a_new_one(ware
         assert connection.execute("SELECT count(*) FROM models").fetchall() == [(0,)]
 
 
+@IS_NEW
 def test_a_half_made_database_of_a_killed_process_is_made_anew(warehouse: Path) -> None:
     warehouse.parent.mkdir()
     warehouse.with_name(".reviews.duckdb.999999999.tmp").write_bytes(b"half")
@@ -274,6 +290,7 @@ def test_a_half_made_database_of_a_killed_process_is_made_anew(warehouse: Path) 
     assert [path.name for path in warehouse.parent.iterdir()] == ["reviews.duckdb"]
 
 
+@IS_NEW
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file stands here")
     path = tmp_path / "home" / "reviews.duckdb"
@@ -284,6 +301,7 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
         pass
 
 
+@IS_NEW
 def test_a_home_that_duckdb_can_not_use_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "what?" / "reviews.duckdb"
     with pytest.raises(WarehouseError, match="question mark"), open_warehouse(path, write=True):
@@ -391,10 +409,7 @@ def add_row(path: Path, uri: str) -> None:
 
 @pytest.mark.process
 def test_processes_that_make_the_database_at_once_lose_nothing(warehouse: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=add_row, args=(warehouse, f"uri-{number}")) for number in range(3)]
-    for worker in workers:
-        worker.start()
+    workers = [start(add_row, warehouse, f"uri-{number}") for number in range(3)]
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * 3
