@@ -35,12 +35,41 @@ def make_home(folder: Path) -> Home:
 
 
 def add(home: Home, name: str, rows: Sequence[dict[str, Any]] = ({},), model_id: str = "model-a") -> None:
-    """Commit a file as the scorer does, and publish."""
-    if home.warehouse.exists():
+    """Commit a file as the scorer does, and publish; what was added in the same order once is copied."""
+    earlier = _list_added(home)
+    if earlier is None:
         commit(home, name, rows, model_id)
-    else:
-        key = ("exports", name, rows, model_id)
-        copy_once(key, home.folder, lambda folder: commit(Home(folder), name, rows, model_id))
+        return
+    added = [*earlier, (name, [*rows], model_id)]
+    for path in (home.warehouse, home.published, home.standby):
+        path.unlink(missing_ok=True)
+    copy_once(("exports", added), home.folder, lambda folder: _add_all(Home(folder), added))
+    _ADDED[home.folder] = (_sign(home), added)
+
+
+_Added = list[tuple[str, list[dict[str, Any]], str]]
+_ADDED: dict[Path, tuple[object, _Added]] = {}
+"""What was added to homes, with what their databases looked like then."""
+
+
+def _list_added(home: Home) -> _Added | None:
+    """Return what was added to a home; None if something else has changed its database since."""
+    if not home.warehouse.exists():
+        return []
+    signed, added = _ADDED.get(home.folder, (None, []))
+    return added if signed == _sign(home) else None
+
+
+def _sign(home: Home) -> object:
+    """Return what differs where a database was changed, or its published copy."""
+    return [(path.stat().st_mtime_ns, path.stat().st_ino) for path in (home.warehouse, home.published)]
+
+
+def _add_all(home: Home, added: _Added) -> None:
+    """Add files to a new home: all but the last of them by a copy."""
+    for file in added[:-1]:
+        add(home, *file)
+    commit(home, *added[-1])
 
 
 def commit(home: Home, name: str, rows: Sequence[dict[str, Any]], model_id: str) -> None:

@@ -24,6 +24,7 @@ from tasks.exports.export_ledger import LEDGER, LEDGER_VERSION, ExportFormat
 from tasks.exports.files import FORMATS, Exported, ExportRequest
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
+from tests.support.databases import open_copy
 from tests.support.exported_homes import HOSTILE, add, change
 from tests.support.forked import run_to_fault
 from tests.support.once import copy_once
@@ -57,8 +58,7 @@ def read(home: Home, form: str = "parquet") -> list[tuple[Any, ...]]:
 
 def expect(home: Home) -> list[tuple[Any, ...]]:
     """Return the rows of the database that an export should have."""
-    with duckdb.connect(str(home.published), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with open_copy(home.published) as connection:
         day = "scored_at::DATE AS day"
         joined = "scored_reviews JOIN source_reviews USING (source_sha256, row_number)"
         return connection.execute(f"SELECT {KEYS.replace('day', day)} FROM {joined} ORDER BY ALL").fetchall()
@@ -72,7 +72,7 @@ def list_files(home: Home) -> list[str]:
 
 @pytest.mark.slow
 def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
-    add(home, "monday.csv", [{"review_id": "r1"}, {"review_id": "r2", "scored_at": NEXT_DAY}])
+    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     done = run(home)
     assert (done.rows, done.files) == (2, 2)
     assert read(home) == expect(home)
@@ -136,14 +136,14 @@ def test_a_folder_of_an_earlier_version_keeps_its_columns(home: Home) -> None:
 
 
 def test_the_columns_of_the_files_can_be_left_out_but_the_source_stays(home: Home) -> None:
-    add(home, "f.csv", [{"extra": '{"user":"Ann"}'}])
+    add(home, "f.csv", [{}])
     run(home, no_extra=True)
     names = pq.read_schema(home.exports / "day=2026-03-01" / "reviews-000001.parquet").names
     assert ("extra" in names, "source" in names) == (False, True)
 
 
 def test_csv_is_read_by_duckdb_with_its_days(home: Home) -> None:
-    add(home, "f.csv", [{"text": "good"}, {"text": "bad", "scored_at": NEXT_DAY}])
+    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     run(home, CSV)
     assert read(home, "csv") == expect(home)
 
@@ -222,10 +222,10 @@ def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Home) -
 @pytest.mark.slow
 def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_day, "CHUNK_ROWS", 3)
-    for number in range(4):
-        add(home, f"{number}.csv", [{}] * 5)
+    for name in ("f.csv", "g.csv"):
+        add(home, name, [{}] * 5)
     for form in FORMATS:
-        assert run(home, ExportRequest(form)).rows == 20
+        assert run(home, ExportRequest(form)).rows == 10
         assert read(home, form) == expect(home)
 
 
@@ -349,8 +349,12 @@ def test_raw_csv_has_texts_as_they_are(home: Home) -> None:
 
 
 def test_numbers_stay_numbers_in_csv(home: Home) -> None:
-    add(home, "f.csv", [{"given_rating": 8.0, "score": 0.1}])
-    change(home, "UPDATE scored_reviews SET predicted_rating = -1.5")
+    add(home, "f.csv", [{}])
+    change(
+        home,
+        "UPDATE source_reviews SET given_rating = 8.0",
+        "UPDATE scored_reviews SET score = 0.1, predicted_rating = -1.5",
+    )
     run(home, CSV)
     assert [
         read_cells(home, name) for name in ("given_rating", "score", "predicted_rating", "truncated")
@@ -363,28 +367,33 @@ def test_numbers_stay_numbers_in_csv(home: Home) -> None:
 
 
 def test_lines_of_csv_end_in_lf(home: Home) -> None:
-    add(home, "f.csv", [{"text": "plain"}])
+    add(home, "f.csv", [{}])
     run(home, CSV)
     [path] = home.exports.glob("*/*.csv")
     assert (path.read_bytes().count(b"\r"), path.read_bytes().count(b"\n")) == (0, 2)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str, moment: str) -> None:
-    add(home, "f.csv", [{}])
-    change(home, f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ")
-    assert run(home, ExportRequest(form)).rows == 1
+def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None:
+    moments = ["infinity", "-infinity", "290000-01-01"]
+    add(home, "f.csv", [{} for _ in moments])
+    change(
+        home,
+        *(
+            f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ WHERE row_number = {number}"
+            for number, moment in enumerate(moments, 1)
+        ),
+    )
+    assert run(home, ExportRequest(form)).rows == 3
 
 
 def test_texts_can_be_left_out(home: Home) -> None:
-    add(home, "f.csv", [{"text": "a secret"}])
+    add(home, "f.csv", [{}])
     run(home, ExportRequest(no_text=True))
     path = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
     assert "text" not in pq.read_schema(path).names
     assert not [
-        each for each in home.exports.rglob("*") if each.is_file() and b"a secret" in each.read_bytes()
+        each for each in home.exports.rglob("*") if each.is_file() and b"text 1 of f.csv" in each.read_bytes()
     ]
 
 
