@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,13 +68,31 @@ HAND_ENVIRONMENT_ON = {
 """To the processes that they start."""
 
 
+@cache
 def list_modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def list_nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(parse(path)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_trees() -> Iterator[None]:
+    """Free the trees after the last test that reads them."""
+    yield
+    for function in (parse, list_nodes):
+        function.cache_clear()
+
+
 def list_imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    for node in tree.body if top_level_only else ast.walk(tree):
+    for node in parse(path).body if top_level_only else list_nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -91,10 +110,11 @@ def find_room(module: str) -> str:
     return max((room for room in ORDER if f"{module}.".startswith(f"{room}.")), key=len, default="")
 
 
+@cache
 def list_own_imports(module: str) -> set[str]:
     """Return the project's modules that a module imports, anywhere in it, also only for types."""
     found = set[str]()
-    for node in ast.walk(ast.parse(MODULES[module].read_text("utf-8"))):
+    for node in list_nodes(MODULES[module]):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -163,7 +183,7 @@ def test_no_function_but_commands_and_flows_has_more_than_five_parameters(packag
     assert not [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in list_modules(package)
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in list_nodes(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if count_parameters(node) > MOST_PARAMETERS and not takes_what_a_user_gives(node)
     ]
@@ -173,7 +193,7 @@ def test_no_function_but_commands_and_flows_has_more_than_five_parameters(packag
 def test_every_package_says_in_one_line_what_it_is_for(package: str) -> None:
     inits = [path for path in list_modules(package) if path.name == "__init__.py"]
     assert {path.parent for path in list_modules(package)} == {path.parent for path in inits}
-    texts = {path.parent.name: ast.get_docstring(ast.parse(path.read_text("utf-8"))) for path in inits}
+    texts = {path.parent.name: ast.get_docstring(parse(path)) for path in inits}
     assert not {
         name: text for name, text in texts.items() if not text or not text.splitlines()[0].endswith(".")
     }
@@ -222,7 +242,7 @@ def test_no_flow_module_shadows_a_package(path: Path) -> None:
 
 def list_renames(path: Path) -> Iterator[str]:
     """Return the calls that rename or sync a file; methods of texts, dates and rows differ in their arguments."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in list_nodes(path):
         if isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
             yield from (alias.name for alias in node.names if alias.name in {*RENAMES, "replace", "move"})
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -250,7 +270,7 @@ def test_there_is_one_way_into_the_champions_place(package: str) -> None:
     found = {
         path.relative_to(ROOT).as_posix()
         for path in list_modules(package)
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in list_nodes(path)
         if (isinstance(node, ast.Name) and node.id in changing)
         or (isinstance(node, ast.Attribute) and node.attr in changing)
     }
@@ -271,9 +291,7 @@ def test_no_module_of_tests_is_imported_by_another() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_says_what_it_is_for(package: str) -> None:
-    assert not [
-        path for path in list_modules(package) if not ast.get_docstring(ast.parse(path.read_text("utf-8")))
-    ]
+    assert not [path for path in list_modules(package) if not ast.get_docstring(parse(path))]
 
 
 @pytest.mark.process

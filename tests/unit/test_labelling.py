@@ -38,7 +38,7 @@ from tasks.stages import retries
 from tasks.stages.labels import take_labels as take_labels_of_run
 from tasks.store import arrivals
 from tasks.store.objects import fetch
-from tasks.warehouse.commit import commit_parts
+from tasks.warehouse.commit import commit_part, commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.support.once import copy_once
@@ -75,7 +75,7 @@ def make_home(folder: Path, *files: Sequence[dict[str, Any]], sources: Sequence[
     ]
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
-    commit_parts(home.warehouse, write_part(folder / "parts" / "one", parts))
+        commit_part(connection, write_part(folder / "parts" / "one", parts))
     publish(home)
     return home
 

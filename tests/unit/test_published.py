@@ -22,6 +22,7 @@ from tasks.warehouse.publishing import needs_publishing, publish
 from tests.conftest import PROJECT_ROOT
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
+from tests.unit.view_tables import add_source_row
 
 HOSTILE = "\x1b[31mred\x1b[0m"
 
@@ -57,6 +58,24 @@ def make_copy(warehouse: Path, folder: Path) -> Path:
     return home.published
 
 
+def insert(warehouse: Path, number: int = 1) -> None:
+    """Insert a review, which takes less time than the commit of a file."""
+    with open_warehouse(warehouse, write=True) as connection:
+        add_source_row(connection, "g.csv", number)
+
+
+def publish_without_review(folder: Path) -> None:
+    """Publish a row in quarantine and a refused file, with a champion."""
+    home = Home(folder / "home")
+    files = [PartFile("f.csv", bad_rows=[1]), PartFile("g.csv", status="refused")]
+    commit_parts(home.warehouse, write_part(folder / "part", files))
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute(
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())"
+        )
+    publish(home)
+
+
 def ask(path: Path, sql: str, form: str = "csv") -> str:
     return "".join(query_published(path, sql, form))
 
@@ -80,8 +99,8 @@ def test_the_extra_columns_of_a_row_are_values_in_json(shared: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path, tmp_path: Path) -> None:
-    commit_parts(warehouse, write_part(tmp_path / "next", [PartFile("g.csv", [{}])]))
+def test_the_copy_changes_only_by_publishing(warehouse: Path, published: Path) -> None:
+    insert(warehouse)
     assert count_sources(published) == "2"
     publish(Home(warehouse.parent))
     assert count_sources(published) == "3"
@@ -98,7 +117,7 @@ def test_a_copy_has_what_a_killed_command_left_in_the_log(warehouse: Path, publi
 @pytest.mark.slow
 @pytest.mark.process
 def test_a_reader_keeps_its_copy_while_new_ones_are_published_and_its_file_has_a_name_no_more(
-    warehouse: Path, published: Path, tmp_path: Path
+    warehouse: Path, published: Path
 ) -> None:
     code = """
 import sys
@@ -114,7 +133,7 @@ print(connection.execute("SELECT count(*), min(text) FROM source_reviews").fetch
     assert reader.stdout.readline() == "2\n"
     held = published.stat().st_ino
     for number in range(4):
-        commit_parts(warehouse, write_part(tmp_path / f"next-{number}", [PartFile(f"g{number}.csv", [{}])]))
+        insert(warehouse, number)
         publish(Home(warehouse.parent))
         assert count_sources(published) == f"{3 + number}"
     # The system frees the file when the reader closes it: until then the disk has one copy more.
@@ -187,13 +206,7 @@ def test_what_readers_do_not_see_yet_needs_publishing(
 def test_a_promotion_a_release_and_a_file_tried_again_need_publishing(
     warehouse: Path, tmp_path: Path, statement: str
 ) -> None:
-    files = [PartFile("f.csv", bad_rows=[1]), PartFile("g.csv", status="refused")]
-    commit_parts(warehouse, write_part(tmp_path / "part", files))
-    with open_warehouse(warehouse, write=True) as connection:
-        connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())"
-        )
-    publish(Home(warehouse.parent))
+    copy_once("published without a review", tmp_path, publish_without_review)
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(statement)
     assert needs_publishing(Home(warehouse.parent))

@@ -14,11 +14,12 @@ import pytest
 from data_contracts.storage.home import Home
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import rewrite_warehouse
+from tasks.warehouse.connection import open_warehouse, rewrite_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
+from tests.unit.view_tables import add_source_row
 
 SECRET = "a text that must not stay"
 _NUMBERS = count()
@@ -36,13 +37,11 @@ def publish_twice(home: Home) -> None:
         publish_one_more(home)
 
 
-def publish_one_more(home: Home, text: str = "A good film.") -> None:
-    """Commit a file of one review, and publish."""
+def publish_one_more(home: Home) -> None:
+    """Insert a review, and publish."""
     name = f"{os.getpid()}-{next(_NUMBERS)}.csv"
-    part = write_part(
-        home.folder.parent / "parts" / name, [PartFile(name, [{"text": text, "review_id": name}])]
-    )
-    commit_parts(home.warehouse, part)
+    with open_warehouse(home.warehouse, write=True) as connection:
+        add_source_row(connection, name, 1, text="A good film.", review_id=name)
     publish(home)
 
 
@@ -76,7 +75,7 @@ def test_the_published_copy_has_the_bytes_of_the_database(home: Home) -> None:
 @pytest.mark.slow
 def test_only_new_blocks_are_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with duckdb.connect(str(home.warehouse)) as connection:
-        connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(2_000_000)")
+        connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS text FROM range(600_000)")
     publish_one_more(home)
     publish_one_more(home)
     written: list[str] = []
@@ -220,7 +219,9 @@ def test_without_hard_links_every_copy_is_a_new_one(home: Home, monkeypatch: pyt
 
 @pytest.mark.slow
 def test_what_was_forgotten_is_in_no_copy(home: Home) -> None:
-    publish_one_more(home, SECRET)
+    part = write_part(home.folder.parent / "part", [PartFile("f.csv", [{"text": SECRET}])])
+    commit_parts(home.warehouse, part)
+    publish(home)
     publish_one_more(home)
     assert all(SECRET.encode() in path.read_bytes() for path in (home.published, home.standby))
     forget(home.warehouse, ForgetRequest(sha256(SECRET.encode()).hexdigest(), None, "ann"), "text")

@@ -42,7 +42,7 @@ INSERT INTO models BY NAME SELECT
     now() AS trained_at;
 INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now());
 """
-_NUMBERS = count()
+_NUMBERS = count(100)
 
 
 class KilledError(Exception):
@@ -90,8 +90,12 @@ def count_rows(home: Home) -> int:
     return int(ask(home.published, "SELECT count(*) FROM scored_reviews")[0][0])
 
 
-def add_one(home: Home, review_id: str = "r-1") -> None:
-    add(home, f"{next(_NUMBERS)}.csv", [{"review_id": review_id}])
+def add_one(home: Home) -> None:
+    """Insert a score, and publish."""
+    change(
+        home,
+        f"INSERT INTO scored_reviews SELECT * REPLACE ({next(_NUMBERS)} AS row_number) FROM scored_reviews LIMIT 1",
+    )
 
 
 def list_chunks(folder: Path) -> set[Path]:
@@ -223,7 +227,7 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(home, folder)
-    add_one(home, SECRET)
+    add(home, "secret.csv", [{"review_id": SECRET}])
     with monkeypatch.context() as patch:
         kill_after(patch, 2)
         with pytest.raises(KilledError):
@@ -249,7 +253,7 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
 def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothing_of_the_row(
     home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_one(home, SECRET)
+    add(home, "secret.csv", [{"review_id": SECRET}])
     upload(home, folder)
     said: list[str] = []
 
@@ -508,7 +512,7 @@ def test_a_notebook_without_the_store_is_warned_that_its_copy_may_be_old(
 def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
     home: Home, folder: Path, is_away: bool
 ) -> None:
-    add_one(home, "secret-1")
+    add(home, "secret.csv", [{"review_id": "secret-1"}])
     upload(home, folder)
     if is_away:
         folder.rename(folder.with_name("away"))
@@ -523,7 +527,7 @@ def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
 def test_what_is_forgotten_leaves_every_store_that_got_the_copy_whatever_is_set_now(
     home: Home, folder: Path, tmp_path: Path
 ) -> None:
-    add_one(home, "secret-1")
+    add(home, "secret.csv", [{"review_id": "secret-1"}])
     upload(home, folder)
     said: list[str] = []
     forget(home, ForgetRequest("secret-1", None, "ann", None), said.append)
