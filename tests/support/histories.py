@@ -1,14 +1,17 @@
 """Histories of a database: the changes that commands make to its rows, in any order, for tests of what follows them."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pytest
 from hypothesis import strategies as st
 
 from data_contracts.errors import WarehouseError
@@ -17,6 +20,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.evaluation.gate import Decision
 from tasks.maintenance import quarantine
 from tasks.maintenance.forgetting import ForgetRequest, forget
+from tasks.warehouse import connection
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
@@ -126,8 +130,8 @@ class History:
 
     def _record(self, model_id: str) -> None:
         """Record a model, if it is not known yet."""
-        with open_warehouse(self.warehouse, write=True) as connection:
-            connection.execute(
+        with open_warehouse(self.warehouse, write=True) as opened:
+            opened.execute(
                 "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, "
                 "bundle_fingerprint, trained_at) VALUES (?, 'lstm', 0, 'sample', 'd', 'c', 'b', now()) "
                 "ON CONFLICT DO NOTHING",
@@ -180,8 +184,8 @@ class History:
             "SELECT count(*) FROM quarantined_rows WHERE source_sha256 = $source_sha256 "
             "AND row_number = $row_number AND released_at IS NULL"
         )
-        with open_warehouse(self.warehouse, write=False) as connection:
-            return connection.execute(query, key).fetchall() == [(1,)]
+        with open_warehouse(self.warehouse, write=False) as opened:
+            return opened.execute(query, key).fetchall() == [(1,)]
 
     def read_again(self, choice: tuple[int, list[dict[str, Any]]]) -> None:
         """Commit a later reading of a file, with these rows and one in quarantine."""
@@ -205,9 +209,9 @@ class History:
         self._let_count(self.files[place][0])
 
     def _let_count(self, file: PartFile) -> None:
-        with open_warehouse(self.warehouse, write=True) as connection, begin_transaction(connection):
-            connection.execute("CREATE TEMP TABLE chosen AS SELECT ? AS source_sha256", [file.source_sha256])
-            let_count(connection, "chosen")
+        with open_warehouse(self.warehouse, write=True) as opened, begin_transaction(opened):
+            opened.execute("CREATE TEMP TABLE chosen AS SELECT ? AS source_sha256", [file.source_sha256])
+            let_count(opened, "chosen")
 
     def apply(self, change: tuple[str, Any]) -> None:
         """Make one of `CHANGES`."""
@@ -229,6 +233,24 @@ class History:
 
     def _name_part(self) -> Path:
         return self.folder / f"part-{next(self.numbers)}"
+
+
+@contextmanager
+def keep_open(history: History) -> Iterator[None]:
+    """Leave the database of a history open between its changes, which saves a third of their time."""
+    path = history.warehouse.absolute()
+    with ExitStack() as until_done, pytest.MonkeyPatch.context() as patch:
+        until_done.enter_context(connection.attach(path, connection._ROW_GROUPS))
+
+        @contextmanager
+        def use_open(wanted: Path, *_: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+            assert wanted == path
+            with connection._find_engine().cursor() as session:
+                session.execute("USE warehouse")
+                yield session
+
+        patch.setattr(connection, "attach", use_open)
+        yield
 
 
 def _score(key: dict[str, Any], model_id: str) -> dict[str, Any]:

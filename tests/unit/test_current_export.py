@@ -23,6 +23,7 @@ from tasks.exports.export_ledger import LEDGER
 from tasks.exports.files import CHUNK_ROWS, COLUMNS, Exported, ExportRequest
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
+from tests.support.databases import open_copy
 from tests.support.exported_homes import HOSTILE, add, change
 from tests.support.forked import run_to_fault
 from tests.support.once import copy_once
@@ -89,7 +90,7 @@ def read(home: Home, columns: str = SHARED, form: str = "parquet") -> list[tuple
 
 
 def expect(home: Home) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(home.published), read_only=True) as connection:
+    with open_copy(home.published) as connection:
         return connection.execute(f"SELECT {SHARED} FROM latest_scores ORDER BY ALL").fetchall()
 
 

@@ -23,6 +23,7 @@ from tasks.destinations.delivery import deliver, is_due, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.warehouse.publishing import publish
+from tests.support.databases import open_copy
 from tests.support.deliveries import ALL, CURRENT, OF_FOLDERS, ROW, make_history, select_wanted
 from tests.support.histories import History
 
@@ -82,7 +83,7 @@ def read(folder: Path) -> list[tuple[Any, ...]]:
 
 
 def expect(home: Home, rows: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(home.published), read_only=True) as connection:
+    with open_copy(home.published) as connection:
         return connection.execute(WANTED[rows]).fetchall()
 
 

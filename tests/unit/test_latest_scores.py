@@ -17,7 +17,7 @@ from tasks.warehouse import latest_scores
 from tasks.warehouse.connection import bring_up_to_date, open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
-from tests.support.histories import CHANGES, FORGOTTEN, History
+from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
 from tests.support.warehouse_parts import NOON
 
 
@@ -43,12 +43,13 @@ def find_broken(warehouse: Path) -> list[str]:
 def test_after_any_history_every_promise_on_the_tables_holds(changes: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         history = History(Path(folder))
-        history.add(
-            [[{"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}]]
-        )
-        for change in changes:
-            history.apply(change)
-        assert find_broken(history.warehouse) == []
+        with keep_open(history):
+            history.add(
+                [[{"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}]]
+            )
+            for change in changes:
+                history.apply(change)
+            assert find_broken(history.warehouse) == []
 
 
 def make_history(folder: Path) -> History:

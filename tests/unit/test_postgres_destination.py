@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from tasks.destinations.delivery import deliver, read_standing
 from tasks.destinations.inspecting import inspect
 from tasks.destinations.outcome import Delivered
 from tasks.warehouse.publishing import publish
+from tests.support.databases import open_copy
 from tests.support.deliveries import ALL, CURRENT, OF_TABLES, ROW, make_history, select_wanted
 from tests.support.histories import CHANGES, History
 from tests.support.postgres import PostgresServer, run_postgres_or_skip
@@ -94,7 +94,7 @@ def read(connection: "psycopg.Connection[Any]", rows: str = "current") -> list[t
 
 
 def expect(home: Home, rows: str = "current") -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(home.published), read_only=True) as opened:
+    with open_copy(home.published) as opened:
         return sorted(opened.execute(WANTED[rows]).fetchall())
 
 

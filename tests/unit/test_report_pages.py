@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -10,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from data_contracts.storage.home import Home
 from models.evaluation.gate import Decision, GateCheck
 from tasks.report.names import format_release
 from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.promotion import DecisionRecord, record_decision
-from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
+from tasks.warehouse.run_log import end_run, start_run
 from tests.support.failures import make_failure
+from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import (
     HOSTILE,
@@ -27,9 +28,7 @@ from tests.support.report_homes import (
     asking,
     change,
     make_bundle_facts,
-    make_run,
     promote,
-    read_facts_of,
 )
 from tests.support.run_facts import TRAINED
 from tests.support.warehouse_parts import PartFile
@@ -44,13 +43,24 @@ FROM (SELECT DISTINCT run_id, model_id FROM scored_reviews), (SELECT unnest(['tr
 """
 
 
+@pytest.fixture
+def tables() -> Iterator[FilledTables]:
+    with fill_tables() as filled:
+        yield filled
+
+
 @pytest.fixture(scope="module")
-def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+def scoring_page() -> str:
     """The page of a scoring run with content in every section, and hostile text wherever it comes from files."""
-    home = tmp_path_factory.mktemp("home")
+    with fill_tables() as tables:
+        return make_scoring_page(tables)
+
+
+def make_scoring_page(tables: FilledTables) -> str:
     nasty = HOSTILE["html"] + HOSTILE["ansi"]
     before = [{"movie_id": nasty, "text": f"before {number}", "score": 0.2} for number in range(5)]
-    promote(make_run(home, [PartFile("before.csv", before)]))
+    tables.run([PartFile("before.csv", before)])
+    tables.promote()
     rows: list[dict[str, Any]] = [
         {
             "review_id": nasty,
@@ -65,13 +75,11 @@ def scoring_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     rows += [{"text": "y" * 1_000_000, "score": 0.0}]
     refused = PartFile(f"{nasty}.csv", status="refused", ledger={"rule": "csv_broken", "detail": nasty})
     files = [PartFile(nasty, rows, bad_rows=[len(rows) + 1]), refused]
-    warehouse = make_run(home, files, NEXT_RUN)
-    record_checks(
-        Run(Home(warehouse.parent), NEXT_RUN),
-        [make_failure(observed=nasty, expected=nasty), make_failure(success=True)],
-    )
-    change(warehouse, DRIFT, "UPDATE quarantined_rows SET raw_is_text = true")
-    return render_scoring(read_facts_of(home, NEXT_RUN))
+    tables.run(files, NEXT_RUN)
+    tables.record([make_failure(observed=nasty, expected=nasty), make_failure(success=True)], NEXT_RUN)
+    tables.change(DRIFT, "UPDATE quarantined_rows SET raw_is_text = true")
+    tables.settle()
+    return render_scoring(tables.read_facts(NEXT_RUN))
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +187,9 @@ def test_a_long_review_is_shortened_and_never_whole(scoring_page: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_nul_is_spelled_out(tmp_path: Path) -> None:
-    make_run(tmp_path, [PartFile("f.csv", [{"text": "zero\x00here"}])])
-    assert "zero\\x00here" in Page(render_scoring(read_facts_of(tmp_path))).text
+def test_a_nul_is_spelled_out(tables: FilledTables) -> None:
+    tables.run([PartFile("f.csv", [{"text": "zero\x00here"}])])
+    assert "zero\\x00here" in Page(render_scoring(tables.read_facts())).text
 
 
 def test_every_section_of_a_scoring_run_is_there(scoring_page: str) -> None:
@@ -209,28 +217,29 @@ def test_no_column_is_named_on_a_page(scoring_page: str) -> None:
 
 
 @pytest.mark.slow
-def test_long_names_are_cut_wherever_they_are_shown(tmp_path: Path) -> None:
+def test_long_names_are_cut_wherever_they_are_shown(tables: FilledTables) -> None:
     long = "z" * 5000
     rows = [
         {"review_id": long, "movie_id": long, "score": 0.5, "text": f"text {number}"} for number in range(5)
     ]
-    promote(make_run(tmp_path, [PartFile("before.csv", rows)]))
+    tables.run([PartFile("before.csv", rows)])
+    tables.promote()
     refused = PartFile(f"x{long}", status="refused", ledger={"detail": long})
-    make_run(tmp_path, [PartFile(long, rows), refused], NEXT_RUN)
-    page = render_scoring(read_facts_of(tmp_path, NEXT_RUN))
+    tables.run([PartFile(long, rows), refused], NEXT_RUN)
+    tables.settle()
+    page = render_scoring(tables.read_facts(NEXT_RUN))
     assert f'<span title="{"z" * 499}…">{"z" * 79}…</span>' in page
     shown = max(len(run) for run in re.findall("z+", Page(page).text))
     assert (shown, max(len(run) for run in re.findall("z+", page))) == (299, 499)
 
 
 @pytest.mark.slow
-def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
+def test_a_run_that_scored_again_says_so(tables: FilledTables) -> None:
     rows: list[dict[str, Any]] = [{"score": 0.9}, {"score": 0.1}]
-    warehouse = make_run(tmp_path, [PartFile("f.csv", rows, bad_rows=[3])])
-    change(warehouse, "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 HOUR")
+    tables.run([PartFile("f.csv", rows, bad_rows=[3])])
     again = PartFile("f.csv", rows, ledger={"rows_read": 3})
-    make_run(tmp_path, [again], NEXT_RUN, model_id="model-b")
-    text = Page(render_scoring(read_facts_of(tmp_path, NEXT_RUN))).text
+    tables.run([again], NEXT_RUN, model_id="model-b")
+    text = Page(render_scoring(tables.read_facts(NEXT_RUN))).text
     assert "2 reviews of 1 file scored again" in text
     assert "1 file with 3 rows that another model had scored before." in text
     assert "Quarantined: 1 of 3 rows (33.3\u00a0%)." in text
@@ -238,9 +247,9 @@ def test_a_run_that_scored_again_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_left_something_to_the_next_one_says_so(tmp_path: Path) -> None:
-    make_run(tmp_path, [PartFile("a.csv", [{"text": "film"}])])
-    facts = read_facts_of(tmp_path, RUN)
+def test_a_run_that_left_something_to_the_next_one_says_so(tables: FilledTables) -> None:
+    tables.run([PartFile("a.csv", [{"text": "film"}])])
+    facts = tables.read_facts()
     limited = replace(facts, run=replace(facts.run, counts={"files_left": 2, "rows_left": 1300}))
     said = ["Left for the next run" in Page(render_scoring(each)).text for each in (facts, limited)]
     assert said == [False, True]
@@ -248,14 +257,13 @@ def test_a_run_that_left_something_to_the_next_one_says_so(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_run_that_took_in_labels_says_how_many_and_names_their_files(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("a.csv", [{"text": "film"}])])
-    change(
-        warehouse,
+def test_a_run_that_took_in_labels_says_how_many_and_names_their_files(tables: FilledTables) -> None:
+    tables.run([PartFile("a.csv", [{"text": "film"}])])
+    tables.change(
         "INSERT INTO label_files SELECT 'labels/ann.csv', 9, 9, 9, started_at FROM runs",
         "INSERT INTO label_files SELECT 'labels/bob.csv', 9, 9, 9, ended_at + INTERVAL 1 SECOND FROM runs",
     )
-    facts = read_facts_of(tmp_path, RUN)
+    facts = tables.read_facts()
     counts = {"label_sheets": 1, "labels_taken": 1200, "labels_withdrawn": 3}
     taken = replace(facts, run=replace(facts.run, counts=counts))
     assert (
@@ -284,13 +292,12 @@ def test_what_can_not_be_released_has_no_command() -> None:
 
 
 @pytest.mark.slow
-def test_rules_whose_rows_were_all_released_are_left_out(tmp_path: Path) -> None:
-    warehouse = make_run(tmp_path, [PartFile("f.csv", [{"score": 0.9}], bad_rows=[2, 3])])
-    change(
-        warehouse,
+def test_rules_whose_rows_were_all_released_are_left_out(tables: FilledTables) -> None:
+    tables.run([PartFile("f.csv", [{"score": 0.9}], bad_rows=[2, 3])])
+    tables.change(
         "UPDATE quarantined_rows SET rule = 'text_too_long', released_at = now() WHERE row_number = 3",
     )
-    text = Page(render_scoring(read_facts_of(tmp_path))).text
+    text = Page(render_scoring(tables.read_facts())).text
     assert "text_encoding" in text
     assert "text_too_long" not in text
     assert "1 row was released since." in text
@@ -424,9 +431,9 @@ MODEL_COLUMNS = (
 
 
 @pytest.mark.slow
-def test_a_run_that_scored_nothing_has_a_page(tmp_path: Path) -> None:
-    make_run(tmp_path, [PartFile("bad.csv", status="refused")], status="failed")
-    text = Page(render_scoring(read_facts_of(tmp_path))).text
+def test_a_run_that_scored_nothing_has_a_page(tables: FilledTables) -> None:
+    tables.run([PartFile("bad.csv", status="refused")], status="failed")
+    text = Page(render_scoring(tables.read_facts())).text
     assert "the run failed" in text
     assert "bad.csv" in text
 
