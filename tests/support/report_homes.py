@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _make_run(
 def name_run(file: PartFile, run_id: str) -> PartFile:
     """Set the run that scored a file and its rows."""
     rows = [{**row, "run_id": run_id} for row in file.rows]
-    return PartFile(file.name, rows, file.bad_rows, file.status, {"run_id": run_id, **file.ledger})
+    return replace(file, rows=rows, ledger={"run_id": run_id, **file.ledger})
 
 
 def change(warehouse: Path, *statements: str) -> None:

@@ -15,6 +15,7 @@ from tasks.site.models_page.facts import ModelsFacts, read_models
 from tasks.site.models_page.kept_comparison import find_comparison
 from tasks.site.writing import write_site
 from tasks.warehouse.model_registry import list_models
+from tests.support.once import copy_once
 from tests.support.report_homes import asking, change
 from tests.support.sites import add_challenger, make_site_home, read_pages
 
@@ -23,11 +24,15 @@ OTHER = "lstm-s1-0123456789ab"
 
 def make_home(folder: Path) -> Home:
     """Make a home with a champion, whose bundle is there, and a model that was one and is the shadow, without."""
+    copy_once("a site with a challenger", folder, fill_home)
+    return Home(folder)
+
+
+def fill_home(folder: Path) -> None:
     home = make_site_home(folder)
     add_challenger(home.warehouse, OTHER)
     (home.bundles / "model-a").mkdir(parents=True)
     (home.bundles / "model-a" / FACTS_FILE).touch()
-    return home
 
 
 def read(home: Home) -> ModelsFacts:

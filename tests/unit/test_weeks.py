@@ -1,9 +1,11 @@
 """Tests of the pages of weeks: which are due, what they show, and that each is written once and none is skipped."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +16,12 @@ from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten
 from tasks.warehouse.run_log import Run, record_checks
 from tasks.week import writing
 from tasks.week.facts import WeekFacts, read_week
-from tasks.week.rendering import make_plain
+from tasks.week.rendering import make_plain, render_week
 from tasks.week.weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
 from tasks.week.writing import write_due_weeks, write_week
+from tests.support.databases import make_tables
 from tests.support.failures import make_failure
+from tests.support.filled_tables import FilledTables
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, asking, change, make_run, promote
@@ -42,41 +46,67 @@ def make_week_home(folder: Path) -> Home:
     return Home(folder)
 
 
+OLD: list[dict[str, Any]] = [
+    {"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)
+]
+OF_THE_FIRST_WEEK = [PartFile("old.csv", OLD)]
+OF_THE_SECOND_WEEK = [PartFile("new.csv", NEW), PartFile("bad.csv", status="refused")]
+MOMENTS = {"old.csv": BEFORE, "new.csv": WEDNESDAY, "bad.csv": WEDNESDAY}
+SET_MOMENTS = (
+    *(
+        f"UPDATE {table} SET {column} = '{moment}' WHERE source_sha256 = '{hash_text(file)}'"
+        for file, moment in MOMENTS.items()
+        for table, column in (
+            ("scored_files", "committed_at"),
+            ("source_reviews", "file_seen_at"),
+            ("scored_reviews", "scored_at"),
+        )
+    ),
+    f"UPDATE promotions SET \"at\" = '{BEFORE}'",
+    "DELETE FROM source_days",
+    f"INSERT INTO source_days VALUES ('default', '{BEFORE:%Y-%m-%d}', 1, 5, '{BEFORE}'), "
+    f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(NEW)}, '{WEDNESDAY}')",
+)
+
+
 def fill_week_home(folder: Path) -> None:
-    old = [{"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)]
-    make_run(folder, [PartFile("old.csv", old)])
+    make_run(folder, OF_THE_FIRST_WEEK)
     promote(folder / "reviews.duckdb")
-    make_run(folder, [PartFile("new.csv", NEW), PartFile("bad.csv", status="refused")], NEXT_RUN)
-    moments = {"old.csv": BEFORE, "new.csv": WEDNESDAY, "bad.csv": WEDNESDAY}
-    change(
-        folder / "reviews.duckdb",
-        *(
-            f"UPDATE {table} SET {column} = '{moment}' WHERE source_sha256 = '{hash_text(file)}'"
-            for file, moment in moments.items()
-            for table, column in (
-                ("scored_files", "committed_at"),
-                ("source_reviews", "file_seen_at"),
-                ("scored_reviews", "scored_at"),
-            )
-        ),
-        f"UPDATE promotions SET \"at\" = '{BEFORE}'",
-        "DELETE FROM source_days",
-        f"INSERT INTO source_days VALUES ('default', '{BEFORE:%Y-%m-%d}', 1, 5, '{BEFORE}'), "
-        f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(NEW)}, '{WEDNESDAY}')",
-    )
+    make_run(folder, OF_THE_SECOND_WEEK, NEXT_RUN)
+    change(folder / "reviews.duckdb", *SET_MOMENTS)
 
 
-def read(home: Home, week: Week = WEEK) -> WeekFacts:
-    with asking(home.folder) as ask:
-        return read_week(ask, week)
+@pytest.fixture(scope="module")
+def filled_once() -> Iterator[duckdb.DuckDBPyConnection]:
+    with make_tables() as connection:
+        tables = FilledTables(connection)
+        tables.run(OF_THE_FIRST_WEEK)
+        tables.promote()
+        tables.run(OF_THE_SECOND_WEEK, NEXT_RUN)
+        tables.change(*SET_MOMENTS)
+        tables.settle()
+        yield connection
+
+
+@pytest.fixture
+def tables(filled_once: duckdb.DuckDBPyConnection) -> Iterator[FilledTables]:
+    """What a home of two weeks has, which a test may change."""
+    filled_once.begin()
+    yield FilledTables(filled_once)
+    filled_once.rollback()
+
+
+def read(tables: FilledTables, week: Week = WEEK) -> WeekFacts:
+    facts = read_week(tables.ask, week)
+    tables.drop_temporary()
+    return facts
 
 
 @pytest.mark.slow
-def test_the_facts_of_a_week_are_of_what_came_in_it(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path)
-    record_checks(Run(home, NEXT_RUN), [make_failure(boundary="drift", columns="score", source="shop")])
-    change(home.warehouse, f"UPDATE contract_results SET checked_at = '{WEDNESDAY}'")
-    facts = read(home)
+def test_the_facts_of_a_week_are_of_what_came_in_it(tables: FilledTables) -> None:
+    tables.record([make_failure(boundary="drift", columns="score", source="shop")], NEXT_RUN)
+    tables.change(f"UPDATE contract_results SET checked_at = '{WEDNESDAY}'")
+    facts = read(tables)
     assert {name: facts.totals[name] for name in ("files", "files_refused", "reviews", "movies")} == {
         "files": 1,
         "files_refused": 1,
@@ -90,33 +120,32 @@ def test_the_facts_of_a_week_are_of_what_came_in_it(tmp_path: Path) -> None:
     assert (facts.given["labelled"], facts.given["share_agreeing"]) == (3, pytest.approx(1 / 3))
     assert [row["text"] for row in facts.wrong] == ["surely wrong", "hardly wrong"]
     assert [(row["source"], row["measure"], row["times"]) for row in facts.drifted] == [("shop", "score", 1)]
-    before = read(home, WEEK.add(-1))
+    before = read(tables, WEEK.add(-1))
     assert (before.totals["reviews"], dict(before.rows)) == (5, {"during": 5, "before": 0})
     assert (before.moved, before.wrong, before.drifted) == ([], [], [])
 
 
 @pytest.mark.slow
-def test_what_another_model_had_scored_before_did_not_come_in(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path)
-    promote(home.warehouse, "model-b")
-    make_run(tmp_path, [PartFile("old.csv", [{"score": 0.2}] * 5)], "again", model_id="model-b")
-    change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE model_id = 'model-b'")
-    assert read(home).totals["reviews"] == 4
+def test_what_another_model_had_scored_before_did_not_come_in(tables: FilledTables) -> None:
+    tables.promote("model-b")
+    tables.run([PartFile("old.csv", [{"score": 0.2}] * 5)], "again", model_id="model-b")
+    tables.change(f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE model_id = 'model-b'")
+    tables.settle()
+    assert read(tables).totals["reviews"] == 4
 
 
-def count_rest(home: Home) -> tuple[int, ...]:
+def count_rest(tables: Home) -> tuple[int, ...]:
     names = ("reviews", "rows_quarantined", "rows_replaced", "rows_forgotten")
-    return tuple(read(home).totals[name] for name in names)
+    return tuple(read(tables).totals[name] for name in names)
 
 
-def set_aside(home: Home, released_at: datetime | None) -> None:
+def set_aside(tables: FilledTables, released_at: datetime | None) -> None:
     """Let the last row of new.csv be one that went into quarantine in the week, and was scored when it was released."""
     moment = f"'{released_at}'::TIMESTAMPTZ" if released_at else "NULL"
     scores = "DELETE FROM scored_reviews"
     if released_at:
         scores = f"UPDATE scored_reviews SET run_id = 'a release', scored_at = {moment}"
-    change(
-        home.warehouse,
+    tables.change(
         "INSERT INTO quarantined_rows BY NAME SELECT source_sha256, row_number, uri, 'text_blank' AS rule, "
         f"'{WEDNESDAY}'::TIMESTAMPTZ AS quarantined_at, {moment} AS released_at "
         "FROM source_reviews JOIN scored_files USING (source_sha256) WHERE text = 'not judged'",
@@ -134,30 +163,28 @@ def set_aside(home: Home, released_at: datetime | None) -> None:
     ],
 )
 def test_a_row_that_was_released_by_the_end_of_the_week_is_a_review_of_it(
-    released_at: datetime | None, rest: tuple[int, ...], tmp_path: Path
+    released_at: datetime | None, rest: tuple[int, ...], tables: FilledTables
 ) -> None:
-    home = make_week_home(tmp_path)
-    set_aside(home, released_at)
-    assert count_rest(home) == rest
+    set_aside(tables, released_at)
+    assert count_rest(tables) == rest
 
 
 @pytest.mark.slow
-def test_the_rows_that_came_in_and_are_no_reviews_are_named(tmp_path: Path) -> None:
-    home = make_week_home(tmp_path)
-    set_aside(home, None)
+def test_the_rows_that_came_in_and_are_no_reviews_are_named(tables: FilledTables) -> None:
+    set_aside(tables, None)
     new = f"WHERE source_sha256 = '{hash_text('new.csv')}'"
-    change(
-        home.warehouse,
+    tables.change(
         f"INSERT INTO forgotten_rows SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now()",
         *(f"DELETE FROM {table} {new} AND row_number = 1" for table in ("source_reviews", "scored_reviews")),
     )
-    make_run(tmp_path, [PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
-    change(
-        home.warehouse,
+    tables.run([PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
+    tables.change(
         f"UPDATE scored_files SET committed_at = '{WEDNESDAY}', superseded_at = '{WEDNESDAY}' WHERE uri = 'export.csv'",
     )
-    assert count_rest(home) == (2, 1, 2, 1)
-    page = Page(write_week(home, WEEK).page)
+    tables.settle()
+    assert count_rest(tables) == (2, 1, 2, 1)
+    facts = read(tables)
+    page = Page(render_week(facts, writing._name_movies(facts, {}), {}, None))
     assert (
         "Of the other rows that came in, 1 is in quarantine at the end of the week, 2 are in files that later exports "
         "replaced, 1 is forgotten."
@@ -167,10 +194,12 @@ def test_the_rows_that_came_in_and_are_no_reviews_are_named(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
-    old = [{"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)]
-    make_run(tmp_path, [PartFile("old.csv", old, version="0123456789ab")], "a rescan")
+    make_run(tmp_path, [PartFile("old.csv", OLD, version="0123456789ab")], "a rescan")
     change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE run_id = 'a rescan'")
-    assert count_rest(home) == (4, 0, 0, 0)
+    with asking(tmp_path) as ask:
+        totals = read_week(ask, WEEK).totals
+        [readings] = ask("SELECT count(*) AS found FROM scored_files WHERE uri = 'old.csv'")
+    assert (readings["found"], totals["reviews"], totals["rows_replaced"]) == (2, 4, 0)
 
 
 @pytest.mark.slow
