@@ -28,7 +28,7 @@ from tasks.maintenance.proofs import (
 )
 from tasks.store.copy_upload import find_faults
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
-from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
+from tasks.warehouse.connection import WAIT_SECONDS, attach, open_warehouse, take_turn
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
 from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
@@ -351,13 +351,11 @@ def _find_outdated_copy(home: Home, changed: Changed | None) -> list[str]:
     A copy may be missing as long as no file has been scored.
     """
     published = home.published
-    with open_warehouse(home.warehouse, write=False) as connection:
-        has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
     if needs_publishing(home):
-        is_expected = has_rows or published.exists()
-        return (
-            [f"{published}: is missing or not up to date; the next run publishes it"] if is_expected else []
-        )
+        with open_warehouse(home.warehouse, write=False) as connection:
+            has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
+        missing = f"{published}: is missing or not up to date; the next run publishes it"
+        return [missing] if has_rows or published.exists() else []
     original = _digest_tables(home.warehouse, changed)
     copy = _digest_tables(published, changed, REPUBLISH_ADVICE)
     return [
@@ -388,9 +386,11 @@ def _digest_tables(path: Path, changed: Changed | None, *when_damaged: str) -> d
 
     With `changed`, of the rows of changed files.
     """
+    # In the engine of the database: to start another one would take longer than a small database takes.
     with (
+        take_turn(path, WAIT_SECONDS),
         translate_errors(path, *when_damaged),
-        open_read_only(path.absolute(), {}, WAIT_SECONDS) as connection,
+        attach(path.absolute(), "READ_ONLY", wait_seconds=WAIT_SECONDS) as connection,
     ):
         if changed:
             narrow_to_changed(connection, changed)
