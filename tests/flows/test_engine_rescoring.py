@@ -1,6 +1,9 @@
 """Tests of rescoring with workers: what they score again is committed as what the run itself scores again."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +13,23 @@ from data_contracts.errors import EngineError, ReviewsError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
+from flows.score_reviews import ScoringSummary
 from tasks.engine import text_work
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring import rescoring
+from tasks.scoring.plan import PlannedFile, ScoringPlan
+from tasks.scoring.rescoring import find_rescorable
 from tasks.stages.engine import older_texts
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
+from tasks.warehouse.connection import open_warehouse
 from tests.support import inner_engine
 from tests.support.forked import run_to_fault
-from tests.support.inner_engine import rescore_by_engine, use_inner_engine
+from tests.support.inner_engine import InnerEngine, rescore_by_engine, use_inner_engine
 from tests.support.scoring_runs import count, drop, plan, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
+from tests.support.stored_runs import send
+
+pytestmark = pytest.mark.slow
 
 ROWS = (
     "select source_sha256, row_number, model_id, round(score, 6), sentiment, token_count, oov_rate, truncated"
@@ -30,13 +40,18 @@ TABLES = {
     "checks": "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
     "counts": "select counts::varchar from runs where flow = 'score-reviews' order by started_at",
 }
-FILES = 5
+OWN_LEDGER = f"select * from ({TABLES['ledger']}) where uri not like 'file:%' order by all"
+FILES, ROWS_SCORED = 4, 15
 
 
 @pytest.fixture
 def older_home(home: Home) -> Home:
-    """A home with five files scored by the previous champion, one of them larger, and a new champion."""
-    return copy_home(home, "older-scores-of-five", fill_older_home)
+    """A home with four files scored by the previous champion, one of them larger, and a new champion."""
+    return copy_older_home(home)
+
+
+def copy_older_home(home: Home) -> Home:
+    return copy_home(home, "older-scores-of-four", fill_older_home)
 
 
 def fill_older_home(home: Home) -> None:
@@ -51,10 +66,14 @@ def fill_older_home(home: Home) -> None:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the store that is set; its inbox is empty."""
-    folder = tmp_path / "store"
-    (folder / "inbox").mkdir(parents=True)
+    folder = make_store(tmp_path)
     monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
     return folder
+
+
+def make_store(folder: Path) -> Path:
+    (folder / "store" / "inbox").mkdir(parents=True)
+    return folder / "store"
 
 
 def list_files(folder: Path) -> list[str]:
@@ -65,77 +84,119 @@ def list_parts(store: Path) -> list[str]:
     return [name for name in list_files(store) if name.startswith("parts/")]
 
 
-@pytest.mark.slow
-def test_what_workers_score_again_equals_what_one_machine_does(
-    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
-    monkeypatch.setattr(older_texts, "WORKER_GROUP_BYTES", 50)
-    monkeypatch.setattr(rescoring, "WORKER_GROUP_BYTES", 50)
-    with use_inner_engine(tmp_path / "worker") as engine:
-        planned = plan(rescore=True).rescoring
-        summary = run(rescore=True)
-        assert planned is not None
-        assert (planned.pieces, planned.rows) == (len(engine.scored), summary.rows_rescored)
-        assert (summary.files_rescored, summary.rows_rescored) == (FILES, 17)
-        assert run(rescore=True).files_rescored == 0
-    assert engine.scored.count(("large.csv",)) > 1  # it was cut by its rows
-    assert list_parts(store) == []
-    assert not older_home.spool.exists()
-    prove(older_home)
-    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
-    run(rescore=True)
-    run(rescore=True)
+@dataclass(frozen=True)
+class Rescored:
+    """A home in which workers scored again and one in which the run itself did, a new object first; what was done."""
+
+    home: Home
+    alone: Home
+    store: Path
+    planned: ScoringPlan
+    summary: ScoringSummary
+    engine: InnerEngine
+    left: tuple[PlannedFile, ...]
+    """What a run after that one would score again."""
+
+
+@pytest.fixture(scope="module")
+def rescored(tmp_path_factory: pytest.TempPathFactory) -> Rescored:
+    folder = tmp_path_factory.mktemp("rescored")
+    home, store = copy_older_home(Home(folder / "home")), make_store(folder)
+    send(store, "new.csv", "text\ngood plot\n")
+    alone = Home(shutil.copytree(home.folder, folder / "alone"))
+    with use_small_groups(home, store) as patch:
+        with use_inner_engine(folder / "worker") as engine:
+            planned, summary, left = plan(rescore=True), run(rescore=True), plan(rescore=True).files
+        patch.setenv("REVIEWS_HOME", str(alone.folder))
+        run(rescore=True)
+    return Rescored(home, alone, store, planned, summary, engine, left)
+
+
+@contextmanager
+def use_small_groups(home: Home, store: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Set a home and its store in the block, and let workers get few texts at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        patch.setenv("REVIEWS_STORE", f"file://{store}")
+        patch.setattr(older_texts, "WORKER_GROUP_BYTES", 50)
+        patch.setattr(rescoring, "WORKER_GROUP_BYTES", 50)
+        yield patch
+
+
+def test_what_workers_score_again_equals_what_one_machine_does(rescored: Rescored) -> None:
+    assert (rescored.summary.files_rescored, rescored.summary.rows_rescored) == (FILES, ROWS_SCORED)
     for query in TABLES.values():
-        assert ask(older_home.published, query) == ask(alone.published, query)
+        assert ask(rescored.home.published, query) == ask(rescored.alone.published, query)
 
 
-@pytest.mark.slow
-def test_when_its_time_is_over_a_run_hands_no_further_group_out_and_the_next_one_goes_on(
-    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_workers_have_scored_again_is_whole_and_nothing_is_left_to_do_or_to_delete(
+    rescored: Rescored,
 ) -> None:
-    alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
-    (store / "inbox" / "new.csv").write_text("text\ngood plot\n")
-    monkeypatch.setattr(older_texts, "WORKER_GROUP_BYTES", 50)
-    with use_inner_engine(tmp_path / "worker") as engine:
-        monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
-        summary = run(rescore=True)
-        assert (summary.files_scored, summary.files_rescored, summary.rows_rescored) == (1, 1, 9)
-        assert (summary.files_left, summary.rows_left) == (FILES - 1, 8)
-        assert set(engine.scored) == {("new.csv",), ("large.csv",)}  # the second one in several pieces
-        monkeypatch.delenv("REVIEWS_RESCORE_MINUTES")
-        assert run(rescore=True).files_rescored == FILES - 1
-    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
-    run(rescore=True)
-    for name in ("rows", "ledger"):
-        assert ask(older_home.published, TABLES[name]) == ask(alone.published, TABLES[name])
+    assert rescored.left == ()
+    assert list_parts(rescored.store) == []
+    assert not rescored.home.spool.exists()
+    prove(rescored.home)
 
 
-@pytest.mark.slow
-def test_what_a_killed_run_left_in_the_store_is_kept_for_the_files_that_are_left(
-    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left = store / "parts" / ensure_home_id(older_home) / "scores" / "manifest.json"
+def test_the_plan_counts_the_pieces_that_workers_get(rescored: Rescored) -> None:
+    again = [names for names in rescored.engine.scored if names != ("new.csv",)]
+    assert again.count(("large.csv",)) > 1  # it was cut by its rows
+    planned = rescored.planned.rescoring
+    assert planned is not None
+    assert (planned.pieces, planned.rows) == (len(again), rescored.summary.rows_rescored)
+
+
+def test_workers_are_started_once_for_new_objects_and_for_what_they_score_again(rescored: Rescored) -> None:
+    done = rescored.summary.files_scored, rescored.summary.files_rescored, rescored.engine.opened
+    assert done == (1, FILES, 1)
+
+
+@dataclass(frozen=True)
+class InTime:
+    """A home in which a run with workers had time for one group, and the next one for all; what both did."""
+
+    home: Home
+    first: ScoringSummary
+    scored: set[tuple[str, ...]]
+    """What the first one handed out."""
+    kept: bool
+    """Whether what a killed run had left in the store was there after the first one."""
+    next: ScoringSummary
+
+
+@pytest.fixture(scope="module")
+def in_time(tmp_path_factory: pytest.TempPathFactory) -> InTime:
+    folder = tmp_path_factory.mktemp("in-time")
+    home, store = copy_older_home(Home(folder / "home")), make_store(folder)
+    send(store, "new.csv", "text\ngood plot\n")
+    left = store / "parts" / ensure_home_id(home) / "scores" / "manifest.json"
     left.parent.mkdir(parents=True)
     left.write_text("{}")
-    older_home.spool.mkdir()
-    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
-    with use_inner_engine(tmp_path / "worker"):
-        assert run(rescore=True).files_left > 0
-    assert left.exists()
+    home.spool.mkdir()
+    with use_small_groups(home, store) as patch, use_inner_engine(folder / "worker") as engine:
+        patch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
+        first, scored, kept = run(rescore=True), set(engine.scored), left.exists()
+        patch.delenv("REVIEWS_RESCORE_MINUTES")
+        return InTime(home, first, scored, kept, run(rescore=True))
 
 
-@pytest.mark.slow
-def test_workers_are_started_once_for_new_objects_and_for_what_they_score_again(
-    older_home: Home, store: Path, tmp_path: Path
-) -> None:
-    (store / "inbox" / "new.csv").write_text("text\ngood plot\n")
-    with use_inner_engine(tmp_path / "worker") as engine:
-        summary = run(rescore=True)
-    assert (summary.files_scored, summary.files_rescored, engine.opened) == (1, FILES, 1)
+def test_when_its_time_is_over_a_run_hands_no_further_group_out(in_time: InTime) -> None:
+    first = in_time.first
+    assert (first.files_scored, first.files_rescored, first.rows_rescored) == (1, 1, 9)
+    assert (first.files_left, first.rows_left) == (FILES - 1, ROWS_SCORED - 9)
+    assert in_time.scored == {("new.csv",), ("large.csv",)}  # the second one in several pieces
 
 
-@pytest.mark.slow
+def test_a_run_goes_on_where_the_time_of_the_one_before_was_over(in_time: InTime, rescored: Rescored) -> None:
+    assert in_time.next.files_rescored == FILES - 1
+    for query in (TABLES["rows"], OWN_LEDGER):
+        assert ask(in_time.home.published, query) == ask(rescored.alone.published, query)
+
+
+def test_what_a_killed_run_left_in_the_store_is_kept_for_the_files_that_are_left(in_time: InTime) -> None:
+    assert in_time.kept
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     "point",
@@ -156,66 +217,105 @@ def test_texts_are_scored_again_once_though_the_run_is_killed(
     with use_inner_engine(tmp_path / "worker"):
         run(rescore=True)
     assert not left & set(made)
-    assert count(older_home, "scored_reviews") == 2 * 17
+    assert count(older_home, "scored_reviews") == 2 * ROWS_SCORED
     assert list_parts(store) == []
     prove(older_home)
 
 
-@pytest.mark.slow
-def test_a_file_whose_texts_kill_workers_is_named_and_the_others_are_scored(
-    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inner_engine, "KILLER", "shop-a/1.csv")
-    with (
-        use_inner_engine(tmp_path / "worker"),
-        pytest.raises(
-            WorkerKilledError, match=r"(?s)Not scored: shop-a/1.csv\nCommitted all the same: 4 files"
-        ),
-    ):
+@dataclass(frozen=True)
+class Killed:
+    """A home, and its store, in which the texts of one file killed workers in a run."""
+
+    home: Home
+    store: Path
+    uri: str
+    error: str
+    """What the run raised."""
+
+
+@pytest.fixture(scope="module")
+def killed_once(tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    folder, uri = tmp_path_factory.mktemp("killed"), "shop-a/1.csv"
+    home, store = copy_older_home(Home(folder / "home")), make_store(folder)
+    with use_killer(Killed(home, store, uri, "")), pytest.raises(WorkerKilledError) as raised:
         run(rescore=True)
-    assert [name for name in list_parts(store) if "texts" in name] == []
+    return Killed(home, store, uri, str(raised.value))
+
+
+@contextmanager
+def use_killer(killed: Killed) -> Iterator[InnerEngine]:
+    """Let runs in a home score by workers in the block, which the texts of a file kill."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        use_inner_engine(killed.home.folder.parent / "worker") as engine,
+    ):
+        patch.setattr(inner_engine, "KILLER", killed.uri)
+        patch.setenv("REVIEWS_HOME", str(killed.home.folder))
+        patch.setenv("REVIEWS_STORE", f"file://{killed.store}")
+        yield engine
+
+
+@pytest.fixture
+def killed(killed_once: Killed, home: Home) -> Killed:
+    """A copy of that home."""
+    shutil.copytree(killed_once.home.folder, home.folder)
+    return replace(killed_once, home=home)
+
+
+def test_a_file_whose_texts_kill_workers_is_named_and_the_others_are_scored(killed: Killed) -> None:
+    assert f"Not scored: {killed.uri}\nCommitted all the same: {FILES - 1} files" in killed.error
+    assert [name for name in list_parts(killed.store) if "texts" in name] == []
+    [source] = find_rescorable(killed.home.warehouse, None)
+    assert (source.uri, source.killed_in) == (killed.uri, 1)
+
+
+def test_a_file_whose_texts_killed_workers_is_scored_without_them(killed: Killed) -> None:
     assert run(rescore=True).files_rescored == 1
-    prove(older_home)
+    prove(killed.home)
 
 
-@pytest.mark.slow
+def note_killings(killed: Killed) -> None:
+    """Record what runs record over whose texts workers were killed, until it is as many as a file may have."""
+    with open_warehouse(killed.home.warehouse, write=True) as connection:
+        for number in range(1, rescoring.KILLING_RUNS):
+            connection.execute(
+                f"insert into contract_results by name select * replace ('run-{number}' as run_id) "
+                "from contract_results where rule = 'workers_killed' and run_id not like 'run-%'"
+            )
+
+
 def test_a_file_whose_texts_killed_workers_in_three_runs_is_handed_out_only_where_it_is_named(
-    older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    killed: Killed,
 ) -> None:
-    killer = "shop-a/1.csv"
-    monkeypatch.setattr(inner_engine, "KILLER", killer)
-    with use_inner_engine(tmp_path / "worker") as engine:
-        for _ in range(rescoring.KILLING_RUNS):
-            with pytest.raises(WorkerKilledError, match=killer):
-                run(rescore=True)
-        before = len(engine.scored)
+    note_killings(killed)
+    with use_killer(killed) as engine:
         [skipped] = run(rescore=True).skipped
-        assert (skipped.uri, len(engine.scored)) == (killer, before)
+        assert (skipped.uri, engine.scored) == (killed.uri, [])
         assert "killed workers in 3 runs" in skipped.reason
         assert [file.uri for file in plan(rescore=True).files] == []
-        with pytest.raises(WorkerKilledError, match=killer):
-            run(rescore=True, files=[killer])
-        promote_small_model(older_home, seed=2)
-        with pytest.raises(WorkerKilledError, match=killer):  # by another model they may do no harm
-            run(rescore=True)
-    assert run(rescore=True).files_rescored == 1  # without workers
-    prove(older_home)
+        with pytest.raises(WorkerKilledError, match=killed.uri):
+            run(rescore=True, files=[killed.uri])
 
 
-@pytest.mark.slow
+def test_texts_that_killed_workers_by_one_model_may_do_no_harm_by_another(killed: Killed) -> None:
+    note_killings(killed)
+    assert [source.killed_in for source in find_rescorable(killed.home.warehouse, None)] == [3]
+    promote_small_model(killed.home, seed=2)
+    assert [source.killed_in for source in find_rescorable(killed.home.warehouse, None)] == [0] * FILES
+
+
 def test_a_run_that_loses_its_workers_leaves_no_texts_in_the_store_and_the_next_one_goes_on(
     older_home: Home, store: Path, tmp_path: Path
 ) -> None:
-    with use_inner_engine(tmp_path / "worker", lost_after=2), pytest.raises(EngineError, match="was lost"):
+    with use_inner_engine(tmp_path / "worker", lost_after=1), pytest.raises(EngineError, match="was lost"):
         run(rescore=True)
     assert [name for name in list_parts(store) if "texts" in name] == []
     with use_inner_engine(tmp_path / "worker"):
         run(rescore=True)
-    assert count(older_home, "scored_reviews") == 2 * 17
+    assert count(older_home, "scored_reviews") == 2 * ROWS_SCORED
     prove(older_home)
 
 
-@pytest.mark.slow
 def test_scores_that_are_damaged_before_they_are_fetched_are_made_anew_by_the_same_run(
     older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,10 +329,9 @@ def test_scores_that_are_damaged_before_they_are_fetched_are_made_anew_by_the_sa
     monkeypatch.setattr(text_work, "upload_part", upload_and_damage)
     with use_inner_engine(tmp_path / "worker"):
         run(rescore=True)
-    assert count(older_home, "scored_reviews") == 2 * 17
+    assert count(older_home, "scored_reviews") == 2 * ROWS_SCORED
 
 
-@pytest.mark.slow
 @pytest.mark.process
 def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_run(
     older_home: Home, store: Path, tmp_path: Path
@@ -249,11 +348,10 @@ def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_r
     assert list_parts(store) == []
     assert not older_home.spool.exists()
     with use_inner_engine(tmp_path / "worker"):
-        assert run(rescore=True).rows_rescored == 16
+        assert run(rescore=True).rows_rescored == ROWS_SCORED - 1
     prove(older_home)
 
 
-@pytest.mark.slow
 def test_a_worker_whose_texts_were_deleted_meanwhile_leaves_nothing(
     older_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,9 @@
 """Tests of `score-reviews` with workers: what they score is committed as what the run itself scores."""
 
+import re
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +14,46 @@ from data_contracts.errors import ContractError, EngineError, UsageError, Worker
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
+from flows.score_reviews import ScoringSummary
 from tasks.engine import group_work
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring.parts import list_uris
-from tasks.scoring.plan import ScoringRequest, require_consistent
+from tasks.scoring.plan import PlannedFile, ScoringRequest, require_consistent
 from tasks.stages import score as stages
-from tasks.stages.engine import ended_groups
+from tasks.stages.engine import ended_groups, engine_run
 from tasks.store.connecting import open_store
+from tasks.store.copy_upload import list_remembered, remember_store
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import score_by_engine, use_inner_engine
-from tests.support.scoring_runs import CSV, count, drop, prove, run
-from tests.support.small_home import ask
+from tests.support.scoring_runs import CSV, count, describe, drop, plan, prove, run
+from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stored_runs import send
 
-ROWS = "select source_sha256, row_number, round(score, 6), text from latest_scores order by all"
-LEDGER = "select uri, status, rule, rows_read, source, bytes from scored_files order by all"
-CHECKS = "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all"
-QUARANTINED = "select uri, row_number, rule, raw from quarantined_rows order by all"
+pytestmark = pytest.mark.slow
+
+TABLES = {
+    "rows": "select source_sha256, row_number, round(score, 6), text from latest_scores order by all",
+    "ledger": "select uri, status, rule, rows_read, source, bytes from scored_files order by all",
+    "checks": "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
+    "quarantined": "select uri, row_number, rule, raw from quarantined_rows order by all",
+}
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the store that is set, with five objects in its inbox."""
-    folder = tmp_path / "store"
+    folder = make_store(tmp_path / "store")
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
+    return folder
+
+
+def make_store(folder: Path) -> Path:
+    """Put three objects, a copy and one that is refused into the inbox of a store."""
     for number in range(3):
         send(folder, f"shop-a/{number}.csv", f"text,stars\ngood film {number},8\nbad plot {number},2\n ,3\n")
     send(folder, "copy.csv", "text,stars\ngood film 1,8\nbad plot 1,2\n ,3\n")
     send(folder, "refused.csv", "stars\n8\n")
-    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
     return folder
 
 
@@ -47,37 +61,26 @@ def list_files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def describe(home: Home) -> dict[str, Any]:
-    return {query: ask(home.published, query) for query in (ROWS, LEDGER, CHECKS, QUARANTINED)}
+@dataclass(frozen=True)
+class Pair:
+    """A home in which workers scored and one in which the run itself did, the same files; what was done."""
+
+    home: Home
+    alone: Home
+    store: Path
+    summary: ScoringSummary
+    left: tuple[PlannedFile, ...]
+    """What a run after that one would score."""
+    compression: frozenset[str]
+    """Of the texts that workers wrote to the store."""
 
 
-@pytest.mark.slow
-def test_what_workers_score_equals_what_one_machine_scores(
-    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drop(scoring_home, "mine.csv", CSV)
-    alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
-    with use_inner_engine(tmp_path / "worker"):
-        summary = run()
-        assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (4, 8, 4)
-        assert len(summary.refused) == 1
-        assert run().files_scored == 0
-    prove(scoring_home)
-    assert not [name for name in list_files(store) if name.startswith("parts/")]
-    assert not scoring_home.spool.exists()
-    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
-    run()
-    assert describe(scoring_home) == describe(alone)
-
-
-@pytest.mark.slow
-def test_groups_that_are_committed_together_give_the_newest_rows_that_one_machine_gives(
-    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (scoring_home.sources).mkdir()
-    (scoring_home.sources / "club.toml").write_text(
-        'each_file = "replaces"\n[columns]\ntext = "words"\n', "utf-8"
-    )
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    folder = tmp_path_factory.mktemp("pair")
+    home, store = copy_scoring_home(Home(folder / "home")), make_store(folder / "store")
+    drop(home, "mine.csv", CSV)
+    describe(home, 'each_file = "replaces"\n[columns]\ntext = "words"\n', "club")
     for number in range(3):
         send(store, f"club/{number}.csv", f"words\ngood film of all {number}\nbad film of all {number}\n")
         send(
@@ -85,35 +88,59 @@ def test_groups_that_are_committed_together_give_the_newest_rows_that_one_machin
             f"days/{number}.csv",
             f"review_id,text\nsame,good film of day {number}\nown-{number},bad film\n",
         )
-    alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
-    with use_inner_engine(tmp_path / "worker"):
-        assert run().files_replaced == 2
-    prove(scoring_home)
-    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
-    run()
-    assert describe(scoring_home) == describe(alone)
-    newest = ask(alone.published, "select text from latest_scores where review_id = 'same'")
-    assert newest == [("good film of day 2",)]
-
-
-@pytest.mark.slow
-def test_workers_compress_the_texts_that_go_to_the_store(
-    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    alone = Home(shutil.copytree(home.folder, folder / "alone"))
     used: set[str] = set()
 
-    def upload(part: StoredPart, folder: Path, run_id: str, postponed: dict[str, str]) -> PartManifest:
+    def upload(part: StoredPart, folder: Path, *others: Any) -> PartManifest:
         group = pq.read_metadata(folder / "source_reviews.parquet").row_group(0)
         used.update(group.column(number).compression for number in range(group.num_columns))
-        return upload_part(part, folder, run_id, postponed)
+        return upload_part(part, folder, *others)
 
-    monkeypatch.setattr(group_work, "upload_part", upload)
-    with use_inner_engine(tmp_path / "worker"):
-        assert run().files_scored == 3
-    assert used == {"ZSTD"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_STORE", f"file://{store}")
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        patch.setattr(group_work, "upload_part", upload)
+        with use_inner_engine(folder / "worker"):
+            summary, left = run(), plan().files
+        patch.setenv("REVIEWS_HOME", str(alone.folder))
+        run()
+    return Pair(home, alone, store, summary, left, frozenset(used))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("query", TABLES.values(), ids=TABLES)
+def test_what_workers_score_equals_what_one_machine_scores(pair: Pair, query: str) -> None:
+    rows = ask(pair.home.published, query)
+    assert rows == ask(pair.alone.published, query)
+    assert rows != []
+
+
+def test_a_run_counts_what_workers_have_scored_and_what_they_refused(pair: Pair) -> None:
+    summary = pair.summary
+    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (10, 20, 4)
+    assert len(summary.refused) == 1
+
+
+def test_what_workers_have_scored_is_whole_and_nothing_is_left_to_do_or_to_delete(
+    pair: Pair,
+) -> None:
+    assert pair.left == ()
+    assert not [name for name in list_files(pair.store) if name.startswith("parts/")]
+    assert not pair.home.spool.exists()
+    prove(pair.home)
+
+
+def test_of_groups_that_are_committed_together_the_last_rows_and_exports_count(pair: Pair) -> None:
+    assert pair.summary.files_replaced == 2
+    exports = "select text from latest_scores where source = 'club' and text like 'good%'"
+    assert ask(pair.home.published, exports) == [("good film of all 2",)]
+    newest = "select text from latest_scores where review_id = 'same'"
+    assert ask(pair.home.published, newest) == [("good film of day 2",)]
+
+
+def test_workers_compress_the_texts_that_go_to_the_store(pair: Pair) -> None:
+    assert pair.compression == {"ZSTD"}
+
+
 def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scored(
     scoring_home: Home, store: Path, tmp_path: Path
 ) -> None:
@@ -121,7 +148,7 @@ def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scor
     with use_inner_engine(tmp_path / "worker"):
         with pytest.raises(WorkerKilledError, match=r"(?s)1-killer.csv.*Committed all the same: 3 files"):
             run()
-        assert run().files_scored == 0
+        assert plan().files == ()
     refused = ask(
         scoring_home.published, "select uri, detail from scored_files where rule = 'workers_killed'"
     )
@@ -129,81 +156,96 @@ def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scor
     assert list_files(scoring_home.parts) == []
 
 
-@pytest.mark.slow
-def test_a_run_that_loses_its_workers_keeps_what_it_has_and_the_next_one_goes_on(
-    scoring_home: Home, store: Path, tmp_path: Path
-) -> None:
-    with (
-        use_inner_engine(tmp_path / "worker", lost_after=2),
-        pytest.raises(EngineError, match=r"(?s)was lost.*Not scored: "),
-    ):
-        run()
-    with use_inner_engine(tmp_path / "worker"):
-        run()
-    assert count(scoring_home, "scored_reviews") == 6
-    prove(scoring_home)
+@dataclass(frozen=True)
+class WentOn:
+    """A home in which a run lost its workers, of whose parts one was damaged, and the next run went on."""
+
+    home: Home
+    store: Path
+    error: str
+    """What the first run raised."""
+    whole: str
+    """The key of the part that the first run left whole."""
+    made: Sequence[str]
+    """The keys of the parts that the next one made."""
+    warned: Sequence[str]
 
 
-def damage(folder: Path, name: str, content: bytes) -> None:
-    """Write something else into a file of each part in a store."""
-    found = [path for path in folder.glob("parts/**/*") if path.name == name]
-    assert found
-    for path in found:
-        path.write_bytes(content)
+@pytest.fixture(scope="module")
+def went_on(tmp_path_factory: pytest.TempPathFactory) -> WentOn:
+    folder = tmp_path_factory.mktemp("went-on")
+    home, store = copy_scoring_home(Home(folder / "home")), make_store(folder / "store")
+    made: list[str] = []
+    warned: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_STORE", f"file://{store}")
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        with use_inner_engine(folder / "worker", lost_after=2), pytest.raises(EngineError) as raised:
+            run()
+        damaged, whole = sorted(store.glob("parts/*/*/manifest.json"))
+        damaged.write_bytes(b'{"attempt": "../../../secret", "files": {}}')
+        note_uploads(patch, made)
+        patch.setattr(engine_run, "warn", warned.append)
+        with use_inner_engine(folder / "worker"):
+            run()
+    return WentOn(home, store, str(raised.value), whole.parent.name, made, warned)
 
 
-@pytest.mark.slow
-def test_a_part_left_in_the_store_with_a_wrong_manifest_is_made_anew(
-    scoring_home: Home, store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with use_inner_engine(tmp_path / "worker", lost_after=1), pytest.raises(EngineError):
-        run()
-    damage(store, "manifest.json", b'{"attempt": "../../../secret", "files": {}}')
-    with use_inner_engine(tmp_path / "worker"):
-        run()
-    assert (
-        "is no manifest (its attempt is '../../../secret'). Its part is made anew." in capsys.readouterr().err
-    )
-    assert count(scoring_home, "scored_reviews") == 6
-    assert not (store / "parts").exists()
+def note_uploads(patch: pytest.MonkeyPatch, made: list[str]) -> None:
+    """Add to a list the key of each part that workers make."""
+
+    def note(part: StoredPart, *arguments: Any) -> PartManifest:
+        made.append(part.key)
+        return upload_part(part, *arguments)
+
+    patch.setattr(group_work, "upload_part", note)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "content"), [("manifest.json", b"{}"), ("source_reviews.parquet", b"short")]
-)
-def test_a_part_that_is_damaged_before_it_is_fetched_is_made_anew_by_the_same_run(
-    scoring_home: Home,
-    store: Path,
-    tmp_path: Path,
-    name: str,
-    content: bytes,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def upload_and_damage(*arguments: Any) -> PartManifest:
-        made = upload_part(*arguments)
-        damage(store, name, content)
-        monkeypatch.setattr(group_work, "upload_part", upload_part)
+def test_a_run_that_loses_its_workers_keeps_what_it_has_and_the_next_one_goes_on(went_on: WentOn) -> None:
+    assert re.search("(?s)was lost.*Not scored: ", went_on.error)
+    assert len(went_on.made) == 2
+    assert went_on.whole not in went_on.made
+    assert count(went_on.home, "scored_reviews") == 6
+    prove(went_on.home)
+
+
+def test_a_part_left_in_the_store_with_a_wrong_manifest_is_made_anew(went_on: WentOn) -> None:
+    [warning] = went_on.warned
+    assert "is no manifest (its attempt is '../../../secret'). Its part is made anew." in warning
+    assert not (went_on.store / "parts").exists()
+
+
+def damage_uploads(patch: pytest.MonkeyPatch, store: Path, *damages: tuple[str, bytes]) -> None:
+    """Let something else be written into a file of each of the first parts that workers make: a name and a content."""
+    left = list(damages)
+
+    def upload_and_damage(part: StoredPart, *arguments: Any) -> PartManifest:
+        made = upload_part(part, *arguments)
+        if left:
+            name, content = left.pop(0)
+            [path] = store.glob(f"parts/*/{part.key}/**/{name}")
+            path.write_bytes(content)
         return made
 
-    monkeypatch.setattr(group_work, "upload_part", upload_and_damage)
-    with use_inner_engine(tmp_path / "worker"):
+    patch.setattr(group_work, "upload_part", upload_and_damage)
+
+
+def test_parts_that_are_damaged_before_they_are_fetched_are_made_anew_by_the_same_run(
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage_uploads(monkeypatch, store, ("manifest.json", b"{}"), ("source_reviews.parquet", b"short"))
+    with use_inner_engine(tmp_path / "worker") as engine:
         run()
+    assert len(engine.scored) == 5  # three groups, two of them twice
     assert count(scoring_home, "scored_reviews") == 6
     prove(scoring_home)
 
 
-@pytest.mark.slow
 def test_a_part_that_cannot_be_committed_does_not_stay_in_the_store(
-    scoring_home: Home, store: Path, tmp_path: Path
+    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with use_inner_engine(tmp_path / "worker", lost_after=1), pytest.raises(EngineError):
-        run()
-    damage(
-        store,
-        "manifest.json",
-        b'{"attempt": "%s", "run_id": "r", "files": {}, "postponed": {}}' % (b"f" * 32),
-    )
+    empty = b'{"attempt": "%s", "run_id": "r", "files": {}, "postponed": {}}' % (b"f" * 32)
+    damage_uploads(monkeypatch, store, ("manifest.json", empty))
     with use_inner_engine(tmp_path / "worker"):
         with pytest.raises(Exception, match="Next: "):
             run()
@@ -212,7 +254,6 @@ def test_a_part_that_cannot_be_committed_does_not_stay_in_the_store(
     prove(scoring_home)
 
 
-@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(
     "point",
@@ -233,12 +274,7 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
         name.split("/")[2] for name in list_files(store) if name.endswith("manifest.json") and "parts" in name
     }
     made: list[str] = []
-
-    def note(part: StoredPart, *arguments: Any) -> PartManifest:
-        made.append(part.key)
-        return upload_part(part, *arguments)
-
-    monkeypatch.setattr(group_work, "upload_part", note)
+    note_uploads(monkeypatch, made)
     with use_inner_engine(tmp_path / "worker"):
         run()
     assert not left & set(made)
@@ -254,7 +290,6 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
     prove(scoring_home)
 
 
-@pytest.mark.slow
 def test_groups_are_committed_together_and_one_that_cannot_be_harms_no_other(
     scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,18 +326,21 @@ def test_workers_without_a_store_are_a_wrong_setting() -> None:
         require_consistent(ScoringRequest(engine="local:2"))
 
 
-@pytest.mark.slow
+def test_a_home_knows_the_store_to_which_workers_write(pair: Pair) -> None:
+    assert list_remembered(pair.home) == [f"file://{pair.store}"]
+
+
 def test_forgetting_leaves_no_byte_of_a_row_in_parts_in_a_store_that_is_set_no_more(
-    scoring_home: Home, store: Path, tmp_path: Path
+    scored_home: Home, tmp_path: Path
 ) -> None:
-    send(store, "shop-b/secret.csv", "review_id,text\nr1,a good zebrafish film\n")
-    with use_inner_engine(tmp_path / "worker"):
-        run()
-        left = StoredPart(open_store(f"file://{store}"), ensure_home_id(scoring_home), "abc")
-        (tmp_path / "left").mkdir()
-        (tmp_path / "left" / "source_reviews.parquet").write_bytes(b"a good zebrafish film")
-        upload_part(left, tmp_path / "left", "run-of-a-killed-flow")
-    forget(scoring_home, ForgetRequest("r1", None, "ann"), lambda line: None, store=None)
-    assert [name for name in list_files(store) if b"zebrafish" in (store / name).read_bytes()] == [
-        "inbox/shop-b/secret.csv"
+    store = tmp_path / "store"
+    send(store, "a.csv")
+    remember_store(scored_home, f"file://{store}")
+    left = StoredPart(open_store(f"file://{store}"), ensure_home_id(scored_home), "abc")
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "source_reviews.parquet").write_bytes(b"good film")
+    upload_part(left, tmp_path / "left", "run-of-a-killed-flow")
+    forget(scored_home, ForgetRequest("a", None, "ann"), lambda line: None, store=None)
+    assert [name for name in list_files(store) if b"good film" in (store / name).read_bytes()] == [
+        "inbox/a.csv"
     ]
