@@ -1,7 +1,8 @@
 """Tests of large objects whose rows workers share: what is committed equals what the run itself makes of them."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,26 +12,30 @@ import pytest
 
 from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.storage.home import Home
+from flows.score_reviews import ScoringSummary
 from tasks.engine import text_work
 from tasks.review_files.inference import first_pass
 from tasks.scoring import chunks
+from tasks.scoring.plan import PlannedFile
 from tasks.stages.engine import large_objects
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support import inner_engine
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import share_out_by_engine, share_out_small_objects, use_inner_engine
-from tests.support.scoring_runs import count, prove, run
-from tests.support.small_home import ask
+from tests.support.scoring_runs import count, plan, prove, run
+from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stored_runs import send
 
-TABLES = (
-    "select source_sha256, row_number, round(score, 6), text, given_label from latest_scores order by all",
-    "select uri, status, rule, rows_read, source, bytes from scored_files order by all",
-    "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
-    "select uri, row_number, rule, detail, raw from quarantined_rows order by all",
-)
+pytestmark = pytest.mark.slow
+
+TABLES = {
+    "rows": "select source_sha256, row_number, round(score, 6), text, given_label from latest_scores order by all",
+    "ledger": "select uri, status, rule, rows_read, source, bytes from scored_files order by all",
+    "checks": "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
+    "quarantined": "select uri, row_number, rule, detail, raw from quarantined_rows order by all",
+}
 LARGE = "shop-a/large.csv"
-GOOD_ROWS = 20
+GOOD_ROWS = 8
 ROWS = "".join(
     f"a good zebrafish film {number},{('pos', 'neg')[number % 2]}\n" for number in range(GOOD_ROWS)
 )
@@ -40,12 +45,15 @@ BAD_ROWS = "  ,pos\nxyzzy qwrtp,neg\n"
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the store that is set: a large object between two small ones."""
-    folder = tmp_path / "store"
+    """The folder of the store that is set: a large object after a small one."""
+    folder = make_store(tmp_path / "store")
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
+    return folder
+
+
+def make_store(folder: Path) -> Path:
     send(folder, "shop-a/first.csv", "text\ngood film\n")
     send(folder, LARGE, f"text,label\n{BAD_ROWS}{ROWS}")
-    send(folder, "shop-b/last.csv", "text\nbad plot\n")
-    monkeypatch.setenv("REVIEWS_STORE", f"file://{folder}")
     return folder
 
 
@@ -71,48 +79,72 @@ def note_uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def read_tables(home: Home) -> list[list[tuple[Any, ...]]]:
-    return [ask(home.published, query) for query in TABLES]
+@dataclass(frozen=True)
+class Pair:
+    """A home of which workers scored a large object and one of which the run itself did; what the workers did."""
+
+    home: Home
+    alone: Home
+    store: Path
+    summary: ScoringSummary
+    left: tuple[PlannedFile, ...]
+    """What a run after that one would score."""
+    scored: Sequence[tuple[str, ...]]
 
 
-@pytest.mark.slow
-def test_what_workers_make_of_its_rows_equals_what_one_machine_does(
-    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone = Home(shutil.copytree(scoring_home.folder, tmp_path / "alone"))
-    with use_inner_engine(tmp_path / "worker") as engine:
-        summary = run()
-        assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (3, GOOD_ROWS + 2, 2)
-        assert run().files_scored == 0
-    assert engine.scored.count(("large.csv",)) > 2
-    assert list_parts(store) == []
-    assert not scoring_home.spool.exists()
-    prove(scoring_home)
-    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
-    run()
-    assert read_tables(scoring_home) == read_tables(alone)
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    folder = tmp_path_factory.mktemp("pair")
+    home, store = copy_scoring_home(Home(folder / "home")), make_store(folder / "store")
+    send(store, "shop-b/last.csv", "text\nbad plot\n")
+    alone = Home(shutil.copytree(home.folder, folder / "alone"))
+    with pytest.MonkeyPatch.context() as patch, share_out_small_objects():
+        patch.setenv("REVIEWS_STORE", f"file://{store}")
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        with use_inner_engine(folder / "worker") as engine:
+            summary, left = run(), plan().files
+        patch.setenv("REVIEWS_HOME", str(alone.folder))
+        run()
+    return Pair(home, alone, store, summary, left, engine.scored)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("query", TABLES.values(), ids=TABLES)
+def test_what_workers_make_of_its_rows_equals_what_one_machine_does(pair: Pair, query: str) -> None:
+    rows = ask(pair.home.published, query)
+    assert rows == ask(pair.alone.published, query)
+    assert rows != []
+
+
+def test_a_run_counts_what_workers_made_of_its_rows(pair: Pair) -> None:
+    assert pair.scored.count(("large.csv",)) > 2
+    done = pair.summary.files_scored, pair.summary.rows_scored, pair.summary.rows_quarantined
+    assert done == (3, GOOD_ROWS + 2, 2)
+
+
+def test_what_workers_made_of_its_rows_is_whole_and_nothing_is_left_to_do_or_to_delete(pair: Pair) -> None:
+    assert pair.left == ()
+    assert list_parts(pair.store) == []
+    assert not pair.home.spool.exists()
+    prove(pair.home)
+
+
 def test_rows_that_show_that_those_before_were_read_wrongly_are_shared_out_anew(
     scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(first_pass, "SETTLED_FROM", 1000)
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 500)
-    long = "a good film " * 20
-    rows = [f"{long}{number},9\n" for number in range(10_000)]
-    send(store, LARGE, f"text,rating\n{''.join(rows)}{long},80\n")
-    monkeypatch.setattr(large_objects, "WORKER_GROUP_BYTES", 250_000)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 70)
+    monkeypatch.setattr(large_objects, "WORKER_GROUP_BYTES", 100_000)
+    ratings = [9] * 150 + [80] * 160  # they are read by megabytes
+    rows = "".join(f"{'a good film ' * 600}{number},{rating}\n" for number, rating in enumerate(ratings))
+    send(store, LARGE, f"text,rating\n{rows}")
     made = note_uploads(monkeypatch)
     with use_inner_engine(tmp_path / "worker") as engine:
-        assert run().rows_scored == len(rows) + 3
-    assert (
-        engine.scored.count(("large.csv",)) > len(made) == len(set(made))
-    )  # those before were not scored again
+        assert run().rows_scored == len(ratings) + 1
+    assert engine.scored.count(("large.csv",)) > len(made)
+    assert len(made) == len(set(made))  # those before were not scored again
     prove(scoring_home)
 
 
-@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(
     "point",
@@ -132,25 +164,23 @@ def test_its_rows_are_scored_and_committed_once_though_the_run_is_killed(
     with use_inner_engine(tmp_path / "worker"):
         run()
     assert not left & set(made)
-    assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 2
+    assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 1
     assert list_parts(store) == []
     prove(scoring_home)
 
 
-@pytest.mark.slow
 def test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store(
     scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inner_engine, "KILLER", "large.csv")
     with use_inner_engine(tmp_path / "worker"):
-        with pytest.raises(WorkerKilledError, match=r"(?s)large.csv.*Committed all the same: 2 files"):
+        with pytest.raises(WorkerKilledError, match=r"(?s)large.csv.*Committed all the same: 1 file"):
             run()
-        assert run().files_scored == 0
+        assert plan().files == ()
     assert count(scoring_home, "scored_files where rule = 'workers_killed'") == 1
     assert [name for name in list_parts(store) if "texts" in name] == []
 
 
-@pytest.mark.slow
 def test_a_run_that_loses_its_workers_over_it_names_it_and_the_next_one_goes_on(
     scoring_home: Home, store: Path, tmp_path: Path
 ) -> None:
@@ -162,11 +192,10 @@ def test_a_run_that_loses_its_workers_over_it_names_it_and_the_next_one_goes_on(
     assert [name for name in list_parts(store) if "texts" in name] == []
     with use_inner_engine(tmp_path / "worker"):
         run()
-    assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 2
+    assert count(scoring_home, "scored_reviews") == GOOD_ROWS + 1
     prove(scoring_home)
 
 
-@pytest.mark.slow
 def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_another(
     scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +209,7 @@ def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_anothe
         return upload_part(part, folder, *arguments)
 
     monkeypatch.setattr(text_work, "upload_part", fail_once)
-    failed = r"(?s)is full.*Not scored: .*shop-a/large.csv\nCommitted all the same: 3 files"
+    failed = r"(?s)is full.*Not scored: .*shop-a/large.csv\nCommitted all the same: 2 files"
     with use_inner_engine(tmp_path / "worker"), pytest.raises(StoreError, match=failed):
         run()
     left = {source for name in list_parts(store) for source in made[name.split("/")[2]]}
@@ -188,11 +217,10 @@ def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_anothe
     with use_inner_engine(tmp_path / "worker"):
         run()
     assert list_parts(store) == []
-    assert count(scoring_home, "scored_reviews") == 2 * GOOD_ROWS + 2
+    assert count(scoring_home, "scored_reviews") == 2 * GOOD_ROWS + 1
     prove(scoring_home)
 
 
-@pytest.mark.slow
 def test_ctrl_c_leaves_none_of_its_texts_in_the_store(
     scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
