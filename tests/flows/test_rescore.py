@@ -1,6 +1,7 @@
 """Tests of rescoring: reviews of older models are scored again, completely and once, from the database."""
 
-import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.source_files import group_found_files
 from tasks.scoring import chunks
+from tasks.scoring.plan import PlannedFile
 from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescorable, rescore_group
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, make_left
 from tasks.stages import score as score_stages
@@ -45,29 +47,58 @@ def older_home(home: Home) -> Home:
 
 def fill_older_home(home: Home) -> None:
     copy_scoring_home(home)
+    score_with_previous(home, {})
+
+
+def score_with_previous(home: Home, others: Mapping[str, str]) -> None:
+    """Let a champion score two files, which are deleted, and others; then promote a new champion."""
     files = [drop(home, "a.csv", CSV), drop(home, "b.csv", "text\ngood plot\n")]
+    for name, content in others.items():
+        drop(home, name, content)
     run()
     for path in files:
         path.unlink()
     promote_small_model(home, seed=1)
 
 
-@pytest.fixture
-def rescored_home(home: Home) -> Home:
-    """The older home after the new champion has rescored everything."""
+@dataclass(frozen=True)
+class Rescored:
+    """A home in which a run scored a new file, and again what the previous champion had scored; what it did."""
 
-    def fill(made: Home) -> None:
-        fill_older_home(made)
-        run(rescore=True)
+    home: Home
+    summary: ScoringSummary
+    left: tuple[PlannedFile, ...]
+    """What a run after that one would score again."""
 
-    return copy_home(home, "scored-again", fill)
+
+@pytest.fixture(scope="module")
+def rescored(tmp_path_factory: pytest.TempPathFactory) -> Rescored:
+    home = copy_scoring_home(Home(tmp_path_factory.mktemp("rescored") / "home"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        score_with_previous(home, {"bad.csv": "text\n...\n", "empty.csv": ""})
+        drop(home, "new.csv", "text\nbad film\n")
+        return Rescored(home, run(rescore=True), plan(rescore=True).files)
 
 
-@pytest.fixture
-def little_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each run have time for one group of older files, and a group for one file."""
-    monkeypatch.setattr(inbox, "GROUP_FILES", 1)
-    monkeypatch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
+@dataclass(frozen=True)
+class InTime:
+    """The older home with two new files, after two runs that had time to score one file again; what both did."""
+
+    home: Home
+    runs: tuple[ScoringSummary, ScoringSummary]
+
+
+@pytest.fixture(scope="module")
+def in_time(tmp_path_factory: pytest.TempPathFactory) -> InTime:
+    home = copy_home(Home(tmp_path_factory.mktemp("in-time") / "home"), "older-scores", fill_older_home)
+    for name in ("new", "newer"):
+        drop(home, f"{name}.csv", f"text\n{name} film\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inbox, "GROUP_FILES", 1)
+        patch.setenv("REVIEWS_RESCORE_MINUTES", "0.000001")
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        return InTime(home, (run(rescore=True), run(rescore=True)))
 
 
 def find_champion_id(home: Home) -> str:
@@ -81,27 +112,47 @@ def test_without_being_asked_nothing_is_scored_again(older_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_every_source_is_scored_again_and_the_old_scores_stay(older_home: Home) -> None:
-    summary = run(rescore=True)
-    assert (summary.files_rescored, summary.rows_rescored) == (2, 3)
-    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (0, 0, 0)
-    assert "3 reviews of 2 files that other models had scored" in describe_scoring(summary)
-    per_model = "select count(*) from scored_reviews group by model_id"
-    assert ask(older_home.published, per_model) == [(3,), (3,)]
-    assert (count(older_home, "source_reviews"), count(older_home, "quarantined_rows")) == (3, 1)
+def test_every_source_is_scored_again_and_the_old_scores_stay(rescored: Rescored) -> None:
+    summary, home = rescored.summary, rescored.home
+    assert (summary.files_rescored, summary.rows_rescored) == (3, 3)
+    assert "3 reviews of 3 files that other models had scored" in describe_scoring(summary)
+    of_older = "(select source_sha256 from scored_files where uri <> 'new.csv')"
+    per_model = f"select count(*) from scored_reviews where source_sha256 in {of_older} group by model_id"
+    assert ask(home.published, per_model) == [(3,), (3,)]
+    assert (count(home, "source_reviews"), count(home, "quarantined_rows")) == (4, 2)
 
 
 @pytest.mark.slow
-def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: Home) -> None:
-    model_id = find_champion_id(rescored_home)
+def test_a_new_file_is_scored_once_beside_what_is_scored_again(rescored: Rescored) -> None:
+    summary = rescored.summary
+    assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (1, 1, 0)
+    assert count(rescored.home, "scored_reviews") == 7
+
+
+@pytest.mark.slow
+def test_a_source_of_bad_rows_alone_is_done_with(rescored: Rescored) -> None:
+    by_model = "select rows_read from scored_files where uri = 'bad.csv'"
+    assert ask(rescored.home.warehouse, by_model) == [(1,), (1,)]
+    assert rescored.left == ()
+
+
+@pytest.mark.slow
+def test_what_was_refused_for_the_earlier_model_stays_refused(rescored: Rescored) -> None:
+    assert rescored.summary.refused == ()
+    assert count(rescored.home, "scored_files where uri = 'empty.csv'") == 1
+
+
+@pytest.mark.slow
+def test_everything_that_depends_on_the_model_is_the_new_models(rescored: Rescored) -> None:
+    home, model_id = rescored.home, find_champion_id(rescored.home)
     columns = "score, sentiment, predicted_rating, token_count, oov_rate, truncated"
     rows = ask(
-        rescored_home.warehouse,
+        home.warehouse,
         f"select text, {columns} from scored_reviews join source_reviews using (source_sha256, row_number) "
         f"where model_id = '{model_id}'",
     )
     texts = [row[0] for row in rows]
-    expected = score_texts(load_scorer(rescored_home.bundles / model_id), texts)
+    expected = score_texts(load_scorer(home.bundles / model_id), texts)
     assert [row[1] for row in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
     assert [row[3] for row in rows] == pytest.approx((1 + 9 * expected.score).tolist(), abs=1e-6)
     assert [row[2] == "positive" for row in rows] == (expected.score >= 0.5).tolist()
@@ -109,14 +160,17 @@ def test_everything_that_depends_on_the_model_is_the_new_models(rescored_home: H
     assert [row[5] for row in rows] == pytest.approx(expected.oov_rate.tolist())
 
 
-def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(rescored_home: Home) -> None:
-    same = "select distinct source_sha256, status, rule, uri, format, bytes, rows_read from scored_files"
-    assert len(ask(rescored_home.warehouse, same)) == 2
-    assert count(rescored_home, "scored_files") == 4
+@pytest.mark.slow
+def test_the_ledger_has_of_the_new_model_what_it_had_of_the_old(rescored: Rescored) -> None:
+    older = "scored_files where uri in ('a.csv', 'b.csv', 'bad.csv')"
+    same = f"select distinct source_sha256, status, rule, uri, format, bytes, rows_read from {older}"
+    assert len(ask(rescored.home.warehouse, same)) == 3
+    assert count(rescored.home, older) == 6
 
 
-def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored_home: Home) -> None:
-    assert ask(rescored_home.warehouse, UNACCOUNTED) == []
+@pytest.mark.slow
+def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored: Rescored) -> None:
+    assert ask(rescored.home.warehouse, UNACCOUNTED) == []
 
 
 @pytest.mark.slow
@@ -135,39 +189,10 @@ def test_a_released_row_is_scored_again_like_any_other(older_home: Home) -> None
     assert ask(older_home.warehouse, UNACCOUNTED) == []
 
 
-def test_a_second_run_scores_nothing_again(rescored_home: Home) -> None:
-    assert run(rescore=True).files_rescored == 0
-    assert count(rescored_home, "scored_reviews") == 6
-
-
 @pytest.mark.slow
-def test_new_files_are_scored_first_and_once(older_home: Home) -> None:
-    drop(older_home, "new.csv", "text\nbad film\n")
-    summary = run(rescore=True)
-    assert (summary.files_scored, summary.files_rescored) == (1, 2)
-    assert (
-        count(older_home, "scored_reviews where source_sha256 in (select source_sha256 from inbox_files)")
-        == 7
-    )
-
-
-@pytest.mark.slow
-def test_a_source_of_bad_rows_alone_is_done_with(scoring_home: Home) -> None:
-    drop(scoring_home, "bad.csv", "text\n...\n")
-    run()
-    promote_small_model(scoring_home, seed=1)
-    assert run(rescore=True).files_rescored == 1
-    assert run(rescore=True).files_rescored == 0
-
-
-@pytest.mark.slow
-def test_what_was_refused_for_the_earlier_model_stays_refused(scoring_home: Home) -> None:
-    drop(scoring_home, "empty.csv", "")
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    promote_small_model(scoring_home, seed=1)
-    summary = run(rescore=True)
-    assert (summary.refused, summary.files_rescored) == ((), 1)
+def test_a_second_run_scores_nothing_again(rescored: Rescored) -> None:
+    assert rescored.left == ()
+    assert find_rescorable(rescored.home.warehouse, None) == []
 
 
 @pytest.mark.slow
@@ -178,7 +203,7 @@ def test_sources_first_committed_before_since_are_left_out(older_home: Home) -> 
         ).fetchall()
     yesterday = datetime.now(UTC) - timedelta(days=1)
     assert run(rescore=True, since=yesterday).rows_rescored == 1
-    assert run(rescore=True).rows_rescored == 2
+    assert [file.uri for file in plan(rescore=True).files] == ["a.csv"]
 
 
 @pytest.mark.slow
@@ -235,7 +260,7 @@ def test_a_named_model_scores_instead_of_the_champion(older_home: Home) -> None:
     earlier = ask(older_home.warehouse, "select model_id from promotions order by number")[0][0]
     drop(older_home, "new.csv", "text\nbad film\n")
     assert run(model_id=earlier).model_id == earlier != champion
-    assert run(model_id=earlier, rescore=True).files_rescored == 0
+    assert plan(model_id=earlier, rescore=True).files == ()
 
 
 @pytest.mark.slow
@@ -273,30 +298,20 @@ def test_sources_go_in_groups_by_the_bytes_of_their_texts(older_home: Home) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("little_time")
 def test_what_runs_score_again_in_the_time_that_they_have_is_what_one_without_a_limit_does(
-    older_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    in_time: InTime, rescored: Rescored
 ) -> None:
-    rows = "select * exclude (run_id, scored_at) from scored_reviews order by all"
-    alone = Home(shutil.copytree(older_home.folder, tmp_path / "alone"))
-    summaries = [run(rescore=True) for _ in range(2)]
-    assert [(each.files_rescored, each.files_left, each.rows_left) for each in summaries] == [
-        (1, 1, 1),
-        (1, 0, 0),
-    ]
-    monkeypatch.delenv("REVIEWS_RESCORE_MINUTES")
-    monkeypatch.setenv("REVIEWS_HOME", str(alone.folder))
-    assert run(rescore=True).files_rescored == 2
-    assert ask(older_home.published, rows) == ask(alone.published, rows)
+    done = [(each.files_rescored, each.files_left, each.rows_left) for each in in_time.runs]
+    assert done == [(1, 1, 1), (1, 0, 0)]
+    older = "(select source_sha256 from scored_files where uri in ('a.csv', 'b.csv'))"
+    rows = f"select * exclude (run_id, scored_at) from scored_reviews where source_sha256 in {older} order by all"
+    assert ask(in_time.home.published, rows) == ask(rescored.home.published, rows)
+    assert len(ask(in_time.home.published, rows)) == 6
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("little_time")
-def test_new_files_are_all_scored_however_little_time_there_is_to_score_again(older_home: Home) -> None:
-    for name in ("new", "newer"):
-        drop(older_home, f"{name}.csv", f"text\n{name} film\n")
-    summary = run(rescore=True)
-    assert (summary.files_scored, summary.files_rescored, summary.files_left) == (2, 1, 1)
+def test_new_files_are_all_scored_however_little_time_there_is_to_score_again(in_time: InTime) -> None:
+    assert [each.files_scored for each in in_time.runs] == [2, 0]
 
 
 @pytest.mark.slow
