@@ -1,7 +1,9 @@
 """Tests of shadow scoring: a challenger scores what the champion scored, after it, unseen, and never at its cost."""
 
 import json
+import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import forget
 from flows.command.cli import main
 from flows.command.messages import describe_scoring
+from flows.score_reviews import ScoringSummary
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.support.locking import hold_folder
@@ -25,7 +28,7 @@ from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.shadow.record import ShadowStart, find_last_shadow, find_shadow, start_shadow
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.contests import hold_better
-from tests.support.scoring_runs import CSV, count, drop, prove, run
+from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, start_small_shadow, write_small_bundle
 
 SEEN = (
@@ -76,6 +79,39 @@ def shadowed_home(home: Home) -> Home:
 
 
 @pytest.fixture
+def waiting_home(empty_home: Home) -> Home:
+    """A home in which the champion has scored two files that the shadow is to score with the next run."""
+
+    def fill(made: Home) -> None:
+        copy_scored_home(made, {"a.csv": CSV, "b.csv": "text\ngood plot\n"})
+        start_small_shadow(made)
+
+    return copy_home(empty_home, "waiting", fill)
+
+
+@dataclass(frozen=True)
+class Shadowed:
+    """A home in which a run scored several files with both models; what it did, with a report."""
+
+    home: Home
+    summary: ScoringSummary
+    next: ScoringSummary
+    """What a further run did."""
+
+
+@pytest.fixture(scope="module")
+def shadowed(tmp_path_factory: pytest.TempPathFactory) -> Shadowed:
+    home = copy_home(Home(tmp_path_factory.mktemp("shadowed") / "home"), "shadow", fill_home)
+    files = {"a.csv": CSV, "bad.csv": "text\n" + "  \n" * 40, "empty.csv": "text\n", "rated.csv": RATED}
+    for name, content in files.items():
+        drop(home, name, content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        patch.delenv("REVIEWS_REPORTS", raising=False)
+        return Shadowed(home, run(), run())
+
+
+@pytest.fixture
 def judged_home(home: Home) -> Home:
     """A home in which the shadow is wrong on all of 150 labelled reviews, and the champion is right."""
 
@@ -120,66 +156,66 @@ def read_seen(home: Home, database: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_run_scores_the_new_rows_with_the_shadow_too(shadowed_home: Home) -> None:
-    shadow = find_shadow_id(shadowed_home)
+def test_a_run_scores_the_new_rows_with_the_shadow_too(shadowed: Shadowed) -> None:
+    shadow = find_shadow_id(shadowed.home)
     query = "select text, score, model_id from shadow_scores join source_reviews using (source_sha256, row_number)"
-    rows = ask(shadowed_home.published, query)
-    expected = score_texts(load_scorer(shadowed_home.bundles / shadow), [text for text, *_ in rows])
+    rows = ask(shadowed.home.published, query)
+    expected = score_texts(load_scorer(shadowed.home.bundles / shadow), [text for text, *_ in rows])
     assert [score for _, score, _ in rows] == pytest.approx(expected.score.tolist(), abs=1e-6)
     assert {model for *_, model in rows} == {shadow}
-    assert ask(shadowed_home.warehouse, "select model_id, rows from shadow_files") == [(shadow, 2)]
-    prove(shadowed_home)
+    assert sorted(list_shadowed(shadowed.home, "in ('a.csv', 'rated.csv')")) == [(shadow, 2), (shadow, 150)]
+    prove(shadowed.home)
+
+
+def list_shadowed(home: Home, uris: str) -> list[tuple[Any, ...]]:
+    """Return the shadow's model and rows of some files, which SQL names."""
+    ledger = f"(select distinct source_sha256 from scored_files where uri {uris})"
+    return ask(
+        home.warehouse, f"select model_id, rows from shadow_files semi join {ledger} using (source_sha256)"
+    )
 
 
 @pytest.mark.slow
-def test_nobody_sees_a_score_of_the_shadow(empty_home: Home) -> None:
-    copy_scoring_home(empty_home)
-    drop(empty_home, "a.csv", CSV)
-    run()
-    before = read_seen(empty_home, empty_home.published)
-    start_small_shadow(empty_home)
+def test_nobody_sees_a_score_of_the_shadow(scored_home: Home) -> None:
+    before = read_seen(scored_home, scored_home.published)
+    start_small_shadow(scored_home)
     summary = run()
     assert summary.shadow is not None
-    assert count(empty_home, "shadow_scores") == 2
-    assert read_seen(empty_home, empty_home.published) == before
+    assert count(scored_home, "shadow_scores") == 2
+    assert read_seen(scored_home, scored_home.published) == before
     assert summary.files_scored + summary.files_rescored == 0
 
 
 @pytest.mark.slow
-def test_a_row_that_the_champion_has_not_scored_is_not_scored_by_the_shadow(home: Home) -> None:
-    drop(home, "bad.csv", "text\n" + "  \n" * 40)
-    drop(home, "empty.csv", "text\n")
-    run()
-    assert count(home, "shadow_scores") == 0
-    assert count(home, "shadow_files") <= 1  # the file without rows
+def test_a_row_that_the_champion_has_not_scored_is_not_scored_by_the_shadow(shadowed: Shadowed) -> None:
+    found = list_shadowed(shadowed.home, "in ('bad.csv', 'empty.csv')")
+    assert found in ([], [(find_shadow_id(shadowed.home), 0)])  # the file without rows
+    assert count(shadowed.home, "shadow_scores") == count(shadowed.home, "scored_reviews") == 152
 
 
 @pytest.mark.slow
-def test_the_run_says_what_the_shadow_did_and_a_further_run_does_nothing(home: Home) -> None:
-    drop(home, "a.csv", CSV)
-    said = describe_scoring(run())
-    assert f"  shadow      2 reviews of 1 file scored too by {find_shadow_id(home)}: reviews" in said
-    assert run().shadow is None
-    assert count(home, "shadow_scores") == 2
+def test_the_run_says_what_the_shadow_did_and_a_further_run_does_nothing(shadowed: Shadowed) -> None:
+    said = describe_scoring(shadowed.summary)
+    assert re.search(
+        rf"  shadow      152 reviews of [23] files scored too by {find_shadow_id(shadowed.home)}: reviews",
+        said,
+    )
+    assert shadowed.next.shadow is None
 
 
 @pytest.mark.slow
-def test_only_files_that_came_since_its_beginning_are_scored(empty_home: Home) -> None:
-    copy_scoring_home(empty_home)
-    drop(empty_home, "a.csv", CSV)
+def test_only_files_that_came_since_its_beginning_are_scored(scored_home: Home) -> None:
+    start_shadow(scored_home.warehouse, ShadowStart(write_small_bundle(scored_home, 1).name, "ann"))
+    drop(scored_home, "b.csv", "text\ngood plot\n")
     run()
-    start_shadow(empty_home.warehouse, ShadowStart(write_small_bundle(empty_home, 1).name, "ann"))
-    drop(empty_home, "b.csv", "text\ngood plot\n")
-    run()
-    assert ask(empty_home.warehouse, "select rows from shadow_files") == [(1,)]
+    assert ask(scored_home.warehouse, "select rows from shadow_files") == [(1,)]
 
 
 @pytest.mark.slow
-def test_a_stopped_shadow_scores_nothing_more(home: Home) -> None:
+def test_a_stopped_shadow_scores_nothing_more(waiting_home: Home) -> None:
     assert reviews("shadow", "stop").exit_code == 0
-    drop(home, "a.csv", CSV)
     assert run().shadow is None
-    assert count(home, "shadow_files") == 0
+    assert count(waiting_home, "shadow_files") == 0
 
 
 @pytest.mark.slow
@@ -200,22 +236,19 @@ def test_a_shadow_whose_bundle_is_gone_costs_the_run_nothing_and_is_named_once(
 
 @pytest.mark.slow
 def test_a_shadow_whose_scorer_fails_leaves_its_files_to_the_next_run(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    waiting_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ValueError("the engine broke")
 
-    drop(home, "a.csv", CSV)
     with monkeypatch.context() as patch:
         patch.setattr(tasks.shadow.scoring, "rescore_group", fail)
-        assert run().rows_scored == 2
-    assert (
-        json.loads(reviews("shadow", "status", "--format", "json").stdout)["trouble"]
-        == "a.csv: the engine broke"
-    )
+        run()
+    shown = json.loads(reviews("shadow", "status", "--format", "json").stdout)
+    assert shown["trouble"] == "a.csv: the engine broke"
     run()
-    assert count(home, "shadow_scores") == 2
-    found = find_shadow(home.warehouse)
+    assert count(waiting_home, "shadow_scores") == 3
+    found = find_shadow(waiting_home.warehouse)
     assert found is not None
     assert found.trouble is None
 
@@ -234,21 +267,19 @@ def test_a_database_that_fails_at_the_shadow_does_not_fail_the_run(
 
 @pytest.mark.slow
 def test_when_its_time_is_over_a_run_leaves_the_rest_to_the_next_one(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    waiting_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
     monkeypatch.setenv("REVIEWS_SHADOW_MINUTES", "0.000001")
-    drop(home, "a.csv", CSV)
-    drop(home, "b.csv", "text\ngood plot\n")
     assert "1 file left to the next run" in str(run().shadow)
-    assert count(home, "shadow_files") == 1
+    assert count(waiting_home, "shadow_files") == 1
     run()
-    assert count(home, "shadow_files") == 2
+    assert count(waiting_home, "shadow_files") == 2
 
 
 @pytest.mark.slow
 def test_a_scorer_that_fails_gets_no_more_time_than_one_that_scores(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    waiting_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
 
@@ -259,32 +290,28 @@ def test_a_scorer_that_fails_gets_no_more_time_than_one_that_scores(
     monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
     monkeypatch.setattr(tasks.shadow.scoring, "_score_group", fail)
     monkeypatch.setenv("REVIEWS_SHADOW_MINUTES", "0.000001")
-    drop(home, "a.csv", CSV)
-    drop(home, "b.csv", "text\ngood plot\n")
     run()
     assert len(tried) == 1
 
 
 @pytest.mark.slow
-def test_a_run_does_not_wait_for_another_one_that_scores_with_the_shadow(home: Home) -> None:
-    drop(home, "a.csv", CSV)
-    home.shadow.mkdir()
-    with hold_folder(home.shadow):
+def test_a_run_does_not_wait_for_another_one_that_scores_with_the_shadow(waiting_home: Home) -> None:
+    waiting_home.shadow.mkdir()
+    with hold_folder(waiting_home.shadow):
         assert run().shadow is None
-    assert count(home, "shadow_scores") == 0
+    assert count(waiting_home, "shadow_scores") == 0
 
 
 @pytest.mark.slow
 def test_a_copy_that_lacks_the_shadows_scores_is_renewed_by_the_next_run(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    waiting_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drop(home, "a.csv", CSV)
     with monkeypatch.context() as patch:
         patch.setattr(shadow_scoring, "publish_copy", lambda _: None)
         run()
-    assert needs_publishing(home)
+    assert needs_publishing(waiting_home)
     run()
-    assert ask(home.published, "select count(*) from shadow_scores") == [(2,)]
+    assert ask(waiting_home.published, "select count(*) from shadow_scores") == [(3,)]
 
 
 @pytest.mark.slow
@@ -307,11 +334,9 @@ def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(
 
 
 @pytest.mark.slow
-def test_two_models_are_timed_on_the_same_texts(home: Home) -> None:
-    drop(home, "a.csv", RATED)
-    run()
+def test_two_models_are_timed_on_the_same_texts(shadowed: Shadowed) -> None:
     query = "select texts, shadow_seconds > 0, champion_seconds > 0 from shadow_timings"
-    assert ask(home.published, query) == [(100, True, True)]
+    assert ask(shadowed.home.published, query) == [(100, True, True)]
 
 
 @pytest.mark.slow
@@ -352,14 +377,10 @@ def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_i
 
 
 @pytest.mark.slow
-def test_the_report_of_the_run_compares_the_shadow_with_the_champion(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("REVIEWS_REPORTS", raising=False)
-    drop(home, "a.csv", RATED)
-    report = Path(str(run().report)).read_text("utf-8")
+def test_the_report_of_the_run_compares_the_shadow_with_the_champion(shadowed: Shadowed) -> None:
+    report = Path(str(shadowed.summary.report)).read_text("utf-8")
     assert "The shadow beside the champion" in report
-    assert find_shadow_id(home) in report
+    assert find_shadow_id(shadowed.home) in report
 
 
 @pytest.mark.parametrize(
