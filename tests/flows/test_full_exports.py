@@ -1,5 +1,8 @@
 """Tests of sources whose files replace each other: the answers have the last full export alone."""
 
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +10,12 @@ import pytest
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
 from flows.command.messages import describe_scoring
+from flows.score_reviews import ScoringSummary
 from tasks.explain.history import find_history
 from tasks.exports.files import ExportRequest
 from tasks.scoring.run_outcome import REPLACED
 from tests.support.scoring_runs import describe, drop, prove, run
-from tests.support.small_home import ask, copy_home, copy_scoring_home
+from tests.support.small_home import ask, copy_scoring_home
 
 ADDS = '[columns]\ntext = "Body"\nreview_id = "No"\nmovie_id = "Film"\n'
 REPLACES = f'each_file = "replaces"\n{ADDS}'
@@ -24,39 +28,61 @@ def list_latest(home: Home) -> list[str]:
     return [each for (each,) in ask(home.published, "select review_id from latest_scores order by 1")]
 
 
-def send_two(home: Home) -> None:
-    """Score two full exports of a source."""
-    copy_scoring_home(home)
+@dataclass(frozen=True)
+class Sent:
+    """A home of which a source has sent two full exports, then one that is too small and the first one again."""
+
+    home: Home
+    exported: Path
+    """The folder of the home after the first two."""
+    second: ScoringSummary
+    """What the run with the second export did."""
+    answers: dict[str, Any]
+    """What queries said after it."""
+    last: ScoringSummary
+    next: ScoringSummary
+    """What a further run did."""
+
+
+ANSWERS = {
+    "select sum(rows_scored) from daily_scores": 2,
+    "select sum(reviews) from movie_ratings": 2,
+    "select count(*) from lineage": 4,
+    "select count(superseded_at) from lineage": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Sent:
+    folder = tmp_path_factory.mktemp("sent")
+    home = copy_scoring_home(Home(folder / "home"))
     describe(home, REPLACES, "shop")
-    for name, content in (("1.csv", FIRST), ("2.csv", SECOND)):
-        drop(home, f"shop/{name}", content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        drop(home, "shop/1.csv", FIRST)
         run()
+        drop(home, "shop/2.csv", SECOND)
+        second = run()
+        answers = {query: ask(home.published, query)[0][0] for query in ANSWERS}
+        exported = shutil.copytree(home.folder, folder / "exported")
+        drop(home, "shop/3.csv", HEAD)
+        drop(home, "shop/4.csv", FIRST)
+        return Sent(home, exported, second, answers, run(), run())
 
 
 @pytest.fixture
-def exported(empty_home: Home) -> Home:
+def exported(sent: Sent, empty_home: Home) -> Home:
     """A home of which a source has sent two full exports."""
-    return copy_home(empty_home, "full-exports", send_two)
+    shutil.copytree(sent.exported, empty_home.folder)
+    return empty_home
 
 
 @pytest.mark.slow
-def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(scoring_home: Home) -> None:
-    describe(scoring_home, REPLACES, "shop")
-    drop(scoring_home, "shop/1.csv", FIRST)
-    run()
-    drop(scoring_home, "shop/2.csv", SECOND)
-    summary = run()
-    assert list_latest(scoring_home) == ["8", "9"]
-    assert "replaced    1 earlier file of the same source" in describe_scoring(summary)
-    answers = {
-        "select sum(rows_scored) from daily_scores": 2,
-        "select sum(reviews) from movie_ratings": 2,
-        "select count(*) from lineage": 4,
-        "select count(superseded_at) from lineage": 2,
-    }
-    found: dict[str, Any] = {query: ask(scoring_home.published, query)[0][0] for query in answers}
-    assert found == answers
-    prove(scoring_home)
+def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(sent: Sent) -> None:
+    assert list_latest(sent.home) == ["8", "9"]
+    assert "replaced    1 earlier file of the same source" in describe_scoring(sent.second)
+    assert sent.answers == ANSWERS
+    prove(sent.home)
 
 
 @pytest.mark.slow
@@ -65,20 +91,20 @@ def test_an_export_of_the_current_scores_has_the_last_full_export_alone(exported
     assert said.startswith("Exported 2 reviews")
 
 
-def test_the_history_of_a_review_names_the_export_that_lacks_it(exported: Home) -> None:
-    [history] = find_history(exported.published, "7")
+@pytest.mark.slow
+def test_the_history_of_a_review_names_the_export_that_lacks_it(sent: Sent) -> None:
+    [history] = find_history(sent.home.published, "7")
     assert [(row.counts, row.decided_by) for row in history.rows] == [(False, "export")]
 
 
 @pytest.mark.slow
-def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(exported: Home) -> None:
-    path = drop(exported, "shop/3.csv", HEAD)
-    [refused] = run().refused
+def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(sent: Sent, exported: Home) -> None:
+    [refused] = sent.last.refused
     assert refused.startswith(
         "shop/3.csv: export_too_small: it has 0 reviews, less than 50% of the 2 reviews"
     )
-    assert list_latest(exported) == ["8", "9"]
-    path.write_text(f"{HEAD}9,tt2,a good plot\n")
+    assert list_latest(sent.home) == ["8", "9"]
+    drop(exported, "shop/3.csv", f"{HEAD}9,tt2,a good plot\n")
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n", "shop")
     run()
     assert list_latest(exported) == ["9"]
@@ -115,33 +141,40 @@ def test_a_profile_that_is_mended_to_add_lets_replaced_files_count_again_by_a_re
     assert list_latest(exported) == ["8", "9"]
     run(rescan="shop")
     assert list_latest(exported) == ["7", "8", "9"]
-    prove(exported)
     describe(exported, REPLACES, "shop")
     summary = run(rescan="shop")
     assert (list_latest(exported), summary.rows_scored) == (["8", "9"], 0)
     prove(exported)
 
 
-@pytest.mark.slow
-def test_a_file_with_fewer_rows_than_its_profile_wants_is_refused(scoring_home: Home) -> None:
-    describe(scoring_home, ADDS + "[limits]\nfewest_rows = 3\n", "shop")
-    drop(scoring_home, "shop/1.csv", FIRST)
-    assert run().refused[0].startswith("shop/1.csv: too_few_rows: it has 2 rows, fewer than 3.")
-
-
-@pytest.mark.slow
-def test_the_largest_share_of_bad_rows_of_a_profile_counts_for_its_files_alone(scoring_home: Home) -> None:
-    describe(scoring_home, ADDS + "[limits]\nlargest_bad_share = 0.95\n", "shop")
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a run refused of sources whose profiles have limits, and of one without a profile."""
+    home = copy_scoring_home(Home(tmp_path_factory.mktemp("limits") / "home"))
+    describe(home, ADDS + "[limits]\nfewest_rows = 3\n", "few")
+    describe(home, ADDS + "[limits]\nlargest_bad_share = 0.95\n", "shop")
     bad = "".join(f"{number},tt1,!!!\n" for number in range(11))
-    drop(scoring_home, "shop/1.csv", FIRST + bad)
-    drop(scoring_home, "other/1.csv", FIRST.replace("Body", "text") + bad)
-    assert [each.partition(": ")[0] for each in run().refused] == ["other/1.csv"]
+    drop(home, "few/1.csv", FIRST)
+    drop(home, "shop/1.csv", FIRST + bad)
+    drop(home, "other/1.csv", FIRST.replace("Body", "text") + bad)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        return sorted(run().refused)
 
 
 @pytest.mark.slow
-def test_an_export_that_comes_again_after_another_replaced_it_is_named_once(exported: Home) -> None:
-    drop(exported, "shop/3.csv", FIRST)
-    [said] = run().skipped
-    assert (said.uri, said.reason.partition(",")[0]) == ("shop/3.csv", REPLACED.partition(",")[0])
-    assert list_latest(exported) == ["8", "9"]
-    assert run().skipped == ()
+def test_a_file_with_fewer_rows_than_its_profile_wants_is_refused(refused: list[str]) -> None:
+    assert refused[0].startswith("few/1.csv: too_few_rows: it has 2 rows, fewer than 3.")
+
+
+@pytest.mark.slow
+def test_the_largest_share_of_bad_rows_of_a_profile_counts_for_its_files_alone(refused: list[str]) -> None:
+    assert [each.partition(": ")[0] for each in refused] == ["few/1.csv", "other/1.csv"]
+
+
+@pytest.mark.slow
+def test_an_export_that_comes_again_after_another_replaced_it_is_named_once(sent: Sent) -> None:
+    [said] = sent.last.skipped
+    assert (said.uri, said.reason.partition(",")[0]) == ("shop/4.csv", REPLACED.partition(",")[0])
+    assert list_latest(sent.home) == ["8", "9"]
+    assert sent.next.skipped == ()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,60 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.verify import run_verify
 from flows.command.messages import describe_scoring
+from flows.score_reviews import ScoringSummary
 from tasks.maintenance.leftovers import check_stores
 from tasks.maintenance.verification import WORK_PROMISE
+from tasks.scoring.plan import ScoringPlan
 from tasks.store import arrivals
 from tasks.store.copy_upload import remember_store
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, plan, prove, run
-from tests.support.small_home import ask
+from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stored_runs import score_stored, send
 from tests.support.warehouse_parts import hash_text
+
+OWN = "text\nanother good film\n"
+"""What is in the home, and in copies in the store."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A home, and its store, whose objects and sheet of labels a run has read; what that one and the next one did."""
+
+    home: Home
+    store: Path
+    uris: dict[str, str]
+    """Of the objects, by their names."""
+    first: ScoringSummary
+    next: ScoringSummary
+    """What a run did that could fetch no object."""
+    planned: ScoringPlan
+    """What a further run would do."""
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    folder = tmp_path_factory.mktemp("stored")
+    home, store = copy_scoring_home(Home(folder / "home")), folder / "store"
+    uris = {"a": send(store, "shop-a/a.csv"), "labels": send_label(store)}
+    for name, content in (("copy.csv", OWN), ("shop-a/copy.csv", OWN), ("refused.csv.gz", "")):
+        uris[name] = send(store, name, content)
+    (store / "inbox" / "refused.csv.gz").write_bytes(b"\x1f\x8b\x08")
+    drop(home, "b.csv", OWN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(home.folder))
+        patch.setenv("REVIEWS_STORE", f"file://{store}")
+        first = run()
+        patch.delattr(arrivals, "fetch")
+        return Stored(home, store, uris, first, run(), plan())
+
+
+@pytest.fixture
+def stored_home(stored: Stored, empty_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A copy of that home; its store is set, to be read only."""
+    monkeypatch.setenv("REVIEWS_STORE", f"file://{stored.store}")
+    shutil.copytree(stored.home.folder, empty_home.folder)
+    return empty_home
 
 
 @pytest.fixture
@@ -33,35 +79,24 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_objects_are_scored_beside_the_files_of_the_home_and_once(scoring_home: Home, store: Path) -> None:
-    uri = send(store, "shop-a/a.csv")
-    drop(scoring_home, "b.csv", "text\nanother good film\n")
-    assert (run().files_scored, run().files_scored) == (2, 0)
-    assert ask(scoring_home.published, "select uri, source, rows_read from scored_files order by uri") == [
-        ("b.csv", "default", 1),
-        (uri, "shop-a", 3),
-    ]
-    assert ask(scoring_home.published, "select uri, row_number from quarantined_rows") == [(uri, 3)]
-    assert not scoring_home.spool.exists()
+def test_objects_are_scored_beside_the_files_of_the_home_and_once(stored: Stored) -> None:
+    assert (stored.first.files_scored, stored.next.files_scored) == (2, 0)
+    scored = "select uri, source, rows_read from scored_files where status = 'scored' order by uri"
+    assert ask(stored.home.published, scored) == [("b.csv", "default", 1), (stored.uris["a"], "shop-a", 3)]
+    bad = "select uri, row_number from quarantined_rows"
+    assert ask(stored.home.published, bad) == [(stored.uris["a"], 3)]
+    assert not stored.home.spool.exists()
 
 
 @pytest.mark.slow
-def test_a_known_object_is_not_fetched(
-    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send(store, "a.csv")
-    run()
-    monkeypatch.delattr(arrivals, "fetch")
-    assert run().files_found == 1
+def test_a_known_object_is_not_fetched(stored: Stored) -> None:
+    assert stored.next.files_found == 5  # the sheet is no file of reviews
 
 
 @pytest.mark.slow
-def test_the_same_content_in_the_store_and_the_home_is_scored_once(scoring_home: Home, store: Path) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    send(store, "copy.csv")
-    send(store, "shop-a/copy.csv")
-    assert run().files_scored == 1
-    assert count(scoring_home, "inbox_files") == 3
+def test_the_same_content_in_the_store_and_the_home_is_scored_once(stored: Stored) -> None:
+    of_copies = "inbox_files semi join (from scored_files where uri = 'b.csv') using (source_sha256)"
+    assert count(stored.home, of_copies) == 3
 
 
 @pytest.mark.slow
@@ -77,15 +112,13 @@ def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
 
 @pytest.mark.slow
 def test_labels_of_the_home_are_taken_in_and_published_though_the_store_can_t_be_listed(
-    scoring_home: Home, store: Path
+    scored_home: Home, store: Path
 ) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    run()
-    drop(scoring_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
+    drop(scored_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
     shutil.rmtree(store)
     with pytest.raises(StoreError, match="no such bucket or folder"):
         run()
-    assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
+    assert ask(scored_home.published, "select uri from review_labels") == [("labels/a.csv",)]
 
 
 def test_a_dry_run_fails_where_the_run_would_since_the_store_can_t_be_listed(
@@ -100,13 +133,12 @@ def test_a_dry_run_fails_where_the_run_would_since_the_store_can_t_be_listed(
 
 @pytest.mark.slow
 def test_a_refused_object_is_named_by_its_uri_and_tried_again_when_it_is_named(
-    scoring_home: Home, store: Path
+    stored: Stored, stored_home: Home
 ) -> None:
-    uri = send(store, "a.csv", "")
-    Path(uri.removeprefix("file://")).write_bytes(b"\x1f\x8b\x08")
-    [refused] = run().refused
+    uri = stored.uris["refused.csv.gz"]
+    [refused] = stored.first.refused
     assert refused.startswith(uri)
-    assert run().refused == ()
+    assert stored.next.refused == ()
     assert len(run(files=[uri]).refused) == 1
 
 
@@ -219,15 +251,10 @@ def send_label(store: Path) -> str:
 
 
 @pytest.mark.slow
-def test_labels_in_the_store_are_taken_in_after_what_they_label_was_scored(
-    scoring_home: Home, store: Path
-) -> None:
-    send(store, "shop-a/a.csv")
-    uri = send_label(store)
-    summary = run()
-    assert (summary.files_found, summary.files_scored, summary.taken.labels, summary.skipped) == (1, 1, 1, ())
-    assert ask(scoring_home.published, "select given_label, uri from review_labels") == [("positive", uri)]
-    assert run().taken.labels == 0
+def test_labels_in_the_store_are_taken_in_after_what_they_label_was_scored(stored: Stored) -> None:
+    assert (stored.first.taken.labels, stored.first.skipped, stored.next.taken.labels) == (1, (), 0)
+    labels = "select given_label, uri from review_labels"
+    assert ask(stored.home.published, labels) == [("positive", stored.uris["labels"])]
 
 
 @pytest.mark.slow
@@ -256,11 +283,9 @@ def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
 
 @pytest.mark.slow
 def test_a_named_sheet_is_no_file_that_was_not_read_and_what_was_taken_in_is_said(
-    scoring_home: Home, store: Path
+    scored_home: Home, store: Path
 ) -> None:
-    drop(scoring_home, "a.csv", CSV)
     uri = send_label(store)
-    run(files=["a.csv"])
     said = describe_scoring(run(files=[uri]))
     assert said.splitlines() == [
         "Nothing new: 1 file looked at",
@@ -290,11 +315,8 @@ def test_a_dry_run_lists_the_sheets_that_a_run_would_read_and_reads_none(
 
 
 @pytest.mark.slow
-def test_a_dry_run_lists_no_sheet_that_was_taken_in(scoring_home: Home, store: Path) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    send_label(store)
-    run()
-    assert plan().labels == ()
+def test_a_dry_run_lists_no_sheet_that_was_taken_in(stored: Stored) -> None:
+    assert stored.planned.labels == ()
 
 
 @pytest.mark.slow
