@@ -3,7 +3,9 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,7 +20,7 @@ from flows.command.actions import verify as verify_action
 from flows.command.actions.verify import run_verify
 from flows.command.cli import main
 from tasks.maintenance import verification
-from tasks.maintenance.proofs import begin_proof, find_changed, read_proof, write_proof
+from tasks.maintenance.proofs import Changed, begin_proof, find_changed, read_proof, write_proof
 from tasks.maintenance.verification import (
     FLIPS_PROMISE,
     PROMISES,
@@ -30,8 +32,9 @@ from tasks.maintenance.verification import (
 )
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import publish
+from tests.support.scoring_runs import CSV, copy_scored_home, prove
 from tests.support.small_archive import write_archive
-from tests.support.small_home import ingest
+from tests.support.small_home import copy_home, copy_scoring_home, ingest
 
 SOURCE = "(select source_sha256 from scored_files limit 1)"
 SHADOW_SCORE = f"""
@@ -85,26 +88,54 @@ CORRUPTIONS = {
 """A corruption of the tables for each promise of theirs."""
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables of a scored home, open for all corruptions, each of which is rolled back."""
+    home = copy_scored_home(Home(tmp_path_factory.mktemp("tables") / "home"), {"a.csv": CSV})
+    with duckdb.connect(str(home.warehouse)) as connection:
+        yield connection
+
+
 @pytest.mark.parametrize("promise", CORRUPTIONS)
 def test_a_corruption_of_the_tables_breaks_its_promise_also_among_changed_rows(
-    scored_home: Home, promise: str
+    tables: duckdb.DuckDBPyConnection, promise: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(verification, "open_warehouse", lambda path, write: nullcontext(tables))
+    tables.begin()
+    try:
+        tables.execute(CORRUPTIONS[promise]).fetchall()
+        assert verification._check_tables(tables, promise, PROMISES[promise]).broken
+        found = verification._check_changed(Home(Path()), Changed(until="2000-01-01", files=1))
+        assert any(finding.broken for finding in found)
+    finally:
+        tables.rollback()
+
+
+@pytest.mark.slow
+def test_rows_that_changed_since_a_check_are_read(scored_home: Home) -> None:
     of_empty_tables = replace(begin_proof(scored_home, None), until="2000-01-01", changes=0)
-    with open_warehouse(scored_home.warehouse, write=True) as connection:
-        connection.execute(CORRUPTIONS[promise]).fetchall()
-    assert any(finding.promise == promise and finding.broken for finding in verification.verify(scored_home))
+    change(scored_home, "delete from quarantined_rows")
     write_proof(scored_home, of_empty_tables)
     assert read_proof(scored_home) == of_empty_tables
     changed = find_changed(scored_home, of_empty_tables)
     assert changed is not None
-    found = verification.verify(scored_home, changed)
-    # The copy was not published, which breaks the promise of its own.
-    assert any(finding.promise in PROMISES and finding.broken for finding in found)
+    assert changed.files == 1
+    assert any(finding.broken for finding in verification.verify(scored_home, changed))
 
 
 def test_every_promise_of_the_tables_has_its_corruption() -> None:
     assert CORRUPTIONS.keys() == PROMISES.keys()
+
+
+@pytest.fixture
+def verified_home(empty_home: Home) -> Home:
+    """The scored home after a check that found all promises kept."""
+
+    def fill(made: Home) -> None:
+        copy_scored_home(made, {"a.csv": CSV})
+        prove(made)
+
+    return copy_home(empty_home, "verified", fill)
 
 
 def change(home: Home, statement: str) -> None:
@@ -114,11 +145,10 @@ def change(home: Home, statement: str) -> None:
 
 
 @pytest.mark.slow
-def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(scored_home: Home) -> None:
-    assert verify(scored_home) == []
-    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
-    assert verify(scored_home) == []
-    assert verify(scored_home, check_all=True)
+def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(verified_home: Home) -> None:
+    change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
+    assert verify(verified_home) == []
+    assert verify(verified_home, check_all=True)
 
 
 @pytest.mark.slow
@@ -129,11 +159,10 @@ def test_after_a_check_that_failed_the_same_rows_are_read_again(scored_home: Hom
 
 
 @pytest.mark.slow
-def test_what_a_check_of_all_rows_found_is_not_forgotten_by_one_of_changed_rows(scored_home: Home) -> None:
-    assert verify(scored_home) == []
-    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
-    assert verify(scored_home, check_all=True)
-    assert verify(scored_home)
+def test_what_a_check_of_all_rows_found_is_not_forgotten_by_one_of_changed_rows(verified_home: Home) -> None:
+    change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
+    assert verify(verified_home, check_all=True)
+    assert verify(verified_home)
 
 
 def read_status(home: Home) -> tuple[str, dict[str, Any]]:
@@ -159,7 +188,6 @@ def test_the_status_says_what_the_last_check_has_found(scored_home: Home) -> Non
     assert (found["checked_at"], "every row read is accounted for" in found["broken"]) == (None, True)
 
 
-@pytest.mark.slow
 def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
     scored_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,12 +201,10 @@ def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
     assert ": reviews.duckdb: is damaged: corrupt block. Next: reviews" in read_status(scored_home)[0]
 
 
-@pytest.mark.slow
-def test_a_database_with_another_history_is_read_whole(scored_home: Home) -> None:
-    assert verify(scored_home) == []
-    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
-    change(scored_home, "update scored_files set committed_at = committed_at + interval 1 hour")
-    proof = read_proof(scored_home)
+def test_a_database_with_another_history_is_read_whole(verified_home: Home) -> None:
+    change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
+    change(verified_home, "update scored_files set committed_at = committed_at + interval 1 hour")
+    proof = read_proof(verified_home)
     assert proof is None
 
 
@@ -224,17 +250,15 @@ def test_a_corruption_beside_the_tables_breaks_its_promise(
 
 @pytest.mark.slow
 def test_where_the_published_copy_alone_is_wrong_what_was_proven_of_the_tables_stays(
-    scored_home: Home,
+    verified_home: Home,
 ) -> None:
-    assert verify(scored_home) == []
-    proof = read_proof(scored_home)
-    scored_home.published.unlink()
-    assert verify(scored_home)
+    proof = read_proof(verified_home)
+    verified_home.published.unlink()
+    assert verify(verified_home)
     assert proof is not None
-    assert read_proof(scored_home) == proof
+    assert read_proof(verified_home) == proof
 
 
-@pytest.mark.slow
 def test_where_the_published_copy_alone_is_wrong_no_restore_is_advised(scored_home: Home) -> None:
     scored_home.published.unlink()
     with pytest.raises(ReviewsError, match="only the published copy is wrong") as broken:
@@ -242,8 +266,16 @@ def test_where_the_published_copy_alone_is_wrong_no_restore_is_advised(scored_ho
     assert str(broken.value).endswith("`reviews score`, which publishes a new copy.")
 
 
-def _ingest_small_archive(home: Home) -> None:
-    ingest(write_archive(home.folder / "small.tar.gz"), accept_unverified=True)
+@pytest.fixture
+def ingested_home(empty_home: Home) -> Home:
+    """A home with the reviews of a small archive, after a check that found all promises kept."""
+
+    def fill(made: Home) -> None:
+        copy_scoring_home(made)
+        ingest(write_archive(made.folder / "small.tar.gz"), accept_unverified=True)
+        prove(made)
+
+    return copy_home(empty_home, "ingested", fill)
 
 
 def _lose_row(home: Home) -> None:
@@ -253,20 +285,16 @@ def _lose_row(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_lost_row_of_the_parquet_is_found(scoring_home: Home) -> None:
-    _ingest_small_archive(scoring_home)
-    assert verify(scoring_home) == []
-    _lose_row(scoring_home)
-    assert verify(scoring_home)
-    assert verify(scoring_home)
+def test_a_lost_row_of_the_parquet_is_found(ingested_home: Home) -> None:
+    _lose_row(ingested_home)
+    assert verify(ingested_home)
+    assert verify(ingested_home)
 
 
 @pytest.mark.slow
 def test_a_parquet_with_the_bytes_that_were_found_right_is_not_read_again(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+    ingested_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _ingest_small_archive(scoring_home)
-    assert verify(scoring_home) == []
     monkeypatch.setattr("data_contracts.reviews_parquet.check_reviews", None)
-    assert verify(scoring_home) == []
-    assert verify(scoring_home, check_all=True)
+    assert verify(ingested_home) == []
+    assert verify(ingested_home, check_all=True)
