@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from deployments.installation import PROJECT_ROOT
+from deployments.settings import load_settings
 from flows.command.cli import main
 from flows.command.messages import describe_scoring
 from flows.score_reviews import ScoringSummary, score_reviews
@@ -35,8 +36,14 @@ from tasks.scoring import chunks
 from tasks.scoring import rows as scored_rows
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
-from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
-from tests.support.small_home import ask, promote_small_model, write_small_bundle
+from tests.support.scoring_runs import CSV, DoneRun, count, drop, plan, run, run_killed, run_once
+from tests.support.small_home import (
+    ask,
+    copy_home,
+    copy_scoring_home,
+    promote_small_model,
+    write_small_bundle,
+)
 
 NEVER_CLOSED: list[AbstractContextManager[None]] = []
 
@@ -66,44 +73,60 @@ def test_a_second_run_adds_no_row(scored_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_copy_under_another_name_is_recognised_by_content(scoring_home: Home) -> None:
-    original = drop(scoring_home, "a.csv", CSV)
-    drop(scoring_home, "same-run-copy.csv", CSV)
+def test_a_copy_under_another_name_is_recognised_by_content(scored_home: Home) -> None:
+    shutil.copy(scored_home.inbox / "a.csv", scored_home.inbox / "later-copy.csv")
+    for name in ("b.csv", "same-run-copy.csv"):
+        drop(scored_home, name, "text\ngood plot\n")
     assert run().files_scored == 1
-    shutil.copy(original, scoring_home.inbox / "later-copy.csv")
-    assert run().files_scored == 0
-    assert count(scoring_home, "inbox_files") == 3
+    assert count(scored_home, "inbox_files") == 4
+
+
+EXCEL_CSV = b"text\n" + "Schön good plot\n".encode("cp1252") * 30
+
+
+@pytest.fixture(scope="module")
+def refusing_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run that scores two files and refuses five."""
+
+    def fill(home: Home) -> None:
+        drop(home, "a.csv", CSV)
+        drop(home, "broken.csv.gz", gzip.compress(CSV.encode())[:-9])
+        drop(home, "c.jsonl", json.dumps({"text": "good plot"}))
+        drop(home, "late/bad.csv", "text\n" + "good film\n" * 2_000 + "...\n" * 1_500)
+        drop(home, "late/broken.csv", "text\n" + "good plot\n" * 2_000 + '"a quote that stays open\n')
+        drop(home, "excel.csv", EXCEL_CSV)
+        drop(home, "survey.csv", "Verdict\ngood film\n")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "CHUNK_ROWS", 1000)
+        return run_once(tmp_path_factory.mktemp("refusing"), fill)
+
+
+def list_refused(done: DoneRun, prefix: str) -> list[list[str]]:
+    """Return the name and the rule of each refused file whose name begins with `prefix`."""
+    return [said.split(": ")[:2] for said in done.summary.refused if said.startswith(prefix)]
 
 
 @pytest.mark.slow
-def test_a_refused_file_stops_no_other_and_is_reported_once(scoring_home: Home) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    drop(scoring_home, "broken.csv.gz", gzip.compress(CSV.encode())[:-9])
-    drop(scoring_home, "c.jsonl", json.dumps({"text": "good plot"}))
-    first = run()
-    assert (first.files_scored, first.rows_scored) == (2, 3)
-    assert [line.split(":")[:2] for line in first.refused] == [["broken.csv.gz", " compression_broken"]]
+def test_a_refused_file_stops_no_other_and_is_reported_once(refusing_run: DoneRun, empty_home: Home) -> None:
+    summary = refusing_run.summary
+    assert (summary.files_scored, summary.rows_scored, len(summary.refused)) == (2, 3, 5)
+    assert list_refused(refusing_run, "broken.csv.gz") == [["broken.csv.gz", "compression_broken"]]
+    home = refusing_run.copy_home(empty_home)
     assert run().refused == ()
-    ledger = ask(scoring_home.published, "select status, rule from scored_files where uri = 'broken.csv.gz'")
+    ledger = ask(home.published, "select status, rule from scored_files where uri = 'broken.csv.gz'")
     assert ledger == [("refused", "compression_broken")]
 
 
-@pytest.mark.slow
-def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_breaks_after_its_first_rows_were_scored_stops_no_other(refusing_run: DoneRun) -> None:
     """Nothing of it is kept. What is broken at its end is seen before that, what has too many bad rows only then."""
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
-    drop(scoring_home, "bad.csv", "text\n" + "good film\n" * 2_000 + "...\n" * 1_500)
-    drop(scoring_home, "broken.csv", "text\n" + "good plot\n" * 2_000 + '"a quote that stays open\n')
-    drop(scoring_home, "a.csv", CSV)
-    summary = run()
-    assert [said.split(":")[:2] for said in summary.refused] == [
-        ["bad.csv", " too_many_bad_rows"],
-        ["broken.csv", " csv_broken"],
+    assert list_refused(refusing_run, "late/") == [
+        ["late/bad.csv", "too_many_bad_rows"],
+        ["late/broken.csv", "csv_broken"],
     ]
-    assert summary.rows_scored == 2
-    assert (count(scoring_home, "scored_reviews"), count(scoring_home, "source_reviews")) == (2, 2)
+    assert refusing_run.summary.rows_scored == 3
+    rows = (count(refusing_run.home, "scored_reviews"), count(refusing_run.home, "source_reviews"))
+    assert rows == (3, 3)
 
 
 @pytest.mark.slow
@@ -124,13 +147,8 @@ def test_a_file_over_which_runs_were_killed_waits_until_it_is_named_and_stops_no
     assert run(files=[str(scoring_home.inbox / "a.csv")]).rows_scored == 2
 
 
-EXCEL_CSV = b"text\n" + "Schön good plot\n".encode("cp1252") * 30
-
-
-@pytest.mark.slow
-def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(scoring_home: Home) -> None:
-    drop(scoring_home, "a.csv", EXCEL_CSV)
-    [said] = run().refused
+def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(refusing_run: DoneRun) -> None:
+    [said] = [said for said in refusing_run.summary.refused if said.startswith("excel.csv: ")]
     assert "30 of 30 rows are bad (text_encoding 30)" in said
     assert "save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING" in said
 
@@ -170,7 +188,6 @@ def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:
 @pytest.mark.slow
 def test_the_same_review_in_two_daily_exports_is_one_review(scoring_home: Home) -> None:
     drop(scoring_home, "monday.csv", "review_id,text,date\nx,good film,2026-11-23\n")
-    run()
     drop(scoring_home, "tuesday.csv", "review_id,text,date\nx,bad film,2026-11-24\n")
     run()
     assert ask(scoring_home.published, "select review_id, text from latest_scores") == [("x", "bad film")]
@@ -207,38 +224,46 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Ho
     assert not any(scoring_home.parts.iterdir())
 
 
-def leave_part(home: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run until a part is scored, and fail before its commit; return the part."""
+def leave_part(home: Home) -> None:
+    """Run until a part of a file is scored and another file is refused, and fail before the commit."""
+    copy_scoring_home(home)
+    drop(home, "a.csv", CSV)
+    drop(home, "empty.csv", "")
 
     def fail(*arguments: object) -> None:
         raise RuntimeError("stopped before the commit")
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(score_stages, "commit_parts", fail)
         with pytest.raises(RuntimeError):
             run()
-    return next(home.parts.iterdir())
+
+
+@pytest.fixture
+def stopped_home(empty_home: Home) -> Home:
+    """A home with the part of a run that ended before its commit."""
+    return copy_home(empty_home, "stopped", leave_part)
+
+
+def find_left_scores(home: Home) -> Path:
+    return next(home.parts.iterdir()) / "scored_reviews.parquet"
 
 
 @pytest.mark.slow
-def test_a_damaged_part_of_an_earlier_run_is_scored_anew(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    left = leave_part(scoring_home, monkeypatch) / "scored_reviews.parquet"
+def test_a_damaged_part_of_an_earlier_run_is_scored_anew(stopped_home: Home) -> None:
+    left = find_left_scores(stopped_home)
     content = bytearray(left.read_bytes())
     content[60] ^= 1
     left.write_bytes(content)
     assert run().rows_scored == 2
-    assert not any(scoring_home.parts.iterdir())
+    assert not any(stopped_home.parts.iterdir())
 
 
 @pytest.mark.slow
-def test_a_refused_file_is_tried_again_when_it_is_named(scoring_home: Home) -> None:
-    path = drop(scoring_home, "survey.csv", "Verdict\ngood film\n")
-    assert "text_column_missing" in run().refused[0]
-    assert run().refused == ()
-    assert run(files=[str(path)], text_column="Verdict").rows_scored == 1
+def test_a_refused_file_is_tried_again_when_it_is_named(refusing_run: DoneRun, empty_home: Home) -> None:
+    assert list_refused(refusing_run, "survey.csv") == [["survey.csv", "text_column_missing"]]
+    home = refusing_run.copy_home(empty_home)
+    assert run(files=[str(home.inbox / "survey.csv")], text_column="Verdict").rows_scored == 1
 
 
 def test_a_text_column_is_for_named_files_alone(scoring_home: Home) -> None:
@@ -262,7 +287,7 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
         patch.setattr(chunks, "read_review_file", read_and_change)
         first = run()
     assert (first.rows_scored, [each.uri for each in first.skipped]) == (2, ["b.csv"])
-    assert run().rows_scored == 2
+    assert [(file.uri, file.rows) for file in plan().files] == [("b.csv", 2)]
 
 
 def test_the_published_copy_shows_the_run_as_completed(scored_home: Home) -> None:
@@ -294,38 +319,34 @@ def test_scores_that_break_their_contract_are_not_committed(
 
 
 @pytest.mark.slow
-def test_a_relative_name_is_one_within_the_inbox(scoring_home: Home) -> None:
-    (scoring_home.inbox / "one.txt").write_text("a good film")
-    (scoring_home.inbox / "other.txt").write_text("a bad film")
-    assert run(files=["one.txt"]).files_scored == 1
+def test_named_files_are_scored_wherever_they_lie_a_relative_name_within_the_inbox(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    drop(scoring_home, "one.txt", "a good film")
+    drop(scoring_home, "other.txt", "a bad film")
+    path = tmp_path / "export.csv"
+    path.write_text("Verdict\ngood film\n")
+    assert run(files=["one.txt", str(path)], text_column="Verdict").rows_scored == 2
+    named = ask(scoring_home.published, "select uri from scored_files order by uri")
+    assert named == [(str(path),), ("one.txt",)]
 
 
-@pytest.mark.slow
 def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
     scoring_home: Home,
 ) -> None:
-    (scoring_home.inbox / "one.txt").write_text("a good film")
+    drop(scoring_home, "one.txt", "a good film")
     with pytest.raises(UsageError, match=r"Not there: .*inbox/nosuch\.csv\. Next: give the whole path"):
         run(files=["one.txt", "nosuch.csv"])
-    assert run().files_scored == 1
+    assert [file.why for file in plan().files] == ["new"]
 
 
 @pytest.mark.slow
-def test_named_files_are_scored_wherever_they_lie(scoring_home: Home, tmp_path: Path) -> None:
-    path = tmp_path / "export.csv"
-    path.write_text("Verdict\ngood film\n")
-    summary = run(files=[str(path)], text_column="Verdict")
-    assert summary.rows_scored == 1
-
-
-@pytest.mark.slow
-def test_a_new_champion_scores_what_is_new_from_then_on(scoring_home: Home) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    first = run().model_id
-    promote_small_model(scoring_home, seed=1)
-    drop(scoring_home, "b.csv", "text\ngood plot\n")
+def test_a_new_champion_scores_what_is_new_from_then_on(scored_home: Home) -> None:
+    [(first,)] = ask(scored_home.published, "select distinct model_id from scored_reviews")
+    promote_small_model(scored_home, seed=1)
+    drop(scored_home, "b.csv", "text\ngood plot\n")
     assert run().model_id != first
-    assert count(scoring_home, "scored_reviews") == 3
+    assert count(scored_home, "scored_reviews") == 3
 
 
 def make_groups_of_one(patch: pytest.MonkeyPatch) -> None:
@@ -429,25 +450,17 @@ def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
 
 
 @pytest.mark.slow
-def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    drop(scoring_home, "empty.csv", "")
-    leave_part(scoring_home, monkeypatch)
+def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(stopped_home: Home) -> None:
     summary = run()
     assert (summary.files_scored, [line.split(":")[0] for line in summary.refused]) == (1, ["empty.csv"])
 
 
 @pytest.mark.slow
-def test_a_leftover_that_breaks_its_contract_is_scored_anew(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drop(scoring_home, "a.csv", CSV)
-    left = leave_part(scoring_home, monkeypatch) / "scored_reviews.parquet"
+def test_a_leftover_that_breaks_its_contract_is_scored_anew(stopped_home: Home) -> None:
+    left = find_left_scores(stopped_home)
     pq.write_table(pq.read_table(left).slice(1), left)
     assert run().rows_scored == 2
-    assert not any(scoring_home.parts.iterdir())
+    assert not any(stopped_home.parts.iterdir())
 
 
 @pytest.mark.slow
@@ -455,13 +468,11 @@ def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Home) ->
     old = drop(scoring_home, "old.csv", CSV)
     os.utime(old, (0, 0))
     drop(scoring_home, "fresh.csv", "text\ngood plot\n")
-    since = datetime(2020, 1, 1)
-    assert run(since=since).files_scored == 1
+    assert run(since=datetime(2020, 1, 1)).files_scored == 1
     assert count(scoring_home, "inbox_files") == 1
-    assert run().files_scored == 1
+    assert [(file.uri, file.why) for file in plan().files] == [("old.csv", "new")]
 
 
-@pytest.mark.slow
 def test_a_time_without_a_zone_is_utc(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     path = drop(scoring_home, "a.csv", CSV)
@@ -469,8 +480,8 @@ def test_a_time_without_a_zone_is_utc(scoring_home: Home, monkeypatch: pytest.Mo
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
-        assert run(since=datetime(2026, 3, 1, 12, 0, 1)).files_found == 0
-        assert run(since=datetime(2026, 3, 1, 12)).files_found == 1
+        assert plan(since=datetime(2026, 3, 1, 12, 0, 1)).files_found == 0
+        assert plan(since=datetime(2026, 3, 1, 12)).files_found == 1
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -518,45 +529,73 @@ def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: 
     assert ask(scored_home.warehouse, "select last_seen from inbox_files") == before
 
 
-def drop_survey(home: Home, name: str, texts: Sequence[str]) -> None:
-    """Put in the export of a survey whose numbers of answers begin with 1."""
-    drop(home, name, "response_id,review\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts, 1)))
+def drop_survey(home: Home, name: str, texts: Sequence[str], first: int = 1) -> None:
+    """Put in the export of a survey whose numbers of answers begin with `first`."""
+    rows = "".join(f"{number},{text}\n" for number, text in enumerate(texts, first))
+    drop(home, name, f"response_id,review\n{rows}")
+
+
+EXPORTED = [f"good film {n}" for n in range(12)]
+UNPRINTABLE = "a\nreviews forget b\x1b[2J.csv"
+
+
+def drop_unclear(home: Home) -> None:
+    """Put in files with ids, dates and ratings that are unclear."""
+    for source in ("later", "other"):
+        drop_survey(home, f"{source}/march.csv", [f"good film {source} {n}" for n in range(6)])
+    drop_survey(home, "edited/march.csv", EXPORTED, first=101)
+    for name in ("april", "march"):
+        drop_survey(home, f"together/{name}.csv", [f"good film {name} {n}" for n in range(6)], first=201)
+    drop(home, "shop-a.csv", "id,text\n1,good film of shop a\n2,good plot of shop a\n")
+    drop(home, "shop-b.csv", "id,text\n1,bad film of shop b\n2,bad plot of shop b\n")
+    drop(home, UNPRINTABLE, "rating,review\n1,bad film\n2,good plot\n")
+    rows = ["yesterday,four,good film", "2026-11-02,8,good plot", "today,9,bad film"]
+    drop(home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
+
+
+@pytest.fixture(scope="module")
+def unclear_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run of files whose ids, dates and ratings are unclear."""
+    return run_once(tmp_path_factory.mktemp("unclear"), drop_unclear)
+
+
+@pytest.fixture(scope="module")
+def later_run(unclear_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A later run, of further files of two of the sources."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("later") / "home"))
+        home = unclear_run.copy_home(load_settings().home)
+        drop_survey(home, "later/april.csv", [f"bad plot {n}" for n in range(6)])
+        edited = [f"{text} again" for text in EXPORTED[:6]]
+        drop_survey(home, "edited/april.csv", [*edited, *EXPORTED[6:]], first=101)
+        return DoneRun(home, run())
+
+
+def list_ids_anew(done: DoneRun) -> list[str]:
+    """Return what a run says of review ids that begin anew."""
+    return [said for said in done.summary.unclear if "earlier files of its source" in said]
 
 
 @pytest.mark.slow
-def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said(scoring_home: Home) -> None:
-    drop_survey(scoring_home, "shop/march.csv", [f"good film {n}" for n in range(6)])
-    assert run().unclear == ()
-    drop_survey(scoring_home, "shop/april.csv", [f"bad plot {n}" for n in range(6)])
-    [said] = run().unclear
-    assert said.startswith("shop/april.csv: 6 review ids of earlier files of its source too, for other texts")
-    assert said.endswith("then `reviews sources rescan shop`")
-
-
-@pytest.mark.slow
-def test_ids_that_begin_anew_are_said_of_files_that_come_together(scoring_home: Home) -> None:
-    for number, name in enumerate(("april", "march")):
-        drop_survey(scoring_home, f"shop/{name}.csv", [f"good film {number} {n}" for n in range(6)])
-    [said] = run().unclear
-    assert said.startswith("shop/march.csv: 6 review ids of earlier files of its source too")
-
-
-@pytest.mark.slow
-def test_a_full_export_with_some_edited_reviews_is_not_said(scoring_home: Home) -> None:
-    texts = [f"good film {n}" for n in range(12)]
-    drop_survey(scoring_home, "shop/march.csv", texts)
-    run()
-    drop_survey(
-        scoring_home, "shop/april.csv", [f"{text} again" if n < 6 else text for n, text in enumerate(texts)]
+def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said(later_run: DoneRun) -> None:
+    [said] = [said for said in list_ids_anew(later_run) if said.startswith("later/")]
+    assert said.startswith(
+        "later/april.csv: 6 review ids of earlier files of its source too, for other texts"
     )
-    assert run().unclear == ()
+    assert said.endswith("then `reviews sources rescan later`")
 
 
-@pytest.mark.slow
-def test_ids_of_another_source_are_not_those_of_a_source(scoring_home: Home) -> None:
-    drop_survey(scoring_home, "shop/march.csv", [f"good film {n}" for n in range(6)])
-    drop_survey(scoring_home, "store/march.csv", [f"bad plot {n}" for n in range(6)])
-    assert not any("earlier files of its source" in said for said in run().unclear)
+def test_a_full_export_with_some_edited_reviews_is_not_said(later_run: DoneRun) -> None:
+    assert [said for said in later_run.summary.unclear if "edited/" in said] == []
+
+
+def test_ids_that_begin_anew_are_said_of_files_that_come_together(unclear_run: DoneRun) -> None:
+    [said] = [said for said in list_ids_anew(unclear_run) if said.startswith("together/")]
+    assert said.startswith("together/march.csv: 6 review ids of earlier files of its source too")
+
+
+def test_ids_of_another_source_are_not_those_of_a_source(unclear_run: DoneRun) -> None:
+    assert [said.partition("/")[0] for said in list_ids_anew(unclear_run)] == ["together"]
 
 
 @pytest.mark.slow
@@ -583,25 +622,21 @@ def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_be
     assert "known" not in describe_scoring(replace(summary, files_scored=1), "--text-column")
 
 
-@pytest.mark.slow
-def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(scoring_home: Home) -> None:
-    name = "a\nreviews forget b\x1b[2J.csv"
-    drop(scoring_home, name, "rating,review\n1,bad film\n2,good plot\n")
-    [ratings] = run().unclear
-    command = f"reviews sources init default {quote_word(str(scoring_home.inbox / name))} settles it"
+def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(unclear_run: DoneRun) -> None:
+    [ratings] = [said for said in unclear_run.summary.unclear if "reviews forget" in said]
+    path = unclear_run.home.inbox / UNPRINTABLE
+    command = f"reviews sources init default {quote_word(str(path))} settles it"
     assert command.isprintable()
     assert command in escape_controls(ratings)  # as messages, logs and pages show it
 
 
-@pytest.mark.slow
-def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(scoring_home: Home) -> None:
-    drop(scoring_home, "shop-a.csv", "id,text\n1,good film\n2,good plot\n")
-    drop(scoring_home, "shop-b.csv", "id,text\n1,bad film\n2,bad plot\n")
-    [unclear] = run().unclear
+def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(unclear_run: DoneRun) -> None:
+    [unclear] = [said for said in unclear_run.summary.unclear if said.startswith("shop-a.csv")]
     assert unclear.startswith(
         "shop-a.csv, shop-b.csv: column 'id': it may number the rows of this file only."
     )
-    assert ask(scoring_home.published, "select count(*) from latest_scores") == [(4,)]
+    query = "select count(*) from latest_scores where text like '%of shop _'"
+    assert ask(unclear_run.home.published, query) == [(4,)]
 
 
 @pytest.mark.slow
@@ -618,15 +653,13 @@ def test_a_large_file_whose_last_row_decides_how_its_first_is_read_is_scored_onc
     assert not list(scoring_home.parts.iterdir())
 
 
-@pytest.mark.slow
-def test_dates_and_ratings_that_are_not_understood_are_named_by_file(scoring_home: Home) -> None:
-    rows = ["yesterday,four,good film", "2026-11-02,8,good plot", "today,9,bad film"]
-    drop(scoring_home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
-    summary = run()
-    assert summary.unclear == (
+def test_dates_and_ratings_that_are_not_understood_are_named_by_file(unclear_run: DoneRun) -> None:
+    said = unclear_run.summary.unclear
+    assert [line for line in said if line.startswith("shop.csv")] == [
         "shop.csv: 2 dates, in no form that can be read, in the future or a placeholder: kept in `extra`",
         "shop.csv: 1 rating, no number on the scale of the column, as 0 often is: kept in `extra`",
-    )
-    assert summary.rows_scored == 3
-    said = CliRunner().invoke(main, ["--home", str(scoring_home.folder), "status"]).output
-    assert "  unclear   2 findings in the files that were scored last: reviews " in said
+    ]
+    query = "select count(*) from source_reviews join scored_files using (source_sha256)"
+    assert ask(unclear_run.home.published, f"{query} where uri = 'shop.csv'") == [(3,)]
+    status = CliRunner().invoke(main, ["--home", str(unclear_run.home.folder), "status"]).output
+    assert "  unclear   4 findings in the files that were scored last: reviews " in status

@@ -1,13 +1,18 @@
 """Helpers of the tests of `score-reviews`: put in a file, run the flow, count rows."""
 
 import os
+import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from data_contracts.storage.home import Home
+from deployments.settings import load_settings
 from flows.command.actions.verify import run_verify
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
@@ -81,6 +86,28 @@ def plan(**parameters: Any) -> ScoringPlan:
         found = score_reviews(**parameters, dry_run=True)
     assert isinstance(found, ScoringPlan)
     return found
+
+
+@dataclass(frozen=True)
+class DoneRun:
+    """A run that several tests read, each of which copies its home before it changes something there."""
+
+    home: Home
+    summary: ScoringSummary
+
+    def copy_home(self, home: Home) -> Home:
+        """Copy the home to the path of another one, and return it."""
+        shutil.copytree(self.home.folder, home.folder)
+        return home
+
+
+def run_once(folder: Path, fill: Callable[[Home], object], **parameters: Any) -> DoneRun:
+    """Run the flow in a new home in `folder`, with the small model, after `fill` has filled its inbox."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(folder / "home"))
+        home = copy_scoring_home(load_settings().home)
+        fill(home)
+        return DoneRun(home, run(**parameters))
 
 
 def copy_scored_home(home: Home, files: Mapping[str, str | bytes]) -> Home:
