@@ -9,7 +9,7 @@ from data_contracts.storage.home import Home
 from tasks.support.wording import escape_controls
 from tests.support.scoring_runs import copy_scored_home
 from tests.support.small_home import ask
-from tests.support.terminal import Seen, run_in_terminal
+from tests.support.terminal import Seen, run_in_terminal, start_in_terminal
 
 pytestmark = pytest.mark.process
 
@@ -78,7 +78,7 @@ def test_quarantine_show_shows_a_megabyte_as_text(home: Home) -> None:
 
 
 def test_quarantine_list_shows_hostile_names_as_text(home: Home) -> None:
-    assert "text_too_long" in require_harmless(run_in_terminal(home.folder, "quarantine", "list"))
+    assert "text_too_long" in require_harmless(start_in_terminal(home.folder, "quarantine", "list"))
 
 
 def test_explain_shows_a_hostile_review_as_text(home: Home) -> None:

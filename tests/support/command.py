@@ -9,8 +9,8 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -78,11 +78,20 @@ def _run(call: Call, said: Path) -> None:
     sys.argv = [call.program, *call.arguments]
     if call.group_files is not None:
         _limit_groups(call.group_files)
+    with end_in_order():
+        _run_prefect() if call.program == "prefect" else run_reviews(call.arguments)
+
+
+@contextmanager
+def end_in_order() -> Iterator[None]:
+    """End what runs beside the block when it ends, in the order of an interpreter that ends.
+
+    Prefect sends its last events when the threads are shut down, and its server is stopped after that. The other way
+    round it would wait a minute for a server that is gone.
+    """
     try:
-        _run_prefect() if call.program == "prefect" else _run_reviews(call.arguments)
+        yield
     finally:
-        # In the order of an interpreter that ends: Prefect sends its last events when the threads are shut down, and
-        # its server is stopped after that. The other way round it would wait a minute for a server that is gone.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
 
@@ -103,7 +112,7 @@ def _run_prefect() -> None:
     app()
 
 
-def _run_reviews(arguments: Sequence[str]) -> None:
+def run_reviews(arguments: Sequence[str]) -> None:
     """Run `reviews`, after what it does before it loads Prefect, which is loaded already."""
     from prefect.context import refresh_global_settings_context
 
