@@ -22,7 +22,6 @@ from click.testing import CliRunner
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from deployments.installation import PROJECT_ROOT
-from deployments.settings import load_settings
 from flows.command.cli import main
 from flows.command.messages import describe_scoring
 from flows.score_reviews import ScoringSummary, score_reviews
@@ -89,6 +88,7 @@ def refusing_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
     """A run that scores two files and refuses five."""
 
     def fill(home: Home) -> None:
+        copy_scoring_home(home)
         drop(home, "a.csv", CSV)
         drop(home, "broken.csv.gz", gzip.compress(CSV.encode())[:-9])
         drop(home, "c.jsonl", json.dumps({"text": "good plot"}))
@@ -540,7 +540,8 @@ UNPRINTABLE = "a\nreviews forget b\x1b[2J.csv"
 
 
 def drop_unclear(home: Home) -> None:
-    """Put in files with ids, dates and ratings that are unclear."""
+    """Make a home with files whose ids, dates and ratings are unclear."""
+    copy_scoring_home(home)
     for source in ("later", "other"):
         drop_survey(home, f"{source}/march.csv", [f"good film {source} {n}" for n in range(6)])
     drop_survey(home, "edited/march.csv", EXPORTED, first=101)
@@ -562,13 +563,14 @@ def unclear_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
 @pytest.fixture(scope="module")
 def later_run(unclear_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
     """A later run, of further files of two of the sources."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("later") / "home"))
-        home = unclear_run.copy_home(load_settings().home)
+
+    def fill(home: Home) -> None:
+        unclear_run.copy_home(home)
         drop_survey(home, "later/april.csv", [f"bad plot {n}" for n in range(6)])
         edited = [f"{text} again" for text in EXPORTED[:6]]
         drop_survey(home, "edited/april.csv", [*edited, *EXPORTED[6:]], first=101)
-        return DoneRun(home, run())
+
+    return run_once(tmp_path_factory.mktemp("later"), fill)
 
 
 def list_ids_anew(done: DoneRun) -> list[str]:

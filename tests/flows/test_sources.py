@@ -19,8 +19,8 @@ from tasks.inbox.source_files import SkippedFile
 from tasks.sources.accuracy import measure_agreement
 from tasks.sources.catalogue import accept_findings
 from tasks.warehouse.connection import open_warehouse
-from tests.support.scoring_runs import drop, plan, run
-from tests.support.small_home import ask, copy_home, copy_scoring_home
+from tests.support.scoring_runs import DoneRun, drop, plan, run, run_once
+from tests.support.small_home import ask, copy_scoring_home
 from tests.support.workbook_builders import write_xlsx
 
 PROFILE = """
@@ -67,31 +67,77 @@ ROWS = [
 ]
 
 
-@pytest.fixture
-def profiled_home(empty_home: Home) -> Home:
-    """A home in which a run has scored a file by the profile of its source, and one without a profile."""
+WRONG_PROFILE = "[columns]\ntitel = 'a'\n"
+SHARED_IDS = '[columns]\ntext = "text"\nreview_id = "review_id"\n[severity]\nshared_ids = "{}"\n'
 
-    def fill(made: Home) -> None:
-        describe(copy_scoring_home(made), "shop-a")
-        drop(made, "shop-a/2026-04.csv", EXPORT)
-        drop(made, "loose.csv", "text\ngood film\n")
-        run()
 
-    return copy_home(empty_home, "profiled", fill)
+def fill_home(home: Home) -> None:
+    """Make a home with files of many sources."""
+    copy_scoring_home(home)
+    for source, profile in (("shop-a", PROFILE), ("wrong", WRONG_PROFILE), ("lacking", PROFILE)):
+        describe(home, source, profile)
+    drop(home, "shop-a/2026-04.csv", EXPORT)
+    drop(home, "wrong/2026-04.csv", EXPORT.replace("\n7|", "\n17|").replace("\n8|", "\n18|"))
+    drop(home, "lacking/no-text.csv", "No|Text\n1|good film\n")
+    drop(home, "lacking/no-rating.csv", "No|Title|Body|Day\n1|good film\n")
+    drop(home, "loose.csv", "text\ngood film\n")
+    drop(home, "left/a.csv", "review_id,movie_id,text\n1,tt1,good film\n2,tt1,bad plot\n3,tt2,good plot\n")
+    drop(home, "again/a.csv", "review_id,movie_id,text\n21,tt1,good film\n")
+    drop(
+        home,
+        "several.csv",
+        "review_id,movie_id,text\n4,tt3,good\n4,tt3,bad\n4,tt4,fine\n5,tt3,long\n5,tt3,long\n",
+    )
+    drop(home, "shop-b/b.csv", "review_id,text\n31,bad plot\n")
+    drop(home, "rated-a/a.csv", "text,label,rating\ngood film,pos,8/10\nbad plot,neg,2/10\nfilm,,\n")
+    drop(home, "rated-b/b.csv", "text,rating\ngood plot,6/10\n")
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run of files of many sources."""
+    return run_once(tmp_path_factory.mktemp("first"), fill_home)
+
+
+@pytest.fixture(scope="module")
+def later_run(first_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A later run, of further files, after a profile was mended."""
+
+    def fill(home: Home) -> None:
+        first_run.copy_home(home)
+        for source, profile in (
+            ("wrong", PROFILE),
+            *((name, SHARED_IDS.format(name)) for name in ("warn", "accept")),
+        ):
+            describe(home, source, profile)
+        drop(
+            home, "right/b.csv", "review_id,movie_id,text\n1,tt1,bad film\n2,tt1,bad plot\n3,tt1,a bad plot\n"
+        )
+        drop(home, "again/c.csv", "review_id,movie_id,text\n21,tt1,a good film\n")
+        drop(home, "warn/a.csv", "review_id,text\n31,good film\n")
+        drop(home, "accept/a.csv", "review_id,text\n31,good plot\n")
+        drop(home, "rated-a/b.csv", "text,label\ngood film again,pos\nbad plot,neg\nfilm,pos\n")
+
+    return run_once(tmp_path_factory.mktemp("later"), fill)
+
+
+def list_unclear(done: DoneRun, *sources: str) -> list[str]:
+    """Return what a run found unclear in files of these sources, or at these names."""
+    return [said for said in done.summary.unclear if said.startswith(sources)]
 
 
 @pytest.mark.slow
-def test_a_file_in_a_sources_folder_is_read_by_its_profile(profiled_home: Home) -> None:
-    assert [row for row in list_rows(profiled_home) if row[-1] == "shop-a"] == ROWS
+def test_a_file_in_a_sources_folder_is_read_by_its_profile(first_run: DoneRun) -> None:
+    assert [row for row in list_rows(first_run.home) if row[-1] == "shop-a"] == ROWS
 
 
-@pytest.mark.slow
 def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(
-    profiled_home: Home,
+    first_run: DoneRun,
 ) -> None:
-    query = "select distinct source, profile_version is null from {} order by source"
+    named = "source in ('default', 'shop-a')"
+    query = f"select distinct source, profile_version is null from {{}} where {named} order by source"
     for table in ("scored_files", "lineage"):
-        assert ask(profiled_home.published, query.format(table)) == [("default", True), ("shop-a", False)]
+        assert ask(first_run.home.published, query.format(table)) == [("default", True), ("shop-a", False)]
 
 
 @pytest.mark.slow
@@ -103,16 +149,12 @@ def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, t
     assert list_rows(scoring_home) == ROWS
 
 
-@pytest.mark.slow
-def test_a_wrong_profile_delays_its_own_files_alone(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
-    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
-    drop(scoring_home, "shop-b/a.csv", "review_id,text\nr1,good film\n")
-    summary = run()
-    assert [row[0] for row in list_rows(scoring_home)] == ["r1"]
-    [skipped] = summary.skipped
-    assert skipped.uri == "shop-a/2026-04.csv"
-    assert "shop-a.toml: line 2: columns.titel is not a key of a profile" in skipped.reason
+def test_a_wrong_profile_delays_its_own_files_alone(first_run: DoneRun) -> None:
+    sources = {row[-1] for row in list_rows(first_run.home)}
+    assert {"shop-a", "shop-b", "default"} <= sources
+    assert "wrong" not in sources
+    [skipped] = [each for each in first_run.summary.skipped if each.uri == "wrong/2026-04.csv"]
+    assert "wrong.toml: line 2: columns.titel is not a key of a profile" in skipped.reason
 
 
 @pytest.mark.slow
@@ -141,22 +183,16 @@ def test_each_file_that_waits_is_named_with_its_own_reason() -> None:
 
 
 @pytest.mark.slow
-def test_after_its_profile_was_mended_a_waiting_file_is_read(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
-    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
-    run()
-    describe(scoring_home, "shop-a")
-    run()
-    assert list_rows(scoring_home) == ROWS
+def test_after_its_profile_was_mended_a_waiting_file_is_read(later_run: DoneRun) -> None:
+    found = [row for row in list_rows(later_run.home) if row[-1] == "wrong"]
+    assert found == [(f"1{number}", *values, "wrong") for number, *values, _ in ROWS]
 
 
-@pytest.mark.slow
-def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(scoring_home: Home) -> None:
-    describe(scoring_home, "shop-a")
-    drop(scoring_home, "shop-a/no-text.csv", "No|Text\n1|good film\n")
-    drop(scoring_home, "shop-a/no-rating.csv", "No|Title|Body|Day\n1|good film\n")
-    skipped = run().skipped
-    assert [each.uri for each in skipped] == ["shop-a/no-rating.csv", "shop-a/no-text.csv"]
+def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(
+    first_run: DoneRun,
+) -> None:
+    skipped = [each for each in first_run.summary.skipped if each.uri.startswith("lacking/")]
+    assert [each.uri for each in skipped] == ["lacking/no-rating.csv", "lacking/no-text.csv"]
     for each in skipped:
         assert "profile_column_missing" not in each.reason
         assert "The profile of the file's source names that column" in each.reason
@@ -169,44 +205,24 @@ def test_a_source_without_a_profile_can_not_be_chosen(scoring_home: Home, tmp_pa
         run(files=[str(path)], source="shop-z")
 
 
-@pytest.mark.slow
-def test_review_ids_that_another_source_gave_to_other_texts_are_named(scoring_home: Home) -> None:
-    drop(
-        scoring_home,
-        "left/a.csv",
-        "review_id,movie_id,text\n1,tt1,good film\n2,tt1,bad plot\n3,tt2,good plot\n",
-    )
-    assert run().unclear == ()
-    drop(
-        scoring_home,
-        "right/b.csv",
-        "review_id,movie_id,text\n1,tt1,bad film\n2,tt1,bad plot\n3,tt1,a bad plot\n",
-    )
-    [collision] = run().unclear
+def test_review_ids_that_another_source_gave_to_other_texts_are_named(
+    first_run: DoneRun, later_run: DoneRun
+) -> None:
+    assert list_unclear(first_run, "left/") == []
+    [collision] = list_unclear(later_run, "right/")
     assert collision.startswith(
         "right/b.csv: 1 review id of the source left too, for other texts on the same movie"
     )
     assert "Next: ids_hold_across_files = false" in collision
 
 
-@pytest.mark.slow
-def test_a_review_id_with_several_texts_in_a_file_is_named(scoring_home: Home) -> None:
-    drop(
-        scoring_home,
-        "a.csv",
-        "review_id,movie_id,text\n1,tt1,good\n1,tt1,bad\n1,tt2,fine\n2,tt1,long\n2,tt1,long\n",
-    )
-    [unclear] = run().unclear
-    assert unclear.startswith("a.csv: 1 review id with several texts on the same movie in it")
+def test_a_review_id_with_several_texts_in_a_file_is_named(first_run: DoneRun) -> None:
+    [unclear] = list_unclear(first_run, "several.csv")
+    assert unclear.startswith("several.csv: 1 review id with several texts on the same movie in it")
 
 
-@pytest.mark.slow
-def test_a_review_that_its_own_source_sends_again_is_no_collision(scoring_home: Home) -> None:
-    drop(scoring_home, "left/a.csv", "review_id,movie_id,text\n1,tt1,good film\n")
-    drop(scoring_home, "right/b.csv", "review_id,movie_id,text\n9,tt1,bad film\n")
-    run()
-    drop(scoring_home, "left/c.csv", "review_id,movie_id,text\n1,tt1,a good film\n")
-    assert run().unclear == ()
+def test_a_review_that_its_own_source_sends_again_is_no_collision(later_run: DoneRun) -> None:
+    assert list_unclear(later_run, "again/") == []
 
 
 def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
@@ -478,49 +494,31 @@ def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -
     assert [result.success for result in accept_findings(scoring_home, late)] == [True, False]
 
 
-@pytest.mark.slow
-def test_a_source_may_accept_that_another_has_the_same_review_ids(scoring_home: Home) -> None:
-    profile = '[columns]\ntext = "text"\nreview_id = "review_id"\n[severity]\nshared_ids = "{}"\n'
-    for severity in ("warn", "accept"):
-        describe(scoring_home, severity, profile.format(severity))
-    drop(scoring_home, "shop-b/b.csv", "review_id,text\n1,bad plot\n")
-    run()
-    drop(scoring_home, "warn/a.csv", "review_id,text\n1,good film\n")
-    drop(scoring_home, "accept/a.csv", "review_id,text\n1,good plot\n")
-    [said] = run().unclear
+def test_a_source_may_accept_that_another_has_the_same_review_ids(later_run: DoneRun) -> None:
+    [said] = list_unclear(later_run, "warn/", "accept/")
     assert said.startswith("warn/a.csv: 1 review id of the source")
 
 
-@pytest.mark.slow
-def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(scoring_home: Home) -> None:
-    drop(scoring_home, "shop-a/a.csv", "text,label,rating\ngood film,pos,8/10\nbad plot,neg,2/10\nfilm,,\n")
-    drop(scoring_home, "shop-b/b.csv", "text,rating\ngood plot,6/10\n")
-    drop(scoring_home, "shop-c/c.csv", "text\ngood film\n")
-    shop_a, shop_b = run().sources.accuracy
+def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(first_run: DoneRun) -> None:
+    accuracy = first_run.summary.sources.accuracy
+    rated_a, rated_b = [said for said in accuracy if not said.startswith("shop-a: ")]
     assert re.fullmatch(
-        r"shop-a: (0|50|100)\.0% of 2 reviews with a label or a clear rating are called right; "
+        r"rated-a: (0|50|100)\.0% of 2 reviews with a label or a clear rating are called right; "
         r"predicted stars are \d\.\d\d off on average, of 2 given",
-        shop_a,
+        rated_a,
     )
-    assert re.fullmatch(r"shop-b: predicted stars are \d\.\d\d off on average, of 1 given", shop_b)
+    assert re.fullmatch(r"rated-b: predicted stars are \d\.\d\d off on average, of 1 given", rated_b)
 
 
-@pytest.mark.slow
-def test_the_accuracy_of_a_run_is_that_of_the_view(scoring_home: Home) -> None:
-    for name in "ab":
-        drop(
-            scoring_home,
-            f"shop-a/{name}.csv",
-            f"text,label\ngood film {name},pos\nbad plot,neg\nfilm {name},pos\n",
-        )
-        run()
-    run_ids = [run_id for (run_id,) in ask(scoring_home.warehouse, "select run_id from runs")]
-    with open_warehouse(scoring_home.warehouse, write=False) as connection:
+def test_the_accuracy_of_a_run_is_that_of_the_view(later_run: DoneRun) -> None:
+    warehouse = later_run.home.warehouse
+    run_ids = [run_id for (run_id,) in ask(warehouse, "select run_id from runs")]
+    with open_warehouse(warehouse, write=False) as connection:
         by_run = measure_agreement(connection, run_ids)
-    view = "select labelled_reviews, round(accuracy * labelled_reviews)::int from live_accuracy"
+    view = "select sum(labelled_reviews), round(sum(accuracy * labelled_reviews)) from live_accuracy"
     found = (sum(each.labelled for each in by_run), sum(each.right for each in by_run))
-    assert ask(scoring_home.published, view) == [found]
-    assert found[0] == 6
+    assert ask(warehouse, view) == [found]
+    assert found[0] == 9
 
 
 def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Home, tmp_path: Path) -> None:

@@ -102,10 +102,10 @@ class DoneRun:
 
 
 def run_once(folder: Path, fill: Callable[[Home], object], **parameters: Any) -> DoneRun:
-    """Run the flow in a new home in `folder`, with the small model, after `fill` has filled its inbox."""
+    """Run the flow in a new home in `folder`, which `fill` makes with its model and its inbox."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_HOME", str(folder / "home"))
-        home = copy_scoring_home(load_settings().home)
+        home = load_settings().home
         fill(home)
         return DoneRun(home, run(**parameters))
 
