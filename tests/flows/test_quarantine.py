@@ -19,7 +19,7 @@ from tasks.queries.answers import query_published
 from tasks.scoring import rows as scored_rows
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.row_names import parse_row_name
-from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
+from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, plan, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50 + ",2\n"
@@ -48,22 +48,29 @@ def fill_long_row(home: Home) -> None:
         assert run().rows_quarantined == 1
 
 
-@pytest.mark.slow
-def test_a_released_row_is_scored_and_marked_with_who_and_when(long_row: Home) -> None:
-    assert "Released 1 row" in release_all(long_row)
-    [(by, age)] = ask(
-        long_row.published, "select released_by, epoch(now() - released_at) from quarantined_rows"
+@pytest.fixture
+def released_home(empty_home: Home) -> Home:
+    """The home of `long_row` after the release of its row."""
+
+    def fill(made: Home) -> None:
+        copy_home(made, "long-row", fill_long_row)
+        assert "Released 1 row" in release_all(made)
+
+    return copy_home(empty_home, "released", fill)
+
+
+def test_a_released_row_is_scored_and_marked_with_who_and_when(released_home: Home) -> None:
+    query = (
+        "select released_by, released_at between committed_at and now() "
+        "from quarantined_rows join scored_files using (source_sha256)"
     )
-    assert by == "ann"
-    assert 0 <= age < 60
-    assert count(long_row, "scored_reviews") == 2
+    assert ask(released_home.published, query) == [("ann", True)]
+    assert count(released_home, "scored_reviews") == 2
 
 
-@pytest.mark.slow
-def test_a_released_row_keeps_what_its_file_says_of_it(long_row: Home) -> None:
-    release_all(long_row)
+def test_a_released_row_keeps_what_its_file_says_of_it(released_home: Home) -> None:
     found = ask(
-        long_row.published,
+        released_home.published,
         "select review_id, movie_id, given_rating, row_number from latest_scores where movie_id = 'tt9'",
     )
     assert found == [("b", "tt9", 2.0, 2)]
@@ -79,11 +86,10 @@ def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: 
 
 
 @pytest.mark.slow
-def test_a_later_model_scores_released_rows_too(long_row: Home) -> None:
-    release_all(long_row)
-    promote_small_model(long_row, seed=1)
+def test_a_later_model_scores_released_rows_too(released_home: Home) -> None:
+    promote_small_model(released_home, seed=1)
     assert run(rescore=True).rows_rescored == 2
-    run_verify(long_row, True, lambda said: None)
+    run_verify(released_home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -96,11 +102,9 @@ def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_not
     assert count(long_row, "quarantined_rows where released_at is null") == 1
 
 
-@pytest.mark.slow
-def test_a_row_is_released_once(long_row: Home) -> None:
-    release_all(long_row)
-    assert "No quarantined row matches" in release_all(long_row)
-    assert count(long_row, "scored_reviews") == 2
+def test_a_row_is_released_once(released_home: Home) -> None:
+    assert "No quarantined row matches" in release_all(released_home)
+    assert count(released_home, "scored_reviews") == 2
 
 
 def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Home) -> None:
@@ -111,14 +115,23 @@ def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Home) ->
     assert count(scored_home, "quarantined_rows where released_at is null") == 1
 
 
+@pytest.fixture
+def undecodable_home(empty_home: Home) -> Home:
+    """A home with files that have rows in other encodings than UTF-8."""
+    one = '{"text": "good film"}\n{"text": "a good F\xfcller", "review_id": "u"}\n'.encode("latin-1")
+    two = '{"text": "good F\xfcller"}\n{"text": "bad F\xfcller"}\n{"text": "a plot"}\n'.encode("latin-1")
+    mixed = (b"text", b"good film", b"a good F\xfcller", "a good é bad ".encode() + b"\xfc")
+    return copy_scored_home(
+        empty_home, {"one.jsonl": one, "two.jsonl": two, "mixed.csv": b"\n".join(mixed) + b"\n"}
+    )
+
+
 @pytest.mark.slow
-def test_undecodable_texts_are_released_in_the_encoding_that_is_named(scoring_home: Home) -> None:
-    content = '{"text": "good film"}\n{"text": "a good F\xfcller", "review_id": "u"}\n'
-    drop(scoring_home, "a.jsonl", content.encode("latin-1"))
-    run()
-    assert "not valid utf-8" in "\n".join(_try_release(scoring_home))
-    release_all(scoring_home, encoding="latin-1")
-    assert ask(scoring_home.published, "select text from source_reviews where row_number = 2") == [
+def test_undecodable_texts_are_released_in_the_encoding_that_is_named(undecodable_home: Home) -> None:
+    of_one = Choice(uri="one.jsonl")
+    assert "not valid utf-8" in "\n".join(_try_release(undecodable_home, of_one))
+    release_all(undecodable_home, of_one, encoding="latin-1")
+    assert ask(undecodable_home.published, "select text from source_reviews where row_number = 2") == [
         ("a good Füller",)
     ]
 
@@ -158,25 +171,22 @@ def test_undecodable_texts_are_released_in_the_encoding_of_their_sources_profile
 
 @pytest.mark.slow
 def test_undecodable_texts_are_released_in_the_fallback_encoding_if_they_are_not_utf_8_at_first(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+    undecodable_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = (b"text", b"good film", b"a good F\xfcller", "a good é bad ".encode() + b"\xfc")
-    drop(scoring_home, "a.csv", b"\n".join(lines) + b"\n")
-    run()
     monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "cp1252")
-    said = release_all(scoring_home, encoding=None)
+    said = release_all(undecodable_home, Choice(uri="mixed.csv"), encoding=None)
     assert "Released 1 row," in said, said
     assert "is not valid utf-8" in said, said
     query = (
         "select text, released_by from source_reviews join quarantined_rows using (source_sha256, row_number)"
     )
-    assert ask(scoring_home.published, query) == [("a good Füller", "ann (read as cp1252)")]
+    assert ask(undecodable_home.published, query) == [("a good Füller", "ann (read as cp1252)")]
 
 
-def _try_release(home: Home) -> list[str]:
+def _try_release(home: Home, choice: Choice = EVERY) -> list[str]:
     said: list[str] = []
     with pytest.raises(ReviewsError):
-        release(load_settings(), EVERY, "utf-8", "ann", said.append)
+        release(load_settings(), choice, "utf-8", "ann", said.append)
     return said
 
 
@@ -206,12 +216,15 @@ def test_rows_are_chosen_by_rule_file_and_name(long_row: Home) -> None:
 
 
 @pytest.mark.slow
-def test_of_a_file_only_the_row_that_is_named_is_released(scoring_home: Home) -> None:
-    drop(scoring_home, "a.jsonl", '{"text": "good F\xfcller"}\n{"text": "bad F\xfcller"}\n'.encode("latin-1"))
-    run()
-    [(sha,)] = ask(scoring_home.warehouse, "select distinct source_sha256 from quarantined_rows")
-    assert "Released 1 row" in release_all(scoring_home, Choice(rows=((sha[:12], 2),)), "latin-1")
-    assert ask(scoring_home.published, "select row_number from source_reviews") == [(2,)]
+def test_of_a_file_only_the_row_that_is_named_is_released(undecodable_home: Home) -> None:
+    [(sha,)] = ask(
+        undecodable_home.warehouse, "select source_sha256 from scored_files where uri = 'two.jsonl'"
+    )
+    assert "Released 1 row" in release_all(undecodable_home, Choice(rows=((sha[:12], 2),)), "latin-1")
+    found = ask(
+        undecodable_home.published, f"select row_number from source_reviews where source_sha256 = '{sha}'"
+    )
+    assert sorted(found) == [(2,), (3,)]
 
 
 @pytest.mark.parametrize(
@@ -266,19 +279,16 @@ def poison(scorer: Scorer, marked: int, answer: Exception | float) -> Scorer:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("answer", [RuntimeError("no such kernel"), float("nan")])
-def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(
-    scoring_home: Home, answer: Exception | float
-) -> None:
+def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(scoring_home: Home) -> None:
     [bundle] = scoring_home.bundles.iterdir()
     from models.bundle.scorer import load_scorer
 
     sound = load_scorer(bundle)
-    marked = sound.word_ids["plot"]
+    failing = poison(sound, sound.word_ids["plot"], RuntimeError("no such kernel"))
     lines = "".join(f"good film {number}\n" for number in range(99))
     drop(scoring_home, "a.csv", f"text\n{lines}bad plot\n{lines}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scored_rows, "score_encoded", _through(poison(sound, marked, answer)))
+        patch.setattr(scored_rows, "score_encoded", _through(failing))
         summary = run()
     assert (summary.rows_scored, summary.rows_quarantined) == (198, 1)
     assert ask(scoring_home.published, "select row_number, rule, raw from quarantined_rows") == [
@@ -291,7 +301,6 @@ def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return lambda given, texts, *sources: score_encoded(scorer, texts)
 
 
-@pytest.mark.slow
 def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_aside(
     scoring_home: Home,
 ) -> None:
@@ -304,7 +313,7 @@ def test_a_scorer_that_fails_on_everything_stops_its_group_and_sets_nothing_asid
         with pytest.raises(Exception, match="no such kernel"):
             run()
     assert count(scoring_home, "scored_files") == 0
-    assert run().rows_scored == 2
+    assert [file.why for file in plan().files] == ["new"]
 
 
 UNKNOWN = "text,rating\ngood film,9\n見事な映画,9\n" + "\U0001f60d,10\n" * 20
@@ -317,15 +326,12 @@ def unknown_home(home: Home) -> Home:
 
 
 @pytest.mark.slow
-def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(
-    scoring_home: Home,
-) -> None:
-    drop(scoring_home, "a.csv", UNKNOWN)
-    summary = run()
-    assert (summary.rows_scored, summary.rows_quarantined, summary.refused) == (1, 21, ())
-    query = "select distinct rule from quarantined_rows"
-    assert ask(scoring_home.published, query) == [("text_no_known_word",)]
-    run_verify(scoring_home, True, lambda words: None)
+def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file(unknown_home: Home) -> None:
+    ledger = "select scored_files.status, counts->>'rows_scored' from scored_files, runs"
+    assert ask(unknown_home.published, ledger) == [("scored", "1")]
+    query = "select rule, count(*) from quarantined_rows group by all"
+    assert ask(unknown_home.published, query) == [("text_no_known_word", 21)]
+    run_verify(unknown_home, True, lambda words: None)
 
 
 @pytest.mark.slow
@@ -337,13 +343,15 @@ def test_a_run_in_which_the_model_knows_no_word_of_any_text_ends_well(scoring_ho
 
 @pytest.mark.slow
 def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Home) -> None:
+    """The scorer raises an error for texts with `plot`, and gives those with `bad` no number."""
     [bundle] = scoring_home.bundles.iterdir()
     from models.bundle.scorer import load_scorer
 
     sound = load_scorer(bundle)
-    texts = ["\U0001f60d", "good film", "bad plot", "映画", "bad film", "a plot", "\U0001f44e"]
+    texts = ["\U0001f60d", "good film", "bad plot", "映画", "bad film", "a plot", "\U0001f44e", "a film"]
     drop(scoring_home, "a.csv", "\n".join(["text", *texts]) + "\n")
-    failing = poison(sound, sound.word_ids["plot"], RuntimeError("no such kernel"))
+    wrong = poison(sound, sound.word_ids["bad"], float("nan"))
+    failing = poison(wrong, sound.word_ids["plot"], RuntimeError("no such kernel"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scored_rows, "score_encoded", _through(failing))
         run()
@@ -352,11 +360,12 @@ def test_each_row_of_a_chunk_is_set_aside_for_its_own_reason(scoring_home: Home)
         (1, "text_no_known_word"),
         (3, "scorer_failed"),
         (4, "text_no_known_word"),
+        (5, "scorer_failed"),
         (6, "scorer_failed"),
         (7, "text_no_known_word"),
     ]
     query = "select row_number, text from latest_scores order by all"
-    assert ask(scoring_home.published, query) == [(2, "good film"), (5, "bad film")]
+    assert ask(scoring_home.published, query) == [(2, "good film"), (8, "a film")]
 
 
 @pytest.mark.slow
