@@ -15,6 +15,7 @@ from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
+from models.bundle.fingerprint import require_fingerprint
 from tasks.maintenance import backups, restoring
 from tasks.maintenance.proofs import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.maintenance.restoring import check_backup, put_database
@@ -57,16 +58,27 @@ def test_what_came_in_after_the_backup_is_scored_anew(later_home: Home) -> None:
     run_verify(later_home, True, quiet)
 
 
+def damage_database(home: Home, damage: str) -> None:
+    content = home.warehouse.read_bytes()
+    home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_a_damaged_database_is_named_and_restored(later_home: Home, damage: str) -> None:
+    damage_database(later_home, damage)
+    with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
+        run()
+    restore(later_home, later_home.folder / "backup", quiet)
+    assert count(later_home, "scored_reviews") == 2
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("damage", ["cut", "garbage", "missing"])
-def test_a_damaged_database_is_named_and_rebuilt_from_backup_and_inbox(later_home: Home, damage: str) -> None:
-    content = later_home.warehouse.read_bytes()
+@pytest.mark.parametrize("damage", ["garbage", "missing"])
+def test_a_damaged_database_is_rebuilt_from_backup_and_inbox(later_home: Home, damage: str) -> None:
     if damage == "missing":
         later_home.warehouse.unlink()
     else:
-        later_home.warehouse.write_bytes(content[:5000] if damage == "cut" else b"\0" * len(content))
-        with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
-            run()
+        damage_database(later_home, damage)
     restore(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
@@ -89,34 +101,41 @@ def test_the_database_before_it_is_kept(later_home: Home) -> None:
         assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("restores", [1, 2])
-def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
-    home: Home, tmp_path: Path, restores: int
-) -> None:
-    back_up(home, tmp_path / "backup", quiet)
+@pytest.fixture
+def corrected_home(empty_home: Home) -> Home:
+    """A home that went back to a backup of before a review and, in a later file, its correction."""
+    return copy_home(empty_home, "corrected", fill_corrected_home)
+
+
+def fill_corrected_home(home: Home) -> None:
+    copy_scored_home(home, {"a.csv": CSV})
+    back_up(home, home.folder / "backup", quiet)
     for name, text in (("day9.csv", "good film"), ("day10.csv", "corrected: bad plot")):
         drop(home, name, f"review_id,text\nu1,{text}\n")
         run()
-    query = "select text from latest_scores where review_id = 'u1'"
-    assert ask(home.published, query) == [("corrected: bad plot",)]
-    for _ in range(restores):
-        restore(home, tmp_path / "backup", quiet)
+    assert ask(home.published, LATEST_TEXT) == [("corrected: bad plot",)]
+    restore(home, home.folder / "backup", quiet)
+
+
+LATEST_TEXT = "select text from latest_scores where review_id = 'u1'"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("restores", [1, 2])
+def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
+    corrected_home: Home, restores: int
+) -> None:
+    for _ in range(restores - 1):
+        restore(corrected_home, corrected_home.folder / "backup", quiet)
     run()
-    assert ask(home.published, query) == [("corrected: bad plot",)]
-    assert list(home.running.iterdir()) == []
+    assert ask(corrected_home.published, LATEST_TEXT) == [("corrected: bad plot",)]
+    assert list(corrected_home.running.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corrected_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    for name, text in (("day9.csv", "good film"), ("day10.csv", "corrected: bad plot")):
-        drop(home, name, f"review_id,text\nu1,{text}\n")
-        run()
-    restore(home, tmp_path / "backup", quiet)
-
     def fail(*arguments: object) -> None:
         raise RuntimeError("the disk is full")
 
@@ -125,9 +144,7 @@ def test_a_run_that_failed_keeps_the_order_of_before_a_restore_for_the_next_one(
         with pytest.raises(ReviewsError):
             run()
     run()
-    assert ask(home.published, "select text from latest_scores where review_id = 'u1'") == [
-        ("corrected: bad plot",)
-    ]
+    assert ask(corrected_home.published, LATEST_TEXT) == [("corrected: bad plot",)]
 
 
 @pytest.mark.slow
@@ -146,14 +163,13 @@ def test_a_ledger_that_can_not_be_read_does_not_keep_a_backup_from_being_restore
     assert count(later_home, "scored_reviews") == 3
 
 
-@pytest.mark.slow
 def test_a_bundle_that_was_lost_comes_back(home: Home, tmp_path: Path) -> None:
     back_up(home, tmp_path / "backup", quiet)
     [bundle] = home.bundles.iterdir()
+    [(fingerprint,)] = ask(home.warehouse, "select bundle_fingerprint from models")
     (bundle / "vocabulary.json").unlink()
     restore(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", MORE)
-    assert run().rows_scored == 1
+    require_fingerprint(bundle, fingerprint)
 
 
 def test_a_profile_that_the_home_lacks_comes_back_and_one_that_it_has_stays(
