@@ -7,7 +7,7 @@ import pytest
 from data_contracts.storage.home import Home
 from tasks.stages import score as stages
 from tasks.warehouse.connection import open_warehouse
-from tests.support.scoring_runs import drop, run
+from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.small_home import ask
 
 _BACKDATE = """
@@ -36,30 +36,33 @@ def emitted(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return events
 
 
+@pytest.fixture
+def delivered_home(empty_home: Home) -> Home:
+    """A home with a scored file of a source."""
+    return copy_scored_home(empty_home, {"shop-a/a.csv": "text\ngood film\n"})
+
+
 @pytest.mark.slow
 def test_runs_that_find_nothing_new_warn_of_a_late_source_and_emit_one_event(
-    scoring_home: Home, emitted: list[list[str]]
+    delivered_home: Home, emitted: list[list[str]]
 ) -> None:
-    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n")
     assert run().sources.deliveries == ()
-    backdate(scoring_home, days_ago=5)
+    backdate(delivered_home, days_ago=5)
     for _ in range(2):
         [words] = run().sources.deliveries
         assert words.startswith("shop-a: the last files came on ")
     assert emitted == [["shop-a"]]
     query = "SELECT source, severity, success FROM contract_results WHERE rule = 'files_on_time'"
-    assert ask(scoring_home.warehouse, query) == [("shop-a", "warning", False)] * 2
+    assert ask(delivered_home.warehouse, query) == [("shop-a", "warning", False)] * 2
 
 
 @pytest.mark.slow
 def test_a_source_that_is_late_again_causes_another_event(
-    scoring_home: Home, emitted: list[list[str]]
+    delivered_home: Home, emitted: list[list[str]]
 ) -> None:
-    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n")
+    backdate(delivered_home, days_ago=9)
     run()
-    backdate(scoring_home, days_ago=9)
-    run()
-    with open_warehouse(scoring_home.warehouse, write=True) as connection:
+    with open_warehouse(delivered_home.warehouse, write=True) as connection:
         connection.execute("UPDATE source_days SET day = day + 1")
     run()
     assert emitted == [["shop-a"], ["shop-a"]]
@@ -67,12 +70,10 @@ def test_a_source_that_is_late_again_causes_another_event(
 
 @pytest.mark.slow
 def test_a_file_with_far_more_rows_than_usual_is_named_by_its_run(
-    scoring_home: Home, emitted: list[list[str]]
+    delivered_home: Home, emitted: list[list[str]]
 ) -> None:
-    drop(scoring_home, "shop-a/a.csv", "text\ngood film\n")
-    run()
-    backdate(scoring_home, days_ago=0)
-    drop(scoring_home, "shop-a/b.csv", "text\n" + "bad plot\n" * 4)
+    backdate(delivered_home, days_ago=0)
+    drop(delivered_home, "shop-a/b.csv", "text\n" + "bad plot\n" * 4)
     [words] = run().sources.deliveries
     assert words.startswith("shop-a: 5 rows on ")
     assert words.endswith("; expected about 1 to 1 rows a day, as before")

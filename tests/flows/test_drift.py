@@ -9,7 +9,7 @@ from data_contracts.errors import ContractError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.score_reviews import ScoringSummary, score_reviews
-from tests.support.scoring_runs import describe, drop, run_killed
+from tests.support.scoring_runs import DoneRun, describe, drop, run_killed, run_once
 from tests.support.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
@@ -50,13 +50,22 @@ def list_results(home: Home) -> list[tuple[Any, ...]]:
     return ask(home.published, query)
 
 
+@pytest.fixture(scope="module")
+def other_reviews(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run of reviews that are far shorter than the held-out ones."""
+
+    def fill(home: Home) -> None:
+        drop_reviews(copy_home(home, "judged", fill_judged_home), words=10)
+
+    return run_once(tmp_path_factory.mktemp("other"), fill)
+
+
 @pytest.mark.slow
-def test_a_run_of_other_reviews_warns_and_its_scores_stand(judged_home: Home) -> None:
-    drop_reviews(judged_home, words=10)
-    (words,) = score().drifted
+def test_a_run_of_other_reviews_warns_and_its_scores_stand(other_reviews: DoneRun) -> None:
+    (words,) = other_reviews.summary.drifted
     assert words.startswith("token_count: PSI ")
-    assert list_results(judged_home) == [("token_count_like_held_out", "warning", False)]
-    assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
+    assert list_results(other_reviews.home) == [("token_count_like_held_out", "warning", False)]
+    assert ask(other_reviews.home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
 
 
 @pytest.mark.slow
@@ -121,12 +130,9 @@ def test_a_model_without_a_reference_is_not_judged(scoring_home: Home) -> None:
     assert list_results(scoring_home) == []
 
 
-@pytest.mark.slow
-def test_the_stars_of_a_score_are_those_of_the_bundle(judged_home: Home) -> None:
-    (judged_home.inbox / "a.csv").write_text("text\ngood film\n", "utf-8")
-    score()
+def test_the_stars_of_a_score_are_those_of_the_bundle(other_reviews: DoneRun) -> None:
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
-    assert ask(judged_home.published, query) == [(True,)]
+    assert ask(other_reviews.home.published, query) == [(True,)]
 
 
 def test_drift_is_warn_or_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +146,7 @@ def test_a_source_that_changes_is_named_though_the_model_has_no_reference(scorin
     for number in range(4):
         rows = "".join(f"good film {number} {row}\n" for row in range(100))
         drop(scoring_home, f"shop-a/{number}.csv", f"text\n{rows}")
-        assert score().drifted == ()
+    assert score().drifted == ()
     rows = "".join(f"a bad film {row} {'and a plot' * 10}\n" for row in range(100))
     drop(scoring_home, "shop-a/other.csv", f"text\n{rows}")
     words = score().drifted

@@ -1,7 +1,6 @@
 """Tests of `reviews export` after changes of the database: releases, later models, forgetting, restores."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -116,53 +115,55 @@ def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
 
 
+@pytest.fixture
+def later_home(empty_home: Home) -> Home:
+    """A home with a backup of before its last file, which was scored and exported."""
+
+    def fill_later(made: Home) -> None:
+        copy_home(made, "exported", fill)
+        back_up(made, made.folder / "backup", quiet)
+        drop(made, "b.csv", "review_id,movie_id,text\nb1,tt9,good plot\nb2,tt9,bad film\n")
+        run()
+        do_export(made, only_new=True)
+
+    return copy_home(empty_home, "exported-later", fill_later)
+
+
 @pytest.mark.slow
-def test_after_a_restore_to_before_the_export_a_new_one_is_refused(home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
-    run()
-    do_export(home, only_new=True)
-    restore(home, tmp_path / "backup", quiet)
-    assert do_export(home, only_new=True).startswith("Nothing new")
+def test_after_a_restore_to_before_the_export_a_new_one_is_refused(later_home: Home) -> None:
+    restore(later_home, later_home.folder / "backup", quiet)
+    assert do_export(later_home, only_new=True).startswith("Nothing new")
     run()
     with pytest.raises(UsageError, match="export everything again, without --new"):
-        do_export(home, only_new=True)
-    forget(home, ForgetRequest("b2", None, "ann"), quiet)
+        do_export(later_home, only_new=True)
+    forget(later_home, ForgetRequest("b2", None, "ann"), quiet)
     with pytest.raises(UsageError, match="export everything again, without --new"):
-        do_export(home, only_new=True)
-    do_export(home)
-    assert read(home) == expect(home)
+        do_export(later_home, only_new=True)
+    do_export(later_home)
+    assert read(later_home) == expect(later_home)
 
 
 @pytest.mark.slow
 def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_exported_twice(
-    home: Home, tmp_path: Path
+    later_home: Home,
 ) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", "review_id,text\nb1,good plot\nb2,bad film\n")
-    run()
-    do_export(home, only_new=True)
-    exported = read(home)
-    forget(home, ForgetRequest("b2", None, "ann"), quiet)
-    restore(home, tmp_path / "backup", quiet)
+    exported = read(later_home)
+    forget(later_home, ForgetRequest("b2", None, "ann"), quiet)
+    restore(later_home, later_home.folder / "backup", quiet)
     assert run().rows_scored == 1
     with pytest.raises(UsageError, match="export everything again, without --new"):
-        do_export(home, only_new=True)
-    assert read(home) == exported
-    do_export(home)
-    assert read(home) == expect(home)
+        do_export(later_home, only_new=True)
+    assert read(later_home) == exported
+    do_export(later_home)
+    assert read(later_home) == expect(later_home)
 
 
 @pytest.mark.slow
 def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_restore(
-    home: Home, tmp_path: Path
+    later_home: Home,
 ) -> None:
-    back_up(home, tmp_path / "backup", quiet)
-    drop(home, "b.csv", "review_id,movie_id,text\nb1,tt9,good plot\nb2,tt9,bad film\n")
-    run()
-    do_export(home, only_new=True)
-    forget(home, ForgetRequest("tt9", None, "ann"), quiet)
-    restore(home, tmp_path / "backup", quiet)
-    drop(home, "c.csv", "text\ngood\n")
+    forget(later_home, ForgetRequest("tt9", None, "ann"), quiet)
+    restore(later_home, later_home.folder / "backup", quiet)
+    drop(later_home, "c.csv", "text\ngood\n")
     assert run().rows_scored == 1
-    assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
+    assert do_export(later_home, only_new=True).startswith("Exported 1 scored row ")

@@ -91,13 +91,12 @@ def test_without_reports_a_run_writes_none(scoring_home: Home, monkeypatch: pyte
 
 @pytest.mark.slow
 def test_the_newest_reports_are_kept_as_the_setting_says(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+    reported_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_KEEP_REPORTS", "1")
-    for name in ("one", "two"):
-        drop(scoring_home, f"{name}.csv", CSV.replace("film", name))
-        run()
-    assert [path.stem for path in list_reports(scoring_home)] == [find_last_run(scoring_home)]
+    drop(reported_home, "two.csv", CSV.replace("film", "two"))
+    run()
+    assert [path.stem for path in list_reports(reported_home)] == [find_last_run(reported_home)]
 
 
 @pytest.mark.slow
@@ -116,12 +115,10 @@ def test_the_command_makes_no_folder(reported_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_scores_again_reports_what_it_did(scoring_home: Home) -> None:
-    drop(scoring_home, "monday.csv", CSV)
-    run()
-    promote_small_model(scoring_home, seed=1)
+def test_a_run_that_scores_again_reports_what_it_did(reported_home: Home) -> None:
+    promote_small_model(reported_home, seed=1)
     run(rescore=True)
-    page = (scoring_home.reports / f"{find_last_run(scoring_home)}.html").read_text("utf-8")
+    page = (reported_home.reports / f"{find_last_run(reported_home)}.html").read_text("utf-8")
     assert "2 reviews of 1 file scored again" in page
     assert "1 file with 3 rows that another model had scored before." in page
     assert "Quarantined: 1 of 3 rows" in page
