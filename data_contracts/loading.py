@@ -8,7 +8,9 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -51,6 +53,22 @@ def defer_imports(*names: str) -> Iterator[None]:
     finally:
         for module in deferred.values():
             module.leave()
+
+
+def forgo_imports(*names: str) -> None:
+    """Have imports of these modules fail in this process, for libraries that do without what is not installed."""
+    sys.meta_path.insert(0, _Forgone(names))
+
+
+@dataclass(frozen=True)
+class _Forgone(MetaPathFinder):
+    """Finds none of some modules, though they are installed."""
+
+    names: tuple[str, ...]
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname in self.names:
+            raise ModuleNotFoundError(f"{fullname} is not used in this process", name=fullname)
 
 
 class _DeferredModule(ModuleType):

@@ -53,6 +53,13 @@ def test_files_are_read_by_one_process_refused_ones_too(tmp_path: Path) -> None:
     assert len(first) == 1
 
 
+@only_linux
+def test_the_process_does_without_pandas(tmp_path: Path) -> None:
+    assert count(write(tmp_path, encode_parquet(ROWS))) == 2
+    [process] = idle_processes()
+    assert "pandas" not in Path(f"/proc/{process}/maps").read_text()
+
+
 def test_a_process_that_was_ended_meanwhile_is_started_anew(tmp_path: Path) -> None:
     path = write(tmp_path, encode_parquet(ROWS))
     assert count(path) == 2
