@@ -1,14 +1,14 @@
 """`reviews deploy`: create or update the work pool and all deployments on the server that PREFECT_API_URL names.
 
-It creates the pool if it is missing, and runs `prefect --no-prompt deploy --all`. A second run changes only what was
-changed in `prefect.yaml`.
+It creates the pool if it is missing, and runs `prefect --no-prompt deploy --all`, in this process, since another one
+would load Prefect anew. A second run changes only what was changed in `prefect.yaml`.
 """
 
-import subprocess
+import io
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +46,24 @@ def deploy_all() -> None:
         raise ReviewsError(
             f"The Prefect server at {url} does not answer ({error}). Next: check that it runs, and its address."
         ) from error
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file"]
     with _find_prefect_file(settings) as path:
-        done = subprocess.run(
-            [*command, str(path)], cwd=PREFECT_FILE.parent, capture_output=True, text=True, check=False
-        )
-    if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LINES_SHOWN:])
+        status, said = _run_prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(path))
+    if status != 0:
+        tail = "\n".join(said.strip().splitlines()[-LINES_SHOWN:])
         raise ReviewsError(f"The deployments could not be created. Prefect's output:\n{tail}")
+
+
+def _run_prefect(*arguments: str) -> tuple[object, str]:
+    """Run the `prefect` command in the project's folder and this process; return its status and output."""
+    from prefect.cli import app
+
+    sys.argv = ["prefect", *arguments]
+    with chdir(PREFECT_FILE.parent), redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
+        try:
+            app()
+        except SystemExit as ended:
+            return ended.code or 0, said.getvalue()
+    return 0, said.getvalue()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Tests of `prefect.yaml` and the automations, without a server."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,28 @@ from prefect.utilities.templating import apply_values
 
 from data_contracts.errors import UsageError
 from deployments.automations import ALERTS, format_payload
-from deployments.deploy import add_names
+from deployments.deploy import _run_prefect, add_names
 from deployments.homes import name_home
 from deployments.settings import DEPLOYMENTS, load_settings
+from tests.support.forked import start
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+
+
+@pytest.mark.process
+def test_the_status_of_the_prefect_command_and_what_it_says_are_known(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    process = start(_write_answer, said)
+    process.join()
+    assert process.exitcode == 0
+    assert re.match(r"1\b.*--no-such-option", said.read_text(), re.DOTALL)
+
+
+def _write_answer(path: Path) -> None:
+    """Write what the command answers to a wrong call. It changes the logging of its process."""
+    status, said = _run_prefect("deploy", "--no-such-option")
+    path.write_text(f"{status} {said}")
 
 
 def test_the_three_deployments_are_declared() -> None:
