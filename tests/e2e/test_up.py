@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from deployments.draining import MESSAGE as STOPPED
 from deployments.installation import PROJECT_ROOT
 from deployments.processes import find_marked
 from deployments.settings import DEPLOYMENTS
-from tests.e2e.conftest import REVIEWS, call_reviews, run_installed
+from tests.e2e.conftest import REVIEWS, call_reviews, run_reviews
 from tests.e2e.deployed import (
     INGEST,
     SCORE,
@@ -46,6 +46,7 @@ from tests.e2e.strangers import (
     read_by_rebinding,
 )
 from tests.support.command import Call, Finished, start_command
+from tests.support.exports.made_up import Truth
 from tests.support.small_archive import list_files, write_archive
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ ROWS = 50
 """Reviews of a file that a run scores."""
 MID_SCORING = "score: part half written"
 """The fault point at which a run stands still while something is killed or stopped."""
+AFTER_FETCHING = "ingest: archive fetched"
+"""The fault point at which a run that ingests does so."""
 
 
 @pytest.fixture(scope="module")
@@ -150,21 +153,20 @@ def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
     assert len(automations) == len(set(automations)) == 10
 
 
-def test_a_command_beside_it_uses_its_server(up: Deployed) -> None:
+@pytest.fixture(scope="module")
+def beside(up: Deployed) -> Finished:
+    """What a command beside `up`, to whose environment no server is known, has scored."""
     write_reviews(up.home / "beside.csv", 3, "beside")
     environment = {**up.environment}
     environment.pop("PREFECT_API_URL")
     arguments = ("--home", str(up.home), "score", str(up.home / "beside.csv"))
-    assert start_command(Call(arguments, environment, Path("/"))).wait().status == 0
+    return start_command(Call(arguments, environment, Path("/"))).wait()
+
+
+def test_a_command_beside_it_uses_its_server(up: Deployed, beside: Finished) -> None:
+    assert beside.status == 0, beside.err
     runs = up.ask_server("POST", "flow_runs/filter", {})
     assert any("3 reviews" in run["name"] and run["deployment_id"] is None for run in runs)
-
-
-def test_one_run_scores_the_exports_of_ten_platforms_as_a_person_would_read_them(up: Deployed) -> None:
-    truths = drop_exports(up.home)
-    assert up.run_deployment() == "COMPLETED"
-    for source, truth in truths.items():
-        compare_source(up, source, truth)
 
 
 def test_a_run_of_the_deployment_reads_no_file_outside_the_inbox(up: Deployed, tmp_path: Path) -> None:
@@ -181,10 +183,15 @@ def test_a_run_of_the_deployment_reads_no_file_outside_the_inbox(up: Deployed, t
 
 @dataclass(frozen=True)
 class DailyRun:
-    """A run that scored a file and refused another while a query read the published copy and a second run was asked."""
+    """A run that scored a file and exports, and refused a file, while a query read the published copy.
+
+    A second run was asked for meanwhile.
+    """
 
     states: Sequence[str]
     """How both runs ended."""
+    exports: Mapping[str, Truth]
+    """What a person would say of the export in each source."""
     run_id: str
     """The first one."""
     second_id: str
@@ -193,12 +200,14 @@ class DailyRun:
 
 
 @pytest.fixture(scope="module")
-def daily_run(up: Deployed) -> DailyRun:
+def daily_run(up: Deployed, beside: Finished) -> DailyRun:
+    """The query needs a review that was scored before, such as one of `beside`."""
     many = "select text from source_reviews, range(1_000_000)"
     command = [str(REVIEWS), "--home", str(up.home), "sql", "--format", "csv", many]
     reader = subprocess.Popen(command, env=up.environment, cwd="/", stdout=subprocess.PIPE)
     assert reader.stdout is not None
     assert reader.stdout.readline() == b"text\n"  # it goes on only as far as somebody reads what it writes
+    exports = drop_exports(up.home)
     (up.home / "inbox" / "broken.parquet").write_bytes(b"PAR1 cut off")
     write_reviews(up.home / "inbox" / "beside-broken.csv", ROWS, "fine")
     runs = [up.start_deployment(with_pages=True) for _ in range(2)]
@@ -206,7 +215,20 @@ def daily_run(up: Deployed) -> DailyRun:
     is_still_read = reader.poll() is None
     reader.kill()
     reader.communicate()
-    return DailyRun(states, runs[0], runs[1], is_still_read)
+    return DailyRun(states, exports, runs[0], runs[1], is_still_read)
+
+
+def count_scored(up: Deployed, run_id: str) -> int:
+    """Count the reviews that a run has scored."""
+    [(rows,)] = up.ask(f"select count(*) from scored_reviews where run_id = '{run_id}'")
+    return int(rows)
+
+
+def test_one_run_scores_the_exports_of_ten_platforms_as_a_person_would_read_them(
+    up: Deployed, daily_run: DailyRun
+) -> None:
+    for source, truth in daily_run.exports.items():
+        compare_source(up, source, truth)
 
 
 def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(
@@ -219,7 +241,7 @@ def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(
     assert daily_run.run_id in waits[0]
     assert count_rows(up, "fine") == [(ROWS, ROWS)]
     told = wait_for_asset(up, "duckdb://reviews/scored_reviews", daily_run.run_id)
-    assert told["rows_scored"] == ROWS
+    assert told["rows_scored"] == count_scored(up, daily_run.run_id) > ROWS
 
 
 def test_a_run_commits_while_a_long_query_reads(up: Deployed, daily_run: DailyRun) -> None:
@@ -242,7 +264,8 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(
     alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
     assert "broken.parquet" in alert["text"]
     told = wait_for_payload(up, "reviews.scores.committed", run_id)
-    assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (ROWS, 1, 1)
+    scored = count_scored(up, run_id), 1 + len(daily_run.exports)
+    assert (told["rows_scored"], told["files_scored"], told["files_refused"]) == (*scored, 1)
     assert alert["url"].endswith(run_id)
 
 
@@ -293,11 +316,12 @@ def read_metrics(url: str) -> dict[str, list[float]]:
 
 @pytest.fixture(scope="module")
 def broken_run(up: Deployed) -> str:
-    """A run whose archive breaks its contract."""
+    """A run whose archive breaks its contract; it stands still at `AFTER_FETCHING` when it is retried too."""
     files = list_files()
     files["aclImdb/train/pos/0_3.txt"] = files.pop("aclImdb/train/pos/0_9.txt")
     archive = write_archive(up.home / "archive" / "wrong.tar.gz", files)
-    run_id = up.start_deployment(INGEST, archive=str(archive), accept_unverified=True)
+    run_id = up.start_deployment(INGEST, AFTER_FETCHING, archive=str(archive), accept_unverified=True)
+    up.wait_for_halt(run_id).resume()
     assert up.wait_for_end(run_id) == "FAILED"
     return run_id
 
@@ -315,7 +339,7 @@ def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
     assert alert["url"].endswith(run_id)
 
 
-def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed) -> None:
+def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed, beside: Finished) -> None:
     scored = up.ask("select count(*) from scored_reviews")[0][0]
     training = up.start_deployment("train-model/train-model", variant="cnn_lstm", epochs=1, promote="always")
     assert up.wait_for_end(training, 200) == "COMPLETED"
@@ -337,43 +361,45 @@ def test_the_password_stands_in_its_file_alone(up: Deployed) -> None:
     assert find_holders(up.home, up.password) == [up.home / "prefect" / "password"]
 
 
-def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed) -> None:
-    write_reviews(up.home / "inbox" / "server.csv", ROWS, "server")
-    run_id = up.start_deployment(halt_at=MID_SCORING)
-    run = up.wait_for_halt(run_id)
-    (server,) = up.find_processes("guarded_server")
-    server.kill()
-    run.resume()
-    assert up.wait_for_end(run_id) == "COMPLETED"
-    assert count_rows(up, "server") == [(ROWS, ROWS)]
+@dataclass(frozen=True)
+class KilledRun:
+    """A run that was killed with its worker, and the next one, which went on when the server was killed under it."""
+
+    run_id: str
+    """The killed one."""
+    alerts: Sequence[object]
+    next_state: str
+    """How the next one ended."""
 
 
-def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next(
-    up: Deployed, hook: Hook
-) -> None:
+@pytest.fixture(scope="module")
+def killed_run(up: Deployed, hook: Hook) -> KilledRun:
     write_reviews(up.home / "inbox" / "killed.csv", ROWS, "killed")
     run_id = up.start_deployment(halt_at=MID_SCORING)
     run = up.wait_for_halt(run_id)
     for process in [*up.find_processes("worker start"), run]:
         process.kill()
-    waits = up.start_deployment()
-    assert up.wait_for_state(run_id, ["CRASHED"], 120) == "CRASHED"
-    assert wait_until(lambda: find_alerts(hook, run_id), 30)
-    assert up.wait_for_end(waits) == "COMPLETED"
+    waits = up.start_deployment(halt_at=MID_SCORING)
+    goes_on = up.wait_for_halt(waits)
+    alerts = wait_until(lambda: find_alerts(hook, run_id), 30)
+    (server,) = up.find_processes("guarded_server")
+    server.kill()
+    goes_on.resume()
+    return KilledRun(run_id, alerts, up.wait_for_end(waits))
+
+
+def test_a_run_goes_on_when_the_server_is_killed_under_it(up: Deployed, killed_run: KilledRun) -> None:
+    assert killed_run.next_state == "COMPLETED"
+    assert count_rows(up, "killed") == [(ROWS, ROWS)]
+
+
+def test_a_run_killed_with_its_worker_is_marked_alerted_and_completed_by_the_next(
+    up: Deployed, killed_run: KilledRun
+) -> None:
+    assert up.read_run(killed_run.run_id)["state_type"] == "CRASHED"
+    assert killed_run.alerts
     assert count_rows(up, "killed") == [(ROWS, ROWS)]
     assert [path.name for path in (up.home / "parts").iterdir()] == []
-
-
-def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(
-    up: Deployed, broken_run: str
-) -> None:
-    run_id, archive = broken_run, up.home / "archive" / "wrong.tar.gz"
-    write_archive(archive)
-    assert up.prefect("flow-run", "retry", run_id).status == 0
-    assert up.wait_for_state(run_id, ["COMPLETED"], 120)
-    # The attempt that failed has reported its archive too.
-    assert wait_for_asset(up, "reviews://archive", run_id, bytes=archive.stat().st_size)
-    assert wait_for_asset(up, "reviews://parquet", run_id)["train"] == 6
 
 
 @dataclass(frozen=True)
@@ -425,31 +451,56 @@ def test_runs_of_an_up_that_was_killed_are_ended_by_the_next_and_alerted_of_once
     assert len(wait_until(lambda: find_alerts(hook, killed_up.run_id), 30)) == 1
 
 
-def test_a_stop_waits_for_runs_that_go_on_and_one_that_is_not_to_wait_cancels_them(
-    up_again: Deployed,
-) -> None:
-    home = up_again.home
-    archive = str(home / "archive" / "few.tar.gz")
-    ingest = up_again.start_deployment(
-        INGEST, "ingest: archive fetched", archive=archive, accept_unverified=True
-    )
+@dataclass(frozen=True)
+class Stop:
+    """Two `reviews down` during a scoring run and one that ingests, of which the second did not wait."""
+
+    state: str
+    """How the run that ingests ended. It had failed, was retried, and went on when the first `down` waited."""
+    reported: Mapping[str, Any]
+    """What it told of the Parquet that it made, after it told of the archive."""
+    score_id: str
+    """The scoring run, which stood still."""
+    downs: Sequence[Finished]
+    status: int
+    """That of `reviews up`."""
+
+
+@pytest.fixture(scope="module")
+def stop(up_again: Deployed, broken_run: str) -> Stop:
+    archive = up_again.home / "archive" / "wrong.tar.gz"
+    write_archive(archive)
+    assert up_again.prefect("flow-run", "retry", broken_run).status == 0
     score = up_again.start_deployment(halt_at=MID_SCORING)
-    write_reviews(home / "inbox" / "late.csv", ROWS, "late")
+    write_reviews(up_again.home / "inbox" / "late.csv", ROWS, "late")
     up_again.wait_for_halt(score)
-    goes_on = up_again.wait_for_halt(ingest)
+    goes_on = up_again.wait_for_halt(broken_run)
     downs = [up_again.start_reviews("down")]
     wait_until(lambda: "Waiting up to 200 s" in up_again.log.read_text(), 90)
     goes_on.resume()
-    assert up_again.wait_for_end(ingest) == "COMPLETED"
+    state = up_again.wait_for_end(broken_run)
+    # The attempt that failed has reported its archive too.
+    wait_for_asset(up_again, "reviews://archive", broken_run, bytes=archive.stat().st_size)
+    reported = wait_for_asset(up_again, "reviews://parquet", broken_run)
     downs.append(up_again.start_reviews("down", "--now"))
-    down, _ = ended = [each.wait() for each in downs]
-    assert up_again.process.wait(10) == 0
-    assert [(each.status, each.err) for each in ended] == [(0, ""), (0, "")]
+    return Stop(state, reported, score, [each.wait() for each in downs], up_again.process.wait(10))
+
+
+def test_a_failed_run_that_is_retried_ends_well_and_what_was_made_is_told_with_its_rows(stop: Stop) -> None:
+    assert stop.state == "COMPLETED"
+    assert stop.reported["train"] == 6
+
+
+def test_a_stop_waits_for_runs_that_go_on_and_one_that_is_not_to_wait_cancels_them(
+    up_again: Deployed, stop: Stop
+) -> None:
+    assert (stop.status, stop.state) == (0, "COMPLETED")
+    assert [(each.status, each.err) for each in stop.downs] == [(0, ""), (0, "")]
     said = r"Waiting up to 200 s for .*score-reviews.*Ending score-reviews.*Down: everything is stopped"
-    assert re.match(said, down.out, re.DOTALL)
-    assert read_ended_state(home, score) == ("CANCELLED", STOPPED)
-    assert "RUNNING" not in read_ended_tasks(home, score)
-    assert find_marked(home) == []
+    assert re.match(said, stop.downs[0].out, re.DOTALL)
+    assert read_ended_state(up_again.home, stop.score_id) == ("CANCELLED", STOPPED)
+    assert "RUNNING" not in read_ended_tasks(up_again.home, stop.score_id)
+    assert find_marked(up_again.home) == []
 
 
 def wait_for_asset(up: Deployed, key: str, run_id: str, **known: Any) -> dict[str, Any]:
@@ -488,6 +539,6 @@ def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(
     assert nowhere.status == 2
     assert f"No Prefect server is named. Next: `reviews --home {tmp_path} up`" in nowhere.err
     url = f"http://127.0.0.1:{find_free_port()}/api"
-    away = run_installed(tmp_path / "home", "deploy", server={"PREFECT_API_URL": url})
+    away = run_reviews(tmp_path / "home", "deploy", server={"PREFECT_API_URL": url})
     assert (away.status, away.err.count("\n")) == (1, 1)
     assert f"{url} does not answer" in away.err
