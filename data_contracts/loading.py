@@ -55,9 +55,15 @@ def defer_imports(*names: str) -> Iterator[None]:
             module.leave()
 
 
-def forgo_imports(*names: str) -> None:
-    """Have imports of these modules fail in this process, for libraries that do without what is not installed."""
-    sys.meta_path.insert(0, _Forgone(names))
+@contextmanager
+def forgo_imports(*names: str) -> Iterator[None]:
+    """Have imports of these modules fail in the block, for libraries that do without what is not installed."""
+    forgone = _Forgone(names)
+    sys.meta_path.insert(0, forgone)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(forgone)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class _Forgone(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         if fullname in self.names:
-            raise ModuleNotFoundError(f"{fullname} is not used in this process", name=fullname)
+            raise ModuleNotFoundError(f"{fullname} is not used here", name=fullname)
 
 
 class _DeferredModule(ModuleType):
