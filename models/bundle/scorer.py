@@ -108,7 +108,7 @@ def make_keras_scorer(
     import tensorflow as tf
 
     shape = tf.TensorSpec((KERAS_BATCH_ROWS, sequence_length), tf.int32)
-    forward = tf.function(lambda ids: model(ids, training=False), input_signature=[shape])
+    forward = tf.function(lambda ids: model(ids, training=False), input_signature=[shape], autograph=False)
 
     def predict(encoded: EncodedReviews) -> NDArray[np.float64]:
         scores = np.empty(len(encoded), dtype=np.float64)

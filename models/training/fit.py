@@ -99,8 +99,9 @@ def _begin(model: Any, journal: Journal, reviews: TrainingReviews, epochs: int) 
         return _Course(weights)
     model.optimizer.build(model.trainable_variables)
     assign_values(_list_state(model), checkpoint.arrays)
-    # `fit` asks for metrics after each epoch, also after one that is skipped, and the first use makes them.
-    model.evaluate(reviews.validation.ids[:1], reviews.validation.positive[:1], verbose=0)
+    if checkpoint.done < epochs:
+        # `fit` asks for metrics after each epoch, also after one that is skipped, and the first use makes them.
+        model.evaluate(reviews.validation.ids[:1], reviews.validation.positive[:1], verbose=0)
     journal.report(checkpoint.done * len(reviews.train.ids))
     journal.go_on(name_epoch(checkpoint.done, epochs), checkpoint.saved_at)
     return _read_course(checkpoint.arrays, len(weights))

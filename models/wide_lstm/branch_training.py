@@ -98,7 +98,7 @@ def _compile_logits(branch: LstmBranch) -> Callable[[NDArray[np.int32]], NDArray
 
     window = branch.variant.window
     signature = _list_inputs(window, tf.TensorSpec((), tf.int32))
-    compute = tf.function(branch.compute_logits, input_signature=signature)
+    compute = tf.function(branch.compute_logits, input_signature=signature, autograph=False)
 
     def compute_all(ids: NDArray[np.int32]) -> NDArray[np.float64]:
         parts = [ids[start : start + _BATCH_ROWS] for start in range(0, len(ids), _BATCH_ROWS)]
@@ -242,9 +242,9 @@ def _make_step(branch: LstmBranch, optimizer: Any) -> Callable[..., Any]:
         logit = branch.apply_head(read, review, tf.shape(positive)[0], training=True)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(positive, logit)), logit
 
-    @tf.function(
-        input_signature=_list_inputs(window, *(tf.TensorSpec(shape, tf.float32) for shape in ((None,), ())))
-    )  # type: ignore[untyped-decorator]
+    labels_and_rate = (tf.TensorSpec(shape, tf.float32) for shape in ((None,), ()))
+
+    @tf.function(input_signature=_list_inputs(window, *labels_and_rate), autograph=False)  # type: ignore[untyped-decorator]
     def step(windows: Any, review: Any, positive: Any, learning_rate: Any) -> Any:
         with tf.GradientTape() as tape:
             vectors = table(windows)

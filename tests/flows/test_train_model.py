@@ -39,10 +39,12 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
+from tests.support.compiled_once import keep_compiled
 from tests.support.ingested import TITLES, ingest_small_archive
 from tests.support.small_home import ask
-from tests.support.small_models import make_small_wide_variant
+from tests.support.small_models import make_small_variant
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
+from tests.support.wide_trainings import VARIANT
 
 pytestmark = pytest.mark.training
 
@@ -56,6 +58,24 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         patch.setenv("REVIEWS_REPORTS", "true")
         ingest_small_archive(folder)
         yield load_settings().home
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_variants() -> Iterator[None]:
+    """Make the variants that are trained here small; that of full size is trained by the demo's test."""
+    small = replace(make_small_variant(), vocabulary_size=200, sequence_length=VARIANT.sequence_length)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            kinds, "KINDS", (replace(LSTM, variants=(small,)), replace(WIDE_LSTM, variants=(VARIANT,)))
+        )
+        yield
+
+
+@pytest.fixture
+def in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the scores of a fresh process, which other tests compare."""
+    monkeypatch.setattr(tasks.stages.train, "score_for_fresh_process", lambda *arguments: None)
+    monkeypatch.setattr(tasks.stages.train, "require_same_scores_in_fresh_process", lambda *arguments: None)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +176,7 @@ def test_the_same_seed_gives_the_same_model_and_no_second_promotion(
     assert ask(home.warehouse, "select count(*) from promotions") == [(1,)]
 
 
+@pytest.mark.usefixtures("in_one_process")
 def test_a_challenger_is_compared_with_the_champion_on_the_present_rows(
     home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,17 +201,17 @@ def exported() -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def wide(home: Home, first: TrainingSummary, exported: list[Any]) -> Iterator[TrainingSummary]:
+def wide(home: Home, first: TrainingSummary, exported: list[Any]) -> TrainingSummary:
     """A small wide LSTM of the home, trained with unlabelled reviews too."""
 
     def export(model: Any) -> bytes | None:
         exported.append(model)
         return WIDE_LSTM.export(model)
 
-    small = make_small_wide_variant(vocabulary_size=200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinds, "KINDS", (LSTM, replace(WIDE_LSTM, variants=(small,), export=export)))
-        yield train_model(variant="wide_lstm", epochs=1, promote="never")
+    lstm, wide_lstm = kinds.KINDS
+    with pytest.MonkeyPatch.context() as patch, keep_compiled():
+        patch.setattr(kinds, "KINDS", (lstm, replace(wide_lstm, export=export)))
+        return train_model(variant="wide_lstm", epochs=1, promote="never")
 
 
 def test_a_wide_lstm_is_trained_recorded_and_held_against_the_champion(
@@ -271,6 +292,7 @@ def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_e
     assert ask(home.warehouse, kept) == [("golden_scores", False, decision.reason)]
 
 
+@pytest.mark.usefixtures("in_one_process")
 def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_reason(
     home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,6 +406,7 @@ def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(
     assert "worse on own labels" in decision.reason
 
 
+@pytest.mark.usefixtures("in_one_process")
 @pytest.mark.server
 def test_a_run_that_is_retried_does_not_train_again(
     home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch

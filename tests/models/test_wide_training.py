@@ -10,13 +10,16 @@ from models.bundle.folder import MODEL_FILE, load_model
 from models.training.fit import train_variant
 from models.training.journal import QUIET
 from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
+from models.wide_lstm import branch_training
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGITS
 from models.wide_lstm.recipe import weigh_ngrams
+from tests.support.compiled_once import keep_compiled
 from tests.support.small_models import give_reviews, make_small_wide_variant
 from tests.support.wide_trainings import (
     EPOCHS,
     ROWS,
+    VARIANT,
     Training,
     list_equal,
     make_praise_or_blame,
@@ -41,8 +44,7 @@ def trained_with_one_unlabelled() -> Training:
 @pytest.fixture(scope="module")
 def learnt() -> Training:
     """A training with many unlabelled reviews."""
-    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, batch_size=8)
-    return observe(variant, rows=400, unlabelled=300, epochs=3)
+    return observe(unlabelled=300)
 
 
 def test_the_same_seed_gives_the_same_weights(trained: TrainedModel) -> None:
@@ -117,7 +119,7 @@ def test_progress_adds_up_to_the_rows_of_all_epochs(trained_with_one_unlabelled:
 
 
 def test_progress_adds_up_with_many_unlabelled_reviews(learnt: Training) -> None:
-    require_progress(learnt, 400, 3)
+    require_progress(learnt, ROWS, EPOCHS)
 
 
 def test_the_fault_point_is_passed_after_every_epoch() -> None:
@@ -132,10 +134,10 @@ def test_training_learns_a_word_that_decides(learnt: Training) -> None:
 
 @pytest.fixture(scope="module")
 def learnt_without_unlabelled() -> Training:
-    """A training without unlabelled reviews."""
-    wider = {"embedding_size": 64, "filters": 32, "lstm_units": 32, "batch_size": 4}  # learns in fewer steps
-    variant = make_small_wide_variant(dropout=0.0, head_dropout=0.0, **wider)
-    return observe(variant, rows=400, unlabelled=0, epochs=2)
+    """A training without unlabelled reviews, at a rate at which it learns in few steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(branch_training, "LEARNING_RATE", 0.03)
+        return observe(rows=400, unlabelled=0)
 
 
 def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Training) -> None:
@@ -145,7 +147,7 @@ def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Tr
 
 
 def test_progress_adds_up_without_unlabelled_reviews(learnt_without_unlabelled: Training) -> None:
-    require_progress(learnt_without_unlabelled, 400, 2)
+    require_progress(learnt_without_unlabelled, 400, EPOCHS)
 
 
 APART = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)
@@ -161,7 +163,8 @@ def given() -> TrainingReviews:
 
 @pytest.fixture(scope="module")
 def trained_apart(given: TrainingReviews) -> TrainedModel:
-    return train_variant(make_small_wide_variant(), given, seed=0, epochs=1)
+    with keep_compiled():
+        return train_variant(VARIANT, given, seed=0, epochs=1)
 
 
 def test_reviews_without_a_common_ngram_are_learnt_from_by_the_lstm_alone(
