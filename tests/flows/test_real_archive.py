@@ -1,24 +1,62 @@
 """Tests of the Stanford archive: its contents, contracts and Parquet, and the flow that ingests it.
 
-They are in one file, so that one process reads the archive for all of them: that takes 5 s.
+One run of the flow reads the archive for all of them: that takes 5 s.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
+import tasks.stages.ingest
 from data_contracts.archive import CONTENT_DIGESTS, check_archive
-from data_contracts.expectations import require_success
-from data_contracts.reviews_parquet import SPLITS, check_reviews
+from data_contracts.expectations import CheckResult, require_success
+from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.home import Home
-from tasks.archive.parquet_files import build_tables, count_rows, is_up_to_date, read_split, write_tables
-from tasks.archive.reader import count_folders, resolve_provenance
-from tests.support.small_archive import read_once
+from deployments.settings import load_settings
+from flows.ingest_reviews import IngestSummary
+from tasks.archive.parquet_files import count_rows, is_up_to_date, read_split
+from tasks.archive.reader import ArchiveContents, count_folders, resolve_provenance
 from tests.support.small_home import ask, ingest
 
 
-def test_it_is_the_stanford_data_set(stanford_archive: Path) -> None:
-    contents = read_once(stanford_archive)
+@dataclass(frozen=True)
+class Ingested:
+    """The home, what the flow read and checked, and what it told."""
+
+    home: Home
+    contents: ArchiveContents
+    checks: Sequence[CheckResult]
+    """Of the contract of reviews."""
+    summary: IngestSummary
+
+
+@pytest.fixture(scope="module")
+def ingested(stanford_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
+    kept: dict[str, Any] = {}
+
+    def keep(name: str) -> None:
+        compute: Callable[..., Any] = getattr(tasks.stages.ingest, name)
+
+        def compute_and_keep(*given: Any, **named: Any) -> Any:
+            kept[name] = compute(*given, **named)
+            return kept[name]
+
+        patch.setattr(tasks.stages.ingest, name, compute_and_keep)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("stanford") / "home"))
+        keep("read_archive")
+        keep("check_reviews")
+        summary = ingest(stanford_archive)
+        return Ingested(load_settings().home, kept["read_archive"], kept["check_reviews"], summary)
+
+
+def test_it_is_the_stanford_data_set(ingested: Ingested) -> None:
+    contents = ingested.contents
     assert contents.content_digest == CONTENT_DIGESTS["stanford"]
     assert resolve_provenance(contents).dataset == "stanford"
     assert [len(folder.texts) for folder in contents.folders] == [12_500] * 4 + [50_000]
@@ -27,15 +65,14 @@ def test_it_is_the_stanford_data_set(stanford_archive: Path) -> None:
     assert set(unlabelled.ratings.to_pylist()) == {0}
 
 
-def test_it_passes_the_contract_of_archives(stanford_archive: Path) -> None:
-    results = check_archive(count_folders(read_once(stanford_archive), "stanford"))
+def test_it_passes_the_contract_of_archives(ingested: Ingested) -> None:
+    results = check_archive(count_folders(ingested.contents, "stanford"))
     assert [result.rule for result in results if not result.success] == []
 
 
-def test_it_passes_the_contract_of_reviews_and_its_duplicates_are_counted(stanford_archive: Path) -> None:
-    results = check_reviews(build_tables(read_once(stanford_archive)), "stanford")
-    require_success(results, "see the archive")
-    assert {result.rule: result.observed for result in results if not result.success} == {
+def test_it_passes_the_contract_of_reviews_and_its_duplicates_are_counted(ingested: Ingested) -> None:
+    require_success(ingested.checks, "see the archive")
+    assert {result.rule: result.observed for result in ingested.checks if not result.success} == {
         "duplicates_within_train": "96",
         "duplicates_within_test": "199",
         "duplicates_within_unsup": "493",
@@ -45,21 +82,20 @@ def test_it_passes_the_contract_of_reviews_and_its_duplicates_are_counted(stanfo
     }
 
 
-def test_it_gives_25000_25000_and_50000_rows_of_parquet(stanford_archive: Path, tmp_path: Path) -> None:
-    contents = read_once(stanford_archive)
-    write_tables(build_tables(contents), resolve_provenance(contents), tmp_path)
-    assert {split: count_rows(tmp_path, split) for split in SPLITS} == {
+def test_it_gives_25000_25000_and_50000_rows_of_parquet(ingested: Ingested) -> None:
+    reviews = ingested.home.reviews
+    assert {split: count_rows(reviews, split) for split in SPLITS} == {
         "train": 25_000,
         "test": 25_000,
         "unsup": 50_000,
     }
-    titles = read_split(tmp_path, "test", ["movie_id"])["movie_id"]
+    titles = read_split(reviews, "test", ["movie_id"])["movie_id"]
     assert len(titles.unique()) == 3581
-    assert is_up_to_date(tmp_path, contents.source_sha256)
+    assert is_up_to_date(reviews, ingested.contents.source_sha256)
 
 
-def test_its_ingest_gives_the_known_rows_and_duplicates(home: Home, stanford_archive: Path) -> None:
-    summary = ingest(stanford_archive)
+def test_its_ingest_gives_the_known_rows_and_duplicates(ingested: Ingested) -> None:
+    summary, home = ingested.summary, ingested.home
     assert summary.reviews == {"train": 25_000, "test": 25_000, "unsup": 50_000}
     assert summary.dataset == "stanford"
     duplicates = dict(

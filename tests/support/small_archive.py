@@ -1,6 +1,5 @@
 """Builds small archives in Stanford's layout, correct or broken."""
 
-import functools
 import gzip
 import io
 import tarfile
@@ -8,18 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data_contracts.archive import FOLDERS
-from tasks.archive.reader import ArchiveContents, read_archive
 
 REVIEWS_PER_FOLDER = 3
 RATING = {"neg": 2, "pos": 9, "unsup": 0}
 
 Member = tuple[tarfile.TarInfo, bytes]
-
-
-@functools.lru_cache(maxsize=1)
-def read_once(path: Path) -> ArchiveContents:
-    """Read the real archive once for all tests that do not change it (140 MB, several seconds)."""
-    return read_archive(path)
 
 
 def list_files() -> dict[str, bytes]:
