@@ -17,17 +17,16 @@ from models.wide_lstm import ablation
 from models.wide_lstm.engine import compute_logits, load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from tests.support.encoded_reviews import make_reviews
-from tests.support.small_models import build_wide_at_random, make_small_variant, make_small_wide_variant
+from tests.support.small_models import find_wide_at_random, make_small_variant
 
 pytestmark = pytest.mark.training
 
-MODEL = make_small_wide_variant()
 VALIDATION, TEST = make_reviews(range(4, 24), 24), make_reviews(range(1, 41), 24)
 
 
 @functools.cache
 def export() -> bytes:
-    graph = export_windows(build_wide_at_random(MODEL))
+    graph = export_windows(find_wide_at_random())
     assert graph is not None
     return graph
 

@@ -22,11 +22,10 @@ from models.variants import find_variant, list_variants
 from tests.models.bag_kind import BAG, BagVariant, build_bag
 from tests.support.small_models import (
     WORDS,
-    build_wide_at_random,
+    find_wide_at_random,
     give_reviews,
     make_reviews,
     make_small_variant,
-    make_small_wide_variant,
 )
 
 LENGTH = 12
@@ -120,7 +119,7 @@ def test_a_graph_of_a_kind_that_is_not_registered_is_refused(
 
 MODELS = {
     "lstm": lambda: make_small_variant().build(make_small_variant()),
-    "wide lstm": lambda: build_wide_at_random(make_small_wide_variant()),
+    "wide lstm": find_wide_at_random,
     "bag": lambda: build_bag(BagVariant("bag", "", build_bag)),
 }
 """A model of each kind, in the order of the kinds."""

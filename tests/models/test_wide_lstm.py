@@ -23,7 +23,12 @@ from models.wide_lstm.layers import (
 )
 from models.wide_lstm.ngrams import NgramModel, compute_ngram_logits
 from models.wide_lstm.windows import cut_windows
-from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
+from tests.support.small_models import (
+    build_wide_at_random,
+    find_wide_at_random,
+    make_random_ngrams,
+    make_small_wide_variant,
+)
 
 WORDS = 6
 VARIANT = make_small_wide_variant()
@@ -59,7 +64,7 @@ def test_the_layer_gives_the_logits_of_the_ngram_model(ids: NDArray[np.int32], s
 def test_a_review_without_a_known_word_has_a_score_of_its_own(row: int) -> None:
     ids = make_ids()
     ids[row] = 0
-    scores = np.asarray(build_wide_at_random(VARIANT)(ids))[:, 0]
+    scores = np.asarray(find_wide_at_random()(ids))[:, 0]
     assert ((scores > 0) & (scores < 1)).all()
 
 
@@ -67,7 +72,7 @@ def score_window_at(start: int) -> float:
     """Score a review that has known words in one of its windows."""
     ids = np.zeros((1, VARIANT.sequence_length), np.int32)
     ids[0, start : start + VARIANT.window] = np.arange(1, VARIANT.window + 1)
-    return float(np.asarray(build_wide_at_random(VARIANT)(ids))[0, 0])
+    return float(np.asarray(find_wide_at_random()(ids))[0, 0])
 
 
 @pytest.mark.slow
@@ -112,7 +117,7 @@ def test_the_lstm_reads_what_was_cut_into_windows() -> None:
 
 @pytest.mark.slow
 def test_a_saved_model_gives_the_same_scores_when_it_is_loaded_in_safe_mode(tmp_path: Path) -> None:
-    model, ids = build_wide_at_random(VARIANT), make_ids()
+    model, ids = find_wide_at_random(), make_ids()
     model.save(tmp_path / MODEL_FILE)
     assert np.array_equal(np.asarray(load_model(tmp_path)(ids)), np.asarray(model(ids)))
 
@@ -143,7 +148,7 @@ def test_sizes_that_leave_a_rest_are_refused(sizes: dict[str, int]) -> None:
 
 
 def test_the_variant_builds_the_model_that_its_recipe_fills() -> None:
-    built, filled = VARIANT.build(VARIANT), build_wide_at_random(VARIANT)
+    built, filled = VARIANT.build(VARIANT), find_wide_at_random()
     shapes = [[each.shape for each in model.get_layer("reader").get_weights()] for model in (built, filled)]
     assert shapes[0] == shapes[1]
     assert built.input_shape == (None, VARIANT.sequence_length)

@@ -1,5 +1,6 @@
 """Makes models that are small enough to train in a test, and reviews that they can learn."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,12 @@ def build_wide_at_random(variant: Variant, seed: int = 0) -> Any:
     for part in (reader, head):
         part.set_weights([random.normal(0, 0.5, weights.shape) for weights in part.get_weights()])
     return join_branches(variant, reader, head, make_random_ngrams(variant.vocabulary_size, seed), BLEND)
+
+
+@functools.cache
+def find_wide_at_random(seed: int = 0) -> Any:
+    """Return the model that `build_wide_at_random` makes of a small variant, once for all tests that only read it."""
+    return build_wide_at_random(make_small_wide_variant(), seed)
 
 
 def make_random_ngrams(words: int, seed: int = 0) -> NgramModel:
