@@ -230,11 +230,15 @@ def test_a_source_on_which_a_challenger_is_clearly_worse_is_named() -> None:
     )
 
 
+TITLES = 100
+"""Of the reviews of a simulated contest; the time that it takes grows with them."""
+
+
 def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
     """Simulate two models of 90 % accuracy with correlated errors; `gain` raises the challenger's correct logits."""
     random, rows = np.random.default_rng(seed), 2500
-    positive, title = random.random(rows) < 0.5, random.integers(0, 300, rows)
-    ease = 2 + random.normal(0, 0.5, 300)[title] + random.normal(0, 1.2, rows)
+    positive, title = random.random(rows) < 0.5, random.integers(0, TITLES, rows)
+    ease = 2 + random.normal(0, 0.5, TITLES)[title] + random.normal(0, 1.2, rows)
     logits = [ease + random.normal(0, 0.7, rows) for _ in range(2)]
     logits[0] = logits[0] + gain
     scores = [1 / (1 + np.exp(-1.2 * np.where(positive, each, -each))) for each in logits]
@@ -250,8 +254,7 @@ def simulate_contest(seed: int, gain: float = 0.0) -> Contest:
 
 
 @pytest.mark.training  # a simulation of many trainings
-def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.evaluation.bootstrap.RESAMPLES", 300)
+def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice() -> None:
     decisions = [decide(simulate_contest(seed)) for seed in range(60)]
     assert sum(decision.promote for decision in decisions) <= 3
     of_slices = [any(name.startswith("slice") for name in list_failed(each)) for each in decisions]
@@ -259,10 +262,7 @@ def test_chance_alone_seldom_promotes_and_seldom_refuses_for_a_slice(monkeypatch
 
 
 @pytest.mark.training  # a simulation of many trainings
-def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("models.evaluation.bootstrap.RESAMPLES", 300)
+def test_a_model_that_is_a_little_better_everywhere_nearly_always_passes() -> None:
     assert sum(decide(simulate_contest(seed, gain=0.2)).promote for seed in range(20)) >= 19
 
 

@@ -68,13 +68,6 @@ def files(archive: Path) -> Files:
 
 
 @pytest.mark.slow
-def test_it_is_written_with_the_same_content_twice(files: Files, tmp_path: Path) -> None:
-    again = _read_files(write_sample_archive(tmp_path / "again.tar.gz"))
-    assert _digest(again) == _digest(files)
-    assert again["README"] == files["README"]
-
-
-@pytest.mark.slow
 def test_its_content_is_the_one_that_is_pinned(files: Files) -> None:
     assert _digest(files) == CONTENT_DIGESTS["sample"]
 
