@@ -44,6 +44,8 @@ from tasks.pages.svg_charts import Chart
 PAGE = PROJECT_ROOT / "docs" / "models.md"
 IMAGES = PROJECT_ROOT / "docs" / "images"
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "models.json"
+Compared = Mapping[str, PairedDifference]
+"""How the best variant does beside each seed variant, by the name of that."""
 
 HEAD = """
 The variants of `reviews train`, on {dataset}: {train:,} training reviews, {validation:,} reviews of held-out titles to
@@ -128,11 +130,12 @@ def read_results(path: Path = RESULTS) -> dict[str, Any]:
 
 def make_page(results: Results, charts: Mapping[str, Chart], reviews: Sequence[ElsewhereReview]) -> str:
     """Return the whole page; `reviews` must be those whose scores are in the results."""
+    compared = compare_elsewhere(results, reviews)
     sections = (
-        _format_head(results, reviews),
+        _format_head(results, reviews, compared),
         _format_quality(results, charts),
         _format_cost(results, charts),
-        _format_elsewhere(results, reviews),
+        _format_elsewhere(results, reviews, compared),
         _format_misjudged(results, reviews),
         _format_behaviour(results),
         _format_ablations(results),
@@ -141,14 +144,14 @@ def make_page(results: Results, charts: Mapping[str, Chart], reviews: Sequence[E
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
+def _format_head(results: Results, reviews: Sequence[ElsewhereReview], compared: Compared) -> str:
     best, models = find_best(results), group_models(results)
     accuracy = statistics.median(model["test"]["accuracy"] for model in models[best])
     baseline = results["baseline"]["test_accuracy"]
     seeds = join_words(str(seed) for seed in sorted({model["seed"] for model in results["models"]}))
-    compared = [
+    beside = [
         f"{_format_points(each.difference)} compared with `{name}` ({_format_interval(each)})"
-        for name, each in compare_elsewhere(results, reviews).items()
+        for name, each in compared.items()
     ]
     verdict = fill_paragraph(
         BEST,
@@ -158,7 +161,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
         points=_format_points(accuracy - baseline),
         reviews=len(reviews),
         elsewhere=format_percent(rate_kinds(models[best], reviews)["all"]),
-        beside=f": {join_words(compared)}" if compared else "",
+        beside=f": {join_words(beside)}" if beside else "",
     )
     old = results["of_earlier_code"]
     earlier = f" Of {len(results['models'])} bundles, {old} were trained by earlier code." if old else ""
@@ -257,7 +260,7 @@ def _format_cost_row(results: Results, name: str, models: Sequence[Model]) -> li
     ]
 
 
-def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
+def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview], compared: Compared) -> str:
     rates = {name: rate_kinds(models, reviews) for name, models in group_models(results).items()}
     kinds = list(next(iter(rates.values())))
     of_seeds = {
@@ -278,7 +281,6 @@ def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> s
         format_table(["variant", *kinds], rows),
         *_format_certainty(results, reviews),
     ]
-    compared = compare_elsewhere(results, reviews)
     if compared:
         parts += [
             fill_paragraph(COMPARED, best=find_best(results), samples=SAMPLES, reviews=len(reviews)),

@@ -20,7 +20,13 @@ from tasks.training.dataset import DatasetTexts
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.support.contests import hold_better, hold_worse
 from tests.support.promoting import promote_model
-from tests.support.small_home import ask, promote_small_model, write_small_bundle
+from tests.support.small_home import (
+    ask,
+    copy_home,
+    make_small_bundle,
+    promote_small_model,
+    write_small_bundle,
+)
 
 
 def make_validation(rows: int = 40) -> DatasetTexts:
@@ -38,14 +44,31 @@ def validation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "load_rows", lambda _: SimpleNamespace(validation=make_validation()))
 
 
-@pytest.fixture
-def champion(home: Home) -> str:
-    return promote_small_model(home, seed=0).name
+def fill_with_champion(home: Home) -> None:
+    promote_small_model(home, seed=0)
+
+
+def fill_with_both(home: Home) -> None:
+    fill_with_champion(home)
+    write_small_bundle(home, seed=1)
+
+
+def name_small_bundle(seed: int) -> str:
+    [bundle] = make_small_bundle(seed).iterdir()
+    return bundle.name
 
 
 @pytest.fixture
-def challenger(home: Home) -> str:
-    return write_small_bundle(home, seed=1).name
+def champion(home: Home, request: pytest.FixtureRequest) -> str:
+    """The champion of the home; a test that has a challenger too begins with both."""
+    fill = fill_with_both if "challenger" in request.fixturenames else fill_with_champion
+    copy_home(home, fill.__name__, fill)
+    return name_small_bundle(0)
+
+
+@pytest.fixture
+def challenger(champion: str) -> str:
+    return name_small_bundle(1)
 
 
 def reviews(*arguments: str) -> Result:
@@ -151,14 +174,20 @@ def test_a_name_that_means_no_one_model_is_wrong_usage(
     assert says in refused.stderr
 
 
-def test_before_the_first_promotion_there_is_no_champion_to_name(challenger: str) -> None:
-    refused = reviews("compare", challenger)
+@pytest.fixture
+def only(home: Home) -> str:
+    """The only model of the home."""
+    return write_small_bundle(home, seed=1).name
+
+
+def test_before_the_first_promotion_there_is_no_champion_to_name(only: str) -> None:
+    refused = reviews("compare", only)
     assert refused.exit_code == 2
     assert "reviews models promote MODEL" in refused.stderr
 
 
-def test_the_first_model_is_promoted_without_a_comparison(home: Home, challenger: str) -> None:
-    assert reviews("promote", challenger[:13]).exit_code == 0
+def test_the_first_model_is_promoted_without_a_comparison(home: Home, only: str) -> None:
+    assert reviews("promote", only[:13]).exit_code == 0
     query = "select name, passed, promoted, compared_with, detail from gate_checks"
     assert ask(home.published, query) == [("first_model", True, True, None, "the first model")]
 

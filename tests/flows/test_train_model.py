@@ -41,6 +41,7 @@ from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
 from tests.support.compiled_once import keep_compiled
 from tests.support.ingested import TITLES, ingest_small_archive
+from tests.support.quick_graphs import skip_graph_optimizers
 from tests.support.small_home import ask
 from tests.support.small_models import make_small_variant
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
@@ -64,6 +65,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def small_variants() -> Iterator[None]:
     """Make the variants that are trained here small; that of full size is trained by the demo's test."""
     small = replace(make_small_variant(), vocabulary_size=200, sequence_length=VARIANT.sequence_length)
+    skip_graph_optimizers()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             kinds, "KINDS", (replace(LSTM, variants=(small,)), replace(WIDE_LSTM, variants=(VARIANT,)))

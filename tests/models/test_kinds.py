@@ -1,8 +1,9 @@
 """Tests that one line registers a new kind of model, and that the kind that made a graph reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_a_graph_of_a_kind_that_is_not_registered_is_refused(
         load_engine(exported.graph)
 
 
-MODELS = {
+MODELS: dict[str, Callable[[], Any]] = {
     "lstm": lambda: make_small_variant().build(make_small_variant()),
     "wide lstm": find_wide_at_random,
     "bag": lambda: build_bag(BagVariant("bag", "", build_bag)),

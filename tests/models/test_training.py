@@ -14,6 +14,7 @@ from models.training.fit import train_variant
 from models.training.journal import QUIET, Journal
 from models.training.types import LabelledReviews, TrainedModel
 from models.variants import find_variant
+from tests.support.quick_graphs import skip_graph_optimizers
 from tests.support.small_models import give_reviews, make_reviews, make_small_variant
 
 pytestmark = pytest.mark.training
@@ -23,6 +24,11 @@ ROWS, EPOCHS = 400, 3
 VALIDATION = make_reviews(50, seed=1)
 WITH_CHANCE, SEED = "lstm_dropout", 5
 """The seed variant that draws numbers in each step too, and the seed of the trainings that are compared."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_graphs() -> None:
+    skip_graph_optimizers()
 
 
 def train_small(seed: int = 0, journal: Journal = QUIET) -> TrainedModel:

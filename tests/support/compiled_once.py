@@ -15,6 +15,7 @@ from models.training.journal import assign_values, list_values
 from models.training.types import Variant
 from models.wide_lstm import branch_training
 from models.wide_lstm.branch_training import LstmBranch
+from tests.support.quick_graphs import skip_graph_optimizers
 
 Compute = Callable[..., Any]
 
@@ -25,6 +26,8 @@ _COMPILED: dict[tuple[str, Variant], tuple[Sequence[Any], Compute]] = {}
 @contextmanager
 def keep_compiled() -> Iterator[None]:
     """Compile the training step and the logits of an LSTM branch once per process while the block runs."""
+
+    skip_graph_optimizers()
 
     def make_step(branch: LstmBranch, optimizer: Any) -> Compute:
         return _keep("step", branch, branch.list_state(optimizer), lambda: _make_step(branch, optimizer))
