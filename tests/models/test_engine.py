@@ -77,7 +77,8 @@ def test_a_seed_variant_of_full_size_gets_the_scores_of_keras(name: str) -> None
     require_same_scores(model, make_reviews(counts.tolist(), 500, 5000))
 
 
-@pytest.mark.parametrize("length", [11, 12, 13])
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [23, 24, 25])
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
 @pytest.mark.parametrize("pool_size", [2, 3])
 def test_sizes_of_convolution_and_pooling_that_do_not_divide_the_length(
