@@ -538,7 +538,7 @@ def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: duckdb.D
     for name, source in sources.items():
         add_quarantined(connection, source, 17, uri=name)
     listed = [(name, uri) for name, uri, *_ in ask(connection, list_query(None, None))]
-    found = ask(connection, "SELECT row_name, uri FROM open_quarantine ORDER BY uri")
+    found = connection.execute("SELECT row_name, uri FROM open_quarantine ORDER BY uri").fetchall()
     assert found == listed == [(f"{source[:12]}:17", name) for name, source in sources.items()]
 
 
@@ -546,7 +546,7 @@ def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) 
     add_file(connection, "f", [{}])
     release_row(connection, "f", 2, MIDNIGHT)
     add_quarantined(connection, "f", 3)
-    assert ask(connection, "SELECT row_number FROM open_quarantine") == [(3,)]
+    assert connection.execute("SELECT row_number FROM open_quarantine").fetchall() == [(3,)]
 
 
 def test_a_row_that_is_set_aside_says_what_is_known_of_it(connection: duckdb.DuckDBPyConnection) -> None:
@@ -564,7 +564,7 @@ def test_waiting_is_counted_in_whole_days(
     [(now,)] = connection.execute("SELECT now()").fetchall()
     moment = now.astimezone(timezone(timedelta(hours=9))) - timedelta(hours=hours)
     add_quarantined(connection, "f", quarantined_at=moment)
-    assert ask(connection, "SELECT days_waiting FROM open_quarantine") == [(days,)]
+    assert connection.execute("SELECT days_waiting FROM open_quarantine").fetchall() == [(days,)]
 
 
 @pytest.mark.parametrize(
@@ -585,7 +585,7 @@ def test_a_preview_is_the_beginning_of_the_row_without_what_a_terminal_obeys(
     connection: duckdb.DuckDBPyConnection, raw: bytes | None, preview: str | None
 ) -> None:
     add_quarantined(connection, "f", raw=raw)
-    assert ask(connection, "SELECT text_preview FROM open_quarantine") == [(preview,)]
+    assert connection.execute("SELECT text_preview FROM open_quarantine").fetchall() == [(preview,)]
 
 
 @pytest.mark.slow

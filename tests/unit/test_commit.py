@@ -11,6 +11,7 @@ from data_contracts.errors import ContractError
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tests.support.forked import make_context, start
+from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_large_part, write_part
 
 MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
@@ -18,6 +19,17 @@ MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "reviews.duckdb"
+
+
+@pytest.fixture
+def monday(tmp_path: Path) -> Path:
+    """A database to which the part of MONDAY is committed, which is there too."""
+
+    def make(folder: Path) -> None:
+        commit_parts(folder / "home" / "reviews.duckdb", write_part(folder / "monday", [MONDAY]))
+
+    copy_once("monday", tmp_path, make)
     return tmp_path / "home" / "reviews.duckdb"
 
 
@@ -52,27 +64,23 @@ def test_a_commit_names_each_file_with_what_became_of_it(warehouse: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_second_commit_of_a_part_adds_nothing(warehouse: Path, tmp_path: Path) -> None:
-    part = write_part(tmp_path / "part", [MONDAY])
-    commit_parts(warehouse, part)
-    assert commit_parts(warehouse, part) == CommitSummary(0, 0, 0, 0)
-    assert count(warehouse) == (2, 2, 1, 1)
+def test_a_second_commit_of_a_part_adds_nothing(monday: Path, tmp_path: Path) -> None:
+    assert commit_parts(monday, tmp_path / "monday") == CommitSummary(0, 0, 0, 0)
+    assert count(monday) == (2, 2, 1, 1)
 
 
 @pytest.mark.slow
-def test_of_a_part_only_the_files_that_are_new_are_taken(warehouse: Path, tmp_path: Path) -> None:
-    commit_parts(warehouse, write_part(tmp_path / "first", [MONDAY]))
+def test_of_a_part_only_the_files_that_are_new_are_taken(monday: Path, tmp_path: Path) -> None:
     both = write_part(tmp_path / "second", [MONDAY, PartFile("tuesday.csv", [{}], bad_rows=[2])])
-    assert commit_parts(warehouse, both) == CommitSummary(1, 0, 1, 1)
-    assert count(warehouse) == (3, 3, 2, 2)
+    assert commit_parts(monday, both) == CommitSummary(1, 0, 1, 1)
+    assert count(monday) == (3, 3, 2, 2)
 
 
 @pytest.mark.slow
-def test_a_second_model_adds_scores_and_no_texts(warehouse: Path, tmp_path: Path) -> None:
-    commit_parts(warehouse, write_part(tmp_path / "a", [MONDAY], "model-a"))
-    added = commit_parts(warehouse, write_part(tmp_path / "b", [MONDAY], "model-b"))
+def test_a_second_model_adds_scores_and_no_texts(monday: Path, tmp_path: Path) -> None:
+    added = commit_parts(monday, write_part(tmp_path / "b", [MONDAY], "model-b"))
     assert added == CommitSummary(0, 0, 0, 0, files_rescored=1, rows_rescored=2)
-    assert count(warehouse) == (2, 4, 1, 2)
+    assert count(monday) == (2, 4, 1, 2)
 
 
 def test_of_a_refused_file_only_its_ledger_row_is_kept(warehouse: Path, tmp_path: Path) -> None:

@@ -38,9 +38,10 @@ from tasks.stages import retries
 from tasks.stages.labels import take_labels as take_labels_of_run
 from tasks.store import arrivals
 from tasks.store.objects import fetch
-from tasks.warehouse.commit import commit_part, commit_parts
+from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
+from tests.support.filled_tables import FilledTables
 from tests.support.once import copy_once
 from tests.support.scoring_runs import drop
 from tests.support.small_home import ask
@@ -67,7 +68,7 @@ def make_rows(count: int, **values: Any) -> list[dict[str, Any]]:
 
 
 def make_home(folder: Path, *files: Sequence[dict[str, Any]], sources: Sequence[str] = ("shop",)) -> Home:
-    """Commit rows as files of sources, scored by the champion, and publish them."""
+    """Insert rows as files of sources, scored by the champion, and publish them."""
     home = Home(folder)
     parts = [
         PartFile(f"{number}.csv", rows, ledger={"source": source})
@@ -75,7 +76,9 @@ def make_home(folder: Path, *files: Sequence[dict[str, Any]], sources: Sequence[
     ]
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
-        commit_part(connection, write_part(folder / "parts" / "one", parts))
+        tables = FilledTables(connection)
+        tables.run(parts, "run-1")
+        tables.settle()
     publish(home)
     return home
 
