@@ -134,7 +134,7 @@ def test_what_another_model_had_scored_before_did_not_come_in(tables: FilledTabl
     assert read(tables).totals["reviews"] == 4
 
 
-def count_rest(tables: Home) -> tuple[int, ...]:
+def count_rest(tables: FilledTables) -> tuple[int, ...]:
     names = ("reviews", "rows_quarantined", "rows_replaced", "rows_forgotten")
     return tuple(read(tables).totals[name] for name in names)
 
