@@ -352,6 +352,12 @@ def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_l
         assert each in concern.why
 
 
+def test_rows_that_were_released_need_nobody(tables: FilledTables, home: Home) -> None:
+    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
+    tables.change("UPDATE quarantined_rows SET released_at = quarantined_at")
+    assert find(tables, home) == {}
+
+
 @pytest.mark.slow
 def test_ratings_without_a_text_need_nobody(tables: FilledTables, home: Home) -> None:
     tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
