@@ -1,5 +1,6 @@
 """Tests that every view has rows in the database of `benchmarks/answers.py`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,12 @@ from benchmarks.answers import ASKED, PLAIN, ask, connect, fill, list_asked, lis
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A database that stays open: with another connection to it, DuckDB starts no engine for each query."""
     path = tmp_path_factory.mktemp("answers") / "reviews.duckdb"
     fill(path, 3_000)
-    return path
+    with connect(path):
+        yield path
 
 
 @pytest.mark.slow
