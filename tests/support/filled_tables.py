@@ -21,13 +21,18 @@ from tasks.warehouse.run_log import make_check_rows
 from tests.support.databases import borrow_tables
 from tests.support.report_homes import RUN, name_run
 from tests.support.warehouse_parts import NOON, PartFile, make_part
-from tests.unit.view_tables import add_model
 
 _HOUR = timedelta(hours=1)
 _INSERT_RUN = """
 INSERT INTO runs (run_id, flow, parameters, code_version, started_at, ended_at, status, counts)
 VALUES (?, ?, '{}', '0.1.0+code', ?, ?, ?, ?)
 """
+_INSERT_MODEL = """
+INSERT INTO models (
+    model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, test_accuracy, trained_at
+) VALUES (?, 'lstm', 0, 'stanford', 'd', 'c', 'b', 0.8, ?)
+"""
+_PROMOTE = "INSERT INTO promotions SELECT count(*) + 1, 'promote', ?, 'first', NULL, ? FROM promotions"
 # Texts and rows in quarantine are stored once, whichever models score their file.
 _OF_NEW = (
     "FROM part WHERE source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')"
@@ -80,11 +85,9 @@ class FilledTables:
 
     def promote(self, model_id: str = "model-a") -> None:
         """Make a model the champion, after the last run."""
-        add_model(self.connection, model_id)
-        promoted = (
-            "INSERT INTO promotions SELECT count(*) + 1, 'promote', ?, 'first', NULL, ? FROM promotions"
-        )
-        self.connection.execute(promoted, [model_id, self.moment + _HOUR * 3 / 4])
+        moment = self.moment + _HOUR * 3 / 4
+        self.connection.execute(_INSERT_MODEL, [model_id, moment])
+        self.connection.execute(_PROMOTE, [model_id, moment])
 
     def change(self, *statements: str) -> None:
         """Run SQL."""
