@@ -21,6 +21,7 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from models.bundle.fingerprint import fingerprint_bundle
 from tasks.warehouse.connection import open_warehouse
+from tests.support.once import copy_folder
 from tests.support.scoring_runs import CSV, copy_scored_home, drop
 from tests.support.small_home import write_small_bundle
 
@@ -314,7 +315,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    shutil.copytree(template, tmp_path / "home")
+    copy_folder(template, tmp_path / "home")
     monkeypatch.setenv("REVIEWS_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     return Home(tmp_path / "home")

@@ -1,6 +1,5 @@
 """Creates databases for tests, in files and in memory, as copies of a template: making the tables takes longer."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -14,7 +13,7 @@ from data_contracts.storage.durable import write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
 from tasks.warehouse import connection
 from tasks.warehouse.connection import quote_sql
-from tests.support.once import make_once
+from tests.support.once import copy_sparsely, make_once
 
 create_tables = connection._create
 """What makes a database anew."""
@@ -30,7 +29,7 @@ def copy_tables(path: Path, migrations: Sequence[Migration], views: str) -> None
     """Copy the empty database to `path`, as durably as a new one is written."""
     connection.name_log(path).unlink(missing_ok=True)
     with write_whole(path) as building:
-        shutil.copyfile(_make_template(migrations, views), building)
+        copy_sparsely(_make_template(migrations, views), building)
 
 
 def _make_template(migrations: Sequence[Migration], views: str) -> Path:

@@ -27,6 +27,7 @@ from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.counting import let_count
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
 from tasks.warehouse.shadow.scores import commit_shadow_scores
+from tests.support.once import copy_sparsely
 from tests.support.warehouse_parts import NOON, PartFile, write_part
 
 SHADOW = "model-s"
@@ -80,7 +81,7 @@ class History:
         """Return a history that goes on from this one, with a database in another folder."""
         copied = deepcopy(self)
         copied.folder, copied.warehouse = folder, folder / self.warehouse.name
-        shutil.copyfile(self.warehouse, copied.warehouse)
+        copy_sparsely(self.warehouse, copied.warehouse)
         return copied
 
     def add(self, contents: list[list[dict[str, Any]]]) -> None:

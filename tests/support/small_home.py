@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +25,7 @@ from models.kinds import export_model
 from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
-from tests.support.once import make_once
+from tests.support.once import copy_folder, make_once
 from tests.support.promoting import promote_model
 from tests.support.serverless import run_without_server
 from tests.support.small_models import WORDS, make_small_variant
@@ -40,7 +39,7 @@ def write_small_bundle(
     """Copy and record the bundle of an untrained small model, its last weights times `strength`, without promotion."""
     [bundle] = make_small_bundle(seed, strength).iterdir()
     folder = home.bundles / bundle.name
-    shutil.copytree(bundle, folder, dirs_exist_ok=True)
+    copy_folder(bundle, folder)
     if more_facts:
         write_fingerprinted_facts(folder, {**read_facts(folder), **more_facts})
     record_model(home.warehouse, read_facts(folder))
@@ -95,7 +94,7 @@ def copy_home(home: Home, name: str, fill: Callable[[Home], object]) -> Home:
             fill(load_settings().home)
 
     # Test modules run in one process; two of them may choose one name.
-    shutil.copytree(make_once(f"home-{fill.__module__}-{name}", make) / "home", home.folder)
+    copy_folder(make_once(f"home-{fill.__module__}-{name}", make) / "home", home.folder)
     return home
 
 
