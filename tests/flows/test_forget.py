@@ -239,6 +239,7 @@ def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
     run_verify(home, True, lambda said: None)
 
 
+@pytest.mark.slow
 def test_rows_without_an_id_that_hold_the_name_are_pointed_out(doubtful_home: Home) -> None:
     with pytest.raises(UsageError, match="1 quarantined row without a review id"):
         do_forget(doubtful_home, "r8")
@@ -260,6 +261,7 @@ def restored_home(empty_home: Home) -> Home:
     return copy_home(empty_home, "restored", fill)
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_stays_so_after_a_restore(restored_home: Home) -> None:
     assert count(restored_home, "source_reviews where review_id = 'r2'") == 0
     assert count(restored_home, "forgotten_rows semi join source_reviews using (source_sha256)") == 1

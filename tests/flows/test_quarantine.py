@@ -59,6 +59,7 @@ def released_home(empty_home: Home) -> Home:
     return copy_home(empty_home, "released", fill)
 
 
+@pytest.mark.slow
 def test_a_released_row_is_scored_and_marked_with_who_and_when(released_home: Home) -> None:
     query = (
         "select released_by, released_at between committed_at and now() "
@@ -68,6 +69,7 @@ def test_a_released_row_is_scored_and_marked_with_who_and_when(released_home: Ho
     assert count(released_home, "scored_reviews") == 2
 
 
+@pytest.mark.slow
 def test_a_released_row_keeps_what_its_file_says_of_it(released_home: Home) -> None:
     found = ask(
         released_home.published,
@@ -102,6 +104,7 @@ def test_a_file_that_lost_a_score_releases_nothing_and_its_next_step_deletes_not
     assert count(long_row, "quarantined_rows where released_at is null") == 1
 
 
+@pytest.mark.slow
 def test_a_row_is_released_once(released_home: Home) -> None:
     assert "No quarantined row matches" in release_all(released_home)
     assert count(released_home, "scored_reviews") == 2

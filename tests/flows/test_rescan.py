@@ -312,5 +312,6 @@ def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(reread: Home) -
     assert movies.startswith("movie_id: 2 rows")
 
 
+@pytest.mark.slow
 def test_a_rescan_that_reads_more_says_nothing(rereading: DoneRun) -> None:
     assert rereading.summary.unclear == ()

@@ -69,6 +69,7 @@ def test_a_file_of_a_name_that_is_taken_goes_under_another(moved_twice: Home) ->
     assert len([name for name in list_moved(moved_twice) if name.endswith("a.csv")]) == 2
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_and_as_long_as_names_may_be_is_cut(moved_twice: Home) -> None:
     assert len([name for name in list_moved(moved_twice) if name.endswith("nnn.csv")]) == 2
 

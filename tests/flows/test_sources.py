@@ -121,16 +121,12 @@ def later_run(first_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) -> D
     return run_once(tmp_path_factory.mktemp("later"), fill)
 
 
-def list_unclear(done: DoneRun, *sources: str) -> list[str]:
-    """Return what a run found unclear in files of these sources, or at these names."""
-    return [said for said in done.summary.unclear if said.startswith(sources)]
-
-
 @pytest.mark.slow
 def test_a_file_in_a_sources_folder_is_read_by_its_profile(first_run: DoneRun) -> None:
     assert [row for row in list_rows(first_run.home) if row[-1] == "shop-a"] == ROWS
 
 
+@pytest.mark.slow
 def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(
     first_run: DoneRun,
 ) -> None:
@@ -149,6 +145,7 @@ def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, t
     assert list_rows(scoring_home) == ROWS
 
 
+@pytest.mark.slow
 def test_a_wrong_profile_delays_its_own_files_alone(first_run: DoneRun) -> None:
     sources = {row[-1] for row in list_rows(first_run.home)}
     assert {"shop-a", "shop-b", "default"} <= sources
@@ -188,6 +185,7 @@ def test_after_its_profile_was_mended_a_waiting_file_is_read(later_run: DoneRun)
     assert found == [(f"1{number}", *values, "wrong") for number, *values, _ in ROWS]
 
 
+@pytest.mark.slow
 def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(
     first_run: DoneRun,
 ) -> None:
@@ -205,24 +203,27 @@ def test_a_source_without_a_profile_can_not_be_chosen(scoring_home: Home, tmp_pa
         run(files=[str(path)], source="shop-z")
 
 
+@pytest.mark.slow
 def test_review_ids_that_another_source_gave_to_other_texts_are_named(
     first_run: DoneRun, later_run: DoneRun
 ) -> None:
-    assert list_unclear(first_run, "left/") == []
-    [collision] = list_unclear(later_run, "right/")
+    assert first_run.list_unclear("left/") == []
+    [collision] = later_run.list_unclear("right/")
     assert collision.startswith(
         "right/b.csv: 1 review id of the source left too, for other texts on the same movie"
     )
     assert "Next: ids_hold_across_files = false" in collision
 
 
+@pytest.mark.slow
 def test_a_review_id_with_several_texts_in_a_file_is_named(first_run: DoneRun) -> None:
-    [unclear] = list_unclear(first_run, "several.csv")
+    [unclear] = first_run.list_unclear("several.csv")
     assert unclear.startswith("several.csv: 1 review id with several texts on the same movie in it")
 
 
+@pytest.mark.slow
 def test_a_review_that_its_own_source_sends_again_is_no_collision(later_run: DoneRun) -> None:
-    assert list_unclear(later_run, "again/") == []
+    assert later_run.list_unclear("again/") == []
 
 
 def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
@@ -494,11 +495,13 @@ def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -
     assert [result.success for result in accept_findings(scoring_home, late)] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_source_may_accept_that_another_has_the_same_review_ids(later_run: DoneRun) -> None:
-    [said] = list_unclear(later_run, "warn/", "accept/")
+    [said] = later_run.list_unclear("warn/", "accept/")
     assert said.startswith("warn/a.csv: 1 review id of the source")
 
 
+@pytest.mark.slow
 def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(first_run: DoneRun) -> None:
     accuracy = first_run.summary.sources.accuracy
     rated_a, rated_b = [said for said in accuracy if not said.startswith("shop-a: ")]
@@ -510,6 +513,7 @@ def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(f
     assert re.fullmatch(r"rated-b: predicted stars are \d\.\d\d off on average, of 1 given", rated_b)
 
 
+@pytest.mark.slow
 def test_the_accuracy_of_a_run_is_that_of_the_view(later_run: DoneRun) -> None:
     warehouse = later_run.home.warehouse
     run_ids = [run_id for (run_id,) in ask(warehouse, "select run_id from runs")]

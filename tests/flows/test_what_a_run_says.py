@@ -1,7 +1,5 @@
 """Tests of what one run of `score-reviews` refuses, calls unclear and keeps of many files, each in its own source."""
 
-import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.storage.home import Home
-from deployments.settings import load_settings
 from flows.command.cli import main
-from flows.score_reviews import ScoringSummary
-from tests.support.scoring_runs import describe, drop, run
+from tests.support.scoring_runs import DoneRun, describe, drop, run_once
 from tests.support.small_home import ask, copy_scoring_home
 
 pytestmark = pytest.mark.slow
@@ -84,143 +80,132 @@ FILES = {
 }
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A home in which one run has read all files, and what it said."""
-
-    home: Home
-    summary: ScoringSummary
-
-    def list_refused(self, name: str) -> list[str]:
-        return [said for said in self.summary.refused if said.startswith(name)]
-
-    def list_unclear(self, name: str) -> list[str]:
-        return [said for said in self.summary.unclear if said.startswith(name)]
-
-    def ask_of(self, uri: str, query: str) -> list[tuple[Any, ...]]:
-        """Query the published copy about a file, which `{}` stands for."""
-        is_file = f"source_sha256 = (select source_sha256 from scored_files where uri = '{uri}')"
-        return ask(self.home.published, query.format(is_file))
+def ask_of(scored: DoneRun, uri: str, query: str) -> list[tuple[Any, ...]]:
+    """Query the published copy about a file, which `{}` stands for."""
+    is_file = f"source_sha256 = (select source_sha256 from scored_files where uri = '{uri}')"
+    return ask(scored.home.published, query.format(is_file))
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_HOME", str(tmp_path_factory.mktemp("said") / "home"))
-        home = copy_scoring_home(load_settings().home)
+def scored(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run that has read all files."""
+
+    def fill(home: Home) -> None:
+        copy_scoring_home(home)
         for source, profile in PROFILES.items():
             describe(home, profile, source)
         for name, content in FILES.items():
             drop(home, name, content)
-        return Scored(home, run())
+
+    return run_once(tmp_path_factory.mktemp("said"), fill)
 
 
-def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scored: Scored) -> None:
+def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scored: DoneRun) -> None:
     [said] = scored.list_refused("rules/")
     assert "15 of 35 rows are bad (row_shape 12, text_no_words 3), the first is row 1: row_shape, " in said
     assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
 
 
-def test_too_large_a_share_of_bad_rows_refuses_the_file(scored: Scored) -> None:
+def test_too_large_a_share_of_bad_rows_refuses_the_file(scored: DoneRun) -> None:
     [said] = scored.list_refused("share/")
     refusal = (
         "too_many_bad_rows: 11 of 31 rows are bad (text_no_words 11), the first is row 21: text_no_words"
     )
     assert refusal in said
-    assert scored.ask_of("share/a.csv", "select count(*) from quarantined_rows where {}") == [(0,)]
+    assert ask_of(scored, "share/a.csv", "select count(*) from quarantined_rows where {}") == [(0,)]
 
 
-def test_a_file_in_which_no_row_has_a_text_is_refused(scored: Scored) -> None:
+def test_a_file_in_which_no_row_has_a_text_is_refused(scored: DoneRun) -> None:
     [said] = scored.list_refused("blank/")
     assert "too_many_bad_rows" in said
 
 
-def test_a_file_of_many_ratings_without_a_text_is_scored_where_there_is_one(scored: Scored) -> None:
+def test_a_file_of_many_ratings_without_a_text_is_scored_where_there_is_one(scored: DoneRun) -> None:
     assert scored.list_refused("gaps/") == []
     kept = [
-        scored.ask_of("gaps/shop.csv", f"select count(*) from {table} where {{}}")
+        ask_of(scored, "gaps/shop.csv", f"select count(*) from {table} where {{}}")
         for table in ("scored_reviews", "quarantined_rows")
     ]
     assert kept == [[(1,)], [(30,)]]
 
 
-def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(scored: Scored) -> None:
+def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(scored: DoneRun) -> None:
     ids, ratings = scored.list_unclear("shop.csv")
     assert ids.startswith("shop.csv: column 'id': it may number the rows of this file only.")
     assert ratings.startswith("shop.csv: column 'rating': no rating is above 5: they may be out of five, ten")
     path: Path = scored.home.inbox / "shop.csv"
     assert f"Next: reviews sources init default {path} settles it for later files" in ratings
     query = "select severity, success from contract_results where rule = 'ratings_settled' and {}"
-    assert scored.ask_of("shop.csv", query) == [("warning", False)]
+    assert ask_of(scored, "shop.csv", query) == [("warning", False)]
     query = "select distinct given_rating from source_reviews where {}"
-    assert scored.ask_of("shop.csv", query) == [(None,)]
+    assert ask_of(scored, "shop.csv", query) == [(None,)]
 
 
-def test_a_doubt_that_no_profile_settles_has_its_own_step_alone(scored: Scored) -> None:
+def test_a_doubt_that_no_profile_settles_has_its_own_step_alone(scored: DoneRun) -> None:
     [said] = scored.list_unclear("headings/")
     assert said.startswith("headings/a.csv: column 'movie': only rows without a text have it")
     assert said.endswith("Next: write it into each row")
 
 
-def test_what_may_be_the_movie_of_a_document_is_named_with_what_is_done_with_it(scored: Scored) -> None:
+def test_what_may_be_the_movie_of_a_document_is_named_with_what_is_done_with_it(scored: DoneRun) -> None:
     [said] = scored.list_unclear("beside/")
     assert said.startswith("beside/a.json: column 'product': it stands beside the reviews, and may be")
     assert "So it is not read. Next: reviews sources init beside " in said
 
 
-def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scored: Scored) -> None:
+def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scored: DoneRun) -> None:
     [said] = scored.list_unclear("turned/")
     assert said.startswith("turned/turned.csv: 8 of 8 labels contradict the rating of their row")
 
 
 @pytest.mark.parametrize("highest", SITES)
-def test_sites_that_may_rate_on_different_scales_are_said(scored: Scored, highest: int) -> None:
+def test_sites_that_may_rate_on_different_scales_are_said(scored: DoneRun, highest: int) -> None:
     unclear = scored.list_unclear(f"sites-{highest}/sites.csv: no rating from Yelp is above 5, but")
     assert bool(unclear) is SITES[highest]
 
 
-def test_equal_texts_without_ids_are_said_since_they_count_once(scored: Scored) -> None:
+def test_equal_texts_without_ids_are_said_since_they_count_once(scored: DoneRun) -> None:
     [said] = scored.list_unclear("alike/")
     assert said.startswith(
         "alike/alike.csv: 5 rows without a review id repeat the text of another on the same movie"
     )
 
 
-def test_labels_0_and_4_are_both_counted_in_the_live_accuracy(scored: Scored) -> None:
+def test_labels_0_and_4_are_both_counted_in_the_live_accuracy(scored: DoneRun) -> None:
     query = "select given_label, count(*) from source_reviews where {} group by all order by all"
-    assert scored.ask_of("tweets/tweets.csv", query) == [("negative", 1), ("positive", 2)]
+    assert ask_of(scored, "tweets/tweets.csv", query) == [("negative", 1), ("positive", 2)]
 
 
-def test_a_column_that_can_be_read_in_one_way_only_is_recorded_with_the_reason(scored: Scored) -> None:
+def test_a_column_that_can_be_read_in_one_way_only_is_recorded_with_the_reason(scored: DoneRun) -> None:
     assert scored.list_unclear("settled/") == []
     query = "select rule, observed from contract_results where boundary = 'readings' and {} order by all"
-    assert scored.ask_of("settled/a.csv", query) == [
+    assert ask_of(scored, "settled/a.csv", query) == [
         ("dates_settled", "dates that can be read in one way only"),
         ("ratings_settled", "the ratings go from 2 to 8: out of ten"),
     ]
 
 
-def test_a_file_without_rows_is_named(scored: Scored) -> None:
+def test_a_file_without_rows_is_named(scored: DoneRun) -> None:
     names = ["empty/blank.jsonl", "empty/empty.csv"]
     assert scored.list_unclear("empty/") == [f"{name}: it has no rows" for name in names]
-    statuses = [scored.ask_of(name, "select status from scored_files where {}") for name in names]
+    statuses = [ask_of(scored, name, "select status from scored_files where {}") for name in names]
     assert statuses == [[("scored",)], [("scored",)]]
 
 
-def test_a_file_of_which_no_row_was_scored_is_named_with_the_rule(scored: Scored) -> None:
+def test_a_file_of_which_no_row_was_scored_is_named_with_the_rule(scored: DoneRun) -> None:
     [unclear] = scored.list_unclear("unknown/")
     assert unclear.startswith(
         "unknown/swapped.csv: none of its 2 rows was scored, most by the rule text_no_known_word."
     )
 
 
-def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scored: Scored) -> None:
+def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scored: DoneRun) -> None:
     [said] = scored.list_unclear("rounded/")
     assert said.startswith(
         "rounded/shop.csv: 2 rows, whose id a spreadsheet has rounded (9.03E+09), kept in `extra` as "
     )
     query = "select count(*) from latest_scores where {}"
-    assert scored.ask_of("rounded/shop.csv", query) == [(2,)]
+    assert ask_of(scored, "rounded/shop.csv", query) == [(2,)]
 
 
 def list_english(home: Home, source: str) -> list[tuple[Any, ...]]:
@@ -228,7 +213,7 @@ def list_english(home: Home, source: str) -> list[tuple[Any, ...]]:
     return ask(home.published, query.format(source))
 
 
-def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_source(scored: Scored) -> None:
+def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_source(scored: DoneRun) -> None:
     assert scored.summary.sources.languages == (
         "1 row of the source bonjour seems not to be in English: bonjour/a.csv (1). "
         'Next: other_languages = "quarantine", or "accept", above the tables of the profile of the source; '
@@ -236,51 +221,51 @@ def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_sour
     )
     assert list_english(scored.home, "bonjour") == [("b1", True), ("b2", False), ("b3", True)]
     query = "select source, observed, success from contract_results where rule = 'not_english' and {}"
-    assert scored.ask_of("bonjour/a.csv", query) == [
+    assert ask_of(scored, "bonjour/a.csv", query) == [
         ("bonjour", "1 of 3 rows seem not to be in English", False)
     ]
 
 
-def test_a_source_can_quarantine_rows_in_another_language(scored: Scored) -> None:
+def test_a_source_can_quarantine_rows_in_another_language(scored: DoneRun) -> None:
     query = "select row_number, rule from quarantined_rows where {}"
-    assert scored.ask_of("strict/a.csv", query) == [(2, "not_english")]
+    assert ask_of(scored, "strict/a.csv", query) == [(2, "not_english")]
     assert list_english(scored.home, "strict") == [("s1", True), ("s3", True)]
 
 
-def test_a_file_of_rows_in_another_language_is_not_refused(scored: Scored) -> None:
+def test_a_file_of_rows_in_another_language_is_not_refused(scored: DoneRun) -> None:
     assert scored.list_refused("german/") == []
     query = "select count(*) from quarantined_rows where {}"
-    assert scored.ask_of("german/a.csv", query) == [(30,)]
+    assert ask_of(scored, "german/a.csv", query) == [(30,)]
 
 
 @pytest.mark.parametrize("severity", FATES)
-def test_a_source_says_what_becomes_of_values_that_can_not_be_read(scored: Scored, severity: str) -> None:
+def test_a_source_says_what_becomes_of_values_that_can_not_be_read(scored: DoneRun, severity: str) -> None:
     rows, quarantined, unclear, refused = FATES[severity]
     uri = f"{severity}/a.csv"
-    assert scored.ask_of(uri, "select count(*) from scored_reviews where {}") == [(rows,)]
+    assert ask_of(scored, uri, "select count(*) from scored_reviews where {}") == [(rows,)]
     assert scored.list_unclear(uri) == unclear
     assert [said.partition(" By ")[0] for said in scored.list_refused(uri)] == refused
-    details = scored.ask_of(uri, "select detail from quarantined_rows where {}")
+    details = ask_of(scored, uri, "select detail from quarantined_rows where {}")
     assert [detail.startswith("'soon': The date can't be read") for (detail,) in details] == [
         True
     ] * quarantined
 
 
-def release(scored: Scored, folder: Path, rule: str) -> Home:
+def release(scored: DoneRun, folder: Path, rule: str) -> Home:
     """Release the rows that broke a rule, in a copy of the home."""
-    home = Home(shutil.copytree(scored.home.folder, folder))
+    home = scored.copy_home(Home(folder))
     done = CliRunner().invoke(main, ["--home", str(home.folder), "quarantine", "release", "--rule", rule])
     assert done.exit_code == 0, done.output
     return home
 
 
-def test_rows_in_another_language_are_scored_when_they_are_released(scored: Scored, tmp_path: Path) -> None:
+def test_rows_in_another_language_are_scored_when_they_are_released(scored: DoneRun, tmp_path: Path) -> None:
     home = release(scored, tmp_path / "home", "not_english")
     assert list_english(home, "strict") == [("s1", True), ("s2", False), ("s3", True)]
 
 
 def test_rows_with_a_date_that_can_not_be_read_are_scored_when_they_are_released(
-    scored: Scored, tmp_path: Path
+    scored: DoneRun, tmp_path: Path
 ) -> None:
     home = release(scored, tmp_path / "home", "date_not_read")
     query = "select count(*) from latest_scores where source = 'quarantine'"

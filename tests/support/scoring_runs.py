@@ -1,7 +1,6 @@
 """Helpers of the tests of `score-reviews`: put in a file, run the flow, count rows."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from tasks.inbox import source_files
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages import score as stages
 from tests.support.forked import start
+from tests.support.once import copy_folder
 from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -97,8 +97,16 @@ class DoneRun:
 
     def copy_home(self, home: Home) -> Home:
         """Copy the home to the path of another one, and return it."""
-        shutil.copytree(self.home.folder, home.folder)
+        copy_folder(self.home.folder, home.folder)
         return home
+
+    def list_refused(self, *names: str) -> list[str]:
+        """Return what the run said of refused files whose names begin so."""
+        return [said for said in self.summary.refused if said.startswith(names)]
+
+    def list_unclear(self, *names: str) -> list[str]:
+        """Return what the run found unclear in files whose names begin so."""
+        return [said for said in self.summary.unclear if said.startswith(names)]
 
 
 def run_once(folder: Path, fill: Callable[[Home], object], **parameters: Any) -> DoneRun:
