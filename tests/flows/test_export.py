@@ -72,7 +72,7 @@ def test_released_rows_and_later_models_scores_come_with_the_next_new_export(hom
 @pytest.mark.slow
 def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Home) -> None:
     said: list[str] = []
-    forget(home, ForgetRequest("r2", None, "ann"), said.append)
+    forget(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert f"  may still hold it: {home.exports}" in said
     assert any("`reviews export` without --new" in line for line in said)
     assert len(read(home)) == 2
@@ -90,7 +90,7 @@ def test_forgetting_names_the_export_of_the_current_scores_which_is_then_made_an
 
     export(home, None, ExportRequest(current=True))
     said: list[str] = []
-    forget(home, ForgetRequest("r2", None, "ann"), said.append)
+    forget(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert f"  may still hold it: {home.current_export}" in said
     assert any("`reviews export --current` replaces" in line for line in said)
     assert any(SECRET in text for (text,) in read_texts())
@@ -103,14 +103,14 @@ def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:
     for path in sorted(home.exports.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     said: list[str] = []
-    forget(home, ForgetRequest("r2", None, "ann"), said.append)
+    forget(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert not [line for line in said if "export" in line]
 
 
 @pytest.mark.slow
 def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -> None:
-    forget(home, ForgetRequest("r1", None, "ann"), quiet)
-    forget(home, ForgetRequest("r2", None, "ann"), quiet)
+    forget(home, ForgetRequest("r1", "review", "ann"), quiet)
+    forget(home, ForgetRequest("r2", "review", "ann"), quiet)
     release(load_settings(), Choice(), "utf-8", "ann", quiet)
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
 
@@ -136,7 +136,7 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(later_home: H
     run()
     with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(later_home, only_new=True)
-    forget(later_home, ForgetRequest("b2", None, "ann"), quiet)
+    forget(later_home, ForgetRequest("b2", "review", "ann"), quiet)
     with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(later_home, only_new=True)
     do_export(later_home)
@@ -148,7 +148,7 @@ def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_export
     later_home: Home,
 ) -> None:
     exported = read(later_home)
-    forget(later_home, ForgetRequest("b2", None, "ann"), quiet)
+    forget(later_home, ForgetRequest("b2", "review", "ann"), quiet)
     restore(later_home, later_home.folder / "backup", quiet)
     assert run().rows_scored == 1
     with pytest.raises(UsageError, match="export everything again, without --new"):
@@ -162,7 +162,7 @@ def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_export
 def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_restore(
     later_home: Home,
 ) -> None:
-    forget(later_home, ForgetRequest("tt9", None, "ann"), quiet)
+    forget(later_home, ForgetRequest("tt9", "movie", "ann"), quiet)
     restore(later_home, later_home.folder / "backup", quiet)
     drop(later_home, "c.csv", "text\ngood\n")
     assert run().rows_scored == 1

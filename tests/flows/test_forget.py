@@ -48,7 +48,7 @@ def test_rows_leave_every_table_and_the_copy(home: Home) -> None:
 
 @pytest.mark.slow
 def test_a_trace_without_the_text_stays(home: Home) -> None:
-    do_forget(home, "r2")
+    do_forget(home, "r2", "review")
     columns = "row_number, was_quarantined, reason, forgotten_by"
     assert ask(home.published, f"select {columns} from forgotten_rows") == [(2, False, "asked for", "ann")]
 
@@ -59,9 +59,9 @@ def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(ho
     labels = "".join(f"{hash_text(text)},p\n" for text in ("good film", f"a bad {SECRET} plot"))
     sheet = drop(home, "labels/sheet.csv", f"label_of,label\n{labels}")
     assert run().taken.labels == 2
-    do_forget(home, "r2")
+    do_forget(home, "r2", "review")
     assert count(home, "review_labels") == 2
-    assert str(sheet) in do_forget(home, "r5")
+    assert str(sheet) in do_forget(home, "r5", "review")
     sheet.write_text(sheet.read_text().replace("p\n", "n\n"))
     assert run().taken.labels == 1
     found = ask(home.published, "select text_sha256, given_label from review_labels")
@@ -72,7 +72,7 @@ def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(ho
 def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
     text = SECRET.encode()
     assert text in home.warehouse.read_bytes() or text in home.published.read_bytes()
-    do_forget(home, "r2")
+    do_forget(home, "r2", "review")
     assert not [path for path in home.folder.rglob("*.duckdb*") if text in path.read_bytes()]
 
 
@@ -80,7 +80,7 @@ def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
 def test_what_a_killed_forget_left_is_deleted_by_the_next_run(home: Home) -> None:
     report = write_report(home)
     assert SECRET in report.read_text("utf-8")
-    forgetting.forget(home.warehouse, ForgetRequest("r2", None, "ann"), "review")
+    forgetting.forget(home.warehouse, ForgetRequest("r2", "review", "ann"), "review")
     run()
     text = SECRET.encode()
     assert [path for path in home.folder.rglob("*.duckdb*") if text in path.read_bytes()] == []
@@ -106,7 +106,7 @@ def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> N
 
 @pytest.mark.slow
 def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
-    do_forget(home, "r2")
+    do_forget(home, "r2", "review")
     promote_small_model(home, seed=1)
     assert run(rescore=True).rows_rescored == 1
     run_verify(home, True, lambda said: None)
@@ -115,7 +115,7 @@ def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
 @pytest.mark.slow
 def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
     back_up(home, None, lambda said: None)
-    said = do_forget(home, "r2")
+    said = do_forget(home, "r2", "review")
     assert f"may still hold it: {home.inbox / 'a.csv'}" in said
     assert f"may still hold it: {home.backups}" in said
 
@@ -126,7 +126,7 @@ def test_sheets_of_labels_in_the_store_that_may_still_hold_it_are_named(home: Ho
     sheets.mkdir(parents=True)
     for name, text in (("its", f"a bad {SECRET} plot"), ("other", "good film")):
         (sheets / f"{name}.csv").write_text(f"label_of,label,text\n{hash_text(text)},,{text}\n")
-    said = do_forget(home, "r2", store=f"file://{tmp_path}/store")
+    said = do_forget(home, "r2", "review", store=f"file://{tmp_path}/store")
     assert f"may still hold it: file://{sheets}/its.csv\n" in said
     assert "other.csv" not in said
 
@@ -142,7 +142,7 @@ def test_where_sheets_in_the_store_can_t_be_fetched_all_are_to_be_looked_through
         connection.execute("INSERT INTO label_files VALUES ('s3://was/inbox/labels/a.csv', 1, 1, 1, now())")
     (tmp_path / "store" / "inbox").mkdir(parents=True)
     monkeypatch.setattr(arrivals, "list_objects", fail)
-    said = do_forget(home, "r2", store=f"file://{tmp_path}/store")
+    said = do_forget(home, "r2", "review", store=f"file://{tmp_path}/store")
     assert "look through its inbox/labels/: the store does not answer" in said
     assert "may still hold it: s3://was/inbox/labels/a.csv" in said
 
@@ -156,12 +156,12 @@ def test_a_store_whose_share_is_not_mounted_is_not_read_as_empty(home: Home, tmp
 @pytest.mark.slow
 def test_a_backup_from_before_the_row_is_named_apart_with_when_it_could_hold_it(home: Home) -> None:
     back_up(home, None, lambda said: None)
-    assert "from before" not in do_forget(home, "r2")
+    assert "from before" not in do_forget(home, "r2", "review")
     [backup] = home.backups.iterdir()
     (home.backups / "of an unknown day").mkdir()
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 1 DAY")
-    said = do_forget(home, "r1")
+    said = do_forget(home, "r1", "review")
     [(arrived,)] = ask(
         home.warehouse,
         "select strftime(make_timestamp(epoch_us(committed_at)), '%Y-%m-%d %H:%M') from scored_files",
@@ -209,7 +209,7 @@ def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Home) -> None:
         with pytest.raises(KeyboardInterrupt):
             score_reviews()
     assert list(home.parts.iterdir())
-    do_forget(home, "r9")
+    do_forget(home, "r9", "review")
     assert not list(home.parts.iterdir())
     run()
     assert count(home, "source_reviews where review_id = 'r9'") == 0
@@ -225,7 +225,7 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flows.command.actions.forget.rewrite_warehouse", die)
         with pytest.raises(KeyboardInterrupt):
-            do_forget(home, "r2")
+            do_forget(home, "r2", "review")
     run()
     assert not list(home.folder.glob(".*.to-rewrite"))
     assert SECRET.encode() not in home.warehouse.read_bytes()
@@ -255,7 +255,7 @@ def restored_home(empty_home: Home) -> Home:
         drop(made, "later.csv", f"review_id,text\nr8,good film\nr9,the {SECRET} film\n")
         run()
         for name in ("r2", "r9"):
-            do_forget(made, name)
+            do_forget(made, name, "review")
         restore(made, made.folder / "backup", lambda said: None)
 
     return copy_home(empty_home, "restored", fill)
@@ -283,10 +283,10 @@ def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_res
 def test_files_that_were_moved_are_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     run()
-    assert f"may still hold it: {home.scored}" in do_forget(home, "r2")
+    assert f"may still hold it: {home.scored}" in do_forget(home, "r2", "review")
 
 
 @pytest.mark.slow
 def test_a_copy_that_no_run_has_seen_yet_is_named(home: Home) -> None:
     copy = drop(home, "late/copy.csv", (home.inbox / "a.csv").read_bytes())
-    assert f"may still hold it: {copy}\n" in do_forget(home, "r2")
+    assert f"may still hold it: {copy}\n" in do_forget(home, "r2", "review")

@@ -133,17 +133,27 @@ def test_files_that_are_gone_keep_their_reading_and_are_named(misread: Home) -> 
     assert list_latest(misread) == before
 
 
+@pytest.fixture(scope="module")
+def without_refused(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run that read the export again after two files of its source were refused, one corrected and one deleted."""
+
+    def fill(home: Home) -> None:
+        copy_home(home, "misread", misread_export)
+        for name in ("corrected.csv", "deleted.csv"):
+            drop(home, f"shop-a/{name}", "No,Film,Body,Points\n" + f"1,{name}, ,0\n" * 12)
+        assert len(run().refused) == 2
+        drop(home, "shop-a/corrected.csv", EXPORT.replace("film", "plot"))
+        (home.inbox / "shop-a/deleted.csv").unlink()
+        run()
+
+    return run_once(tmp_path_factory.mktemp("refused"), fill, rescan="shop-a")
+
+
 @pytest.mark.slow
 def test_refused_files_that_were_corrected_or_deleted_are_not_named_since_they_have_no_reading(
-    misread: Home,
+    without_refused: DoneRun,
 ) -> None:
-    for name in ("corrected.csv", "deleted.csv"):
-        drop(misread, f"shop-a/{name}", "No,Film,Body,Points\n" + f"1,{name}, ,0\n" * 12)
-    assert len(run().refused) == 2
-    drop(misread, "shop-a/corrected.csv", EXPORT.replace("film", "plot"))
-    (misread.inbox / "shop-a/deleted.csv").unlink()
-    run()
-    assert run(rescan="shop-a").skipped == ()
+    assert without_refused.summary.skipped == ()
 
 
 @pytest.mark.slow
@@ -274,15 +284,15 @@ def test_files_can_not_be_named_in_a_rescan(misread: Home) -> None:
 
 
 @pytest.mark.slow
-def test_sources_name_no_profile_after_it_was_deleted_and_the_files_were_read_again(reread: Home) -> None:
+def test_sources_name_no_profile_after_it_was_deleted_and_the_files_were_read_again(
+    without_refused: DoneRun, empty_home: Home
+) -> None:
+    home = without_refused.copy_home(empty_home)
     query = f"select last_profile is null from {embed_query('sources')} where source = 'shop-a'"
-    drop(reread, "shop-a/refused.csv", "No,Film,Body,Points\n" + "1,tt1, ,0\n" * 12)
-    assert len(run().refused) == 1
-    assert ask(reread.published, query) == [(False,)]
-    (reread.inbox / "shop-a/refused.csv").unlink()
-    (reread.sources / "shop-a.toml").unlink()
+    assert ask(home.published, query) == [(False,)]
+    (home.sources / "shop-a.toml").unlink()
     run(rescan="shop-a")
-    assert ask(reread.published, query) == [(True,)]
+    assert ask(home.published, query) == [(True,)]
 
 
 @pytest.mark.slow
