@@ -61,6 +61,10 @@ def list_files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+def list_parts(store: Path) -> list[str]:
+    return [name for name in list_files(store) if name.startswith("parts/")]
+
+
 @dataclass(frozen=True)
 class Pair:
     """A home in which workers scored and one in which the run itself did, the same files; what was done."""
@@ -69,6 +73,8 @@ class Pair:
     alone: Home
     store: Path
     summary: ScoringSummary
+    parts: list[str]
+    """What it has left in the store."""
     left: tuple[PlannedFile, ...]
     """What a run after that one would score."""
     compression: frozenset[str]
@@ -101,10 +107,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
         patch.setenv("REVIEWS_HOME", str(home.folder))
         patch.setattr(group_work, "upload_part", upload)
         with use_inner_engine(folder / "worker"):
-            summary, left = run(), plan().files
+            summary, parts, left = run(), list_parts(store), plan().files
         patch.setenv("REVIEWS_HOME", str(alone.folder))
         run()
-    return Pair(home, alone, store, summary, left, frozenset(used))
+    return Pair(home, alone, store, summary, parts, left, frozenset(used))
 
 
 @pytest.mark.parametrize("query", TABLES.values(), ids=TABLES)
@@ -124,7 +130,7 @@ def test_what_workers_have_scored_is_whole_and_nothing_is_left_to_do_or_to_delet
     pair: Pair,
 ) -> None:
     assert pair.left == ()
-    assert not [name for name in list_files(pair.store) if name.startswith("parts/")]
+    assert pair.parts == []
     assert not pair.home.spool.exists()
     prove(pair.home)
 
@@ -270,9 +276,7 @@ def test_a_part_is_scored_and_committed_once_though_the_run_is_killed(
     scoring_home: Home, store: Path, tmp_path: Path, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_to_fault(point, score_by_engine, scoring_home.folder, f"file://{store}", tmp_path / "worker")
-    left = {
-        name.split("/")[2] for name in list_files(store) if name.endswith("manifest.json") and "parts" in name
-    }
+    left = {name.split("/")[2] for name in list_parts(store) if name.endswith("manifest.json")}
     made: list[str] = []
     note_uploads(monkeypatch, made)
     with use_inner_engine(tmp_path / "worker"):

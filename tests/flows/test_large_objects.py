@@ -85,8 +85,9 @@ class Pair:
 
     home: Home
     alone: Home
-    store: Path
     summary: ScoringSummary
+    parts: list[str]
+    """What it has left in the store."""
     left: tuple[PlannedFile, ...]
     """What a run after that one would score."""
     scored: Sequence[tuple[str, ...]]
@@ -102,10 +103,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
         patch.setenv("REVIEWS_STORE", f"file://{store}")
         patch.setenv("REVIEWS_HOME", str(home.folder))
         with use_inner_engine(folder / "worker") as engine:
-            summary, left = run(), plan().files
+            summary, parts, left = run(), list_parts(store), plan().files
         patch.setenv("REVIEWS_HOME", str(alone.folder))
         run()
-    return Pair(home, alone, store, summary, left, engine.scored)
+    return Pair(home, alone, summary, parts, left, engine.scored)
 
 
 @pytest.mark.parametrize("query", TABLES.values(), ids=TABLES)
@@ -123,7 +124,7 @@ def test_a_run_counts_what_workers_made_of_its_rows(pair: Pair) -> None:
 
 def test_what_workers_made_of_its_rows_is_whole_and_nothing_is_left_to_do_or_to_delete(pair: Pair) -> None:
     assert pair.left == ()
-    assert list_parts(pair.store) == []
+    assert pair.parts == []
     assert not pair.home.spool.exists()
     prove(pair.home)
 
