@@ -3,6 +3,7 @@
 import functools
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,10 @@ from tests.machines.sharing import KILLED_FOLLOWERS
 from tests.machines.trials import KILLED_RUNS, KILLED_WORKERS
 from tests.support.deliveries import OF_FOLDERS, OF_TABLES
 
-pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
+pytestmark = [pytest.mark.process, pytest.mark.server]
 
 POINTS = (
     "ingest: between splits",
-    "train: inside promotion",
     "score: batch scored",
     "score: inside commit",
     "score: inside publishing",
@@ -73,6 +73,15 @@ def test_a_run_killed_at_a_fault_point_leaves_what_an_undisturbed_one_does(
 ) -> None:
     name = point.partition(":")[0]
     assert try_point(scenarios[name], find_reference(name), point, folder).trouble == ()
+
+
+def test_a_change_of_the_champion_killed_at_its_end_leaves_what_an_undisturbed_one_does(
+    scenarios: dict[str, Scenario], folder: Path
+) -> None:
+    # A rollback, since a training of the same transaction takes ten times as long; `make faults` kills trainings.
+    rollback = replace(scenarios["backup"], name="rollback", command=("models", "rollback"))
+    reference = run_undisturbed(rollback, folder)
+    assert try_point(rollback, reference, "train: inside promotion", folder).trouble == ()
 
 
 @pytest.mark.parametrize("number", range(RANDOM_KILLS))
