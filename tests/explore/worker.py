@@ -1,22 +1,23 @@
 """Runs commands in a process that may be killed, and sends them to it.
 
-`python -m tests.explore.worker` loads the program once and forks; the child runs one command after another until it
-is killed, then the next child replaces it within milliseconds. Requests and replies are lines of JSON.
+The worker loads the program once and forks; the child runs one command after another until it is killed, then the
+next child replaces it within milliseconds. Requests and replies are lines of JSON.
 """
 
 import json
 import os
-import subprocess
-import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import NamedTemporaryFile
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.forked import start
+
 DONE, REFUSED, BROKE, KILLED = "done", "refused", "broke", "killed"
 
 
@@ -53,61 +54,47 @@ class Worker:
     """The client of the process."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.explore.worker"]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("REVIEWS_")}
-        self._said = TemporaryFile(mode="w+")  # noqa: SIM115 (the process writes into it until it ends)
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=kept,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-        )
+        self._said = NamedTemporaryFile(mode="r")  # noqa: SIM115 (the process writes into it until it ends)
+        self._connection, theirs = Pipe()
+        with theirs:
+            self._process = start(_serve, theirs, self._said.name)
 
     def run(self, request: Request) -> Reply:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asdict(request)) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
+        try:
+            self._connection.send_bytes(json.dumps(asdict(request)).encode())
+            return Reply(**json.loads(self._connection.recv_bytes()))
+        except (EOFError, OSError):
+            self._process.join()
             raise RuntimeError(
-                f"the worker is gone with status {self._process.wait()}: {self._read_last_words()}"
-            )
-        return Reply(**json.loads(line))
+                f"the worker is gone with status {self._process.exitcode}: {self._read_last_words()}"
+            ) from None
 
     def _read_last_words(self) -> str:
         """Return the last lines that the process wrote."""
-        self._said.seek(0)
         return "".join(self._said.readlines()[-20:])
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait()
+        self._connection.close()
+        self._process.join()
+        self._said.close()
 
 
-def _serve() -> None:
+def _serve(connection: Connection, said: str) -> None:
     """Fork children, one after another, until there are no more requests."""
-    requests, replies = os.dup(0), os.dup(1)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(2, 1)  # what the product prints is for people
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    for stream in (1, 2):  # what the product prints is for people
+        os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND), stream)
     os.environ.update({"PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_SERVER_EPHEMERAL_ENABLED": "false"})
     _load()
     while True:
         child = os.fork()
         if child == 0:
-            _work(requests, replies)
+            _work(connection)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
             return
         ended = KILLED if os.WIFSIGNALED(status) and os.WTERMSIG(status) == 9 else BROKE
-        _write(replies, Reply(ended, error=f"status {status}"))
+        _write(connection, Reply(ended, error=f"status {status}"))
 
 
 def _load() -> None:
@@ -115,25 +102,27 @@ def _load() -> None:
     import onnxruntime  # noqa: F401
     import pyarrow.dataset
     import pyarrow.pandas_compat  # noqa: F401
+    from prefect.context import refresh_global_settings_context
 
     from data_contracts.expectations import import_expectations
     from tests.explore import commands, seams  # noqa: F401
 
+    refresh_global_settings_context()
     import_expectations()
     seams.leave_prefect_out()
     seams.seize_disk_and_clock()
 
 
-def _work(requests: int, replies: int) -> None:
+def _work(connection: Connection) -> None:
     """Run commands until there are no more."""
-    with os.fdopen(requests, closefd=False) as lines:
-        while line := lines.readline():
-            _write(replies, _run(Request(**json.loads(line))))
+    with suppress(EOFError):
+        while True:
+            _write(connection, _run(Request(**json.loads(connection.recv_bytes()))))
     os._exit(0)
 
 
-def _write(replies: int, reply: Reply) -> None:
-    os.write(replies, (json.dumps(asdict(reply)) + "\n").encode())
+def _write(connection: Connection, reply: Reply) -> None:
+    connection.send_bytes(json.dumps(asdict(reply)).encode())
 
 
 def _run(request: Request) -> Reply:
@@ -166,7 +155,3 @@ def _run(request: Request) -> Reply:
     changes = KILLER.passed
     KILLER.arm("", 0)
     return Reply(ended, "\n".join(said), error_class, changes)
-
-
-if __name__ == "__main__":
-    _serve()
