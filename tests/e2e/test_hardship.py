@@ -14,7 +14,7 @@ from tests.e2e.conftest import REVIEWS, Demo, ask, call_reviews, run_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
-ROWS = 6_000
+ROWS = 3_000
 PATIENCE_SECONDS = 25
 """How long a run with too little memory may take to come to an end; some stand still in a library."""
 TEXT = "a film with a plot that takes its time and an ending that is worth the wait, number {} of many more to come"

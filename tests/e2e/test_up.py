@@ -345,7 +345,7 @@ def test_training_on_the_server_promotes_and_scores_again_by_itself(up: Deployed
     assert up.wait_for_end(training, 200) == "COMPLETED"
     assert up.read_run(training)["name"].startswith("train-model cnn_lstm seed 0 accuracy 0.")
     assert wait_for_asset(up, "reviews://bundle", training)["train"] > 0
-    wait_until(lambda: up.ask("select count(*) from scored_reviews")[0][0] == 2 * scored, 120)
+    wait_until(lambda: up.ask("select count(*) from scored_reviews")[0][0] == 2 * scored, 120, 1)
     up.wait_until_idle()
     per_model = up.ask(
         "select count(distinct model_id), count(*) from scored_reviews group by source_sha256, row_number"
@@ -438,7 +438,7 @@ def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed, killed_
 
 def test_arriving_files_are_scored_at_once_and_what_a_killed_run_left_with_them(up_again: Deployed) -> None:
     write_reviews(up_again.home / "inbox" / "arrived.csv", 5, "arrived")
-    wait_until(lambda: count_rows(up_again, "arrived") == [(5, 5)], 90)
+    wait_until(lambda: count_rows(up_again, "arrived") == [(5, 5)], 90, 1)
     up_again.wait_until_idle()
     assert count_rows(up_again, "torn") == [(ROWS, ROWS)]
 
