@@ -171,17 +171,20 @@ def _serve(listening: socket.socket, hosts: Sequence[str]) -> None:
     """Serve until a signal, or, if standard input is a pipe, until the process at its other end has ended."""
     import uvicorn
 
-    server = uvicorn.Server(_configure(hosts))
+    server: uvicorn.Server | None = None
 
     def end_with_the_pipe() -> None:
         while os.read(sys.stdin.fileno(), 1):
             pass
+        if server is None or not server.config.loaded:
+            os._exit(0)  # nothing was asked of it yet, and to load the rest takes seconds
         server.should_exit = True
         time.sleep(STOP_SECONDS)
         os._exit(0)
 
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         threading.Thread(target=end_with_the_pipe, daemon=True).start()
+    server = uvicorn.Server(_configure(hosts))
     server.run(sockets=[listening])
     sys.stderr.flush()
     # Everything is stored; a normal exit would take another second to unload the libraries.
