@@ -380,6 +380,7 @@ def killed_run(up: Deployed, hook: Hook) -> KilledRun:
     for process in [*up.find_processes("worker start"), run]:
         process.kill()
     waits = up.start_deployment(halt_at=MID_SCORING)
+    up.wait_for_state(run_id, ["CRASHED"], 120)
     goes_on = up.wait_for_halt(waits)
     alerts = wait_until(lambda: find_alerts(hook, run_id), 30)
     (server,) = up.find_processes("guarded_server")
