@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import ContractError
-from data_contracts.loading import defer_imports, forgo_imports, pause_collection
+from data_contracts.loading import defer_imports, pause_collection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,6 @@ SAMPLES_SHOWN = 5
 
 _HARDLY_USED = ("altair", "scipy.stats")
 """What the library imports for a chart and for tests of distributions, which take two fifths of its start."""
-_NOT_USED = "sqlalchemy"
-"""What it does without where it is not installed: a tenth of its start."""
 _VALUE_CHARACTERS = 40
 _TEXT_CHARACTERS = 300
 _DESCRIBED_ELSEWHERE = frozenset(
@@ -65,12 +63,7 @@ class CheckResult:
 @functools.cache
 def import_expectations() -> Any:
     """Return the module `great_expectations.expectations`, imported without its deprecation warnings."""
-    with (
-        warnings.catch_warnings(),
-        pause_collection(),
-        defer_imports(*_HARDLY_USED),
-        forgo_imports(_NOT_USED),
-    ):
+    with warnings.catch_warnings(), pause_collection(), defer_imports(*_HARDLY_USED):
         warnings.simplefilter("ignore")
         import great_expectations.expectations as expectations
 

@@ -8,9 +8,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -53,28 +51,6 @@ def defer_imports(*names: str) -> Iterator[None]:
     finally:
         for module in deferred.values():
             module.leave()
-
-
-@contextmanager
-def forgo_imports(*names: str) -> Iterator[None]:
-    """Have imports of these modules fail in the block, for libraries that do without what is not installed."""
-    forgone = _Forgone(names)
-    sys.meta_path.insert(0, forgone)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(forgone)
-
-
-@dataclass(frozen=True)
-class _Forgone(MetaPathFinder):
-    """Finds none of some modules, though they are installed."""
-
-    names: tuple[str, ...]
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
-        if fullname in self.names:
-            raise ModuleNotFoundError(f"{fullname} is not used here", name=fullname)
 
 
 class _DeferredModule(ModuleType):

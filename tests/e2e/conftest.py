@@ -107,7 +107,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 def run_demo(folder: Path) -> None:
     """Run the demo in `folder`, and save its output beside its home."""
     home = folder / "home"
-    copy_prefect_database(home / "prefect")
+    home.mkdir()
     finished = run_installed(home, "--home", home, "demo")
     (folder / "said.json").write_text(json.dumps(asdict(finished)), "utf-8")
 

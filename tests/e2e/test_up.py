@@ -413,7 +413,7 @@ class KilledUp:
 
 
 @pytest.fixture(scope="module")
-def killed_up(up: Deployed) -> KilledUp:
+def killed_up(up: Deployed, broken_run: str) -> KilledUp:
     """What uses `up` alone comes before: afterwards it is down."""
     write_reviews(up.home / "inbox" / "torn.csv", ROWS, "torn")
     run_id = up.start_deployment(halt_at=MID_SCORING)

@@ -58,3 +58,12 @@ def test_what_is_learnt_depends_on_how_far_vectors_are_moved(monkeypatch: pytest
     assert all(map(np.array_equal, usual, again))
     monkeypatch.setattr(branch_training, "PERTURBATION_NORM", 0.0)
     assert not any(map(np.array_equal, usual, learn_from_a_batch()))
+
+
+def test_the_learning_rate_rises_to_a_thousandth_in_the_first_steps_and_falls_to_nothing() -> None:
+    rates = np.array(list(branch_training._plan_rates(4000)))
+    top = int(rates.argmax())
+    assert (top < 500, rates[top]) == (True, pytest.approx(1e-3, rel=0.05))
+    assert (np.diff(rates[: top + 1]) > 0).all()
+    assert (np.diff(rates[top:]) < 0).all()
+    assert rates[-1] < 1e-6

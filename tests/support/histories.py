@@ -1,6 +1,5 @@
 """Histories of a database: the changes that commands make to its rows, in any order, for tests of what follows them."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy

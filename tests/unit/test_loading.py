@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.loading import FEW_COLLECTIONS, collect_less, defer_imports, forgo_imports
+from data_contracts.loading import FEW_COLLECTIONS, collect_less, defer_imports
 from flows.command.cli import main
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
@@ -54,12 +54,6 @@ def test_a_name_that_a_deferred_module_lacks_is_an_error() -> None:
         import_module(LIBRARY)
     with pytest.raises(AttributeError, match="PRICE"):
         _ = import_module(HEAVY).PRICE
-
-
-def test_a_module_that_a_block_does_without_counts_as_not_installed_in_it() -> None:
-    with forgo_imports(HEAVY), pytest.raises(ImportError, match=HEAVY):
-        import_module(LIBRARY)
-    assert import_module(LIBRARY).weigh() == 7
 
 
 @pytest.fixture

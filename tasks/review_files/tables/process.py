@@ -6,7 +6,7 @@ every encoding, and some damaged files crash it; the libraries for the other for
 the memory and time of the process; a file that exceeds them is refused (bomb_suspected). A run starts the process once
 and uses it for file after file; it decodes rows while the run checks and scores the rows before.
 
-The command is `python -m tasks.review_files.tables SOCKET`. A request is JSON, followed by the open file's
+The command is `python -m tasks.review_files.tables.process SOCKET`. A request is JSON, followed by the open file's
 descriptor; the answer is record batches of `READ_SCHEMA`, the plan as JSON before or after them, if the request has
 none, and the outcome as JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The
 memory limit (RLIMIT_DATA) works on Linux only.
@@ -176,7 +176,7 @@ def _start_process() -> _Process:
     """Start a process that reads tables."""
     ours, theirs = Pipe()
     with theirs:
-        command = [sys.executable, "-m", "tasks.review_files.tables", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tasks.review_files.tables.process", str(theirs.fileno())]
         # The process must find this package whatever the current folder of the run is.
         process = subprocess.Popen(
             command,
@@ -353,3 +353,7 @@ def _measure_data() -> int:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
         return pages * resource.getpagesize()
     return MOST_MEMORY
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))
