@@ -276,6 +276,13 @@ def test_a_file_whose_texts_killed_workers_is_scored_without_them(killed: Killed
     prove(killed.home)
 
 
+def test_a_file_whose_texts_killed_workers_in_one_run_is_handed_out_by_the_next(killed: Killed) -> None:
+    with use_killer(killed), pytest.raises(WorkerKilledError, match=killed.uri):
+        run(rescore=True)
+    [source] = find_rescorable(killed.home.warehouse, None)
+    assert source.killed_in == 2
+
+
 def note_killings(killed: Killed) -> None:
     """Record what runs record over whose texts workers were killed, until it is as many as a file may have."""
     with open_warehouse(killed.home.warehouse, write=True) as connection:

@@ -141,6 +141,7 @@ def test_a_profile_that_is_mended_to_add_lets_replaced_files_count_again_by_a_re
     assert list_latest(exported) == ["8", "9"]
     run(rescan="shop")
     assert list_latest(exported) == ["7", "8", "9"]
+    prove(exported)
     describe(exported, REPLACES, "shop")
     summary = run(rescan="shop")
     assert (list_latest(exported), summary.rows_scored) == (["8", "9"], 0)

@@ -173,9 +173,10 @@ def test_its_rows_are_scored_and_committed_once_though_the_run_is_killed(
 def test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store(
     scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    send(store, "shop-b/last.csv", "text\nbad plot\n")
     monkeypatch.setattr(inner_engine, "KILLER", "large.csv")
     with use_inner_engine(tmp_path / "worker"):
-        with pytest.raises(WorkerKilledError, match=r"(?s)large.csv.*Committed all the same: 1 file"):
+        with pytest.raises(WorkerKilledError, match=r"(?s)large.csv.*Committed all the same: 2 files"):
             run()
         assert plan().files == ()
     assert count(scoring_home, "scored_files where rule = 'workers_killed'") == 1

@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError
@@ -298,6 +299,19 @@ def test_a_row_on_which_the_scorer_fails_is_set_aside_alone(scoring_home: Home) 
         (100, "scorer_failed", b"bad plot")
     ]
     assert "Released 1 row" in release_all(scoring_home)
+
+
+def test_a_row_that_gets_no_number_is_found_among_sound_ones(scoring_home: Home) -> None:
+    [bundle] = scoring_home.bundles.iterdir()
+    from models.bundle.scorer import load_scorer
+    from tasks.scoring.chunk_scores import score_chunk
+
+    sound = load_scorer(bundle)
+    texts = ["good film", "bad film", "a film"]
+    rows = pa.table({"source_sha256": ["0" * 64] * 3, "row_number": [1, 2, 3], "text": texts})
+    chunk = score_chunk(poison(sound, sound.word_ids["bad"], float("nan")), "run", rows)
+    assert chunk.unscored.keys() == {1}
+    assert chunk.scored["row_number"].to_pylist() == [1, 3]
 
 
 def _through(scorer: Scorer):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -267,6 +267,17 @@ def test_a_machine_without_a_model_does_not_begin_the_home_before_the_one_that_h
     assert count(second, "scored_reviews") == 2
 
 
+def test_a_machine_with_a_model_begins_the_home_before_any_file_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_scoring_home(Home(tmp_path / "first"))
+    machines = Machines(tmp_path, monkeypatch)
+    assert run().files_found == 0
+    machines.use(machines.second)
+    machines.send("a.csv")
+    assert run().files_scored == 1
+
+
 def test_a_profile_that_another_machine_has_written_is_not_overwritten_by_init(
     machines: Machines, tmp_path: Path
 ) -> None:
