@@ -1,7 +1,8 @@
 """Keeps the figures of each day beside the pages, so that of the history of scores only new files are read.
 
-The figures are sums, to which those of files that came since are added. Where anything else has changed since, such as
-files that were read again, rows that were forgotten or released, all are read anew.
+Of rows they are sums, to which those of files that came since are added. Where anything else has changed since, such as
+files that were read again, rows that were forgotten or released, all are read anew. Those of labels are read anew with
+each new file, from the view `live_accuracy`, which reads sums itself.
 """
 
 import json
@@ -15,7 +16,6 @@ from data_contracts.storage.durable import write_all_whole
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
 from tasks.site.record import fingerprint_design
-from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 NAME = ".days.json"
 _SUMS = ("rows", "positive", "labelled", "right", "rated", "stars_off")
@@ -28,32 +28,32 @@ SELECT
     || '-' || (SELECT coalesce(bit_xor(hash(review_labels)), 0) FROM review_labels) AS state
 FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL AND committed_at <= $upto
 """
-_READ_ALL = """
-SELECT
-    day, model_id, source, rows_scored AS rows, share_positive * rows_scored AS positive,
+_LABELLED = """
     coalesce(labelled_reviews, 0) AS labelled, coalesce(accuracy * labelled_reviews, 0) AS "right",
     coalesce(rated_reviews, 0) AS rated, coalesce(rating_mae * rated_reviews, 0) AS stars_off
-FROM daily_scores LEFT JOIN live_accuracy USING (day, model_id, source)
 """
-# As in the views daily_scores and live_accuracy, of these files alone.
-_READ_NEW = f"""
-WITH files AS (
+_READ_ALL = f"""
+SELECT day, model_id, source, rows_scored AS rows, share_positive * rows_scored AS positive, {_LABELLED}
+FROM daily_scores LEFT JOIN live_accuracy USING (day, model_id, source)
+"""  # noqa: S608 (our own words)
+# As in the view daily_scores, of these files alone.
+_READ_NEW = """
+SELECT
+    make_timestamp(epoch_us(scored_at))::DATE AS day, model_id, source,
+    count(*) AS rows, count(*) FILTER (sentiment = 'positive') AS positive
+FROM scored_reviews SEMI JOIN (
     SELECT source_sha256, model_id FROM scored_files
     WHERE status = 'scored' AND superseded_at IS NULL AND committed_at > $upto
-),
-scored AS (
-    SELECT *, make_timestamp(epoch_us(scored_at))::DATE AS day
-    FROM scored_reviews SEMI JOIN files USING (source_sha256, model_id)
-),
-given AS (
-    SELECT source_sha256, row_number, {GIVEN_SENTIMENT} AS label, given_rating
-    FROM source_reviews SEMI JOIN files USING (source_sha256)
-)
-SELECT
-    day, model_id, source, count(*) AS rows, count(*) FILTER (sentiment = 'positive') AS positive,
-    count(label) AS labelled, count(*) FILTER (sentiment = label) AS "right", count(given_rating) AS rated,
-    coalesce(sum(abs(predicted_rating - given_rating)), 0) AS stars_off
-FROM scored JOIN given USING (source_sha256, row_number) GROUP BY ALL
+) AS files USING (source_sha256, model_id) GROUP BY ALL
+"""
+# A label may count for a row of an earlier day, or not at all where its review had one: so such sums can't be added.
+_READ_LABELLED = f"""
+SELECT day, model_id, source, rows, positive, {_LABELLED}
+FROM (
+    SELECT unnest($days::STRUCT(
+        day DATE, model_id VARCHAR, source VARCHAR, rows BIGINT, positive DOUBLE
+    )[], recursive := true)
+) LEFT JOIN live_accuracy USING (day, model_id, source)
 """  # noqa: S608 (our own words)
 _MAKE_TABLE = """
 CREATE TEMP TABLE scored_days AS SELECT unnest($days::STRUCT(
@@ -82,7 +82,8 @@ def make_days(ask: Ask, folder: Path | None = None) -> None:
     kept = _read_kept(folder) if folder else None
     days: Sequence[Row]
     if kept and ask(_READ_STATE, {"upto": kept.upto})[0]["state"] == kept.state:
-        days = _add(kept.days, ask(_READ_NEW, {"upto": kept.upto}))
+        new = ask(_READ_NEW, {"upto": kept.upto})
+        days = ask(_READ_LABELLED, {"days": _add(kept.days, new)}) if new else kept.days
     else:
         days = ask(_READ_ALL)
     ask(_MAKE_TABLE, {"days": [dict(row) for row in days]})
@@ -92,13 +93,14 @@ def make_days(ask: Ask, folder: Path | None = None) -> None:
 
 
 def _add(days: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    """Return the figures of days with those of new files added."""
-    added: dict[tuple[Any, ...], Row] = {}
+    """Return how many rows each day has, and how many positive ones, with those of new files added."""
+    sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for row in (*days, *new):
         key = (row["day"], row["model_id"], row["source"])
-        before = added.get(key)
-        added[key] = {**row, **{name: row[name] + before[name] for name in _SUMS}} if before else row
-    return list(added.values())
+        rows, positive = sums.get(key, (0, 0))
+        sums[key] = (rows + row["rows"], positive + row["positive"])
+    names = ("day", "model_id", "source", "rows", "positive")
+    return [dict(zip(names, (*key, *values), strict=True)) for key, values in sums.items()]
 
 
 def _keep(folder: Path, kept: _Kept) -> None:

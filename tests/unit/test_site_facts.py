@@ -255,7 +255,7 @@ def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
         patch.setattr(kept_days, "_READ_ALL", "SELECT error('the history is read')")
         assert read_days(site, tmp_path) == whole
         more = [{**row, "given_label": "negative"} for row in ROWS]
-        site.run([PartFile("tuesday.csv", more)], NEXT_RUN)
+        site.run([PartFile("tuesday.csv", more, ledger={"source": "shop"})], NEXT_RUN)
         site.settle()
         grown = read_days(site, tmp_path)
     assert sum(values[0] for values in grown.values()) == 6
