@@ -45,11 +45,14 @@ OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 def pytest_configure(config: pytest.Config) -> None:
     """Set no deadline for examples, since machines are busy, and read the processor's name before tests start.
 
-    With `--hypothesis-profile fast` a property is tried with 30 examples where it names no number of its own. The first
-    read of the name, by Keras's import, would start a process.
+    With `--hypothesis-profile fast` a property is tried with 30 examples where it names no number of its own, with
+    `unshrunk` the first example that fails is reported as it is. The first read of the name, by Keras's import, would
+    start a process.
     """
     hypothesis.settings.register_profile("tests", deadline=None)
     hypothesis.settings.register_profile("fast", deadline=None, max_examples=30)
+    unshrunk = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+    hypothesis.settings.register_profile("unshrunk", deadline=None, phases=unshrunk)
     hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "tests")
     platform.processor()
 

@@ -19,6 +19,8 @@ HOST = Path(__file__).with_name("host.py")
 PACKAGES = ("flows", "deployments", "tasks", "models", "data_contracts", "docs", "benchmarks", "tests")
 LEFT_OUT = ("archive", "browser", "process", "server", "training")
 """Marks of tests that take long or need more than the checkout."""
+PROFILE = "unshrunk"
+"""Hypothesis's profile, where the checkout has it: that an example fails is enough, however large it is."""
 SLOWEST_SECONDS = 600
 
 
@@ -43,9 +45,10 @@ class Copy:
         """Run tests until one fails; raises `RuntimeError` if modules were loaded from elsewhere."""
         if self.host.stdin is None or self.host.stdout is None:
             raise RuntimeError("the host has no pipes")
-        known = (self.folder / "pyproject.toml").read_text("utf-8")
+        known = self._read("pyproject.toml")
         left_out = " or ".join(mark for mark in LEFT_OUT if f'"{mark}: ' in known)
-        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-m", f"not ({left_out})", *tests]
+        profile = ["--hypothesis-profile", PROFILE] if PROFILE in self._read("tests/conftest.py") else []
+        arguments = ["-x", "-q", "-p", "no:cacheprovider", *profile, "-m", f"not ({left_out})", *tests]
         asked = json.dumps({"arguments": arguments, "seconds": SLOWEST_SECONDS})
         print(asked, file=self.host.stdin, flush=True)
         answer: dict[str, Any] = json.loads(self.host.stdout.readline())
@@ -54,6 +57,9 @@ class Copy:
         if answer["status"] not in (*NOTHING_FAILED, TOO_SLOW) and not answer["failed"]:
             raise RuntimeError(f"{self.folder}: pytest ended with {answer['status']}: {' '.join(arguments)}")
         return Ended(answer["status"], answer["failed"])
+
+    def _read(self, file: str) -> str:
+        return (self.folder / file).read_text("utf-8")
 
     @contextmanager
     def change(self, file: str, old: str, new: str) -> Iterator[None]:
