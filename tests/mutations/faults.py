@@ -765,9 +765,7 @@ FAULTS = (
         CHUNK_CHECKS,
         "        if rule in UNCOUNTED_RULES:",
         "        if not rule:",
-        (
-            "tests/flows/test_quarantine.py::test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_file",
-        ),
+        ("tests/unit/test_bad_rows.py",),
     ),
     Fault(
         "the row that a refusal names is the last bad one",

@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FileLimits, RowLimits
+from data_contracts.limits import UNCOUNTED_RULES, FileLimits, RowLimits
+from data_contracts.parts import QUARANTINE_SCHEMA
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.chunk_checks import count_single_words
+from tasks.scoring.chunk_checks import count_single_words, quarantine_chunk_rows
 from tasks.scoring.file_outcomes import Tally, doubt_text, judge_file, record_plan
 from tasks.scoring.groups import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
@@ -94,6 +95,16 @@ def test_a_few_texts_of_a_single_word_are_reviews(rows: int, texts: list[str]) -
         source=SimpleNamespace(source_sha256="a"), rows_read=rows, rows_quarantined=0
     )
     assert doubt_text(outcome, count_words(texts), "verdict") == []
+
+
+@pytest.mark.parametrize("rule", sorted(UNCOUNTED_RULES))
+def test_rows_that_say_nothing_against_their_file_do_not_end_its_reading(rule: str) -> None:
+    source, tally = "0" * 64, Tally()
+    empty = {field.name: pa.nulls(2, field.type) for field in QUARANTINE_SCHEMA}
+    given = {"source_sha256": [source] * 2, "row_number": [1, 2], "text": ["見事な映画", None]}
+    broken = {0: (rule, ""), 1: ("text_too_long", "")}
+    quarantine_chunk_rows(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
+    assert (tally.rows_quarantined, tally.rows_broken) == ({source: 2}, {source: {"text_too_long": 1}})
 
 
 @pytest.mark.slow
