@@ -182,10 +182,10 @@ def commit_parts(warehouse: Path, part_dir: Path) -> CommitSummary:
     (`tasks/warehouse/accounting.py`), `WarehouseError` if the database fails. Either way nothing is committed.
     """
     with open_warehouse(warehouse, write=True) as connection:
-        return commit_part(connection, part_dir)
+        return commit_by(connection, part_dir)
 
 
-def commit_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
+def commit_by(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSummary:
     """Commit a part as `commit_parts` does, by a connection that has committed none before."""
     with _translate_part_errors(part_dir):
         _open_part(connection, part_dir)

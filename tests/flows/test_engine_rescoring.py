@@ -17,7 +17,6 @@ from flows.score_reviews import ScoringSummary
 from tasks.engine import text_work
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring import rescoring
-from tasks.scoring.plan import PlannedFile, ScoringPlan
 from tasks.scoring.rescoring import find_rescorable
 from tasks.stages.engine import older_texts
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
@@ -27,7 +26,7 @@ from tests.support.forked import run_to_fault
 from tests.support.inner_engine import InnerEngine, rescore_by_engine, use_inner_engine
 from tests.support.scoring_runs import count, drop, plan, prove, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
-from tests.support.stored_runs import send
+from tests.support.stored_runs import Pair, list_parts, score_twice, send
 
 pytestmark = pytest.mark.slow
 
@@ -76,42 +75,14 @@ def make_store(folder: Path) -> Path:
     return folder / "store"
 
 
-def list_files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-def list_parts(store: Path) -> list[str]:
-    return [name for name in list_files(store) if name.startswith("parts/")]
-
-
-@dataclass(frozen=True)
-class Rescored:
-    """A home in which workers scored again and one in which the run itself did, a new object first; what was done."""
-
-    home: Home
-    alone: Home
-    planned: ScoringPlan
-    summary: ScoringSummary
-    engine: InnerEngine
-    parts: list[str]
-    """What it has left in the store."""
-    left: tuple[PlannedFile, ...]
-    """What a run after that one would score again."""
-
-
 @pytest.fixture(scope="module")
-def rescored(tmp_path_factory: pytest.TempPathFactory) -> Rescored:
+def rescored(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    """What was scored again, and a new object first."""
     folder = tmp_path_factory.mktemp("rescored")
     home, store = copy_older_home(Home(folder / "home")), make_store(folder)
     send(store, "new.csv", "text\ngood plot\n")
-    alone = Home(shutil.copytree(home.folder, folder / "alone"))
-    with use_small_groups(home, store) as patch:
-        with use_inner_engine(folder / "worker") as engine:
-            planned, summary = plan(rescore=True), run(rescore=True)
-            parts, left = list_parts(store), plan(rescore=True).files
-        patch.setenv("REVIEWS_HOME", str(alone.folder))
-        run(rescore=True)
-    return Rescored(home, alone, planned, summary, engine, parts, left)
+    with use_small_groups(home, store):
+        return score_twice(home, store, rescore=True)
 
 
 @contextmanager
@@ -125,14 +96,14 @@ def use_small_groups(home: Home, store: Path) -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def test_what_workers_score_again_equals_what_one_machine_does(rescored: Rescored) -> None:
+def test_what_workers_score_again_equals_what_one_machine_does(rescored: Pair) -> None:
     assert (rescored.summary.files_rescored, rescored.summary.rows_rescored) == (FILES, ROWS_SCORED)
     for query in TABLES.values():
         assert ask(rescored.home.published, query) == ask(rescored.alone.published, query)
 
 
 def test_what_workers_have_scored_again_is_whole_and_nothing_is_left_to_do_or_to_delete(
-    rescored: Rescored,
+    rescored: Pair,
 ) -> None:
     assert rescored.left == ()
     assert rescored.parts == []
@@ -140,7 +111,7 @@ def test_what_workers_have_scored_again_is_whole_and_nothing_is_left_to_do_or_to
     prove(rescored.home)
 
 
-def test_the_plan_counts_the_pieces_that_workers_get(rescored: Rescored) -> None:
+def test_the_plan_counts_the_pieces_that_workers_get(rescored: Pair) -> None:
     again = [names for names in rescored.engine.scored if names != ("new.csv",)]
     assert again.count(("large.csv",)) > 1  # it was cut by its rows
     planned = rescored.planned.rescoring
@@ -148,7 +119,7 @@ def test_the_plan_counts_the_pieces_that_workers_get(rescored: Rescored) -> None
     assert (planned.pieces, planned.rows) == (len(again), rescored.summary.rows_rescored)
 
 
-def test_workers_are_started_once_for_new_objects_and_for_what_they_score_again(rescored: Rescored) -> None:
+def test_workers_are_started_once_for_new_objects_and_for_what_they_score_again(rescored: Pair) -> None:
     done = rescored.summary.files_scored, rescored.summary.files_rescored, rescored.engine.opened
     assert done == (1, FILES, 1)
 
@@ -189,7 +160,7 @@ def test_when_its_time_is_over_a_run_hands_no_further_group_out(in_time: InTime)
     assert in_time.scored == {("new.csv",), ("large.csv",)}  # the second one in several pieces
 
 
-def test_a_run_goes_on_where_the_time_of_the_one_before_was_over(in_time: InTime, rescored: Rescored) -> None:
+def test_a_run_goes_on_where_the_time_of_the_one_before_was_over(in_time: InTime, rescored: Pair) -> None:
     assert in_time.next.files_rescored == FILES - 1
     for query in (TABLES["rows"], OWN_LEDGER):
         assert ask(in_time.home.published, query) == ask(rescored.alone.published, query)

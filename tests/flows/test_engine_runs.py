@@ -1,7 +1,6 @@
 """Tests of `score-reviews` with workers: what they score is committed as what the run itself scores."""
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from data_contracts.errors import ContractError, EngineError, UsageError, Worker
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
-from flows.score_reviews import ScoringSummary
 from tasks.engine import group_work
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring.parts import list_uris
-from tasks.scoring.plan import PlannedFile, ScoringRequest, require_consistent
+from tasks.scoring.plan import ScoringRequest, require_consistent
 from tasks.stages import score as stages
 from tasks.stages.engine import ended_groups, engine_run
 from tasks.store.connecting import open_store
@@ -28,7 +26,7 @@ from tests.support.forked import run_to_fault
 from tests.support.inner_engine import score_by_engine, use_inner_engine
 from tests.support.scoring_runs import CSV, count, describe, drop, plan, prove, run
 from tests.support.small_home import ask, copy_scoring_home
-from tests.support.stored_runs import send
+from tests.support.stored_runs import Pair, list_files, list_parts, score_twice, send
 
 pytestmark = pytest.mark.slow
 
@@ -57,32 +55,14 @@ def make_store(folder: Path) -> Path:
     return folder
 
 
-def list_files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-def list_parts(store: Path) -> list[str]:
-    return [name for name in list_files(store) if name.startswith("parts/")]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A home in which workers scored and one in which the run itself did, the same files; what was done."""
-
-    home: Home
-    alone: Home
-    store: Path
-    summary: ScoringSummary
-    parts: list[str]
-    """What it has left in the store."""
-    left: tuple[PlannedFile, ...]
-    """What a run after that one would score."""
-    compression: frozenset[str]
-    """Of the texts that workers wrote to the store."""
+@pytest.fixture(scope="module")
+def compression() -> set[str]:
+    """How the texts are compressed that workers write to the store, when they have scored those of `pair`."""
+    return set()
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def pair(tmp_path_factory: pytest.TempPathFactory, compression: set[str]) -> Pair:
     folder = tmp_path_factory.mktemp("pair")
     home, store = copy_scoring_home(Home(folder / "home")), make_store(folder / "store")
     drop(home, "mine.csv", CSV)
@@ -94,23 +74,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
             f"days/{number}.csv",
             f"review_id,text\nsame,good film of day {number}\nown-{number},bad film\n",
         )
-    alone = Home(shutil.copytree(home.folder, folder / "alone"))
-    used: set[str] = set()
 
     def upload(part: StoredPart, folder: Path, *others: Any) -> PartManifest:
         group = pq.read_metadata(folder / "source_reviews.parquet").row_group(0)
-        used.update(group.column(number).compression for number in range(group.num_columns))
+        compression.update(group.column(number).compression for number in range(group.num_columns))
         return upload_part(part, folder, *others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REVIEWS_STORE", f"file://{store}")
-        patch.setenv("REVIEWS_HOME", str(home.folder))
         patch.setattr(group_work, "upload_part", upload)
-        with use_inner_engine(folder / "worker"):
-            summary, parts, left = run(), list_parts(store), plan().files
-        patch.setenv("REVIEWS_HOME", str(alone.folder))
-        run()
-    return Pair(home, alone, store, summary, parts, left, frozenset(used))
+        return score_twice(home, store)
 
 
 @pytest.mark.parametrize("query", TABLES.values(), ids=TABLES)
@@ -143,8 +115,9 @@ def test_of_groups_that_are_committed_together_the_last_rows_and_exports_count(p
     assert ask(pair.home.published, newest) == [("good film of day 2",)]
 
 
-def test_workers_compress_the_texts_that_go_to_the_store(pair: Pair) -> None:
-    assert pair.compression == {"ZSTD"}
+@pytest.mark.usefixtures("pair")
+def test_workers_compress_the_texts_that_go_to_the_store(compression: set[str]) -> None:
+    assert compression == {"ZSTD"}
 
 
 def test_an_object_that_kills_workers_is_refused_by_name_and_the_others_are_scored(

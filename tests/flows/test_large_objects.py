@@ -1,8 +1,6 @@
 """Tests of large objects whose rows workers share: what is committed equals what the run itself makes of them."""
 
-import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,9 @@ import pytest
 
 from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.storage.home import Home
-from flows.score_reviews import ScoringSummary
 from tasks.engine import text_work
 from tasks.review_files.inference import first_pass
 from tasks.scoring import chunks
-from tasks.scoring.plan import PlannedFile
 from tasks.stages.engine import large_objects
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support import inner_engine
@@ -24,7 +20,7 @@ from tests.support.forked import run_to_fault
 from tests.support.inner_engine import share_out_by_engine, share_out_small_objects, use_inner_engine
 from tests.support.scoring_runs import count, plan, prove, run
 from tests.support.small_home import ask, copy_scoring_home
-from tests.support.stored_runs import send
+from tests.support.stored_runs import Pair, list_parts, score_twice, send
 
 pytestmark = pytest.mark.slow
 
@@ -63,10 +59,6 @@ def _small() -> Iterator[None]:
         yield
 
 
-def list_parts(store: Path) -> list[str]:
-    return [path.relative_to(store).as_posix() for path in store.glob("parts/**/*") if path.is_file()]
-
-
 def note_uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list to which the key of each piece is added whose scores a worker uploads."""
     made: list[str] = []
@@ -79,34 +71,13 @@ def note_uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A home of which workers scored a large object and one of which the run itself did; what the workers did."""
-
-    home: Home
-    alone: Home
-    summary: ScoringSummary
-    parts: list[str]
-    """What it has left in the store."""
-    left: tuple[PlannedFile, ...]
-    """What a run after that one would score."""
-    scored: Sequence[tuple[str, ...]]
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     folder = tmp_path_factory.mktemp("pair")
     home, store = copy_scoring_home(Home(folder / "home")), make_store(folder / "store")
     send(store, "shop-b/last.csv", "text\nbad plot\n")
-    alone = Home(shutil.copytree(home.folder, folder / "alone"))
-    with pytest.MonkeyPatch.context() as patch, share_out_small_objects():
-        patch.setenv("REVIEWS_STORE", f"file://{store}")
-        patch.setenv("REVIEWS_HOME", str(home.folder))
-        with use_inner_engine(folder / "worker") as engine:
-            summary, parts, left = run(), list_parts(store), plan().files
-        patch.setenv("REVIEWS_HOME", str(alone.folder))
-        run()
-    return Pair(home, alone, summary, parts, left, engine.scored)
+    with share_out_small_objects():
+        return score_twice(home, store)
 
 
 @pytest.mark.parametrize("query", TABLES.values(), ids=TABLES)
@@ -117,7 +88,7 @@ def test_what_workers_make_of_its_rows_equals_what_one_machine_does(pair: Pair, 
 
 
 def test_a_run_counts_what_workers_made_of_its_rows(pair: Pair) -> None:
-    assert pair.scored.count(("large.csv",)) > 2
+    assert pair.engine.scored.count(("large.csv",)) > 2
     done = pair.summary.files_scored, pair.summary.rows_scored, pair.summary.rows_quarantined
     assert done == (3, GOOD_ROWS + 2, 2)
 

@@ -12,7 +12,7 @@ from data_contracts.storage.home import Home
 from tasks.queries.answers import Ask, make_ask
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
-from tasks.warehouse.commit import commit_part
+from tasks.warehouse.commit import commit_by
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.opening import translate_errors
@@ -73,7 +73,7 @@ def _make_run(
     with open_warehouse(home / "reviews.duckdb", write=True) as connection:
         connection.execute(_START, [run_id])
         if commit:
-            commit_part(connection, part)
+            commit_by(connection, part)
         if status is not None:
             connection.execute(_END, [status, json.dumps({"files_scored": len(files)}), run_id])
     publish(Home(home))
