@@ -104,9 +104,12 @@ def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(sent: Sent,
         "shop/3.csv: export_too_small: it has 0 reviews, less than 50% of the 2 reviews"
     )
     assert list_latest(sent.home) == ["8", "9"]
-    drop(exported, "shop/3.csv", f"{HEAD}9,tt2,a good plot\n")
+    path = drop(exported, "shop/3.csv", f"{HEAD}9,tt2,a good plot\n")
+    describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.6\n", "shop")
+    [refused] = run().refused
+    assert "it has 1 review, less than 60% of the 2 reviews" in refused
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n", "shop")
-    run()
+    run(files=[str(path)])
     assert list_latest(exported) == ["9"]
 
 

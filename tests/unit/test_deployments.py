@@ -12,12 +12,14 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 
-from data_contracts.errors import UsageError
+from data_contracts.errors import ReviewsError, UsageError
+from deployments import deploy
 from deployments.automations import ALERTS, format_payload
 from deployments.deploy import _run_prefect, add_names
 from deployments.homes import name_home
 from deployments.settings import DEPLOYMENTS, load_settings
 from tests.support.forked import start
+from tests.support.prefect_client import use_server
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
@@ -30,6 +32,14 @@ def test_the_status_of_the_prefect_command_and_what_it_says_are_known(tmp_path: 
     process.join()
     assert process.exitcode == 0
     assert re.match(r"1\b.*--no-such-option", said.read_text(), re.DOTALL)
+
+
+def test_an_error_of_the_prefect_command_is_that_of_deploying(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deploy, "make_pool", lambda settings: None)
+    monkeypatch.setattr(deploy, "_run_prefect", lambda *arguments: (1, "a long story\nno such pool\n"))
+    error = pytest.raises(ReviewsError, match=r"could not be created\. Prefect's output:\n.*\nno such pool$")
+    with use_server({"PREFECT_API_URL": "http://127.0.0.1:1/api"}), error:
+        deploy.deploy_all()
 
 
 def _write_answer(path: Path) -> None:
