@@ -205,8 +205,15 @@ def _describe_served(name: str, listening: socket.socket) -> Program:
 def _deploy_for_up(environment: Mapping[str, str], echo: Echo) -> None:
     """Create the deployments of `reviews up`, in a process of its own."""
     command = [sys.executable, "-m", "deployments.deploy"]
+    # In a session of its own, since Ctrl-C is for this process: the other one would answer it by a traceback.
     done = subprocess.run(
-        command, cwd=PROJECT_ROOT, env=dict(environment), capture_output=True, text=True, check=False
+        command,
+        cwd=PROJECT_ROOT,
+        env=dict(environment),
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         tail = "\n".join(done.stderr.strip().splitlines()[-LINES_SHOWN:])
