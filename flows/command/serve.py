@@ -109,7 +109,7 @@ def _look_at_server(settings: "Settings") -> tuple[dict[str, Any], ReviewsError 
 
     try:
         running = require_running(settings)
-        prepare_prefect(may_start=False)
+        prepare_prefect(may_start=False, only_own=True)
         from deployments.local_server.status import read_status
 
         return read_status(running, settings), None

@@ -111,11 +111,11 @@ def find_api_url() -> str | None:
     return os.environ.get("PREFECT_API_URL") or None
 
 
-def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
+def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callable[[], None]:
     """Configure Prefect before it is loaded: use the server of this home's `reviews up`, else start a temporary one.
 
     Returns a function that waits until the temporary server answers. The server starts while the caller loads its
-    libraries. With `may_start` false no server is started.
+    libraries. With `may_start` false no server is started, with `only_own` PREFECT_API_URL can't name another one.
     """
     from deployments.installation import require_prefect_home
     from deployments.local_server.running import find_running
@@ -125,6 +125,8 @@ def prepare_prefect(*, may_start: bool = True) -> Callable[[], None]:
     settings = load_settings()
     require_prefect_home(os.environ)
     if running := find_running(settings):
+        if only_own:
+            os.environ.pop("PREFECT_API_URL", None)
         url = os.environ.setdefault("PREFECT_API_URL", running.api_url)
         # A server at another address must not get the password.
         if url == running.api_url and (password := find_password(settings)):

@@ -115,3 +115,10 @@ def test_a_server_of_another_name_is_not_told_it(running: str) -> None:
     os.environ["PREFECT_SERVER_API_AUTH_STRING"] = running
     prepare_prefect(may_start=False)
     assert "PREFECT_API_AUTH_STRING" not in os.environ
+
+
+def test_what_is_about_this_server_alone_asks_it_whatever_other_one_is_named(running: str) -> None:
+    os.environ["PREFECT_API_URL"] = "https://elsewhere.test/api"
+    prepare_prefect(may_start=False, only_own=True)
+    assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
+    assert os.environ["PREFECT_API_AUTH_STRING"] == running
