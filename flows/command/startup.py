@@ -179,7 +179,7 @@ def warm_up(settings: "Settings", files: Sequence[str]) -> None:
     Loading takes seconds, and so does the start of Prefect's server: this way both happen at the same time.
     """
     if files or _has_new_files(settings):
-        threading.Thread(target=_load_scoring, name="warm-up", daemon=True).start()
+        threading.Thread(target=_load_scoring, args=(settings.dask,), name="warm-up", daemon=True).start()
 
 
 def _has_new_files(settings: "Settings") -> bool:
@@ -192,11 +192,16 @@ def _has_new_files(settings: "Settings") -> bool:
     return any(file.mtime_ns > published for file in look_into(settings.home.inbox).files)
 
 
-def _load_scoring() -> None:
-    """Load the libraries of scoring in the thread that `warm_up` starts."""
+def _load_scoring(dask: str | None) -> None:
+    """Load the libraries of scoring, here or by workers of `dask`, in the thread that `warm_up` starts."""
     # A library that can't be loaded raises its error again in the task that needs it.
     with suppress(Exception):
-        import onnxruntime  # noqa: F401
+        if dask:
+            from tasks.engine.dask_workers import load_client
+
+            load_client()
+        else:
+            import onnxruntime  # noqa: F401
 
         import tasks.scoring.groups  # noqa: F401
         from data_contracts.expectations import import_expectations

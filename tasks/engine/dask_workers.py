@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from data_contracts.errors import EngineError
 from tasks.engine.dispatch import Outcome, Task
@@ -144,8 +144,7 @@ def open_engine(
     installed.
     """
     try:
-        _quieten()
-        from distributed import Client
+        connect = load_client()
     except ImportError:
         raise EngineError(
             "REVIEWS_DASK needs the extra `scale`, which is not installed. Next: pip install 'distributed>=2026.8', or "
@@ -153,11 +152,11 @@ def open_engine(
         ) from None
     if address.startswith(LOCAL):
         count = int(address.removeprefix(LOCAL))
-        with _start_workers(count, folder) as cluster, Client(cluster) as client:
+        with _start_workers(count, folder) as cluster, connect(cluster) as client:
             yield DaskEngine(client, address, announce)
         return
     try:
-        client = Client(address, timeout=CONNECT_SECONDS)
+        client = connect(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise EngineError(
             f"{address}: no scheduler answers there ({error}). Next: start one (`dask scheduler`), or correct "
@@ -167,12 +166,18 @@ def open_engine(
         yield DaskEngine(client, address, announce)
 
 
-def _quieten() -> None:
-    """Let Dask log errors alone, here and in the workers that start here, unless its configuration says otherwise."""
+def load_client() -> Callable[..., Any]:
+    """Load Dask and return the class of its clients.
+
+    It logs errors alone, here and in the workers that start here, unless its configuration says otherwise.
+    """
     import dask
 
     if dask.config.get("logging", None) is None:  # its own default is set when the library is imported
         dask.config.set({"logging.distributed": "error"})
+    from distributed import Client
+
+    return cast("Callable[..., Any]", Client)
 
 
 @contextmanager
