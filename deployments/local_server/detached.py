@@ -22,7 +22,7 @@ LOG_LINES = 15
 def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
     """Start `reviews up` in the background and return when it is ready; print a notice if it is up already.
 
-    Raises `ReviewsError` if it is up on another port, or does not come up.
+    Raises `ReviewsError` if it is up on another port, or does not come up. At Ctrl-C it is stopped again.
     """
     if running := find_running(settings):
         if running.ui_url != settings.ui_url:
@@ -51,7 +51,13 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
             stderr=out,
             start_new_session=True,
         )
-    _wait_until_ready(settings, process)
+    try:
+        _wait_until_ready(settings, process)
+    except KeyboardInterrupt:
+        echo("Stopping what was started ...")
+        process.terminate()
+        process.wait()
+        raise
     echo(f"{describe_up(settings)}\nIts log: {log}")
 
 

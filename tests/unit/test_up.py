@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
-from deployments.local_server import status
+from deployments.local_server import detached, status
 from deployments.local_server.down import bring_down
 from deployments.local_server.running import Running, find_running, require_running, write_running
 from deployments.local_server.server import open_ports
@@ -202,3 +203,19 @@ def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch
         "  worker  reviews-up",
     ]
     assert said[-1] == "    last  2026-03-01 00:00:00 UTC  Failed  score-reviews failed: a.csv: is gone"
+
+
+@pytest.mark.process
+def test_ctrl_c_while_a_detached_one_starts_ends_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def interrupt(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+        started.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(detached, "_wait_until_ready", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        detached.start_detached(settings, lambda line: None)
+    assert [process.returncode is None for process in started] == [False]
