@@ -354,7 +354,7 @@ def _find_outdated_copy(home: Home, changed: Changed | None) -> list[str]:
     if needs_publishing(home):
         with open_warehouse(home.warehouse, write=False) as connection:
             has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
-        missing = f"{published}: is missing or not up to date; the next run publishes it"
+        missing = f"{published}: is missing, cut or not up to date; the next run publishes it"
         return [missing] if has_rows or published.exists() else []
     original = _digest_tables(home.warehouse, changed)
     copy = _digest_tables(published, changed, REPUBLISH_ADVICE)

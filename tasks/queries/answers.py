@@ -27,11 +27,13 @@ limit, a report would hold whole columns of a long history."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+_DAMAGED = f"The published copy is damaged. Next: {REPUBLISH_ADVICE}"
 _EXPLANATIONS = {
     "read-only mode": "The published copy can only be read; `reviews score` adds rows to it.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
     "configuration has been locked": "DuckDB's settings can't be changed here.",
-    "checksum": f"The published copy is damaged. Next: {REPUBLISH_ADVICE}",
+    "checksum": _DAMAGED,
+    "read enough bytes": _DAMAGED,
 }
 """Our explanation of an error, by words in DuckDB's message."""
 

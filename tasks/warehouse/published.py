@@ -36,8 +36,8 @@ def require_published(path: Path) -> None:
         )
     if not path.is_file():
         raise WarehouseError(
-            f"{path}: nothing has been published yet. Next: put review files into the inbox and run "
-            "`reviews score`."
+            f"{path}: there is no published copy. Next: run `reviews score`, which publishes one; if nothing was "
+            "scored yet, put review files into the inbox first."
         )
 
 

@@ -117,7 +117,7 @@ def test_standard_input_that_is_not_utf_8_is_wrong_usage(home: Home) -> None:
 
 def test_before_anything_is_published_the_next_step_is_named(empty_home: Home) -> None:
     result = call(empty_home, "a")
-    assert (result.exit_code, "nothing has been published yet" in result.output) == (1, True)
+    assert (result.exit_code, "there is no published copy" in result.output) == (1, True)
     assert not empty_home.folder.exists()
 
 

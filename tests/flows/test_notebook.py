@@ -163,7 +163,7 @@ def test_an_altered_bundle_does_not_score(empty_home: Home) -> None:
 
 
 def test_a_home_without_scores_says_what_is_next(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+    with pytest.raises(WarehouseError, match="there is no published copy"):
         reviews.open(tmp_path)
 
 

@@ -1,6 +1,7 @@
 """Tests that `reviews verify` passes after normal runs, and names each kind of violation."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -262,8 +263,15 @@ def test_where_the_published_copy_alone_is_wrong_what_was_proven_of_the_tables_s
     assert read_proof(verified_home) == proof
 
 
-def test_where_the_published_copy_alone_is_wrong_no_restore_is_advised(scored_home: Home) -> None:
-    scored_home.published.unlink()
+def _cut_copy(home: Home) -> None:
+    os.truncate(home.published, home.published.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("corrupt", [lambda home: home.published.unlink(), _cut_copy])
+def test_where_the_next_run_replaces_the_published_copy_the_run_alone_is_advised(
+    scored_home: Home, corrupt: Callable[[Home], None]
+) -> None:
+    corrupt(scored_home)
     with pytest.raises(ReviewsError, match="only the published copy is wrong") as broken:
         run_verify(scored_home, True, lambda line: None)
     assert str(broken.value).endswith("`reviews score`, which publishes a new copy.")

@@ -368,7 +368,7 @@ def test_a_hostile_name_is_only_unknown(published: Path, name: str) -> None:
 
 
 def test_without_a_published_copy_the_next_step_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+    with pytest.raises(WarehouseError, match="there is no published copy"):
         find(tmp_path / "none.duckdb", "r-1")
 
 

@@ -560,7 +560,7 @@ def test_an_empty_database_gives_an_empty_export(home: Home) -> None:
 
 
 def test_without_a_published_copy_the_next_step_is_named(home: Home) -> None:
-    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+    with pytest.raises(WarehouseError, match="there is no published copy"):
         run(home)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -269,7 +270,7 @@ def test_publishing_into_a_place_that_can_not_be_written_is_named(tmp_path: Path
 
 def test_before_the_first_publishing_the_message_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "published" / "reviews.duckdb"
-    with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb.*nothing.*`reviews score`"):
+    with pytest.raises(WarehouseError, match=r"published/reviews\.duckdb: there is no.*`reviews score`"):
         ask(path, "SELECT 1")
     assert not path.parent.exists()
 
@@ -278,6 +279,17 @@ def test_a_damaged_copy_is_refused_with_a_message(published: Path) -> None:
     published.write_bytes(b"no database" * 1000)
     with pytest.raises(WarehouseError, match="not a valid DuckDB database file"):
         ask(published, "SELECT 1")
+
+
+def test_a_query_that_meets_a_lost_block_says_that_the_copy_is_damaged_and_what_to_do(
+    warehouse: Path, published: Path
+) -> None:
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("CREATE TABLE large AS SELECT hash(range)::VARCHAR AS words FROM range(200_000)")
+    publish(Home(warehouse.parent))
+    os.truncate(published, published.stat().st_size - 2**20)
+    with pytest.raises(WarehouseError, match=r"The published copy is damaged\. Next: .*`reviews score`"):
+        ask(published, "SELECT max(words) FROM large")
 
 
 @pytest.mark.parametrize("damage", ["garbage", "empty", "cut in half", "cut at its end", "a folder"])

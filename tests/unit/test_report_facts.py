@@ -68,7 +68,7 @@ def test_what_names_no_run_several_or_one_of_another_flow_is_wrong_usage(tables:
 
 
 def test_before_any_run_the_message_says_what_to_do(tmp_path: Path, tables: FilledTables) -> None:
-    with pytest.raises(WarehouseError, match="nothing has been published"):
+    with pytest.raises(WarehouseError, match="there is no published copy"):
         read_facts_of(tmp_path)
     with pytest.raises(UsageError, match="reviews train"):
         find(tables, "latest")

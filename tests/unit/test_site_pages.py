@@ -286,7 +286,7 @@ def test_a_folder_that_can_not_be_written_is_named(home: Home, monkeypatch: pyte
 
 
 def test_before_anything_is_published_there_is_no_site(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+    with pytest.raises(WarehouseError, match="there is no published copy"):
         write_site(Home(tmp_path))
     assert not Home(tmp_path).site.exists()
 

@@ -30,6 +30,7 @@ from tasks.maintenance.verification import (
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.connection import require_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
+from tasks.warehouse.publishing import needs_publishing
 
 
 def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: str | None = None) -> None:
@@ -81,7 +82,8 @@ def _advise(broken: set[str], home: Home) -> str:
         return "the next run uploads what is missing there, `reviews score` now; the database is whole."
     if broken <= {COPY_PROMISE, STORED_COPY_PROMISE}:
         anew = "`reviews score`, which publishes a new copy."
-        return f"only the published copy is wrong: {REPUBLISH_ADVICE if home.published.exists() else anew}"
+        is_replaced = not home.published.is_dir() and needs_publishing(home)
+        return f"only the published copy is wrong: {anew if is_replaced else REPUBLISH_ADVICE}"
     return "correct the rows named above, or `reviews restore` a backup."
 
 
