@@ -109,7 +109,7 @@ def _main() -> None:
 
     The alerts are deleted if the settings have no REVIEWS_ALERT_URL.
     """
-    from deployments.abandoned import end_abandoned_runs
+    from deployments.abandoned_runs import end_abandoned_runs
     from deployments.automations import drop_alerts
 
     collect_less()

@@ -62,7 +62,7 @@ NOT_OURS = (
 
 JSON_LOG = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
-    "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "tasks.support.json_lines.JsonFormatter",
+    "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "tasks.support.json_log.JsonFormatter",
 }
 """Variables by which Prefect prints its log as lines of JSON."""
 

@@ -14,7 +14,7 @@ from typing import IO
 from data_contracts.storage.durable import move_all
 from deployments.local_server.children import Echo
 from deployments.settings import Settings
-from tasks.support.json_lines import format_line
+from tasks.support.json_log import format_line
 
 LOG_BYTES = 10_000_000
 HEADING = "===== reviews up, "

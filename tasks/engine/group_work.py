@@ -23,8 +23,8 @@ from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.scoring.plan import pick_new
 from tasks.sources.catalogue import Catalogue
-from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import open_store
+from tasks.store.inbox_objects import fetch_arrivals, place_copy
 from tasks.store.stored_bundles import fetch_bundle, require_bundle
 from tasks.store.stored_parts import PartManifest, StoredPart, drop_damaged, find_manifest, upload_part
 from tasks.warehouse.run_log import Run

@@ -21,7 +21,7 @@ from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
 from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.answers import finish_sessions
 from tasks.labelling.reading import GivenLabel, LabelFile, may_hold, read_labels
-from tasks.store.arrivals import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
+from tasks.store.inbox_objects import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
 from tasks.store.workplace import clear_spool, hold_workplace
 from tasks.support.wording import count
 from tasks.warehouse.connection import begin_transaction, open_warehouse

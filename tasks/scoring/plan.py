@@ -30,7 +30,7 @@ from tasks.inbox.source_files import (
 from tasks.labelling.intake import find_unread
 from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
 from tasks.scoring.run_outcome import describe_replaced
-from tasks.store.arrivals import Arrivals, find_arrivals
+from tasks.store.inbox_objects import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.warehouse.file_ledger import SeenFile, list_done, look_up, read_seen_files

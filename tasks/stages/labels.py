@@ -9,7 +9,7 @@ from tasks.labelling import intake
 from tasks.labelling.intake import TakenLabels
 from tasks.stages.log_lines import list_figures
 from tasks.stages.retries import look
-from tasks.store.arrivals import fetch_arrivals
+from tasks.store.inbox_objects import fetch_arrivals
 
 
 @list_figures.register

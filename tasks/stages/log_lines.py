@@ -9,7 +9,7 @@ from prefect.logging.loggers import flow_run_logger
 
 from tasks.scoring.plan import PendingFiles, ScoringPlan
 from tasks.scoring.run_outcome import COUNTS
-from tasks.support.json_lines import FIGURES, format_figures
+from tasks.support.json_log import FIGURES, format_figures
 from tasks.warehouse.commit import CommitSummary
 from tasks.warehouse.model_registry import PromotedModel
 

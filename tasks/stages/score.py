@@ -52,8 +52,8 @@ from tasks.warehouse.model_registry import (
     find_scoring_model,
     require_champion,
 )
-from tasks.warehouse.readings.counting import let_count
-from tasks.warehouse.readings.replacing import replace_files
+from tasks.warehouse.readings.full_exports import replace_files
+from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from tasks.stages.log_lines import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure
-from tasks.store.arrivals import fetch_arrivals
 from tasks.store.connecting import open_store
 from tasks.store.copy_upload import list_remembered
+from tasks.store.inbox_objects import fetch_arrivals
 from tasks.store.stored_parts import collect_parts
 from tasks.store.workplace import clear_spool
 from tasks.support.wording import count

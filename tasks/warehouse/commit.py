@@ -5,7 +5,8 @@ are new: a file that the model has scored already is skipped as a whole. So each
 committed twice, or by two processes at the same time.
 
 A later reading of a file (`tasks/warehouse/row_names.py`) is like a file of its own; with its commit it counts in place
-of the one before. A full export counts in place of all files of its source (`tasks/warehouse/readings/replacing.py`).
+of the one before. So does a full export (`tasks/warehouse/readings/full_exports.py`) in place of all files of its
+source.
 """
 
 import glob
@@ -23,8 +24,8 @@ from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.opening import shorten_error
-from tasks.warehouse.readings.counting import let_count
-from tasks.warehouse.readings.replacing import find_full_exports, replace_files
+from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
+from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.row_names import CONTENT, IS_LATER
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day

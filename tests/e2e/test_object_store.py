@@ -19,10 +19,10 @@ from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
 from tasks.stages.engine import ended_groups, large_objects, older_texts
 from tasks.store import connecting, objects
-from tasks.store.arrivals import fetch_arrivals, find_arrivals
 from tasks.store.connecting import Store, open_store
 from tasks.store.copy_download import fetch_copy
 from tasks.store.copy_upload import find_faults, upload_copy
+from tasks.store.inbox_objects import fetch_arrivals, find_arrivals
 from tasks.store.stored_copy import LATEST
 from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, upload_part
 from tasks.warehouse.file_ledger import record_seen

@@ -15,7 +15,7 @@ from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
-from tasks.store import arrivals
+from tasks.store import inbox_objects
 from tasks.warehouse.connection import open_warehouse
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home, promote_small_model
@@ -141,7 +141,7 @@ def test_where_sheets_in_the_store_can_t_be_fetched_all_are_to_be_looked_through
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("INSERT INTO label_files VALUES ('s3://was/inbox/labels/a.csv', 1, 1, 1, now())")
     (tmp_path / "store" / "inbox").mkdir(parents=True)
-    monkeypatch.setattr(arrivals, "list_objects", fail)
+    monkeypatch.setattr(inbox_objects, "list_objects", fail)
     said = do_forget(home, "r2", "review", store=f"file://{tmp_path}/store")
     assert "look through its inbox/labels/: the store does not answer" in said
     assert "may still hold it: s3://was/inbox/labels/a.csv" in said

@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from flows.score_reviews import score_reviews
-from tasks.support.json_lines import FIGURES
+from tasks.support.json_log import FIGURES
 from tests.support.scoring_runs import CSV, drop
 
 pytestmark = pytest.mark.server

@@ -17,7 +17,7 @@ from flows.score_reviews import ScoringSummary
 from tasks.maintenance.leftovers import check_stores
 from tasks.maintenance.verification import WORK_PROMISE
 from tasks.scoring.plan import ScoringPlan
-from tasks.store import arrivals
+from tasks.store import inbox_objects
 from tasks.store.copy_upload import remember_store
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, plan, prove, run
@@ -57,7 +57,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
         patch.setenv("REVIEWS_HOME", str(home.folder))
         patch.setenv("REVIEWS_STORE", f"file://{store}")
         first = run()
-        patch.delattr(arrivals, "fetch")
+        patch.delattr(inbox_objects, "fetch")
         return Stored(home, store, uris, first, run(), plan())
 
 
@@ -146,7 +146,7 @@ def test_a_dry_run_names_objects_and_fetches_none(
     scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = send(store, "a.csv")
-    monkeypatch.delattr(arrivals, "fetch")
+    monkeypatch.delattr(inbox_objects, "fetch")
     [planned] = plan().files
     assert (planned.uri, planned.why, planned.rows) == (uri, "new", None)
 
@@ -269,7 +269,7 @@ def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
     def fail(*_: object) -> None:
         raise StoreUnreachableError("the store does not answer")
 
-    monkeypatch.setattr(arrivals, "fetch", fail)
+    monkeypatch.setattr(inbox_objects, "fetch", fail)
     with pytest.raises(
         StoreError,
         match=r"(?s)does not answer.*Labels not taken in: .*inbox/labels/.*Committed all the same: 1 file",
@@ -302,7 +302,7 @@ def test_a_dry_run_lists_the_sheets_that_a_run_would_read_and_reads_none(
 ) -> None:
     uri = send_label(store)
     drop(scoring_home, "labels/mine.csv", "label_of,label\n")
-    monkeypatch.delattr(arrivals, "fetch")
+    monkeypatch.delattr(inbox_objects, "fetch")
     planned = plan()
     assert (planned.files, planned.skipped) == ((), ())
     assert [file.uri for file in planned.labels] == ["labels/mine.csv", uri]

@@ -54,7 +54,7 @@ LARGE_OBJECTS = "tasks/stages/engine/large_objects.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
-TEST_REPLACING = "tests/unit/test_replacing.py"
+TEST_FULL_EXPORTS = "tests/unit/test_full_exports.py"
 TEST_SUMS = "tests/unit/test_score_sums.py"
 TEST_LEDGER = "tests/unit/test_ledger.py"
 TEST_GATE = "tests/models/test_gate.py"
@@ -193,7 +193,7 @@ FAULTS = (
         LATEST,
         "    if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:\n",
         "    if found > reviews:\n",
-        (TEST_REPLACING,),
+        (TEST_FULL_EXPORTS,),
     ),
     Fault(
         "a text that is twice in one part is not among the repeated ones",

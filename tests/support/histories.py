@@ -23,7 +23,7 @@ from tasks.warehouse import connection
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import begin_transaction, open_warehouse
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
-from tasks.warehouse.readings.counting import let_count
+from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
 from tasks.warehouse.shadow.scores import commit_shadow_scores
 from tests.support.once import copy_sparsely

@@ -36,7 +36,7 @@ from tasks.labelling.intake import (
 from tasks.labelling.sheet import require_new, write_sheet
 from tasks.stages import retries
 from tasks.stages.labels import take_labels as take_labels_of_run
-from tasks.store import arrivals
+from tasks.store import inbox_objects
 from tasks.store.objects import fetch
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.connection import open_warehouse
@@ -647,7 +647,7 @@ def send_labels(store: Path, name: str, *rows: tuple[str, str], day: int = 0) ->
 
 def take_all(home: Home, store: Path) -> TakenLabels:
     """Take in the labels of the home and the store as a run does."""
-    found = arrivals.find_arrivals(home, f"file://{store}", (), None)
+    found = inbox_objects.find_arrivals(home, f"file://{store}", (), None)
     return take_labels(home, f"file://{store}", found.labels)
 
 
@@ -674,7 +674,7 @@ def test_an_object_of_labels_is_fetched_once_while_it_stays_the_same(
 ) -> None:
     send_labels(store, "a.csv", ("fine", "positive"))
     take_all(home, store)
-    monkeypatch.delattr(arrivals, "fetch")
+    monkeypatch.delattr(inbox_objects, "fetch")
     assert take_all(home, store) == TakenLabels()
 
 
@@ -727,8 +727,8 @@ def test_an_object_of_labels_that_is_too_large_is_named_and_not_fetched(
     home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = send_labels(store, "a.csv", ("fine", "positive"))
-    monkeypatch.setattr(arrivals, "MOST_LABEL_BYTES", 10)
-    found = arrivals.find_arrivals(home, f"file://{store}", (), None)
+    monkeypatch.setattr(inbox_objects, "MOST_LABEL_BYTES", 10)
+    found = inbox_objects.find_arrivals(home, f"file://{store}", (), None)
     assert [each.uri for each in found.skipped] == [uri]
     assert found.labels == ()
 
@@ -739,7 +739,7 @@ def test_a_store_that_fails_leaves_the_labels_of_the_home_and_its_own_wait(
     drop_labels(home, "a.csv", ("fine", "positive"))
     uri = send_labels(store, "b.csv", ("dull", "positive"))
     with monkeypatch.context() as patch:
-        patch.setattr(arrivals, "fetch", fail_to_fetch)
+        patch.setattr(inbox_objects, "fetch", fail_to_fetch)
         taken = take_all(home, store)
     assert (taken.labels, str(taken.trouble)) == (1, "the store does not answer")
     assert not home.spool.exists()
@@ -751,11 +751,11 @@ def test_a_scheduled_run_tries_again_to_fetch_labels_from_a_store_that_does_not_
 ) -> None:
     uri = send_labels(store, "a.csv", ("fine", "positive"))
     tries, pauses = iter([fail_to_fetch]), list[float]()
-    monkeypatch.setattr(arrivals, "fetch", lambda *given: next(tries, fetch)(*given))
+    monkeypatch.setattr(inbox_objects, "fetch", lambda *given: next(tries, fetch)(*given))
     monkeypatch.setattr(retries, "_may_pass", lambda error: error.can_pass)
     monkeypatch.setattr(retries, "log_warning", lambda message: None)
     monkeypatch.setattr(time, "sleep", pauses.append)
-    found = arrivals.find_arrivals(home, f"file://{store}", (), None)
+    found = inbox_objects.find_arrivals(home, f"file://{store}", (), None)
     taken = take_labels_of_run(home, f"file://{store}", found.labels)
     assert (taken, len(pauses)) == (TakenLabels((uri,), 1), 1)
 
@@ -768,7 +768,7 @@ def test_objects_of_labels_that_the_disk_has_no_room_for_are_named_and_wait(
 
     uri = send_labels(store, "a.csv", ("fine", "positive"))
     with monkeypatch.context() as patch:
-        patch.setattr(arrivals, "fetch", fail)
+        patch.setattr(inbox_objects, "fetch", fail)
         taken = take_all(home, store)
         held = list_stored_sheets(home, f"file://{store}", set())
     assert taken == TakenLabels(skipped=(SkippedFile(uri, "can't be copied: No space left on device"),))
@@ -787,8 +787,8 @@ def test_an_object_of_labels_that_changes_while_it_is_read_is_looked_at_again(
         path.write_bytes(b" " * size) if size else path.unlink()
         raise ObjectChangedError("it has changed")
 
-    monkeypatch.setattr(arrivals, "MOST_LABEL_BYTES", 150)
-    monkeypatch.setattr(arrivals, "fetch", change)
+    monkeypatch.setattr(inbox_objects, "MOST_LABEL_BYTES", 150)
+    monkeypatch.setattr(inbox_objects, "fetch", change)
     send_labels(store, "a.csv", ("fine", "positive"))
     assert [each.reason.startswith(reason) for each in take_all(home, store).skipped] == [True]
 

@@ -12,10 +12,9 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import name_by_uri, name_in_inbox, parse_store_uri, require_clear_inbox
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.sources.catalogue import Catalogue
-from tasks.store import arrivals as store_arrivals
-from tasks.store import objects
-from tasks.store.arrivals import Arrivals, fetch_arrivals, find_arrivals
+from tasks.store import inbox_objects, objects
 from tasks.store.connecting import Store, describe_error, open_store
+from tasks.store.inbox_objects import Arrivals, fetch_arrivals, find_arrivals
 from tasks.warehouse.connection import open_warehouse
 from tasks.warehouse.file_ledger import record_seen
 
@@ -200,7 +199,7 @@ def test_hidden_and_unfinished_objects_and_signs_of_folders_are_passed_over(
         drop(folder, name)
     drop(folder, "shop-a", "")
     assert find(home, store) == Arrivals()
-    assert store_arrivals._inspect(store, objects.StoredObject("inbox", 0, 1, None), home.spool) is None
+    assert inbox_objects._inspect(store, objects.StoredObject("inbox", 0, 1, None), home.spool) is None
 
 
 def test_an_object_is_known_while_its_size_time_and_etag_are_the_same(
@@ -239,7 +238,7 @@ def test_an_object_for_which_the_disk_has_no_room_waits(
     home: Home, folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(folder, "a.csv")
-    monkeypatch.setattr(store_arrivals, "FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(inbox_objects, "FREE_BYTES", 1 << 60)
     [skipped] = fetch(store, find(home, store))
     assert isinstance(skipped, SkippedFile)
     assert "room" in skipped.reason

@@ -13,8 +13,8 @@ from tasks.scoring.run_outcome import GroupResult
 from tasks.stages.engine.engine_run import EngineRun
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.score import ScoredGroup, score_and_commit
-from tasks.store.arrivals import fetch_arrivals, place_copy
 from tasks.store.connecting import Store
+from tasks.store.inbox_objects import fetch_arrivals, place_copy
 from tasks.support.refusals import refusal
 from tasks.warehouse.file_ledger import record_seen
 

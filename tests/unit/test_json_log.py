@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from deployments.local_server.up_log import make_json_echo
-from tasks.support.json_lines import FIGURES, JsonFormatter, format_figures
+from tasks.support.json_log import FIGURES, JsonFormatter, format_figures
 
 
 def make_record(message: str, **extra: Any) -> logging.LogRecord:
