@@ -54,8 +54,8 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
     try:
         _wait_until_ready(settings, process)
     except KeyboardInterrupt:
-        echo("Stopping what was started ...")
         process.terminate()
+        echo("Stopping what was started ...")
         process.wait()
         raise
     echo(f"{describe_up(settings)}\nIts log: {log}")

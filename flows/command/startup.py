@@ -125,8 +125,9 @@ def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callab
     settings = load_settings()
     require_prefect_home(os.environ)
     if running := find_running(settings):
-        if only_own:
-            os.environ.pop("PREFECT_API_URL", None)
+        if only_own and os.environ.get("PREFECT_API_URL", running.api_url) != running.api_url:
+            for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"):
+                os.environ.pop(name, None)  # those of the other server
         url = os.environ.setdefault("PREFECT_API_URL", running.api_url)
         # A server at another address must not get the password.
         if url == running.api_url and (password := find_password(settings)):
@@ -174,12 +175,15 @@ def _abort_command() -> None:
 
 
 def warm_up(settings: "Settings", files: Sequence[str]) -> None:
-    """Load the libraries of scoring in another thread if there seems to be something to score.
+    """Load the libraries of scoring in another thread if there seems to be something to score, here or by workers.
 
     Loading takes seconds, and so does the start of Prefect's server: this way both happen at the same time.
     """
+    from data_contracts.storage.store_uris import is_store_uri
+
+    by_workers = settings.dask is not None and bool(files) and all(map(is_store_uri, files))
     if files or _has_new_files(settings):
-        threading.Thread(target=_load_scoring, args=(settings.dask,), name="warm-up", daemon=True).start()
+        threading.Thread(target=_load_scoring, args=(by_workers,), name="warm-up", daemon=True).start()
 
 
 def _has_new_files(settings: "Settings") -> bool:
@@ -192,11 +196,11 @@ def _has_new_files(settings: "Settings") -> bool:
     return any(file.mtime_ns > published for file in look_into(settings.home.inbox).files)
 
 
-def _load_scoring(dask: str | None) -> None:
-    """Load the libraries of scoring, here or by workers of `dask`, in the thread that `warm_up` starts."""
+def _load_scoring(by_workers: bool) -> None:
+    """Load the libraries of scoring, here or by workers of Dask, in the thread that `warm_up` starts."""
     # A library that can't be loaded raises its error again in the task that needs it.
     with suppress(Exception):
-        if dask:
+        if by_workers:
             from tasks.engine.dask_workers import load_client
 
             load_client()

@@ -32,10 +32,10 @@ _EXPLANATIONS = {
     "read-only mode": "The published copy can only be read; `reviews score` adds rows to it.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
     "configuration has been locked": "DuckDB's settings can't be changed here.",
-    "checksum": _DAMAGED,
-    "read enough bytes": _DAMAGED,
+    "computed checksum": _DAMAGED,
+    "Could not read enough bytes": _DAMAGED,
 }
-"""Our explanation of an error, by words in DuckDB's message."""
+"""Our explanation of an error, by words in the first line of DuckDB's message; the others quote the query."""
 
 
 def write_answer(
@@ -140,8 +140,8 @@ def _explain_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        message = str(error)
-        hints = [line for line in message.split("\n")[1:] if line.startswith(("Did you mean", "Candidate"))]
-        explanations = [text for words, text in _EXPLANATIONS.items() if words in message]
+        first, *others = str(error).split("\n")
+        hints = [line for line in others if line.startswith(("Did you mean", "Candidate"))]
+        explanations = [text for words, text in _EXPLANATIONS.items() if words in first]
         lines = [f"The query failed: {shorten_error(error)}.", *hints, *explanations]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error

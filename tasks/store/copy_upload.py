@@ -188,7 +188,7 @@ def _open_published(home: Home) -> Iterator[BinaryIO]:
             yield file
     except FileNotFoundError:
         raise WarehouseError(
-            f"{home.published}: nothing has been published yet. Next: `reviews score`."
+            f"{home.published}: there is no published copy. Next: `reviews score`."
         ) from None
 
 

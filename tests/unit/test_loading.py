@@ -3,6 +3,7 @@
 import atexit
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.loading import FEW_COLLECTIONS, collect_less, defer_imports
+from data_contracts.storage.home import Home
+from deployments.settings import Settings
+from flows.command import startup
 from flows.command.cli import main
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
@@ -80,3 +84,23 @@ def test_the_command_line_is_such_a_program(own_thresholds: None, monkeypatch: p
     monkeypatch.setattr(atexit, "register", lambda function: None)
     assert CliRunner().invoke(main, ["--version"]).exit_code == 0
     assert gc.get_threshold() == FEW_COLLECTIONS
+
+
+@pytest.mark.parametrize(
+    ("file", "dask", "by_workers"),
+    [
+        ("s3://bucket/reviews/inbox/a.csv", "tcp://127.0.0.1:8786", True),
+        ("s3://bucket/reviews/inbox/a.csv", None, False),
+        ("/exports/a.csv", "tcp://127.0.0.1:8786", False),
+    ],
+)
+def test_beside_prefect_the_libraries_of_workers_are_loaded_for_objects_that_workers_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, dask: str | None, by_workers: bool
+) -> None:
+    loaded: list[bool] = []
+    monkeypatch.setattr(startup, "_load_scoring", loaded.append)
+    startup.warm_up(Settings(Home(tmp_path), dask=dask), [file])
+    for thread in threading.enumerate():
+        if thread.name == "warm-up":
+            thread.join()
+    assert loaded == [by_workers]

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from data_contracts.storage.home import Home
-from deployments.local_server.running import write_running
+from deployments.local_server import status
+from deployments.local_server.running import Running, write_running
 from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
 from deployments.settings import Settings
+from flows.command import serve
 from flows.command.startup import prepare_prefect
 from tasks.support.locking import hold_folder
 
@@ -117,8 +120,18 @@ def test_a_server_of_another_name_is_not_told_it(running: str) -> None:
     assert "PREFECT_API_AUTH_STRING" not in os.environ
 
 
-def test_what_is_about_this_server_alone_asks_it_whatever_other_one_is_named(running: str) -> None:
-    os.environ["PREFECT_API_URL"] = "https://elsewhere.test/api"
-    prepare_prefect(may_start=False, only_own=True)
-    assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
-    assert os.environ["PREFECT_API_AUTH_STRING"] == running
+def test_the_status_is_asked_of_it_whatever_other_server_is_named(
+    settings: Settings, running: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.environ |= {"PREFECT_API_URL": "https://elsewhere.test/api", "PREFECT_API_KEY": "secret"}
+    asked = []
+
+    def read(running: Running, settings: Settings) -> dict[str, Any]:
+        asked.append({name: value for name, value in os.environ.items() if name.startswith("PREFECT_API")})
+        return {}
+
+    monkeypatch.setattr(status, "read_status", read)
+    serve._look_at_server(settings)
+    assert asked == [
+        {"PREFECT_API_URL": "http://127.0.0.1:4299/api", "PREFECT_API_AUTH_STRING": running},
+    ]

@@ -343,6 +343,7 @@ def test_an_unknown_format_is_wrong_usage(shared: Path) -> None:
     [
         ("SELEC 1", 'Parser Error: syntax error at or near "SELEC"'),
         ("SELECT nope FROM models", '"nope" not found in FROM clause.\nCandidate bindings'),
+        ("SELECT checksum FROM models", 'Referenced column "checksum" not found'),
         ("FROM modells", 'modells does not exist.\nDid you mean "models"'),
         ("SELECT 'x'::INTEGER", "Conversion Error"),
         (f"SELECT '{HOSTILE}'::INTEGER", r"\\x1b\[31mred"),

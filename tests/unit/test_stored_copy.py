@@ -586,6 +586,6 @@ def test_a_notebook_opens_the_newest_copy_of_the_store(
 
 
 def test_a_home_that_has_published_nothing_uploads_nothing(reader: Home, folder: Path) -> None:
-    with pytest.raises(WarehouseError, match="nothing has been published yet"):
+    with pytest.raises(WarehouseError, match="there is no published copy"):
         upload(reader, folder)
     assert find_copy(open_store(f"file://{folder}")) is None

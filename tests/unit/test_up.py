@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 from dataclasses import replace
@@ -218,4 +219,4 @@ def test_ctrl_c_while_a_detached_one_starts_ends_it(
     monkeypatch.setattr(detached, "_wait_until_ready", interrupt)
     with pytest.raises(KeyboardInterrupt):
         detached.start_detached(settings, lambda line: None)
-    assert [process.returncode is None for process in started] == [False]
+    assert [process.returncode for process in started] == [-signal.SIGTERM]

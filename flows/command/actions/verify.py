@@ -49,8 +49,8 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         broken = _check_and_keep(home, findings, echo)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
-    if broken:
-        raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
+        if broken:
+            raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
     echo("All promises hold.")
 
 
