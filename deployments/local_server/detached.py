@@ -8,13 +8,15 @@ from collections.abc import Callable
 
 from data_contracts.errors import ReviewsError
 from deployments.installation import PROJECT_ROOT
-from deployments.local_server.running import find_running
+from deployments.local_server.running import Running, find_running
 from deployments.local_server.server import START_SECONDS
 from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
 from deployments.settings import Settings
+from tasks.support.locking import is_held
 from tasks.support.wording import quote_word
 
+LOOK_SECONDS = 0.2
 LOG_LINES = 15
 """The last lines of the log that an error message has."""
 
@@ -22,9 +24,10 @@ LOG_LINES = 15
 def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
     """Start `reviews up` in the background and return when it is ready; print a notice if it is up already.
 
+    One that starts or stops at this moment is waited for.
     Raises `ReviewsError` if it is up on another port, or does not come up. At Ctrl-C it is stopped again.
     """
-    if running := find_running(settings):
+    if running := _find_settled(settings):
         if running.ui_url != settings.ui_url:
             raise ReviewsError(
                 f"It is up already, on another port: {running.ui_url} (process {running.pid}). Next: use that one, or "
@@ -61,6 +64,17 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
     echo(f"{describe_up(settings)}\nIts log: {log}")
 
 
+def _find_settled(settings: Settings) -> Running | None:
+    """Return the state of this home's `reviews up` as soon as it is ready or has ended, or after a time."""
+    deadline = time.monotonic() + START_SECONDS
+    while settings.home.prefect.is_dir() and is_held(settings.home.prefect) and time.monotonic() < deadline:
+        running = find_running(settings)
+        if running and running.is_ready and not running.doing:
+            return running
+        time.sleep(LOOK_SECONDS)
+    return find_running(settings)
+
+
 def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     """Wait until a detached `reviews up` is ready; raise `ReviewsError` if it does not come up."""
     deadline = time.monotonic() + START_SECONDS
@@ -77,4 +91,4 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> N
             raise ReviewsError(
                 f"It did not come up within {START_SECONDS:g} s:\n{read_last_start(name_log(settings), LOG_LINES)}"
             )
-        time.sleep(0.2)
+        time.sleep(LOOK_SECONDS)

@@ -30,7 +30,7 @@ class Running:
     checkout: str
     """The project folder that it runs from."""
     is_ready: bool
-    """Whether the deployments are created and the worker is started."""
+    """Whether the deployments are created and the worker is started, and it does not stop yet."""
     drain_seconds: float = 0
     """How long it waits for active runs when it is stopped."""
     doing: str = ""

@@ -91,6 +91,8 @@ def run_up(settings: Settings, echo: Echo) -> None:
                 _run_until_stopped(settings, ports, echo, stop, started_at)
             finally:
                 echo("Stopping ...")
+                with suppress(OSError):
+                    write_running(settings, is_ready=False, started_at=started_at)
                 stop_marked(settings.home.folder)
                 delete_running(settings)
                 echo("All stopped.")

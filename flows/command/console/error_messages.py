@@ -51,8 +51,8 @@ def describe_error(error: Exception, variables: Collection[str]) -> str | None:
         return _describe_encoding_error(error)
     if isinstance(error, RuntimeError) and "Failed to reach API" in str(error):
         return (
-            f"Prefect's server does not answer ({error}). Next: `reviews status`, or unset PREFECT_API_URL to run "
-            "without one."
+            f"Prefect's server does not answer ({error}). Next: if PREFECT_API_URL names it, correct or unset "
+            "that; without it, the server of `reviews up` is used, or a temporary one. Else see `reviews status`."
         )
     if type(error).__name__ == "SettingsError":
         return f"{error}. Next: correct that file, or move it away."
