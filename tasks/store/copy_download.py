@@ -165,7 +165,7 @@ def _require_copy(home: Home, store: Store) -> StoredCopy:
             f"{store.name(PUBLISHED)}: has no copy any more. Next: ask whoever runs the home that publishes there."
         )
     raise WarehouseError(
-        f"{home.published}: there is no published copy, nor has {store.name(PUBLISHED)} one. Next: run "
+        f"{home.published}: there is no published copy, and {store.name(PUBLISHED)} has none either. Next: run "
         "`reviews score` here, or set REVIEWS_PUBLISH_TO_STORE=true where the home is whose runs should publish there."
     )
 

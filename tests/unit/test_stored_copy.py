@@ -567,7 +567,7 @@ def test_where_neither_the_home_nor_the_store_has_a_copy_the_command_says_what_t
 ) -> None:
     done = run_sql(reader, folder, "select 1")
     assert done.exit_code == 1
-    assert f"file://{folder}/published has no copy either. Next: " in done.stderr
+    assert f"file://{folder}/published has none either. Next: " in done.stderr
     assert "REVIEWS_PUBLISH_TO_STORE=true" in done.stderr
 
 
