@@ -60,10 +60,14 @@ class CheckResult:
     """The source of the rows, where the check depends on it; None for all other checks."""
 
 
+_IMPORTING = threading.Lock()
+
+
 @functools.cache
 def import_expectations() -> Any:
     """Return the module `great_expectations.expectations`, imported without its deprecation warnings."""
-    with warnings.catch_warnings(), pause_collection(), defer_imports(*_HARDLY_USED):
+    # One thread at a time: what Python does with warnings is a matter of the whole process.
+    with _IMPORTING, warnings.catch_warnings(), pause_collection(), defer_imports(*_HARDLY_USED):
         warnings.simplefilter("ignore")
         import great_expectations.expectations as expectations
 
