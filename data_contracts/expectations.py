@@ -66,7 +66,8 @@ _IMPORTING = threading.Lock()
 @functools.cache
 def import_expectations() -> Any:
     """Return the module `great_expectations.expectations`, imported without its deprecation warnings."""
-    # One thread at a time: what Python does with warnings is a matter of the whole process.
+    # One thread at a time: what Python does with warnings is a matter of the whole process, so that two would each
+    # bring back what the other has set, and a thread that waits for an import that fails gets half of it.
     with _IMPORTING, warnings.catch_warnings(), pause_collection(), defer_imports(*_HARDLY_USED):
         warnings.simplefilter("ignore")
         import great_expectations.expectations as expectations

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.expectations import import_expectations
 from data_contracts.storage.home import Home
 from deployments.settings import Settings, load_settings
 from tests.support.known_checks import keep_found
@@ -49,7 +50,12 @@ def no_reports() -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def known_checks() -> Iterator[None]:
-    """Reuse the results of contract checks that ran before on the same frame."""
+    """Reuse the results of contract checks that ran before on the same frame.
+
+    Their library is loaded first. Commands load it in a thread that may outlast a test; pytest then makes errors of
+    warnings again, also of those of that import, which would break off.
+    """
+    import_expectations()
     with keep_found():
         yield
 
