@@ -65,14 +65,22 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
 
 
 def _find_settled(settings: Settings) -> Running | None:
-    """Return the state of this home's `reviews up` as soon as it is ready or has ended, or after a time."""
+    """Return the state of this home's `reviews up` as soon as it is ready, None as soon as it has ended.
+
+    Raises `ReviewsError` if neither happens in `START_SECONDS`.
+    """
     deadline = time.monotonic() + START_SECONDS
     while settings.home.prefect.is_dir() and is_held(settings.home.prefect) and time.monotonic() < deadline:
         running = find_running(settings)
         if running and running.is_ready and not running.doing:
             return running
         time.sleep(LOOK_SECONDS)
-    return find_running(settings)
+    if running := find_running(settings):
+        raise ReviewsError(
+            f"Another one (process {running.pid}) has been starting or stopping for {START_SECONDS:g} s. Next: read "
+            f"{name_log(settings)}; `reviews --home {quote_word(str(settings.home.folder))} down --now` ends it."
+        )
+    return None
 
 
 def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:

@@ -247,3 +247,14 @@ def test_a_detached_one_does_not_take_another_that_stops_for_one_that_is_up(
         write_running(settings, started_at=datetime.now(UTC), **state)
         threading.Timer(0.1, until_stopped.close).start()
         assert detached._find_settled(settings) is None
+
+
+def test_another_that_neither_comes_up_nor_ends_is_not_said_to_be_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detached, "START_SECONDS", 0.1)
+    settings.home.prefect.mkdir(parents=True)
+    with hold_folder(settings.home.prefect):
+        write_running(settings, is_ready=False, started_at=datetime.now(UTC))
+        with pytest.raises(ReviewsError, match=rf"process {os.getpid()}.*starting or stopping.*down --now"):
+            detached.start_detached(settings, lambda line: None)
