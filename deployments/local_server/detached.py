@@ -1,10 +1,12 @@
 """`reviews up --detach`: starts `reviews up` in the background, and waits until it is ready."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from data_contracts.errors import ReviewsError
 from deployments.installation import PROJECT_ROOT
@@ -25,7 +27,7 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
     """Start `reviews up` in the background and return when it is ready; print a notice if it is up already.
 
     One that starts or stops at this moment is waited for.
-    Raises `ReviewsError` if it is up on another port, or does not come up. At Ctrl-C it is stopped again.
+    Raises `ReviewsError` if it is up on another port, or does not come up. At Ctrl-C or SIGTERM it is stopped again.
     """
     if running := _find_settled(settings):
         if running.ui_url != settings.ui_url:
@@ -55,13 +57,24 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
             start_new_session=True,
         )
     try:
-        _wait_until_ready(settings, process)
+        with _interrupted_by_sigterm():
+            _wait_until_ready(settings, process)
     except KeyboardInterrupt:
         process.terminate()
         echo("Stopping what was started ...")
         process.wait()
         raise
     echo(f"{describe_up(settings)}\nIts log: {log}")
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """While the block runs, SIGTERM raises `KeyboardInterrupt` as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _find_settled(settings: Settings) -> Running | None:

@@ -209,14 +209,15 @@ def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch
 
 
 @pytest.mark.process
-def test_ctrl_c_while_a_detached_one_starts_ends_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_while_a_detached_one_starts_end_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
     def interrupt(settings: Settings, process: subprocess.Popen[bytes]) -> None:
         started.append(process)
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr(detached, "_wait_until_ready", interrupt)
     with pytest.raises(KeyboardInterrupt):
