@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.plots import draw
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from docs.pages import Part, write_part
 from models.graphs.batches import count_cores
 from tasks.warehouse.model_registry import list_models

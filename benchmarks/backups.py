@@ -27,9 +27,9 @@ from benchmarks.answers import fill
 from benchmarks.ratios import spread
 from data_contracts.storage.durable import make_durable
 from data_contracts.storage.home import Home
-from tasks.maintenance.backups import back_up
-from tasks.warehouse.connection import begin_transaction, open_warehouse
-from tasks.warehouse.database_file import COMPARED_BYTES, read_shape
+from tasks.backups.making import back_up
+from tasks.warehouse.database.block_copy import COMPARED_BYTES, read_shape
+from tasks.warehouse.database.connection import begin_transaction, open_warehouse
 
 PLACE = "backups"
 BLOCK = 512

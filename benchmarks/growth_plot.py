@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.plots import COLOURS
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 
 PLOT = PROJECT_ROOT / "docs" / "images" / "growth.svg"
 STYLES = ("-", "--", ":")

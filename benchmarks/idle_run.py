@@ -23,15 +23,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_contracts.parts import PART_SCHEMAS
+from data_contracts.part_schemas import PART_SCHEMAS
 from data_contracts.storage.home import Home
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server.temporary_server import run_server
 from deployments.settings import Settings
 from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.file_ledger import record_seen
 from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.publishing import publish

@@ -23,7 +23,7 @@ import psutil
 from benchmarks.idle_run import fill_home
 from benchmarks.queued_runs import NAME, bring_up
 from data_contracts.storage.home import Home
-from deployments.processes import find_marked
+from deployments.marked_processes import find_marked
 from deployments.settings import Settings
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import psutil
 
-from deployments.processes import list_run_processes
+from deployments.marked_processes import list_run_processes
 from tests.e2e.conftest import REVIEWS
 from tests.e2e.deployed import (
     Deployed,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.models_figures import Results, find_best, find_right, group_models
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from docs.markdown import escape_markdown, fill_paragraph, format_table, join_words
 from models.evaluation.elsewhere import ElsewhereReview
 

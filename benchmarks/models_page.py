@@ -27,7 +27,7 @@ from benchmarks.models_figures import (
 from benchmarks.models_plots import draw_all, make_standalone
 from benchmarks.paired import SAMPLES, PairedDifference
 from data_contracts.archive import DATASETS
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from docs.markdown import (
     NOTHING,
     fill_paragraph,

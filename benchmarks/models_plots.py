@@ -17,9 +17,9 @@ from benchmarks.models_figures import (
     pool_reliability,
 )
 from tasks.pages import svg_charts
-from tasks.pages.rendering import TEMPLATES
+from tasks.pages.jinja_setup import TEMPLATES
 from tasks.pages.svg_charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
-from tasks.report.names import name_length_ranges
+from tasks.report.names_and_commands import name_length_ranges
 
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"

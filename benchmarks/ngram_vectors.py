@@ -4,9 +4,9 @@
 
 HOME holds the archive. A fifth of the training titles is measured on; nothing is learnt from their reviews, not even
 the vectors (`models.wide_lstm.ngram_vectors`). The first row is of n-grams that are fitted on labels alone, the others
-are of both weightings as a training makes them (`models.wide_lstm.recipe`). The logits are blended by a logistic
-regression, each half of the held-out reviews by what the other half shows. Prints a Markdown table; a fold takes some
-fifteen minutes of one core, and 4 GB.
+are of both weightings as a training makes them (`models.wide_lstm.training_recipe`). The logits are blended by a
+logistic regression, each half of the held-out reviews by what the other half shows. Prints a Markdown table; a fold
+takes some fifteen minutes of one core, and 4 GB.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from models.training.journal import QUIET
 from models.training.types import LabelledReviews, TrainingReviews
 from models.variants import find_variant
 from models.wide_lstm.ngrams import compute_logits_from, fit_ngrams
-from models.wide_lstm.recipe import weigh_ngrams
+from models.wide_lstm.training_recipe import weigh_ngrams
 from tasks.training.dataset import DatasetTexts, load_rows
 
 FOLDS = 5

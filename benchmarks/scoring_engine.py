@@ -29,7 +29,7 @@ from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, write_bundle
 from models.bundle.scorer import make_scorer, score_texts
 from models.graphs.session import open_graph
-from models.kinds import export_model
+from models.list_of_kinds import export_model
 from models.lstm.engine import LstmEngine, find_inputs, load_lstm_engine
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews

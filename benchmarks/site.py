@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 
 from benchmarks.all import describe_machine, write_down
 from benchmarks.answers import WORDS, fill
-from data_contracts.parts import PART_SCHEMAS
+from data_contracts.part_schemas import PART_SCHEMAS
 from data_contracts.storage.home import Home
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 
 PLACE = "site"

@@ -36,7 +36,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from docs.pages import DOCS, Part, write_part
 from tasks.archive.sample import write_sample_archive
 

@@ -37,7 +37,7 @@ PIECES = {
     "+ Great Expectations": "import flows.score_reviews; from data_contracts.expectations import "
     "import_expectations; import_expectations()",
     "+ ONNX Runtime and the scorer": "import flows.score_reviews; from data_contracts.expectations import "
-    "import_expectations; import_expectations(); import tasks.scoring.groups, onnxruntime",
+    "import_expectations; import_expectations(); import tasks.scoring.group_to_part, onnxruntime",
     "TensorFlow alone": "import tensorflow",
 }
 """Code that imports libraries, by its name on the page; each but the last includes the imports before it."""

@@ -27,7 +27,7 @@ from benchmarks.models_page import PAGE, RESULTS, write_pages
 from benchmarks.plain_keras import SEED_VARIANTS
 from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
 from data_contracts.errors import BundleError
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import load_model, load_vocabulary
 from models.bundle.scorer import Scorer, load_scorer, score_texts

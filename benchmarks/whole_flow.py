@@ -208,8 +208,8 @@ def _measure_stages(home: Path, csv: Path, once: bool = False) -> Figures:
     from models.bundle.scorer import Scorer, load_scorer
     from models.tokenizer import EncodedReviews, encode_reviews
     from tasks.inbox.source_files import SourceFile, hash_file, look_at_named
-    from tasks.scoring.groups import ScoringJob, score_group
-    from tasks.scoring.parts import keep_part
+    from tasks.scoring.group_to_part import ScoringJob, score_group
+    from tasks.scoring.part_folders import keep_part
     from tasks.warehouse.commit import commit_parts
     from tasks.warehouse.model_registry import find_champion
     from tasks.warehouse.publishing import publish

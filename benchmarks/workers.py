@@ -30,7 +30,7 @@ from benchmarks.whole_flow import REVIEWS, copy_home, run_command, write_csv
 from data_contracts.storage.home import Home
 from deployments.local_server.temporary_server import EPHEMERAL, run_server
 from tasks.store.connecting import open_store
-from tasks.store.objects import upload
+from tasks.store.object_operations import upload
 from tests.support.once import FOLDER
 from tests.support.small_home import promote_small_model
 from tests.support.stores import find_free_ports, run_s3_server

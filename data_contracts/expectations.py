@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.errors import ContractError
-from data_contracts.loading import defer_imports, pause_collection
+from data_contracts.library_loading import defer_imports, pause_collection
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from data_contracts.errors import ReviewsError, UsageError
-from data_contracts.loading import collect_less
-from deployments.homes import identify_home
-from deployments.installation import PREFECT_FILE
+from data_contracts.library_loading import collect_less
+from deployments.home_of_runs import identify_home
+from deployments.installation_paths import PREFECT_FILE
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import choose_engine, make_pool, resume_pool
 from tasks.stages.events import HOME_LABEL

@@ -19,7 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 
 from deployments.abandoned_runs import end_orphaned_tasks, read_active_runs
-from deployments.processes import find_parents, list_run_processes, stop_processes
+from deployments.marked_processes import find_parents, list_run_processes, stop_processes
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import pause_pool
 

@@ -5,7 +5,7 @@ So a request is refused by its headers, before Prefect handles it, if its `Host`
 DNS rebinding it is the attacker's name) or if it comes from a page of another origin. Prefect then checks the password.
 
 `python -m deployments.guarded_server FD HOST...` serves on the listening socket with the descriptor FD, under the names
-HOST. Its settings and password are in the environment; `deployments/local_server/server.py` starts it.
+HOST. Its settings and password are in the environment; `deployments/local_server/server_process.py` starts it.
 """
 
 import gc
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
-from data_contracts.loading import pause_collection
+from data_contracts.library_loading import pause_collection
 from deployments.settings import SITE_HOST, Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@
 import gc
 import sys
 
-from data_contracts.loading import pause_collection
+from data_contracts.library_loading import pause_collection
 
 
 def _main() -> None:

@@ -1,6 +1,6 @@
 """Generates the tables of the column names and platforms that are recognised without a profile."""
 
-from tasks.review_files.inference.known_names import COLUMN_NAMES, LATER_NAMES
+from tasks.review_files.inference.known_column_names import COLUMN_NAMES, LATER_NAMES
 from tasks.review_files.inference.platforms import PLATFORMS, POLARITY, Platform
 
 

@@ -2,7 +2,7 @@
 
 from docs.markdown import escape_cell, format_table
 from docs.tables_page import read_relations
-from tasks.exports.files import COLUMNS
+from tasks.exports.export_files import COLUMNS
 
 HEADER = ("column", "type", "meaning")
 RELATIONS = ("scored_reviews", "source_reviews", "latest_scores")

@@ -5,7 +5,7 @@ Workers of this machine start runs so.
 
 import runpy
 
-from data_contracts.loading import collect_less
+from data_contracts.library_loading import collect_less
 
 if __name__ == "__main__":
     collect_less()

@@ -12,13 +12,13 @@ from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
-from deployments.homes import load_settings_of_run
+from deployments.home_of_runs import load_settings_of_run
 from deployments.settings import Settings
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.archive.parquet_files import is_up_to_date
 from tasks.inbox.opening import place_within
-from tasks.sharing.turn import hold_turn
+from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn

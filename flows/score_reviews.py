@@ -17,12 +17,12 @@ from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
-from deployments.homes import load_settings_of_run
+from deployments.home_of_runs import load_settings_of_run
 from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted
+from flows.group_loop import score_kept, score_new
 from flows.recording import record_flow_run
-from flows.scoring_groups import score_kept, score_new
 from flows.shadow_scoring import score_with_shadow
 from tasks.inbox.source_files import SkippedFile
 from tasks.labelling.intake import TakenLabels
@@ -38,15 +38,15 @@ from tasks.scoring.plan import (
 )
 from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, require_no_failure
-from tasks.sharing.turn import hold_turn
+from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import score as stages
-from tasks.stages.labels import count_labels, take_labels
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.report import report_run, report_weeks, update_site
 from tasks.stages.run_page import end_completed, name_failure, name_run, tell
-from tasks.stages.score_objects import drop_leftovers, report_trouble
-from tasks.store.workplace import clear_spool
+from tasks.stages.store_inbox import drop_leftovers, report_trouble
+from tasks.stages.take_in_labels import count_labels, take_labels
+from tasks.stages.write_pages import report_run, report_weeks, update_site
+from tasks.store.work_folders import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel

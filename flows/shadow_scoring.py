@@ -12,8 +12,8 @@ from deployments.settings import Settings
 from tasks.shadow.waiting import find_waiting_for_shadow
 from tasks.stages.log_lines import log_figures
 from tasks.stages.publish import publish_copy, upload_copy
-from tasks.stages.report import update_site
 from tasks.stages.run_page import log_warning, warn
+from tasks.stages.write_pages import update_site
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count

@@ -13,17 +13,17 @@ from pydantic import Field
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
-from deployments.homes import load_settings_of_run
+from deployments.home_of_runs import load_settings_of_run
 from deployments.settings import Settings
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
-from tasks.sharing.turn import hold_turn
+from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.report import report_run
 from tasks.stages.run_page import name_failure, name_run, tell
+from tasks.stages.write_pages import report_run
 from tasks.training.build_bundle import TrainedBundle
 from tasks.warehouse.promotion import Attempt
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from data_contracts.loading import pause_collection
+from data_contracts.library_loading import pause_collection
 
 
 def load_tensorflow() -> None:

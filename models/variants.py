@@ -1,7 +1,7 @@
 """Finds variants, of all kinds of model, by name."""
 
 from data_contracts.errors import UsageError
-from models import kinds
+from models import list_of_kinds
 from models.training.types import Variant
 
 DEFAULT_VARIANT = "wide_lstm"
@@ -9,7 +9,7 @@ DEFAULT_VARIANT = "wide_lstm"
 
 def list_variants() -> dict[str, Variant]:
     """Return all variants by name, kind by kind."""
-    return {variant.name: variant for kind in kinds.KINDS for variant in kind.variants}
+    return {variant.name: variant for kind in list_of_kinds.KINDS for variant in kind.variants}
 
 
 def find_variant(name: str) -> Variant:

@@ -21,7 +21,7 @@ from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from tasks.texts.champion import LoadedChampion, load_champion
+from tasks.texts.loaded_champion import LoadedChampion, load_champion
 from tasks.texts.scores import score_asked
 from tasks.warehouse.model_registry import read_promoted
 from tasks.warehouse.published import open_published_apart
@@ -109,7 +109,7 @@ def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
 
 def _fetch_newest(home: Home, store: str | None) -> None:
     """Fetch the newest copy of a store if the home has no database; warn if an older one is read."""
-    from tasks.store.copy_download import find_newest
+    from tasks.store.published_download import find_newest
 
     if (newest := find_newest(home, store)) and newest.trouble:
         warnings.warn(newest.describe(), stacklevel=3)

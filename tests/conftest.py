@@ -14,8 +14,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from data_contracts.loading import FEW_COLLECTIONS, pause_collection
-from tasks.warehouse import connection
+from data_contracts.library_loading import FEW_COLLECTIONS, pause_collection
+from tasks.warehouse.database import connection
 from tests.support.databases import copy_tables, create_tables
 from tests.support.known_pictures import keep_drawn
 from tests.support.once import FOLDER

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import IO
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 
 LONGEST_PAUSE_SECONDS = 30.0
 """The longest pause before a process that keeps ending is started again."""

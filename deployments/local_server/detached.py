@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from data_contracts.errors import ReviewsError
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server.running import Running, find_running
-from deployments.local_server.server import START_SECONDS
+from deployments.local_server.server_process import START_SECONDS
 from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
 from deployments.settings import Settings

@@ -10,7 +10,7 @@ from data_contracts.errors import ReviewsError
 from deployments.local_server.running import find_running
 from deployments.local_server.stopping import STOPPING_SECONDS
 from deployments.local_server.up_log import name_log
-from deployments.processes import kill_marked
+from deployments.marked_processes import kill_marked
 from deployments.settings import Settings
 from tasks.support.locking import is_held
 

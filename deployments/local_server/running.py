@@ -12,7 +12,7 @@ from pathlib import Path
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.durable import write_whole
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.settings import Settings
 from tasks.support.locking import is_held
 from tasks.support.wording import quote_word
@@ -51,7 +51,7 @@ def find_running(settings: Settings) -> Running | None:
 
 def require_running(settings: Settings) -> Running:
     """Return the `reviews up` of this home; raise `ReviewsError` if there is none."""
-    from deployments.processes import find_marked
+    from deployments.marked_processes import find_marked
 
     running = find_running(settings)
     if running is None:

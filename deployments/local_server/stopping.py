@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from deployments.local_server.children import Child, Echo, Program, start_child_process
-from deployments.processes import find_marked, is_in_session, list_run_processes, stop_processes
+from deployments.marked_processes import find_marked, is_in_session, list_run_processes, stop_processes
 from deployments.settings import Settings
 
 LOOK_SECONDS = 0.2

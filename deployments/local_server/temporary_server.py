@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from deployments.guarded_server import LOOPBACK_NAMES, protect_server
 from deployments.local_server.children import Child, stop_child
-from deployments.local_server.server import describe_server, open_port, start_server, wait_for_server
+from deployments.local_server.server_process import describe_server, open_port, start_server, wait_for_server
 from deployments.password import make_password
 
 EPHEMERAL = {

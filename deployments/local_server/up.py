@@ -16,11 +16,11 @@ from functools import partial
 
 from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, list_metrics_hosts, protect_server
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server.children import Child, Echo, Program, start_child
 from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
-from deployments.local_server.server import (
+from deployments.local_server.server_process import (
     LINES_SHOWN,
     Ports,
     describe_server,
@@ -31,8 +31,8 @@ from deployments.local_server.server import (
 from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
+from deployments.marked_processes import MARK, kill_marked, stop_marked
 from deployments.password import client_file, ensure_password, password_file, write_client_file
-from deployments.processes import MARK, kill_marked, stop_marked
 from deployments.settings import Settings
 from deployments.work_pool import WORKER
 from tasks.support.locking import hold_folder

@@ -9,7 +9,7 @@ from functools import partial
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.guarded_server import list_metrics_hosts
-from deployments.local_server.server import open_metrics_port
+from deployments.local_server.server_process import open_metrics_port
 from deployments.metrics.metrics_endpoint import make_metrics_app, serve_metrics
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings

@@ -21,8 +21,9 @@ from starlette.exceptions import HTTPException
 
 from data_contracts.limits import ServingLimits
 from deployments.guarded_server import guard
-from deployments.serving.desk import Desk, ask, ask_why, is_full
-from deployments.serving.limits import (
+from deployments.serving.answering import Desk, ask, ask_why, is_full
+from deployments.serving.metrics import measure_requests
+from deployments.serving.request_limits import (
     STATIC_PATH,
     Charge,
     end_quietly,
@@ -31,7 +32,6 @@ from deployments.serving.limits import (
     refuse_in_json,
     require_token,
 )
-from deployments.serving.metrics import measure_requests
 from deployments.serving.schemas import (
     AskedText,
     AskedTexts,

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deployments.metrics.metric_names import Metric
-from deployments.serving.champion import FollowedChampion
+from deployments.serving.champion_following import FollowedChampion
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

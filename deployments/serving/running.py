@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import LABELS
 from deployments.guarded_server import list_serving_hosts
-from deployments.local_server.server import open_port
+from deployments.local_server.server_process import open_port
 from deployments.local_server.stopping import catch_signals
 from deployments.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from deployments.serving.keeping import Keeping
+    from deployments.serving.kept_texts import Keeping
 
 MOST_CONNECTIONS = 1000
 """Connections that are answered at a time; further ones get the status 503."""
@@ -37,9 +37,9 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     hosts = list_serving_hosts(settings)
     _require_token(settings)
     _require_extra()
+    from deployments.serving.answering import close_desk, open_desk
     from deployments.serving.app import make_app
-    from deployments.serving.champion import follow_champion, keep_following
-    from deployments.serving.desk import close_desk, open_desk
+    from deployments.serving.champion_following import follow_champion, keep_following
 
     keeping = _start_keeping(settings)
     port = "`reviews serve --port 8301`, or REVIEWS_SERVE_PORT"
@@ -63,7 +63,7 @@ def _start_keeping(settings: Settings) -> "Keeping | None":
     Raises `UsageError` where the setting is no source of the inbox on this machine, `ReviewsError` where its folder
     can't be used.
     """
-    from deployments.serving.keeping import start_keeping
+    from deployments.serving.kept_texts import start_keeping
     from tasks.sources.catalogue import require_name
 
     if settings.serve_keep is None:

@@ -8,7 +8,7 @@ import sys
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.guarded_server import list_site_hosts
-from deployments.local_server.server import open_site_port
+from deployments.local_server.server_process import open_site_port
 from deployments.settings import load_settings
 from deployments.site.app import make_site_app
 

@@ -137,7 +137,7 @@ def export(
     """
     from flows.command.actions.export import export as write_export
     from flows.command.startup import find_home_to_read
-    from tasks.exports.files import ExportRequest
+    from tasks.exports.export_files import ExportRequest
 
     if raw and form != "csv" and not only_new:
         raise UsageError("--raw needs --format csv: Parquet holds texts unchanged anyway.")
@@ -220,7 +220,7 @@ def _show_explanation(
     from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
     from tasks.pages.writing import require_page_place, write_page
-    from tasks.support.targets import require_free_target
+    from tasks.support.outside_targets import require_free_target
 
     home = find_home_to_read()
     if page:
@@ -274,7 +274,7 @@ def report(run: str, output: Path | None) -> None:
     """
     from flows.command.startup import load_settings_to_read
     from tasks.report.writing import write_report
-    from tasks.support.targets import require_free_target
+    from tasks.support.outside_targets import require_free_target
 
     settings = load_settings_to_read()
     if output:
@@ -303,7 +303,7 @@ def week(name: str | None) -> None:
     from datetime import UTC
 
     from flows.command.startup import find_home_to_read
-    from tasks.week.weeks import find_last_week, parse_week, require_begun
+    from tasks.week.due_weeks import find_last_week, parse_week, require_begun
     from tasks.week.writing import write_week
 
     now = datetime.now(UTC)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from data_contracts.errors import ReviewsError, UsageError
-from data_contracts.loading import collect_less
+from data_contracts.library_loading import collect_less
 from flows.command.console.arguments import PathName, refuse_undecodable
 from flows.command.console.error_messages import describe_error
 from flows.command.console.output import echo_error

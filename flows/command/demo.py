@@ -14,7 +14,7 @@ from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.errors import UsageError
 from deployments.settings import load_settings
 from flows.command.actions.site import describe_renewal, find_address
-from flows.command.messages import describe_ingest, describe_scoring, describe_training
+from flows.command.flow_summaries import describe_ingest, describe_scoring, describe_training
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from flows.train_model import train_model

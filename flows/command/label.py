@@ -57,8 +57,8 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     from tasks.labelling.choosing import LabelRequest, choose_reviews
     from tasks.labelling.intake import list_waiting
     from tasks.labelling.sheet import require_new, write_sheet
-    from tasks.support.targets import require_free_target
-    from tasks.warehouse.connection import require_no_reader
+    from tasks.support.outside_targets import require_free_target
+    from tasks.warehouse.database.connection import require_no_reader
 
     settings = load_settings()
     if not settings.shared_store:
@@ -106,8 +106,8 @@ def _ask(home: "Home", reviews: "Sequence[ChosenReview]") -> str:
     """Ask about reviews in the terminal; return the message at the end."""
     import shutil
 
-    from tasks.labelling.answers import open_answers
-    from tasks.labelling.asking import PROMPT, Screen, ask_labels
+    from tasks.labelling.asking_in_terminal import PROMPT, Screen, ask_labels
+    from tasks.labelling.kept_answers import open_answers
     from tasks.support.wording import count
 
     size = shutil.get_terminal_size()

@@ -29,7 +29,7 @@ def models(context: click.Context) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from flows.command.messages import describe_models
+    from flows.command.flow_summaries import describe_models
     from tasks.warehouse.model_registry import list_models
     from tasks.warehouse.shadow.record import find_shadow
 

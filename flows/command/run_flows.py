@@ -27,7 +27,7 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
       reviews ingest --archive https://mirror.example/aclImdb_v1.tar.gz
     """
     wait_for_server = prepare_prefect()
-    from flows.command.messages import describe_ingest
+    from flows.command.flow_summaries import describe_ingest
     from flows.grants import grant
     from flows.ingest_reviews import ingest_reviews
 
@@ -77,7 +77,7 @@ def train(
 
     chosen = find_variant(DEFAULT_VARIANT if variant is None else variant)
     wait_for_server = prepare_prefect()
-    from flows.command.messages import describe_training
+    from flows.command.flow_summaries import describe_training
     from flows.train_model import train_model
 
     wait_for_server()
@@ -134,7 +134,7 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
     """
     from data_contracts.storage.store_uris import name_by_uri
     from deployments.settings import load_settings
-    from flows.command.actions.targets import require_no_own_folder
+    from flows.command.actions.home_protection import require_no_own_folder
 
     settings = load_settings()
     require_no_own_folder(settings.home, [path for path in files if isinstance(path, Path)])
@@ -148,7 +148,7 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
 def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str, Any]) -> str:
     """Run the flow `score-reviews` over the files, or over the inbox if there are none; return its result in words."""
     wait_for_server = prepare_prefect()
-    from flows.command.messages import describe_scoring
+    from flows.command.flow_summaries import describe_scoring
     from flows.grants import grant
     from flows.score_reviews import score_reviews
 
@@ -169,7 +169,7 @@ def demo(context: click.Context) -> None:
 
     Its home is data/demo, unless --home names another one.
     """
-    from deployments.installation import find_default_home
+    from deployments.installation_paths import find_default_home
 
     # REVIEWS_HOME is ignored, so that generated reviews never mix with real ones; printed commands get the home.
     root = context.find_root()

@@ -149,7 +149,7 @@ def _read_home(settings: "Settings") -> dict[str, Any]:
 
 def _read_verified(home: "Home") -> dict[str, Any] | None:
     """Return what the last checks by `reviews verify` have found; None if there is no database."""
-    from tasks.maintenance.proofs import read_verified
+    from tasks.maintenance.verified_changes import read_verified
 
     return asdict(read_verified(home)) if home.warehouse.exists() else None
 
@@ -172,8 +172,8 @@ def _read_database(home: "Home") -> dict[str, Any]:
 
     While a run commits, only the first, as it was published.
     """
-    from tasks.scoring.unclear_fields import read_last_unclear
-    from tasks.training.promise import read_published_standing, read_standing
+    from tasks.scoring.unclear_values import read_last_unclear
+    from tasks.training.champion_promise import read_published_standing, read_standing
     from tasks.warehouse.run_log import list_killed
 
     try:
@@ -201,7 +201,7 @@ def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dic
 def _describe_home(home: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each thing to know of a home: its champion, what is behind, unclear, killed or can't be read."""
     from flows.command.actions.destinations import describe_failing
-    from tasks.training.promise import describe_standing
+    from tasks.training.champion_promise import describe_standing
 
     yield from describe_standing(home["champion"])
     yield from describe_failing(home["destinations"])

@@ -58,7 +58,7 @@ def load_settings_to_read() -> "Settings":
 
     settings = load_settings()
     if settings.store is not None or settings.home.fetched.exists():
-        from tasks.store.copy_download import find_newest
+        from tasks.store.published_download import find_newest
 
         if newest := find_newest(settings.home, settings.store):
             click.echo(newest.describe(), err=True)
@@ -70,7 +70,7 @@ def _fetch_bundles(settings: "Settings") -> None:
     """Fetch the bundles that a copy of a shared home needs; without the store, who needs one misses it."""
     if settings.shared_store:
         from data_contracts.errors import StoreError
-        from tasks.sharing.bundles import fetch_bundles
+        from tasks.sharing.shared_bundles import fetch_bundles
         from tasks.store.connecting import open_store
 
         with suppress(StoreError):
@@ -84,7 +84,7 @@ def load_settings_to_write() -> Iterator["Settings"]:
     Before, it waits for the turn of another machine, and fetches what that has written.
     """
     from deployments.settings import load_settings
-    from tasks.sharing.turn import hold_turn
+    from tasks.sharing.machine_turn import hold_turn
 
     settings = load_settings()
     with hold_turn(settings.home, settings.shared_store, partial(click.echo, err=True)):
@@ -117,7 +117,7 @@ def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callab
     Returns a function that waits until the temporary server answers. The server starts while the caller loads its
     libraries. With `may_start` false no server is started, with `only_own` PREFECT_API_URL can't name another one.
     """
-    from deployments.installation import require_prefect_home
+    from deployments.installation_paths import require_prefect_home
     from deployments.local_server.running import find_running
     from deployments.password import find_password
     from deployments.settings import load_settings
@@ -207,7 +207,7 @@ def _load_scoring(by_workers: bool) -> None:
         else:
             import onnxruntime  # noqa: F401
 
-        import tasks.scoring.groups  # noqa: F401
+        import tasks.scoring.group_to_part  # noqa: F401
         from data_contracts.expectations import import_expectations
 
         import_expectations()

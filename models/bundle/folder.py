@@ -17,7 +17,7 @@ from data_contracts.errors import BundleError
 from data_contracts.storage.durable import build_folder, remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
-from models.kinds import ExportedModel, register_layers
+from models.list_of_kinds import ExportedModel, register_layers
 from models.own_labels.layer import OwnLayer, read_layer, to_facts
 from models.tokenizer import Vocabulary
 

@@ -16,7 +16,7 @@ import numpy as np
 from data_contracts.errors import BundleError
 from models.bundle.bundle_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
-from models.graphs.engine import SAME_SCORE
+from models.graphs.engine_interface import SAME_SCORE
 
 GOLDEN_TEXTS = (
     "A warm and funny film with a perfect cast; I would happily watch it again tonight.",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import find_graph, load_model, load_own, load_vocabulary
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
-from models.graphs.engine import MANY_REVIEWS, Engine
-from models.kinds import ExportedModel, load_engine
+from models.graphs.engine_interface import MANY_REVIEWS, Engine
+from models.list_of_kinds import ExportedModel, load_engine
 from models.own_labels.layer import OwnLayer
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, encode_few_reviews, encode_reviews, to_bytes

@@ -69,7 +69,7 @@ class LstmEngine:
         return len(self.pad_h)
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
-        """Score n encoded reviews; see `models.graphs.engine.Engine.score`."""
+        """Score n encoded reviews; see `models.graphs.engine_interface.Engine.score`."""
         return compute_in_batches(encoded, self.sequence_length, 1, partial(_score_batch, self))[:, 0]
 
 

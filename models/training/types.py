@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.graphs.engine import Engine
+from models.graphs.engine_interface import Engine
 from models.graphs.session import OpenGraph
 from models.tokenizer import SEQUENCE_LENGTH, VOCABULARY_SIZE, EncodedReviews
 from models.training.journal import Journal
@@ -134,7 +134,7 @@ def measure_no_parts(
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model: its variants and the functions that export, load and measure its models; see `models.kinds`."""
+    """A kind of model: its variants, and what exports, loads and measures its models; see `models.list_of_kinds`."""
 
     variants: tuple[Variant, ...]
     export: Callable[["keras.Model"], bytes | None]

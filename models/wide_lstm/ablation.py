@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.graphs.engine import Engine
+from models.graphs.engine_interface import Engine
 from models.training.types import EvaluationReviews
 from models.wide_lstm.engine import WideLstmEngine, compute_logits
-from models.wide_lstm.recipe import BLEND_INVERSE_REGULARIZATION
+from models.wide_lstm.training_recipe import BLEND_INVERSE_REGULARIZATION
 
 
 def measure_branches(

@@ -43,7 +43,7 @@ The rate is also multiplied by half a cosine, from 1 at the first step to 0 afte
 PERTURBATION_NORM = 0.7
 """Euclidean norm of the perturbation of all word vectors of a review together: the paper's epsilon.
 
-The vectors' values have a standard deviation of 0.3 (`models.wide_lstm.recipe.VECTOR_SPREAD`).
+The vectors' values have a standard deviation of 0.3 (`models.wide_lstm.training_recipe.VECTOR_SPREAD`).
 """
 _BATCH_ROWS = 128
 """Reviews in one call when logits are computed without training."""

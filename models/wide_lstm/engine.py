@@ -17,7 +17,7 @@ from models.graphs.batches import compute_in_batches
 from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
 from models.wide_lstm.kernels.choice import Kernels, choose_kernels
-from models.wide_lstm.kernels.convolution import Convolution, make_convolution, pool_words
+from models.wide_lstm.kernels.numpy_convolution import Convolution, make_convolution, pool_words
 from models.wide_lstm.ngrams import NgramModel
 from models.wide_lstm.windows import cut_windows
 
@@ -65,7 +65,7 @@ class WideLstmEngine:
     kernels: Kernels = field(default_factory=Kernels)
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
-        """Score n encoded reviews, as described in `models.graphs.engine.Engine`."""
+        """Score n encoded reviews, as described in `models.graphs.engine_interface.Engine`."""
         return _blend(self, compute_logits(self, encoded))
 
 

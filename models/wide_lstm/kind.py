@@ -5,7 +5,7 @@ from models.wide_lstm.ablation import measure_branches
 from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import build_wide_lstm, make_ngram_layer
-from models.wide_lstm.recipe import train_wide_lstm
+from models.wide_lstm.training_recipe import train_wide_lstm
 
 WIDE_LSTM = Kind(
     variants=(

@@ -19,9 +19,9 @@ from data_contracts.archive import (
 from data_contracts.errors import FileRefusedError, SourceError
 from data_contracts.limits import FILE_RULES
 from tasks.archive.layout import refuse_archive
-from tasks.containers.limits import ContainerLimits, limit_bytes
 from tasks.containers.streams import gunzip_padded, meter
 from tasks.containers.tar_files import walk_tar
+from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes
 from tasks.support.refusals import refusing
 
 _OTHER_FORMATS = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tasks.containers.advice import describe_unread
 from tasks.containers.formats import ARCHIVES, MAGIC_BYTES, UNKNOWN, format_of, require_content, split_format
-from tasks.containers.limits import ContainerLimits, limit_bytes, limit_member_bytes
 from tasks.containers.members import Member, check_first_bytes, to_storable, unpack
 from tasks.containers.streams import open_file, read_stream
 from tasks.containers.tar_files import iterate_tar
+from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes, limit_member_bytes
 from tasks.containers.zip_files import iterate_zip
 from tasks.support.refusals import refusal, refusing
 

@@ -11,9 +11,9 @@ from typing import IO
 from data_contracts.errors import FileRefusedError
 from tasks.containers.advice import describe_unread
 from tasks.containers.formats import UNKNOWN, format_of, is_archive, require_content, split_format
-from tasks.containers.limits import ContainerLimits, Guard, limit_member_bytes
 from tasks.containers.streams import decompress, meter
-from tasks.inbox.markers import is_marker
+from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_member_bytes
+from tasks.inbox.marker_files import is_marker
 from tasks.support.refusals import refusal
 
 _MAX_NAME_CHARACTERS = 4096

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.limits import ContainerLimits, Guard, limit_members
 from tasks.containers.members import Member, is_visible, open_member, to_storable
 from tasks.containers.streams import CHUNK_BYTES
+from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_members
 from tasks.support.refusals import refusal, refusing
 
 _TAR_HEADERS_WITH_DATA = {

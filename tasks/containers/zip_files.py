@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
-from tasks.containers.limits import ContainerLimits, Guard, limit_members
 from tasks.containers.members import NAME_SHOWN, Member, is_visible, naming_member, open_member, to_storable
 from tasks.containers.streams import CHUNK_BYTES
+from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_members
 from tasks.support.refusals import refusal, refusing
 
 _MAX_ZIP_LIST_BYTES = 256 << 20

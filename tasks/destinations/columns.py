@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.exports.files import make_schema
+from tasks.exports.export_files import make_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,7 +19,7 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri, parse_store_uri
 from tasks.destinations.columns import Layout
-from tasks.support.targets import require_free_target
+from tasks.support.outside_targets import require_free_target
 
 KINDS = ("postgres", "parquet")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")

@@ -20,7 +20,7 @@ from tasks.destinations import parquet, postgres
 from tasks.destinations.changes import FileState, read_states
 from tasks.destinations.configuration import Destination
 from tasks.destinations.file_places import open_place
-from tasks.destinations.outcome import Delivered, Sender, StartProgress, start_no_progress
+from tasks.destinations.results_and_errors import Delivered, Sender, StartProgress, start_no_progress
 from tasks.support.locking import hold_folder
 from tasks.warehouse.published import identify_copy, open_published
 

@@ -14,9 +14,9 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.destinations.configuration import Destination
 from tasks.store.connecting import Store, open_store
-from tasks.store.lease import hold_store
-from tasks.store.objects import delete, list_level, put, read
-from tasks.store.workplace import hold_workplace
+from tasks.store.folder_claim import hold_store
+from tasks.store.object_operations import delete, list_level, put, read
+from tasks.store.work_folders import hold_workplace
 from tasks.support.locking import hold_folder, refuse_to_wait
 
 

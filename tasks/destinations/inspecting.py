@@ -11,12 +11,12 @@ from data_contracts.storage.store_uris import is_store_uri
 from tasks.destinations.changes import FileState, find_changes
 from tasks.destinations.configuration import Destination
 from tasks.destinations.delivery import read_wanted
-from tasks.destinations.outcome import Sender
 from tasks.destinations.parquet import LEDGER, accept_ledger, parse_ledger, require_no_file
 from tasks.destinations.postgres import connect
 from tasks.destinations.postgres_schema import name_tables, prepare
+from tasks.destinations.results_and_errors import Sender
 from tasks.store.connecting import open_store
-from tasks.store.objects import list_level, read
+from tasks.store.object_operations import list_level, read
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tasks.destinations.changes import BATCH_ROWS, FileState
 from tasks.destinations.columns import SCHEMA_VERSION, Layout, make_arrow_schema
 from tasks.destinations.configuration import Destination
 from tasks.destinations.file_places import FilePlace
-from tasks.destinations.outcome import (
+from tasks.destinations.results_and_errors import (
     Delivered,
     Sender,
     StartProgress,

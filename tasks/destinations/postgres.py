@@ -24,8 +24,8 @@ from tasks.destinations.addresses import name_variable
 from tasks.destinations.changes import Batch, FileState, find_changes
 from tasks.destinations.columns import KEYS, Layout, list_columns
 from tasks.destinations.configuration import Destination
-from tasks.destinations.outcome import Delivered, Sender, StartProgress
 from tasks.destinations.postgres_schema import DELIVERED_AT, name_tables, prepare
+from tasks.destinations.results_and_errors import Delivered, Sender, StartProgress
 from tasks.destinations.rows import choose_rows, read_rows
 
 if TYPE_CHECKING:

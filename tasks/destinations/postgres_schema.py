@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.errors import DestinationError
 from tasks.destinations.columns import COLUMNS, KEYS, SCHEMA_VERSION, Column, list_columns
 from tasks.destinations.configuration import Destination
-from tasks.destinations.outcome import Sender, refuse_newer, refuse_other_home, refuse_other_rows
+from tasks.destinations.results_and_errors import Sender, refuse_newer, refuse_other_home, refuse_other_rows
 
 if TYPE_CHECKING:
     import psycopg

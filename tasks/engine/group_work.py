@@ -156,8 +156,8 @@ def _make_part(
 
     `places` are the folder of work and that of bundles.
     """
-    from tasks.scoring.groups import ScoringJob, score_group
-    from tasks.scoring.parts import add_checks
+    from tasks.scoring.group_to_part import ScoringJob, score_group
+    from tasks.scoring.part_folders import add_checks
 
     place, bundles = places
     load = partial(load_scorer, recipe, bundles)

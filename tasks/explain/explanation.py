@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.bundle.scorer import Scorer
-    from models.explain import WordEffects
     from models.tokenizer import LocatedWord
+    from models.word_effects import WordEffects
 
 SMALLEST_EFFECT = 0.005
 """Contributions nearer to 0, in logits, are shown as 0.00, so their words count as not moving the score."""
@@ -113,8 +113,8 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
 
     from data_contracts.scored_reviews import name_sentiments
     from models.evaluation.stars import rate_stars
-    from models.explain import explain_review
     from models.tokenizer import locate_words
+    from models.word_effects import explain_review
 
     require_unicode_text(source.text)
     located = locate_words(source.text)

@@ -12,7 +12,7 @@ from tasks.explain.found_text import describe_missing, read_as_row_name, require
 from tasks.queries.answers import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
+from tasks.warehouse.row_addresses import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
 
 Row = Mapping[str, Any]
 

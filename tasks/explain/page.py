@@ -15,7 +15,7 @@ from markupsafe import Markup
 from tasks.explain.explanation import Explained, cut_pieces, format_signed
 from tasks.explain.terminal import NOTHING_MOVES, describe_score, name_source
 from tasks.pages.formatting import BREAK, format_text
-from tasks.pages.rendering import make_environment
+from tasks.pages.jinja_setup import make_environment
 
 if TYPE_CHECKING:
     import jinja2

@@ -21,15 +21,7 @@ import duckdb
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import make_durable, make_folder
 from data_contracts.storage.faults import pass_fault_point
-from tasks.exports.export_ledger import (
-    ExportFormat,
-    Key,
-    Ledger,
-    recover_export,
-    refuse_after_restore,
-    write_ledger,
-)
-from tasks.exports.files import (
+from tasks.exports.export_files import (
     CHUNK_ROWS,
     Chunks,
     Exported,
@@ -38,9 +30,17 @@ from tasks.exports.files import (
     select_columns,
     write_chunks,
 )
+from tasks.exports.export_ledger import (
+    ExportFormat,
+    Key,
+    Ledger,
+    recover_export,
+    refuse_after_restore,
+    write_ledger,
+)
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published
-from tasks.warehouse.row_names import SUPERSEDED
+from tasks.warehouse.row_addresses import SUPERSEDED
 
 _LIST_KEYS = f"""
 SELECT

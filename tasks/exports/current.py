@@ -14,8 +14,7 @@ import duckdb
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.durable import make_durable, make_folder, remove_leftovers, write_whole
-from tasks.exports.export_ledger import ExportFormat, Ledger, recover_export, write_ledger
-from tasks.exports.files import (
+from tasks.exports.export_files import (
     CHUNK_ROWS,
     FORMATS,
     Chunks,
@@ -25,6 +24,7 @@ from tasks.exports.files import (
     select_columns,
     write_chunks,
 )
+from tasks.exports.export_ledger import ExportFormat, Ledger, recover_export, write_ledger
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from data_contracts.storage.home import LABELS
-from tasks.inbox.markers import is_marker
+from tasks.inbox.marker_files import is_marker
 from tasks.inbox.opening import open_regular
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")

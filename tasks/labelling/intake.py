@@ -19,12 +19,12 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_place
 from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
 from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, SourceFile, look_at_labels
-from tasks.labelling.answers import finish_sessions
-from tasks.labelling.reading import GivenLabel, LabelFile, may_hold, read_labels
+from tasks.labelling.kept_answers import finish_sessions
+from tasks.labelling.label_files import GivenLabel, LabelFile, may_hold, read_labels
 from tasks.store.inbox_objects import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
-from tasks.store.workplace import clear_spool, hold_workplace
+from tasks.store.work_folders import clear_spool, hold_workplace
 from tasks.support.wording import count
-from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.database.connection import begin_transaction, open_warehouse
 from tasks.warehouse.published import open_published
 
 _LIST_KNOWN = "SELECT uri, size, mtime_ns FROM label_files"

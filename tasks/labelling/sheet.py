@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.durable import write_whole
-from tasks.exports.files import escape_formulas
+from tasks.exports.export_files import escape_formulas
 from tasks.labelling.choosing import ChosenReview
 from tasks.queries.answer_formats import format_answer
 

@@ -25,9 +25,14 @@ from tasks.store.connecting import open_store
 from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import begin_transaction, name_rewrite_mark, open_warehouse, rewrite_warehouse
+from tasks.warehouse.database.connection import (
+    begin_transaction,
+    name_rewrite_mark,
+    open_warehouse,
+    rewrite_warehouse,
+)
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, HAS_NAME
+from tasks.warehouse.row_addresses import CONTENT, HAS_NAME
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums
@@ -292,7 +297,7 @@ def commit_waiting(home: Home) -> None:
     The caller must hold the lock on the folder of parts. The next run scores the files of deleted parts again.
     What a killed run left of the shadow's scores is deleted too.
     """
-    from tasks.scoring.parts import find_waiting
+    from tasks.scoring.part_folders import find_waiting
 
     remove_leftovers(home.shadow)
 

@@ -9,7 +9,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.maintenance.verification import WORK_PROMISE, Finding, check_files
 from tasks.store.connecting import open_store
-from tasks.store.copy_upload import list_remembered
+from tasks.store.published_upload import list_remembered
 from tasks.store.stored_texts import list_left
 from tasks.support.wording import describe_duration
 

@@ -17,9 +17,9 @@ from data_contracts.limits import RowLimits
 from data_contracts.text_encodings import find_encoding
 from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
+from tasks.warehouse.database.connection import begin_transaction, open_warehouse, quote_sql
 from tasks.warehouse.latest_scores import add_texts
-from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
+from tasks.warehouse.row_addresses import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
 from tasks.warehouse.tallies.score_sums import renew_sums
 
 if TYPE_CHECKING:

@@ -19,21 +19,21 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.maintenance.proofs import (
+from tasks.maintenance.verified_changes import (
     Changed,
     digest_parquet,
     narrow_to_changed,
     narrow_to_reviews,
     narrow_to_texts,
 )
-from tasks.store.copy_upload import find_faults
+from tasks.store.published_upload import find_faults
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
-from tasks.warehouse.connection import WAIT_SECONDS, attach, open_warehouse, take_turn
+from tasks.warehouse.database.connection import WAIT_SECONDS, attach, open_warehouse, take_turn
+from tasks.warehouse.database.opening import translate_errors
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
-from tasks.warehouse.opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
-from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
+from tasks.warehouse.row_addresses import CONTENT, IS_LATER, NO_PROFILE
 from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.archive import DATASETS
 from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.evaluation.stars import INTERVAL_SHARE
-from tasks.pages.rendering import make_environment
-from tasks.report.names import format_release, name_measure, name_rule, name_slice
+from tasks.pages.jinja_setup import make_environment
+from tasks.report.names_and_commands import format_release, name_measure, name_rule, name_slice
 from tasks.report.run_charts import draw_drift, draw_scoring, draw_training
 from tasks.report.scoring_facts import FILES_SHOWN, TEXT_CHARACTERS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts

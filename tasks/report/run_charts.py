@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tasks.pages.formatting import format_share
 from tasks.pages.svg_charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
-from tasks.report.names import name_length_ranges, name_measure
+from tasks.report.names_and_commands import name_length_ranges, name_measure
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts

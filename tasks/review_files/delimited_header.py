@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.columns import (
+from tasks.review_files.column_mapping import (
     MAX_COLUMNS,
     MOST_TITLES,
     Columns,
@@ -24,7 +24,7 @@ from tasks.review_files.columns import (
 )
 from tasks.review_files.encodings import restore_bytes
 from tasks.review_files.options import ReadOptions, is_delimiter
-from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.normalized_names import normalize_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_contracts.errors import UsageError
 from data_contracts.text_encodings import extends_ascii, find_encoding
-from tasks.containers.limits import ContainerLimits
+from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.support.refusals import refusal
 

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tasks.review_files.columns import Columns
+from tasks.review_files.column_mapping import Columns
 from tasks.review_files.encodings import describe_invalid
 from tasks.review_files.further_columns import format_columns
-from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.normalized_names import normalize_name
 from tasks.review_files.plans.reading_plan import Doubt
 from tasks.support.refusals import refusal
 

@@ -2,10 +2,10 @@
 
 Formats: CSV, TSV, JSON lines, JSON, workbooks, Parquet, ORC, Arrow, Avro and plain text (one review per file), each
 also as .gz, .zst, .bz2 or .xz, and zips or tars of these. The name decides the format; a file whose content contradicts
-it is refused. `encodings` decodes the text, `columns` maps the columns, `values` parses their values. Memory does not
-grow with a file's size, and a compressed file may have no more rows than an uncompressed one of its size could have. A
-row that can't be read is yielded with the rule that it breaks; a file that can't be read is refused with a message on
-where and what to do.
+it is refused. `encodings` decodes the text, `column_mapping` maps the columns, `value_parsing` parses their values.
+Memory does not grow with a file's size, and a compressed file may have no more rows than an uncompressed one of its
+size could have. A row that can't be read is yielded with the rule that it breaks; a file that can't be read is refused
+with a message on where and what to do.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -23,19 +23,19 @@ from tasks.containers.files import iterate_file, measure_file
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.containers.streams import meter
-from tasks.review_files.batches import group_into_batches
 from tasks.review_files.delimited import read_delimited
+from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.first_pass import make_report, may_need_survey, plan_rows, survey_rows
-from tasks.review_files.objects.json_kinds import find_json_lines
 from tasks.review_files.objects.json_lines import read_json_lines, survey_json_lines
+from tasks.review_files.objects.lines_or_document import find_json_lines
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.plain_text import TEXT_FILES, make_text_rows, read_text_file
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.formats import TABLE_FORMATS
-from tasks.review_files.tables.process import read_in_process
-from tasks.review_files.text_tables import find_text_tables
+from tasks.review_files.tables.separate_process import read_in_process
+from tasks.review_files.txt_table_or_review import find_text_tables
 from tasks.review_files.value_parsing import parse_rows
 from tasks.support.refusals import refusal
 

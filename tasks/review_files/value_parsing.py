@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data_contracts.limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
 from data_contracts.review_files import READ_SCHEMA
 from tasks.review_files.further_columns import add_values
-from tasks.review_files.inference.known_names import (
+from tasks.review_files.inference.known_column_names import (
     AUTHOR_TYPES,
     COMMENT_TYPE,
     OWNER_FLAGS,
@@ -29,7 +29,7 @@ from tasks.review_files.inference.known_names import (
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
 from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
-from tasks.review_files.plans.names import PART
+from tasks.review_files.plans.normalized_names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts

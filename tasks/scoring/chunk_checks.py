@@ -21,10 +21,10 @@ from data_contracts.limits import (
 from data_contracts.review_files import check_rows, find_unclear_field, measure_rows
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
-from tasks.review_files.inference.other_texts import COMPARED_BYTES, COMPARED_CHARACTERS, ROWS_COMPARED
+from tasks.review_files.inference.text_doubts import COMPARED_BYTES, COMPARED_CHARACTERS, ROWS_COMPARED
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
-from tasks.scoring.parts import Write
+from tasks.scoring.part_folders import Write
 from tasks.sources.catalogue import Catalogue
 from tasks.support.refusals import refusal
 from tasks.support.wording import escape_controls

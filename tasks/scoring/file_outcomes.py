@@ -8,12 +8,12 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.limits import TEXT_NOT_GIVEN, UNCOUNTED_RULES, FileLimits, RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SkippedFile, SourceFile
-from tasks.review_files.inference.other_texts import FirstRow, doubt_single_words, find_other_texts
+from tasks.review_files.inference.text_doubts import FirstRow, doubt_single_words, find_other_texts
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
-from tasks.warehouse.row_names import name_content
+from tasks.warehouse.row_addresses import name_content
 
 MOST_PLANS = 20
 

@@ -277,7 +277,7 @@ def _plan_new_files(home: Home, pending: PendingFiles, request: ScoringRequest) 
     if not pending.new:
         return []
     from tasks.sources.catalogue import load_catalogue
-    from tasks.sources.reading import choose_file_options
+    from tasks.sources.profile_options import choose_file_options
 
     catalogue = load_catalogue(home, request.source)
     choose = partial(choose_file_options, catalogue, make_read_options(request))

@@ -20,16 +20,16 @@ from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, SkippedFile, group_found_files
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
-from tasks.warehouse.connection import WAIT_SECONDS, open_read_only, open_warehouse
+from tasks.warehouse.database.connection import WAIT_SECONDS, open_read_only, open_warehouse
+from tasks.warehouse.database.opening import translate_errors
 from tasks.warehouse.model_registry import PromotedModel
-from tasks.warehouse.opening import translate_errors
-from tasks.warehouse.row_names import name_content
+from tasks.warehouse.row_addresses import name_content
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from models.bundle.scorer import Scorer
-    from tasks.scoring.groups import GroupOutcome, ScoringJob
+    from tasks.scoring.group_to_part import GroupOutcome, ScoringJob
 
 _Work = TypeVar("_Work")
 
@@ -230,8 +230,8 @@ def make_rescored_part(
     folder: Path | None = None,
 ) -> "GroupOutcome":
     """Make the part of sources whose texts were scored again from their scores, and check it."""
-    from tasks.scoring.groups import GroupOutcome
-    from tasks.scoring.parts import check_part, open_part, start_part
+    from tasks.scoring.group_to_part import GroupOutcome
+    from tasks.scoring.part_folders import check_part, open_part, start_part
     from tasks.scoring.rows import make_ledger_rows
 
     part = start_part(folder or job.run.home.parts, model_id, sources)

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data_contracts.parts import LEDGER_SCHEMA, SOURCE_SCHEMA
+from data_contracts.part_schemas import LEDGER_SCHEMA, SOURCE_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
 from models.evaluation.stars import rate_stars

@@ -15,13 +15,13 @@ from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer, score_texts
 from models.bundle.trust import load_blessed_scorer
 from tasks.inbox.source_files import GROUP_FILES, group_found_files
-from tasks.scoring.groups import ScoringJob
+from tasks.scoring.group_to_part import ScoringJob
 from tasks.scoring.rescoring import OlderSource, measure_rescorable, rescore_group, take_in_time
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.training.contest import time_in_turns
-from tasks.warehouse.connection import WAIT_SECONDS, open_read_only
+from tasks.warehouse.database.connection import WAIT_SECONDS, open_read_only
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.run_log import Run
 from tasks.warehouse.shadow.record import Shadow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_contracts.storage.durable import write_all_whole
 from tasks.pages.svg_charts import Chart
-from tasks.site.record import digest, fingerprint_design
+from tasks.site.page_record import digest, fingerprint_design
 
 OVERVIEW, MODELS = ".charts.json", ".model-charts.json"
 """The files in which the charts of these pages are kept."""

@@ -15,7 +15,7 @@ from typing import Any
 from data_contracts.storage.durable import write_all_whole
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
-from tasks.site.record import fingerprint_design
+from tasks.site.page_record import fingerprint_design
 
 NAME = ".days.json"
 _SUMS = ("rows", "positive", "labelled", "right", "rated", "stars_off")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from tasks.pages.titles import Title
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
-from tasks.site.fragments import KeptReview, describe_judgement
+from tasks.site.movie_page_parts import KeptReview, describe_judgement
 from tasks.site.page_names import name_page
-from tasks.site.record import digest
+from tasks.site.page_record import digest
 
 REVIEWS_SHOWN = 3
 """Reviews in each list of a page, at most."""

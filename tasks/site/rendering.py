@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.archive import DATASETS
 from tasks.pages.formatting import cut_name
-from tasks.pages.rendering import TEMPLATES, make_environment
-from tasks.report.names import name_measure
-from tasks.site.fragments import (
+from tasks.pages.jinja_setup import TEMPLATES, make_environment
+from tasks.report.names_and_commands import name_measure
+from tasks.site.movie_facts import Movie, MovieFacts
+from tasks.site.movie_page_parts import (
     describe_given,
     describe_trend,
     draw_range,
@@ -17,7 +18,6 @@ from tasks.site.fragments import (
     format_ratings,
     format_reviews,
 )
-from tasks.site.movie_facts import Movie, MovieFacts
 from tasks.site.overview import Overview
 from tasks.site.overview_facts import last_moment
 from tasks.site.page_names import PAGES, PLAIN, show_id

@@ -21,12 +21,12 @@ from tasks.queries.answers import MOST_MEMORY, Ask, make_ask
 from tasks.report.scoring_facts import require_present_tables
 from tasks.report.writing import find_showing_forgotten
 from tasks.site import rendering
-from tasks.site.fragments import KeptReview, find_reviews
-from tasks.site.movie_data import format_movies
 from tasks.site.movie_facts import FindKept, Movie, list_movies, read_movies
+from tasks.site.movie_list_script import format_movies
+from tasks.site.movie_page_parts import KeptReview, find_reviews
 from tasks.site.overview import make_overview
 from tasks.site.page_names import PAGES, name_page
-from tasks.site.record import is_claimed, read_record, read_written, require_own, write_record
+from tasks.site.page_record import is_claimed, read_record, read_written, require_own, write_record
 from tasks.site.rendering import DATA, SCRIPT, STYLE
 from tasks.support.locking import hold_folder
 from tasks.warehouse.published import open_published, require_published

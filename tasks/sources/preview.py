@@ -40,7 +40,7 @@ SELECT
     count(is_turned)
 FROM rows
 """
-"""SQL: counts what the rows show together, as `row_doubts` does for the rows of a run."""
+"""SQL: counts what the rows show together, as `suspicious_rows` does for the rows of a run."""
 _OPEN = r'"reviewed_at": "\d{1,2}[./]\d{1,2}[./]\d'
 """A date that was not read, whose day and month are numbers."""
 

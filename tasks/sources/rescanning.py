@@ -25,8 +25,8 @@ from tasks.sources.catalogue import (
     name_profile,
 )
 from tasks.support.wording import count, escape_controls, quote_word
-from tasks.warehouse.connection import open_warehouse
-from tasks.warehouse.row_names import CONTENT, name_content, name_reading
+from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.row_addresses import CONTENT, name_content, name_reading
 
 MISSING_NAMED = 20
 """Most missing files that a message names."""

@@ -16,7 +16,7 @@ from tasks.warehouse.publishing import publish
 
 if TYPE_CHECKING:
     from tasks.destinations.configuration import Destination
-    from tasks.destinations.outcome import Delivered
+    from tasks.destinations.results_and_errors import Delivered
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ def upload_copy(home: Home, store: str | None) -> bool:
     if store is None or not home.published.is_file():
         drop_trouble(home)
         return True
-    from tasks.store import copy_upload
+    from tasks.store import published_upload
 
     try:
-        look("upload-copy", partial(copy_upload.upload_copy, home, store))
+        look("upload-copy", partial(published_upload.upload_copy, home, store))
     except Exception as error:  # the scores are committed, so the run has not failed
         warn(f"The published copy was not uploaded: {error}")
         note_trouble(home, store, str(error))

@@ -40,7 +40,7 @@ from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
-from tasks.warehouse.connection import (
+from tasks.warehouse.database.connection import (
     begin_transaction,
     finish_rewriting,
     name_rewrite_mark,
@@ -58,7 +58,7 @@ from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
-    from tasks.scoring.groups import GroupOutcome, ScoringJob
+    from tasks.scoring.group_to_part import GroupOutcome, ScoringJob
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
 DRIFT_NEXT_STEP = (
@@ -134,7 +134,7 @@ def plan_scoring(home: Home, request: ScoringRequest) -> ScoringPlan:
 @task(name="score-files", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
 def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
     """Score one group of files into a part on disk, and record its checks."""
-    from tasks.scoring.groups import score_group
+    from tasks.scoring.group_to_part import score_group
 
     name, size = f"Scoring {_name_group(files)}", sum(file.size for file in files)
     with record_scoring(job.run.home, files), show_live_progress(name, size) as report:
@@ -175,7 +175,7 @@ def make_job(
 ) -> "ScoringJob":
     """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
     from models.bundle.trust import load_blessed_scorer
-    from tasks.scoring.groups import ScoringJob
+    from tasks.scoring.group_to_part import ScoringJob
 
     folder = run.home.bundles / model.model_id
     load = functools.cache(partial(load_blessed_scorer, folder, model.bundle_fingerprint))
@@ -186,7 +186,7 @@ def make_job(
 
 def keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
     """Give the part of a group its final name, with its checks in it; if one has failed, record them and raise that."""
-    from tasks.scoring.parts import add_checks, keep_part
+    from tasks.scoring.part_folders import add_checks, keep_part
 
     if any(not check.success and check.severity == "error" for check in outcome.checks):
         judge_checks(run, outcome.checks, NEXT_STEP)
@@ -217,10 +217,10 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
     drift if `severity` is 'error'.
     """
     from tasks.scoring.drift import judge_drift
-    from tasks.scoring.unclear_fields import describe_reused_ids, list_unclear
+    from tasks.scoring.unclear_values import describe_reused_ids, list_unclear
     from tasks.sources.accuracy import describe_agreement, measure_agreement
-    from tasks.sources.deliveries import read_deliveries
-    from tasks.sources.languages import describe_languages
+    from tasks.sources.late_deliveries import read_deliveries
+    from tasks.sources.not_english import describe_languages
 
     run_ids = {file.run_id for file in files if file.run_id}
     scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))
@@ -257,7 +257,7 @@ def find_late_sources(run: Run) -> SourceNotes:
 
 def _find_late_sources(run: Run) -> tuple[str, ...]:
     """Do the stage that looks for sources that did not send as usual."""
-    from tasks.sources.deliveries import read_deliveries
+    from tasks.sources.late_deliveries import read_deliveries
 
     with open_warehouse(run.home.warehouse, write=False) as connection:
         found = read_deliveries(connection)
@@ -269,7 +269,7 @@ def _judge_deliveries(run: Run, found: Sequence[Delivery], *, keep_passed: bool)
 
     The results are recorded for `run`; those that passed only with `keep_passed`, since most runs find nothing new.
     """
-    from tasks.sources.deliveries import describe_delivery, pick_unalerted, record_alerts
+    from tasks.sources.late_deliveries import describe_delivery, pick_unalerted, record_alerts
 
     warehouse = run.home.warehouse
     results = accept_findings(run.home, judge_deliveries(found))
@@ -297,9 +297,9 @@ def judge_promise(run: Run, at_labels: int) -> list[str]:
 
 def _judge_promise(run: Run, at_labels: int) -> list[str]:
     """Do the stage that judges the champion."""
+    from tasks.training.champion_promise import judge_champion
     from tasks.training.due import find_new_reasons, record_reasons
     from tasks.training.own_rows import find_archive_texts
-    from tasks.training.promise import judge_champion
 
     with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
         judged = judge_champion(connection)
@@ -358,7 +358,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     finish_rewriting(home.warehouse)
     if not any(home.parts.iterdir()):
         return  # saves the import below, which is slow
-    from tasks.scoring.parts import find_waiting, list_uris
+    from tasks.scoring.part_folders import find_waiting, list_uris
 
     for part_dir in find_waiting(home.parts, _warn_of_dropped):
         uris = tuple(list_uris(part_dir))

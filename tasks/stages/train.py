@@ -15,7 +15,7 @@ from models.bundle.fingerprint import require_fingerprint
 from models.bundle.golden import require_same_scores_in_fresh_process
 from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import Decision, GateCheck
-from models.kinds import export_model
+from models.list_of_kinds import export_model
 from models.tensorflow import load_tensorflow
 from models.training.types import TrainedModel, Variant
 from models.variants import find_variant

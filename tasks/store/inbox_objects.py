@@ -36,7 +36,7 @@ from tasks.inbox.source_files import (
     make_source_file,
 )
 from tasks.store.connecting import Store, open_store
-from tasks.store.objects import StoredObject, fetch, find_object, list_level, list_objects
+from tasks.store.object_operations import StoredObject, fetch, find_object, list_level, list_objects
 from tasks.warehouse.file_ledger import SeenFile, list_done, read_seen_files
 
 FETCHED_AT_ONCE = 16

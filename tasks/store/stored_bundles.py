@@ -11,15 +11,15 @@ from pathlib import Path
 from data_contracts.errors import BundleError, ObjectMissingError, StoreError, StoreUnreachableError
 from data_contracts.storage.durable import build_folder, remove
 from models.bundle.fingerprint import require_fingerprint
-from tasks.store.connecting import Store
-from tasks.store.folder_copies import (
+from tasks.store.checked_folders import (
     fetch_folder,
     measure_folder,
     parse_files,
     reading_manifest,
     upload_folder,
 )
-from tasks.store.objects import find_object, put_if_absent
+from tasks.store.connecting import Store
+from tasks.store.object_operations import find_object, put_if_absent
 
 BUNDLES = "bundles"
 MANIFEST = "manifest.json"

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError
 from data_contracts.storage.faults import pass_fault_point
-from tasks.store.connecting import Store
-from tasks.store.folder_copies import (
+from tasks.store.checked_folders import (
     CopiedFile,
     fetch_folder,
     measure_folder,
@@ -26,7 +25,8 @@ from tasks.store.folder_copies import (
     reading_manifest,
     upload_folder,
 )
-from tasks.store.objects import delete, drop_unfinished, list_objects, put_if_absent
+from tasks.store.connecting import Store
+from tasks.store.object_operations import delete, drop_unfinished, list_objects, put_if_absent
 
 PARTS = "parts"
 MANIFEST = "manifest.json"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from data_contracts.errors import ObjectMissingError
 from data_contracts.storage.faults import pass_fault_point
+from tasks.store.checked_folders import CopiedFile, fetch_folder, measure_folder
 from tasks.store.connecting import Store
-from tasks.store.folder_copies import CopiedFile, fetch_folder, measure_folder
-from tasks.store.objects import StoredObject, delete, find_object, list_objects, put
+from tasks.store.object_operations import StoredObject, delete, find_object, list_objects, put
 from tasks.store.stored_parts import PARTS, find_end_of_use
 
 TEXTS = "texts"

@@ -16,7 +16,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.evaluation.stars import bound_stars
 from models.tokenizer import mark_texts_with_words
 from tasks.scoring.chunk_scores import ScoredChunk, score_chunk
-from tasks.texts.champion import LoadedChampion
+from tasks.texts.loaded_champion import LoadedChampion
 
 ANSWER_SCHEMA = pa.schema(
     [

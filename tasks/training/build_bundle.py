@@ -34,7 +34,7 @@ from models.evaluation.stars import (
     rate_stars,
     to_facts,
 )
-from models.kinds import ExportedModel, measure_parts
+from models.list_of_kinds import ExportedModel, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.fit import train_variant
 from models.training.journal import QUIET, Journal
@@ -77,7 +77,7 @@ class Measured:
     reference: dict[str, ReferenceMeasure]
     """Distributions of the validation rows by measure; the drift of later reviews is measured against them."""
     further: dict[str, Any]
-    """More metrics by name, as plain JSON values: see `further_metrics` and `models.kinds.measure_parts`."""
+    """More metrics by name, as plain JSON values: see `further_metrics` and `models.list_of_kinds.measure_parts`."""
 
 
 @dataclass(frozen=True)

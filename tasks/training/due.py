@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from tasks.support.wording import count
-from tasks.training.promise import LABELLED_SINCE, Judged, describe_fall
+from tasks.training.champion_promise import LABELLED_SINCE, Judged, describe_fall
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 

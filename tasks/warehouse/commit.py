@@ -1,11 +1,11 @@
 """Commits scored parts to the warehouse, each in one transaction, completely or not at all.
 
-A part is a folder of Parquet files (`data_contracts/parts.py`). The ledger `scored_files` decides which files
+A part is a folder of Parquet files (`data_contracts/part_schemas.py`). The ledger `scored_files` decides which files
 are new: a file that the model has scored already is skipped as a whole. So each row is stored once, even if a part is
 committed twice, or by two processes at the same time.
 
-A later reading of a file (`tasks/warehouse/row_names.py`) is like a file of its own; with its commit it counts in place
-of the one before. So does a full export (`tasks/warehouse/readings/full_exports.py`) in place of all files of its
+A later reading of a file (`tasks/warehouse/row_addresses.py`) is like a file of its own; with its commit it counts in
+place of the one before. So does a full export (`tasks/warehouse/readings/full_exports.py`) in place of all files of its
 source.
 """
 
@@ -18,15 +18,15 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import ContractError
-from data_contracts.parts import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
+from data_contracts.part_schemas import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql
+from tasks.warehouse.database.connection import begin_transaction, open_warehouse, quote_sql
+from tasks.warehouse.database.opening import shorten_error
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
-from tasks.warehouse.opening import shorten_error
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
 from tasks.warehouse.readings.superseding import let_count
-from tasks.warehouse.row_names import CONTENT, IS_LATER
+from tasks.warehouse.row_addresses import CONTENT, IS_LATER
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures

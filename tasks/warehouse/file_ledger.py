@@ -12,9 +12,9 @@ from typing import Any
 import duckdb
 
 from tasks.inbox.source_files import FoundFile, SourceFile
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import CONTENT
+from tasks.warehouse.row_addresses import CONTENT
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""

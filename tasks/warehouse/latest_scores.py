@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from tasks.warehouse.opening import MEMORY_LIMIT
-from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.database.opening import MEMORY_LIMIT
+from tasks.warehouse.row_addresses import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import (
     add_noted_texts,

@@ -15,7 +15,12 @@ import duckdb
 
 from data_contracts.errors import BundleError, UsageError
 from tasks.support.wording import drop_nan
-from tasks.warehouse.connection import begin_transaction, open_warehouse, quote_sql, require_no_reader
+from tasks.warehouse.database.connection import (
+    begin_transaction,
+    open_warehouse,
+    quote_sql,
+    require_no_reader,
+)
 from tasks.warehouse.tallies.score_sums import renew_sums
 
 

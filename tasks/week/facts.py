@@ -8,7 +8,7 @@ from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.runs import Row
 from tasks.report.scoring_facts import COMPARE_ALL, DESCRIBE_SOURCES, MAKE_SCORES, require_present_tables
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
-from tasks.week.weeks import Week
+from tasks.week.due_weeks import Week
 
 WRONG_SHOWN = 6
 """Reviews that the model got wrong, at most."""

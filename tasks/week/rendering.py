@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.pages.formatting import cut_name, format_number, format_share
-from tasks.pages.rendering import make_environment
+from tasks.pages.jinja_setup import make_environment
 from tasks.pages.titles import Title
-from tasks.report.names import name_measure
-from tasks.site.fragments import format_reviews
+from tasks.report.names_and_commands import name_measure
+from tasks.site.movie_page_parts import format_reviews
 from tasks.site.page_names import show_id
 from tasks.support.wording import count
 from tasks.week.facts import WeekFacts

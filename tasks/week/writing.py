@@ -15,9 +15,9 @@ from tasks.report.writing import require_nothing_forgotten
 from tasks.site.page_names import PAGES, name_page
 from tasks.site.writing import INDEX
 from tasks.support.locking import hold_folder
+from tasks.week.due_weeks import RECORD, Week, find_due_weeks
 from tasks.week.facts import WeekFacts, read_week
 from tasks.week.rendering import describe_week, name_movie, render_week
-from tasks.week.weeks import RECORD, Week, find_due_weeks
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from flows.command.cli import main
 from tests.support.command import PATIENCE_SECONDS, Call, Command, Finished, start_command
 from tests.support.once import make_once

@@ -22,7 +22,7 @@ import psutil
 
 from data_contracts.storage.faults import HALT, VARIABLE
 from data_contracts.storage.home import Home
-from deployments.processes import find_marked, list_run_processes
+from deployments.marked_processes import find_marked, list_run_processes
 from tasks.support.lock_holders import RUN_VARIABLE
 from tasks.warehouse.published import open_published
 from tests.e2e.conftest import REVIEWS

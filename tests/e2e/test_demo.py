@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from tests.e2e.conftest import Demo, ask, call_reviews, run_installed, run_reviews, start_reviews
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from docs.queries_page import Question, read_questions
 from tests.e2e.conftest import Demo, call_reviews, run_reviews
 

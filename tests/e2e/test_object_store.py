@@ -13,17 +13,17 @@ import pytest
 from data_contracts.errors import ObjectChangedError, StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up_to_store, restore_from_store
-from tasks.exports.files import ExportRequest
-from tasks.exports.stored import export_to_store
+from tasks.exports.export_files import ExportRequest
+from tasks.exports.to_store import export_to_store
 from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
-from tasks.stages.engine import ended_groups, large_objects, older_texts
-from tasks.store import connecting, objects
+from tasks.stages.engine import committing_groups, large_objects, rescoring_on_engine
+from tasks.store import connecting, object_operations
 from tasks.store.connecting import Store, open_store
-from tasks.store.copy_download import fetch_copy
-from tasks.store.copy_upload import find_faults, upload_copy
 from tasks.store.inbox_objects import fetch_arrivals, find_arrivals
-from tasks.store.stored_copy import LATEST
+from tasks.store.published_chunks import LATEST
+from tasks.store.published_download import fetch_copy
+from tasks.store.published_upload import find_faults, upload_copy
 from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, upload_part
 from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
@@ -55,7 +55,7 @@ def store(server: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     made = open_store(f"s3://reviews/{request.node.name}")
-    objects.put(made, "exists", b"")
+    object_operations.put(made, "exists", b"")
     return made
 
 
@@ -74,8 +74,8 @@ def test_the_inbox_of_a_bucket_is_scored_as_the_files_of_a_home_are(
     monkeypatch.setenv("REVIEWS_HOME", str(home.folder))
     monkeypatch.setenv("REVIEWS_STORE", store.uri)
     monkeypatch.setenv("REVIEWS_REPORTS", "false")
-    objects.put(store, "inbox/shop a/ä%20#.csv", CSV.encode())
-    objects.put(store, "inbox/b.csv", b"text\nanother good film\n")
+    object_operations.put(store, "inbox/shop a/ä%20#.csv", CSV.encode())
+    object_operations.put(store, "inbox/b.csv", b"text\nanother good film\n")
     with run_without_server():
         assert (run().rows_scored, run().rows_scored) == (3, 0)
     assert ask(home.published, "select uri, source from scored_files order by uri") == [
@@ -99,7 +99,9 @@ def sent_home(
     home = copy_scoring_home(Home(tmp_path / "home"))
     monkeypatch.setattr(source_files, "GROUP_FILES", 1)
     for number in range(8):
-        objects.put(store, f"inbox/{number}.csv", f"text\ngood film {number}\nbad film {number}\n".encode())
+        object_operations.put(
+            store, f"inbox/{number}.csv", f"text\ngood film {number}\nbad film {number}\n".encode()
+        )
     settings = {
         "HOME": home.folder,
         "STORE": store.uri,
@@ -124,14 +126,14 @@ def killed(cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch) -> list[int
             os.kill(pids[0], signal.SIGKILL)
         return done
 
-    monkeypatch.setattr(ended_groups, "_find_ready", partial(kill_after, ended_groups._find_ready))
-    for module in (large_objects, older_texts):
+    monkeypatch.setattr(committing_groups, "_find_ready", partial(kill_after, committing_groups._find_ready))
+    for module in (large_objects, rescoring_on_engine):
         monkeypatch.setattr(module, "delete_part", partial(kill_after, delete_part))
     return pids
 
 
 def list_kinds(store: Store) -> set[str]:
-    return {each.key.split("/")[0] for each in objects.list_objects(store, "")}
+    return {each.key.split("/")[0] for each in object_operations.list_objects(store, "")}
 
 
 def test_a_worker_that_is_killed_costs_its_group_alone(
@@ -147,7 +149,7 @@ def test_the_rows_of_a_large_object_are_scored_by_workers_of_which_one_is_killed
     sent_home: Home, store: Store, killed: list[int]
 ) -> None:
     rows = "".join(f"a good film {number}\n" for number in range(12))
-    objects.put(store, "inbox/large.csv", f"text\n{rows}".encode())
+    object_operations.put(store, "inbox/large.csv", f"text\n{rows}".encode())
     with share_out_small_objects() as pieces:
         assert (run().rows_scored, run().rows_scored) == (28, 0)
     assert (len(pieces), len(killed)) == (12, 1)
@@ -177,12 +179,12 @@ def test_another_content_of_the_same_size_is_noticed_within_the_same_second(
     store: Store, tmp_path: Path
 ) -> None:
     home = Home(tmp_path)
-    objects.put(store, "inbox/a.csv", b"text\ngood film\n")
+    object_operations.put(store, "inbox/a.csv", b"text\ngood film\n")
     [copy] = fetch_arrivals(store.uri, find_arrivals(home, store.uri, (), None).unread, lambda size: None)
     assert isinstance(copy, SourceFile)
     record_seen(home.warehouse, [copy])
     assert find_arrivals(home, store.uri, (), None).seen[copy.uri].is_unchanged
-    objects.put(store, "inbox/a.csv", b"text\nevil film\n")
+    object_operations.put(store, "inbox/a.csv", b"text\nevil film\n")
     assert not find_arrivals(home, store.uri, (), None).seen[copy.uri].is_unchanged
 
 
@@ -195,7 +197,7 @@ def test_exports_and_backups_go_to_a_bucket_and_backups_come_back(store: Store, 
     back_up_to_store(home, f"{store.uri}/backups", said.append)
     restore_from_store(other, said[-1].split()[-1], said.append)
     assert ask(other.published, "select count(*) from scored_reviews") == [(2,)]
-    kinds = {each.key.split("/")[0] for each in objects.list_objects(store, "")}
+    kinds = {each.key.split("/")[0] for each in object_operations.list_objects(store, "")}
     assert kinds == {"exists", "scores", "backups"}
 
 
@@ -209,10 +211,10 @@ def test_the_copy_of_a_home_is_read_elsewhere_and_of_two_who_replace_it_at_once_
         fetch_copy(reader, store.uri)
         assert reader.published.read_bytes() == home.published.read_bytes()
     assert find_faults(home, store.uri) == []
-    content, marks = objects.read_marked(store, LATEST)
-    objects.swap(store, LATEST, content + b" ", marks)
+    content, marks = object_operations.read_marked(store, LATEST)
+    object_operations.swap(store, LATEST, content + b" ", marks)
     with pytest.raises(ObjectChangedError):
-        objects.swap(store, LATEST, content, marks)
+        object_operations.swap(store, LATEST, content, marks)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-one")
     assert "latest.json: access is refused" in str(fetch_copy(reader, store.uri).trouble)
     for act, asking in ((upload_copy, home), (fetch_copy, Home(tmp_path / "new"))):
@@ -238,25 +240,25 @@ def test_a_list_whose_answer_was_lost_counts_as_written_and_chunks_that_are_cut_
 
 def test_a_large_object_is_written_and_fetched_whole(store: Store, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(LARGE)
-    objects.put(store, "large", tmp_path / "large")
-    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    object_operations.put(store, "large", tmp_path / "large")
+    object_operations.fetch(store, object_operations.find_object(store, "large"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == LARGE
 
 
 def test_a_bucket_knows_a_changed_object_and_the_first_of_two_writers(store: Store, tmp_path: Path) -> None:
-    assert objects.put_if_absent(store, "manifest", b"first")
-    found = objects.find_object(store, "manifest")
-    assert not objects.put_if_absent(store, "manifest", b"later")
-    objects.put(store, "manifest", b"other")
+    assert object_operations.put_if_absent(store, "manifest", b"first")
+    found = object_operations.find_object(store, "manifest")
+    assert not object_operations.put_if_absent(store, "manifest", b"later")
+    object_operations.put(store, "manifest", b"other")
     with pytest.raises(ObjectChangedError):
-        objects.fetch(store, found, tmp_path / "copy")
+        object_operations.fetch(store, found, tmp_path / "copy")
 
 
 def test_reads_that_are_cut_off_go_on_where_they_were(proxy: tuple[Store, Trouble], tmp_path: Path) -> None:
     store, trouble = proxy
-    objects.put(store, "large", LARGE[: 10 * CUT_BYTES])
+    object_operations.put(store, "large", LARGE[: 10 * CUT_BYTES])
     trouble.cut = 5
-    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    object_operations.fetch(store, object_operations.find_object(store, "large"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == LARGE[: 10 * CUT_BYTES]
     assert f"GET bytes={5 * CUT_BYTES}-{10 * CUT_BYTES - 1}" in trouble.asked
 
@@ -266,9 +268,9 @@ def test_reads_that_fall_silent_go_on_where_they_were(
 ) -> None:
     monkeypatch.setattr(connecting, "SILENT_SECONDS", 0.4)
     store, trouble = open_store(proxy[0].uri), proxy[1]
-    objects.put(store, "large", LARGE[: 4 * CUT_BYTES])
+    object_operations.put(store, "large", LARGE[: 4 * CUT_BYTES])
     trouble.hush = 2
-    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    object_operations.fetch(store, object_operations.find_object(store, "large"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == LARGE[: 4 * CUT_BYTES]
     assert trouble.hush == 0
 
@@ -278,9 +280,9 @@ def test_a_slow_read_is_not_given_up_while_bytes_come(
 ) -> None:
     monkeypatch.setattr(connecting, "SILENT_SECONDS", 0.8)
     store, trouble = open_store(proxy[0].uri), proxy[1]
-    objects.put(store, "large", LARGE[: 10 * CUT_BYTES])
+    object_operations.put(store, "large", LARGE[: 10 * CUT_BYTES])
     trouble.pause = 0.15
-    objects.fetch(store, objects.find_object(store, "large"), tmp_path / "copy")
+    object_operations.fetch(store, object_operations.find_object(store, "large"), tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == LARGE[: 10 * CUT_BYTES]
     assert len([asked for asked in trouble.asked if asked.startswith("GET")]) == 1
 
@@ -302,7 +304,7 @@ def test_an_attempt_of_which_the_answer_was_lost_knows_that_it_was_first(
 def test_a_throttled_store_is_asked_again(proxy: tuple[Store, Trouble]) -> None:
     store, trouble = proxy
     trouble.refuse = 2
-    assert [each.key for each in objects.list_objects(store, "")] == ["exists"]
+    assert [each.key for each in object_operations.list_objects(store, "")] == ["exists"]
 
 
 def test_a_store_that_stays_throttled_is_a_trouble_that_may_pass(
@@ -312,13 +314,13 @@ def test_a_store_that_stays_throttled_is_a_trouble_that_may_pass(
     store, trouble = proxy
     trouble.refuse = 100
     with pytest.raises(StoreUnreachableError, match="503"):
-        objects.read(open_store(store.uri), "exists")
+        object_operations.read(open_store(store.uri), "exists")
 
 
 ACTS: dict[str, Callable[[Store], object]] = {
-    "list": lambda store: list(objects.list_objects(store, "inbox")),
-    "read": lambda store: objects.read(store, "exists"),
-    "put": lambda store: objects.put(store, "new", b""),
+    "list": lambda store: list(object_operations.list_objects(store, "inbox")),
+    "read": lambda store: object_operations.read(store, "exists"),
+    "put": lambda store: object_operations.put(store, "new", b""),
 }
 
 
@@ -334,7 +336,7 @@ def test_wrong_keys_are_named_with_what_to_check(
 
 def test_a_bucket_that_is_not_there_is_named(store: Store) -> None:
     with pytest.raises(StoreError, match=r"s3://nowhere/x/inbox: there is no such bucket"):
-        list(objects.list_objects(open_store("s3://nowhere/x"), "inbox"))
+        list(object_operations.list_objects(open_store("s3://nowhere/x"), "inbox"))
 
 
 def test_a_server_that_is_down_is_a_trouble_that_may_pass(
@@ -344,4 +346,4 @@ def test_a_server_that_is_down_is_a_trouble_that_may_pass(
     [port] = find_free_ports(1)
     monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{port}")
     with pytest.raises(StoreUnreachableError, match="Next"):
-        list(objects.list_objects(open_store(store.uri), "inbox"))
+        list(object_operations.list_objects(open_store(store.uri), "inbox"))

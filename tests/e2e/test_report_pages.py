@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.week.weeks import find_last_week
+from tasks.week.due_weeks import find_last_week
 from tests.e2e.conftest import Demo, call_reviews
 
 if TYPE_CHECKING:

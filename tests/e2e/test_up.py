@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.draining import MESSAGE as STOPPED
-from deployments.installation import PROJECT_ROOT
-from deployments.processes import find_marked
+from deployments.installation_paths import PROJECT_ROOT
+from deployments.marked_processes import find_marked
 from deployments.settings import DEPLOYMENTS
 from tests.e2e.conftest import REVIEWS, call_reviews, run_reviews
 from tests.e2e.deployed import (

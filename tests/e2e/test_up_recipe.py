@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.installation import PROJECT_ROOT
-from deployments.processes import find_marked
+from deployments.installation_paths import PROJECT_ROOT
+from deployments.marked_processes import find_marked
 from tests.e2e.conftest import REVIEWS, Demo
 from tests.e2e.deployed import find_free_port, make_environment, read_recipe, write_reviews
 

@@ -11,10 +11,10 @@ from flows.command.actions import promote as promotion
 from flows.command.actions import verify as verification
 from flows.command.actions.export import export as export_scores
 from flows.command.actions.forget import forget as forget_rows
-from tasks.exports.files import ExportRequest
+from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
-from tasks.warehouse.row_names import parse_row_name
+from tasks.warehouse.row_addresses import parse_row_name
 
 BY = "explorer"
 Say = Callable[[str], None]

@@ -28,13 +28,13 @@ def leave_prefect_out() -> None:
     """Replace flows and tasks by their plain functions, and discard what they show on Prefect's pages."""
     from prefect import Task
 
-    from flows import recording, score_reviews, scoring_groups, scoring_page
+    from flows import group_loop, recording, score_reviews, scoring_page
     from flows.command.actions import promote
     from models.evaluation.gate import pass_first_model
     from tasks.stages import run_page
     from tasks.stages import score as score_stages
 
-    for module in (score_stages, score_reviews, scoring_groups):
+    for module in (score_stages, score_reviews, group_loop):
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
                 setattr(module, name, value.fn)
@@ -152,7 +152,7 @@ class _Connection:
 
 def seize_disk_and_clock() -> None:
     """Pass every change of the disk to the killer, and every read of the time to the clock."""
-    from tasks.warehouse import connection as warehouse
+    from tasks.warehouse.database import connection as warehouse
 
     connect: Callable[..., duckdb.DuckDBPyConnection] = warehouse._connect
 

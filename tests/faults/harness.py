@@ -24,7 +24,7 @@ from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from flows.command.demo import put_demo_files
-from tasks.maintenance.restoring import BUNDLES, check_backup, put_database
+from tasks.backups.restoring import BUNDLES, check_backup, put_database
 from tasks.warehouse.publishing import publish
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive

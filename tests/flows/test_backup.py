@@ -16,11 +16,11 @@ from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from models.bundle.fingerprint import require_fingerprint
-from tasks.maintenance import backups, restoring
-from tasks.maintenance.proofs import Verified, begin_proof, keep_broken, read_verified, write_proof
-from tasks.maintenance.restoring import check_backup, put_database
+from tasks.backups import making, restoring
+from tasks.backups.restoring import check_backup, put_database
+from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.stages import score as score_stages
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home
 
@@ -330,7 +330,7 @@ def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> N
 def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for day in range(1, 10):
         monkeypatch.setattr(
-            backups, "name_backup", lambda folder, day=day: folder / f"reviews-2026110{day}T000000Z"
+            making, "name_backup", lambda folder, day=day: folder / f"reviews-2026110{day}T000000Z"
         )
         back_up(home, None, quiet, keep=7)
     assert [path.name[8:16] for path in sorted(home.backups.iterdir())] == [

@@ -12,7 +12,7 @@ from deployments.metrics.destination_metrics import read_destination_metrics
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.forget import forget
 from flows.command.cli import main
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary, _describe_end
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring.run_outcome import RunOutcome

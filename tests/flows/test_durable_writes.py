@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.parts import PART_SCHEMAS
+from data_contracts.part_schemas import PART_SCHEMAS
 from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from models.bundle.bundle_facts import read_facts
 from models.tensorflow import load_tensorflow
-from tasks.exports.files import ExportRequest
+from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive

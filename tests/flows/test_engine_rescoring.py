@@ -18,9 +18,9 @@ from tasks.engine import text_work
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring import rescoring
 from tasks.scoring.rescoring import find_rescorable
-from tasks.stages.engine import older_texts
+from tasks.stages.engine import rescoring_on_engine
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tests.support import inner_engine
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import InnerEngine, rescore_by_engine, use_inner_engine
@@ -91,7 +91,7 @@ def use_small_groups(home: Home, store: Path) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_HOME", str(home.folder))
         patch.setenv("REVIEWS_STORE", f"file://{store}")
-        patch.setattr(older_texts, "WORKER_GROUP_BYTES", 50)
+        patch.setattr(rescoring_on_engine, "WORKER_GROUP_BYTES", 50)
         patch.setattr(rescoring, "WORKER_GROUP_BYTES", 50)
         yield patch
 

@@ -15,12 +15,12 @@ from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
 from tasks.engine import group_work
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.scoring.parts import list_uris
+from tasks.scoring.part_folders import list_uris
 from tasks.scoring.plan import ScoringRequest, require_consistent
 from tasks.stages import score as stages
-from tasks.stages.engine import ended_groups, engine_run
+from tasks.stages.engine import committing_groups, engine_run
 from tasks.store.connecting import open_store
-from tasks.store.copy_upload import list_remembered, remember_store
+from tasks.store.published_upload import list_remembered, remember_store
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import score_by_engine, use_inner_engine
@@ -282,7 +282,7 @@ def test_groups_are_committed_together_and_one_that_cannot_be_harms_no_other(
             raise ContractError("rows_accounted_for is broken")
         return whole(part_dir, warehouse)
 
-    for module in (ended_groups, stages):
+    for module in (committing_groups, stages):
         monkeypatch.setattr(module, "commit", commit)
     with (
         use_inner_engine(tmp_path / "worker"),

@@ -13,7 +13,7 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
 from flows.command.actions.quarantine import release
-from tasks.exports.files import ExportRequest
+from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
 from tests.support.scoring_runs import drop, run

@@ -9,10 +9,10 @@ import pytest
 
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.explain.history import find_history
-from tasks.exports.files import ExportRequest
+from tasks.exports.export_files import ExportRequest
 from tasks.scoring.run_outcome import REPLACED
 from tests.support.scoring_runs import describe, drop, prove, run
 from tests.support.small_home import ask, copy_scoring_home

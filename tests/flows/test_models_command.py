@@ -13,7 +13,7 @@ import tasks.stages.events
 import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from flows.command.messages import describe_models
+from flows.command.flow_summaries import describe_models
 from models.evaluation.gate import Contest
 from tasks.training import dataset
 from tasks.training.dataset import DatasetTexts

@@ -9,9 +9,9 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
-from flows.command.messages import describe_plan, describe_scoring
+from flows.command.flow_summaries import describe_plan, describe_scoring
 from tasks.explain.history import find_history
-from tasks.exports.files import ExportRequest
+from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan

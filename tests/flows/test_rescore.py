@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary, _describe_end, score_reviews
 from flows.scoring_page import _describe_file, _describe_total, name_outcome
 from models.bundle.scorer import load_scorer, score_texts
@@ -21,7 +21,7 @@ from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescor
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, make_left
 from tasks.stages import score as score_stages
 from tasks.warehouse.commit import CommitSummary, CommittedFile
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
 from tests.support.small_home import (

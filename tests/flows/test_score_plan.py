@@ -12,7 +12,7 @@ from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from flows.command import startup
 from flows.command.cli import main
-from flows.command.messages import PLAN_LINES, describe_plan, describe_scoring
+from flows.command.flow_summaries import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.inbox.source_files import SkippedFile
 from tasks.scoring.plan import PlannedFile, ScoringPlan

@@ -21,9 +21,9 @@ from click.testing import CliRunner
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from flows.command.cli import main
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary, score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
@@ -496,7 +496,7 @@ def note_reading(event, arguments):
     if event == "open" and str(arguments[0]).endswith(".csv"):
         read.add(str(arguments[0]).rpartition("/")[2])
 sys.addaudithook(note_reading)
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary, score_reviews
 from tests.support.serverless import run_without_server
 for _ in range(2):

@@ -17,11 +17,11 @@ from data_contracts.errors import BundleError
 from data_contracts.limits import RowLimits, ServingLimits
 from data_contracts.storage.home import Home
 from deployments.guarded_server import LOOPBACK_NAMES
-from deployments.serving import desk as desk_module
+from deployments.serving import answering as desk_module
+from deployments.serving.answering import Desk, close_desk, open_desk
 from deployments.serving.app import make_app
-from deployments.serving.champion import FollowedChampion, follow_champion
-from deployments.serving.desk import Desk, close_desk, open_desk
-from deployments.serving.keeping import start_keeping
+from deployments.serving.champion_following import FollowedChampion, follow_champion
+from deployments.serving.kept_texts import start_keeping
 from deployments.serving.metrics import SERVING
 from tasks.explain.explanation import explain
 from tasks.explain.terminal import _make_json_object

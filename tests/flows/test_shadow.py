@@ -17,12 +17,12 @@ from flows import shadow_scoring
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import forget
 from flows.command.cli import main
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.support.locking import hold_folder
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.shadow.record import ShadowStart, find_last_shadow, find_shadow, start_shadow

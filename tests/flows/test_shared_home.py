@@ -13,7 +13,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions.destinations import add_destination
 from flows.command.cli import main
 from flows.score_reviews import ScoringSummary
-from tasks.store import copy_upload
+from tasks.store import published_upload
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, prove, run
 from tests.support.serverless import run_without_server
@@ -157,17 +157,17 @@ def test_a_machine_that_was_silent_for_too_long_can_t_upload_what_it_did_beside_
     machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machines.send("b.csv", MORE)
-    upload = copy_upload.upload_copy
+    upload = published_upload.upload_copy
 
     def sleep_before(home: Home, uri: str) -> object:
-        monkeypatch.setattr(copy_upload, "upload_copy", upload)
+        monkeypatch.setattr(published_upload, "upload_copy", upload)
         _let_lease_expire(machines)
         machines.use(machines.second)
         assert run().rows_scored == 1
         machines.use(machines.first)
         return upload(home, uri)
 
-    monkeypatch.setattr(copy_upload, "upload_copy", sleep_before)
+    monkeypatch.setattr(published_upload, "upload_copy", sleep_before)
     with pytest.raises(SourceError, match=r"was replaced by .*second since this machine took its turn"):
         run()
     assert run().files_scored == 0
@@ -242,12 +242,12 @@ def test_a_run_that_can_t_upload_fails_and_delivers_nothing_and_the_next_one_of_
         raise StoreError("access is refused.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(copy_upload, "find_copy", fail)
+        patch.setattr(published_upload, "find_copy", fail)
         with pytest.raises(StoreError, match="access is refused"):
             run()
     assert not list(tmp_path.glob("lake/**/*.parquet"))
     assert run().files_scored == 0
-    assert copy_upload.find_faults(machines.first, f"file://{machines.store}") == []
+    assert published_upload.find_faults(machines.first, f"file://{machines.store}") == []
     assert list(tmp_path.glob("lake/**/*.parquet"))
 
 

@@ -14,8 +14,8 @@ from flows.command.cli import main
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.site import writing
-from tasks.stages import report
-from tasks.week.weeks import find_last_week
+from tasks.stages import write_pages
+from tasks.week.due_weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.sites import list_broken_links, read_pages
 from tests.support.small_home import copy_home
@@ -31,7 +31,7 @@ CSV = (
 def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The weeks of which a run told, with the addresses of their pages."""
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(report, "emit_week", lambda week, text, url: told.append((week, url)))
+    monkeypatch.setattr(write_pages, "emit_week", lambda week, text, url: told.append((week, url)))
     return told
 
 

@@ -9,8 +9,8 @@ from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from flows.command.cli import main
-from flows.command.messages import describe_scoring
-from tasks.store import copy_upload
+from flows.command.flow_summaries import describe_scoring
+from tasks.store import published_upload
 from tasks.store.upload_trouble import read_trouble
 from tests.support.scoring_runs import CSV, drop, run
 from tests.support.small_home import ask
@@ -55,7 +55,7 @@ def test_a_run_whose_copy_can_t_be_uploaded_completes_and_says_so_and_the_next_o
         raise StoreError("access is refused.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(copy_upload, "find_copy", fail)
+        patch.setattr(published_upload, "find_copy", fail)
         summary = run()
     assert summary.files_scored == 1
     assert "The published copy was not uploaded: access is refused." in capsys.readouterr().err
@@ -65,7 +65,7 @@ def test_a_run_whose_copy_can_t_be_uploaded_completes_and_says_so_and_the_next_o
     assert f"  the copy in {store} is behind since 20" in status.stdout
     assert "UTC: access is refused. Each run tries again" in status.stdout
     assert run().undelivered == ()
-    assert copy_upload.find_faults(scoring_home, store) == []
+    assert published_upload.find_faults(scoring_home, store) == []
     assert read_trouble(scoring_home) is None
 
 

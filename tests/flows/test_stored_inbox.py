@@ -12,13 +12,13 @@ from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableErro
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.verify import run_verify
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.maintenance.leftovers import check_stores
 from tasks.maintenance.verification import WORK_PROMISE
 from tasks.scoring.plan import ScoringPlan
 from tasks.store import inbox_objects
-from tasks.store.copy_upload import remember_store
+from tasks.store.published_upload import remember_store
 from tests.support.forked import run_to_fault
 from tests.support.scoring_runs import CSV, count, drop, plan, prove, run
 from tests.support.small_home import ask, copy_scoring_home

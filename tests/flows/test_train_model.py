@@ -21,9 +21,9 @@ import tasks.training.dataset
 from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.command.messages import describe_training
+from flows.command.flow_summaries import describe_training
 from flows.train_model import TrainingSummary, train_model
-from models import kinds
+from models import list_of_kinds
 from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
 from models.bundle.folder import find_graph
@@ -36,7 +36,7 @@ from tasks.stages.train import decide
 from tasks.training.build_bundle import TrainedBundle, TrainingJob, train_on
 from tasks.training.dataset import load_rows
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
 from tests.support.compiled_once import keep_compiled
@@ -68,7 +68,9 @@ def small_variants() -> Iterator[None]:
     skip_graph_optimizers()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            kinds, "KINDS", (replace(LSTM, variants=(small,)), replace(WIDE_LSTM, variants=(VARIANT,)))
+            list_of_kinds,
+            "KINDS",
+            (replace(LSTM, variants=(small,)), replace(WIDE_LSTM, variants=(VARIANT,))),
         )
         yield
 
@@ -210,9 +212,9 @@ def wide(home: Home, first: TrainingSummary, exported: list[Any]) -> TrainingSum
         exported.append(model)
         return WIDE_LSTM.export(model)
 
-    lstm, wide_lstm = kinds.KINDS
+    lstm, wide_lstm = list_of_kinds.KINDS
     with pytest.MonkeyPatch.context() as patch, keep_compiled():
-        patch.setattr(kinds, "KINDS", (lstm, replace(wide_lstm, export=export)))
+        patch.setattr(list_of_kinds, "KINDS", (lstm, replace(wide_lstm, export=export)))
         return train_model(variant="wide_lstm", epochs=1, promote="never")
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.command.messages import describe_scoring
+from flows.command.flow_summaries import describe_scoring
 from tasks.stages import score as stages
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask
 

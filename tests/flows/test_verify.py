@@ -22,7 +22,6 @@ from flows.command.actions import verify as verify_action
 from flows.command.actions.verify import run_verify
 from flows.command.cli import main
 from tasks.maintenance import verification
-from tasks.maintenance.proofs import Changed, begin_proof, find_changed, read_proof, write_proof
 from tasks.maintenance.verification import (
     FLIPS_PROMISE,
     PROMISES,
@@ -32,7 +31,8 @@ from tasks.maintenance.verification import (
     SUMS_PROMISE,
     Finding,
 )
-from tasks.warehouse.connection import open_warehouse
+from tasks.maintenance.verified_changes import Changed, begin_proof, find_changed, read_proof, write_proof
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.scoring_runs import CSV, copy_scored_home, prove
 from tests.support.small_archive import write_archive

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from tests.fuzz.cases import Plan, build, plan_case
 from tests.fuzz.minimising import checking, minimise
 from tests.fuzz.supervising import Result, read_file, run_cases

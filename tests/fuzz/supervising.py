@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from tests.fuzz.worker import FINDING, LEFT, MEMORY_BYTES
 
 CPU_SECONDS = 20.0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from data_contracts.storage.home import Home
 from tasks.inbox import source_files
-from tasks.sharing import lease
-from tasks.sharing.turn import hold_turn
-from tasks.stages.engine import ended_groups, objects, older_texts
+from tasks.sharing import home_lease
+from tasks.sharing.machine_turn import hold_turn
+from tasks.stages.engine import committing_groups, new_objects, rescoring_on_engine
 from tests.machines.network import enter
 from tests.support.forked import start
 from tests.support.scoring_runs import run
@@ -19,7 +19,7 @@ from tests.support.serverless import run_without_server
 
 SCHEDULER_PORT = 8786
 GROUP_FILES = 2
-PACE = lease.Pace(renewal=0.5, expiry=4, look=0.2)
+PACE = home_lease.Pace(renewal=0.5, expiry=4, look=0.2)
 """Of the lease of a shared home, so that a trial need not wait a minute for a dead machine's."""
 JOINED_FILES = 4
 """So a run commits several times, two groups at once."""
@@ -86,9 +86,9 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     enter(machine)
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
-    lease.PACE = PACE
-    vars(ended_groups).update(GROUP_FILES=JOINED_FILES)
-    for module in (objects, older_texts):
+    home_lease.PACE = PACE
+    vars(committing_groups).update(GROUP_FILES=JOINED_FILES)
+    for module in (new_objects, rescoring_on_engine):
         vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
     try:
         with run_without_server():

@@ -14,8 +14,8 @@ from data_contracts.errors import StoreUnreachableError
 from data_contracts.storage.faults import VARIABLE
 from data_contracts.storage.home import Home
 from tasks.store.connecting import open_store
-from tasks.store.objects import delete
-from tasks.store.stored_copy import LATEST, find_copy
+from tasks.store.object_operations import delete
+from tasks.store.published_chunks import LATEST, find_copy
 from tests.machines.network import plug
 from tests.machines.processes import PACE, start_turn
 from tests.machines.trials import Place, check_more, describe, end_run, make_place, read_failure

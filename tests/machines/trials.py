@@ -17,7 +17,7 @@ from data_contracts.errors import StoreError
 from data_contracts.storage.faults import VARIABLE
 from data_contracts.storage.home import Home
 from tasks.store.connecting import open_store
-from tasks.store.objects import list_objects, upload
+from tasks.store.object_operations import list_objects, upload
 from tests.machines.network import STORE_HOST, plug
 from tests.machines.processes import SCHEDULER_PORT, start_run, start_scheduler, start_worker
 from tests.support.bad_proxy import run_bad_proxy

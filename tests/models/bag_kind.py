@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.graphs.batches import compute_in_batches
 from models.graphs.builder import Graph, serialize_graph
-from models.graphs.engine import Engine
+from models.graphs.engine_interface import Engine
 from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
 from models.training.types import EvaluationReviews, Kind, Variant
@@ -72,7 +72,7 @@ class BagEngine:
     sequence_length: int
 
     def score(self, encoded: EncodedReviews) -> NDArray[np.float64]:
-        """Score n encoded reviews; see `models.graphs.engine.Engine.score`."""
+        """Score n encoded reviews; see `models.graphs.engine_interface.Engine.score`."""
         return compute_in_batches(encoded, self.sequence_length, 1, self._score_batch)[:, 0]
 
     def _score_batch(self, ids: NDArray[np.int32], words: NDArray[np.int64]) -> NDArray[np.float32]:

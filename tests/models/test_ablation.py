@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.graphs.session import open_graph
-from models.kinds import export_model, measure_parts
+from models.list_of_kinds import export_model, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.types import EvaluationReviews
 from models.wide_lstm import ablation

@@ -12,7 +12,7 @@ from models.bundle.fingerprint import fingerprint_bundle, is_unaltered, require_
 from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, name_model, write_bundle
 from models.bundle.golden import require_same_scores_in_fresh_process
 from models.bundle.scorer import load_scorer, make_keras_scorer, make_scorer, score_texts
-from models.kinds import export_model
+from models.list_of_kinds import export_model
 from models.tokenizer import Vocabulary
 from tests.support.small_models import WORDS, make_small_variant
 

@@ -16,8 +16,8 @@ from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import GRAPH_FILE, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_scorer, score_texts
 from models.graphs import batches
-from models.graphs.engine import SAME_SCORE, Engine
-from models.kinds import export_model, load_engine
+from models.graphs.engine_interface import SAME_SCORE, Engine
+from models.list_of_kinds import export_model, load_engine
 from models.lstm import engine as engine_module
 from models.lstm.engine import ReceptiveField, count_steps, find_inputs
 from models.lstm.export import export_lstm

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.bundle.scorer import make_scorer, score_texts
-from models.explain import explain_review, to_logit
-from models.kinds import export_model
+from models.list_of_kinds import export_model
 from models.tokenizer import EncodedReviews, Vocabulary
+from models.word_effects import explain_review, to_logit
 from tests.support.small_models import WORDS, make_small_variant
 
 LENGTH = 12

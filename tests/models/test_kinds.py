@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from data_contracts.errors import BundleError
-from models import kinds
+from models import list_of_kinds
 from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_keras_scorer, score_texts
-from models.explain import explain_review
-from models.graphs.engine import SAME_SCORE
+from models.graphs.engine_interface import SAME_SCORE
 from models.graphs.session import open_graph
-from models.kinds import ExportedModel, export_model, load_engine, measure_parts
+from models.list_of_kinds import ExportedModel, export_model, load_engine, measure_parts
 from models.tokenizer import Vocabulary, encode_reviews
 from models.training.fit import train_variant
 from models.training.types import EvaluationReviews
 from models.variants import find_variant, list_variants
+from models.word_effects import explain_review
 from tests.models.bag_kind import BAG, BagVariant, build_bag
 from tests.support.small_models import (
     WORDS,
@@ -38,7 +38,7 @@ TEXTS = ["good film", "bad film", "the plot", "unknown", "good " * 30, ""]
 def registered() -> Iterator[None]:
     """Register the kind, as its line in `KINDS` would."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinds, "KINDS", (*kinds.KINDS, BAG))
+        patch.setattr(list_of_kinds, "KINDS", (*list_of_kinds.KINDS, BAG))
         yield
 
 
@@ -113,7 +113,7 @@ def test_a_graph_of_a_kind_that_is_not_registered_is_refused(
     exported: ExportedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert exported.graph is not None
-    monkeypatch.setattr(kinds, "KINDS", kinds.KINDS[:-1])
+    monkeypatch.setattr(list_of_kinds, "KINDS", list_of_kinds.KINDS[:-1])
     with pytest.raises(BundleError, match="of no known kind of model"):
         load_engine(exported.graph)
 
@@ -131,8 +131,8 @@ MODELS: dict[str, Callable[[], Any]] = {
 def test_a_model_is_exported_and_its_graph_read_by_its_own_kind_alone(name: str) -> None:
     model = MODELS[name]()
     own = [each == name for each in MODELS]
-    graphs = [kind.export(model) for kind in kinds.KINDS]
+    graphs = [kind.export(model) for kind in list_of_kinds.KINDS]
     assert [graph is not None for graph in graphs] == own
     opened = open_graph(next(graph for graph in graphs if graph is not None))
-    engines = [kind.load_engine(opened) for kind in kinds.KINDS]
+    engines = [kind.load_engine(opened) for kind in list_of_kinds.KINDS]
     assert [engine is not None for engine in engines] == own

@@ -10,7 +10,7 @@ from benchmarks.variants import measure_bundle
 from models.bundle.folder import write_bundle
 from models.evaluation.behaviour import CAPABILITIES
 from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
-from models.kinds import export_model
+from models.list_of_kinds import export_model
 from models.tokenizer import Vocabulary
 from tests.support.small_models import WORDS, make_small_variant
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.training.journal import QUIET
 from models.training.types import LabelledReviews
-from models.wide_lstm import recipe
+from models.wide_lstm import training_recipe
 from models.wide_lstm.ngrams import (
     LONGEST,
     NgramModel,
@@ -181,12 +181,12 @@ def test_a_review_with_a_label_counts_by_that_label_whatever_the_first_fit_says(
         counted.append(positive)
         return compare_labels(present, positive)
 
-    monkeypatch.setattr(recipe, "compare_labels", note)
+    monkeypatch.setattr(training_recipe, "compare_labels", note)
     # In place of vectors, whose learning takes long, the first weighting counts twice.
-    monkeypatch.setattr(recipe, "learn_sets", lambda *arguments: [()])
-    monkeypatch.setattr(recipe, "fit_vector_weighting", lambda fitted, *arguments: fitted)
+    monkeypatch.setattr(training_recipe, "learn_sets", lambda *arguments: [()])
+    monkeypatch.setattr(training_recipe, "fit_vector_weighting", lambda fitted, *arguments: fitted)
     reviews = give_reviews(LabelledReviews(labelled.ids, wrong), labelled, others.ids)
-    recipe.weigh_ngrams(make_small_wide_variant(), reviews, 0, QUIET)
+    training_recipe.weigh_ngrams(make_small_wide_variant(), reviews, 0, QUIET)
     [positive] = counted
     assert positive[:60].tolist() == (wrong > 0.5).tolist()
     assert (positive[60:] == (others.positive > 0.5)).mean() > 0.9

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from models.evaluation.promise import (
+from models.evaluation.promise_test import (
     ARCHIVE_MARGIN,
     LAST_DAYS,
     TOLERATED,

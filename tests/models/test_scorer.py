@@ -15,8 +15,8 @@ from models.bundle.scorer import (
     make_scorer,
     score_texts,
 )
-from models.graphs.engine import SAME_SCORE
-from models.kinds import export_model
+from models.graphs.engine_interface import SAME_SCORE
+from models.list_of_kinds import export_model
 from models.tokenizer import EncodedReviews, encode_reviews
 from models.training.types import Variant
 from models.variants import find_variant, list_variants

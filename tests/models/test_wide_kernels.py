@@ -14,9 +14,9 @@ from models.graphs.session import open_graph
 from models.wide_lstm import ngrams
 from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
-from models.wide_lstm.kernels import choice, convolution
-from models.wide_lstm.kernels.compiling import compile_kernel
-from models.wide_lstm.kernels.convolution import Convolution, make_convolution
+from models.wide_lstm.kernels import choice, numpy_convolution
+from models.wide_lstm.kernels.numba_setup import compile_kernel
+from models.wide_lstm.kernels.numpy_convolution import Convolution, make_convolution
 from tests.support.earlier_graphs import compute_convolution_in_graph, keep_first_weighting
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
@@ -52,7 +52,7 @@ def test_the_highest_outputs_of_each_step_are_those_of_the_definition(
     drawn: tuple[Convolution, NDArray[np.int32]],
 ) -> None:
     made, windows = drawn
-    pooled = convolution.pool_words(made, windows)
+    pooled = numpy_convolution.pool_words(made, windows)
     for number, window in enumerate(windows):
         assert pooled[:, number] == pytest.approx(convolve_word_by_word(made, window), abs=1e-5)
 
@@ -61,21 +61,21 @@ def test_the_highest_outputs_of_each_step_are_those_of_the_definition(
 @settings(deadline=None)
 @given(draw_convolutions())
 def test_a_compiled_convolution_is_that_of_numpy(drawn: tuple[Convolution, NDArray[np.int32]]) -> None:
-    from models.wide_lstm.kernels import compiled
+    from models.wide_lstm.kernels import numba_kernels
 
-    assert np.array_equal(compiled.pool_words(*drawn), convolution.pool_words(*drawn))
+    assert np.array_equal(numba_kernels.pool_words(*drawn), numpy_convolution.pool_words(*drawn))
 
 
 @pytest.mark.slow  # compiles
 @settings(deadline=None)
 @given(st.integers(0, 2**20), st.integers(0, 6), st.integers(0, 20))
 def test_compiled_ngrams_are_those_of_numpy(seed: int, rows: int, length: int) -> None:
-    from models.wide_lstm.kernels import compiled
+    from models.wide_lstm.kernels import numba_kernels
 
     ids = np.random.default_rng(seed).integers(0, WORDS, (rows, length)).astype(np.int32)
     asked = (make_random_ngrams(WORDS, seed), ids, WORDS, (0, max(length - 5, 0)))
     for mine, numpys in zip(
-        compiled.compute_logits_from(*asked), ngrams.compute_logits_from(*asked), strict=True
+        numba_kernels.compute_logits_from(*asked), ngrams.compute_logits_from(*asked), strict=True
     ):
         assert np.array_equal(mine, numpys)
 

@@ -13,7 +13,7 @@ from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
 from models.wide_lstm import branch_training
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGITS
-from models.wide_lstm.recipe import weigh_ngrams
+from models.wide_lstm.training_recipe import weigh_ngrams
 from tests.support.compiled_once import keep_compiled
 from tests.support.small_models import give_reviews, make_small_wide_variant
 from tests.support.wide_trainings import (

@@ -14,8 +14,8 @@ from data_contracts.errors import BundleError
 from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundle
 from models.bundle.scorer import load_scorer, make_scorer, score_texts
 from models.graphs import batches, session
-from models.graphs.engine import SAME_SCORE
-from models.kinds import export_model, load_engine
+from models.graphs.engine_interface import SAME_SCORE
+from models.list_of_kinds import export_model, load_engine
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
 from models.variants import find_variant
 from models.wide_lstm import engine as window_engine

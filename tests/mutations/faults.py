@@ -14,7 +14,7 @@ CHECKING_AGAIN = "tasks/maintenance/rechecking.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
 FORGET = "flows/command/actions/forget.py"
 EXPORTS = "tasks/exports/by_day.py"
-EXPORT_FILES = "tasks/exports/files.py"
+EXPORT_FILES = "tasks/exports/export_files.py"
 EXPORT_LEDGER = "tasks/exports/export_ledger.py"
 TOKENIZER = "models/tokenizer.py"
 BUILDER = "models/graphs/builder.py"
@@ -24,13 +24,13 @@ WIDE_ENGINE = "models/wide_lstm/engine.py"
 NGRAMS = "models/wide_lstm/ngrams.py"
 WINDOWS = "models/wide_lstm/windows.py"
 PUBLISHED = "tasks/warehouse/published.py"
-DATABASE_FILE = "tasks/warehouse/database_file.py"
-OPENING = "tasks/warehouse/opening.py"
+DATABASE_FILE = "tasks/warehouse/database/block_copy.py"
+OPENING = "tasks/warehouse/database/opening.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 LATEST = "tasks/warehouse/latest_scores.py"
 REPEATED_TEXTS = "tasks/warehouse/tallies/repeated_texts.py"
-PROOFS = "tasks/maintenance/proofs.py"
-PARTS = "tasks/scoring/parts.py"
+PROOFS = "tasks/maintenance/verified_changes.py"
+PARTS = "tasks/scoring/part_folders.py"
 CHUNKS = "tasks/scoring/chunks.py"
 DURABLE = "data_contracts/storage/durable.py"
 TALLY = "tasks/scoring/file_outcomes.py"
@@ -39,13 +39,13 @@ LIMITS = "data_contracts/limits.py"
 BAD_ROWS = "tasks/scoring/bad_rows.py"
 SHADOW_SCORES = "tasks/warehouse/shadow/scores.py"
 SHADOW_RUN = "flows/shadow_scoring.py"
-PROMISE = "models/evaluation/promise.py"
-PROMISES_READ = "tasks/training/promise.py"
+PROMISE = "models/evaluation/promise_test.py"
+PROMISES_READ = "tasks/training/champion_promise.py"
 DUE = "tasks/training/due.py"
 LABELS_TAKEN = "tasks/labelling/intake.py"
-LABELS_READ = "tasks/labelling/reading.py"
+LABELS_READ = "tasks/labelling/label_files.py"
 LABELS_CHOSEN = "tasks/labelling/choosing.py"
-LABELS_ANSWERED = "tasks/labelling/answers.py"
+LABELS_ANSWERED = "tasks/labelling/kept_answers.py"
 OWN_ROWS = "tasks/training/own_rows.py"
 OWN_FITTING = "models/own_labels/fitting.py"
 PREDICTED_LABELS = "models/own_labels/predicted_labels.py"
@@ -1068,7 +1068,7 @@ FAULTS = (
     Fault(
         "the copy in a store keeps what was forgotten",
         "forgetting",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "        delete(store, [name_chunk(home_id, name) for name in _list_stored(store, home_id)])\n",
         "",
         ("tests/unit/test_stored_copy.py",),
@@ -1076,7 +1076,7 @@ FAULTS = (
     Fault(
         "another home's copy in a store is overwritten",
         "published copy",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "    if copy.home_id != ensure_home_id(home):\n        raise SourceError(",
         "    if False:\n        raise SourceError(",
         ("tests/unit/test_stored_copy.py",),
@@ -1134,7 +1134,7 @@ FAULTS = (
     Fault(
         "a run does not say which files it left to the next one",
         "workers",
-        "tasks/stages/engine/older_texts.py",
+        "tasks/stages/engine/rescoring_on_engine.py",
         "    if (waiting := make_left(groups)).left:\n",
         "    if (waiting := make_left(groups)).left and seconds is None:\n",
         (TEST_RESCORING,),
@@ -1201,7 +1201,7 @@ FAULTS = (
     Fault(
         "reviews with a label count by the label that the model judges",
         "learning",
-        "models/wide_lstm/recipe.py",
+        "models/wide_lstm/training_recipe.py",
         "        judged[: len(positive)] = positive\n",
         "",
         (TEST_NGRAMS,),
@@ -1241,7 +1241,7 @@ FAULTS = (
     Fault(
         "a machine takes the lease while another one holds it",
         "shared home",
-        "tasks/sharing/lease.py",
+        "tasks/sharing/home_lease.py",
         "if (is_free or time.monotonic() - since > pace.expiry)",
         "if (is_free or time.monotonic() - since >= 0)",
         ("tests/unit/test_shared_lease.py",),
@@ -1249,7 +1249,7 @@ FAULTS = (
     Fault(
         "a lease that its holder renews expires",
         "shared home",
-        "tasks/sharing/lease.py",
+        "tasks/sharing/home_lease.py",
         "seen, since = content, time.monotonic()\n        is_free",
         "seen = content\n        is_free",
         ("tests/unit/test_shared_lease.py",),
@@ -1257,7 +1257,7 @@ FAULTS = (
     Fault(
         "a machine gives back the lease of its successor",
         "shared home",
-        "tasks/sharing/lease.py",
+        "tasks/sharing/home_lease.py",
         'return _parse(content).get("turn") == claim.turn and _try_swap',
         "return _try_swap",
         ("tests/unit/test_shared_lease.py",),
@@ -1265,7 +1265,7 @@ FAULTS = (
     Fault(
         "a machine goes on from its database though another one has written",
         "shared home",
-        "tasks/sharing/following.py",
+        "tasks/sharing/newer_database.py",
         "(is_base(home, copy) or _was_alone(home, copy))",
         "True",
         ("tests/unit/test_shared_database.py",),
@@ -1273,7 +1273,7 @@ FAULTS = (
     Fault(
         "a machine uploads over what its successor has uploaded",
         "shared home",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "if home.base.exists() and not is_base(home, found[0] if found else None):",
         "if False:",
         ("tests/unit/test_shared_database.py",),
@@ -1281,7 +1281,7 @@ FAULTS = (
     Fault(
         "an uploaded database is not noted as the base of the next turn",
         "shared home",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "        _note_shared(home, new)\n",
         "",
         ("tests/unit/test_shared_database.py",),
@@ -1289,7 +1289,7 @@ FAULTS = (
     Fault(
         "the records of a training are lost when the database is replaced",
         "shared home",
-        "tasks/sharing/following.py",
+        "tasks/sharing/newer_database.py",
         "        if warehouse.exists():\n            carry_over",
         "        if False:\n            carry_over",
         ("tests/unit/test_shared_database.py",),
@@ -1297,7 +1297,7 @@ FAULTS = (
     Fault(
         "a home with scores of its own takes the id of another one, and is replaced",
         "shared home",
-        "tasks/sharing/following.py",
+        "tasks/sharing/newer_database.py",
         "if has_joined or _has_own(home):",
         "if has_joined:",
         ("tests/unit/test_shared_database.py",),
@@ -1305,7 +1305,7 @@ FAULTS = (
     Fault(
         "a profile that was changed on another machine overwrites one that was changed here",
         "shared home",
-        "tasks/sharing/files.py",
+        "tasks/sharing/shared_files.py",
         "if theirs != old and mine not in (None, old, theirs) and theirs is not None:",
         "if False:",
         ("tests/unit/test_shared_files.py",),
@@ -1313,7 +1313,7 @@ FAULTS = (
     Fault(
         "the store may write any file of a home",
         "shared home",
-        "tasks/sharing/files.py",
+        "tasks/sharing/shared_files.py",
         "    if not all(_is_shared(home, name) for name in texts):",
         "    if False:",
         ("tests/unit/test_shared_files.py",),
@@ -1321,7 +1321,7 @@ FAULTS = (
     Fault(
         "a machine without a model begins the home",
         "shared home",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "if home.base.exists() and not _has_model(home):",
         "if False:",
         ("tests/unit/test_shared_database.py",),
@@ -1337,7 +1337,7 @@ FAULTS = (
     Fault(
         "an empty database takes the place of that of all machines",
         "shared home",
-        "tasks/sharing/following.py",
+        "tasks/sharing/newer_database.py",
         "if not home.warehouse.exists() or not (",
         "if not (",
         ("tests/unit/test_shared_database.py",),
@@ -1345,7 +1345,7 @@ FAULTS = (
     Fault(
         "a machine that takes no turns replaces the copy of a shared home",
         "shared home",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "if copy.is_shared and not home.base.exists():",
         "if False:",
         ("tests/unit/test_shared_database.py",),
@@ -1353,7 +1353,7 @@ FAULTS = (
     Fault(
         "an upload whose answer was lost counts as that of another machine",
         "shared home",
-        "tasks/store/stored_copy.py",
+        "tasks/store/published_chunks.py",
         "for path in (home.base, home.next_base) if",
         "for path in (home.base,) if",
         ("tests/unit/test_shared_database.py",),
@@ -1361,7 +1361,7 @@ FAULTS = (
     Fault(
         "a slow reader undoes what a turn has published",
         "shared home",
-        "tasks/store/copy_download.py",
+        "tasks/store/published_download.py",
         "if not even_own and is_base",
         "if False and is_base",
         ("tests/unit/test_shared_database.py",),
@@ -1369,7 +1369,7 @@ FAULTS = (
     Fault(
         "a database from the store has any folder uploaded",
         "shared home",
-        "tasks/sharing/bundles.py",
+        "tasks/sharing/shared_bundles.py",
         "if all(map(_NAME.fullmatch, each))",
         "if True",
         ("tests/unit/test_shared_database.py",),
@@ -1377,7 +1377,7 @@ FAULTS = (
     Fault(
         "a failed read ends the renewal of a lease",
         "shared home",
-        "tasks/sharing/lease.py",
+        "tasks/sharing/home_lease.py",
         "    content, marks = _read(store)\n    return",
         "    content, marks = _look_at(store)\n    return",
         ("tests/unit/test_shared_lease.py",),
@@ -1393,7 +1393,7 @@ FAULTS = (
     Fault(
         "profiles are deleted or turned back when their object in the store is gone",
         "shared home",
-        "tasks/sharing/files.py",
+        "tasks/sharing/shared_files.py",
         "return seen if seen.series == series else SharedFiles()",
         "return seen",
         ("tests/unit/test_shared_files.py",),
@@ -1401,7 +1401,7 @@ FAULTS = (
     Fault(
         "forgetting leaves the row in a store of before the sharing",
         "shared home",
-        "tasks/store/copy_upload.py",
+        "tasks/store/published_upload.py",
         "        delete(store, [LATEST])  # of a store",
         "        return None  # of a store",
         ("tests/unit/test_shared_database.py",),

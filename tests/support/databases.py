@@ -11,8 +11,8 @@ import duckdb
 
 from data_contracts.storage.durable import write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.warehouse import connection
-from tasks.warehouse.connection import quote_sql
+from tasks.warehouse.database import connection
+from tasks.warehouse.database.connection import quote_sql
 from tests.support.once import copy_sparsely, make_once
 
 create_tables = connection._create

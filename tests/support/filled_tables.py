@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.expectations import CheckResult
-from data_contracts.parts import PART_ONLY
+from data_contracts.part_schemas import PART_ONLY
 from tasks.queries.answers import make_ask
 from tasks.report.runs import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts

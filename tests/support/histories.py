@@ -14,14 +14,14 @@ import pytest
 from hypothesis import strategies as st
 
 from data_contracts.errors import WarehouseError
-from data_contracts.parts import SOURCE_SCHEMA
+from data_contracts.part_schemas import SOURCE_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.evaluation.gate import Decision
 from tasks.maintenance import quarantine
 from tasks.maintenance.forgetting import ForgetRequest, forget
-from tasks.warehouse import connection
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.database import connection
+from tasks.warehouse.database.connection import begin_transaction, open_warehouse
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow

@@ -15,7 +15,7 @@ from data_contracts.storage.home import Home
 from tasks.engine.dispatch import Outcome, Task
 from tasks.engine.group_work import score_in
 from tasks.inbox import source_files
-from tasks.stages.engine import large_objects, objects, scoring
+from tasks.stages.engine import engine_scoring, large_objects, new_objects
 from tasks.store.stored_texts import StoredTexts, put_texts
 from tests.support.scoring_runs import run
 from tests.support.serverless import run_without_server
@@ -71,7 +71,7 @@ def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
 
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "open_engine", give)
+        patch.setattr(engine_scoring, "open_engine", give)
         patch.setattr(source_files, "GROUP_FILES", 2)
         patch.setenv("REVIEWS_DASK", "tcp://127.0.0.1:1")
         yield engine
@@ -87,7 +87,7 @@ def share_out_small_objects() -> Iterator[list[StoredTexts]]:
         return pieces[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objects, "SHARED_BYTES", 100)
+        patch.setattr(new_objects, "SHARED_BYTES", 100)
         patch.setattr(large_objects, "WORKER_GROUP_BYTES", 50)
         patch.setattr(large_objects, "put_texts", note)
         yield pieces

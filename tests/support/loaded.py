@@ -8,19 +8,19 @@ import os
 from importlib import import_module
 
 from data_contracts.expectations import import_expectations
-from data_contracts.loading import pause_collection
+from data_contracts.library_loading import pause_collection
 from flows.command.startup import PREFECT_DEFAULTS
 
 MODULES = (
     "flows.command.cli",
-    "flows.command.messages",
+    "flows.command.flow_summaries",
     "flows.train_model",
     "onnxruntime",
     "prefect.main",
     "pyarrow.dataset",
     "pyarrow.pandas_compat",
     "tasks.exports.by_day",
-    "tasks.scoring.groups",
+    "tasks.scoring.group_to_part",
 )
 
 os.environ.update(PREFECT_DEFAULTS)  # Prefect sets up its logging when it is loaded

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deployments.processes import MARK
+from deployments.marked_processes import MARK
 
 
 def start_marked(home: Path, code: str) -> subprocess.Popen[str]:

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from data_contracts.storage.home import Home
-from tasks.sharing.following import follow, join
-from tasks.store.copy_upload import upload_copy
+from tasks.sharing.newer_database import follow, join
+from tasks.store.published_upload import upload_copy
 from tests.support.exported_homes import add, change, make_home
 from tests.support.once import make_once
 

@@ -21,7 +21,7 @@ from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.scorer import make_keras_scorer, score_texts
 from models.evaluation.metrics import evaluate_scores
-from models.kinds import export_model
+from models.list_of_kinds import export_model
 from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_contracts.parts import PART_SCHEMAS
-from tasks.warehouse.row_names import name_reading
+from data_contracts.part_schemas import PART_SCHEMAS
+from tasks.warehouse.row_addresses import name_reading
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

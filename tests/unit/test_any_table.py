@@ -24,7 +24,7 @@ from tasks.review_files.reader import read_review_file
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tasks.review_files.value_parsing import parse_rows
 from tasks.sources.profile import parse_profile
-from tasks.sources.reading import make_options
+from tasks.sources.profile_options import make_options
 from tests.support.review_file_builders import ENCODERS, encode_csv, to_gz, to_zip, to_zst
 from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.maintenance import backups, restoring
-from tasks.warehouse.connection import open_warehouse
+from tasks.backups import making, restoring
+from tasks.warehouse.database.connection import open_warehouse
 
 
 class StoppedClock(datetime):
@@ -32,7 +32,7 @@ def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
     monkeypatch.setattr(restoring, "datetime", StoppedClock)
     home = Home(warehouse.parent)
     home.parts.mkdir()
-    backups.back_up(home, tmp_path / "backup")
+    making.back_up(home, tmp_path / "backup")
     kept = [restoring.restore(tmp_path / "backup", home) for _ in range(3)]
     assert [path.name for path in kept if path and path.is_file()] == [
         f"reviews.replaced-20260301T000000Z{more}.duckdb" for more in ("", "-2", "-3")
@@ -42,11 +42,11 @@ def test_each_of_several_restores_in_one_second_keeps_the_database_before_it(
 def test_each_of_several_backups_in_one_second_has_its_own_folder(
     warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backups, "datetime", StoppedClock)
+    monkeypatch.setattr(making, "datetime", StoppedClock)
     home = Home(warehouse.parent)
-    made = [backups.back_up(home, backups.name_backup(tmp_path / "backups")).folder for _ in range(3)]
+    made = [making.back_up(home, making.name_backup(tmp_path / "backups")).folder for _ in range(3)]
     assert [path.name for path in made] == [f"reviews-20260301T000000Z{more}" for more in ("", "-2", "-3")]
-    assert backups.drop_older_backups(tmp_path / "backups", 1, made[-1]) == made[:-1]
+    assert making.drop_older_backups(tmp_path / "backups", 1, made[-1]) == made[:-1]
 
 
 def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
@@ -54,6 +54,6 @@ def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
 ) -> None:
     names = ("reviews-20270101T000000Z", "reviews-20270102T000000Z", "reviews-20260101T000000Z")
     for name in names:
-        made = backups.back_up(Home(warehouse.parent), tmp_path / "backups" / name).folder
-    assert [path.name for path in backups.drop_older_backups(tmp_path / "backups", 2, made)] == [names[0]]
+        made = making.back_up(Home(warehouse.parent), tmp_path / "backups" / name).folder
+    assert [path.name for path in making.drop_older_backups(tmp_path / "backups", 2, made)] == [names[0]]
     assert made.is_dir()

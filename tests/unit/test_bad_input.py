@@ -26,7 +26,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
 from models.tokenizer import mark_texts_with_words
-from tasks.containers.limits import ContainerLimits
+from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.review_files.tables.formats import TABLE_FORMATS
 from tests.support import review_file_builders as make

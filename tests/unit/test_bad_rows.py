@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.limits import UNCOUNTED_RULES, FileLimits, RowLimits
-from data_contracts.parts import QUARANTINE_SCHEMA
+from data_contracts.part_schemas import QUARANTINE_SCHEMA
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -19,7 +19,7 @@ from tasks.review_files.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
 from tasks.scoring.chunk_checks import count_single_words, quarantine_chunk_rows
 from tasks.scoring.file_outcomes import Tally, doubt_text, judge_file, record_plan
-from tasks.scoring.groups import ScoringJob, score_group
+from tasks.scoring.group_to_part import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
 
 LIMITS, OPTIONS = RowLimits(), ReadOptions()

@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.errors import ContractError
 from tasks.warehouse.commit import CommitSummary, commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tests.support.forked import make_context, start
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_large_part, write_part
@@ -181,7 +181,7 @@ def test_a_broken_part_is_refused_whole(
 def loosen_schemas() -> dict[str, Any]:
     import pyarrow as pa
 
-    from data_contracts.parts import PART_SCHEMAS
+    from data_contracts.part_schemas import PART_SCHEMAS
 
     return {
         name: pa.schema([field.with_nullable(True) for field in schema])

@@ -19,8 +19,8 @@ from flows.command.cli import main
 from tasks.exports import current
 from tasks.exports.by_day import export_reviews
 from tasks.exports.current import FILES, export_current
+from tasks.exports.export_files import CHUNK_ROWS, COLUMNS, Exported, ExportRequest
 from tasks.exports.export_ledger import LEDGER
-from tasks.exports.files import CHUNK_ROWS, COLUMNS, Exported, ExportRequest
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy

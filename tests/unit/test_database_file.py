@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.warehouse.database_file import copy_blocks, read_shape
-from tasks.warehouse.opening import HEADER_BYTES, HEADERS
+from tasks.warehouse.database.block_copy import copy_blocks, read_shape
+from tasks.warehouse.database.opening import HEADER_BYTES, HEADERS
 
 BLOCK_BYTES = 16_384
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.review_files import delimited_header, delimited_quotes, text_tables
-from tasks.review_files.columns import Columns, select_columns
+from tasks.review_files import delimited_header, delimited_quotes, txt_table_or_review
+from tasks.review_files.column_mapping import Columns, select_columns
 from tasks.review_files.delimited_quotes import unescape, write_out_breaks
 from tasks.review_files.encodings import drop_inner_marks, to_utf8
 from tasks.review_files.further_columns import format_columns
@@ -902,7 +902,7 @@ def test_a_first_line_of_very_many_columns_is_refused_before_their_names_are_loo
         widths.append(len(names))
         return select_columns(names, plan)
 
-    for module in (delimited_header, text_tables):
+    for module in (delimited_header, txt_table_or_review):
         monkeypatch.setattr(module, "select_columns", select)
     path = tmp_path / name
     path.write_bytes(b"text,rating" + b"," * 60_000 + b"\nx\n")

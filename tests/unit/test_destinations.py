@@ -21,7 +21,7 @@ from tasks.destinations.configuration import (
 )
 from tasks.destinations.delivery import deliver, is_due, read_standing
 from tasks.destinations.inspecting import inspect
-from tasks.destinations.outcome import Delivered
+from tasks.destinations.results_and_errors import Delivered
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy
 from tests.support.deliveries import ALL, CURRENT, OF_FOLDERS, ROW, make_history, select_wanted

@@ -12,7 +12,7 @@ from flows.command.cli import main
 from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
 from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
 from models.variants import list_variants
-from tasks.review_files.inference.known_names import COLUMN_NAMES, LATER_NAMES
+from tasks.review_files.inference.known_column_names import COLUMN_NAMES, LATER_NAMES
 
 ROOT = Path(__file__).parents[2]
 EVALUATION_SETS = (ROOT / "docs" / "evaluation-sets.md").read_text("utf-8")

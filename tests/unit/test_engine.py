@@ -24,10 +24,10 @@ from tasks.review_files.options import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
 from tasks.scoring.run_outcome import GroupResult
 from tasks.sources.catalogue import Catalogue
-from tasks.stages.engine import ended_groups, older_texts
-from tasks.stages.engine.ended_groups import end_groups, may_join
+from tasks.stages.engine import committing_groups, rescoring_on_engine
+from tasks.stages.engine.committing_groups import end_groups, may_join
 from tasks.stages.engine.engine_run import Ended, EngineRun
-from tasks.store.folder_copies import CopiedFile
+from tasks.store.checked_folders import CopiedFile
 from tasks.store.stored_texts import StoredTexts
 
 RECIPE = Recipe("file:///s", "home", "run", "model", "print", RowLimits(), ReadOptions(), Catalogue())
@@ -192,10 +192,10 @@ def test_the_time_to_score_again_begins_when_there_is_a_worker(monkeypatch: pyte
 
     workers = Workers()
     monkeypatch.setattr(workers, "wait_for_worker", lambda: order.append("worker"))
-    monkeypatch.setattr(older_texts, "take_in_time", begin)
-    monkeypatch.setattr(older_texts, "delete_all_texts", lambda *_: None)
+    monkeypatch.setattr(rescoring_on_engine, "take_in_time", begin)
+    monkeypatch.setattr(rescoring_on_engine, "delete_all_texts", lambda *_: None)
     run = EngineRun(cast(Any, None), RECIPE, cast(Any, None), workers)
-    list(older_texts.rescore(run, [OlderSource("1", "a.csv", "csv", 9, 1)], 60))
+    list(rescoring_on_engine.rescore(run, [OlderSource("1", "a.csv", "csv", 9, 1)], 60))
     assert order == ["worker", "time"]
 
 
@@ -308,8 +308,8 @@ def test_groups_that_are_ready_are_committed_before_one_that_failed_and_though_t
     def commit(run: EngineRun, ready: Sequence[tuple[GroupTask, GroupSummary]]) -> Iterator[Ended]:
         yield tuple(file for group, _ in ready for file in group.files), GroupResult((), None)
 
-    monkeypatch.setattr(ended_groups, "_end_ready", commit)
-    monkeypatch.setattr(ended_groups, "_end_group", lambda run, ended: GroupResult((), None))
+    monkeypatch.setattr(committing_groups, "_end_ready", commit)
+    monkeypatch.setattr(committing_groups, "_end_group", lambda run, ended: GroupResult((), None))
     ended: list[str] = []
     names = ("".join(file.uri for file in files) for files, _ in end_groups(cast(EngineRun, None), give()))
     with pytest.raises(EngineError):

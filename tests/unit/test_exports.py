@@ -20,8 +20,8 @@ from flows.command.actions.export import export as export_command
 from flows.command.cli import main
 from tasks.exports import by_day
 from tasks.exports.by_day import export_reviews
+from tasks.exports.export_files import FORMATS, Exported, ExportRequest
 from tasks.exports.export_ledger import LEDGER, LEDGER_VERSION, ExportFormat
-from tasks.exports.files import FORMATS, Exported, ExportRequest
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy

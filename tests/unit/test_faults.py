@@ -3,7 +3,7 @@
 import re
 
 from data_contracts.storage.faults import FAULT_POINTS
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 
 PACKAGES = ("flows", "tasks", "models", "data_contracts", "deployments")
 

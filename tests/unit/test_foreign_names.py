@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.inference.known_names import FOREIGN_TEXTS
-from tasks.review_files.inference.recognition import recognise_columns
+from tasks.review_files.inference.column_recognition import recognise_columns
+from tasks.review_files.inference.known_column_names import FOREIGN_TEXTS
 from tasks.review_files.inference.scale_names import find_hint
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan

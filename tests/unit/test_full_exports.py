@@ -9,7 +9,7 @@ import pytest
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.maintenance.verification import PROMISES
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
 

@@ -18,13 +18,14 @@ ORDER = (
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages.engine", "tasks.stages",
     "tasks.sharing", "tasks.shadow", "tasks.training", "tasks.explain", "tasks.week", "tasks.site", "tasks.report",
-    "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
+    "tasks.backups", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
     "tasks.labelling", "tasks.destinations", "tasks.exports",
     "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.review_files", "tasks.archive", "tasks.archive.sample", "tasks.containers",
     "tasks.inbox", "tasks.pages", "tasks.support",
-    "models.explain", "models.bundle", "models.variants", "models.kinds", "models.evaluation", "models.own_labels",
-    "models.wide_lstm", "models.lstm", "models.training", "models.graphs", "models.tokenizer", "models.tensorflow",
+    "models.word_effects", "models.bundle", "models.variants", "models.list_of_kinds", "models.evaluation",
+    "models.own_labels", "models.wide_lstm", "models.lstm", "models.training", "models.graphs",
+    "models.tokenizer", "models.tensorflow",
     "data_contracts.queries", "data_contracts.warehouse", "data_contracts.storage", "data_contracts",
 )  # fmt: skip
 """Imports run one way: a room (a package, or a module at the top of `models`) imports itself and those after it."""
@@ -50,7 +51,7 @@ HEAVY = {
     "psycopg",
     "numba",
 }
-COMPILED = {"models/wide_lstm/kernels/compiling.py", "models/wide_lstm/kernels/cosines.py"}
+COMPILED = {"models/wide_lstm/kernels/numba_setup.py", "models/wide_lstm/kernels/cosines.py"}
 """Modules of Numba's code, which functions import when it is worth its time."""
 READ_ENVIRONMENT = {
     "flows/command/startup.py",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, PlanOutdatedError
 from tasks.review_files import reader
-from tasks.review_files.inference import decisions, first_pass
+from tasks.review_files.inference import first_pass, rating_decisions
 from tasks.review_files.inference.column_facts import (
     FileFacts,
     MovieRatings,
@@ -25,10 +25,10 @@ from tasks.review_files.inference.column_facts import (
     find_movie_ratings,
     find_rating_facts,
 )
+from tasks.review_files.inference.column_recognition import recognise_columns
 from tasks.review_files.inference.date_facts import find_date_facts
-from tasks.review_files.inference.planning import HEADINGS, OF_HOTELS, make_plan
+from tasks.review_files.inference.inferred_plan import HEADINGS, OF_HOTELS, make_plan
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
-from tasks.review_files.inference.recognition import recognise_columns
 from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
@@ -595,7 +595,9 @@ def test_a_rating_that_all_rows_of_a_movie_share_may_be_its_average(
     shared = {movie: [form.format(rating)] * 4 for movie, rating in AVERAGES.items()}
     ratings, plan = read_ratings(write_rated(tmp_path / f"a.{ending}", shared))
     assert ratings == [None] * 12
-    assert [(doubt.field, doubt.reason) for doubt in plan.doubts] == [("given_rating", decisions.AVERAGES)]
+    assert [(doubt.field, doubt.reason) for doubt in plan.doubts] == [
+        ("given_rating", rating_decisions.AVERAGES)
+    ]
     assert plan.doubts[0].values == (("1", "10") if form == "{}" else ())
 
 
@@ -619,7 +621,7 @@ def test_ratings_that_writers_may_have_given_are_no_averages(
     tmp_path: Path, ratings: dict[str, list[str]], more: dict[str, str]
 ) -> None:
     _, plan = read_ratings(write_rated(tmp_path / "a.csv", ratings, **more))
-    assert decisions.AVERAGES not in {doubt.reason for doubt in plan.doubts}
+    assert rating_decisions.AVERAGES not in {doubt.reason for doubt in plan.doubts}
 
 
 STARS = [f"{number} stars" for number in range(1, 6)]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deployments.guarded_server import LOOPBACK_NAMES, list_metrics_hosts
-from deployments.installation import PREFECT_FILE, PROJECT_ROOT, find_default_home, find_settings_file
+from deployments.installation_paths import PREFECT_FILE, PROJECT_ROOT, find_default_home, find_settings_file
 from deployments.settings import find_unknown, load_settings
 
 PACKAGES = ("reviews", "flows", "tasks", "models", "data_contracts", "deployments")

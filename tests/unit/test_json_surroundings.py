@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.inference.planning import find_facts, make_plan
+from tasks.review_files.inference.inferred_plan import find_facts, make_plan
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tests.support.json_reading import read, read_texts
 

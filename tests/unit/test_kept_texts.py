@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deployments.serving import keeping as module
-from deployments.serving.keeping import start_keeping
+from deployments.serving import kept_texts as module
+from deployments.serving.kept_texts import start_keeping
 from tasks.inbox.source_files import look_into
 from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.reader import read_review_file

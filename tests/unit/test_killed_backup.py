@@ -6,9 +6,9 @@ import pytest
 
 from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
-from tasks.maintenance.backups import back_up, drop_older_backups
-from tasks.maintenance.restoring import check_backup, put_database
-from tasks.warehouse.connection import open_warehouse
+from tasks.backups.making import back_up, drop_older_backups
+from tasks.backups.restoring import check_backup, put_database
+from tasks.warehouse.database.connection import open_warehouse
 from tests.support.forked import run_to_fault
 
 pytestmark = pytest.mark.process

@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 from data_contracts.errors import ObjectChangedError, StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
-from tasks.labelling import answers as answer_files
-from tasks.labelling import reading
-from tasks.labelling.answers import Answer, finish_sessions, keep_answer, open_answers
-from tasks.labelling.asking import Given, Screen, ask_labels, fit_text, parse_answer
+from tasks.labelling import kept_answers as answer_files
+from tasks.labelling import label_files
+from tasks.labelling.asking_in_terminal import Given, Screen, ask_labels, fit_text, parse_answer
 from tasks.labelling.choosing import MIX, ChosenReview, LabelRequest, choose_reviews
 from tasks.labelling.intake import (
     TakenLabels,
@@ -33,13 +32,14 @@ from tasks.labelling.intake import (
     list_waiting,
     take_labels,
 )
+from tasks.labelling.kept_answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.sheet import require_new, write_sheet
 from tasks.stages import retries
-from tasks.stages.labels import take_labels as take_labels_of_run
+from tasks.stages.take_in_labels import take_labels as take_labels_of_run
 from tasks.store import inbox_objects
-from tasks.store.objects import fetch
+from tasks.store.object_operations import fetch
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.support.filled_tables import FilledTables
 from tests.support.once import copy_once
@@ -572,7 +572,7 @@ def test_a_file_that_waits_for_texts_keeps_the_time_when_it_was_taken_in(home: H
 def test_a_small_file_that_unpacks_to_more_than_the_limit_is_refused_with_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(label_files, "MOST_BYTES", 1 << 20)
     content = f"label_of,label,text\n{hash_text('fine')},p,{'good ' * 300_000}\n"
     drop(home, "labels/a.csv.gz", gzip.compress(content.encode()))
     taken = take_labels(home)
@@ -613,7 +613,7 @@ def test_a_file_that_is_no_file_of_labels_stops_no_other(home: Home, content: st
 )
 def test_no_line_of_a_file_of_labels_stops_a_run(rows: list[dict[str, Any]]) -> None:
     from tasks.inbox.source_files import FoundFile
-    from tasks.labelling.reading import read_labels
+    from tasks.labelling.label_files import read_labels
 
     path = Path(os.environ["TESTS_SHARED_FOLDER"]) / "labels.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.columns import require_text, select_columns
-from tasks.review_files.inference.likely_texts import find_parts, sort_likely
+from tasks.review_files.column_mapping import require_text, select_columns
+from tasks.review_files.inference.text_suggestions import find_parts, sort_likely
 from tasks.review_files.plans.reading_plan import ReadingPlan
 
 QUESTION = f"Please name all that comes to your mind if you think of {'the long ' * 10}film, and why it does"

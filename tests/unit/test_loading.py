@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.loading import FEW_COLLECTIONS, collect_less, defer_imports
+from data_contracts.library_loading import FEW_COLLECTIONS, collect_less, defer_imports
 from data_contracts.storage.home import Home
 from deployments.settings import Settings
 from flows.command import startup

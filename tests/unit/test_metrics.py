@@ -16,13 +16,13 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from data_contracts.storage.home import Home
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.metrics import database_metrics, server_metrics
 from deployments.metrics.database_metrics import make_cached_reader, read_samples
-from deployments.metrics.inbox_metrics import make_unscored_finder
 from deployments.metrics.metric_names import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
+from deployments.metrics.unscored_files import make_unscored_finder
 from deployments.settings import load_settings
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
@@ -191,7 +191,7 @@ def test_a_database_that_takes_long_to_read_is_not_read_at_every_scrape(
 def add_ledgered(home: Home, file: Any, status: str = "scored") -> None:
     """Record a file as seen and as scored or refused."""
     from tasks.inbox.source_files import hash_file
-    from tasks.warehouse.connection import open_warehouse
+    from tasks.warehouse.database.connection import open_warehouse
     from tasks.warehouse.file_ledger import record_seen
 
     hashed: Any = hash_file(file)

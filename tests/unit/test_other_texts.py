@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from tasks.review_files.inference.other_texts import ROWS_COMPARED, find_other_texts
+from tasks.review_files.inference.text_doubts import ROWS_COMPARED, find_other_texts
 from tasks.scoring.chunk_checks import note_first_rows
 from tasks.scoring.file_outcomes import Tally
 

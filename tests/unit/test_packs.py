@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.maintenance.block_index import HEAD_BYTES, read_index
-from tasks.maintenance.manifests import Manifest
-from tasks.maintenance.packs import Base, assemble, finish_database, write_blocks
+from tasks.backups.block_index import HEAD_BYTES, read_index
+from tasks.backups.manifests import Manifest
+from tasks.backups.packs import Base, assemble, finish_database, write_blocks
 
 BLOCK_BYTES = 16_384
 """More than the headers, so that packs are shared."""
@@ -57,6 +57,6 @@ def test_blocks_that_cannot_be_read_end_a_backup_however_many_follow(
         raise OSError("the disk does not answer")
 
     file = write_file(tmp_path / "file", range(200), 0)
-    monkeypatch.setattr("tasks.maintenance.packs.os.preadv", refuse)
+    monkeypatch.setattr("tasks.backups.packs.os.preadv", refuse)
     with pytest.raises(OSError, match="does not answer"):
         keep(tmp_path / "backup", file, None)

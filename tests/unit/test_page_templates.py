@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from tasks.pages.rendering import make_environment
+from tasks.pages.jinja_setup import make_environment
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.expectations import CheckResult
-from data_contracts.parts import CHECKS, PART_SCHEMAS, SOURCE_SCHEMA
-from tasks.scoring.parts import (
+from data_contracts.part_schemas import CHECKS, PART_SCHEMAS, SOURCE_SCHEMA
+from tasks.scoring.part_folders import (
     add_checks,
     find_waiting,
     is_undamaged,

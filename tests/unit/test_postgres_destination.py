@@ -17,7 +17,7 @@ from tasks.destinations.columns import Layout
 from tasks.destinations.configuration import Destination
 from tasks.destinations.delivery import deliver, read_standing
 from tasks.destinations.inspecting import inspect
-from tasks.destinations.outcome import Delivered
+from tasks.destinations.results_and_errors import Delivered
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy
 from tests.support.deliveries import ALL, CURRENT, OF_TABLES, ROW, make_history, select_wanted
@@ -324,7 +324,7 @@ def test_values_that_postgresql_has_otherwise_are_delivered(
 ) -> None:
     rows = [{**ROW, "review_id": name} for name in ("", 'a "b", c\n\\N', "nul \x00", "\\.", "NULL", "dates")]
     change(history, ("add", [rows]))
-    from tasks.warehouse.connection import open_warehouse
+    from tasks.warehouse.database.connection import open_warehouse
 
     with open_warehouse(home.warehouse, write=True) as opened:
         for name, date in (

@@ -3,7 +3,7 @@
 import re
 
 from tasks.pages.svg_charts import Caption, Chart, Series, draw_bars, draw_lines
-from tasks.report.names import name_length_ranges
+from tasks.report.names_and_commands import name_length_ranges
 
 LABELS = ["a", "b <c> & d"]
 

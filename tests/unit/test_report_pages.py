@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from models.evaluation.gate import Decision, GateCheck
-from tasks.report.names import format_release
+from tasks.report.names_and_commands import format_release
 from tasks.report.rendering import render_scoring, render_training
 from tasks.report.runs import find_run
 from tasks.report.training_facts import read_training_facts

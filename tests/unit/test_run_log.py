@@ -9,8 +9,8 @@ import pytest
 from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
-from tasks.store.stored_copy import note_base
-from tasks.warehouse.connection import open_warehouse
+from tasks.store.published_chunks import note_base
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tasks.warehouse.run_log import Run, end_run, list_killed, record_checks, record_run, start_run
 

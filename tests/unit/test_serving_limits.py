@@ -10,10 +10,10 @@ import pytest
 import uvicorn
 
 from data_contracts.errors import UsageError
-from deployments.local_server.server import open_port
-from deployments.serving import champion, running
+from deployments.local_server.server_process import open_port
+from deployments.serving import champion_following, running
 from deployments.serving.batching import MANY, MOST_TOGETHER, Answers, start_batching
-from deployments.serving.limits import BURST_SECONDS, MOST_ADDRESSES, make_charge
+from deployments.serving.request_limits import BURST_SECONDS, MOST_ADDRESSES, make_charge
 from deployments.serving.running import run_serve
 from deployments.settings import load_settings
 
@@ -153,12 +153,14 @@ def test_answers_are_sent_without_delay(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_champion_is_looked_at_again_and_again_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(champion, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(champion_following, "LOOK_SECONDS", 0.001)
     looked = threading.Semaphore(0)
 
     def find() -> Any: ...
 
-    with champion.keep_following(champion.FollowedChampion(find, lambda: None, looked.release)):
+    with champion_following.keep_following(
+        champion_following.FollowedChampion(find, lambda: None, looked.release)
+    ):
         assert all(looked.acquire(timeout=10) for _ in range(3))
     assert "champion" not in {thread.name for thread in threading.enumerate()}
 

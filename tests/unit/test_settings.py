@@ -7,8 +7,8 @@ import pytest
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
-from deployments import installation
-from deployments.installation import PROJECT_ROOT, require_prefect_home
+from deployments import installation_paths
+from deployments.installation_paths import PROJECT_ROOT, require_prefect_home
 from deployments.settings import SECRETS, find_unknown, load_settings
 
 
@@ -31,7 +31,7 @@ def test_the_archive_is_stanfords_unless_named() -> None:
 
 def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("REVIEWS_HOME=/from/file\nREVIEWS_ARCHIVE=file.tar.gz\n")
-    monkeypatch.setattr(installation, "find_settings_file", lambda: tmp_path / ".env")
+    monkeypatch.setattr(installation_paths, "find_settings_file", lambda: tmp_path / ".env")
     found = load_settings({"REVIEWS_HOME": "/from/environment"})
     assert (found.home.folder, found.archive) == (Path("/from/environment"), "file.tar.gz")
 
@@ -176,7 +176,7 @@ def test_a_secret_file_of_the_environment_wins_over_the_env_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret_file: Path
 ) -> None:
     (tmp_path / ".env").write_text("REVIEWS_ALERT_URL=http://other/\n")
-    monkeypatch.setattr(installation, "find_settings_file", lambda: tmp_path / ".env")
+    monkeypatch.setattr(installation_paths, "find_settings_file", lambda: tmp_path / ".env")
     assert load_settings({"REVIEWS_ALERT_URL_FILE": str(secret_file)}).alert_url == SECRET_URL
 
 
@@ -212,7 +212,7 @@ def test_addresses_and_fault_points_that_there_are_pass(fault: str) -> None:
 
 def test_an_env_file_that_is_not_utf_8_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"REVIEWS_HOME=/caf\xe9\n")
-    monkeypatch.setattr(installation, "find_settings_file", lambda: tmp_path / ".env")
+    monkeypatch.setattr(installation_paths, "find_settings_file", lambda: tmp_path / ".env")
     with pytest.raises(UsageError, match=r"\.env: is not UTF-8"):
         load_settings({})
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from tasks.maintenance import packs
-from tasks.maintenance.backups import Backup, back_up
-from tasks.maintenance.block_index import HEAD_BYTES
-from tasks.maintenance.restoring import check_backup, put_database
-from tasks.warehouse.connection import open_warehouse, rewrite_warehouse
+from tasks.backups import packs
+from tasks.backups.block_index import HEAD_BYTES
+from tasks.backups.making import Backup, back_up
+from tasks.backups.restoring import check_backup, put_database
+from tasks.warehouse.database.connection import open_warehouse, rewrite_warehouse
 from tests.support.once import make_once
 
 SMALL_BLOCK_BYTES = 16_384

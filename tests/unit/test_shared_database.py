@@ -11,16 +11,16 @@ from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
 from tasks.labelling.intake import take_labels
-from tasks.sharing.bundles import list_shared
-from tasks.sharing.files import SHARED_FILES
-from tasks.sharing.following import follow
-from tasks.sharing.turn import hold_turn
-from tasks.store import copy_download, copy_upload
-from tasks.store.copy_download import fetch_copy
-from tasks.store.copy_upload import find_faults, renew_copy, upload_copy
-from tasks.store.stored_copy import LATEST
+from tasks.sharing.machine_turn import hold_turn
+from tasks.sharing.newer_database import follow
+from tasks.sharing.shared_bundles import list_shared
+from tasks.sharing.shared_files import SHARED_FILES
+from tasks.store import published_download, published_upload
+from tasks.store.published_chunks import LATEST
+from tasks.store.published_download import fetch_copy
+from tasks.store.published_upload import find_faults, renew_copy, upload_copy
 from tasks.warehouse import publishing
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.exported_homes import add, change, make_home
@@ -241,7 +241,7 @@ def test_an_upload_whose_answer_was_lost_is_known_as_this_machine_s_own(
 
     add(first, "b.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(copy_upload, "_note_shared", die)
+        patch.setattr(published_upload, "_note_shared", die)
         with pytest.raises(KeyboardInterrupt):
             upload_copy(first, uri)
     add(first, "c.csv")
@@ -256,13 +256,13 @@ def test_a_reader_that_was_slow_does_not_undo_what_a_turn_has_published_meanwhil
     replace_copy = publishing.replace_copy
 
     def wait_for_turn(*arguments: Any) -> None:
-        monkeypatch.setattr(copy_download, "replace_copy", replace_copy)
+        monkeypatch.setattr(published_download, "replace_copy", replace_copy)
         take_turn(first, uri)
         add(first, "c.csv")
         upload_copy(first, uri)
         replace_copy(*arguments)
 
-    monkeypatch.setattr(copy_download, "replace_copy", wait_for_turn)
+    monkeypatch.setattr(published_download, "replace_copy", wait_for_turn)
     fetch_copy(first, uri)
     assert not first.fetched.exists()
     assert ask(first.published, ROWS) == [(4,)]
@@ -346,7 +346,7 @@ def test_a_machine_is_told_that_what_it_could_not_upload_counts_no_more(
     told: list[str] = []
     add(first, "lost.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(copy_upload, "find_copy", fail)
+        patch.setattr(published_upload, "find_copy", fail)
         with pytest.raises(StoreError), hold_turn(first, uri, told.append):
             add(first, "later.csv")
     assert "is on this machine alone so far" in told[-1]
@@ -372,7 +372,7 @@ def test_what_a_turn_could_not_upload_the_next_one_of_its_machine_uploads_at_its
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(copy_upload, "find_copy", die)
+        patch.setattr(published_upload, "find_copy", die)
         with pytest.raises(KeyboardInterrupt), hold_turn(first, uri, print):
             add(first, "b.csv")
     with hold_turn(first, uri, print):

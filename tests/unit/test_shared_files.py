@@ -9,9 +9,9 @@ import pytest
 
 from data_contracts.errors import SourceError, StoreError
 from data_contracts.storage.home import Home
-from tasks.sharing.files import SHARED_FILES, merge, share_files
+from tasks.sharing.shared_files import SHARED_FILES, merge, share_files
 from tasks.store.connecting import Store
-from tasks.store.objects import delete, put
+from tasks.store.object_operations import delete, put
 from tests.support.shared_homes import make_two_homes
 from tests.support.stores import make_folder_store
 

@@ -13,11 +13,11 @@ import pytest
 
 from data_contracts.errors import StoreUnreachableError
 from data_contracts.storage.home import Home
-from tasks.sharing import lease
-from tasks.sharing.lease import LEASE, Pace, hold_lease
-from tasks.store import objects
+from tasks.sharing import home_lease
+from tasks.sharing.home_lease import LEASE, Pace, hold_lease
+from tasks.store import object_operations
 from tasks.store.connecting import Store
-from tasks.store.objects import find_object, put, read, read_marked
+from tasks.store.object_operations import find_object, put, read, read_marked
 from tests.support.shared_homes import make_two_homes
 from tests.support.stores import make_folder_store
 
@@ -123,7 +123,7 @@ def test_a_long_turn_is_never_taken_over_while_its_machine_renews_it(
 def leave_behind(store: Store, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the lease, and leave it as a machine does that was switched off."""
     with monkeypatch.context() as patch:
-        patch.setattr(lease, "_rewrite", lambda *arguments: True)
+        patch.setattr(home_lease, "_rewrite", lambda *arguments: True)
         with hold_lease(store, home, ignore, FAST):
             pass
     assert not read_lease(store)["is_free"]
@@ -161,16 +161,16 @@ def test_who_was_taken_over_does_not_give_the_lease_of_its_successor_back(
 def test_a_lease_is_kept_through_a_store_that_does_not_answer_for_a_while(
     store: Store, homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    swap = objects.swap
+    swap = object_operations.swap
 
     def fail(*arguments: object) -> None:
         raise StoreUnreachableError("no answer")
 
     with hold_lease(store, homes[0], ignore, FAST):
         before = read_lease(store)["renewals"]
-        monkeypatch.setattr(lease, "swap", fail)
+        monkeypatch.setattr(home_lease, "swap", fail)
         time.sleep(3 * FAST.renewal)
-        monkeypatch.setattr(lease, "swap", swap)
+        monkeypatch.setattr(home_lease, "swap", swap)
         wait_for_renewal(store, before)
 
 
@@ -182,7 +182,7 @@ def test_a_turn_whose_lease_can_t_be_read_for_a_while_goes_on_with_it(
 
     with hold_lease(store, homes[0], ignore, FAST):
         with monkeypatch.context() as patch:
-            patch.setattr(lease, "read_marked", fail)
+            patch.setattr(home_lease, "read_marked", fail)
             time.sleep(3 * FAST.renewal)
         before = read_lease(store)["renewals"]
         wait_for_renewal(store, before)
@@ -218,7 +218,7 @@ def test_a_lease_whose_content_the_store_has_lost_is_taken_over_once_it_expired(
             raise StoreUnreachableError("status 500")
         return read_marked(store, key)
 
-    monkeypatch.setattr(lease, "read_marked", read_found)
+    monkeypatch.setattr(home_lease, "read_marked", read_found)
     began = time.monotonic()
     with hold_lease(store, homes[0], ignore, FAST):
         assert time.monotonic() - began >= FAST.expiry

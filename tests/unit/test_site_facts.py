@@ -13,10 +13,10 @@ from tasks.destinations.delivery import note_broken
 from tasks.pages.titles import Title
 from tasks.site import kept_days
 from tasks.site.attention import find_concerns
-from tasks.site.fragments import describe_given, describe_trend
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
+from tasks.site.movie_page_parts import describe_given, describe_trend
 from tasks.site.overview_facts import choose_step, read_overview
 from tasks.store.upload_trouble import note_trouble
 from tests.support.databases import make_tables

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.command.messages import describe_models
+from flows.command.flow_summaries import describe_models
 from models.bundle.bundle_facts import FACTS_FILE
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.charts import draw_models, name_lines

@@ -19,9 +19,9 @@ from data_contracts.storage import durable
 from data_contracts.storage.home import Home
 from tasks.pages.titles import Title
 from tasks.site import movie_facts, rendering
-from tasks.site.fragments import _format_given, _format_text
-from tasks.site.movie_data import format_movies
 from tasks.site.movie_facts import Movie
+from tasks.site.movie_list_script import format_movies
+from tasks.site.movie_page_parts import _format_given, _format_text
 from tasks.site.overview import make_overview
 from tasks.site.page_names import name_page
 from tasks.site.writing import drop_pages_of_forgotten, write_site
@@ -140,7 +140,7 @@ def test_of_a_page_of_another_design_nothing_is_taken(
     page = home.site / FIRST
     page.write_text(page.read_text("utf-8").replace("a good film", "as it was"), "utf-8")
     if not anew:
-        monkeypatch.setattr("tasks.site.record.fingerprint_design", lambda: "another")
+        monkeypatch.setattr("tasks.site.page_record.fingerprint_design", lambda: "another")
     write_site(home, anew=anew)
     assert "a good film" in page.read_text("utf-8")
 
@@ -315,7 +315,7 @@ def test_the_record_of_another_design_or_a_damaged_one_has_all_pages_made(
 ) -> None:
     (home.site / ".made-from.json").write_text("[1")
     assert write_site(home).pages_written == 2
-    monkeypatch.setattr("tasks.site.record.fingerprint_design", lambda: "another")
+    monkeypatch.setattr("tasks.site.page_record.fingerprint_design", lambda: "another")
     assert write_site(home).pages_written == 2
 
 

@@ -9,7 +9,7 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from deployments.guarded_server import list_site_hosts
 from deployments.local_server.running import Running
-from deployments.local_server.server import open_site_port
+from deployments.local_server.server_process import open_site_port
 from deployments.local_server.status import describe_status
 from deployments.settings import Settings, load_settings
 from deployments.site.app import make_site_app

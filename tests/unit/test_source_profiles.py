@@ -14,8 +14,8 @@ from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.sources.catalogue import Catalogue
 from tasks.sources.profile import make_schema, name_version, parse_profile
+from tasks.sources.profile_options import choose_file_limits, make_options, make_plan
 from tasks.sources.proposing import Inferred, Named, format_proposal, infer
-from tasks.sources.reading import choose_file_limits, make_options, make_plan
 
 WHOLE = """
 ids_hold_across_files = false

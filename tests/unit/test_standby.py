@@ -14,7 +14,7 @@ import pytest
 from data_contracts.storage.home import Home
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.connection import open_warehouse, rewrite_warehouse
+from tasks.warehouse.database.connection import open_warehouse, rewrite_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
 from tests.support.once import copy_once
@@ -79,7 +79,7 @@ def test_only_new_blocks_are_written(home: Home, monkeypatch: pytest.MonkeyPatch
     publish_one_more(home)
     publish_one_more(home)
     written: list[str] = []
-    monkeypatch.setattr("tasks.warehouse.database_file.pass_fault_point", written.append)
+    monkeypatch.setattr("tasks.warehouse.database.block_copy.pass_fault_point", written.append)
     publish_one_more(home)
     assert 0 < len(written) < home.published.stat().st_size / 2**18 / 4
 

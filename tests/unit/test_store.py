@@ -12,10 +12,10 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import name_by_uri, name_in_inbox, parse_store_uri, require_clear_inbox
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.sources.catalogue import Catalogue
-from tasks.store import inbox_objects, objects
+from tasks.store import inbox_objects, object_operations
 from tasks.store.connecting import Store, describe_error, open_store
 from tasks.store.inbox_objects import Arrivals, fetch_arrivals, find_arrivals
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.file_ledger import record_seen
 
 
@@ -199,7 +199,9 @@ def test_hidden_and_unfinished_objects_and_signs_of_folders_are_passed_over(
         drop(folder, name)
     drop(folder, "shop-a", "")
     assert find(home, store) == Arrivals()
-    assert inbox_objects._inspect(store, objects.StoredObject("inbox", 0, 1, None), home.spool) is None
+    assert (
+        inbox_objects._inspect(store, object_operations.StoredObject("inbox", 0, 1, None), home.spool) is None
+    )
 
 
 def test_an_object_is_known_while_its_size_time_and_etag_are_the_same(
@@ -264,33 +266,33 @@ def test_a_fetched_object_that_has_changed_is_told_from_one_that_is_missing(
     folder: Path, store: Store, tmp_path: Path
 ) -> None:
     path = drop(folder, "a.csv")
-    found = objects.find_object(store, "inbox/a.csv")
+    found = object_operations.find_object(store, "inbox/a.csv")
     drop(folder, "a.csv", "text\nanother film\n")
     with pytest.raises(ObjectChangedError):
-        objects.fetch(store, found, tmp_path / "1")
+        object_operations.fetch(store, found, tmp_path / "1")
     path.unlink()
     with pytest.raises(ObjectMissingError):
-        objects.fetch(store, found, tmp_path / "2")
+        object_operations.fetch(store, found, tmp_path / "2")
 
 
 def test_of_two_writers_of_a_name_the_first_wins_and_knows_it_on_a_second_try(store: Store) -> None:
-    assert objects.put_if_absent(store, "manifest.json", b"first")
-    assert not objects.put_if_absent(store, "manifest.json", b"second")
-    assert objects.put_if_absent(store, "manifest.json", b"first")
-    assert objects.read(store, "manifest.json") == b"first"
+    assert object_operations.put_if_absent(store, "manifest.json", b"first")
+    assert not object_operations.put_if_absent(store, "manifest.json", b"second")
+    assert object_operations.put_if_absent(store, "manifest.json", b"first")
+    assert object_operations.read(store, "manifest.json") == b"first"
 
 
 def test_only_who_knows_what_is_there_replaces_it(store: Store) -> None:
-    objects.swap(store, "list", b"1", None)
-    _, marks = objects.read_marked(store, "list")
-    objects.swap(store, "list", b"22", marks)
+    object_operations.swap(store, "list", b"1", None)
+    _, marks = object_operations.read_marked(store, "list")
+    object_operations.swap(store, "list", b"22", marks)
     for known in (marks, None):
         with pytest.raises(ObjectChangedError):
-            objects.swap(store, "list", b"333", known)
-    assert objects.read(store, "list") == b"22"
+            object_operations.swap(store, "list", b"333", known)
+    assert object_operations.read(store, "list") == b"22"
 
 
 def test_objects_that_are_not_there_can_be_deleted(store: Store) -> None:
-    objects.put(store, "a", b"1")
-    objects.delete(store, ["a", "b"])
-    assert list(objects.list_objects(store, "")) == []
+    object_operations.put(store, "a", b"1")
+    object_operations.delete(store, ["a", "b"])
+    assert list(object_operations.list_objects(store, "")) == []

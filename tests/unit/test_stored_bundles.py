@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts.errors import BundleError
 from models.bundle.fingerprint import fingerprint_bundle, write_fingerprinted_facts
-from tasks.store import objects, stored_bundles
+from tasks.store import object_operations, stored_bundles
 from tasks.store.connecting import Store
 from tasks.store.stored_bundles import fetch_bundle, upload_bundle
 from tests.support.stores import make_folder_store
@@ -73,9 +73,9 @@ def test_another_bundle_than_was_trained_is_not_used_and_not_kept(
     upload_bundle(store, bundle, fingerprint)
     name = f"bundles/{MODEL}/{fingerprint}"
     if damage == "alter":
-        objects.put(store, f"{name}/scorer.onnx", b"grapf")
+        object_operations.put(store, f"{name}/scorer.onnx", b"grapf")
     elif damage == "delete":
-        objects.delete(store, [f"{name}/manifest.json"])
+        object_operations.delete(store, [f"{name}/manifest.json"])
     else:
         (bundle / "scorer.onnx").write_bytes(b"an evil graph")
         other = fingerprint_bundle(bundle)

@@ -23,11 +23,11 @@ from data_contracts.storage.home import Home
 from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.store import copy_download, copy_upload, objects, stored_copy
+from tasks.store import object_operations, published_chunks, published_download, published_upload
 from tasks.store.connecting import describe_error, open_store
-from tasks.store.copy_download import FetchedCopy, fetch_copy, is_reader
-from tasks.store.copy_upload import UploadedCopy, find_faults, renew_copy, upload_copy
-from tasks.store.stored_copy import LATEST, PUBLISHED, find_copy
+from tasks.store.published_chunks import LATEST, PUBLISHED, find_copy
+from tasks.store.published_download import FetchedCopy, fetch_copy, is_reader
+from tasks.store.published_upload import UploadedCopy, find_faults, renew_copy, upload_copy
 from tests.support.exported_homes import add, change, make_home
 from tests.support.once import copy_once
 from tests.support.small_home import ask
@@ -135,9 +135,9 @@ def test_only_new_chunks_are_uploaded_and_fetched(
 
     def read(store: Any, key: str, length: int) -> bytes:
         fetched.append(key)
-        return objects.read_beginning(store, key, length)
+        return object_operations.read_beginning(store, key, length)
 
-    monkeypatch.setattr(copy_download, "read_beginning", read)
+    monkeypatch.setattr(published_download, "read_beginning", read)
     before = list_chunks(folder)
     assert 0 < upload(large_home, folder).uploaded < everything.bytes / 2
     fetch(reader, folder)
@@ -151,8 +151,8 @@ def test_if_nothing_is_new_the_list_is_read_and_chunks_are_listed_and_no_more(
     upload(home, folder)
     fetch(reader, folder)
     for name in ("put", "swap", "delete"):
-        monkeypatch.delattr(copy_upload, name)
-    monkeypatch.delattr(copy_download, "replace_copy")
+        monkeypatch.delattr(published_upload, name)
+    monkeypatch.delattr(published_download, "replace_copy")
     assert upload(home, folder).uploaded == 0
     fetch(reader, folder)
 
@@ -184,7 +184,7 @@ def leave_half_an_object(folder: Path, content: str) -> None:
 
 def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
     """Let an upload change its store so many times, by one thread; the next change is done, and ends it."""
-    patch.setattr(copy_upload, "UPLOADED_AT_ONCE", 1)
+    patch.setattr(published_upload, "UPLOADED_AT_ONCE", 1)
     done: list[str] = []
 
     def wrap(name: str) -> None:
@@ -192,11 +192,11 @@ def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
             if len(done) > steps:
                 raise KilledError
             done.append(name)
-            getattr(objects, name)(*arguments)
+            getattr(object_operations, name)(*arguments)
             if len(done) > steps:
                 raise KilledError
 
-        patch.setattr(copy_upload, name, write)
+        patch.setattr(published_upload, name, write)
 
     for name in ("put", "swap", "delete"):
         wrap(name)
@@ -210,7 +210,7 @@ def test_what_the_list_names_no_more_stays_an_hour_for_readers_and_then_goes(
     add_one(home)
     upload(home, folder)
     assert before < list_chunks(folder)
-    monkeypatch.setattr(copy_upload, "GRACE_SECONDS", -1)
+    monkeypatch.setattr(published_upload, "GRACE_SECONDS", -1)
     for _ in range(2):
         upload(home, folder)
         assert len(list_chunks(folder)) == len(set(read_copy(folder)["chunks"]))
@@ -261,7 +261,7 @@ def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothin
         raise StoreUnreachableError("the store is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(copy_upload, "delete", fail)
+        patch.setattr(published_upload, "delete", fail)
         forget(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
     assert any(
         line.startswith(f"  the store file://{folder} may still hold it: the store is away.") for line in said
@@ -287,16 +287,16 @@ def test_a_reader_whose_chunks_are_deleted_while_it_fetches_gets_the_newer_copy(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(home, folder)
-    monkeypatch.setattr(copy_upload, "GRACE_SECONDS", -1)
-    monkeypatch.setattr(copy_download, "FETCHED_AT_ONCE", 1)
+    monkeypatch.setattr(published_upload, "GRACE_SECONDS", -1)
+    monkeypatch.setattr(published_download, "FETCHED_AT_ONCE", 1)
 
     def read_late(*arguments: Any) -> bytes:
-        monkeypatch.setattr(copy_download, "read_beginning", objects.read_beginning)
+        monkeypatch.setattr(published_download, "read_beginning", object_operations.read_beginning)
         add_one(home)
         upload(home, folder)
-        return objects.read_beginning(*arguments)
+        return object_operations.read_beginning(*arguments)
 
-    monkeypatch.setattr(copy_download, "read_beginning", read_late)
+    monkeypatch.setattr(published_download, "read_beginning", read_late)
     fetch(reader, folder)
     assert reader.published.read_bytes() == home.published.read_bytes()
 
@@ -310,10 +310,10 @@ def test_a_list_whose_content_the_store_has_lost_is_named_with_the_step_that_men
     def fail(*arguments: object) -> None:
         raise StoreUnreachableError("status 500")
 
-    monkeypatch.setattr(stored_copy, "read_marked", fail)
+    monkeypatch.setattr(published_chunks, "read_marked", fail)
     with pytest.raises(StoreUnreachableError, match=r"latest.json: is there, but .* delete this object"):
         find_copy(store)
-    objects.delete(store, [LATEST])
+    object_operations.delete(store, [LATEST])
     with pytest.raises(StoreUnreachableError, match="status 500"):
         find_copy(store)
 
@@ -339,11 +339,11 @@ def test_of_two_homes_that_begin_at_once_the_later_one_is_refused(
     other = make_home(tmp_path / "other")
 
     def swap_late(*arguments: Any) -> None:
-        monkeypatch.setattr(copy_upload, "swap", objects.swap)
+        monkeypatch.setattr(published_upload, "swap", object_operations.swap)
         upload(other, folder)
-        objects.swap(*arguments)
+        object_operations.swap(*arguments)
 
-    monkeypatch.setattr(copy_upload, "swap", swap_late)
+    monkeypatch.setattr(published_upload, "swap", swap_late)
     with pytest.raises(SourceError, match="another home publishes there"):
         upload(home, folder)
     assert find_faults(other, f"file://{folder}") == []
@@ -409,8 +409,8 @@ def test_if_the_store_does_not_answer_the_copy_here_is_read_and_its_age_is_said(
     def fail(store: Any) -> None:
         raise StoreUnreachableError("the store is away.")
 
-    monkeypatch.setattr(copy_download, "find_copy", fail)
-    monkeypatch.setattr("tasks.store.copy_download.time.time", lambda: 1_795_000_000 + 3 * 3600)
+    monkeypatch.setattr(published_download, "find_copy", fail)
+    monkeypatch.setattr("tasks.store.published_download.time.time", lambda: 1_795_000_000 + 3 * 3600)
     assert fetch(reader, folder).describe() == (
         f"the store is away.\nFrom file://{folder}/published, published 3 hours ago (2026-11-18 11:06 UTC)."
     )

@@ -9,12 +9,12 @@ import pytest
 from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export as export_command
-from tasks.exports import stored
+from tasks.exports import to_store
+from tasks.exports.export_files import ExportRequest
 from tasks.exports.export_ledger import LEDGER
-from tasks.exports.files import ExportRequest
-from tasks.exports.stored import export_to_store
-from tasks.store import objects
-from tasks.store.lease import LEASE
+from tasks.exports.to_store import export_to_store
+from tasks.store import object_operations
+from tasks.store.folder_claim import LEASE
 from tests.support.exported_homes import add, make_home
 
 NEW, ALL = ExportRequest(only_new=True), ExportRequest()
@@ -102,7 +102,7 @@ def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
     done: list[str] = []
 
     def wrap(name: str) -> None:
-        act = getattr(objects, name)
+        act = getattr(object_operations, name)
 
         def write(*arguments: Any) -> None:
             if len(done) > steps:
@@ -112,11 +112,11 @@ def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
             if len(done) > steps:
                 raise KilledError
 
-        patch.setattr(stored, name, write)
+        patch.setattr(to_store, name, write)
 
     for name in _ACTS:
         wrap(name)
-    patch.setattr("tasks.store.lease.delete", lambda *arguments: None)
+    patch.setattr("tasks.store.folder_claim.delete", lambda *arguments: None)
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ def test_the_claim_of_a_killed_export_is_taken_over_by_its_home(
     home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.store.lease.delete", lambda *arguments: None)
+        patch.setattr("tasks.store.folder_claim.delete", lambda *arguments: None)
         export(home, folder)
     assert LEASE in list_names(folder)
     assert export(home, folder) == 0

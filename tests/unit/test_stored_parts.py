@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError
-from tasks.store import objects, stored_parts
+from tasks.store import object_operations, stored_parts
 from tasks.store.connecting import Store
 from tasks.store.stored_parts import (
     StoredPart,
@@ -42,7 +42,7 @@ def make(folder: Path, content: bytes = b"rows") -> Path:
 
 
 def list_keys(store: Store) -> list[str]:
-    return sorted(each.key for each in objects.list_objects(store, ""))
+    return sorted(each.key for each in object_operations.list_objects(store, ""))
 
 
 def test_a_part_comes_back_as_it_was_written(part: StoredPart, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_of_two_attempts_the_first_wins_and_the_other_drops_its_own(part: Stored
 def test_an_attempt_whose_answer_was_lost_knows_that_it_was_first(
     part: StoredPart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create = objects.put_if_absent
+    create = object_operations.put_if_absent
 
     def lose_the_first_answer(store: Store, key: str, content: bytes) -> bool:
         create(store, key, content)
@@ -91,14 +91,14 @@ def test_a_part_that_is_not_what_its_manifest_says_is_not_fetched(
     part: StoredPart, tmp_path: Path, damage: bytes
 ) -> None:
     manifest = upload_part(part, make(tmp_path / "1"), "run-1")
-    objects.put(part.store, f"{part.folder}/{manifest.attempt}/scored_reviews.parquet", damage)
+    object_operations.put(part.store, f"{part.folder}/{manifest.attempt}/scored_reviews.parquet", damage)
     with pytest.raises(ObjectDamagedError, match="is not what its manifest says"):
         fetch_part(part, manifest, tmp_path / "copy")
 
 
 def test_a_part_of_which_a_file_is_gone_is_not_fetched(part: StoredPart, tmp_path: Path) -> None:
     manifest = upload_part(part, make(tmp_path / "1"), "run-1")
-    objects.delete(part.store, [f"{part.folder}/{manifest.attempt}/scored_reviews.parquet"])
+    object_operations.delete(part.store, [f"{part.folder}/{manifest.attempt}/scored_reviews.parquet"])
     with pytest.raises(ObjectMissingError):
         fetch_part(part, manifest, tmp_path / "copy")
 
@@ -106,7 +106,7 @@ def test_a_part_of_which_a_file_is_gone_is_not_fetched(part: StoredPart, tmp_pat
 def write_manifest(part: StoredPart, **stated: Any) -> None:
     """Write a manifest of nothing, with these members instead of its own."""
     whole = {"attempt": "f" * 32, "run_id": "r", "files": {}, "postponed": {}}
-    objects.put(part.store, part.manifest, json.dumps(whole | stated).encode())
+    object_operations.put(part.store, part.manifest, json.dumps(whole | stated).encode())
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def write_manifest(part: StoredPart, **stated: Any) -> None:
 def test_what_is_no_manifest_is_named_with_what_is_wrong(
     part: StoredPart, content: bytes, problem: str
 ) -> None:
-    objects.put(part.store, part.manifest, content)
+    object_operations.put(part.store, part.manifest, content)
     with pytest.raises(ObjectDamagedError, match=f"is no manifest .*{problem}"):
         find_manifest(part)
 
@@ -163,7 +163,7 @@ def test_a_deleted_part_leaves_nothing_of_any_attempt(part: StoredPart, tmp_path
     other = StoredPart(part.store, "home-1", "abcd")
     for each in (part, other):
         upload_part(each, make(tmp_path / each.key), "run-1")
-    objects.put(part.store, f"{part.folder}/of-a-killed-worker/scored_reviews.parquet", b"rows")
+    object_operations.put(part.store, f"{part.folder}/of-a-killed-worker/scored_reviews.parquet", b"rows")
     delete_part(part)
     assert {key.split("/")[2] for key in list_keys(part.store)} == {"abcd"}
 

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from deployments.installation import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server import status
 from deployments.local_server.children import Child, Echo, Program, kill_child, start_child
 from deployments.local_server.down import bring_down
@@ -28,7 +28,7 @@ from deployments.local_server.running import Running
 from deployments.local_server.stopping import catch_signals, stop_runs
 from deployments.local_server.supervisor import build_supervisor
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
-from deployments.processes import find_parents, kill_marked, list_run_processes
+from deployments.marked_processes import find_parents, kill_marked, list_run_processes
 from deployments.settings import Settings, load_settings
 from tasks.support.lock_holders import RUN_VARIABLE
 from tests.support.marked import start_marked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.review_files.inference.recognition import recognise_columns
+from tasks.review_files.inference.column_recognition import recognise_columns
 
 TEXT = "What did you think of the film?"
 

@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
 from tasks.review_files.reader import ReadOptions, read_review_file
-from tasks.review_files.tables import process as table_process
+from tasks.review_files.tables import separate_process as table_process
 from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
@@ -116,7 +116,7 @@ SHORT_OF_MEMORY = """
 import os, resource, sys
 from pathlib import Path
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.tables import process as table_process
+from tasks.review_files.tables import separate_process as table_process
 from tasks.review_files.reader import read_review_file
 for mebibytes in sys.argv[2:]:
     if os.fork():
@@ -153,7 +153,7 @@ try:
     print("read", end=" ")
 except FileRefusedError as error:
     print(error.rule, end=" ")
-from tasks.review_files.tables import process as table_process
+from tasks.review_files.tables import separate_process as table_process
 table_process._end_idle()
 # The system counts what the parent of a process held before its start as its own peak, but not here.
 own = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from models.evaluation.promise import LAST_DAYS, Tally
+from models.evaluation.promise_test import LAST_DAYS, Tally
+from tasks.training.champion_promise import Judged, describe_standing, find_standing, judge_champion
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
-from tasks.training.promise import Judged, describe_standing, find_standing, judge_champion
 from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_model, add_row, promote
@@ -107,7 +107,7 @@ def test_many_reviews_are_read_by_the_first_run_of_a_day_alone(
     add(connection, "monday", 1, 20, 20)
     judge(connection)
     judge(connection)
-    monkeypatch.setattr("tasks.training.promise.MANY_REVIEWS", 19)
+    monkeypatch.setattr("tasks.training.champion_promise.MANY_REVIEWS", 19)
     assert judge_champion(connection) is None
     connection.execute("UPDATE promises SET judged_at = judged_at - INTERVAL 1 DAY")
     assert judge(connection).standings[0].total == Tally(20, 20)

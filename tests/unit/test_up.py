@@ -24,15 +24,15 @@ from data_contracts.storage.home import Home
 from deployments.local_server import detached, status
 from deployments.local_server.down import bring_down
 from deployments.local_server.running import Running, find_running, require_running, write_running
-from deployments.local_server.server import open_ports
+from deployments.local_server.server_process import open_ports
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
-from deployments.processes import find_marked, stop_marked
+from deployments.marked_processes import find_marked, stop_marked
 from deployments.settings import Settings
 from flows.command import serve
 from flows.command.cli import main
 from tasks.support.locking import hold_folder
 from tasks.support.wording import format_json
-from tasks.warehouse.connection import open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.marked import start_marked
 

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import WarehouseError
-from data_contracts.parts import PART_ONLY, PART_SCHEMAS
+from data_contracts.part_schemas import PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.warehouse.connection import begin_transaction, bring_up_to_date, open_warehouse
+from tasks.warehouse.database.connection import begin_transaction, bring_up_to_date, open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.conftest import PROJECT_ROOT
 from tests.support.forked import start

@@ -15,9 +15,9 @@ from data_contracts.storage.home import Home
 from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten
 from tasks.warehouse.run_log import Run, record_checks
 from tasks.week import writing
+from tasks.week.due_weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
 from tasks.week.facts import WeekFacts, read_week
 from tasks.week.rendering import make_plain, render_week
-from tasks.week.weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
 from tasks.week.writing import write_due_weeks, write_week
 from tests.support.databases import make_tables
 from tests.support.failures import make_failure

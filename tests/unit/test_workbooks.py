@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.containers.limits import ContainerLimits
+from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.reader import read_review_file

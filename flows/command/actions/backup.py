@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_contracts.storage.home import Home
-from flows.command.actions.targets import keep_runs_out
-from tasks.maintenance import backups, restoring, retention
-from tasks.maintenance.stored_backups import fetch_backup, upload_backup
+from flows.command.actions.home_protection import keep_runs_out
+from tasks.backups import making, restoring
+from tasks.backups.stored import fetch_backup, upload_backup
+from tasks.maintenance import retention
 from tasks.store.connecting import open_store
-from tasks.support.targets import require_free_target
+from tasks.support.outside_targets import require_free_target
 from tasks.support.wording import count
 from tasks.warehouse.publishing import publish
 
@@ -22,7 +23,7 @@ def back_up(
     """
     if target:
         require_free_target(home, target, home.backups)
-    done = backups.back_up(home, target or backups.name_backup(home.backups), full)
+    done = making.back_up(home, target or making.name_backup(home.backups), full)
     echo(
         f"Backed up {_in_mib(done.bytes)}, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
     )
@@ -30,11 +31,11 @@ def back_up(
         written = _in_mib(done.bytes - done.shared)
         echo(f"  {written} are new and were written; {_in_mib(done.shared)} are shared with {done.base.name}")
     if target is None:
-        for path in backups.list_damaged(home.backups):
+        for path in making.list_damaged(home.backups):
             echo(
                 f"  an earlier backup is damaged and can't be restored: {path.name}. Next: delete its folder"
             )
-        for path in backups.drop_older_backups(home.backups, keep, done.folder):
+        for path in making.drop_older_backups(home.backups, keep, done.folder):
             echo(f"  deleted an older backup: {path.name}")
     return done.folder
 

@@ -21,7 +21,7 @@ from tasks.destinations.configuration import (
 )
 from tasks.destinations.delivery import deliver, list_removed, read_standing
 from tasks.destinations.inspecting import inspect
-from tasks.destinations.outcome import Delivered
+from tasks.destinations.results_and_errors import Delivered
 from tasks.support.progress import show_progress
 from tasks.support.wording import count, escape_controls
 

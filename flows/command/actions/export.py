@@ -8,13 +8,13 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_store_uri
 from tasks.exports.by_day import export_reviews
 from tasks.exports.current import FILES, export_current
+from tasks.exports.export_files import Exported, ExportRequest
 from tasks.exports.export_ledger import ExportFormat
-from tasks.exports.files import Exported, ExportRequest
-from tasks.exports.stored import export_to_store
+from tasks.exports.to_store import export_to_store
+from tasks.support.outside_targets import require_free_target
 from tasks.support.progress import show_progress
-from tasks.support.targets import require_free_target
 from tasks.support.wording import count
-from tasks.warehouse.connection import quote_sql
+from tasks.warehouse.database.connection import quote_sql
 
 
 def export(home: Home, folder: Path | str | None, request: ExportRequest) -> str:

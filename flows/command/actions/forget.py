@@ -10,15 +10,15 @@ from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import LABELS_IN_STORE
 from flows.command.actions.destinations import deliver_forgotten
+from flows.command.actions.home_protection import keep_runs_out
 from flows.command.actions.site import renew_site
-from flows.command.actions.targets import keep_runs_out
+from tasks.backups.manifests import read_manifest
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
-from tasks.maintenance.manifests import read_manifest
-from tasks.store.workplace import clear_spool
+from tasks.store.work_folders import clear_spool
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.connection import require_warehouse, rewrite_warehouse
+from tasks.warehouse.database.connection import require_warehouse, rewrite_warehouse
 from tasks.warehouse.publishing import publish
 
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
@@ -102,7 +102,7 @@ def _prepare_stores(home: Home, store: str | None) -> list[str]:
 
     This comes before anything is forgotten: if it fails, the error says that nothing was.
     """
-    from tasks.store.copy_upload import list_remembered
+    from tasks.store.published_upload import list_remembered
 
     try:
         if store is not None:
@@ -114,7 +114,7 @@ def _prepare_stores(home: Home, store: str | None) -> list[str]:
 
 def _renew_stored_copy(home: Home, store: str) -> str | None:
     """Delete the parts of a home in a store, and bring its copy there up to date; return what there is to say of it."""
-    from tasks.store.copy_upload import renew_copy
+    from tasks.store.published_upload import renew_copy
 
     try:
         forgetting.drop_stored_parts(home, store)

@@ -8,11 +8,11 @@ from uuid import uuid4
 from data_contracts.errors import BundleError, ReviewsError
 from data_contracts.storage.home import Home
 from deployments.settings import Settings
-from flows.command.actions.targets import keep_runs_out
+from flows.command.actions.home_protection import keep_runs_out
 from tasks.maintenance import quarantine
 from tasks.sources.catalogue import load_catalogue
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.database.connection import require_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import record_run

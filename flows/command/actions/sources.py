@@ -12,15 +12,15 @@ from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
 from tasks.containers.formats import WORKBOOKS, format_of
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.plans.names import quote_name
+from tasks.review_files.plans.normalized_names import quote_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
+from tasks.sources.profile_options import make_limits, make_options, make_plan
 from tasks.sources.proposing import IN_DOUBT, Named, format_proposal, infer
-from tasks.sources.reading import make_limits, make_options, make_plan
-from tasks.sources.row_doubts import are_turned, say_repeated, say_turned
+from tasks.sources.suspicious_rows import are_turned, say_repeated, say_turned
 from tasks.support.wording import count, escape_controls, quote_word
 
 Echo = Callable[[str], None]
@@ -55,8 +55,8 @@ def borrow_file(home: Home, named: Path | str) -> Iterator[Path]:
         yield named
         return
     from tasks.store.connecting import open_store
-    from tasks.store.objects import fetch, find_object
-    from tasks.store.workplace import hold_workplace
+    from tasks.store.object_operations import fetch, find_object
+    from tasks.store.work_folders import hold_workplace
 
     folder, _, name = named.rpartition("/")
     store = open_store(folder)

@@ -6,17 +6,8 @@ from itertools import chain
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.actions.targets import keep_runs_out
+from flows.command.actions.home_protection import keep_runs_out
 from tasks.maintenance.leftovers import check_stores
-from tasks.maintenance.proofs import (
-    Changed,
-    Proof,
-    begin_proof,
-    find_changed,
-    keep_broken,
-    read_proof,
-    write_proof,
-)
 from tasks.maintenance.verification import (
     COPY_PROMISE,
     OUTSIDE_TABLES,
@@ -27,8 +18,17 @@ from tasks.maintenance.verification import (
     Finding,
     verify,
 )
+from tasks.maintenance.verified_changes import (
+    Changed,
+    Proof,
+    begin_proof,
+    find_changed,
+    keep_broken,
+    read_proof,
+    write_proof,
+)
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.connection import require_warehouse
+from tasks.warehouse.database.connection import require_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 

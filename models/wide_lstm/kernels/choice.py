@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.graphs.engine import MANY_REVIEWS
-from models.wide_lstm.kernels.convolution import Convolution, pool_words
+from models.graphs.engine_interface import MANY_REVIEWS
+from models.wide_lstm.kernels.numpy_convolution import Convolution, pool_words
 from models.wide_lstm.ngrams import NgramModel, compute_logits_from
 
 COMPILED_FROM = MANY_REVIEWS
@@ -21,7 +21,7 @@ class Kernels:
     """Two functions that give the same numbers, to the last bit, however they are computed."""
 
     pool_words: Callable[[Convolution, NDArray[np.int32]], NDArray[np.float32]] = pool_words
-    """Described in `models.wide_lstm.kernels.convolution`."""
+    """Described in `models.wide_lstm.kernels.numpy_convolution`."""
     compute_logits_from: Callable[[NgramModel, NDArray[np.int32], int, Sequence[int]], list[NDArray[Any]]] = (
         compute_logits_from
     )
@@ -37,6 +37,6 @@ def choose_kernels(reviews: int) -> Kernels:
 @functools.cache
 def _load_compiled() -> Kernels:
     """Load the compiled kernels, which this process then uses for few reviews too."""
-    from models.wide_lstm.kernels import compiled
+    from models.wide_lstm.kernels import numba_kernels
 
-    return Kernels(compiled.pool_words, compiled.compute_logits_from)
+    return Kernels(numba_kernels.pool_words, numba_kernels.compute_logits_from)

@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from models.wide_lstm.kernels.compiling import compile_kernel
+from models.wide_lstm.kernels.numba_setup import compile_kernel
 
 NOISE = 5
 """Random n-grams that each n-gram of a review is contrasted with."""

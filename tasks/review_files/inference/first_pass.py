@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from data_contracts.errors import PlanOutdatedError
-from tasks.review_files.batches import group_into_batches
+from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
-from tasks.review_files.inference.planning import (
+from tasks.review_files.inference.inferred_plan import (
     VALUE_COLUMNS,
     find_facts,
     has_values,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cache
 
-from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.normalized_names import normalize_name
 from tasks.review_files.plans.ratings import FIVE, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tasks.review_files.plans.names import normalize_name
+from tasks.review_files.plans.normalized_names import normalize_name
 from tasks.review_files.plans.reading_plan import RatingScale
 
 _RANGE = re.compile(

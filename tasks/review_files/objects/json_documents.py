@@ -19,17 +19,18 @@ import ijson
 
 from data_contracts.errors import ReviewsError
 from tasks.containers.streams import read_stream
-from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
+from tasks.review_files.grouping_items import group_into_batches
+from tasks.review_files.objects.around_arrays import Movie, Surroundings
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
-from tasks.review_files.objects.inner_reviews import refuse_values, require_rows_text
-from tasks.review_files.objects.json_arrays import (
+from tasks.review_files.objects.json_array_choice import (
     Item,
     choose_rows,
     describe_texts,
     refuse_lists,
 )
 from tasks.review_files.objects.json_paths import Place, find_rows, join_path, show_path
+from tasks.review_files.objects.nested_reviews import refuse_values, require_rows_text
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -42,9 +43,8 @@ from tasks.review_files.objects.object_rows import (
     is_valid_text,
     make_object_rows,
 )
-from tasks.review_files.objects.surroundings import Movie, Surroundings
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.plans.names import quote_name
+from tasks.review_files.plans.normalized_names import quote_name
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tasks.review_files.batches import group_into_batches
 from tasks.review_files.encodings import to_utf8
-from tasks.review_files.objects.inner_reviews import require_rows_text
+from tasks.review_files.grouping_items import group_into_batches
+from tasks.review_files.objects.nested_reviews import require_rows_text
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,
@@ -25,7 +25,7 @@ from tasks.review_files.objects.object_rows import (
     make_surveyed_rows,
 )
 from tasks.review_files.options import KEPT_BYTES, ReadOptions, require_rows
-from tasks.review_files.plans.names import quote_name
+from tasks.review_files.plans.normalized_names import quote_name
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.refusals import refusal
 

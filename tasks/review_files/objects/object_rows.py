@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.review_files.columns import Columns, require_text, select_columns
+from tasks.review_files.column_mapping import Columns, require_text, select_columns
 from tasks.review_files.further_columns import format_object
-from tasks.review_files.inference.planning import SURVEYED
-from tasks.review_files.objects.answers import has_message, says_failed
+from tasks.review_files.inference.inferred_plan import SURVEYED
+from tasks.review_files.objects.server_answers import has_message, says_failed
 from tasks.review_files.plans.missing_words import SUM_WORDS
-from tasks.review_files.plans.names import is_text
+from tasks.review_files.plans.normalized_names import is_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, join_bytes
 from tasks.support.refusals import refusal

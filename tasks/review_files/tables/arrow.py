@@ -1,4 +1,4 @@
-"""Reads the rows of Arrow files and streams (Feather); runs in a process of its own (`process`).
+"""Reads the rows of Arrow files and streams (Feather); runs in a process of its own (`separate_process`).
 
 Data for shared memory is taken as it is, so every batch is checked before its values are used.
 """
@@ -10,7 +10,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.ipc
 
-from tasks.review_files.columns import MAX_COLUMNS
+from tasks.review_files.column_mapping import MAX_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import read_arrow_rows

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tasks.containers.limits import ContainerLimits, Guard, limit_bytes
-from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import MAX_COLUMNS, Columns, require_text, select_columns
+from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_bytes
+from tasks.review_files.column_mapping import MAX_COLUMNS, Columns, require_text, select_columns
 from tasks.review_files.encodings import decode_column
+from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows, make_raw_rows

@@ -1,4 +1,4 @@
-"""Reads the rows of Avro files; runs in a process of its own (`process`).
+"""Reads the rows of Avro files; runs in a process of its own (`separate_process`).
 
 Nested records become columns with dotted names, as in JSON documents. The codecs that fastavro has no library for are
 decompressed by Arrow.
@@ -17,7 +17,7 @@ import pyarrow as pa
 from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
-from tasks.review_files.batches import group_into_batches
+from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
     MAX_KEYS,

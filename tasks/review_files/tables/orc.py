@@ -1,4 +1,4 @@
-"""Reads the rows of ORC files, stripe after stripe; runs in a process of its own (`process`)."""
+"""Reads the rows of ORC files, stripe after stripe; runs in a process of its own (`separate_process`)."""
 
 from collections.abc import Iterator
 from typing import IO
@@ -6,7 +6,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.orc as pa_orc
 
-from tasks.review_files.columns import MAX_COLUMNS
+from tasks.review_files.column_mapping import MAX_COLUMNS
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import read_arrow_rows

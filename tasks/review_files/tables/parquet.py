@@ -1,4 +1,4 @@
-"""Reads the rows of Parquet files with columns of any type; runs in a process of its own (`process`).
+"""Reads the rows of Parquet files with columns of any type; runs in a process of its own (`separate_process`).
 
 A file of a few kilobytes may repeat one long text a million times. So only as many rows are decoded at a time as fit
 into `DECODED_BYTES` even if each had the whole dictionary of every column. Other encodings, lists and wrong metadata
@@ -12,8 +12,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import MAX_COLUMNS, Columns
+from tasks.review_files.column_mapping import MAX_COLUMNS, Columns
+from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import (

@@ -1,4 +1,4 @@
-"""Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own (`process`).
+"""Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own.
 
 The sheet is the one that `ReadOptions` names, else the first visible one whose header has a text column. The header is
 the first row that is not empty, or the one below titles; empty rows are no rows. Every cell becomes the text that a
@@ -30,9 +30,8 @@ from python_calamine import (
 )
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.limits import ContainerLimits
-from tasks.review_files.batches import group_into_batches
-from tasks.review_files.columns import (
+from tasks.containers.unpacking_limits import ContainerLimits
+from tasks.review_files.column_mapping import (
     MAX_COLUMNS,
     MOST_TITLES,
     Columns,
@@ -41,8 +40,9 @@ from tasks.review_files.columns import (
     select_columns,
     skip_titles,
 )
+from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.options import ReadOptions, require_rows
-from tasks.review_files.plans.names import normalize_name, quote_name
+from tasks.review_files.plans.normalized_names import normalize_name, quote_name
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import (
     Defect,

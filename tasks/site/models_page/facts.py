@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.storage.home import Home
 from models.bundle.bundle_facts import has_bundle
 from tasks.queries.answers import Ask
-from tasks.report.names import SLICE_WORDS
+from tasks.report.names_and_commands import SLICE_WORDS
 from tasks.report.runs import Row
 from tasks.site.models_page.kept_comparison import find_comparison
 

@@ -12,7 +12,7 @@ from typing import Any
 from data_contracts.storage.durable import write_all_whole
 from tasks.queries.answers import Ask
 from tasks.report.runs import Row
-from tasks.site.record import digest, fingerprint_design
+from tasks.site.page_record import digest, fingerprint_design
 
 NAME = ".comparison.json"
 _READ_STATE = """

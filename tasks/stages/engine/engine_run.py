@@ -25,7 +25,7 @@ from tasks.store.connecting import Store
 from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, find_manifest
 
 if TYPE_CHECKING:
-    from tasks.scoring.groups import ScoringJob
+    from tasks.scoring.group_to_part import ScoringJob
 
 Ended = tuple[Sequence[FoundFile | OlderSource], GroupResult]
 """Some files and what became of them."""
@@ -73,7 +73,7 @@ def fetch_scored(folder: Path, fetch: Fetch) -> FetchedPart:
 @task(name="fetch-parts", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
 def fetch_joined(folder: Path, fetches: Sequence[Fetch]) -> FetchedPart:
     """Fetch several parts from the store, and join them to one in a new folder of the home."""
-    from tasks.scoring.parts import Part, join_parts
+    from tasks.scoring.part_folders import Part, join_parts
 
     with build_folder(folder, replace=True) as building:
         fetched = [fetch(building / str(number)) for number, fetch in enumerate(fetches)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import UsageError
-from tasks.warehouse.connection import begin_transaction, open_warehouse
+from tasks.warehouse.database.connection import begin_transaction, open_warehouse
 
 PROMOTION = "promotion"
 """What stands in `ended_by` where the shadow became the champion."""

@@ -1,0 +1,72 @@
+"""Keeps runs of deployments in the home for which they were deployed, where several machines share a Prefect server.
+
+It warns of a worker of another version than the one that deployed.
+
+A home has an id in `prefect/home-id`. `prefect.yaml` calls `name_home` as a build step of each deployment, whose runs
+get the result as REVIEWS_DEPLOYED_HOME. A run on a machine with another home would find nothing new there.
+"""
+
+import socket
+
+from prefect import get_run_logger
+
+from data_contracts.errors import UsageError
+from data_contracts.storage.home_id import ensure_home_id, read_home_id
+from deployments.settings import Settings, load_settings
+from tasks.support.code_version import read_version
+
+
+def name_home() -> dict[str, str]:
+    """Return the version of the program, and the id, path and machine of the home for the deployments.
+
+    The latter is empty if this machine has no home. `train_when_due` switches the trigger of trainings on.
+    """
+    settings = load_settings()
+    home = settings.home
+    name = (
+        f"{identify_home(settings)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
+    )
+    return {"name": name, "version": read_version(), "train_when_due": str(settings.train_when_due).lower()}
+
+
+def identify_home(settings: Settings) -> str:
+    """Return the id of the home of this machine: if machines share it, that of the others."""
+    _join_others(settings)
+    return ensure_home_id(settings.home)
+
+
+def _join_others(settings: Settings) -> None:
+    """Give this machine's home the id that it has on other machines, if they share it and this one has none yet."""
+    if settings.shared_store:
+        from tasks.sharing.newer_database import join
+
+        join(settings.home, settings.shared_store)
+
+
+def load_settings_of_run() -> Settings:
+    """Return the settings of a flow run; raise `UsageError` if its deployment is of another home.
+
+    Warn if another version of the program made the deployment.
+    """
+    settings = load_settings()
+    _join_others(settings)
+    if warning := _compare_versions(settings.deployed_version, read_version()):
+        get_run_logger().warning(warning)
+    deployed = settings.deployed_home
+    if deployed and deployed.split()[0] != read_home_id(settings.home):
+        raise UsageError(
+            f"This run is for the home {deployed}, but the worker that got it, on {socket.gethostname()}, has "
+            f"{settings.home.folder}. Nothing was done. Next: start the worker with REVIEWS_HOME of that home; or, if "
+            "its home is right, run `reviews deploy` on its machine."
+        )
+    return settings
+
+
+def _compare_versions(deployed: str | None, present: str) -> str:
+    """Return a warning if the worker's version is not the one that deployed; else nothing."""
+    if deployed in (None, present):
+        return ""
+    return (
+        f"This run was deployed by version {deployed}, and this worker, on {socket.gethostname()}, has {present}. "
+        "Next: install the same version on both, then run `reviews deploy`."
+    )

@@ -1,0 +1,103 @@
+"""What answers the requests of an app: the champion, the thread that scores in batches, and the one that explains."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from data_contracts.limits import RowLimits
+from deployments.serving.batching import Answers, Batching, start_batching
+from deployments.serving.champion_following import FollowedChampion
+from deployments.serving.kept_texts import Keeping
+from deployments.serving.metrics import ServingMetrics, make_metrics
+from tasks.explain.explanation import explain_text
+from tasks.explain.found_text import FoundText
+from tasks.texts.loaded_champion import LoadedChampion
+from tasks.texts.scores import score_asked
+
+MOST_WAITING = 2048
+"""Texts that may wait; requests that come then are refused, since their answers would be late."""
+MOST_EXPLAINING = 8
+"""Explanations that may wait, likewise."""
+WORDS_SHOWN = 10
+"""The most words of an explanation, as `reviews explain` lists them."""
+SCORED = "scored"
+"""The outcome of a text that has a score."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What answers the requests of one app."""
+
+    champion: FollowedChampion
+    limits: RowLimits
+    batching: Batching
+    explaining: ThreadPoolExecutor
+    explanations: "set[Future[Answers]]"
+    """Those that wait or are made."""
+    metrics: ServingMetrics
+    keeping: Keeping | None
+    """Keeps the texts that have a score; None if they are not kept."""
+
+
+def open_desk(champion: FollowedChampion, limits: RowLimits, keeping: Keeping | None = None) -> Desk:
+    """Start the threads that answer, until `close_desk`."""
+
+    def score(texts: Sequence[str]) -> Answers:
+        desk.metrics.together.observe(len(texts))
+        return _answer(desk, champion.find(), texts)
+
+    batching = start_batching(score)
+    metrics = make_metrics(champion, batching.count_waiting)
+    desk = Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics, keeping)
+    return desk
+
+
+def close_desk(desk: Desk) -> None:
+    """Answer what waits, end the threads, and hand over what was kept."""
+    desk.batching.stop()
+    desk.explaining.shutdown()
+    if desk.keeping is not None:
+        desk.keeping.hand_over()
+
+
+def is_full(desk: Desk, texts: int, *, explain: bool = False) -> bool:
+    """Return whether so much waits that a request with so many texts is refused."""
+    if explain:
+        return len(desk.explanations) >= MOST_EXPLAINING
+    return desk.batching.count_waiting() + texts > max(MOST_WAITING, texts)
+
+
+def ask(desk: Desk, texts: Sequence[str]) -> "Future[Answers]":
+    """Have texts scored together by one model, with other requests'."""
+    return desk.batching.submit(texts)
+
+
+def ask_why(desk: Desk, text: str) -> "Future[Answers]":
+    """Have a text scored and explained by one model: its answer has the `words` that move the score."""
+    explanation = desk.explaining.submit(_explain, desk, text)
+    desk.explanations.add(explanation)
+    explanation.add_done_callback(desk.explanations.discard)
+    return explanation
+
+
+def _explain(desk: Desk, text: str) -> Answers:
+    """Score a text and, if it has a score, add the words that move it most."""
+    champion = desk.champion.find()
+    [answer] = _answer(desk, champion, [text])
+    if answer["rule"] is not None:
+        return [answer]
+    explained = explain_text(champion.scorer, FoundText(text))
+    words: list[dict[str, Any]] = [vars(word) for word in explained.moving[:WORDS_SHOWN]]
+    return [{**answer, "words": words}]
+
+
+def _answer(desk: Desk, champion: LoadedChampion, texts: Sequence[str]) -> Answers:
+    """Score texts by one model, count them, and keep those that have a score."""
+    answers: Answers = score_asked(champion, texts, desk.limits).to_pylist()
+    for answer in answers:
+        desk.metrics.texts.labels(answer["rule"] or SCORED).inc()
+    scored = [text for text, answer in zip(texts, answers, strict=True) if answer["rule"] is None]
+    if desk.keeping is not None and scored:
+        desk.metrics.not_kept.inc(desk.keeping.keep(scored))
+    return answers

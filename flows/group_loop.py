@@ -1,0 +1,97 @@
+"""The groups of a scoring run, scored one after the other by this process, or by the workers of an engine."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from data_contracts.storage.home import Home
+from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
+from tasks.inbox.killed_runs import read_killed_runs
+from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
+from tasks.scoring.plan import ScoringRequest
+from tasks.scoring.rescoring import OlderSource, measure_rescorable, take_in_time
+from tasks.scoring.run_outcome import GroupResult, make_left, make_skipped
+from tasks.stages import score as stages
+from tasks.stages.publish import publish_copy
+from tasks.stages.store_inbox import score_stored
+from tasks.warehouse.model_registry import PromotedModel
+from tasks.warehouse.publishing import needs_publishing
+
+if TYPE_CHECKING:
+    from tasks.scoring.group_to_part import ScoringJob
+
+
+def score_new(
+    job: "ScoringJob", request: ScoringRequest, files: Sequence[SourceFile]
+) -> Iterator[GroupResult]:
+    """Score and commit new files, group by group; last and alone those over which runs were killed."""
+    home = job.run.home
+    arranged = read_killed_runs(home).arrange(files, tries_all=bool(request.named))
+    is_whole = not (request.named or request.since or request.rescan or arranged.last or arranged.aside)
+    for group in _group_in_order(home, request, arranged.first):
+        result = _score_group(job, group)
+        is_whole = is_whole and result.error is None
+        yield result
+    if is_whole:
+        drop_arrivals(home)
+    if arranged.last and needs_publishing(home):
+        publish_copy(home)  # the run may be killed again
+    for file in arranged.last:
+        yield _score_group(job, (file,))
+    if arranged.aside:
+        yield make_skipped(arranged.aside)
+
+
+def _group_in_order(
+    home: Home, request: ScoringRequest, files: Sequence[SourceFile]
+) -> Iterator[tuple[SourceFile, ...]]:
+    """Yield new files in groups, in the order in which they arrived before a restore, if there was one."""
+    # In a rescan a file is as old as its first reading.
+    for together in [files] if request.rescan else split_by_arrival(home, files):
+        yield from group_found_files(together)
+
+
+def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:
+    """Score and commit a group of files."""
+    uris = [file.uri for file in group]
+    return stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
+
+
+def score_kept(
+    job: "ScoringJob",
+    model: PromotedModel,
+    request: ScoringRequest,
+    objects: Sequence[FoundFile],
+    older: Sequence[OlderSource],
+) -> Iterator[GroupResult]:
+    """Score and commit new objects of a store, then again what other models have scored.
+
+    The workers of an engine do both, if one is set. They are started once.
+    """
+    if request.engine is None:
+        yield from score_stored(job, request, objects)
+        yield from _score_older(job, older, request.rescore_seconds)
+    elif objects or older:
+        from tasks.stages.engine.engine_scoring import score_on_engine
+
+        yield from score_on_engine(job, model, request, objects, _measure(job.run.home, older))
+
+
+def _score_older(
+    job: "ScoringJob", older: Sequence[OlderSource], seconds: float | None
+) -> Iterator[GroupResult]:
+    """Score and commit again source files that other models have scored, group by group, until the time is over."""
+    home = job.run.home
+    groups = iter(group_found_files(_measure(home, older)))
+    for group in take_in_time(groups, seconds):
+        uris = [source.uri for source in group]
+        yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
+    if (waiting := make_left(groups)).left:
+        yield waiting
+
+
+def _measure(home: Home, older: Sequence[OlderSource]) -> Sequence[OlderSource]:
+    """Return source files to be scored again with the size of their texts, which are in the published copy then."""
+    if older and needs_publishing(home):
+        publish_copy(home)
+    return measure_rescorable(home.published, older) if older else ()

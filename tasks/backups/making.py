@@ -1,0 +1,198 @@
+"""Makes backups: folders with the database, bundles, profiles and a manifest of checksums, each whole in itself.
+
+A backup can be made while scoring runs: the database is copied between two transactions, and bundles never change.
+What an earlier backup in the same folder has is not written again: the two share those files by hard links, so each can
+be moved, copied or deleted on its own. Its folder has a temporary name until it is complete.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import chain, count
+from pathlib import Path
+
+from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.storage.durable import (
+    build_folder,
+    is_running,
+    make_temporary,
+    name_temporary,
+    remove_leftovers,
+    write_whole,
+)
+from data_contracts.storage.faults import pass_fault_point
+from data_contracts.storage.home import Home
+from tasks.backups.manifests import (
+    MANIFEST,
+    FileFacts,
+    Manifest,
+    describe_file,
+    is_unchanged,
+    list_complete,
+    read_manifest,
+    try_link,
+    write_manifest,
+)
+from tasks.backups.packs import Base, Written, find_base, finish_database, write_blocks
+from tasks.backups.restoring import BUNDLES, PROFILES
+from tasks.support.checksums import compute_sha256
+from tasks.warehouse.database.block_copy import hold_still, require_opening
+from tasks.warehouse.database.connection import require_warehouse
+
+_PREFIX = "reviews-"
+_MARK = ".backing-up."
+"""Followed by a process id: the name of the file that says where that process is making a backup."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A complete backup."""
+
+    folder: Path
+    bytes: int
+    bundles: int
+    shared: int
+    """Bytes of `bytes` that were not written, since an earlier backup has them too."""
+    base: Path | None
+    """That backup."""
+
+
+def name_backup(backups_dir: Path) -> Path:
+    """Return the unused path of a backup made now, named by the present time in UTC and perhaps a number."""
+    name = f"{_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    paths = (backups_dir / f"{name}{ending}" for ending in chain([""], map("-{}".format, count(2))))
+    return next(path for path in paths if not os.path.lexists(path))
+
+
+def back_up(home: Home, target: Path, full: bool = False) -> Backup:
+    """Write the database, between two transactions, all bundles and all profiles to the new folder `target`.
+
+    Files are shared with the newest backup beside `target`, unless it is to be `full`. Raises `UsageError` if `target`
+    exists, `ReviewsError` if it can't be written.
+    """
+    require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
+    if target.exists():
+        raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
+    try:
+        _remove_unfinished(home)
+        with _keep_mark(home, target), build_folder(target, mode=0o700) as building:
+            done = _fill_backup(building, home, [] if full else list_complete(target.parent))
+            pass_fault_point("backup: before in place")
+    except OSError as error:
+        raise ReviewsError(
+            f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
+        ) from error
+    pass_fault_point("backup: in place")
+    return replace(done, folder=target)
+
+
+def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]]) -> Backup:
+    """Write a backup into an empty folder, and share files with the first of `earlier` that is of this database."""
+    with hold_still(home.warehouse) as (source, shape), require_opening(home.warehouse):
+        base = find_base(earlier, source, shape.block_bytes)
+        draft = write_blocks(building, source, shape.block_bytes, base)
+    database = finish_database(building, draft)
+    bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
+    written = [database, *(_add_files(_list_files(each), building, base) for each in bundles)]
+    profiles = sorted(path for path in home.sources.glob("*.toml") if path.is_file())
+    written.append(_add_files({f"{PROFILES}/{path.name}": path for path in profiles}, building, base))
+    files = {name: facts for each in written for name, facts in each.files.items()}
+    shared = sum(each.files[name].bytes for each in written for name in each.shared)
+    write_manifest(building, Manifest(datetime.now(UTC).isoformat(timespec="microseconds"), files))
+    total = sum(facts.bytes for facts in files.values())
+    return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
+
+
+def _list_files(bundle: Path) -> dict[str, Path]:
+    """Return the files of a bundle by their names in a backup."""
+    paths = sorted(path for path in bundle.rglob("*") if path.is_file())
+    return {(Path(BUNDLES) / path.relative_to(bundle.parent)).as_posix(): path for path in paths}
+
+
+def _add_files(paths: Mapping[str, Path], building: Path, base: Base | None) -> Written:
+    """Add files to a new backup: each as a link to that of the earlier backup, if it is the same, or copied."""
+    files, shared = dict[str, FileFacts](), set[str]()
+    for name, path in paths.items():
+        (building / name).parent.mkdir(parents=True, exist_ok=True)
+        facts = base.manifest.files.get(name) if base else None
+        if base and facts and _is_same(path, facts) and try_link(base.folder / name, building / name):
+            files[name] = facts
+            shared.add(name)
+        else:
+            shutil.copy2(path, building / name)
+            files[name] = describe_file(building / name)
+    return Written(files, frozenset(shared))
+
+
+def _is_same(path: Path, facts: FileFacts) -> bool:
+    """Return whether a file of the home is the one in a backup: by size and time, else by its content."""
+    return is_unchanged(path, facts) or compute_sha256(path) == facts.sha256
+
+
+@contextmanager
+def _keep_mark(home: Home, target: Path) -> Iterator[None]:
+    """Keep a file in the home, while the block runs, that says where this process is making a backup."""
+    mark = home.folder / f"{_MARK}{os.getpid()}"
+    with write_whole(mark) as building:
+        building.write_bytes(os.fsencode(target.absolute()))
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+def _remove_unfinished(home: Home) -> None:
+    """Remove the unfinished backups of killed processes, wherever they lie.
+
+    If the folder of one can't be reached now, its mark stays for the next backup.
+    """
+    for mark in home.folder.glob(f"{_MARK}*"):
+        process = mark.name.removeprefix(_MARK)
+        if not process.isdecimal() or (int(process) != os.getpid() and is_running(int(process))):
+            continue
+        target = Path(os.fsdecode(mark.read_bytes()))
+        remove_leftovers(target.parent, target.name)
+        if target.parent.is_dir():
+            mark.unlink(missing_ok=True)
+
+
+def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
+    """Delete unfinished backups, and all but the newest `keep` backups that are named by their time; 0 keeps all.
+
+    `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
+    """
+    remove_leftovers(backups_dir)
+    complete = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z*") if (path / MANIFEST).is_file())
+    oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
+    dropped = oldest_first[:-keep] if keep else []
+    for path in dropped:
+        _drop(path)
+    return dropped
+
+
+def list_damaged(backups_dir: Path) -> list[Path]:
+    """Return the backups named by their time that lack a file, or a part of one, or have no readable manifest.
+
+    Only sizes are compared: bytes that have changed are found by a restore alone.
+    """
+    return [folder for folder in sorted(backups_dir.glob(f"{_PREFIX}*T*Z*")) if not _has_all_bytes(folder)]
+
+
+def _has_all_bytes(folder: Path) -> bool:
+    """Return whether a backup has every file of its manifest in its size."""
+    try:
+        files = read_manifest(folder).files
+        return all((folder / name).stat().st_size == facts.bytes for name, facts in files.items())
+    except (UsageError, OSError):
+        return False
+
+
+def _drop(backup: Path) -> None:
+    """Delete a backup; what is half deleted has a temporary name, and is no backup."""
+    temporary = name_temporary(backup)
+    make_temporary(backup, temporary)
+    pass_fault_point("backup: older one dropped")
+    shutil.rmtree(temporary)

@@ -1,0 +1,183 @@
+"""Describes what is not clear in scored files: values, columns that could be read in several ways, and review ids."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import duckdb
+
+from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS, STEP_OF_FILE
+from data_contracts.storage.home import Home
+from data_contracts.storage.store_uris import is_store_uri
+from tasks.sources.catalogue import Catalogue
+from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source
+from tasks.support.wording import count, quote_word
+from tasks.warehouse.commit import CommittedFile
+from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.file_ledger import list_files_without_scores
+from tasks.warehouse.latest_scores import describe_files
+from tasks.warehouse.row_addresses import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.run_log import list_doubts, list_unclear_fields
+
+_NAMED = 3
+"""Files that are named of those with the same doubt."""
+_KEPT = "What it leaves open is kept in `extra`"
+_NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
+"""What is said of a column in doubt that is none of the rows."""
+_VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
+"""Columns whose values a profile may leave out."""
+_FEWEST_REUSED, _MOST_REUSED = 5, 0.8
+"""Review ids, and the share of a file's rows, from which on reviews were hardly edited: others have their ids."""
+_COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
+_FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
+# The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
+_LIST_COLLISIONS = f"""
+WITH of_runs AS (FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'),
+files AS (FROM ({describe_files("of_runs")}) SEMI JOIN of_runs USING (source_sha256)),
+rows AS (
+    SELECT source_sha256, file_source, file_uri, review_key, review_id, movie_id, text_sha256
+    FROM source_reviews SEMI JOIN files USING (source_sha256)
+    WHERE review_id IS NOT NULL AND file_seen_at >= (SELECT min(seen_at) FROM files)
+)
+SELECT
+    rows.file_source, rows.file_uri, count(DISTINCT rows.review_id),
+    list(DISTINCT others.file_source ORDER BY others.file_source)
+FROM rows JOIN source_reviews AS others USING (review_key)
+WHERE others.source_sha256 NOT IN {SUPERSEDED}
+    AND others.file_source <> rows.file_source AND others.text_sha256 <> rows.text_sha256
+    AND others.review_id = rows.review_id AND others.movie_id IS NOT DISTINCT FROM rows.movie_id
+GROUP BY ALL ORDER BY rows.file_uri
+"""  # noqa: S608 (our own names)
+_HAS_LATER = f"""
+SELECT bool_or({IS_LATER}) FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
+"""  # noqa: S608 (our own name)
+# Of each file the reading that counted before.
+_COUNT_LOST = f"""
+WITH later AS (
+    SELECT DISTINCT source_sha256, {CONTENT} AS content FROM scored_files
+    WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER}
+),
+before AS (
+    SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_at) AS source_sha256 FROM scored_files
+    WHERE status = 'scored' AND superseded_at IS NOT NULL AND {CONTENT} IN (SELECT content FROM later) GROUP BY ALL
+),
+filled AS (
+    SELECT source_sha256, {", ".join(f"count({name}) AS {name}" for name in _VALUE_COLUMNS)} FROM source_reviews
+    WHERE source_sha256 IN (SELECT source_sha256 FROM later UNION ALL SELECT source_sha256 FROM before) GROUP BY ALL
+)
+SELECT {", ".join(f"sum(greatest(old.{name} - coalesce(new.{name}, 0), 0))::BIGINT" for name in _VALUE_COLUMNS)}
+FROM later JOIN before USING (content) JOIN filled AS old ON old.source_sha256 = before.source_sha256
+LEFT JOIN filled AS new ON new.source_sha256 = later.source_sha256
+"""  # noqa: S608 (our own names)
+
+
+def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for all that is not clear in the files that these runs scored, and for each without a row."""
+    return [
+        *_describe_unclear(connection, home, run_ids),
+        *_describe_collisions(connection, home, run_ids),
+        *list_row_doubts(connection, home, run_ids),
+        *_describe_lost(connection, run_ids),
+        *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
+    ]
+
+
+def read_last_unclear(home: Home, wait_seconds: float) -> dict[str, Any] | None:
+    """Return the last run that scored files, and the phrases on what they left unclear; None if they left nothing."""
+    if not home.readable.exists():
+        return None
+    with open_warehouse(home.readable, write=False, wait_seconds=wait_seconds) as connection:
+        found = connection.execute(_FIND_LAST_RUN).fetchone()
+        unclear = _describe_unclear(connection, home, [found[0]]) if found else []
+    return {"run_id": found[0], "unclear": unclear} if found and unclear else None
+
+
+def _describe_collisions(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> list[str]:
+    """Return a phrase for each file that these runs scored with review ids that another source gave to other texts."""
+    if connection.execute(_COUNT_SOURCES).fetchall() <= [(1,)]:
+        return []
+    found = connection.execute(_LIST_COLLISIONS, {"runs": list(run_ids)}).fetchall()
+    accepting = list_accepting(home)
+    return [
+        f"{uri}: {count(ids, 'review id')} of the source {', '.join(sources)} too, for other texts on the same movie; "
+        "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
+        for source, uri, ids, sources in found
+        if source not in accepting
+    ]
+
+
+def describe_reused_ids(home: Home, files: Sequence[CommittedFile]) -> list[str]:
+    """Return a phrase for each file nearly all of whose review ids its source has given to other texts before."""
+    reusing = [
+        each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)
+    ]
+    accepting = list_accepting(home) if reusing else set()
+    return [
+        f"{each.uri}: {count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the "
+        "same movie; latest_scores shows the newest of each. If each file counts anew: ids_hold_across_files = false "
+        f"in a profile, then `reviews sources rescan {name_source(each.uri)}`"
+        for each in reusing
+        if Catalogue().find(each.uri).name not in accepting
+    ]
+
+
+def _describe_unscored(uri: str, rows: int, rule: str | None) -> str:
+    """Return a phrase for a file of which no row was scored."""
+    if not rows:
+        return f"{uri}: it has no rows"
+    return (
+        f"{uri}: none of its {count(rows, 'row')} was scored, most by the rule {rule}. If another column has the "
+        "texts, --text-column or a profile names it"
+    )
+
+
+def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for each column of which these runs, which read files again, have read fewer values."""
+    runs = {"runs": list(run_ids)}
+    if connection.execute(_HAS_LATER, runs).fetchall() != [(True,)]:
+        return []
+    [lost] = connection.execute(_COUNT_LOST, runs).fetchall()
+    return [
+        f"{column}: {count(values, 'row')} of files that were read again had a value before, and none now. Does the "
+        "profile name its column? Next: correct it, then `reviews sources rescan` again"
+        for column, values in zip(_VALUE_COLUMNS, lost, strict=True)
+        if values
+    ]
+
+
+def _describe_unclear(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> list[str]:
+    """Return a phrase for each column in doubt of the files that these runs scored, and for values not understood."""
+    doubts = list_doubts(connection, run_ids, list(READING_RULES.values()))
+    in_doubt = {(uri, rule) for uri, rule, _ in doubts}
+    unclear = [
+        f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
+        for uri, rule, rows in list_unclear_fields(connection, run_ids, list(FIELD_RULES))
+        if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
+    ]
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for uri, rule, observed in doubts:
+        alike.setdefault((name_source(uri), rule, observed), []).append(uri)
+    return unclear + [
+        f"{_name_files(uris)}: {observed}"
+        if STEP_OF_FILE in observed
+        else f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
+        f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
+        f"{name_rescan(source)}"
+        for (source, rule, observed), uris in alike.items()
+    ]
+
+
+def _name_files(uris: Sequence[str]) -> str:
+    """Name the first of some files, with the number of the others."""
+    others = len(uris) - _NAMED
+    return ", ".join(uris[:_NAMED]) + (f" and {count(others, 'other file')}" if others > 0 else "")
+
+
+def _name_command(home: Home, uri: str) -> str:
+    """Return the command that proposes a profile for the source of a file."""
+    if is_store_uri(uri):
+        return f"reviews sources init {name_source(uri)} {quote_word(uri)}"
+    return f"reviews sources init {name_source(uri)} {quote_word(str(home.inbox / uri))}"

@@ -1,0 +1,67 @@
+"""The Prefect tasks that write the report of a run, and the site: the last stages, whose failure fails no run."""
+
+from prefect import task
+
+from data_contracts.storage.home import Home
+from tasks.stages.events import emit_week
+from tasks.stages.run_page import name_address, show_report, warn
+from tasks.support.wording import escape_controls
+from tasks.warehouse.run_log import Run
+from tasks.week.due_weeks import find_due_weeks
+
+
+@task(name="write-report")
+def report_run(run: Run, keep: int, site_url: str | None = None) -> str | None:
+    """Write the report of a run, link it on the run's page and return its path; if that fails, warn and return None.
+
+    `site_url` is where reports are served, if they are.
+    """
+    try:
+        # Imported here since it is slow to import and most runs, which find nothing new, write no report.
+        from tasks.report.writing import write_report
+
+        path = write_report(run.home, run.run_id, keep=keep)
+        show_report(path, run.run_id, site_url)
+    except (
+        Exception
+    ) as error:  # the scores or the model are committed and published, so the run has not failed
+        warn(f"The report was not written ({escape_controls(str(error))}). Next: reviews report {run.run_id}")
+        return None
+    return str(path)
+
+
+def report_weeks(home: Home, site_url: str | None = None) -> int:
+    """Write the pages of weeks that are over and have none yet; return how many. Most runs find none, at no cost."""
+    if not home.published.is_file() or not find_due_weeks(home):
+        return 0
+    return write_weeks(home, site_url)
+
+
+@task(name="write-weeks")
+def write_weeks(home: Home, site_url: str | None = None) -> int:
+    """Write these pages, tell the webhook what they say, and return how many; if that fails, warn.
+
+    `site_url` is where they are served, if they are.
+    """
+    try:
+        from tasks.week.writing import write_due_weeks
+
+        written = write_due_weeks(home)
+        for each in written:
+            emit_week(each.week.name, each.summary, name_address(each.path, site_url))
+        return len(written)
+    except Exception as error:  # likewise
+        warn(f"The page of a week was not written ({escape_controls(str(error))}). Next: reviews week")
+        return 0
+
+
+@task(name="write-site")
+def update_site(home: Home) -> str | None:
+    """Bring the site up to date, and return the path of its first page; if that fails, warn and return None."""
+    try:
+        from tasks.site.writing import write_site
+
+        return str(write_site(home).index)
+    except Exception as error:  # likewise
+        warn(f"The site was not written ({escape_controls(str(error))}). Next: reviews site")
+        return None

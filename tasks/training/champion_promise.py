@@ -1,0 +1,263 @@
+"""Reads what the champion promised and how right it is on labelled reviews that came since; records how it stands.
+
+A review counts once, on the day on which its first labelled row came. None counts that had a label before the
+promotion, since the model may have learnt from it or been judged on it, or that is known to be in another language.
+
+So that a run of few reviews costs little beside years of history, only those of the last `LAST_DAYS` are read, and
+where these are many, only by the first run of a day.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from data_contracts.queries import read_named
+from models.evaluation.gate import FEWEST_OWN_REVIEWS
+from models.evaluation.promise_test import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
+from tasks.support.wording import count, escape_controls
+from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
+from tasks.warehouse.model_registry import PromotedModel, read_champion
+from tasks.warehouse.published import open_published
+from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
+
+MANY_REVIEWS = 20_000
+"""More labelled reviews than these are read once a day (UTC)."""
+OWN, ARCHIVE, BOTH = "own labels", "archive", "both"
+_HAS_LABEL = f"{GIVEN_SENTIMENT} IS NOT NULL"
+# The reviews whose newest row has a label and came since, before it is known when the first one came.
+LABELLED_SINCE = f"""
+WITH candidates AS (
+    SELECT
+        review_key, text_sha256, coalesce(file_source, 'default') AS source, coalesce(movie_id, text_sha256) AS title,
+        {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment, file_seen_at
+    FROM source_reviews
+    WHERE is_latest AND file_seen_at > $since AND in_english IS DISTINCT FROM false AND {_HAS_LABEL}
+),
+earlier AS (
+    SELECT review_key, min(file_seen_at) AS first_seen_at FROM source_reviews SEMI JOIN candidates USING (review_key)
+    WHERE NOT is_latest AND {_HAS_LABEL} GROUP BY review_key
+),
+labelled AS (
+    SELECT *, least(file_seen_at, first_seen_at) AS seen_at FROM candidates LEFT JOIN earlier USING (review_key)
+    WHERE seen_at > $since
+)
+"""  # noqa: S608 (our own words)
+# How much the shares of the titles differ, over how much they would if reviews were independent.
+_READ_STREAMS = f"""
+{LABELLED_SINCE},
+judged AS (
+    SELECT *, (best_sentiment = label)::INTEGER AS is_right, make_timestamp(epoch_us(seen_at))::DATE AS day
+    FROM labelled WHERE best_model_id = $model_id
+),
+shares AS (SELECT source, count(*) AS reviews, avg(is_right) AS accuracy FROM judged GROUP BY source),
+titles AS (SELECT source, title, count(*) AS reviews, sum(is_right) AS right_reviews FROM judged GROUP BY ALL),
+spreads AS (
+    SELECT
+        source,
+        sum((titles.right_reviews - titles.reviews * accuracy) ** 2)
+            / nullif(any_value(shares.reviews * accuracy * (1 - accuracy)), 0) AS spread
+    FROM titles JOIN shares USING (source) GROUP BY source
+)
+SELECT source, any_value(greatest(1, coalesce(spread, 1))), day, count(*), sum(is_right)::BIGINT
+FROM judged JOIN spreads USING (source) GROUP BY source, day ORDER BY source, day
+"""  # noqa: S608 (likewise)
+_READ_ARCHIVE = """
+SELECT validation_accuracy, validation_rows FROM models
+WHERE model_id = $model_id AND validation_accuracy IS NOT NULL AND validation_rows > 0
+"""
+# Of the last decision that made it the champion.
+_READ_OWN = """
+SELECT substr(name, 8), challenger, reviews FROM gate_checks
+WHERE model_id = $model_id AND starts_with(name, 'source ') AND challenger IS NOT NULL AND reviews >= $fewest
+    AND decision = (SELECT max(decision) FROM gate_checks WHERE model_id = $model_id AND promoted)
+"""
+_IS_JUDGED = """
+SELECT 1 FROM promises
+WHERE number = $number AND source IS NULL AND reviews > $many AND judged_at >= date_trunc('day', now())
+"""
+_FIND_START = f"""
+SELECT greatest($since, max(committed_at) - INTERVAL {LAST_DAYS} DAYS) FROM scored_files WHERE status = 'scored'
+"""  # noqa: S608 (likewise)
+_DROP = "DELETE FROM promises WHERE number = $number"
+_ADD = """
+INSERT INTO promises VALUES (
+    $number, $model_id, $source, $since, $promised, $promised_by, $reviews, $right_reviews, $evidence, $fallen_since,
+    $reviews_since_fall, $right_since_fall, now()
+)
+"""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How the champion stands by its promise."""
+
+    champion: PromotedModel
+    standings: tuple[Standing, ...] = ()
+    """Over all sources, then of each if there are several; none where its accuracy on the archive is not known."""
+
+    @property
+    def fallen(self) -> list[Standing]:
+        """The standings that are below the promise beyond chance, the surest first."""
+        found = [each for each in self.standings if each.fallen_since]
+        return sorted(found, key=lambda each: -each.evidence)
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What the gate measured of the champion: on the archive, and on held-out labels of sources."""
+
+    archive: Promise
+    own: dict[str, Promise]
+
+    def find(self, source: str) -> Promise:
+        """Return what was promised to a source."""
+        return self.own.get(source, self.archive)
+
+    def name(self, sources: Sequence[str]) -> str:
+        """Return on whose reviews the promises to some sources were measured; without one, those to all known."""
+        kinds = {source in self.own for source in sources} or {bool(self.own)}
+        return BOTH if len(kinds) > 1 else OWN if True in kinds else ARCHIVE
+
+    def average(self) -> float:
+        """Return the accuracy that is promised before a labelled review has come."""
+        known = list(self.own.values()) or [self.archive]
+        return sum(each.accuracy * each.reviews for each in known) / sum(each.reviews for each in known)
+
+
+def judge_champion(connection: duckdb.DuckDBPyConnection) -> Judged | None:
+    """Judge the champion by what it promised, and record how it stands.
+
+    Return None without a champion, or if it was judged today by many reviews.
+    """
+    champion = read_champion(connection)
+    if champion is None or _is_judged(connection, champion):
+        return None
+    promises = _read_promises(connection, champion.model_id)
+    if promises is None:
+        return Judged(champion)
+    streams = read_streams(connection, champion, promises)
+    standings = judge_promise(streams) or [Standing(None, promises.average(), Tally())]
+    connection.execute(_DROP, {"number": champion.number})
+    for each in standings:
+        sources = [each.source] if each.source else [stream.source for stream in streams]
+        _record(connection, champion, each, promises.name(sources))
+    return Judged(champion, tuple(standings))
+
+
+def _is_judged(connection: duckdb.DuckDBPyConnection, champion: PromotedModel) -> bool:
+    """Return whether the champion was judged today by many reviews."""
+    values = {"number": champion.number, "many": MANY_REVIEWS}
+    return bool(connection.execute(_IS_JUDGED, values).fetchall())
+
+
+def _read_promises(connection: duckdb.DuckDBPyConnection, model_id: str) -> Promises | None:
+    """Return what a champion promised; None where its accuracy on the archive is not known."""
+    archive = connection.execute(_READ_ARCHIVE, {"model_id": model_id}).fetchall()
+    values = {"model_id": model_id, "fewest": FEWEST_OWN_REVIEWS}
+    own = connection.execute(_READ_OWN, values).fetchall()
+    if not archive:
+        return None
+    [(accuracy, reviews)] = archive
+    of_sources = {source: Promise(share, number, True) for source, share, number in own}
+    return Promises(Promise(accuracy, reviews, False), of_sources)
+
+
+def read_streams(
+    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, promises: Promises
+) -> list[Stream]:
+    """Return by source the labelled reviews that came since the champion's promotion and that it has scored."""
+    [(start,)] = connection.execute(_FIND_START, {"since": champion.since}).fetchall()
+    values = {"model_id": champion.model_id, "since": start or champion.since}
+    rows = connection.execute(_READ_STREAMS, values).fetchall()
+    return [
+        _make_stream(promises.find(source), list(of_source))
+        for source, of_source in groupby(rows, lambda row: str(row[0]))
+    ]
+
+
+def _make_stream(promise: Promise, rows: Sequence[tuple[str, float, date, int, int]]) -> Stream:
+    """Return the stream of a source from its days."""
+    source, spread = rows[0][:2]
+    return Stream(source, promise, tuple((row[2], Tally(*row[3:])) for row in rows), spread)
+
+
+def _record(
+    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, standing: Standing, promised_by: str
+) -> None:
+    """Record one standing of the champion."""
+    values = {
+        "number": champion.number,
+        "model_id": champion.model_id,
+        "source": standing.source,
+        "since": champion.since,
+        "promised": standing.promised,
+        "promised_by": promised_by,
+        "reviews": standing.total.reviews,
+        "right_reviews": standing.total.right,
+        "evidence": standing.evidence,
+        "fallen_since": standing.fallen_since,
+        "reviews_since_fall": standing.since_fall.reviews,
+        "right_since_fall": standing.since_fall.right,
+    }
+    connection.execute(_ADD, values)
+
+
+def describe_fall(standing: Standing) -> str:
+    """Return a phrase about a standing that is below the promise."""
+    since = standing.since_fall
+    where = f" of {standing.source}" if standing.source else ""
+    share = since.right / max(since.reviews, 1)
+    return (
+        f"the accuracy{where} is below the promise since {standing.fallen_since}: from then on {share:.1%} of "
+        f"{count(since.reviews, 'labelled review')} are called right, and {standing.promised:.1%} were promised"
+    )
+
+
+def read_standing(warehouse: Path, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:
+    """Return how the champion stands by its promise, by a database that other processes may have for a time."""
+    if not warehouse.exists():
+        return None
+    with open_warehouse(warehouse, write=False, wait_seconds=wait_seconds) as connection:
+        return find_standing(connection)
+
+
+def read_published_standing(published: Path) -> dict[str, Any] | None:
+    """Return how the champion stood by its promise when the published copy was made."""
+    if not published.exists():
+        return None
+    with open_published(published) as connection:
+        return find_standing(connection)
+
+
+def find_standing(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    """Return the first row of `champion-promise`, over all sources, with times in ISO 8601.
+
+    None before a run has judged the champion.
+    """
+    found = connection.execute(read_named("champion-promise").sql)
+    names, row = [column[0] for column in found.description or []], found.fetchone()
+    if row is None:
+        return None
+    values = [each.isoformat() if isinstance(each, date) else each for each in row]
+    return dict(zip(names, values, strict=True))
+
+
+def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
+    """Return the lines of the status on what the champion promised and holds, and why a training is due."""
+    if found is None:
+        return []
+    reviews = count(found["reviews"], "labelled review")
+    held = f"holds {found['held']:.1%} of {reviews}" if found["reviews"] else "no labelled review came"
+    fall = f"fallen since {found['fallen_since']}" if found["fallen_since"] else "no fall beyond chance"
+    lines = [
+        f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} since "
+        f"{found['since'][:10]}, in the last {LAST_DAYS} days{f': {fall}' if found['reviews'] else ''}"
+    ]
+    if found["due_since"]:
+        lines.append(f"  training  due since {found['due_since'][:10]}: {escape_controls(found['why'])}")
+    return lines
