@@ -20,8 +20,9 @@ from benchmarks.ratios import print_sides
 from data_contracts.archive import check_archive
 from data_contracts.expectations import require_success
 from data_contracts.reviews_parquet import check_reviews
+from tasks.archive.dataset_identity import resolve_provenance
 from tasks.archive.parquet_files import build_tables, write_tables
-from tasks.archive.reader import count_folders, read_archive, resolve_provenance
+from tasks.archive.reader import count_folders, read_archive
 
 ROOT = Path(__file__).parents[1]
 OURS = """

@@ -28,14 +28,7 @@ from benchmarks.models_plots import draw_all, make_standalone
 from benchmarks.paired import SAMPLES, PairedDifference
 from data_contracts.archive import DATASETS
 from deployments.installation_paths import PROJECT_ROOT
-from docs.markdown import (
-    NOTHING,
-    fill_paragraph,
-    format_percent,
-    format_spread,
-    format_table,
-    join_words,
-)
+from docs.markdown import NOTHING, fill_paragraph, format_percent, format_spread, format_table, join_words
 from models.evaluation.behaviour import CAPABILITIES
 from models.evaluation.bootstrap import CONFIDENCE
 from models.evaluation.elsewhere import ElsewhereReview, read_elsewhere

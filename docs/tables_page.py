@@ -12,7 +12,7 @@ import duckdb
 
 from data_contracts.warehouse import list_migrations, read_views
 from docs.markdown import escape_cell, format_table
-from tasks.warehouse.database.connection import bring_up_to_date
+from tasks.warehouse.database.migrating import bring_up_to_date
 
 RELATIONS = (
     ("inbox_files", "}o--o{", "scored_files", "source_sha256"),

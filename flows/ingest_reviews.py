@@ -20,9 +20,10 @@ from tasks.archive.parquet_files import is_up_to_date
 from tasks.inbox.opening import place_within
 from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import ingest as stages
+from tasks.stages.log_messages import tell
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import name_failure, name_run, tell
+from tasks.stages.run_page import name_failure, name_run
 from tasks.warehouse.publishing import needs_publishing
 
 

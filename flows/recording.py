@@ -8,7 +8,7 @@ from typing import Any
 from prefect import runtime
 
 from deployments.settings import Settings
-from tasks.stages.log_lines import log_figures
+from tasks.stages.log_messages import log_figures
 from tasks.warehouse.run_log import Run, record_run
 
 

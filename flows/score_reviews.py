@@ -40,9 +40,10 @@ from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, require_no_failure
 from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import score as stages
+from tasks.stages.log_messages import tell
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import end_completed, name_failure, name_run, tell
+from tasks.stages.run_page import end_completed, name_failure, name_run
 from tasks.stages.store_inbox import drop_leftovers, report_trouble
 from tasks.stages.take_in_labels import count_labels, take_labels
 from tasks.stages.write_pages import report_run, report_weeks, update_site

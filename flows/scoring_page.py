@@ -10,7 +10,8 @@ from tasks.scoring.plan import ScoringPlan
 from tasks.scoring.run_outcome import FILES, ROWS, RunOutcome, name_files
 from tasks.stages.events import emit_committed, emit_refused
 from tasks.stages.lineage import trace_lineage
-from tasks.stages.run_page import log_warning, show_lineage, show_table
+from tasks.stages.log_messages import log_warning
+from tasks.stages.run_page import show_lineage, show_table
 from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 

@@ -20,9 +20,10 @@ from models.evaluation.gate import Decision, GateCheck
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import train as stages
+from tasks.stages.log_messages import tell
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import name_failure, name_run, tell
+from tasks.stages.run_page import name_failure, name_run
 from tasks.stages.write_pages import report_run
 from tasks.training.build_bundle import TrainedBundle
 from tasks.warehouse.promotion import Attempt

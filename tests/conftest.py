@@ -15,7 +15,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from data_contracts.library_loading import FEW_COLLECTIONS, pause_collection
-from tasks.warehouse.database import connection
+from tasks.warehouse.database import duckdb_engine, migrating
 from tests.support.databases import copy_tables, create_tables
 from tests.support.known_pictures import keep_drawn
 from tests.support.once import FOLDER
@@ -152,7 +152,7 @@ def shared_server(shared_folder: Path) -> Iterator[Mapping[str, str]]:
 def copied_databases(shared_folder: Path) -> Iterator[None]:
     """Create new databases as copies of a template."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "_create", copy_tables)
+        patch.setattr(migrating, "_create", copy_tables)
         yield
 
 
@@ -160,7 +160,7 @@ def copied_databases(shared_folder: Path) -> Iterator[None]:
 def one_thread() -> Iterator[None]:
     """Let DuckDB compute in one thread, which is enough for some rows; the processes of tests use all cores."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(connection._CONFIG, "threads", 1)
+        patch.setitem(duckdb_engine._CONFIG, "threads", 1)
         yield
 
 
@@ -174,4 +174,4 @@ def known_pictures() -> Iterator[None]:
 @pytest.fixture
 def new_databases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Create databases without the template, for tests of their creation."""
-    monkeypatch.setattr(connection, "_create", create_tables)
+    monkeypatch.setattr(migrating, "_create", create_tables)

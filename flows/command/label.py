@@ -58,7 +58,7 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     from tasks.labelling.intake import list_waiting
     from tasks.labelling.sheet import require_new, write_sheet
     from tasks.support.outside_targets import require_free_target
-    from tasks.warehouse.database.connection import require_no_reader
+    from tasks.warehouse.database.migrating import require_no_reader
 
     settings = load_settings()
     if not settings.shared_store:

@@ -17,14 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.fit import pass_epoch
-from models.training.journal import (
-    QUIET,
-    Arrays,
-    Journal,
-    assign_values,
-    list_values,
-    name_epoch,
-)
+from models.training.journal import QUIET, Arrays, Journal, assign_values, list_values, name_epoch
 from models.training.types import Epoch, LabelledReviews, TrainingReviews, Variant
 from models.wide_lstm.layers import VECTOR_READER, VECTORS, pool_values
 from models.wide_lstm.windows import cut_windows

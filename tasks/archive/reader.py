@@ -13,18 +13,14 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from data_contracts.archive import (
-    CONTENT_DIGESTS,
     EXPECTED_REVIEWS,
     FOLDERS,
-    PUBLISHED_SHA256,
     ROOT,
     SKIPPED_FILES,
     TITLE_ID,
     Folder,
     FolderCount,
 )
-from data_contracts.errors import SourceError
-from data_contracts.reviews_parquet import FORMAT_VERSION, Provenance
 from tasks.archive.layout import URL_LISTS, ReviewName, place_entry, refuse_archive
 from tasks.archive.unpacking import read_entry, walk_archive
 
@@ -129,42 +125,6 @@ def count_folders(contents: ArchiveContents, dataset: str) -> list[FolderCount]:
             )
         )
     return counts
-
-
-def resolve_provenance(contents: ArchiveContents, accept_unverified: bool = False) -> Provenance:
-    """Return which data set the archive holds and how that was verified: by its sha256, else by its content digest.
-
-    Raises `SourceError` if neither is a known one, unless `accept_unverified`.
-    """
-    dataset, verification = _identify_dataset(contents)
-    if dataset is None and not accept_unverified:
-        known = ", ".join(f"{name} {digest}" for name, digest in CONTENT_DIGESTS.items() if digest)
-        raise SourceError(
-            "The archive is not a known one. "
-            f"Its sha256: {contents.source_sha256} (published: {PUBLISHED_SHA256}). "
-            f"Its content digest: {contents.content_digest} (known: {known}). "
-            "Next: download the published archive, or accept this one with --accept-unverified."
-        )
-    proof = "accepted" if dataset is None else "verified"
-    fingerprint = sha256(f"{contents.content_digest}\n{proof}\n{FORMAT_VERSION}\n".encode()).hexdigest()
-    return Provenance(
-        dataset=dataset or "other",
-        verification=verification,
-        source_sha256=contents.source_sha256,
-        content_digest=contents.content_digest,
-        data_fingerprint=fingerprint,
-        format_version=FORMAT_VERSION,
-    )
-
-
-def _identify_dataset(contents: ArchiveContents) -> tuple[str | None, str]:
-    """Return the name of the data set, None if it is unknown, and how it was verified."""
-    if contents.source_sha256 == PUBLISHED_SHA256:
-        return "stanford", "published"
-    for dataset, digest in CONTENT_DIGESTS.items():
-        if contents.content_digest == digest:
-            return dataset, "content"
-    return None, "accepted_unverified"
 
 
 def _digest_content(digests: Mapping[str, str]) -> str:

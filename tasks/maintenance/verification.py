@@ -28,7 +28,8 @@ from tasks.maintenance.verified_changes import (
 )
 from tasks.store.published_upload import find_faults
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
-from tasks.warehouse.database.connection import WAIT_SECONDS, attach, open_warehouse, take_turn
+from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
+from tasks.warehouse.database.duckdb_engine import attach, take_turn
 from tasks.warehouse.database.opening import translate_errors
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
 from tasks.warehouse.published import REPUBLISH_ADVICE

@@ -8,10 +8,8 @@ import duckdb
 from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS, STEP_OF_FILE
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
-from tasks.sources.catalogue import Catalogue
 from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source
 from tasks.support.wording import count, quote_word
-from tasks.warehouse.commit import CommittedFile
 from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
@@ -25,8 +23,6 @@ _NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
 """What is said of a column in doubt that is none of the rows."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
-_FEWEST_REUSED, _MOST_REUSED = 5, 0.8
-"""Review ids, and the share of a file's rows, from which on reviews were hardly edited: others have their ids."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
 _FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
@@ -104,21 +100,6 @@ def _describe_collisions(
         "latest_scores shows the newest of each. Next: ids_hold_across_files = false in the profile of one of them"
         for source, uri, ids, sources in found
         if source not in accepting
-    ]
-
-
-def describe_reused_ids(home: Home, files: Sequence[CommittedFile]) -> list[str]:
-    """Return a phrase for each file nearly all of whose review ids its source has given to other texts before."""
-    reusing = [
-        each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)
-    ]
-    accepting = list_accepting(home) if reusing else set()
-    return [
-        f"{each.uri}: {count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the "
-        "same movie; latest_scores shows the newest of each. If each file counts anew: ids_hold_across_files = false "
-        f"in a profile, then `reviews sources rescan {name_source(each.uri)}`"
-        for each in reusing
-        if Catalogue().find(each.uri).name not in accepting
     ]
 
 

@@ -252,7 +252,7 @@ def _find_late(ask: Ask, home: Home) -> Iterator[Concern]:
     found = judge_deliveries(Delivery(**row) for row in ask(_FIND_DELIVERIES))
     if all(result.success for result in found):
         return  # saves the import below, which is slow
-    from tasks.sources.catalogue import accept_findings
+    from tasks.sources.accepted_findings import accept_findings
 
     for result in accept_findings(home, found):
         if not result.success:

@@ -11,6 +11,7 @@ import duckdb
 from data_contracts.storage.home import Home
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count, quote_word
+from tasks.warehouse.commit import CommittedFile
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
@@ -20,6 +21,8 @@ _OF_NO_SOURCE = "NAME"
 """What stands in commands for the source of a file outside the inbox."""
 _FEWEST_ALIKE, _MOST_ALIKE = 5, 0.05
 """Rows, and their share of a file, from which on it is said that they count once for each text."""
+_FEWEST_REUSED, _MOST_REUSED = 5, 0.8
+"""Review ids, and the share of a file's rows, from which on reviews were hardly edited: others have their ids."""
 _FEWEST_RATED = 5
 """Ratings from one site from which on their highest is compared with those of other sites."""
 _FEWEST_TURNED = 5
@@ -177,3 +180,18 @@ def _describe_scales(uri: str, low: Sequence[str], high: Sequence[str]) -> str:
 def _name_some(sites: Sequence[str]) -> str:
     """Name the first of some sites."""
     return ", ".join(sites[:_NAMED])
+
+
+def describe_reused_ids(home: Home, files: Sequence[CommittedFile]) -> list[str]:
+    """Return a phrase for each file nearly all of whose review ids its source has given to other texts before."""
+    reusing = [
+        each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)
+    ]
+    accepting = list_accepting(home) if reusing else set()
+    return [
+        f"{each.uri}: {count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the "
+        "same movie; latest_scores shows the newest of each. If each file counts anew: ids_hold_across_files = false "
+        f"in a profile, then `reviews sources rescan {name_source(each.uri)}`"
+        for each in reusing
+        if Catalogue().find(each.uri).name not in accepting
+    ]

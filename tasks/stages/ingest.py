@@ -8,14 +8,10 @@ from data_contracts.expectations import CheckResult
 from data_contracts.reviews_parquet import SPLITS, Provenance, check_reviews
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from tasks.archive.dataset_identity import resolve_provenance
 from tasks.archive.download import FetchedArchive, fetch_archive
-from tasks.archive.parquet_files import (
-    build_tables,
-    count_rows,
-    read_provenance,
-    write_tables,
-)
-from tasks.archive.reader import count_folders, read_archive, resolve_provenance
+from tasks.archive.parquet_files import build_tables, count_rows, read_provenance, write_tables
+from tasks.archive.reader import count_folders, read_archive
 from tasks.stages.lineage import ARCHIVE, PARQUET
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress

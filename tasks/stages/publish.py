@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger, task
 
 from data_contracts.storage.home import Home
+from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
-from tasks.stages.run_page import warn
 from tasks.store.upload_trouble import drop_trouble, note_trouble, read_trouble
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish

@@ -12,8 +12,7 @@ from typing import Any, TypedDict, TypeVar
 from prefect import runtime
 
 from data_contracts.errors import ReviewsError
-from tasks.stages.log_lines import list_figures, log_figures, log_stage
-from tasks.stages.run_page import log_warning
+from tasks.stages.log_messages import list_figures, log_figures, log_stage, log_warning
 
 Found = TypeVar("Found")
 

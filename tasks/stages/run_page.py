@@ -1,7 +1,6 @@
 """Fills a run's page in Prefect: the run's name, live progress, tables, warnings and broken contracts."""
 
 import html
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
-from prefect import get_run_logger, runtime
+from prefect import runtime
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
@@ -108,25 +107,6 @@ def name_error(error: Exception) -> str:
     words = lines if isinstance(error, ReviewsError) and lines else [type(error).__name__, *lines]
     name = escape_controls(": ".join(words))
     return name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 3]}..."
-
-
-def log_warning(message: str) -> None:
-    """Log a warning in the run's log, as one line: a name of a file with a line break must not look like another."""
-    get_run_logger().warning(escape_controls(message))
-
-
-def warn(message: str) -> None:
-    """Log a warning in the run's log and print it in the terminal."""
-    log_warning(message)
-    plain = escape_controls(message, keep="\n")
-    sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal
-
-
-def tell(message: str) -> None:
-    """Log a message in the run's log, and print it in the terminal."""
-    plain = escape_controls(message)
-    get_run_logger().info(plain)
-    sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal
 
 
 def judge_checks(run: Run, checks: Sequence[CheckResult], next_step: str) -> None:

@@ -31,27 +31,21 @@ from tasks.scoring.plan import (
 )
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
-from tasks.sources.catalogue import accept_findings, load_catalogue
+from tasks.sources.accepted_findings import accept_findings
+from tasks.sources.catalogue import load_catalogue
 from tasks.stages.events import emit_drift, emit_training_due, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
+from tasks.stages.log_messages import log_warning, warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
-from tasks.stages.run_page import judge_checks, log_warning, show_live_progress, warn
+from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
-from tasks.warehouse.database.connection import (
-    begin_transaction,
-    finish_rewriting,
-    name_rewrite_mark,
-    open_warehouse,
-)
-from tasks.warehouse.model_registry import (
-    PromotedModel,
-    find_model,
-    find_scoring_model,
-    require_champion,
-)
+from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.rewriting import finish_rewriting, name_rewrite_mark
+from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
 from tasks.warehouse.readings.full_exports import replace_files
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.run_log import Run, record_checks
@@ -217,10 +211,11 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
     drift if `severity` is 'error'.
     """
     from tasks.scoring.drift import judge_drift
-    from tasks.scoring.unclear_values import describe_reused_ids, list_unclear
+    from tasks.scoring.unclear_values import list_unclear
     from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.late_deliveries import read_deliveries
     from tasks.sources.not_english import describe_languages
+    from tasks.sources.suspicious_rows import describe_reused_ids
 
     run_ids = {file.run_id for file in files if file.run_id}
     scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))

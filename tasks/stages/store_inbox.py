@@ -17,7 +17,7 @@ from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest, pick_new
 from tasks.scoring.run_outcome import GroupResult, describe_replaced, make_skipped
-from tasks.stages.log_lines import Figures, list_figures
+from tasks.stages.log_messages import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, warn_of_failure

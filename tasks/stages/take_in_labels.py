@@ -7,7 +7,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.labelling import intake
 from tasks.labelling.intake import TakenLabels
-from tasks.stages.log_lines import list_figures
+from tasks.stages.log_messages import list_figures
 from tasks.stages.retries import look
 from tasks.store.inbox_objects import fetch_arrivals
 

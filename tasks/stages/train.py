@@ -23,8 +23,9 @@ from tasks.archive.parquet_files import read_provenance
 from tasks.maintenance.retention import drop_old_trainings
 from tasks.stages.events import emit_promoted
 from tasks.stages.lineage import BUNDLE, PARQUET
+from tasks.stages.log_messages import tell
 from tasks.stages.retries import RETRY_TRANSIENT
-from tasks.stages.run_page import judge_checks, show_live_progress, tell
+from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.code_version import fingerprint_code
 from tasks.support.progress import show_progress
 from tasks.training.adapting import describe_training, find_same_training, fit_layers, save_adapted

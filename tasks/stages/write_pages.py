@@ -4,7 +4,8 @@ from prefect import task
 
 from data_contracts.storage.home import Home
 from tasks.stages.events import emit_week
-from tasks.stages.run_page import name_address, show_report, warn
+from tasks.stages.log_messages import warn
+from tasks.stages.run_page import name_address, show_report
 from tasks.support.wording import escape_controls
 from tasks.warehouse.run_log import Run
 from tasks.week.due_weeks import find_due_weeks

@@ -21,7 +21,8 @@ from models.bundle.scorer import Scorer
 from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.support.wording import drop_nan
-from tasks.warehouse.database.connection import begin_transaction, open_warehouse
+from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.latest_scores import settle_scores
 from tasks.warehouse.model_registry import (
     PromotedModel,

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import WarehouseError
-from tasks.warehouse.database.connection import ConfigValue, open_apart, open_read_only
+from tasks.warehouse.database.duckdb_engine import ConfigValue, open_apart, open_read_only
 from tasks.warehouse.database.opening import translate_errors
 
 READER_WAIT_SECONDS = 5.0

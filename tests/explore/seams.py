@@ -152,7 +152,7 @@ class _Connection:
 
 def seize_disk_and_clock() -> None:
     """Pass every change of the disk to the killer, and every read of the time to the clock."""
-    from tasks.warehouse.database import connection as warehouse
+    from tasks.warehouse.database import duckdb_engine as warehouse
 
     connect: Callable[..., duckdb.DuckDBPyConnection] = warehouse._connect
 

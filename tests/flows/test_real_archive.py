@@ -18,8 +18,9 @@ from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.ingest_reviews import IngestSummary
+from tasks.archive.dataset_identity import resolve_provenance
 from tasks.archive.parquet_files import count_rows, is_up_to_date, read_split
-from tasks.archive.reader import ArchiveContents, count_folders, resolve_provenance
+from tasks.archive.reader import ArchiveContents, count_folders
 from tests.support.small_home import ask, ingest
 
 

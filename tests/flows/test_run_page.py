@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import State
 
 from data_contracts.errors import ReviewsError
-from tasks.stages import run_page
+from tasks.stages import log_messages, run_page
 from tasks.stages.run_page import end_completed, name_failure, name_run, show_live_progress
 
 pytestmark = pytest.mark.server
@@ -77,9 +77,9 @@ def test_a_name_with_a_line_break_makes_no_second_line_in_the_log_or_the_message
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(run_page, "get_run_logger", lambda: SimpleNamespace(warning=logged.append))
+    monkeypatch.setattr(log_messages, "get_run_logger", lambda: SimpleNamespace(warning=logged.append))
     forged = "a.csv\n12:00:00.000 | ERROR | forged\x1b[2J"
-    run_page.log_warning(forged)
+    log_messages.log_warning(forged)
     assert logged == [r"a.csv\n12:00:00.000 | ERROR | forged\x1b[2J"]
     message = cast("State[Any]", end_completed(forged, 7)).message
     assert message == logged[0]

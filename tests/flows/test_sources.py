@@ -16,8 +16,8 @@ from flows import score_reviews as flow
 from flows import scoring_page
 from flows.command.cli import main
 from tasks.inbox.source_files import SkippedFile
+from tasks.sources.accepted_findings import accept_findings
 from tasks.sources.accuracy import measure_agreement
-from tasks.sources.catalogue import accept_findings
 from tasks.warehouse.database.connection import open_warehouse
 from tests.support.scoring_runs import DoneRun, drop, plan, run, run_once
 from tests.support.small_home import ask, copy_scoring_home

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.bundle.scorer import (
-    KERAS_BATCH_ROWS,
-    Scorer,
-    make_keras_scorer,
-    make_scorer,
-    score_texts,
-)
+from models.bundle.scorer import KERAS_BATCH_ROWS, Scorer, make_keras_scorer, make_scorer, score_texts
 from models.graphs.engine_interface import SAME_SCORE
 from models.list_of_kinds import export_model
 from models.tokenizer import EncodedReviews, encode_reviews

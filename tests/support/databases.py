@@ -11,11 +11,11 @@ import duckdb
 
 from data_contracts.storage.durable import write_whole
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.warehouse.database import connection
-from tasks.warehouse.database.connection import quote_sql
+from tasks.warehouse.database import migrating
+from tasks.warehouse.database.duckdb_engine import quote_sql
 from tests.support.once import copy_sparsely, make_once
 
-create_tables = connection._create
+create_tables = migrating._create
 """What makes a database anew."""
 _NUMBERS = count()
 
@@ -27,7 +27,7 @@ def find_template() -> Path:
 
 def copy_tables(path: Path, migrations: Sequence[Migration], views: str) -> None:
     """Copy the empty database to `path`, as durably as a new one is written."""
-    connection.name_log(path).unlink(missing_ok=True)
+    migrating.name_log(path).unlink(missing_ok=True)
     with write_whole(path) as building:
         copy_sparsely(_make_template(migrations, views), building)
 

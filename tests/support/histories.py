@@ -20,8 +20,9 @@ from models.evaluation.gate import Decision
 from tasks.maintenance import quarantine
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database import connection
-from tasks.warehouse.database.connection import begin_transaction, open_warehouse
+from tasks.warehouse.database import connection, duckdb_engine
+from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
@@ -240,12 +241,12 @@ def keep_open(history: History) -> Iterator[None]:
     """Leave the database of a history open between its changes, which saves a third of their time."""
     path = history.warehouse.absolute()
     with ExitStack() as until_done, pytest.MonkeyPatch.context() as patch:
-        until_done.enter_context(connection.attach(path, connection._ROW_GROUPS))
+        until_done.enter_context(duckdb_engine.attach(path, duckdb_engine.ROW_GROUPS))
 
         @contextmanager
         def use_open(wanted: Path, *_: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
             assert wanted == path
-            with connection._find_engine().cursor() as session:
+            with duckdb_engine._find_engine().cursor() as session:
                 session.execute("USE warehouse")
                 yield session
 

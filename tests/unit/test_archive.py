@@ -26,16 +26,10 @@ from data_contracts.archive import (
 )
 from data_contracts.errors import SourceError
 from data_contracts.reviews_parquet import FORMAT_VERSION
+from tasks.archive.dataset_identity import resolve_provenance
 from tasks.archive.layout import ReviewName, parse_review_name
-from tasks.archive.reader import ArchiveContents, count_folders, read_archive, resolve_provenance
-from tests.support.small_archive import (
-    Member,
-    list_files,
-    make_member,
-    make_members,
-    pack_tar,
-    write_archive,
-)
+from tasks.archive.reader import ArchiveContents, count_folders, read_archive
+from tests.support.small_archive import Member, list_files, make_member, make_members, pack_tar, write_archive
 
 NEW_REVIEW = "aclImdb/train/pos/1_8.txt"
 

@@ -21,15 +21,7 @@ from tasks.warehouse.run_log import end_run, start_run
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.parsed_pages import Page
-from tests.support.report_homes import (
-    HOSTILE,
-    NEXT_RUN,
-    RUN,
-    asking,
-    change,
-    make_bundle_facts,
-    promote,
-)
+from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, asking, change, make_bundle_facts, promote
 from tests.support.run_facts import TRAINED
 from tests.support.warehouse_parts import PartFile
 

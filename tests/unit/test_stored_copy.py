@@ -12,13 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import reviews
-from data_contracts.errors import (
-    ReviewsError,
-    SourceError,
-    StoreError,
-    StoreUnreachableError,
-    WarehouseError,
-)
+from data_contracts.errors import ReviewsError, SourceError, StoreError, StoreUnreachableError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.forget import forget
 from flows.command.cli import main

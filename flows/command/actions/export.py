@@ -14,7 +14,7 @@ from tasks.exports.to_store import export_to_store
 from tasks.support.outside_targets import require_free_target
 from tasks.support.progress import show_progress
 from tasks.support.wording import count
-from tasks.warehouse.database.connection import quote_sql
+from tasks.warehouse.database.duckdb_engine import quote_sql
 
 
 def export(home: Home, folder: Path | str | None, request: ExportRequest) -> str:

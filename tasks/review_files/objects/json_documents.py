@@ -23,12 +23,7 @@ from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.objects.around_arrays import Movie, Surroundings
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
-from tasks.review_files.objects.json_array_choice import (
-    Item,
-    choose_rows,
-    describe_texts,
-    refuse_lists,
-)
+from tasks.review_files.objects.json_array_choice import Item, choose_rows, describe_texts, refuse_lists
 from tasks.review_files.objects.json_paths import Place, find_rows, join_path, show_path
 from tasks.review_files.objects.nested_reviews import refuse_values, require_rows_text
 from tasks.review_files.objects.object_rows import (

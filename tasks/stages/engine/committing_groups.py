@@ -19,16 +19,10 @@ from tasks.engine.group_work import GroupSummary, GroupTask
 from tasks.inbox.source_files import GROUP_BYTES, GROUP_FILES, SkippedFile
 from tasks.scoring.run_outcome import GroupResult, describe_replaced
 from tasks.stages.engine.deadly_objects import refuse_object
-from tasks.stages.engine.engine_run import (
-    Ended,
-    EngineRun,
-    Fetch,
-    fetch_joined,
-    fetch_scored,
-    fetch_whole,
-    warn_of_dropped,
-)
-from tasks.stages.run_page import judge_checks, log_warning
+from tasks.stages.engine.engine_run import Ended, EngineRun
+from tasks.stages.engine.fetched_parts import Fetch, fetch_joined, fetch_scored, fetch_whole, warn_of_dropped
+from tasks.stages.log_messages import log_warning
+from tasks.stages.run_page import judge_checks
 from tasks.stages.score import NEXT_STEP, commit, score_and_commit, warn_of_failure
 from tasks.store.stored_parts import StoredPart, delete_part
 from tasks.support.interruption import stop_if_interrupted

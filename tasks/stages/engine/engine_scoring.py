@@ -21,8 +21,9 @@ from tasks.scoring.run_outcome import GroupResult, make_skipped
 from tasks.stages.engine.engine_run import Ended, EngineRun
 from tasks.stages.engine.new_objects import score_objects
 from tasks.stages.engine.rescoring_on_engine import rescore
+from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT
-from tasks.stages.run_page import show_live_progress, warn
+from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import warn_of_failure
 from tasks.store.connecting import Store, open_store
 from tasks.store.published_upload import remember_store

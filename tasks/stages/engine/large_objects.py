@@ -23,7 +23,8 @@ from tasks.inbox.source_files import WORKER_GROUP_BYTES, FoundFile
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import write_text_file
 from tasks.scoring.run_outcome import GroupResult
-from tasks.stages.engine.engine_run import EngineRun, fetch_whole, warn_of_dropped
+from tasks.stages.engine.engine_run import EngineRun
+from tasks.stages.engine.fetched_parts import fetch_whole, warn_of_dropped
 from tasks.stages.store_inbox import score_object_group
 from tasks.store.stored_parts import StoredPart, delete_part
 from tasks.store.stored_texts import StoredTexts, delete_all_texts, delete_texts, put_texts

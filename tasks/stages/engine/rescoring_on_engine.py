@@ -29,7 +29,8 @@ from tasks.scoring.rescoring import (
     write_texts,
 )
 from tasks.scoring.run_outcome import GroupResult, make_left
-from tasks.stages.engine.engine_run import Ended, EngineRun, fetch_scored, fetch_whole, warn_of_dropped
+from tasks.stages.engine.engine_run import Ended, EngineRun
+from tasks.stages.engine.fetched_parts import fetch_scored, fetch_whole, warn_of_dropped
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.score import ScoredGroup, keep_checked, score_and_commit, warn_of_failure
 from tasks.store.connecting import Store

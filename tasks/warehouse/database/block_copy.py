@@ -23,7 +23,9 @@ from typing import BinaryIO
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from tasks.support.locking import is_at
-from tasks.warehouse.database.connection import WAIT_SECONDS, attach, name_log, open_warehouse, take_turn
+from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
+from tasks.warehouse.database.duckdb_engine import attach, take_turn
+from tasks.warehouse.database.migrating import name_log
 from tasks.warehouse.database.opening import HEADER_BYTES, HEADERS, RESTORE_ADVICE, translate_errors
 
 COMPARED_BYTES = 4096

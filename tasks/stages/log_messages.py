@@ -1,17 +1,23 @@
 """Logs one line for each stage that has ended, and one for the run, with their figures."""
 
+import sys
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from prefect import get_run_logger
 from prefect.context import FlowRunContext
 from prefect.logging.loggers import flow_run_logger
 
 from tasks.scoring.plan import PendingFiles, ScoringPlan
 from tasks.scoring.run_outcome import COUNTS
 from tasks.support.json_log import FIGURES, format_figures
+from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary
 from tasks.warehouse.model_registry import PromotedModel
+
+if TYPE_CHECKING:
+    pass
 
 Figures = Mapping[str, int | float | str]
 
@@ -66,3 +72,22 @@ def log_figures(stage: str, figures: Figures) -> None:
     # The logger of a task's run would be the present one, whose lines of this level are left out (`prefect.yaml`).
     logger = flow_run_logger(context.flow_run, context.flow)
     logger.info(f"{stage}: {format_figures(figures)}", extra={FIGURES: {"stage": stage, **figures}})
+
+
+def log_warning(message: str) -> None:
+    """Log a warning in the run's log, as one line: a name of a file with a line break must not look like another."""
+    get_run_logger().warning(escape_controls(message))
+
+
+def warn(message: str) -> None:
+    """Log a warning in the run's log and print it in the terminal."""
+    log_warning(message)
+    plain = escape_controls(message, keep="\n")
+    sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal
+
+
+def tell(message: str) -> None:
+    """Log a message in the run's log, and print it in the terminal."""
+    plain = escape_controls(message)
+    get_run_logger().info(plain)
+    sys.stderr.write(f"{plain}\n")  # the `reviews` command hides Prefect's log in the terminal

@@ -1,0 +1,214 @@
+"""The DuckDB engine of this process, and the database files that are attached to it or opened apart from it.
+
+Only one process at a time can have a file open, for reading or writing.
+"""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from data_contracts.errors import WarehouseBusyError
+from tasks.warehouse.database.opening import MEMORY_LIMIT, connect_when_free, describe_wait, translate_errors
+
+STORAGE_VERSION = "v1.4.0"
+"""The oldest DuckDB version that can read the file."""
+ROW_GROUP_ROWS = 16_384
+"""Rows of a row group. DuckDB compresses full row groups on all cores and writes them straight to the database file.
+With DuckDB's default of 122,880 most commits would fill none: DuckDB would write their rows to the log first, then
+compress them on one core."""
+MOST_KEPT_BYTES = 2**26
+"""Most memory with which the engine goes on after use. With more it is stopped, since it keeps what it has taken."""
+SPILL = ".duckdb.spill"
+"""The folder beside the database for what does not fit into memory. DuckDB deletes what killed processes left in it."""
+ConfigValue = str | bool | int | float | list[str]
+
+
+_CONFIG: dict[str, ConfigValue] = {
+    "memory_limit": MEMORY_LIMIT,
+    # No query depends on the order of insertion, and keeping it for a million texts doubles the memory.
+    "preserve_insertion_order": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+
+
+ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+
+
+# The system's file locks keep out other processes, but not other threads of this process.
+_THREAD_LOCK = threading.Lock()
+
+
+_ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}
+"""The DuckDB engine of this process, by its id. Starting an engine takes several times as long as opening a database
+in it. A forked process starts its own, since it lacks the threads of its parent's engine."""
+_SPILLS: dict[int, Path] = {}
+"""The folder to which the engine of this process writes what does not fit into its memory, by the process's id."""
+
+
+@contextmanager
+def take_turn(path: Path, wait_seconds: float) -> Iterator[None]:
+    """Keep other threads of this process out while the block runs, and translate DuckDB's errors."""
+    if not _THREAD_LOCK.acquire(timeout=wait_seconds):
+        raise WarehouseBusyError(describe_wait(path, wait_seconds, "another thread of this process has it"))
+    try:
+        with translate_errors(path):
+            yield
+    finally:
+        _THREAD_LOCK.release()
+
+
+@contextmanager
+def attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to the database as soon as no other process has it, and release its file when the block ends.
+
+    The caller has its turn (`take_turn`); the database is opened as it is.
+    """
+    with ExitStack() as until_closed:
+        try:
+            with connect_when_free(
+                path, lambda: _connect(path, *options), wait_seconds, until_closed
+            ) as connection:
+                yield connection
+            memory = _find_engine().execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+            _find_engine().execute("DETACH warehouse")
+            if memory[0][0] > MOST_KEPT_BYTES:
+                _stop_engine()
+        except BaseException:
+            # The error may have left the engine unusable, or files open in it.
+            _stop_engine()
+            raise
+
+
+@contextmanager
+def open_read_only(
+    path: Path, config: dict[str, ConfigValue], wait_seconds: float
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database file at `path` read-only, as soon as no other process has locked it.
+
+    Until the block ends, no process writes into the file, this one neither (`tasks/warehouse/publishing.py`).
+    """
+
+    def connect() -> duckdb.DuckDBPyConnection:
+        return _start_engine(config, str(path), read_only=True)
+
+    with (
+        ExitStack() as until_closed,
+        connect_when_free(path, connect, wait_seconds, until_closed) as connection,
+    ):
+        yield connection
+
+
+def open_apart(
+    path: Path, config: dict[str, ConfigValue], wait_seconds: float
+) -> tuple[duckdb.DuckDBPyConnection, Callable[[], None]]:
+    """Open the database file at `path` read-only in an engine of its own; return also what closes it.
+
+    All other connections of a process to one path share an engine: its settings, and the file that had the path first.
+    Without being closed, it stays open as long as the connection, or a relation of it, is referred to.
+    """
+    until_closed = ExitStack()
+    connection = connect_when_free(path, lambda: _attach_alone(path, config), wait_seconds, until_closed)
+    release = weakref.finalize(connection, until_closed.close)
+
+    def close() -> None:
+        connection.close()
+        release()
+
+    return connection, close
+
+
+def _attach_alone(path: Path, config: dict[str, ConfigValue]) -> duckdb.DuckDBPyConnection:
+    """Attach a database file to a new engine, under its own name, as if it were opened."""
+    connection = _start_engine(config)
+    try:
+        connection.execute(f"SET temp_directory = {quote_sql(f'{path}.tmp')}")
+        connection.execute(f'ATTACH {quote_sql(str(path))} AS "{path.stem}" (READ_ONLY)')
+        connection.execute(f'USE "{path.stem}"')
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
+    """Connect to the database by `ATTACH`, since only that accepts `options`."""
+    connection = _start_session(path.with_name(SPILL))
+    try:
+        # An attempt before this one may have attached a file that was changed meanwhile.
+        connection.execute("DETACH DATABASE IF EXISTS warehouse")
+        connection.execute(f"ATTACH {quote_sql(str(path))} AS warehouse ({', '.join(options)})")
+        connection.execute("USE warehouse")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _start_session(spill: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection of the engine, which writes to the folder `spill` what does not fit into its memory.
+
+    By default that would be a folder in the current one, which others may read, or nobody write.
+    """
+    if _SPILLS.get(os.getpid()) == spill:
+        return _find_engine().cursor()
+    set_spill = f"SET temp_directory = {quote_sql(str(spill))}"
+    try:
+        _find_engine().execute(set_spill)
+    except duckdb.Error:  # the engine has written to another one
+        _stop_engine()
+        _find_engine().execute(set_spill)
+    _SPILLS[os.getpid()] = spill
+    return _find_engine().cursor()
+
+
+def _find_engine() -> duckdb.DuckDBPyConnection:
+    """Return the DuckDB engine of this process, started on first use."""
+    process = os.getpid()
+    if process not in _ENGINES:
+        _ENGINES[process] = _start_engine(_CONFIG)
+    return _ENGINES[process]
+
+
+def _start_engine(
+    config: dict[str, ConfigValue], database: str = ":memory:", *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """Start a DuckDB engine with a database; all its sessions have times in UTC."""
+    connection = duckdb.connect(database, read_only=read_only, config=config)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # DuckDB would draw its progress bar on standard output, amid the result of a query.
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+def _stop_engine() -> None:
+    """Stop the DuckDB engine of this process; the next use starts another."""
+    _SPILLS.pop(os.getpid(), None)
+    engine = _ENGINES.pop(os.getpid(), None)
+    if engine is not None:
+        engine.close()
+
+
+@contextmanager
+def begin_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Run the block in a transaction: commit at its end, roll back if it raises."""
+    connection.begin()
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        # Some errors have ended the transaction already.
+        with suppress(duckdb.Error):
+            connection.rollback()
+        raise
+
+
+def quote_sql(text: str) -> str:
+    """Return a text as an SQL string literal, for places that accept no parameter."""
+    return "'" + text.replace("'", "''") + "'"
