@@ -22,15 +22,15 @@ from flows.command.actions import verify as verify_action
 from flows.command.actions.verify import run_verify
 from flows.command.cli import main
 from tasks.maintenance import verification
-from tasks.maintenance.verification import (
+from tasks.maintenance.promises import (
     FLIPS_PROMISE,
     PROMISES,
     READINGS_PROMISE,
     REPEATS_PROMISE,
     SHADOW_SUMS_PROMISE,
     SUMS_PROMISE,
-    Finding,
 )
+from tasks.maintenance.verification import Finding
 from tasks.maintenance.verified_changes import Changed, begin_proof, find_changed, read_proof, write_proof
 from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.publishing import publish

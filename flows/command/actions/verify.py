@@ -8,16 +8,15 @@ from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseErr
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.maintenance.leftovers import check_stores
-from tasks.maintenance.verification import (
+from tasks.maintenance.promises import (
     COPY_PROMISE,
     OUTSIDE_TABLES,
     PARQUET_PROMISE,
     PROMISES,
     STORED_COPY_PROMISE,
     WORK_PROMISE,
-    Finding,
-    verify,
 )
+from tasks.maintenance.verification import Finding, verify
 from tasks.maintenance.verified_changes import (
     Changed,
     Proof,

@@ -26,8 +26,6 @@ MOST_KEPT_BYTES = 2**26
 SPILL = ".duckdb.spill"
 """The folder beside the database for what does not fit into memory. DuckDB deletes what killed processes left in it."""
 ConfigValue = str | bool | int | float | list[str]
-
-
 _CONFIG: dict[str, ConfigValue] = {
     "memory_limit": MEMORY_LIMIT,
     # No query depends on the order of insertion, and keeping it for a million texts doubles the memory.
@@ -36,15 +34,9 @@ _CONFIG: dict[str, ConfigValue] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
-
-
 ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
-
-
 # The system's file locks keep out other processes, but not other threads of this process.
 _THREAD_LOCK = threading.Lock()
-
-
 _ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}
 """The DuckDB engine of this process, by its id. Starting an engine takes several times as long as opening a database
 in it. A forked process starts its own, since it lacks the threads of its parent's engine."""
