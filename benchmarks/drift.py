@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.warehouse import list_migrations, read_views
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import ScoredTexts, Scorer, load_scorer, score_texts
 from tasks.archive.parquet_files import read_split
 from tasks.warehouse.model_registry import list_models, record_reference

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import load_model, load_vocabulary
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import load_scorer
 from models.tensorflow import load_tensorflow
 from models.tokenizer import EncodedReviews, encode_reviews

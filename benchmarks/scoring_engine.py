@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.plain_keras import SEED_VARIANTS
-from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import GRAPH_FILE, load_model, load_vocabulary, write_bundle
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import make_scorer, score_texts
 from models.graphs.session import open_graph
 from models.list_of_kinds import export_model

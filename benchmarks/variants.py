@@ -28,8 +28,8 @@ from benchmarks.plain_keras import SEED_VARIANTS
 from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
 from data_contracts.errors import BundleError
 from deployments.installation_paths import PROJECT_ROOT
-from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import load_model, load_vocabulary
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, read_behaviour_tests
 from models.evaluation.elsewhere import read_elsewhere

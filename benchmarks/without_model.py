@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.ratios import spread
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import load_scorer, score_texts
 from models.graphs.batches import count_cores
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from data_contracts.storage.durable import remove_leftovers
 from deployments.settings import Settings
-from tasks.shadow.waiting import find_waiting_for_shadow
+from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.stages.log_messages import log_figures, log_warning, warn
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.write_pages import update_site

@@ -16,7 +16,7 @@ from itertools import combinations
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.local_server.children import Child, Echo, Program, start_child
-from deployments.local_server.health import is_answering
+from deployments.local_server.supervisor import is_answering
 from deployments.settings import SITE_HOST, Settings
 
 START_SECONDS = 120.0

@@ -18,7 +18,6 @@ from data_contracts.errors import ReviewsError
 from deployments.guarded_server import list_hosts, list_metrics_hosts, protect_server
 from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server.children import Child, Echo, Program, start_child
-from deployments.local_server.health import ANSWER_SECONDS, is_answering, start_health_checks
 from deployments.local_server.running import delete_running, find_running, write_running
 from deployments.local_server.server_process import (
     LINES_SHOWN,
@@ -29,7 +28,12 @@ from deployments.local_server.server_process import (
     wait_for_server,
 )
 from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
-from deployments.local_server.supervisor import build_supervisor
+from deployments.local_server.supervisor import (
+    ANSWER_SECONDS,
+    build_supervisor,
+    is_answering,
+    start_health_checks,
+)
 from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
 from deployments.marked_processes import MARK, kill_marked, stop_marked
 from deployments.password import client_file, ensure_password, password_file, write_client_file

@@ -11,7 +11,7 @@ from deployments.serving.champion_following import FollowedChampion
 from deployments.serving.kept_texts import Keeping
 from deployments.serving.metrics import ServingMetrics, make_metrics
 from tasks.explain.explanation import explain_text
-from tasks.explain.found_text import FoundText
+from tasks.explain.finding_text import FoundText
 from tasks.texts.loaded_champion import LoadedChampion
 from tasks.texts.scores import score_asked
 

@@ -11,8 +11,8 @@ from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.scoring_page import name_labels, name_limit
 from flows.train_model import TrainingSummary
-from models.bundle.bundle_facts import has_bundle
 from models.bundle.fingerprint import require_fingerprint
+from models.bundle.reading_facts import has_bundle
 from models.evaluation.gate import GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan

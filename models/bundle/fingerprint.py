@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import BundleError
-from models.bundle.bundle_facts import FACTS_FILE, FORMAT_VERSION, parse_facts, read_facts
+from models.bundle.reading_facts import FACTS_FILE, FORMAT_VERSION, parse_facts, read_facts
 
 
 def fingerprint_bundle(folder: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from data_contracts.errors import BundleError
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.graphs.engine_interface import SAME_SCORE
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import find_graph, load_model, load_own, load_vocabulary
+from models.bundle.reading_facts import read_facts
 from models.evaluation.stars import LINEAR, StarMapping, read_stars
 from models.graphs.engine_interface import MANY_REVIEWS, Engine
 from models.list_of_kinds import ExportedModel, load_engine
@@ -66,7 +66,7 @@ class Scorer:
 
 
 def load_scorer(bundle_dir: Path) -> Scorer:
-    """Load a bundle for scoring, without checking whether it may score: see `models.bundle.trust`."""
+    """Load a bundle for scoring, without checking whether it may score: see `models.bundle.blessed_scorer`."""
     facts = read_facts(bundle_dir)
     model_id, length = facts["model_id"], facts["hyper_parameters"]["sequence_length"]
     word_ids = load_vocabulary(bundle_dir).ids()

@@ -186,6 +186,6 @@ def load_scorer(recipe: Recipe, bundles: Path) -> "Scorer":
 @functools.lru_cache(maxsize=1)
 def _load_scorer(store: str, model_id: str, fingerprint: str, bundles: Path) -> "Scorer":
     """Load the scorer of a bundle of the store."""
-    from models.bundle.trust import load_blessed_scorer
+    from models.bundle.blessed_scorer import load_blessed_scorer
 
     return load_blessed_scorer(fetch_bundle(open_store(store), model_id, fingerprint, bundles), fingerprint)

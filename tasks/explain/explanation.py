@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from tasks.explain.found_text import FoundText, find_text, require_unicode_text
+from tasks.explain.finding_text import FoundText, find_text, require_unicode_text
 from tasks.warehouse.model_registry import PromotedModel, read_promoted
 from tasks.warehouse.published import open_published
 
@@ -99,7 +99,7 @@ def explain(home: Home, name: str | None, text: str | None, model_id: str | None
 
 def load_scorer(bundles_dir: Path, model: PromotedModel) -> "Scorer":
     """Load the scorer to explain with; raise `BundleError` if its bundle is not the one that was promoted."""
-    from models.bundle.trust import load_blessed_scorer
+    from models.bundle.blessed_scorer import load_blessed_scorer
 
     return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import UsageError
-from tasks.explain.found_text import describe_missing, read_as_row_name, require_unicode_text
+from tasks.explain.finding_text import describe_missing, read_as_row_name, require_unicode_text
 from tasks.queries.answers import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tasks.explain.explanation import Explained, cut_pieces, format_signed
-from tasks.explain.found_text import FoundText
+from tasks.explain.finding_text import FoundText
 from tasks.pages.formatting import cut_name
 from tasks.support.wording import count, escape_controls, format_json
 

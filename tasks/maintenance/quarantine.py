@@ -254,7 +254,7 @@ def _score_now(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
     """Score the rows that are released."""
     from datetime import UTC, datetime
 
-    from tasks.scoring.rows import score_rows
+    from tasks.scoring.part_rows import score_rows
 
     return score_rows(scorer, run_id, rows, datetime.now(UTC))
 
@@ -266,7 +266,7 @@ def _split_off_unknown_rows(
     import pyarrow as pa
 
     from data_contracts.limits import NO_KNOWN_WORD, SCORING_RULES
-    from tasks.scoring.rows import mark_rows_without_known_word
+    from tasks.scoring.part_rows import mark_rows_without_known_word
 
     known = {
         key
@@ -299,7 +299,7 @@ def _commit_release(
     import pyarrow as pa
 
     from data_contracts.scored_reviews import SCORED_SCHEMA
-    from tasks.scoring.rows import make_source_rows
+    from tasks.scoring.part_rows import make_source_rows
 
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.register("released_texts", make_source_rows(good))

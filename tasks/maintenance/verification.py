@@ -39,7 +39,7 @@ from tasks.maintenance.verified_changes import (
 from tasks.store.published_upload import find_faults
 from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
-from tasks.warehouse.database.opening import translate_errors
+from tasks.warehouse.database.exclusive_opening import translate_errors
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 

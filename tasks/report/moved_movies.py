@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.queries.answers import Ask
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.warehouse.latest_scores import ARRIVAL, IS_OUTDATED, REVIEW
 from tasks.warehouse.row_addresses import SUPERSEDED
 

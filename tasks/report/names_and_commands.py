@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 
 SLICE_WORDS = {
     "short": "short, under 150 words",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tasks.pages.formatting import format_share
 from tasks.pages.svg_charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
 from tasks.report.names_and_commands import name_length_ranges, name_measure
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.report.scoring_facts import LENGTHS_FROM, SCORE_BINS, ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.support.wording import count

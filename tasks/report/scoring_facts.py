@@ -9,10 +9,10 @@ from pathlib import Path
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.limits import TEXT_NOT_GIVEN
 from data_contracts.warehouse import list_migrations
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
-from tasks.report.runs import LoggedRun, Row, sum_up_checks
+from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import BundleError
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from tasks.queries.answers import Ask
-from tasks.report.runs import LoggedRun, Row, sum_up_checks
+from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
 from tasks.support.wording import drop_nan
 
 # Older runs have no model id in their counts: then it is the model that was trained while they ran.

@@ -11,7 +11,7 @@ from data_contracts.sources.language import UNNOTICED_SHARE
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.formatting import format_share
 from tasks.report.names_and_commands import MEASURES, name_measure
-from tasks.report.runs import LoggedRun, Row
+from tasks.report.run_choice import LoggedRun, Row
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
 from tasks.support.wording import count

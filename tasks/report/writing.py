@@ -11,7 +11,7 @@ from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
 from tasks.queries.answers import MOST_MEMORY, USUAL_MEMORY, ask_published
-from tasks.report.runs import LATEST, SCORING, find_run
+from tasks.report.run_choice import LATEST, SCORING, find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.report.training_facts import TrainingFacts, read_training_facts
 from tasks.support.locking import hold_folder

@@ -16,7 +16,7 @@ import pyarrow as pa
 from data_contracts.limits import NO_KNOWN_WORD, SCORER_FAILED, SCORING_RULES
 from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.bundle.scorer import EncodedTexts, Scorer, encode_texts
-from tasks.scoring.rows import mark_rows_without_known_word, score_row_texts, score_rows
+from tasks.scoring.part_rows import mark_rows_without_known_word, score_row_texts, score_rows
 from tasks.support.interruption import stop_if_interrupted
 
 CHUNKS_AHEAD = 2

@@ -33,7 +33,7 @@ from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
 from tasks.scoring.file_outcomes import FileOutcome, Tally, doubt_text, judge_file, make_ledger_entry
 from tasks.scoring.part_folders import Part, Write, check_part, open_part, start_part
-from tasks.scoring.rows import make_ledger_rows, make_source_rows
+from tasks.scoring.part_rows import make_ledger_rows, make_source_rows
 from tasks.sources.catalogue import Catalogue
 from tasks.sources.profile_options import choose_file_limits, choose_file_options
 from tasks.warehouse.run_log import Run

@@ -22,7 +22,7 @@ from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, SkippedFil
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.database.duckdb_engine import open_read_only
-from tasks.warehouse.database.opening import translate_errors
+from tasks.warehouse.database.exclusive_opening import translate_errors
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.row_addresses import name_content
 
@@ -233,7 +233,7 @@ def make_rescored_part(
     """Make the part of sources whose texts were scored again from their scores, and check it."""
     from tasks.scoring.group_to_part import GroupOutcome
     from tasks.scoring.part_folders import check_part, open_part, start_part
-    from tasks.scoring.rows import make_ledger_rows
+    from tasks.scoring.part_rows import make_ledger_rows
 
     part = start_part(folder or job.run.home.parts, model_id, sources)
     with open_part(part) as write:
@@ -250,7 +250,7 @@ def score_batches(
     scorer: "Scorer", run_id: str, batches: Iterable["pa.RecordBatch"], report: Callable[[int], None]
 ) -> Iterator["pa.Table"]:
     """Yield the scores of texts that come in batches; `report` is called with the bytes of text scored."""
-    from tasks.scoring.rows import score_rows
+    from tasks.scoring.part_rows import score_rows
 
     for chunk in _join_batches(batches):
         yield score_rows(scorer, run_id, chunk, datetime.now(UTC))
@@ -280,7 +280,7 @@ def plan_rescoring(
 
     None if there is nothing to score again, or no published copy.
     """
-    from models.bundle.trust import load_blessed_scorer
+    from models.bundle.blessed_scorer import load_blessed_scorer
 
     if model is None or not sources or not home.published.exists():
         return None

@@ -12,8 +12,8 @@ from data_contracts.errors import ReviewsError
 from data_contracts.expectations import require_success
 from data_contracts.storage.durable import remove, remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
+from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer, score_texts
-from models.bundle.trust import load_blessed_scorer
 from tasks.inbox.source_files import GROUP_FILES, group_found_files
 from tasks.scoring.group_to_part import ScoringJob
 from tasks.scoring.rescoring import OlderSource, measure_rescorable, rescore_group, take_in_time

@@ -17,7 +17,7 @@ from tasks.pages.formatting import NAME_CHARACTERS, cut_name
 from tasks.queries.answers import Ask
 from tasks.queries.named_queries import embed_query
 from tasks.report.names_and_commands import format_release, name_measure
-from tasks.report.runs import SCORING, TRAINING, Row
+from tasks.report.run_choice import SCORING, TRAINING, Row
 from tasks.store.upload_trouble import read_trouble
 from tasks.support.wording import count, escape_controls, quote_word
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tasks.pages.titles import Title
 from tasks.queries.answers import Ask
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.site.movie_page_parts import KeptReview, describe_judgement
 from tasks.site.page_names import name_page
 from tasks.site.page_record import digest

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.queries.answers import Ask
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.site.kept_days import make_days
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 

@@ -6,7 +6,7 @@ The same four are assets in Prefect: `@materialize` with the key of an asset mar
 from dataclasses import dataclass
 
 from data_contracts.storage.home import Home
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from tasks.warehouse.database.connection import open_warehouse
 
 ARCHIVE = "reviews://archive"

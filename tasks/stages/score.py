@@ -168,7 +168,7 @@ def make_job(
     run: Run, model: PromotedModel, limits: RowLimits, request: ScoringRequest, found: PendingFiles
 ) -> "ScoringJob":
     """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
-    from models.bundle.trust import load_blessed_scorer
+    from models.bundle.blessed_scorer import load_blessed_scorer
     from tasks.scoring.group_to_part import ScoringJob
 
     folder = run.home.bundles / model.model_id

@@ -6,9 +6,9 @@ Loading needs ONNX Runtime, or TensorFlow for a bundle without a graph.
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.bundle.bundle_facts import read_facts
+from models.bundle.blessed_scorer import load_blessed_scorer
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer
-from models.bundle.trust import load_blessed_scorer
 from models.evaluation.stars import RatingInterval, read_interval
 from tasks.warehouse.model_registry import PromotedModel, read_promoted
 from tasks.warehouse.published import open_published

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from models.bundle.bundle_facts import FACTS_FILE, read_facts
 from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, name_adapted, write_adapted_bundle
+from models.bundle.reading_facts import FACTS_FILE, read_facts
 from models.bundle.scorer import Scorer, encode_texts
 from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
 from models.training.types import Variant

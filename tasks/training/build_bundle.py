@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from data_contracts.drift import ReferenceMeasure, describe_reference
 from data_contracts.limits import POSITIVE_FROM
 from data_contracts.storage.durable import write_whole
-from models.bundle.bundle_facts import read_facts
 from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import make_keras_scorer, make_scorer, score_texts
 from models.evaluation.baseline import fit_baseline
 from models.evaluation.metrics import Evaluation, LengthClass, evaluate_lengths, evaluate_scores

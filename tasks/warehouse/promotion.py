@@ -16,9 +16,9 @@ import duckdb
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.fingerprint import require_fingerprint
 from models.bundle.scorer import Scorer
-from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.support.wording import drop_nan
 from tasks.warehouse.database.connection import open_warehouse

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tasks.queries.answers import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.report.scoring_facts import COMPARE_ALL, DESCRIBE_SOURCES, MAKE_SCORES, require_present_tables
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 from tasks.week.due_weeks import Week

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from deployments.settings import Settings, load_settings
-from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import fingerprint_bundle
 from models.bundle.golden import GOLDEN_TEXTS
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import load_scorer, score_texts
 from models.evaluation.metrics import evaluate_scores
 from models.graphs.builder import Graph, order_gates, serialize_graph

@@ -10,7 +10,7 @@ from deployments.settings import load_settings
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
 from flows.command.actions.forget import forget
-from models.bundle.bundle_facts import read_facts
+from models.bundle.reading_facts import read_facts
 from models.tensorflow import load_tensorflow
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest

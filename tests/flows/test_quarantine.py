@@ -17,7 +17,7 @@ from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encode
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.answers import query_published
-from tasks.scoring import rows as scored_rows
+from tasks.scoring import part_rows as scored_rows
 from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.row_addresses import parse_row_name
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, plan, run

@@ -32,7 +32,7 @@ from tasks.inbox.source_files import SourceFile, look_into
 from tasks.review_files.inference import first_pass
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
-from tasks.scoring import rows as scored_rows
+from tasks.scoring import part_rows as scored_rows
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
 from tests.support.scoring_runs import CSV, DoneRun, count, drop, plan, run, run_killed, run_once

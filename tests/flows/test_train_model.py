@@ -24,9 +24,9 @@ from deployments.settings import load_settings
 from flows.command.flow_summaries import describe_training
 from flows.train_model import TrainingSummary, train_model
 from models import list_of_kinds
-from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import is_unaltered, write_fingerprinted_facts
 from models.bundle.folder import find_graph
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import load_scorer
 from models.lstm.kind import LSTM
 from models.training.journal import Journal

@@ -11,7 +11,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox import source_files
 from tasks.sharing import home_lease
 from tasks.sharing.machine_turn import hold_turn
-from tasks.stages.engine import committing_groups, new_objects, rescoring_on_engine
+from tasks.stages.engine import committing_groups, engine_scoring, rescoring_on_engine
 from tests.machines.network import enter
 from tests.support.forked import start
 from tests.support.scoring_runs import run
@@ -88,7 +88,7 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     source_files.GROUP_FILES = GROUP_FILES
     home_lease.PACE = PACE
     vars(committing_groups).update(GROUP_FILES=JOINED_FILES)
-    for module in (new_objects, rescoring_on_engine):
+    for module in (engine_scoring, rescoring_on_engine):
         vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
     try:
         with run_without_server():

@@ -11,9 +11,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
-from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted_bundle
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score

@@ -15,7 +15,7 @@ from data_contracts.storage.home import Home
 from tasks.engine.dispatch import Outcome, Task
 from tasks.engine.group_work import score_in
 from tasks.inbox import source_files
-from tasks.stages.engine import engine_scoring, large_objects, new_objects
+from tasks.stages.engine import engine_scoring, large_objects
 from tasks.store.stored_texts import StoredTexts, put_texts
 from tests.support.scoring_runs import run
 from tests.support.serverless import run_without_server
@@ -87,7 +87,7 @@ def share_out_small_objects() -> Iterator[list[StoredTexts]]:
         return pieces[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(new_objects, "SHARED_BYTES", 100)
+        patch.setattr(engine_scoring, "SHARED_BYTES", 100)
         patch.setattr(large_objects, "WORKER_GROUP_BYTES", 50)
         patch.setattr(large_objects, "put_texts", note)
         yield pieces

@@ -10,11 +10,11 @@ from typing import Any
 
 from data_contracts.storage.home import Home
 from tasks.queries.answers import Ask, make_ask
-from tasks.report.runs import find_run
+from tasks.report.run_choice import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_by
 from tasks.warehouse.database.connection import open_warehouse
-from tasks.warehouse.database.opening import translate_errors
+from tasks.warehouse.database.exclusive_opening import translate_errors
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.published import require_published
 from tasks.warehouse.publishing import publish

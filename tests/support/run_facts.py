@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from tasks.report.runs import LoggedRun
+from tasks.report.run_choice import LoggedRun
 from tasks.report.training_facts import TrainingFacts
 from tests.support.report_homes import RUN, make_bundle_facts
 

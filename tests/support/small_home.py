@@ -15,10 +15,10 @@ from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.grants import grant
 from flows.ingest_reviews import IngestSummary, ingest_reviews
-from models.bundle.bundle_facts import read_facts
 from models.bundle.fingerprint import write_fingerprinted_facts
 from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
+from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import make_keras_scorer, score_texts
 from models.evaluation.metrics import evaluate_scores
 from models.list_of_kinds import export_model

@@ -415,7 +415,7 @@ def test_the_data_fingerprint_tells_verified_from_accepted_data(
     contents: ArchiveContents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accepted = resolve_provenance(contents, accept_unverified=True)
-    monkeypatch.setattr("tasks.archive.reader.CONTENT_DIGESTS", {"sample": contents.content_digest})
+    monkeypatch.setattr("tasks.archive.dataset_identity.CONTENT_DIGESTS", {"sample": contents.content_digest})
     verified = resolve_provenance(contents)
     assert verified.dataset == "sample"
     assert verified.data_fingerprint != accepted.data_fingerprint

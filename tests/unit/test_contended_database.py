@@ -13,7 +13,7 @@ import pytest
 
 from data_contracts.errors import WarehouseBusyError
 from tasks.warehouse.database.connection import open_warehouse
-from tasks.warehouse.database.opening import connect_when_free
+from tasks.warehouse.database.exclusive_opening import connect_when_free
 
 Connect = Callable[[], duckdb.DuckDBPyConnection]
 OPENER = """

@@ -22,7 +22,7 @@ from flows.command.console.arguments import decode_input
 from models.bundle.scorer import Scorer
 from models.tokenizer import EncodedReviews
 from tasks.explain.explanation import Explained, ReadWord, cut_pieces, explain_text, find_level, format_signed
-from tasks.explain.found_text import FoundText, find_text
+from tasks.explain.finding_text import FoundText, find_text
 from tasks.explain.page import render_page
 from tasks.explain.terminal import describe_score, write_explanation, write_explanation_as_json
 from tasks.support.wording import escape_controls

@@ -13,7 +13,7 @@ from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.report import moved_movies
 from tasks.report.moved_movies import ENOUGH_REVIEWS
-from tasks.report.runs import Row, find_run
+from tasks.report.run_choice import Row, find_run
 from tasks.report.scoring_facts import REVIEWS_SHOWN, TEXT_CHARACTERS
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure

@@ -14,7 +14,7 @@ import pytest
 from models.evaluation.gate import Decision, GateCheck
 from tasks.report.names_and_commands import format_release
 from tasks.report.rendering import render_scoring, render_training
-from tasks.report.runs import find_run
+from tasks.report.run_choice import find_run
 from tasks.report.training_facts import read_training_facts
 from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.run_log import end_run, start_run

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from flows.command.flow_summaries import describe_models
-from models.bundle.bundle_facts import FACTS_FILE
+from models.bundle.reading_facts import FACTS_FILE
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.charts import draw_models, name_lines
 from tasks.site.models_page.facts import ModelsFacts, read_models

@@ -23,10 +23,9 @@ from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server import status
 from deployments.local_server.children import Child, Echo, Program, kill_child, start_child
 from deployments.local_server.down import bring_down
-from deployments.local_server.health import HUNG_SECONDS, start_health_checks
 from deployments.local_server.running import Running
 from deployments.local_server.stopping import catch_signals, stop_runs
-from deployments.local_server.supervisor import build_supervisor
+from deployments.local_server.supervisor import HUNG_SECONDS, build_supervisor, start_health_checks
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.marked_processes import find_parents, kill_marked, list_run_processes
 from deployments.settings import Settings, load_settings

@@ -15,7 +15,7 @@ from benchmarks.variants import (
     read_runs,
     train_missing,
 )
-from models.bundle.bundle_facts import FACTS_FILE, FORMAT_VERSION
+from models.bundle.reading_facts import FACTS_FILE, FORMAT_VERSION
 from models.variants import find_variant
 
 LSTM, CNN_LSTM = find_variant("lstm"), find_variant("cnn_lstm")

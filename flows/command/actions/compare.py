@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from data_contracts.storage.home import Home
+from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer
-from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Contest, Decision, GateCheck, decide_promotion, judge_contest
 from tasks.queries.answer_formats import format_answer
 from tasks.support.progress import show_progress

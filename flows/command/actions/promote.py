@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from data_contracts.errors import BundleError, ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.compare import CONTEST_STEPS, warn_of_other_data
+from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer
-from models.bundle.trust import load_blessed_scorer
 from models.evaluation.gate import Decision, GateCheck
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls

@@ -72,7 +72,7 @@ def _report_release(done: quarantine.Release, echo: Callable[[str], None]) -> No
 
 def _load_scorer(settings: Settings, model_id: str) -> Any:
     """Load the scorer with which released rows are scored: that of a model that was promoted."""
-    from models.bundle.trust import load_blessed_scorer
+    from models.bundle.blessed_scorer import load_blessed_scorer
 
     model = find_promoted(settings.home.warehouse, model_id)
     if model is None:

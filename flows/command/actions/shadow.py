@@ -32,7 +32,7 @@ class StartRequest:
 
 def start_shadow(settings: Settings, asked: StartRequest, echo: Callable[[str], None]) -> None:
     """Do what `reviews shadow start` does: check the model and its bundle, record it, and publish that."""
-    from models.bundle.trust import load_blessed_scorer
+    from models.bundle.blessed_scorer import load_blessed_scorer
 
     home, until = settings.home, choose_end(asked, datetime.now(UTC))
     row = find_model(home.warehouse, asked.model)

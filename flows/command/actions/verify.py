@@ -7,7 +7,6 @@ from itertools import chain
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
-from tasks.maintenance.leftovers import check_stores
 from tasks.maintenance.promises import (
     COPY_PROMISE,
     OUTSIDE_TABLES,
@@ -16,6 +15,7 @@ from tasks.maintenance.promises import (
     STORED_COPY_PROMISE,
     WORK_PROMISE,
 )
+from tasks.maintenance.store_leftovers import check_stores
 from tasks.maintenance.verification import Finding, verify
 from tasks.maintenance.verified_changes import (
     Changed,

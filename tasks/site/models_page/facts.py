@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.storage.home import Home
-from models.bundle.bundle_facts import has_bundle
+from models.bundle.reading_facts import has_bundle
 from tasks.queries.answers import Ask
 from tasks.report.names_and_commands import SLICE_WORDS
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.site.models_page.kept_comparison import find_comparison
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 
 from data_contracts.storage.durable import write_all_whole
 from tasks.queries.answers import Ask
-from tasks.report.runs import Row
+from tasks.report.run_choice import Row
 from tasks.site.page_record import digest, fingerprint_design
 
 NAME = ".comparison.json"

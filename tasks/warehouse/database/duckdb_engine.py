@@ -13,7 +13,12 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import WarehouseBusyError
-from tasks.warehouse.database.opening import MEMORY_LIMIT, connect_when_free, describe_wait, translate_errors
+from tasks.warehouse.database.exclusive_opening import (
+    MEMORY_LIMIT,
+    connect_when_free,
+    describe_wait,
+    translate_errors,
+)
 
 STORAGE_VERSION = "v1.4.0"
 """The oldest DuckDB version that can read the file."""
