@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
@@ -40,9 +40,6 @@ from tests.support.lines import Line, run_line
 from tests.support.postgres import PostgresServer, run_postgres
 from tests.support.stores import find_free_ports
 from tests.support.warehouse_parts import write_large_part
-
-if TYPE_CHECKING:
-    pass
 
 FILES = 10
 MOST_TRANSACTIONS = 8

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.paired import PairedDifference, compare_pairs
 from benchmarks.plain_keras import SEED_VARIANTS
-from data_contracts.limits import POSITIVE_FROM
+from data_contracts.rules_and_limits import POSITIVE_FROM
 from models.evaluation.elsewhere import KIND_WORDS, ElsewhereReview, find_positive
 
 Results = Mapping[str, Any]

@@ -22,7 +22,7 @@ from data_contracts.storage.home import Home
 from models.evaluation.bootstrap import find_interval, resample_means
 from models.tokenizer import build_vocabulary, encode_reviews
 from models.training.journal import QUIET
-from models.training.types import LabelledReviews, TrainingReviews
+from models.training.reviews import LabelledReviews, TrainingReviews
 from models.variants import find_variant
 from models.wide_lstm.ngrams import compute_logits_from, fit_ngrams
 from models.wide_lstm.training_recipe import weigh_ngrams

@@ -35,7 +35,7 @@ from models.evaluation.behaviour import list_behaviour_texts, rate_behaviour, re
 from models.evaluation.elsewhere import read_elsewhere
 from models.tensorflow import load_tensorflow
 from models.tokenizer import encode_reviews
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 from models.variants import find_variant, list_variants
 from tasks.archive.parquet_files import read_provenance
 from tasks.support.code_version import fingerprint_code

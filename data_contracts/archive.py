@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.expectations import CheckResult, import_expectations, run_checks
-from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
+from data_contracts.rules_and_limits import NEGATIVE_STARS, POSITIVE_STARS
 
 if TYPE_CHECKING:
     import pandas as pd

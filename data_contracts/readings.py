@@ -6,7 +6,7 @@ What can be read in several ways is kept as found, in `extra`, and is a warning.
 from collections.abc import Iterable, Mapping
 
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import READING_RULES
+from data_contracts.rules_and_limits import READING_RULES
 
 BOUNDARY = "readings"
 _EXPECTED = "a column that can be read in one way only"

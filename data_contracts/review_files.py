@@ -23,7 +23,7 @@ from data_contracts.expectations import (
     run_checks,
     split_by_source,
 )
-from data_contracts.limits import FIELD_RULES, ROW_RULES, RowLimits
+from data_contracts.rules_and_limits import FIELD_RULES, ROW_RULES, RowLimits
 
 BOUNDARY = "review_files"
 

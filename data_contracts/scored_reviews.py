@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult, import_expectations, run_checks, split_by_source
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
+from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
-from data_contracts.limits import DRIFT_SEVERITIES, RowLimits, ServingLimits
+from data_contracts.rules_and_limits import DRIFT_SEVERITIES, RowLimits, ServingLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_inbox_store, parse_workers

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from deployments.serving.metrics import SERVING
 from docs import (
     columns_table,

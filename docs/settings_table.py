@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from data_contracts.archive import PUBLISHED_URL
-from data_contracts.limits import RowLimits, ServingLimits
+from data_contracts.rules_and_limits import RowLimits, ServingLimits
 from deployments.settings import Settings
 from docs.markdown import escape_cell, format_table
 

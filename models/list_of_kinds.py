@@ -11,7 +11,8 @@ from data_contracts.errors import BundleError
 from models.graphs.engine_interface import Engine
 from models.graphs.session import open_graph
 from models.lstm.kind import LSTM
-from models.training.types import EvaluationReviews, Kind
+from models.training.kind_of_model import Kind
+from models.training.reviews import EvaluationReviews
 from models.wide_lstm.kind import WIDE_LSTM
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from data_contracts.errors import UsageError
 from models import list_of_kinds
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 
 DEFAULT_VARIANT = "wide_lstm"
 

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from data_contracts.errors import UsageError, WarehouseError
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from tasks.texts.loaded_champion import LoadedChampion, load_champion

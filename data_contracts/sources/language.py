@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import NOT_ENGLISH
+from data_contracts.rules_and_limits import NOT_ENGLISH
 
 BOUNDARY = "language"
 BEGINNING = 200

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from deployments.serving.batching import Answers, Batching, start_batching
 from deployments.serving.champion_following import FollowedChampion
 from deployments.serving.kept_texts import Keeping

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from data_contracts.limits import ServingLimits
+from data_contracts.rules_and_limits import ServingLimits
 from deployments.guarded_server import guard
 from deployments.serving.answering import Desk, ask, ask_why, is_full
 from deployments.serving.metrics import measure_requests

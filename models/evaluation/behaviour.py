@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.limits import POSITIVE_FROM
+from data_contracts.rules_and_limits import POSITIVE_FROM
 from models.evaluation.sets import (
     SETS_DIR,
     PassRate,

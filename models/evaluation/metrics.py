@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.limits import POSITIVE_FROM
+from data_contracts.rules_and_limits import POSITIVE_FROM
 
 RELIABILITY_BINS = 10
 ROC_POINTS = 100

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
+from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS
 
 TITLE_REVIEWS = 10
 """Smallest number of reviews of a title whose mean predicted and mean given rating are correlated."""

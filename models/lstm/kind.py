@@ -3,7 +3,7 @@
 from models.lstm.engine import load_lstm_engine
 from models.lstm.export import export_lstm
 from models.lstm.layers import build_cnn_lstm, build_lstm, build_lstm_dropout
-from models.training.types import Kind, Variant
+from models.training.kind_of_model import Kind, Variant
 
 LSTM = Kind(
     variants=(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-    from models.training.types import Variant
+    from models.training.kind_of_model import Variant
 
 
 def build_lstm(variant: "Variant") -> "keras.Model":

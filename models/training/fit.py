@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from data_contracts.storage.faults import pass_fault_point
 from models.tensorflow import load_tensorflow
 from models.training.journal import QUIET, Arrays, Journal, assign_values, list_values, name_epoch
-from models.training.types import Epoch, Recipe, TrainedModel, TrainingReviews, Variant
+from models.training.kind_of_model import Recipe, Variant
+from models.training.reviews import TrainingReviews
+from models.training.trained_model import Epoch, TrainedModel
 
 PART = "fit"
 """The name of the checkpoints of `fit`, one after each epoch."""
@@ -22,7 +24,7 @@ def train_variant(
     """Train `variant` by its recipe; without one, by Keras's `fit`, keeping the epoch of the lowest validation loss.
 
     The same seed on the same machine with the same number of cores gives the same weights, also if the training goes on
-    from checkpoints of the journal. See `models.training.types.Recipe` for what it reports.
+    from checkpoints of the journal. See `models.training.kind_of_model.Recipe` for what it reports.
     """
     load_tensorflow()
     train: Recipe = _fit if variant.recipe is None else variant.recipe

@@ -45,7 +45,7 @@ class Journal:
     """What a training reports to, and where it keeps its checkpoints. Without a folder it keeps none."""
 
     report: Callable[[int], None] = lambda rows: None
-    """Called with the number of training rows done since its last call: see `models.training.types.Recipe`."""
+    """Called with the number of training rows done since its last call: see `models.training.kind_of_model.Recipe`."""
     folder: Path | None = None
     warn: Callable[[str], None] = lambda message: None
     """Called with what is wrong with a checkpoint; the training goes on."""

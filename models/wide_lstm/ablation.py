@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.graphs.engine_interface import Engine
-from models.training.types import EvaluationReviews
+from models.training.reviews import EvaluationReviews
 from models.wide_lstm.engine import WideLstmEngine, compute_logits
 from models.wide_lstm.training_recipe import BLEND_INVERSE_REGULARIZATION
 

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from models.training.fit import pass_epoch
 from models.training.journal import QUIET, Arrays, Journal, assign_values, list_values, name_epoch
-from models.training.types import Epoch, LabelledReviews, TrainingReviews, Variant
+from models.training.kind_of_model import Variant
+from models.training.reviews import LabelledReviews, TrainingReviews
+from models.training.trained_model import Epoch
 from models.wide_lstm.layers import VECTOR_READER, VECTORS, pool_values
 from models.wide_lstm.windows import cut_windows
 
@@ -146,7 +148,7 @@ def _read_course(arrays: Arrays) -> _Course:
 def fit_branch(
     branch: LstmBranch, reviews: TrainingReviews, *, epochs: int, seed: int, journal: Journal = QUIET
 ) -> tuple[Epoch, ...]:
-    """Train the branch and return the figures of each epoch; see `models.training.types.Recipe`.
+    """Train the branch and return the figures of each epoch; see `models.training.kind_of_model.Recipe`.
 
     Training labels may lie between 0 and 1. A checkpoint is saved after each epoch, and within one that takes long.
     """

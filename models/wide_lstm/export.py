@@ -17,7 +17,7 @@ from data_contracts.errors import BundleError
 from models.graphs.builder import Graph, order_gates, serialize_graph
 from models.graphs.engine_interface import SAME_SCORE
 from models.graphs.session import open_graph
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 from models.wide_lstm.engine import CONSTANTS, CONVOLUTION, load_wide_lstm_engine, score_frame
 from models.wide_lstm.layers import (
     BELOW_EVERY_VALUE,

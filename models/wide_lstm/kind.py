@@ -1,6 +1,6 @@
 """The kind `WIDE_LSTM`: the default variant with its recipe, layer class, export, engine and ablation."""
 
-from models.training.types import Kind, Variant
+from models.training.kind_of_model import Kind, Variant
 from models.wide_lstm.ablation import measure_branches
 from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows

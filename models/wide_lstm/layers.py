@@ -18,7 +18,7 @@ from models.wide_lstm.ngrams import LONGEST, NgramModel
 if TYPE_CHECKING:
     import keras
 
-    from models.training.types import Variant
+    from models.training.kind_of_model import Variant
 
 READER, LSTM_LOGIT, SCORE = "reader", "lstm_logit", "score"
 """Names of the model's layers; saved models contain them."""

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from models.training.background import Result, start_thread
 from models.training.journal import Journal
-from models.training.types import LabelledReviews, TrainedModel, TrainingReviews, Variant
+from models.training.kind_of_model import Variant
+from models.training.reviews import LabelledReviews, TrainingReviews
+from models.training.trained_model import TrainedModel
 from models.wide_lstm.branch_training import PART as BRANCH
 from models.wide_lstm.branch_training import LstmBranch, fit_branch
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
@@ -57,7 +59,7 @@ BLEND_INVERSE_REGULARIZATION = 100.0
 def train_wide_lstm(
     variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, journal: Journal
 ) -> TrainedModel:
-    """Train on labelled reviews, with word vectors from unlabelled ones too; see `models.training.types.Recipe`."""
+    """Train on labelled reviews, with word vectors of unlabelled ones too; see `kind_of_model.Recipe`."""
     import keras
 
     has_begun = journal.load(BRANCH) is not None

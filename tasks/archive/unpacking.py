@@ -17,7 +17,7 @@ from data_contracts.archive import (
     UNSUSPECTED_BYTES,
 )
 from data_contracts.errors import FileRefusedError, SourceError
-from data_contracts.limits import FILE_RULES
+from data_contracts.rules_and_limits import FILE_RULES
 from tasks.archive.layout import refuse_archive
 from tasks.containers.streams import gunzip_padded, meter
 from tasks.containers.tar_files import walk_tar

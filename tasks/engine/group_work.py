@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError, StoreError
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile

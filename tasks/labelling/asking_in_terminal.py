@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
+from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS
 from tasks.labelling.choosing import ChosenReview
 from tasks.labelling.kept_answers import Answer, Answers, keep_answer, take_back
 from tasks.support.wording import count, escape_controls

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import name_rated_sentiment
+from data_contracts.rules_and_limits import name_rated_sentiment
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.labelling.choosing import RANDOM
 from tasks.support.wording import count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from data_contracts.text_encodings import find_encoding
 from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
 from tasks.warehouse.accounting import require_accounted
@@ -194,7 +194,7 @@ def _require_text_encoding(encoding: str) -> None:
 
 def require_known_rule(rule: str | None) -> None:
     """Raise `UsageError` unless rows can be quarantined by `rule`; checked before any row of the database is chosen."""
-    from data_contracts.limits import ROW_RULES, SCORING_RULES
+    from data_contracts.rules_and_limits import ROW_RULES, SCORING_RULES
 
     known = [*ROW_RULES, *SCORING_RULES]
     if rule is not None and rule not in known:
@@ -265,7 +265,7 @@ def _split_off_unknown_rows(
     """Split off the rows of whose text no model knows a word; return them, and both inputs without them."""
     import pyarrow as pa
 
-    from data_contracts.limits import NO_KNOWN_WORD, SCORING_RULES
+    from data_contracts.rules_and_limits import NO_KNOWN_WORD, SCORING_RULES
     from tasks.scoring.part_rows import mark_rows_without_known_word
 
     known = {

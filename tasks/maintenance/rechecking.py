@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from tasks.warehouse.row_addresses import name_row
 
 if TYPE_CHECKING:

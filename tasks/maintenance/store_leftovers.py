@@ -7,7 +7,7 @@ from functools import partial
 from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from tasks.maintenance.promises import WORK_PROMISE
+from tasks.maintenance.data_promises import WORK_PROMISE
 from tasks.maintenance.verification import Finding, check_files
 from tasks.store.connecting import open_store
 from tasks.store.published_upload import list_remembered

@@ -18,7 +18,7 @@ import duckdb
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.maintenance.promises import (
+from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
     COPY_PROMISE,
     COUNT_PROMISE,

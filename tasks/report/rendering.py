@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.archive import DATASETS
-from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.jinja_setup import make_environment
 from tasks.report.names_and_commands import format_release, name_measure, name_rule, name_slice

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import BundleError, WarehouseError
-from data_contracts.limits import TEXT_NOT_GIVEN
+from data_contracts.rules_and_limits import TEXT_NOT_GIVEN
 from data_contracts.warehouse import list_migrations
 from models.bundle.reading_facts import read_facts
 from tasks.queries.answers import Ask

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from data_contracts.limits import UNREADABLE_COLUMNS
+from data_contracts.rules_and_limits import UNREADABLE_COLUMNS
 from tasks.support.wording import drop_nan
 
 _UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)

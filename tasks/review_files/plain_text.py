@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from data_contracts.limits import name_rated_sentiment
+from data_contracts.rules_and_limits import name_rated_sentiment
 from tasks.containers.members import Member, naming_member
 from tasks.review_files.encodings import decode_text
 from tasks.review_files.options import KEPT_BYTES, ReadOptions

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FILE_RULES
+from data_contracts.rules_and_limits import FILE_RULES
 from tasks.containers.files import iterate_file, measure_file
 from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
 from data_contracts.review_files import READ_SCHEMA
+from data_contracts.rules_and_limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
 from tasks.review_files.further_columns import add_values
 from tasks.review_files.inference.known_column_names import (
     AUTHOR_TYPES,

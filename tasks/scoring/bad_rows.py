@@ -9,8 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import RowLimits, exceeds_bad_rows
 from data_contracts.part_schemas import CARRIED_COLUMNS, QUARANTINE_SCHEMA
+from data_contracts.rules_and_limits import RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.reader import format_of

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import (
+from data_contracts.review_files import check_rows, find_unclear_field, measure_rows
+from data_contracts.rules_and_limits import (
     FIELD_RULES,
     FIELD_WORDS,
     NOT_ENGLISH,
@@ -18,7 +19,6 @@ from data_contracts.limits import (
     VALUE_RULES,
     RowLimits,
 )
-from data_contracts.review_files import check_rows, find_unclear_field, measure_rows
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
 from tasks.review_files.inference.text_doubts import COMPARED_BYTES, COMPARED_CHARACTERS, ROWS_COMPARED

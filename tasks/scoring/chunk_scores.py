@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from data_contracts.limits import NO_KNOWN_WORD, SCORER_FAILED, SCORING_RULES
+from data_contracts.rules_and_limits import NO_KNOWN_WORD, SCORER_FAILED, SCORING_RULES
 from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.bundle.scorer import EncodedTexts, Scorer, encode_texts
 from tasks.scoring.part_rows import mark_rows_without_known_word, score_row_texts, score_rows

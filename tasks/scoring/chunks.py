@@ -7,7 +7,7 @@ from functools import partial
 import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows

@@ -6,7 +6,13 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import TEXT_NOT_GIVEN, UNCOUNTED_RULES, FileLimits, RowLimits, exceeds_bad_rows
+from data_contracts.rules_and_limits import (
+    TEXT_NOT_GIVEN,
+    UNCOUNTED_RULES,
+    FileLimits,
+    RowLimits,
+    exceeds_bad_rows,
+)
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.review_files.inference.text_doubts import FirstRow, doubt_single_words, find_other_texts
 from tasks.review_files.plans.reading_plan import ReadingPlan

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, PlanOutdatedError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import VALUE_RULES, RowLimits
 from data_contracts.readings import judge_readings
 from data_contracts.review_files import merge_results
+from data_contracts.rules_and_limits import VALUE_RULES, RowLimits
 from data_contracts.sources.language import judge_language
 from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point

@@ -5,7 +5,13 @@ from typing import Any
 
 import duckdb
 
-from data_contracts.limits import FIELD_RULES, FIELD_WORDS, READING_RULES, SETTLED_FIELDS, STEP_OF_FILE
+from data_contracts.rules_and_limits import (
+    FIELD_RULES,
+    FIELD_WORDS,
+    READING_RULES,
+    SETTLED_FIELDS,
+    STEP_OF_FILE,
+)
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from data_contracts.limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.rules_and_limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri

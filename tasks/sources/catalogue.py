@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES
+from data_contracts.rules_and_limits import EACH_FILE, OTHER_LANGUAGES
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import name_in_inbox
 from tasks.sources.profile import Profile, name_version, parse_profile

@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import duckdb
 
-from data_contracts.limits import NOT_ENGLISH
+from data_contracts.rules_and_limits import NOT_ENGLISH
 from tasks.support.wording import count, quote_word
 
 FILES_NAMED = 5

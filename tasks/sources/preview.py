@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.limits import FIELD_RULES, RowLimits
 from data_contracts.review_files import find_bad_rows, measure_rows
+from data_contracts.rules_and_limits import FIELD_RULES, RowLimits
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
 from tasks.review_files.options import ReadOptions

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import EACH_FILE, OTHER_LANGUAGES, SMALLEST_SHARE
+from data_contracts.rules_and_limits import EACH_FILE, OTHER_LANGUAGES, SMALLEST_SHARE
 from data_contracts.text_encodings import find_encoding
 from tasks.review_files.options import is_delimiter
 from tasks.support.wording import quote_word

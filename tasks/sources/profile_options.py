@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from data_contracts.limits import FileLimits, RowLimits
+from data_contracts.rules_and_limits import FileLimits, RowLimits
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import DateFormat, DateStyle, RatingScale, ReadingPlan

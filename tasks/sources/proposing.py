@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import STEP_OF_FILE
 from data_contracts.review_files import READ_SCHEMA
+from data_contracts.rules_and_limits import STEP_OF_FILE
 from tasks.review_files.inference.rating_decisions import LOWEST_IS_BEST
 from tasks.review_files.inference.text_doubts import ROWS_COMPARED, FirstRow, find_other_texts
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan

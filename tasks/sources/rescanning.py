@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import FILE_RULES
+from data_contracts.rules_and_limits import FILE_RULES
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, hash_file, look_into
 from tasks.sources.catalogue import (

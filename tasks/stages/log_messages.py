@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prefect import get_run_logger
 from prefect.context import FlowRunContext
@@ -15,9 +15,6 @@ from tasks.support.json_log import FIGURES, format_figures
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary
 from tasks.warehouse.model_registry import PromotedModel
-
-if TYPE_CHECKING:
-    pass
 
 Figures = Mapping[str, int | float | str]
 

@@ -13,7 +13,7 @@ from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ContractError, EngineLostError, StoreUnreachableError
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point

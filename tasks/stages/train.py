@@ -17,7 +17,8 @@ from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import Decision, GateCheck
 from models.list_of_kinds import export_model
 from models.tensorflow import load_tensorflow
-from models.training.types import TrainedModel, Variant
+from models.training.kind_of_model import Variant
+from models.training.trained_model import TrainedModel
 from models.variants import find_variant
 from tasks.archive.parquet_files import read_provenance
 from tasks.maintenance.retention import drop_old_trainings

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FILE_RULES
+from data_contracts.rules_and_limits import FILE_RULES
 from tasks.support.memory import is_memory_error, require_memory
 
 DECODER_ERRORS: tuple[type[Exception], ...] = (

@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import RowLimits
 from data_contracts.review_files import find_bad_rows, measure_rows
+from data_contracts.rules_and_limits import RowLimits
 from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.evaluation.stars import bound_stars
 from models.tokenizer import mark_texts_with_words

@@ -14,7 +14,7 @@ from models.bundle.folder import OWN_FILE, name_adapted, write_adapted_bundle
 from models.bundle.reading_facts import FACTS_FILE, read_facts
 from models.bundle.scorer import Scorer, encode_texts
 from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.drift import ReferenceMeasure, describe_reference
-from data_contracts.limits import POSITIVE_FROM
+from data_contracts.rules_and_limits import POSITIVE_FROM
 from data_contracts.storage.durable import write_whole
 from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
@@ -38,7 +38,9 @@ from models.list_of_kinds import ExportedModel, measure_parts
 from models.tokenizer import EncodedReviews
 from models.training.fit import train_variant
 from models.training.journal import QUIET, Journal
-from models.training.types import EvaluationReviews, LabelledReviews, TrainedModel, TrainingReviews, Variant
+from models.training.kind_of_model import Variant
+from models.training.reviews import EvaluationReviews, LabelledReviews, TrainingReviews
+from models.training.trained_model import TrainedModel
 from tasks.support.code_version import fingerprint_code
 from tasks.training.dataset import EncodedRows, TrainingRows
 from tasks.training.further_metrics import measure_further

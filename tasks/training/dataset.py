@@ -12,8 +12,8 @@ from data_contracts.expectations import CheckResult
 from data_contracts.reviews_parquet import Provenance
 from data_contracts.training_input import TrainingInputSummary, check_training_input
 from models.tokenizer import EncodedReviews, Vocabulary, build_vocabulary, encode_reviews
+from models.training.kind_of_model import Variant
 from models.training.split import hold_out_titles, mark_first_texts
-from models.training.types import Variant
 from tasks.archive.parquet_files import read_provenance, read_split
 
 

@@ -269,7 +269,7 @@ def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that."""
     if connection.execute(_FIND_FORGOTTEN).fetchall() == [(0,)]:
         return
-    from data_contracts.limits import FILE_RULES
+    from data_contracts.rules_and_limits import FILE_RULES
 
     rule = "rows_renumbered"
     connection.execute(_REFUSE_RENUMBERED, {"rule": rule, "detail": FILE_RULES[rule]})

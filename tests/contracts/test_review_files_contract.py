@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import ContractError
 from data_contracts.expectations import CheckResult
-from data_contracts.limits import FIELD_RULES, FILE_RULES, ROW_RULES, RowLimits, exceeds_bad_rows
 from data_contracts.review_files import check_rows, find_bad_rows, measure_rows, merge_results
+from data_contracts.rules_and_limits import FIELD_RULES, FILE_RULES, ROW_RULES, RowLimits, exceeds_bad_rows
 from models.tokenizer import mark_texts_with_words, split_words
 from tests.contracts.rows import make_read_rows
 

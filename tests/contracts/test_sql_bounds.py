@@ -6,7 +6,7 @@ from pathlib import Path
 
 import data_contracts
 from data_contracts.drift import SMALLEST_PSI
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, NEGATIVE_STARS, POSITIVE_STARS
+from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS, NEGATIVE_STARS, POSITIVE_STARS
 from data_contracts.warehouse import read_views
 from tasks.warehouse.tallies.measures import _BINS_OF_MEASURES, BINS
 

@@ -18,7 +18,7 @@ from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring.part_folders import list_uris
 from tasks.scoring.plan import ScoringRequest, require_consistent
 from tasks.stages import score as stages
-from tasks.stages.engine import committing_groups, engine_run
+from tasks.stages.engine import committing_groups, fetched_parts
 from tasks.store.connecting import open_store
 from tasks.store.published_upload import list_remembered, remember_store
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
@@ -164,7 +164,7 @@ def went_on(tmp_path_factory: pytest.TempPathFactory) -> WentOn:
         damaged, whole = sorted(store.glob("parts/*/*/manifest.json"))
         damaged.write_bytes(b'{"attempt": "../../../secret", "files": {}}')
         note_uploads(patch, made)
-        patch.setattr(engine_run, "warn", warned.append)
+        patch.setattr(fetched_parts, "warn", warned.append)
         with use_inner_engine(folder / "worker"):
             run()
     return WentOn(home, store, str(raised.value), whole.parent.name, made, warned)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from data_contracts.errors import BundleError
-from data_contracts.limits import RowLimits, ServingLimits
+from data_contracts.rules_and_limits import RowLimits, ServingLimits
 from data_contracts.storage.home import Home
 from deployments.guarded_server import LOOPBACK_NAMES
 from deployments.serving import answering as desk_module

@@ -14,7 +14,7 @@ from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.verify import run_verify
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
-from tasks.maintenance.promises import WORK_PROMISE
+from tasks.maintenance.data_promises import WORK_PROMISE
 from tasks.maintenance.store_leftovers import check_stores
 from tasks.scoring.plan import ScoringPlan
 from tasks.store import inbox_objects

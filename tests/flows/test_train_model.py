@@ -30,7 +30,7 @@ from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import load_scorer
 from models.lstm.kind import LSTM
 from models.training.journal import Journal
-from models.training.types import TrainedModel
+from models.training.trained_model import TrainedModel
 from models.wide_lstm.kind import WIDE_LSTM
 from tasks.stages.train import decide
 from tasks.training.build_bundle import TrainedBundle, TrainingJob, train_on

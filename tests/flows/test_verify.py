@@ -22,7 +22,7 @@ from flows.command.actions import verify as verify_action
 from flows.command.actions.verify import run_verify
 from flows.command.cli import main
 from tasks.maintenance import verification
-from tasks.maintenance.promises import (
+from tasks.maintenance.data_promises import (
     FLIPS_PROMISE,
     PROMISES,
     READINGS_PROMISE,

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FILE_RULES, ROW_RULES
 from data_contracts.review_files import READ_SCHEMA
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
 from tasks.containers import streams, tar_files, zip_files
 from tasks.review_files.reader import ReadOptions, read_review_file
 

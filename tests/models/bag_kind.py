@@ -12,7 +12,8 @@ from models.graphs.builder import Graph, serialize_graph
 from models.graphs.engine_interface import Engine
 from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
-from models.training.types import EvaluationReviews, Kind, Variant
+from models.training.kind_of_model import Kind, Variant
+from models.training.reviews import EvaluationReviews
 
 
 @dataclass(frozen=True)

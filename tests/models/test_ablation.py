@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.graphs.session import open_graph
 from models.list_of_kinds import export_model, measure_parts
 from models.tokenizer import EncodedReviews
-from models.training.types import EvaluationReviews
+from models.training.reviews import EvaluationReviews
 from models.wide_lstm import ablation
 from models.wide_lstm.engine import compute_logits, load_wide_lstm_engine
 from models.wide_lstm.export import export_windows

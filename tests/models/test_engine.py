@@ -22,7 +22,7 @@ from models.lstm import engine as engine_module
 from models.lstm.engine import ReceptiveField, count_steps, find_inputs
 from models.lstm.export import export_lstm
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 from models.variants import find_variant, list_variants
 from tests.support.encoded_reviews import KNOWN_WORDS, encode_ids, make_reviews, predict_with_keras
 from tests.support.small_models import WORDS, make_small_variant

@@ -17,7 +17,7 @@ from models.graphs.session import open_graph
 from models.list_of_kinds import ExportedModel, export_model, load_engine, measure_parts
 from models.tokenizer import Vocabulary, encode_reviews
 from models.training.fit import train_variant
-from models.training.types import EvaluationReviews
+from models.training.reviews import EvaluationReviews
 from models.variants import find_variant, list_variants
 from models.word_effects import explain_review
 from tests.models.bag_kind import BAG, BagVariant, build_bag

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from models.training.journal import QUIET
-from models.training.types import LabelledReviews
+from models.training.reviews import LabelledReviews
 from models.wide_lstm import training_recipe
 from models.wide_lstm.ngrams import (
     LONGEST,

@@ -12,7 +12,7 @@ from models.bundle.scorer import KERAS_BATCH_ROWS, Scorer, make_keras_scorer, ma
 from models.graphs.engine_interface import SAME_SCORE
 from models.list_of_kinds import export_model
 from models.tokenizer import EncodedReviews, encode_reviews
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 from models.variants import find_variant, list_variants
 from tests.support.small_models import WORDS, make_small_variant
 

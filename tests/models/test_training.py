@@ -12,7 +12,8 @@ from benchmarks import plain_keras
 from models.evaluation.metrics import evaluate_scores
 from models.training.fit import train_variant
 from models.training.journal import QUIET, Journal
-from models.training.types import LabelledReviews, TrainedModel
+from models.training.reviews import LabelledReviews
+from models.training.trained_model import TrainedModel
 from models.variants import find_variant
 from tests.support.quick_graphs import skip_graph_optimizers
 from tests.support.small_models import give_reviews, make_reviews, make_small_variant

@@ -9,7 +9,8 @@ import pytest
 from models.bundle.folder import MODEL_FILE, load_model
 from models.training.fit import train_variant
 from models.training.journal import QUIET
-from models.training.types import LabelledReviews, TrainedModel, TrainingReviews
+from models.training.reviews import LabelledReviews, TrainingReviews
+from models.training.trained_model import TrainedModel
 from models.wide_lstm import branch_training
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import NGRAM_LOGITS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from models.training.journal import assign_values, list_values
-from models.training.types import Variant
+from models.training.kind_of_model import Variant
 from models.wide_lstm import branch_training
 from models.wide_lstm.branch_training import LstmBranch
 from tests.support.quick_graphs import skip_graph_optimizers

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.types import LabelledReviews, TrainingReviews, Variant
+from models.training.kind_of_model import Variant
+from models.training.reviews import LabelledReviews, TrainingReviews
 from models.variants import find_variant
 from models.wide_lstm.layers import Blend, build_lstm_head, build_reader, join_branches
 from models.wide_lstm.ngrams import NgramModel, number_ngrams

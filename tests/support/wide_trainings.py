@@ -16,7 +16,8 @@ import models.training.fit
 import models.training.journal
 from models.training.fit import train_variant
 from models.training.journal import Journal
-from models.training.types import LabelledReviews, TrainedModel
+from models.training.reviews import LabelledReviews
+from models.training.trained_model import TrainedModel
 from tests.support.compiled_once import keep_compiled
 from tests.support.small_models import give_reviews, make_small_wide_variant
 

@@ -23,8 +23,8 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, RowLimits
 from models.tokenizer import mark_texts_with_words
 from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.review_files.reader import ReadOptions, read_review_file

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import UNCOUNTED_RULES, FileLimits, RowLimits
 from data_contracts.part_schemas import QUARANTINE_SCHEMA
+from data_contracts.rules_and_limits import UNCOUNTED_RULES, FileLimits, RowLimits
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan

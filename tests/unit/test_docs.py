@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from data_contracts.limits import FILE_RULES, ROW_RULES, SCORING_RULES
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from flows.command.cli import main
 from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
 from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from data_contracts.errors import EngineError, ObjectMissingError, StoreError, WorkerKilledError
-from data_contracts.limits import RowLimits
+from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from tasks.engine import dask_workers
 from tasks.engine.dask_workers import DaskEngine, open_engine

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, forget
-from tasks.maintenance.promises import PROMISES
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.connection import open_warehouse
 from tests.support.once import copy_once

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.warehouse import list_migrations, read_views
+from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget
-from tasks.maintenance.promises import PROMISES
 from tasks.warehouse import latest_scores
 from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.migrating import bring_up_to_date

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.review_files import READ_SCHEMA
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, RowLimits
 from tasks.review_files import delimited
 from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.plans.reading_plan import ReadingPlan

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
-from data_contracts.limits import FileLimits, RowLimits
+from data_contracts.rules_and_limits import FileLimits, RowLimits
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file

@@ -7,7 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
-from data_contracts.limits import FIELD_RULES, FIELD_WORDS, FILE_RULES, ROUNDED_IDS, VALUE_RULES, RowLimits
+from data_contracts.rules_and_limits import (
+    FIELD_RULES,
+    FIELD_WORDS,
+    FILE_RULES,
+    ROUNDED_IDS,
+    VALUE_RULES,
+    RowLimits,
+)
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
 from tasks.containers.formats import WORKBOOKS, format_of

@@ -7,7 +7,7 @@ from itertools import chain
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
-from tasks.maintenance.promises import (
+from tasks.maintenance.data_promises import (
     COPY_PROMISE,
     OUTSIDE_TABLES,
     PARQUET_PROMISE,

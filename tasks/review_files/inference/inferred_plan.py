@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.limits import STEP_OF_FILE
+from data_contracts.rules_and_limits import STEP_OF_FILE
 from tasks.review_files.inference.column_facts import (
     FileFacts,
     find_label_facts,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS
+from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.reading_plan import RatingScale

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.limits import READING_RULES, STEP_OF_FILE
+from data_contracts.rules_and_limits import READING_RULES, STEP_OF_FILE
 from tasks.review_files.plans.normalized_names import quote_name
 from tasks.review_files.plans.reading_plan import Doubt
 from tasks.review_files.raw_rows import RawRows

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -16,9 +15,6 @@ from tasks.stages.log_messages import Figures, list_figures, warn
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.score import ScoredGroup
 from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, find_manifest
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

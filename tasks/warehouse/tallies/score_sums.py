@@ -7,7 +7,7 @@ transaction of that change. `FIND_WRONG_SUMS` finds what differs from the defini
 
 import duckdb
 
-from data_contracts.limits import NEGATIVE_STARS, POSITIVE_STARS
+from data_contracts.rules_and_limits import NEGATIVE_STARS, POSITIVE_STARS
 
 RATED_LABEL = (
     f"CASE WHEN given_rating >= {POSITIVE_STARS[0]} THEN 'positive' "

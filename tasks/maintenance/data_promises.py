@@ -1,6 +1,6 @@
 """The promises that `reviews verify` checks, each with the SQL that finds the rows of the database that break it."""
 
-from data_contracts.limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
+from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
 from tasks.warehouse.row_addresses import CONTENT, IS_LATER, NO_PROFILE

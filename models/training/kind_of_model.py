@@ -1,70 +1,18 @@
-"""Types that describe a training and a kind of model: variants, the reviews, the trained model, the kind."""
+"""The types of a kind of model and of its variants, and of the recipe that trains a variant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.graphs.engine_interface import Engine
 from models.graphs.session import OpenGraph
-from models.tokenizer import SEQUENCE_LENGTH, VOCABULARY_SIZE, EncodedReviews
+from models.tokenizer import SEQUENCE_LENGTH, VOCABULARY_SIZE
 from models.training.journal import Journal
+from models.training.reviews import EvaluationReviews, TrainingReviews
+from models.training.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     import keras
-
-
-@dataclass(frozen=True)
-class LabelledReviews:
-    """Padded reviews with their labels; n is the number of reviews."""
-
-    ids: NDArray[np.int32]
-    """[n, sequence_length] word ids, padded in front with 0."""
-    positive: NDArray[np.float32]
-    """[n] 1 where the review is positive, else 0."""
-
-
-@dataclass(frozen=True)
-class TrainingReviews:
-    """The reviews of one training; test reviews are never among them."""
-
-    train: LabelledReviews
-    validation: LabelledReviews
-    """Reviews of held-out titles, on which the training chooses the epoch and its other settings."""
-    unlabelled: NDArray[np.int32]
-    """[m, sequence_length] reviews without a label, like `LabelledReviews.ids`; m is 0 if the variant reads none."""
-
-
-@dataclass(frozen=True)
-class EvaluationReviews:
-    """Encoded reviews with their labels, for the evaluation of a trained model."""
-
-    encoded: EncodedReviews
-    positive: NDArray[np.bool_]
-    """[n] whether the review is positive."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Figures at the end of one epoch; losses are binary cross-entropy in nats."""
-
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A trained model, its learning curve and the epoch that its weights come from."""
-
-    model: "keras.Model"
-    """Maps int32 ids [n, sequence_length] to P(positive) [n, 1]."""
-    history: tuple[Epoch, ...]
-    kept_epoch: int
-    """Number of the epoch, from 1; with Keras's `fit` the one with the lowest validation loss."""
 
 
 class Recipe(Protocol):
