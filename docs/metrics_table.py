@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from deployments.metrics.metric_names import METRICS, Metric
+from deployments.metrics.metric_definitions import METRICS, Metric
 from docs.markdown import escape_cell, format_table
 
 COLUMNS = ("metric", "labels", "meaning")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import click
 
 from data_contracts.queries import list_names
-from deployments.metrics.metric_names import METRICS
+from deployments.metrics.metric_definitions import METRICS
 from deployments.serving.metrics import SERVING
 from deployments.settings import DEPLOYMENTS
 from docs import events_table, settings_table, tables_page

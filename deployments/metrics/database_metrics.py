@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from deployments.metrics.metric_names import DATABASE, FIND_LAST_RUN, Metric, Sample
+from deployments.metrics.metric_definitions import DATABASE, FIND_LAST_RUN, Metric, Sample
 from tasks.warehouse.published import identify_copy, open_published
 
 MEMORY = "512MB"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from data_contracts.storage.home import Home
-from deployments.metrics.metric_names import (
+from deployments.metrics.metric_definitions import (
     DELIVERED,
     DESTINATION_BEHIND,
     DESTINATION_FAILING,

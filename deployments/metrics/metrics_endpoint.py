@@ -20,7 +20,7 @@ from data_contracts.storage.home import Home
 from deployments.guarded_server import guard
 from deployments.metrics.database_metrics import make_cached_reader
 from deployments.metrics.destination_metrics import read_destination_metrics
-from deployments.metrics.metric_names import READABLE, Metric, Sample
+from deployments.metrics.metric_definitions import READABLE, Metric, Sample
 from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from deployments.local_server.status import count_waiting
-from deployments.metrics.metric_names import (
+from deployments.metrics.metric_definitions import (
     ACTIVE,
     FAILED,
     SECONDS,

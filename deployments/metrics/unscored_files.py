@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from data_contracts.storage.home import Home
-from deployments.metrics.metric_names import OLDEST, UNSCORED, Sample
+from deployments.metrics.metric_definitions import OLDEST, UNSCORED, Sample
 from tasks.inbox.source_files import FoundFile, SourceFile, hash_file, look_into
 from tasks.warehouse.file_ledger import Ledgered, find_ledgered
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from deployments.metrics.metric_names import Metric
+from deployments.metrics.metric_definitions import Metric
 from deployments.serving.champion_following import FollowedChampion
 
 if TYPE_CHECKING:

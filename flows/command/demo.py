@@ -20,7 +20,7 @@ from flows.score_reviews import score_reviews
 from flows.train_model import train_model
 from tasks.archive.parquet_files import read_provenance, read_split
 from tasks.archive.sample import write_sample_archive
-from tasks.queries.answers import write_answer
+from tasks.queries.run_query import write_answer
 from tasks.site.writing import write_site
 from tasks.support.progress import show_progress
 from tasks.support.wording import quote_word

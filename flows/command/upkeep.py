@@ -57,7 +57,7 @@ def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the quarantined rows, newest first."""
     from flows.command.startup import find_home_to_read
     from tasks.maintenance.quarantine import list_query, require_known_rule
-    from tasks.queries.answers import write_answer
+    from tasks.queries.run_query import write_answer
 
     require_known_rule(rule)
     write_answer(find_home_to_read().published, list_query(rule, uri), form, sys.stdout)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import duckdb
 
 from data_contracts.errors import UsageError
-from tasks.queries.answers import fetch_answer
+from tasks.queries.run_query import fetch_answer
 from tasks.support.wording import escape_controls
 from tasks.warehouse.row_addresses import HAS_PARSED_NAME, SUPERSEDED, name_row, parse_row_name
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from data_contracts.errors import UsageError
 from tasks.explain.finding_text import describe_missing, read_as_row_name, require_unicode_text
-from tasks.queries.answers import fetch_answer
+from tasks.queries.run_query import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_addresses import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED

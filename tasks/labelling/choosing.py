@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from data_contracts.errors import WarehouseError
-from tasks.queries.answers import MOST_MEMORY
+from tasks.queries.run_query import MOST_MEMORY
 from tasks.warehouse.published import open_published
 
 RANDOM, UNCERTAIN, UNLIKE = "random", "uncertain", "unlike"

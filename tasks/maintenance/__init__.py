@@ -1,1 +1,1 @@
-"""Maintenance of a home: release from quarantine, verification, deletion on request, backups and retention."""
+"""Maintenance of a home: release from quarantine, verification, deletion on request, and retention."""

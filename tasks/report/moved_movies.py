@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.warehouse.latest_scores import ARRIVAL, IS_OUTDATED, REVIEW
 from tasks.warehouse.row_addresses import SUPERSEDED

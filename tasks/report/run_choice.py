@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from data_contracts.errors import UsageError
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.support.wording import escape_controls
 
 LATEST = "latest"

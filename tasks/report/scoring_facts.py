@@ -10,7 +10,7 @@ from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.rules_and_limits import TEXT_NOT_GIVEN
 from data_contracts.warehouse import list_migrations
 from models.bundle.reading_facts import read_facts
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent

@@ -8,7 +8,7 @@ from typing import Any
 
 from data_contracts.errors import BundleError
 from models.bundle.reading_facts import read_facts
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
 from tasks.support.wording import drop_nan
 

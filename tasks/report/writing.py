@@ -10,7 +10,7 @@ from data_contracts.errors import SourceError, WarehouseError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from tasks.pages.writing import require_page_place, write_page
-from tasks.queries.answers import MOST_MEMORY, USUAL_MEMORY, ask_published
+from tasks.queries.run_query import MOST_MEMORY, USUAL_MEMORY, ask_published
 from tasks.report.run_choice import LATEST, SCORING, find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.report.training_facts import TrainingFacts, read_training_facts

@@ -7,7 +7,7 @@ from typing import Any
 
 from data_contracts.storage.home import Home
 from models.evaluation.gate import SMALLEST_TRAFFIC, GateCheck
-from tasks.queries.answers import ask_published
+from tasks.queries.run_query import ask_published
 from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.model_registry import find_champion

@@ -14,8 +14,8 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
-from tasks.queries.answers import Ask
 from tasks.queries.named_queries import embed_query
+from tasks.queries.run_query import Ask
 from tasks.report.names_and_commands import format_release, name_measure
 from tasks.report.run_choice import SCORING, TRAINING, Row
 from tasks.store.upload_trouble import read_trouble

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.durable import write_all_whole
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.site.page_record import fingerprint_design
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.pages.titles import Title
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.site.movie_page_parts import KeptReview, describe_judgement
 from tasks.site.page_names import name_page

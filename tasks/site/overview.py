@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from data_contracts.storage.home import Home
 from tasks.pages.svg_charts import Chart
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.writing import name_report
 from tasks.site.attention import Concern, find_concerns
 from tasks.site.kept_charts import MODELS, OVERVIEW, find_charts

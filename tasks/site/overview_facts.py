@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.site.kept_days import make_days
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT

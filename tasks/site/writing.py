@@ -17,7 +17,7 @@ from data_contracts.errors import SourceError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole
 from data_contracts.storage.home import Home
 from tasks.pages.titles import Title, read_titles
-from tasks.queries.answers import MOST_MEMORY, Ask, make_ask
+from tasks.queries.run_query import MOST_MEMORY, Ask, make_ask
 from tasks.report.scoring_facts import require_present_tables
 from tasks.report.writing import find_showing_forgotten
 from tasks.site import rendering

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.run_choice import Row
 from tasks.report.scoring_facts import COMPARE_ALL, DESCRIBE_SOURCES, MAKE_SCORES, require_present_tables

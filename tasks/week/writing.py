@@ -9,7 +9,7 @@ from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.pages.titles import Title, read_titles
 from tasks.pages.writing import write_page
-from tasks.queries.answers import MOST_MEMORY, ask_published
+from tasks.queries.run_query import MOST_MEMORY, ask_published
 from tasks.report.moved_movies import MovedMovie
 from tasks.report.writing import require_nothing_forgotten
 from tasks.site.page_names import PAGES, name_page

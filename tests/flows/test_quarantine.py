@@ -16,7 +16,7 @@ from flows.command.actions.verify import run_verify
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, list_query
-from tasks.queries.answers import query_published
+from tasks.queries.run_query import query_published
 from tasks.scoring import part_rows as scored_rows
 from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.row_addresses import parse_row_name

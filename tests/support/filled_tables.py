@@ -13,7 +13,7 @@ import duckdb
 
 from data_contracts.expectations import CheckResult
 from data_contracts.part_schemas import PART_ONLY
-from tasks.queries.answers import make_ask
+from tasks.queries.run_query import make_ask
 from tasks.report.run_choice import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.latest_scores import rebuild

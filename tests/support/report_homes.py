@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
-from tasks.queries.answers import Ask, make_ask
+from tasks.queries.run_query import Ask, make_ask
 from tasks.report.run_choice import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_by

@@ -19,7 +19,7 @@ from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
 from deployments.metrics import database_metrics, server_metrics
 from deployments.metrics.database_metrics import make_cached_reader, read_samples
-from deployments.metrics.metric_names import METRICS, SERVER_UP, Sample
+from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.metrics.unscored_files import make_unscored_finder

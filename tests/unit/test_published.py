@@ -15,7 +15,7 @@ import pytest
 
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.queries.answers import ask_published, query_published, write_answer
+from tasks.queries.run_query import ask_published, query_published, write_answer
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.migrating import name_log
@@ -465,7 +465,7 @@ def test_asking_loads_no_heavy_library(shared: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from tasks.queries.answers import write_answer
+from tasks.queries.run_query import write_answer
 write_answer(Path(sys.argv[1]), "FROM movie_ratings", sys.argv[2], sys.stdout)
 heavy = {"pandas", "pyarrow", "numpy", "prefect", "tensorflow", "great_expectations"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
@@ -493,7 +493,7 @@ def test_a_query_that_takes_its_time_puts_nothing_but_its_rows_into_the_answer(t
     script = """
 import sys, duckdb
 from pathlib import Path
-from tasks.queries.answers import write_answer
+from tasks.queries.run_query import write_answer
 connect = duckdb.connect
 def connect_impatiently(*arguments, **named):
     connection = connect(*arguments, **named)

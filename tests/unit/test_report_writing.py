@@ -8,8 +8,7 @@ import pytest
 
 from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
-from tasks.queries import answers
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report import writing
 from tasks.report.writing import (
     drop_older_reports,
@@ -44,7 +43,7 @@ def test_a_report_that_takes_more_memory_than_usual_is_written(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = []
-    ask = answers.ask_published
+    ask = run_query.ask_published
 
     def note(path: Path, memory: str) -> AbstractContextManager[Ask]:
         limits.append(memory)
@@ -53,7 +52,7 @@ def test_a_report_that_takes_more_memory_than_usual_is_written(
     monkeypatch.setattr(writing, "USUAL_MEMORY", "1MB")
     monkeypatch.setattr(writing, "ask_published", note)
     assert write(home).exists()
-    assert limits == ["1MB", answers.MOST_MEMORY]
+    assert limits == ["1MB", run_query.MOST_MEMORY]
 
 
 @pytest.mark.slow

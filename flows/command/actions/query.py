@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from tasks.queries import named_queries
-from tasks.queries.answers import write_answer
+from tasks.queries.run_query import write_answer
 
 
 def ask(home: Home, query: str, values: Sequence[str], form: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.storage.home import Home
 from models.bundle.reading_facts import has_bundle
-from tasks.queries.answers import Ask
+from tasks.queries.run_query import Ask
 from tasks.report.names_and_commands import SLICE_WORDS
 from tasks.report.run_choice import Row
 from tasks.site.models_page.kept_comparison import find_comparison
