@@ -24,8 +24,8 @@ import duckdb
 from benchmarks.all import describe_machine, write_down
 from data_contracts.queries import list_queries
 from tasks.queries.named_queries import read_values
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 
 PLACE = "answers"

@@ -29,8 +29,8 @@ from data_contracts.storage.durable import make_durable
 from data_contracts.storage.home import Home
 from tasks.backups.making import back_up
 from tasks.warehouse.database.block_copy import COMPARED_BYTES, read_shape
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 PLACE = "backups"
 BLOCK = 512

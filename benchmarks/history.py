@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.answers import fill
 from data_contracts.storage.home import Home
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 
 OLDER_MODELS = 2

@@ -31,7 +31,7 @@ from deployments.settings import Settings
 from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import record_seen
 from tasks.warehouse.promotion import DecisionRecord, record_decision
 from tasks.warehouse.publishing import publish

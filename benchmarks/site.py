@@ -29,7 +29,7 @@ from benchmarks.answers import WORDS, fill
 from data_contracts.part_schemas import PART_SCHEMAS
 from data_contracts.storage.home import Home
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 
 PLACE = "site"

@@ -16,7 +16,7 @@ import yaml
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.library_loading import collect_less
-from deployments.home_of_runs import identify_home
+from deployments.home_of_deployment import identify_home
 from deployments.installation_paths import PREFECT_FILE
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import choose_engine, make_pool, resume_pool

@@ -12,7 +12,7 @@ from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
 from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
-from deployments.home_of_runs import load_settings_of_run
+from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows.grants import is_granted
 from flows.recording import record_flow_run

@@ -17,7 +17,7 @@ from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
-from deployments.home_of_runs import load_settings_of_run
+from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows import scoring_page as page
 from flows.grants import is_granted

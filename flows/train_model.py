@@ -13,7 +13,7 @@ from pydantic import Field
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
-from deployments.home_of_runs import load_settings_of_run
+from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import ReviewsError
 from tasks.backups.manifests import FileFacts, Manifest, sign_file
-from tasks.warehouse.database.exclusive_opening import HEADER_BYTES, HEADERS
+from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 INDEX = "blocks.json"
 HEAD_BYTES = HEADER_BYTES * HEADERS

@@ -40,7 +40,7 @@ from tasks.backups.packs import Base, Written, find_base, finish_database, write
 from tasks.backups.restoring import BUNDLES, PROFILES
 from tasks.support.checksums import compute_sha256
 from tasks.warehouse.database.block_copy import hold_still, require_opening
-from tasks.warehouse.database.connection import require_warehouse
+from tasks.warehouse.database.warehouse_connection import require_warehouse
 
 _PREFIX = "reviews-"
 _MARK = ".backing-up."

@@ -36,7 +36,7 @@ from tasks.backups.block_index import (
     write_index,
 )
 from tasks.backups.manifests import FileFacts, Manifest, sign_file, try_link
-from tasks.warehouse.database.exclusive_opening import HEADER_BYTES
+from tasks.warehouse.database.waiting_for_file import HEADER_BYTES
 
 PACKS = "packs"
 """The folder of the packs in a backup."""

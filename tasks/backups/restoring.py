@@ -18,8 +18,8 @@ from tasks.maintenance.forgetting import forget_again, read_traces
 from tasks.maintenance.verified_changes import drop_checks
 from tasks.support.checksums import compute_sha256
 from tasks.support.wording import quote_word
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.migrating import name_log
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.row_addresses import CONTENT
 
 BUNDLES = "bundles"

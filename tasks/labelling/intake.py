@@ -24,8 +24,8 @@ from tasks.labelling.label_files import GivenLabel, LabelFile, may_hold, read_la
 from tasks.store.inbox_objects import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
 from tasks.store.work_folders import clear_spool, hold_workplace
 from tasks.support.wording import count
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 
 _LIST_KNOWN = "SELECT uri, size, mtime_ns FROM label_files"

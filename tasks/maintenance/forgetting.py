@@ -25,9 +25,9 @@ from tasks.store.connecting import open_store
 from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark, rewrite_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_addresses import CONTENT, HAS_NAME
 from tasks.warehouse.shadow.sums import renew_shadow_sums

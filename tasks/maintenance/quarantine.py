@@ -17,8 +17,8 @@ from data_contracts.rules_and_limits import RowLimits
 from data_contracts.text_encodings import find_encoding
 from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts
 from tasks.warehouse.row_addresses import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
 from tasks.warehouse.tallies.score_sums import renew_sums

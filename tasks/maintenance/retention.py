@@ -17,7 +17,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.opening import open_folder_of
 from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
 from tasks.support.locking import hold_folder, refuse_to_wait
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import look_up, read_seen_files
 
 _DROP_BYTES = """

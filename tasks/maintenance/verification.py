@@ -37,9 +37,9 @@ from tasks.maintenance.verified_changes import (
     narrow_to_texts,
 )
 from tasks.store.published_upload import find_faults
-from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
-from tasks.warehouse.database.exclusive_opening import translate_errors
+from tasks.warehouse.database.duckdb_errors import translate_errors
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 

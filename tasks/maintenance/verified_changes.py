@@ -17,7 +17,7 @@ from data_contracts.storage.durable import remove, write_whole
 from data_contracts.storage.home import Home
 from tasks.support.checksums import compute_sha256
 from tasks.warehouse.database.block_copy import read_identity
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.tallies.repeated_texts import note_texts
 
 MOST_ROWS = 1_000_000

@@ -15,7 +15,7 @@ import duckdb
 from data_contracts.errors import UsageError, WarehouseError
 from tasks.queries.answer_formats import format_answer
 from tasks.support.wording import escape_controls
-from tasks.warehouse.database.exclusive_opening import shorten_error
+from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
 
 FORMATS = ("table", "csv", "json")

@@ -15,7 +15,7 @@ from tasks.report.run_choice import LATEST, SCORING, find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.report.training_facts import TrainingFacts, read_training_facts
 from tasks.support.locking import hold_folder
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_addresses import ROW_NAME
 

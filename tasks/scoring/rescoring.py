@@ -20,9 +20,9 @@ from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, SkippedFile, group_found_files
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
-from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.database.duckdb_engine import open_read_only
-from tasks.warehouse.database.exclusive_opening import translate_errors
+from tasks.warehouse.database.duckdb_errors import translate_errors
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.row_addresses import name_content
 

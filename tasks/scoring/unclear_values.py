@@ -16,7 +16,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source
 from tasks.support.wording import count, quote_word
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_addresses import CONTENT, IS_LATER, SUPERSEDED

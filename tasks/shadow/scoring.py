@@ -21,8 +21,8 @@ from tasks.support.interruption import stop_if_interrupted
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.training.contest import time_in_turns
-from tasks.warehouse.database.connection import WAIT_SECONDS
 from tasks.warehouse.database.duckdb_engine import open_read_only
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.run_log import Run
 from tasks.warehouse.shadow.record import Shadow

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tasks.scoring.rescoring import OlderSource
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.shadow.record import Shadow
 
 # The champion's scores were committed before: a file that it has not scored is not scored by the shadow.

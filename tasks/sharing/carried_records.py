@@ -9,8 +9,8 @@ import duckdb
 from data_contracts.errors import WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.backups.restoring import link_replaced
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import quote_sql
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.run_log import list_going_on
 
 _TRAININGS = """

@@ -20,8 +20,8 @@ from tasks.store.published_chunks import LATEST, StoredCopy, find_copy, is_base,
 from tasks.store.published_download import fetch_newest
 from tasks.store.published_upload import require_own
 from tasks.support.locking import share_file
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.migrating import name_log
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 
 _HAS_OWN = "SELECT EXISTS (FROM scored_files) OR EXISTS (FROM promotions)"

@@ -8,7 +8,7 @@ import duckdb
 
 from data_contracts.expectations import CheckResult
 from data_contracts.sources.delivery import Delivery, name_day
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 _FIND = f"SELECT {', '.join(each.name for each in fields(Delivery))} FROM deliveries ORDER BY source"  # noqa: S608
 _HAS_DAYS = "SELECT count(*) FROM (SELECT source FROM source_days GROUP BY source HAVING count(*) >= 7)"

@@ -25,7 +25,7 @@ from tasks.sources.catalogue import (
     name_profile,
 )
 from tasks.support.wording import count, escape_controls, quote_word
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.row_addresses import CONTENT, name_content, name_reading
 
 MISSING_NAMED = 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from data_contracts.storage.home import Home
 from models.bundle.reading_facts import read_facts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 ARCHIVE = "reviews://archive"
 PARQUET = "reviews://parquet"

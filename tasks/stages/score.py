@@ -42,9 +42,9 @@ from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import finish_rewriting, name_rewrite_mark
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
 from tasks.warehouse.readings.full_exports import replace_files
 from tasks.warehouse.readings.superseding import let_count

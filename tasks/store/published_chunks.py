@@ -27,7 +27,7 @@ from tasks.store.object_operations import find_object, read_marked
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.warehouse.database.block_copy import BLOCK_SIZES, COMPARED_BYTES
-from tasks.warehouse.database.exclusive_opening import HEADER_BYTES, HEADERS
+from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 PUBLISHED = "published"
 LATEST = f"{PUBLISHED}/latest.json"

@@ -37,7 +37,7 @@ from tasks.store.published_chunks import (
 )
 from tasks.support.locking import hold_folder, share_file
 from tasks.warehouse.database.block_copy import read_shape
-from tasks.warehouse.database.exclusive_opening import HEADER_BYTES
+from tasks.warehouse.database.waiting_for_file import HEADER_BYTES
 from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
 
 GRACE_SECONDS = 3600

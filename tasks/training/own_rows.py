@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from data_contracts.errors import SourceError
 from data_contracts.storage.home import Home
 from tasks.archive.parquet_files import read_split
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 FEWEST_LABELS = 20

@@ -21,9 +21,9 @@ from data_contracts.errors import ContractError
 from data_contracts.part_schemas import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
-from tasks.warehouse.database.exclusive_opening import shorten_error
+from tasks.warehouse.database.duckdb_errors import shorten_error
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
 from tasks.warehouse.readings.superseding import let_count

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from tasks.inbox.source_files import FoundFile, SourceFile
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_addresses import CONTENT
 

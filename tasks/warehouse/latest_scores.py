@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from tasks.warehouse.database.exclusive_opening import MEMORY_LIMIT
+from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
 from tasks.warehouse.row_addresses import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import (

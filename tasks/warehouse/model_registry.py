@@ -15,9 +15,9 @@ import duckdb
 
 from data_contracts.errors import BundleError, UsageError
 from tasks.support.wording import drop_nan
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
 from tasks.warehouse.database.migrating import require_no_reader
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.tallies.score_sums import renew_sums
 
 

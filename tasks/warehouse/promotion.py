@@ -21,8 +21,8 @@ from models.bundle.fingerprint import require_fingerprint
 from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.support.wording import drop_nan
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import settle_scores
 from tasks.warehouse.model_registry import (
     PromotedModel,

@@ -12,7 +12,7 @@ import duckdb
 
 from data_contracts.errors import WarehouseError
 from tasks.warehouse.database.duckdb_engine import ConfigValue, open_apart, open_read_only
-from tasks.warehouse.database.exclusive_opening import translate_errors
+from tasks.warehouse.database.duckdb_errors import translate_errors
 
 READER_WAIT_SECONDS = 5.0
 _CONFIG: dict[str, ConfigValue] = {

@@ -22,9 +22,9 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder, lock_file
 from tasks.warehouse.database.block_copy import copy_warehouse, is_same_database, is_truncated
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
 from tasks.warehouse.database.migrating import name_log
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import READER_WAIT_SECONDS, require_published
 
 _STATE = """

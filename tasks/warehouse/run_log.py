@@ -19,7 +19,7 @@ from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.support.code_version import name_code_version
 from tasks.support.locking import hold_folder, is_held
-from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult

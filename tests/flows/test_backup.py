@@ -20,7 +20,7 @@ from tasks.backups import making, restoring
 from tasks.backups.restoring import check_backup, put_database
 from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.stages import score as score_stages
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home
 

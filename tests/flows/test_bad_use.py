@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from models.bundle.fingerprint import fingerprint_bundle
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.once import copy_folder
 from tests.support.scoring_runs import CSV, copy_scored_home, drop
 from tests.support.small_home import write_small_bundle

@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from tasks.stages import score as stages
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.small_home import ask
 

@@ -20,7 +20,7 @@ from tasks.scoring import rescoring
 from tasks.scoring.rescoring import find_rescorable
 from tasks.stages.engine import rescoring_on_engine
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support import inner_engine
 from tests.support.forked import run_to_fault
 from tests.support.inner_engine import InnerEngine, rescore_by_engine, use_inner_engine

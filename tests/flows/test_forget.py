@@ -16,7 +16,7 @@ from tasks.maintenance.forgetting import ForgetRequest
 from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
 from tasks.store import inbox_objects
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home, promote_small_model
 from tests.support.warehouse_parts import hash_text

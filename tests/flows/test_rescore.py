@@ -21,7 +21,7 @@ from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescor
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, make_left
 from tasks.stages import score as score_stages
 from tasks.warehouse.commit import CommitSummary, CommittedFile
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
 from tests.support.small_home import (

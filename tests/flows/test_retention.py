@@ -6,7 +6,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run, run_once
 from tests.support.small_home import ask, copy_home, promote_small_model
 

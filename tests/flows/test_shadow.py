@@ -22,7 +22,7 @@ from flows.score_reviews import ScoringSummary
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.support.locking import hold_folder
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.shadow.record import ShadowStart, find_last_shadow, find_shadow, start_shadow

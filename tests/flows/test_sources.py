@@ -18,7 +18,7 @@ from flows.command.cli import main
 from tasks.inbox.source_files import SkippedFile
 from tasks.sources.accepted_findings import accept_findings
 from tasks.sources.accuracy import measure_agreement
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import DoneRun, drop, plan, run, run_once
 from tests.support.small_home import ask, copy_scoring_home
 from tests.support.workbook_builders import write_xlsx

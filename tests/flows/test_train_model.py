@@ -36,7 +36,7 @@ from tasks.stages.train import decide
 from tasks.training.build_bundle import TrainedBundle, TrainingJob, train_on
 from tasks.training.dataset import load_rows
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion, record_model
 from tasks.warehouse.promotion import Attempt
 from tests.support.compiled_once import keep_compiled

@@ -32,7 +32,7 @@ from tasks.maintenance.data_promises import (
 )
 from tasks.maintenance.verification import Finding
 from tasks.maintenance.verified_changes import Changed, begin_proof, find_changed, read_proof, write_proof
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.scoring_runs import CSV, copy_scored_home, prove
 from tests.support.small_archive import write_archive

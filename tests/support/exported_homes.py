@@ -6,7 +6,7 @@ from typing import Any
 
 from data_contracts.storage.home import Home
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part

@@ -20,9 +20,9 @@ from models.evaluation.gate import Decision
 from tasks.maintenance import quarantine
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database import connection, duckdb_engine
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database import duckdb_engine, warehouse_connection
 from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
@@ -250,7 +250,7 @@ def keep_open(history: History) -> Iterator[None]:
                 session.execute("USE warehouse")
                 yield session
 
-        patch.setattr(connection, "attach", use_open)
+        patch.setattr(warehouse_connection, "attach", use_open)
         yield
 
 

@@ -13,8 +13,8 @@ from tasks.queries.run_query import Ask, make_ask
 from tasks.report.run_choice import find_run
 from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
 from tasks.warehouse.commit import commit_by
-from tasks.warehouse.database.connection import open_warehouse
-from tasks.warehouse.database.exclusive_opening import translate_errors
+from tasks.warehouse.database.duckdb_errors import translate_errors
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.published import require_published
 from tasks.warehouse.publishing import publish

@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from tasks.backups import making, restoring
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 
 class StoppedClock(datetime):

@@ -9,7 +9,7 @@ import pytest
 
 from data_contracts.errors import ContractError
 from tasks.warehouse.commit import CommitSummary, commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.forked import make_context, start
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_large_part, write_part

@@ -12,14 +12,14 @@ import duckdb
 import pytest
 
 from data_contracts.errors import WarehouseBusyError
-from tasks.warehouse.database.connection import open_warehouse
-from tasks.warehouse.database.exclusive_opening import connect_when_free
+from tasks.warehouse.database.waiting_for_file import connect_when_free
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 Connect = Callable[[], duckdb.DuckDBPyConnection]
 OPENER = """
 import sys
 from pathlib import Path
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 with open_warehouse(Path(sys.argv[1]), write=True) as connection:
     connection.execute("CREATE TABLE late (number INTEGER)")
 """

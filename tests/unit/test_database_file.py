@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.warehouse.database.block_copy import copy_blocks, read_shape
-from tasks.warehouse.database.exclusive_opening import HEADER_BYTES, HEADERS
+from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 BLOCK_BYTES = 16_384
 

@@ -16,7 +16,7 @@ from data_contracts.errors import ReviewsError, UsageError
 from deployments import deploy
 from deployments.automations import ALERTS, format_payload
 from deployments.deploy import _run_prefect, add_names
-from deployments.home_of_runs import name_home
+from deployments.home_of_deployment import name_home
 from deployments.settings import DEPLOYMENTS, load_settings
 from tests.support.forked import start
 from tests.support.prefect_client import use_server

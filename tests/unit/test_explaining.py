@@ -27,7 +27,7 @@ from tasks.explain.page import render_page
 from tasks.explain.terminal import describe_score, write_explanation, write_explanation_as_json
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish

@@ -9,7 +9,7 @@ import pytest
 from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import PartFile, write_part
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from deployments import home_of_runs
-from deployments.home_of_runs import load_settings_of_run, name_home
+from deployments import home_of_deployment
+from deployments.home_of_deployment import load_settings_of_run, name_home
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_worker_of_another_version_than_the_deployment_warns_and_names_both(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     present = name_home()["version"]
-    monkeypatch.setattr(home_of_runs, "get_run_logger", lambda: logging.getLogger("run"))
+    monkeypatch.setattr(home_of_deployment, "get_run_logger", lambda: logging.getLogger("run"))
     if deployed_by is not None:
         monkeypatch.setenv("REVIEWS_DEPLOYED_VERSION", present if deployed_by == "same" else deployed_by)
     load_settings_of_run()

@@ -8,7 +8,7 @@ from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
 from tasks.backups.making import back_up, drop_older_backups
 from tasks.backups.restoring import check_backup, put_database
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.forked import run_to_fault
 
 pytestmark = pytest.mark.process

@@ -39,7 +39,7 @@ from tasks.stages.take_in_labels import take_labels as take_labels_of_run
 from tasks.store import inbox_objects
 from tasks.store.object_operations import fetch
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.support.filled_tables import FilledTables
 from tests.support.once import copy_once

@@ -14,8 +14,8 @@ from data_contracts.warehouse import list_migrations, read_views
 from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget
 from tasks.warehouse import latest_scores
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.migrating import bring_up_to_date
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open

@@ -8,7 +8,7 @@ import pytest
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.scoring.plan import pick_new
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import Known, list_contents, look_up, read_seen_files, record_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 

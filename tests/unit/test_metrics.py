@@ -191,7 +191,7 @@ def test_a_database_that_takes_long_to_read_is_not_read_at_every_scrape(
 def add_ledgered(home: Home, file: Any, status: str = "scored") -> None:
     """Record a file as seen and as scored or refused."""
     from tasks.inbox.source_files import hash_file
-    from tasks.warehouse.database.connection import open_warehouse
+    from tasks.warehouse.database.warehouse_connection import open_warehouse
     from tasks.warehouse.file_ledger import record_seen
 
     hashed: Any = hash_file(file)

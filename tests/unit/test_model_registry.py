@@ -9,7 +9,7 @@ import pytest
 from data_contracts.errors import BundleError, UsageError, WarehouseError
 from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import (
     find_champion,
     find_model,

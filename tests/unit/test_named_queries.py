@@ -17,7 +17,7 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.queries.named_queries import describe_queries, find_query, read_values
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish

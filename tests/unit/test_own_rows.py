@@ -20,7 +20,7 @@ from tasks.training.own_rows import (
     read_own_rows,
 )
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 

@@ -324,7 +324,7 @@ def test_values_that_postgresql_has_otherwise_are_delivered(
 ) -> None:
     rows = [{**ROW, "review_id": name} for name in ("", 'a "b", c\n\\N', "nul \x00", "\\.", "NULL", "dates")]
     change(history, ("add", [rows]))
-    from tasks.warehouse.database.connection import open_warehouse
+    from tasks.warehouse.database.warehouse_connection import open_warehouse
 
     with open_warehouse(home.warehouse, write=True) as opened:
         for name, date in (

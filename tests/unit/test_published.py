@@ -17,8 +17,8 @@ from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.queries.run_query import ask_published, query_published, write_answer
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.migrating import name_log
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.conftest import PROJECT_ROOT

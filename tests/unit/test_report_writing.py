@@ -8,14 +8,10 @@ import pytest
 
 from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.home import Home
+from tasks.queries import run_query
 from tasks.queries.run_query import Ask
 from tasks.report import writing
-from tasks.report.writing import (
-    drop_older_reports,
-    drop_reports_of_forgotten,
-    name_report,
-    write_report,
-)
+from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten, name_report, write_report
 from tests.support.report_homes import NEXT_RUN, RUN, change, make_run
 from tests.support.warehouse_parts import PartFile, hash_text
 

@@ -10,7 +10,7 @@ from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from tasks.store.published_chunks import note_base
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tasks.warehouse.run_log import Run, end_run, list_killed, record_checks, record_run, start_run
 

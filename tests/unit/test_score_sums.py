@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data_contracts.drift import ReferenceMeasure
 from tasks.warehouse import latest_scores
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.model_registry import record_reference
 from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS

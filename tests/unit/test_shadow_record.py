@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.shadow.record import (
     Shadow,
     ShadowStart,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.shadow.scores import (
     ShadowCount,
     Timing,

@@ -21,8 +21,8 @@ from tasks.backups import packs
 from tasks.backups.block_index import HEAD_BYTES
 from tasks.backups.making import Backup, back_up
 from tasks.backups.restoring import check_backup, put_database
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.rewriting import rewrite_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.once import make_once
 
 SMALL_BLOCK_BYTES = 16_384

@@ -20,7 +20,7 @@ from tasks.store.published_chunks import LATEST
 from tasks.store.published_download import fetch_copy
 from tasks.store.published_upload import find_faults, renew_copy, upload_copy
 from tasks.warehouse import publishing
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.exported_homes import add, change, make_home

@@ -14,8 +14,8 @@ import pytest
 from data_contracts.storage.home import Home
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.rewriting import rewrite_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
 from tests.support.once import copy_once

@@ -15,7 +15,7 @@ from tasks.sources.catalogue import Catalogue
 from tasks.store import inbox_objects, object_operations
 from tasks.store.connecting import Store, describe_error, open_store
 from tasks.store.inbox_objects import Arrivals, fetch_arrivals, find_arrivals
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import record_seen
 
 

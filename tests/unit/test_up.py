@@ -32,7 +32,7 @@ from flows.command import serve
 from flows.command.cli import main
 from tasks.support.locking import hold_folder
 from tasks.support.wording import format_json
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.marked import start_marked
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.evaluation.stars import RatingInterval, bound_stars
 from tasks.warehouse.commit import commit_parts
-from tasks.warehouse.database.connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild_reviews
 from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON, PartFile, write_part

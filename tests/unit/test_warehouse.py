@@ -17,9 +17,9 @@ from data_contracts.errors import WarehouseError
 from data_contracts.part_schemas import PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration, list_migrations, read_views
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.migrating import bring_up_to_date
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.conftest import PROJECT_ROOT
 from tests.support.forked import start

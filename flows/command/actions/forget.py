@@ -18,8 +18,8 @@ from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest, Forgotten
 from tasks.store.work_folders import clear_spool
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.connection import require_warehouse
 from tasks.warehouse.database.rewriting import rewrite_warehouse
+from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.publishing import publish
 
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"

@@ -17,7 +17,7 @@ from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
 from tasks.warehouse import promotion
-from tasks.warehouse.database.connection import require_warehouse
+from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
 from tasks.warehouse.publishing import publish
 

@@ -12,7 +12,7 @@ from flows.command.actions.home_protection import keep_runs_out
 from tasks.maintenance import quarantine
 from tasks.sources.catalogue import load_catalogue
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.connection import require_warehouse
+from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tasks.warehouse.publishing import publish
 from tasks.warehouse.run_log import record_run

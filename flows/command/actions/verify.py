@@ -27,7 +27,7 @@ from tasks.maintenance.verified_changes import (
     write_proof,
 )
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.connection import require_warehouse
+from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 

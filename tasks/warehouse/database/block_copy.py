@@ -23,10 +23,11 @@ from typing import BinaryIO
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from tasks.support.locking import is_at
-from tasks.warehouse.database.connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
-from tasks.warehouse.database.exclusive_opening import HEADER_BYTES, HEADERS, RESTORE_ADVICE, translate_errors
+from tasks.warehouse.database.duckdb_errors import RESTORE_ADVICE, translate_errors
 from tasks.warehouse.database.migrating import name_log
+from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 
 COMPARED_BYTES = 4096
 """Bytes from the start of each block that are compared: a page, since the system reads no less."""

@@ -13,12 +13,8 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import WarehouseBusyError
-from tasks.warehouse.database.exclusive_opening import (
-    MEMORY_LIMIT,
-    connect_when_free,
-    describe_wait,
-    translate_errors,
-)
+from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT, translate_errors
+from tasks.warehouse.database.waiting_for_file import connect_when_free, describe_wait
 
 STORAGE_VERSION = "v1.4.0"
 """The oldest DuckDB version that can read the file."""

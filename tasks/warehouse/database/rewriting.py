@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from data_contracts.storage.durable import remove_leftovers, write_whole
-from tasks.warehouse.database.connection import WAIT_SECONDS, open_up_to_date
 from tasks.warehouse.database.duckdb_engine import ROW_GROUPS, STORAGE_VERSION, quote_sql, take_turn
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_up_to_date
 
 
 def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import UsageError
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 PROMOTION = "promotion"
 """What stands in `ended_by` where the shadow became the champion."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.storage.faults import pass_fault_point
-from tasks.warehouse.database.connection import open_warehouse
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 
 SCORE_COLUMNS = (

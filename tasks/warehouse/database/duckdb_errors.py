@@ -1,0 +1,56 @@
+"""Turns the errors of DuckDB into errors of this program, each with the file and the next step."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from data_contracts.errors import WarehouseError
+
+MEMORY_LIMIT = "1GB"
+"""Memory that DuckDB may use: enough to commit a million reviews in one transaction."""
+RESTORE_ADVICE = (
+    "`reviews restore BACKUP`, then `reviews score` for what came after it; or move this file away."
+)
+"""The next step of a user whose database is damaged."""
+
+
+@contextmanager
+def translate_errors(path: Path, when_damaged: str = RESTORE_ADVICE) -> Iterator[None]:
+    """Turn DuckDB's errors into a `WarehouseError` that names the file and a next step.
+
+    `when_damaged` is the next step if the file is damaged.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{path}: {shorten_error(error)}. Next: {_choose_next_step(error, when_damaged)}"
+        ) from error
+
+
+def shorten_error(error: Exception) -> str:
+    """Return the first line of an error's text, without its final punctuation; the type's name if it has no text."""
+    return str(error).strip().split("\n")[0].rstrip(".!") or type(error).__name__
+
+
+def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
+    """Return the next step for an error of DuckDB, by its type or text."""
+    text = str(error).lower()
+    if any(
+        words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")
+    ):
+        return f"the file is damaged: {when_damaged}"
+    if "version number" in text:
+        return (
+            "the file was made by a newer DuckDB: update this program, or `reviews restore` an older backup."
+        )
+    if isinstance(error, duckdb.CatalogException):
+        return "a table or view is missing: `reviews restore BACKUP`."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return (
+            f"free disk space beside the database: DuckDB needed more than {MEMORY_LIMIT} of memory, and "
+            "could not write the rest to disk."
+        )
+    return "check that the disk is not full and the folder is writable, then run the command again."
