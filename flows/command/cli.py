@@ -36,7 +36,7 @@ MODULES = {
     "models": ("models", "variants"),
     "shadow": ("shadow",),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
-    "serve": ("up", "down", "status", "deploy", "serve"),
+    "servers": ("up", "down", "status", "deploy", "serve"),
 }
 """The commands in each module of this package; a command has the name of its function."""
 _MODULE_OF = {command: module for module, commands in MODULES.items() for command in commands}

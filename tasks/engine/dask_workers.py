@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from data_contracts.errors import EngineError
 from tasks.engine.dispatch import Outcome, Task
-from tasks.engine.group_work import score_on_worker
+from tasks.engine.worker_group_task import score_on_worker
 from tasks.support.wording import describe_duration
 
 LOCAL = "local:"

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from data_contracts.errors import EngineError, WorkerKilledError
-from tasks.engine.group_work import GroupSummary, GroupTask
-from tasks.engine.text_work import RowTask, TextTask
+from tasks.engine.worker_group_task import GroupSummary, GroupTask
+from tasks.engine.worker_text_task import RowTask, TextTask
 
 PER_WORKER = 2
 """Groups in flight for each worker: one that it scores, and one that waits for it."""

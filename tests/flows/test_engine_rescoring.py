@@ -14,7 +14,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
 from flows.score_reviews import ScoringSummary
-from tasks.engine import text_work
+from tasks.engine import worker_text_task
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring import rescoring
 from tasks.scoring.rescoring import find_rescorable
@@ -186,7 +186,7 @@ def test_texts_are_scored_again_once_though_the_run_is_killed(
         made.append(part.key)
         return upload_part(part, *arguments)
 
-    monkeypatch.setattr(text_work, "upload_part", note)
+    monkeypatch.setattr(worker_text_task, "upload_part", note)
     with use_inner_engine(tmp_path / "worker"):
         run(rescore=True)
     assert not left & set(made)
@@ -303,10 +303,10 @@ def test_scores_that_are_damaged_before_they_are_fetched_are_made_anew_by_the_sa
         made = upload_part(*arguments)
         [scores] = store.glob("parts/*/*/*/scored_reviews.parquet")
         scores.write_bytes(b"short")
-        monkeypatch.setattr(text_work, "upload_part", upload_part)
+        monkeypatch.setattr(worker_text_task, "upload_part", upload_part)
         return made
 
-    monkeypatch.setattr(text_work, "upload_part", upload_and_damage)
+    monkeypatch.setattr(worker_text_task, "upload_part", upload_and_damage)
     with use_inner_engine(tmp_path / "worker"):
         run(rescore=True)
     assert count(older_home, "scored_reviews") == 2 * ROWS_SCORED
@@ -340,7 +340,7 @@ def test_a_worker_whose_texts_were_deleted_meanwhile_leaves_nothing(
         shutil.rmtree(store / "parts" / part.home_id / "texts")
         return made
 
-    monkeypatch.setattr(text_work, "upload_part", forget_meanwhile)
+    monkeypatch.setattr(worker_text_task, "upload_part", forget_meanwhile)
     with use_inner_engine(tmp_path / "worker"), pytest.raises(ReviewsError, match="was deleted meanwhile"):
         run(rescore=True)
     assert list_parts(store) == []

@@ -13,7 +13,7 @@ from data_contracts.errors import ContractError, EngineError, UsageError, Worker
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from flows.command.actions.forget import forget
-from tasks.engine import group_work
+from tasks.engine import worker_group_task
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring.part_folders import list_uris
 from tasks.scoring.plan import ScoringRequest, require_consistent
@@ -81,7 +81,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, compression: set[str]) -> Pai
         return upload_part(part, folder, *others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(group_work, "upload_part", upload)
+        patch.setattr(worker_group_task, "upload_part", upload)
         return score_twice(home, store)
 
 
@@ -177,7 +177,7 @@ def note_uploads(patch: pytest.MonkeyPatch, made: list[str]) -> None:
         made.append(part.key)
         return upload_part(part, *arguments)
 
-    patch.setattr(group_work, "upload_part", note)
+    patch.setattr(worker_group_task, "upload_part", note)
 
 
 def test_a_run_that_loses_its_workers_keeps_what_it_has_and_the_next_one_goes_on(went_on: WentOn) -> None:
@@ -206,7 +206,7 @@ def damage_uploads(patch: pytest.MonkeyPatch, store: Path, *damages: tuple[str, 
             path.write_bytes(content)
         return made
 
-    patch.setattr(group_work, "upload_part", upload_and_damage)
+    patch.setattr(worker_group_task, "upload_part", upload_and_damage)
 
 
 def test_parts_that_are_damaged_before_they_are_fetched_are_made_anew_by_the_same_run(

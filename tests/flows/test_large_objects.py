@@ -10,7 +10,7 @@ import pytest
 
 from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.storage.home import Home
-from tasks.engine import text_work
+from tasks.engine import worker_text_task
 from tasks.review_files.inference import first_pass
 from tasks.scoring import chunks
 from tasks.stages.engine import large_objects
@@ -67,7 +67,7 @@ def note_uploads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append(part.key)
         return upload_part(part, *arguments)
 
-    monkeypatch.setattr(text_work, "upload_part", note)
+    monkeypatch.setattr(worker_text_task, "upload_part", note)
     return made
 
 
@@ -176,12 +176,12 @@ def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_anothe
     made: dict[str, list[str]] = {}
 
     def fail_once(part: StoredPart, folder: Path, *arguments: Any) -> PartManifest:
-        made[part.key] = pq.read_table(folder / text_work.SCORES)["source_sha256"].to_pylist()
+        made[part.key] = pq.read_table(folder / worker_text_task.SCORES)["source_sha256"].to_pylist()
         if len(made) == 3:
             raise StoreError("the disk of the store is full")
         return upload_part(part, folder, *arguments)
 
-    monkeypatch.setattr(text_work, "upload_part", fail_once)
+    monkeypatch.setattr(worker_text_task, "upload_part", fail_once)
     failed = r"(?s)is full.*Not scored: .*shop-a/large.csv\nCommitted all the same: 2 files"
     with use_inner_engine(tmp_path / "worker"), pytest.raises(StoreError, match=failed):
         run()

@@ -49,7 +49,7 @@ LABELS_ANSWERED = "tasks/labelling/kept_answers.py"
 OWN_ROWS = "tasks/training/own_rows.py"
 OWN_FITTING = "models/own_labels/fitting.py"
 PREDICTED_LABELS = "models/own_labels/predicted_labels.py"
-TEXT_WORK = "tasks/engine/text_work.py"
+TEXT_WORK = "tasks/engine/worker_text_task.py"
 LARGE_OBJECTS = "tasks/stages/engine/large_objects.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"

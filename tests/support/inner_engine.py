@@ -13,7 +13,7 @@ import pytest
 from data_contracts.errors import EngineError
 from data_contracts.storage.home import Home
 from tasks.engine.dispatch import Outcome, Task
-from tasks.engine.group_work import score_in
+from tasks.engine.worker_group_task import score_in
 from tasks.inbox import source_files
 from tasks.stages.engine import engine_scoring, large_objects
 from tasks.store.stored_texts import StoredTexts, put_texts

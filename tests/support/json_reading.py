@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.containers.members import Member
 from tasks.review_files.encodings import to_utf8
-from tasks.review_files.objects.json_document_reader import read_json_document
+from tasks.review_files.objects.json_documents import read_json_document
 from tasks.review_files.objects.json_lines import read_json_lines
 from tasks.review_files.objects.lines_or_document import find_json_lines
 from tasks.review_files.options import ReadOptions

@@ -17,8 +17,8 @@ from data_contracts.storage.home import Home
 from tasks.engine import dask_workers
 from tasks.engine.dask_workers import DaskEngine, open_engine
 from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
-from tasks.engine.group_work import GroupSummary, GroupTask, Recipe, do_work, name_work
-from tasks.engine.text_work import TextTask, gather_groups, name_text_work
+from tasks.engine.worker_group_task import GroupSummary, GroupTask, Recipe, do_work, name_work
+from tasks.engine.worker_text_task import TextTask, gather_groups, name_text_work
 from tasks.inbox.source_files import GROUP_BYTES, FoundFile, SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows

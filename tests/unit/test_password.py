@@ -17,7 +17,7 @@ from deployments.local_server import status
 from deployments.local_server.running import Running, write_running
 from deployments.password import client_file, ensure_password, find_password, password_file, write_client_file
 from deployments.settings import Settings
-from flows.command import serve
+from flows.command import servers
 from flows.command.startup import prepare_prefect
 from tasks.support.locking import hold_folder
 
@@ -131,7 +131,7 @@ def test_the_status_is_asked_of_it_whatever_other_server_is_named(
         return {}
 
     monkeypatch.setattr(status, "read_status", read)
-    serve._look_at_server(settings)
+    servers._look_at_server(settings)
     assert asked == [
         {"PREFECT_API_URL": "http://127.0.0.1:4299/api", "PREFECT_API_AUTH_STRING": running},
     ]

@@ -28,7 +28,7 @@ from deployments.local_server.server_process import open_ports
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
 from deployments.marked_processes import find_marked, stop_marked
 from deployments.settings import Settings
-from flows.command import serve
+from flows.command import servers
 from flows.command.cli import main
 from tasks.support.locking import hold_folder
 from tasks.support.wording import format_json
@@ -158,7 +158,7 @@ def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settin
 def test_the_status_does_not_wait_for_a_commit_and_shows_what_was_published(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "COMMIT_SECONDS", 0.01)
+    monkeypatch.setattr(servers, "COMMIT_SECONDS", 0.01)
     home = settings.home
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now())")

@@ -21,7 +21,7 @@ TABLE_FORMATS = {
     "orc": TableFormat(f"{_TABLES}.orc", "orc_broken"),
     "arrow": TableFormat(f"{_TABLES}.arrow", "arrow_broken"),
     "avro": TableFormat(f"{_TABLES}.avro", "avro_broken"),
-    "json": TableFormat("tasks.review_files.objects.json_document_reader", "json_broken"),
+    "json": TableFormat("tasks.review_files.objects.json_documents", "json_broken"),
     "xlsx": _WORKBOOK,
     "xls": _WORKBOOK,
     "ods": _WORKBOOK,

@@ -15,7 +15,7 @@ from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableErro
 from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from tasks.engine.dispatch import score_again
-from tasks.engine.group_work import GroupSummary, GroupTask
+from tasks.engine.worker_group_task import GroupSummary, GroupTask
 from tasks.inbox.source_files import GROUP_BYTES, GROUP_FILES, SkippedFile
 from tasks.scoring.run_outcome import GroupResult, describe_replaced
 from tasks.stages.engine.deadly_objects import refuse_object

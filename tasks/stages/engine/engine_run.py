@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
 from tasks.engine.dispatch import Engine
-from tasks.engine.group_work import Recipe
+from tasks.engine.worker_group_task import Recipe
 from tasks.inbox.source_files import FoundFile
 from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import GroupResult

@@ -16,7 +16,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.engine.dask_workers import open_engine
 from tasks.engine.dispatch import score_groups
-from tasks.engine.group_work import GroupTask, Recipe
+from tasks.engine.worker_group_task import GroupTask, Recipe
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import SHARED_BYTES, WORKER_GROUP_BYTES, FoundFile, group_found_files
 from tasks.scoring.plan import ScoringRequest

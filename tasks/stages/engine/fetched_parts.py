@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError
 from data_contracts.storage.durable import build_folder, remove
 from data_contracts.storage.faults import pass_fault_point
-from tasks.engine.group_work import GroupSummary
+from tasks.engine.worker_group_task import GroupSummary
 from tasks.stages.log_messages import Figures, list_figures, warn
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.score import ScoredGroup

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from data_contracts.errors import EngineError, EngineLostError, StoreError
 from data_contracts.storage.durable import make_folder, remove
 from tasks.engine.dispatch import score_again, score_groups
-from tasks.engine.group_work import GroupSummary
-from tasks.engine.text_work import RowTask, read_scores, read_unscored
+from tasks.engine.worker_group_task import GroupSummary
+from tasks.engine.worker_text_task import RowTask, read_scores, read_unscored
 from tasks.inbox.source_files import WORKER_GROUP_BYTES, FoundFile
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import write_text_file

@@ -16,8 +16,8 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.engine.dispatch import score_again, score_groups
-from tasks.engine.group_work import GroupSummary
-from tasks.engine.text_work import TextTask, gather_groups, read_scores
+from tasks.engine.worker_group_task import GroupSummary
+from tasks.engine.worker_text_task import TextTask, gather_groups, read_scores
 from tasks.inbox.source_files import WORKER_GROUP_BYTES, group_found_files
 from tasks.scoring.rescoring import (
     OlderSource,

@@ -15,7 +15,7 @@ from data_contracts.errors import ObjectMissingError
 from data_contracts.scored_reviews import SCORED_SCHEMA
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from tasks.engine.group_work import GroupSummary, Recipe, do_work, load_scorer
+from tasks.engine.worker_group_task import GroupSummary, Recipe, do_work, load_scorer
 from tasks.inbox.source_files import FoundFile
 from tasks.scoring.rescoring import OlderSource, read_texts, score_batches
 from tasks.store.connecting import open_store
