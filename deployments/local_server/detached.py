@@ -37,25 +37,7 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
             )
         echo(f"It is up already: {running.ui_url} (process {running.pid})")
         return
-    settings.home.prefect.mkdir(parents=True, exist_ok=True)
-    log = name_log(settings)
-    command = [sys.executable, "-m", "flows.command.cli", "--home", str(settings.home.folder), "up"]
-    environment = {
-        **os.environ,
-        "REVIEWS_PORT": str(settings.port),
-        "REVIEWS_WATCH_INBOX": str(settings.watch_inbox).lower(),
-        "PYTHONUNBUFFERED": "1",
-    }
-    with open_log(log) as out:
-        process = subprocess.Popen(
-            command,
-            cwd=PROJECT_ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
+    process = _start_process(settings)
     try:
         with _interrupted_by_sigterm():
             _wait_until_ready(settings, process)
@@ -64,7 +46,29 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
         echo("Stopping what was started ...")
         process.wait()
         raise
-    echo(f"{describe_up(settings)}\nIts log: {log}")
+    echo(f"{describe_up(settings)}\nIts log: {name_log(settings)}")
+
+
+def _start_process(settings: Settings) -> subprocess.Popen[bytes]:
+    """Start `reviews up` in a session of its own, with its output in the log."""
+    settings.home.prefect.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "flows.command.cli", "--home", str(settings.home.folder), "up"]
+    environment = {
+        **os.environ,
+        "REVIEWS_PORT": str(settings.port),
+        "REVIEWS_WATCH_INBOX": str(settings.watch_inbox).lower(),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with open_log(name_log(settings)) as out:
+        return subprocess.Popen(
+            command,
+            cwd=PROJECT_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
 
 
 @contextmanager
