@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import duckdb
 
 from data_contracts.errors import UsageError, WarehouseError
+from data_contracts.queries import list_names
 from tasks.queries.answer_formats import format_answer
 from tasks.support.wording import escape_controls
 from tasks.warehouse.database.duckdb_errors import shorten_error
@@ -26,6 +27,7 @@ USUAL_MEMORY, MOST_MEMORY = "100MB", "512MB"
 limit, a report would hold whole columns of a long history."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
+_MISSING_TABLE = re.compile(r"Catalog Error: Table with name (\w+) does not exist")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _DAMAGED = f"The published copy is damaged. Next: {REPUBLISH_ADVICE}"
 _EXPLANATIONS = {
@@ -143,5 +145,12 @@ def _explain_errors() -> Iterator[None]:
         first, *others = str(error).split("\n")
         hints = [line for line in others if line.startswith(("Did you mean", "Candidate"))]
         explanations = [text for words, text in _EXPLANATIONS.items() if words in first]
-        lines = [f"The query failed: {shorten_error(error)}.", *hints, *explanations]
+        named = [f"The named query {name} answers that: reviews sql {name}" for name in _find_named(first)]
+        lines = [f"The query failed: {shorten_error(error)}.", *(named or hints), *explanations]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error
+
+
+def _find_named(error: str) -> list[str]:
+    """Return the named query that has the name of the table which is missing, if there is one."""
+    missing = _MISSING_TABLE.match(error)
+    return [name for name in list_names() if missing and missing[1].replace("_", "-") == name]

@@ -346,6 +346,10 @@ def test_an_unknown_format_is_wrong_usage(shared: Path) -> None:
         ("SELECT nope FROM models", '"nope" not found in FROM clause.\nCandidate bindings'),
         ("SELECT checksum FROM models", 'Referenced column "checksum" not found'),
         ("FROM modells", 'modells does not exist.\nDid you mean "models"'),
+        (
+            "FROM rejected_files",
+            "does not exist.\nThe named query rejected-files answers that: reviews sql rejected-f",
+        ),
         ("SELECT 'x'::INTEGER", "Conversion Error"),
         (f"SELECT '{HOSTILE}'::INTEGER", r"\\x1b\[31mred"),
         ("SELECT if(i = 5000, error('late'), i) FROM range(10000) AS t(i)", "late"),
