@@ -24,7 +24,7 @@ from deployments.settings import Settings
 from docs.pages import DOCS, Part, write_part
 from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import FEWEST_OWN_REVIEWS, SMALLEST_GAIN
-from models.evaluation.promise_test import Promise, Stream, Tally, judge_promise
+from models.evaluation.promise_judging import Promise, Stream, Tally, judge_promise
 from models.own_labels.fitting import LabelledTexts, fit_layer
 from models.own_labels.layer import OwnLayer
 from tasks.training.dataset import load_rows

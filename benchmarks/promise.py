@@ -18,7 +18,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from docs.pages import DOCS, Part, write_part
-from models.evaluation.promise_test import LAST_DAYS, Promise, Stream, Tally, judge_promise
+from models.evaluation.promise_judging import LAST_DAYS, Promise, Stream, Tally, judge_promise
 
 PART = Part(DOCS / "when-to-train.md", "python -m benchmarks.promise", "promise")
 ACCURACY, HELD_OUT = 0.9, 400

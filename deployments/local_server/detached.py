@@ -37,15 +37,15 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
             )
         echo(f"It is up already: {running.ui_url} (process {running.pid})")
         return
-    process = _start_process(settings)
-    try:
-        with _interrupted_by_sigterm():
+    with _interrupted_by_sigterm():
+        process = _start_process(settings)
+        try:
             _wait_until_ready(settings, process)
-    except KeyboardInterrupt:
-        process.terminate()
-        echo("Stopping what was started ...")
-        process.wait()
-        raise
+        except KeyboardInterrupt:
+            process.terminate()
+            echo("Stopping what was started ...")
+            process.wait()
+            raise
     echo(f"{describe_up(settings)}\nIts log: {name_log(settings)}")
 
 

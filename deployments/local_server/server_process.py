@@ -9,6 +9,8 @@ import socket
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,6 @@ from itertools import combinations
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.local_server.children import Child, Echo, Program, start_child
-from deployments.local_server.supervisor import is_answering
 from deployments.settings import SITE_HOST, Settings
 
 START_SECONDS = 120.0
@@ -149,3 +150,12 @@ def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading
                 f"Next: check what else keeps the machine busy, {next_step}"
             )
         stop.wait(0.1)
+
+
+def is_answering(api_url: str, seconds: float) -> bool:
+    """Return whether a Prefect server answers at `api_url` within `seconds`."""
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError, ValueError):
+        return False

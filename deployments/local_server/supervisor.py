@@ -5,8 +5,6 @@ Whether the server answers is checked in a thread, so that a server that hangs b
 
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -46,15 +44,6 @@ def is_hung(server: Child, answered: float, now: float, patience_seconds: float 
     `answered` is the time of its last answer; times are in s on the monotonic clock.
     """
     return server.process.poll() is None and now - max(answered, server.started) > patience_seconds
-
-
-def is_answering(api_url: str, seconds: float) -> bool:
-    """Return whether a Prefect server answers at `api_url` within `seconds`."""
-    try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False
 
 
 def build_supervisor(

@@ -23,17 +23,13 @@ from deployments.local_server.server_process import (
     LINES_SHOWN,
     Ports,
     describe_server,
+    is_answering,
     open_ports,
     start_server,
     wait_for_server,
 )
 from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
-from deployments.local_server.supervisor import (
-    ANSWER_SECONDS,
-    build_supervisor,
-    is_answering,
-    start_health_checks,
-)
+from deployments.local_server.supervisor import ANSWER_SECONDS, build_supervisor, start_health_checks
 from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
 from deployments.marked_processes import MARK, kill_marked, stop_marked
 from deployments.password import client_file, ensure_password, password_file, write_client_file

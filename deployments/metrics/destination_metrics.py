@@ -3,12 +3,7 @@
 from datetime import UTC, datetime
 
 from data_contracts.storage.home import Home
-from deployments.metrics.metric_definitions import (
-    DELIVERED,
-    DESTINATION_BEHIND,
-    DESTINATION_FAILING,
-    Sample,
-)
+from deployments.metrics.metric_definitions import DELIVERED, DESTINATION_BEHIND, DESTINATION_FAILING, Sample
 
 
 def read_destination_metrics(home: Home) -> list[Sample]:

@@ -110,7 +110,7 @@ def quarantine_release(
     """
     from flows.command.actions.quarantine import release
     from tasks.maintenance.quarantine import Choice
-    from tasks.warehouse.row_addresses import parse_row_name
+    from tasks.warehouse.row_names import parse_row_name
 
     if not (rows or rule or uri or everything):
         raise UsageError("No rows are chosen. Next: name them, or give --rule, --file or --all.")

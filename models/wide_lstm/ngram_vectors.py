@@ -124,7 +124,7 @@ def learn_vectors(
 
     An n-gram is learnt from in a random share of its reviews, `shares` [g], of which at least one is above 0.
     """
-    from models.wide_lstm.kernels.numba_vector_steps import learn_epoch
+    from models.wide_lstm.kernels.numba_ngram_vectors import learn_epoch
 
     random = np.random.default_rng(seed)
     vectors = _Vectors(*(_draw_vectors(random, rows) for rows in present.shape))

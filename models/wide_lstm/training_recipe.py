@@ -59,7 +59,10 @@ BLEND_INVERSE_REGULARIZATION = 100.0
 def train_wide_lstm(
     variant: Variant, reviews: TrainingReviews, *, seed: int, epochs: int, journal: Journal
 ) -> TrainedModel:
-    """Train on labelled reviews, with word vectors of unlabelled ones too; see `kind_of_model.Recipe`."""
+    """Train on labelled reviews, with word vectors from unlabelled ones too.
+
+    See `models.training.kind_of_model.Recipe`.
+    """
     import keras
 
     has_begun = journal.load(BRANCH) is not None

@@ -20,7 +20,7 @@ from tasks.support.checksums import compute_sha256
 from tasks.support.wording import quote_word
 from tasks.warehouse.database.migrating import name_log
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.row_addresses import CONTENT
+from tasks.warehouse.row_names import CONTENT
 
 BUNDLES = "bundles"
 """The folder of the bundles in a backup."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from tasks.warehouse.row_addresses import SUPERSEDED
+from tasks.warehouse.row_names import SUPERSEDED
 
 BATCH_ROWS = 100_000
 """About how many rows are delivered in one transaction; a larger file has one of its own."""

@@ -7,7 +7,7 @@ import duckdb
 from data_contracts.errors import UsageError
 from tasks.queries.run_query import fetch_answer
 from tasks.support.wording import escape_controls
-from tasks.warehouse.row_addresses import HAS_PARSED_NAME, SUPERSEDED, name_row, parse_row_name
+from tasks.warehouse.row_names import HAS_PARSED_NAME, SUPERSEDED, name_row, parse_row_name
 
 NAMES_SHOWN = 5
 """Most names that a message lists."""

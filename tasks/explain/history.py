@@ -12,7 +12,7 @@ from tasks.explain.finding_text import describe_missing, read_as_row_name, requi
 from tasks.queries.run_query import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_addresses import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
 
 Row = Mapping[str, Any]
 

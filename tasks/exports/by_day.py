@@ -40,7 +40,7 @@ from tasks.exports.export_ledger import (
 )
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.published import open_published, require_published
-from tasks.warehouse.row_addresses import SUPERSEDED
+from tasks.warehouse.row_names import SUPERSEDED
 
 _LIST_KEYS = f"""
 SELECT

@@ -3,7 +3,7 @@
 from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
-from tasks.warehouse.row_addresses import CONTENT, IS_LATER, NO_PROFILE
+from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
 from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS

@@ -29,7 +29,7 @@ from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_addresses import CONTENT, HAS_NAME
+from tasks.warehouse.row_names import CONTENT, HAS_NAME
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums

@@ -20,7 +20,7 @@ from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts
-from tasks.warehouse.row_addresses import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
+from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
 from tasks.warehouse.tallies.score_sums import renew_sums
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.rules_and_limits import RowLimits
-from tasks.warehouse.row_addresses import name_row
+from tasks.warehouse.row_names import name_row
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -27,7 +27,7 @@ USUAL_MEMORY, MOST_MEMORY = "100MB", "512MB"
 limit, a report would hold whole columns of a long history."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
-_MISSING_TABLE = re.compile(r"Catalog Error: Table with name (\w+) does not exist")
+_MISSING_TABLE = re.compile(r"Catalog Error: Table with name ([\w-]+) does not exist")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _DAMAGED = f"The published copy is damaged. Next: {REPUBLISH_ADVICE}"
 _EXPLANATIONS = {
@@ -153,4 +153,4 @@ def _explain_errors() -> Iterator[None]:
 def _find_named(error: str) -> list[str]:
     """Return the named query that has the name of the table which is missing, if there is one."""
     missing = _MISSING_TABLE.match(error)
-    return [name for name in list_names() if missing and missing[1].replace("_", "-") == name]
+    return [name for name in list_names() if missing and missing[1].lower().replace("_", "-") == name]

@@ -11,7 +11,7 @@ from datetime import datetime
 from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.warehouse.latest_scores import ARRIVAL, IS_OUTDATED, REVIEW
-from tasks.warehouse.row_addresses import SUPERSEDED
+from tasks.warehouse.row_names import SUPERSEDED
 
 MOVIES_SHOWN = 10
 MOVIES_COMPARED = 1000

@@ -17,7 +17,7 @@ from tasks.report.training_facts import TrainingFacts, read_training_facts
 from tasks.support.locking import hold_folder
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_addresses import ROW_NAME
+from tasks.warehouse.row_names import ROW_NAME
 
 Facts = ScoringFacts | TrainingFacts
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -19,7 +19,7 @@ from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
-from tasks.warehouse.row_addresses import name_content
+from tasks.warehouse.row_names import name_content
 
 MOST_PLANS = 20
 

@@ -24,7 +24,7 @@ from tasks.warehouse.database.duckdb_engine import open_read_only
 from tasks.warehouse.database.duckdb_errors import translate_errors
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel
-from tasks.warehouse.row_addresses import name_content
+from tasks.warehouse.row_names import name_content
 
 if TYPE_CHECKING:
     import pyarrow as pa

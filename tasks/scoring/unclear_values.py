@@ -19,7 +19,7 @@ from tasks.support.wording import count, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
-from tasks.warehouse.row_addresses import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.run_log import list_doubts, list_unclear_fields
 
 _NAMED = 3

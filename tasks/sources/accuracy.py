@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from tasks.support.wording import count
-from tasks.warehouse.row_addresses import CONTENT
+from tasks.warehouse.row_names import CONTENT
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 # The texts of the run's files are found by the time of their first commit, not by reading the whole history.

@@ -26,7 +26,7 @@ from tasks.sources.catalogue import (
 )
 from tasks.support.wording import count, escape_controls, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.row_addresses import CONTENT, name_content, name_reading
+from tasks.warehouse.row_names import CONTENT, name_content, name_reading
 
 MISSING_NAMED = 20
 """Most missing files that a message names."""

@@ -5,15 +5,18 @@ Only the rows of these files are read, so that what it costs follows what is new
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from data_contracts.storage.home import Home
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count, quote_word
-from tasks.warehouse.commit import CommittedFile
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
+
+if TYPE_CHECKING:
+    from tasks.warehouse.commit import CommittedFile
 
 _NAMED = 3
 """Sites that are named."""
@@ -182,7 +185,7 @@ def _name_some(sites: Sequence[str]) -> str:
     return ", ".join(sites[:_NAMED])
 
 
-def describe_reused_ids(home: Home, files: Sequence[CommittedFile]) -> list[str]:
+def describe_reused_ids(home: Home, files: "Sequence[CommittedFile]") -> list[str]:
     """Return a phrase for each file nearly all of whose review ids its source has given to other texts before."""
     reusing = [
         each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)

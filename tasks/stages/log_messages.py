@@ -1,4 +1,4 @@
-"""Logs one line for each stage that has ended, and one for the run, with their figures."""
+"""Writes to the log of a run: a line with figures for each stage and for the run, warnings, and messages."""
 
 import sys
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Fills a run's page in Prefect: the run's name, live progress, tables, warnings and broken contracts."""
+"""Fills a run's page in Prefect: the run's name, live progress, tables and broken contracts."""
 
 import html
 import time

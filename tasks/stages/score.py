@@ -213,9 +213,9 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
     from tasks.scoring.drift import judge_drift
     from tasks.scoring.unclear_values import list_unclear
     from tasks.sources.accuracy import describe_agreement, measure_agreement
-    from tasks.sources.late_deliveries import read_deliveries
     from tasks.sources.not_english import describe_languages
     from tasks.sources.suspicious_rows import describe_reused_ids
+    from tasks.sources.unusual_deliveries import read_deliveries
 
     run_ids = {file.run_id for file in files if file.run_id}
     scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))
@@ -252,7 +252,7 @@ def find_late_sources(run: Run) -> SourceNotes:
 
 def _find_late_sources(run: Run) -> tuple[str, ...]:
     """Do the stage that looks for sources that did not send as usual."""
-    from tasks.sources.late_deliveries import read_deliveries
+    from tasks.sources.unusual_deliveries import read_deliveries
 
     with open_warehouse(run.home.warehouse, write=False) as connection:
         found = read_deliveries(connection)
@@ -264,7 +264,7 @@ def _judge_deliveries(run: Run, found: Sequence[Delivery], *, keep_passed: bool)
 
     The results are recorded for `run`; those that passed only with `keep_passed`, since most runs find nothing new.
     """
-    from tasks.sources.late_deliveries import describe_delivery, pick_unalerted, record_alerts
+    from tasks.sources.unusual_deliveries import describe_delivery, pick_unalerted, record_alerts
 
     warehouse = run.home.warehouse
     results = accept_findings(run.home, judge_deliveries(found))

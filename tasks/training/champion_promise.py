@@ -18,7 +18,7 @@ import duckdb
 
 from data_contracts.queries import read_named
 from models.evaluation.gate import FEWEST_OWN_REVIEWS
-from models.evaluation.promise_test import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
+from models.evaluation.promise_judging import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion

@@ -4,7 +4,7 @@ A part is a folder of Parquet files (`data_contracts/part_schemas.py`). The ledg
 are new: a file that the model has scored already is skipped as a whole. So each row is stored once, even if a part is
 committed twice, or by two processes at the same time.
 
-A later reading of a file (`tasks/warehouse/row_addresses.py`) is like a file of its own; with its commit it counts in
+A later reading of a file (`tasks/warehouse/row_names.py`) is like a file of its own; with its commit it counts in
 place of the one before. So does a full export (`tasks/warehouse/readings/full_exports.py`) in place of all files of its
 source.
 """
@@ -27,7 +27,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
 from tasks.warehouse.readings.superseding import let_count
-from tasks.warehouse.row_addresses import CONTENT, IS_LATER
+from tasks.warehouse.row_names import CONTENT, IS_LATER
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures

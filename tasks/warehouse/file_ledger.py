@@ -14,7 +14,7 @@ import duckdb
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_addresses import CONTENT
+from tasks.warehouse.row_names import CONTENT
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import duckdb
 
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
-from tasks.warehouse.row_addresses import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import (
     add_noted_texts,

@@ -14,7 +14,7 @@ from flows.command.actions.forget import forget as forget_rows
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
-from tasks.warehouse.row_addresses import parse_row_name
+from tasks.warehouse.row_names import parse_row_name
 
 BY = "explorer"
 Say = Callable[[str], None]

@@ -31,14 +31,14 @@ def leave_prefect_out() -> None:
     from flows import group_loop, recording, score_reviews, scoring_page
     from flows.command.actions import promote
     from models.evaluation.gate import pass_first_model
-    from tasks.stages import run_page
+    from tasks.stages import log_messages, run_page
     from tasks.stages import score as score_stages
 
     for module in (score_stages, score_reviews, group_loop):
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
                 setattr(module, name, value.fn)
-    _put(run_page, "get_run_logger", lambda: logging.getLogger("explore"))
+    _put(log_messages, "get_run_logger", lambda: logging.getLogger("explore"))
     _silence(score_stages, "add_asset_metadata", "emit_drift")
     _silence(scoring_page, "show_table", "show_lineage", "emit_committed", "emit_refused", "trace_lineage")
     _silence(run_page, "create_markdown_artifact", "emit_contract_failed")

@@ -19,7 +19,7 @@ from tasks.maintenance.quarantine import Choice, list_query
 from tasks.queries.run_query import query_published
 from tasks.scoring import part_rows as scored_rows
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.row_addresses import parse_row_name
+from tasks.warehouse.row_names import parse_row_name
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, plan, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 

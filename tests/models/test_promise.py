@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from models.evaluation.promise_test import (
+from models.evaluation.promise_judging import (
     ARCHIVE_MARGIN,
     LAST_DAYS,
     TOLERATED,

@@ -39,7 +39,7 @@ LIMITS = "data_contracts/rules_and_limits.py"
 BAD_ROWS = "tasks/scoring/bad_rows.py"
 SHADOW_SCORES = "tasks/warehouse/shadow/scores.py"
 SHADOW_RUN = "flows/shadow_scoring.py"
-PROMISE = "models/evaluation/promise_test.py"
+PROMISE = "models/evaluation/promise_judging.py"
 PROMISES_READ = "tasks/training/champion_promise.py"
 DUE = "tasks/training/due.py"
 LABELS_TAKEN = "tasks/labelling/intake.py"
@@ -691,7 +691,7 @@ FAULTS = (
         DATABASE_FILE,
         "if start + length > copied or _differ",
         "if _differ",
-        ("tests/unit/test_database_file.py",),
+        ("tests/unit/test_block_copy.py",),
     ),
     Fault(
         "a damaged part stays",
@@ -1071,7 +1071,7 @@ FAULTS = (
         "tasks/store/published_upload.py",
         "        delete(store, [name_chunk(home_id, name) for name in _list_stored(store, home_id)])\n",
         "",
-        ("tests/unit/test_stored_copy.py",),
+        ("tests/unit/test_published_chunks.py",),
     ),
     Fault(
         "another home's copy in a store is overwritten",
@@ -1079,7 +1079,7 @@ FAULTS = (
         "tasks/store/published_upload.py",
         "    if copy.home_id != ensure_home_id(home):\n        raise SourceError(",
         "    if False:\n        raise SourceError(",
-        ("tests/unit/test_stored_copy.py",),
+        ("tests/unit/test_published_chunks.py",),
     ),
     Fault(
         "scores of other texts are used again",

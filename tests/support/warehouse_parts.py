@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_contracts.part_schemas import PART_SCHEMAS
-from tasks.warehouse.row_addresses import name_reading
+from tasks.warehouse.row_names import name_reading
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

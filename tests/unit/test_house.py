@@ -51,7 +51,7 @@ HEAVY = {
     "psycopg",
     "numba",
 }
-COMPILED = {"models/wide_lstm/kernels/numba_setup.py", "models/wide_lstm/kernels/numba_vector_steps.py"}
+COMPILED = {"models/wide_lstm/kernels/numba_setup.py", "models/wide_lstm/kernels/numba_ngram_vectors.py"}
 """Modules of Numba's code, which functions import when it is worth its time."""
 READ_ENVIRONMENT = {
     "flows/command/startup.py",

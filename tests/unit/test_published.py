@@ -347,9 +347,10 @@ def test_an_unknown_format_is_wrong_usage(shared: Path) -> None:
         ("SELECT checksum FROM models", 'Referenced column "checksum" not found'),
         ("FROM modells", 'modells does not exist.\nDid you mean "models"'),
         (
-            "FROM rejected_files",
+            "FROM Rejected_files",
             "does not exist.\nThe named query rejected-files answers that: reviews sql rejected-f",
         ),
+        ('FROM "rejected-files"', "The named query rejected-files answers that"),
         ("SELECT 'x'::INTEGER", "Conversion Error"),
         (f"SELECT '{HOSTILE}'::INTEGER", r"\\x1b\[31mred"),
         ("SELECT if(i = 5000, error('late'), i) FROM range(10000) AS t(i)", "late"),

@@ -8,10 +8,10 @@ import pytest
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up_to_store, restore_from_store
-from tasks.backups import stored
+from tasks.backups import in_store
+from tasks.backups.in_store import OBJECTS, fetch_backup, upload_backup
 from tasks.backups.making import back_up
 from tasks.backups.manifests import MANIFEST
-from tasks.backups.stored import OBJECTS, fetch_backup, upload_backup
 from tests.support.exported_homes import add, make_home
 from tests.support.small_home import ask
 
@@ -68,7 +68,7 @@ def test_a_backup_whose_upload_was_killed_is_none(
     home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.delattr(stored, "put_if_absent")
+        patch.delattr(in_store, "put_if_absent")
         with pytest.raises(NameError):
             upload(home, folder)
     with pytest.raises(UsageError, match="no backup"), fetch_backup(home, f"file://{folder}/one"):

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from models.evaluation.promise_test import LAST_DAYS, Tally
+from models.evaluation.promise_judging import LAST_DAYS, Tally
 from tasks.training.champion_promise import Judged, describe_standing, find_standing, judge_champion
 from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
 from tests.support.databases import borrow_tables

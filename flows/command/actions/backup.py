@@ -6,7 +6,7 @@ from pathlib import Path
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups import making, restoring
-from tasks.backups.stored import fetch_backup, upload_backup
+from tasks.backups.in_store import fetch_backup, upload_backup
 from tasks.maintenance import retention
 from tasks.store.connecting import open_store
 from tasks.support.outside_targets import require_free_target

@@ -13,7 +13,7 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference.text_suggestions import names_reviews, sort_likely
-from tasks.review_files.objects.around_arrays import Surroundings
+from tasks.review_files.objects.array_surroundings import Surroundings
 from tasks.review_files.objects.json_paths import find_varying, is_plain, name_array, show_path, write_lines
 from tasks.review_files.objects.object_rows import Select, flatten_object
 from tasks.review_files.objects.server_answers import NO_TEXT, OF_REVIEWS

@@ -19,7 +19,7 @@ from data_contracts.errors import ReviewsError
 from tasks.containers.streams import read_stream
 from tasks.review_files.encodings import escape_invalid, restore_bytes, to_utf8
 from tasks.review_files.grouping_items import group_into_batches
-from tasks.review_files.objects.around_arrays import Movie, Surroundings
+from tasks.review_files.objects.array_surroundings import Movie, Surroundings
 from tasks.review_files.objects.half_surrogates import decode_half_pairs
 from tasks.review_files.objects.json_array_choice import Item, choose_rows
 from tasks.review_files.objects.json_event_parser import JsonDocument, TextSource

@@ -8,7 +8,7 @@ from typing import Any
 
 import ijson
 
-from tasks.review_files.objects.around_arrays import Surroundings
+from tasks.review_files.objects.array_surroundings import Surroundings
 from tasks.review_files.objects.json_array_choice import Item, describe_texts, refuse_lists
 from tasks.review_files.objects.json_paths import Place, join_path, show_path
 from tasks.review_files.objects.object_rows import MAX_DEPTH

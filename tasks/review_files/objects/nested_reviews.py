@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from tasks.review_files.inference.text_suggestions import names_reviews
-from tasks.review_files.objects.around_arrays import Surroundings
+from tasks.review_files.objects.array_surroundings import Surroundings
 from tasks.review_files.objects.json_array_choice import describe_texts
 from tasks.review_files.objects.json_paths import find_varying, is_plain, write_lines, write_objects
 from tasks.review_files.objects.object_rows import ObjectRow, Select, require_object_text

@@ -1,4 +1,4 @@
-"""A run that lets workers score, and how it fetches what they left in the store."""
+"""A run that lets workers score: its job, what workers need to know, the store, and the workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""The DuckDB engine of this process, and the database files that are attached to it or opened apart from it.
-
-Only one process at a time can have a file open, for reading or writing.
-"""
+"""The DuckDB engine of this process, and the database files that are attached to it or opened apart from it."""
 
 import os
 import threading
@@ -36,6 +33,7 @@ _CONFIG: dict[str, ConfigValue] = {
     "python_enable_replacements": False,
 }
 ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+"""The option by which a database is attached to be written."""
 # The system's file locks keep out other processes, but not other threads of this process.
 _THREAD_LOCK = threading.Lock()
 _ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}

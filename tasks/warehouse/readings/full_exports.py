@@ -12,7 +12,7 @@ import duckdb
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 from tasks.warehouse.latest_scores import describe_files, note_reviews, settle_latest
-from tasks.warehouse.row_addresses import IS_LATER, SUPERSEDED
+from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
 
 NOTHING = "(SELECT source_sha256 FROM scored_files WHERE false)"
 """A table without files."""

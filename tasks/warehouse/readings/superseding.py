@@ -4,7 +4,7 @@ import duckdb
 
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_addresses import CONTENT
+from tasks.warehouse.row_names import CONTENT
 
 _FIND_SUPERSEDED = f"""
 CREATE OR REPLACE TEMP TABLE superseded_readings AS

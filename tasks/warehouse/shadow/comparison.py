@@ -10,7 +10,7 @@ import duckdb
 from data_contracts.warehouse import read_shadow_comparison
 from models.evaluation.gate import GateCheck, OwnTraffic, judge_own_traffic
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.row_addresses import CONTENT
+from tasks.warehouse.row_names import CONTENT
 from tasks.warehouse.shadow.sums import define_shadow_sums
 
 Row = dict[str, Any]
