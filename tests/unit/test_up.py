@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -208,21 +209,31 @@ def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch
     assert said[-1] == "    last  2026-03-01 00:00:00 UTC  Failed  score-reviews failed: a.csv: is gone"
 
 
+def press_ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+def send_sigterm() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
 @pytest.mark.process
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("interrupt", [press_ctrl_c, send_sigterm])
 def test_ctrl_c_and_sigterm_while_a_detached_one_starts_end_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, interrupt: Callable[[], None]
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def interrupt(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    def wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
         started.append(process)
-        signal.raise_signal(number)
+        interrupt()
 
-    monkeypatch.setattr(detached, "_wait_until_ready", interrupt)
+    monkeypatch.setattr(detached, "_wait_until_ready", wait)
+    before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
         detached.start_detached(settings, lambda line: None)
     assert [process.returncode for process in started] == [-signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_detached_one_waits_for_another_that_starts(settings: Settings) -> None:
