@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Generator, Iterator, Mapping
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
@@ -41,18 +42,21 @@ compute: both cores have work."""
 OF_ITS_OWN = ("archive", "browser", "process", "server", "training")
 """Markers of tests that may start processes."""
 
+UNCHECKED = (hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture)
+"""What hypothesis does not refuse: slow machines, and fixtures that all examples of a test share."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set no deadline for examples, since machines are busy, and read the processor's name before tests start.
+    """Fail no property for its time, since machines are busy, and read the processor's name before tests start.
 
     With `--hypothesis-profile fast` a property is tried with 30 examples where it names no number of its own, with
     `unshrunk` the first example that fails is reported as it is. The first read of the name, by Keras's import, would
     start a process.
     """
-    hypothesis.settings.register_profile("tests", deadline=None)
-    hypothesis.settings.register_profile("fast", deadline=None, max_examples=30)
-    unshrunk = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
-    hypothesis.settings.register_profile("unshrunk", deadline=None, phases=unshrunk)
+    register = partial(hypothesis.settings.register_profile, deadline=None, suppress_health_check=UNCHECKED)
+    register("tests")
+    register("fast", max_examples=30)
+    register("unshrunk", phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate))
     hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "tests")
     platform.processor()
 

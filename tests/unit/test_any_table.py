@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.review_files.options import ReadOptions
@@ -155,7 +155,6 @@ def read(path: Path, data: bytes, described: Described) -> Iterator[pa.RecordBat
 
 @pytest.mark.slow
 @given(st.data(), DESCRIBED)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_table_is_read_back_by_a_profile_that_describes_it(
     tmp_path: Path, data: st.DataObject, described: Described
 ) -> None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.archive import (
@@ -326,7 +326,7 @@ def test_a_folder_is_a_source_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_damage_to_a_tar_gives_contents_or_a_source_error(tmp_path: Path, data: st.DataObject) -> None:
     packed = bytearray(_with())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, UsageError
@@ -684,7 +684,6 @@ DUMPED = st.lists(st.text("b\\\n\t\rnN ", min_size=1).filter(str.strip), min_siz
 
 @pytest.mark.slow
 @given(DUMPED)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts_of_a_dump_with_tabs_are_those_of_the_database(tmp_path: Path, texts: list[str]) -> None:
     escapes = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
     rows = "".join(f"{number}\t{text.translate(escapes)}\n" for number, text in enumerate(texts))
@@ -854,7 +853,6 @@ SEPARATORS = (",", ";", "\t", "|", "^")
 
 @pytest.mark.slow
 @given(encoding=st.sampled_from(CODECS), separator=st.sampled_from(SEPARATORS), data=st.data())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     tmp_path: Path, encoding: str, separator: str, data: st.DataObject
 ) -> None:

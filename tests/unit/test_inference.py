@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError, PlanOutdatedError
@@ -1197,7 +1197,7 @@ def test_two_exports_whose_ids_count_from_1_keep_their_reviews_apart(tmp_path: P
         assert (row["review_id"], json.loads(row["extra"])) == (None, {"id": "1"})
 
 
-JUNK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+JUNK = settings(max_examples=30)
 VALUES = {
     "date": st.sampled_from(
         [

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.serving import kept_texts as module
@@ -64,7 +64,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_a_text_is_read_as_it_was_asked(folder: Path, texts: list[str]) -> None:
     keeping = start_keeping(folder)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
@@ -776,7 +776,7 @@ HEADERS = st.sampled_from([*MAIL, "X-Mailer: y", "To: a,\n b", "Cc:"])
 
 
 @given(st.lists(HEADERS, max_size=6), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "Good. ", "\n"]))
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 def test_only_headers_at_the_beginning_make_a_text_a_mail(
     tmp_path: Path, headers: list[str], end: str, before: str
 ) -> None:
@@ -796,7 +796,7 @@ TEXTS = st.lists(
     ),
     min_size=1,
 )
-JUNK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+JUNK = settings(max_examples=100)
 
 
 @pytest.mark.slow
