@@ -56,9 +56,22 @@ def check_backup(folder: Path) -> Manifest:
 
 
 def _name_another(damaged: Path) -> str:
-    """Return the command that restores the newest backup beside a damaged one whose files look unchanged."""
-    others = [folder for folder, _ in list_complete(damaged.parent) if folder != damaged]
-    return f"`reviews restore {quote_word(str(others[0]))}`" if others else "restore another backup"
+    """Return the command that restores the newest backup beside a damaged one whose files look unchanged.
+
+    Both have a bundle in common: one without may be of another home.
+    """
+    bundles = _list_bundles(read_manifest(damaged))
+    found = [each for each in list_complete(damaged.parent) if each[0] != damaged]
+    others = [folder for folder, manifest in found if bundles & _list_bundles(manifest)]
+    return (
+        f"`reviews restore {quote_word(str(others[0]))}`" if others else "restore another backup of this home"
+    )
+
+
+def _list_bundles(manifest: Manifest) -> set[str]:
+    """Return the names of the bundles in a backup."""
+    paths = map(PurePosixPath, manifest.files)
+    return {path.parts[1] for path in paths if path.parts[0] == BUNDLES}
 
 
 def put_database(folder: Path, manifest: Manifest, target: Path) -> None:

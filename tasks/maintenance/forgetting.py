@@ -29,7 +29,7 @@ from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, HAS_NAME
+from tasks.warehouse.row_names import CONTENT, HAS_NAME, ROW_NAME
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums
@@ -92,6 +92,10 @@ _LIST_SOURCES = f"""
 SELECT DISTINCT {CONTENT}, bytes FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
 WHERE bytes IS NOT NULL ORDER BY ALL
 """  # noqa: S608
+_LIST_MOVIES = f"""
+SELECT coalesce(movie_id, 'none'), min({ROW_NAME}) FROM source_reviews SEMI JOIN rows_to_forget
+USING (source_sha256, row_number) GROUP BY movie_id ORDER BY movie_id NULLS LAST LIMIT 3
+"""  # noqa: S608 (our own names)
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -156,10 +160,12 @@ class Forgotten:
 def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     """Return the rows that `name` selects, as a name of `kind` or, if that is None, of the only kind that matches.
 
-    Raises `UsageError` if it selects no rows, or rows of several kinds.
+    Raises `UsageError` if it selects no rows, rows of several kinds, or, if `kind` is None, reviews of several movies.
     """
     with open_warehouse(warehouse, write=False) as connection:
         by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
+        if kind is None and by_kind["review"].rows:
+            _require_one_movie(connection, name)
     matches = [each for each in by_kind.values() if each.rows]
     if not matches:
         with open_warehouse(warehouse, write=False) as connection:
@@ -176,6 +182,18 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
         kinds = " and of a ".join(each.kind for each in matches)
         raise UsageError(f"{name!r} is the name of a {kinds}. Next: choose one with --as.")
     return matches[0]
+
+
+def _require_one_movie(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Raise `UsageError` if a review id stands for reviews of several movies, of which one may be meant."""
+    _select_rows(connection, "review", name)
+    movies = connection.execute(_LIST_MOVIES).fetchall()
+    if len(movies) > 1:
+        rows = ", ".join(f"{row} (movie {movie})" for movie, row in movies)
+        raise UsageError(
+            f"{name!r} is the id of reviews of several movies: {rows}. Next: give one of these rows as NAME, or all "
+            "their reviews with --as review."
+        )
 
 
 def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:

@@ -137,6 +137,8 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
             "profile_column_missing",
             f"none of the columns {_quote_names(names)} is called {quote_name(missing[0])}",
         )
+    if "text" not in columns.known and not names:
+        raise refusal("text_column_missing", "its rows have no columns")
     if "text" not in columns.known:
         expected = f"is called '{plan.text[-1]}'" if plan.text else f"is the text{_propose_parts(names)}"
         raise refusal("text_column_missing", f"none of the columns {_quote_names(names)} {expected}")

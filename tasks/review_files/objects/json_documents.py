@@ -103,7 +103,8 @@ def _describe(error: str, is_at_end: bool) -> str:
         return "it ends in the middle, as a file does that was cut off"
     if "trailing garbage" in error:
         return (
-            "more follows its end; if each line is an object, call it .jsonl, else jq -c . writes such lines"
+            "more follows its end; if each line is an object, call it .jsonl, else jq -c . writes such lines, or "
+            "jq -c '.[]' where arrays follow each other"
         )
     if "NaN" in error or "Infinity" in error:
         return "NaN or Infinity is no number of JSON: write null for it"

@@ -123,7 +123,8 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
 def _require_lines(first_line: bytes) -> None:
     """Refuse a JSON file that is not one object a line."""
     if first_line.lstrip().startswith(b"["):
-        raise refusal("json_broken", "this is a JSON array, not one object a line: call it .json")
+        problem = "this is a JSON array, not one object a line: call it .json"
+        raise refusal("json_broken", f"{problem}; of several arrays, jq -c '.[]' writes the objects as lines")
     if first_line.strip() == b"{":
         raise refusal(
             "json_broken",
