@@ -18,7 +18,15 @@ import duckdb
 
 from data_contracts.queries import read_named
 from models.evaluation.gate import FEWEST_OWN_REVIEWS
-from models.evaluation.promise_judging import LAST_DAYS, Promise, Standing, Stream, Tally, judge_promise
+from models.evaluation.promise_judging import (
+    ARCHIVE_MARGIN,
+    LAST_DAYS,
+    Promise,
+    Standing,
+    Stream,
+    Tally,
+    judge_promise,
+)
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
 from tasks.warehouse.model_registry import PromotedModel, read_champion
@@ -253,11 +261,20 @@ def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
         return []
     reviews = count(found["reviews"], "labelled review")
     held = f"holds {found['held']:.1%} of {reviews}" if found["reviews"] else "no labelled review came"
-    fall = f"fallen since {found['fallen_since']}" if found["fallen_since"] else "no fall beyond chance"
+    fall = f": {_describe_fall(found)}" if found["reviews"] else ""
     lines = [
         f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} since "
-        f"{found['since'][:10]}, in the last {LAST_DAYS} days{f': {fall}' if found['reviews'] else ''}"
+        f"{found['since'][:10]}, in the last {LAST_DAYS} days{fall}"
     ]
     if found["due_since"]:
         lines.append(f"  training  due since {found['due_since'][:10]}: {escape_controls(found['why'])}")
     return lines
+
+
+def _describe_fall(found: Mapping[str, Any]) -> str:
+    """Return whether the champion has fallen below its promise, or seems to have."""
+    if found["fallen_since"]:
+        return f"fallen since {found['fallen_since']}"
+    if found["held"] < found["promised"] - ARCHIVE_MARGIN:
+        return "lower, but labels of too few days or titles to prove a fall"
+    return "no fall beyond chance"
