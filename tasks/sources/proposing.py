@@ -8,7 +8,7 @@ from pathlib import Path
 from data_contracts.errors import UsageError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import STEP_OF_FILE
-from tasks.review_files.inference.rating_decisions import LOWEST_IS_BEST
+from tasks.review_files.inference.rating_decisions import LOWEST_IS_BEST, MARKS
 from tasks.review_files.inference.text_doubts import ROWS_COMPARED, FirstRow, find_other_texts
 from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
@@ -214,7 +214,7 @@ _QUESTION_OF_ENCODING = (
 
 def _choose_question(doubt: Doubt) -> Sequence[str]:
     """Return the lines that settle a doubt, with the labels of the file where they show their meaning."""
-    if doubt.reason == LOWEST_IS_BEST:
+    if doubt.reason in (LOWEST_IS_BEST, MARKS):
         return _INVERTED
     if doubt.field == "given_rating" and doubt.values:
         lowest, highest = doubt.values

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from tasks.review_files.inference.column_recognition import recognise_columns
 from tasks.review_files.inference.known_column_names import FOREIGN_TEXTS
+from tasks.review_files.inference.rating_decisions import MARKS
 from tasks.review_files.inference.scale_names import find_hint
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
@@ -137,6 +138,35 @@ def test_a_remark_called_note_is_kept_as_found(tmp_path: Path) -> None:
 def test_school_marks_of_which_the_lowest_is_best_stay_in_doubt(tmp_path: Path, marks: list[str]) -> None:
     _, plan = read(tmp_path / "a.csv", "Note;Rezension", marks, OPINIONS)
     assert (plan.ratings, [doubt.field for doubt in plan.doubts]) == (None, ["given_rating"])
+
+
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [("Note (1-6)", ["1", "3", "6"]), ("Note (1 bis 5)", ["1", "2", "5"]), ("Note", ["1,3", "5,7", "5,7"])],
+)
+def test_marks_beside_a_german_text_may_be_best_at_the_lowest(
+    tmp_path: Path, name: str, marks: list[str]
+) -> None:
+    _, plan = read(tmp_path / "a.csv", f"{name};Kommentar", marks, OPINIONS)
+    assert (plan.ratings, [doubt.reason for doubt in plan.doubts]) == (None, [MARKS])
+
+
+@pytest.mark.parametrize(
+    ("header", "marks"),
+    [
+        ("Note;Kommentar", ["8", "2", "9"]),
+        ("Note (1-10);Kommentar", ["1", "2", "6"]),
+        ("Note (1-5);Avis", ["1", "2", "5"]),
+        ("Note (1-5 Sterne);Kommentar", ["1", "2", "5"]),
+        ("Note (1 = schlecht, 5 = sehr gut);Kommentar", ["1", "2", "5"]),
+        ("Note (0-5);Kommentar", ["0", "2", "5"]),
+    ],
+)
+def test_marks_beyond_those_of_german_schools_and_of_others_are_ratings(
+    tmp_path: Path, header: str, marks: list[str]
+) -> None:
+    _, plan = read(tmp_path / "a.csv", header, marks, OPINIONS)
+    assert (plan.ratings is not None, plan.doubts) == (True, ())
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,13 @@ def test_a_name_without_a_scale_states_none(name: str) -> None:
         "How would you rate it? 10: really awful",
         "Rating 1-5 (best to worst)",
         "Rating 1 - high, 3 - low",
+        "Rating (1-5, 1 = must see)",
+        "Rating (1-5; 5 = avoid)",
+        "Stars (1-5, low is good)",
+        "Rating 1-5 (smaller is better)",
+        "Rating (1-5, inverted)",
+        "Bewertung (Schulnote 1-6)",
+        "Rating (German grades, 1-6)",
     ],
 )
 def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: str) -> None:
@@ -121,6 +128,12 @@ def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: 
         "Rating 1-5 (worst to best)",
         "Rating, 1 star is the lowest and 5 the highest",
         "Rating 1 (poor) to 5 (excellent)",
+        "Rating (1-5, low is bad)",
+        "Rating 1-5 (avoid decimals)",
+        "Rating (German marketplace, 1-5)",
+        "Bewertung (keine Schulnote)",
+        "Rating (1-5, higher is better)",
+        "Rating (1 = avoid, 5 = must see)",
     ],
 )
 def test_a_name_that_says_so_of_the_highest_or_of_none_turns_nothing_round(name: str) -> None:
@@ -260,6 +273,17 @@ def test_the_id_and_the_date_beside_the_text_of_a_response_are_none_of_the_revie
     assert recognise_columns(names).known == {}
     assert recognise_columns([*names, "date"]).known == {"reviewed_at": 4}
     assert recognise_columns([names[0], names[1], names[3]]).known == {"review_id": 1, "reviewed_at": 2}
+
+
+@pytest.mark.parametrize("reply", ["Reply", "Company response", "Reply Text", "developer_response"])
+def test_the_date_beside_a_shops_reply_is_none_of_the_review_whatever_the_reply_is_called(reply: str) -> None:
+    found = recognise_columns(["Rating", "Review", reply, "Response ID", "Response date"])
+    assert found.known == {"given_rating": 0}
+
+
+def test_a_response_may_be_what_somebody_answered_in_a_survey() -> None:
+    found = recognise_columns(["Response ID", "Response date", "Rating", "Response", "Comment"])
+    assert found.known == {"review_id": 0, "reviewed_at": 1, "given_rating": 2}
 
 
 def test_a_text_is_one_whatever_its_remark_says_but_a_reply() -> None:
@@ -509,6 +533,12 @@ def test_what_programs_write_where_there_is_no_date_is_no_date(text: str) -> Non
 @pytest.mark.parametrize("text", ["1924-05-01", "1900-01-02", "1970-01-01T08:00:00"])
 def test_other_old_dates_are_dates(text: str) -> None:
     assert make_date_parser(DateFormat())(text) is not None
+
+
+@pytest.mark.parametrize("text", ["1404-05-12", "1447/02/03 10:00", "0026-03-05", "5 May 0202"])
+def test_a_year_of_another_calendar_or_without_its_first_digits_is_none_of_a_review(text: str) -> None:
+    with pytest.raises(ValueError, match="first year"):
+        make_date_parser(DateFormat())(text)
 
 
 def test_a_date_may_lie_a_day_ahead_since_clocks_and_time_zones_differ() -> None:

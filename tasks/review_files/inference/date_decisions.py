@@ -53,7 +53,7 @@ def _doubt_some(facts: DateFacts) -> str | None:
         return "a spreadsheet has rounded some dates, such as 1.78206E+12: export again without opening the file in one"
     if facts.given and not facts.readable:
         zones = "; names of time zones are not, as PST: write -08:00" if facts.named_zones else ""
-        unread = "no date is in a form that can be read, or all lie in the future or are placeholders"
+        unread = "no date is in a form that can be read, or all lie in the future or before 1900, or are placeholders"
         return f"{unread}{zones}"
     return None
 

@@ -1,5 +1,6 @@
 """Makes the plan by which a file is read without a profile, from its columns' names and the facts of its values."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import reduce
@@ -28,6 +29,7 @@ from tasks.review_files.inference.known_column_names import (
     COLUMN_NAMES,
     FOREIGN_COMMENTS,
     FOREIGN_OPINIONS,
+    GERMAN_TEXTS,
     HOTEL_STARS,
     HOTELS,
     OTHER_LABELS,
@@ -36,6 +38,7 @@ from tasks.review_files.inference.known_column_names import (
 from tasks.review_files.inference.platforms import HELP_DESK
 from tasks.review_files.inference.rating_decisions import (
     FIVE_STARS,
+    MARKS,
     NO_NUMBER,
     decide_labels,
     decide_ratings,
@@ -89,6 +92,10 @@ HEADINGS = (
     "only rows without a text have it, so that it may be a heading above reviews"
     f"{STEP_OF_FILE}write it into each row"
 )
+_MARK = re.compile(r"\s*note\W*(?:1\W*(?:-|–|bis)\W*[56]\W*)?", re.IGNORECASE)
+"""The name of a rating that may be a mark, as at school: no word of it says what it is."""
+_HIGHEST_MARK = 6
+"""Of German schools; that of Austrian ones is 5."""
 _FEWEST_HEADINGS, _MOST_HEADINGS = 2, 20
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
@@ -236,10 +243,20 @@ def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, c
     stated = find_stated_scale(facts.highest, facts.lowest)
     averages = facts.by_movie.are_averages
     scale, verdict = decide_ratings(facts.ratings, recognised, column, stated, averages)
-    if doubt := _doubt_ratings(facts, plan, column, verdict[0]):
+    doubt = _doubt_marks(facts, plan, column) or _doubt_ratings(facts, plan, column, verdict[0])
+    if doubt:
         scale, verdict = None, (doubt, False)
     plan = replace(plan, ratings=scale, has_ratings=facts.ratings.has_any())
     return _settle(plan, "given_rating", column, verdict, suggest_bounds(facts.ratings))
+
+
+def _doubt_marks(facts: FileFacts, plan: ReadingPlan, column: str) -> str | None:
+    """Return why ratings called `Note` or `Note (1-6)` are in doubt beside a text with a German name."""
+    ratings = facts.ratings
+    if not (plan.text and _is_one_of(plan.text[-1], GERMAN_TEXTS) and _MARK.fullmatch(column)):
+        return None
+    is_other = facts.highest or ratings.has_zero or ratings.highest > _HIGHEST_MARK
+    return MARKS if ratings.plain and not is_other else None
 
 
 def _doubt_ratings(facts: FileFacts, plan: ReadingPlan, column: str, words: str) -> str | None:

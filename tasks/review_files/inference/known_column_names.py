@@ -74,6 +74,10 @@ LATER_NAMES = {
 """Our column -> names that count only where no column has one of `COLUMN_NAMES`, or is the question of a survey."""
 BESIDE_FOREIGN_TEXTS = {"given_rating": ("note", "nota"), "reviewed_at": ("data",)}
 """Our column -> names that are its own only beside a text of `FOREIGN_TEXTS`, since in English they are others."""
+GERMAN_TEXTS = (
+    "kommentar", "kommentare", "rezension", "rezensionstext", "kundenrezension", "bewertungstext", "filmkritik",
+)  # fmt: skip
+"""German names of texts, beside which a `Note` may be a mark, as at school."""
 SCALE_COLUMNS = {
     "highest_rating": (
         "best_rating", "max_rating", "rating_max", "rating_best", "review_rating.best_rating", "rating.best_rating",
@@ -113,9 +117,14 @@ OWNER_FLAGS = ("is_owner", "is_reply", "is_owner_reply", "is_owner_response", "i
 """Names of columns that say by yes or no that a row is a shop's own."""
 OF_RESPONSES = ("response_id", "response_date", "responded_at", "responded")
 """Names that are of a survey's answers, but of a shop's response beside one of `RESPONSE_TEXTS`."""
+_RESPONDENTS = (
+    "owner", "management", "manager", "merchant", "business", "company", "developer", "seller", "vendor", "shop",
+    "store", "host", "hotel", "property", "restaurant", "brand", "provider",
+)  # fmt: skip
 RESPONSE_TEXTS = (
     *("response_text", "response_body", "response_content", "response_message", "response_comment"),
-    *("owner_response", "management_response", "merchant_response", "business_response"),
+    *("reply", "reply_text", "reply_content", "reply_body", "reply_comment", "response_from_owner"),
+    *(f"{who}_{what}" for who in _RESPONDENTS for what in ("response", "reply")),
 )
 PARENT, COMMENT_TYPE = "comment_parent", "comment_type"
 """WordPress: the number of the comment that is answered, 0 for none; and what a comment is, such as `review`."""

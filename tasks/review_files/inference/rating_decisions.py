@@ -53,10 +53,9 @@ _NO_HIGHEST = "a column states the lowest rating of the scale, none states the h
 _NO_BOUNDS = "the columns that state the bounds of its scale state several, or none that can be"
 _HIGHEST_OF_FIFTY, _STEP_OF_FIFTY = 50, 5
 """Stars that are written as 10 to 50, with halves between them."""
-LOWEST_IS_BEST = (
-    "the column's name says that the lowest number is the best; words of [rating] in a profile turn it round, such as "
-    'words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
-)
+_TURN = 'words of [rating] in a profile turn it round, such as words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
+LOWEST_IS_BEST = f"the column's name says that the lowest number is the best; {_TURN}"
+MARKS = f"it may be a mark as at German schools, of which the lowest is the best; {_TURN}"
 AVERAGES = "all rows of a movie have the same rating, so it may be the average of the movie, not the writer's"
 NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))

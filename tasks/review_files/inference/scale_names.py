@@ -23,18 +23,23 @@ _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _ADVERBS = r"(?:(?!not\b|no\b|less\b|least\b)[a-z]+\s+){0,2}"
 _BEST = (
     r"(?:best|good|great|excellent|outstanding|superb|perfect|amazing|awesome|fantastic|wonderful|love[ds]?|"
-    r"brilliant|top|positive|like[ds]?|satisfied|agree|high|highest|sehr gut|gut)\b"
+    r"brilliant|top|must[- ]see|positive|like[ds]?|satisfied|agree|high|highest|sehr gut|gut)\b"
 )
 _WORST = (
     r"(?:worst|bad|poor|terrible|awful|horrible|dreadful|hate[ds]?|dislike[ds]?|dissatisfied|unsatisfied|disagree|lowest|"
-    r"low|flop|weak|negative|inadequate|unacceptable|schlecht|ungenügend|mangelhaft)\b"
+    r"low|flop|weak|negative|inadequate|unacceptable|avoid(?!\s+\w)|schlecht|ungenügend|mangelhaft)\b"
 )
 _BESIDE = r"\s*(?:=|:|\(|\[|-|–|—|is|means|being)?\s*(?:the\s+)?"
 _UP_TO = r"\s*(?:-|–|—|to|\.\.|…)\s*"
+_TURNED = (
+    r"(?<!keine )\bschulnoten?\b(?!.*umgerechnet)|\b(?:german|austrian) (?:grades?|marks?)\b|(?<!not )\binverted\b|"
+    r"\b(?:smaller|low|lower|less)\s*(?:is|=|means)\s*(?:better|best|good)\b"
+)
+"""What says so in other words."""
 _LOWEST_IS_BEST = re.compile(
     rf"(?<![\d.])[01]{_BESIDE}{_ADVERBS}{_BEST}|(?<![\d.])(?:[3-9]|10|20|100){_BESIDE}{_ADVERBS}{_WORST}(?!{_UP_TO}{_BEST})|"
     rf"\b{_BEST}[\s=:(]{{1,3}}[01]\b.{{1,40}}\b{_WORST}[\s=:(]{{1,3}}\d|"
-    rf"\b{_BEST}{_UP_TO}{_WORST}",
+    rf"\b{_BEST}{_UP_TO}{_WORST}|{_TURNED}",
     re.IGNORECASE,
 )
 

@@ -51,6 +51,8 @@ _NUMBERS = re.compile(
 _PLACEHOLDERS = {datetime(1, 1, 1), datetime(1899, 12, 30), datetime(1900, 1, 1), datetime(1970, 1, 1)}
 """What programs write where there is no date: .NET, spreadsheets, databases, and an epoch of 0."""
 _LAST_PLACEHOLDER = 1970
+_FIRST_YEAR = 1900
+"""Years before it, such as 1404 and 0026, are those of another calendar, or lack digits."""
 _CENTURY_FROM = 69
 """Years of two digits from this one on are in the 20th century, as for `strptime`."""
 _MOST_CACHED, _LONGEST_CACHED = 1 << 14, 40
@@ -80,8 +82,8 @@ def make_date_parser(form: DateFormat | None) -> Callable[[str], datetime | None
         if is_nothing(text):
             return None
         found = _parse(text.strip(), form)
-        if found.year <= _LAST_PLACEHOLDER and found.replace(tzinfo=None) in _PLACEHOLDERS:
-            raise ValueError("a placeholder of a program")
+        if found.year <= _LAST_PLACEHOLDER:
+            _require_review_date(found)
         moment = _to_utc(found, zone)
         # The clock is asked again only where a moment is after the time at which the parser was made.
         if moment > latest and moment > find_latest():
@@ -166,6 +168,14 @@ def _parse_numbers(match: re.Match[str], day_first: bool) -> datetime:
     """Parse a date of three numbers with the year last."""
     first, second = int(match["first"]), int(match["second_"])
     return _build(match, second if day_first else first, first if day_first else second)
+
+
+def _require_review_date(moment: datetime) -> None:
+    """Raise `ValueError` for a moment up to 1970 that is no date of a review."""
+    if moment.replace(tzinfo=None) in _PLACEHOLDERS:
+        raise ValueError("a placeholder of a program")
+    if moment.year < _FIRST_YEAR:
+        raise ValueError("before the first year of a review")
 
 
 def _build(match: re.Match[str], month: int, day: int) -> datetime:
