@@ -49,20 +49,24 @@ def check_backup(folder: Path) -> Manifest:
     for name, facts in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: {_name_another(folder)}.")
+            raise ReviewsError(
+                f"{folder}: is damaged: {name} is missing. Next: {_name_another(folder, manifest)}."
+            )
         if compute_sha256(path) != facts.sha256:
-            raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: {_name_another(folder)}.")
+            raise ReviewsError(
+                f"{folder}: is damaged: {name} has changed. Next: {_name_another(folder, manifest)}."
+            )
     return manifest
 
 
-def _name_another(damaged: Path) -> str:
+def _name_another(damaged: Path, manifest: Manifest) -> str:
     """Return the command that restores the newest backup beside a damaged one whose files look unchanged.
 
     Both have a bundle in common: one without may be of another home.
     """
-    bundles = _list_bundles(read_manifest(damaged))
+    bundles = _list_bundles(manifest)
     found = [each for each in list_complete(damaged.parent) if each[0] != damaged]
-    others = [folder for folder, manifest in found if bundles & _list_bundles(manifest)]
+    others = [folder for folder, other in found if bundles & _list_bundles(other)]
     return (
         f"`reviews restore {quote_word(str(others[0]))}`" if others else "restore another backup of this home"
     )
@@ -70,8 +74,8 @@ def _name_another(damaged: Path) -> str:
 
 def _list_bundles(manifest: Manifest) -> set[str]:
     """Return the names of the bundles in a backup."""
-    paths = map(PurePosixPath, manifest.files)
-    return {path.parts[1] for path in paths if path.parts[0] == BUNDLES}
+    parts = (PurePosixPath(name).parts for name in manifest.files)
+    return {bundle for folder, bundle, *_ in (each for each in parts if len(each) > 1) if folder == BUNDLES}
 
 
 def put_database(folder: Path, manifest: Manifest, target: Path) -> None:

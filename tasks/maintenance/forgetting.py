@@ -29,7 +29,7 @@ from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, HAS_NAME, ROW_NAME
+from tasks.warehouse.row_names import CONTENT, HAS_NAME, ROW_NAME, SUPERSEDED
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums
@@ -92,10 +92,15 @@ _LIST_SOURCES = f"""
 SELECT DISTINCT {CONTENT}, bytes FROM scored_files SEMI JOIN rows_to_forget USING (source_sha256)
 WHERE bytes IS NOT NULL ORDER BY ALL
 """  # noqa: S608
-_LIST_MOVIES = f"""
-SELECT coalesce(movie_id, 'none'), min({ROW_NAME}) FROM source_reviews SEMI JOIN rows_to_forget
-USING (source_sha256, row_number) GROUP BY movie_id ORDER BY movie_id NULLS LAST LIMIT 3
+# Of the readings that count: an earlier reading of a file may have named no movie, or another one.
+_LIST_REVIEWS = f"""
+SELECT movie_id, {ROW_NAME} AS row FROM source_reviews
+WHERE review_id = $name AND source_sha256 NOT IN {SUPERSEDED}
+UNION SELECT movie_id, {ROW_NAME} FROM quarantined_rows
+WHERE review_id = $name AND released_at IS NULL AND source_sha256 NOT IN {SUPERSEDED}
+ORDER BY movie_id NULLS LAST, row
 """  # noqa: S608 (our own names)
+_ROWS_NAMED, _MOVIE_CHARS = 10, 40
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -164,8 +169,6 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     """
     with open_warehouse(warehouse, write=False) as connection:
         by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
-        if kind is None and by_kind["review"].rows:
-            _require_one_movie(connection, name)
     matches = [each for each in by_kind.values() if each.rows]
     if not matches:
         with open_warehouse(warehouse, write=False) as connection:
@@ -181,19 +184,26 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     if len(matches) > 1:
         kinds = " and of a ".join(each.kind for each in matches)
         raise UsageError(f"{name!r} is the name of a {kinds}. Next: choose one with --as.")
+    if kind is None and matches[0].kind == "review":
+        _require_one_movie(warehouse, name)
     return matches[0]
 
 
-def _require_one_movie(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def _require_one_movie(warehouse: Path, name: str) -> None:
     """Raise `UsageError` if a review id stands for reviews of several movies, of which one may be meant."""
-    _select_rows(connection, "review", name)
-    movies = connection.execute(_LIST_MOVIES).fetchall()
-    if len(movies) > 1:
-        rows = ", ".join(f"{row} (movie {movie})" for movie, row in movies)
-        raise UsageError(
-            f"{name!r} is the id of reviews of several movies: {rows}. Next: give one of these rows as NAME, or all "
-            "their reviews with --as review."
-        )
+    with open_warehouse(warehouse, write=False) as connection:
+        rows = connection.execute(_LIST_REVIEWS, {"name": name}).fetchall()
+    if len({movie for movie, _ in rows}) < 2:
+        return
+    named = [
+        f"{row} ({'no movie' if movie is None else f'movie {movie[:_MOVIE_CHARS]!r}'})"
+        for movie, row in rows[:_ROWS_NAMED]
+    ]
+    more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
+    raise UsageError(
+        f"{name!r} is the id of reviews of several movies: {', '.join(named)}{more}. Next: give each row that is meant "
+        "as NAME, or all of them with --as review."
+    )
 
 
 def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:

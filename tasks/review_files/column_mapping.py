@@ -129,6 +129,8 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
 
     A file that lacks a column which the profile of its source names is refused too (profile_column_missing).
     """
+    if not names:
+        raise refusal("text_column_missing", "its rows have no columns")
     missing = [name for name in plan.list_names() if name not in names] if not plan.known_names else []
     normalized = [normalize_name(name) for name in names] if missing else []
     missing = [name for name in missing if find_column(names, normalized, name) is None]
@@ -137,8 +139,6 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
             "profile_column_missing",
             f"none of the columns {_quote_names(names)} is called {quote_name(missing[0])}",
         )
-    if "text" not in columns.known and not names:
-        raise refusal("text_column_missing", "its rows have no columns")
     if "text" not in columns.known:
         expected = f"is called '{plan.text[-1]}'" if plan.text else f"is the text{_propose_parts(names)}"
         raise refusal("text_column_missing", f"none of the columns {_quote_names(names)} {expected}")

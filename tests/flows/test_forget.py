@@ -186,7 +186,7 @@ def test_fewer_than_twelve_digits_of_a_sha_name_no_file(home: Home) -> None:
 @pytest.fixture
 def doubtful_home(empty_home: Home) -> Home:
     """A home in which a name is that of a review and of a movie, and a row without an id holds another one."""
-    two_kinds = "review_id,movie_id,text\ntt2,tt5,good film\nr9,tt6,good film\nr9,tt7,a bad plot\n"
+    two_kinds = "review_id,movie_id,text\ntt2,tt5,good film\nr9,tt6,good film\nr9,tt7,a bad plot\nr9,,...\n"
     shapeless = "review_id,text\nr7,good film\nr8,too,many,fields\n"
     return copy_scored_home(empty_home, {"a.csv": CSV, "b.csv": two_kinds, "shape.csv": shapeless})
 
@@ -200,10 +200,10 @@ def test_a_name_of_two_kinds_has_to_be_told_apart(doubtful_home: Home) -> None:
 
 @pytest.mark.slow
 def test_an_id_of_reviews_of_several_movies_has_to_be_said_to_stand_for_all(doubtful_home: Home) -> None:
-    said = r"several movies: \w{12}:2 \(movie tt6\), \w{12}:3 \(movie tt7\). Next: .* --as review"
-    with pytest.raises(UsageError, match=said):
+    rows = r"\w{12}:2 \(movie 'tt6'\), \w{12}:3 \(movie 'tt7'\), \w{12}:4 \(no movie\)"
+    with pytest.raises(UsageError, match=f"several movies: {rows}. Next: .* --as review"):
         do_forget(doubtful_home, "r9")
-    assert "Forgot 2 rows (review" in do_forget(doubtful_home, "r9", "review")
+    assert "Forgot 3 rows (review" in do_forget(doubtful_home, "r9", "review")
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from tasks.backups import making, restoring
-from tasks.backups.manifests import Manifest, describe_file, write_manifest
+from tasks.backups.manifests import Manifest, describe_file, read_manifest, write_manifest
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 
@@ -61,12 +61,15 @@ def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
 
 
 def test_a_damaged_backup_names_none_of_another_home_beside_it(tmp_path: Path) -> None:
+    def name_another() -> str:
+        return restoring._name_another(tmp_path / "damaged", read_manifest(tmp_path / "damaged"))
+
     for day, (name, model) in enumerate((("sound", "a"), ("damaged", "a"), ("foreign", "b")), start=1):
         graph = tmp_path / name / "bundles" / model / "scorer.onnx"
         graph.parent.mkdir(parents=True, mode=0o700)
         graph.write_bytes(b"graph")
         files = {f"bundles/{model}/scorer.onnx": describe_file(graph)}
         write_manifest(tmp_path / name, Manifest(f"2026-03-0{day}T00:00:00+00:00", files))
-    assert restoring._name_another(tmp_path / "damaged") == f"`reviews restore {tmp_path / 'sound'}`"
+    assert name_another() == f"`reviews restore {tmp_path / 'sound'}`"
     (tmp_path / "sound" / "manifest.json").unlink()
-    assert restoring._name_another(tmp_path / "damaged") == "restore another backup of this home"
+    assert name_another() == "restore another backup of this home"

@@ -142,7 +142,13 @@ def test_school_marks_of_which_the_lowest_is_best_stay_in_doubt(tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("name", "marks"),
-    [("Note (1-6)", ["1", "3", "6"]), ("Note (1 bis 5)", ["1", "2", "5"]), ("Note", ["1,3", "5,7", "5,7"])],
+    [
+        ("Note (1-6)", ["1", "3", "6"]),
+        ("Note (1 bis 5)", ["1", "2", "5"]),
+        ("Note", ["1,3", "5,7", "5,7"]),
+        ("Note (1-6)", ["0", "1", "6"]),
+        ("Note (max. 6)", ["1", "6", "6"]),
+    ],
 )
 def test_marks_beside_a_german_text_may_be_best_at_the_lowest(
     tmp_path: Path, name: str, marks: list[str]

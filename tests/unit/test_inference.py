@@ -107,6 +107,7 @@ def test_a_name_without_a_scale_states_none(name: str) -> None:
         "Stars (1-5, low is good)",
         "Rating 1-5 (smaller is better)",
         "Rating (1-5, inverted)",
+        "rating_(low_is_good)",
         "Bewertung (Schulnote 1-6)",
         "Rating (German grades, 1-6)",
     ],
@@ -275,7 +276,9 @@ def test_the_id_and_the_date_beside_the_text_of_a_response_are_none_of_the_revie
     assert recognise_columns([names[0], names[1], names[3]]).known == {"review_id": 1, "reviewed_at": 2}
 
 
-@pytest.mark.parametrize("reply", ["Reply", "Company response", "Reply Text", "developer_response"])
+@pytest.mark.parametrize(
+    "reply", ["Reply", "Reply from owner", "Company response", "Reply Text", "developer_response"]
+)
 def test_the_date_beside_a_shops_reply_is_none_of_the_review_whatever_the_reply_is_called(reply: str) -> None:
     found = recognise_columns(["Rating", "Review", reply, "Response ID", "Response date"])
     assert found.known == {"given_rating": 0}

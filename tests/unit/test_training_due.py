@@ -197,10 +197,10 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     assert first.endswith("in the last 90 days: fallen since 2026-03-02")
 
 
-def test_an_accuracy_far_below_the_promise_is_not_called_chance_where_labels_are_too_few() -> None:
+def test_an_accuracy_far_below_the_promise_is_not_called_chance_where_no_fall_is_proven() -> None:
     found = {"model_id": "a", "promised": 0.92, "held": 0.73, "reviews": 1850, "since": "2026-03-01T00:00:00"}
     [line] = describe_standing({**found, "fallen_since": None, "due_since": None})
-    assert line.endswith(": lower, but labels of too few days or titles to prove a fall")
+    assert line.endswith(": lower, but a fall is not proven")
 
 
 def test_texts_of_the_archive_are_no_new_labels_since_no_training_learns_from_them(

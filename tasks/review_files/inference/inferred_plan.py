@@ -48,7 +48,7 @@ from tasks.review_files.inference.rating_decisions import (
 from tasks.review_files.plans.missing_words import SUM_WORDS
 from tasks.review_files.plans.normalized_names import is_text, normalize_known, quote_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND
-from tasks.review_files.plans.reading_plan import Doubt, ReadingPlan
+from tasks.review_files.plans.reading_plan import Doubt, RatingScale, ReadingPlan
 from tasks.review_files.raw_rows import RawRows, describe_last, mark_blank_starts, measure_texts
 from tasks.support.refusals import refusal
 
@@ -92,10 +92,10 @@ HEADINGS = (
     "only rows without a text have it, so that it may be a heading above reviews"
     f"{STEP_OF_FILE}write it into each row"
 )
-_MARK = re.compile(r"\s*note\W*(?:1\W*(?:-|–|bis)\W*[56]\W*)?", re.IGNORECASE)
-"""The name of a rating that may be a mark, as at school: no word of it says what it is."""
+_MARK = re.compile(r"\s*note(?:[\W\d]|bis|to|max|schule|optional)*", re.IGNORECASE)
+"""The name of a rating that may be a mark, as at school: no word of it says that it is something else."""
 _HIGHEST_MARK = 6
-"""Of German schools; that of Austrian ones is 5."""
+"""The worst of German schools; that of Austrian ones is 5."""
 _FEWEST_HEADINGS, _MOST_HEADINGS = 2, 20
 OTHER_TITLE = "it may be the title of the review or of the movie, so it is not scored"
 
@@ -243,20 +243,20 @@ def _plan_ratings(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, c
     stated = find_stated_scale(facts.highest, facts.lowest)
     averages = facts.by_movie.are_averages
     scale, verdict = decide_ratings(facts.ratings, recognised, column, stated, averages)
-    doubt = _doubt_marks(facts, plan, column) or _doubt_ratings(facts, plan, column, verdict[0])
+    doubt = _doubt_marks(facts, recognised, plan, column) or _doubt_ratings(facts, plan, column, verdict[0])
     if doubt:
         scale, verdict = None, (doubt, False)
     plan = replace(plan, ratings=scale, has_ratings=facts.ratings.has_any())
     return _settle(plan, "given_rating", column, verdict, suggest_bounds(facts.ratings))
 
 
-def _doubt_marks(facts: FileFacts, plan: ReadingPlan, column: str) -> str | None:
+def _doubt_marks(facts: FileFacts, recognised: Recognised, plan: ReadingPlan, column: str) -> str | None:
     """Return why ratings called `Note` or `Note (1-6)` are in doubt beside a text with a German name."""
-    ratings = facts.ratings
     if not (plan.text and _is_one_of(plan.text[-1], GERMAN_TEXTS) and _MARK.fullmatch(column)):
         return None
-    is_other = facts.highest or ratings.has_zero or ratings.highest > _HIGHEST_MARK
-    return MARKS if ratings.plain and not is_other else None
+    hint, ratings = recognised.hint or RatingScale(1, _HIGHEST_MARK), facts.ratings
+    are_marks = hint.lowest == 1 and max(hint.highest, ratings.highest) <= _HIGHEST_MARK and not facts.highest
+    return MARKS if are_marks and ratings.plain else None
 
 
 def _doubt_ratings(facts: FileFacts, plan: ReadingPlan, column: str, words: str) -> str | None:

@@ -123,7 +123,8 @@ _RESPONDENTS = (
 )  # fmt: skip
 RESPONSE_TEXTS = (
     *("response_text", "response_body", "response_content", "response_message", "response_comment"),
-    *("reply", "reply_text", "reply_content", "reply_body", "reply_comment", "response_from_owner"),
+    *("reply", "reply_text", "reply_content", "reply_body", "reply_comment", "replies"),
+    *("response_from_owner", "response_from_the_owner", "reply_from_owner", "reply_from_the_owner"),
     *(f"{who}_{what}" for who in _RESPONDENTS for what in ("response", "reply")),
 )
 PARENT, COMMENT_TYPE = "comment_parent", "comment_type"

@@ -61,7 +61,7 @@ def find_hint(name: str) -> RatingScale | None:
 
 def says_lowest_is_best(name: str) -> bool:
     """Return whether the name of a rating says that its lowest number is the best: `1 = very good, 6 = poor`."""
-    return _LOWEST_IS_BEST.search(name[:_NAME_READ]) is not None
+    return _LOWEST_IS_BEST.search(name[:_NAME_READ].replace("_", " ")) is not None
 
 
 def may_be_price(name: str, names: Sequence[str]) -> bool:
