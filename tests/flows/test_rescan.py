@@ -12,9 +12,10 @@ from flows.command.actions.forget import forget
 from flows.command.flow_summaries import describe_plan, describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.export_files import ExportRequest
-from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
 from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import DoneRun, describe, drop, plan, prove, run, run_once
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -222,6 +223,15 @@ def test_forgetting_deletes_a_review_from_all_readings(reread: Home) -> None:
     assert "Forgot 1 row" in said[0]
     assert ask(reread.warehouse, "select count(*) from source_reviews where text = 'good film'") == [(0,)]
     prove(reread)
+
+
+@pytest.mark.slow
+def test_a_movie_that_only_an_earlier_reading_named_makes_no_second_review_of_an_id(reread: Home) -> None:
+    earlier = "(SELECT source_sha256 FROM scored_files WHERE superseded_at IS NOT NULL)"
+    with open_warehouse(reread.warehouse, write=True) as connection:
+        moved = f"UPDATE source_reviews SET movie_id = 'tt9' WHERE source_sha256 IN {earlier}"
+        assert connection.execute(moved).fetchall() != [(0,)]
+    assert find_forgettable(reread.warehouse, "7", None).kind == "review"
 
 
 @pytest.mark.slow
