@@ -165,8 +165,10 @@ class Forgotten:
 def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     """Return the rows that `name` selects, as a name of `kind` or, if that is None, of the only kind that matches.
 
-    Raises `UsageError` if it selects no rows, rows of several kinds, or, if `kind` is None, reviews of several movies.
+    Raises `UsageError` for no name, no rows, rows of several kinds or, if `kind` is None, reviews of several movies.
     """
+    if not name.strip():
+        raise UsageError("NAME is empty. Next: name a review, a movie, a file, a text or a row.")
     with open_warehouse(warehouse, write=False) as connection:
         by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
     matches = [each for each in by_kind.values() if each.rows]

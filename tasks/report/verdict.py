@@ -245,7 +245,11 @@ def _judge_language(facts: ScoringFacts) -> list[Reason]:
         return []
     named = ", ".join(f"{source}: {rows:,}" for source, rows in foreign.items())
     words = f"Scored though they seem not to be in English: {count(total, 'review')} ({named})."
-    return [Reason(CARE, f"{count(total, 'review')} seem not to be in English", words)]
+    return [
+        Reason(
+            CARE, f"{count(total, 'review')} {'seems' if total == 1 else 'seem'} not to be in English", words
+        )
+    ]
 
 
 def _judge_given(facts: ScoringFacts) -> list[Reason]:

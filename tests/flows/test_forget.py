@@ -191,6 +191,11 @@ def doubtful_home(empty_home: Home) -> Home:
     return copy_scored_home(empty_home, {"a.csv": CSV, "b.csv": two_kinds, "shape.csv": shapeless})
 
 
+def test_an_empty_name_is_wrong_usage_and_is_looked_for_in_no_row(empty_home: Home) -> None:
+    with pytest.raises(UsageError, match="NAME is empty"):
+        forgetting.find_forgettable(empty_home.warehouse, " ", None)
+
+
 @pytest.mark.slow
 def test_a_name_of_two_kinds_has_to_be_told_apart(doubtful_home: Home) -> None:
     with pytest.raises(UsageError, match="review and of a movie"):

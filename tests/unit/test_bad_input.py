@@ -263,7 +263,7 @@ FORMAT_CASES = [
     bad_file("plain", "json", "cut off", "a.json", JSON[:-20], "json_broken", "it ends in the middle"),
     bad_file("gz", "json", "cut off in the gzip", "a.json.gz", make.to_gz(JSON)[:-9], "compression_broken", "gzip"),
     bad_file("plain", "json", "NaN", "a.json", b'[{"text": "A film.", "n": NaN}]', "json_broken", "NaN or Infinity"),
-    bad_file("plain", "json", "comma too many", "a.json", b'[{"text": "A film."},]', "json_broken", "after 1 objects: a comma"),
+    bad_file("plain", "json", "comma too many", "a.json", b'[{"text": "A film."},]', "json_broken", "after 1 object: a comma"),
     bad_file("plain", "json", "number with too many digits", "a.json", b'[{"text": "A film.", "n": ' + b"9" * 5000 + b"}]", "json_broken", ""),
     bad_file("plain", "json", "nothing but a number of many digits", "a.json", b"9" * 5000, "json_broken", "after"),
     bad_file("plain", "json", "number with a huge exponent", "a.json", b'[{"text": "A film.", "n": 1e' + b"9" * 30 + b"}]", "json_broken", ""),

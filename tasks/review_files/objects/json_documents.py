@@ -40,6 +40,7 @@ from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
+from tasks.support.wording import count
 
 
 def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -91,7 +92,7 @@ def _refuse_broken(items: Iterator[Item], document: "JsonDocument") -> Iterator[
         raise
     except (ijson.JSONError, ValueError, ArithmeticError, SystemError, MemoryError) as error:
         require_memory(error)
-        place = f"it is not JSON after {document.built:,} objects"
+        place = f"it is not JSON after {count(document.built, 'object')}"
         raise refusal(
             "json_broken", f"{place}: {_describe(str(error), document.source.is_at_end)}"
         ) from error
