@@ -320,8 +320,10 @@ def _score_pending(
     taken = _take_labels(home, request.store, found, done)
     run.counts.update(count_labels(taken))
     run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
-    page.log_unread((*summary.skipped, *taken.skipped))
-    return replace(summary, taken=taken, skipped=(*summary.skipped, *taken.skipped))
+    skipped = (*summary.skipped, *taken.skipped)
+    run.counts["files_unread"] = len(skipped)
+    page.log_unread(skipped)
+    return replace(summary, taken=taken, skipped=skipped)
 
 
 def _score_found(

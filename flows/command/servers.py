@@ -75,8 +75,8 @@ def status(form: str) -> None:
 
     Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
     the champion promised and holds, destinations and a copy in a store that are behind, what is in doubt in the files
-    that were scored last, runs that were killed, and what `reviews verify` has last found; the status reads no rows,
-    so it notices no damage to them by itself.
+    that were scored last, how many files the last run left unread, runs that were killed, and what `reviews verify` has
+    last found; the status reads no rows, so it notices no damage to them by itself.
     The exit status is 0 if it is up and the home can be read, else 1.
 
     \b
@@ -129,6 +129,7 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
             "killed": [],
             "is_committing": False,
             "last_unclear": None,
+            "last_unread": None,
         }
         return {**nothing, "verified": _read_verified(settings.home), "trouble": str(error)}
 
@@ -168,22 +169,31 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
 
 
 def _read_database(home: "Home") -> dict[str, Any]:
-    """Return what the champion holds, what the last files left unclear, and which runs were killed.
+    """Return what the champion holds, what the last files left unclear or unread, and which runs were killed.
 
     While a run commits, only the first, as it was published.
     """
     from tasks.scoring.unclear_values import read_last_unclear
     from tasks.training.champion_promise import read_published_standing, read_standing
-    from tasks.warehouse.run_log import list_killed
+    from tasks.warehouse.run_log import find_unread, list_killed
 
     try:
         champion = read_standing(home.readable, COMMIT_SECONDS)
         killed = list_killed(home, COMMIT_SECONDS)
-        unclear = read_last_unclear(home, COMMIT_SECONDS)
-        return {"champion": champion, "killed": killed, "is_committing": False, "last_unclear": unclear}
+        last = {
+            "last_unclear": read_last_unclear(home, COMMIT_SECONDS),
+            "last_unread": find_unread(home, COMMIT_SECONDS),
+        }
+        return {"champion": champion, "killed": killed, "is_committing": False, **last}
     except WarehouseBusyError:  # the copy does not know which runs go on
         champion = read_published_standing(home.published)
-        return {"champion": champion, "killed": [], "is_committing": True, "last_unclear": None}
+        return {
+            "champion": champion,
+            "killed": [],
+            "is_committing": True,
+            "last_unclear": None,
+            "last_unread": None,
+        }
 
 
 def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dict[str, Any]) -> None:
@@ -212,6 +222,10 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
     if left := home["last_unclear"]:
         found = count(len(left["unclear"]), "finding")
         yield f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
+    if left := home["last_unread"]:
+        files = count(left["files_unread"], "file")
+        when = _show_time(left["ended_at"])
+        yield f"  unread    {files} by the run of {when}. Next: `reviews score`, which says why each waits"
     for run in home["killed"]:
         started = _show_time(run["started_at"])
         yield f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"

@@ -38,6 +38,16 @@ _LIST_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
 """
+# A run over named files or of a rescan has not looked at the others.
+_FIND_UNREAD = """
+SELECT
+    run_id, strftime(make_timestamp(epoch_us(ended_at)), '%Y-%m-%dT%H:%M:%S+00:00'),
+    (counts->>'files_unread')::BIGINT
+FROM runs
+WHERE flow = 'score-reviews' AND counts->>'files_unread' IS NOT NULL
+    AND coalesce(parameters->>'files', parameters->>'since', parameters->>'rescan') IS NULL
+ORDER BY started_at DESC LIMIT 1
+"""
 _STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
 _CHECKS_SCHEMA = pa.schema(
     [
@@ -132,6 +142,17 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
         running = connection.execute(_LIST_RUNNING).fetchall()
     found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
     return [run for run in found if _has_stopped(home, run["run_id"], run["flow"])]
+
+
+def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, str | int] | None:
+    """Return run_id, ended_at and files_unread of the last run that looked at all files, if it left any unread."""
+    if not home.readable.exists():
+        return None
+    with open_warehouse(home.readable, write=False, wait_seconds=wait_seconds) as connection:
+        found = connection.execute(_FIND_UNREAD).fetchone()
+    return (
+        dict(zip(("run_id", "ended_at", "files_unread"), found, strict=True)) if found and found[2] else None
+    )
 
 
 def list_going_on(home: Home) -> list[str]:

@@ -155,6 +155,13 @@ def test_a_wrong_profile_delays_its_own_files_alone(first_run: DoneRun) -> None:
 
 
 @pytest.mark.slow
+def test_the_status_says_how_many_files_the_last_run_left_unread(first_run: DoneRun) -> None:
+    said = CliRunner().invoke(main, ["--home", str(first_run.home.folder), "status"]).output
+    [line] = [line for line in said.splitlines() if line.startswith("  unread")]
+    assert line.split(" by ")[0].split() == ["unread", str(len(first_run.summary.skipped)), "files"]
+
+
+@pytest.mark.slow
 def test_a_file_that_waits_is_in_the_name_the_message_and_the_log_of_its_run(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,15 @@ from data_contracts.storage.home import Home
 from tasks.store.published_chunks import note_base
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
-from tasks.warehouse.run_log import Run, end_run, list_killed, record_checks, record_run, start_run
+from tasks.warehouse.run_log import (
+    Run,
+    end_run,
+    find_unread,
+    list_killed,
+    record_checks,
+    record_run,
+    start_run,
+)
 
 
 @pytest.fixture
@@ -85,6 +93,31 @@ def test_a_training_on_another_machine_of_a_shared_home_is_not_recorded_as_stopp
         start_run(home.warehouse, run_id, flow, {}, None)
     note_base(home, None)
     assert [run["run_id"] for run in list_killed(home)] == ["killed"]
+
+
+def record_unread(home: Home, run_id: str, files: int, parameters: dict[str, Any]) -> None:
+    start_run(home.warehouse, run_id, "score-reviews", {"files": None, "rescan": None, **parameters}, None)
+    end_run(home.warehouse, run_id, "completed", {"files_unread": files})
+
+
+def test_unread_files_are_those_of_the_last_run_that_looked_at_all(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    record_unread(home, "first", 3, {})
+    record_unread(home, "second", 2, {})
+    for parameters in ({"files": ["a.csv"]}, {"rescan": "shop"}, {"since": "2026-01-01"}):
+        record_unread(home, f"of {list(parameters)}", 0, parameters)
+    publish(home)
+    found = find_unread(home)
+    assert found is not None
+    assert (found["run_id"], found["files_unread"]) == ("second", 2)
+
+
+def test_no_file_is_unread_after_a_run_that_read_all(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    record_unread(home, "first", 3, {})
+    record_unread(home, "second", 0, {})
+    publish(home)
+    assert find_unread(home) is None
 
 
 def test_every_check_leaves_a_row(warehouse: Path) -> None:
