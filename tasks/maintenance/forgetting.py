@@ -105,6 +105,11 @@ _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
 """
+# Values of columns that are none of the rows', or in doubt.
+_LIST_IN_EXTRA = f"""
+SELECT {ROW_NAME} AS row FROM source_reviews
+WHERE list_contains(json_extract_string(extra, '$.*'), $name) AND source_sha256 NOT IN {SUPERSEDED} ORDER BY row
+"""  # noqa: S608 (our own names)
 _COPY_TRACES = """
 INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
 """
@@ -173,15 +178,7 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
         by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
     matches = [each for each in by_kind.values() if each.rows]
     if not matches:
-        with open_warehouse(warehouse, write=False) as connection:
-            [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
-        advice = "look it up with `reviews sql`, in source_reviews"
-        if unnamed:
-            advice = (
-                "look at `reviews quarantine list`, since the bytes of "
-                f"{count(unnamed, 'quarantined row')} without a review id contain it, and forget such rows by their "
-                "row names, such as 3fa94c12ab07:17"
-            )
+        advice = _advise_on(warehouse, name)
         raise UsageError(f"{name!r}: no row has it as {' or '.join(by_kind)}. Next: {advice}.")
     if len(matches) > 1:
         kinds = " and of a ".join(each.kind for each in matches)
@@ -191,6 +188,30 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     return matches[0]
 
 
+def _advise_on(warehouse: Path, name: str) -> str:
+    """Return what to do about a name that no row has: look at the rows that have it elsewhere, and name those."""
+    with open_warehouse(warehouse, write=False) as connection:
+        kept = [row for (row,) in connection.execute(_LIST_IN_EXTRA, {"name": name}).fetchall()]
+        [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
+    steps = []
+    if kept:
+        steps.append(
+            f"look at {_list_first(kept)}, which have it in `extra`, and give each row that is meant as NAME"
+        )
+    if unnamed:
+        steps.append(
+            f"look at `reviews quarantine list`, since the bytes of {count(unnamed, 'quarantined row')} without a "
+            "review id contain it, and forget such rows by their row names, such as 3fa94c12ab07:17"
+        )
+    return "; ".join(steps) or "look it up with `reviews sql`, in source_reviews"
+
+
+def _list_first(rows: Sequence[str]) -> str:
+    """Return the first rows in one line, with the number of the others."""
+    more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
+    return ", ".join(rows[:_ROWS_NAMED]) + more
+
+
 def _require_one_movie(warehouse: Path, name: str) -> None:
     """Raise `UsageError` if a review id stands for reviews of several movies, of which one may be meant."""
     with open_warehouse(warehouse, write=False) as connection:
@@ -198,12 +219,10 @@ def _require_one_movie(warehouse: Path, name: str) -> None:
     if len({movie for movie, _ in rows}) < 2:
         return
     named = [
-        f"{row} ({'no movie' if movie is None else f'movie {movie[:_MOVIE_CHARS]!r}'})"
-        for movie, row in rows[:_ROWS_NAMED]
+        f"{row} ({'no movie' if movie is None else f'movie {movie[:_MOVIE_CHARS]!r}'})" for movie, row in rows
     ]
-    more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
     raise UsageError(
-        f"{name!r} is the id of reviews of several movies: {', '.join(named)}{more}. Next: give each row that is meant "
+        f"{name!r} is the id of reviews of several movies: {_list_first(named)}. Next: give each row that is meant "
         "as NAME, or all of them with --as review."
     )
 

@@ -185,10 +185,12 @@ def test_fewer_than_twelve_digits_of_a_sha_name_no_file(home: Home) -> None:
 
 @pytest.fixture
 def doubtful_home(empty_home: Home) -> Home:
-    """A home in which a name is that of a review and of a movie, and a row without an id holds another one."""
+    """A home in which a name is that of a review and of a movie, and rows without an id hold others."""
     two_kinds = "review_id,movie_id,text\ntt2,tt5,good film\nr9,tt6,good film\nr9,tt7,a bad plot\nr9,,...\n"
     shapeless = "review_id,text\nr7,good film\nr8,too,many,fields\n"
-    return copy_scored_home(empty_home, {"a.csv": CSV, "b.csv": two_kinds, "shape.csv": shapeless})
+    kept = "guest,text\n4711,good plot\n4712,a bad film\n"
+    files = {"a.csv": CSV, "b.csv": two_kinds, "kept.csv": kept, "shape.csv": shapeless}
+    return copy_scored_home(empty_home, files)
 
 
 def test_an_empty_name_is_wrong_usage_and_is_looked_for_in_no_row(empty_home: Home) -> None:
@@ -209,6 +211,17 @@ def test_an_id_of_reviews_of_several_movies_has_to_be_said_to_stand_for_all(doub
     with pytest.raises(UsageError, match=f"several movies: {rows}. Next: .* --as review"):
         do_forget(doubtful_home, "r9")
     assert "Forgot 3 rows (review" in do_forget(doubtful_home, "r9", "review")
+
+
+@pytest.mark.slow
+def test_rows_that_have_a_name_in_another_column_are_named(doubtful_home: Home) -> None:
+    [(row,)] = ask(
+        doubtful_home.warehouse,
+        "select left(source_sha256, 12) || ':' || row_number from source_reviews where text = 'a bad film'",
+    )
+    with pytest.raises(UsageError, match=f"Next: look at {row}, which have it in `extra`, and give each row"):
+        do_forget(doubtful_home, "4712")
+    assert "Forgot 1 row (row" in do_forget(doubtful_home, row)
 
 
 @pytest.mark.slow
