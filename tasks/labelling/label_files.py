@@ -49,24 +49,46 @@ class LabelFile:
 def read_labels(found: FoundFile | SourceFile) -> LabelFile:
     """Read the labels of a file; of its rows no more is held than these."""
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
-    labels, unread = dict[str, GivenLabel](), list[int]()
+    labels, unread, changed = dict[str, GivenLabel](), list[int](), list[int]()
     try:
         for row in _read_rows(found):
             if doubled := _find_doubled(row):
                 return LabelFile(found, trouble=_describe_doubled(doubled))
-            labels.update((label.text_sha256, label) for label in _read_row(row, changed_at))
+            for label in _read_row(row, changed_at):
+                changed += [row["row_number"]] if _differs(labels.get(label.text_sha256), label) else []
+                labels[label.text_sha256] = label
             unread += [] if _is_understood(row) else [row["row_number"]]
     except FileRefusedError as error:
         return LabelFile(found, trouble=_describe_refusal(error))
     except OSError as error:
         return LabelFile(found, trouble=f"can't be read: {error.strerror}")
-    return LabelFile(found, tuple(labels.values()), _describe_unread(unread) if unread else None)
+    troubles = [
+        *([_describe_unread(unread, bool(labels))] if unread else []),
+        *([_describe_changed(changed)] if changed else []),
+    ]
+    return LabelFile(found, tuple(labels.values()), ". ".join(troubles) or None)
 
 
-def _describe_unread(unread: Sequence[int]) -> str:
-    """Return which rows of a file can't be read, and what to do."""
+def _differs(before: GivenLabel | None, label: GivenLabel) -> bool:
+    """Return whether a text got another answer before, at the same time: a session may correct what it asked before."""
+    if before is None or before.labelled_at != label.labelled_at:
+        return False
+    return (before.label, before.stars) != (label.label, label.stars)
+
+
+def _describe_changed(changed: Sequence[int]) -> str:
+    """Return which rows of a file give a text another answer than a row before, and what to do."""
     return (
-        f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
+        f"{count(len(changed), 'row')} of it with another answer on the text of a row before "
+        f"({_list_numbers(changed)}): the last one counts. Next: keep one row of each text"
+    )
+
+
+def _describe_unread(unread: Sequence[int], is_read: bool) -> str:
+    """Return which rows of a file can't be read, whether others were, and what to do."""
+    read = "taken in, but " if is_read else ""
+    return (
+        f"{read}{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
         "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
         "more are positive and 4 and fewer negative"
     )

@@ -495,7 +495,28 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "maybe"))
     taken = take_labels(home)
     assert taken.labels == 1
-    assert "1 row of it can't be read as labels" in taken.skipped[0].reason
+    assert taken.skipped[0].reason.startswith("taken in, but 1 row of it can't be read as labels (row 2)")
+
+
+def test_rows_of_a_sheet_that_give_a_text_another_answer_are_named_and_the_last_one_counts(
+    home: Home,
+) -> None:
+    rows = [("fine", "positive"), ("dull", "negative"), ("dull", "negative"), ("fine", "negative")]
+    drop_labels(home, "a.csv", *rows)
+    taken = take_labels(home)
+    assert "1 row of it with another answer on the text of a row before (row 4)" in taken.skipped[0].reason
+    assert {label for _, label, _ in list_labels(home)} == {"negative"}
+
+
+def test_a_session_may_correct_its_own_answer(home: Home) -> None:
+    answers = [("positive", NOON), ("negative", NOON + timedelta(minutes=1))]
+    lines = [
+        {"label_of": hash_text("fine"), "label": label, "labelled_at": moment.isoformat()}
+        for label, moment in answers
+    ]
+    drop(home, "labels/a.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+    taken = take_labels(home)
+    assert (taken.labels, taken.skipped) == (1, ())
 
 
 def test_a_label_that_one_file_gives_no_more_is_that_of_another_file_again(home: Home) -> None:
