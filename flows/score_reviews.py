@@ -321,7 +321,7 @@ def _score_pending(
     run.counts.update(count_labels(taken))
     run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
     skipped = (*summary.skipped, *taken.skipped)
-    run.counts["files_unread"] = len(summary.skipped)
+    run.counts["files_unread"] = len({file.uri for file in skipped})
     page.log_unread(skipped)
     return replace(summary, taken=taken, skipped=skipped)
 

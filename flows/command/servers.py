@@ -225,7 +225,7 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
     if left := home["last_unread"]:
         files = count(left["files_unread"], "file")
         when = _show_time(left["ended_at"])
-        yield f"  unread    {files} by the run of {when}. Next: `reviews score`, which says why each waits"
+        yield f"  unread    {files} by the run of {when}. Next: `reviews score` names those that wait, and why"
     for run in home["killed"]:
         started = _show_time(run["started_at"])
         yield f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"

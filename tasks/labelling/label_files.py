@@ -49,48 +49,43 @@ class LabelFile:
 def read_labels(found: FoundFile | SourceFile) -> LabelFile:
     """Read the labels of a file; of its rows no more is held than these."""
     changed_at = min(datetime.fromtimestamp(found.mtime_ns / 1e9, UTC), datetime.now(UTC))
-    labels, unread, changed = dict[str, GivenLabel](), list[int](), list[int]()
+    labels, unread, opposed = dict[str, GivenLabel](), list[int](), set[str]()
     try:
         for row in _read_rows(found):
             if doubled := _find_doubled(row):
                 return LabelFile(found, trouble=_describe_doubled(doubled))
-            for label in _read_row(row, changed_at):
-                changed += [row["row_number"]] if _differs(labels.get(label.text_sha256), label) else []
-                labels[label.text_sha256] = label
-            unread += [] if _is_understood(row) else [row["row_number"]]
+            given = list(_read_row(row, changed_at))
+            others = {each.text_sha256 for each in given if _opposes(row, each, labels)}
+            opposed |= others
+            labels.update((label.text_sha256, label) for label in given)
+            unread += [] if _is_understood(row) and not others else [row["row_number"]]
     except FileRefusedError as error:
         return LabelFile(found, trouble=_describe_refusal(error))
     except OSError as error:
         return LabelFile(found, trouble=f"can't be read: {error.strerror}")
-    troubles = [
-        *([_describe_unread(unread, bool(labels))] if unread else []),
-        *([_describe_changed(changed)] if changed else []),
-    ]
-    return LabelFile(found, tuple(labels.values()), ". ".join(troubles) or None)
+    known = tuple(label for label in labels.values() if label.text_sha256 not in opposed)
+    return LabelFile(found, known, _describe_unread(unread) if unread else None)
 
 
-def _differs(before: GivenLabel | None, label: GivenLabel) -> bool:
-    """Return whether a text got another answer before, at the same time: a session may correct what it asked before."""
-    if before is None or before.labelled_at != label.labelled_at:
+def _opposes(row: Mapping[str, Any], label: GivenLabel, labels: Mapping[str, GivenLabel]) -> bool:
+    """Return whether a row of a sheet says the opposite of a row before; a session may correct its answers."""
+    before = labels.get(label.text_sha256)
+    if before is None or "labelled_at" in json.loads(row["extra"] or "{}"):
         return False
-    return (before.label, before.stars) != (label.label, label.stars)
+    return None not in (said := (_name_sentiment(before), _name_sentiment(label))) and said[0] != said[1]
 
 
-def _describe_changed(changed: Sequence[int]) -> str:
-    """Return which rows of a file give a text another answer than a row before, and what to do."""
+def _name_sentiment(label: GivenLabel) -> str | None:
+    """Return the label, or the one that its stars stand for."""
+    return label.label or name_rated_sentiment(label.stars)
+
+
+def _describe_unread(unread: Sequence[int]) -> str:
+    """Return which rows of a file can't be read, and what to do."""
     return (
-        f"{count(len(changed), 'row')} of it with another answer on the text of a row before "
-        f"({_list_numbers(changed)}): the last one counts. Next: keep one row of each text"
-    )
-
-
-def _describe_unread(unread: Sequence[int], is_read: bool) -> str:
-    """Return which rows of a file can't be read, whether others were, and what to do."""
-    read = "taken in, but " if is_read else ""
-    return (
-        f"{read}{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
+        f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
         "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
-        "more are positive and 4 and fewer negative"
+        "more are positive and 4 and fewer negative, and on each text one answer"
     )
 
 

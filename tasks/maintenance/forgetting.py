@@ -106,9 +106,11 @@ SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NUL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
 """
 # Values of columns that are none of the rows', or in doubt.
-_LIST_IN_EXTRA = f"""
-SELECT {ROW_NAME} AS row FROM source_reviews
-WHERE list_contains(json_extract_string(extra, '$.*'), $name) AND source_sha256 NOT IN {SUPERSEDED} ORDER BY row
+_FIND_IN_EXTRA = f"""
+SELECT count(*), min(row, {_ROWS_NAMED}) FROM (
+    SELECT {ROW_NAME} AS row, extra, source_sha256 FROM source_reviews
+    UNION ALL SELECT {ROW_NAME}, extra, source_sha256 FROM quarantined_rows WHERE released_at IS NULL
+) WHERE list_contains(json_extract_string(extra, '$..*'), $name) AND source_sha256 NOT IN {SUPERSEDED}
 """  # noqa: S608 (our own names)
 _COPY_TRACES = """
 INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
@@ -191,13 +193,12 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
 def _advise_on(warehouse: Path, name: str) -> str:
     """Return what to do about a name that no row has: look at the rows that have it elsewhere, and name those."""
     with open_warehouse(warehouse, write=False) as connection:
-        kept = [row for (row,) in connection.execute(_LIST_IN_EXTRA, {"name": name}).fetchall()]
+        [(kept, rows)] = connection.execute(_FIND_IN_EXTRA, {"name": name}).fetchall()
         [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
     steps = []
     if kept:
-        steps.append(
-            f"look at {_list_first(kept)}, which have it in `extra`, and give each row that is meant as NAME"
-        )
+        named = _list_first(rows, kept)
+        steps.append(f"give each row that is meant as NAME, of those that have it in `extra`: {named}")
     if unnamed:
         steps.append(
             f"look at `reviews quarantine list`, since the bytes of {count(unnamed, 'quarantined row')} without a "
@@ -206,9 +207,9 @@ def _advise_on(warehouse: Path, name: str) -> str:
     return "; ".join(steps) or "look it up with `reviews sql`, in source_reviews"
 
 
-def _list_first(rows: Sequence[str]) -> str:
-    """Return the first rows in one line, with the number of the others."""
-    more = f" and {len(rows) - _ROWS_NAMED:,} more" if len(rows) > _ROWS_NAMED else ""
+def _list_first(rows: Sequence[str], count: int) -> str:
+    """Return the first of `count` rows in one line, with the number of the others."""
+    more = f" and {count - _ROWS_NAMED:,} more" if count > _ROWS_NAMED else ""
     return ", ".join(rows[:_ROWS_NAMED]) + more
 
 
@@ -222,8 +223,8 @@ def _require_one_movie(warehouse: Path, name: str) -> None:
         f"{row} ({'no movie' if movie is None else f'movie {movie[:_MOVIE_CHARS]!r}'})" for movie, row in rows
     ]
     raise UsageError(
-        f"{name!r} is the id of reviews of several movies: {_list_first(named)}. Next: give each row that is meant "
-        "as NAME, or all of them with --as review."
+        f"{name!r} is the id of reviews of several movies: {_list_first(named, len(named))}. Next: give each row that "
+        "is meant as NAME, or all of them with --as review."
     )
 
 

@@ -42,11 +42,11 @@ WHERE status = 'running' ORDER BY started_at
 _FIND_UNREAD = """
 SELECT
     run_id, strftime(make_timestamp(epoch_us(ended_at)), '%Y-%m-%dT%H:%M:%S+00:00'),
-    (counts->>'files_unread')::BIGINT
+    TRY_CAST(counts->>'files_unread' AS BIGINT)
 FROM runs
-WHERE flow = 'score-reviews' AND counts->>'files_unread' IS NOT NULL
+WHERE flow = 'score-reviews' AND ended_at IS NOT NULL AND counts->>'files_unread' IS NOT NULL
     AND coalesce(parameters->>'files', parameters->>'since', parameters->>'rescan') IS NULL
-ORDER BY started_at DESC LIMIT 1
+ORDER BY ended_at DESC LIMIT 1
 """
 _STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
 _CHECKS_SCHEMA = pa.schema(
@@ -145,10 +145,13 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
 
 
 def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, str | int] | None:
-    """Return run_id, ended_at and files_unread of the last run that looked at all files, if it left any unread."""
-    if not home.readable.exists():
+    """Return run_id, ended_at and files_unread of the last run that looked at all files here, if it left any unread.
+
+    Of a copy from a store, and of a home that machines share, the files lie elsewhere: then it returns None.
+    """
+    if home.fetched.exists() or home.base.exists() or not home.warehouse.exists():
         return None
-    with open_warehouse(home.readable, write=False, wait_seconds=wait_seconds) as connection:
+    with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
         found = connection.execute(_FIND_UNREAD).fetchone()
     return (
         dict(zip(("run_id", "ended_at", "files_unread"), found, strict=True)) if found and found[2] else None

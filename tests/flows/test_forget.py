@@ -188,7 +188,7 @@ def doubtful_home(empty_home: Home) -> Home:
     """A home in which a name is that of a review and of a movie, and rows without an id hold others."""
     two_kinds = "review_id,movie_id,text\ntt2,tt5,good film\nr9,tt6,good film\nr9,tt7,a bad plot\nr9,,...\n"
     shapeless = "review_id,text\nr7,good film\nr8,too,many,fields\n"
-    kept = "guest,text\n4711,good plot\n4712,a bad film\n"
+    kept = "guest,text\n4711,good plot\n4712,a bad film\n4713,...\n"
     files = {"a.csv": CSV, "b.csv": two_kinds, "kept.csv": kept, "shape.csv": shapeless}
     return copy_scored_home(empty_home, files)
 
@@ -214,13 +214,16 @@ def test_an_id_of_reviews_of_several_movies_has_to_be_said_to_stand_for_all(doub
 
 
 @pytest.mark.slow
-def test_rows_that_have_a_name_in_another_column_are_named(doubtful_home: Home) -> None:
-    [(row,)] = ask(
-        doubtful_home.warehouse,
-        "select left(source_sha256, 12) || ':' || row_number from source_reviews where text = 'a bad film'",
+@pytest.mark.parametrize(("name", "table"), [("4712", "source_reviews"), ("4713", "quarantined_rows")])
+def test_rows_that_have_a_name_in_another_column_are_named(
+    doubtful_home: Home, name: str, table: str
+) -> None:
+    query = (
+        f"select left(source_sha256, 12) || ':' || row_number from {table} where extra->>'guest' = '{name}'"
     )
-    with pytest.raises(UsageError, match=f"Next: look at {row}, which have it in `extra`, and give each row"):
-        do_forget(doubtful_home, "4712")
+    [(row,)] = ask(doubtful_home.warehouse, query)
+    with pytest.raises(UsageError, match=f"Next: give each row that is meant .* in `extra`: {row}"):
+        do_forget(doubtful_home, name)
     assert "Forgot 1 row (row" in do_forget(doubtful_home, row)
 
 
