@@ -1,5 +1,6 @@
 """Tests the demo's two reports in a real offline browser: no requests, no errors, accessible."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,9 +9,10 @@ import pytest
 
 from tasks.week.due_weeks import find_last_week
 from tests.e2e.conftest import Demo, call_reviews
+from tests.e2e.screens import FITS, Screen, find_barriers, open_screen
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -18,64 +20,51 @@ WIDTHS = (390, 1440)
 GRAVE = ("serious", "critical")
 
 
-@pytest.fixture(params=["Scoring run", "Training run"])
+@pytest.fixture(scope="module")
+def screen(browser: "Browser") -> Iterator[Screen]:
+    with open_screen(browser) as screen:
+        yield screen
+
+
+@pytest.fixture(scope="module", params=["Scoring run", "Training run"])
 def report(request: pytest.FixtureRequest, demo: Demo) -> Path:
     """Each of the two reports that the demo's runs wrote."""
     found = (demo.home / "reports").glob("*.html")
     return next(path for path in found if f'<p class="eyebrow">{request.param}' in path.read_text("utf-8"))
 
 
-def open_report(browser: "Browser", report: Path, width: int, scheme: str) -> tuple["Page", list[str]]:
-    """Open a report offline, with all details expanded; return the page, its requests and its errors."""
-    context = browser.new_context(
-        offline=True,
-        color_scheme="dark" if scheme == "dark" else "light",
-        viewport={"width": width, "height": 900},
-    )
-    page, trouble = context.new_page(), list[str]()
-    page.on("request", lambda each: None if each.url == report.as_uri() else trouble.append(each.url[:80]))
-    page.on("console", lambda message: trouble.append(message.text))
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.goto(report.as_uri())
-    for fold in page.locator("details").all():
-        fold.evaluate("each => { each.open = true }")
-    return page, trouble
+@pytest.fixture(scope="module")
+def week(demo: Demo) -> Path:
+    """The page of a week."""
+    name = find_last_week(datetime.now(UTC)).add(1).name
+    assert call_reviews(demo.home, "week", "--of", name).status == 0
+    return demo.home / "reports" / f"week-{name}.html"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_report_asks_for_nothing_fits_the_screen_and_is_accessible(
-    browser: "Browser", report: Path, width: int, scheme: str
+    screen: Screen, report: Path, width: int, scheme: str
 ) -> None:
-    check_page(browser, report, width, scheme)
+    check_page(screen, report, width, scheme)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
-def test_the_page_of_a_week_does_so_too(browser: "Browser", demo: Demo, width: int, scheme: str) -> None:
-    week = find_last_week(datetime.now(UTC)).add(1).name
-    assert call_reviews(demo.home, "week", "--of", week).status == 0
-    check_page(browser, demo.home / "reports" / f"week-{week}.html", width, scheme)
+def test_the_page_of_a_week_does_so_too(screen: Screen, week: Path, width: int, scheme: str) -> None:
+    check_page(screen, week, width, scheme)
 
 
-def check_page(browser: "Browser", report: Path, width: int, scheme: str) -> None:
+def check_page(screen: Screen, report: Path, width: int, scheme: str) -> None:
     """Check that a page asks for nothing, fits the screen and is accessible."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    page, trouble = open_report(browser, report, width, scheme)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    found = Axe().run(page).response
-    assert found["passes"]
-    broken = {each["id"]: each["nodes"][0]["html"] for each in found["violations"] if each["impact"] in GRAVE}
-    assert broken == {}
-    assert [each for each in trouble if not each.startswith("data:,")] == []
-    page.context.close()
+    page = screen.show(report, width=width, scheme=scheme)
+    assert page.evaluate(FITS)
+    assert find_barriers(page, *GRAVE) == {}
+    assert screen.trouble == []
 
 
-def test_a_chart_takes_the_pages_colours_in_both_modes(browser: "Browser", report: Path) -> None:
+def test_a_chart_takes_the_pages_colours_in_both_modes(screen: Screen, report: Path) -> None:
     seen = set()
     for scheme in ("light", "dark"):
-        page, _ = open_report(browser, report, WIDTHS[0], scheme)
-        label = page.locator("figure svg text").first
+        label = screen.show(report, width=WIDTHS[0], scheme=scheme).locator("figure svg text").first
         seen.add(label.evaluate("each => getComputedStyle(each).fill"))
-        page.context.close()
     assert len(seen) == 2
