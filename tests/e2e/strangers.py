@@ -112,14 +112,13 @@ def read_by_rebinding(browser: "Browser", port: int) -> str:
     return seen
 
 
-def log_in(browser: "Browser", url: str, password: str) -> list[str]:
-    """Log in to the pages as a user does; return the names of the deployments shown."""
+def log_in(browser: "Browser", url: str, path: str, password: str) -> list[str]:
+    """Log in to a list of deployments as a user does; return the names shown."""
     page = browser.new_page()
-    page.goto(f"{url}/deployments")
+    page.goto(f"{url}/{path}")
     page.get_by_placeholder("admin:pass").fill(password)
     page.get_by_role("button", name="Login").click()
     page.wait_for_url(lambda there: "login" not in there)
-    page.goto(f"{url}/v2/deployments")
     page.get_by_role("link", name="score-reviews").first.wait_for()
     names = page.locator("a[href*='/deployments/deployment/']").all_inner_texts()
     page.close()

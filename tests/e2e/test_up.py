@@ -131,11 +131,11 @@ def test_a_web_page_of_another_origin_can_neither_read_nor_make_anything(
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize(("host", "path"), [("127.0.0.1", "deployments"), ("localhost", "v2/deployments")])
 def test_the_pages_show_the_deployments_to_whoever_has_the_password(
-    up: Deployed, browser: "Browser", host: str
+    up: Deployed, browser: "Browser", host: str, path: str
 ) -> None:
-    shown = log_in(browser, f"http://{host}:{up.port}", up.password)
+    shown = log_in(browser, f"http://{host}:{up.port}", path, up.password)
     assert set(DEPLOYMENTS) <= set(shown)
 
 
