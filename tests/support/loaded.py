@@ -12,6 +12,7 @@ from data_contracts.library_loading import pause_collection
 from flows.command.startup import PREFECT_DEFAULTS
 
 MODULES = (
+    "fastapi",  # which Prefect loads for the parameters of a flow
     "flows.command.cli",
     "flows.command.flow_summaries",
     "flows.train_model",
