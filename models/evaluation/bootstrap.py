@@ -5,8 +5,9 @@ takes as many titles as there are, with replacement. Needs numpy.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +52,21 @@ def resample_means(
     count = int(title_of.max()) + 1
     columns = [value * mask for value, mask in zip(values, masks, strict=True)] + [*map(np.float64, masks)]
     by_title = np.stack([np.bincount(title_of, column, count) for column in columns], axis=1)
-    random, at_once = np.random.default_rng(SEED), max(1, _DRAWN_AT_ONCE // count)
-    even = np.full(count, 1 / count)
-    totals = np.concatenate(
-        [
-            random.multinomial(count, even, size=min(at_once, resamples - start)) @ by_title
-            for start in range(0, resamples, at_once)
-        ]
-    )
+    draw = _draw_few if count * resamples <= _DRAWN_AT_ONCE else _draw
+    totals = np.concatenate([drawn @ by_title for drawn in draw(count, resamples)])
     sums, reviews = totals[:, : len(values)], totals[:, len(values) :]
     means: NDArray[np.float64] = np.divide(sums, reviews, out=np.full_like(sums, np.nan), where=reviews > 0)
     return means
+
+
+def _draw(titles: int, resamples: int) -> Iterator[NDArray[np.int64]]:
+    """Yield how often each draw takes each title, some draws at a time: [draws, titles]."""
+    random, at_once = np.random.default_rng(SEED), max(1, _DRAWN_AT_ONCE // titles)
+    for start in range(0, resamples, at_once):
+        yield random.multinomial(titles, np.full(titles, 1 / titles), size=min(at_once, resamples - start))
+
+
+@lru_cache(maxsize=1)
+def _draw_few(titles: int, resamples: int) -> tuple[NDArray[np.int64], ...]:
+    """Return what `_draw` yields, drawn once for all figures over as many titles."""
+    return tuple(_draw(titles, resamples))

@@ -86,10 +86,11 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
     exact = np.asarray(scores, dtype=np.float64)
     predicted_positive = exact >= POSITIVE_FROM
     reliability = _bin_reliability(exact, positive)
+    area, roc = _trace_roc(exact, positive)
     return Evaluation(
         reviews=len(scores),
         accuracy=float((predicted_positive == positive).mean()),
-        auc=_area_under_roc(exact, positive),
+        auc=area,
         log_loss=float(measure_losses(exact, positive).mean()),
         calibration_error=sum(
             abs(bin_.mean_score - bin_.share_positive) * bin_.reviews / len(scores) for bin_ in reliability
@@ -99,7 +100,7 @@ def evaluate_scores(scores: NDArray[np.floating[Any]], positive: NDArray[np.bool
         true_negatives=int((~predicted_positive & ~positive).sum()),
         false_negatives=int((~predicted_positive & positive).sum()),
         reliability=reliability,
-        roc=_trace_roc(exact, positive),
+        roc=roc,
     )
 
 
@@ -130,24 +131,18 @@ def evaluate_lengths(
     )
 
 
-def _area_under_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    from sklearn.metrics import roc_auc_score
+def _trace_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, RocCurve]:
+    """Return the area under the ROC curve, and the curve."""
+    from sklearn.metrics import auc, roc_curve
 
     if positive.all() or not positive.any():
-        return float("nan")
-    return float(roc_auc_score(positive, scores))
-
-
-def _trace_roc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> RocCurve:
-    from sklearn.metrics import roc_curve
-
-    if positive.all() or not positive.any():
-        return RocCurve((), ())
+        return float("nan"), RocCurve((), ())
     wrong, right, _ = roc_curve(positive, scores)
     # Evenly spaced along the curve instead of along its x axis, so that the steep part keeps its shape.
     along = np.concatenate([[0], np.cumsum(np.abs(np.diff(wrong)) + np.abs(np.diff(right)))])
     points = np.linspace(0, along[-1], ROC_POINTS)
-    return RocCurve(*(tuple(np.round(np.interp(points, along, rate), 5).tolist()) for rate in (wrong, right)))
+    rates = (tuple(np.round(np.interp(points, along, rate), 5).tolist()) for rate in (wrong, right))
+    return float(auc(wrong, right)), RocCurve(*rates)
 
 
 def _bin_reliability(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
