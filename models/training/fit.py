@@ -96,17 +96,25 @@ def _fit(
 
 def _begin(model: Any, journal: Journal, reviews: TrainingReviews, epochs: int) -> _Course:
     """Return what was done at the last checkpoint, and give the model the state that it had then."""
+    _make_variables(model)
     checkpoint, weights = journal.load(PART), model.get_weights()
     if checkpoint is None:
         return _Course(weights)
-    model.optimizer.build(model.trainable_variables)
     assign_values(_list_state(model), checkpoint.arrays)
-    if checkpoint.done < epochs:
-        # `fit` asks for metrics after each epoch, also after one that is skipped, and the first use makes them.
-        model.evaluate(reviews.validation.ids[:1], reviews.validation.positive[:1], verbose=0)
     journal.report(checkpoint.done * len(reviews.train.ids))
     journal.go_on(name_epoch(checkpoint.done, epochs), checkpoint.saved_at)
     return _read_course(checkpoint.arrays, len(weights))
+
+
+def _make_variables(model: Any) -> None:
+    """Make the variables that the first step of `fit` would make: it would be traced twice.
+
+    `fit` also asks for metrics after an epoch that is skipped.
+    """
+    model.optimizer.build(model.trainable_variables)
+    nothing = np.zeros((1, 1), np.float32)
+    model.compute_metrics(None, nothing, nothing)
+    model.reset_metrics()
 
 
 def _list_state(model: Any) -> list[Any]:
