@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -23,10 +24,12 @@ from tasks.backups.making import Backup, back_up
 from tasks.backups.restoring import check_backup, put_database
 from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tests.support.once import make_once
+from tests.support.once import copy_once
 
 SMALL_BLOCK_BYTES = 16_384
 ROWS = 80_000  # much larger than the catalog, which every checkpoint writes anew
+FEW = 20_000
+"""Rows in as many blocks as the catalog, for histories."""
 CHANGES = {
     "insert": "INSERT INTO large SELECT range, hash(range, {number})::VARCHAR FROM range({number} * 700)",
     "update": "UPDATE large SET text = text || '{number}' WHERE id % 97 = {number}",
@@ -45,7 +48,7 @@ steps = st.lists(
 )
 
 
-def fill(folder: Path) -> None:
+def fill(folder: Path, rows: int) -> None:
     """Make a database of many small blocks."""
     warehouse = folder / "reviews.duckdb"
     with duckdb.connect() as connection:
@@ -54,13 +57,13 @@ def fill(folder: Path) -> None:
         )
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(
-            f"CREATE TABLE large AS SELECT range AS id, hash(range)::VARCHAR AS text FROM range({ROWS})"
+            f"CREATE TABLE large AS SELECT range AS id, hash(range)::VARCHAR AS text FROM range({rows})"
         )
 
 
-def make_home(folder: Path) -> Home:
+def make_home(folder: Path, rows: int = ROWS) -> Home:
     """Copy a home with a database of many small blocks and a bundle to `folder`."""
-    shutil.copytree(make_once("home-many-blocks", fill), folder)
+    copy_once(("home-many-blocks", rows), folder, partial(fill, rows=rows))
     (folder / "bundles" / "one").mkdir(parents=True)
     (folder / "bundles" / "one" / "weights").write_bytes(bytes(range(256)) * 64)
     return Home(folder)
@@ -102,7 +105,7 @@ def test_every_backup_restores_to_what_the_database_was_whatever_became_of_the_o
 ) -> None:
     kept: dict[Path, bytes] = {}
     with TemporaryDirectory() as name:
-        home = make_home(Path(name, "home"))
+        home = make_home(Path(name, "home"), FEW)
         for place, (step, number) in enumerate(steps):
             if step == "back up":
                 folder = keep(home, str(place), full=number == 0).folder
