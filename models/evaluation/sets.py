@@ -1,6 +1,7 @@
 """Reads and checks the lines of evaluation sets, and counts what passed: shared by `behaviour` and `elsewhere`."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def require_set_fields(row: dict[str, Any], fields: Mapping[str, type], where: s
 
 def require_distinct_values(path: Path, field: str, values: Sequence[str]) -> None:
     """Raise `ContractError` if a value of a field occurs twice in an evaluation set."""
-    twice = sorted({value for value in values if values.count(value) > 1})
+    twice = sorted(value for value, times in Counter(values).items() if times > 1)
     require_set_rule(not twice, path.name, f"each {field} must occur once, but {twice[:1]} is repeated")
 
 
