@@ -1,10 +1,12 @@
 """Tests that the archive is downloaded completely and as published, whatever the server does."""
 
 import resource
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -60,6 +62,14 @@ class QuietServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore errors of closed connections, which these tests cause."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def known_certificates() -> Iterator[None]:
+    """Load the certificates once, which takes longer than a download from here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture
