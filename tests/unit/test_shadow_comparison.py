@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.evaluation.bootstrap import find_interval, resample_means
-from tasks.warehouse.latest_scores import rebuild
+from tasks.warehouse.latest_scores import rebuild, rebuild_reviews
 from tasks.warehouse.shadow import comparison
 from tasks.warehouse.shadow.comparison import Row, compare_recent
+from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_file, add_model, add_row, add_rows, ask, promote
@@ -251,7 +252,9 @@ def test_whatever_rows_there_are_the_comparison_is_that_of_each_newest_row(
             connection.execute(
                 "UPDATE scored_files SET source = ? WHERE source_sha256 = ?", [source, f"file-{day}"]
             )
-        found = ask(connection, FOUND)
+        rebuild_reviews(connection)
+        rebuild_shadow_sums(connection)
+        found = connection.execute(FOUND).fetchall()
         pairs = connection.execute(PAIRS, {"learnt": NOON}).df()
         expected = [
             (compared_with, source, *describe(among))
