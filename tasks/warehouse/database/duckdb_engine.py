@@ -34,6 +34,8 @@ _CONFIG: dict[str, ConfigValue] = {
 }
 ROW_GROUPS = f"ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 """The option by which a database is attached to be written."""
+# Planned once, since that takes longer than the query.
+_PREPARE_MEASURE = "PREPARE measure_memory AS SELECT sum(memory_usage_bytes) FROM duckdb_memory()"
 # The system's file locks keep out other processes, but not other threads of this process.
 _THREAD_LOCK = threading.Lock()
 _ENGINES: dict[int, duckdb.DuckDBPyConnection] = {}
@@ -67,14 +69,27 @@ def attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckd
                 path, lambda: _connect(path, *options), wait_seconds, until_closed
             ) as connection:
                 yield connection
-            memory = _find_engine().execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchall()
+            [(used,)] = _find_engine().execute("EXECUTE measure_memory").fetchall()
             _find_engine().execute("DETACH warehouse")
-            if memory[0][0] > MOST_KEPT_BYTES:
+            if used > MOST_KEPT_BYTES:
                 _stop_engine()
         except BaseException:
             # The error may have left the engine unusable, or files open in it.
             _stop_engine()
             raise
+
+
+@contextmanager
+def look_into(path: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database read-only for a moment, in the engine of this process; its other threads wait until then.
+
+    To start another engine takes longer than a short query.
+    """
+    with (
+        take_turn(path, wait_seconds),
+        attach(path.absolute(), "READ_ONLY", wait_seconds=wait_seconds) as connection,
+    ):
+        yield connection
 
 
 @contextmanager
@@ -164,6 +179,7 @@ def _find_engine() -> duckdb.DuckDBPyConnection:
     process = os.getpid()
     if process not in _ENGINES:
         _ENGINES[process] = _start_engine(_CONFIG)
+        _ENGINES[process].execute(_PREPARE_MEASURE)
     return _ENGINES[process]
 
 
