@@ -161,14 +161,21 @@ def test_what_is_kept_during_a_check_changes_no_result(monkeypatch: pytest.Monke
         return run_checks("ratings", FRAME, [expect_stars(), wide, expect_rows(4), raising, expect_rows(5)])
 
     kept = check()
-    monkeypatch.setattr(engine, "_keep_configurations", nullcontext)
+    monkeypatch.setattr(engine, "_compute_once", nullcontext)
     assert check() == kept
 
 
 def test_a_check_leaves_the_library_as_it_was() -> None:
-    computed = import_expectations().ExpectColumnValuesToBeInSet.configuration
+    def find_computed() -> list[Any]:
+        among = import_expectations().ExpectColumnValuesToBeInSet
+        from great_expectations.core.id_dict import IDDict
+        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+        return [among.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id]
+
+    computed = find_computed()
     run_checks("ratings", FRAME, [expect_rows(4)])
-    assert import_expectations().ExpectColumnValuesToBeInSet.configuration is computed
+    assert find_computed() == computed
 
 
 def test_success_lets_the_flow_go_on() -> None:
