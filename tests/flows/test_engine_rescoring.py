@@ -280,7 +280,7 @@ def test_a_file_whose_texts_killed_workers_in_three_runs_is_handed_out_only_wher
 def test_texts_that_killed_workers_by_one_model_may_do_no_harm_by_another(killed: Killed) -> None:
     note_killings(killed)
     assert [source.killed_in for source in find_rescorable(killed.home.warehouse, None)] == [3]
-    promote_small_model(killed.home, seed=2)
+    promote_small_model(killed.home, seed=5)
     assert [source.killed_in for source in find_rescorable(killed.home.warehouse, None)] == [0] * FILES
 
 
