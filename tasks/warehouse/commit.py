@@ -248,7 +248,7 @@ def _open_part(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         if not path.is_file():
             raise ContractError(f"{path}: is missing, so the part is incomplete. {NEXT_STEP}")
         pattern = quote_sql(glob.escape(str(path.absolute())))
-        found = {name for name, *_ in connection.execute(f"DESCRIBE FROM read_parquet({pattern})").fetchall()}
+        found = connection.sql(f"FROM read_parquet({pattern})").columns
         missing = [name for name in schema.names if name not in found]
         if not {*missing} <= {*LATER_COLUMNS}:
             raise ContractError(f"{path}: has no column {', '.join(missing)}. {NEXT_STEP}")
