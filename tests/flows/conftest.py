@@ -41,10 +41,15 @@ def engine(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def no_reports() -> Iterator[None]:
-    """Switch reports off, which take a second each; the tests of reports switch them on."""
+def only_scores() -> Iterator[None]:
+    """Switch off what else a run does: a report, which takes a second, the shadow, and the count of new labels.
+
+    The tests of these switch them on.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_REPORTS", "false")
+        patch.setenv("REVIEWS_SHADOW_MINUTES", "0")
+        patch.setenv("REVIEWS_TRAIN_AT_LABELS", "0")
         yield
 
 

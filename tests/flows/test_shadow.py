@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,14 @@ ROWS = "".join(
     for number in range(150)
 )
 RATED = f"review_id,movie_id,text,rating\n{ROWS}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def with_shadow() -> Iterator[None]:
+    """Let runs score with the shadow, as they do by default."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("REVIEWS_SHADOW_MINUTES")
+        yield
 
 
 @pytest.fixture
@@ -251,6 +260,14 @@ def test_a_shadow_whose_scorer_fails_leaves_its_files_to_the_next_run(
     found = find_shadow(waiting_home.warehouse)
     assert found is not None
     assert found.trouble is None
+
+
+def test_a_run_without_a_shadow_says_nothing_of_one(
+    scored_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(shadow_scoring, "log_warning", said.append)
+    assert (run().shadow, said) == (None, [])
 
 
 @pytest.mark.slow
