@@ -203,7 +203,7 @@ def _compute_once() -> Iterator[None]:
     computed = Expectation.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id
     Expectation.configuration = property(_remember(computed[0].fget, id))
     ExpectationConfiguration.to_domain_obj = _remember(computed[1], id)
-    IDDict.to_id = _remember(computed[2], repr)
+    IDDict.to_id = _remember(computed[2], lambda arguments: (type(arguments), repr(arguments)))
     try:
         yield
     finally:
