@@ -201,10 +201,10 @@ def _compute_once() -> Iterator[None]:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
     computed = Expectation.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id
-    Expectation.configuration = property(_remember(computed[0].fget, id))
-    ExpectationConfiguration.to_domain_obj = _remember(computed[1], id)
-    IDDict.to_id = _remember(computed[2], lambda arguments: (type(arguments), repr(arguments)))
     try:
+        Expectation.configuration = property(_remember(computed[0].fget, id))
+        ExpectationConfiguration.to_domain_obj = _remember(computed[1], id)
+        IDDict.to_id = _remember(computed[2], lambda arguments: (type(arguments), repr(arguments)))
         yield
     finally:
         Expectation.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id = computed

@@ -21,7 +21,7 @@ from tasks.support.interruption import stop_if_interrupted
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
 from tasks.training.contest import time_in_turns
-from tasks.warehouse.database.duckdb_engine import look_into
+from tasks.warehouse.database.duckdb_engine import open_read_only
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.run_log import Run
@@ -107,7 +107,7 @@ def _time_both(job: ShadowJob, scorer: Scorer, sources: Sequence[OlderSource]) -
     """Time both models on the same texts, in turns, and record it; nothing where there are few texts."""
     home, champion = job.run.home, job.champion
     values = {"files": [source.source_sha256 for source in sources], "limit": TIMED_TEXTS}
-    with look_into(home.published, WAIT_SECONDS) as connection:
+    with open_read_only(home.published.absolute(), {}, WAIT_SECONDS) as connection:
         texts = [text for (text,) in connection.execute(_READ_SOME_TEXTS, values).fetchall()]
     if len(texts) < TIMED_FROM:
         return

@@ -22,7 +22,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder, lock_file
 from tasks.warehouse.database.block_copy import copy_warehouse, is_same_database, is_truncated
-from tasks.warehouse.database.duckdb_engine import look_into
+from tasks.warehouse.database.duckdb_engine import attach, take_turn
 from tasks.warehouse.database.migrating import name_log
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import READER_WAIT_SECONDS, require_published
@@ -162,7 +162,11 @@ def needs_publishing(home: Home) -> bool:
         newest = _read_state(connection)
     try:
         require_published(home.published)
-        with look_into(home.published, READER_WAIT_SECONDS) as connection:
+        # In the engine of the database: to start another one would take longer than all else here.
+        with (
+            take_turn(home.published, READER_WAIT_SECONDS),
+            attach(home.published.absolute(), "READ_ONLY", wait_seconds=READER_WAIT_SECONDS) as connection,
+        ):
             # DuckDB may open a file that was truncated.
             return is_truncated(home.published) or _read_state(connection) != newest
     except WarehouseError:

@@ -33,8 +33,9 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--host-resolver-rules=MAP rebound.test 127.0.0.1",
-    "--disable-features=AimEnabled,HttpsUpgrades,MediaRouter,NetworkTimeServiceQuerying,OptimizationHints,PaintHolding,"
-    "PreconnectToSearch,WebUIOmniboxAimPopup,WebUIOmniboxPopup",
+    "--disable-features=AimEnabled,HttpsFirstBalancedModeAutoEnable,HttpsUpgrades,MediaRouter,"
+    "NetworkTimeServiceQuerying,OptimizationHints,PaintHolding,PreconnectToSearch,"
+    "WebUIOmniboxAimPopup,WebUIOmniboxPopup",
 )
 """The foreign name leads here, as DNS rebinding makes one. The last two features are pages for the address bar of each
 window, in processes of their own, which nobody sees. The others are those of Playwright's list, which this one

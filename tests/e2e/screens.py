@@ -34,12 +34,16 @@ class Screen:
 
     def show(self, path: Path, folder: Path | None = None, *, width: int, scheme: str) -> "Page":
         """Show a page at a width and in a colour scheme, with all details expanded."""
-        self.page.set_viewport_size({"width": width, "height": 900})
-        self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        self.become(width, scheme)
         if self.page.url != path.as_uri():
             self.load(path, folder)
         self.page.evaluate(OPEN_FOLDS)
         return self.page
+
+    def become(self, width: int, scheme: str) -> None:
+        """Take a width and a colour scheme."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
 
     def hear(self, request: "Request") -> None:
         """Note a request for something else."""

@@ -44,6 +44,7 @@ def screen(window: Screen) -> Iterator[Screen]:
 @pytest.fixture
 def movies(screen: Screen, site: Path) -> "Page":
     """The list of movies as it is when it is opened."""
+    screen.become(1440, "light")
     return screen.load(site / "movies.html", site)
 
 

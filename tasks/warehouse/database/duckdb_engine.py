@@ -80,19 +80,6 @@ def attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckd
 
 
 @contextmanager
-def look_into(path: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database read-only for a moment, in the engine of this process; its other threads wait until then.
-
-    To start another engine takes longer than a short query.
-    """
-    with (
-        take_turn(path, wait_seconds),
-        attach(path.absolute(), "READ_ONLY", wait_seconds=wait_seconds) as connection,
-    ):
-        yield connection
-
-
-@contextmanager
 def open_read_only(
     path: Path, config: dict[str, ConfigValue], wait_seconds: float
 ) -> Iterator[duckdb.DuckDBPyConnection]:
