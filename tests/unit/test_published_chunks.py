@@ -19,7 +19,7 @@ from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.store import object_operations, published_chunks, published_download, published_upload
 from tasks.store.connecting import describe_error, open_store
-from tasks.store.published_chunks import LATEST, PUBLISHED, find_copy
+from tasks.store.published_chunks import LATEST, PUBLISHED, Layout, find_copy
 from tasks.store.published_download import FetchedCopy, fetch_copy, is_reader
 from tasks.store.published_upload import UploadedCopy, find_faults, renew_copy, upload_copy
 from tests.support.exported_homes import add, change, make_home
@@ -46,6 +46,21 @@ class KilledError(Exception):
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return make_home(tmp_path / "home")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_another_byte_at_its_end_gives_a_chunk_another_mark(tmp_path: Path, place: int) -> None:
+    path, marks = tmp_path / "copy", list[str]()
+    layout = Layout(12_288 + 3 * 16_384, 16_384)
+    for byte in (0, 1):
+        path.write_bytes(bytes(layout.size))
+        start, length = [*layout.list_places()][place]
+        with path.open("r+b") as file:
+            file.seek(start + length - 1)
+            file.write(bytes([byte]))
+            file.flush()
+            marks.append(layout.mark(file, (start, length)))
+    assert marks[0] != marks[1]
 
 
 @pytest.fixture

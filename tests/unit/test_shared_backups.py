@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import ReviewsError
@@ -99,6 +99,8 @@ def list_shared(backup: Backup, other: Backup) -> list[str]:
 
 @pytest.mark.slow
 @settings(max_examples=15, deadline=None)
+# DuckDB's checksum of a block of its catalog stays the same: two words in it change alike.
+@example(steps=[("delete", 0), ("insert", 1), ("back up", 0), ("insert", 1), ("back up", 1)])
 @given(steps=steps)
 def test_every_backup_restores_to_what_the_database_was_whatever_became_of_the_others(
     steps: Sequence[tuple[str, int]],
@@ -122,7 +124,11 @@ def test_every_backup_restores_to_what_the_database_was_whatever_became_of_the_o
 
 
 @pytest.mark.slow
-def test_only_blocks_that_have_changed_are_written(home: Home) -> None:
+@pytest.mark.parametrize("whole", [2**28, 0])
+def test_only_blocks_that_have_changed_are_written(
+    home: Home, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    monkeypatch.setattr(packs, "WHOLE_BYTES", whole)
     first = keep(home, "first")
     change(home, "update", 1)
     change(home, "nothing")
@@ -131,6 +137,28 @@ def test_only_blocks_that_have_changed_are_written(home: Home) -> None:
     change(home, "replace", 1)
     third = keep(home, "third")
     assert third.bytes - third.shared < first.bytes / 4
+
+
+def test_a_block_of_which_the_checksum_does_not_tell_that_it_has_changed_is_written(home: Home) -> None:
+    keep(home, "first")
+    content = bytearray(home.warehouse.read_bytes())
+    content[HEAD_BYTES + 40 * SMALL_BLOCK_BYTES - 1] ^= (
+        1  # of a block of texts, which DuckDB does not read to open it
+    )
+    home.warehouse.write_bytes(content)
+    second = keep(home, "second")
+    assert read_database(second.folder) == content
+    assert second.bytes - second.shared < second.bytes / 4
+
+
+def test_where_a_pack_of_the_backup_before_is_gone_all_is_written(home: Home) -> None:
+    first = keep(home, "first")
+    change(home)
+    second = keep(home, "second")
+    (second.folder / "packs/000001.pack").unlink()
+    shutil.rmtree(first.folder)
+    third = keep(home, "third")
+    assert read_database(third.folder) == home.warehouse.read_bytes()
 
 
 def test_a_backup_of_what_has_not_changed_writes_no_block(home: Home) -> None:
