@@ -4,9 +4,9 @@ A pack is written once and never changed, so later backups share it by a hard li
 that have changed. It has the headers of the database at that time, then whole blocks; so the pack of a database that is
 written whole has the bytes of its file.
 
-Which blocks of a large database have changed is found by their beginnings: DuckDB starts each block with a checksum of
-its content. So of a block that is shared no more than some bytes are read. A smaller one is compared whole, since that
-checksum does not tell of every change (`tasks/warehouse/database/block_copy.py`).
+Which blocks have changed is found by their beginnings: DuckDB starts each block with a checksum of its content. So of a
+block that is shared no more than some bytes are read. The blocks of the catalog, and those of a small database, are
+compared whole, since that checksum does not tell of every change (`tasks/warehouse/database/block_copy.py`).
 """
 
 import hashlib
@@ -36,7 +36,7 @@ from tasks.backups.block_index import (
     write_index,
 )
 from tasks.backups.manifests import FileFacts, Manifest, sign_file, try_link
-from tasks.warehouse.database.block_copy import WHOLE_BYTES
+from tasks.warehouse.database.block_copy import find_compared
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES
 
 PACKS = "packs"
@@ -190,7 +190,7 @@ def write_blocks(building: Path, source: BinaryIO, block_bytes: int, base: Base 
     name = _name_pack(base)
     with PackWriter(building / name, source, layout) as writer:
         beginnings, changed = _write_changed(writer, source, layout, then)
-        if base and layout.size <= WHOLE_BYTES:
+        if base:
             further = _find_further(source, layout, base, _list_others(changed, layout.count_blocks()))
             writer.add(further)
             changed = np.concatenate([changed, further])
@@ -227,24 +227,30 @@ def _write_changed(
 def _find_further(
     source: BinaryIO, layout: Layout, base: Base, numbers: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return those of some blocks whose content is not that in `base`, though their beginnings are the same.
+    """Return those of some blocks that are compared whole, and whose content is not that in `base`.
 
-    Return all if a pack of `base` can't be opened.
+    Return all that are compared whole if a pack of `base` can't be read.
     """
     index, size = base.index, layout.block_bytes
-    with ExitStack() as opened:
-        try:
-            packs = [opened.enter_context((base.folder / name).open("rb")).fileno() for name in index.packs]
-        except OSError:
-            return numbers
+    whole = [number for number in numbers.tolist() if _is_whole(source, layout, number)]
 
-        def differs(number: int) -> bool:
-            kept = os.pread(
-                packs[index.in_packs[number]], size, layout.find_start(int(index.numbers[number]))
-            )
-            return os.pread(source.fileno(), size, layout.find_start(number)) != kept
+    def read(file: BinaryIO, number: int) -> bytes:
+        return os.pread(file.fileno(), size, layout.find_start(number))
 
-        return np.array([number for number in numbers.tolist() if differs(number)], np.int64)
+    with ExitStack() as opened, suppress(OSError):
+        packs = [opened.enter_context((base.folder / name).open("rb")) for name in index.packs]
+        whole = [
+            number
+            for number in whole
+            if read(source, number) != read(packs[index.in_packs[number]], int(index.numbers[number]))
+        ]
+    return np.array(whole, np.int64)
+
+
+def _is_whole(source: BinaryIO, layout: Layout, number: int) -> bool:
+    """Return whether all of a block is compared."""
+    place = layout.find_start(number), layout.block_bytes
+    return find_compared(source, place, layout.size, layout.block_bytes) == layout.block_bytes
 
 
 def _list_others(numbers: NDArray[np.int64], blocks: int) -> NDArray[np.int64]:

@@ -3,9 +3,9 @@
 The chunks lie below `published/HOME/`, each named by its sha256. `published/latest.json` lists those of the newest
 copy; only who knows the list that is there replaces it. So a copy costs its new chunks, and no reader sees half of one.
 
-Beside its sha256 the list has a mark of each chunk: of a large copy a digest of the beginnings of its blocks, where
-DuckDB has the checksum of their content. So whoever has an older copy, the home or a reader, reads no more of it to
-know what is new.
+Beside its sha256 the list has a mark of each chunk: a digest of what is compared of its blocks
+(`tasks/warehouse/database/block_copy.py`), of a large copy mostly their beginnings. So whoever has an older copy, the
+home or a reader, reads no more of it to know what is new.
 """
 
 import json
@@ -27,7 +27,7 @@ from tasks.store.connecting import Store
 from tasks.store.object_operations import find_object, read_marked
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.database.block_copy import BLOCK_SIZES, count_compared
+from tasks.warehouse.database.block_copy import BLOCK_SIZES, find_compared
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 PUBLISHED = "published"
@@ -63,12 +63,12 @@ class Layout:
         """Return the mark of what a file has in the place of a chunk."""
         start, length = place
         step = self.block_bytes if start else HEADER_BYTES
-        most = min(step, count_compared(self.size, self.block_bytes))
-        beginnings = (
-            os.pread(file.fileno(), min(most, start + length - block), block)
-            for block in range(start, start + length, step)
+        blocks = [(block, min(step, start + length - block)) for block in range(start, start + length, step)]
+        compared = (
+            os.pread(file.fileno(), find_compared(file, block, self.size, self.block_bytes), block[0])
+            for block in blocks
         )
-        return sha256(b"".join((b"%d:" % length, *beginnings))).hexdigest()[:_MARK_DIGITS]
+        return sha256(b"".join((b"%d:" % length, *compared))).hexdigest()[:_MARK_DIGITS]
 
 
 @dataclass(frozen=True)

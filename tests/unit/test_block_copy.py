@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.warehouse.database import block_copy
-from tasks.warehouse.database.block_copy import copy_blocks, read_shape
+from tasks.warehouse.database.block_copy import copy_blocks, find_compared, read_shape
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 BLOCK_BYTES = 16_384
@@ -96,6 +96,36 @@ def test_the_first_bytes_of_a_block_of_duckdb_tell_whether_it_has_changed(
             with source.open("rb") as read, target.open("r+b") as file:
                 copy_blocks(read, file, block_bytes)
             assert target.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block_bytes", [16_384, 262_144])
+def test_of_a_large_file_the_blocks_of_the_catalog_are_compared_whole_and_few_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr(block_copy, "WHOLE_BYTES", 0)
+    path, rows = tmp_path / "x.duckdb", block_bytes * 4
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{path}' AS x (BLOCK_SIZE {block_bytes}); USE x")
+        for number in range(6):
+            connection.execute(f"CREATE TABLE t{number} AS SELECT range AS a FROM range({number * 500})")
+            connection.execute(
+                "CREATE OR REPLACE TABLE large AS "
+                f"SELECT hash(range) AS a, hash(range)::VARCHAR AS b FROM range({rows})"
+            )
+            connection.execute(f"DELETE FROM t{number} WHERE a % 3 = 0")
+            connection.execute("CHECKPOINT x")
+            listed = {
+                block
+                for (block,) in connection.execute("SELECT block_id FROM pragma_metadata_info()").fetchall()
+            }
+            with path.open("rb") as file:
+                size = path.stat().st_size
+                places = [*block_copy._list_blocks(size, block_bytes)][HEADERS:]
+                lengths = [find_compared(file, place, size, block_bytes) for place in places]
+            whole = {number for number, length in enumerate(lengths) if length == block_bytes}
+            assert listed <= whole
+    assert len(whole) < len(places) / 4
 
 
 @pytest.mark.parametrize("block_bytes", [16_384, 262_144])

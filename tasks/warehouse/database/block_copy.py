@@ -3,11 +3,11 @@
 DuckDB locks a file as long as it has it open, and leaves no log beside it if it closes it well. So who shares that lock
 and finds no log has all that was committed.
 
-A commit changes few blocks of a large file: those of the last rows of each table, and the headers. DuckDB starts each
-block with a checksum of its content, so of a large file, blocks with the same first page are taken for the same. The
-checksum is the exclusive or of a product of each 8 bytes: it does not tell if beyond that page such words have changed
-places, or two that are equal have changed alike. So a file of at most `WHOLE_BYTES` is compared whole; of a larger one,
-in which a commit changes other words of these blocks too, `reviews verify` compares the rows.
+A commit changes few blocks of a large file: those of the last rows of each table, of the catalog, and the headers.
+DuckDB starts each block with a checksum of its content, so of a large file, blocks with the same first page are taken
+for the same. The checksum is the exclusive or of a product of each 8 bytes: it does not tell if beyond that page such
+words have changed places, or two that are equal have changed alike. In blocks of the catalog they do, since it refers
+to one place from several others. So these are compared whole, and so is all of a file of at most `WHOLE_BYTES`.
 """
 
 import fcntl
@@ -40,6 +40,9 @@ _STATE = struct.Struct("<8xQ16xQQ")
 """Of the second and third header: a number that grows with each checkpoint, the number of blocks, and their size."""
 BLOCK_SIZES = tuple(2**power for power in range(14, 19))
 """The bytes that a block may have."""
+_PARTS, _WORD = 64, 8
+"""The parts of a block of the catalog, and the bytes with which each starts: the place of the part that follows it."""
+_LAST_PART = b"\xff" * _WORD
 
 
 @dataclass(frozen=True)
@@ -153,9 +156,9 @@ def copy_blocks(source: BinaryIO, target: BinaryIO, block_bytes: int) -> None:
     another one; it is broken until the function has returned.
     """
     size, copied = (os.fstat(file.fileno()).st_size for file in (source, target))
-    most = count_compared(size, block_bytes)
     for start, length in _list_blocks(size, block_bytes):
-        if start + length > copied or _differ(source, target, start, min(most, length)):
+        compared = find_compared(source, (start, length), size, block_bytes)
+        if start + length > copied or _differ(source, target, start, compared):
             target.seek(start)
             target.write(os.pread(source.fileno(), length, start))
             pass_fault_point("score: copy half written")
@@ -171,9 +174,27 @@ def _list_blocks(size: int, block_bytes: int) -> Iterator[tuple[int, int]]:
         start += length
 
 
-def count_compared(size: int, block_bytes: int) -> int:
-    """Return how many bytes from the start of each block are compared in a file of so many bytes."""
-    return block_bytes if size <= WHOLE_BYTES else COMPARED_BYTES
+def find_compared(file: BinaryIO, place: tuple[int, int], size: int, block_bytes: int) -> int:
+    """Return how many bytes are compared of a header or block, by its start and length, in a file of so many bytes."""
+    start, length = place
+    is_whole = (
+        size <= WHOLE_BYTES or length <= COMPARED_BYTES or _may_be_catalog(file, start, size, block_bytes)
+    )
+    return length if is_whole else COMPARED_BYTES
+
+
+def _may_be_catalog(file: BinaryIO, start: int, size: int, block_bytes: int) -> bool:
+    """Return whether each part of a block starts as those of the catalog do; unused parts are zero."""
+    blocks, part = size // block_bytes, (block_bytes - _WORD) // _PARTS // _WORD * _WORD
+    words = (os.pread(file.fileno(), _WORD, start + _WORD + number * part) for number in range(_PARTS))
+    return all(_is_place(word, blocks) for word in words)
+
+
+def _is_place(word: bytes, blocks: int) -> bool:
+    """Return whether a word is a place in the catalog: a block, and in the last byte a part of it."""
+    return word == _LAST_PART or (
+        word[_WORD - 1 :] < bytes([_PARTS]) and int.from_bytes(word[:-1], "little") <= blocks
+    )
 
 
 def _differ(source: BinaryIO, target: BinaryIO, start: int, length: int) -> bool:
