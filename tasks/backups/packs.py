@@ -36,7 +36,7 @@ from tasks.backups.block_index import (
     write_index,
 )
 from tasks.backups.manifests import FileFacts, Manifest, sign_file, try_link
-from tasks.warehouse.database.block_copy import find_compared
+from tasks.warehouse.database.block_copy import count_compared
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES
 
 PACKS = "packs"
@@ -250,7 +250,7 @@ def _find_further(
 def _is_whole(source: BinaryIO, layout: Layout, number: int) -> bool:
     """Return whether all of a block is compared."""
     place = layout.find_start(number), layout.block_bytes
-    return find_compared(source, place, layout.size, layout.block_bytes) == layout.block_bytes
+    return count_compared(source, place, layout.size, layout.block_bytes) == layout.block_bytes
 
 
 def _list_others(numbers: NDArray[np.int64], blocks: int) -> NDArray[np.int64]:

@@ -72,7 +72,7 @@ def _opposes(row: Mapping[str, Any], label: GivenLabel, labels: Mapping[str, Giv
     before = labels.get(label.text_sha256)
     if before is None or "labelled_at" in json.loads(row["extra"] or "{}"):
         return False
-    return None not in (said := (_name_sentiment(before), _name_sentiment(label))) and said[0] != said[1]
+    return {_name_sentiment(before), _name_sentiment(label)} == {"positive", "negative"}
 
 
 def _name_sentiment(label: GivenLabel) -> str | None:

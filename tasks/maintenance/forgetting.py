@@ -207,9 +207,9 @@ def _advise_on(warehouse: Path, name: str) -> str:
     return "; ".join(steps) or "look it up with `reviews sql`, in source_reviews"
 
 
-def _list_first(rows: Sequence[str], count: int) -> str:
-    """Return the first of `count` rows in one line, with the number of the others."""
-    more = f" and {count - _ROWS_NAMED:,} more" if count > _ROWS_NAMED else ""
+def _list_first(rows: Sequence[str], total: int) -> str:
+    """Return the first of `total` rows in one line, with the number of the others."""
+    more = f" and {total - _ROWS_NAMED:,} more" if total > _ROWS_NAMED else ""
     return ", ".join(rows[:_ROWS_NAMED]) + more
 
 

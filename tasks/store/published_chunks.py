@@ -27,7 +27,7 @@ from tasks.store.connecting import Store
 from tasks.store.object_operations import find_object, read_marked
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.database.block_copy import BLOCK_SIZES, find_compared
+from tasks.warehouse.database.block_copy import BLOCK_SIZES, count_compared
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 PUBLISHED = "published"
@@ -65,7 +65,7 @@ class Layout:
         step = self.block_bytes if start else HEADER_BYTES
         blocks = [(block, min(step, start + length - block)) for block in range(start, start + length, step)]
         compared = (
-            os.pread(file.fileno(), find_compared(file, block, self.size, self.block_bytes), block[0])
+            os.pread(file.fileno(), count_compared(file, block, self.size, self.block_bytes), block[0])
             for block in blocks
         )
         return sha256(b"".join((b"%d:" % length, *compared))).hexdigest()[:_MARK_DIGITS]

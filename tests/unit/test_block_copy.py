@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.warehouse.database import block_copy
-from tasks.warehouse.database.block_copy import copy_blocks, find_compared, read_shape
+from tasks.warehouse.database.block_copy import copy_blocks, count_compared, read_shape
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 BLOCK_BYTES = 16_384
@@ -122,7 +122,7 @@ def test_of_a_large_file_the_blocks_of_the_catalog_are_compared_whole_and_few_ot
             with path.open("rb") as file:
                 size = path.stat().st_size
                 places = [*block_copy._list_blocks(size, block_bytes)][HEADERS:]
-                lengths = [find_compared(file, place, size, block_bytes) for place in places]
+                lengths = [count_compared(file, place, size, block_bytes) for place in places]
             whole = {number for number, length in enumerate(lengths) if length == block_bytes}
             assert listed <= whole
     assert len(whole) < len(places) / 4

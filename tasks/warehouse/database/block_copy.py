@@ -157,7 +157,7 @@ def copy_blocks(source: BinaryIO, target: BinaryIO, block_bytes: int) -> None:
     """
     size, copied = (os.fstat(file.fileno()).st_size for file in (source, target))
     for start, length in _list_blocks(size, block_bytes):
-        compared = find_compared(source, (start, length), size, block_bytes)
+        compared = count_compared(source, (start, length), size, block_bytes)
         if start + length > copied or _differ(source, target, start, compared):
             target.seek(start)
             target.write(os.pread(source.fileno(), length, start))
@@ -174,8 +174,8 @@ def _list_blocks(size: int, block_bytes: int) -> Iterator[tuple[int, int]]:
         start += length
 
 
-def find_compared(file: BinaryIO, place: tuple[int, int], size: int, block_bytes: int) -> int:
-    """Return how many bytes are compared of a header or block, by its start and length, in a file of so many bytes."""
+def count_compared(file: BinaryIO, place: tuple[int, int], size: int, block_bytes: int) -> int:
+    """Return how many bytes are compared of a header or block, by its start and length, in a file of `size` bytes."""
     start, length = place
     is_whole = (
         size <= WHOLE_BYTES or length <= COMPARED_BYTES or _may_be_catalog(file, start, size, block_bytes)
