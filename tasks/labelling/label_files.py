@@ -85,7 +85,8 @@ def _describe_unread(unread: Sequence[int]) -> str:
     return (
         f"{count(len(unread), 'row')} of it can't be read as labels ({_list_numbers(unread)}). "
         "Next: leave `label_of` as it was, give `label` as positive or negative and `stars` as 1 to 10, of which 7 and "
-        "more are positive and 4 and fewer negative, and on each text one answer"
+        "more are positive and 4 and fewer negative, and on each text one answer: a row that contradicts one before it "
+        "takes that one's label away too"
     )
 
 
