@@ -45,7 +45,8 @@ def _judge_time(found: Delivery) -> list[CheckResult]:
     """Return the result of a regular source: whether it is late."""
     if not found.is_regular:
         return []
-    observed = f"the last files came on {found.last_day}, {found.missed_days} days ago that it sends on"
+    days = "day" if found.missed_days == 1 else "days"
+    observed = f"the last files came on {found.last_day}, {found.missed_days} {days} ago that it sends on"
     expected = f"at most {found.usual_missed_days or 0} such days without files, as before"
     return [_make_result(found, ON_TIME, not found.is_late, (observed, expected))]
 
@@ -54,7 +55,8 @@ def _judge_volume(found: Delivery) -> list[CheckResult]:
     """Return the result of a source whose rows of a day can be judged."""
     if not found.is_regular or found.volume is None:
         return []
-    observed = f"{found.volume_rows or 0:,} rows on {found.volume_day}"
+    rows = "row" if found.volume_rows == 1 else "rows"
+    observed = f"{found.volume_rows or 0:,} {rows} on {found.volume_day}"
     expected = f"about {found.least_rows or 0:,} to {found.most_rows or 0:,} rows a day, as before"
     return [_make_result(found, AS_USUAL, found.volume == "usual", (observed, expected))]
 

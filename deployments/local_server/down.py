@@ -13,6 +13,7 @@ from deployments.local_server.up_log import name_log
 from deployments.marked_processes import kill_marked
 from deployments.settings import Settings
 from tasks.support.locking import is_held
+from tasks.support.wording import count
 
 
 def bring_down(settings: Settings, echo: Callable[[str], None], *, at_once: bool = False) -> str:
@@ -34,7 +35,7 @@ def bring_down(settings: Settings, echo: Callable[[str], None], *, at_once: bool
     killed = kill_marked(settings.home.folder)
     if running is None:
         return (
-            f"It was not up; stopped {killed} processes that were left behind."
+            f"It was not up; stopped what was left behind: {count(killed, 'process')}."
             if killed
             else "It was not up."
         )

@@ -36,7 +36,7 @@ from deployments.password import client_file, ensure_password, password_file, wr
 from deployments.settings import Settings
 from deployments.work_pool import WORKER
 from tasks.support.locking import hold_folder
-from tasks.support.wording import quote_word
+from tasks.support.wording import count, quote_word
 
 LOOK_SECONDS = 0.5
 WORKER_LIMIT = 4
@@ -83,7 +83,7 @@ def run_up(settings: Settings, echo: Echo) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     with hold_folder(settings.home.prefect, lambda folder: _refuse_second(settings)), catch_signals() as stop:
         if stopped := kill_marked(settings.home.folder):
-            echo(f"Stopped {stopped} processes that an earlier `reviews up` left behind.")
+            echo(f"Stopped what an earlier `reviews up` left behind: {count(stopped, 'process')}.")
         with open_ports(settings) as ports:
             started_at = datetime.now(UTC)
             write_running(settings, is_ready=False, started_at=started_at)

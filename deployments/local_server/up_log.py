@@ -15,6 +15,7 @@ from data_contracts.storage.durable import move_all
 from deployments.local_server.children import Echo
 from deployments.settings import Settings
 from tasks.support.json_log import format_line
+from tasks.support.wording import count
 
 LOG_BYTES = 10_000_000
 HEADING = "===== reviews up, "
@@ -60,7 +61,7 @@ def make_safe_echo(echo: Echo, log: Path, most_bytes: int = LOG_BYTES) -> Echo:
         with lock:
             try:
                 if lost:
-                    echo(f"({lost} messages could not be written here: {reason})")
+                    echo(f"({count(lost, 'message')} could not be written here: {reason})")
                     lost = 0
                 echo(text)
             except (OSError, ValueError) as error:  # a closed file is a ValueError

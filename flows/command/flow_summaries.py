@@ -37,7 +37,8 @@ def describe_ingest(summary: IngestSummary) -> str:
         f"  in        {summary.reviews_dir}",
     ]
     if summary.changed:
-        lines.append(f"  contracts {summary.checks} checks, {len(summary.warnings)} warnings")
+        warnings = count(len(summary.warnings), "warning")
+        lines.append(f"  contracts {count(summary.checks, 'check')}, {warnings}")
     lines += [f"  warning   {warning}" for warning in summary.warnings]
     return "\n".join(lines)
 

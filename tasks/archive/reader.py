@@ -23,6 +23,7 @@ from data_contracts.archive import (
 )
 from tasks.archive.layout import URL_LISTS, ReviewName, place_entry, refuse_archive
 from tasks.archive.unpacking import read_entry, walk_archive
+from tasks.support.wording import count
 
 _TITLE_IN_URL = re.compile(rf"(?:^|/)({TITLE_ID})(?:[/?#]|$)".encode())
 
@@ -143,7 +144,7 @@ def _build_folder(
     title_ids = _read_title_ids(path, folder, url_lists[folder])
     numbers = sorted(reviews)
     if numbers and numbers[-1] >= len(title_ids):
-        lines = f"urls_{label}.txt has {len(title_ids)} lines"
+        lines = f"urls_{label}.txt has {count(len(title_ids), 'line')}"
         raise refuse_archive(
             path, f"review {numbers[-1]} of {split}/{label} has no line in its URL list ({lines})"
         )

@@ -14,6 +14,7 @@ from tasks.containers.members import NAME_SHOWN, Member, is_visible, naming_memb
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_members
 from tasks.support.refusals import refusal, refusing
+from tasks.support.wording import count
 
 _MAX_ZIP_LIST_BYTES = 256 << 20
 _ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -60,7 +61,7 @@ def iterate_zip(file: IO[bytes], limits: ContainerLimits, guard: Guard) -> Itera
     _require_no_overlap(archive)
     review_files = [info for info in infos if _is_review_file(info)]
     if not review_files:
-        raise refusal("archive_empty", f"none of its {len(infos):,} entries is a review file")
+        raise refusal("archive_empty", f"of its {count(len(infos), 'member')} none is a review file")
     # zipfile returns no more bytes than a member's stated size, so the stated sizes can be checked beforehand.
     guard(sum(info.file_size for info in review_files))
     for info in review_files:

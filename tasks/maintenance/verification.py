@@ -37,6 +37,7 @@ from tasks.maintenance.verified_changes import (
     narrow_to_texts,
 )
 from tasks.store.published_upload import find_faults
+from tasks.support.wording import count
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
 from tasks.warehouse.database.duckdb_errors import translate_errors
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
@@ -169,7 +170,7 @@ def _find_wrong_counts(home: Home) -> list[str]:
     ingested = _read_ingested_rows(home.warehouse)
     found = {split: count_rows(home.reviews, split) for split in SPLITS}
     return [
-        f"{split}: {rows:,} rows, but {ingested[split]:,} were ingested"
+        f"{split}: {count(rows, 'row')}, but {ingested[split]:,} were ingested"
         for split, rows in found.items()
         if rows != ingested.get(split, rows)
     ]

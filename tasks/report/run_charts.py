@@ -45,7 +45,7 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
     total = sum(row["mean_predicted_rating"] * row["reviews"] for row in facts.models)
     summary = (
         f"The mean predicted rating is {total / facts.reviews_scored:.1f} of 10 stars; "
-        f"{sum(given):,} writers gave one themselves."
+        f"{count(sum(given), 'writer')} gave one themselves."
     )
     labels, names = [str(stars) for stars in STARS], ("stars, rounded", "reviews")
     return draw_bars(Caption("ratings", "Ratings", summary, names), labels, series, _format_count)
@@ -57,7 +57,8 @@ def _draw_lengths(facts: ScoringFacts) -> Chart:
     most = max(range(len(values)), key=values.__getitem__)
     labels, names = name_length_ranges(LENGTHS_FROM), ("words", "reviews")
     summary = (
-        f"The most common length is {labels[most].replace('-', ' to ')} words, with {values[most]:,} reviews."
+        f"The most common length is {labels[most].replace('-', ' to ')} words, "
+        f"with {count(values[most], 'review')}."
     )
     series = [Series("reviews", values)]
     return draw_bars(

@@ -50,6 +50,7 @@ from tasks.review_files.raw_rows import (
     require_order,
 )
 from tasks.support.refusals import refusal, refusing
+from tasks.support.wording import count
 
 ROW_BYTES = 16 << 20
 """Most bytes of one row, its line breaks included."""
@@ -264,7 +265,7 @@ def _parse_delimited(pieces: Sequence[bytes | memoryview], table: _Table) -> _Ro
     misshapen: dict[int, tuple[str, str]] = {}
 
     def collect_misshapen(row: pa_csv.InvalidRow) -> str:
-        detail = f"{row.actual_columns:,} fields where the header has {row.expected_columns:,}"
+        detail = f"{count(row.actual_columns, 'field')} where the header has {row.expected_columns:,}"
         misshapen[row.number] = (detail, row.text)
         return "skip"
 

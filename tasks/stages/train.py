@@ -128,7 +128,8 @@ def _train(home: Home, job: TrainingJob, *, anew: bool) -> tuple[TrainedModel, f
 def drop_trainings(home: Home, days: float) -> None:
     """Delete the checkpoints of trainings that were stopped more than `days` ago, and say so; 0 keeps them."""
     for name in drop_old_trainings(home, days):
-        tell(f"The checkpoints of {name} are deleted: that training was stopped more than {days:g} days ago.")
+        ago = f"{days:g} day{'' if days == 1 else 's'} ago"
+        tell(f"The checkpoints of {name} are deleted: that training was stopped more than {ago}.")
 
 
 def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedBundle | None:

@@ -16,7 +16,8 @@ _REORDERING = (0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2
 
 def count(number: int, what: str) -> str:
     """Return a number with its noun, such as `1 file` or `2,140 reviews`; `what` is the noun in the singular."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    ending = "" if number == 1 else "es" if what.endswith("s") else "s"
+    return f"{number:,} {what}{ending}"
 
 
 def describe_duration(seconds: float) -> str:

@@ -433,7 +433,7 @@ def up_again(up: Deployed, killed_up: KilledUp, hook: Hook) -> Iterator[Deployed
 
 def test_what_a_killed_up_leaves_behind_is_stopped_by_down(up: Deployed, killed_up: KilledUp) -> None:
     assert killed_up.is_anything_left
-    assert "processes that were left behind" in killed_up.down.out
+    assert "stopped what was left behind: " in killed_up.down.out
     assert find_marked(up.home) == []
 
 

@@ -233,7 +233,7 @@ print("ready", flush=True)
 time.sleep(60)
 """
     left = start_marked(settings.home.folder, last_words)
-    assert bring_down(settings, print) == "It was not up; stopped 1 processes that were left behind."
+    assert bring_down(settings, print) == "It was not up; stopped what was left behind: 1 process."
     left.wait()
     assert not (tmp_path / "said").exists()
 

@@ -26,7 +26,7 @@ def show_row(home: Home, name: str, echo: Callable[[str], None]) -> None:
         if value is not None:
             shown = value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
             echo(f"{column:<15} {escape_controls(shown)}")
-    echo("raw             " + ("none" if raw is None else f"{len(raw):,} bytes"))
+    echo("raw             " + ("none" if raw is None else count(len(raw), "byte")))
     if raw is not None:
         echo(escape_controls(raw.decode("utf-8", "backslashreplace"), keep="\n"))
 

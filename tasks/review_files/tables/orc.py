@@ -11,6 +11,7 @@ from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables.arrow_columns import read_arrow_rows
 from tasks.support.refusals import refusal, refusing
+from tasks.support.wording import count
 
 
 def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -28,7 +29,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
             rows += len(raw.row_numbers)
             yield raw
         if rows != source.nrows:
-            raise refusal("orc_broken", f"it states {source.nrows:,} rows and has {rows:,}")
+            raise refusal("orc_broken", f"it states {count(source.nrows, 'row')} and has {rows:,}")
 
 
 def _read_stripes(source: "pa_orc.ORCFile") -> Iterator[pa.RecordBatch]:

@@ -25,6 +25,7 @@ from tasks.review_files.tables.arrow_columns import (
 )
 from tasks.review_files.tables.class_names import find_classes, name_classes
 from tasks.support.refusals import refusal, refusing
+from tasks.support.wording import count
 
 BUFFER_BYTES = 1 << 20
 DECODED_BYTES = 256 << 20
@@ -45,7 +46,7 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
         if next_row - first_row != parquet.metadata.num_rows:
             raise refusal(
                 "parquet_broken",
-                f"it states {parquet.metadata.num_rows:,} rows and has {next_row - first_row:,}",
+                f"it states {count(parquet.metadata.num_rows, 'row')} and has {next_row - first_row:,}",
             )
 
 
