@@ -1,17 +1,17 @@
 """`reviews up --detach`: starts `reviews up` in the background, and waits until it is ready."""
 
 import os
-import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from data_contracts.errors import ReviewsError
 from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server.running import Running, find_running
 from deployments.local_server.server_process import START_SECONDS
+from deployments.local_server.stopping import catch_signals
 from deployments.local_server.up import describe_up
 from deployments.local_server.up_log import name_log, open_log, read_last_start
 from deployments.settings import Settings
@@ -27,7 +27,8 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
     """Start `reviews up` in the background and return when it is ready; print a notice if it is up already.
 
     One that starts or stops at this moment is waited for.
-    Raises `ReviewsError` if it is up on another port, or does not come up. At Ctrl-C or SIGTERM it is stopped again.
+    Raises `ReviewsError` if it is up on another port, or does not come up. At Ctrl-C and the other signals that stop
+    `reviews up` it is stopped again, and the command ends after it, however many of them come meanwhile.
     """
     if running := _find_settled(settings):
         if running.ui_url != settings.ui_url:
@@ -37,15 +38,14 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
             )
         echo(f"It is up already: {running.ui_url} (process {running.pid})")
         return
-    with _interrupted_by_sigterm():
+    with catch_signals() as stop:
         process = _start_process(settings)
-        try:
-            _wait_until_ready(settings, process)
-        except KeyboardInterrupt:
+        _wait_until_ready(settings, process, stop.asked)
+        if stop.asked.is_set():
             process.terminate()
             echo("Stopping what was started ...")
             process.wait()
-            raise
+            raise KeyboardInterrupt
     echo(f"{describe_up(settings)}\nIts log: {name_log(settings)}")
 
 
@@ -71,16 +71,6 @@ def _start_process(settings: Settings) -> subprocess.Popen[bytes]:
         )
 
 
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """While the block runs, SIGTERM raises `KeyboardInterrupt` as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _find_settled(settings: Settings) -> Running | None:
     """Return the state of this home's `reviews up` as soon as it is ready, None as soon as it has ended.
 
@@ -100,10 +90,10 @@ def _find_settled(settings: Settings) -> Running | None:
     return None
 
 
-def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a detached `reviews up` is ready; raise `ReviewsError` if it does not come up."""
+def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes], stop: threading.Event) -> None:
+    """Wait until a detached `reviews up` is ready, or until `stop`; raise `ReviewsError` if it does not come up."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
+    while not stop.wait(LOOK_SECONDS):
         running = find_running(settings)
         if running is not None and running.pid == process.pid and running.is_ready:
             return
@@ -116,4 +106,3 @@ def _wait_until_ready(settings: Settings, process: subprocess.Popen[bytes]) -> N
             raise ReviewsError(
                 f"It did not come up within {START_SECONDS:g} s:\n{read_last_start(name_log(settings), LOG_LINES)}"
             )
-        time.sleep(LOOK_SECONDS)

@@ -39,7 +39,7 @@ def catch_signals() -> Iterator[Stop]:
     """Handle SIGTERM, SIGHUP, Ctrl-C and SIGQUIT while the block runs; yield the events that they set.
 
     Each signal asks to stop. SIGQUIT and a second Ctrl-C ask not to wait; a second SIGTERM does not, as two programs
-    may send one.
+    may send one. SIGHUP stays ignored where it is, as `nohup` asks.
     """
     stop = Stop(threading.Event(), threading.Event())
 
@@ -48,7 +48,8 @@ def catch_signals() -> Iterator[Stop]:
             stop.at_once.set()
         stop.asked.set()
 
-    caught = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    hang_up = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else set()
+    caught = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT} | hang_up
     before = {each: signal.signal(each, ask) for each in caught}
     try:
         yield stop

@@ -195,6 +195,17 @@ def test_a_first_ctrl_c_waits_and_a_quit_does_not() -> None:
         assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, True)
 
 
+def test_a_hang_up_that_nohup_ignores_does_not_stop_it() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with catch_signals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.asked.is_set()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_stop_without_a_run_waits_for_nothing(settings: Settings) -> None:
     said: list[str] = []
     stop_runs(settings, os.environ, said.append, threading.Event(), lambda: said.append("looked"))

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -209,31 +208,31 @@ def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch
     assert said[-1] == "    last  2026-03-01 00:00:00 UTC  Failed  score-reviews failed: a.csv: is gone"
 
 
-def press_ctrl_c() -> None:
-    raise KeyboardInterrupt
-
-
-def send_sigterm() -> None:
-    signal.raise_signal(signal.SIGTERM)
+SLOW_TO_STOP = "trap 'sleep 0.1; exit 7' TERM; echo ready; while :; do sleep 0.01; done"
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("interrupt", [press_ctrl_c, send_sigterm])
-def test_ctrl_c_and_sigterm_while_a_detached_one_starts_end_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, interrupt: Callable[[], None]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_any_signal_while_a_detached_one_starts_ends_it_and_a_second_one_leaves_nothing_behind(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
+    def start(settings: Settings) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["sh", "-c", SLOW_TO_STOP], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        with process.stdout as said:
+            said.readline()
         started.append(process)
-        interrupt()
+        signal.raise_signal(number)
+        return process
 
-    monkeypatch.setattr(detached, "_wait_until_ready", wait)
-    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(detached, "_start_process", start)
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt):
-        detached.start_detached(settings, lambda line: None)
-    assert [process.returncode for process in started] == [-signal.SIGTERM]
-    assert signal.getsignal(signal.SIGTERM) == before
+        detached.start_detached(settings, lambda line: signal.raise_signal(number))
+    assert [process.returncode for process in started] == [7]
+    assert signal.getsignal(number) == before
 
 
 def test_a_detached_one_waits_for_another_that_starts(settings: Settings) -> None:
