@@ -2,8 +2,11 @@
 
 import atexit
 import gc
+import os
+import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +16,7 @@ from click.testing import CliRunner
 
 from data_contracts.library_loading import FEW_COLLECTIONS, collect_less, defer_imports
 from data_contracts.storage.home import Home
+from deployments.installation_paths import PROJECT_ROOT
 from deployments.settings import Settings
 from flows.command import startup
 from flows.command.cli import main
@@ -84,6 +88,26 @@ def test_the_command_line_is_such_a_program(own_thresholds: None, monkeypatch: p
     monkeypatch.setattr(atexit, "register", lambda function: None)
     assert CliRunner().invoke(main, ["--version"]).exit_code == 0
     assert gc.get_threshold() == FEW_COLLECTIONS
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("moment", ["raise KeyboardInterrupt", "signal.raise_signal(signal.SIGINT)"])
+def test_ctrl_c_while_the_command_is_loaded_ends_it_with_its_status_and_without_a_word(
+    tmp_path: Path, moment: str
+) -> None:
+    """Also where the loaded module takes the error for one of its own, as extensions do."""
+    loaded = (
+        f"import signal\ntry:\n    {moment}\nexcept KeyboardInterrupt:\n    {moment}\n    raise ImportError\n"
+    )
+    (tmp_path / "click.py").write_text(loaded)
+    declared = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))
+    module, _, function = declared["project"]["scripts"]["reviews"].partition(":")
+    script = f"from {module} import {function}; {function}()"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PROJECT_ROOT}"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize(
