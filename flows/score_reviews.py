@@ -296,6 +296,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     refused = outcome.files("refused")
     warnings += [page.name_refused(refused)] if refused else []
     warnings += [page.name_unread(summary.skipped)] if summary.skipped else []
+    warnings += [page.name_unread(partly, "read in part")] if (partly := summary.taken.partly) else []
     return ". ".join([message, *warnings])
 
 
@@ -323,6 +324,7 @@ def _score_pending(
     skipped = (*summary.skipped, *taken.skipped)
     run.counts["files_unread"] = len({file.uri for file in skipped})
     page.log_unread(skipped)
+    page.log_unread(taken.partly, "Read in part")
     return replace(summary, taken=taken, skipped=skipped)
 
 

@@ -124,23 +124,25 @@ def name_labels(taken: TakenLabels) -> str:
     """Return in words which labels a run took in, and from which files; nothing where none was new or changed."""
     if not taken.sheets:
         return ""
+    replaced = f", {taken.replaced:,} replaced by that of a later file" if taken.replaced else ""
     withdrawn = f", {len(taken.lost):,} withdrawn" if taken.lost else ""
-    return f"{count(taken.labels, 'label')} taken in{withdrawn}: {name_files(taken.sheets, FILES_NAMED)}"
+    files = name_files(taken.sheets, FILES_NAMED)
+    return f"{count(taken.labels, 'label')} taken in{replaced}{withdrawn}: {files}"
 
 
-def log_unread(skipped: Sequence[SkippedFile]) -> None:
+def log_unread(skipped: Sequence[SkippedFile], what: str = "Not read") -> None:
     """Log which files were not read, and why, so that the person who looks after the server learns of them."""
     for file in skipped[:FILES_LOGGED]:
-        log_warning(f"Not read: {file.uri}: {file.reason}")
+        log_warning(f"{what}: {file.uri}: {file.reason}")
     if len(skipped) > FILES_LOGGED:
-        log_warning(f"Not read: {len(skipped) - FILES_LOGGED:,} more")
+        log_warning(f"{what}: {len(skipped) - FILES_LOGGED:,} more")
 
 
-def name_unread(skipped: Sequence[SkippedFile]) -> str:
+def name_unread(skipped: Sequence[SkippedFile], what: str = "not read") -> str:
     """Describe in one line which files were not read, and why each of the first ones was not."""
     named = "; ".join(f"{name_files([file.uri])} ({file.reason})" for file in skipped[:FILES_NAMED])
     more = f"; {len(skipped) - FILES_NAMED:,} more" if len(skipped) > FILES_NAMED else ""
-    return f"{count(len(skipped), 'file')} not read: {named}{more}"
+    return f"{count(len(skipped), 'file')} {what}: {named}{more}"
 
 
 def _describe_file(file: CommittedFile) -> dict[str, Any]:

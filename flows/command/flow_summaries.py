@@ -154,6 +154,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
             for words in summary.due
         ),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
+        *(f"  in part     {escape_controls(each.uri)}: {each.reason}" for each in summary.taken.partly),
         *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
         *map(_describe_undelivered, summary.undelivered),
         *([f"  shadow      {summary.shadow}"] if summary.shadow else []),

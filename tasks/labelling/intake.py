@@ -20,7 +20,7 @@ from data_contracts.storage.home_id import ensure_place
 from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
 from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.kept_answers import finish_sessions
-from tasks.labelling.label_files import GivenLabel, LabelFile, may_hold, read_labels
+from tasks.labelling.label_files import GivenLabel, LabelFile, are_opposite, may_hold, read_labels
 from tasks.store.inbox_objects import FetchGroup, fetch_arrivals, fetch_by_groups, find_labels
 from tasks.store.work_folders import clear_spool, hold_workplace
 from tasks.support.wording import count
@@ -48,6 +48,13 @@ DELETE FROM review_labels WHERE uri = $uri AND text_sha256 NOT IN (SELECT unnest
 # They are taken in again, since they may have labels of the texts that lost theirs. Their names stay: a forgetting
 # names those of earlier stores, which no run takes in again.
 _FORGET_OTHERS = "UPDATE label_files SET size = -1 WHERE uri <> $uri"
+_LIST_OTHERS = """
+SELECT text_sha256, given_label, given_rating FROM review_labels
+WHERE uri <> $uri AND text_sha256 IN (SELECT unnest($texts::VARCHAR[]))
+"""
+_LIST_GIVEN = """
+SELECT text_sha256 FROM review_labels WHERE uri = $uri AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+"""
 # Texts of a file, or of these, that have a label; of a skipped one nobody can tell.
 _LIST_LABELLED = """
 SELECT text_sha256 FROM review_labels
@@ -70,11 +77,15 @@ class TakenLabels:
     sheets: tuple[str, ...] = ()
     """The names of the files that were new or changed, or have labels of more texts that are here."""
     labels: int = 0
-    """Texts to which they give a label or stars."""
+    """Texts whose label or stars are now those of one of them."""
+    replaced: int = 0
+    """Texts of which one of them says the opposite of another file: the label of the later file counts."""
     lost: frozenset[str] = frozenset()
     """The sha256 of the texts that had a label or stars before, and have none any more."""
     skipped: tuple[SkippedFile, ...] = ()
-    """Files that can't be read, and those with cells that can't."""
+    """Files that can't be read."""
+    partly: tuple[SkippedFile, ...] = ()
+    """Files of which a part was taken in, with how much that is, and what of the rest."""
     has_dropped: bool = False
     """Whether a text has lost the label that a file gave it before."""
     trouble: StoreError | None = None
@@ -85,14 +96,21 @@ class TakenLabels:
 class _StoredLabels:
     """What was stored of a file."""
 
-    labels: tuple[GivenLabel, ...]
-    """Those of texts that are here."""
+    uri: str
+    given: frozenset[str]
+    """The texts whose label or stars are now its own."""
+    replaced: frozenset[str]
+    """The texts of which another file says the opposite."""
     lost: frozenset[str]
     """The texts whose label it took away."""
     has_dropped: bool
     """Whether a text has lost the label that the file gave it before."""
     is_news: bool
     """Whether the file was changed, or has labels of other texts that are here, since it was taken in last."""
+    unread: str | None
+    """Which of its rows can't be read."""
+    unknown: int
+    """Labels of texts that are not here."""
 
 
 def take_labels(
@@ -126,44 +144,44 @@ def _take_waiting(
     home: Home, store: str | None, objects: Sequence[FoundFile], fetch: FetchGroup
 ) -> TakenLabels:
     """Take in what is new or was changed, once."""
-    taken = [_take_files(home, *_read_waiting(home, _read_known(home)))]
+    files, skipped = _read_waiting(home, _read_known(home))
+    stored = [_store(home, file) for file in files]
     waiting = _pick_waiting(objects, _read_known(home)) if objects else []
+    trouble = None
     try:
         for fetched in fetch_by_groups(str(store), waiting, fetch):
-            taken.append(_take_files(home, *_read_all(fetched)))
+            files, unread = _read_all(fetched)
+            stored += [_store(home, file) for file in files]
+            skipped += unread
     except StoreError as error:
-        taken.append(TakenLabels(trouble=error))
+        trouble = error
     finally:
         clear_spool(home)
+    return replace(_sum_up(stored), skipped=tuple(skipped), trouble=trouble)
+
+
+def _sum_up(stored: Sequence[_StoredLabels]) -> TakenLabels:
+    """Return what was taken in of files; of one without news only which of its rows can't be read."""
+    news = [each for each in stored if each.is_news]
     return TakenLabels(
-        tuple(chain.from_iterable(each.sheets for each in taken)),
-        sum(each.labels for each in taken),
-        frozenset(chain.from_iterable(each.lost for each in taken)),
-        tuple(chain.from_iterable(each.skipped for each in taken)),
-        any(each.has_dropped for each in taken),
-        taken[-1].trouble,
+        sheets=tuple(each.uri for each in news),
+        labels=len(frozenset[str]().union(*(each.given for each in news))),
+        replaced=len(frozenset[str]().union(*(each.replaced for each in news))),
+        lost=frozenset[str]().union(*(each.lost for each in stored)),
+        partly=tuple(
+            SkippedFile(each.uri, _describe_rest(each))
+            for each in stored
+            if each.unread or (each.is_news and each.unknown)
+        ),
+        has_dropped=any(each.has_dropped for each in stored),
     )
 
 
-def _take_files(home: Home, files: Sequence[LabelFile], skipped: Sequence[SkippedFile]) -> TakenLabels:
-    """Store what files say; those that say something of texts which are not here join the skipped ones."""
-    stored = [_store(home, file) for file in files]
-    news = [(file, each.labels) for file, each in zip(files, stored, strict=True) if each.is_news]
-    unknown = [
-        SkippedFile(file.found.uri, f"has {count(more, 'label')} of texts that this home does not have")
-        for file, labels in news
-        if (more := len(file.labels) - len(labels))
-    ]
-    given = [
-        label for _, labels in news for label in labels if label.label is not None or label.stars is not None
-    ]
-    return TakenLabels(
-        tuple(file.found.uri for file, _ in news),
-        len(given),
-        frozenset(chain.from_iterable(each.lost for each in stored)),
-        (*skipped, *unknown),
-        any(each.has_dropped for each in stored),
-    )
+def _describe_rest(stored: _StoredLabels) -> str:
+    """Return how much of a file was taken in, and what of it was not."""
+    unknown = f"{count(stored.unknown, 'label')} of texts that this home does not have"
+    rest = [*([unknown] if stored.unknown else []), *([stored.unread] if stored.unread else [])]
+    return f"{count(len(stored.given), 'label')} of it taken in; {'; '.join(rest)}"
 
 
 def _read_known(home: Home) -> dict[str, tuple[int, int]]:
@@ -224,8 +242,10 @@ def _read_all(
             skipped.append(each)
             continue
         file = read_labels(each)
-        skipped += [SkippedFile(each.uri, file.trouble)] if file.trouble else []
-        read += [file] if file.labels or not file.trouble else []
+        if file.trouble and not file.labels:
+            skipped.append(SkippedFile(each.uri, file.trouble))
+        else:
+            read.append(file)
     return read, skipped
 
 
@@ -289,6 +309,7 @@ def _store(home: Home, file: LabelFile) -> _StoredLabels:
         labels = [label for label in file.labels if label.text_sha256 in known]
         columns = _list_columns(labels)
         labelled = _list_labelled(connection, file.found.uri, columns["texts"])
+        replaced = _list_opposed(connection, file.found.uri, labels)
         connection.execute(_ADD, {**columns, "uri": file.found.uri}).fetchall()
         before = connection.execute(_READ_RECORD, found).fetchall()
         others = {"texts": columns["texts"], "uri": file.found.uri}
@@ -296,9 +317,28 @@ def _store(home: Home, file: LabelFile) -> _StoredLabels:
         if dropped:
             connection.execute(_FORGET_OTHERS, {"uri": file.found.uri}).fetchall()
         lost = labelled - _list_labelled(connection, file.found.uri, columns["texts"])
+        given = connection.execute(_LIST_GIVEN, {"uri": file.found.uri}).fetchall()
         size = file.found.size if len(labels) == len(file.labels) else -1
         connection.execute(_RECORD, {**found, "size": size, "labels": len(labels)}).fetchall()
-    return _StoredLabels(tuple(labels), frozenset(lost), dropped > 0, before != [(len(labels),)])
+    return _StoredLabels(
+        uri=file.found.uri,
+        given=frozenset(text for (text,) in given),
+        replaced=replaced,
+        lost=frozenset(lost),
+        has_dropped=dropped > 0,
+        is_news=before != [(len(labels),)],
+        unread=file.trouble,
+        unknown=len(file.labels) - len(labels),
+    )
+
+
+def _list_opposed(
+    connection: duckdb.DuckDBPyConnection, uri: str, labels: Sequence[GivenLabel]
+) -> frozenset[str]:
+    """Return the texts of which a file says the opposite of what another one has said."""
+    given = {label.text_sha256: (label.label, label.stars) for label in labels}
+    others = connection.execute(_LIST_OTHERS, {"uri": uri, "texts": list(given)}).fetchall()
+    return frozenset(text for text, *other in others if are_opposite(given[text], (other[0], other[1])))
 
 
 def _list_labelled(connection: duckdb.DuckDBPyConnection, uri: str, texts: Iterable[str]) -> set[str]:

@@ -72,12 +72,13 @@ def _opposes(row: Mapping[str, Any], label: GivenLabel, labels: Mapping[str, Giv
     before = labels.get(label.text_sha256)
     if before is None or "labelled_at" in json.loads(row["extra"] or "{}"):
         return False
-    return {_name_sentiment(before), _name_sentiment(label)} == {"positive", "negative"}
+    return are_opposite((before.label, before.stars), (label.label, label.stars))
 
 
-def _name_sentiment(label: GivenLabel) -> str | None:
-    """Return the label, or the one that its stars stand for."""
-    return label.label or name_rated_sentiment(label.stars)
+def are_opposite(one: tuple[str | None, float | None], other: tuple[str | None, float | None]) -> bool:
+    """Return whether of two pairs of a label and stars one says positive and the other negative."""
+    said = {label or name_rated_sentiment(stars) for label, stars in (one, other)}
+    return said == {"positive", "negative"}
 
 
 def _describe_unread(unread: Sequence[int]) -> str:

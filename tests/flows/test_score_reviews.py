@@ -28,7 +28,8 @@ from flows.score_reviews import ScoringSummary, score_reviews
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.killed_runs import NEVER_FROM, record_scoring
-from tasks.inbox.source_files import SourceFile, look_into
+from tasks.inbox.source_files import SkippedFile, SourceFile, look_into
+from tasks.labelling.intake import TakenLabels
 from tasks.review_files.inference import first_pass
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
@@ -628,6 +629,14 @@ def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_be
         in describe_scoring(summary, "--text-column")
     )
     assert "known" not in describe_scoring(replace(summary, files_scored=1), "--text-column")
+
+
+def test_a_file_of_labels_of_which_a_part_was_taken_in_is_none_that_was_not_read() -> None:
+    rest = SkippedFile("labels/a.csv", "1 label of it taken in; 1 row of it can't be read as labels (row 2)")
+    taken = TakenLabels(("labels/a.csv",), 1, partly=(rest,))
+    said = describe_scoring(ScoringSummary("inbox", 0, 0, 0, 0, None, (), (), taken=taken))
+    assert f"  in part     labels/a.csv: {rest.reason}" in said
+    assert "not read" not in said
 
 
 @pytest.mark.slow

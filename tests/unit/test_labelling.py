@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import ObjectChangedError, StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
+from flows.scoring_page import name_labels
 from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
 from tasks.labelling import kept_answers as answer_files
 from tasks.labelling import label_files
@@ -457,6 +458,20 @@ def test_the_later_label_of_a_text_counts_in_whatever_order_they_are_taken_in(ho
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/c.csv")]
 
 
+def test_of_files_that_say_the_opposite_of_a_text_one_label_is_counted_and_one_was_replaced(
+    home: Home,
+) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"), day=2)
+    drop_labels(home, "b.csv", ("fine", "negative"), ("dull", "negative"), day=3)
+    taken = take_labels(home)
+    assert (taken.labels, taken.replaced) == (2, 1)
+    said = "2 labels taken in, 1 replaced by that of a later file: labels/a.csv, labels/b.csv"
+    assert name_labels(taken) == said
+    drop_labels(home, "c.csv", ("fine", "positive"), day=1)
+    earlier = take_labels(home)
+    assert (earlier.sheets, earlier.labels, earlier.replaced) == (("labels/c.csv",), 0, 1)
+
+
 def test_a_file_that_was_corrected_is_taken_in_again_and_what_it_lacks_loses_its_label(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "positive"))
     take_labels(home)
@@ -495,7 +510,9 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "maybe"))
     taken = take_labels(home)
     assert taken.labels == 1
-    assert "1 row of it can't be read as labels" in taken.skipped[0].reason
+    assert taken.skipped == ()
+    said = taken.partly[0].reason
+    assert said.startswith("1 label of it taken in; 1 row of it can't be read as labels (row 2). Next: ")
 
 
 def test_of_a_text_on_which_a_sheet_says_both_no_label_is_taken_in_and_the_later_row_is_named(
@@ -504,7 +521,7 @@ def test_of_a_text_on_which_a_sheet_says_both_no_label_is_taken_in_and_the_later
     rows = [("fine", "positive"), ("dull", "negative"), ("dull", "negative"), ("fine", "negative")]
     drop_labels(home, "a.csv", *rows)
     taken = take_labels(home)
-    assert "1 row of it can't be read as labels (row 4)" in taken.skipped[0].reason
+    assert "1 row of it can't be read as labels (row 4)" in taken.partly[0].reason
     assert [text for text, *_ in list_labels(home)] == [hash_text("dull")]
 
 
@@ -516,7 +533,7 @@ def test_a_session_may_correct_its_own_answer(home: Home) -> None:
     ]
     drop(home, "labels/a.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
     taken = take_labels(home)
-    assert (taken.labels, taken.skipped) == (1, ())
+    assert (taken.labels, taken.partly) == (1, ())
 
 
 def test_a_label_that_one_file_gives_no_more_is_that_of_another_file_again(home: Home) -> None:
@@ -537,7 +554,7 @@ def test_a_label_that_its_stars_contradict_is_said_and_not_taken_in(home: Home) 
     drop(home, "labels/a.csv", "".join(["label_of,label,stars\n", *lines]))
     taken = take_labels(home)
     assert taken.labels == 2
-    assert "1 row of it can't be read as labels (row 1)" in taken.skipped[0].reason
+    assert "1 row of it can't be read as labels (row 1)" in taken.partly[0].reason
     assert hash_text("fine") not in {text for text, *_ in list_labels(home)}
 
 
@@ -578,7 +595,8 @@ def test_a_label_of_a_text_that_comes_later_is_taken_in_then_and_until_then_said
     commit_parts(home.warehouse, later)
     taken = take_labels(home)
     assert {text for text, *_ in list_labels(home)} == {hash_text("fine"), hash_text("to come")}
-    assert [each.reason for each in taken.skipped] == ["has 1 label of texts that this home does not have"]
+    said = "2 labels of it taken in; 1 label of texts that this home does not have"
+    assert [each.reason for each in taken.partly] == [said]
     assert take_labels(home) == TakenLabels()
 
 
@@ -605,7 +623,7 @@ def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home
     drop_labels(home, "a.csv", ("fine", "positive"), ("forgotten", "positive"))
     taken = take_labels(home)
     assert taken.labels == 1
-    assert "has 1 label of texts" in taken.skipped[0].reason
+    assert "; 1 label of texts that this home does not have" in taken.partly[0].reason
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
 
 
