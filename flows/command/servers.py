@@ -1,6 +1,6 @@
 """The commands of servers: up, down, status and deploy for Prefect's, and serve for scores of single texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +75,9 @@ def status(form: str) -> None:
 
     Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
     the champion promised and holds, destinations and a copy in a store that are behind, what is in doubt in the files
-    that were scored last, how many files the last run left unread, runs that were killed, and what `reviews verify` has
-    last found; the status reads no rows, so it notices no damage to them by itself.
+    that were scored last, how many files the last run left unread, how many are refused, how many rows are quarantined,
+    runs that were killed, and what `reviews verify` has last found; the status reads no reviews, so it notices no
+    damage to them by itself.
     The exit status is 0 if it is up and the home can be read, else 1.
 
     \b
@@ -130,6 +131,7 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
             "is_committing": False,
             "last_unclear": None,
             "last_unread": None,
+            "set_aside": None,
         }
         return {**nothing, "verified": _read_verified(settings.home), "trouble": str(error)}
 
@@ -156,7 +158,7 @@ def _read_verified(home: "Home") -> dict[str, Any] | None:
 
 
 def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
-    """Describe what the last checks have found: the status itself reads no rows, so damage to them is not seen here."""
+    """Describe what the last checks have found: the status itself reads no reviews, so it sees no damage to them."""
     if verified is None:
         return []
     if verified["failed_at"]:
@@ -169,10 +171,11 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
 
 
 def _read_database(home: "Home") -> dict[str, Any]:
-    """Return what the champion holds, what the last files left unclear or unread, and which runs were killed.
+    """Return what the champion holds, what was left unclear or unread or set aside, and which runs were killed.
 
     While a run commits, only the first, as it was published.
     """
+    from tasks.maintenance.quarantine import count_set_aside
     from tasks.scoring.unclear_values import read_last_unclear
     from tasks.training.champion_promise import read_published_standing, read_standing
     from tasks.warehouse.run_log import find_unread, list_killed
@@ -183,6 +186,7 @@ def _read_database(home: "Home") -> dict[str, Any]:
         last = {
             "last_unclear": read_last_unclear(home, COMMIT_SECONDS),
             "last_unread": find_unread(home, COMMIT_SECONDS),
+            "set_aside": count_set_aside(home.readable, COMMIT_SECONDS),
         }
         return {"champion": champion, "killed": killed, "is_committing": False, **last}
     except WarehouseBusyError:  # the copy does not know which runs go on
@@ -193,6 +197,7 @@ def _read_database(home: "Home") -> dict[str, Any]:
             "is_committing": True,
             "last_unclear": None,
             "last_unread": None,
+            "set_aside": None,
         }
 
 
@@ -224,8 +229,10 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
         yield f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
     if left := home["last_unread"]:
         files = count(left["files_unread"], "file")
-        when = _show_time(left["ended_at"])
+        failed = ", and a later run failed before it looked" if left["failed_since"] else ""
+        when = f"{_show_time(left['ended_at'])}{failed}"
         yield f"  unread    {files} by the run of {when}. Next: `reviews score` names those that wait, and why"
+    yield from _describe_set_aside(home["set_aside"] or {})
     for run in home["killed"]:
         started = _show_time(run["started_at"])
         yield f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
@@ -236,6 +243,14 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
         )
     if home["trouble"] is not None:
         yield f"  the home can't be read: {home['trouble']}"
+
+
+def _describe_set_aside(set_aside: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line on refused files and one on quarantined rows, if there are any, with the command that lists them."""
+    if files := set_aside.get("files_refused"):
+        yield f"  refused   {count(files, 'file')}, not corrected since. Next: reviews sql rejected-files"
+    if rows := set_aside.get("rows_quarantined"):
+        yield f"  bad rows  {rows:,} quarantined. Next: reviews quarantine list"
 
 
 def _show_time(moment: str) -> str:

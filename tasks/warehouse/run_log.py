@@ -38,14 +38,17 @@ _LIST_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
 """
-# A run over named files or of a rescan has not looked at the others.
+# A run over named files or of a rescan has not looked at the others, and one that fails early has counted none.
 _FIND_UNREAD = """
+WITH whole AS (
+    FROM runs WHERE flow = 'score-reviews'
+    AND coalesce(parameters->>'files', parameters->>'since', parameters->>'rescan') IS NULL
+)
 SELECT
     run_id, strftime(make_timestamp(epoch_us(ended_at)), '%Y-%m-%dT%H:%M:%S+00:00'),
-    TRY_CAST(counts->>'files_unread' AS BIGINT)
-FROM runs
-WHERE flow = 'score-reviews' AND ended_at IS NOT NULL AND counts->>'files_unread' IS NOT NULL
-    AND coalesce(parameters->>'files', parameters->>'since', parameters->>'rescan') IS NULL
+    TRY_CAST(counts->>'files_unread' AS BIGINT),
+    (SELECT max(started_at) FROM whole WHERE status IN ('failed', 'stopped')) > ended_at
+FROM whole WHERE ended_at IS NOT NULL AND counts->>'files_unread' IS NOT NULL
 ORDER BY ended_at DESC LIMIT 1
 """
 _STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
@@ -144,18 +147,20 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
     return [run for run in found if _has_stopped(home, run["run_id"], run["flow"])]
 
 
-def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, str | int] | None:
+def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:
     """Return run_id, ended_at and files_unread of the last run that looked at all files here, if it left any unread.
 
+    `failed_since` says whether a later one has failed, or was killed, before it had looked at them.
     Of a copy from a store, and of a home that machines share, the files lie elsewhere: then it returns None.
     """
     if home.fetched.exists() or home.base.exists() or not home.warehouse.exists():
         return None
     with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
         found = connection.execute(_FIND_UNREAD).fetchone()
-    return (
-        dict(zip(("run_id", "ended_at", "files_unread"), found, strict=True)) if found and found[2] else None
-    )
+    if not found or not found[2]:
+        return None
+    run_id, ended_at, files, failed = found
+    return {"run_id": run_id, "ended_at": ended_at, "files_unread": files, "failed_since": bool(failed)}
 
 
 def list_going_on(home: Home) -> list[str]:

@@ -109,7 +109,20 @@ def test_unread_files_are_those_of_the_last_run_that_looked_at_all(tmp_path: Pat
     publish(home)
     found = find_unread(home)
     assert found is not None
-    assert (found["run_id"], found["files_unread"]) == ("second", 2)
+    assert (found["run_id"], found["files_unread"], found["failed_since"]) == ("second", 2, False)
+
+
+@pytest.mark.parametrize(("parameters", "failed_since"), [({}, True), ({"files": ["a.csv"]}, False)])
+def test_of_unread_files_it_is_said_whether_a_later_run_that_was_to_look_at_all_has_failed(
+    tmp_path: Path, parameters: dict[str, Any], failed_since: bool
+) -> None:
+    home = Home(tmp_path)
+    record_unread(home, "first", 3, {})
+    start_run(home.warehouse, "later", "score-reviews", {"files": None, **parameters}, None)
+    end_run(home.warehouse, "later", "failed", {})
+    found = find_unread(home)
+    assert found is not None
+    assert (found["run_id"], found["failed_since"]) == ("first", failed_since)
 
 
 def test_no_file_is_unread_after_a_run_that_read_all(tmp_path: Path) -> None:

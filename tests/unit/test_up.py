@@ -172,6 +172,25 @@ def test_the_status_does_not_wait_for_a_commit_and_shows_what_was_published(
     assert "  a run is committing, or another program has the database open: " in done.stdout
 
 
+def test_the_status_counts_what_is_refused_and_quarantined_and_names_the_commands_that_list_it(
+    settings: Settings,
+) -> None:
+    files = "INSERT INTO scored_files (source_sha256, model_id, status, uri, committed_at) VALUES "
+    rows = "INSERT INTO quarantined_rows (source_sha256, row_number, rule, quarantined_at) VALUES "
+    with open_warehouse(settings.home.warehouse, write=True) as connection:
+        connection.execute(
+            files + "('f', '', 'refused', 'f.csv', now()), ('g', 'm', 'scored', 'g.csv', now())"
+        )
+        connection.execute(rows + "('g', 1, 'text_blank', now()), ('g', 2, 'text_blank', now())")
+    command = ["--home", str(settings.home.folder), "status"]
+    said = CliRunner().invoke(main, command).stdout
+    own = f"reviews --home {settings.home.folder}"
+    assert f"  refused   1 file, not corrected since. Next: {own} sql rejected-files\n" in said
+    assert f"  bad rows  2 quarantined. Next: {own} quarantine list\n" in said
+    found = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
+    assert found["set_aside"] == {"files_refused": 1, "rows_quarantined": 2}
+
+
 class Client:
     """A client of a server with one worker, and of each deployment one run that failed."""
 
