@@ -6,6 +6,7 @@ and source files are not changed. `list_present` finds the source files, so that
 
 import os
 import shutil
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -101,6 +102,10 @@ WHERE review_id = $name AND released_at IS NULL AND source_sha256 NOT IN {SUPERS
 ORDER BY movie_id NULLS LAST, row
 """  # noqa: S608 (our own names)
 _ROWS_NAMED, _MOVIE_CHARS = 10, 40
+NAME_SHOWN = 100
+"""Most characters of a name that a message shows."""
+_UNSEEN_KINDS, _UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Zs"}, "\u115f\u1160\u2800\u3164\uffa0"
+"""Categories of characters without a glyph, and letters and symbols without one."""
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -174,20 +179,28 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
 
     Raises `UsageError` for no name, no rows, rows of several kinds or, if `kind` is None, reviews of several movies.
     """
-    if not name.strip():
-        raise UsageError("NAME is empty. Next: name a review, a movie, a file, a text or a row.")
+    if not any(map(_is_seen, name)):
+        raise UsageError(
+            "NAME is empty, or has only characters that can't be seen. Next: name a review, a movie, a file, a text or "
+            "a row; a row's name, such as 3fa94c12ab07:17, does for each review."
+        )
     with open_warehouse(warehouse, write=False) as connection:
         by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
     matches = [each for each in by_kind.values() if each.rows]
     if not matches:
         advice = _advise_on(warehouse, name)
-        raise UsageError(f"{name!r}: no row has it as {' or '.join(by_kind)}. Next: {advice}.")
+        raise UsageError(f"{name[:NAME_SHOWN]!r}: no row has it as {' or '.join(by_kind)}. Next: {advice}.")
     if len(matches) > 1:
         kinds = " and of a ".join(each.kind for each in matches)
-        raise UsageError(f"{name!r} is the name of a {kinds}. Next: choose one with --as.")
+        raise UsageError(f"{name[:NAME_SHOWN]!r} is the name of a {kinds}. Next: choose one with --as.")
     if kind is None and matches[0].kind == "review":
         _require_one_movie(warehouse, name)
     return matches[0]
+
+
+def _is_seen(character: str) -> bool:
+    """Return whether a character has a glyph."""
+    return unicodedata.category(character) not in _UNSEEN_KINDS and character not in _UNSEEN
 
 
 def _advise_on(warehouse: Path, name: str) -> str:
@@ -223,8 +236,8 @@ def _require_one_movie(warehouse: Path, name: str) -> None:
         f"{row} ({'no movie' if movie is None else f'movie {movie[:_MOVIE_CHARS]!r}'})" for movie, row in rows
     ]
     raise UsageError(
-        f"{name!r} is the id of reviews of several movies: {_list_first(named, len(named))}. Next: give each row that "
-        "is meant as NAME, or all of them with --as review."
+        f"{name[:NAME_SHOWN]!r} is the id of reviews of several movies: {_list_first(named, len(named))}. Next: give "
+        "each row that is meant as NAME, or all of them with --as review."
     )
 
 

@@ -1,5 +1,6 @@
 """Tests that `reviews forget` deletes text and scores from all of the home's own files, and keeps a record."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
-from flows.command.actions.forget import forget
+from flows.command.actions.forget import describe_forgettable, forget
 from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
 from tasks.labelling.intake import list_stored_sheets
@@ -166,10 +167,25 @@ def test_a_backup_from_before_the_row_is_named_apart_with_when_it_could_hold_it(
         home.warehouse,
         "select strftime(make_timestamp(epoch_us(committed_at)), '%Y-%m-%d %H:%M') from scored_files",
     )
-    assert f"a backup is from before it first came ({arrived} UTC) and may hold it only if" in said
+    assert (
+        f"a backup is from before it came into this database ({arrived} UTC) and may hold it only if" in said
+    )
     assert f"has gone back since: {backup.name}\n" in f"{said}\n"
     assert f"may still hold it: {backup}" not in said
     assert f"may still hold it: {home.backups / 'of an unknown day'}" in said
+
+
+@pytest.mark.slow
+def test_a_backup_from_before_a_restore_may_hold_what_came_again_after_it(home: Home) -> None:
+    back_up(home, None, lambda said: None)
+    [backup] = home.backups.iterdir()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    (home.folder / f"reviews.replaced-{tomorrow:%Y%m%dT%H%M%SZ}.duckdb").touch()
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 2 DAYS")
+    said = do_forget(home, "r1", "review")
+    assert f"may still hold it: {backup}" in said
+    assert "from before" not in said
 
 
 def test_a_name_that_nothing_has_is_wrong_usage(home: Home) -> None:
@@ -194,8 +210,17 @@ def doubtful_home(empty_home: Home) -> Home:
 
 
 def test_an_empty_name_is_wrong_usage_and_is_looked_for_in_no_row(empty_home: Home) -> None:
-    with pytest.raises(UsageError, match="NAME is empty"):
-        forgetting.find_forgettable(empty_home.warehouse, " ", None)
+    for name in (" ", "\u200b\xa0\u2800"):
+        with pytest.raises(UsageError, match="NAME is empty, or has only characters that can't be seen"):
+            forgetting.find_forgettable(empty_home.warehouse, name, None)
+
+
+def test_a_long_name_is_cut_in_messages(home: Home) -> None:
+    with pytest.raises(UsageError, match=f"'{'x' * 100}': no row has it"):
+        do_forget(home, "x" * 2000)
+    [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
+    name = f"{sha[:12]}:{'0' * 2000}1"
+    assert len(describe_forgettable(home, name, None)) < 200
 
 
 @pytest.mark.slow

@@ -15,13 +15,16 @@ from flows.command.actions.site import renew_site
 from tasks.backups.manifests import read_manifest
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
-from tasks.maintenance.forgetting import ForgetRequest, Forgotten
+from tasks.maintenance.forgetting import NAME_SHOWN, ForgetRequest, Forgotten
+from tasks.pages.formatting import cut_name
 from tasks.store.work_folders import clear_spool
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.publishing import publish
 
+_REPLACED = "reviews.replaced-"
+"""Followed by the time of a restore: the name of the database that it replaced."""
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
@@ -82,7 +85,7 @@ def _report_deleted(deleted: _Deleted, name: str, echo: Callable[[str], None]) -
     """Print what was deleted, and what was made anew without it."""
     rows = deleted.rows
     echo(
-        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {escape_controls(name)}), {rows.rows_quarantined:,} of "
+        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(name, NAME_SHOWN)}), {rows.rows_quarantined:,} of "
         f"them quarantined{_describe_earlier(rows)}."
     )
     for path in deleted.reports:
@@ -134,8 +137,8 @@ def _report_copies(home: Home, done: Forgotten, store: str | None, echo: Callabl
 
     present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
     sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, echo)]
-    older, backups = _list_backups(home, done.arrived_at)
-    replaced = sorted(home.folder.glob("reviews.replaced-*.duckdb"))
+    replaced = sorted(home.folder.glob(f"{_REPLACED}*.duckdb"))
+    older, backups = _list_backups(home, done.arrived_at, _find_last_restore(replaced))
     exports = {
         home.exports: "`reviews export` without --new",
         home.current_export: "`reviews export --current`",
@@ -145,8 +148,9 @@ def _report_copies(home: Home, done: Forgotten, store: str | None, echo: Callabl
         echo(f"  may still hold it: {escape_controls(str(path))}")
     if done.arrived_at and older:
         were = "a backup is" if len(older) == 1 else f"{len(older):,} backups are"
+        came = f"{done.arrived_at:%Y-%m-%d %H:%M} UTC"
         echo(
-            f"  {were} from before it first came ({done.arrived_at:%Y-%m-%d %H:%M} UTC) and may hold it only if "
+            f"  {were} from before it came into this database ({came}) and may hold it only if "
             f"`reviews restore` has gone back since: {escape_controls(', '.join(path.name for path in older))}"
         )
     for path in exported:
@@ -173,15 +177,25 @@ def _list_stored_sheets(
         return others
 
 
-def _list_backups(home: Home, moment: datetime | None) -> tuple[list[Path], list[Path]]:
+def _find_last_restore(replaced: Sequence[Path]) -> datetime | None:
+    """Return when a restore last replaced a database, in UTC, by the names of those that are kept, if any is."""
+    with suppress(IndexError, ValueError):
+        return datetime.strptime(replaced[-1].name.removeprefix(_REPLACED)[:16], "%Y%m%dT%H%M%SZ")
+    return None
+
+
+def _list_backups(
+    home: Home, moment: datetime | None, restored_at: datetime | None
+) -> tuple[list[Path], list[Path]]:
     """Return the backups from before a moment in UTC, and the others, with those of which nobody knows when they were.
 
     A date alone proves nothing: a backup of what a restore has gone back behind may have what came again later, and
-    shares its blocks with later backups.
+    shares its blocks with later backups. So one from before the last known restore is among the others.
     """
     older, others = list[Path](), list[Path]()
     for path in sorted(path for path in home.backups.glob("*") if path.is_dir()):
-        (older if moment and _is_older(path, moment) else others).append(path)
+        is_older = moment and _is_older(path, moment) and not (restored_at and _is_older(path, restored_at))
+        (older if is_older else others).append(path)
     return older, others
 
 
@@ -198,7 +212,7 @@ def describe_forgettable(home: Home, name: str, kind: str | None) -> str:
     matched = forgetting.find_forgettable(home.warehouse, name, kind)
     files = ", ".join(map(escape_controls, matched.files[:3])) + (", ..." if len(matched.files) > 3 else "")
     rows = f"{count(matched.rows, 'row')} of {count(len(matched.files), 'file')}"
-    return f"{rows} ({files}), of the {matched.kind} {escape_controls(name)}{_describe_earlier(matched)}"
+    return f"{rows} ({files}), of the {matched.kind} {cut_name(name, NAME_SHOWN)}{_describe_earlier(matched)}"
 
 
 def _describe_earlier(found: Forgotten) -> str:
