@@ -38,6 +38,10 @@ _EXPLANATIONS = {
     "Could not read enough bytes": _DAMAGED,
 }
 """Our explanation of an error, by words in the first line of DuckDB's message; the others quote the query."""
+_CORRECT_IT = (
+    'Next: correct the query; `reviews sql "show tables"` lists the tables, `reviews sql "describe NAME"` the columns '
+    "of one, and `reviews sql --list` the named queries."
+)
 
 
 def write_answer(
@@ -146,7 +150,9 @@ def _explain_errors() -> Iterator[None]:
         hints = [line for line in others if line.startswith(("Did you mean", "Candidate"))]
         explanations = [text for words, text in _EXPLANATIONS.items() if words in first]
         named = [f"The named query {name} answers that: reviews sql {name}" for name in _find_named(first)]
-        lines = [f"The query failed: {shorten_error(error)}.", *(named or hints), *explanations]
+        is_wrong = isinstance(error, duckdb.ProgrammingError | duckdb.DataError)
+        steps = named or [*hints, *([_CORRECT_IT] if is_wrong and not explanations else [])]
+        lines = [f"The query failed: {shorten_error(error)}.", *steps, *explanations]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error
 
 

@@ -239,6 +239,7 @@ TABLE = [
     sql("a query and a plan", "explain select 1; select 2", "There are several queries", WRONG),
     sql("a comment alone", "/* hello */", "The query is empty", WRONG),
     sql("broken syntax", "selct 1", "The query failed: Parser Error"),
+    sql("a typo", "selct 2", 'Next: correct the query; `reviews sql "show tables"` lists the tables'),
     sql("unknown table", "from reviewz", "Did you mean"),
     sql("unknown column", "select scor from scored_reviews", "scor"),
     sql("insert", "insert into runs (run_id) values ('x')", "The published copy can only be read"),
