@@ -14,6 +14,7 @@ from data_contracts.rules_and_limits import (
 )
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
+from tasks.sources.catalogue import DEFAULT
 from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -27,9 +28,17 @@ _NAMED = 3
 _KEPT = "What it leaves open is kept in `extra`"
 _NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
 """What is said of a column in doubt that is none of the rows."""
+_APART = (
+    ". The files that lie in no folder of the inbox are of several kinds: put each kind into a folder of its own, "
+    "which gets its own profile"
+)
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
+_LIST_ROOT = """
+SELECT DISTINCT uri FROM scored_files
+WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source = $root AND uri NOT LIKE '/%'
+"""
 _FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
 _LIST_COLLISIONS = f"""
@@ -144,6 +153,7 @@ def _describe_unclear(
         for uri, rule, rows in list_unclear_fields(connection, run_ids, list(FIELD_RULES))
         if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
     ]
+    apart = iter([_APART] if _has_several_kinds(connection, run_ids, doubts) else [])  # said once
     alike: dict[tuple[str, str, str], list[str]] = {}
     for uri, rule, observed in doubts:
         alike.setdefault((name_source(uri), rule, observed), []).append(uri)
@@ -152,9 +162,21 @@ def _describe_unclear(
         if STEP_OF_FILE in observed
         else f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
         f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
-        f"{name_rescan(source)}"
+        f"{name_rescan(source)}{next(apart, '') if source == DEFAULT else ''}"
         for (source, rule, observed), uris in alike.items()
     ]
+
+
+def _has_several_kinds(
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], doubts: Sequence[tuple[str, str, str]]
+) -> bool:
+    """Return whether of the files that lie in no folder of the inbox some have other columns in doubt than others."""
+    found = connection.execute(_LIST_ROOT, {"runs": list(run_ids), "root": DEFAULT}).fetchall()
+    kinds = {uri: frozenset[tuple[str, str]]() for (uri,) in found}
+    for uri, rule, observed in doubts:
+        if uri in kinds:
+            kinds[uri] |= {(rule, observed.partition(": ")[0])}  # the reason may count rows
+    return len(set(kinds.values())) > 1
 
 
 def _name_files(uris: Sequence[str]) -> str:

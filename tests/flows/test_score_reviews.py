@@ -649,6 +649,15 @@ def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(unclear_run: Don
 
 
 @pytest.mark.slow
+def test_where_files_of_several_kinds_lie_in_no_folder_it_is_said_once_that_each_is_to_get_one(
+    unclear_run: DoneRun,
+) -> None:
+    of_root = [said for said in unclear_run.summary.unclear if "sources rescan default`" in said]
+    advice = "put each kind into a folder of its own, which gets its own profile"
+    assert [said.endswith(advice) for said in of_root] == [True, False]
+
+
+@pytest.mark.slow
 def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(unclear_run: DoneRun) -> None:
     [unclear] = unclear_run.list_unclear("shop-a.csv")
     assert unclear.startswith(

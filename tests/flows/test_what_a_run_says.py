@@ -135,6 +135,7 @@ def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(sc
     assert ratings.startswith("shop.csv: column 'rating': no rating is above 5: they may be out of five, ten")
     path: Path = scored.home.inbox / "shop.csv"
     assert f"Next: reviews sources init default {path} settles it for later files" in ratings
+    assert ratings.endswith("for these `reviews sources rescan default`")
     query = "select severity, success from contract_results where rule = 'ratings_settled' and {}"
     assert ask_of(scored, "shop.csv", query) == [("warning", False)]
     query = "select distinct given_rating from source_reviews where {}"
