@@ -90,6 +90,8 @@ class ScoringSummary:
     """The destinations that get no scores, since the last delivery to each failed; the copy in a store likewise."""
     taken: TakenLabels = field(default_factory=TakenLabels)
     """The labels that people gave to reviews, taken in from the inboxes."""
+    copies: tuple[str, ...] = ()
+    """The files that have come with the bytes of others that came before."""
     shadow: str | None = None
     """What was scored with the shadow, in words; None if no shadow is on, or nothing waited for it."""
 
@@ -295,6 +297,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     warnings += [f"Not delivered to {', '.join(summary.undelivered)}"] if summary.undelivered else []
     refused = outcome.files("refused")
     warnings += [page.name_refused(refused)] if refused else []
+    warnings += [page.name_copies(summary.copies)] if summary.copies else []
     warnings += [page.name_unread(summary.skipped)] if summary.skipped else []
     warnings += [page.name_unread(partly, "read in part")] if (partly := summary.taken.partly) else []
     return ". ".join([message, *warnings])
@@ -393,4 +396,5 @@ def _summarise_scoring(
         rows_left=left["rows_left"],
         files_replaced=outcome.total("files_replaced"),
         counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
+        copies=found.copies,
     )

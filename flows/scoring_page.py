@@ -130,6 +130,14 @@ def name_labels(taken: TakenLabels) -> str:
     return f"{count(taken.labels, 'label')} taken in{replaced}{withdrawn}: {files}"
 
 
+def name_copies(copies: Sequence[str]) -> str:
+    """Describe in one line which files are copies, so that nobody looks for their scores under their own names."""
+    files = count(len(copies), "file")
+    return (
+        f"{files} with the bytes of one that came before, not read again: {name_files(copies, FILES_NAMED)}"
+    )
+
+
 def log_unread(skipped: Sequence[SkippedFile], what: str = "Not read") -> None:
     """Log which files were not read, and why, so that the person who looks after the server learns of them."""
     for file in skipped[:FILES_LOGGED]:

@@ -9,7 +9,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
-from flows.scoring_page import name_labels, name_limit
+from flows.scoring_page import name_copies, name_labels, name_limit
 from flows.train_model import TrainingSummary
 from models.bundle.fingerprint import require_fingerprint
 from models.bundle.reading_facts import has_bundle
@@ -154,6 +154,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
             for words in summary.due
         ),
         *(f"  refused     {escape_controls(line)}" for line in summary.refused),
+        *([f"  copies      {name_copies(summary.copies)}"] if summary.copies else []),
         *(f"  in part     {escape_controls(each.uri)}: {each.reason}" for each in summary.taken.partly),
         *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
         *map(_describe_undelivered, summary.undelivered),

@@ -101,6 +101,8 @@ class PendingFiles:
     """Where the files come from in a rescan."""
     stored: Arrivals = field(default_factory=Arrivals)
     """What was found in the inbox of a store. Its objects are not among `new`: their content is not known yet."""
+    copies: tuple[str, ...] = ()
+    """The files that came under a name for the first time, with the bytes of another file that came before."""
 
 
 @dataclass(frozen=True)
@@ -181,13 +183,15 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     if request.named_objects or not request.named:
         stored = find_arrivals(home, request.store, request.named_objects, request.since_ns)
     unrecorded = [file for file in known if _is_unrecorded(seen_files.get(file.uri))]
-    come = [file for file in known if _is_new_here(file, seen_files.get(file.uri))]
+    before = {uri: seen.source_sha256 for uri, seen in seen_files.items()}
+    come = [file for file in known if file.source_sha256 != before.get(file.uri)]
     asked = {file.source_sha256 for file in come}
     ledger = look_up(home.warehouse, asked, [*unrecorded, *stored.stale] if record else ())
     statuses = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
+    told = {*(file.uri for file in new), *(file.uri for file in replaced)}
     skipped = [each for each in findings.skipped if each.reason != HAS_LABELS]  # every run takes these in
     return PendingFiles(
         files_found=len(findings.files) + len(findings.skipped) - len(skipped) + stored.files_found,
@@ -196,6 +200,7 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         skipped=(*skipped, *unread, *replaced, *stored.skipped),
         named_sources=frozenset(sources) if request.named else None,
         stored=stored,
+        copies=tuple(file.uri for file in come if file.uri not in told),
     )
 
 
@@ -361,11 +366,6 @@ def _hash_unknown(
 def _is_unrecorded(seen: SeenFile | None) -> bool:
     """Return whether the row of a file in `inbox_files` is missing, wrong or old."""
     return seen is None or not seen.is_unchanged or seen.is_stale
-
-
-def _is_new_here(file: SourceFile, seen: SeenFile | None) -> bool:
-    """Return whether this content was not seen under this name before."""
-    return seen is None or seen.source_sha256 != file.source_sha256
 
 
 def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:

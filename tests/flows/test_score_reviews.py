@@ -77,8 +77,12 @@ def test_a_copy_under_another_name_is_recognised_by_content(scored_home: Home) -
     shutil.copy(scored_home.inbox / "a.csv", scored_home.inbox / "later-copy.csv")
     for name in ("b.csv", "same-run-copy.csv"):
         drop(scored_home, name, "text\ngood plot\n")
-    assert run().files_scored == 1
+    summary = run()
+    assert (summary.files_scored, summary.copies) == (1, ("later-copy.csv", "same-run-copy.csv"))
+    said = "2 files with the bytes of one that came before, not read again: later-copy.csv, same-run-copy.csv"
+    assert f"  copies      {said}\n" in f"{describe_scoring(summary)}\n"
     assert count(scored_home, "inbox_files") == 4
+    assert run().copies == ()
 
 
 EXCEL_CSV = b"text\n" + "Schön good plot\n".encode("cp1252") * 30
