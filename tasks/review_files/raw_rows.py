@@ -140,7 +140,8 @@ def make_raw_rows(
             raw = join_bytes([_find_bytes(decoded[place], row) for place in places])
             detail = f"column '{names[position]}': {describe_invalid(data)}"
             all_defects.setdefault(row, Defect("text_encoding", detail, raw))
-    known = {ours: arrays[position] for ours, position in columns.known.items()}
+    # What says how values are meant is a further column too, and these keep their types.
+    known = {ours: arrays[position].cast(pa.string()) for ours, position in columns.known.items()}
     if all_defects:
         usable = np.ones(len(row_numbers), dtype=bool)
         usable[list(all_defects)] = False

@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import io
+import json
 import uuid
 from importlib import import_module
 from typing import Any
@@ -13,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
+from tasks.review_files.inference.inferred_plan import find_facts, make_plan
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.raw_rows import RawRows
 from tasks.review_files.tables import arrow, avro, orc
+from tasks.review_files.value_parsing import parse_rows
 from tests.support.review_file_builders import (
     encode_arrow,
     encode_avro,
@@ -225,3 +228,21 @@ def test_a_column_of_lists_of_texts_is_refused_with_the_way_to_join_them() -> No
 def test_a_list_of_texts_beside_the_text_is_kept() -> None:
     (rows,) = read("arrow", encode_arrow([{"text": "Good.", "tags": ["a", "b"]}]))
     assert list_further(rows)[0] == {"tags": ["a", "b"]}
+
+
+@pytest.mark.parametrize("format_name", ["orc", "arrow"])
+@pytest.mark.parametrize(
+    ("ours", "beside"),
+    [
+        ("other_labels", {"sentiment": 0}),
+        ("answer", {"answer": 3}),
+        ("state by is_owner", {"is_owner": True}),
+    ],
+)
+def test_what_says_how_others_are_meant_is_read_as_text_and_keeps_its_type_in_extra(
+    format_name: str, ours: str, beside: dict[str, Any]
+) -> None:
+    (rows,) = read(format_name, ENCODERS[format_name]([{"text": "Good.", "label": 1, **beside}]))
+    assert [json.loads(value) for value in rows.known[ours].to_pylist()] == list(beside.values())
+    assert list_further(rows) == [beside]
+    parse_rows(rows, pa.nulls(1, pa.string()), make_plan(find_facts([rows])))
