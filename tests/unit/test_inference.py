@@ -930,6 +930,20 @@ def test_labels_of_which_a_second_column_sometimes_says_the_opposite_are_read(
     assert kept == [None] * len(rows)
 
 
+def test_lines_of_which_some_lack_the_first_of_two_labels_are_read_when_they_are_read_twice(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(
+        ENCODERS["jsonl"](
+            [{"text": "a", "label": "pos", "sentiment": "neg"}, {"text": "b", "sentiment": "neg"}]
+        )
+    )
+    assert [row["given_label"] for row in read_all(path, 0)] == [
+        row["given_label"] for row in read_all(path, 1 << 40)
+    ]
+
+
 def test_a_second_column_of_numbers_says_the_opposite_too(tmp_path: Path) -> None:
     rows = ("a,pos,0", "b,neg,1", "c,pos,0")
     assert read_labels(tmp_path / "a.csv", "text,label,sentiment", *rows)[0] == [None] * 3

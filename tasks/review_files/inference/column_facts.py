@@ -269,6 +269,8 @@ def find_label_facts(column: pa.Array) -> LabelFacts:
 
 def find_label_pairs(labels: pa.ChunkedArray, others: pa.ChunkedArray) -> Mapping[tuple[str, str], int]:
     """Return how many of n rows have each label with each of a second column."""
+    if len(labels) != len(others):
+        return {}  # in JSON lines of which some have another key for the label, which leaves labels in doubt
     found = (
         pa.table({"label": labels, "other": others})
         .group_by(["label", "other"])
