@@ -5,6 +5,7 @@ rating. The ID is not used as review id, since each folder of that archive has t
 invalid text is a defect of its row, not a refusal.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,12 +88,30 @@ def _decode_text_file(file: TextFile, options: ReadOptions) -> tuple[str | None,
         return None, Defect("text_encoding", detail, file.data)
     if _WEB_PAGE.match(text):
         return None, Defect("row_shape", "a web page, not a review: save the table in it as CSV", file.data)
+    if _is_json(text):
+        detail = "JSON, not a review: call it .json, or .jsonl if each line is an object"
+        return None, Defect("row_shape", detail, file.data)
     if _is_mail(text):
         detail = (
             "it begins with the headers of a mail: save its text alone, or mails as CSV with the column text"
         )
         return None, Defect("row_shape", detail, file.data)
     return text, None
+
+
+def _is_json(text: str) -> bool:
+    """Return whether a text, or its first line, is an object of JSON or a list that begins with one."""
+    start = text.lstrip()
+    return start[:1] in ("{", "[") and any(map(_holds_object, (start, start.partition("\n")[0])))
+
+
+def _holds_object(text: str) -> bool:
+    """Return whether a text is an object of JSON, or a list that begins with one."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value[0] if isinstance(value, list) and value else value, dict)
 
 
 def _is_mail(text: str) -> bool:

@@ -737,6 +737,28 @@ def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> No
     assert (row["rule"], "web page" in row["detail"]) == ("row_shape", True)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"error": "gone"}', '\n[{"text": "A film."},\n{}]', '{"a": 1}\n{"a": 2}\n']
+)
+def test_json_saved_as_text_is_no_review(tmp_path: Path, text: str) -> None:
+    [row] = read_bytes(tmp_path, "a.txt", text.encode())
+    assert (row["rule"], row["detail"].startswith("JSON, not a review")) == ("row_shape", True)
+
+
+@pytest.mark.parametrize(
+    "text", ["[Spoilers] A good film.", "{sic} A film.", "[1, 2]", "[]", "{", "[" * 5000]
+)
+def test_a_text_that_begins_with_a_bracket_is_a_review(tmp_path: Path, text: str) -> None:
+    [row] = read_bytes(tmp_path, "a.txt", text.encode())
+    assert (row["text"], row["rule"]) == (text, None)
+
+
+def test_json_in_a_column_of_texts_is_a_text(tmp_path: Path) -> None:
+    text = json.dumps({"error": "gone"})
+    [row] = read_bytes(tmp_path, "a.jsonl", json.dumps({"review": text}).encode())
+    assert (row["text"], row["rule"]) == (text, None)
+
+
 MAIL = ["From: Ann <ann@x.org>", "Subject: Your film", "Date: Tue, 3 Nov 2026 10:00:00 +0100"]
 
 

@@ -4,6 +4,7 @@ An answer on one line may have a text of its own, such as `message`, beside the 
 """
 
 import json
+import re
 from dataclasses import replace
 from itertools import chain
 
@@ -20,11 +21,13 @@ from tasks.review_files.objects.server_answers import (
     says_failed,
 )
 from tasks.review_files.options import ReadOptions
-from tasks.review_files.plans.normalized_names import normalize_name
+from tasks.review_files.plans.normalized_names import normalize_name, quote_name
 from tasks.support.refusals import refusal
 from tasks.support.wording import quote_word
 
 _SHOWN = 5
+_COMMENTS = re.compile(r"(?:\s*(?:(?://|#)[^\n]*\n|/\*.*?\*/))+\s*", re.DOTALL)
+"""Comments above the first value of a file."""
 _BY_ROWS = ". as $table | first(.[]) | keys_unsorted[] as $row | $table | map_values(.[$row])"
 """A program of jq that writes a table by its columns as lines."""
 
@@ -32,7 +35,7 @@ _BY_ROWS = ". as $table | first(.[]) | keys_unsorted[] as $row | $table | map_va
 def find_json_lines(member: Member, options: ReadOptions) -> Member:
     """Return a JSON member with the format 'jsonl' if it is lines of objects, and 'json' if it is one document.
 
-    Raises `FileRefusedError`: json_broken, for a server's answer that something failed.
+    Raises `FileRefusedError`: json_broken, for a server's answer that something failed, and a document below comments.
     """
     if options.json_path is not None:
         return member
@@ -40,6 +43,11 @@ def find_json_lines(member: Member, options: ReadOptions) -> Member:
     while len(raw) <= options.batch_bytes and "\n" not in head.strip() and (more := next(member.chunks, b"")):
         raw += more
         head = decode_start(raw, options)
+    if (comments := _COMMENTS.match(head)) and _is_document(head[comments.end() :], options):
+        first = quote_name(comments[0].strip().splitlines()[0])
+        raise refusal(
+            "json_broken", f"JSON has no comments, such as {first} above its first bracket: delete them"
+        )
     format_name = "json" if _is_document(head, options) else "jsonl"
     return replace(member, format=format_name, chunks=chain([raw], member.chunks))
 
