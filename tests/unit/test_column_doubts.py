@@ -93,3 +93,29 @@ def read_tickets(folder: Path, scores: list[str]) -> tuple[list[dict[str, Any]],
     plans: list[ReadingPlan] = []
     batches = read_review_file(path, ReadOptions(report_plan=plans.append))
     return [row for batch in batches for row in batch.to_pylist()], plans[0]
+
+
+@pytest.mark.parametrize("ratings", ["1 2 3 4 5 9 9 9", "1 3 5 9"])
+def test_a_nine_alone_above_five_may_be_no_answer(tmp_path: Path, ratings: str) -> None:
+    rows, plan = read(tmp_path, {"rating": ratings.split()})
+    [doubt] = plan.doubts
+    assert (doubt.field, doubt.values) == ("given_rating", ("1", "5"))
+    assert "9 may mean that there is none" in doubt.reason
+    assert {row["given_rating"] for row in rows} == {None}
+
+
+@pytest.mark.parametrize(
+    ("ratings", "highest"), [("8 9 10 99 99 99", "10"), ("8 9 10 88 98 99", "10"), ("1 3 4 99", "5")]
+)
+def test_ninety_nine_alone_above_ten_may_be_no_answer(tmp_path: Path, ratings: str, highest: str) -> None:
+    _, plan = read(tmp_path, {"rating": ratings.split()})
+    [doubt] = plan.doubts
+    assert (doubt.field, doubt.values) == ("given_rating", ("1", highest))
+    assert "99 may mean that there is none" in doubt.reason
+
+
+@pytest.mark.parametrize("ratings", ["4 9", "1 2 3 8 9", "1 2 3 10", "3 10 80 99 99"])
+def test_nine_and_ninety_nine_among_others_are_ratings(tmp_path: Path, ratings: str) -> None:
+    rows, plan = read(tmp_path, {"rating": ratings.split()})
+    assert list_doubts(plan) == []
+    assert None not in {row["given_rating"] for row in rows}

@@ -110,6 +110,9 @@ def test_a_name_without_a_scale_states_none(name: str) -> None:
         "rating_(low_is_good)",
         "Bewertung (Schulnote 1-6)",
         "Rating (German grades, 1-6)",
+        "Rating (1=A, 5=E)",
+        "Rating 1 (A) to 5 (E)",
+        "Rating (A = 1, F = 6)",
     ],
 )
 def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: str) -> None:
@@ -135,6 +138,9 @@ def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: 
         "Bewertung (keine Schulnote)",
         "Rating (1-5, higher is better)",
         "Rating (1 = avoid, 5 = must see)",
+        "Rating (1=E, 5=A)",
+        "Rating (1 = a disaster, 5 = a joy)",
+        "Rating, 1 is a's, 5 is b's",
     ],
 )
 def test_a_name_that_says_so_of_the_highest_or_of_none_turns_nothing_round(name: str) -> None:

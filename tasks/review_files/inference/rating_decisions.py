@@ -51,6 +51,8 @@ _LOWEST_BEST = 2
 """The lowest number that may be the highest rating of a scale."""
 _NO_HIGHEST = "a column states the lowest rating of the scale, none states the highest"
 _NO_BOUNDS = "the columns that state the bounds of its scale state several, or none that can be"
+_NO_ANSWER, _NO_ANSWERS, _FEWEST_ANSWERS = {9}, {88, 98, 99}, 3
+"""What stands for no answer on scales to five, and to ten; and different ratings below it that show such a scale."""
 _HIGHEST_OF_FIFTY, _STEP_OF_FIFTY = 50, 5
 """Stars that are written as 10 to 50, with halves between them."""
 _TURN = 'words of [rating] in a profile turn it round, such as words = { "1" = 5, "2" = 4, "3" = 3, "4" = 2, "5" = 1 }'
@@ -222,6 +224,8 @@ def _doubt_ten(facts: RatingFacts) -> str | None:
     """Return why ratings whose highest is above five and up to ten may not be out of ten; None if they are."""
     if _is_of_survey(facts):
         return f"they may be out of {facts.highest:g}, as in surveys, or of ten"
+    if _is_alone(facts, FIVE.highest, _NO_ANSWER):
+        return "9 may mean that there is none, since no other is above 5"
     if facts.few_above_five:
         return "only a few are above 5, so these may be typing errors on a scale to five"
     if facts.has_zero:
@@ -233,11 +237,19 @@ def _doubt_hundred(facts: RatingFacts) -> str | None:
     """Return why ratings whose highest is above 20 and up to 100 may not be out of 100; None if they are."""
     small = sum(value <= FIVE.highest for value in facts.values)
     large = sum(value > HIGHEST_OF_TWENTY for value in facts.values)
+    if _is_alone(facts, TEN.highest, _NO_ANSWERS):
+        return f"{facts.highest:g} may mean that there is none, since no other is above 10"
     if facts.few_above_twenty or small >= large:
         return "too few are above 20 for a scale to 100, so these may be typing errors, such as 45 for 4.5"
     if _is_of_fifty(facts):
         return "they may be five steps from 10 to 50, or out of 100"
     return None
+
+
+def _is_alone(facts: RatingFacts, highest: float, codes: Set[float]) -> bool:
+    """Return whether all ratings above `highest` are `codes` for no answer, and several different ones are below."""
+    above = {value for value in facts.values if value > highest}
+    return bool(above) and above <= codes and len(facts.values) - len(above) >= _FEWEST_ANSWERS
 
 
 def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
@@ -246,6 +258,10 @@ def suggest_bounds(facts: RatingFacts) -> tuple[str, ...]:
         return "0", "1"
     if _is_of_survey(facts):
         return "1", f"{facts.highest:g}"
+    if _is_alone(facts, FIVE.highest, _NO_ANSWER | _NO_ANSWERS):
+        return "1", "5"
+    if _is_alone(facts, TEN.highest, _NO_ANSWERS):
+        return "1", "10"
     if FIVE.highest < facts.highest <= TEN.highest and not facts.few_above_five:
         return "0" if facts.has_zero else "1", "10"
     if facts.highest > HIGHEST_OF_TWENTY and _is_of_fifty(facts):
