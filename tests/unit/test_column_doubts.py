@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.inference.column_recognition import recognise_columns
+from tasks.review_files.inference.name_doubts import OF_EVENT, OF_RESPONDENT, RIVALS
+from tasks.review_files.plans.reading_plan import DateFormat, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
-from tests.support.review_file_builders import encode_csv
+from tests.support.review_file_builders import ENCODERS, encode_csv
 
 
 def read(folder: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[dict[str, Any]], ReadingPlan]:
@@ -19,8 +21,13 @@ def read(folder: Path, columns: Mapping[str, Sequence[str]]) -> tuple[list[dict[
     path.write_bytes(
         encode_csv([{"text": f"Film {place} was good.", **row} for place, row in enumerate(rows)])
     )
+    return read_file(path)
+
+
+def read_file(path: Path, **options: Any) -> tuple[list[dict[str, Any]], ReadingPlan]:
+    """Return the rows of a file, and its plan."""
     plans: list[ReadingPlan] = []
-    batches = read_review_file(path, ReadOptions(report_plan=plans.append))
+    batches = read_review_file(path, ReadOptions(report_plan=plans.append, **options))
     return [row for batch in batches for row in batch.to_pylist()], plans[0]
 
 
@@ -90,9 +97,7 @@ def read_tickets(folder: Path, scores: list[str]) -> tuple[list[dict[str, Any]],
     path = folder / "a.csv"
     rows = [{"ticket_id": place, "score": score, "comment": "Good."} for place, score in enumerate(scores)]
     path.write_bytes(encode_csv(rows))
-    plans: list[ReadingPlan] = []
-    batches = read_review_file(path, ReadOptions(report_plan=plans.append))
-    return [row for batch in batches for row in batch.to_pylist()], plans[0]
+    return read_file(path)
 
 
 @pytest.mark.parametrize("ratings", ["1 2 3 4 5 9 9 9", "1 3 5 9"])
@@ -119,3 +124,178 @@ def test_nine_and_ninety_nine_among_others_are_ratings(tmp_path: Path, ratings: 
     rows, plan = read(tmp_path, {"rating": ratings.split()})
     assert list_doubts(plan) == []
     assert None not in {row["given_rating"] for row in rows}
+
+
+# Second columns that may be ours as well
+
+AVERAGES, GIVEN = ["7.8", "8.1", "6.4"] * 3, [str(stars) for stars in range(2, 11)]
+FILMS = ["Heat", "Up", "Dune"] * 3
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (("rating", "user_rating"), "user_rating"),
+        (("reviewer_score", "stars"), "reviewer_score"),
+        (("stars_x", "stars_y"), "stars_x"),
+        (("rating", "rating.1"), "rating"),
+    ],
+)
+def test_of_two_ratings_that_of_the_writer_is_read_if_all_rows_of_a_movie_share_the_other(
+    tmp_path: Path, ending: str, names: tuple[str, str], taken: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    ratings = {name: GIVEN if name == taken else AVERAGES for name in names}
+    columns = {"movie": FILMS, **ratings, "text": [f"It was good {stars}." for stars in GIVEN]}
+    path.write_bytes(
+        ENCODERS[ending](
+            [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        )
+    )
+    rows, plan = read_file(path, batch_rows=4)
+    assert (plan.given_rating, plan.doubts) == (taken, ())
+    assert [row["given_rating"] for row in rows] == list(map(float, GIVEN))
+    [other] = {*names} - {taken}
+    assert json.loads(rows[0]["extra"]) == {other: "7.8"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"rating": AVERAGES, "user_rating": GIVEN},
+        {"movie": FILMS, "rating": GIVEN, "user_rating": AVERAGES},
+        {"movie": FILMS, "stars_x": AVERAGES, "stars_y": GIVEN},
+        {"rating": GIVEN, "rating.1": GIVEN[::-1]},
+        {"Rating (costumes)": GIVEN, "Rating (dialogue)": GIVEN[::-1]},
+    ],
+    ids=["no movies", "the writer's by name is shared", "the first is shared", "copies", "remarks"],
+)
+def test_ratings_of_which_another_column_may_as_well_be_that_of_the_writer_are_in_doubt(
+    tmp_path: Path, columns: dict[str, list[str]]
+) -> None:
+    rows, plan = read(tmp_path, columns)
+    assert list_doubts(plan) == ["given_rating"]
+    assert "may be it as well, and has other values in some rows" in plan.doubts[0].reason
+    assert {row["given_rating"] for row in rows} == {None}
+    assert plan.given_rating is not None
+    assert json.loads(rows[0]["extra"])["given_rating"] == columns[plan.given_rating][0]
+
+
+@pytest.mark.parametrize(
+    ("ours", "header", "values"),
+    [
+        ("reviewed_at", "Date,Date", "2026-01-03,2026-02-04"),
+        ("reviewed_at", "Date (first),Date [last]", "2026-01-03,2026-02-04"),
+        ("given_label", "Sentiment,sentiment", "pos,neg"),
+        ("given_rating", "stars,stars", "4/5,2/5"),
+    ],
+)
+def test_of_two_columns_of_one_name_neither_is_read_unless_they_have_the_same_values(
+    tmp_path: Path, ours: str, header: str, values: str
+) -> None:
+    path, (first, _) = tmp_path / "a.csv", values.split(",")
+    for row, is_doubted in ((values, True), (f"{first},{first}", False), (f"{first},", False)):
+        path.write_text(f"text,{header}\nGood.,{first},{first}\nBad.,{row}\n")
+        rows, plan = read_file(path)
+        assert list_doubts(plan) == [ours] * is_doubted
+        assert [row[ours] is None for row in rows] == [is_doubted] * 2
+
+
+def test_a_doubt_about_a_name_that_two_columns_have_says_which_of_them_a_profile_reads(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,Date,Date\nGood.,2026-01-03,2026-02-04\n")
+    _, plan = read_file(path)
+    assert plan.doubts[0].reason.startswith(
+        "a second column of that name, of which a profile reads the first"
+    )
+    stated = ReadingPlan(("text",), reviewed_at="Date", known_names=False, dates=DateFormat())
+    [batch] = read_review_file(path, ReadOptions(plan=stated))
+    assert [row["reviewed_at"].month for row in batch.to_pylist()] == [1]
+
+
+def test_a_rating_without_a_remark_is_the_whole_and_a_date_in_utc_the_clearest(tmp_path: Path) -> None:
+    dates = {"Date": ["2026-01-03 01:00"] * 2, "Date (UTC)": ["2026-01-03"] * 2}
+    rows, plan = read(tmp_path, {"Rating (dialogue)": ["2", "9"], "Rating": ["8", "3"], **dates})
+    assert (plan.given_rating, plan.reviewed_at, plan.doubts) == ("Rating", "Date (UTC)", ())
+    assert [(row["given_rating"], row["reviewed_at"].hour) for row in rows] == [(8, 0), (3, 0)]
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (["stars_x", "stars_y"], 1),
+        (["stars.x", "stars.y"], 1),
+        (["stars", "stars_right"], 1),
+        (["id", "stars", "stars_duplicated_0"], 2),
+        (["rating_1", "rating_2"], None),
+        (["stars_x"], None),
+        (["movie_x", "movie_y", "review_id.1", "review_id.2"], None),
+    ],
+)
+def test_columns_that_a_program_has_told_apart_are_of_one_name(names: list[str], taken: int | None) -> None:
+    found = recognise_columns(["review", *names])
+    assert found.known == ({} if taken is None else {"given_rating": taken})
+    assert found.beside == ({} if taken is None else {RIVALS["given_rating"]: taken + 1})
+
+
+# Names of other things
+
+
+@pytest.mark.parametrize(
+    ("names", "is_doubted"),
+    [
+        (["start_date", "end_date"], True),
+        (["Date (of stay)"], True),
+        (["Date (visited)"], True),
+        (["StartDate", "EndDate", "Progress", "ResponseId"], False),
+        (["Respondent ID", "Start Date", "End Date"], False),
+        (["check_in", "check_out", "date"], False),
+        (["Date (of review)"], False),
+    ],
+)
+def test_when_what_is_reviewed_took_place_is_not_when_the_review_was_written(
+    tmp_path: Path, names: list[str], is_doubted: bool
+) -> None:
+    rows, plan = read(tmp_path, {name: ["2026-01-03", "2026-02-04"] for name in names})
+    assert [doubt.reason for doubt in plan.doubts] == [OF_EVENT] * is_doubted
+    assert [row["reviewed_at"] is None for row in rows] == [is_doubted] * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["date_of_experience", "check_in", "stay_date", "visit_date", "Date of stay"]
+)
+def test_a_date_called_that_of_a_stay_is_none_of_a_review(name: str) -> None:
+    assert recognise_columns(["review", name]).known == {}
+
+
+@pytest.mark.parametrize("beside", ["toxicity", "is_spam", "Is Fake", "helpful"])
+def test_numbers_under_label_may_be_of_what_stands_beside_them(tmp_path: Path, beside: str) -> None:
+    for labels in (["0", "1"], ["0", "0"]):
+        rows, plan = read(tmp_path, {"label": labels, beside: ["0", "1"]})
+        assert list_doubts(plan) == ["given_label"]
+        assert [row["given_label"] for row in rows] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("label", ["neg", "pos"]), ("sentiment", ["0", "1"]), ("given_label", ["0", "1"])]
+)
+def test_words_and_numbers_that_are_called_a_sentiment_are_labels_beside_anything(
+    tmp_path: Path, name: str, values: list[str]
+) -> None:
+    rows, plan = read(tmp_path, {name: values, "helpful": ["0", "1"], "toxic": ["0", "0"]})
+    assert plan.doubts == ()
+    assert [row["given_label"] for row in rows] == ["negative", "positive"]
+
+
+@pytest.mark.parametrize("question", ["question", "Question ID", "question_text"])
+def test_who_answered_several_questions_is_no_id_of_a_review(tmp_path: Path, question: str) -> None:
+    rows, plan = read(tmp_path, {"respondent_id": ["1", "1"], question: ["a", "b"]})
+    assert [(doubt.field, doubt.reason) for doubt in plan.doubts] == [("review_id", OF_RESPONDENT)]
+    assert [(row["review_id"], json.loads(row["extra"])["respondent_id"]) for row in rows] == [
+        (None, "1")
+    ] * 2
+    rows, plan = read(tmp_path, {"respondent_id": ["1", "2"], "Did you like it?": ["a", "b"]})
+    assert ([row["review_id"] for row in rows], plan.doubts) == (["1", "2"], ())

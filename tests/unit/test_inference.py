@@ -246,15 +246,25 @@ def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
     assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)
 
 
-@pytest.mark.parametrize(
-    "other", ["user_rating", "Reviewer rating", "Stars given", "reviewRating.ratingValue"]
-)
+@pytest.mark.parametrize("other", ["Stars given", "reviewRating.ratingValue"])
 @pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
-def test_a_rating_is_taken_before_what_a_platform_may_show_or_say_of_the_writer(
-    general: str, other: str
-) -> None:
+def test_a_rating_is_taken_before_what_a_platform_may_say_of_the_writer(general: str, other: str) -> None:
     assert recognise_columns(["movie", other, general, "review"]).known == {"movie_id": 0, "given_rating": 2}
     assert recognise_columns(["movie", other, "review"]).known == {"movie_id": 0, "given_rating": 1}
+
+
+@pytest.mark.parametrize("writers", ["user_rating", "Reviewer rating", "userScore"])
+@pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
+def test_a_rating_of_the_writer_by_its_name_is_taken_before_one_that_may_be_the_movies(
+    general: str, writers: str
+) -> None:
+    for names in ([writers, general, "review"], [general, writers, "review"]):
+        assert recognise_columns(names).known == {"given_rating": names.index(writers)}
+    assert recognise_columns([writers, "review"]).known == {"given_rating": 0}
+
+
+def test_a_rating_is_taken_before_what_an_object_says_of_its_writer() -> None:
+    assert recognise_columns(["user.rating", "rating", "review"]).known == {"given_rating": 1}
 
 
 @pytest.mark.parametrize("general", ["timestamp", "Created", "created_at", "date"])

@@ -167,6 +167,10 @@ class FileFacts:
     """Some movies of rows without a text."""
     doubts: tuple[Doubt, ...] = ()
     """What the reader of the format leaves open, each once."""
+    differing: frozenset[str] = frozenset()
+    """Our columns of which a second one, which may be it as well, has other values in some rows."""
+    rival_by_movie: MovieRatings = MovieRatings()
+    """Whether the ratings of such a second column are those of the movies."""
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -189,6 +193,8 @@ class FileFacts:
             self.has_texts or other.has_texts,
             _limit(self.headings | other.headings),
             tuple(dict.fromkeys((*self.doubts, *other.doubts))),
+            self.differing | other.differing,
+            self.rival_by_movie.merge(other.rival_by_movie),
         )
 
 
@@ -286,6 +292,15 @@ def find_label_pairs(labels: pa.ChunkedArray, others: pa.ChunkedArray) -> Mappin
 def _limit_pairs(pairs: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
     """Return the first of the pairs by name: more have no labels that are known."""
     return dict(sorted(pairs.items())[:_MOST_PAIRS])
+
+
+def differ(column: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    """Return whether two columns of n texts have different values in some row in which both have one."""
+    if len(column) != len(other):
+        return False  # as for labels
+    one, two = (pc.replace_substring_regex(each, r"^\s+|\.0+\s*$|\s+$", "") for each in (column, other))
+    both = pc.and_(pc.not_equal(one, ""), pc.not_equal(two, ""))
+    return bool(pc.any(pc.and_(both, pc.not_equal(one, two))).as_py())
 
 
 def find_stated(column: pa.Array) -> frozenset[float]:

@@ -12,10 +12,13 @@ from tasks.review_files.inference.known_column_names import (
     FOREIGN_COMMENTS,
     FOREIGN_OPINIONS,
     FOREIGN_TEXTS,
+    LABEL,
     LABELS_BY_PROGRAMS,
     LATER_NAMES,
     OF_RESPONSES,
     OTHER_LABELS,
+    OTHER_TARGET,
+    OTHER_TARGETS,
     PLOTS,
     PRODUCT_NAMES,
     RESPONSE_TEXTS,
@@ -25,6 +28,7 @@ from tasks.review_files.inference.known_column_names import (
     STATE_COLUMNS,
     TITLES,
 )
+from tasks.review_files.inference.name_doubts import VALUE_COLUMNS, find_rivals, find_unclear, strip_copies
 from tasks.review_files.inference.platforms import (
     POLARITY,
     POLARITY_NAMES,
@@ -70,8 +74,6 @@ _YEAR = re.compile(r"[(\[] ?(?:release year|year(?: of release)?|jahr|année|añ
 _TITLE_OF_MOVIE = normalize_name("movie_title")
 _NAME_READ = 300
 """Characters of a name that are read."""
-_DOUBTED = ("reviewed_at", "given_label", "given_rating")
-"""Our columns that may be in doubt for a remark in their name."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Recognised:
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
+    unclear: Mapping[str, str] = field(default_factory=dict)
+    """Our column -> why its name, or names beside it, leave open whether it is ours."""
     remarked: frozenset[str] = frozenset()
     """Our columns that are known only without a remark in brackets that may change what is meant."""
     may_be_price: bool = False
@@ -103,32 +107,39 @@ class Recognised:
 
 def recognise_columns(names: Sequence[str]) -> Recognised:
     """Recognise the columns of a file by their names."""
-    bare = _strip_harmless(names)
+    bare = strip_copies(names, _strip_harmless(names))
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
     loose = _strip_all(names, bare)
     text = _find_text(names, bare, loose, platform)
-    known = _find_known(names, bare, platform, text)
-    remarked = {} if loose == bare else _find_remarked(loose, known, platform, text)
-    known |= remarked
+    named = _find_known(names, bare, platform, text)
+    remarked = {} if loose == bare else _find_remarked(loose, named, platform, text)
+    known, rivals = find_rivals(names, bare, named | remarked, platform is not None)
+    unclear = find_unclear(names, bare, known)
+    respondent = known.pop("review_id") if "review_id" in unclear else None
     text = None if _may_be_remark(loose, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
-    file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
-    rating = known.get("given_rating")
+    file_id = _find_first(bare, normalize_known(FILE_IDS), taken) if respondent is None else respondent
     found = Recognised(
         known=known,
-        beside={**_find_beside(bare, known, taken), **_find_other_labels(bare, known, platform)},
+        beside={**_find_beside(bare, known, taken), **_find_other_labels(bare, known, platform), **rivals},
         platform=platform,
+        unclear=unclear,
         remarked=frozenset(remarked),
-        hint=None if rating is None else find_hint(names[rating]),
-        may_be_price=rating is not None and may_be_price(names[rating], names),
-        lowest_is_best=rating is not None and says_lowest_is_best(names[rating]),
         file_id=file_id if _needs_id(known, platform) else None,
     )
+    found = _read_rating_name(found, names) if "given_rating" in known else found
     if text is None:
         return found
-    title, unclear = _find_title(bare, platform, text, taken)
+    title, other = _find_title(bare, platform, text, taken)
     texts = (text,) if title is None else (title, text)
-    return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=unclear)
+    return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=other)
+
+
+def _read_rating_name(found: Recognised, names: Sequence[str]) -> Recognised:
+    """Return recognised columns with what the name of the rating says of its values."""
+    name = names[found.known["given_rating"]]
+    found = replace(found, hint=find_hint(name), may_be_price=may_be_price(name, names))
+    return replace(found, lowest_is_best=says_lowest_is_best(name))
 
 
 def _strip_harmless(names: Sequence[str]) -> list[str]:
@@ -201,7 +212,7 @@ def _find_remarked(
     """
     taken = {*known.values()} | (set() if text is None else {text, *_list_of_responses(loose)})
     found: dict[str, int] = {}
-    for ours in _DOUBTED:
+    for ours in VALUE_COLUMNS:
         if ours not in known and not (ours == "given_label" and _has_label_by_program(loose, platform)):
             found |= _find_own(ours, loose, _list_names(ours, platform), taken | set(found.values()))
     return found
@@ -254,10 +265,13 @@ def find_states(names: Sequence[str]) -> dict[str, int]:
     return {what: place for what, place in found.items() if place is not None}
 
 
-def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
+def _find_beside(bare: Sequence[str], known: Mapping[str, int], taken: set[int]) -> dict[str, int]:
     """Return the positions of columns that say how ratings are meant, or whether labels hold or rows are reviews."""
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
-    wanted = wanted | STATE_COLUMNS | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
+    wanted = wanted | STATE_COLUMNS
+    if "given_label" in known:
+        wanted |= {ANSWER: (ANSWER,)}
+        wanted |= {OTHER_TARGET: OTHER_TARGETS} if bare[known["given_label"]] == LABEL else {}
     found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
     return {what: place for what, place in found.items() if place is not None}
 

@@ -11,13 +11,8 @@ from collections.abc import Callable, Iterator
 from data_contracts.errors import PlanOutdatedError
 from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
-from tasks.review_files.inference.inferred_plan import (
-    VALUE_COLUMNS,
-    find_facts,
-    has_values,
-    make_plan,
-    require_one_opinion,
-)
+from tasks.review_files.inference.inferred_plan import find_facts, has_values, make_plan, require_one_opinion
+from tasks.review_files.inference.name_doubts import VALUE_COLUMNS
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import RawRows

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from data_contracts.rules_and_limits import STEP_OF_FILE
 from tasks.review_files.inference.column_facts import (
     FileFacts,
+    differ,
     find_label_facts,
     find_label_pairs,
     find_movie_ratings,
@@ -35,6 +36,7 @@ from tasks.review_files.inference.known_column_names import (
     OTHER_LABELS,
     SCALE_COLUMNS,
 )
+from tasks.review_files.inference.name_doubts import RIVALS, VALUE_COLUMNS, doubt_rivals
 from tasks.review_files.inference.platforms import HELP_DESK
 from tasks.review_files.inference.rating_decisions import (
     FIVE_STARS,
@@ -52,9 +54,7 @@ from tasks.review_files.plans.reading_plan import Doubt, RatingScale, ReadingPla
 from tasks.review_files.raw_rows import RawRows, describe_last, mark_blank_starts, measure_texts
 from tasks.support.refusals import refusal
 
-VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
-"""Our columns whose values are written in many ways."""
-SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, OTHER_LABELS, "movie_id")
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, OTHER_LABELS, *RIVALS.values(), "movie_id")
 """Those, and the columns that say how ratings or labels are meant."""
 _OURS = {
     "dates": "reviewed_at",
@@ -131,11 +131,21 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
     facts = replace(facts, has_movies=_has_any(columns.get("movie_id")))
     finders = {name: find for name, find in _FINDERS.items() if _OURS[name] in columns}
     found = {name: find(columns[_OURS[name]]) for name, find in finders.items()}
+    return replace(facts, **found, **_compare(columns))
+
+
+def _compare(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Any]:
+    """Return the facts of columns of n values that pairs of them show, by their field of `FileFacts`."""
+    pairs = {ours: rival for ours, rival in RIVALS.items() if columns.keys() >= {ours, rival}}
+    found: dict[str, Any] = {
+        "differing": frozenset(ours for ours, rival in pairs.items() if differ(columns[ours], columns[rival]))
+    }
     if "given_label" in columns and OTHER_LABELS in columns:
         found["label_pairs"] = find_label_pairs(columns["given_label"], columns[OTHER_LABELS])
-    if "movie_id" in columns and "given_rating" in columns:
-        found["by_movie"] = find_movie_ratings(columns["movie_id"], columns["given_rating"])
-    return replace(facts, **found)
+    for facts, ours in (("by_movie", "given_rating"), ("rival_by_movie", RIVALS["given_rating"])):
+        if "movie_id" in columns and ours in columns:
+            found[facts] = find_movie_ratings(columns["movie_id"], columns[ours])
+    return found
 
 
 def _join(batches: Sequence[RawRows], name: str) -> pa.ChunkedArray:
@@ -188,8 +198,9 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_labels(facts, recognised, plan, plan.given_label)
     if plan.given_rating is not None and "given_rating" in facts.origins:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
-    for ours in sorted(recognised.remarked):
-        plan = _doubt_column(plan, ours, OTHER_REMARK)
+    doubts = {**dict.fromkeys(recognised.remarked, OTHER_REMARK), **recognised.unclear, **doubt_rivals(facts)}
+    for ours in sorted(doubts.keys() & {*VALUE_COLUMNS}):
+        plan = _doubt_column(plan, ours, doubts[ours])
     if plan.movie_id is not None and _are_headings(facts):
         plan = _settle(plan, "movie_id", plan.movie_id, (HEADINGS, False))
     plan = replace(plan, doubts=(*plan.doubts, *facts.doubts))
@@ -317,7 +328,8 @@ def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
             reason = f"other rows have it as {quote_name(min(others))}"
             plan = _settle(plan, ours, "", (reason, True))
     if recognised.file_id is not None:
-        plan = _settle(plan, "review_id", names[recognised.file_id], (FILE_ID, False))
+        reason = recognised.unclear.get("review_id", FILE_ID)
+        plan = _settle(plan, "review_id", names[recognised.file_id], (reason, False))
     if recognised.unclear_title is not None:
         plan = _settle(plan, "text", names[recognised.unclear_title], (OTHER_TITLE, False))
     return plan

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
 from tasks.review_files.inference.column_recognition import Recognised
 from tasks.review_files.inference.date_decisions import Verdict
-from tasks.review_files.inference.known_column_names import LABELS_IN_WORDS
+from tasks.review_files.inference.known_column_names import LABELS_IN_WORDS, OTHER_TARGET
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.normalized_names import normalize_known, normalize_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND, FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
@@ -63,6 +63,7 @@ NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
+OF_TARGET = "a column beside it, as of toxicity, spam or helpfulness, may say what its numbers are of"
 FIVE_STARS = "ratings from 1 star to 5 stars"
 NO_NUMBER = "no rating is a number"
 _SHOWN = 5
@@ -136,6 +137,8 @@ def decide_labels(
             "the column's name says that the labels mean something else than in the known sets",
             False,
         )
+    if OTHER_TARGET in recognised.beside and (known is not None or found == {"0"}):
+        return None, (OF_TARGET, False)
     if found == {"0"} and numbers:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
     shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
