@@ -28,6 +28,7 @@ from tasks.review_files.inference.column_facts import (
 from tasks.review_files.inference.column_recognition import recognise_columns
 from tasks.review_files.inference.date_facts import find_date_facts
 from tasks.review_files.inference.inferred_plan import HEADINGS, OF_HOTELS, make_plan
+from tasks.review_files.inference.name_doubts import RIVALS
 from tasks.review_files.inference.platforms import PLATFORMS, split_names
 from tasks.review_files.inference.scale_names import find_hint, says_lowest_is_best
 from tasks.review_files.plans.dates import make_date_parser
@@ -253,14 +254,21 @@ def test_a_rating_is_taken_before_what_a_platform_may_say_of_the_writer(general:
     assert recognise_columns(["movie", other, "review"]).known == {"movie_id": 0, "given_rating": 1}
 
 
-@pytest.mark.parametrize("writers", ["user_rating", "Reviewer rating", "userScore"])
+@pytest.mark.parametrize("writers", ["user_rating", "Reviewer rating", "userScore", "Customer stars"])
 @pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
 def test_a_rating_of_the_writer_by_its_name_is_taken_before_one_that_may_be_the_movies(
     general: str, writers: str
 ) -> None:
     for names in ([writers, general, "review"], [general, writers, "review"]):
-        assert recognise_columns(names).known == {"given_rating": names.index(writers)}
-    assert recognise_columns([writers, "review"]).known == {"given_rating": 0}
+        found = recognise_columns(names)
+        assert found.known == {"given_rating": names.index(writers)}
+        assert found.beside == {RIVALS["given_rating"]: names.index(general)}
+
+
+@pytest.mark.parametrize("name", ["your_rating", "My stars", "yourScore"])
+def test_a_rating_called_mine_or_yours_is_the_writers_beside_any_other(name: str) -> None:
+    found = recognise_columns(["rating", "user_rating", name, "review"])
+    assert (found.known, found.beside) == ({"given_rating": 2}, {})
 
 
 def test_a_rating_is_taken_before_what_an_object_says_of_its_writer() -> None:

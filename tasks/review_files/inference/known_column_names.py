@@ -47,7 +47,8 @@ COLUMN_NAMES = {
         "recommendation", "freshness",
     ),
     "given_rating": (
-        "given_rating", "your_rating", "my_rating", "review_rating", "review_stars", "reviews.rating", "rating",
+        "given_rating", "your_rating", "my_rating", "your_stars", "my_stars", "your_score", "my_score",
+        "review_rating", "review_stars", "reviews.rating", "rating",
         "stars", "star_rating", "overall", "user_rating", "user_score", "overall_rating", "star",
         "review_rating.rating_value", "survey_rating", "overall_satisfaction", "rate", "rating_out_of_5",
         "rating_out_of_10", "rating_out_of_100", "reviewer_score", "review_score", "rating_score", "reviewer_rating",
@@ -55,7 +56,9 @@ COLUMN_NAMES = {
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
-RATINGS_OF_WRITERS = ("user_rating", "user_score", "reviewer_rating", "reviewer_score")
+RATINGS_OF_WRITERS = tuple(
+    f"{who}_{what}" for who in ("user", "reviewer", "customer") for what in ("rating", "stars", "score")
+)
 """Names of ratings that writers gave, or all of a platform's users."""
 RATINGS_OF_MOVIES = (
     "rating",
