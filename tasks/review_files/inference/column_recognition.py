@@ -87,7 +87,8 @@ class Recognised:
     known: dict[str, int] = field(default_factory=dict)
     """Our column other than the text -> position."""
     beside: dict[str, int] = field(default_factory=dict)
-    """What says how ratings or labels are meant, as in `SCALE_COLUMNS`, `ANSWER` or `OTHER_LABELS` -> its position."""
+    """What says how ratings or labels are meant, as in `SCALE_COLUMNS`, `ANSWER` or `OTHER_LABELS`, or may be ours as
+    well, as in `RIVALS` -> its position."""
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""

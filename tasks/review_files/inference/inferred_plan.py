@@ -55,7 +55,7 @@ from tasks.review_files.raw_rows import RawRows, describe_last, mark_blank_start
 from tasks.support.refusals import refusal
 
 SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, OTHER_LABELS, *RIVALS.values(), "movie_id")
-"""Those, and the columns that say how ratings or labels are meant."""
+"""Those, the columns that say how ratings or labels are meant, and those that may be ours as well."""
 _OURS = {
     "dates": "reviewed_at",
     "ratings": "given_rating",
