@@ -126,6 +126,14 @@ def test_nine_and_ninety_nine_among_others_are_ratings(tmp_path: Path, ratings: 
     assert None not in {row["given_rating"] for row in rows}
 
 
+def test_each_rating_of_several_critics_is_read_by_the_scale_that_it_states_and_others_are_kept(
+    tmp_path: Path,
+) -> None:
+    rows, _ = read(tmp_path, {"rating": ["3/4", "2/5", "8/10", "B+", "3"]})
+    assert [row["given_rating"] for row in rows] == [7.5, 4, 8, None, None]
+    assert [json.loads(row["extra"])["given_rating"] for row in rows[3:]] == ["B+", "3"]
+
+
 # Second columns that may be ours as well
 
 AVERAGES, GIVEN = ["7.8", "8.1", "6.4"] * 3, [str(stars) for stars in range(2, 11)]
