@@ -40,10 +40,10 @@ test test-fast: export GLIBC_TUNABLES = glibc.malloc.tcache_count=4096
 # folders of a test that passed go with it, so that 2 GB are the most. $(call in_memory,KB OF MEMORY,KB OF ITS FILES)
 in_memory = $(if $(filter 2,$(shell (awk '/MemAvailable/ && $$2 > $(1)' /proc/meminfo; df -Pk /dev/shm | awk '$$4 > $(2) && /shm/') 2>/dev/null | wc -l)),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
-# A file's tests share costly fixtures, so they stay in one process; files start in order, the slow ones early. Four
-# processes on two cores too, since tests wait for servers and commands.
+# A file's tests share costly fixtures, so they stay in one process; files start in order, the slow ones early. Three
+# processes on two cores, since tests wait for servers and commands; a fourth only loads every library once more.
 test: $(STAMP) ## Run the tests; those on the real archive where it is at hand
-	$(call in_memory,12000000,6000000) $(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(call in_memory,12000000,6000000) $(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP) ## Run the tests that start no process, server or browser and train nothing, but for the slow ones (a minute and a half on two cores)
 	$(call in_memory,4000000,2000000) $(BIN)/pytest --numprocesses logical --dist loadfile \
