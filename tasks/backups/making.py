@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
+from socket import gethostname
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import (
@@ -101,7 +102,8 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     written.append(_add_files({f"{PROFILES}/{path.name}": path for path in profiles}, building, base))
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
-    write_manifest(building, Manifest(datetime.now(UTC).isoformat(timespec="microseconds"), files))
+    made_at, place = datetime.now(UTC).isoformat(timespec="microseconds"), f"{gethostname()}:{home.folder}"
+    write_manifest(building, Manifest(made_at, files, home=place))
     total = sum(facts.bytes for facts in files.values())
     return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
 

@@ -37,6 +37,8 @@ class Manifest:
     made_at: str
     files: Mapping[str, FileFacts]
     format: int = FORMAT
+    home: str | None = None
+    """The machine and the folder of the home; None in one that an earlier version wrote."""
 
 
 def describe_file(path: Path) -> FileFacts:
@@ -71,7 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
             str(name): FileFacts(facts["sha256"], facts["bytes"], facts.get("modified", 0))
             for name, facts in read["files"].items()
         }
-        return Manifest(read["made_at"], files, read["format"])
+        return Manifest(read["made_at"], files, read["format"], read.get("home"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a folder that `reviews backup` made."

@@ -7,6 +7,7 @@ import stat
 import threading
 from hashlib import sha256
 from pathlib import Path
+from socket import gethostname
 
 import duckdb
 import pytest
@@ -17,6 +18,7 @@ from flows.command.actions.backup import back_up, restore
 from flows.command.actions.verify import run_verify
 from models.bundle.fingerprint import require_fingerprint
 from tasks.backups import making, restoring
+from tasks.backups.manifests import read_manifest
 from tasks.backups.restoring import check_backup, put_database
 from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.stages import score as score_stages
@@ -47,6 +49,19 @@ def fill_later_home(home: Home) -> None:
 
 def quiet(said: str) -> None:
     pass
+
+
+def test_a_restore_says_of_which_home_the_backup_is_and_when_it_was_made(
+    empty_home: Home, tmp_path: Path
+) -> None:
+    with open_warehouse(empty_home.warehouse, write=True):
+        pass
+    backup, said = back_up(empty_home, None, quiet), list[str]()
+    restore(Home(tmp_path / "other"), backup, said.append)
+    made_at = read_manifest(backup).made_at[:16].replace("T", " ")
+    assert said[0] == (
+        f"Restored {backup}\n  a backup of {gethostname()}:{empty_home.folder}, made at {made_at} UTC"
+    )
 
 
 @pytest.mark.slow

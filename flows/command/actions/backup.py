@@ -7,11 +7,16 @@ from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups import making, restoring
 from tasks.backups.in_store import fetch_backup, upload_backup
+from tasks.backups.manifests import Manifest, read_manifest
 from tasks.maintenance import retention
+from tasks.pages.formatting import cut_name
 from tasks.store.connecting import open_store
 from tasks.support.outside_targets import require_free_target
 from tasks.support.wording import count
 from tasks.warehouse.publishing import publish
+
+_ORIGIN_SHOWN = 250
+"""Most characters that are printed of what a backup says of its origin."""
 
 
 def back_up(
@@ -54,6 +59,12 @@ def _in_mib(size: int) -> str:
     return f"{size / 2**20:,.1f} MiB"
 
 
+def _describe_origin(manifest: Manifest) -> str:
+    """Return in words of which home a backup is, and when it was made, so that a wrong one is noticed."""
+    home = "" if manifest.home is None else f"of {manifest.home}, "
+    return cut_name(f"{home}made at {str(manifest.made_at)[:16].replace('T', ' ')} UTC", _ORIGIN_SHOWN)
+
+
 def restore_from_store(home: Home, uri: str, echo: Callable[[str], None]) -> None:
     """Do what `reviews restore URI` does: fetch the backup, check it, and put it in place."""
     with fetch_backup(home, uri) as folder:
@@ -69,7 +80,7 @@ def restore(home: Home, folder: Path, echo: Callable[[str], None], uri: str | No
         replaced = restoring.restore(folder, home)
         returned = retention.bring_back(home)
         publish(home)
-    echo(f"Restored {uri or folder}")
+    echo(f"Restored {uri or folder}\n  a backup {_describe_origin(read_manifest(folder))}")
     if returned:
         echo(
             f"  {count(returned, 'file')} of `scored/` that the backup does not have: moved back to the inbox"
