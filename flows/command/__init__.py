@@ -4,27 +4,25 @@ import os
 import sys
 from types import FrameType
 
-_INTERRUPTED_STATUS = 130
-
 
 def run() -> None:
     """Load the command and run it; Ctrl-C before it has begun ends it without a traceback."""
     try:
         import signal
 
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, _interrupt)
+        is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if is_default:
+            signal.signal(signal.SIGINT, _end_at_once)
         from flows.command.cli import main
+        from tasks.support.interruption import interrupt
 
+        if is_default:
+            signal.signal(signal.SIGINT, interrupt)
         main()
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED_STATUS)
+        sys.exit(130)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End at once while a module is being loaded: an extension may take `KeyboardInterrupt` for its own failure."""
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            os._exit(_INTERRUPTED_STATUS)
-        frame = frame.f_back
-    raise KeyboardInterrupt
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """End the process: a module that is being loaded may take `KeyboardInterrupt` for a failure of its own."""
+    os._exit(128 + number)

@@ -3,11 +3,13 @@
 import atexit
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from data_contracts.library_loading import FEW_COLLECTIONS, collect_less, defer_
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
 from deployments.settings import Settings
-from flows.command import startup
+from flows.command import run, startup
 from flows.command.cli import main
+from tasks.support import interruption
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
 
@@ -102,12 +105,34 @@ def test_ctrl_c_while_the_command_is_loaded_ends_it_with_its_status_and_without_
     (tmp_path / "click.py").write_text(loaded)
     declared = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))
     module, _, function = declared["project"]["scripts"]["reviews"].partition(":")
-    script = f"from {module} import {function}; {function}()"
+    caught = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a shell may ignore it
+    )
+    script = f"{caught}; from {module} import {function}; {function}()"
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{PROJECT_ROOT}"}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_ctrl_c_that_a_library_takes_for_a_failure_of_its_own_interrupts_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def query() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        interruption.stop_if_interrupted(RuntimeError("Query interrupted"))
+
+    monkeypatch.setattr(interruption, "INTERRUPTED", threading.Event())
+    monkeypatch.setattr("flows.command.cli.main", query)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 130
 
 
 @pytest.mark.parametrize(
