@@ -106,12 +106,13 @@ def _is_json(text: str) -> bool:
 
 
 def _holds_object(text: str) -> bool:
-    """Return whether a text is an object of JSON, or a list that begins with one."""
+    """Return whether a text is an object of JSON that is not empty, or a list that begins with one."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value[0] if isinstance(value, list) and value else value, dict)
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, dict) and bool(first)
 
 
 def _is_mail(text: str) -> bool:

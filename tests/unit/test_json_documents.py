@@ -409,26 +409,6 @@ def test_a_servers_answer_that_something_failed_is_refused(answer: dict[str, Any
     assert caught.value.rule == "json_broken"
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        [{"message": "Too many", "code": 429}, {"message": "Log in", "error": "gone"}],
-        {"data": None, "errors": [{"message": "No such film", "path": ["film"]}]},
-        {"response": {"error": [{"text": "No such film"}]}},
-    ],
-    ids=["all rows", "errors", "error in an object"],
-)
-@pytest.mark.parametrize("indent", [None, 2])
-def test_a_document_of_servers_failures_alone_is_refused(document: Any, indent: int | None) -> None:
-    with pytest.raises(FileRefusedError, match="something failed") as caught:
-        read_texts(json.dumps(document, indent=indent).encode())
-    assert caught.value.rule == "json_broken"
-
-
-def test_an_array_called_errors_can_be_named() -> None:
-    assert read_texts({"errors": GOOD}, json_path="errors") == TEXTS
-
-
 @pytest.mark.parametrize("comment", ["// exported", "# exported\n# today", "/* exported\n   today */"])
 @pytest.mark.parametrize("document", [GOOD, {"reviews": GOOD}])
 @pytest.mark.parametrize("indent", [None, 2])

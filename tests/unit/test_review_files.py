@@ -746,7 +746,8 @@ def test_json_saved_as_text_is_no_review(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[Spoilers] A good film.", "{sic} A film.", "[1, 2]", "[]", "{", "[" * 5000]
+    "text",
+    ["[Spoilers] A good film.", "{sic} A film.", "{}\nA pair of braces.", "[1, 2]", "[]", "{", "[" * 5000],
 )
 def test_a_text_that_begins_with_a_bracket_is_a_review(tmp_path: Path, text: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", text.encode())

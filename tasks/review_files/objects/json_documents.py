@@ -36,7 +36,6 @@ from tasks.review_files.objects.object_rows import (
     is_valid_text,
     make_object_rows,
 )
-from tasks.review_files.objects.server_answers import require_no_errors
 from tasks.review_files.options import ReadOptions, require_rows
 from tasks.review_files.raw_rows import Defect, RawRows
 from tasks.support.memory import require_memory
@@ -79,8 +78,6 @@ def _read_batches(
         movie, values = _restore_all(outer.find_movie(path), [item for item, _ in group], escaped.is_set())
         rows = [_make_row(value, select, movie) for value in values]
         if next_row == first_row:
-            if options.json_path is None:
-                require_no_errors(path)
             refuse_values(values, select, path)
             require_rows_text(rows, select, options.column_plan, find_rows(path))
         yield make_object_rows(rows, select, next_row)

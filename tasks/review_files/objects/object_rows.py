@@ -60,21 +60,13 @@ class Select:
 
 
 def require_object_text(rows: Sequence[ObjectRow], select: Select, plan: ReadingPlan) -> None:
-    """Refuse a file if some of `rows` are objects, but none has a text column, or all are answers that failed."""
+    """Refuse a file if some of `rows` are objects, but none has a text column."""
     objects = [row for row, defect in rows if defect is None]
-    if objects and not plan.text and all(_is_failure(row, select) for row in objects):
-        raise refusal("json_broken", "its objects are a server's answers that something failed: ask it again")
     if objects and not any("text" in select(tuple(row)).known for row in objects):
         names = tuple(objects[0])
         if not plan.text and (problem := _describe_inner(objects[0], select)):
             raise refusal("text_column_missing", problem)
         require_text(select(names), names, plan)
-
-
-def _is_failure(row: Mapping[str, Any], select: Select) -> bool:
-    """Return whether an object is the answer of a server that something failed, and no review."""
-    names = tuple(row)
-    return has_message(names, select(names)) and says_failed(row)
 
 
 def _describe_inner(row: Mapping[str, Any], select: Select) -> str | None:

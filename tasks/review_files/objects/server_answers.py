@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.review_files.column_mapping import Columns
-from tasks.review_files.plans.normalized_names import normalize_name, quote_name
-from tasks.support.refusals import refusal
+from tasks.review_files.plans.normalized_names import normalize_name
 
 OF_REVIEWS = {"given_rating", "given_label", "review_id", "reviewed_at"}
 """Our columns that an answer does not have itself."""
@@ -26,8 +25,6 @@ NO_TEXT = re.compile(
 _FAILED = re.compile(r"err|fail|unauthori|forbidden|denied|exceeded|timeout", re.IGNORECASE)
 _LEAST_FAILURE = 400
 """The lowest status of HTTP that says that something failed."""
-_ERRORS = ("error", "errors")
-"""Keys of what went wrong."""
 _DONE = {"ok", "success", "200"}
 """Codes that say that nothing failed, in lower case."""
 
@@ -51,17 +48,10 @@ def says_done(row: Mapping[str, Any]) -> bool:
 def says_failed(row: Mapping[str, Any]) -> bool:
     """Return whether an object is the answer of a server that something failed."""
     truths, codes = _list_states(row)
-    has_error = any(value for name, value in row.items() if normalize_name(name) in _ERRORS)
+    has_error = any(value for name, value in row.items() if normalize_name(name) in ("error", "errors"))
     is_failure = (isinstance(code, int) and code >= _LEAST_FAILURE for code in codes)
     names_failure = (isinstance(code, str) and _FAILED.search(code) is not None for code in codes)
     return has_error or False in truths or any(is_failure) or any(names_failure)
-
-
-def require_no_errors(path: str) -> None:
-    """Refuse a document whose only rows are those of an array called `errors`, at this path."""
-    if normalize_name(path.rpartition(".")[2]) in _ERRORS:
-        problem = f"{quote_name(path)} has what a server answers if something failed"
-        raise refusal("json_broken", f"{problem}: ask it again, or name the array as json_path in a profile")
 
 
 def _list_states(row: Mapping[str, Any]) -> tuple[list[object], list[object]]:
