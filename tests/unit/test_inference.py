@@ -112,7 +112,6 @@ def test_a_name_without_a_scale_states_none(name: str) -> None:
         "Bewertung (Schulnote 1-6)",
         "Rating (German grades, 1-6)",
         "Rating (1=A, 5=E)",
-        "Rating 1 (A) to 5 (E)",
         "Rating (A = 1, F = 6)",
     ],
 )
@@ -142,6 +141,11 @@ def test_ratings_whose_name_says_that_the_lowest_is_the_best_are_in_doubt(name: 
         "Rating (1=E, 5=A)",
         "Rating (1 = a disaster, 5 = a joy)",
         "Rating, 1 is a's, 5 is b's",
+        "Rate A (1-10)?",
+        "How would you rate the film on a (1-10) scale?",
+        "How would you rate film 1: A Quiet Place (1-10)?",
+        "Rate (A: 1-10)?",
+        "Rate (A: 1 to 5)?",
     ],
 )
 def test_a_name_that_says_so_of_the_highest_or_of_none_turns_nothing_round(name: str) -> None:

@@ -24,6 +24,8 @@ _REAL_SHARE = 0.1
 """The share of ratings above five from which on a scale to ten is no typing error."""
 _REAL_SHARE_OF_HUNDRED = 0.5
 """The share of ratings above 20 from which on they are out of 100: `45` may be 4,5 without its comma."""
+_LARGEST_SHARE_OF_NONE = 1 / 3
+"""The share of ratings above five up to which these may stand for no answer."""
 
 _MOST_PAIRS = 1000
 _MOST_MOVIES = 1000
@@ -62,12 +64,15 @@ class RatingFacts:
     """Some plain numbers are without the word star."""
     few_above_five: bool = field(init=False, default=False)
     few_above_twenty: bool = field(init=False, default=False)
+    many_above_five: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Set what the counts show, since facts are compared by it: equal facts are judged alike."""
         object.__setattr__(self, "few_above_five", self.above_five < _REAL_SHARE * self.not_zero)
         few = self.above_twenty < _REAL_SHARE_OF_HUNDRED * self.not_zero
         object.__setattr__(self, "few_above_twenty", few)
+        many = self.above_five > _LARGEST_SHARE_OF_NONE * self.not_zero
+        object.__setattr__(self, "many_above_five", many)
 
     def has_any(self) -> bool:
         """Return whether there is a rating, as a number, as symbols or in words."""

@@ -227,7 +227,7 @@ def _doubt_ten(facts: RatingFacts) -> str | None:
     """Return why ratings whose highest is above five and up to ten may not be out of ten; None if they are."""
     if _is_of_survey(facts):
         return f"they may be out of {facts.highest:g}, as in surveys, or of ten"
-    if _is_alone(facts, FIVE.highest, _NO_ANSWER):
+    if _is_nine_for_none(facts):
         return "9 may mean that there is none, since no other is above 5"
     if facts.few_above_five:
         return "only a few are above 5, so these may be typing errors on a scale to five"
@@ -241,12 +241,19 @@ def _doubt_hundred(facts: RatingFacts) -> str | None:
     small = sum(value <= FIVE.highest for value in facts.values)
     large = sum(value > HIGHEST_OF_TWENTY for value in facts.values)
     if _is_alone(facts, TEN.highest, _NO_ANSWERS):
-        return f"{facts.highest:g} may mean that there is none, since no other is above 10"
+        codes = " and ".join(f"{value:g}" for value in sorted(facts.values & _NO_ANSWERS))
+        return f"{codes} may mean that there is none, since no other is above 10"
     if facts.few_above_twenty or small >= large:
         return "too few are above 20 for a scale to 100, so these may be typing errors, such as 45 for 4.5"
     if _is_of_fifty(facts):
         return "they may be five steps from 10 to 50, or out of 100"
     return None
+
+
+def _is_nine_for_none(facts: RatingFacts) -> bool:
+    """Return whether 9 may stand for no answer on a scale to five: few rows have it, and no rating is a half."""
+    are_whole = all(value % 1 == 0 for value in facts.values)
+    return are_whole and not facts.many_above_five and _is_alone(facts, FIVE.highest, _NO_ANSWER)
 
 
 def _is_alone(facts: RatingFacts, highest: float, codes: Set[float]) -> bool:

@@ -36,8 +36,8 @@ _TURNED = (
     r"\b(?:smaller|low|lower|less)\s*(?:is|=|means)\s*(?:better|best|good)\b"
 )
 """What says so in other words."""
-_LETTERS = r"(?<![\d.])[01]\s*(?:=|:|\(|-|–|is)\s*a\b(?!\s*['’\w])|\ba\s*(?:=|:|\()\s*[01]\b"
-"""The best letter is the lowest number: `1=A, 5=E`."""
+_LETTERS = r"[(\[][^)\]]*?(?:(?<![\d.])[01]\s*[=:]\s*a\b(?!\s*['’\w])|\ba\s*[=:]\s*[01]\b(?!\s*(?:[-–—/…]|to\b|\.\.)))"
+"""The best letter is the lowest number, in brackets: `(1=A, 5=E)`, but not `(A: 1-10)`."""
 _LOWEST_IS_BEST = re.compile(
     rf"(?<![\d.])[01]{_BESIDE}{_ADVERBS}{_BEST}|(?<![\d.])(?:[3-9]|10|20|100){_BESIDE}{_ADVERBS}{_WORST}(?!{_UP_TO}{_BEST})|"
     rf"\b{_BEST}[\s=:(]{{1,3}}[01]\b.{{1,40}}\b{_WORST}[\s=:(]{{1,3}}\d|"
