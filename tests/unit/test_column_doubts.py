@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.review_files.inference.column_recognition import recognise_columns
-from tasks.review_files.inference.name_doubts import OF_EVENT, OF_RESPONDENT, RIVALS
+from tasks.review_files.inference.name_doubts import OF_EVENT, RIVALS
 from tasks.review_files.plans.reading_plan import DateFormat, ReadingPlan
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tests.support.review_file_builders import ENCODERS, encode_csv
@@ -100,7 +100,7 @@ def read_tickets(folder: Path, scores: list[str]) -> tuple[list[dict[str, Any]],
     return read_file(path)
 
 
-@pytest.mark.parametrize("ratings", ["1 2 3 4 5 9 9", "1 3 5 9"])
+@pytest.mark.parametrize("ratings", ["1 2 3 4 5 9 9", "1 3 5 9", "1 3 5 5 9 9"])
 def test_a_nine_alone_above_five_may_be_no_answer(tmp_path: Path, ratings: str) -> None:
     rows, plan = read(tmp_path, {"rating": ratings.split()})
     [doubt] = plan.doubts
@@ -116,7 +116,7 @@ def test_ninety_nine_alone_above_ten_may_be_no_answer(tmp_path: Path, ratings: s
     _, plan = read(tmp_path, {"rating": ratings.split()})
     [doubt] = plan.doubts
     assert (doubt.field, doubt.values) == ("given_rating", ("1", highest))
-    codes = " and ".join(sorted({*ratings.split()} & {"88", "98", "99"}))
+    codes = ", ".join(sorted({*ratings.split()} & {"88", "98", "99"}))
     assert f": {codes} may mean that there is none, since no other is above 10" in doubt.reason
 
 
@@ -139,48 +139,52 @@ def test_each_rating_of_several_critics_is_read_by_the_scale_that_it_states_and_
 
 # Second columns that may be ours as well
 
-AVERAGES, GIVEN = ["7.8", "8.1", "6.4"] * 3, [str(stars) for stars in range(2, 11)]
+AVERAGES, SHARED, GIVEN = (
+    ["7.8", "8.1", "6.4"] * 3,
+    ["7", "8", "6"] * 3,
+    [str(stars) for stars in range(2, 11)],
+)
 FILMS = ["Heat", "Up", "Dune"] * 3
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 @pytest.mark.parametrize(
-    ("names", "taken"),
-    [
-        (("rating", "user_rating"), "user_rating"),
-        (("reviewer_score", "stars"), "reviewer_score"),
-        (("stars_x", "stars_y"), "stars_x"),
-        (("rating", "rating.1"), "rating"),
-    ],
+    "names",
+    [("rating", "user_score"), ("stars", "reviewer_score"), ("stars_x", "stars_y"), ("rating", "rating.1")],
 )
-def test_of_two_ratings_that_of_the_writer_is_read_if_all_rows_of_a_movie_share_the_other(
-    tmp_path: Path, ending: str, names: tuple[str, str], taken: str
+def test_of_two_ratings_the_first_is_read_if_all_rows_of_a_movie_share_the_second_one(
+    tmp_path: Path, ending: str, names: tuple[str, str]
 ) -> None:
-    path = tmp_path / f"a.{ending}"
-    ratings = {name: GIVEN if name == taken else AVERAGES for name in names}
-    columns = {"movie": FILMS, **ratings, "text": [f"It was good {stars}." for stars in GIVEN]}
+    path, (first, second) = tmp_path / f"a.{ending}", names
+    texts = [f"It was good {stars}." for stars in GIVEN]
+    columns = {"movie": FILMS, first: GIVEN, second: SHARED, "text": texts}
     path.write_bytes(
         ENCODERS[ending](
             [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         )
     )
     rows, plan = read_file(path, batch_rows=4)
-    assert (plan.given_rating, plan.doubts) == (taken, ())
+    assert (plan.given_rating, plan.doubts) == (first, ())
     assert [row["given_rating"] for row in rows] == list(map(float, GIVEN))
-    [other] = {*names} - {taken}
-    assert json.loads(rows[0]["extra"]) == {other: "7.8"}
+    assert json.loads(rows[0]["extra"]) == {second: "7"}
 
 
 @pytest.mark.parametrize(
     "columns",
     [
         {"rating": AVERAGES, "user_rating": GIVEN},
-        {"movie": FILMS, "rating": GIVEN, "user_rating": AVERAGES},
-        {"movie": FILMS, "stars_x": AVERAGES, "stars_y": GIVEN},
+        {"movie": FILMS, "rating": SHARED, "user_rating": GIVEN},
+        {"movie": FILMS, "rating": GIVEN, "user_rating": GIVEN[::-1]},
+        {"movie": FILMS, "rating": SHARED, "user_rating": ["5", "9", "4"] * 3},
+        {"movie": FILMS, "stars_x": SHARED, "stars_y": GIVEN},
         {"rating": GIVEN, "rating.1": GIVEN[::-1]},
         {"Rating (costumes)": GIVEN, "Rating (dialogue)": GIVEN[::-1]},
+        {"Rating (user)": GIVEN, "Rating": GIVEN[::-1]},
+        {"rating": GIVEN, "rating.1": [*GIVEN[:8], "1"]},
+        {"rating": ["8/10", "9"], "user_rating": ["7", "3"]},
+        {"rating": AVERAGES, "user_rating": AVERAGES[::-1]},
+        {"rating": ["1", "2", "4", "9"], "user_rating": ["2", "4", "2", "9"]},
     ],
-    ids=["no movies", "the writer's by name is shared", "the first is shared", "copies", "remarks"],
 )
 def test_ratings_of_which_another_column_may_as_well_be_that_of_the_writer_are_in_doubt(
     tmp_path: Path, columns: dict[str, list[str]]
@@ -194,11 +198,61 @@ def test_ratings_of_which_another_column_may_as_well_be_that_of_the_writer_are_i
 
 
 @pytest.mark.parametrize(
+    "second",
+    [
+        [""] * 9,
+        ["NaN"] * 9,
+        ["Gold", "Silver", "PG-13"] * 3,
+        ["8.1"] * 9,
+        ["0"] * 9,
+        ["", *GIVEN[1:4], *[""] * 5],
+        [str(100 + place) for place in range(9)],
+        [f"{stars}.0/10" for stars in GIVEN],
+        [f"{stars}.00" for stars in GIVEN],
+        [f"{int(stars):02}" for stars in GIVEN],
+        [f"{10 * int(stars)}" for stars in GIVEN],
+        [f"{place + 0.8}" for place in range(9)],
+        [f"{-place}" for place in range(9)],
+    ],
+    ids=[
+        *("empty", "NaN", "words", "one value", "zero", "some", "points", "their scale", "digits", "padded"),
+        *("another scale", "averages", "below 0"),
+    ],
+)
+def test_a_second_rating_that_says_the_same_or_is_none_that_writers_give_changes_nothing(
+    tmp_path: Path, second: list[str]
+) -> None:
+    rows, plan = read(tmp_path, {"user_rating": second, "rating": GIVEN})
+    assert (plan.given_rating, plan.doubts) == ("rating", ())
+    assert [row["given_rating"] for row in rows] == list(map(float, GIVEN))
+
+
+def test_beside_the_rating_of_a_platform_another_one_says_nothing(tmp_path: Path) -> None:
+    columns = {"reviewText": GIVEN, "overall": list("123451234"), "user_rating": GIVEN[::-1]}
+    rows, plan = read(tmp_path, columns)
+    assert (plan.given_rating, plan.doubts, rows[0]["given_rating"]) == ("overall", (), 2)
+
+
+def test_a_rating_that_some_objects_lack_is_beside_one_that_all_have_no_other_name_of_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.jsonl"
+    objects = [{"review": f"Film {stars}.", "rating": stars, "user_rating": stars} for stars in GIVEN]
+    for each in objects[1:5]:
+        del each["user_rating"]
+    path.write_bytes(ENCODERS["jsonl"](objects))
+    rows, plan = read_file(path)
+    assert ([row["given_rating"] for row in rows], plan.doubts) == (list(map(float, GIVEN)), ())
+
+
+@pytest.mark.parametrize(
     ("ours", "header", "values"),
     [
         ("reviewed_at", "Date,Date", "2026-01-03,2026-02-04"),
+        ("reviewed_at", "Date,Date", "2026-01-03,13.01.2026"),
         ("reviewed_at", "Date (first),Date [last]", "2026-01-03,2026-02-04"),
         ("given_label", "Sentiment,sentiment", "pos,neg"),
+        ("given_label", "Sentiment (human),Sentiment", "pos,neg"),
         ("given_rating", "stars,stars", "4/5,2/5"),
     ],
 )
@@ -213,6 +267,30 @@ def test_of_two_columns_of_one_name_neither_is_read_unless_they_have_the_same_va
         assert [row[ours] is None for row in rows] == [is_doubted] * 2
 
 
+@pytest.mark.parametrize(
+    ("ours", "header", "values"),
+    [
+        ("reviewed_at", "Timestamp,Timestamp (UTC)", "2026-01-03 10:00,"),
+        ("reviewed_at", "Date,Date", "2026-01-03,2026-01-03T10:00:00Z"),
+        ("reviewed_at", "Date,Date", "2026-01-03,03.01.2026"),
+        ("reviewed_at", "Date (local),Date (UTC)", "2026-01-03 23:00,2026-01-04 04:00"),
+        ("reviewed_at", "Date,Date", "2026-01-03,yesterday"),
+        ("given_label", "Sentiment,sentiment", "positive,Positive"),
+        ("given_label", "sentiment,sentiment", "positive,pos"),
+        ("given_label", "label,label", "positive,1"),
+        ("given_label", "label,label", "positive,N/A"),
+        ("given_rating", "rating,rating", "0.5/5,0.50/5"),
+    ],
+)
+def test_values_of_two_columns_that_mean_the_same_are_no_other_ones(
+    tmp_path: Path, ours: str, header: str, values: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text,{header}\nGood.,{values}\n")
+    [row], plan = read_file(path)
+    assert (plan.doubts, row[ours] is None) == ((), False)
+
+
 def test_a_doubt_about_a_name_that_two_columns_have_says_which_of_them_a_profile_reads(
     tmp_path: Path,
 ) -> None:
@@ -225,13 +303,6 @@ def test_a_doubt_about_a_name_that_two_columns_have_says_which_of_them_a_profile
     stated = ReadingPlan(("text",), reviewed_at="Date", known_names=False, dates=DateFormat())
     [batch] = read_review_file(path, ReadOptions(plan=stated))
     assert [row["reviewed_at"].month for row in batch.to_pylist()] == [1]
-
-
-def test_a_rating_without_a_remark_is_the_whole_and_a_date_in_utc_the_clearest(tmp_path: Path) -> None:
-    dates = {"Date": ["2026-01-03 01:00"] * 2, "Date (UTC)": ["2026-01-03"] * 2}
-    rows, plan = read(tmp_path, {"Rating (dialogue)": ["2", "9"], "Rating": ["8", "3"], **dates})
-    assert (plan.given_rating, plan.reviewed_at, plan.doubts) == ("Rating", "Date (UTC)", ())
-    assert [(row["given_rating"], row["reviewed_at"].hour) for row in rows] == [(8, 0), (3, 0)]
 
 
 @pytest.mark.parametrize(
@@ -258,9 +329,13 @@ def test_columns_that_a_program_has_told_apart_are_of_one_name(names: list[str],
 @pytest.mark.parametrize(
     ("names", "is_doubted"),
     [
-        (["start_date", "end_date"], True),
+        (["start_date", "end_date"], False),
         (["Date (of stay)"], True),
         (["Date (visited)"], True),
+        (["Date [check-in]"], True),
+        (["Date (check_out)"], True),
+        (["Date (check format)"], False),
+        (["Date (trip planner)"], False),
         (["StartDate", "EndDate", "Progress", "ResponseId"], False),
         (["Respondent ID", "Start Date", "End Date"], False),
         (["check_in", "check_out", "date"], False),
@@ -282,12 +357,34 @@ def test_a_date_called_that_of_a_stay_is_none_of_a_review(name: str) -> None:
     assert recognise_columns(["review", name]).known == {}
 
 
-@pytest.mark.parametrize("beside", ["toxicity", "is_spam", "Is Fake", "helpful"])
-def test_numbers_under_label_may_be_of_what_stands_beside_them(tmp_path: Path, beside: str) -> None:
+@pytest.mark.parametrize("beside", ["toxicity", "is_spam", "Is Fake"])
+@pytest.mark.parametrize("numbers", [["0", "1"], ["0.02", "0.97"]])
+def test_labels_of_0_and_1_may_be_of_what_such_a_column_beside_them_says(
+    tmp_path: Path, beside: str, numbers: list[str]
+) -> None:
     for labels in (["0", "1"], ["0", "0"]):
-        rows, plan = read(tmp_path, {"label": labels, beside: ["0", "1"]})
-        assert list_doubts(plan) == ["given_label"]
+        rows, plan = read(tmp_path, {"label": labels, beside: numbers})
+        [doubt] = plan.doubts
+        assert (doubt.field, f"'{beside}'" in doubt.reason) == ("given_label", True)
         assert [row["given_label"] for row in rows] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"label": ["0", "1"], "helpful": ["0", "1"]},
+        {"label": ["0", "1"], "useful": ["0", "1"]},
+        {"label": ["0", "1"], "toxicity": ["3", "12"]},
+        {"label": ["0", "1"], "spam": ["no", "yes"]},
+        {"label": ["-1", "1"], "spam": ["0", "1"]},
+    ],
+)
+def test_labels_beside_votes_or_other_numbers_are_labels(
+    tmp_path: Path, columns: dict[str, list[str]]
+) -> None:
+    rows, plan = read(tmp_path, columns)
+    assert plan.doubts == ()
+    assert [row["given_label"] for row in rows] == ["negative", "positive"]
 
 
 @pytest.mark.parametrize(
@@ -299,14 +396,3 @@ def test_words_and_numbers_that_are_called_a_sentiment_are_labels_beside_anythin
     rows, plan = read(tmp_path, {name: values, "helpful": ["0", "1"], "toxic": ["0", "0"]})
     assert plan.doubts == ()
     assert [row["given_label"] for row in rows] == ["negative", "positive"]
-
-
-@pytest.mark.parametrize("question", ["question", "Question ID", "question_text"])
-def test_who_answered_several_questions_is_no_id_of_a_review(tmp_path: Path, question: str) -> None:
-    rows, plan = read(tmp_path, {"respondent_id": ["1", "1"], question: ["a", "b"]})
-    assert [(doubt.field, doubt.reason) for doubt in plan.doubts] == [("review_id", OF_RESPONDENT)]
-    assert [(row["review_id"], json.loads(row["extra"])["respondent_id"]) for row in rows] == [
-        (None, "1")
-    ] * 2
-    rows, plan = read(tmp_path, {"respondent_id": ["1", "2"], "Did you like it?": ["a", "b"]})
-    assert ([row["review_id"] for row in rows], plan.doubts) == (["1", "2"], ())

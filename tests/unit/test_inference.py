@@ -251,22 +251,26 @@ def test_a_column_without_a_remark_is_taken_before_one_with_another() -> None:
     assert (found.known, found.text, found.doubled) == ({"reviewed_at": 1}, (3,), False)
 
 
-@pytest.mark.parametrize("other", ["Stars given", "reviewRating.ratingValue"])
+@pytest.mark.parametrize(
+    "other", ["user_rating", "Reviewer rating", "Stars given", "reviewRating.ratingValue"]
+)
 @pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
-def test_a_rating_is_taken_before_what_a_platform_may_say_of_the_writer(general: str, other: str) -> None:
+def test_a_rating_is_taken_before_what_a_platform_may_show_or_say_of_the_writer(
+    general: str, other: str
+) -> None:
     assert recognise_columns(["movie", other, general, "review"]).known == {"movie_id": 0, "given_rating": 2}
     assert recognise_columns(["movie", other, "review"]).known == {"movie_id": 0, "given_rating": 1}
 
 
 @pytest.mark.parametrize("writers", ["user_rating", "Reviewer rating", "userScore", "Customer stars"])
 @pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
-def test_a_rating_of_the_writer_by_its_name_is_taken_before_one_that_may_be_the_movies(
+def test_a_rating_that_may_be_the_movies_has_that_of_the_writer_by_its_name_beside_it(
     general: str, writers: str
 ) -> None:
     for names in ([writers, general, "review"], [general, writers, "review"]):
         found = recognise_columns(names)
-        assert found.known == {"given_rating": names.index(writers)}
-        assert found.beside == {RIVALS["given_rating"]: names.index(general)}
+        assert found.known == {"given_rating": names.index(general)}
+        assert found.beside == {RIVALS["given_rating"]: names.index(writers)}
 
 
 @pytest.mark.parametrize("name", ["your_rating", "My stars", "yourScore"])
@@ -275,8 +279,9 @@ def test_a_rating_called_mine_or_yours_is_the_writers_beside_any_other(name: str
     assert (found.known, found.beside) == ({"given_rating": 2}, {})
 
 
-def test_a_rating_is_taken_before_what_an_object_says_of_its_writer() -> None:
-    assert recognise_columns(["user.rating", "rating", "review"]).known == {"given_rating": 1}
+def test_what_an_object_says_of_its_writer_is_no_second_rating() -> None:
+    found = recognise_columns(["user.rating", "rating", "review"])
+    assert (found.known, found.beside) == ({"given_rating": 1}, {})
 
 
 @pytest.mark.parametrize("general", ["timestamp", "Created", "created_at", "date"])
@@ -958,18 +963,19 @@ def test_labels_of_which_a_second_column_sometimes_says_the_opposite_are_read(
     assert kept == [None] * len(rows)
 
 
-def test_lines_of_which_some_lack_the_first_of_two_labels_are_read_when_they_are_read_twice(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"text": "a", "label": "pos", "sentiment": "neg"}, {"text": "b", "sentiment": "neg"}],
+        [{"text": "a", "rating": 9, "user_rating": 3}, {"text": "b", "stars": 8, "user_rating": 4}],
+    ],
+)
+def test_lines_of_which_some_lack_the_first_of_two_columns_are_read_when_they_are_read_twice(
+    tmp_path: Path, rows: list[dict[str, Any]]
 ) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(
-        ENCODERS["jsonl"](
-            [{"text": "a", "label": "pos", "sentiment": "neg"}, {"text": "b", "sentiment": "neg"}]
-        )
-    )
-    assert [row["given_label"] for row in read_all(path, 0)] == [
-        row["given_label"] for row in read_all(path, 1 << 40)
-    ]
+    path.write_bytes(ENCODERS["jsonl"](rows))
+    assert read_all(path, 0) == read_all(path, 1 << 40)
 
 
 def test_a_second_column_of_numbers_says_the_opposite_too(tmp_path: Path) -> None:

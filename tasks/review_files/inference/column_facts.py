@@ -125,7 +125,7 @@ class MovieRatings:
     def __post_init__(self) -> None:
         """Set what the ratings show, since facts are compared by it."""
         found = [
-            (_is_uneven(rating), rows) for rating, rows in self.shared.values() if rows >= _FEWEST_SHARED
+            (_is_uneven_text(rating), rows) for rating, rows in self.shared.values() if rows >= _FEWEST_SHARED
         ]
         is_several = len(found) >= _FEWEST_MOVIES and sum(rows for _, rows in found) >= _FEWEST_ROWS
         uneven = sum(is_uneven for is_uneven, _ in found)
@@ -174,8 +174,12 @@ class FileFacts:
     """What the reader of the format leaves open, each once."""
     differing: frozenset[str] = frozenset()
     """Our columns of which a second one, which may be it as well, has other values in some rows."""
+    rival_ratings: RatingFacts = RatingFacts()
+    """The ratings of such a second column."""
     rival_by_movie: MovieRatings = MovieRatings()
-    """Whether the ratings of such a second column are those of the movies."""
+    """Whether these are those of the movies."""
+    targets: frozenset[float] = frozenset()
+    """The numbers of a column that may say what labels are of."""
 
     def merge(self, other: "FileFacts") -> "FileFacts":
         """Return the facts of both."""
@@ -199,7 +203,9 @@ class FileFacts:
             _limit(self.headings | other.headings),
             tuple(dict.fromkeys((*self.doubts, *other.doubts))),
             self.differing | other.differing,
+            self.rival_ratings.merge(other.rival_ratings),
             self.rival_by_movie.merge(other.rival_by_movie),
+            _limit(self.targets | other.targets),
         )
 
 
@@ -252,10 +258,15 @@ def find_movie_ratings(movies: pa.ChunkedArray, ratings: pa.ChunkedArray) -> Mov
     return MovieRatings({name: (texts[place], int(number)) for name, place, number in found if number})
 
 
-def _is_uneven(text: str | None) -> bool:
+def is_uneven(value: float) -> bool:
     """Return whether a rating is a decimal such as 7.8, which writers hardly give: neither whole nor with a half."""
+    return value * 2 % 1 != 0
+
+
+def _is_uneven_text(text: str | None) -> bool:
+    """Return whether a text is such a rating."""
     found = None if text is None else find_rating(text)
-    return found is not None and found.value * 2 % 1 != 0
+    return found is not None and is_uneven(found.value)
 
 
 def _count_values(column: pa.Array) -> dict[str, int]:
@@ -297,15 +308,6 @@ def find_label_pairs(labels: pa.ChunkedArray, others: pa.ChunkedArray) -> Mappin
 def _limit_pairs(pairs: Mapping[tuple[str, str], int]) -> Mapping[tuple[str, str], int]:
     """Return the first of the pairs by name: more have no labels that are known."""
     return dict(sorted(pairs.items())[:_MOST_PAIRS])
-
-
-def differ(column: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
-    """Return whether two columns of n texts have different values in some row in which both have one."""
-    if len(column) != len(other):
-        return False  # as for labels
-    one, two = (pc.replace_substring_regex(each, r"^\s+|\.0+\s*$|\s+$", "") for each in (column, other))
-    both = pc.and_(pc.not_equal(one, ""), pc.not_equal(two, ""))
-    return bool(pc.any(pc.and_(both, pc.not_equal(one, two))).as_py())
 
 
 def find_stated(column: pa.Array) -> frozenset[float]:

@@ -28,7 +28,7 @@ from tasks.review_files.inference.known_column_names import (
     STATE_COLUMNS,
     TITLES,
 )
-from tasks.review_files.inference.name_doubts import VALUE_COLUMNS, find_rivals, find_unclear, strip_copies
+from tasks.review_files.inference.name_doubts import VALUE_COLUMNS, find_rivals, strip_copies
 from tasks.review_files.inference.platforms import (
     POLARITY,
     POLARITY_NAMES,
@@ -92,8 +92,6 @@ class Recognised:
     platform: Platform | None = None
     hint: RatingScale | None = None
     """The scale that the name of the rating states, such as `Your rating (1-10)`."""
-    unclear: Mapping[str, str] = field(default_factory=dict)
-    """Our column -> why its name, or names beside it, leave open whether it is ours."""
     remarked: frozenset[str] = frozenset()
     """Our columns that are known only without a remark in brackets that may change what is meant."""
     may_be_price: bool = False
@@ -112,28 +110,26 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     platform = POLARITY if set(bare) == POLARITY_NAMES else find_platform(bare)
     loose = _strip_all(names, bare)
     text = _find_text(names, bare, loose, platform)
-    named = _find_known(names, bare, platform, text)
-    remarked = {} if loose == bare else _find_remarked(loose, named, platform, text)
-    known, rivals = find_rivals(names, bare, named | remarked, platform is not None)
-    unclear = find_unclear(names, bare, known)
-    respondent = known.pop("review_id") if "review_id" in unclear else None
+    known = _find_known(names, bare, platform, text)
+    remarked = {} if loose == bare else _find_remarked(loose, known, platform, text)
+    known |= remarked
     text = None if _may_be_remark(loose, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
-    file_id = _find_first(bare, normalize_known(FILE_IDS), taken) if respondent is None else respondent
+    file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
+    beside = _find_beside(bare, known, taken) | _find_beside_labels(bare, known, platform)
     found = Recognised(
         known=known,
-        beside={**_find_beside(bare, known, taken), **_find_other_labels(bare, known, platform), **rivals},
+        beside=beside | find_rivals(names, bare, known, platform is not None),
         platform=platform,
-        unclear=unclear,
         remarked=frozenset(remarked),
         file_id=file_id if _needs_id(known, platform) else None,
     )
     found = _read_rating_name(found, names) if "given_rating" in known else found
     if text is None:
         return found
-    title, other = _find_title(bare, platform, text, taken)
+    title, unclear = _find_title(bare, platform, text, taken)
     texts = (text,) if title is None else (title, text)
-    return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=other)
+    return replace(found, text=texts, doubled=loose.count(loose[text]) > 1, unclear_title=unclear)
 
 
 def _read_rating_name(found: Recognised, names: Sequence[str]) -> Recognised:
@@ -266,25 +262,27 @@ def find_states(names: Sequence[str]) -> dict[str, int]:
     return {what: place for what, place in found.items() if place is not None}
 
 
-def _find_beside(bare: Sequence[str], known: Mapping[str, int], taken: set[int]) -> dict[str, int]:
+def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
     """Return the positions of columns that say how ratings are meant, or whether labels hold or rows are reviews."""
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
-    wanted = wanted | STATE_COLUMNS
-    if "given_label" in known:
-        wanted |= {ANSWER: (ANSWER,)}
-        wanted |= {OTHER_TARGET: OTHER_TARGETS} if bare[known["given_label"]] == LABEL else {}
+    wanted = wanted | STATE_COLUMNS | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
     found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
     return {what: place for what, place in found.items() if place is not None}
 
 
-def _find_other_labels(
+def _find_beside_labels(
     bare: Sequence[str], known: Mapping[str, int], platform: Platform | None
 ) -> dict[str, int]:
-    """Return the position of a second column of labels; {} if there is none, or the first is surely the writer's."""
+    """Return the positions of a second column of labels, and of what a `label` may be of, if its columns have names.
+
+    {} if the labels are surely the writer's.
+    """
     names, first = normalize_known(SENTIMENTS), known.get("given_label")
     if platform is not None or first is None or bare[first] not in names:
         return {}
-    return _find_own(OTHER_LABELS, bare, names, {*known.values()})
+    taken = {*known.values()}
+    targets = normalize_known(OTHER_TARGETS) if bare[first] == LABEL else ()
+    return _find_own(OTHER_LABELS, bare, names, taken) | _find_own(OTHER_TARGET, bare, targets, taken)
 
 
 def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int]) -> dict[str, int]:

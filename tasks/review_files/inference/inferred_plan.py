@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from data_contracts.rules_and_limits import STEP_OF_FILE
 from tasks.review_files.inference.column_facts import (
     FileFacts,
-    differ,
     find_label_facts,
     find_label_pairs,
     find_movie_ratings,
@@ -34,9 +33,10 @@ from tasks.review_files.inference.known_column_names import (
     HOTEL_STARS,
     HOTELS,
     OTHER_LABELS,
+    OTHER_TARGET,
     SCALE_COLUMNS,
 )
-from tasks.review_files.inference.name_doubts import RIVALS, VALUE_COLUMNS, doubt_rivals
+from tasks.review_files.inference.name_doubts import RIVALS, VALUE_COLUMNS, doubt_names, find_differing
 from tasks.review_files.inference.platforms import HELP_DESK
 from tasks.review_files.inference.rating_decisions import (
     FIVE_STARS,
@@ -54,7 +54,7 @@ from tasks.review_files.plans.reading_plan import Doubt, RatingScale, ReadingPla
 from tasks.review_files.raw_rows import RawRows, describe_last, mark_blank_starts, measure_texts
 from tasks.support.refusals import refusal
 
-SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, OTHER_LABELS, *RIVALS.values(), "movie_id")
+SURVEYED = (*VALUE_COLUMNS, *SCALE_COLUMNS, ANSWER, OTHER_LABELS, OTHER_TARGET, *RIVALS.values(), "movie_id")
 """Those, the columns that say how ratings or labels are meant, and those that may be ours as well."""
 _OURS = {
     "dates": "reviewed_at",
@@ -64,6 +64,8 @@ _OURS = {
     "lowest": "lowest_rating",
     "answers": ANSWER,
     "other_labels": OTHER_LABELS,
+    "rival_ratings": RIVALS["given_rating"],
+    "targets": OTHER_TARGET,
 }
 _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "dates": find_date_facts,
@@ -73,6 +75,8 @@ _FINDERS: dict[str, Callable[[pa.ChunkedArray], Any]] = {
     "lowest": find_stated,
     "answers": find_label_facts,
     "other_labels": find_label_facts,
+    "rival_ratings": find_rating_facts,
+    "targets": find_stated,
 }
 """What finds the facts of a column, by their field of `FileFacts`."""
 _LONGEST_SUM = 16
@@ -136,10 +140,7 @@ def _find_facts_of_group(batches: Sequence[RawRows]) -> FileFacts:
 
 def _compare(columns: Mapping[str, pa.ChunkedArray]) -> dict[str, Any]:
     """Return the facts of columns of n values that pairs of them show, by their field of `FileFacts`."""
-    pairs = {ours: rival for ours, rival in RIVALS.items() if columns.keys() >= {ours, rival}}
-    found: dict[str, Any] = {
-        "differing": frozenset(ours for ours, rival in pairs.items() if differ(columns[ours], columns[rival]))
-    }
+    found: dict[str, Any] = {"differing": find_differing(columns)}
     if "given_label" in columns and OTHER_LABELS in columns:
         found["label_pairs"] = find_label_pairs(columns["given_label"], columns[OTHER_LABELS])
     for facts, ours in (("by_movie", "given_rating"), ("rival_by_movie", RIVALS["given_rating"])):
@@ -198,8 +199,8 @@ def make_plan(facts: FileFacts) -> ReadingPlan:
         plan = _plan_labels(facts, recognised, plan, plan.given_label)
     if plan.given_rating is not None and "given_rating" in facts.origins:
         plan = _plan_ratings(facts, recognised, plan, plan.given_rating)
-    doubts = {**dict.fromkeys(recognised.remarked, OTHER_REMARK), **recognised.unclear, **doubt_rivals(facts)}
-    for ours in sorted(doubts.keys() & {*VALUE_COLUMNS}):
+    doubts = {**dict.fromkeys(recognised.remarked, OTHER_REMARK), **doubt_names(facts)}
+    for ours in sorted(doubts):
         plan = _doubt_column(plan, ours, doubts[ours])
     if plan.movie_id is not None and _are_headings(facts):
         plan = _settle(plan, "movie_id", plan.movie_id, (HEADINGS, False))
@@ -328,8 +329,7 @@ def _plan_columns(facts: FileFacts, recognised: Recognised) -> ReadingPlan:
             reason = f"other rows have it as {quote_name(min(others))}"
             plan = _settle(plan, ours, "", (reason, True))
     if recognised.file_id is not None:
-        reason = recognised.unclear.get("review_id", FILE_ID)
-        plan = _settle(plan, "review_id", names[recognised.file_id], (reason, False))
+        plan = _settle(plan, "review_id", names[recognised.file_id], (FILE_ID, False))
     if recognised.unclear_title is not None:
         plan = _settle(plan, "text", names[recognised.unclear_title], (OTHER_TITLE, False))
     return plan

@@ -71,17 +71,6 @@ RATINGS_OF_MOVIES = (
     "rating_score",
 )
 """Names of ratings that beside one of `RATINGS_OF_WRITERS` may be those of the movies."""
-ENDS = ("end_date",)
-"""Names of dates that are when a survey was answered, or when something else ended."""
-OF_SURVEYS = (
-    "response_id", "respondent_id", "submission_id", "collector_id", "recorded_date", "progress", "finished",
-    "duration", "ip_address", "response_type", "user_language",
-)  # fmt: skip
-"""Names of columns that tools for surveys write."""
-RESPONDENT_IDS = ("response_id", "respondent_id", "submission_id")
-"""Names of ids that several rows share if each row is the answer to one question."""
-QUESTIONS = ("question", "question_id", "question_text", "question_title", "question_number", "question_name")
-"""Names of columns that say which question of a survey a row answers."""
 LABEL = "label"
 """The name of labels that says nothing of what they are of."""
 OTHER_TARGET = "other_target"
@@ -89,9 +78,8 @@ OTHER_TARGET = "other_target"
 OTHER_TARGETS = (
     "toxicity", "toxic", "is_toxic", "severe_toxic", "severe_toxicity", "hate", "is_hate", "hate_speech", "offensive",
     "is_offensive", "spam", "is_spam", "fake", "is_fake", "deceptive", "is_deceptive", "sarcasm", "is_sarcastic",
-    "helpful", "is_helpful", "useful", "is_useful",
 )  # fmt: skip
-"""Names of columns beside which a `label` of numbers may be of the same thing, not of the sentiment."""
+"""Names of columns beside which a `label` of 0 and 1 may be of the same thing, not of the sentiment."""
 LATER_NAMES = {
     "text": (
         "opinion", "review_detail", "review_full", "full_review", "written_review", "text_review", "review_comments",

@@ -1,23 +1,28 @@
 """Finds what the names of a file's columns leave open: second columns that may be ours as well, names of other things.
 
-Of two columns that may be ours only their values can show that they are one, or which of them is the writer's.
+Of two columns that may be ours the first is read, unless their values show that they are not one.
 """
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
-from tasks.review_files.inference.column_facts import FileFacts
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tasks.review_files.inference.column_facts import FileFacts, RatingFacts, is_uneven
 from tasks.review_files.inference.known_column_names import (
     COLUMN_NAMES,
-    ENDS,
-    OF_SURVEYS,
-    QUESTIONS,
+    OTHER_TARGET,
     RATINGS_OF_MOVIES,
     RATINGS_OF_WRITERS,
-    RESPONDENT_IDS,
 )
-from tasks.review_files.plans.normalized_names import has_remark, normalize_known, quote_name, strip_remarks
+from tasks.review_files.plans.dates import fits_order, parse_clear, split_numeric
+from tasks.review_files.plans.labels import clean_label
+from tasks.review_files.plans.missing_words import is_nothing
+from tasks.review_files.plans.normalized_names import normalize_known, quote_name, strip_remarks
+from tasks.review_files.plans.ratings import HUNDRED, find_rating
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
@@ -26,18 +31,23 @@ RIVALS = {ours: f"rival of {ours}" for ours in VALUE_COLUMNS}
 _COPY = re.compile(r"(?:\.\d{1,2}|[._][xy]|_right|_duplicated_\d{1,2})\s*\Z")
 """What pandas, R and Polars add to the names of columns that are called alike."""
 _EVENT = re.compile(
-    r"[(\[][^)\]]*\b(?:stay|visit(?:ed)?|experience|check|arrival|departure|travel|trip|booking|booked|watched)\b",
+    r"[(\[][^)\]]*\b(?:stay|visit(?:ed)?|experience|check[ _-]?(?:in|out)|arrival|departure|travel|trip|booking|booked|"
+    r"watched)\s*[)\]]",
     re.IGNORECASE,
 )
-"""A remark that a date is that of what was reviewed."""
-_UTC = re.compile(r"[(\[]\s*(?:utc|gmt)\s*[)\]]", re.IGNORECASE)
-"""A remark by which a date is in the time zone in which it is read."""
+"""A remark whose last word says that a date is that of what was reviewed."""
 _NAME_READ = 300
 """Characters of a name that are read."""
+_MOST_PAIRS = 5000
+"""Most different pairs of values of two columns that are looked at together."""
+_FACTORS, _FEWEST_PAIRS = ({2}, {10}, {20}), 3
+"""How much larger ratings are on another scale, and pairs that show that they are."""
 OF_EVENT = "by its name it may be when what is reviewed took place, not when the review was written"
-OF_RESPONDENT = "beside the questions of a survey it names who answered, so that several rows may share it"
 _SAME_NAME = "a second column of that name, of which a profile reads the first,"
 _MAY_BE = " may be it as well, and has other values in some rows"
+_OF_TARGET = ", beside it, may say what its numbers are of"
+_NUMBERS = {"0", "1"}
+"""Labels that may be of anything."""
 
 
 def strip_copies(names: Sequence[str], bare: Sequence[str]) -> list[str]:
@@ -57,75 +67,137 @@ def strip_copies(names: Sequence[str], bare: Sequence[str]) -> list[str]:
 
 def find_rivals(
     names: Sequence[str], bare: Sequence[str], known: Mapping[str, int], has_platform: bool
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the positions of our columns, and by `RIVALS` those of second ones that may be these as well."""
-    chosen, rivals = dict(known), dict[str, int]()
-    for ours in known.keys() & RIVALS.keys():
-        places = _list_alike(names, bare, known[ours], ours)
-        if ours == "given_rating" and len(places) == 1 and not has_platform:
-            places = _list_of_writer(names, bare, places[0])
-        chosen[ours], *others = places
+) -> dict[str, int]:
+    """Return, by `RIVALS`, the positions of second columns that may be ours as well as those that are `known`."""
+    rivals: dict[str, int] = {}
+    for ours in filter(known.__contains__, VALUE_COLUMNS):
+        place = known[ours]
+        others = [at for at, name in enumerate(bare) if name == bare[place] and at != place]
+        if ours == "given_rating" and not others and not has_platform:
+            others = _list_of_writers(names, bare, place)
         rivals |= {RIVALS[ours]: others[0]} if others else {}
-    return chosen, rivals
+    return rivals
 
 
-def _list_alike(names: Sequence[str], bare: Sequence[str], place: int, ours: str) -> list[int]:
-    """Return the positions of the columns called alike, or of those that are clearer than the others.
-
-    `Rating` is the whole beside `Rating (dialogue)`; but of `Date` and `Date (UTC)` the second says more.
-    """
-    alike = [at for at, name in enumerate(bare) if name == bare[place]]
-    is_date = ours == "reviewed_at"
-    clear = [at for at in alike if (_UTC.search(names[at]) if is_date else not has_remark(names[at]))]
-    return clear or alike
-
-
-def _list_of_writer(names: Sequence[str], bare: Sequence[str], place: int) -> list[int]:
-    """Return the position of a rating, and before it those of ratings that are the writer's by their names.
+def _list_of_writers(names: Sequence[str], bare: Sequence[str], place: int) -> list[int]:
+    """Return the positions of ratings that are the writer's by their names, beside one that may be the movie's.
 
     `user.rating` is none of them: it is what an object `user` says of itself.
     """
     if bare[place] not in normalize_known(RATINGS_OF_MOVIES):
-        return [place]
+        return []
     writers = normalize_known(RATINGS_OF_WRITERS)
-    return [*(at for at, name in enumerate(bare) if name in writers and "." not in names[at]), place]
+    return [at for at, name in enumerate(bare) if name in writers and "." not in names[at]]
 
 
-def find_unclear(names: Sequence[str], bare: Sequence[str], known: Mapping[str, int]) -> dict[str, str]:
-    """Return why our columns may be of other things, by what their names and those beside them say."""
-    unclear: dict[str, str] = {}
-    date = known.get("reviewed_at")
-    if date is not None and (_EVENT.search(names[date][:_NAME_READ]) or _is_end(bare, date)):
-        unclear["reviewed_at"] = OF_EVENT
-    if (place := known.get("review_id")) is not None and _is_respondent(bare, place):
-        unclear["review_id"] = OF_RESPONDENT
-    return unclear
+def find_differing(columns: Mapping[str, pa.ChunkedArray]) -> frozenset[str]:
+    """Return our columns, of those with n texts, of which a second one has other values in some rows.
+
+    Rows in which one of both has none say nothing, nor do values that are no dates, labels or ratings.
+    """
+    pairs = {ours: rival for ours, rival in RIVALS.items() if columns.keys() >= {ours, rival}}
+    listed = {ours: _list_unequal(columns[ours], columns[rival]) for ours, rival in pairs.items()}
+    return frozenset(ours for ours, found in listed.items() if found and _DIFFER[ours](found))
 
 
-def _is_end(bare: Sequence[str], place: int) -> bool:
-    """Return whether a date is an end, and no column shows that it is that of an answer to a survey."""
-    return bare[place] in normalize_known(ENDS) and _has_none(bare, OF_SURVEYS)
+def _list_unequal(column: pa.ChunkedArray, other: pa.ChunkedArray) -> list[tuple[str, str]]:
+    """Return different pairs of unequal texts of two columns, both of which say something."""
+    if len(column) != len(other):
+        return []  # in JSON lines of which some have another key for it, which leaves it in doubt
+    unequal = pc.fill_null(pc.not_equal(column, other), False)
+    pairs = pa.table({"one": column, "two": other}).filter(unequal).group_by(["one", "two"]).aggregate([])
+    texts = (each.to_pylist() for each in pairs.slice(0, _MOST_PAIRS).select(["one", "two"]).columns)
+    return [pair for pair in zip(*texts, strict=True) if not any(map(is_nothing, pair))]
 
 
-def _is_respondent(bare: Sequence[str], place: int) -> bool:
-    """Return whether an id is that of an answer to a survey, and each row has one of its questions."""
-    return bare[place] in normalize_known(RESPONDENT_IDS) and not _has_none(bare, QUESTIONS)
+def _differ_as_dates(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Return whether texts are dates of different days; those of one moment may be a day apart, by their time zones."""
+    days = ((_list_days(one), _list_days(two)) for one, two in pairs)
+    return any(
+        one and two and all(abs((each - other).days) > 1 for each in one for other in two)
+        for one, two in days
+    )
 
 
-def _has_none(bare: Sequence[str], wanted: tuple[str, ...]) -> bool:
-    """Return whether no column has one of the names."""
-    return set(bare).isdisjoint(normalize_known(wanted))
+def _list_days(text: str) -> list[datetime]:
+    """Return the moments that a text may mean, without their time of day; [] if it is no date."""
+    try:
+        moments = [parse_clear(text)]
+    except ValueError:
+        moments = _list_numeric(text)
+    return [datetime(each.year, each.month, each.day) for each in moments if each is not None]
 
 
-def doubt_rivals(facts: FileFacts) -> dict[str, str]:
+def _list_numeric(text: str) -> list[datetime | None]:
+    """Return the days that a date with the year last may be, in both orders of day and month; [] if it is none."""
+    if (date := split_numeric(text)) is None:
+        return []
+    numbers = {True: (date.second, date.first), False: (date.first, date.second)}
+    return [datetime(date.year, *each) for day_first, each in numbers.items() if fits_order(date, day_first)]
+
+
+def _differ_as_labels(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Return whether texts are different labels: `pos` is `positive`, and a number and a word may be one."""
+    labels = ((clean_label(one), clean_label(two)) for one, two in pairs)
+    apart = ((one, two) for one, two in labels if not one.startswith(two) and not two.startswith(one))
+    return any((find_rating(one) is None) == (find_rating(two) is None) for one, two in apart)
+
+
+def _differ_as_ratings(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Return whether texts are different ratings: `0.50` is `0.5`, `8/10` is `8`, and all may be on another scale."""
+    found = [(find_rating(one), find_rating(two)) for one, two in pairs]
+    values = {(one.value, two.value) for one, two in found if one and two and one.value != two.value}
+    factors = {round(max(pair) / min(pair), 6) if min(pair) > 0 else 0 for pair in values}
+    are_scaled = factors in _FACTORS and len({one < two for one, two in values}) == 1
+    return bool(values) and not (are_scaled and len(values) >= _FEWEST_PAIRS)
+
+
+_DIFFER = dict(zip(VALUE_COLUMNS, (_differ_as_dates, _differ_as_labels, _differ_as_ratings), strict=True))
+
+
+def doubt_names(facts: FileFacts) -> dict[str, str]:
+    """Return why our columns may be of other things, by their names and by those beside them."""
+    doubts = {"reviewed_at": OF_EVENT} if any(map(_is_event, facts.origins.get("reviewed_at", ()))) else {}
+    return {**doubts, **_doubt_target(facts), **_doubt_rivals(facts)}
+
+
+def _is_event(name: str) -> bool:
+    """Return whether a date is that of what was reviewed by the remark in its name."""
+    return _EVENT.search(name[:_NAME_READ]) is not None
+
+
+def _doubt_target(facts: FileFacts) -> dict[str, str]:
+    """Return why labels of 0 and 1 are in doubt: a column such as `toxicity` beside them has such numbers as well."""
+    labels, targets = facts.labels.labels, facts.targets
+    if not labels or not labels <= _NUMBERS or not targets or min(targets) < 0 or max(targets) > 1:
+        return {}
+    return {"given_label": quote_name(min(facts.origins[OTHER_TARGET])) + _OF_TARGET}
+
+
+def _doubt_rivals(facts: FileFacts) -> dict[str, str]:
     """Return why our columns are in doubt beside second ones that may be these as well, and have other values.
 
-    Of two ratings, one that all rows of a movie share is that of the movie, if the other one is none.
+    Of two ratings, one that all rows of a movie share is that of the movie, if the other one is none. So is one of
+    decimals beside one of none.
     """
     found = {ours: min(facts.origins[RIVALS[ours]]) for ours in facts.differing}
-    if facts.rival_by_movie.are_alike and facts.by_movie.vary:
+    are_of_movies = facts.rival_by_movie.are_alike and facts.by_movie.vary
+    are_averages = _are_uneven(facts.rival_ratings) and not _are_uneven(facts.ratings)
+    if are_of_movies or are_averages or not _may_be_given(facts.rival_ratings):
         found.pop("given_rating", None)
     return {ours: f"{_name(rival, facts.origins[ours])}{_MAY_BE}" for ours, rival in found.items()}
+
+
+def _are_uneven(ratings: RatingFacts) -> bool:
+    """Return whether at least half of the different ratings are decimals such as 7.8, which writers hardly give."""
+    uneven = sum(map(is_uneven, ratings.values))
+    return bool(ratings.values) and 2 * uneven >= len(ratings.values)
+
+
+def _may_be_given(ratings: RatingFacts) -> bool:
+    """Return whether the ratings of a column may be what writers gave: several, and none beyond all scales."""
+    several = len(ratings.values) + ratings.has_zero > 1 or ratings.own_highest or ratings.most_symbols
+    return bool(several) and ratings.lowest >= 0 and ratings.highest <= HUNDRED.highest
 
 
 def _name(rival: str, origins: Collection[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
 from tasks.review_files.inference.column_recognition import Recognised
 from tasks.review_files.inference.date_decisions import Verdict
-from tasks.review_files.inference.known_column_names import LABELS_IN_WORDS, OTHER_TARGET
+from tasks.review_files.inference.known_column_names import LABELS_IN_WORDS
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.normalized_names import normalize_known, normalize_name, strip_remarks
 from tasks.review_files.plans.ratings import AS_FOUND, FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
@@ -63,7 +63,6 @@ NO_ANSWERS = LabelFacts()
 REJECTED = frozenset(("reject", "ignore"))
 """What the column `answer` of an annotation tool says of a label that does not hold."""
 UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: export the rows with accept alone"
-OF_TARGET = "a column beside it, as of toxicity, spam or helpfulness, may say what its numbers are of"
 FIVE_STARS = "ratings from 1 star to 5 stars"
 NO_NUMBER = "no rating is a number"
 _SHOWN = 5
@@ -137,8 +136,6 @@ def decide_labels(
             "the column's name says that the labels mean something else than in the known sets",
             False,
         )
-    if OTHER_TARGET in recognised.beside and (known is not None or found == {"0"}):
-        return None, (OF_TARGET, False)
     if found == {"0"} and numbers:
         return NUMBER_LABELS[0], ("all labels are 0, which is negative in every known set", True)
     shown = ", ".join(sorted(found)[:_SHOWN]) + (" and more" if len(found) > _SHOWN else "")
@@ -241,7 +238,7 @@ def _doubt_hundred(facts: RatingFacts) -> str | None:
     small = sum(value <= FIVE.highest for value in facts.values)
     large = sum(value > HIGHEST_OF_TWENTY for value in facts.values)
     if _is_alone(facts, TEN.highest, _NO_ANSWERS):
-        codes = " and ".join(f"{value:g}" for value in sorted(facts.values & _NO_ANSWERS))
+        codes = ", ".join(f"{value:g}" for value in sorted(facts.values & _NO_ANSWERS))
         return f"{codes} may mean that there is none, since no other is above 10"
     if facts.few_above_twenty or small >= large:
         return "too few are above 20 for a scale to 100, so these may be typing errors, such as 45 for 4.5"

@@ -77,11 +77,6 @@ def strip_all_remarks(name: str) -> str:
     return normalize_name(_REMARK.sub(_keep_reply, name))
 
 
-def has_remark(name: str) -> bool:
-    """Return whether a column's name has a remark in brackets."""
-    return _REMARK.search(name) is not None
-
-
 def _keep_meaning(remark: re.Match[str]) -> str:
     """Return a remark that may change the meaning of a name, or ""."""
     words = _WORDS.findall(remark[0].casefold())
