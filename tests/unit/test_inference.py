@@ -273,6 +273,13 @@ def test_a_rating_that_may_be_the_movies_has_that_of_the_writer_by_its_name_besi
         assert found.beside == {RIVALS["given_rating"]: names.index(writers)}
 
 
+@pytest.mark.parametrize("name", ["customer_rating", "reviewer_stars", "userStars"])
+def test_a_rating_of_the_writer_by_its_name_is_the_rating_where_no_other_is(name: str) -> None:
+    assert recognise_columns([name, "review"]).known == {"given_rating": 0}
+    for other in ("user_rating", "How would you rate it (1-10)?", "Bewertung"):
+        assert recognise_columns([name, other, "review"]).known == {"given_rating": 1}
+
+
 @pytest.mark.parametrize("name", ["your_rating", "My stars", "yourScore"])
 def test_a_rating_called_mine_or_yours_is_the_writers_beside_any_other(name: str) -> None:
     found = recognise_columns(["rating", "user_rating", name, "review"])

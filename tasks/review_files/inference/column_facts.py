@@ -27,6 +27,7 @@ _REAL_SHARE_OF_HUNDRED = 0.5
 _LARGEST_SHARE_OF_NONE = 1 / 3
 """The share of ratings above five up to which these may stand for no answer."""
 
+_NONE: frozenset[str] = frozenset()
 _MOST_PAIRS = 1000
 _MOST_MOVIES = 1000
 """Most movies of which the ratings are kept."""
@@ -185,10 +186,9 @@ class FileFacts:
         """Return the facts of both."""
         ours = self.origins.keys() | other.origins.keys()
         names = self.names if self.names == other.names else tuple(dict.fromkeys((*self.names, *other.names)))
-        none: frozenset[str] = frozenset()
         return FileFacts(
             names[:10_000],
-            {name: self.origins.get(name, none) | other.origins.get(name, none) for name in ours},
+            {name: self.origins.get(name, _NONE) | other.origins.get(name, _NONE) for name in ours},
             self.dates.merge(other.dates),
             self.ratings.merge(other.ratings),
             self.labels.merge(other.labels),

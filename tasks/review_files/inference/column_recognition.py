@@ -38,6 +38,7 @@ from tasks.review_files.inference.platforms import (
 )
 from tasks.review_files.inference.scale_names import find_hint, may_be_price, says_lowest_is_best
 from tasks.review_files.plans.normalized_names import (
+    NAME_READ,
     normalize_known,
     normalize_name,
     strip_all_remarks,
@@ -72,8 +73,6 @@ _UNSPLIT_ALONE = re.compile(r"[;\t|]|,\S")
 _YEAR = re.compile(r"[(\[] ?(?:release year|year(?: of release)?|jahr|année|año|anno) ?[)\]]", re.IGNORECASE)
 """A remark that a title is followed by its year."""
 _TITLE_OF_MOVIE = normalize_name("movie_title")
-_NAME_READ = 300
-"""Characters of a name that are read."""
 
 
 @dataclass(frozen=True)
@@ -116,10 +115,10 @@ def recognise_columns(names: Sequence[str]) -> Recognised:
     text = None if _may_be_remark(loose, text, known) else text
     taken = {*known.values()} | (set() if text is None else {text})
     file_id = _find_first(bare, normalize_known(FILE_IDS), taken)
-    beside = _find_beside(bare, known, taken) | _find_beside_labels(bare, known, platform)
     found = Recognised(
         known=known,
-        beside=beside | find_rivals(names, bare, known, platform is not None),
+        beside=_find_beside(bare, known, taken, platform)
+        | find_rivals(names, bare, known, platform is not None),
         platform=platform,
         remarked=frozenset(remarked),
         file_id=file_id if _needs_id(known, platform) else None,
@@ -141,12 +140,12 @@ def _read_rating_name(found: Recognised, names: Sequence[str]) -> Recognised:
 
 def _strip_harmless(names: Sequence[str]) -> list[str]:
     """Return the names without harmless remarks; a title with its year is a movie's, beside it the year alone."""
-    bare = [strip_remarks(name[:_NAME_READ]) for name in names]
-    years = [place for place, name in enumerate(names) if _YEAR.search(name[:_NAME_READ])]
+    bare = [strip_remarks(name[:NAME_READ]) for name in names]
+    years = [place for place, name in enumerate(names) if _YEAR.search(name[:NAME_READ])]
     others = {name for place, name in enumerate(bare) if place not in years}
     for place in years:
         if bare[place] in others:
-            bare[place] = normalize_name(names[place][:_NAME_READ])
+            bare[place] = normalize_name(names[place][:NAME_READ])
         elif bare[place] in normalize_known(TITLES):
             bare[place] = _TITLE_OF_MOVIE
     return bare
@@ -155,7 +154,7 @@ def _strip_harmless(names: Sequence[str]) -> list[str]:
 def _strip_all(names: Sequence[str], bare: Sequence[str]) -> list[str]:
     """Return the names without remarks; those that have none are as in `bare`, which most are."""
     pairs = zip(names, bare, strict=True)
-    return [strip_all_remarks(name[:_NAME_READ]) if _has_remark(left) else left for name, left in pairs]
+    return [strip_all_remarks(name[:NAME_READ]) if _has_remark(left) else left for name, left in pairs]
 
 
 def _has_remark(bare: str) -> bool:
@@ -226,7 +225,7 @@ def _list_remarked_ratings(names: Sequence[str], bare: Sequence[str]) -> set[int
     """Return the positions of columns that have a name of ratings, and a remark that may make it another's."""
     ratings = normalize_known(COLUMN_NAMES["given_rating"])
     remarked = (place for place, name in enumerate(bare) if _has_remark(name))
-    return {place for place in remarked if strip_all_remarks(names[place][:_NAME_READ]) in ratings}
+    return {place for place in remarked if strip_all_remarks(names[place][:NAME_READ]) in ratings}
 
 
 def _find_own(ours: str, bare: Sequence[str], wanted: Sequence[str], taken: set[int]) -> dict[str, int]:
@@ -257,17 +256,20 @@ def _has_label_by_program(bare: Sequence[str], platform: Platform | None) -> boo
 
 def find_states(names: Sequence[str]) -> dict[str, int]:
     """Return the positions of the columns that say whether rows are reviews, by their key in `STATE_COLUMNS`."""
-    bare = [strip_remarks(name[:_NAME_READ]) for name in names]
+    bare = [strip_remarks(name[:NAME_READ]) for name in names]
     found = {what: _find_first(bare, normalize_known(wanted)) for what, wanted in STATE_COLUMNS.items()}
     return {what: place for what, place in found.items() if place is not None}
 
 
-def _find_beside(bare: Sequence[str], known: Collection[str], taken: set[int]) -> dict[str, int]:
+def _find_beside(
+    bare: Sequence[str], known: Mapping[str, int], taken: set[int], platform: Platform | None
+) -> dict[str, int]:
     """Return the positions of columns that say how ratings are meant, or whether labels hold or rows are reviews."""
     wanted = SCALE_COLUMNS if "given_rating" in known else {}
     wanted = wanted | STATE_COLUMNS | ({ANSWER: (ANSWER,)} if "given_label" in known else {})
     found = {what: _find_first(bare, normalize_known(names), taken) for what, names in wanted.items()}
-    return {what: place for what, place in found.items() if place is not None}
+    others = _find_beside_labels(bare, known, platform)
+    return {what: place for what, place in found.items() if place is not None} | others
 
 
 def _find_beside_labels(
@@ -295,7 +297,7 @@ def _find_asked(names: Sequence[str], known: Mapping[str, int], texts: set[int])
     if rating is not None and "given_rating" not in known:
         name = names[rating]
         states_scale = find_hint(name) is not None or says_lowest_is_best(name)
-        is_asked = states_scale or name[:_NAME_READ].rstrip().endswith("?")
+        is_asked = states_scale or name[:NAME_READ].rstrip().endswith("?")
         asked |= {"given_rating": rating} if is_asked else {}
     return asked
 
@@ -351,7 +353,7 @@ def _list_questions(names: Sequence[str], pattern: re.Pattern[str], taken: Colle
     return [
         place
         for place, name in enumerate(names)
-        if place not in taken and pattern.search(name[:_NAME_READ]) and not unsplit.search(name)
+        if place not in taken and pattern.search(name[:NAME_READ]) and not unsplit.search(name)
     ]
 
 

@@ -93,7 +93,8 @@ LATER_NAMES = {
     "given_rating": (
         "rating_review", "sterne", "sternebewertung", "gesamtbewertung", "étoiles", "etoiles", "calificación",
         "calificacion", "puntuación", "puntuacion", "estrellas", "voto", "punteggio", "stelle", "bewertung",
-        "beurteilung", "évaluation", "valoración", "valoracion", "valutazione",
+        "beurteilung", "évaluation", "valoración", "valoracion", "valutazione", "customer_rating", "user_stars",
+        "reviewer_stars", "customer_stars", "customer_score",
     ),
 }  # fmt: skip
 """Our column -> names that count only where no column has one of `COLUMN_NAMES`, or is the question of a survey."""

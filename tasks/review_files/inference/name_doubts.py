@@ -21,7 +21,7 @@ from tasks.review_files.inference.known_column_names import (
 from tasks.review_files.plans.dates import fits_order, parse_clear, split_numeric
 from tasks.review_files.plans.labels import clean_label
 from tasks.review_files.plans.missing_words import is_nothing
-from tasks.review_files.plans.normalized_names import normalize_known, quote_name, strip_remarks
+from tasks.review_files.plans.normalized_names import NAME_READ, normalize_known, quote_name, strip_remarks
 from tasks.review_files.plans.ratings import HUNDRED, find_rating
 
 VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
@@ -36,8 +36,6 @@ _EVENT = re.compile(
     re.IGNORECASE,
 )
 """A remark whose last word says that a date is that of what was reviewed."""
-_NAME_READ = 300
-"""Characters of a name that are read."""
 _MOST_PAIRS = 5000
 """Most different pairs of values of two columns that are looked at together."""
 _FACTORS, _FEWEST_PAIRS = ({2}, {10}, {20}), 3
@@ -55,7 +53,7 @@ def strip_copies(names: Sequence[str], bare: Sequence[str]) -> list[str]:
 
     `stars_x` and `stars_y` are both `stars`, as `rating` and `rating.1` are both `rating`.
     """
-    cut = [name[:_NAME_READ] for name in names]
+    cut = [name[:NAME_READ] for name in names]
     if not any(map(_COPY.search, cut)):
         return list(bare)
     known = {name for ours in VALUE_COLUMNS for name in normalize_known(COLUMN_NAMES[ours])}
@@ -163,7 +161,7 @@ def doubt_names(facts: FileFacts) -> dict[str, str]:
 
 def _is_event(name: str) -> bool:
     """Return whether a date is that of what was reviewed by the remark in its name."""
-    return _EVENT.search(name[:_NAME_READ]) is not None
+    return _EVENT.search(name[:NAME_READ]) is not None
 
 
 def _doubt_target(facts: FileFacts) -> dict[str, str]:

@@ -8,7 +8,12 @@ from tasks.review_files.inference.column_recognition import Recognised
 from tasks.review_files.inference.date_decisions import Verdict
 from tasks.review_files.inference.known_column_names import LABELS_IN_WORDS
 from tasks.review_files.plans.labels import LABELS
-from tasks.review_files.plans.normalized_names import normalize_known, normalize_name, strip_remarks
+from tasks.review_files.plans.normalized_names import (
+    NAME_READ,
+    normalize_known,
+    normalize_name,
+    strip_remarks,
+)
 from tasks.review_files.plans.ratings import AS_FOUND, FIVE, HIGHEST_OF_TWENTY, HUNDRED, OWN_SCALES, TEN
 from tasks.review_files.plans.reading_plan import RatingScale
 
@@ -66,8 +71,6 @@ UNACCEPTED = "by the column 'answer' some labels were rejected or ignored: expor
 FIVE_STARS = "ratings from 1 star to 5 stars"
 NO_NUMBER = "no rating is a number"
 _SHOWN = 5
-_NAME_READ = 300
-"""Characters of a name that are read."""
 _LEGEND_WORDS = {**WORD_LABELS, "good": "positive", "bad": "negative"}
 _WORD = rf"({'|'.join(sorted(_LEGEND_WORDS, key=len, reverse=True))})\b"
 _MEANS = r"\s*(?:=+|:|->|-|–|is|means)\s*"
@@ -147,7 +150,7 @@ def decide_labels(
 
 def _is_turned_round(column: str, labels: Mapping[str, str | None]) -> bool:
     """Return whether the name of a column gives a number another meaning than `labels`: `label (1 = negative)`."""
-    name = column[:_NAME_READ].replace("_", " ")
+    name = column[:NAME_READ].replace("_", " ")
     pairs = [] if _LISTS.search(name) else _LEGEND.finditer(name)
     stated = {found[1] or found[4]: (found[2] or found[3]).casefold() for found in pairs}
     meanings = {number: _LEGEND_WORDS.get(word) for number, word in stated.items()}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tasks.review_files.plans.normalized_names import normalize_name
+from tasks.review_files.plans.normalized_names import NAME_READ, normalize_name
 from tasks.review_files.plans.reading_plan import RatingScale
 
 _RANGE = re.compile(
@@ -13,8 +13,6 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 _LOWEST_TOO = re.compile(r"\bmin(?:imum)?\b", re.IGNORECASE)
-_NAME_READ = 300
-"""Characters of a name that are read."""
 _HIGHEST = (3, 4, 5, 6, 7, 10, 20, 100)
 """The highest ratings that a hint in a name may state."""
 _RATE, _OF_PRICES = "rate", {"hotel", "nights", "room", "price"}
@@ -48,8 +46,8 @@ _LOWEST_IS_BEST = re.compile(
 
 def find_hint(name: str) -> RatingScale | None:
     """Return the scale that the name of a rating states, such as `(1-10)` or `out of 5`; None if it states none."""
-    match = _RANGE.search(name[:_NAME_READ].replace("_", " "))
-    if match is None or (match[3] and _LOWEST_TOO.search(name[:_NAME_READ])):
+    match = _RANGE.search(name[:NAME_READ].replace("_", " "))
+    if match is None or (match[3] and _LOWEST_TOO.search(name[:NAME_READ])):
         return None
     if match[5]:
         return RatingScale(0, 100)
@@ -63,10 +61,10 @@ def find_hint(name: str) -> RatingScale | None:
 
 def says_lowest_is_best(name: str) -> bool:
     """Return whether the name of a rating says that its lowest number is the best: `1 = very good, 6 = poor`."""
-    return _LOWEST_IS_BEST.search(name[:_NAME_READ].replace("_", " ")) is not None
+    return _LOWEST_IS_BEST.search(name[:NAME_READ].replace("_", " ")) is not None
 
 
 def may_be_price(name: str, names: Sequence[str]) -> bool:
     """Return whether a rating is called `rate` beside the name of a hotel, nights, a room or a price, in n names."""
-    words = (word.casefold() for each in names for word in _NAME_WORD.findall(each[:_NAME_READ]))
-    return normalize_name(name[:_NAME_READ]) == _RATE and not _OF_PRICES.isdisjoint(words)
+    words = (word.casefold() for each in names for word in _NAME_WORD.findall(each[:NAME_READ]))
+    return normalize_name(name[:NAME_READ]) == _RATE and not _OF_PRICES.isdisjoint(words)

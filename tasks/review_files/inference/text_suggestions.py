@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from tasks.review_files.plans.normalized_names import NAME_READ
+
 _WORDS = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _OF_REVIEWS = {"review", "reviews", "comment", "comments", "feedback", "opinion", "opinions"}
@@ -36,8 +38,6 @@ _OF_MEASURES = {
 }
 """Words of a name that is of no text, such as `review_date`."""
 _WORDS_OF_QUESTION = 5
-_NAME_READ = 300
-"""Characters of a name that are read."""
 
 
 def sort_likely(names: Sequence[str]) -> list[str]:
@@ -75,9 +75,9 @@ def find_parts(names: Sequence[str]) -> tuple[str, str] | None:
 
 def _is_question(name: str) -> bool:
     """Return whether a name has as many words as a question."""
-    return len(name[:_NAME_READ].split()) >= _WORDS_OF_QUESTION
+    return len(name[:NAME_READ].split()) >= _WORDS_OF_QUESTION
 
 
 def _find_words(name: str) -> set[str]:
     """Return the words of a name in lower case."""
-    return {word.casefold() for word in _WORDS.findall(_CAMEL.sub(" ", name[:_NAME_READ]))}
+    return {word.casefold() for word in _WORDS.findall(_CAMEL.sub(" ", name[:NAME_READ]))}

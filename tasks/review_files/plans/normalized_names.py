@@ -8,6 +8,8 @@ CUT = "…"
 """The mark of the end of a name that was cut."""
 _SHOWN = 80
 """Most characters of a name in a message."""
+NAME_READ = 300
+"""Characters of a name that are read."""
 PART = "text_part_"
 """With a number from 1: our name of a column whose text comes before that of the column `text`."""
 _SIGNS = re.compile(r"[\s_\-.]+")
