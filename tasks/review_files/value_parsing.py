@@ -26,6 +26,7 @@ from tasks.review_files.inference.known_column_names import (
     STATES,
     name_state,
 )
+from tasks.review_files.inference.name_doubts import RIVALS
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
 from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
@@ -76,8 +77,14 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
 
 
 def _name_ratings(raw: RawRows, plan: ReadingPlan) -> RawRows:
-    """Return raw rows in which a column that has the labels by its name has the ratings, if the plan says so."""
-    if plan.given_rating is None or raw.origins.get("given_label") != frozenset([plan.given_rating]):
+    """Return raw rows in which a column that has the labels by its name has the ratings, if the plan says so.
+
+    So has a second column of ratings beside an empty first one; it stays in `extra` too.
+    """
+    named, second = frozenset([plan.given_rating or ""]), RIVALS["given_rating"]
+    if raw.origins.get(second) == named and raw.origins.get("given_rating") != named:
+        return replace(raw, known={**raw.known, "given_rating": raw.known[second]})
+    if raw.origins.get("given_label") != named:
         return raw
     known = {name: values for name, values in raw.known.items() if name != "given_label"}
     return replace(raw, known={**known, "given_rating": raw.known["given_label"]})

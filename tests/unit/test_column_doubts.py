@@ -227,6 +227,29 @@ def test_a_second_rating_that_says_the_same_or_is_none_that_writers_give_changes
     assert [row["given_rating"] for row in rows] == list(map(float, GIVEN))
 
 
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+@pytest.mark.parametrize("nothing", ["", "N/A"])
+def test_a_second_rating_is_read_where_the_first_one_is_empty(
+    tmp_path: Path, ending: str, nothing: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    rows = [
+        {"text": f"Film {stars}.", "rating (1-10)": nothing, "user_rating (1-5)": str(stars)}
+        for stars in (2, 3, 5)
+    ]
+    path.write_bytes(ENCODERS[ending](rows))
+    for may_start_over in (False, True):
+        found, plan = read_file(path, batch_rows=2, may_start_over=may_start_over)
+        assert (plan.given_rating, plan.doubts) == ("user_rating (1-5)", ())
+        assert [row["given_rating"] for row in found] == [4, 6, 10]
+        assert json.loads(found[0]["extra"]) == {"user_rating (1-5)": "2"}
+
+
+def test_a_second_rating_that_is_the_movies_is_in_doubt_where_the_first_one_is_empty(tmp_path: Path) -> None:
+    _, plan = read(tmp_path, {"movie": FILMS, "rating": [""] * 9, "user_rating": AVERAGES})
+    assert [(doubt.field, doubt.column) for doubt in plan.doubts] == [("given_rating", "user_rating")]
+
+
 def test_beside_the_rating_of_a_platform_another_one_says_nothing(tmp_path: Path) -> None:
     columns = {"reviewText": GIVEN, "overall": list("123451234"), "user_rating": GIVEN[::-1]}
     rows, plan = read(tmp_path, columns)

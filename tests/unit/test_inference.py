@@ -985,6 +985,17 @@ def test_lines_of_which_some_lack_the_first_of_two_columns_are_read_when_they_ar
     assert read_all(path, 0) == read_all(path, 1 << 40)
 
 
+def test_a_second_rating_is_outdated_by_values_of_the_first_one_in_later_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    early = [{"text": f"a{stars}", "rating": "", "user_rating": stars} for stars in (8, 9, 10)]
+    path.write_bytes(ENCODERS["jsonl"]([*early, {"text": "b", "rating": 9, "user_rating": 9}]))
+    with pytest.raises(PlanOutdatedError):
+        read_all(path, 0, may_start_over=True)
+    rows = read_all(path, 0)
+    assert rows == read_all(path, 1 << 40)
+    assert [row["given_rating"] for row in rows] == [None, None, None, 9]
+
+
 def test_a_second_column_of_numbers_says_the_opposite_too(tmp_path: Path) -> None:
     rows = ("a,pos,0", "b,neg,1", "c,pos,0")
     assert read_labels(tmp_path / "a.csv", "text,label,sentiment", *rows)[0] == [None] * 3

@@ -28,7 +28,7 @@ from tasks.review_files.inference.known_column_names import (
     STATE_COLUMNS,
     TITLES,
 )
-from tasks.review_files.inference.name_doubts import VALUE_COLUMNS, find_rivals, strip_copies
+from tasks.review_files.inference.name_doubts import RIVALS, VALUE_COLUMNS, find_rivals, strip_copies
 from tasks.review_files.inference.platforms import (
     POLARITY,
     POLARITY_NAMES,
@@ -136,6 +136,12 @@ def _read_rating_name(found: Recognised, names: Sequence[str]) -> Recognised:
     name = names[found.known["given_rating"]]
     found = replace(found, hint=find_hint(name), may_be_price=may_be_price(name, names))
     return replace(found, lowest_is_best=says_lowest_is_best(name))
+
+
+def take_second_rating(found: Recognised, names: Sequence[str]) -> Recognised:
+    """Return recognised columns of which a second one has the ratings."""
+    known = {**found.known, "given_rating": found.beside[RIVALS["given_rating"]]}
+    return _read_rating_name(replace(found, known=known), names)
 
 
 def _strip_harmless(names: Sequence[str]) -> list[str]:

@@ -45,6 +45,7 @@ from tasks.review_files.inference.rating_decisions import (
     decide_labels,
     decide_ratings,
     find_stated_scale,
+    prefer_filled,
     suggest_bounds,
 )
 from tasks.review_files.plans.missing_words import SUM_WORDS
@@ -190,7 +191,7 @@ def _mark_filled(texts: pa.Array) -> NDArray[np.bool_]:
 
 def make_plan(facts: FileFacts) -> ReadingPlan:
     """Return the plan by which a file with these facts is read."""
-    recognised = recognise_columns(facts.names)
+    facts, recognised = prefer_filled(facts, recognise_columns(facts.names))
     plan = _plan_columns(facts, recognised)
     if plan.reviewed_at is not None:
         dates, verdict = decide_dates(facts.dates)

@@ -181,7 +181,7 @@ def _doubt_rivals(facts: FileFacts) -> dict[str, str]:
     found = {ours: min(facts.origins[RIVALS[ours]]) for ours in facts.differing}
     are_of_movies = facts.rival_by_movie.are_alike and facts.by_movie.vary
     are_averages = _are_uneven(facts.rival_ratings) and not _are_uneven(facts.ratings)
-    if are_of_movies or are_averages or not _may_be_given(facts.rival_ratings):
+    if are_of_movies or are_averages or not may_be_given(facts.rival_ratings):
         found.pop("given_rating", None)
     return {ours: f"{_name(rival, facts.origins[ours])}{_MAY_BE}" for ours, rival in found.items()}
 
@@ -192,7 +192,7 @@ def _are_uneven(ratings: RatingFacts) -> bool:
     return bool(ratings.values) and 2 * uneven >= len(ratings.values)
 
 
-def _may_be_given(ratings: RatingFacts) -> bool:
+def may_be_given(ratings: RatingFacts) -> bool:
     """Return whether the ratings of a column may be what writers gave: several, and none beyond all scales."""
     several = len(ratings.values) + ratings.has_zero > 1 or ratings.own_highest or ratings.most_symbols
     return bool(several) and ratings.lowest >= 0 and ratings.highest <= HUNDRED.highest

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping, Set
+from dataclasses import replace
 
-from tasks.review_files.inference.column_facts import MOST_KEPT, LabelFacts, RatingFacts
-from tasks.review_files.inference.column_recognition import Recognised
+from tasks.review_files.inference.column_facts import MOST_KEPT, FileFacts, LabelFacts, RatingFacts
+from tasks.review_files.inference.column_recognition import Recognised, take_second_rating
 from tasks.review_files.inference.date_decisions import Verdict
 from tasks.review_files.inference.known_column_names import LABELS_IN_WORDS
+from tasks.review_files.inference.name_doubts import RIVALS, may_be_given
 from tasks.review_files.plans.labels import LABELS
 from tasks.review_files.plans.normalized_names import (
     NAME_READ,
@@ -90,6 +92,16 @@ def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
         return None, _NO_BOUNDS
     usual = OWN_SCALES.get(int(best), RatingScale(1, best)) if best % 1 == 0 else RatingScale(1, best)
     return RatingScale(worst, best) if lowest else usual, None
+
+
+def prefer_filled(facts: FileFacts, recognised: Recognised) -> tuple[FileFacts, Recognised]:
+    """Return facts and columns with a second column of ratings in place of the first one, if that has nothing."""
+    first, second = (facts.origins.get(name) for name in ("given_rating", RIVALS["given_rating"]))
+    if not second or second == first or facts.ratings.has_any() or not may_be_given(facts.rival_ratings):
+        return facts, recognised
+    origins = {**facts.origins, "given_rating": second}
+    facts = replace(facts, origins=origins, ratings=facts.rival_ratings, by_movie=facts.rival_by_movie)
+    return facts, take_second_rating(recognised, facts.names)
 
 
 def decide_ratings(

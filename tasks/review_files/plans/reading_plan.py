@@ -118,6 +118,7 @@ class ReadingPlan:
                 each.labels,
                 each.constant_movie_id,
                 each.has_ratings,
+                each.given_rating,
             )
             for each in (self, other)
         )
