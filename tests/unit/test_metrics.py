@@ -127,6 +127,18 @@ def test_scoring_again_what_had_the_name_before_corrects_no_refused_file(
     assert gather(read_samples(connection))["reviews_files_refused"] == {("default", "no_text"): 1}
 
 
+def test_scoring_again_what_came_before_under_another_name_corrects_no_refused_file(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "b.csv", [{}], day=0)
+    refuse(connection, "broken", "a.csv", day=1)
+    add_model(connection, "model-b")
+    add_file(connection, "b.csv", [{}], day=2, model_id="model-b")
+    connection.execute("UPDATE scored_files SET uri = 'a.csv' WHERE model_id = 'model-b'")
+    rebuild(connection)
+    assert gather(read_samples(connection))["reviews_files_refused"] == {("default", "no_text"): 1}
+
+
 def test_live_accuracy_is_of_the_champions_last_28_days(connection: duckdb.DuckDBPyConnection) -> None:
     for day in (0, 27, 28):
         moment = NOON + timedelta(days=day)
