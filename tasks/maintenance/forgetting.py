@@ -22,6 +22,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
+from tasks.pages.formatting import cut_name
 from tasks.store.connecting import open_store
 from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
@@ -104,8 +105,8 @@ ORDER BY movie_id NULLS LAST, row
 _ROWS_NAMED, _MOVIE_CHARS = 10, 40
 NAME_SHOWN = 100
 """Most characters of a name that a message shows."""
-_UNSEEN_KINDS, _UNSEEN = {"Cc", "Cf", "Zl", "Zp", "Zs"}, "\u115f\u1160\u2800\u3164\uffa0"
-"""Categories of characters without a glyph, and letters and symbols without one."""
+_UNSEEN_KINDS, _UNSEEN = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}, "\u115f\u1160\u2800\u3164\uffa0"
+"""Categories of characters without a glyph, or with none by themselves; and letters and symbols without one."""
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -189,10 +190,14 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     matches = [each for each in by_kind.values() if each.rows]
     if not matches:
         advice = _advise_on(warehouse, name)
-        raise UsageError(f"{name[:NAME_SHOWN]!r}: no row has it as {' or '.join(by_kind)}. Next: {advice}.")
+        raise UsageError(
+            f"{cut_name(name, NAME_SHOWN)!r}: no row has it as {' or '.join(by_kind)}. Next: {advice}."
+        )
     if len(matches) > 1:
         kinds = " and of a ".join(each.kind for each in matches)
-        raise UsageError(f"{name[:NAME_SHOWN]!r} is the name of a {kinds}. Next: choose one with --as.")
+        raise UsageError(
+            f"{cut_name(name, NAME_SHOWN)!r} is the name of a {kinds}. Next: choose one with --as."
+        )
     if kind is None and matches[0].kind == "review":
         _require_one_movie(warehouse, name)
     return matches[0]
@@ -233,11 +238,12 @@ def _require_one_movie(warehouse: Path, name: str) -> None:
     if len({movie for movie, _ in rows}) < 2:
         return
     named = [
-        f"{row} ({'no movie' if movie is None else f'movie {movie[:_MOVIE_CHARS]!r}'})" for movie, row in rows
+        f"{row} ({'no movie' if movie is None else f'movie {cut_name(movie, _MOVIE_CHARS)!r}'})"
+        for movie, row in rows
     ]
     raise UsageError(
-        f"{name[:NAME_SHOWN]!r} is the id of reviews of several movies: {_list_first(named, len(named))}. Next: give "
-        "each row that is meant as NAME, or all of them with --as review."
+        f"{cut_name(name, NAME_SHOWN)!r} is the id of reviews of several movies: {_list_first(named, len(named))}. "
+        "Next: give each row that is meant as NAME, or all of them with --as review."
     )
 
 
