@@ -42,6 +42,8 @@ _CORRECT_IT = (
     'Next: correct the query; `reviews sql "show tables"` lists the tables, `reviews sql "describe NAME"` the columns '
     "of one, and `reviews sql --list` the named queries."
 )
+_NOT_UNDERSTOOD = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+"""Errors of the query itself; names are of no help against those of the values that it meets."""
 
 
 def write_answer(
@@ -150,7 +152,7 @@ def _explain_errors() -> Iterator[None]:
         hints = [line for line in others if line.startswith(("Did you mean", "Candidate"))]
         explanations = [text for words, text in _EXPLANATIONS.items() if words in first]
         named = [f"The named query {name} answers that: reviews sql {name}" for name in _find_named(first)]
-        is_wrong = isinstance(error, duckdb.ProgrammingError | duckdb.DataError)
+        is_wrong = isinstance(error, _NOT_UNDERSTOOD)
         steps = named or [*hints, *([_CORRECT_IT] if is_wrong and not explanations else [])]
         lines = [f"The query failed: {shorten_error(error)}.", *steps, *explanations]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error

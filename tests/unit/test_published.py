@@ -364,6 +364,24 @@ def test_a_query_that_fails_says_why_in_our_words(shared: Path, sql: str, messag
 
 
 @pytest.mark.parametrize(
+    ("sql", "is_advised"),
+    [
+        ("SELEC 1", True),
+        ("SELECT nope FROM models", True),
+        ("FROM nowhere_at_all", True),
+        ("SELECT 'x'::INTEGER", False),
+        ("SELECT regexp_matches('x', '(')", False),
+    ],
+)
+def test_only_a_query_that_is_not_understood_is_sent_to_the_tables(
+    shared: Path, sql: str, is_advised: bool
+) -> None:
+    with pytest.raises(WarehouseError, match="The query failed") as caught:
+        ask(shared, sql)
+    assert ("show tables" in str(caught.value)) == is_advised
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "DELETE FROM models",
