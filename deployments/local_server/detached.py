@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from data_contracts.errors import ReviewsError
 from deployments.installation_paths import PROJECT_ROOT
@@ -43,7 +44,8 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
         _wait_until_ready(settings, process, stop.asked)
         if stop.asked.is_set():
             process.terminate()
-            echo("Stopping what was started ...")
+            with suppress(OSError):  # the terminal may be closed
+                echo("Stopping what was started ...")
             process.wait()
             raise KeyboardInterrupt
     echo(f"{describe_up(settings)}\nIts log: {name_log(settings)}")

@@ -1,5 +1,6 @@
 """Tests of the parts of `reviews up` that need no server: environment, port, marks, the published state."""
 
+import errno
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import psutil
@@ -255,6 +257,24 @@ def test_any_signal_while_a_detached_one_starts_ends_it_and_a_second_one_leaves_
     finally:
         signal.signal(number, before)
     assert [process.returncode for process in started] == [7]
+
+
+def test_a_detached_one_whose_terminal_is_closed_is_waited_for_until_it_has_stopped(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Mock(spec=subprocess.Popen)
+
+    def start(settings: Settings) -> Mock:
+        signal.raise_signal(signal.SIGTERM)
+        return process
+
+    def fail(line: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(detached, "_start_process", start)
+    with pytest.raises(KeyboardInterrupt):
+        detached.start_detached(settings, fail)
+    assert [call[0] for call in process.method_calls] == ["terminate", "wait"]
 
 
 def test_a_detached_one_waits_for_another_that_starts(settings: Settings) -> None:
