@@ -102,7 +102,7 @@ class PendingFiles:
     stored: Arrivals = field(default_factory=Arrivals)
     """What was found in the inbox of a store. Its objects are not among `new`: their content is not known yet."""
     copies: tuple[str, ...] = ()
-    """The files that came under a name for the first time, with the bytes of another file that came before."""
+    """The files that came under a name for the first time, with the bytes of another one before that is not refused."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,7 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
+    unrefused = [file for file in come if statuses.get(file.source_sha256) != "refused"]
     told = {*(file.uri for file in new), *(file.uri for file in replaced)}
     skipped = [each for each in findings.skipped if each.reason != HAS_LABELS]  # every run takes these in
     return PendingFiles(
@@ -200,7 +201,7 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         skipped=(*skipped, *unread, *replaced, *stored.skipped),
         named_sources=frozenset(sources) if request.named else None,
         stored=stored,
-        copies=tuple(file.uri for file in come if file.uri not in told),
+        copies=tuple(file.uri for file in unrefused if file.uri not in told),
     )
 
 

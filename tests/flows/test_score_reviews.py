@@ -34,6 +34,7 @@ from tasks.review_files.inference import first_pass
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import part_rows as scored_rows
+from tasks.scoring.plan import ScoringRequest, find_pending_files
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
 from tests.support.scoring_runs import CSV, DoneRun, count, drop, plan, run, run_killed, run_once
@@ -121,6 +122,16 @@ def test_a_refused_file_stops_no_other_and_is_reported_once(refusing_run: DoneRu
     assert run().refused == ()
     ledger = ask(home.published, "select status, rule from scored_files where uri = 'broken.csv.gz'")
     assert ledger == [("refused", "compression_broken")]
+
+
+@pytest.mark.slow
+def test_a_copy_of_a_refused_file_is_not_named_with_those_of_scored_ones(
+    refusing_run: DoneRun, empty_home: Home
+) -> None:
+    home = refusing_run.copy_home(empty_home)
+    for name in ("survey.csv", "a.csv"):
+        shutil.copy(home.inbox / name, home.inbox / f"copy-of-{name}")
+    assert find_pending_files(home, ScoringRequest(), record=False).copies == ("copy-of-a.csv",)
 
 
 @pytest.mark.slow
