@@ -262,7 +262,7 @@ def test_a_rating_is_taken_before_what_a_platform_may_show_or_say_of_the_writer(
     assert recognise_columns(["movie", other, "review"]).known == {"movie_id": 0, "given_rating": 1}
 
 
-@pytest.mark.parametrize("writers", ["user_rating", "Reviewer rating", "userScore", "Customer stars"])
+@pytest.mark.parametrize("writers", ["user_rating", "Reviewer rating", "userStars", "Customer stars"])
 @pytest.mark.parametrize("general", ["rating", "Stars", "overall"])
 def test_a_rating_that_may_be_the_movies_has_that_of_the_writer_by_its_name_beside_it(
     general: str, writers: str

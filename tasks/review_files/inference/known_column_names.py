@@ -56,10 +56,11 @@ COLUMN_NAMES = {
     ),
 }  # fmt: skip
 """Our column -> its names in review files, in order of preference."""
-RATINGS_OF_WRITERS = tuple(
-    f"{who}_{what}" for who in ("user", "reviewer", "customer") for what in ("rating", "stars", "score")
-)
-"""Names of ratings that writers gave, or all of a platform's users."""
+RATINGS_OF_WRITERS = (
+    "user_rating", "user_stars", "reviewer_rating", "reviewer_stars", "reviewer_score", "customer_rating",
+    "customer_stars",
+)  # fmt: skip
+"""Names of ratings that writers gave. A `user_score` is often the mean of a platform's users."""
 RATINGS_OF_MOVIES = (
     "rating",
     "stars",
@@ -94,7 +95,7 @@ LATER_NAMES = {
         "rating_review", "sterne", "sternebewertung", "gesamtbewertung", "étoiles", "etoiles", "calificación",
         "calificacion", "puntuación", "puntuacion", "estrellas", "voto", "punteggio", "stelle", "bewertung",
         "beurteilung", "évaluation", "valoración", "valoracion", "valutazione", "customer_rating", "user_stars",
-        "reviewer_stars", "customer_stars", "customer_score",
+        "reviewer_stars", "customer_stars",
     ),
 }  # fmt: skip
 """Our column -> names that count only where no column has one of `COLUMN_NAMES`, or is the question of a survey."""

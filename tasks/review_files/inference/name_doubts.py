@@ -4,7 +4,6 @@ Of two columns that may be ours the first is read, unless their values show that
 """
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -19,7 +18,7 @@ from tasks.review_files.inference.known_column_names import (
     RATINGS_OF_WRITERS,
 )
 from tasks.review_files.plans.dates import fits_order, parse_clear, split_numeric
-from tasks.review_files.plans.labels import clean_label
+from tasks.review_files.plans.labels import LABELS, clean_label
 from tasks.review_files.plans.missing_words import is_nothing
 from tasks.review_files.plans.normalized_names import NAME_READ, normalize_known, quote_name, strip_remarks
 from tasks.review_files.plans.ratings import HUNDRED, find_rating
@@ -28,18 +27,14 @@ VALUE_COLUMNS = ("reviewed_at", "given_label", "given_rating")
 """Our columns whose values are written in many ways."""
 RIVALS = {ours: f"rival of {ours}" for ours in VALUE_COLUMNS}
 """Our column -> our key of a second one that may be it as well. It is kept as a further column too."""
-_COPY = re.compile(r"(?:\.\d{1,2}|[._][xy]|_right|_duplicated_\d{1,2})\s*\Z")
-"""What pandas, R and Polars add to the names of columns that are called alike."""
+_COPY = re.compile(r"(?:\.\d{1,2}|_right|_duplicated_\d{1,2})\s*\Z")
+"""What pandas and Polars add to the name of a column that is called as one before it."""
 _EVENT = re.compile(
     r"[(\[][^)\]]*\b(?:stay|visit(?:ed)?|experience|check[ _-]?(?:in|out)|arrival|departure|travel|trip|booking|booked|"
     r"watched)\s*[)\]]",
     re.IGNORECASE,
 )
 """A remark whose last word says that a date is that of what was reviewed."""
-_MOST_PAIRS = 5000
-"""Most different pairs of values of two columns that are looked at together."""
-_FACTORS, _FEWEST_PAIRS = ({2}, {10}, {20}), 3
-"""How much larger ratings are on another scale, and pairs that show that they are."""
 OF_EVENT = "by its name it may be when what is reviewed took place, not when the review was written"
 _SAME_NAME = "a second column of that name, of which a profile reads the first,"
 _MAY_BE = " may be it as well, and has other values in some rows"
@@ -49,18 +44,14 @@ _NUMBERS = {"0", "1"}
 
 
 def strip_copies(names: Sequence[str], bare: Sequence[str]) -> list[str]:
-    """Return n normalised names with those of dates, labels and ratings that a program made different under one name.
+    """Return n normalised names, those of dates, labels and ratings as they were before a program told them apart.
 
-    `stars_x` and `stars_y` are both `stars`, as `rating` and `rating.1` are both `rating`.
+    `rating.1` after a `rating` is `rating` too. `stars_x` is not `stars`: nobody knows which of two `stars` it was.
     """
-    cut = [name[:NAME_READ] for name in names]
-    if not any(map(_COPY.search, cut)):
-        return list(bare)
     known = {name for ours in VALUE_COLUMNS for name in normalize_known(COLUMN_NAMES[ours])}
-    stems = [strip_remarks(_COPY.sub("", name)) for name in cut]
-    counts = Counter(stems)
-    pairs = zip(stems, bare, strict=True)
-    return [stem if stem in known and counts[stem] > 1 else left for stem, left in pairs]
+    stems = [strip_remarks(_COPY.sub("", name[:NAME_READ])) for name in names]
+    pairs = enumerate(zip(stems, bare, strict=True))
+    return [stem if stem in known and stem in bare[:place] else left for place, (stem, left) in pairs]
 
 
 def find_rivals(
@@ -71,6 +62,7 @@ def find_rivals(
     for ours in filter(known.__contains__, VALUE_COLUMNS):
         place = known[ours]
         others = [at for at, name in enumerate(bare) if name == bare[place] and at != place]
+        others = [at for at in others if not _is_event(names[at])]
         if ours == "given_rating" and not others and not has_platform:
             others = _list_of_writers(names, bare, place)
         rivals |= {RIVALS[ours]: others[0]} if others else {}
@@ -104,7 +96,7 @@ def _list_unequal(column: pa.ChunkedArray, other: pa.ChunkedArray) -> list[tuple
         return []  # in JSON lines of which some have another key for it, which leaves it in doubt
     unequal = pc.fill_null(pc.not_equal(column, other), False)
     pairs = pa.table({"one": column, "two": other}).filter(unequal).group_by(["one", "two"]).aggregate([])
-    texts = (each.to_pylist() for each in pairs.slice(0, _MOST_PAIRS).select(["one", "two"]).columns)
+    texts = (each.to_pylist() for each in pairs.select(["one", "two"]).columns)
     return [pair for pair in zip(*texts, strict=True) if not any(map(is_nothing, pair))]
 
 
@@ -135,19 +127,15 @@ def _list_numeric(text: str) -> list[datetime | None]:
 
 
 def _differ_as_labels(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Return whether texts are different labels: `pos` is `positive`, and a number and a word may be one."""
-    labels = ((clean_label(one), clean_label(two)) for one, two in pairs)
-    apart = ((one, two) for one, two in labels if not one.startswith(two) and not two.startswith(one))
-    return any((find_rating(one) is None) == (find_rating(two) is None) for one, two in apart)
+    """Return whether texts are labels of different sentiments: `pos` is `positive`; a topic says nothing."""
+    meanings = ((LABELS.get(clean_label(one)), LABELS.get(clean_label(two))) for one, two in pairs)
+    return any(one and two and one != two for one, two in meanings)
 
 
 def _differ_as_ratings(pairs: Iterable[tuple[str, str]]) -> bool:
-    """Return whether texts are different ratings: `0.50` is `0.5`, `8/10` is `8`, and all may be on another scale."""
-    found = [(find_rating(one), find_rating(two)) for one, two in pairs]
-    values = {(one.value, two.value) for one, two in found if one and two and one.value != two.value}
-    factors = {round(max(pair) / min(pair), 6) if min(pair) > 0 else 0 for pair in values}
-    are_scaled = factors in _FACTORS and len({one < two for one, two in values}) == 1
-    return bool(values) and not (are_scaled and len(values) >= _FEWEST_PAIRS)
+    """Return whether texts are different numbers: `0.50` is `0.5`, and `8/10` is `8`."""
+    found = ((find_rating(one), find_rating(two)) for one, two in pairs)
+    return any(one.value != two.value for one, two in found if one and two)
 
 
 _DIFFER = dict(zip(VALUE_COLUMNS, (_differ_as_dates, _differ_as_labels, _differ_as_ratings), strict=True))

@@ -97,7 +97,12 @@ def find_stated_scale(highest: Set[float], lowest: Set[float]) -> Stated:
 def prefer_filled(facts: FileFacts, recognised: Recognised) -> tuple[FileFacts, Recognised]:
     """Return facts and columns with a second column of ratings in place of the first one, if that has nothing."""
     first, second = (facts.origins.get(name) for name in ("given_rating", RIVALS["given_rating"]))
-    if not second or second == first or facts.ratings.has_any() or not may_be_given(facts.rival_ratings):
+    is_known = (
+        RIVALS["given_rating"] in recognised.beside
+    )  # not of a group alone whose objects have other keys
+    if not second or second == first or not is_known:
+        return facts, recognised
+    if facts.ratings.has_any() or not may_be_given(facts.rival_ratings):
         return facts, recognised
     origins = {**facts.origins, "given_rating": second}
     facts = replace(facts, origins=origins, ratings=facts.rival_ratings, by_movie=facts.rival_by_movie)
