@@ -77,8 +77,9 @@ LABEL = "label"
 OTHER_TARGET = "other_target"
 """Our key of a column that says what else labels may be of."""
 OTHER_TARGETS = (
-    "toxicity", "toxic", "is_toxic", "severe_toxic", "severe_toxicity", "hate", "is_hate", "hate_speech", "offensive",
-    "is_offensive", "spam", "is_spam", "fake", "is_fake", "deceptive", "is_deceptive", "sarcasm", "is_sarcastic",
+    "toxicity", "toxicity_score", "toxic", "is_toxic", "severe_toxic", "severe_toxicity", "obscene", "threat", "insult",
+    "hate", "is_hate", "hate_speech", "offensive", "is_offensive", "spam", "is_spam", "fake", "is_fake", "deceptive",
+    "is_deceptive", "sarcasm", "is_sarcastic",
 )  # fmt: skip
 """Names of columns beside which a `label` of 0 and 1 may be of the same thing, not of the sentiment."""
 LATER_NAMES = {
