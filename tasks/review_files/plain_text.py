@@ -25,6 +25,9 @@ TEXT_FILES = ReadingPlan(ratings=TEN, labels=LABELS)
 """The plan of reading text files: their names give ratings out of ten."""
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
 
+_JSON = json.JSONDecoder()
+_AFTER_OBJECT = re.compile(r"[ \t]*(?:[\r\n,\]]|\Z)")
+"""What follows an object that is all of its line, or in a list."""
 _WEB_PAGE = re.compile(r"\s*<(?:!doctype html|html)\b", re.IGNORECASE)
 _HEADER = r"[A-Za-z][A-Za-z-]{1,40}:(?:[ \t][^\r\n]{0,998})?\r?\n(?:[ \t]+\S[^\r\n]{0,998}\r?\n){0,50}"
 _MAIL = re.compile(rf"\s{{0,20}}(?=(?:{_HEADER}){{0,50}}(?:From|Von):)((?:{_HEADER}){{2,100}})[ \t]*\r?\n")
@@ -100,19 +103,18 @@ def _decode_text_file(file: TextFile, options: ReadOptions) -> tuple[str | None,
 
 
 def _is_json(text: str) -> bool:
-    """Return whether a text, or its first line, is an object of JSON or a list that begins with one."""
-    start = text.lstrip()
-    return start[:1] in ("{", "[") and any(map(_holds_object, (start, start.partition("\n")[0])))
+    """Return whether a text, or its first line, is an object of JSON or a list that begins with one, not an empty one.
 
-
-def _holds_object(text: str) -> bool:
-    """Return whether a text is an object of JSON that is not empty, or a list that begins with one."""
+    Only the first object is parsed: a list of millions would take fifty times the memory of its text.
+    """
+    start = text.lstrip().removeprefix("[").lstrip()
+    if not start.startswith("{"):
+        return False
     try:
-        value = json.loads(text)
+        value, end = _JSON.raw_decode(start)
     except (ValueError, RecursionError):
         return False
-    first = value[0] if isinstance(value, list) and value else value
-    return isinstance(first, dict) and bool(first)
+    return bool(value) and _AFTER_OBJECT.match(start, end) is not None
 
 
 def _is_mail(text: str) -> bool:
