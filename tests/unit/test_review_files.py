@@ -738,7 +738,13 @@ def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ['{"error": "gone"}', '\n[{"text": "A film."},\n{}]', '{"a": 1}\n{"a": 2}\n']
+    "text",
+    [
+        '{"error": "gone"}',
+        '\n[{"text": "A film."},\n{}]',
+        '{"a": 1}\n{"a": 2}\n',
+        '[{"text": "A film."}, {"cut',
+    ],
 )
 def test_json_saved_as_text_is_no_review(tmp_path: Path, text: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", text.encode())
@@ -747,7 +753,16 @@ def test_json_saved_as_text_is_no_review(tmp_path: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[Spoilers] A good film.", "{sic} A film.", "{}\nA pair of braces.", "[1, 2]", "[]", "{", "[" * 5000],
+    [
+        "[Spoilers] A good film.",
+        "{sic} A film.",
+        "{}\nA pair of braces.",
+        '{"a": 1} A film.',
+        "[1, 2]",
+        "[]",
+        "{",
+        "[" * 5000,
+    ],
 )
 def test_a_text_that_begins_with_a_bracket_is_a_review(tmp_path: Path, text: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", text.encode())

@@ -52,7 +52,9 @@ def strip_copies(names: Sequence[str], bare: Sequence[str]) -> list[str]:
     stems = [strip_remarks(_COPY.sub("", name[:NAME_READ])) for name in names]
     first = {name: place for place, name in reversed(list(enumerate(bare)))}
     pairs = enumerate(zip(stems, bare, strict=True))
-    return [stem if stem in known and first.get(stem, place) < place else left for place, (stem, left) in pairs]
+    return [
+        stem if stem in known and first.get(stem, place) < place else left for place, (stem, left) in pairs
+    ]
 
 
 def find_rivals(
