@@ -28,6 +28,7 @@ _RECORD = re.compile(rb"([0-9]{1,7}) ([^=\n]+)=")
 _MANY_DIGITS = re.compile(rb"[0-9]{256}")
 """No file name has so many: it has at most 255 characters."""
 _LINE_FEED = 0x0A
+_END_MARK = bytes(tarfile.BLOCKSIZE)
 
 
 class _ForwardFile:
@@ -38,6 +39,8 @@ class _ForwardFile:
         self._chunk = b""
         self._used = 0
         self._position = 0
+        self.last_read = b""
+        """What was read last; after the last header, the end mark."""
 
     def tell(self) -> int:
         return self._position
@@ -65,6 +68,7 @@ class _ForwardFile:
         data = self.peek(size)
         self._used += len(data)
         self._position += len(data)
+        self.last_read = data
         return data
 
     def drain(self) -> Iterator[bytes]:
@@ -74,24 +78,15 @@ class _ForwardFile:
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """Refuses damaged, truncated or oversized headers, some of which tarfile would take for the end of the tar."""
+    """Refuses a header before tarfile reads what belongs to it: an oversized one, and that of a sparse file."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictTarInfo":
-        """Parse one header block of 512 bytes."""
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):  # The end mark.
-                raise
-            raise refusal(
-                "archive_broken", "the tar ends, or a header is damaged, before its end mark"
-            ) from error
-        if info.size < 0 or (info.type in _TAR_HEADERS_WITH_DATA and info.size > _MAX_TAR_HEADER_BYTES):
-            raise refusal("bomb_suspected", f"a header in the tar claims {info.size:,} bytes")
-        if info.type == tarfile.GNUTYPE_SPARSE:
-            raise _refuse_kind(info.name)
-        return info
+    def _proc_member(self, archive: Any) -> tarfile.TarInfo:
+        """Check what a header claims."""
+        if self.size < 0 or (self.type in _TAR_HEADERS_WITH_DATA and self.size > _MAX_TAR_HEADER_BYTES):
+            raise refusal("bomb_suspected", f"a header in the tar claims {self.size:,} bytes")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise _refuse_kind(self.name)
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
 
     def _proc_pax(self, archive: Any) -> tarfile.TarInfo:
         """Check the records of an extended (pax) header before tarfile reads them."""
@@ -149,15 +144,30 @@ def walk_tar(
     """
     count, stream = limit_members(limits), _ForwardFile(chunks)
     with refusing("archive_broken", lambda: "the tar is damaged or cut off"):
-        archive = tarfile.TarFile(fileobj=stream, tarinfo=_StrictTarInfo)  # type: ignore[arg-type]
-        while (info := archive.next()) is not None:
+        for info in _read_headers(stream):
             count(1)
-            # tarfile keeps every member: memory would grow with their number.
-            archive.members.clear()  # type: ignore[attr-defined]
             yield info, _read_content(stream, info.size)
         # This checks the last checksum of a .tar.gz, too.
         if any(rest.strip(b"\0") for rest in stream.drain()):
             raise refusal("archive_broken", "more follows its end mark, as where two tars were joined")
+
+
+def _read_headers(stream: _ForwardFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the header of each entry up to the end mark; refuse a tar that lacks it or has a damaged header.
+
+    After the first entry, tarfile takes a header that is damaged or cut off for the end of the tar.
+    """
+    damaged = refusal("archive_broken", "the tar ends, or a header is damaged, before its end mark")
+    try:
+        archive = tarfile.TarFile(fileobj=stream, tarinfo=_StrictTarInfo)  # type: ignore[arg-type]
+        while (info := archive.next()) is not None:
+            # tarfile keeps every member: memory would grow with their number.
+            archive.members.clear()  # type: ignore[attr-defined]
+            yield info
+    except tarfile.TarError as error:
+        raise damaged from error
+    if stream.last_read != _END_MARK:
+        raise damaged
 
 
 def _read_content(stream: _ForwardFile, left: int) -> Iterator[bytes]:
