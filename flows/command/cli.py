@@ -73,6 +73,7 @@ class _ReviewsGroup(click.Group):
         except (OSError, UnicodeError) as error:
             with suppress(OSError):  # standard error may not be writable either
                 echo_error(describe_error(error, list_variables()) or str(error))
+            flush_or_give_up()
         sys.exit(1)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ def echo(text: str) -> None:
 
 
 def echo_error(text: str) -> None:
-    """Print an error's message on standard error, after flushing standard output; it may repeat any name."""
+    """Print an error's message on standard error, after flushing both streams; it may repeat any name."""
     flush_or_give_up()
     shown = escape_controls(shorten(_name_home(text)), keep="\n\t")
     click.echo(f"reviews: {shown}", err=True)

@@ -32,12 +32,13 @@ def write_in_utf8() -> None:
 
 
 def flush_or_give_up() -> None:
-    """Flush standard output; if that fails, replace it by /dev/null, or Python would fail again when it exits."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        with suppress(OSError, ValueError):  # in a test, a stream without a descriptor
-            _open_nothing(sys.stdout.fileno())
+    """Flush the output streams; replace one where that fails by /dev/null, or Python would fail again when it exits."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):  # in a test, a stream without a descriptor
+                _open_nothing(stream.fileno())
 
 
 def _open_nothing(number: int) -> None:
