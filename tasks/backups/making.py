@@ -77,17 +77,24 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
     require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
     if target.exists():
         raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
+    _remove_unfinished(home)
+    with _keep_mark(home, target):
+        done = _build(home, target, full)
+    pass_fault_point("backup: in place")
+    return replace(done, folder=target)
+
+
+def _build(home: Home, target: Path, full: bool) -> Backup:
+    """Write a backup under a temporary name, and give it its own; raise `ReviewsError` if it can't be written."""
     try:
-        _remove_unfinished(home)
-        with _keep_mark(home, target), build_folder(target, mode=0o700) as building:
+        with build_folder(target, mode=0o700) as building:
             done = _fill_backup(building, home, [] if full else list_complete(target.parent))
             pass_fault_point("backup: before in place")
+            return done
     except OSError as error:
         raise ReviewsError(
             f"{target}: can't be written ({error.strerror or error}). Next: free space there, or name another folder."
         ) from error
-    pass_fault_point("backup: in place")
-    return replace(done, folder=target)
 
 
 def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]]) -> Backup:
@@ -167,7 +174,7 @@ def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
     `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
     """
     remove_leftovers(backups_dir)
-    complete = (path for path in backups_dir.glob(f"{_PREFIX}*T*Z*") if (path / MANIFEST).is_file())
+    complete = (path for path in _list_reachable(backups_dir) if (path / MANIFEST).is_file())
     oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
     dropped = oldest_first[:-keep] if keep else []
     for path in dropped:
@@ -180,7 +187,14 @@ def list_damaged(backups_dir: Path) -> list[Path]:
 
     Only sizes are compared: bytes that have changed are found by a restore alone.
     """
-    return [folder for folder in sorted(backups_dir.glob(f"{_PREFIX}*T*Z*")) if not _has_all_bytes(folder)]
+    return [folder for folder in sorted(_list_reachable(backups_dir)) if not _has_all_bytes(folder)]
+
+
+def _list_reachable(backups_dir: Path) -> list[Path]:
+    """Return the backups named by their time, but for those that another user has made for himself alone."""
+    return [
+        path for path in backups_dir.glob(f"{_PREFIX}*T*Z*") if os.access(path, os.R_OK | os.W_OK | os.X_OK)
+    ]
 
 
 def _has_all_bytes(folder: Path) -> bool:

@@ -103,12 +103,14 @@ def replace_copy(
 def _start_copy(home: Home, building: Path) -> BinaryIO:
     """Open the file that becomes the next copy, at the path `building`: the standby or, without one, a new file.
 
-    A standby that was changed, that a program reads, or that has a second name, can't be written into: it is removed.
+    A standby that was changed, that a program reads, that has a second name, or whose time another user alone may set,
+    can't be written into: it is removed.
     So it is where the published copy is missing or was changed, since whatever damaged the one may have damaged both.
     From here on the standby has no name but `building`, so that no half-written one is ever taken for whole.
     """
     if is_unchanged(home.published) and is_unchanged(home.standby) and (file := _open_standby(home.standby)):
-        if os.fstat(file.fileno()).st_nlink == 1 and lock_file(file):
+        found = os.fstat(file.fileno())
+        if found.st_nlink == 1 and found.st_uid == os.geteuid() and lock_file(file):
             make_temporary(home.standby, building)
             return file
         file.close()

@@ -1,5 +1,6 @@
 """Tests of successive backups and restores with a clock that is stopped or set back."""
 
+import os
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_each_of_several_backups_in_one_second_has_its_own_folder(
     made = [making.back_up(home, making.name_backup(tmp_path / "backups")).folder for _ in range(3)]
     assert [path.name for path in made] == [f"reviews-20260301T000000Z{more}" for more in ("", "-2", "-3")]
     assert making.drop_older_backups(tmp_path / "backups", 1, made[-1]) == made[:-1]
+
+
+def test_a_backup_that_only_another_user_can_read_is_neither_damaged_nor_deleted(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "backups" / "reviews-20260101T000000Z"
+    theirs.mkdir(parents=True)
+    made = making.back_up(Home(warehouse.parent), making.name_backup(theirs.parent)).folder
+    assert making.list_damaged(theirs.parent) == [theirs]
+    monkeypatch.setattr(os, "access", lambda path, mode: path != theirs)
+    assert making.list_damaged(theirs.parent) == []
+    assert making.drop_older_backups(theirs.parent, 1, made) == []
 
 
 def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(

@@ -129,6 +129,15 @@ def test_a_standby_with_a_second_name_is_never_written_into(home: Home, tmp_path
     assert count_published(home) == 3
 
 
+def test_the_standby_of_another_user_is_replaced(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody but its owner may set the time of a file, though a group may write into it.
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    with home.standby.open("rb") as theirs:
+        publish(home)
+        assert os.fstat(theirs.fileno()).st_nlink == 0
+
+
 def test_a_link_in_the_place_of_the_standby_is_not_followed(home: Home, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"of someone else")
