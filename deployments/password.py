@@ -40,6 +40,12 @@ def find_password(settings: Settings) -> str | None:
         return None
 
 
+def is_of_another_user(settings: Settings) -> bool:
+    """Return whether this home's server has a password that this user may not read."""
+    path = password_file(settings)
+    return path.exists() and not os.access(path, os.R_OK)
+
+
 def write_client_file(settings: Settings) -> None:
     """Write the file for a shell to read, so that the `prefect` command finds the server and its password."""
     kept = shlex.quote(str(password_file(settings)))

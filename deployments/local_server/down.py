@@ -24,8 +24,7 @@ def bring_down(settings: Settings, echo: Callable[[str], None], *, at_once: bool
     """
     running = find_running(settings)
     if running is not None:
-        with suppress(ProcessLookupError):
-            os.kill(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
+        _ask_to_end(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
         _wait_until_down(settings, STOPPING_SECONDS + (0 if at_once else running.drain_seconds), echo)
         if settings.home.prefect.is_dir() and is_held(settings.home.prefect):
             raise ReviewsError(
@@ -40,6 +39,17 @@ def bring_down(settings: Settings, echo: Callable[[str], None], *, at_once: bool
             else "It was not up."
         )
     return "Down: everything is stopped."
+
+
+def _ask_to_end(process: int, number: signal.Signals) -> None:
+    """Send a signal to `reviews up`, if it still runs; raise `ReviewsError` if it is another user's."""
+    try:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+    except PermissionError:
+        raise ReviewsError(
+            f"The `reviews up` of this home, process {process}, is another user's. Next: `reviews down` as that user."
+        ) from None
 
 
 def _wait_until_down(settings: Settings, seconds: float, echo: Callable[[str], None]) -> None:

@@ -146,12 +146,18 @@ def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callab
 
 def make_password_error() -> ReviewsError:
     """Return the error of a command whose Prefect server refuses the password, with the next step."""
-    from deployments.password import client_file
+    from deployments.password import client_file, is_of_another_user
     from deployments.settings import load_settings
 
+    settings, server = load_settings(), f"Prefect's server at {os.environ.get('PREFECT_API_URL')}"
+    if is_of_another_user(settings):
+        return ReviewsError(
+            f"{server} is that of another user's `reviews up`, who alone can read its password. Next: run the command "
+            "as that user, or after `reviews down`."
+        )
     return ReviewsError(
-        f"Prefect's server at {os.environ.get('PREFECT_API_URL')} asks for another password. Next: to use the server "
-        f"of `reviews up`, unset PREFECT_API_URL or type `. {quote_word(str(client_file(load_settings())))}`; for a "
+        f"{server} asks for another password. Next: to use the server "
+        f"of `reviews up`, unset PREFECT_API_URL or type `. {quote_word(str(client_file(settings)))}`; for a "
         "server of your own, set PREFECT_API_AUTH_STRING."
     )
 

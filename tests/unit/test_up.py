@@ -150,6 +150,18 @@ def test_down_where_nothing_is_up_says_so(settings: Settings) -> None:
     assert bring_down(settings, print) == "It was not up."
 
 
+def test_down_where_another_users_is_up_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(process: int, number: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", refuse)
+    settings.home.prefect.mkdir(parents=True)
+    with hold_folder(settings.home.prefect):
+        write_running(settings, is_ready=True, started_at=datetime.now(UTC))
+        with pytest.raises(ReviewsError, match="Next: `reviews down` as that user"):
+            bring_down(settings, lambda line: None)
+
+
 def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settings: Settings) -> None:
     done = CliRunner().invoke(main, ["--home", str(settings.home.folder), "status", "--format", "json"])
     assert done.exit_code == 1
