@@ -125,9 +125,10 @@ def name_labels(taken: TakenLabels) -> str:
     if not taken.sheets:
         return ""
     replaced = f", {taken.replaced:,} replaced by that of a later file" if taken.replaced else ""
+    older = f", {taken.older:,} given by a later file too" if taken.older else ""
     withdrawn = f", {len(taken.lost):,} withdrawn" if taken.lost else ""
     files = name_files(taken.sheets, FILES_NAMED)
-    return f"{count(taken.labels, 'label')} taken in{replaced}{withdrawn}: {files}"
+    return f"{count(taken.labels, 'label')} taken in{replaced}{older}{withdrawn}: {files}"
 
 
 def name_copies(copies: Sequence[str]) -> str:

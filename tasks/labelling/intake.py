@@ -80,6 +80,8 @@ class TakenLabels:
     """Texts whose label or stars are now those of one of them."""
     replaced: int = 0
     """Texts of which one of them says the opposite of another file: the label of the later file counts."""
+    older: int = 0
+    """Other texts of which one of them has a label that does not count, since a later file has given one too."""
     lost: frozenset[str] = frozenset()
     """The sha256 of the texts that had a label or stars before, and have none any more."""
     skipped: tuple[SkippedFile, ...] = ()
@@ -101,6 +103,8 @@ class _StoredLabels:
     """The texts whose label or stars are now its own."""
     replaced: frozenset[str]
     """The texts of which another file says the opposite."""
+    older: frozenset[str]
+    """The other texts that a later file labels too, so that its label counts."""
     lost: frozenset[str]
     """The texts whose label it took away."""
     has_dropped: bool
@@ -167,6 +171,7 @@ def _sum_up(stored: Sequence[_StoredLabels]) -> TakenLabels:
         sheets=tuple(each.uri for each in news),
         labels=len(frozenset[str]().union(*(each.given for each in news))),
         replaced=len(frozenset[str]().union(*(each.replaced for each in news))),
+        older=len(frozenset[str]().union(*(each.older for each in news))),
         lost=frozenset[str]().union(*(each.lost for each in stored)),
         partly=tuple(
             SkippedFile(each.uri, _describe_rest(each))
@@ -317,13 +322,14 @@ def _store(home: Home, file: LabelFile) -> _StoredLabels:
         if dropped:
             connection.execute(_FORGET_OTHERS, {"uri": file.found.uri}).fetchall()
         lost = labelled - _list_labelled(connection, file.found.uri, columns["texts"])
-        given = connection.execute(_LIST_GIVEN, {"uri": file.found.uri}).fetchall()
+        given = {text for (text,) in connection.execute(_LIST_GIVEN, {"uri": file.found.uri}).fetchall()}
         size = file.found.size if len(labels) == len(file.labels) else -1
         connection.execute(_RECORD, {**found, "size": size, "labels": len(labels)}).fetchall()
     return _StoredLabels(
         uri=file.found.uri,
-        given=frozenset(text for (text,) in given),
+        given=frozenset(given),
         replaced=replaced,
+        older=frozenset(label.text_sha256 for label in labels if not label.is_skipped) - given - replaced,
         lost=frozenset(lost),
         has_dropped=dropped > 0,
         is_news=before != [(len(labels),)],

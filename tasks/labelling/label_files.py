@@ -36,6 +36,11 @@ class GivenLabel:
     is_random: bool
     labelled_at: datetime
 
+    @property
+    def is_skipped(self) -> bool:
+        """Return whether it gives neither a label nor stars."""
+        return self.label is None and self.stars is None
+
 
 @dataclass(frozen=True)
 class LabelFile:

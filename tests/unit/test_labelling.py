@@ -472,6 +472,13 @@ def test_of_files_that_say_the_opposite_of_a_text_one_label_is_counted_and_one_w
     assert (earlier.sheets, earlier.labels, earlier.replaced) == (("labels/c.csv",), 0, 1)
 
 
+def test_labels_that_a_later_file_has_given_too_are_said(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"), day=2)
+    take_labels(home)
+    drop_labels(home, "b.csv", ("fine", "positive"), ("dull", "negative"), ("so so", ""), day=1)
+    assert name_labels(take_labels(home)) == "0 labels taken in, 2 given by a later file too: labels/b.csv"
+
+
 def test_a_file_that_was_corrected_is_taken_in_again_and_what_it_lacks_loses_its_label(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "positive"))
     take_labels(home)
