@@ -217,9 +217,8 @@ def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> Scorin
     """Score with the shadow if one is on, and add to the summary and the report how it did."""
     did = score_with_shadow(run, settings)
     if did and summary.report:
-        report_run(
-            run, settings.keep_reports, settings.site_url
-        )  # once more: until here it must wait for no shadow
+        # Once more: until here it must wait for no shadow.
+        report_run(run, settings.keep_reports, settings.site_url)
     return replace(summary, shadow=did)
 
 
@@ -234,6 +233,7 @@ def _check_outcome(
         found = stages.check_scored(run, scored, settings.drift)
     finally:  # also where drift fails the run: it may be a reason for a training
         due = stages.judge_promise(run, settings.train_at_labels)
+    run.counts["findings_unclear"] = len(found.unclear)
     return replace(
         summary, unclear=found.unclear, sources=found.sources, drifted=found.drifted, due=tuple(due)
     )

@@ -74,10 +74,10 @@ def status(form: str) -> None:
     """Show whether `reviews up` runs, and how the home is.
 
     Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
-    the champion promised and holds, destinations and a copy in a store that are behind, what is in doubt in the files
-    that were scored last, how many files the last run left unread, how many are refused, how many rows are quarantined,
-    runs that were killed, and what `reviews verify` has last found; the status reads no reviews, so it notices no
-    damage to them by itself.
+    the champion promised and holds, destinations and a copy in a store that are behind, how much was unclear in the
+    files that were scored last, how many files the last run left unread, how many refused files are still there and
+    not corrected, how many rows are quarantined, runs that were killed, and what `reviews verify` has last found; the
+    status reads no reviews, so it notices no damage to them by itself.
     The exit status is 0 if it is up and the home can be read, else 1.
 
     \b
@@ -175,7 +175,7 @@ def _read_database(home: "Home") -> dict[str, Any]:
 
     While a run commits, only the first, as it was published.
     """
-    from tasks.maintenance.quarantine import count_set_aside
+    from tasks.maintenance.set_aside import count_set_aside
     from tasks.scoring.unclear_values import read_last_unclear
     from tasks.training.champion_promise import read_published_standing, read_standing
     from tasks.warehouse.run_log import find_unread, list_killed
@@ -186,7 +186,7 @@ def _read_database(home: "Home") -> dict[str, Any]:
         last = {
             "last_unclear": read_last_unclear(home, COMMIT_SECONDS),
             "last_unread": find_unread(home, COMMIT_SECONDS),
-            "set_aside": count_set_aside(home.readable, COMMIT_SECONDS),
+            "set_aside": count_set_aside(home, COMMIT_SECONDS),
         }
         return {"champion": champion, "killed": killed, "is_committing": False, **last}
     except WarehouseBusyError:  # the copy does not know which runs go on
@@ -225,7 +225,7 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
         since = _show_time(upload["failing_since"])
         yield f"  the copy in {upload['store']} is behind since {since}: {upload['error']} Each run tries again"
     if left := home["last_unclear"]:
-        found = count(len(left["unclear"]), "finding")
+        found = count(left["findings"], "finding")
         yield f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
     if left := home["last_unread"]:
         files = count(left["files_unread"], "file")
@@ -248,9 +248,9 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
 def _describe_set_aside(set_aside: Mapping[str, int]) -> Iterator[str]:
     """Yield a line on refused files and one on quarantined rows, if there are any, with the command that lists them."""
     if files := set_aside.get("files_refused"):
-        yield f"  refused   {count(files, 'file')}, not corrected since. Next: reviews sql rejected-files"
+        yield f"  refused   {count(files, 'file')}, still there and not corrected. Next: reviews sql rejected-files"
     if rows := set_aside.get("rows_quarantined"):
-        yield f"  bad rows  {rows:,} quarantined. Next: reviews quarantine list"
+        yield f"  bad rows  {rows:,} quarantined and not released. Next: reviews quarantine list"
 
 
 def _show_time(moment: str) -> str:

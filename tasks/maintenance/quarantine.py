@@ -16,7 +16,6 @@ from data_contracts.errors import UsageError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.text_encodings import find_encoding
 from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
-from tasks.queries.named_queries import embed_query
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -35,11 +34,6 @@ NEXT_STEP = (
     "No row was released. Next: `reviews verify` names what is broken; restore a backup from before it."
 )
 
-_COUNT_SET_ASIDE = f"""
-SELECT
-    (SELECT count(DISTINCT source_sha256) FROM {embed_query("rejected-files")} WHERE corrected_at IS NULL),
-    (SELECT count(*) FROM open_quarantine)
-"""  # noqa: S608 (our own query)
 _COUNTS = f"source_sha256 NOT IN {SUPERSEDED}"
 """SQL: whether a row is of a reading that counts. Those of earlier ones are history."""
 _IS_CHOSEN = f"""
@@ -141,15 +135,6 @@ class Release:
     still_bad: tuple[StillBad, ...]
     texts: tuple[str, ...] = ()
     """The beginnings of the first texts, so that people see whether they were decoded correctly."""
-
-
-def count_set_aside(database: Path, wait_seconds: float) -> dict[str, int]:
-    """Return how many files are refused and not corrected since, and how many rows are quarantined."""
-    if not database.exists():
-        return {"files_refused": 0, "rows_quarantined": 0}
-    with open_warehouse(database, write=False, wait_seconds=wait_seconds) as connection:
-        [(files, rows)] = connection.execute(_COUNT_SET_ASIDE, {"since": None}).fetchall()
-    return {"files_refused": files, "rows_quarantined": rows}
 
 
 def list_query(rule: str | None, uri: str | None) -> str:

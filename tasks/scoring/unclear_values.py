@@ -39,7 +39,11 @@ _LIST_ROOT = """
 SELECT DISTINCT uri FROM scored_files
 WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source = $root AND uri NOT LIKE '/%'
 """
-_FIND_LAST_RUN = "SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1"
+_FIND_LAST_RUN = """
+SELECT run_id, TRY_CAST(counts->>'findings_unclear' AS BIGINT)
+FROM (SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1)
+LEFT JOIN runs USING (run_id)
+"""
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
 _LIST_COLLISIONS = f"""
 WITH of_runs AS (FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'),
@@ -93,13 +97,19 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
 
 
 def read_last_unclear(home: Home, wait_seconds: float) -> dict[str, Any] | None:
-    """Return the last run that scored files, and the phrases on what they left unclear; None if they left nothing."""
+    """Return the last run that scored files, and how many findings it printed; None if there were none.
+
+    Of a run that ended before it looked for them, those are counted that need no look into the reviews.
+    """
     if not home.readable.exists():
         return None
     with open_warehouse(home.readable, write=False, wait_seconds=wait_seconds) as connection:
         found = connection.execute(_FIND_LAST_RUN).fetchone()
-        unclear = _describe_unclear(connection, home, [found[0]]) if found else []
-    return {"run_id": found[0], "unclear": unclear} if found and unclear else None
+        if not found:
+            return None
+        run_id, printed = found
+        findings = len(_describe_unclear(connection, home, [run_id])) if printed is None else printed
+    return {"run_id": run_id, "findings": findings} if findings else None
 
 
 def _describe_collisions(

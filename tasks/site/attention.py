@@ -11,28 +11,15 @@ from dataclasses import dataclass, fields, replace
 from data_contracts.rules_and_limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
-from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
+from tasks.maintenance.set_aside import LIST_REFUSED, is_there
 from tasks.pages.formatting import NAME_CHARACTERS, cut_name
-from tasks.queries.named_queries import embed_query
 from tasks.queries.run_query import Ask
 from tasks.report.names_and_commands import format_release, name_measure
 from tasks.report.run_choice import SCORING, TRAINING, Row
 from tasks.store.upload_trouble import read_trouble
 from tasks.support.wording import count, escape_controls, quote_word
 
-# With every name that a refused content has: a file that was renamed is the same one. A name under which another
-# content was found since is not its own any more.
-_LIST_REFUSED = f"""
-WITH refused AS (FROM {embed_query("rejected-files")} WHERE corrected_at IS NULL),
-names AS (
-    SELECT source_sha256, uri FROM inbox_files SEMI JOIN refused USING (source_sha256)
-    UNION
-    SELECT source_sha256, uri FROM refused ANTI JOIN inbox_files USING (uri)
-)
-SELECT refused.rule, source_sha256, refused.bytes, names.uri FROM refused LEFT JOIN names USING (source_sha256)
-ORDER BY refused_at, names.uri
-"""  # noqa: S608 (our own query)
 # Without ratings that came without a text, and spam: nobody has to do anything about these.
 _COUNT_QUARANTINED = f"""
 SELECT
@@ -162,8 +149,8 @@ def _shorten(problem: str | None) -> str:
 
 def _find_refused(ask: Ask, home: Home) -> Iterator[Concern]:
     """Yield the refused files that are still there and were not corrected, by rule: that of most files first."""
-    rows = ask(_LIST_REFUSED, {"since": None})
-    found = {row["source_sha256"]: row["uri"] for row in rows if _is_there(home, row["uri"])}
+    rows = ask(LIST_REFUSED, {"since": None})
+    found = {row["source_sha256"]: row["uri"] for row in rows if row["uri"] and is_there(home, row["uri"])}
     gone = {row["source_sha256"]: row["bytes"] for row in rows if row["source_sha256"] not in found}
     found |= _find_renamed(home, gone)
     by_rule: dict[str, dict[str, str]] = {}
@@ -188,21 +175,6 @@ def _find_renamed(home: Home, gone: Mapping[str, int | None]) -> dict[str, str]:
         for file in hashed
         if isinstance(file, SourceFile) and file.source_sha256 in gone
     }
-
-
-def _is_there(home: Home, uri: str | None) -> bool:
-    """Return whether a file is where it was found, as far as is known: objects of a store are not looked at."""
-    if uri is None:
-        return False
-    if is_store_uri(uri):
-        return True
-    try:
-        (home.inbox / uri).lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except (OSError, ValueError):
-        return True  # it can't be looked at, which does not say that it is gone
-    return True
 
 
 def _describe_refused(rule: str, uris: Sequence[str], home: Home) -> Concern:

@@ -35,8 +35,10 @@ from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import part_rows as scored_rows
 from tasks.scoring.plan import ScoringRequest, find_pending_files
+from tasks.scoring.unclear_values import read_last_unclear
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
+from tests.support.exported_homes import change
 from tests.support.scoring_runs import CSV, DoneRun, count, drop, plan, run, run_killed, run_once
 from tests.support.small_home import (
     ask,
@@ -704,5 +706,20 @@ def test_dates_and_ratings_that_are_not_understood_are_named_by_file(unclear_run
     ]
     query = "select count(*) from source_reviews join scored_files using (source_sha256)"
     assert ask(unclear_run.home.published, f"{query} where uri = 'shop.csv'") == [(3,)]
+
+
+@pytest.mark.slow
+def test_the_status_counts_the_findings_that_the_run_printed(unclear_run: DoneRun) -> None:
     status = CliRunner().invoke(main, ["--home", str(unclear_run.home.folder), "status"]).output
-    assert "  unclear   4 findings in the files that were scored last: reviews " in status
+    findings = len(unclear_run.summary.unclear)
+    assert f"  unclear   {findings} findings in the files that were scored last: reviews " in status
+
+
+@pytest.mark.slow
+def test_of_a_run_that_ended_before_it_looked_the_status_counts_what_needs_no_look_into_reviews(
+    unclear_run: DoneRun, home: Home
+) -> None:
+    change(unclear_run.copy_home(home), "update runs set counts = null")
+    found = read_last_unclear(home, 1.0)
+    assert found is not None
+    assert 0 < found["findings"] < len(unclear_run.summary.unclear)

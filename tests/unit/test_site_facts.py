@@ -10,6 +10,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from tasks.destinations.delivery import note_broken
+from tasks.maintenance.set_aside import count_refused
 from tasks.pages.titles import Title
 from tasks.site import kept_days
 from tasks.site.attention import find_concerns
@@ -18,6 +19,7 @@ from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
 from tasks.site.movie_page_parts import describe_given, describe_trend
 from tasks.site.overview_facts import choose_step, read_overview
+from tasks.store.published_chunks import note_base
 from tasks.store.upload_trouble import note_trouble
 from tests.support.databases import make_tables
 from tests.support.failures import make_failure
@@ -432,6 +434,26 @@ def test_a_refused_object_of_a_store_needs_somebody_since_it_is_not_looked_at(
     ledger = {"uri": "s3://bucket/inbox/a.csv"}
     tables.run([PartFile("a.csv", status="refused", ledger=ledger)])
     assert find(tables, home) == {"1 file refused (csv_broken)": "reviews sql rejected-files"}
+
+
+def test_the_status_counts_refused_files_that_are_still_there(tables: FilledTables, home: Home) -> None:
+    home.warehouse.touch()
+    tables.run([PartFile(name, status="refused") for name in ("a.csv", "b.csv", "edited.csv")])
+    for name in ("a.csv", "edited.csv"):
+        put(home, name)
+    see(tables, "edited.csv", "other content")
+    assert count_refused(tables.connection, home) == 1
+
+
+@pytest.mark.parametrize("lacks_inbox", [True, False])
+def test_the_status_counts_refused_files_that_may_lie_in_the_inbox_of_another_machine(
+    tables: FilledTables, home: Home, lacks_inbox: bool
+) -> None:
+    tables.run([PartFile("a.csv", status="refused")])
+    if not lacks_inbox:
+        home.warehouse.touch()
+        note_base(home, None)
+    assert count_refused(tables.connection, home) == 1
 
 
 def see(tables: FilledTables, name: str, content: str) -> None:

@@ -196,11 +196,13 @@ def test_the_status_counts_what_is_refused_and_quarantined_and_names_the_command
             files + "('f', '', 'refused', 'f.csv', now()), ('g', 'm', 'scored', 'g.csv', now())"
         )
         connection.execute(rows + "('g', 1, 'text_blank', now()), ('g', 2, 'text_blank', now())")
+    settings.home.inbox.mkdir(parents=True)
+    (settings.home.inbox / "f.csv").touch()
     command = ["--home", str(settings.home.folder), "status"]
     said = CliRunner().invoke(main, command).stdout
     own = f"reviews --home {settings.home.folder}"
-    assert f"  refused   1 file, not corrected since. Next: {own} sql rejected-files\n" in said
-    assert f"  bad rows  2 quarantined. Next: {own} quarantine list\n" in said
+    assert f"  refused   1 file, still there and not corrected. Next: {own} sql rejected-files\n" in said
+    assert f"  bad rows  2 quarantined and not released. Next: {own} quarantine list\n" in said
     found = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
     assert found["set_aside"] == {"files_refused": 1, "rows_quarantined": 2}
 
