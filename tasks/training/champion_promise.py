@@ -259,8 +259,12 @@ def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
     """Return the lines of the status on what the champion promised and holds, and why a training is due."""
     if found is None:
         return []
-    reviews = count(found["reviews"], "labelled review")
-    held = f"holds {found['held']:.1%} of {reviews}" if found["reviews"] else "no labelled review came"
+    reviews = count(found["reviews"], "review")
+    held = (
+        f"holds {found['held']:.1%} of {reviews} that came with a label, each once,"
+        if found["reviews"]
+        else "no review came with a label"
+    )
     fall = f": {_describe_fall(found)}" if found["reviews"] else ""
     lines = [
         f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} since "
