@@ -133,11 +133,12 @@ def quarantine_release(
 def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
     """Delete reviews, with all scores, for good.
 
-    What goes is a review, a movie's reviews, a file's rows, a text or one row. The rows are deleted from every
-    table, the published copy, the parts, also those in the store, and the destinations, and the database file is
-    rewritten without them. The table forgotten_rows records that they existed, without the text. Backups, exports and
-    the source files may still hold them: those in the home, and in the stores it knows, are listed, not changed; what
-    was written elsewhere is for you to look through.
+    What goes is a review, a movie's reviews, a file's rows, a text or one row; a file is named by the first 12 digits
+    of its sha256 or more, a text by all of them. The rows are deleted from every table, the published copy, the
+    parts, also those in the store, and the destinations, and the database file is rewritten without them. The table
+    forgotten_rows records that they existed, without the text. Backups, exports and the source files may still hold
+    them: those in the home, and in the stores it knows, are listed, not changed; what was written elsewhere is for
+    you to look through.
 
     \b
     Examples:

@@ -31,7 +31,7 @@ from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, HAS_NAME, ROW_NAME, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, DIGITS_SHOWN, HAS_NAME, ROW_NAME, SUPERSEDED
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums
@@ -105,6 +105,10 @@ ORDER BY movie_id NULLS LAST, row
 _ROWS_NAMED, _MOVIE_CHARS = 10, 40
 NAME_SHOWN = 100
 """Most characters of a name that a message shows."""
+_LOOK_IT_UP = (
+    "look it up: `reviews sql find-review --param words=WORDS` finds reviews by words of their text, and "
+    '`reviews sql "select uri, source_sha256 from scored_files"` has the files, which are named by their sha256'
+)
 _UNSEEN_KINDS, _UNSEEN = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}, "\u115f\u1160\u2800\u3164\uffa0"
 """Categories of characters without a glyph, or with none by themselves; and letters and symbols without one."""
 _COUNT_UNNAMED = """
@@ -117,6 +121,17 @@ SELECT count(*), min(row, {_ROWS_NAMED}) FROM (
     SELECT {ROW_NAME} AS row, extra, source_sha256 FROM source_reviews
     UNION ALL SELECT {ROW_NAME}, extra, source_sha256 FROM quarantined_rows WHERE released_at IS NULL
 ) WHERE list_contains(json_extract_string(extra, '$..*'), $name) AND source_sha256 NOT IN {SUPERSEDED}
+"""  # noqa: S608 (our own names)
+# A file is named by its sha256, since one name may stand for other bytes on another day.
+_FIND_FILES = f"""
+WITH names AS (
+    SELECT uri, {CONTENT} AS content FROM scored_files WHERE status = 'scored'
+    UNION
+    SELECT uri, source_sha256 FROM inbox_files
+    WHERE source_sha256 IN (SELECT {CONTENT} FROM scored_files WHERE status = 'scored')
+)
+SELECT list(DISTINCT '`reviews forget ' || left(content, {DIGITS_SHOWN}) || '` forgets ' || uri) FROM names
+WHERE uri = $name OR ends_with($name, '/' || uri) OR ends_with(uri, '/' || $name)
 """  # noqa: S608 (our own names)
 _COPY_TRACES = """
 INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
@@ -213,7 +228,10 @@ def _advise_on(warehouse: Path, name: str) -> str:
     with open_warehouse(warehouse, write=False) as connection:
         [(kept, rows)] = connection.execute(_FIND_IN_EXTRA, {"name": name}).fetchall()
         [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
+        [(files,)] = connection.execute(_FIND_FILES, {"name": name}).fetchall()
     steps = []
+    if files:
+        steps.append(f"a file is named by its sha256: {_list_first(sorted(files), len(files))}")
     if kept:
         named = _list_first(rows, kept)
         steps.append(f"give each row that is meant as NAME, of those that have it in `extra`: {named}")
@@ -222,7 +240,7 @@ def _advise_on(warehouse: Path, name: str) -> str:
             f"look at `reviews quarantine list`, since the bytes of {count(unnamed, 'quarantined row')} without a "
             "review id contain it, and forget such rows by their row names, such as 3fa94c12ab07:17"
         )
-    return "; ".join(steps) or "look it up with `reviews sql`, in source_reviews"
+    return "; ".join(steps) or _LOOK_IT_UP
 
 
 def _list_first(rows: Sequence[str], total: int) -> str:

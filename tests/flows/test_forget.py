@@ -253,6 +253,18 @@ def test_rows_that_have_a_name_in_another_column_are_named(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["", "/srv/home/inbox/"])
+def test_a_file_that_is_named_by_its_path_is_said_to_be_named_by_its_sha256(
+    doubtful_home: Home, place: str
+) -> None:
+    query = "select distinct uri, left(source_sha256, 12) from scored_files where status = 'scored'"
+    [(uri, digits), *_] = ask(doubtful_home.warehouse, query)
+    with pytest.raises(UsageError, match=f"Next: .* by its sha256: `reviews forget {digits}` forgets {uri}"):
+        do_forget(doubtful_home, f"{place}{uri}")
+    assert "(file" in do_forget(doubtful_home, digits)
+
+
+@pytest.mark.slow
 def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Home) -> None:
     def die(part_dir: Path, warehouse: Path) -> None:
         raise KeyboardInterrupt
