@@ -7,7 +7,7 @@ import difflib
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,19 +22,31 @@ _ONE_WORD = re.compile(r"[\w-]+")
 _LINE_CHARACTERS = 110
 
 
-def find_query(text: str) -> NamedQuery | None:
-    """Return the query named `text`, None if `text` is SQL; raise `UsageError` if it is neither."""
+def find_query(text: str, list_tables: Callable[[], Sequence[str]] = tuple) -> NamedQuery | None:
+    """Return the query named `text`, None if `text` is SQL.
+
+    Raises `UsageError` if it is neither, which suggests similar names, those of `list_tables` too.
+    """
     names = list_names()
     if text in names:
         return read_named(text)
     if not _ONE_WORD.fullmatch(text) or _is_sql(text):
         return None
-    near = difflib.get_close_matches(text.lower().replace("_", "-"), names, n=3)
+    near = [
+        *find_near(text.replace("_", "-"), names),
+        *(f'"from {table}"' for table in find_near(text.replace("-", "_"), list_tables())),
+    ]
     suggestion = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
-        f"{text!r} is neither a named query nor SQL. {suggestion}Next: `reviews sql --list` lists the named queries; "
-        'to show a table: `reviews sql "from movie_ratings"`.'
+        f"{text!r} is neither a named query nor SQL. {suggestion}Next: `reviews sql --list` lists the named queries, "
+        '`reviews sql "show tables"` the tables, and `reviews sql "from NAME"` shows one.'
     )
+
+
+def find_near(name: str, names: Sequence[str]) -> list[str]:
+    """Return those of some names that differ from a name by little, the nearest first; upper and lower case are one."""
+    lowered = name.lower()
+    return [lowered] if lowered in names else difflib.get_close_matches(lowered, names, n=3)
 
 
 def embed_query(name: str) -> str:

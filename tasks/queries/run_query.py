@@ -6,7 +6,7 @@ DuckDB's errors are raised as one message with the next step. No heavy library i
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +15,7 @@ import duckdb
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.queries import list_names
 from tasks.queries.answer_formats import format_answer
+from tasks.queries.named_queries import find_near
 from tasks.support.wording import escape_controls
 from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
@@ -28,6 +29,7 @@ limit, a report would hold whole columns of a long history."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
 _MISSING_TABLE = re.compile(r"Catalog Error: Table with name ([\w-]+) does not exist")
+_SUGGESTED_TABLE = re.compile(r'Did you mean "(?:\w+\.)*(\w+)"')
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _DAMAGED = f"The published copy is damaged. Next: {REPUBLISH_ADVICE}"
 _EXPLANATIONS = {
@@ -87,6 +89,13 @@ def query_published(
             raise UsageError('The query is empty. Try: reviews sql "from movie_ratings limit 10"')
         columns = [(str(column[0]), str(column[1])) for column in description]
         yield from format_answer(columns, _fetch_batches(connection), format, width)
+
+
+def list_tables(path: Path) -> list[str]:
+    """Return the names of the tables and views of the published copy; none if it can't be read."""
+    with suppress(WarehouseError), open_published(path) as connection:
+        return [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+    return []
 
 
 _QUERIES = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.CALL)
@@ -149,13 +158,23 @@ def _explain_errors() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         first, *others = str(error).split("\n")
-        hints = [line for line in others if line.startswith(("Did you mean", "Candidate"))]
+        hints = [
+            line
+            for line in others
+            if line.startswith(("Did you mean", "Candidate")) and _is_near(first, line)
+        ]
         explanations = [text for words, text in _EXPLANATIONS.items() if words in first]
         named = [f"The named query {name} answers that: reviews sql {name}" for name in _find_named(first)]
         is_wrong = isinstance(error, _NOT_UNDERSTOOD)
         steps = named or [*hints, *([_CORRECT_IT] if is_wrong and not explanations else [])]
         lines = [f"The query failed: {shorten_error(error)}.", *steps, *explanations]
         raise WarehouseError("\n".join(map(escape_controls, lines))) from error
+
+
+def _is_near(error: str, hint: str) -> bool:
+    """Return whether a hint suggests a name like that of the missing table: DuckDB suggests any that there is."""
+    missing, suggested = _MISSING_TABLE.match(error), _SUGGESTED_TABLE.match(hint)
+    return not missing or not suggested or bool(find_near(missing[1], [suggested[1]]))
 
 
 def _find_named(error: str) -> list[str]:

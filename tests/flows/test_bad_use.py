@@ -241,6 +241,8 @@ TABLE = [
     sql("broken syntax", "selct 1", "The query failed: Parser Error"),
     sql("a typo", "selct 2", 'Next: correct the query; `reviews sql "show tables"` lists the tables'),
     sql("unknown table", "from reviewz", "Did you mean"),
+    sql("a name like that of no table", "from foo", "foo does not exist. Next: correct the query"),
+    sql("a table for a query", "latest-scores", 'Did you mean "from latest_scores"? Next', WRONG),
     sql("unknown column", "select scor from scored_reviews", "scor"),
     sql("insert", "insert into runs (run_id) values ('x')", "The published copy can only be read"),
     sql("delete", "delete from scored_reviews", "can only be read"),

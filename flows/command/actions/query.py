@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from tasks.queries import named_queries
-from tasks.queries.run_query import write_answer
+from tasks.queries.run_query import list_tables, write_answer
 
 
 def ask(home: Home, query: str, values: Sequence[str], form: str) -> None:
@@ -14,7 +15,7 @@ def ask(home: Home, query: str, values: Sequence[str], form: str) -> None:
 
     `values` are parameters of a named query, each as `name=value`; `form` is table, csv or json.
     """
-    named = named_queries.find_query(query)
+    named = named_queries.find_query(query, partial(list_tables, home.published))
     if named is None and values:
         raise UsageError("--param works only with a named query. `reviews sql --list` lists them.")
     parameters = named_queries.read_values(named, values) if named else None
