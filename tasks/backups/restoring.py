@@ -62,14 +62,13 @@ def check_backup(folder: Path) -> Manifest:
 def _name_another(damaged: Path, manifest: Manifest) -> str:
     """Return the command that restores the newest backup beside a damaged one whose files look unchanged.
 
-    Both have a bundle in common: one without may be of another home.
+    Both are of one home, by what they say, and have a bundle in common: one without may be of another home.
     """
-    bundles = _list_bundles(manifest)
-    found = [each for each in list_complete(damaged.parent) if each[0] != damaged]
-    others = [folder for folder, other in found if bundles & _list_bundles(other)]
-    return (
-        f"`reviews restore {quote_word(str(others[0]))}`" if others else "restore another backup of this home"
-    )
+    for folder, other in list_complete(damaged.parent):
+        is_own = None in (other.home, manifest.home) or other.home == manifest.home
+        if folder != damaged and is_own and _list_bundles(manifest) & _list_bundles(other):
+            return f"`reviews restore {quote_word(str(folder))}`"
+    return f"restore another backup of {manifest.home or 'this home'}; beside it there is none that is whole"
 
 
 def _list_bundles(manifest: Manifest) -> set[str]:

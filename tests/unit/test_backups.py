@@ -73,16 +73,28 @@ def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
     assert made.is_dir()
 
 
-def test_a_damaged_backup_names_none_of_another_home_beside_it(tmp_path: Path) -> None:
-    def name_another() -> str:
-        return restoring._name_another(tmp_path / "damaged", read_manifest(tmp_path / "damaged"))
-
-    for day, (name, model) in enumerate((("sound", "a"), ("damaged", "a"), ("foreign", "b")), start=1):
+@pytest.mark.parametrize(
+    ("model", "place"),
+    [("b", None), ("b", "vm:/home"), ("a", "vm:/copy")],
+    ids=["unnamed", "moved", "copied"],
+)
+def test_a_damaged_backup_names_none_of_another_home_beside_it(
+    tmp_path: Path, model: str, place: str | None
+) -> None:
+    def make(name: str, day: int, model: str, place: str | None) -> None:
         graph = tmp_path / name / "bundles" / model / "scorer.onnx"
         graph.parent.mkdir(parents=True, mode=0o700)
         graph.write_bytes(b"graph")
         files = {f"bundles/{model}/scorer.onnx": describe_file(graph)}
-        write_manifest(tmp_path / name, Manifest(f"2026-03-0{day}T00:00:00+00:00", files))
+        write_manifest(tmp_path / name, Manifest(f"2026-03-0{day}T00:00:00+00:00", files, home=place))
+
+    def name_another() -> str:
+        return restoring._name_another(tmp_path / "damaged", read_manifest(tmp_path / "damaged"))
+
+    for day, name in enumerate(("sound", "damaged"), start=1):
+        make(name, day, "a", place and "vm:/home")
+    make("foreign", 3, model, place)
     assert name_another() == f"`reviews restore {tmp_path / 'sound'}`"
     (tmp_path / "sound" / "manifest.json").unlink()
-    assert name_another() == "restore another backup of this home"
+    of_home = f"restore another backup of {'vm:/home' if place else 'this home'}; "
+    assert name_another() == f"{of_home}beside it there is none that is whole"
