@@ -167,7 +167,12 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
     if verified["checked_at"]:
         times = (_show_time(verified[name]) for name in ("checked_at", "all_checked_at"))
         return ["  verified  at {}, every row at {}; damage since then is not seen here".format(*times)]
-    return ["  verified  never: damage to the tables is not seen here. Next: reviews verify"]
+    never = (
+        "not since the database was written anew, as `reviews forget` does"
+        if verified["is_replaced"]
+        else "never"
+    )
+    return [f"  verified  {never}: damage to the tables is not seen here. Next: reviews verify"]
 
 
 def _read_database(home: "Home") -> dict[str, Any]:

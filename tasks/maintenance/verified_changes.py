@@ -6,6 +6,7 @@ or forgotten, or whose model was promoted again. Of reviews Parquet with the sam
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -89,6 +90,8 @@ class Verified:
     failed_at: str | None = None
     """When the last check found something broken; None if it did not."""
     broken: tuple[str, ...] = ()
+    is_replaced: bool = False
+    """Whether a database was checked that was written anew since, as `reviews forget` does."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,10 @@ def drop_checks(home: Home) -> None:
 
 def read_verified(home: Home) -> Verified:
     """Return what is known of the last checks of a home that has a database."""
-    proof = _read_own_proof(home)
-    verified = Verified(proof.checked_at, proof.all_checked_at) if proof else Verified()
+    if proof := _read_own_proof(home):
+        verified = Verified(proof.checked_at, proof.all_checked_at)
+    else:
+        verified = Verified(is_replaced=_read_any_proof(home) is not None)
     try:
         found = json.loads(home.found_broken.read_text("utf-8"))
         return replace(verified, failed_at=str(found["failed_at"]), broken=tuple(map(str, found["broken"])))
@@ -153,9 +158,16 @@ def read_verified(home: Home) -> Verified:
 
 def _read_own_proof(home: Home) -> Proof | None:
     """Return the proof in the home; None if there is none, or if it is of another database."""
+    proof = _read_any_proof(home)
+    with suppress(OSError):
+        return proof if proof and proof.database == _identify(home) else None
+    return None
+
+
+def _read_any_proof(home: Home) -> Proof | None:
+    """Return the proof in the home, of whichever database; None if there is none."""
     try:
-        proof = Proof(**json.loads(home.proof.read_text("utf-8")))
-        return proof if proof.database == _identify(home) else None
+        return Proof(**json.loads(home.proof.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 

@@ -32,6 +32,7 @@ from tasks.maintenance.data_promises import (
 )
 from tasks.maintenance.verification import Finding
 from tasks.maintenance.verified_changes import Changed, begin_proof, find_changed, read_proof, write_proof
+from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.scoring_runs import CSV, copy_scored_home, prove
@@ -190,6 +191,14 @@ def test_the_status_says_what_the_last_check_has_found(scored_home: Home) -> Non
     assert "every row read is accounted for; " in words
     assert words.endswith(f"Next: reviews --home {scored_home.folder} verify")
     assert (found["checked_at"], "every row read is accounted for" in found["broken"]) == (None, True)
+
+
+def test_the_status_says_that_a_database_was_written_anew_since_it_was_checked(scored_home: Home) -> None:
+    write_proof(scored_home, begin_proof(scored_home, None))
+    rewrite_warehouse(scored_home.warehouse)
+    words, found = read_status(scored_home)
+    assert "not since the database was written anew, as `reviews --home" in words
+    assert (found["checked_at"], found["is_replaced"]) == (None, True)
 
 
 def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
