@@ -16,6 +16,7 @@ from tasks.warehouse.run_log import Run, record_run
 def record_flow_run(flow: str, parameters: Mapping[str, Any], settings: Settings) -> Iterator[Run]:
     """Record the start of the current flow run and, when the block ends, its outcome; log its figures at its end."""
     settings.home.make()
+    settings.home.inbox.mkdir(exist_ok=True)  # so that a new user finds it after the first `reviews ingest`
     began = time.monotonic()
     with record_run(settings.home, runtime.flow_run.id, flow, parameters) as run:
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data_contracts.errors import UsageError
-from flows.command.console.arguments import PathName, PathOrUri
+from flows.command.console.arguments import DAY_FORMATS, Moment, PathName, PathOrUri
 from flows.command.console.output import echo
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _complete_value(context: click.Context, option: click.Parameter, begun: str)
     return [name for name in names if name.startswith(begun)]
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True})
 @click.argument("query", required=False, metavar="NAME|QUERY", shell_complete=_complete_query)
 @click.option(
     "--param",
@@ -51,7 +51,8 @@ def _complete_value(context: click.Context, option: click.Parameter, begun: str)
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True
 )
-def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> None:
+@click.pass_context
+def sql(context: click.Context, query: str | None, values: tuple[str, ...], listed: bool, form: str) -> None:
     """Answer a named query, or SQL, from the published copy.
 
     With - in place of QUERY, the SQL is read from standard input.
@@ -68,6 +69,11 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
     from flows.command.console.arguments import decode_input
     from flows.command.startup import find_home_to_read
 
+    if context.args:
+        raise UsageError(
+            f"One query is answered, and there is more: {' '.join(context.args)}. Next: put the query into quotes, as "
+            '`reviews sql "show tables"`; a named query gets its values by --param, as --param limit=5.'
+        )
     if listed:
         echo(describe_queries(query))
     elif query is None:
@@ -82,7 +88,7 @@ def sql(query: str | None, values: tuple[str, ...], listed: bool, form: str) -> 
 @click.option("--new", "only_new", is_flag=True, help="Add only rows that FOLDER does not have yet.")
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=Moment(DAY_FORMATS),
     metavar="DATE",
     help="Export only what was scored on this day (UTC) or later.",
 )

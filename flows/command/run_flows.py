@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from flows.command.console.arguments import TIME_FORMATS, PathOrUri
+from flows.command.console.arguments import TIME_FORMATS, Moment, PathOrUri
 from flows.command.console.output import echo
 from flows.command.startup import choose_home, keep_to_this_machine, prepare_prefect, warm_up
 
@@ -91,7 +91,7 @@ def train(
 @click.argument("files", nargs=-1, type=PathOrUri(exists=True, path_type=Path))
 @click.option(
     "--since",
-    type=click.DateTime(TIME_FORMATS),
+    type=Moment(TIME_FORMATS),
     metavar="DATE",
     help="Ignore files last changed before this date (UTC): 2026-11-24, 2026-11-24T06:30.",
 )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from flows.command.console.arguments import TIME_FORMATS, name_user
+from flows.command.console.arguments import TIME_FORMATS, Moment, name_user
 from flows.command.console.output import echo
 from flows.command.startup import load_settings_to_write
 
@@ -29,12 +29,10 @@ def shadow() -> None:
 @shadow.command()
 @click.argument("model", metavar="MODEL")
 @click.option("--for", "duration", metavar="TIME", help="How long: 14d, 12h. [default: 14d]")
-@click.option(
-    "--until", type=click.DateTime(TIME_FORMATS), metavar="DATE", help="Instead: until when, in UTC."
-)
+@click.option("--until", type=Moment(TIME_FORMATS), metavar="DATE", help="Instead: until when, in UTC.")
 @click.option(
     "--since",
-    type=click.DateTime(TIME_FORMATS),
+    type=Moment(TIME_FORMATS),
     metavar="DATE",
     help="Also score what has arrived since this date (UTC). [default: only what arrives from now on]",
 )

@@ -151,11 +151,9 @@ def to_utc(moment: datetime | None) -> datetime | None:
 def require_consistent(request: ScoringRequest) -> None:
     """Raise `UsageError` if parameters contradict each other: some are for named files alone, or for new ones."""
     if request.text_column and not request.named:
-        raise UsageError(
-            "--text-column is for files that you name: reviews score --text-column NAME FILE ..."
-        )
+        raise UsageError("--text-column is for named files: reviews score --text-column NAME FILE ...")
     if request.source and not request.named:
-        raise UsageError("--source is for files that you name: reviews score --source NAME FILE ...")
+        raise UsageError("--source is for named files: reviews score --source NAME FILE ...")
     if request.engine and not request.store:
         raise UsageError("REVIEWS_DASK needs REVIEWS_STORE: workers score what lies in a store.")
     if request.rescan is not None and (request.named or request.since):
@@ -253,7 +251,8 @@ def _plan_objects(stored: Arrivals) -> Iterator[PlannedFile]:
 
 def name_inboxes(home: Home, request: ScoringRequest) -> str:
     """Return where a run looks for new files, in words."""
-    return f"{home.inbox} and {request.store}/inbox" if request.store else str(home.inbox)
+    inboxes = [str(home.inbox), *([f"{request.store}/inbox"] if request.store else [])]
+    return " and ".join(request.named or inboxes)
 
 
 def pick_new(

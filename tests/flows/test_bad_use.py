@@ -139,7 +139,7 @@ TABLE = [
     parameter("no epochs", "train", "--epochs", "0", says="0 is not in the range"),
     parameter("unknown way to promote", "train", "--promote", "maybe", says="'maybe' is not one of"),
     parameter("missing file", "score", "nowhere.csv", says="'nowhere.csv' does not exist"),
-    parameter("date that is none", "score", "--since", "yesterday", says="'yesterday' does not match"),
+    parameter("date that is none", "score", "--since", "yesterday", says="Write it as 2026-11-24 or"),
     parameter(
         "moment before the years of UTC",
         "score",
@@ -162,7 +162,7 @@ TABLE = [
         "score",
         "--text-column",
         "x",
-        says="--text-column is for files that you name",
+        says="--text-column is for named files",
     ),
     parameter(
         "unknown model",
@@ -235,6 +235,7 @@ TABLE = [
     parameter("restore from nowhere", "restore", "nowhere", says="does not exist"),
     parameter("restore from a folder that is no backup", "restore", ".", says="is no backup"),
     sql("nothing asked", "  ", "The query is empty", WRONG),
+    parameter("a query without quotes", "sql", "show", "tables", says="Next: put the query into quotes"),
     sql("several queries", "select 1; select 2", "There are several queries", WRONG),
     sql("a query and a plan", "explain select 1; select 2", "There are several queries", WRONG),
     sql("a comment alone", "/* hello */", "The query is empty", WRONG),

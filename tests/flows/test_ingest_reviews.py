@@ -43,6 +43,14 @@ def test_an_archive_that_breaks_its_contract_stops_the_flow_and_is_recorded(
     assert ask(home.warehouse, "select status from runs") == [("failed",)]
 
 
+def test_the_first_run_of_any_flow_makes_the_inbox_into_which_files_are_put(
+    home: Home, tmp_path: Path
+) -> None:
+    with pytest.raises(SourceError):
+        ingest(tmp_path / "nothing.tar.gz")
+    assert home.inbox.is_dir()
+
+
 def test_a_missing_archive_is_named(home: Home, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nothing\.tar\.gz"):
         ingest(tmp_path / "nothing.tar.gz")

@@ -15,7 +15,7 @@ from flows.command.cli import main
 from flows.command.flow_summaries import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.inbox.source_files import SkippedFile
-from tasks.scoring.plan import PlannedFile, ScoringPlan
+from tasks.scoring.plan import PlannedFile, ScoringPlan, ScoringRequest, name_inboxes
 from tasks.scoring.rescoring import RescoringPlan
 from tests.support.scoring_runs import CSV, drop, plan, run
 from tests.support.small_home import promote_small_model, write_small_bundle
@@ -189,3 +189,4 @@ def test_a_long_plan_is_cut_and_says_so() -> None:
 def test_a_run_that_finds_no_file_says_where_it_looked() -> None:
     said = describe_scoring(ScoringSummary("typo/inbox", 0, 0, 0, 0, None, (), ()))
     assert said == "Nothing new: 0 files looked at, in typo/inbox"
+    assert name_inboxes(Home(Path("home")), ScoringRequest(("/srv/empty",))) == "/srv/empty"

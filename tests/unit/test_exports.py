@@ -589,7 +589,7 @@ def test_an_export_does_not_go_into_the_inbox(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(["--raw"], "--raw needs --format csv"), (["--since", "yesterday"], "does not match the format")],
+    [(["--raw"], "--raw needs --format csv"), (["--since", "24.11.2026"], "Write it as 2026-11-24")],
 )
 def test_wrong_usage_of_the_command_ends_with_status_2(home: Home, options: list[str], message: str) -> None:
     done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.folder)})

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from data_contracts.storage.store_uris import is_store_uri
 
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
 """In which options take a day or a time."""
+DAY_FORMATS = TIME_FORMATS[:1]
 
 
 def refuse_undecodable(arguments: Iterable[str]) -> None:
@@ -52,6 +54,18 @@ class PathOrUri(PathName):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or the URI as text."""
         return value if is_store_uri(str(value)) else super().convert(value, param, ctx)
+
+
+class Moment(click.DateTime):
+    """A day or a time on the command line; a mistake is told how to write one, not by the codes of its formats."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the time; fail with click's own usage error if the value is none."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            written = " or ".join(datetime(2026, 11, 24, 6, 30).strftime(each) for each in self.formats[:2])
+            self.fail(f"{value!r} is no date that can be read. Write it as {written}.", param, ctx)
 
 
 def is_text(text: str) -> bool:
