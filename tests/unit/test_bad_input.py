@@ -252,6 +252,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "a value is named as the text column", "a.csv", f"2,{PROSE[:70]}\n1,Bad.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE[:70]),
     bad_file("plain", "csv", "a review is named as the text column", "a.csv", f"neg,{PROSE}\npos,Good.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE),
     bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
+    bad_file("plain", "csv", "a sheet of labels", "a.csv", b"label,text,drawn,label_of\npositive,A film.,random,0a\n", "label_sheet", "'label_of'"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),
     bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),
