@@ -116,7 +116,7 @@ class _ReviewsGroup(click.Group):
 @click.option(
     "--home",
     type=PathName(file_okay=False, path_type=Path),
-    help="Folder of all data, instead of REVIEWS_HOME.",
+    help="Folder of all data. [default: REVIEWS_HOME, else data/ of the checkout or the data folder of the user]",
 )
 @click.version_option(package_name="review-ratings", prog_name="reviews")
 @click.pass_context
