@@ -287,7 +287,7 @@ def test_a_refused_file_is_tried_again_when_it_is_named(refusing_run: DoneRun, e
 
 
 def test_a_text_column_is_for_named_files_alone(scoring_home: Home) -> None:
-    with pytest.raises(UsageError, match="files that you name"):
+    with pytest.raises(UsageError, match="is for named files"):
         score_reviews(text_column="Verdict")
 
 
