@@ -260,6 +260,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv utf-32", "no such character", "a.csv", csv_with("", encoding="utf-32") + b"\xff\xff\xff\x7f", "encoding_broken", "UTF-32"),
     bad_file("plain", "tsv", "no text column", "a.tsv", b"title\tstars, 1-5\nA film.\t1\n", "text_column_missing", "'title', 'stars, 1-5'"),
     bad_file("plain", "jsonl", "JSON array", "a.jsonl", b'\n[{"text": "A film."}]\n', "json_broken", "call it .json"),
+    bad_file("plain", "jsonl", "JSON array below comments", "a.jsonl", b'// exported\n# by hand\n[\n{"text": "A film."}\n]\n', "json_broken", "such as '// exported' above its first bracket: delete them, and call it .json"),
     bad_file("plain", "jsonl", "object over many lines under its name", "a.jsonl", b'{\n  "text": "A film."\n}\n', "json_broken", "call it .json"),
     bad_file("plain", "json", "cut off", "a.json", JSON[:-20], "json_broken", "it ends in the middle"),
     bad_file("gz", "json", "cut off in the gzip", "a.json.gz", make.to_gz(JSON)[:-9], "compression_broken", "gzip"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from tasks.review_files.encodings import to_utf8
 from tasks.review_files.grouping_items import group_into_batches
+from tasks.review_files.objects.lines_or_document import split_comments
 from tasks.review_files.objects.nested_reviews import require_rows_text
 from tasks.review_files.objects.object_rows import (
     MAX_DEPTH,
@@ -32,6 +33,8 @@ from tasks.support.refusals import refusal
 # The beginning of JSON's escape of half a surrogate pair, \\ud800 to \\udfff.
 _HALF_PAIRS = (b"\\ud", b"\\uD")
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+_MOST_COMMENTS = 100
+"""First lines in which comments are looked for."""
 _KEY_END = b'":'
 """The end of a key, as most programs write it."""
 
@@ -61,7 +64,7 @@ def read_lines(text: Iterator[bytes], first_row: int, options: ReadOptions) -> I
         lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes
     ):
         if next_row == first_row:
-            _require_lines(group[0][0])
+            _require_lines([line for line, _ in group[:_MOST_COMMENTS]])
         rows = [_parse_line(line, length, longest, select) for line, length in group]
         if next_row == first_row:
             require_rows_text(rows, select, options.column_plan)
@@ -120,12 +123,16 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
     yield start, length
 
 
-def _require_lines(first_line: bytes) -> None:
-    """Refuse a JSON file that is not one object a line."""
-    if first_line.lstrip().startswith(b"["):
+def _require_lines(lines: Sequence[bytes]) -> None:
+    """Refuse a JSON file that is not one object a line, as its first lines show."""
+    comments, below = split_comments(b"\n".join(lines).decode("utf-8", "replace"))
+    first = below.lstrip().partition("\n")[0].rstrip()
+    if comments and (first.startswith("[") or first == "{"):
+        raise refusal("json_broken", f"{comments}: delete them, and call it .json")
+    if first.startswith("["):
         problem = "this is a JSON array, not one object a line: call it .json"
         raise refusal("json_broken", f"{problem}; of several arrays, jq -c '.[]' writes the objects as lines")
-    if first_line.strip() == b"{":
+    if first == "{":
         raise refusal(
             "json_broken",
             "its first object goes over many lines: if it holds one array, call it .json",

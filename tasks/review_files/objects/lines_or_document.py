@@ -43,13 +43,20 @@ def find_json_lines(member: Member, options: ReadOptions) -> Member:
     while len(raw) <= options.batch_bytes and "\n" not in head.strip() and (more := next(member.chunks, b"")):
         raw += more
         head = decode_start(raw, options)
-    if (comments := _COMMENTS.match(head)) and _is_document(head[comments.end() :], options):
-        first = quote_name(comments[0].strip().splitlines()[0])
-        raise refusal(
-            "json_broken", f"JSON has no comments, such as {first} above its first bracket: delete them"
-        )
+    comments, below = split_comments(head)
+    if comments and _is_document(below, options):
+        raise refusal("json_broken", f"{comments}: delete them")
     format_name = "json" if _is_document(head, options) else "jsonl"
     return replace(member, format=format_name, chunks=chain([raw], member.chunks))
+
+
+def split_comments(head: str) -> tuple[str, str]:
+    """Return what is wrong with the comments at the start of a text, "" if there are none, and the text below them."""
+    comments = _COMMENTS.match(head)
+    if comments is None:
+        return "", head
+    first = quote_name(comments[0].strip().splitlines()[0])
+    return f"JSON has no comments, such as {first} above its first bracket", head[comments.end() :]
 
 
 def _is_document(head: str, options: ReadOptions) -> bool:
