@@ -386,7 +386,7 @@ def _summarise_scoring(
         rows_quarantined=outcome.total("rows_quarantined"),
         model_id=model.model_id if model else None,
         refused=(
-            *(f"{file.uri}: {file.rule}: {file.detail}" for file in outcome.files("refused")),
+            *outcome.describe_refused(found.copies),
             *(found.rescan.refused if found.rescan else ()),
         ),
         skipped=(*found.skipped, *outcome.list_postponed()),
@@ -396,5 +396,5 @@ def _summarise_scoring(
         rows_left=left["rows_left"],
         files_replaced=outcome.total("files_replaced"),
         counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
-        copies=found.copies,
+        copies=outcome.list_copies(found.copies),
     )

@@ -29,7 +29,7 @@ from tasks.inbox.source_files import (
 )
 from tasks.labelling.intake import find_unread
 from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
-from tasks.scoring.run_outcome import describe_replaced
+from tasks.scoring.run_outcome import describe_replaced, find_copies
 from tasks.store.inbox_objects import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
@@ -101,8 +101,9 @@ class PendingFiles:
     """Where the files come from in a rescan."""
     stored: Arrivals = field(default_factory=Arrivals)
     """What was found in the inbox of a store. Its objects are not among `new`: their content is not known yet."""
-    copies: tuple[str, ...] = ()
-    """The files that came under a name for the first time, with the bytes of another one before that is not refused."""
+    copies: Mapping[str, str | None] = field(default_factory=dict)
+    """The files that came under a name for the first time, with the bytes of another one before that is not refused ->
+    that one, if it is among `new`."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,6 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
-    unrefused = [file for file in come if statuses.get(file.source_sha256) != "refused"]
-    told = {*(file.uri for file in new), *(file.uri for file in replaced)}
     skipped = [each for each in findings.skipped if each.reason != HAS_LABELS]  # every run takes these in
     return PendingFiles(
         files_found=len(findings.files) + len(findings.skipped) - len(skipped) + stored.files_found,
@@ -199,7 +198,7 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         skipped=(*skipped, *unread, *replaced, *stored.skipped),
         named_sources=frozenset(sources) if request.named else None,
         stored=stored,
-        copies=tuple(file.uri for file in unrefused if file.uri not in told),
+        copies=find_copies(come, new, statuses, told=[file.uri for file in replaced]),
     )
 
 

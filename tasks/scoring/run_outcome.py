@@ -1,6 +1,6 @@
 """The results of a scoring run, group by group: the counts of its commits, and the errors of groups that failed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -68,6 +68,25 @@ def describe_replaced(come: Sequence[SourceFile], ledger: Known) -> list[Skipped
     return [SkippedFile(file.uri, REPLACED) for file in come if file.source_sha256 in ledger.replaced]
 
 
+def find_copies(
+    come: Sequence[SourceFile],
+    new: Sequence[SourceFile],
+    statuses: Mapping[str, str | None],
+    told: Collection[str] = (),
+) -> dict[str, str | None]:
+    """Return, of the files that have come anew, the copies of others that no run refused -> that one if it is `new`.
+
+    `statuses` are those of the ledger by sha256; files that are `told` of otherwise are left out.
+    """
+    firsts = {file.source_sha256: file.uri for file in new}
+    others = [file for file in come if file.uri not in {*firsts.values(), *told}]
+    return {
+        file.uri: firsts.get(file.source_sha256)
+        for file in others
+        if file.source_sha256 in firsts or statuses.get(file.source_sha256) != "refused"
+    }
+
+
 @dataclass(frozen=True)
 class RunOutcome:
     """The results of a run's groups so far."""
@@ -119,6 +138,20 @@ class RunOutcome:
     def files(self, status: str | None = None) -> list[CommittedFile]:
         """Return the files that the run has added to the ledger: all, or those with `status`."""
         return [file for each in self.list_commits() for file in each.files if status in (None, file.status)]
+
+    def describe_refused(self, copies: Mapping[str, str | None]) -> list[str]:
+        """Return a line for each file that was refused, and for each of the `copies` of such files."""
+        refused = {file.uri: file for file in self.files("refused")}
+        twins = [(copy, refused[first]) for copy, first in copies.items() if first in refused]
+        return [
+            *(f"{file.uri}: {file.rule}: {file.detail}" for file in refused.values()),
+            *(f"{copy}: {file.rule}: it has the bytes of {file.uri}" for copy, file in twins),
+        ]
+
+    def list_copies(self, copies: Mapping[str, str | None]) -> tuple[str, ...]:
+        """Return those of the `copies` that are not copies of files that were refused."""
+        refused = {file.uri for file in self.files("refused")}
+        return tuple(copy for copy, first in copies.items() if first not in refused)
 
 
 def require_no_failure(outcome: RunOutcome) -> None:

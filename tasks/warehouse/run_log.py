@@ -207,11 +207,12 @@ def _remove_lock(folder: Path) -> None:
 def list_unclear_fields(
     connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str]
 ) -> list[tuple[str, str, int]]:
-    """Return (uri, rule, rows) from the log for each file of these runs and each of `rules` that its rows broke."""
+    """Return (uri, rule, rows) from the log for each file that these runs scored and each of `rules` its rows broke."""
     query = """
         SELECT files.uri, checks.rule, sum(unexpected_count)::BIGINT FROM contract_results AS checks
         JOIN scored_files AS files USING (source_sha256, run_id)
         WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
+            AND files.status = 'scored'
         GROUP BY ALL ORDER BY ALL
     """
     return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
@@ -220,11 +221,12 @@ def list_unclear_fields(
 def list_doubts(
     connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str]
 ) -> list[tuple[str, str, str]]:
-    """Return (uri, rule, what was found) from the log for each file of these runs and each of `rules` that it broke."""
+    """Return (uri, rule, what was found) from the log for each file that these runs scored and of `rules` it broke."""
     query = """
         SELECT DISTINCT files.uri, checks.rule, checks.observed FROM contract_results AS checks
         JOIN scored_files AS files USING (source_sha256, run_id)
         WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
+            AND files.status = 'scored'
         ORDER BY ALL
     """
     return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()

@@ -133,7 +133,20 @@ def test_a_copy_of_a_refused_file_is_not_named_with_those_of_scored_ones(
     home = refusing_run.copy_home(empty_home)
     for name in ("survey.csv", "a.csv"):
         shutil.copy(home.inbox / name, home.inbox / f"copy-of-{name}")
-    assert find_pending_files(home, ScoringRequest(), record=False).copies == ("copy-of-a.csv",)
+    assert find_pending_files(home, ScoringRequest(), record=False).copies == {"copy-of-a.csv": None}
+
+
+@pytest.mark.slow
+def test_a_file_that_is_refused_is_named_once_and_its_copy_as_refused_too(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    for name in ("bad.csv", "copy-of-bad.csv"):
+        drop(empty_home, name, "text,date\ngood film,2/1/2026\n" + "...,3/4/2026\n" * 30)
+    summary = run()
+    assert [line.split(": ")[:2] for line in summary.refused] == [
+        ["bad.csv", "too_many_bad_rows"],
+        ["copy-of-bad.csv", "too_many_bad_rows"],
+    ]
+    assert (summary.unclear, summary.copies) == ((), ())
 
 
 @pytest.mark.slow
