@@ -26,6 +26,7 @@ from data_contracts.storage.durable import (
 )
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from tasks.backups.manifests import (
     MANIFEST,
     FileFacts,
@@ -103,9 +104,9 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
         base = find_base(earlier, source, shape.block_bytes)
         draft = write_blocks(building, source, shape.block_bytes, base)
     database = finish_database(building, draft)
-    bundles = [path for path in sorted(home.bundles.glob("*")) if path.is_dir() and path.name[0] != "."]
+    bundles = [path for path in list_paths(home.bundles, "[!.]*") if path.is_dir()]
     written = [database, *(_add_files(_list_files(each), building, base) for each in bundles)]
-    profiles = sorted(path for path in home.sources.glob("*.toml") if path.is_file())
+    profiles = [path for path in list_paths(home.sources, "*.toml") if path.is_file()]
     written.append(_add_files({f"{PROFILES}/{path.name}": path for path in profiles}, building, base))
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import is_store_uri, parse_store_uri
 from tasks.destinations.columns import Layout
 from tasks.support.outside_targets import require_free_target
@@ -95,7 +96,7 @@ def load_destinations(home: Home, urls: Mapping[str, str]) -> Destinations:
     """
     known: dict[tuple[str, str], Destination] = {}
     broken = {}
-    for path in sorted(home.destinations.glob("[!.]*.toml")):
+    for path in list_paths(home.destinations, "[!.]*.toml"):
         try:
             found = parse_destination(path, urls.get(path.stem))
             require_free_place(home, found.kind, found.place)

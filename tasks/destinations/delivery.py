@@ -16,6 +16,7 @@ from data_contracts.errors import DestinationError, ReviewsError
 from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
+from data_contracts.storage.listing import list_paths
 from tasks.destinations import parquet, postgres
 from tasks.destinations.changes import FileState, read_states
 from tasks.destinations.configuration import Destination
@@ -62,14 +63,16 @@ def read_standing(home: Home, name: str) -> Standing:
 
 def list_failing(home: Home) -> dict[str, Standing]:
     """Return how it stands with the destinations to which the last delivery failed, by their names."""
-    names = sorted(path.stem for path in home.destinations.glob("[!.]*.toml"))
+    names = [path.stem for path in list_paths(home.destinations, "[!.]*.toml")]
     standings = {name: read_standing(home, name) for name in names}
     return {name: standing for name, standing in standings.items() if standing.error}
 
 
 def list_removed(home: Home) -> list[str]:
     """Return the names of the destinations that rows were delivered to and that have no file any more."""
-    names = (path.name.removeprefix(".").removesuffix(".json") for path in home.destinations.glob(".*.json"))
+    names = (
+        path.name.removeprefix(".").removesuffix(".json") for path in list_paths(home.destinations, ".*.json")
+    )
     gone = (name for name in names if not (home.destinations / f"{name}.toml").exists())
     return sorted(name for name in gone if read_standing(home, name).delivered_at)
 

@@ -17,6 +17,7 @@ import duckdb
 
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from models.bundle.fingerprint import require_fingerprint
 from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
@@ -152,7 +153,7 @@ def _find_broken_splits(home: Home, changed: Changed | None) -> list[str]:
 
     With `changed`, the rows of files that a proof covers with the same bytes are not read.
     """
-    if not any(home.reviews.glob("*.parquet")):
+    if not list_paths(home.reviews, "*.parquet"):
         return []
     try:
         proven = changed.parquet if changed else None

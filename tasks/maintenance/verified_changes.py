@@ -16,6 +16,7 @@ import duckdb
 
 from data_contracts.storage.durable import remove, write_whole
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from tasks.support.checksums import compute_sha256
 from tasks.warehouse.database.block_copy import read_identity
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -224,7 +225,7 @@ def narrow_to_texts(connection: duckdb.DuckDBPyConnection) -> None:
 def digest_parquet(reviews_dir: Path) -> str | None:
     """Return a digest of the names and bytes of the reviews Parquet files; None if one can't be read."""
     try:
-        listed = [f"{path.name} {compute_sha256(path)}\n" for path in sorted(reviews_dir.glob("*.parquet"))]
+        listed = [f"{path.name} {compute_sha256(path)}\n" for path in list_paths(reviews_dir, "*.parquet")]
     except OSError:
         return None
     return sha256("".join(listed).encode()).hexdigest()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from data_contracts.errors import ObjectMissingError, SourceError, StoreError
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from tasks.store.connecting import Store
 from tasks.store.object_operations import read_marked, swap
 
@@ -77,9 +78,11 @@ def merge(home: Home, here: Texts, there: Texts, before: Texts) -> dict[str, str
 
 def _read_here(home: Home) -> tuple[dict[str, str], set[str]]:
     """Return the files of the home that all machines share, and the paths of those that are not UTF-8."""
-    found = [*home.sources.glob("[!.]*.toml"), *home.destinations.glob("[!.]*.toml"), home.titles]
+    found = [
+        each for folder in (home.sources, home.destinations) for each in list_paths(folder, "[!.]*.toml")
+    ]
     texts, unreadable = {}, set()
-    for path in found:
+    for path in (*found, home.titles):
         name = path.relative_to(home.folder).as_posix()
         try:
             texts[name] = path.read_text("utf-8")

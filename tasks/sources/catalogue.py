@@ -9,6 +9,7 @@ from typing import Any
 from data_contracts.errors import UsageError
 from data_contracts.rules_and_limits import EACH_FILE, OTHER_LANGUAGES
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import name_in_inbox
 from tasks.sources.profile import Profile, name_version, parse_profile
 from tasks.support.wording import escape_controls, quote_word
@@ -91,7 +92,7 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
     """
     profiles: dict[str, Profile] = {}
     broken: dict[str, str] = {}
-    for path in sorted(home.sources.glob("*.toml")):
+    for path in list_paths(home.sources, "*.toml"):
         try:
             profiles[path.stem] = parse_profile(path)
         except UsageError as error:
@@ -103,7 +104,7 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
 
 def describe_missing_profile(home: Home, name: str) -> str:
     """Return the message that a source has no profile, with the sources that have one."""
-    known = ", ".join(sorted(path.stem for path in home.sources.glob("*.toml")))
+    known = ", ".join(path.stem for path in list_paths(home.sources, "*.toml"))
     others = f"; there are those of: {escape_controls(known)}" if known else ""
     either = "name one of these, or " if known else ""
     return (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prefect import get_run_logger, task
 
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.store.upload_trouble import drop_trouble, note_trouble, read_trouble
@@ -70,7 +71,7 @@ def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -
 
 def _deliver_due(home: Home, urls: Mapping[str, str]) -> DueDeliveries:
     """Deliver to each destination what it may lack."""
-    if not any(home.destinations.glob("[!.]*.toml")):
+    if not list_paths(home.destinations, "[!.]*.toml"):
         return DueDeliveries()
     from tasks.destinations.configuration import load_destinations
     from tasks.destinations.delivery import is_due, note_broken

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.home_protection import keep_runs_out
@@ -193,7 +194,7 @@ def _list_backups(
     shares its blocks with later backups. So one from before the last known restore is among the others.
     """
     older, others = list[Path](), list[Path]()
-    for path in sorted(path for path in home.backups.glob("*") if path.is_dir()):
+    for path in filter(Path.is_dir, list_paths(home.backups, "*")):
         is_older = moment and _is_older(path, moment) and not (restored_at and _is_older(path, restored_at))
         (older if is_older else others).append(path)
     return older, others

@@ -1,0 +1,40 @@
+"""A folder of the home that can't be read is an error, not an empty one; here a file is in its place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import ReviewsError
+from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
+from tasks.backups.making import back_up
+from tasks.destinations.configuration import load_destinations
+from tasks.sources.catalogue import load_catalogue
+from tasks.warehouse.database.warehouse_connection import open_warehouse
+
+
+def test_the_names_that_match_are_listed_in_order_and_a_missing_folder_has_none(tmp_path: Path) -> None:
+    for name in ("b.toml", "a.toml", ".c.toml", "d.csv"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_paths(tmp_path, "[!.]*.toml")] == ["a.toml", "b.toml"]
+    assert list_paths(tmp_path / "missing", "*") == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "use"),
+    [
+        ("sources", load_catalogue),
+        ("destinations", lambda home: load_destinations(home, {})),
+        ("bundles", lambda home: back_up(home, home.folder / "backup")),
+    ],
+)
+def test_what_is_in_a_folder_that_can_t_be_read_is_not_passed_over(
+    tmp_path: Path, folder: str, use: Callable[[Home], object]
+) -> None:
+    home = Home(tmp_path)
+    with open_warehouse(home.warehouse, write=True):
+        pass
+    (home.folder / folder).touch()
+    with pytest.raises((OSError, ReviewsError), match="Not a directory"):
+        use(home)
