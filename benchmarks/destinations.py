@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,9 +264,6 @@ def change_home(history: History, number: int, chance: random.Random) -> None:
     for change in chance.sample(changes, 2):
         with suppress(ReviewsError):  # such as a row that is forgotten already
             history.apply(change)
-
-
-Killer = Callable[[Home, PostgresServer, Line, Destination, random.Random], str]
 
 
 def deliver_in_process(home: Home, destination: Destination) -> None:

@@ -77,13 +77,13 @@ def _wait_for_runs(
             )  # also at the end: a run that has ended since is not cancelled
         if is_over and runs:
             return runs
-    _wait_for_processes(settings.home.folder, LEAVE_SECONDS)
+    _wait_for_processes(settings.home.folder)
     return []
 
 
-def _wait_for_processes(home: Path, seconds: float) -> None:
+def _wait_for_processes(home: Path) -> None:
     """Wait for the processes of the runs, which take a moment longer than the runs to end."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + LEAVE_SECONDS
     while list_run_processes(home) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
 

@@ -38,12 +38,12 @@ def start_health_checks(
     return lambda: last
 
 
-def is_hung(server: Child, answered: float, now: float, patience_seconds: float = HUNG_SECONDS) -> bool:
-    """Return whether a running server has given no answer for `patience_seconds`, counted from its start at the latest.
+def is_hung(server: Child, answered: float, now: float) -> bool:
+    """Return whether a running server has given no answer for `HUNG_SECONDS`, counted from its start at the latest.
 
     `answered` is the time of its last answer; times are in s on the monotonic clock.
     """
-    return server.process.poll() is None and now - max(answered, server.started) > patience_seconds
+    return server.process.poll() is None and now - max(answered, server.started) > HUNG_SECONDS
 
 
 def build_supervisor(

@@ -208,7 +208,7 @@ def _add_reader(graph: Graph, reader: "keras.Model") -> int:
     lstm = reader.get_layer("lstm")
     units = int(lstm.forward_layer.units)
     known = _add_known_steps(graph, _find_pool(reader))
-    values = _add_both_directions(graph, "pooled", lstm)
+    values = _add_both_directions(graph, lstm)
     mask = graph.add("Unsqueeze", known, graph.keep(np.array([1, 3])))
     off = graph.add(
         "Mul", _subtract_from_one(graph, mask), graph.keep(np.asarray(np.float32(BELOW_EVERY_VALUE)))
@@ -245,7 +245,7 @@ def _add_known_steps(graph: Graph, pool: int) -> str:
     return graph.add("Transpose", graph.add("ReduceMax", grouped, axes=[2], keepdims=0), perm=[1, 0])
 
 
-def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
+def _add_both_directions(graph: Graph, lstm: Any) -> str:
     """Append the LSTM in both directions, from states h and c; return the name of its values, [steps, 2, w, units]."""
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
     for layer in (lstm.forward_layer, lstm.backward_layer):
@@ -254,7 +254,7 @@ def _add_both_directions(graph: Graph, pooled: str, lstm: Any) -> str:
         for part, values in zip(parts, (kernel.T, recurrent.T, both), strict=True):
             part.append(values)
     weights = [graph.keep(np.stack(part)) for part in parts]
-    inputs = (pooled, *weights, "", "h", "c")  # "" for lengths: all are equally long
+    inputs = ("pooled", *weights, "", "h", "c")  # "" for lengths: all are equally long
     outputs, hidden = [f"values_{len(graph.nodes)}", "h_out", "c_out"], int(lstm.forward_layer.units)
     graph.add("LSTM", *inputs, outputs=outputs, hidden_size=hidden, direction="bidirectional")
     return outputs[0]

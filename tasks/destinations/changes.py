@@ -82,7 +82,7 @@ class Batch:
 
 
 def read_states(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, FileState]:
-    """Return the state of every file that counts, by its name, in the order of arrival; `rows` is one of `MODES`."""
+    """Return the state of every file that counts, by its name, in the order of arrival; `rows` is one of `KEYS`."""
     query = _READ_STATES.format(scored_by=_SCORED_BY[rows], rows=_ROWS[rows])
     return {
         source: FileState(source, state, count)

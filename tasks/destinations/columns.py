@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 """The version of what is delivered. A change of columns, types or of what a row means adds one, and an entry to
 `tasks/destinations/postgres_schema.py:MIGRATIONS`; everything is delivered again then."""
-MODES = ("current", "all")
 KEYS = {"current": ("review",), "all": ("source_sha256", "row_number", "model_id")}
 """The columns that are unique, by what is delivered."""
 
@@ -35,7 +34,7 @@ class Layout:
     """Which rows a destination gets, and which of the columns that not everyone should have."""
 
     rows: str = "current"
-    """One of `MODES`: one row a review, or one row per source row and model."""
+    """One of `KEYS`: one row a review, or one row per source row and model."""
     texts: bool = False
     extra: bool = False
 

@@ -22,7 +22,6 @@ from data_contracts.storage.store_uris import is_store_uri, parse_store_uri
 from tasks.destinations.columns import Layout
 from tasks.support.outside_targets import require_free_target
 
-KINDS = ("postgres", "parquet")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 _TABLE = re.compile(r"[a-z_][a-z0-9_]{0,39}(\.[a-z_][a-z0-9_]{0,39})?")
 
@@ -59,7 +58,7 @@ class Destination:
 
     name: str
     kind: str
-    """One of `KINDS`."""
+    """postgres or parquet."""
     layout: Layout
     place: str
     """`schema.table`, the absolute path of a folder, or the URI of one in a store."""

@@ -112,7 +112,7 @@ def prepare(connection: "Connection", destination: Destination, sender: Sender) 
     names = name_tables(destination).name_all()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"reviews {destination.place}"])
-        if not _exists(connection, "pg_namespace", "nspname", names["schema"].strip('"')):
+        if not _has_schema(connection, names["schema"].strip('"')):
             connection.execute(f"CREATE SCHEMA {names['schema']}")
         if not _has(connection, names["delivery"]):
             _refuse_tables_of_others(connection, destination, names, ("files", "removed"))
@@ -257,7 +257,7 @@ def _comment(connection: "Connection", column: Column, names: Mapping[str, str])
     connection.execute(f"COMMENT ON COLUMN {names['table']}.\"{column.name}\" IS '{meaning}'")
 
 
-def _exists(connection: "Connection", catalogue: str, column: str, name: str) -> bool:
-    """Return whether a catalogue of the database has an entry of this name."""
-    query = f"SELECT 1 FROM {catalogue} WHERE {column} = %s"  # noqa: S608 (our own names)
-    return connection.execute(query, [name]).fetchone() is not None
+def _has_schema(connection: "Connection", name: str) -> bool:
+    """Return whether the database has a schema of this name."""
+    found = connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [name]).fetchone()
+    return found is not None

@@ -185,7 +185,7 @@ def cut_pieces(explained: Explained) -> Iterator[Piece]:
         yield Piece(text[position:], None)
 
 
-def format_signed(number: float, digits: int) -> str:
+def format_signed(number: float) -> str:
     """Return a number with its sign; a number that rounds to 0, or is not finite, becomes 0 without a sign."""
-    shown = f"{number:+.{digits}f}"
-    return shown if math.isfinite(number) and float(shown) else f"{0:.{digits}f}"
+    shown = f"{number:+.2f}"
+    return shown if math.isfinite(number) and float(shown) else "0.00"

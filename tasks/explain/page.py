@@ -49,7 +49,7 @@ def _make_environment() -> "jinja2.Environment":
 
 def _format_contribution(logits: float) -> str:
     """Format a contribution for the page, with a typographic minus."""
-    return format_signed(logits, 2).replace("-", "−")
+    return format_signed(logits).replace("-", "−")
 
 
 def _format_lines(text: str) -> Markup:

@@ -116,7 +116,7 @@ def _draw_words(explained: Explained, top: int) -> "Text":
     for word in shown:
         name = _shorten_for_terminal(word.word, LONGEST_WORD)
         drawn.append(
-            f"\n{format_signed(word.contribution, 2):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
+            f"\n{format_signed(word.contribution):>9}   {word.score_without:>13.4f}   {word.times:>5,}   {name}",
             _choose_style(word.contribution, 2),
         )
     return drawn
@@ -136,7 +136,7 @@ def _draw_text(explained: Explained, top: int) -> "Text":
         elif not word.is_known:
             drawn.append(_shorten_for_terminal(piece.text, LONGEST_WORD), f"italic {DIMMED}")
         elif word in named or word.level >= SIGNED_FROM:
-            figure = format_signed(word.contribution, 2)
+            figure = format_signed(word.contribution)
             shown = (
                 f"{_shorten_for_terminal(piece.text, LONGEST_WORD)}[{figure if word in named else figure[0]}]"
             )

@@ -108,7 +108,7 @@ def choose_reviews(
             raise WarehouseError(
                 f"{published}: was made by an older version. Next: `reviews score` publishes a new copy."
             ) from error
-        wanted = {**vars(request), "model_id": _find_one(connection, _FIND_CHAMPION)}
+        wanted = {**vars(request), "model_id": next(iter(_list(connection, _FIND_CHAMPION)), None)}
         del wanted["count"]
         wanted["drifting"] = sorted(_list(connection, _FIND_DRIFTING))
         chosen = _choose(connection, wanted, request.count, done)
@@ -184,8 +184,3 @@ def _list(
 ) -> set[Any]:
     """Return the distinct values of a query with one column."""
     return {value for (value,) in connection.execute(query, values or {}).fetchall()}
-
-
-def _find_one(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
-    """Return the value of a query with one row at most; None if it has none."""
-    return next(iter(_list(connection, query)), None)

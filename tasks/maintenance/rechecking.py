@@ -69,7 +69,7 @@ def _decode_rows(
 
 
 def _build_rows(chosen: "pa.Table", texts: Sequence[str | None]) -> "pa.Table":
-    """Return the rows as a reader gives them, with these texts and without a rule."""
+    """Return the rows as a reader gives them, with these texts and without a rule; any value may be null."""
     import pyarrow as pa
 
     from data_contracts.review_files import READ_SCHEMA
@@ -77,7 +77,8 @@ def _build_rows(chosen: "pa.Table", texts: Sequence[str | None]) -> "pa.Table":
     nothing = pa.nulls(len(chosen), pa.string())
     replaced = {"text": texts, "rule": nothing, "detail": nothing}
     kept = {name: chosen[name] for name in READ_SCHEMA.names if name not in replaced}
-    rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(_make_nullable(READ_SCHEMA))
+    schema = pa.schema([field.with_nullable(True) for field in READ_SCHEMA])
+    rows = pa.table({**kept, **replaced}).select(READ_SCHEMA.names).cast(schema)
     for name in ("source_sha256", "uri", "source"):
         rows = rows.append_column(name, chosen[name])
     return rows
@@ -93,13 +94,6 @@ def _list_still_bad(chosen: "pa.Table", reasons: Mapping[int, str]) -> list[Stil
         )
         for position, reason in sorted(reasons.items())
     ]
-
-
-def _make_nullable(schema: "pa.Schema") -> "pa.Schema":
-    """Return the schema of rows in quarantine that are checked again: any value may be null."""
-    import pyarrow as pa
-
-    return pa.schema([field.with_nullable(True) for field in schema])
 
 
 def _decode_quarantined(row: dict[str, Any], encoding: str) -> tuple[str | None, str | None]:

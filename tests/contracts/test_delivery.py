@@ -11,7 +11,7 @@ from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.warehouse import read_views
 
 MONDAY = date(2026, 3, 2)
-DAILY, WORKDAYS, WEEKLY = range(28), [day for day in range(28) if day % 7 < 5], range(0, 28, 7)
+DAILY, WORKDAYS = range(28), [day for day in range(28) if day % 7 < 5]
 
 
 def send(database: duckdb.DuckDBPyConnection, days: Sequence[int], rows: int = 100, files: int = 1) -> None:

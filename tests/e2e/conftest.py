@@ -71,12 +71,12 @@ def start_reviews(home: Path, *arguments: str | Path, server: Mapping[str, str] 
     return start_command(Call(tuple(map(str, arguments)), environment, home.parent))
 
 
-def run_installed(home: Path, *arguments: str | Path, server: Mapping[str, str] | None = None) -> Finished:
+def run_installed(home: Path, *arguments: str | Path) -> Finished:
     """Run the installed `reviews` program, including its whole start-up."""
     done = subprocess.run(
         [str(REVIEWS), *map(str, arguments)],
         cwd=home.parent,
-        env=make_environment(home, server),
+        env=make_environment(home),
         capture_output=True,
         text=True,
         check=False,

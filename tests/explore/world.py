@@ -66,7 +66,6 @@ class Export:
 
     taken: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     """Rows of files that whoever uses them has taken away."""
-    is_begun: bool = False
     is_sure: bool = True
     """Whether it is known what the folder's ledger holds; a killed export of all leaves that open."""
     after_restore: bool = False

@@ -29,7 +29,8 @@ from tests.support.small_home import (
 )
 
 
-def make_validation(rows: int = 40) -> DatasetTexts:
+def make_validation() -> DatasetTexts:
+    rows = 40
     texts = [
         f"the film {number} is {'good' if number % 2 else 'bad'}, but not a plot" for number in range(rows)
     ]

@@ -62,9 +62,9 @@ def app(desk: Desk) -> Any:
     return make_app(desk, LOOPBACK_NAMES)
 
 
-def add_champion(home: Home, seed: int = 1) -> Path:
+def add_champion(home: Home) -> Path:
     """Promote another model, as `reviews models promote` does: the published copy has it at once."""
-    folder = write_small_bundle(home, seed)
+    folder = write_small_bundle(home, seed=1)
     promote_model(home.warehouse, folder.name, "for a test")
     publish(home)
     return folder

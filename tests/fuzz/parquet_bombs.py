@@ -29,9 +29,9 @@ _BYTE_ARRAY, _OPTIONAL = 6, 1
 _BLOCK, _MINIBLOCKS = 128, 4
 
 
-def write_repeated(count: int, value: int, width: int = 1) -> bytes:
-    """Write one value `count` times as a run of Parquet's RLE, in `width` bytes."""
-    return write_varint(count << 1) + value.to_bytes(width, "little")
+def write_repeated(count: int, value: int) -> bytes:
+    """Write one value `count` times as a run of Parquet's RLE, in a byte."""
+    return write_varint(count << 1) + bytes([value])
 
 
 def write_deltas(first: int, second: int, count: int) -> bytes:

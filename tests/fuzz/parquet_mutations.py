@@ -52,7 +52,6 @@ from tests.fuzz.thrift import (
 ENCODINGS = range(10)
 """Parquet's numbers of encodings: PLAIN is 0, RLE 3, DELTA_BYTE_ARRAY 7, RLE_DICTIONARY 8, BYTE_STREAM_SPLIT 9."""
 
-_Pages = list[Page]
 _MutatePage = Callable[[random.Random, Page, list[Field]], Page]
 
 

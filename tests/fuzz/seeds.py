@@ -28,7 +28,7 @@ _TYPED_CELLS: books.Grid = [
 _DAY = dt.datetime(2024, 5, 17, 20, 15, tzinfo=dt.UTC)
 
 
-def _rows(count: int = 10) -> list[dict[str, Any]]:
+def _rows() -> list[dict[str, Any]]:
     return [
         {
             "text": _TEXTS[number % len(_TEXTS)],
@@ -39,7 +39,7 @@ def _rows(count: int = 10) -> list[dict[str, Any]]:
             "stars": number % 10 + 1,
             "source": "web",
         }
-        for number in range(count)
+        for number in range(10)
     ]
 
 

@@ -32,9 +32,9 @@ WHOLE = [name for name, variant in list_variants().items() if not variant.window
 """Variants that read the whole sequence at once; for the others see `test_window_engine`."""
 
 
-def build_at_random(variant: Variant, seed: int = 0) -> Any:
+def build_at_random(variant: Variant) -> Any:
     """Build a variant with random weights that give different scores; biases are not 0."""
-    return shake(variant.build(variant), seed)
+    return shake(variant.build(variant))
 
 
 def shake(model: Any, seed: int = 0) -> Any:

@@ -45,24 +45,24 @@ def test_scores_equal_those_of_model_predict(name: str, make: Callable[..., Scor
     assert np.abs(scores - expected).max() < SAME_SCORE
 
 
-def test_scores_come_back_in_the_order_of_the_texts() -> None:
+def make_small_scorer() -> Scorer:
     variant = make_small_variant()
-    scorer = make_exported_scorer("", variant.build(variant), WORD_IDS, 12)
+    return make_exported_scorer("", variant.build(variant), WORD_IDS, 12)
+
+
+def test_scores_come_back_in_the_order_of_the_texts() -> None:
+    scorer = make_small_scorer()
     texts = [f"{WORDS[number % 6]} {WORDS[number % 5]}" for number in range(40)]
     alone = [score_texts(scorer, [text]).score[0] for text in texts]
     assert score_texts(scorer, texts).score.tolist() == pytest.approx(alone, abs=1e-6)
 
 
 def test_the_facts_of_a_text_stand_beside_its_score() -> None:
-    variant = make_small_variant()
-    scored = score_texts(
-        make_exported_scorer("", variant.build(variant), WORD_IDS, 12), ["good what", "the " * 20]
-    )
+    scored = score_texts(make_small_scorer(), ["good what", "the " * 20])
     assert scored.token_count.tolist() == [2, 20]
     assert scored.oov_rate.tolist() == [0.5, 0]
     assert scored.truncated.tolist() == [False, True]
 
 
 def test_no_texts_give_no_scores() -> None:
-    variant = make_small_variant()
-    assert len(score_texts(make_exported_scorer("", variant.build(variant), WORD_IDS, 12), []).score) == 0
+    assert len(score_texts(make_small_scorer(), []).score) == 0

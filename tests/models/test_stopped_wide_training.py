@@ -35,10 +35,6 @@ class Seen(list[str]):
         self.append(place)
 
 
-def remove_newest(folder: Path, part: str) -> None:
-    max(folder.glob(f"{part}-*")).unlink()
-
-
 def test_a_wide_lstm_that_was_stopped_within_an_epoch_goes_on_within_it(tmp_path: Path) -> None:
     usual, seen = train_usual(), Seen()
     assert usual.folder is not None
@@ -80,6 +76,6 @@ def test_word_vectors_go_on_after_each_epoch(
     monkeypatch.setattr(journal_module, "KEPT", VECTOR_EPOCHS)
     seen, whole = Seen(), learn(Journal(folder=tmp_path))
     for _ in range(VECTOR_EPOCHS - done):
-        remove_newest(tmp_path, "word-vectors")
+        max(tmp_path.glob("word-vectors-*")).unlink()
     assert np.array_equal(whole, learn(seen.open(tmp_path)))
     assert (seen.rows[0], sum(seen.rows)) == (done * 250, VECTOR_EPOCHS * 250)

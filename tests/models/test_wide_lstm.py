@@ -34,10 +34,10 @@ WORDS = 6
 VARIANT = make_small_wide_variant()
 
 
-def make_ids(rows: int = 40, seed: int = 0) -> NDArray[np.int32]:
+def make_ids() -> NDArray[np.int32]:
     """Make reviews of every length, some of the words unknown; the first review has no word."""
-    random = np.random.default_rng(seed)
-    ids = random.integers(0, VARIANT.vocabulary_size, (rows, VARIANT.sequence_length)).astype(np.int32)
+    random = np.random.default_rng(0)
+    ids = random.integers(0, VARIANT.vocabulary_size, (40, VARIANT.sequence_length)).astype(np.int32)
     for row, words in enumerate(ids):
         words[: VARIANT.sequence_length - row % (VARIANT.sequence_length + 1)] = 0
     return ids

@@ -107,20 +107,20 @@ def test_a_review_without_a_label_counts_by_the_label_that_it_is_given() -> None
     assert abs(labels_alone.ratio[place, 0]) < 0.3
 
 
-def require_progress(training: Training, rows: int, epochs: int) -> None:
+def require_progress(training: Training, rows: int) -> None:
     """Require that the rows that were reported add up to those of all epochs, of which the last is kept."""
-    assert sum(training.told) == epochs * rows
+    assert sum(training.told) == EPOCHS * rows
     assert min(training.told) >= 0
-    assert (len(training.model.history), training.model.kept_epoch) == (epochs, epochs)
+    assert (len(training.model.history), training.model.kept_epoch) == (EPOCHS, EPOCHS)
 
 
 def test_progress_adds_up_to_the_rows_of_all_epochs(trained_with_one_unlabelled: Training) -> None:
-    require_progress(train_usual(), ROWS, EPOCHS)
-    require_progress(trained_with_one_unlabelled, ROWS, EPOCHS)
+    require_progress(train_usual(), ROWS)
+    require_progress(trained_with_one_unlabelled, ROWS)
 
 
 def test_progress_adds_up_with_many_unlabelled_reviews(learnt: Training) -> None:
-    require_progress(learnt, ROWS, EPOCHS)
+    require_progress(learnt, ROWS)
 
 
 def test_the_fault_point_is_passed_after_every_epoch() -> None:
@@ -148,7 +148,7 @@ def test_the_lstm_branch_learns_without_the_ngrams(learnt_without_unlabelled: Tr
 
 
 def test_progress_adds_up_without_unlabelled_reviews(learnt_without_unlabelled: Training) -> None:
-    require_progress(learnt_without_unlabelled, 400, EPOCHS)
+    require_progress(learnt_without_unlabelled, 400)
 
 
 APART = np.arange(1, 9, dtype=np.int32)[:, None] * np.eye(1, 24, 23, dtype=np.int32)

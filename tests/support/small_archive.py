@@ -26,9 +26,9 @@ def list_files() -> dict[str, bytes]:
     return files
 
 
-def list_learnable_files(titles: int = 30) -> dict[str, bytes]:
+def list_learnable_files() -> dict[str, bytes]:
     """Return the files of an archive of a few reviews that are easy to classify, one of each title in each folder."""
-    files = {}
+    titles, files = 30, {}
     for split, label in FOLDERS:
         first = titles if split == "test" else 0
         word = {"pos": "good", "neg": "bad", "unsup": "some"}[label]

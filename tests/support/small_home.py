@@ -115,9 +115,9 @@ def promote_small_model(home: Home, seed: int = 0, more_facts: Mapping[str, Any]
     return folder
 
 
-def start_small_shadow(home: Home, seed: int = 1) -> str:
+def start_small_shadow(home: Home) -> str:
     """Write a small bundle and make it the shadow, from the first file on; return its model id."""
-    model_id = write_small_bundle(home, seed).name
+    model_id = write_small_bundle(home, seed=1).name
     start_shadow(home.warehouse, ShadowStart(model_id, "ann", since=TRAINED_AT))
     return model_id
 

@@ -48,7 +48,7 @@ def run_in_terminal(
     return Seen(process.exitcode, seen)
 
 
-def start_in_terminal(home: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Seen:
+def start_in_terminal(home: Path, *arguments: str) -> Seen:
     """Run the installed command in such a terminal, from the start of its interpreter on."""
     controller, terminal = _open_terminal()
     process = subprocess.Popen(
@@ -57,7 +57,7 @@ def start_in_terminal(home: Path, *arguments: str, environment: Mapping[str, str
         stdout=terminal,
         stderr=terminal,
         cwd=home,
-        env=_list_variables(environment),
+        env=_list_variables(None),
     )
     os.close(terminal)
     seen = _read_all(controller)

@@ -3,7 +3,7 @@
 import re
 import statistics
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, timedelta, timezone
 from typing import Any
 
 import duckdb
@@ -21,9 +21,9 @@ from tests.unit.view_tables import (
     add_file,
     add_model,
     add_row,
-    add_score,
     add_source_row,
     ask,
+    make_score,
     promote,
 )
 
@@ -137,19 +137,17 @@ def test_a_row_that_two_models_scored_counts_for_each_on_its_day(
 
 def test_a_released_row_counts_on_the_day_of_its_release(connection: duckdb.DuckDBPyConnection) -> None:
     add_file(connection, "f", [{}])
-    release_row(connection, "f", 2, MIDNIGHT)
+    release_row(connection)
     query = "SELECT day, rows_scored FROM daily_scores ORDER BY day"
     assert ask(connection, query) == [(DAY, 1), (NEXT_DAY, 1)]
 
 
-def release_row(
-    connection: duckdb.DuckDBPyConnection, name: str, number: int, moment: datetime, *models: str
-) -> None:
-    """Add a row that was quarantined, then released and scored at a given time."""
-    add_quarantined(connection, name, number, released_at=moment, released_by="ann")
-    add_source_row(connection, name, number)
+def release_row(connection: duckdb.DuckDBPyConnection, *models: str) -> None:
+    """Add the second row of the file `f`, which was quarantined, then released and scored at midnight."""
+    add_quarantined(connection, "f", 2, released_at=MIDNIGHT, released_by="ann")
+    add_source_row(connection, "f", 2)
     for model_id in models or ("model-a",):
-        add_score(connection, name, number, model_id, "release", scored_at=moment)
+        add_row(connection, "scored_reviews", **make_score("f", 2, model_id, "release", scored_at=MIDNIGHT))
 
 
 def add_quarantined(connection: duckdb.DuckDBPyConnection, name: str, number: int = 1, **values: Any) -> None:
@@ -356,7 +354,7 @@ def test_models_that_scored_no_row_in_common_are_no_pair(connection: duckdb.Duck
 def test_a_row_released_for_one_of_two_models_is_not_compared(connection: duckdb.DuckDBPyConnection) -> None:
     for model_id in ("model-a", "model-b"):
         add_file(connection, "f", [{}], model_id=model_id)
-    release_row(connection, "f", 2, MIDNIGHT, "model-b")
+    release_row(connection, "model-b")
     assert ask(connection, "SELECT reviews FROM model_comparison") == [(1,)]
 
 
@@ -486,7 +484,7 @@ def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
     for run_id, flow in (("run", "score-reviews"), ("release", "release-rows")):
         add_run(connection, run_id, flow)
     add_check(connection, "f", "run")
-    release_row(connection, "f", 2, MIDNIGHT, "model-a", "model-b")
+    release_row(connection, "model-a", "model-b")
     found = ask_lineage(connection, "row_number = 2")
     facts = ("model_id", "flow", "uri", "checks_made", "released_at")
     assert [tuple(row[name] for name in facts) for row in found] == [
@@ -496,7 +494,7 @@ def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
 
 def test_a_row_that_was_never_set_aside_was_not_released(connection: duckdb.DuckDBPyConnection) -> None:
     add_file(connection, "f", [{}])
-    release_row(connection, "f", 2, MIDNIGHT)
+    release_row(connection)
     assert [row["released_at"] for row in ask_lineage(connection)] == [None, MIDNIGHT]
 
 
@@ -544,7 +542,7 @@ def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: duckdb.D
 
 def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) -> None:
     add_file(connection, "f", [{}])
-    release_row(connection, "f", 2, MIDNIGHT)
+    release_row(connection)
     add_quarantined(connection, "f", 3)
     assert connection.execute("SELECT row_number FROM open_quarantine").fetchall() == [(3,)]
 

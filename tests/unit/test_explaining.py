@@ -141,7 +141,7 @@ def test_where_nothing_moves_the_score_nothing_is_marked() -> None:
     ("number", "shown"), [(0.614, "+0.61"), (-2.0, "-2.00"), (0.001, "0.00"), (-0.004, "0.00")]
 )
 def test_what_is_0_as_shown_has_no_sign(number: float, shown: str) -> None:
-    assert format_signed(number, 2) == shown
+    assert format_signed(number) == shown
 
 
 def test_the_terminal_shows_signs_without_any_colour() -> None:

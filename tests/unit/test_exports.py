@@ -471,10 +471,10 @@ def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Home) -> Non
 FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now())"
 
 
-def forget_row(home: Home, name: str, row: int) -> None:
-    chosen = f"source_sha256 = '{hash_text(name)}' AND row_number = {row}"
+def forget_row(home: Home, row: int) -> None:
+    chosen = f"source_sha256 = '{hash_text('f.csv')}' AND row_number = {row}"
     deleted = [f"DELETE FROM {table} WHERE {chosen}" for table in ("source_reviews", "scored_reviews")]
-    change(home, *deleted, FORGET.format(hash_text(name), row))
+    change(home, *deleted, FORGET.format(hash_text("f.csv"), row))
 
 
 def make_old_ledger(home: Home) -> None:
@@ -488,7 +488,7 @@ def make_old_ledger(home: Home) -> None:
 def test_the_numbers_of_exported_rows_are_kept_as_ranges(home: Home) -> None:
     add(home, "f.csv", [{}] * 6)
     for row in (2, 6):
-        forget_row(home, "f.csv", row)
+        forget_row(home, row)
     run(home)
     [key] = json.loads((home.exports / LEDGER).read_text())["keys"]
     assert key[4] == "1,3-5"
@@ -499,7 +499,7 @@ def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_t
     home: Home, forgotten: list[int]
 ) -> None:
     add(home, "f.csv", [{}] * 3)
-    forget_row(home, "f.csv", 3)
+    forget_row(home, 3)
     run(home)
     exported = read(home)
     change(
@@ -526,7 +526,7 @@ def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_adde
     add(home, "f.csv", [{}, {}])
     run(home)
     make_old_ledger(home)
-    forget_row(home, "f.csv", 1)
+    forget_row(home, 1)
     change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
     with pytest.raises(UsageError, match="export everything again"):
         run(home, only_new=True)

@@ -88,12 +88,6 @@ def make_source_row(name: str, number: int, **row: Any) -> dict[str, Any]:
     return {**key, "text": text, "text_sha256": hash_text(text), **carried}
 
 
-def add_score(
-    connection: duckdb.DuckDBPyConnection, name: str, number: int, model_id: str, run_id: str, **row: Any
-) -> None:
-    add_row(connection, "scored_reviews", **make_score(name, number, model_id, run_id, **row))
-
-
 USUAL_WORDS = {"token_count": 4, "oov_rate": 0, "truncated": False}
 
 

@@ -74,14 +74,14 @@ def read_shape(file: BinaryIO) -> Shape:
     )
 
 
-def copy_warehouse(path: Path, target: BinaryIO, wait_seconds: float = WAIT_SECONDS) -> None:
+def copy_warehouse(path: Path, target: BinaryIO) -> None:
     """Make `target` a copy of the database file with everything committed; writers wait in the meantime.
 
     Blocks that an older copy in `target` has already are not written again. `target` gets the size that its headers
     say, so that a shorter file is known to be truncated: DuckDB may write the number of blocks first and then cut free
     blocks off the end of the file.
     """
-    with hold_still(path, wait_seconds) as (source, shape):
+    with hold_still(path) as (source, shape):
         copy_blocks(source, target, shape.block_bytes)
     target.truncate(max(shape.size, target.seek(0, 2)))
 

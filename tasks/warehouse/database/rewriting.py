@@ -7,12 +7,12 @@ from tasks.warehouse.database.duckdb_engine import ROW_GROUPS, STORAGE_VERSION, 
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_up_to_date
 
 
-def rewrite_warehouse(path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
+def rewrite_warehouse(path: Path) -> None:
     """Rewrite the database into a new file and replace the old one, so that no byte of deleted rows remains."""
     with (
-        take_turn(path, wait_seconds),
+        take_turn(path, WAIT_SECONDS),
         # No other process can open the old file while this connection has it; the next one opens the new file.
-        open_up_to_date(path.absolute(), True, wait_seconds) as connection,
+        open_up_to_date(path.absolute(), True, WAIT_SECONDS) as connection,
         write_whole(path.absolute()) as building,
     ):
         connection.execute("CHECKPOINT")
