@@ -83,3 +83,12 @@ def _map_to_escapes(keep: str) -> dict[int, str]:
 @functools.cache
 def _map_to_json_escapes(codes: tuple[int, ...]) -> dict[int, str]:
     return {code: f"\\u{code:04x}" for code in codes}
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text can be encoded in UTF-8: it has no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

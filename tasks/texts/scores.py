@@ -16,6 +16,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA
 from models.evaluation.stars import bound_stars
 from models.tokenizer import mark_texts_with_words
 from tasks.scoring.chunk_scores import ScoredChunk, score_chunk
+from tasks.support.wording import is_unicode
 from tasks.texts.loaded_champion import LoadedChampion
 
 ANSWER_SCHEMA = pa.schema(
@@ -76,7 +77,7 @@ def _make_rows(texts: list[str | None]) -> pa.Table:
         found = _convert(texts)
     except UnicodeEncodeError:
         rules = [
-            "text_encoding" if isinstance(text, str) and not _is_unicode(text) else None for text in texts
+            "text_encoding" if isinstance(text, str) and not is_unicode(text) else None for text in texts
         ]
         found = _convert([text if rule is None else None for text, rule in zip(texts, rules, strict=True)])
     none = pa.nulls(len(texts), pa.string())
@@ -93,15 +94,6 @@ def _convert(texts: list[str | None]) -> pa.Array:
         return pa.array(texts, pa.string(), from_pandas=True)
     except pa.ArrowException as error:
         raise UsageError(f"Each text must be a string, or None: {error}. Next: convert the others.") from None
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether a text has no half of a surrogate pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _score_rows(champion: LoadedChampion, good: pa.Table) -> ScoredChunk:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from data_contracts.storage.home import Home
 from tasks.destinations.columns import Layout
+from tasks.warehouse.publishing import publish
 from tests.support.histories import History
 
 OF_FOLDERS = ("deliver: a file in place", "deliver: a ledger written")
@@ -24,6 +27,12 @@ def make_history(folder: Path) -> History:
     history.add([[ROW, {**ROW, "review_id": "r2"}]])
     history.add([[{**ROW, "score": 0.2}, {**ROW, "review_id": "r3"}]])
     return history
+
+
+def change(history: History, step: tuple[str, Any]) -> None:
+    """Make a change of a history, and publish it."""
+    history.apply(step)
+    publish(Home(history.folder))
 
 
 def select_wanted(columns: str) -> Mapping[str, str]:

@@ -18,11 +18,6 @@ MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "reviews.duckdb"
-
-
-@pytest.fixture
 def monday(tmp_path: Path) -> Path:
     """A database to which the part of MONDAY is committed, which is there too."""
 

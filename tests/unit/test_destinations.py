@@ -24,7 +24,7 @@ from tasks.destinations.inspecting import inspect
 from tasks.destinations.results_and_errors import Delivered
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy
-from tests.support.deliveries import ALL, CURRENT, OF_FOLDERS, ROW, make_history, select_wanted
+from tests.support.deliveries import ALL, CURRENT, OF_FOLDERS, ROW, change, make_history, select_wanted
 from tests.support.histories import History
 
 WANTED = select_wanted("source_sha256, row_number, model_id, score")
@@ -62,18 +62,6 @@ def make(folder: Path, layout: Layout = ALL) -> Destination:
     return Destination("lake", "parquet", layout, str(folder))
 
 
-def change(history: History, step: tuple[str, Any]) -> None:
-    """Make a change of a history, and publish it."""
-    history.apply(step)
-    publish(Home(history.folder))
-
-
-def send(
-    home: Home, destination: Destination, *, repeats: bool = False, takes_over: bool = False
-) -> Delivered:
-    return deliver(home, destination, repeats=repeats, takes_over=takes_over)
-
-
 def read(folder: Path) -> list[tuple[Any, ...]]:
     """Return the rows of all files, as an engine that knows no ledger reads them."""
     if not list(folder.glob("*.parquet")):
@@ -93,9 +81,9 @@ def expect(home: Home, rows: str) -> list[tuple[Any, ...]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
 def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, layout: Layout) -> None:
-    assert send(home, make(folder, layout)).files == 2
+    assert deliver(home, make(folder, layout)).files == 2
     assert read(folder) == expect(home, layout.rows)
-    assert send(home, make(folder, layout)) == Delivered()
+    assert deliver(home, make(folder, layout)) == Delivered()
 
 
 @pytest.mark.slow
@@ -105,7 +93,7 @@ def test_a_store_gets_the_same_files_as_a_disk(
 ) -> None:
     folder.mkdir()
     destination = replace(make(folder, layout), place=f"file://{folder}")
-    send(home, destination)
+    deliver(home, destination)
     change(history, ("forget", 0))
     assert inspect(home, destination).files_lacking == 1
     deliver(home, destination)
@@ -136,13 +124,13 @@ def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp
 def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send(home, make(folder))
+    deliver(home, make(folder))
     change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert [path.name for path in folder.glob("*.parquet")] == ["scores-000001.parquet"]
     monkeypatch.setattr(parquet, "SMALL_ROWS", 2)
     change(history, ("add", [[{**ROW, "review_id": "r5"}]]))
-    assert send(home, make(folder)).rows == 1
+    assert deliver(home, make(folder)).rows == 1
     assert sorted(path.name for path in folder.glob("*.parquet"))[1:] == ["scores-000002.parquet"]
     assert read(folder) == expect(home, "all")
 
@@ -166,16 +154,16 @@ def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twi
 ) -> None:
     monkeypatch.setattr(parquet, "BATCH_ROWS", 3)
     monkeypatch.setattr(parquet, "SMALL_ROWS", 1)
-    send(home, make(folder))
+    deliver(home, make(folder))
     change(history, ("forget", 0))
     change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "pass_fault_point", make_killer(point, times))
         with pytest.raises(DestinationError):
-            send(home, make(folder))
+            deliver(home, make(folder))
     assert len(read(folder)) == len(set(read(folder)))
     assert read_standing(home, "lake").error is not None
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert read(folder) == expect(home, "all")
 
 
@@ -184,17 +172,17 @@ def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_nex
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file in place has the scores of the other model, the ledger those that count again."""
-    send(home, make(folder, CURRENT))
+    deliver(home, make(folder, CURRENT))
     history.apply(("rescore", (0, "model-b")))
     history.apply(("rescore", (1, "model-b")))
     change(history, ("promote", "model-b"))
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "pass_fault_point", make_killer(OF_FOLDERS[0], 1))
         with pytest.raises(DestinationError):
-            send(home, make(folder, CURRENT))
+            deliver(home, make(folder, CURRENT))
     assert read(folder) == expect(home, "current")
     change(history, ("roll back", None))
-    send(home, make(folder, CURRENT))
+    deliver(home, make(folder, CURRENT))
     assert read(folder) == expect(home, "current")
 
 
@@ -206,19 +194,19 @@ def test_a_backfill_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it
     def kill(*_: object) -> None:
         raise KeyboardInterrupt
 
-    send(home, make(folder, layout))
+    deliver(home, make(folder, layout))
     with monkeypatch.context() as patch:
         patch.setattr(parquet, "_plan", kill)
         with pytest.raises(KeyboardInterrupt):
-            send(home, make(folder, layout), repeats=True)
+            deliver(home, make(folder, layout), repeats=True)
     assert is_due(home, make(folder, layout))
-    assert send(home, make(folder, layout)).files == 2
+    assert deliver(home, make(folder, layout)).files == 2
 
 
 def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Path) -> None:
-    send(home, make(folder))
+    deliver(home, make(folder))
     (folder / "scores-000001.parquet").unlink()
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert read(folder) == expect(home, "all")
 
 
@@ -228,7 +216,7 @@ def test_a_folder_with_files_of_somebody_else_is_refused(home: Home, folder: Pat
     with pytest.raises(
         DestinationError, match=r"it is not known who made it\. Next: name another folder; or"
     ):
-        send(home, make(folder, CURRENT))
+        deliver(home, make(folder, CURRENT))
     with pytest.raises(DestinationError, match=r"has a file scores\.parquet, but no _delivered\.json"):
         inspect(home, make(folder, CURRENT))
     assert (folder / "scores.parquet").read_bytes() == b"theirs"
@@ -240,23 +228,23 @@ def test_a_damaged_ledger_is_named_with_the_files_to_delete(home: Home, folder: 
     with pytest.raises(
         DestinationError, match=r"/_delivered.json is damaged. Next: delete it and scores\*.parquet"
     ):
-        send(home, make(folder))
+        deliver(home, make(folder))
 
 
 @pytest.mark.slow
 def test_another_home_is_refused_until_it_takes_over(home: Home, folder: Path) -> None:
-    send(home, make(folder))
+    deliver(home, make(folder))
     home.id_file.write_text("another")
     with pytest.raises(DestinationError, match="another home delivers"):
-        send(home, make(folder))
-    send(home, make(folder), repeats=True, takes_over=True)
-    assert send(home, make(folder)) == Delivered()
+        deliver(home, make(folder))
+    deliver(home, make(folder), repeats=True, takes_over=True)
+    assert deliver(home, make(folder)) == Delivered()
 
 
 def test_rows_of_the_other_kind_are_refused(home: Home, folder: Path) -> None:
-    send(home, make(folder))
+    deliver(home, make(folder))
     with pytest.raises(DestinationError, match='begun with rows = "all"'):
-        send(home, make(folder, CURRENT))
+        deliver(home, make(folder, CURRENT))
 
 
 @pytest.mark.slow
@@ -265,23 +253,23 @@ def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: P
         query = f"DESCRIBE FROM read_parquet('{folder}/*.parquet')"
         return {name for name, *_ in duckdb.execute(query).fetchall()}
 
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert not {"text", "extra"} & list_columns()
-    send(home, make(folder, replace(ALL, texts=True)))
+    deliver(home, make(folder, replace(ALL, texts=True)))
     assert "text" in list_columns()
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert "text" not in list_columns()
 
 
 def test_a_missing_disk_is_an_error_that_says_so(home: Home, tmp_path: Path) -> None:
     with pytest.raises(DestinationError, match="mount its disk"):
-        send(home, make(tmp_path / "not-mounted" / "lake"))
+        deliver(home, make(tmp_path / "not-mounted" / "lake"))
 
 
 @pytest.mark.slow
 def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: History, folder: Path) -> None:
     assert inspect(home, make(folder)).rows_held is None
-    send(home, make(folder))
+    deliver(home, make(folder))
     change(history, ("add", [[ROW]]))
     found = inspect(home, make(folder))
     assert (found.rows_held, found.rows_wanted, found.files_lacking) == (4, 5, 1)
@@ -293,14 +281,14 @@ def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: H
 def test_a_destination_is_due_until_it_has_the_published_copy(home: Home, folder: Path) -> None:
     destination = make(folder)
     assert is_due(home, destination)
-    send(home, destination)
+    deliver(home, destination)
     assert not is_due(home, destination)
     publish(home)
     assert is_due(home, destination)
 
 
 def test_a_destination_whose_file_was_changed_is_due(home: Home, folder: Path) -> None:
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert is_due(home, make(folder, replace(ALL, texts=True)))
 
 
@@ -308,16 +296,16 @@ def test_a_destination_whose_file_was_changed_is_due(home: Home, folder: Path) -
 def test_while_deliveries_fail_the_home_knows_since_when_and_how_many_rows(
     home: Home, history: History, folder: Path
 ) -> None:
-    send(home, make(folder))
+    deliver(home, make(folder))
     change(history, ("add", [[ROW]]))
     missing = make(folder / "not" / "there")
     for _ in range(2):
         with pytest.raises(ReviewsError):
-            send(home, missing)
+            deliver(home, missing)
     standing = read_standing(home, "lake")
     assert standing.rows_behind == 2  # the row and the quarantined one
     assert standing.failing_since is not None
-    send(home, make(folder))
+    deliver(home, make(folder))
     assert read_standing(home, "lake").rows_behind == 0
 
 

@@ -13,11 +13,6 @@ from tasks.warehouse.file_ledger import Known, list_contents, look_up, read_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "reviews.duckdb"
-
-
 def make_source(uri: str, content: str | None = None) -> SourceFile:
     return SourceFile(uri, Path("/inbox") / uri, 10, 20, hash_text(content or uri))
 

@@ -22,11 +22,6 @@ from tests.support.once import copy_once
 from tests.support.promoting import promote_model
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "reviews.duckdb"
-
-
 def make_facts(model_id: str, trained_at: str = "2026-03-01T12:00:00+00:00", **other: Any) -> dict[str, Any]:
     evaluation = Evaluation(10, 0.9, 0.95, 0.25, 0.02, 4, 1, 5, 0, (), RocCurve((), ())).to_json()
     return {

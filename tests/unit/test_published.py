@@ -30,11 +30,6 @@ HOSTILE = "\x1b[31mred\x1b[0m"
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "reviews.duckdb"
-
-
-@pytest.fixture
 def published(warehouse: Path, tmp_path: Path) -> Path:
     """A published copy for one test."""
     copy_once("published", tmp_path, lambda folder: make_copy(folder / "home" / warehouse.name, folder))

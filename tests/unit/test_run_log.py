@@ -23,11 +23,6 @@ from tasks.warehouse.run_log import (
 )
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "reviews.duckdb"
-
-
 def ask(warehouse: Path, query: str) -> list[tuple[Any, ...]]:
     with open_warehouse(warehouse, write=False) as connection:
         return connection.execute(query).fetchall()

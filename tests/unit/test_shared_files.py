@@ -13,14 +13,8 @@ from tasks.sharing.shared_files import SHARED_FILES, merge, share_files
 from tasks.store.connecting import Store
 from tasks.store.object_operations import delete, put
 from tests.support.shared_homes import make_two_homes
-from tests.support.stores import make_folder_store
 
 NAME = "sources/shop.toml"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return make_folder_store(tmp_path / "store")
 
 
 @pytest.fixture

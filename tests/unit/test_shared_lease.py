@@ -19,16 +19,10 @@ from tasks.store import object_operations
 from tasks.store.connecting import Store
 from tasks.store.object_operations import find_object, put, read, read_marked
 from tests.support.shared_homes import make_two_homes
-from tests.support.stores import make_folder_store
 
 FAST = Pace(renewal=0.05, expiry=0.4, look=0.02)
 PATIENT = Pace(renewal=0.05, expiry=2, look=0.02)
 """For turns that must not expire, however busy the machine of the tests is."""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return make_folder_store(tmp_path / "store")
 
 
 @pytest.fixture

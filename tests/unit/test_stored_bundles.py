@@ -10,14 +10,8 @@ from models.bundle.fingerprint import fingerprint_bundle, write_fingerprinted_fa
 from tasks.store import object_operations, stored_bundles
 from tasks.store.connecting import Store
 from tasks.store.stored_bundles import fetch_bundle, upload_bundle
-from tests.support.stores import make_folder_store
 
 MODEL = "cnn_lstm-s0-abc"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return make_folder_store(tmp_path / "store")
 
 
 @pytest.fixture

@@ -20,12 +20,6 @@ from tasks.store.stored_parts import (
     find_manifest,
     upload_part,
 )
-from tests.support.stores import make_folder_store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return make_folder_store(tmp_path / "store")
 
 
 @pytest.fixture

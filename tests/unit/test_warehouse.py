@@ -81,11 +81,6 @@ time.sleep(float(sys.argv[2]))
 """
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "reviews.duckdb"
-
-
 def hold(path: Path, seconds: float) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", HOLD, str(path), str(seconds)]
     holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

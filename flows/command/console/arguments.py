@@ -11,6 +11,7 @@ import click
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.store_uris import is_store_uri
+from tasks.support.wording import is_unicode
 
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
 """In which options take a day or a time."""
@@ -20,7 +21,7 @@ DAY_FORMATS = TIME_FORMATS[:1]
 def refuse_undecodable(arguments: Iterable[str]) -> None:
     """Raise `UsageError` if the bytes of an argument are not valid text: names and queries must be text."""
     for number, argument in enumerate(arguments, 1):
-        if is_text(argument):
+        if is_unicode(argument):
             continue
         shown = ascii(os.fsencode(argument) if _has_bytes(argument) else argument).lstrip("b")
         is_utf8 = sys.getfilesystemencoding() == "utf-8"
@@ -66,15 +67,6 @@ class Moment(click.DateTime):
         except click.BadParameter:
             written = " or ".join(datetime(2026, 11, 24, 6, 30).strftime(each) for each in self.formats[:2])
             self.fail(f"{value!r} is no date that can be read. Write it as {written}.", param, ctx)
-
-
-def is_text(text: str) -> bool:
-    """Return whether an argument, or another string, can be encoded in UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def name_user() -> str:

@@ -8,8 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from flows.command.console.arguments import is_text
 from flows.command.console.output import shorten
+from tasks.support.wording import is_unicode
 
 _SPACE = "free space on that disk, or raise the quota"
 _RIGHTS = "give yourself the right to do that, or name another place"
@@ -100,4 +100,4 @@ def _name_prefect_setting(fault: dict[str, Any], variables: Collection[str]) -> 
 def _show(name: object) -> str:
     """Return the name of a file in an error message, escaped if it is not valid text."""
     text = str(name) if isinstance(name, str | Path) else repr(name)
-    return text if is_text(text) else ascii(text)
+    return text if is_unicode(text) else ascii(text)
