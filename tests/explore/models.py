@@ -12,9 +12,9 @@ from models.bundle.fingerprint import fingerprint_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import load_scorer, score_texts
-from models.evaluation.metrics import evaluate_scores
 from models.graphs.builder import Graph, order_gates, serialize_graph
 from tasks.warehouse.model_registry import record_model
+from tests.support.small_models import describe_golden, describe_untrained
 
 SEQUENCE_LENGTH, EMBEDDING, UNITS = 12, 4, 4
 WORDS = ("good", "bad", "film", "the", "a", "plot")
@@ -46,12 +46,10 @@ def _write_bundle(folder: Path, words: tuple[str, ...], seed: int) -> Path:
     (folder / "model.keras").write_bytes(b"not read where there is a graph")
     (folder / "scorer.onnx").write_bytes(_draw_graph(len(words) + 1, seed))
     (folder / "vocabulary.json").write_text(json.dumps(words), "utf-8")
-    facts = _describe(folder.name, seed)
+    own = {"format_version": 2, "hyper_parameters": {"sequence_length": SEQUENCE_LENGTH}}
+    facts = describe_untrained(folder.name, "lstm", seed) | own
     _write_facts(folder, facts)
-    golden = score_texts(load_scorer(folder), GOLDEN_TEXTS).score
-    facts["golden"] = [
-        {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
-    ]
+    facts["golden"] = describe_golden(score_texts(load_scorer(folder), GOLDEN_TEXTS).score)
     _write_facts(folder, facts)
     facts["fingerprints"]["bundle"] = fingerprint_bundle(folder)
     _write_facts(folder, facts)
@@ -87,28 +85,6 @@ def _draw_graph(words: int, seed: int) -> bytes:
     outputs = [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["n", 1])]
     outputs += [helper.make_tensor_value_info(name, *state) for name in ("h_out", "c_out")]
     return serialize_graph(graph, inputs, outputs, {"sequence_length": SEQUENCE_LENGTH, "reaches": []})
-
-
-def _describe(model_id: str, seed: int) -> dict[str, Any]:
-    """Return the facts of a bundle about a training that never ran."""
-    evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
-    return {
-        "format_version": 2,
-        "model_id": model_id,
-        "variant": "lstm",
-        "hyper_parameters": {"sequence_length": SEQUENCE_LENGTH},
-        "seed": seed,
-        "epochs": 0,
-        "kept_epoch": 0,
-        "history": [],
-        "metrics": dict.fromkeys(("validation", "test", "test_unseen_texts"), evaluation),
-        "baseline": {"test_accuracy": 0.5},
-        "rows": {"train": 0, "validation": 0, "test": 0},
-        "provenance": {"dataset": "sample"},
-        "fingerprints": {"data": "data", "code": "code"},
-        "versions": {},
-        "trained_at": "2026-01-01T00:00:00+00:00",
-    }
 
 
 def mend_bundle(template: Path, bundles_dir: Path, model_id: str) -> None:

@@ -20,16 +20,10 @@ from tests.support.forked import run_to_fault
 from tests.support.inner_engine import share_out_by_engine, share_out_small_objects, use_inner_engine
 from tests.support.scoring_runs import count, plan, prove, run
 from tests.support.small_home import ask, copy_scoring_home
-from tests.support.stored_runs import Pair, list_parts, score_twice, send
+from tests.support.stored_runs import TABLES, Pair, list_parts, score_twice, send
 
 pytestmark = pytest.mark.slow
 
-TABLES = {
-    "rows": "select source_sha256, row_number, round(score, 6), text, given_label from latest_scores order by all",
-    "ledger": "select uri, status, rule, rows_read, source, bytes from scored_files order by all",
-    "checks": "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
-    "quarantined": "select uri, row_number, rule, detail, raw from quarantined_rows order by all",
-}
 LARGE = "shop-a/large.csv"
 GOOD_ROWS = 8
 ROWS = "".join(

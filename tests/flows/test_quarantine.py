@@ -42,10 +42,8 @@ def long_row(home: Home) -> Home:
 def fill_long_row(home: Home) -> None:
     copy_scoring_home(home)
     drop(home, "long.csv", LONG)
-    settings = load_settings()
-    strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.score_reviews.load_settings_of_run", lambda: strict)
+        patch.setenv("REVIEWS_MAX_TEXT_CHARS", "100")
         assert run().rows_quarantined == 1
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pytest
 
 from data_contracts.storage.home import Home
@@ -20,7 +19,6 @@ from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import make_keras_scorer, score_texts
-from models.evaluation.metrics import evaluate_scores
 from models.list_of_kinds import export_model
 from models.tokenizer import Vocabulary
 from tasks.warehouse.model_registry import record_model
@@ -28,7 +26,7 @@ from tasks.warehouse.shadow.record import ShadowStart, start_shadow
 from tests.support.once import copy_folder, make_once
 from tests.support.promoting import promote_model
 from tests.support.serverless import run_without_server
-from tests.support.small_models import WORDS, make_small_variant
+from tests.support.small_models import WORDS, describe_golden, describe_untrained, make_small_variant
 
 TRAINED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,24 +60,10 @@ def build_small_bundle(bundles_dir: Path, seed: int = 0, strength: float = 1.0) 
     golden = score_texts(
         make_keras_scorer("", model, vocabulary.ids(), variant.sequence_length), GOLDEN_TEXTS
     ).score
-    evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
     facts = {
-        "model_id": name_model(variant.name, seed, model, vocabulary, "data"),
-        "variant": variant.name,
+        **describe_untrained(name_model(variant.name, seed, model, vocabulary, "data"), variant.name, seed),
         "hyper_parameters": variant.hyper_parameters(),
-        "seed": seed,
-        "epochs": 0,
-        "kept_epoch": 0,
-        "history": [],
-        "metrics": dict.fromkeys(("validation", "test", "test_unseen_texts"), evaluation),
-        "baseline": {"test_accuracy": 0.5},
-        "golden": [
-            {"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, golden, strict=True)
-        ],
-        "rows": {"train": 0, "validation": 0, "test": 0},
-        "provenance": {"dataset": "sample"},
-        "fingerprints": {"data": "data", "code": "code"},
-        "versions": {},
+        "golden": describe_golden(golden),
         "trained_at": (TRAINED_AT + timedelta(minutes=seed)).isoformat(),
     }
     return write_bundle(bundles_dir, export_model(model), vocabulary, facts)

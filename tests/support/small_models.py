@@ -1,11 +1,14 @@
-"""Makes models that are small enough to train in a test, and reviews that they can learn."""
+"""Makes models that are small enough to train in a test, reviews that they learn, and the facts of their bundles."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.bundle.golden import GOLDEN_TEXTS
+from models.evaluation.metrics import evaluate_scores
 from models.training.kind_of_model import Variant
 from models.training.reviews import LabelledReviews, TrainingReviews
 from models.variants import find_variant
@@ -85,3 +88,28 @@ def make_random_ngrams(words: int, seed: int = 0) -> NgramModel:
     counted = random.permutation(numbers[numbers > 0])[:100]
     ratio, weight = random.normal(0, 1, (2, len(counted), 2)).astype(np.float32)
     return NgramModel(np.sort(counted), ratio, weight, np.array([0.25, -0.5]))
+
+
+def describe_untrained(model_id: str, variant: str, seed: int) -> dict[str, Any]:
+    """Return the facts of a bundle about a training that never ran."""
+    evaluation = evaluate_scores(np.array([0.4, 0.6]), np.array([False, True])).to_json()
+    return {
+        "model_id": model_id,
+        "variant": variant,
+        "seed": seed,
+        "epochs": 0,
+        "kept_epoch": 0,
+        "history": [],
+        "metrics": dict.fromkeys(("validation", "test", "test_unseen_texts"), evaluation),
+        "baseline": {"test_accuracy": 0.5},
+        "rows": {"train": 0, "validation": 0, "test": 0},
+        "provenance": {"dataset": "sample"},
+        "fingerprints": {"data": "data", "code": "code"},
+        "versions": {},
+        "trained_at": "2026-01-01T00:00:00+00:00",
+    }
+
+
+def describe_golden(scores: Sequence[float] | NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Return the facts of a bundle about the scores of the golden texts."""
+    return [{"text": text, "score": float(score)} for text, score in zip(GOLDEN_TEXTS, scores, strict=True)]

@@ -15,6 +15,14 @@ from tests.support.inner_engine import InnerEngine, use_inner_engine
 from tests.support.scoring_runs import CSV, plan, run
 from tests.support.serverless import run_without_server
 
+TABLES = {
+    "rows": "select source_sha256, row_number, round(score, 6), text, given_label from latest_scores order by all",
+    "ledger": "select uri, status, rule, rows_read, source, bytes from scored_files order by all",
+    "checks": "select source_sha256, boundary, rule, success, unexpected_count from contract_results order by all",
+    "quarantined": "select uri, row_number, rule, detail, raw from quarantined_rows order by all",
+}
+"""What is to be equal in both homes of a pair."""
+
 
 @dataclass(frozen=True)
 class Pair:
