@@ -93,10 +93,7 @@ def test_a_page_is_written_beside_the_answer(home: Home, tmp_path: Path) -> None
     ("arguments", "says", "status"),
     [
         (["zz"], "No scored review or row is named 'zz'. Next: look it up", 2),
-        (["tt1"], "named 'tt1'. Possible reviews: a, b. Next: look it up", 2),
-        (["c"], "was quarantined (text_no_words)", 2),
         (["a", "--model", "nonesuch"], "is unknown or was never promoted", 1),
-        (["--text", "..."], "has no word", 2),
         (["a", "--html", "no/such/folder.html"], "there is no such folder. Next: make it", 2),
         ([], "Name either a review or a text", 2),
         (["a", "--text", "b"], "Name either a review or a text", 2),
