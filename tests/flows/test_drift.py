@@ -124,13 +124,6 @@ def test_a_run_of_like_reviews_says_nothing(judged_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_without_a_reference_is_not_judged(scoring_home: Home) -> None:
-    drop_reviews(scoring_home, words=10)
-    assert score().drifted == ()
-    assert list_results(scoring_home) == []
-
-
-@pytest.mark.slow
 def test_the_stars_of_a_score_are_those_of_the_bundle(other_reviews: DoneRun) -> None:
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
     assert ask(other_reviews.home.published, query) == [(True,)]

@@ -1,6 +1,5 @@
 """Tests of `reviews export` after changes of the database: releases, later models, forgetting, restores."""
 
-from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -17,7 +16,7 @@ from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.quarantine import Choice
 from tests.support.scoring_runs import drop, run
-from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
+from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 SECRET = "zebrafish"
 ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'bad ' * 40}\n"
@@ -50,23 +49,10 @@ def home(home: Home) -> Home:
 def fill(home: Home) -> None:
     copy_scoring_home(home)
     drop(home, "a.csv", ROWS)
-    settings = load_settings()
-    strict = replace(settings, limits=replace(settings.limits, max_text_chars=100))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.score_reviews.load_settings_of_run", lambda: strict)
+        patch.setenv("REVIEWS_MAX_TEXT_CHARS", "100")
         run()
     assert do_export(home).startswith("Exported 2 scored rows")
-
-
-@pytest.mark.slow
-def test_released_rows_and_later_models_scores_come_with_the_next_new_export(home: Home) -> None:
-    release(load_settings(), Choice(), "utf-8", "ann", quiet)
-    assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
-    promote_small_model(home, seed=1)
-    run(rescore=True)
-    assert do_export(home, only_new=True).startswith("Exported 3 scored rows")
-    assert do_export(home, only_new=True).startswith("Nothing new")
-    assert read(home) == expect(home)
 
 
 @pytest.mark.slow
@@ -141,29 +127,3 @@ def test_after_a_restore_to_before_the_export_a_new_one_is_refused(later_home: H
         do_export(later_home, only_new=True)
     do_export(later_home)
     assert read(later_home) == expect(later_home)
-
-
-@pytest.mark.slow
-def test_after_forgetting_a_row_and_a_restore_no_other_row_of_its_file_is_exported_twice(
-    later_home: Home,
-) -> None:
-    exported = read(later_home)
-    forget(later_home, ForgetRequest("b2", "review", "ann"), quiet)
-    restore(later_home, later_home.folder / "backup", quiet)
-    assert run().rows_scored == 1
-    with pytest.raises(UsageError, match="export everything again, without --new"):
-        do_export(later_home, only_new=True)
-    assert read(later_home) == exported
-    do_export(later_home)
-    assert read(later_home) == expect(later_home)
-
-
-@pytest.mark.slow
-def test_a_file_of_which_every_row_was_forgotten_stops_no_new_export_after_a_restore(
-    later_home: Home,
-) -> None:
-    forget(later_home, ForgetRequest("tt9", "movie", "ann"), quiet)
-    restore(later_home, later_home.folder / "backup", quiet)
-    drop(later_home, "c.csv", "text\ngood\n")
-    assert run().rows_scored == 1
-    assert do_export(later_home, only_new=True).startswith("Exported 1 scored row ")

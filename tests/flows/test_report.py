@@ -107,13 +107,6 @@ def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home
     assert "2 reviews of 1 file scored" in target.read_text("utf-8")
 
 
-def test_the_command_makes_no_folder(reported_home: Home) -> None:
-    done = CliRunner().invoke(main, ["report", "--output", str(reported_home.folder / "none" / "mine.html")])
-    assert done.exit_code == 2
-    assert "there is no such folder. Next: make it" in done.output
-    assert not (reported_home.folder / "none").exists()
-
-
 @pytest.mark.slow
 def test_a_run_that_scores_again_reports_what_it_did(reported_home: Home) -> None:
     promote_small_model(reported_home, seed=1)
@@ -122,12 +115,6 @@ def test_a_run_that_scores_again_reports_what_it_did(reported_home: Home) -> Non
     assert "2 reviews of 1 file scored again" in page
     assert "1 file with 3 rows that another model had scored before." in page
     assert "Quarantined: 1 of 3 rows" in page
-
-
-def test_the_command_refuses_a_run_that_is_not_there(reported_home: Home) -> None:
-    done = CliRunner().invoke(main, ["report", "nothing"])
-    assert done.exit_code == 2
-    assert "No published run has an id that begins with 'nothing'" in done.output
 
 
 @pytest.mark.server

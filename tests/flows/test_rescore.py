@@ -174,22 +174,6 @@ def test_rows_read_are_rows_scored_plus_quarantined_for_every_model(rescored: Re
 
 
 @pytest.mark.slow
-def test_a_released_row_is_scored_again_like_any_other(older_home: Home) -> None:
-    with open_warehouse(older_home.warehouse, write=True) as connection:
-        released = (
-            "update quarantined_rows set released_at = now(), released_by = 'x'",
-            "insert into source_reviews by name select * replace (3 as row_number, 'good' as text) "
-            "from source_reviews where review_id = 'a'",
-            "insert into scored_reviews by name select * replace (3 as row_number) from scored_reviews "
-            "semi join (from quarantined_rows) using (source_sha256) where row_number = 1",
-        )
-        for statement in released:
-            connection.execute(statement).fetchall()
-    assert run(rescore=True).rows_rescored == 4
-    assert ask(older_home.warehouse, UNACCOUNTED) == []
-
-
-@pytest.mark.slow
 def test_a_second_run_scores_nothing_again(rescored: Rescored) -> None:
     assert rescored.left == ()
     assert find_rescorable(rescored.home.warehouse, None) == []

@@ -218,14 +218,6 @@ def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:
     assert json.loads(counts)["rows_scored"] == 2
 
 
-@pytest.mark.slow
-def test_the_same_review_in_two_daily_exports_is_one_review(scoring_home: Home) -> None:
-    drop(scoring_home, "monday.csv", "review_id,text,date\nx,good film,2026-11-23\n")
-    drop(scoring_home, "tuesday.csv", "review_id,text,date\nx,bad film,2026-11-24\n")
-    run()
-    assert ask(scoring_home.published, "select review_id, text from latest_scores") == [("x", "bad film")]
-
-
 def test_without_a_promoted_model_nothing_scores(home: Home) -> None:
     write_small_bundle(home)
     drop(home, "a.csv", CSV)

@@ -332,13 +332,6 @@ def test_a_copy_that_lacks_the_shadows_scores_is_renewed_by_the_next_run(
 
 
 @pytest.mark.slow
-def test_what_is_forgotten_leaves_the_shadows_scores_too(shadowed_home: Home) -> None:
-    forget(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
-    assert ask(shadowed_home.published, "select row_number from shadow_scores") == [(2,)]
-    prove(shadowed_home)
-
-
-@pytest.mark.slow
 def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(shadowed_home: Home) -> None:
     backup = shadowed_home.folder / "backup"
     back_up(shadowed_home, backup, lambda line: None)

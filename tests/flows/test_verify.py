@@ -157,13 +157,6 @@ def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(ver
 
 
 @pytest.mark.slow
-def test_after_a_check_that_failed_the_same_rows_are_read_again(scored_home: Home) -> None:
-    change(scored_home, "update scored_reviews set predicted_rating = 'nan'")
-    assert verify(scored_home)
-    assert verify(scored_home)
-
-
-@pytest.mark.slow
 def test_what_a_check_of_all_rows_found_is_not_forgotten_by_one_of_changed_rows(verified_home: Home) -> None:
     change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
     assert verify(verified_home, check_all=True)

@@ -377,6 +377,7 @@ def test_what_a_turn_could_not_upload_the_next_one_of_its_machine_uploads_at_its
             add(first, "b.csv")
     with hold_turn(first, uri, print):
         assert find_faults(first, uri) == []
+        assert count_rows(first) == 3
 
 
 @pytest.mark.slow
