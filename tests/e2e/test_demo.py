@@ -1,14 +1,9 @@
 """Tests of the demo as a user sees it, and of commands in its home afterwards."""
 
-import csv
-import io
-import json
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +17,6 @@ from tests.e2e.conftest import Demo, ask, call_reviews, run_installed, run_revie
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
 TABLES = ("source_reviews", "scored_reviews", "quarantined_rows")
-DUCKDB = Path(sys.executable).with_name("duckdb")
 
 
 def count_rows(home: Path) -> dict[str, int]:
@@ -60,18 +54,6 @@ def test_what_looks_after_the_database_says_nothing_but_its_own_words(demo: Demo
     assert refused.err == "reviews: No row was released: each still breaks a rule.\n"
 
 
-def test_reviews_sql_answers_in_every_format(demo: Demo) -> None:
-    query = "select movie_id, reviews from movie_ratings order by movie_id limit 2"
-    table, as_csv, as_json = (
-        call_reviews(demo.home, "sql", "--format", form, query) for form in ("table", "csv", "json")
-    )
-    rows = json.loads(as_json.out)
-    assert [row["movie_id"] for row in csv.DictReader(io.StringIO(as_csv.out))] == [
-        row["movie_id"] for row in rows
-    ]
-    assert all(row["movie_id"] in table.out for row in rows)
-
-
 README_QUERIES = re.findall(
     r"```sql\n(.*?)\n```\n```\n(.*?)\n```", (PROJECT_ROOT / "README.md").read_text("utf-8"), re.DOTALL
 )
@@ -88,15 +70,6 @@ def test_a_query_of_the_readme_gives_the_columns_and_rows_shown_there(
     given = call_reviews(demo.home, "sql", query).out
     assert given.splitlines()[1].split() == answer.splitlines()[1].split()
     assert given.splitlines()[-1] == answer.splitlines()[-1]
-
-
-def test_the_duckdb_program_reads_the_published_tables(demo: Demo) -> None:
-    if not DUCKDB.exists():
-        pytest.skip("the duckdb command-line program is not installed (requirements.lock has it)")
-    command = [str(DUCKDB), "-readonly", "-json", str(demo.home / "published" / "reviews.duckdb")]
-    query = "select count(*) as n from latest_scores"
-    result = subprocess.run([*command, query], capture_output=True, text=True, check=False)
-    assert json.loads(result.stdout) == [{"n": 505}], result.stderr
 
 
 def test_a_second_run_adds_no_row(demo: Demo, shared_server: Mapping[str, str]) -> None:

@@ -116,14 +116,6 @@ def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
 
 
 @pytest.mark.slow
-def test_a_run_of_like_reviews_says_nothing(judged_home: Home) -> None:
-    drop_reviews(judged_home, words=190)
-    drop_reviews(judged_home, words=210)
-    assert score().drifted == ()
-    assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
-
-
-@pytest.mark.slow
 def test_the_stars_of_a_score_are_those_of_the_bundle(other_reviews: DoneRun) -> None:
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
     assert ask(other_reviews.home.published, query) == [(True,)]

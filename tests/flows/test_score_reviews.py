@@ -44,7 +44,6 @@ from tests.support.small_home import (
     ask,
     copy_home,
     copy_scoring_home,
-    promote_small_model,
     write_small_bundle,
 )
 
@@ -363,15 +362,6 @@ def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
     with pytest.raises(UsageError, match=r"Not there: .*inbox/nosuch\.csv\. Next: give the whole path"):
         run(files=["one.txt", "nosuch.csv"])
     assert [file.why for file in plan().files] == ["new"]
-
-
-@pytest.mark.slow
-def test_a_new_champion_scores_what_is_new_from_then_on(scored_home: Home) -> None:
-    [(first,)] = ask(scored_home.published, "select distinct model_id from scored_reviews")
-    promote_small_model(scored_home, seed=1)
-    drop(scored_home, "b.csv", "text\ngood plot\n")
-    assert run().model_id != first
-    assert count(scored_home, "scored_reviews") == 3
 
 
 def make_groups_of_one(patch: pytest.MonkeyPatch) -> None:
