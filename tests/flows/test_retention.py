@@ -8,7 +8,7 @@ from data_contracts.storage.home import Home
 from flows.command.actions.verify import run_verify
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run, run_once
-from tests.support.small_home import ask, copy_home, promote_small_model
+from tests.support.small_home import ask, copy_home
 
 
 @pytest.fixture
@@ -80,12 +80,6 @@ def test_a_file_that_cannot_be_moved_stays_and_fails_no_run(moving: Home) -> Non
     path = drop(moving, "a.csv", CSV)
     assert run().rows_scored == 2
     assert path.exists()
-
-
-@pytest.mark.slow
-def test_a_moved_file_is_scored_again_by_a_later_model_all_the_same(moved_home: Home) -> None:
-    promote_small_model(moved_home, seed=1)
-    assert run(rescore=True).rows_rescored == 2
 
 
 def test_what_a_killed_run_did_not_move_the_next_one_does(
