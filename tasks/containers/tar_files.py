@@ -91,7 +91,7 @@ class _StrictTarInfo(tarfile.TarInfo):
     def _proc_pax(self, archive: Any) -> tarfile.TarInfo:
         """Check the records of an extended (pax) header before tarfile reads them."""
         data = archive.fileobj.peek(self.size)
-        records = _count_records(data.rstrip(b"\0"))
+        records = _count_records(data.rstrip(b"\0"), self.type == tarfile.XGLTYPE)
         # tarfile goes through all fields of global headers once more for each member
         if self.type == tarfile.XGLTYPE and len(archive.pax_headers) + records > _MAX_GLOBAL_RECORDS:
             raise refusal(
@@ -100,10 +100,11 @@ class _StrictTarInfo(tarfile.TarInfo):
         return super()._proc_pax(archive)  # type: ignore[misc, no-any-return]
 
 
-def _count_records(data: bytes) -> int:
+def _count_records(data: bytes, is_for_all: bool) -> int:
     """Return the number of records `LENGTH KEY=VALUE` of an extended header; refuse a damaged one, or of a sparse file.
 
-    On overlapping records and numbers of many digits, tarfile's time grows with the square of the header's size.
+    tarfile drops a member of a negative size and cuts all members to a size that is for all. On overlapping records and
+    numbers of many digits, its time grows with the square of the header's size.
     """
     start = records = 0
     while start < len(data):
@@ -113,6 +114,10 @@ def _count_records(data: bytes) -> int:
             raise refusal("archive_broken", "an extended header of the tar is damaged")
         if record[2].startswith(b"GNU.sparse."):
             raise _refuse_kind("a member")
+        if record[2] == b"size" and (is_for_all or b"-" in data[record.end() : stop]):
+            raise refusal(
+                "archive_broken", "an extended header of the tar has a size that no member can have"
+            )
         start, records = stop, records + 1
     if _MANY_DIGITS.search(data):
         raise refusal("bomb_suspected", "an extended header of the tar has a number of more than 255 digits")

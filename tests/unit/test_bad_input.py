@@ -222,6 +222,8 @@ TAR_CASES = [
     bad_file("tar", "csv", "name of 9,004 characters", "a.tar", make.to_tar({"x" * 9000 + ".csv": CSV}), "member_name_unsafe", f"9,004 characters, the limit is 4,096; it begins with '{'x' * 100}'"),
     bad_file("tar", "csv", "nothing but digits in a further header", "a.tar", lambda: make.to_tar_with_header("a.csv", CSV, b"9" * 500_000), "archive_broken", "extended header of the tar is damaged"),
     bad_file("tar", "csv", "overlapping records in a further header", "a.tar", lambda: make.to_tar_with_header("a.csv", CSV, b"2 " * 250_000 + b"="), "archive_broken", "extended header of the tar is damaged"),
+    bad_file("tar", "csv", "negative size in a further header", "a.tar", make.to_tar_with_header("a.csv", CSV, b"12 size= -5\n"), "archive_broken", "a size that no member can have"),
+    bad_file("tar", "csv", "one size for all members", "a.tar", make.to_tar_with_header("a.csv", CSV, b"10 size=5\n", tarfile.XGLTYPE), "archive_broken", "a size that no member can have"),
     bad_file("tar", "csv", "value of many digits in a further header", "a.tar", lambda: make.to_tar_with_header("a.csv", CSV, b"500016 comment=" + b"9" * 500_000 + b"\n"), "bomb_suspected", "more than 255 digits"),
     bad_file("tar", "csv", "sparse member by a further header", "a.tar", make.to_tar_with_header("a.csv", CSV, b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"), "member_not_a_file", "sparse file"),
     bad_file("tar", "csv", "many fields for all members in one header", "a.tar", lambda: make.to_tar_with_header("a.csv", CSV, b"".join(b"8 %03d=x\n" % number for number in range(200)), tarfile.XGLTYPE, 1), "bomb_suspected", "more than 100 fields"),
