@@ -62,12 +62,15 @@ def check_backup(folder: Path) -> Manifest:
 def _name_another(damaged: Path, manifest: Manifest) -> str:
     """Return the command that restores the newest backup beside a damaged one whose files look unchanged.
 
-    Both are of one home, by what they say, and have a bundle in common: one without may be of another home.
+    Both have a bundle in common: one without may be of another home. Those of the same place come first; one of another
+    place is named with it, since the home may have been moved or copied.
     """
-    for folder, other in list_complete(damaged.parent):
-        is_own = None in (other.home, manifest.home) or other.home == manifest.home
-        if folder != damaged and is_own and _list_bundles(manifest) & _list_bundles(other):
-            return f"`reviews restore {quote_word(str(folder))}`"
+    bundles, found = _list_bundles(manifest), list_complete(damaged.parent)
+    others = [each for each in found if each[0] != damaged and bundles & _list_bundles(each[1])]
+    own = [each for each in others if None in (each[1].home, manifest.home) or each[1].home == manifest.home]
+    for folder, other in own or others:
+        place = "" if own else f", which is of {other.home}; the damaged one is of {manifest.home}"
+        return f"`reviews restore {quote_word(str(folder))}`{place}"
     return f"restore another backup of {manifest.home or 'this home'}; beside it there is none that is whole"
 
 

@@ -1,6 +1,7 @@
 """Tests of successive backups and restores with a clock that is stopped or set back."""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
@@ -73,28 +74,44 @@ def test_a_backup_made_with_the_clock_set_back_is_not_the_one_that_is_dropped(
     assert made.is_dir()
 
 
-@pytest.mark.parametrize(
-    ("model", "place"),
-    [("b", None), ("b", "vm:/home"), ("a", "vm:/copy")],
-    ids=["unnamed", "moved", "copied"],
-)
-def test_a_damaged_backup_names_none_of_another_home_beside_it(
-    tmp_path: Path, model: str, place: str | None
-) -> None:
-    def make(name: str, day: int, model: str, place: str | None) -> None:
+@pytest.fixture
+def make_backup(tmp_path: Path) -> Callable[..., None]:
+    """Makes a backup of one bundle."""
+
+    def make(name: str, day: int, model: str = "a", place: str | None = None) -> None:
         graph = tmp_path / name / "bundles" / model / "scorer.onnx"
         graph.parent.mkdir(parents=True, mode=0o700)
         graph.write_bytes(b"graph")
         files = {f"bundles/{model}/scorer.onnx": describe_file(graph)}
         write_manifest(tmp_path / name, Manifest(f"2026-03-0{day}T00:00:00+00:00", files, home=place))
 
-    def name_another() -> str:
-        return restoring._name_another(tmp_path / "damaged", read_manifest(tmp_path / "damaged"))
+    return make
 
-    for day, name in enumerate(("sound", "damaged"), start=1):
-        make(name, day, "a", place and "vm:/home")
-    make("foreign", 3, model, place)
-    assert name_another() == f"`reviews restore {tmp_path / 'sound'}`"
+
+def name_another(damaged: Path) -> str:
+    return restoring._name_another(damaged, read_manifest(damaged))
+
+
+@pytest.mark.parametrize("place", [None, "vm:/home"])
+def test_a_damaged_backup_names_none_of_another_home_beside_it(
+    tmp_path: Path, make_backup: Callable[..., None], place: str | None
+) -> None:
+    for day, (name, model) in enumerate((("sound", "a"), ("damaged", "a"), ("foreign", "b")), start=1):
+        make_backup(name, day, model, place)
+    assert name_another(tmp_path / "damaged") == f"`reviews restore {tmp_path / 'sound'}`"
     (tmp_path / "sound" / "manifest.json").unlink()
-    of_home = f"restore another backup of {'vm:/home' if place else 'this home'}; "
-    assert name_another() == f"{of_home}beside it there is none that is whole"
+    of_home = f"restore another backup of {place or 'this home'}; "
+    assert name_another(tmp_path / "damaged") == f"{of_home}beside it there is none that is whole"
+
+
+def test_a_damaged_backup_names_one_of_a_home_that_was_moved_or_copied_only_where_there_is_no_other(
+    tmp_path: Path, make_backup: Callable[..., None]
+) -> None:
+    for day, (name, place) in enumerate(
+        (("sound", "vm:/a"), ("damaged", "vm:/a"), ("moved", "vm:/b")), start=1
+    ):
+        make_backup(name, day, place=place)
+    assert name_another(tmp_path / "damaged") == f"`reviews restore {tmp_path / 'sound'}`"
+    (tmp_path / "sound" / "manifest.json").unlink()
+    places = "which is of vm:/b; the damaged one is of vm:/a"
+    assert name_another(tmp_path / "damaged") == f"`reviews restore {tmp_path / 'moved'}`, {places}"
