@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from prefect import runtime
@@ -16,7 +16,10 @@ from tasks.warehouse.run_log import Run, record_run
 def record_flow_run(flow: str, parameters: Mapping[str, Any], settings: Settings) -> Iterator[Run]:
     """Record the start of the current flow run and, when the block ends, its outcome; log its figures at its end."""
     settings.home.make()
-    settings.home.inbox.mkdir(exist_ok=True)  # so that a new user finds it after the first `reviews ingest`
+    with suppress(OSError):  # such as that of a dangling link, which scoring names
+        settings.home.inbox.mkdir(
+            exist_ok=True
+        )  # so that a new user finds it after the first `reviews ingest`
     began = time.monotonic()
     with record_run(settings.home, runtime.flow_run.id, flow, parameters) as run:
         try:
