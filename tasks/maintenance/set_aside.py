@@ -1,5 +1,7 @@
 """Counts what waits for somebody: refused files that are still there and were not corrected, and quarantined rows."""
 
+import os
+
 import duckdb
 
 from data_contracts.storage.home import Home
@@ -7,7 +9,7 @@ from data_contracts.storage.store_uris import is_store_uri
 from tasks.queries.named_queries import embed_query
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
-MOST_LOOKED_AT = 1_000
+MOST_LOOKED_AT = 100_000
 """Most names of refused files that are looked at in the inbox; the files of later ones count as being there."""
 # With every name that a refused content has: a file that was renamed is the same one. A name under which another
 # content was found since is not its own any more.
@@ -47,8 +49,8 @@ def count_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> int:
 
 
 def _is_elsewhere(home: Home) -> bool:
-    """Return whether files may lie in inboxes of other machines."""
-    return home.base.exists() or not home.warehouse.exists()
+    """Return whether files may lie in inboxes of other machines, or in one that is not mounted."""
+    return home.base.exists() or not home.warehouse.exists() or not os.access(home.inbox, os.F_OK)
 
 
 def is_there(home: Home, uri: str) -> bool:

@@ -445,14 +445,17 @@ def test_the_status_counts_refused_files_that_are_still_there(tables: FilledTabl
     assert count_refused(tables.connection, home) == 1
 
 
-@pytest.mark.parametrize("lacks_inbox", [True, False])
-def test_the_status_counts_refused_files_that_may_lie_in_the_inbox_of_another_machine(
-    tables: FilledTables, home: Home, lacks_inbox: bool
+@pytest.mark.parametrize("elsewhere", ["a copy alone", "shared", "not mounted"])
+def test_the_status_counts_refused_files_that_may_lie_in_an_inbox_that_is_not_here(
+    tables: FilledTables, home: Home, elsewhere: str
 ) -> None:
     tables.run([PartFile("a.csv", status="refused")])
-    if not lacks_inbox:
+    if elsewhere != "a copy alone":
         home.warehouse.touch()
+    if elsewhere == "shared":
         note_base(home, None)
+    if elsewhere == "not mounted":
+        home.inbox.rmdir()
     assert count_refused(tables.connection, home) == 1
 
 
