@@ -125,13 +125,14 @@ SELECT count(*), min(row, {_ROWS_NAMED}) FROM (
 # A file is named by its sha256, since one name may stand for other bytes on another day.
 _FIND_FILES = f"""
 WITH names AS (
-    SELECT uri, {CONTENT} AS content FROM scored_files WHERE status = 'scored'
-    UNION
-    SELECT uri, source_sha256 FROM inbox_files
-    WHERE source_sha256 IN (SELECT {CONTENT} FROM scored_files WHERE status = 'scored')
+    SELECT uri, {CONTENT} AS content FROM scored_files UNION SELECT uri, source_sha256 FROM inbox_files
+),
+kept AS (
+    SELECT {CONTENT} AS content
+    FROM (SELECT source_sha256 FROM source_reviews UNION ALL SELECT source_sha256 FROM quarantined_rows)
 )
-SELECT list(DISTINCT '`reviews forget ' || left(content, {DIGITS_SHOWN}) || '` forgets ' || uri) FROM names
-WHERE uri = $name OR ends_with($name, '/' || uri) OR ends_with(uri, '/' || $name)
+SELECT list(DISTINCT '`reviews forget ' || left(content, {DIGITS_SHOWN}) || '` forgets ' || uri)
+FROM names SEMI JOIN kept USING (content) WHERE uri IN ($name, $path) OR ends_with(uri, '/' || $name)
 """  # noqa: S608 (our own names)
 _COPY_TRACES = """
 INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
@@ -228,7 +229,8 @@ def _advise_on(warehouse: Path, name: str) -> str:
     with open_warehouse(warehouse, write=False) as connection:
         [(kept, rows)] = connection.execute(_FIND_IN_EXTRA, {"name": name}).fetchall()
         [(unnamed,)] = connection.execute(_COUNT_UNNAMED, {"name": name}).fetchall()
-        [(files,)] = connection.execute(_FIND_FILES, {"name": name}).fetchall()
+        path = str(Path(name).absolute()).removeprefix(f"{Home(warehouse.parent).inbox}/")
+        [(files,)] = connection.execute(_FIND_FILES, {"name": name, "path": path}).fetchall()
     steps = []
     if files:
         steps.append(f"a file is named by its sha256: {_list_first(sorted(files), len(files))}")

@@ -253,15 +253,23 @@ def test_rows_that_have_a_name_in_another_column_are_named(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["", "/srv/home/inbox/"])
 def test_a_file_that_is_named_by_its_path_is_said_to_be_named_by_its_sha256(
-    doubtful_home: Home, place: str
+    doubtful_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query = "select distinct uri, left(source_sha256, 12) from scored_files where status = 'scored'"
-    [(uri, digits), *_] = ask(doubtful_home.warehouse, query)
-    with pytest.raises(UsageError, match=f"Next: .* by its sha256: `reviews forget {digits}` forgets {uri}"):
-        do_forget(doubtful_home, f"{place}{uri}")
+    query = "select left(source_sha256, 12) from scored_files where uri = 'a.csv'"
+    [(digits,)] = ask(doubtful_home.warehouse, query)
+    monkeypatch.chdir(doubtful_home.folder)
+    for name in ("a.csv", "inbox/a.csv", str(doubtful_home.inbox / "a.csv")):
+        with pytest.raises(
+            UsageError, match=f"Next: a file .* sha256: `reviews forget {digits}` forgets a.csv"
+        ):
+            do_forget(doubtful_home, name)
+    for name in ("shop/a.csv", "/elsewhere/a.csv", "s3://bucket/a.csv"):
+        with pytest.raises(UsageError, match="Next: look it up"):
+            do_forget(doubtful_home, name)
     assert "(file" in do_forget(doubtful_home, digits)
+    with pytest.raises(UsageError, match="Next: look it up"):
+        do_forget(doubtful_home, "a.csv")
 
 
 @pytest.mark.slow
