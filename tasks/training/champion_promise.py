@@ -260,14 +260,10 @@ def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return []
     reviews = count(found["reviews"], "review")
-    held = (
-        f"holds {found['held']:.1%} of {reviews} that came with a label, each once,"
-        if found["reviews"]
-        else "no review came with a label"
-    )
+    held = f"holds {found['held']:.1%} of {reviews} that" if found["reviews"] else "no review"
     fall = f": {_describe_fall(found)}" if found["reviews"] else ""
     lines = [
-        f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} since "
+        f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} came labelled since "
         f"{found['since'][:10]}, in the last {LAST_DAYS} days{fall}"
     ]
     if found["due_since"]:

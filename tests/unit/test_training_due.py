@@ -176,17 +176,14 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
     assert describe_standing(find_standing(connection)) == []
     judge(connection)
     assert describe_standing(find_standing(connection)) == [
-        "  champion  model-a promised 93.0% right, no review came with a label since 2026-03-01, "
+        "  champion  model-a promised 93.0% right, no review came labelled since 2026-03-01, "
         "in the last 90 days"
     ]
     add(connection, "monday", 1, 40, 36)
     judged = judge(connection)
     record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40, list))
     first, second = describe_standing(find_standing(connection))
-    holds = (
-        "holds 90.0% of 40 reviews that came with a label, each once, since 2026-03-01, in the last 90 days: "
-        "no fall beyond chance"
-    )
+    holds = "holds 90.0% of 40 reviews that came labelled since 2026-03-01, in the last 90 days: no fall beyond chance"
     assert first == f"  champion  model-a promised 93.0% right, {holds}"
     assert second.startswith("  training  due since ")
     assert (
