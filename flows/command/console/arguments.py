@@ -13,7 +13,14 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.support.wording import is_unicode
 
-TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%z")
+TIME_FORMATS = (
+    "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M%z",
+    "%Y-%m-%dT%H:%M:%S%z",
+)
 """In which options take a day or a time."""
 DAY_FORMATS = TIME_FORMATS[:1]
 
