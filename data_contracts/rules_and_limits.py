@@ -89,7 +89,7 @@ FILE_RULES = {
     "sheet_missing": "It is not clear which sheet has the reviews; save that sheet alone, or as CSV UTF-8.",
     "header_broken": "The first line is not a usable header; give each column a name of its own.",
     "header_changed": "From there on the columns are others; split the file there, so that each part has one header.",
-    "label_sheet": "The file is a sheet of `reviews label`; put it into inbox/labels/, where its labels are taken in.",
+    "label_sheet": "A sheet of `reviews label` is no file of reviews; put it, by itself, into inbox/labels/.",
     "text_column_missing": "No column is recognized as the text; name it `text` in its header, or give --text-column.",
     "text_column_doubled": "Several columns could be the text; rename the others, or name one with --text-column.",
     "text_column_type": "The values of the text column are not strings; name the right column with --text-column.",

@@ -19,8 +19,6 @@ from tasks.support.wording import quote_word
 
 AUTHOR = "author"
 """The key in `extra` of the column that a plan names as the author."""
-_OF_SHEETS = frozenset({"drawn", "label_of"})
-"""Columns that a sheet of `reviews label` has, filled in or not."""
 _NO_PLAN = ReadingPlan()
 _NAMES_SHOWN = 12
 MAX_COLUMNS = 10_000
@@ -129,13 +127,10 @@ def _names_groups(row: Sequence[str], below: Sequence[str], plan: ReadingPlan) -
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:
     """Refuse a file without a text column (text_column_missing) or with several (text_column_doubled).
 
-    A file that lacks a column which the profile of its source names is refused too (profile_column_missing), and so is
-    a sheet of labels (label_sheet), whose texts were scored before.
+    A file that lacks a column which the profile of its source names is refused too (profile_column_missing).
     """
     if not names:
         raise refusal("text_column_missing", "its rows have no columns")
-    if not plan.text and set(names) >= _OF_SHEETS:
-        raise refusal("label_sheet", f"it has the columns {_quote_names(sorted(_OF_SHEETS))}")
     missing = [name for name in plan.list_names() if name not in names] if not plan.known_names else []
     normalized = [normalize_name(name) for name in names] if missing else []
     missing = [name for name in missing if find_column(names, normalized, name) is None]

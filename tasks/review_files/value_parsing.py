@@ -3,6 +3,7 @@
 A date, label or rating that can't be parsed is kept with the further columns, under our name of its column.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial, reduce
@@ -34,6 +35,7 @@ from tasks.review_files.plans.normalized_names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
+from tasks.support.refusals import refusal
 
 _NO_IDS = pa.array(["", r"\N"])
 _AUTHORS = frozenset(map(name_state, (*AUTHOR_TYPES, *ROW_TYPES, *OWNER_FLAGS)))
@@ -44,6 +46,8 @@ _STATES = {state: pa.array(STATES[name], pa.string()) for state, [name] in STATE
 """What says that a row is no review, by the key of its column."""
 _NAME_OF_RATING = r'(?i)"[^"]*(?:score|rating|\brate|stars|\bnps\b|satisf|recommend|\blikely|grade)[^"]*": '
 """A key of `extra` that may be a rating, or an answer that is one."""
+_LABEL_OF, _LOOKED_AT_FIRST = re.compile(r'"label_of": "[0-9a-f]{64}"', re.IGNORECASE), 16
+"""What names the text in a row of a sheet of labels; rows of a batch in which it is looked for."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
 
 
@@ -53,6 +57,7 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
     `members` [n] are the names of their members, null for a file that is no archive. Blank ids become null. A row
     without text and without a defect breaks the rule text_missing.
     """
+    _require_no_sheet(raw)
     raw, size = _name_ratings(raw, plan), len(raw.row_numbers)
     columns = {"row_number": raw.row_numbers, "member": members, "text": _join_text(raw)}
     ids = {name: _drop_blank(raw.known[name]) for name in ("review_id", "movie_id") if name in raw.known}
@@ -74,6 +79,14 @@ def parse_rows(raw: RawRows, members: pa.Array, plan: ReadingPlan) -> pa.RecordB
         if field.name not in columns:
             columns[field.name] = pa.nulls(size, field.type)
     return pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
+
+
+def _require_no_sheet(raw: RawRows) -> None:
+    """Refuse (label_sheet) a sheet of `reviews label`, whose texts were scored before."""
+    if raw.further is None or "label_of" not in map(str.lower, raw.names):
+        return
+    if any(map(_LABEL_OF.search, raw.further.slice(0, _LOOKED_AT_FIRST).drop_null().to_pylist())):
+        raise refusal("label_sheet", "its column 'label_of' has the digests of texts")
 
 
 def _name_ratings(raw: RawRows, plan: ReadingPlan) -> RawRows:

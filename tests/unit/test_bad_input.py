@@ -115,6 +115,7 @@ JSONL = jsonl_with(b'{"text": "A fine film."}')
 PARQUET = make.encode_parquet([{"text": GOOD}] * 3)
 CSV_GZ, CSV_ZST = make.to_gz(CSV), make.to_zst(CSV)
 CSV_BZ2, CSV_XZ = bz2.compress(CSV), lzma.compress(CSV)
+SHEET = f"label,text,drawn,label_of\npositive,A film.,random,{'0a' * 32}\n".encode()
 ZIP, TAR = make.to_zip({"a.csv": CSV}), make.to_tar({"a.csv": CSV})
 STORED_ZIP = make.to_zip({"a.csv": CSV}, zipfile.ZIP_STORED)
 LONG_CSV = b"text\n" + b"The same film.\n" * 20_000
@@ -254,7 +255,9 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "a value is named as the text column", "a.csv", f"2,{PROSE[:70]}\n1,Bad.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE[:70]),
     bad_file("plain", "csv", "a review is named as the text column", "a.csv", f"neg,{PROSE}\npos,Good.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE),
     bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
-    bad_file("plain", "csv", "a sheet of labels", "a.csv", b"label,text,drawn,label_of\npositive,A film.,random,0a\n", "label_sheet", "'label_of'"),
+    bad_file("plain", "csv", "a sheet of labels", "a.csv", SHEET, "label_sheet", "'label_of'"),
+    bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", text_column="text"),
+    bad_file("zip", "csv", "a sheet of labels beside reviews", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": SHEET}), "label_sheet", "member 'b.csv'"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),
     bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),

@@ -17,7 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import ObjectChangedError, StoreUnreachableError, UsageError, WarehouseError
+from data_contracts.errors import (
+    FileRefusedError,
+    ObjectChangedError,
+    StoreUnreachableError,
+    UsageError,
+    WarehouseError,
+)
 from data_contracts.storage.home import Home
 from flows.scoring_page import name_labels
 from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
@@ -35,6 +41,7 @@ from tasks.labelling.intake import (
 )
 from tasks.labelling.kept_answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.sheet import require_new, write_sheet
+from tasks.review_files.reader import read_review_file
 from tasks.stages import retries
 from tasks.stages.take_in_labels import take_labels as take_labels_of_run
 from tasks.store import inbox_objects
@@ -44,6 +51,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tests.support.filled_tables import FilledTables
 from tests.support.once import copy_once
+from tests.support.review_file_builders import encode_csv, encode_jsonl
 from tests.support.scoring_runs import drop
 from tests.support.small_home import ask
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
@@ -394,6 +402,23 @@ def test_any_text_in_a_sheet_leaves_the_others_in_their_rows(texts: list[str]) -
     path = folder / "sheet.csv"
     write_sheet(path, make_reviews(*texts))
     assert [row["label_of"] for row in read_sheet(path)] == [hash_text(text) for text in texts]
+
+
+def read_texts(path: Path, content: bytes) -> list[str]:
+    path.write_bytes(content)
+    return [text for batch in read_review_file(path) for text in batch["text"].to_pylist()]
+
+
+@pytest.mark.parametrize(("name", "encode"), [("a.csv", encode_csv), ("a.jsonl", encode_jsonl)])
+def test_a_sheet_is_not_read_as_reviews_but_a_copy_with_other_texts_is(
+    tmp_path: Path, name: str, encode: Callable[[list[dict[str, Any]]], bytes]
+) -> None:
+    write_sheet(tmp_path / "sheet.csv", make_reviews("good film", "bad plot"))
+    rows = [{**row, "label": "p"} for row in read_sheet(tmp_path / "sheet.csv")]
+    with pytest.raises(FileRefusedError, match="label_sheet: its column 'label_of'"):
+        read_texts(tmp_path / name, encode(rows))
+    new = [{**row, "text": f"new {number}", "label_of": ""} for number, row in enumerate(rows)]
+    assert read_texts(tmp_path / name, encode(new)) == ["new 0", "new 1"]
 
 
 def test_a_sheet_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
