@@ -16,10 +16,9 @@ from tasks.warehouse.run_log import Run, record_run
 def record_flow_run(flow: str, parameters: Mapping[str, Any], settings: Settings) -> Iterator[Run]:
     """Record the start of the current flow run and, when the block ends, its outcome; log its figures at its end."""
     settings.home.make()
-    with suppress(OSError):  # such as that of a dangling link, which scoring names
-        settings.home.inbox.mkdir(
-            exist_ok=True
-        )  # so that a new user finds it after the first `reviews ingest`
+    # A new user finds it after the first `reviews ingest`. What stands in its way, such as a link, scoring names.
+    with suppress(OSError):
+        settings.home.inbox.mkdir(exist_ok=True)
     began = time.monotonic()
     with record_run(settings.home, runtime.flow_run.id, flow, parameters) as run:
         try:
