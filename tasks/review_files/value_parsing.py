@@ -30,14 +30,14 @@ from tasks.review_files.inference.known_column_names import (
 from tasks.review_files.inference.name_doubts import RIVALS
 from tasks.review_files.plans.dates import make_date_parser
 from tasks.review_files.plans.labels import make_label_parser
-from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, stands_for_no_text
+from tasks.review_files.plans.missing_words import LONGEST_NO_TEXT, NO_ID_WORDS, stands_for_no_text
 from tasks.review_files.plans.normalized_names import PART
 from tasks.review_files.plans.ratings import make_rating_parser
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.raw_rows import Defect, RawRows, measure_texts
 from tasks.support.refusals import refusal
 
-_NO_IDS = pa.array(["", r"\N"])
+_NO_IDS = pa.array(sorted(NO_ID_WORDS), pa.string())
 _AUTHORS = frozenset(map(name_state, (*AUTHOR_TYPES, *ROW_TYPES, *OWNER_FLAGS)))
 _PARENT, _COMMENT_TYPE = name_state(PARENT), name_state(COMMENT_TYPE)
 _NUMBER_OF_PARENT = r"^0*[1-9]\d*(?:\.0+)?$"
@@ -139,7 +139,8 @@ def _join_pair(before: pa.Array, after: pa.Array, between: str = "\n\n") -> pa.A
 def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[int, Defect]]:
     """Return texts without words for nothing; and a defect for each of these, and for a rating or label without a text.
 
-    In a file of ratings many customers write no text; that says nothing against the other rows.
+    In a file of ratings many customers write no text, and a spreadsheet writes empty rows below its table; that says
+    nothing against the other rows.
     """
     if not len(texts):
         return texts, {}
@@ -156,6 +157,10 @@ def _drop_missing_texts(raw: RawRows, texts: pa.Array) -> tuple[pa.Array, dict[i
         for place, word in zip(places, words, strict=True)
         if stands_for_no_text(word) or (not word and judged[place])
     }
+    blank = places[[not word for word in words]]
+    defects |= dict.fromkeys(
+        _find_empty(raw, blank).tolist(), Defect(TEXT_NOT_GIVEN, "the row is empty", None)
+    )
     if not defects:
         return texts, {}
     given = np.ones(len(texts), dtype=bool)
@@ -239,8 +244,20 @@ def _mark_judged(raw: RawRows, places: NDArray[np.int64]) -> NDArray[np.bool_]:
     return judged
 
 
+def _find_empty(raw: RawRows, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of some places at which all of several cells are empty; a null, as in an object, is no cell."""
+    is_empty = np.full(len(places), len(raw.names) > 1)
+    for column in raw.known.values():
+        lengths = pc.fill_null(pc.binary_length(column.take(pa.array(places))), 1)
+        is_empty &= lengths.to_numpy(zero_copy_only=False) == 0
+    if raw.further is not None:
+        is_empty &= raw.further.take(pa.array(places)).is_null().to_numpy(zero_copy_only=False)
+    empty: NDArray[np.int64] = places[is_empty]
+    return empty
+
+
 def _drop_blank(ids: pa.Array) -> pa.Array:
-    r"""Return ids without white space around them, with null for blank ones and for `\N`, a database's null."""
+    """Return ids without white space around them, with null for blank ones and for what programs write for none."""
     trimmed = pc.utf8_trim_whitespace(ids)
     return pc.if_else(pc.is_in(trimmed, _NO_IDS), None, trimmed)
 

@@ -384,6 +384,7 @@ ROW_CASES = [
     bad_row("plain", "csv", "spam by another column", "a.csv", f"text,status\n{GOOD},ok\nBuy now,spam\n{GOOD},ok\n".encode(), "no_review", "'spam'", b"Buy now"),
     bad_row("plain", "csv", "a subtotal between reviews", "a.csv", csv_with(b"Sub-Total,2"), "text_not_given", "'Sub-Total'", b"Sub-Total"),
     bad_row("plain", "csv", "a text that was taken away", "a.csv", csv_with(b"[removed],2"), "text_not_given", "'[removed]'", b"[removed]"),
+    bad_row("plain", "csv", "a row of empty cells", "a.csv", csv_with(b","), "text_not_given", "the row is empty"),
     bad_row("plain", "csv", "a rating without a text", "a.csv", f"text,rating\n{GOOD},8/10\n,9/10\n{GOOD},7/10\n".encode(), "text_not_given"),
     bad_row("plain", "jsonl", "no text key in one line", "a.jsonl", jsonl_with(b'{"id": 2}'), "text_missing"),
     bad_row("plain", "jsonl", "text is a number", "a.jsonl", jsonl_with(b'{"text": 12.5}'), "text_type", "a number", b"12.5"),

@@ -67,6 +67,18 @@ def test_shares_of_one_as_of_cells_with_percent_are_asked_for_as_such(tmp_path: 
     assert (doubt.field, doubt.values) == ("given_rating", ("0", "1"))
 
 
+@pytest.mark.parametrize("name", ["Rating (%)", "rating (0-100)"])
+def test_shares_of_one_are_in_doubt_where_the_name_says_that_they_go_to_a_hundred(
+    tmp_path: Path, name: str
+) -> None:
+    rows, plan = read(tmp_path, {name: ["0.2", "0.85", "1"]})
+    [doubt] = plan.doubts
+    assert (doubt.field, doubt.values) == ("given_rating", ("0", "1"))
+    assert [row["given_rating"] for row in rows] == [None] * 3
+    rows, _ = read(tmp_path, {name: ["0.5", "85", "1"]})
+    assert [row["given_rating"] for row in rows] == pytest.approx([1.045, 8.65, 1.09])
+
+
 @pytest.mark.parametrize("values", [["0", "1"], ["0.5", "1"], ["0.2", "1.2"]])
 def test_stars_and_halves_and_what_is_above_one_are_no_shares(tmp_path: Path, values: list[str]) -> None:
     _, plan = read(tmp_path, {"rating": values})

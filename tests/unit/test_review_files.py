@@ -317,6 +317,12 @@ def test_a_score_is_no_rating_for_it_may_be_that_of_a_model(tmp_path: Path) -> N
     assert (row["given_rating"], json.loads(row["extra"])) == (None, {"score": 1})
 
 
+def test_what_programs_write_for_no_id_is_none(tmp_path: Path) -> None:
+    row = read_one(tmp_path, {"text": "t", "review_id": "NULL", "movie_id": " nan "})
+    assert (row["review_id"], row["movie_id"]) == (None, None)
+    assert read_one(tmp_path, {"text": "t", "movie_id": "none"})["movie_id"] == "none"
+
+
 @pytest.mark.process
 def test_parquet_columns_of_any_type_are_read(tmp_path: Path) -> None:
     moment = datetime(2024, 2, 3, 4, 5, 6)
@@ -374,7 +380,7 @@ def test_a_comment_may_be_left_out_beside_what_may_be_a_rating(
     content = f"comment,{header}\nA good film.,9\n,8\n,\n".encode()
     (tmp_path / "a.csv").write_bytes(content)
     preview = preview_file(tmp_path / "a.csv", ReadOptions(), RowLimits())
-    assert preview.bad_rows == Counter([rule, "text_blank"])
+    assert preview.bad_rows == Counter([rule, "text_not_given"])  # the last row is empty
     assert preview.filled["text"] == 1
 
 

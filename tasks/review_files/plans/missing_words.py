@@ -9,6 +9,13 @@ NOTHING_WORDS = frozenset(
     )
 )
 """In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
+NO_ID_WORDS = frozenset(
+    (
+        *("", r"\N", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NaT"),
+        *("<NA>", "#N/A", "N/A", "n/a", "undefined"),
+    )
+)
+"""As programs write them, and blank: they stand for no id. Movies are called `none` and `-`."""
 NO_TEXT_WORDS = frozenset(
     (
         *("nan", "null", "nat", "n/a", "na", "<na>", "#n/a", "undefined", r"\n"),
