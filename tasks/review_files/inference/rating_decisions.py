@@ -133,7 +133,7 @@ def decide_ratings(
         return _use_comma(scale, facts), (words, scale is not None or not _needs_scale(facts))
     if facts.lowest < 0 or facts.highest > scale.highest:
         return None, (f"{words}, but the ratings go from {facts.lowest:g} to {facts.highest:g}", False)
-    if scale.highest == HUNDRED.highest and 0 < facts.highest <= 1:
+    if scale.highest == HUNDRED.highest and _are_shares(facts):
         return None, (f"{words}, but no rating is above 1: a cell that shows 20 % is 0.2", False)
     return _use_comma(scale, facts), (words, True)
 
