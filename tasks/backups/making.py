@@ -104,9 +104,9 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
         base = find_base(earlier, source, shape.block_bytes)
         draft = write_blocks(building, source, shape.block_bytes, base)
     database = finish_database(building, draft)
-    bundles = [path for path in list_paths(home.bundles, "[!.]*") if path.is_dir()]
+    bundles = [path for path in _list_kept(home.bundles, "[!.]*") if path.is_dir()]
     written = [database, *(_add_files(_list_files(each), building, base) for each in bundles)]
-    profiles = [path for path in list_paths(home.sources, "*.toml") if path.is_file()]
+    profiles = [path for path in _list_kept(home.sources, "*.toml") if path.is_file()]
     written.append(_add_files({f"{PROFILES}/{path.name}": path for path in profiles}, building, base))
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
@@ -114,6 +114,17 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     write_manifest(building, Manifest(made_at, files, home=place))
     total = sum(facts.bytes for facts in files.values())
     return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
+
+
+def _list_kept(folder: Path, pattern: str) -> list[Path]:
+    """Return what a folder of the home has for a backup; raise `ReviewsError` if it can't be read."""
+    try:
+        return list_paths(folder, pattern)
+    except OSError as error:
+        raise ReviewsError(
+            f"{folder}: can't be read ({error.strerror}), so a backup would lack it. Next: give yourself the right to "
+            "read it."
+        ) from error
 
 
 def _list_files(bundle: Path) -> dict[str, Path]:
@@ -175,7 +186,8 @@ def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
     `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
     """
     remove_leftovers(backups_dir)
-    complete = (path for path in _list_reachable(backups_dir) if (path / MANIFEST).is_file())
+    own = _list_named(backups_dir, os.R_OK | os.W_OK | os.X_OK)
+    complete = (path for path in own if (path / MANIFEST).is_file())
     oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
     dropped = oldest_first[:-keep] if keep else []
     for path in dropped:
@@ -186,16 +198,15 @@ def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
 def list_damaged(backups_dir: Path) -> list[Path]:
     """Return the backups named by their time that lack a file, or a part of one, or have no readable manifest.
 
-    Only sizes are compared: bytes that have changed are found by a restore alone.
+    Only sizes are compared: bytes that have changed are found by a restore alone. Of a folder that this user may not
+    read nothing is known.
     """
-    return [folder for folder in sorted(_list_reachable(backups_dir)) if not _has_all_bytes(folder)]
+    return [each for each in sorted(_list_named(backups_dir, os.R_OK | os.X_OK)) if not _has_all_bytes(each)]
 
 
-def _list_reachable(backups_dir: Path) -> list[Path]:
-    """Return the backups named by their time, but for those that another user has made for himself alone."""
-    return [
-        path for path in backups_dir.glob(f"{_PREFIX}*T*Z*") if os.access(path, os.R_OK | os.W_OK | os.X_OK)
-    ]
+def _list_named(backups_dir: Path, rights: int) -> list[Path]:
+    """Return the backups named by their time to whose folders this user has some rights, as `os.access` has them."""
+    return [path for path in backups_dir.glob(f"{_PREFIX}*T*Z*") if os.access(path, rights)]
 
 
 def _has_all_bytes(folder: Path) -> bool:

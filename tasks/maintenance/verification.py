@@ -153,9 +153,9 @@ def _find_broken_splits(home: Home, changed: Changed | None) -> list[str]:
 
     With `changed`, the rows of files that a proof covers with the same bytes are not read.
     """
-    if not list_paths(home.reviews, "*.parquet"):
-        return []
     try:
+        if not list_paths(home.reviews, "*.parquet"):
+            return []
         proven = changed.parquet if changed else None
         rules = [] if proven and proven == digest_parquet(home.reviews) else _find_broken_rules(home.reviews)
         return _find_wrong_counts(home) + rules

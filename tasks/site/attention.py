@@ -20,7 +20,7 @@ from tasks.report.run_choice import SCORING, TRAINING, Row
 from tasks.store.upload_trouble import read_trouble
 from tasks.support.wording import count, escape_controls, quote_word
 
-# Without ratings that came without a text, and spam: nobody has to do anything about these.
+# Without rows that came without a text, and spam: nobody has to do anything about these.
 _COUNT_QUARANTINED = f"""
 SELECT
     rule, count(*) AS rows, count(DISTINCT source_sha256) AS files, count(raw) FILTER (raw_is_text) AS releasable,

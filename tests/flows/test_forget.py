@@ -121,6 +121,11 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     assert f"may still hold it: {home.backups}" in said
 
 
+def test_a_folder_of_backups_that_can_t_be_read_may_still_hold_it(home: Home) -> None:
+    home.backups.touch()
+    assert f"may still hold it: {home.backups}\n" in do_forget(home, "r2", "review")
+
+
 @pytest.mark.slow
 def test_sheets_of_labels_in_the_store_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
     sheets = tmp_path / "store" / "inbox" / "labels"

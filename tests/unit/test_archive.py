@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -301,6 +302,25 @@ def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None
     assert words in message
     assert message.startswith(f"{path}: ")
     assert "Next: " in message
+
+
+def _read_header(kind: type[tarfile.TarInfo], archive: Any) -> tarfile.TarInfo:
+    """Read a header as tarfile does since the fix of CVE-2025-13462: not by the `frombuf` of a subclass."""
+    block = archive.fileobj.read(tarfile.BLOCKSIZE)
+    info = vars(tarfile.TarInfo)["frombuf"].__get__(None, kind)(block, archive.encoding, archive.errors)
+    info.offset = archive.fileobj.tell() - tarfile.BLOCKSIZE
+    return info._proc_member(archive)  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "kind", [kind for kind in HOSTILE if "header" in kind or "size" in kind or "cut off" in kind]
+)
+def test_a_hostile_header_is_refused_whatever_method_of_tarfile_reads_it(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tarfile.TarInfo, "fromtarfile", classmethod(_read_header))
+    test_a_hostile_archive_is_refused_by_name(kind, tmp_path)
 
 
 def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,11 @@ import pytest
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
+from deployments.settings import Settings
+from flows.command.actions.destinations import describe_failing, read_all_standings
 from tasks.backups.making import back_up
 from tasks.destinations.configuration import load_destinations
+from tasks.maintenance.verification import _find_broken_splits
 from tasks.sources.catalogue import load_catalogue
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
@@ -27,6 +30,7 @@ def test_the_names_that_match_are_listed_in_order_and_a_missing_folder_has_none(
         ("sources", load_catalogue),
         ("destinations", lambda home: load_destinations(home, {})),
         ("bundles", lambda home: back_up(home, home.folder / "backup")),
+        ("sources", lambda home: back_up(home, home.folder / "backup")),
     ],
 )
 def test_what_is_in_a_folder_that_can_t_be_read_is_not_passed_over(
@@ -36,5 +40,23 @@ def test_what_is_in_a_folder_that_can_t_be_read_is_not_passed_over(
     with open_warehouse(home.warehouse, write=True):
         pass
     (home.folder / folder).touch()
-    with pytest.raises((OSError, ReviewsError), match="Not a directory"):
+    with pytest.raises((OSError, ReviewsError), match="Not a directory") as raised:
         use(home)
+    assert str(home.folder / folder) in str(raised.value)
+
+
+def test_the_status_names_a_folder_of_destinations_that_can_t_be_read(tmp_path: Path) -> None:
+    settings = Settings(Home(tmp_path))
+    settings.home.destinations.touch()
+    [standing] = read_all_standings(settings)
+    assert standing["error"].startswith(f"{settings.home.destinations}: can't be read (Not a directory)")
+    assert describe_failing([standing]) == [
+        "  destinations gets no scores. Next: reviews destinations status"
+    ]
+
+
+def test_verify_finds_a_folder_of_reviews_that_can_t_be_read(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.reviews.touch()
+    [found] = _find_broken_splits(home, None)
+    assert "Not a directory" in found

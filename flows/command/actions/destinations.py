@@ -123,8 +123,13 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
 
 
 def read_all_standings(settings: Settings) -> list[dict[str, Any]]:
-    """Return how the last delivery to each destination went."""
-    found = load_destinations(settings.home, settings.destination_urls)
+    """Return how the last delivery to each destination went; a folder of destinations that can't be read is one."""
+    folder = settings.home.destinations
+    try:
+        found = load_destinations(settings.home, settings.destination_urls)
+    except OSError as error:
+        problem = f"{folder}: can't be read ({error.strerror}). Next: give yourself the right to read it."
+        return [{"name": folder.name, "error": problem}]
     standings = []
     for each in found.known:
         standing = read_standing(settings.home, each.name)

@@ -191,10 +191,15 @@ def _list_backups(
     """Return the backups from before a moment in UTC, and the others, with those of which nobody knows when they were.
 
     A date alone proves nothing: a backup of what a restore has gone back behind may have what came again later, and
-    shares its blocks with later backups. So one from before the last known restore is among the others.
+    shares its blocks with later backups. So one from before the last known restore is among the others, and so is the
+    folder of all, if it can't be read.
     """
     older, others = list[Path](), list[Path]()
-    for path in filter(Path.is_dir, list_paths(home.backups, "*")):
+    try:
+        found = list_paths(home.backups, "*")
+    except OSError:
+        return [], [home.backups]
+    for path in filter(Path.is_dir, found):
         is_older = moment and _is_older(path, moment) and not (restored_at and _is_older(path, restored_at))
         (older if is_older else others).append(path)
     return older, others
