@@ -27,6 +27,7 @@ from models.evaluation.gate import FEWEST_OWN_REVIEWS, SMALLEST_GAIN
 from models.evaluation.promise_judging import Promise, Stream, Tally, judge_promise
 from models.own_labels.fitting import LabelledTexts, fit_layer
 from models.own_labels.layer import OwnLayer
+from models.own_labels.valences import Lexicon, look_up_words
 from tasks.training.dataset import load_rows
 from tasks.training.own_rows import TEST_SHARE
 from tasks.warehouse.model_registry import find_model
@@ -40,6 +41,15 @@ HEAD = (
     "| better |",
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
 )
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What is known of the champion."""
+
+    promise: Promise
+    lexicon: Lexicon
+    """Of its vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +77,15 @@ def main() -> None:
     champion, scorer = load_champion(home)
     row = find_model(home.warehouse, champion.model_id)
     promise = Promise(row["validation_accuracy"], row["validation_rows"], is_own=False)
+    known = Champion(promise, look_up_words(scorer.word_ids))
     lines = list(HEAD)
     for name, description in FILES.items():
         texts = score(scorer, read_labels(arguments.exports, *description))
-        lines.append(describe(name, [follow(texts, promise, draw) for draw in range(arguments.draws)]))
+        lines.append(describe(name, [follow(texts, known, draw) for draw in range(arguments.draws)]))
     test = load_rows(home.reviews).test
     chosen = np.random.default_rng(0).permutation(len(test.texts))[: 5 * ARCHIVE_DAYS * LABELS_A_DAY]
     archive = score(scorer, {test.texts[place]: bool(test.positive[place]) for place in chosen})
-    draws = [follow(archive, promise, draw, ARCHIVE_DAYS) for draw in range(arguments.archive_draws)]
+    draws = [follow(archive, known, draw, ARCHIVE_DAYS) for draw in range(arguments.archive_draws)]
     lines.append(describe("archive", draws))
     print("\n".join(lines))
     write_part(PART, "\n".join(lines))
@@ -103,14 +114,14 @@ def describe(name: str, draws: Sequence[list[Training]]) -> str:
     return line
 
 
-def follow(texts: LabelledTexts, promise: Promise, draw: int, most_days: int = 10**6) -> list[Training]:
+def follow(texts: LabelledTexts, champion: Champion, draw: int, most_days: int = 10**6) -> list[Training]:
     """Let the texts arrive in a random order; return the trainings up to the first promotion."""
     order = np.random.default_rng(draw).permutation(len(texts.positive))
     days = min(len(order) // LABELS_A_DAY, most_days)
     found: list[Training] = []
-    for day, fell in list_due(texts, promise, order, days):
+    for day, fell in list_due(texts, champion.promise, order, days):
         here, later = order[: day * LABELS_A_DAY], order[day * LABELS_A_DAY : days * LABELS_A_DAY]
-        found.append(train(pick(texts, here), pick(texts, later), (day, fell)))
+        found.append(train(pick(texts, here), pick(texts, later), (day, fell), champion.lexicon))
         if found[-1].promoted:
             break
     return found
@@ -131,10 +142,10 @@ def list_due(
             yield day, fell
 
 
-def train(here: LabelledTexts, later: LabelledTexts, why: tuple[int, bool]) -> Training:
+def train(here: LabelledTexts, later: LabelledTexts, why: tuple[int, bool], lexicon: Lexicon) -> Training:
     """Learn from the labels that are here but for those held out; judge as the gate does, and measure on later ones."""
     held_out = np.random.default_rng(0).random(len(here.positive)) < TEST_SHARE
-    layer = fit_layer(pick(here, np.flatnonzero(~held_out))).layer
+    layer = fit_layer(pick(here, np.flatnonzero(~held_out)), lexicon=lexicon).layer
     test = pick(here, np.flatnonzero(held_out))
     titles = [str(number) for number in range(len(test.positive))]
     gain = compare_scores(

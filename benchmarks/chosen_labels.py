@@ -25,6 +25,7 @@ from benchmarks.own_labels import (
 from data_contracts.storage.home import Home
 from models.bundle.scorer import Scorer, encode_texts, score_encoded
 from models.own_labels.fitting import LabelledTexts, fit_layer
+from models.own_labels.valences import Lexicon, look_up_words
 from tasks.labelling.choosing import FEWEST_WORDS
 
 NUMBERS = (30, 90, 150, 300)
@@ -51,8 +52,9 @@ def measure_set(name: str, scorer: Scorer, labels: dict[str, bool]) -> Iterator[
     scored = score_encoded(scorer, encoded)
     texts = LabelledTexts(scorer.predict(encoded.distinct), encoded.distinct, np.array([*labels.values()]))
     unknown = np.where(scored.token_count >= FEWEST_WORDS, scored.oov_rate, -1)
+    lexicon = look_up_words(scorer.word_ids)
     for number in NUMBERS:
-        drawn = np.array([measure_draw(texts, unknown, number, draw) for draw in range(DRAWS)])
+        drawn = np.array([measure_draw(texts, lexicon, unknown, number, draw) for draw in range(DRAWS)])
         (random_loss, random_right), (chosen_loss, chosen_right) = drawn.mean(axis=0)
         better = int((drawn[:, 1, 0] < drawn[:, 0, 0]).sum())
         yield (
@@ -62,14 +64,15 @@ def measure_set(name: str, scorer: Scorer, labels: dict[str, bool]) -> Iterator[
 
 
 def measure_draw(
-    texts: LabelledTexts, unknown: NDArray[np.float64], number: int, draw: int
+    texts: LabelledTexts, lexicon: Lexicon, unknown: NDArray[np.float64], number: int, draw: int
 ) -> list[tuple[float, float]]:
     """Return log loss and accuracy on held-out texts, with labels drawn at random, and with chosen ones."""
     order = np.random.default_rng(draw).permutation(len(texts.positive))
     most = int(LARGEST_SHARE * len(order))
     pool, rest = order[:most], pick(texts, order[most:])
     chosen = choose(pool, abs(texts.score[pool] - 0.5), unknown[pool], number)
-    return [measure(rest, fit_layer(pick(texts, rows)).layer) for rows in (pool[:number], chosen)]
+    layers = (fit_layer(pick(texts, rows), lexicon=lexicon).layer for rows in (pool[:number], chosen))
+    return [measure(rest, layer) for layer in layers]
 
 
 def choose(

@@ -6,7 +6,8 @@ HOME has a champion that was trained on the archive, EXPORTS the files of `FILES
 ratings of 4 and 5 are positive, of 1 and 2 negative. In each of ten draws, a layer is fitted on some of the texts and
 measured on the rest: on each half of it, while the texts of the other half, without their labels, teach too. The
 balanced sets are all negative texts of a file, or of all files, and as many positive ones of each, drawn; `archive` are
-test reviews of the archive, from which there is nothing to learn. Prints a Markdown table; takes about ten minutes.
+test reviews of the archive, from which there is nothing to learn. The gain is over the model alone on the same texts,
+with its standard error over the draws. Prints a Markdown table; takes about ten minutes.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from data_contracts.storage.home import Home
 from models.bundle.scorer import Scorer, encode_texts, load_scorer
 from models.own_labels.fitting import LabelledTexts, fit_layer
 from models.own_labels.layer import OwnLayer
+from models.own_labels.valences import Lexicon, look_up_words
 from tasks.training.dataset import load_rows
 from tasks.warehouse.model_registry import PromotedModel, find_champion
 
@@ -39,6 +41,14 @@ LARGEST_SHARE = 0.7
 DRAWS = 10
 ARCHIVE_TEXTS = 5000
 """Test reviews of the archive, drawn, that are scored as if they came from the source."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """What all sets are measured with."""
+
+    archive: LabelledTexts
+    lexicon: Lexicon
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,14 @@ def main() -> None:
     test = load_rows(home.reviews).test
     chosen = np.random.default_rng(0).permutation(len(test.texts))[:ARCHIVE_TEXTS]
     archive = score(scorer, {test.texts[row]: bool(test.positive[row]) for row in chosen})
+    background = Background(archive, look_up_words(scorer.word_ids))
     print(
-        "| set | labels | log loss | accuracy | balanced accuracy | draws worse than without | archive as this source |"
+        "| set | labels | log loss | accuracy | points gained | balanced accuracy | draws worse than without "
+        "| archive as this source |"
     )
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, texts in [*list_sets(scorer, arguments.exports), ("archive", archive)]:
-        for line in measure_set(name, texts, archive):
+        for line in measure_set(name, texts, background):
             print(line, flush=True)
 
 
@@ -116,23 +128,26 @@ def score(scorer: Scorer, labels: dict[str, bool]) -> LabelledTexts:
     return LabelledTexts(scorer.predict(encoded), encoded, np.array([*labels.values()]))
 
 
-def measure_set(name: str, texts: LabelledTexts, archive: LabelledTexts) -> Iterator[str]:
+def measure_set(name: str, texts: LabelledTexts, background: Background) -> Iterator[str]:
     """Yield the lines of the table for one set."""
     for number in NUMBERS:
         if number > LARGEST_SHARE * len(texts.positive):
             continue
-        drawn = [measure_draw(texts, number, draw, archive) for draw in range(DRAWS)]
-        means = np.mean([list(vars(each).values()) for each in drawn], axis=0)
-        bare = [measure_draw(texts, number, draw, archive, fit=False) for draw in range(DRAWS)]
-        worse = sum(each.log_loss > other.log_loss for each, other in zip(drawn, bare, strict=True))
-        cells = " | ".join(
-            f"{mean:.4f}" if place == 0 else f"{mean:.3f}" for place, mean in enumerate(means[:3])
+        drawn = [measure_draw(texts, number, draw, background) for draw in range(DRAWS)]
+        mean = Figures(*np.mean([list(vars(each).values()) for each in drawn], axis=0).tolist())
+        bare = [measure_draw(texts, number, draw, background, fit=False) for draw in range(DRAWS)]
+        pairs = list(zip(drawn, bare, strict=True))
+        worse = sum(each.log_loss > other.log_loss for each, other in pairs)
+        gains = 100 * np.array([each.accuracy - other.accuracy for each, other in pairs])
+        gained = f"{gains.mean():+.1f} (± {gains.std(ddof=1) / np.sqrt(DRAWS):.1f})" if number else "–"
+        yield (
+            f"| {name} | {number:,} | {mean.log_loss:.4f} | {mean.accuracy:.3f} | {gained} "
+            f"| {mean.balanced_accuracy:.3f} | {worse} of {DRAWS} | {mean.archive_accuracy:.4f} |"
         )
-        yield f"| {name} | {number:,} | {cells} | {worse} of {DRAWS} | {means[3]:.4f} |"
 
 
 def measure_draw(
-    texts: LabelledTexts, number: int, draw: int, archive: LabelledTexts, fit: bool = True
+    texts: LabelledTexts, number: int, draw: int, background: Background, fit: bool = True
 ) -> Figures:
     """Learn from as many texts, drawn at random, and measure on the rest."""
     order = np.random.default_rng(draw).permutation(len(texts.positive))
@@ -140,9 +155,10 @@ def measure_draw(
     adapted = np.full(len(order), np.nan)
     on_archive = []
     for half, other in (halves, halves[::-1]):
-        layer = fit_layer(learnt, pick(texts, other)).layer if fit and number else OwnLayer()
+        given = learnt, pick(texts, other), background.lexicon
+        layer = fit_layer(*given).layer if fit and number else OwnLayer()
         adapted[half] = layer.adapt(texts.score[half], texts.encoded.take(half))
-        on_archive.append(measure(archive, layer)[1])
+        on_archive.append(measure(background.archive, layer)[1])
     scores, positive = adapted[order[number:]], texts.positive[order[number:]]
     correct = (scores >= 0.5) == positive
     balanced = float((correct[positive].mean() + correct[~positive].mean()) / 2)

@@ -106,10 +106,12 @@ def _describe_layer(source: Mapping[str, Any]) -> str:
     labels = f"{count(source['labels'], 'label')}, {source['positive']:,} positive, {source['held_out']:,} held out"
     if others := source.get("others"):
         labels += f"; {count(others, 'review')} without a label"
-    if source["bias"] == 0 and not source["ngrams"]:
+    valence = source.get("valence", 0.0)
+    if source["bias"] == 0 and not source["ngrams"] and not valence:
         return f"{labels}; nothing is changed"
     return (
-        f"{labels}; logit {source['bias']:+.2f} and weights of {count(source['ngrams'], 'n-gram')}; "
+        f"{labels}; logit {source['bias']:+.2f}, {valence:+.2f} for a valence of 1, "
+        f"and weights of {count(source['ngrams'], 'n-gram')}; "
         f"{source['share_of_no_change']:.0%} for no change"
     )
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MODEL_FILE, VOCABULARY_FILE = "model.keras", "vocabulary.json"
 GRAPH_FILE = "scorer.onnx"
 OWN_FILE = "own_labels.json"
-ADAPTED_VERSION = 3
+ADAPTED_VERSION = 4
 """The format of adapted bundles: programs that know no labels of sources must not score with them."""
 _ID_DIGITS = 12
 

@@ -7,8 +7,9 @@ from typing import Any
 from data_contracts.errors import BundleError
 
 FORMAT_VERSION = 2
-READ_VERSIONS = (1, 2, 3)
-"""Format 1 has no `scorer.onnx`: its bundles are scored by Keras. Format 3 has layers for the texts of sources."""
+READ_VERSIONS = (1, 2, 3, 4)
+"""Format 1 has no `scorer.onnx`: its bundles are scored by Keras. Format 3 has layers for the texts of sources,
+4 valences of words in them."""
 FACTS_FILE = "bundle.json"
 
 

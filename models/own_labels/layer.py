@@ -1,6 +1,7 @@
 """The layer that adapts a model's scores to one source: it changes the logit, and knows nothing of the model.
 
     logit' = logit + bias + sum of the weights of the text's n-grams / sqrt(their number)
+             + factor * mean valence of its words
 
 Only n-grams of the layer count, each once a text, so a long text is moved no more than a short one. The score comes
 from the model's own engine, unchanged; so a layer fits every kind of model, and other sources keep the model's scores.
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.own_labels.valences import NO_WORDS, Lexicon, average_valence
 from models.tokenizer import EncodedReviews
 
 NEAREST_TO_CERTAIN = 1e-7
@@ -31,6 +33,9 @@ class OwnLayer:
     """Ids of the words of each n-gram, in rising order of their numbers."""
     weights: tuple[float, ...] = ()
     """Of each n-gram."""
+    factor: float = 0.0
+    """Of the mean valence."""
+    lexicon: Lexicon = NO_WORDS
 
     @cached_property
     def numbers(self) -> NDArray[np.int64]:
@@ -40,7 +45,7 @@ class OwnLayer:
     @property
     def changes_nothing(self) -> bool:
         """Return whether every score stays as it is."""
-        return self.bias == 0 and not self.ngrams
+        return self.bias == 0 and not self.ngrams and self.factor == 0
 
     def adapt(self, score: NDArray[np.float64], encoded: EncodedReviews) -> NDArray[np.float64]:
         """Return the adapted scores [n] of n encoded reviews from the model's scores [n]."""
@@ -51,6 +56,8 @@ class OwnLayer:
             row, place = find_ngrams(encoded, self.numbers)
             total = np.bincount(row, np.asarray(self.weights)[place], minlength=len(score))
             logit += total / np.sqrt(np.maximum(np.bincount(row, minlength=len(score)), 1))
+        if self.factor:
+            logit += self.factor * average_valence(self.lexicon, encoded)
         return to_score(logit)
 
 
@@ -121,14 +128,19 @@ def to_facts(layer: OwnLayer) -> dict[str, Any]:
     return {
         "bias": layer.bias,
         "ngrams": [[*ids, weight] for ids, weight in zip(layer.ngrams, layer.weights, strict=True)],
+        "factor": layer.factor,
+        "lexicon": list(map(list, layer.lexicon.words)),
     }
 
 
 def read_layer(facts: Mapping[str, Any]) -> OwnLayer:
-    """Return the layer of the plain values that `to_facts` made."""
+    """Return the layer of the plain values that `to_facts` made; those of earlier versions have no valences."""
     ngrams = facts["ngrams"]
+    words = ((int(word), float(valence), int(role)) for word, valence, role in facts.get("lexicon", ()))
     return OwnLayer(
         float(facts["bias"]),
         tuple(tuple(map(int, each[:-1])) for each in ngrams),
         tuple(float(each[-1]) for each in ngrams),
+        float(facts.get("factor", 0.0)),
+        Lexicon(tuple(words)),
     )

@@ -14,6 +14,7 @@ from models.bundle.folder import OWN_FILE, name_adapted, write_adapted_bundle
 from models.bundle.reading_facts import FACTS_FILE, read_facts
 from models.bundle.scorer import Scorer, encode_texts
 from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
+from models.own_labels.valences import look_up_words
 from models.training.kind_of_model import Variant
 from tasks.support.code_version import fingerprint_code
 from tasks.training.build_bundle import TrainedBundle
@@ -55,9 +56,10 @@ def _find(facts: Mapping[str, Any], name: str) -> Any:
 
 def fit_layers(scorer: Scorer, rows: Collection[OwnRows]) -> dict[str, FittedLayer]:
     """Fit the layer of each source on its training rows and on its reviews without a label, by source."""
+    lexicon = look_up_words(scorer.word_ids)
     return {
         each.source: fit_layer(
-            _label(scorer, each.train), _score(scorer, each.others) if each.others else None
+            _label(scorer, each.train), _score(scorer, each.others) if each.others else None, lexicon
         )
         for each in rows
     }
@@ -110,6 +112,7 @@ def _describe(rows: OwnRows, fitted: FittedLayer) -> dict[str, Any]:
         "shares_titles": rows.shares_titles,
         "bias": fitted.layer.bias,
         "ngrams": len(fitted.layer.ngrams),
+        "valence": fitted.layer.factor,
         "share_of_no_change": fitted.shares[0],
         "log_loss_before": fitted.log_loss_before,
     }

@@ -18,12 +18,14 @@ from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
+from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, encode_reviews
 from tests.support.small_home import make_small_bundle
 
 LENGTH = 12
 WORD_IDS = {word: number for number, word in enumerate(("fits", "well", "runs", "small", "dress"), start=1)}
-SHOP = OwnLayer(1.0, ((3,), (3, 4)), (-1.0, -2.0))
+PRAISE = Lexicon(((2, 2.0, 0),))
+SHOP = OwnLayer(1.0, ((3,), (3, 4)), (-1.0, -2.0), 0.5, PRAISE)
 
 
 def encode(texts: list[str]) -> EncodedReviews:
@@ -44,14 +46,26 @@ def draw_labels(texts: int, seed: int = 0) -> LabelledTexts:
     return LabelledTexts(to_score(logit), encode(drawn), random.random(texts) < to_score(logit))
 
 
+def label(texts: list[str], praise: str) -> LabelledTexts:
+    """Label the texts in which a word stands positive; the model knows nothing of them."""
+    positive = np.array([praise in text.split() for text in texts])
+    return LabelledTexts(np.full(len(texts), 0.5), encode(texts), positive)
+
+
 def measure_loss(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(positive, score, 1 - score)).mean())
 
 
 def test_a_layer_changes_the_logit_by_its_bias_and_by_each_ngram_once() -> None:
-    [plain, marked] = SHOP.adapt(np.array([0.5, 0.5]), encode(["fits well", "runs small runs small"]))
+    [plain, marked] = SHOP.adapt(np.array([0.5, 0.5]), encode(["fits dress", "runs small runs small"]))
     assert plain == pytest.approx(to_score(np.array([1.0]))[0])
     assert marked == pytest.approx(to_score(np.array([1.0 - 3.0 / np.sqrt(2)]))[0])
+
+
+def test_a_layer_changes_the_logit_by_the_mean_valence_of_the_known_words() -> None:
+    layer = OwnLayer(factor=0.5, lexicon=PRAISE)
+    [changed] = layer.adapt(np.array([0.5]), encode(["it fits so well"]))
+    assert changed == pytest.approx(to_score(np.array([0.5 * 2.0 / 2]))[0])
 
 
 def test_a_pair_of_words_of_two_texts_is_no_ngram() -> None:
@@ -66,6 +80,12 @@ def test_a_layer_that_changes_nothing_gives_the_same_numbers() -> None:
 
 def test_a_layer_is_read_as_it_was_written() -> None:
     assert read_layer(json.loads(json.dumps(to_facts(SHOP)))) == SHOP
+
+
+def test_a_layer_of_an_earlier_version_has_no_valences() -> None:
+    facts = to_facts(SHOP)
+    del facts["factor"], facts["lexicon"]
+    assert read_layer(facts) == replace(SHOP, factor=0.0, lexicon=Lexicon())
 
 
 def test_only_the_texts_of_a_source_are_scored_with_its_layer() -> None:
@@ -160,6 +180,32 @@ def test_the_rarer_predicted_label_teaches_as_much_as_the_other() -> None:
     assert logit("dress") > 0 > logit("runs")
 
 
+def test_a_word_that_no_labelled_text_has_counts_by_its_valence() -> None:
+    praise = Lexicon(((WORD_IDS["fits"], 2.0, 0), (WORD_IDS["well"], 2.0, 0)))
+    labels = label(["well dress", "runs small"] * 30, "well")
+    known, unknown = (
+        fit_layer(labels, lexicon=lexicon).layer.adapt(np.array([0.5]), encode(["fits"]))[0]
+        for lexicon in (praise, Lexicon())
+    )
+    assert known > 0.6
+    assert unknown == pytest.approx(0.5, abs=0.01)
+
+
+def test_valences_count_for_more_where_the_labels_agree_with_them() -> None:
+    agree, differ = (
+        fit_layer(label(["it fits well", "it runs small"] * 60, praise), lexicon=PRAISE).layer
+        for praise in ("well", "small")
+    )
+    assert agree.lexicon == differ.lexicon == PRAISE
+    assert agree.factor > differ.factor + 0.5
+
+
+def test_valences_in_which_texts_hardly_differ_count_for_nothing() -> None:
+    texts = ["runs small", "fits"] * 60
+    labels = LabelledTexts(np.full(120, 0.5), encode(texts), np.arange(120) % 2 == 1)
+    assert fit_layer(labels, lexicon=PRAISE) == fit_layer(labels)
+
+
 def test_too_few_reviews_without_labels_teach_nothing() -> None:
     labels = draw_labels(100)
     few = give_others(2 * FEWEST_OF_A_PREDICTION - 2)
@@ -202,7 +248,7 @@ def test_an_adapted_bundle_scores_as_the_layer_on_the_model_does(adapted: Path) 
 
 
 def test_an_adapted_bundle_says_so_to_programs_that_know_no_labels_of_sources(adapted: Path) -> None:
-    assert read_facts(adapted)["format_version"] == 3
+    assert read_facts(adapted)["format_version"] == 4
     assert is_unaltered(adapted)
 
 
@@ -213,7 +259,14 @@ def test_a_layer_that_was_altered_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"shop": {"bias": 1}}', '{"shop": {"bias": 0, "ngrams": 3}}']
+    "content",
+    [
+        "{",
+        "[]",
+        '{"shop": {"bias": 1}}',
+        '{"shop": {"bias": 0, "ngrams": 3}}',
+        '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[1]]}}',
+    ],
 )
 def test_layers_that_cant_be_read_are_named(tmp_path: Path, content: str) -> None:
     (tmp_path / OWN_FILE).write_text(content)
