@@ -200,6 +200,13 @@ def test_valences_count_for_more_where_the_labels_agree_with_them() -> None:
     assert agree.factor > differ.factor + 0.5
 
 
+def test_valences_move_no_score_on_average_where_both_labels_are_as_frequent() -> None:
+    labels = label(["it fits well", "it runs small"] * 60, "well")
+    layer = fit_layer(labels, lexicon=PRAISE).layer
+    assert layer.factor > 1
+    assert to_logit(layer.adapt(labels.score, labels.encoded)).mean() == pytest.approx(0, abs=0.01)
+
+
 def test_valences_in_which_texts_hardly_differ_count_for_nothing() -> None:
     texts = ["runs small", "fits"] * 60
     labels = LabelledTexts(np.full(120, 0.5), encode(texts), np.arange(120) % 2 == 1)
