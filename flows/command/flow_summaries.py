@@ -109,9 +109,9 @@ def _describe_layer(source: Mapping[str, Any]) -> str:
     valence = source.get("valence", 0.0)
     if source["bias"] == 0 and not source["ngrams"] and not valence:
         return f"{labels}; nothing is changed"
+    changed = f"logit {source['bias']:+.2f}" + (f", {valence:+.2f} for a valence of 1," if valence else "")
     return (
-        f"{labels}; logit {source['bias']:+.2f}, {valence:+.2f} for a valence of 1, "
-        f"and weights of {count(source['ngrams'], 'n-gram')}; "
+        f"{labels}; {changed} and weights of {count(source['ngrams'], 'n-gram')}; "
         f"{source['share_of_no_change']:.0%} for no change"
     )
 

@@ -98,7 +98,15 @@ def load_own(folder: Path) -> dict[str, OwnLayer]:
         return {}
     try:
         return {name: read_layer(facts) for name, facts in json.loads(path.read_text("utf-8")).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise BundleError(f"{path}: can't be read ({_first_line(error)}).") from error
 
 

@@ -1,11 +1,11 @@
 """Fits the layer of a source on its labels, and no more of it than so many labels can settle.
 
 Every choice is a Gaussian prior on what the layer changes: nothing, or by more or less the n-grams, and with them the
-bias, the factor of what the model's predictions for the source teach (`models.own_labels.predicted_labels`), and the
-factor of the mean valence of the words (`models.own_labels.valences`). The evidence of a
-choice is how likely the labels are by it before its weights are known: it grows with what the choice explains and falls
-with what it could have explained besides. The layer is the mean of all choices, weighted by their evidence: with few
-labels, or with labels that the model predicts well already, the change stays small. Needs SciPy and scikit-learn.
+bias, the factor of what the model's predictions for the source teach (`models.own_labels.predicted_labels`), and that
+of the mean valence of the words (`models.own_labels.valences`). The evidence of a choice is how likely the labels are
+by it before its weights are known: it grows with what the choice explains and falls with what it could have explained
+besides. The layer is the mean of all choices, weighted by their evidence: with few labels, or with labels that the
+model predicts well already, the change stays small. Needs SciPy and scikit-learn.
 
 The evidence is approximated by Laplace's method, as for Gaussian processes (Rasmussen and Williams, *Gaussian Processes
 for Machine Learning*, 2006, section 3.4).
@@ -36,8 +36,11 @@ SMALLEST_SHARE = 1e-3
 """Choices with a smaller weight are left out."""
 MOST_FOR_EVIDENCE = 2000
 """Texts by which choices are compared: of more labels the first, since the time grows with their number cubed."""
-_SMALLEST_SPREAD = 1e-3
-"""Of the mean valence: below it the texts hardly differ in it, and nothing is made of it."""
+SMALLEST_SPREAD = 0.03
+"""Standard deviation of the mean valence below which it counts for nothing, or the little that is there would for much.
+
+In reviews of the archive it is 0.12, in short ones of products up to 0.6.
+"""
 _MAX_ITERATIONS = 200
 _DECIMALS = 6
 
@@ -50,7 +53,8 @@ No change is as likely before as all others together.
 EXPECTED = np.array([0.0, 0.0, 0.7])
 """In the other choices, what is expected of the bias, and of the factors of the taught logit and the valence.
 
-Both have a standard deviation of 1. Reviews of other things than movies gain by the valence, so it need not be proved.
+The taught logit and the valence are scaled to a standard deviation of 1. Reviews of other things than movies gain by
+the valence, so that need not be proved.
 """
 SPREAD = np.array([1.0, 1.0, 0.7])
 """Standard deviations around what is expected."""
@@ -100,9 +104,9 @@ class _Source:
 
     @property
     def scale(self) -> float:
-        """Return what makes the standard deviation of the valence 1; 0 where all texts have the same."""
+        """Return what makes the standard deviation of the valence 1; 0 where the texts hardly differ in it."""
         spread = float(self.valence.std())
-        return 1 / spread if spread > _SMALLEST_SPREAD else 0.0
+        return 1 / spread if spread > SMALLEST_SPREAD else 0.0
 
 
 @dataclass(frozen=True)
@@ -228,7 +232,7 @@ def _make_layer(source: _Source, weights: _Weights) -> OwnLayer:
 
 
 def _mark_ngrams(parts: Sequence[EncodedReviews]) -> tuple[NDArray[np.int64], "scipy.sparse.csr_matrix"]:
-    """Return the numbers of the n-grams that enough texts have, rising, and what is `_Problem.shares` of all texts."""
+    """Return the numbers of the n-grams that enough texts have, rising, and what is `_Source.shares`."""
     import scipy.sparse
 
     starts = np.cumsum([0, *map(len, parts)])

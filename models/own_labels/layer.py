@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.own_labels.valences import NO_WORDS, Lexicon, average_valence
+from models.own_labels.valences import NO_WORDS, Lexicon, average_valence, read_lexicon
 from models.tokenizer import EncodedReviews
 
 NEAREST_TO_CERTAIN = 1e-7
@@ -134,13 +134,18 @@ def to_facts(layer: OwnLayer) -> dict[str, Any]:
 
 
 def read_layer(facts: Mapping[str, Any]) -> OwnLayer:
-    """Return the layer of the plain values that `to_facts` made; those of earlier versions have no valences."""
+    """Return the layer of the plain values that `to_facts` made; those of earlier versions have no valences.
+
+    Raises `ValueError`, or what wrong types raise, for values that make none.
+    """
     ngrams = facts["ngrams"]
-    words = ((int(word), float(valence), int(role)) for word, valence, role in facts.get("lexicon", ()))
-    return OwnLayer(
+    layer = OwnLayer(
         float(facts["bias"]),
         tuple(tuple(map(int, each[:-1])) for each in ngrams),
         tuple(float(each[-1]) for each in ngrams),
         float(facts.get("factor", 0.0)),
-        Lexicon(tuple(words)),
+        read_lexicon(facts.get("lexicon", ())),
     )
+    if not np.isfinite([layer.bias, layer.factor, *layer.weights]).all():
+        raise ValueError("a number of the layer is not finite")
+    return layer

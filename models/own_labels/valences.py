@@ -8,9 +8,11 @@ Gilbert, 2014), means of ten people's ratings from -4 to 4. The words before a v
 VADER is read at training time alone: a layer holds what it says of the vocabulary.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,8 @@ NEGATION_REACH, BOOSTER_REACH, BUT_REACH = 3, 2, 10
 NEGATED, STRESSED, CONCEDED = -0.74, 3.0, -2.0
 """Factors of a valence: after a negation, after a booster or a *but*, before a *but*. The first is VADER's."""
 BUTS = {"but", "however"}
+LARGEST_ID = 2**24
+"""Ids of words above it are refused where a lexicon is read, since the tables take memory up to the largest."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Lexicon:
 
     @cached_property
     def tables(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return valence and role by id, both [last id + 2]; the last place is that of all ids beyond."""
+        """Return valence and role by id, both [last id + 2], [1] without words; ids beyond have the last place."""
         size = self.words[-1][0] + 2 if self.words else 1
         valence, role = np.zeros(size), np.zeros(size, np.int64)
         for word, its_valence, its_role in self.words:
@@ -44,6 +48,16 @@ class Lexicon:
 
 
 NO_WORDS = Lexicon()
+
+
+def read_lexicon(rows: Iterable[Sequence[float]]) -> Lexicon:
+    """Return the lexicon of rows of an id, a valence and a role; raise `ValueError` for rows that make none."""
+    words = tuple((int(word), float(valence), int(role)) for word, valence, role in rows)
+    ids = [0, *(word for word, _, _ in words), LARGEST_ID]
+    is_rising = all(before < after for before, after in pairwise(ids))
+    if not is_rising or not all(math.isfinite(valence) and 0 <= role <= BUT for _, valence, role in words):
+        raise ValueError("the words of the lexicon are not ids that rise, each with a valence and a role")
+    return Lexicon(words)
 
 
 def look_up_words(word_ids: Mapping[str, int]) -> Lexicon:

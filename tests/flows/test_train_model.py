@@ -365,7 +365,7 @@ def commit_own_labels(home: Home, model_id: str) -> None:
     """Commit a file of a shop whose writers, unlike those of the archive, like nine of ten things."""
     rows = [
         {
-            "text": f"A thing that I bought with word{number % 90} and word{number * 7 % 90}, number {number}",
+            "text": f"A {'good' if number % 10 else 'bad'} thing, word{number % 90}, word{number * 7 % 90}, {number}",
             "text_sha256": hash_text(str(number)),
             "movie_id": f"thing {number}",
             "reviewed_at": NOON - timedelta(days=number),
@@ -393,13 +393,18 @@ def test_labels_of_a_source_make_a_better_champion_of_a_model_that_was_trained_b
     assert champion is not None
     assert champion.model_id == with_own.model_id != first.model_id
     assert "log loss on own labels" in with_own.reason
-    assert load_scorer(home.bundles / with_own.model_id).own["shop"].bias > 0
+    shop = load_scorer(home.bundles / with_own.model_id).own["shop"]
+    assert shop.factor > 0
+    assert shop.lexicon.words
     assert with_own.facts["metrics"]["test"] == first.facts["metrics"]["test"]
 
 
 def test_a_training_with_own_labels_tells_what_they_have_settled(with_own: TrainingSummary) -> None:
     message = describe_training(with_own)
-    assert re.search(r"own labels  shop: 1\d\d labels, 1\d\d positive, \d\d held out; logit \+", message)
+    assert re.search(
+        r"shop: 1\d\d labels, 1\d\d positive, \d\d held out; logit \S+, \+\d\.\d\d for a valence of 1, and",
+        message,
+    )
 
 
 def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(

@@ -15,6 +15,7 @@ from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted_bundle
 from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
+from models.own_labels import fitting
 from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
@@ -208,9 +209,23 @@ def test_valences_move_no_score_on_average_where_both_labels_are_as_frequent() -
 
 
 def test_valences_in_which_texts_hardly_differ_count_for_nothing() -> None:
-    texts = ["runs small", "fits"] * 60
-    labels = LabelledTexts(np.full(120, 0.5), encode(texts), np.arange(120) % 2 == 1)
-    assert fit_layer(labels, lexicon=PRAISE) == fit_layer(labels)
+    labels = label(["runs small", "fits"] * 50 + ["it runs small but fits well"], "fits")
+    assert fit_layer(labels, lexicon=Lexicon(((WORD_IDS["well"], 0.5, 0),))) == fit_layer(labels)
+
+
+def test_the_evidence_of_a_choice_is_that_of_its_weights_by_laplace() -> None:
+    texts = label(["it fits well", "it runs small", "small dress", "well runs"] * 5, "well")
+    problem = fitting._pose_problem(fitting._describe_source(texts, None, PRAISE), texts)
+    spread = fitting.CHOICES[1]
+    weights = fitting._fit(problem, spread)
+    features = np.hstack([problem.few * fitting.SPREAD, spread * problem.shares.toarray()])
+    change = np.concatenate([(weights.few - fitting.EXPECTED) / fitting.SPREAD, weights.ngrams / spread])
+    margin = problem.sign * (problem.logit + problem.few @ fitting.EXPECTED + features @ change)
+    right = to_score(margin)
+    curvature = np.eye(len(change)) + features.T @ (features * (right * (1 - right))[:, None])
+    expected = np.log(right).sum() - change @ change / 2 - np.linalg.slogdet(curvature)[1] / 2
+    likeness = (problem.shares @ problem.shares.T).toarray()
+    assert fitting._measure_evidence(problem, spread, likeness) == pytest.approx(expected)
 
 
 def test_too_few_reviews_without_labels_teach_nothing() -> None:
@@ -273,6 +288,10 @@ def test_a_layer_that_was_altered_is_noticed(tmp_path: Path) -> None:
         '{"shop": {"bias": 1}}',
         '{"shop": {"bias": 0, "ngrams": 3}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[1]]}}',
+        '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[Infinity, 1, 0]]}}',
+        '{"shop": {"bias": 0, "ngrams": [], "factor": NaN}}',
+        '{"shop": {"bias": 1e999, "ngrams": []}}',
+        '{"shop": ' + "[" * 100_000,
     ],
 )
 def test_layers_that_cant_be_read_are_named(tmp_path: Path, content: str) -> None:

@@ -5,15 +5,17 @@ import pytest
 from models.own_labels.valences import (
     BUT_REACH,
     CONCEDED,
+    LARGEST_ID,
     NEGATED,
     NO_WORDS,
     STRESSED,
     average_valence,
     look_up_words,
+    read_lexicon,
 )
 from models.tokenizer import encode_reviews
 
-WORDS = ("kettle", "good", "awful", "not", "isn't", "no", "very", "but", "however", "a")
+WORDS = ("kettle", "good", "awful", "not", "isn't", "no", "very", "slightly", "but", "however", "a")
 WORD_IDS = {word: number for number, word in enumerate(WORDS, start=1)}
 LEXICON = look_up_words(WORD_IDS)
 GOOD, AWFUL = (LEXICON.tables[0][WORD_IDS[word]] for word in ("good", "awful"))
@@ -43,6 +45,7 @@ def test_the_lexicon_tells_praise_from_blame_and_nothing_of_a_thing() -> None:
         ("very good", STRESSED * GOOD),
         ("very a good", STRESSED * GOOD),
         ("very a a good", GOOD),
+        ("slightly good", GOOD),
         ("not very good", NEGATED * STRESSED * GOOD),
         ("good but a kettle", CONCEDED * GOOD),
         ("very good however a kettle", CONCEDED * GOOD),
@@ -78,6 +81,24 @@ def test_ids_beyond_the_lexicon_have_no_valence() -> None:
     encoded = encode_reviews(["good kettle new"], {**WORD_IDS, "new": 900}, 30)
     assert average_valence(LEXICON, encoded) == pytest.approx([GOOD / 3])
     assert average_valence(NO_WORDS, encoded).tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[2, 1.0, 0], [1, 1.0, 0]],
+        [[0, 1.0, 0]],
+        [[-3, 1.0, 0]],
+        [[LARGEST_ID, 1.0, 0]],
+        [[1, float("nan"), 0]],
+        [[1, 1.0, 4]],
+        [[1, 1.0, -1]],
+        [[1]],
+    ],
+)
+def test_rows_that_make_no_lexicon_are_refused(rows: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match=r"lexicon|unpack"):
+        read_lexicon(rows)
 
 
 def test_no_texts_have_no_valences() -> None:
