@@ -7,18 +7,21 @@ from data_contracts.archive import DATASETS
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
+from flows.command.actions.promote import NEXT
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.scoring_page import name_copies, name_labels, name_limit
 from flows.train_model import TrainingSummary
 from models.bundle.fingerprint import require_fingerprint
 from models.bundle.reading_facts import has_bundle
-from models.evaluation.gate import GateCheck
+from models.evaluation.gate import FIRST_MODEL, GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
+from models.own_labels.fitting import FEWEST_OF_A_LABEL
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.support.wording import count, describe_duration, escape_controls
 from tasks.training.own_rows import FEWEST_LABELS
 
+_SOURCES_NAMED = 10
 PLAN_LINES = 50
 """The largest number of files that the message of a plan lists."""
 _READ_AGAIN = (
@@ -67,6 +70,8 @@ def describe_training(summary: TrainingSummary) -> str:
         f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
         *_name_report(summary.report),
     ]
+    if summary.promoted and not any(check.name == FIRST_MODEL for check in summary.checks):
+        lines.append(NEXT)
     return "\n".join(lines)
 
 
@@ -94,26 +99,47 @@ def _describe_own(own: Mapping[str, Any] | None) -> list[str]:
     """Return lines of the message of a training on what it has learnt of each source; none if it was not asked to."""
     if own is None:
         return []
-    if not own["sources"]:
-        return [f"  own labels  no source has {FEWEST_LABELS} labelled reviews, so only the archive counts"]
-    return [
-        f"  own labels  {escape_controls(each['source'])}: {_describe_layer(each)}" for each in own["sources"]
-    ]
+    few = own.get("too_few", {})
+    lines = [f"{escape_controls(each['source'])}: {_describe_layer(each)}" for each in own["sources"]]
+    if not lines:
+        lines.append(f"no source has {FEWEST_LABELS} labelled reviews, so only the archive counts")
+    if few:
+        lines.append(f"too few to learn from, below {FEWEST_LABELS}: {_list_labels(few)}")
+    return [f"  own labels  {line}" for line in lines]
+
+
+def _list_labels(few: Mapping[str, int]) -> str:
+    """Return sources with their labels, those with the most first; of many the first ones and the number of others."""
+    most = sorted(few, key=lambda source: (-few[source], source))
+    named = [f"{escape_controls(source)} {count(few[source], 'label')}" for source in most[:_SOURCES_NAMED]]
+    if len(most) > _SOURCES_NAMED:
+        named.append(f"and {count(len(most) - _SOURCES_NAMED, 'more source')}")
+    return ", ".join(named)
 
 
 def _describe_layer(source: Mapping[str, Any]) -> str:
     """Say what the labels of a source have settled."""
     labels = f"{count(source['labels'], 'label')}, {source['positive']:,} positive, {source['held_out']:,} held out"
+    if left_out := source.get("left_out"):
+        labels += f", {left_out:,} left out, as their titles are held out"
     if others := source.get("others"):
         labels += f"; {count(others, 'review')} without a label"
     valence = source.get("valence", 0.0)
     if source["bias"] == 0 and not source["ngrams"] and not valence:
-        return f"{labels}; nothing is changed"
+        return f"{labels}; nothing is changed{_explain_no_change(source)}"
     changed = f"logit {source['bias']:+.2f}" + (f", {valence:+.2f} for a valence of 1," if valence else "")
     return (
         f"{labels}; {changed} and weights of {count(source['ngrams'], 'n-gram')}; "
         f"{source['share_of_no_change']:.0%} for no change"
     )
+
+
+def _explain_no_change(source: Mapping[str, Any]) -> str:
+    """Say why the labels of a source settle nothing, where it is that hardly any is of one kind."""
+    negative = source["labels"] - source["positive"]
+    if min(negative, source["positive"]) >= FEWEST_OF_A_LABEL:
+        return ""
+    return f", as it takes at least {FEWEST_OF_A_LABEL} labels of each kind to learn from"
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:

@@ -31,6 +31,8 @@ LARGEST_COST_RATIO = 10.0
 
 By docs/models.md `wide_lstm` takes about 3 times as long as `cnn_lstm` for a test accuracy 6 percentage points higher.
 """
+FIRST_MODEL = "first_model"
+"""The name of the check of a model that has no champion to be compared with."""
 OWN_TRAFFIC = "own_traffic"
 """The rule on the reviews that a challenger scored as the shadow. It is there only where the two models met."""
 SMALLEST_TRAFFIC = 100
@@ -116,7 +118,7 @@ def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
         return Decision(mode == "always", f"asked for: --promote {mode}", kept)
     failed = [check for check in kept if not check.passed]
     if failed:
-        return Decision(False, _describe_failures(failed), kept)
+        return Decision(False, _describe_failures(failed) + _describe_unproven(kept), kept)
     shown = {
         check.name: f"{check.challenger:.4f} against {check.champion:.4f}"
         for check in kept
@@ -132,7 +134,7 @@ def decide_promotion(mode: str, checks: Sequence[GateCheck]) -> Decision:
 
 def pass_first_model() -> GateCheck:
     """Return the passed check of a model that has no champion to be compared with."""
-    return GateCheck("first_model", True, "the first model")
+    return GateCheck(FIRST_MODEL, True, "the first model")
 
 
 def judge_contest(contest: Contest) -> tuple[GateCheck, ...]:
@@ -283,6 +285,17 @@ def _describe_failures(failed: Sequence[GateCheck]) -> str:
         reasons += [words.format(which)] if those else []
     others = [check for check in failed if check.name.split(" ")[0] not in {*_FAILURES, *_FAILURES_OF_KINDS}]
     return "; ".join([*reasons, *(check.detail for check in others)])
+
+
+def _describe_unproven(checks: Sequence[GateCheck]) -> str:
+    """Describe a lower log loss on own labels that is not beyond chance, where a proven one might have been enough."""
+    by_name = {check.name: check for check in checks}
+    own, archive = by_name.get("own_log_loss"), by_name.get("log_loss")
+    if own is None or archive is None or archive.passed or not own.passed:
+        return ""
+    if own.challenger is None or own.champion is None or own.challenger >= own.champion:
+        return ""
+    return f"; better on own labels, but too few of them are held out to prove it: {own.detail}"
 
 
 _FAILURES = {

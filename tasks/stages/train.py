@@ -42,7 +42,7 @@ from tasks.training.build_bundle import (
 )
 from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
 from tasks.training.dataset import check_input, encode_rows, load_rows
-from tasks.training.own_rows import read_own_rows
+from tasks.training.own_rows import FEWEST_LABELS, read_own_rows
 from tasks.training.unfinished import forget_journal, keep_journal
 from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
 from tasks.warehouse.promotion import Attempt, promote
@@ -144,9 +144,10 @@ def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedB
 @task(name="learn-own-labels", **RETRY_TRANSIENT)
 def learn_own_labels(base: TrainedBundle, home: Home) -> TrainedBundle:
     """Fit what the labels of each source change in its scores, and write a bundle with it; else return the base."""
-    rows = read_own_rows(home)
+    rows = read_own_rows(home, fewest=1)
     with show_progress("Learning from own labels", None):
-        fitted = fit_layers(load_scorer(base.folder), rows)
+        enough = [each for each in rows if each.labels >= FEWEST_LABELS]
+        fitted = fit_layers(load_scorer(base.folder), enough)
     adapted = save_adapted(base, fitted, rows)
     record_model(home.warehouse, adapted.facts)
     return adapted

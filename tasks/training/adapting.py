@@ -82,9 +82,12 @@ def save_adapted(
 ) -> TrainedBundle:
     """Write the bundle of a model with the layers of sources; return the base if no layer changes anything.
 
-    The facts of either say what was learnt of each source, as `own`.
+    The facts of either say what was learnt of each source, as `own`; of sources without a layer how many labels they
+    have, which are too few.
     """
-    own = {"base": base.model_id, "sources": [_describe(each, fitted[each.source]) for each in rows]}
+    sources = [_describe(each, fitted[each.source]) for each in rows if each.source in fitted]
+    too_few = {each.source: each.labels for each in rows if each.source not in fitted}
+    own = {"base": base.model_id, "sources": sources, "too_few": too_few}
     layers = {source: each.layer for source, each in fitted.items() if not each.layer.changes_nothing}
     if not layers:
         return TrainedBundle(base.model_id, base.folder, {**base.facts, "own": own}, base.warnings)
@@ -97,7 +100,8 @@ def save_adapted(
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder = write_adapted_bundle(base.folder, layers, facts)
-    written = read_facts(folder)
+    # The same layers as before are in a bundle that is there, whose facts are those of its own labels.
+    written = {**read_facts(folder), "own": own}
     return TrainedBundle(written["model_id"], folder, written, base.warnings)
 
 
@@ -108,6 +112,7 @@ def _describe(rows: OwnRows, fitted: FittedLayer) -> dict[str, Any]:
         "labels": len(rows.train.texts),
         "positive": int(rows.train.positive.sum()),
         "held_out": len(rows.test.texts),
+        "left_out": rows.left_out,
         "others": len(rows.others),
         "shares_titles": rows.shares_titles,
         "bias": fitted.layer.bias,

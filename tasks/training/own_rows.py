@@ -102,17 +102,24 @@ class OwnRows:
     """Whether titles are on both sides, since too few rows were left without them."""
     others: Sequence[str] = ()
     """Its texts without a label, none of which is one with a label."""
+    left_out: int = 0
+    """Labelled texts on neither side: of titles of which another one is held out."""
+
+    @property
+    def labels(self) -> int:
+        """Return the number of its labelled texts."""
+        return len(self.train.texts) + len(self.test.texts) + self.left_out
 
 
-def read_own_rows(home: Home) -> list[OwnRows]:
-    """Return the labelled rows of each source with at least `FEWEST_LABELS`, by name."""
+def read_own_rows(home: Home, fewest: int = FEWEST_LABELS) -> list[OwnRows]:
+    """Return the labelled rows of each source with at least so many, by name."""
     known = _list_archive_texts(home)
     with open_warehouse(home.warehouse, write=False) as connection:
         found = connection.execute(_READ, {"known": known, "most": MOST_LABELS})
         names = [column[0] for column in found.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         listed = ((source, list(of_source)) for source, of_source in groupby(rows, lambda row: row["source"]))
-        split = [_split(source, of_source) for source, of_source in listed if len(of_source) >= FEWEST_LABELS]
+        split = [_split(source, of_source) for source, of_source in listed if len(of_source) >= fewest]
         known += [row["text_sha256"] for row in rows]
         return [replace(each, others=_read_others(connection, each.source, known)) for each in split]
 
@@ -161,7 +168,8 @@ def _split(source: str, rows: list[dict[str, Any]]) -> OwnRows:
     apart = ~test & np.array([title not in held_out for title in titles])
     shares_titles = bool(2 * apart.sum() < (~test).sum())
     train = ~test if shares_titles else apart
-    return OwnRows(source, _pick(rows, train), _pick(rows, test), shares_titles)
+    left_out = int((~train & ~test).sum())
+    return OwnRows(source, _pick(rows, train), _pick(rows, test), shares_titles, left_out=left_out)
 
 
 def _mark_held_out(rows: list[dict[str, Any]]) -> NDArray[np.bool_]:

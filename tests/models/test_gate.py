@@ -196,11 +196,20 @@ def test_a_gain_on_own_labels_is_enough_where_the_archive_loses_nothing() -> Non
     assert "log loss on own labels 0.1054 against 0.2231" in decision.reason
 
 
-def test_a_gain_on_a_handful_of_own_labels_promotes_nothing() -> None:
+def decide_by_few_labels() -> Decision:
+    """Judge a challenger that is as good as the champion on the archive, and better on a handful of own labels."""
     few = hold_better().scores
     own = replace(few, challenger=replace(few.challenger, reviews=FEWEST_OWN_REVIEWS - 1))
-    decision = decide(hold_contest(make_scores(0.8), make_scores(0.8), own=own))
-    assert list_failed(decision) == ["log_loss"]
+    return decide(hold_contest(make_scores(0.8), make_scores(0.8), own=own))
+
+
+def test_a_gain_on_a_handful_of_own_labels_promotes_nothing() -> None:
+    assert list_failed(decide_by_few_labels()) == ["log_loss"]
+
+
+def test_a_refusal_tells_of_a_gain_on_own_labels_that_is_not_proven() -> None:
+    reason = decide_by_few_labels().reason
+    assert "; better on own labels, but too few of them are held out to prove it: log loss 0.1054" in reason
 
 
 def test_a_gain_on_own_labels_allows_a_small_loss_on_the_archive_alone() -> None:

@@ -16,11 +16,14 @@ from models.bundle.folder import OWN_FILE, load_own, name_adapted, write_adapted
 from models.bundle.reading_facts import read_facts
 from models.bundle.scorer import Scorer, load_scorer, score_texts
 from models.own_labels import fitting
-from models.own_labels.fitting import LabelledTexts, ScoredTexts, fit_layer
+from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, fit_layer
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, encode_reviews
+from tasks.training.adapting import save_adapted
+from tasks.training.build_bundle import TrainedBundle
+from tasks.training.own_rows import OwnRows, OwnTexts
 from tests.support.small_home import make_small_bundle
 
 LENGTH = 12
@@ -278,6 +281,22 @@ def test_a_layer_that_was_altered_is_noticed(tmp_path: Path) -> None:
     folder = adapt_small_bundle(tmp_path)
     (folder / OWN_FILE).write_text((folder / OWN_FILE).read_text().replace("1.0", "1.5"))
     assert not is_unaltered(folder)
+
+
+def test_what_is_said_of_sources_is_of_these_labels_also_where_the_same_bundle_is_there(
+    tmp_path: Path,
+) -> None:
+    import shutil
+
+    [base] = make_small_bundle().iterdir()
+    shutil.copytree(base, tmp_path / base.name)
+    bundle = TrainedBundle(base.name, tmp_path / base.name, read_facts(base))
+    fitted = {"shop": FittedLayer(SHOP, (0.0, 1.0, 0.0), 0.5)}
+    none = OwnTexts([], [], [], np.zeros(0, bool))
+    shop, few = OwnRows("shop", none, none, False), OwnRows("dresses", none, none, False, left_out=3)
+    first, second = (save_adapted(bundle, fitted, rows) for rows in ([shop], [shop, few]))
+    assert first.model_id == second.model_id
+    assert [each.facts["own"]["too_few"] for each in (first, second)] == [{}, {"dresses": 3}]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_the_newest_weeks_of_a_source_are_held_out_and_no_title_is_on_both_sides
     assert 12 <= len(shop.test.texts) <= 30
     assert "text 0" in shop.test.texts
     assert "text 50" not in list_learnt(shop)
+    assert (shop.left_out, shop.labels) == (1, 60)
     assert not {*shop.train.titles} & {*shop.test.titles}
     assert max(int(text.split()[1]) for text in shop.test.texts) < min(
         int(text.split()[1]) for text in shop.train.texts
@@ -97,6 +98,12 @@ def test_the_rows_of_one_title_and_one_week_are_split_by_text(tmp_path: Path) ->
     for shop in shops:
         assert 5 <= len(shop.test.texts) <= 40
         assert len(shop.train.texts) + len(shop.test.texts) == 100
+
+
+def test_sources_with_fewer_labels_are_read_on_demand(tmp_path: Path) -> None:
+    assert read(tmp_path, make_rows(19)) == []
+    [shop] = read_own_rows(Home(tmp_path), fewest=1)
+    assert shop.labels == 19
 
 
 def name_texts(title: str, count: int) -> list[dict[str, Any]]:

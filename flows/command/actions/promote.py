@@ -21,7 +21,7 @@ from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
 from tasks.warehouse.publishing import publish
 
-_NEXT = "Next: `reviews score --rescore` scores with it the reviews that only other models have scored."
+NEXT = "Next: `reviews score --rescore` scores with it the reviews that only other models have scored."
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) 
     if not decision.promote:
         raise _describe_refusal(model_id, decision)
     echo(f"Promoted {model_id}: {escape_controls(decision.reason)}")
-    echo(_NEXT)
+    echo(NEXT)
     return NewChampion(model_id, decision.reason, present.model_id if present else None)
 
 
@@ -91,7 +91,7 @@ def go_back(
     back = promotion.go_back(home, reason or f"rolled back by {by}", chosen)
     publish(home)
     echo(f"Rolled back to {back.model_id}: it scores from now on. The scores of other models stay.")
-    echo(_NEXT)
+    echo(NEXT)
     return NewChampion(back.model_id, back.reason, present.model_id if present else None)
 
 
