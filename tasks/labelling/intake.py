@@ -165,7 +165,7 @@ def _take_waiting(
 
 
 def _sum_up(stored: Sequence[_StoredLabels]) -> TakenLabels:
-    """Return what was taken in of files; of one without news only which of its rows can't be read."""
+    """Return what was taken in of files; of one without news only which labels it took away."""
     news = [each for each in stored if each.is_news]
     return TakenLabels(
         sheets=tuple(each.uri for each in news),
@@ -174,9 +174,7 @@ def _sum_up(stored: Sequence[_StoredLabels]) -> TakenLabels:
         older=len(frozenset[str]().union(*(each.older for each in news))),
         lost=frozenset[str]().union(*(each.lost for each in stored)),
         partly=tuple(
-            SkippedFile(each.uri, _describe_rest(each))
-            for each in stored
-            if each.unread or (each.is_news and each.unknown)
+            SkippedFile(each.uri, _describe_rest(each)) for each in news if each.unread or each.unknown
         ),
         has_dropped=any(each.has_dropped for each in stored),
     )

@@ -547,6 +547,14 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     assert said.startswith("1 label of it taken in; 1 row of it can't be read as labels (row 2). Next: ")
 
 
+def test_a_sheet_with_rows_that_can_not_be_read_is_named_once_while_it_waits_for_texts(home: Home) -> None:
+    drop_labels(home, "a.csv", ("fine", "positive"))
+    drop_labels(home, "b.csv", ("fine", "positive"), ("dull", "maybe"), ("to come", "positive"), day=1)
+    [named] = take_labels(home).partly
+    assert "1 label of texts that this home does not have; 1 row of it can't be read" in named.reason
+    assert take_labels(home) == TakenLabels()
+
+
 def test_of_a_text_on_which_a_sheet_says_both_no_label_is_taken_in_and_the_later_row_is_named(
     home: Home,
 ) -> None:
