@@ -82,13 +82,11 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
 
 
 def _describe_choice(source: str | None, movie: str | None) -> str:
-    """Return the end of a sentence that names what was asked for, which may be misspelt."""
+    """Return the end of a sentence that names what was asked for; a movie may be misspelt."""
     from tasks.support.wording import escape_controls
 
     names = [f"source {source!r}"] * bool(source) + [f"movie {movie!r}"] * bool(movie)
-    return escape_controls(
-        f" of {' and '.join(names)}. `reviews sources list` has the sources." if names else "."
-    )
+    return escape_controls(f" of {' and '.join(names)}." if names else ".")
 
 
 def _describe_sheet(home: "Home", sheet: Path, reviews: int, wanted: int) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 
 import duckdb
 
-from data_contracts.errors import WarehouseError
+from data_contracts.errors import UsageError, WarehouseError
 from tasks.queries.run_query import MOST_MEMORY
+from tasks.support.wording import escape_controls
 from tasks.warehouse.published import open_published
 
 RANDOM, UNCERTAIN, UNLIKE = "random", "uncertain", "unlike"
@@ -24,6 +25,8 @@ FEWEST_WORDS = 10
 """Of a shorter text a single unknown word is a large share."""
 _SPARE = 4
 """How many times as many candidates are looked at: some have the same text, or came again with a label."""
+_SOURCES_NAMED = 20
+"""Sources that a message names."""
 _ORDERS = {
     RANDOM: "review_key",
     UNCERTAIN: "is_drifting DESC, abs(best_score - 0.5), review_key",
@@ -48,6 +51,7 @@ SELECT DISTINCT source FROM (
 )
 """
 _LIST_LABELLED = "SELECT text_sha256 FROM review_labels"
+_LIST_SOURCES = "SELECT DISTINCT coalesce(file_source, 'default') FROM source_reviews"
 # A label that came with another row counts for this one too, as in live_accuracy.
 _FIND_GIVEN = """
 SELECT {column} FROM source_reviews
@@ -99,7 +103,7 @@ def choose_reviews(
     """Choose reviews from the published copy, in the order in which to ask; fewer if there are no more.
 
     `labelled` are the sha256 of texts with a label that the database does not have yet. Raises `WarehouseError` if an
-    older version of this program made the copy.
+    older version of this program made the copy, `UsageError` if no review is of the source that was asked for.
     """
     with open_published(published, MOST_MEMORY) as connection:
         try:
@@ -112,7 +116,19 @@ def choose_reviews(
         del wanted["count"]
         wanted["drifting"] = sorted(_list(connection, _FIND_DRIFTING))
         chosen = _choose(connection, wanted, request.count, done)
+        if not chosen and request.source is not None:
+            _require_source(connection, request.source)
         return [_read(connection, place, drawn, request) for place, drawn in chosen]
+
+
+def _require_source(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Raise `UsageError`, which names the sources that have scored reviews, unless this is one of them."""
+    known = sorted(_list(connection, _LIST_SOURCES))
+    if source in known:
+        return
+    named = ", ".join(known[:_SOURCES_NAMED]) + (", …" if len(known) > _SOURCES_NAMED else "")
+    others = f"; those that have some: {escape_controls(named)}. Next: name one of these" if known else ""
+    raise UsageError(f"No source {source!r} has scored reviews{others or '. Next: `reviews score`'}.")
 
 
 def _choose(

@@ -188,6 +188,7 @@ TABLE = [
     parameter(
         "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
     ),
+    parameter("source that has no reviews", "label", "--source", "x", says="'x' has scored reviews; those"),
     parameter("unknown thing to forget", "forget", "--yes", "r-99", says="no row has it as review"),
     parameter(
         "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"

@@ -168,6 +168,15 @@ def test_a_source_or_a_movie_can_be_chosen_but_of_a_movie_none_counts_as_random(
     assert not list_texts(found, "random")
 
 
+def test_a_source_without_scored_reviews_is_an_error_that_names_those_with_some(home: Home) -> None:
+    with pytest.raises(
+        UsageError, match="No source 'shp' has scored reviews; those that have some: shop"
+    ) as error:
+        choose(home, source="shp")
+    assert str(error.value).endswith("Next: name one of these.")
+    assert choose(home, source="shop", movie="tt9") == []
+
+
 @pytest.mark.slow
 def test_sources_that_drift_come_first_until_a_check_passes_again(tmp_path: Path) -> None:
     other = [
