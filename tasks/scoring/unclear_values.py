@@ -8,7 +8,10 @@ import duckdb
 from data_contracts.rules_and_limits import (
     FIELD_RULES,
     FIELD_WORDS,
+    NO_KNOWN_WORD,
     READING_RULES,
+    ROW_RULES,
+    SCORING_RULES,
     SETTLED_FIELDS,
     STEP_OF_FILE,
 )
@@ -32,6 +35,10 @@ _APART = (
     ". The files that lie in no folder of the inbox are of several kinds: put each kind into a folder of its own, "
     "which gets its own profile"
 )
+_OF_ANOTHER_COLUMN = frozenset(
+    {"text_missing", "text_not_given", "text_blank", "text_type", "text_no_words", NO_KNOWN_WORD}
+)
+"""Row rules that all rows of a file may break because its texts are in another column than the one that was read."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
@@ -132,10 +139,19 @@ def _describe_unscored(uri: str, rows: int, rule: str | None) -> str:
     """Return a phrase for a file of which no row was scored."""
     if not rows:
         return f"{uri}: it has no rows"
-    return (
-        f"{uri}: none of its {count(rows, 'row')} was scored, most by the rule {rule}. If another column has the "
-        "texts, --text-column or a profile names it"
-    )
+    none = "its only row was not scored," if rows == 1 else f"none of its {rows:,} rows was scored, most"
+    return f"{uri}: {none} by the rule {rule}. {_advise(uri, rule)}"
+
+
+def _advise(uri: str, rule: str | None) -> str:
+    """Return what helps where all rows of a file, or most of them, broke a rule."""
+    if rule in _OF_ANOTHER_COLUMN:
+        return "If another column has the texts, --text-column or a profile names it"
+    says = {**ROW_RULES, **SCORING_RULES}.get(str(rule), "").removesuffix(".")
+    if rule != "text_encoding":
+        return says
+    release = f"reviews quarantine release --file {quote_word(uri)} --encoding cp1252"
+    return f"{says}; or, if it is in another encoding, such as cp1252: {release}"
 
 
 def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from data_contracts.rules_and_limits import ROW_RULES
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tests.support.scoring_runs import DoneRun, describe, drop, run_once
@@ -50,7 +51,7 @@ def rate_on_two_sites(highest: int) -> str:
     )
 
 
-FILES = {
+FILES: dict[str, str | bytes] = {
     "rules/a.csv": "text\n" + "good,bad\n" * 12 + "good\n" * 20 + "...\n" * 3,
     "share/a.csv": "text\n" + "good\n" * 20 + "...\n" * 11,
     "blank/shop.csv": list_rows("rating,review", *["9,"] * 30),
@@ -69,6 +70,8 @@ FILES = {
     "empty/blank.jsonl": "\n\n",
     "unknown/swapped.csv": "movie,review,comment\ntt1,12,good film\ntt1,13,bad plot\n",
     "unknown/mixed.csv": "review\n12\ngood film\n",
+    "other-bytes/latin 1.txt": "a good film, and so was the café".encode("latin-1"),
+    "other-bytes/zeros.csv": "review\nbad\0film\nbad\0plot\n",
     "rounded/shop.csv": "review_id,review\n9.03E+09,a good good film\n9.03E+09,a bad bad plot\n",
     "bonjour/a.csv": GERMAN.format("b"),
     "strict/a.csv": GERMAN.format("s"),
@@ -198,6 +201,16 @@ def test_a_file_of_which_no_row_was_scored_is_named_with_the_rule(scored: DoneRu
     assert unclear.startswith(
         "unknown/swapped.csv: none of its 2 rows was scored, most by the rule text_no_known_word."
     )
+
+
+def test_a_file_whose_bytes_are_no_texts_is_named_with_what_helps(scored: DoneRun) -> None:
+    encoding, zeros = scored.list_unclear("other-bytes/")
+    assert encoding == (
+        "other-bytes/latin 1.txt: its only row was not scored, by the rule text_encoding. The text's bytes are not "
+        "valid in the file's encoding; save the file as UTF-8; or, if it is in another encoding, such as cp1252: "
+        "reviews quarantine release --file 'other-bytes/latin 1.txt' --encoding cp1252"
+    )
+    assert zeros.endswith("the rule text_nul. " + ROW_RULES["text_nul"].removesuffix("."))
 
 
 def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scored: DoneRun) -> None:
