@@ -127,13 +127,16 @@ def _names_groups(row: Sequence[str], below: Sequence[str], plan: ReadingPlan) -
 def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO_PLAN) -> None:
     """Refuse a file without a text column (text_column_missing) or with several (text_column_doubled).
 
-    A file that lacks a column which the profile of its source names is refused too (profile_column_missing).
+    A file that lacks a column which the profile of its source names is refused too (profile_column_missing), and one
+    that lacks it or a text because it is a sheet of `reviews label` (label_sheet).
     """
     if not names:
         raise refusal("text_column_missing", "its rows have no columns")
     missing = [name for name in plan.list_names() if name not in names] if not plan.known_names else []
     normalized = [normalize_name(name) for name in names] if missing else []
     missing = [name for name in missing if find_column(names, normalized, name) is None]
+    if missing or "text" not in columns.known:
+        _require_no_sheet(names)
     if missing:
         raise refusal(
             "profile_column_missing",
@@ -148,6 +151,13 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
             ", so no option can name one of them: rename or drop the others" if names.count(name) > 1 else ""
         )
         raise refusal("text_column_doubled", f"several columns are called {quote_name(name)}{step}")
+
+
+def _require_no_sheet(names: Sequence[str]) -> None:
+    """Refuse (label_sheet) columns that have the names of those of a sheet of `reviews label`."""
+    lower = {*map(str.lower, names)}
+    if "label_of" in lower and lower & {"label", "stars"}:
+        raise refusal("label_sheet", "its column 'label_of' is that of a sheet of labels")
 
 
 def require_names(names: Sequence[str], text: Sequence[str] = ()) -> None:

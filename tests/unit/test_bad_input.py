@@ -257,6 +257,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
     bad_file("plain", "csv", "a sheet of labels", "a.csv", SHEET, "label_sheet", "'label_of'"),
     bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", text_column="text"),
+    bad_file("plain", "csv", "a sheet of labels without its texts", "a.csv", SHEET.replace(b"text,", b"words,"), "label_sheet", "'label_of' is that of a sheet"),
     bad_file("zip", "csv", "a sheet of labels beside reviews", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": SHEET}), "label_sheet", "member 'b.csv'"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),

@@ -41,6 +41,8 @@ from tasks.labelling.intake import (
 )
 from tasks.labelling.kept_answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.sheet import require_new, write_sheet
+from tasks.review_files.options import ReadOptions
+from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import read_review_file
 from tasks.stages import retries
 from tasks.stages.take_in_labels import take_labels as take_labels_of_run
@@ -428,6 +430,21 @@ def test_a_sheet_is_not_read_as_reviews_but_a_copy_with_other_texts_is(
         read_texts(tmp_path / name, encode(rows))
     new = [{**row, "text": f"new {number}", "label_of": ""} for number, row in enumerate(rows)]
     assert read_texts(tmp_path / name, encode(new)) == ["new 0", "new 1"]
+
+
+@pytest.mark.parametrize(("name", "encode"), [("a.csv", encode_csv), ("a.jsonl", encode_jsonl)])
+def test_a_sheet_is_known_where_a_profile_names_columns_that_it_lacks(
+    tmp_path: Path, name: str, encode: Callable[[list[dict[str, Any]]], bytes]
+) -> None:
+    rows = [{"Label": "p", "text": "good film", "label_of": hash_text("good film")}]
+    (tmp_path / name).write_bytes(encode(rows))
+    plan = ReadingPlan(text=("Review",), known_names=False)
+    with pytest.raises(FileRefusedError, match="label_sheet: its column 'label_of' is that"):
+        list(read_review_file(tmp_path / name, ReadOptions(plan=plan)))
+    other = [{"label_of": "x", "text": "good film"}]
+    (tmp_path / name).write_bytes(encode(other))
+    with pytest.raises(FileRefusedError, match="profile_column_missing"):
+        list(read_review_file(tmp_path / name, ReadOptions(plan=plan)))
 
 
 def test_a_sheet_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
