@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.errors import BundleError
-from models.bundle.reading_facts import FACTS_FILE, FORMAT_VERSION, parse_facts, read_facts
+from models.bundle.reading_facts import FACTS_FILE, FORMAT_VERSION, NEXT_STEP, parse_facts, read_facts
 
 
 def fingerprint_bundle(folder: Path) -> str:
@@ -42,8 +42,7 @@ def require_fingerprint(folder: Path, expected_fingerprint: str) -> None:
     if fingerprint != expected_fingerprint:
         raise BundleError(
             f"{folder}: was altered after it was trained (fingerprint {fingerprint[:16]}…, recorded "
-            f"{expected_fingerprint[:16]}…), so it does not score. Next: put its folder of a backup back "
-            "(`backups/…/bundles/`), or train another model (`reviews train`)."
+            f"{expected_fingerprint[:16]}…), so it does not score. {NEXT_STEP}"
         )
 
 

@@ -11,6 +11,13 @@ READ_VERSIONS = (1, 2, 3, 4)
 """Format 1 has no `scorer.onnx`: its bundles are scored by Keras. Format 3 has layers for the texts of sources,
 4 valences of words in them."""
 FACTS_FILE = "bundle.json"
+# The gate compares no model with a champion that can't be loaded, so a training alone replaces none.
+_REPLACE = (
+    "If it is the champion, another model can take its place: `reviews models rollback` (with --to MODEL if the one "
+    "before is damaged too), `reviews models promote MODEL --force` or `reviews train --promote always`."
+)
+NEXT_STEP = f"Next: put its folder of a backup back (`backups/…/bundles/`). {_REPLACE}"
+"""What to do about a bundle that is damaged or gone."""
 
 
 def parse_facts(path: Path) -> dict[str, Any]:
@@ -19,11 +26,11 @@ def parse_facts(path: Path) -> dict[str, Any]:
         facts = dict(json.loads(path.read_text("utf-8")))
         missing = {"fingerprints", "format_version", "model_id", "hyper_parameters"} - facts.keys()
     except OSError as error:
-        raise BundleError(f"{path}: can't be read ({error.strerror}). Train again or restore it.") from error
+        raise BundleError(f"{path}: can't be read ({error.strerror}). {NEXT_STEP}") from error
     except (ValueError, TypeError) as error:
-        raise BundleError(f"{path}: is not a bundle's description. Train again or restore it.") from error
+        raise BundleError(f"{path}: is not a bundle's description. {NEXT_STEP}") from error
     if missing:
-        raise BundleError(f"{path}: lacks {', '.join(sorted(missing))}. Train again or restore it.")
+        raise BundleError(f"{path}: lacks {', '.join(sorted(missing))}. {NEXT_STEP}")
     return facts
 
 
@@ -35,15 +42,11 @@ def has_bundle(folder: Path) -> bool:
 def read_facts(folder: Path) -> dict[str, Any]:
     """Read `bundle.json`; raise `BundleError` where it is missing, broken or of a newer format."""
     if not folder.is_dir():
-        raise BundleError(
-            f"{folder}: there is no such bundle. Train again or restore it; `reviews models` lists "
-            "the models that are known."
-        )
+        raise BundleError(f"{folder}: there is no such bundle. {NEXT_STEP}")
     facts = parse_facts(folder / FACTS_FILE)
     if facts["format_version"] not in READ_VERSIONS:
         raise BundleError(
             f"{folder}: has format {facts['format_version']}, this version reads {READ_VERSIONS[0]} to "
-            f"{READ_VERSIONS[-1]}. "
-            "Update this project or train the model again."
+            f"{READ_VERSIONS[-1]}. Next: update this project. {_REPLACE}"
         )
     return facts

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tasks.training.dataset import DatasetTexts
     from tasks.training.own_rows import OwnTexts
 
+NOT_COMPARED = "not_compared"
+"""The only check of a challenger that could not be compared with the champion."""
 COST_REVIEWS = 300
 """Number of validation reviews that both models are timed on."""
 COST_REPEATS = 5
@@ -69,7 +71,7 @@ def judge_challenger(
     try:
         return judge_contest(hold_contest(*load(champion), report))
     except (BundleError, SourceError) as error:
-        return (GateCheck("not_compared", False, f"could not be compared with the champion: {error}"),)
+        return (GateCheck(NOT_COMPARED, False, f"could not be compared with the champion: {error}"),)
 
 
 def hold_contest(

@@ -247,6 +247,7 @@ def test_force_takes_the_place_of_a_champion_that_is_altered(
     assert refused.exit_code == 1
     assert "could not be compared with the champion" in refused.stderr
     assert "--force promotes it anyway" in refused.stderr
+    assert "models compare" not in refused.stderr
     assert reviews("promote", challenger, "--force").exit_code == 0
     kept = "select name, passed, promoted from gate_checks order by decision"
     assert ask(home.published, kept) == [
@@ -286,6 +287,15 @@ def test_a_rollback_makes_the_champion_before_score_again(home: Home, champion: 
     assert done.exit_code == 0, done.output
     query = "select action, model_id, reason, compared_with from promotions order by number desc limit 1"
     assert ask(home.published, query) == [("rollback", champion, "complaints", challenger)]
+
+
+def test_a_rollback_takes_the_place_of_a_champion_that_is_altered(
+    home: Home, champion: str, challenger: str
+) -> None:
+    promote_model(home.warehouse, challenger, "better")
+    (home.bundles / challenger / "vocabulary.json").write_text("[]")
+    assert reviews("rollback").exit_code == 0
+    assert ask(home.published, "select arg_max(model_id, number) from promotions") == [(champion,)]
 
 
 def test_a_rollback_goes_to_the_model_that_is_named(home: Home, champion: str, challenger: str) -> None:

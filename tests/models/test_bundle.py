@@ -102,6 +102,30 @@ def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
         require_fingerprint(tmp_path / "nothing", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("vocabulary.json", "[]"),
+        ("bundle.json", "{"),
+        ("bundle.json", "{}"),
+        ("bundle.json", None),
+    ],
+)
+def test_of_a_damaged_bundle_the_steps_are_said_that_replace_a_champion(
+    bundle: Path, name: str, content: str | None
+) -> None:
+    recorded = read_facts(bundle)["fingerprints"]["bundle"]
+    (bundle / name).unlink()
+    if content is not None:
+        (bundle / name).write_text(content)
+    with pytest.raises(BundleError) as error:
+        require_fingerprint(bundle, recorded)
+    [_, steps] = str(error.value).split(" Next: ")
+    assert "a backup" in steps
+    for command in ("models rollback", "models promote MODEL --force", "train --promote always"):
+        assert f"`reviews {command}`" in steps
+
+
 def test_a_bundle_of_a_newer_format_is_refused(bundle: Path) -> None:
     path = bundle / "bundle.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 99}))

@@ -53,3 +53,4 @@ def test_beside_a_champion_that_is_gone_no_one_is_promoted_by_the_gate(tmp_path:
     decision = decide_promotion("auto", judge_challenger(CHAMPION, load_from(tmp_path)))
     assert not decision.promote
     assert decision.reason.startswith("could not be compared with the champion")
+    assert decide_promotion("always", decision.checks).promote

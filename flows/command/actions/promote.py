@@ -15,7 +15,7 @@ from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
+from tasks.training.contest import NOT_COMPARED, ContestRows, judge_challenger, load_contest_rows
 from tasks.warehouse import promotion
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.model_registry import PromotedModel, find_champion, find_model
@@ -75,6 +75,8 @@ def _describe_refusal(model_id: str, decision: Decision) -> ReviewsError:
     refused = f"{model_id} is not promoted: {escape_controls(decision.reason)}"
     if decision.checks[0].name == promotion.GOLDEN:
         return BundleError(refused)
+    if decision.checks[0].name == NOT_COMPARED:  # nor could `reviews models compare`
+        return ReviewsError(f"{refused.removesuffix('.')}. Here --force promotes it anyway.")
     return ReviewsError(
         f"{refused}. Next: `reviews models compare {model_id} champion` shows the figures; --force promotes it "
         "anyway."
