@@ -574,8 +574,7 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
 
 
 def test_a_sheet_with_rows_that_can_not_be_read_is_named_once_while_it_waits_for_texts(home: Home) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"))
-    drop_labels(home, "b.csv", ("fine", "positive"), ("dull", "maybe"), ("to come", "positive"), day=1)
+    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "maybe"), ("to come", "positive"))
     [named] = take_labels(home).partly
     assert "1 label of texts that this home does not have; 1 row of it can't be read" in named.reason
     assert take_labels(home) == TakenLabels()
