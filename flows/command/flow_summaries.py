@@ -67,7 +67,7 @@ def describe_training(summary: TrainingSummary) -> str:
         *_describe_own(facts.get("own")),
         *_describe_gate(summary.checks),
         *(f"  warning     {warning}" for warning in summary.warnings),
-        f"  {'promoted' if summary.promoted else 'not promoted'}: {summary.reason}",
+        f"  {'promoted' if summary.promoted else 'not promoted'}: {escape_controls(summary.reason)}",
         *_name_report(summary.report),
     ]
     if summary.promoted and not any(check.name == FIRST_MODEL for check in summary.checks):
@@ -99,27 +99,27 @@ def _describe_own(own: Mapping[str, Any] | None) -> list[str]:
     """Return lines of the message of a training on what it has learnt of each source; none if it was not asked to."""
     if own is None:
         return []
-    few = own.get("too_few", {})
+    few = f": {_list_labels(own['too_few'])}" if own.get("too_few") else ""
     lines = [f"{escape_controls(each['source'])}: {_describe_layer(each)}" for each in own["sources"]]
     if not lines:
-        lines.append(f"no source has {FEWEST_LABELS} labelled reviews, so only the archive counts")
-    if few:
-        lines.append(f"too few to learn from, below {FEWEST_LABELS}: {_list_labels(few)}")
+        lines.append(f"no source has {FEWEST_LABELS} labelled reviews, so only the archive counts{few}")
+    elif few:
+        lines.append(f"not learnt from, as they have fewer than {FEWEST_LABELS} labels{few}")
     return [f"  own labels  {line}" for line in lines]
 
 
 def _list_labels(few: Mapping[str, int]) -> str:
     """Return sources with their labels, those with the most first; of many the first ones and the number of others."""
     most = sorted(few, key=lambda source: (-few[source], source))
-    named = [f"{escape_controls(source)} {count(few[source], 'label')}" for source in most[:_SOURCES_NAMED]]
-    if len(most) > _SOURCES_NAMED:
-        named.append(f"and {count(len(most) - _SOURCES_NAMED, 'more source')}")
-    return ", ".join(named)
+    named = ", ".join(f"{escape_controls(source)} ({few[source]})" for source in most[:_SOURCES_NAMED])
+    others = len(most) - _SOURCES_NAMED
+    return f"{named}, and {count(others, 'other')}" if others > 0 else named
 
 
 def _describe_layer(source: Mapping[str, Any]) -> str:
     """Say what the labels of a source have settled."""
-    labels = f"{count(source['labels'], 'label')}, {source['positive']:,} positive, {source['held_out']:,} held out"
+    labels = f"learnt from {count(source['labels'], 'label')}, {source['positive']:,} positive; "
+    labels += f"{source['held_out']:,} held out"
     if left_out := source.get("left_out"):
         labels += f", {left_out:,} left out, as their titles are held out"
     if others := source.get("others"):
@@ -139,13 +139,16 @@ def _explain_no_change(source: Mapping[str, Any]) -> str:
     negative = source["labels"] - source["positive"]
     if min(negative, source["positive"]) >= FEWEST_OF_A_LABEL:
         return ""
-    return f", as it takes at least {FEWEST_OF_A_LABEL} labels of each kind to learn from"
+    return (
+        f", as at least {FEWEST_OF_A_LABEL} labels of each kind are needed among those that are learnt from"
+    )
 
 
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
     """Return lines of a message: how many rules of the gate held, the accuracy beside the champion's, broken rules."""
     accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
-    broken = [f"  broken      {check.name}: {check.detail}" for check in checks if not check.passed]
+    failed = [escape_controls(f"{check.name}: {check.detail}") for check in checks if not check.passed]
+    broken = [f"  broken      {words}" for words in failed]
     if not accuracy and not broken:
         return []
     held = sum(check.passed for check in checks)

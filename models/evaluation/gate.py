@@ -288,14 +288,21 @@ def _describe_failures(failed: Sequence[GateCheck]) -> str:
 
 
 def _describe_unproven(checks: Sequence[GateCheck]) -> str:
-    """Describe a lower log loss on own labels that is not beyond chance, where a proven one might have been enough."""
+    """Describe a lower log loss on own labels that is not proven, where a proven one would have been enough."""
     by_name = {check.name: check for check in checks}
     own, archive = by_name.get("own_log_loss"), by_name.get("log_loss")
     if own is None or archive is None or archive.passed or not own.passed:
         return ""
-    if own.challenger is None or own.champion is None or own.challenger >= own.champion:
+    if _measure_gain(own) <= 0 or _measure_gain(archive) < -OWN_LOSS_MARGIN:
         return ""
-    return f"; better on own labels, but too few of them are held out to prove it: {own.detail}"
+    few = f"but by too little, or on fewer than {FEWEST_OWN_REVIEWS} held-out reviews"
+    why = "but not beyond chance" if (own.lower or 0) <= 0 else few
+    return f"; better on own labels, {why}: {own.detail}"
+
+
+def _measure_gain(check: GateCheck) -> float:
+    """Return by how much the challenger's log loss is lower than the champion's; 0 where there is none."""
+    return (check.champion or 0) - (check.challenger or 0)
 
 
 _FAILURES = {

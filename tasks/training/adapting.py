@@ -82,8 +82,8 @@ def save_adapted(
 ) -> TrainedBundle:
     """Write the bundle of a model with the layers of sources; return the base if no layer changes anything.
 
-    The facts of either say what was learnt of each source, as `own`; of sources without a layer how many labels they
-    have, which are too few.
+    The facts of either say what was learnt of each source, as `own`, and how many labels sources without a layer have,
+    which are too few. Where the same layers are in a bundle, it is kept, with the facts of its own training.
     """
     sources = [_describe(each, fitted[each.source]) for each in rows if each.source in fitted]
     too_few = {each.source: each.labels for each in rows if each.source not in fitted}
@@ -100,7 +100,6 @@ def save_adapted(
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     folder = write_adapted_bundle(base.folder, layers, facts)
-    # The same layers as before are in a bundle that is there, whose facts are those of its own labels.
     written = {**read_facts(folder), "own": own}
     return TrainedBundle(written["model_id"], folder, written, base.warnings)
 

@@ -112,7 +112,7 @@ class OwnRows:
 
 
 def read_own_rows(home: Home, fewest: int = FEWEST_LABELS) -> list[OwnRows]:
-    """Return the labelled rows of each source with at least so many, by name."""
+    """Return the labelled rows of each source with at least so many, by name; those to learn from with its others."""
     known = _list_archive_texts(home)
     with open_warehouse(home.warehouse, write=False) as connection:
         found = connection.execute(_READ, {"known": known, "most": MOST_LABELS})
@@ -121,7 +121,12 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS) -> list[OwnRows]:
         listed = ((source, list(of_source)) for source, of_source in groupby(rows, lambda row: row["source"]))
         split = [_split(source, of_source) for source, of_source in listed if len(of_source) >= fewest]
         known += [row["text_sha256"] for row in rows]
-        return [replace(each, others=_read_others(connection, each.source, known)) for each in split]
+        return [
+            replace(each, others=_read_others(connection, each.source, known))
+            if each.labels >= FEWEST_LABELS
+            else each
+            for each in split
+        ]
 
 
 def _read_others(connection: duckdb.DuckDBPyConnection, source: str, known: Sequence[str]) -> list[str]:

@@ -373,7 +373,15 @@ def commit_own_labels(home: Home, model_id: str) -> None:
         }
         for number in range(200)
     ]
-    part = write_part(home.parts / "own", [PartFile("own.csv", rows, ledger={"source": "shop"})], model_id)
+    few = [
+        {**row, "text": f"Book {number}", "text_sha256": hash_text(f"book {number}")}
+        for number, row in enumerate(rows[:3])
+    ]
+    files = [
+        PartFile("own.csv", rows, ledger={"source": "shop"}),
+        PartFile("few.csv", few, ledger={"source": "books"}),
+    ]
+    part = write_part(home.parts / "own", files, model_id)
     commit_parts(home.warehouse, part)
 
 
@@ -393,7 +401,7 @@ def test_labels_of_a_source_make_a_better_champion_of_a_model_that_was_trained_b
     assert champion is not None
     assert champion.model_id == with_own.model_id != first.model_id
     assert "log loss on own labels" in with_own.reason
-    shop = load_scorer(home.bundles / with_own.model_id).own["shop"]
+    [shop] = load_scorer(home.bundles / with_own.model_id).own.values()
     assert shop.factor > 0
     assert shop.lexicon.words
     assert with_own.facts["metrics"]["test"] == first.facts["metrics"]["test"]
@@ -402,9 +410,10 @@ def test_labels_of_a_source_make_a_better_champion_of_a_model_that_was_trained_b
 def test_a_training_with_own_labels_tells_what_they_have_settled(with_own: TrainingSummary) -> None:
     message = describe_training(with_own)
     assert re.search(
-        r"shop: 1\d\d labels, 1\d\d positive, \d\d held out; logit \S+, \+\d\.\d\d for a valence of 1, and",
+        r"learnt from 1\d\d labels, 1\d\d positive; \d\d held out; logit \S+, \+\d\.\d\d for a valence of 1, and",
         message,
     )
+    assert "fewer than 20 labels: books (3)" in message
 
 
 def test_a_model_without_own_labels_does_not_replace_one_that_is_better_on_them(

@@ -209,7 +209,23 @@ def test_a_gain_on_a_handful_of_own_labels_promotes_nothing() -> None:
 
 def test_a_refusal_tells_of_a_gain_on_own_labels_that_is_not_proven() -> None:
     reason = decide_by_few_labels().reason
-    assert "; better on own labels, but too few of them are held out to prove it: log loss 0.1054" in reason
+    assert (
+        "; better on own labels, but by too little, or on fewer than 30 held-out reviews: log loss 0.1054"
+        in reason
+    )
+
+
+def test_a_refusal_tells_of_a_gain_on_own_labels_that_may_be_chance() -> None:
+    gain = hold_better().scores
+    unsure = replace(gain, log_loss_gain=replace(gain.log_loss_gain, lower=-0.01))
+    decision = decide(hold_contest(make_scores(0.8), make_scores(0.8), own=unsure))
+    assert "; better on own labels, but not beyond chance: log loss 0.1054" in decision.reason
+
+
+def test_a_refusal_despite_a_proven_gain_on_own_labels_does_not_call_it_unproven() -> None:
+    refused = judge_with_own(make_scores(0.8, slice(500, 600)), hold_better())
+    assert "log_loss" in list_failed(refused)
+    assert "better on own labels" not in refused.reason
 
 
 def test_a_gain_on_own_labels_allows_a_small_loss_on_the_archive_alone() -> None:

@@ -38,7 +38,8 @@ def learn(**changes: Any) -> dict[str, Any]:
 
 def test_what_labels_have_settled_is_said_by_source() -> None:
     assert describe_own(learn()) == [
-        "shop: 60 labels, 40 positive, 12 held out; logit +0.50, +2.25 for a valence of 1, and weights of 7 n-grams; "
+        "shop: learnt from 60 labels, 40 positive; 12 held out; logit +0.50, "
+        "+2.25 for a valence of 1, and weights of 7 n-grams; "
         "10% for no change"
     ]
 
@@ -49,7 +50,8 @@ def test_labels_on_neither_side_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("positive", "why"), [(1, ", as it takes at least 2 labels of each kind to learn from"), (30, "")]
+    ("positive", "why"),
+    [(1, ", as at least 2 labels of each kind are needed among those that are learnt from"), (30, "")],
 )
 def test_labels_that_settle_nothing_say_why(positive: int, why: str) -> None:
     [line] = describe_own(learn(positive=positive, bias=0, ngrams=0, valence=0))
@@ -58,15 +60,22 @@ def test_labels_that_settle_nothing_say_why(positive: int, why: str) -> None:
 
 def test_sources_with_too_few_labels_are_named() -> None:
     assert describe_own(learn(), dresses=12, books=19, cups=12)[1:] == [
-        "too few to learn from, below 20: books 19 labels, cups 12 labels, dresses 12 labels"
+        "not learnt from, as they have fewer than 20 labels: books (19), cups (12), dresses (12)"
     ]
 
 
 def test_of_many_sources_with_too_few_labels_ten_are_named() -> None:
-    lines = describe_own(**{f"shop{number}": number for number in range(1, 15)})
-    assert lines[0] == "no source has 20 labelled reviews, so only the archive counts"
-    assert lines[1].count("label") == 10
-    assert lines[1].endswith("shop5 5 labels, and 4 more sources")
+    [line] = describe_own(**{f"shop{number}": number for number in range(1, 15)})
+    assert line.startswith(
+        "no source has 20 labelled reviews, so only the archive counts: shop14 (14), shop13 (13), "
+    )
+    assert line.endswith("shop5 (5), and 4 others")
+
+
+def test_control_characters_of_a_source_are_shown_as_such() -> None:
+    check = GateCheck("source a\x1b", False, "worse on a\x1b")
+    summary = make_summary(promoted=False, reason="worse on a\x1b", checks=(check,))
+    assert describe_training(summary).count("a\\x1b") == 3
 
 
 def test_a_new_champion_is_followed_by_how_to_score_again_with_it() -> None:
