@@ -16,14 +16,15 @@ WHERE status = 'scored' AND {CONTENT} IN (SELECT {CONTENT} FROM scored_files WHE
 """  # noqa: S608 (our own names)
 _MEASURE = f"""
 WITH given AS (
-    SELECT source_sha256, row_number, {GIVEN_SENTIMENT} AS label, given_rating
+    SELECT source_sha256, row_number, file_seen_at, {GIVEN_SENTIMENT} AS label, given_rating
     FROM source_reviews SEMI JOIN (FROM scored_files WHERE run_id = $run_id) USING (source_sha256)
     WHERE file_seen_at >= $first AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
 )
 SELECT
     source, count(label), coalesce(sum((sentiment = label)::INTEGER), 0), count(given_rating),
-    coalesce(sum(abs(predicted_rating - given_rating)), 0)
-FROM scored_reviews JOIN given USING (source_sha256, row_number)
+    coalesce(sum(abs(predicted_rating - given_rating)), 0),
+    count(label) FILTER (file_seen_at <= own_labels_until)
+FROM scored_reviews JOIN given USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
 WHERE run_id = $run_id GROUP BY source
 """  # noqa: S608 (our own words)
 
@@ -40,6 +41,8 @@ class Agreement:
     rated: int
     stars_off: float
     """Sum of the absolute errors of the predicted ratings, in stars."""
+    learnt: int = 0
+    """Of the labelled ones, those from which the model may have learnt."""
 
 
 def measure_agreement(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[Agreement]:
@@ -59,6 +62,7 @@ def describe_agreement(found: Agreement) -> str:
         share = found.right / found.labelled
         parts.append(
             f"{share:.1%} of {count(found.labelled, 'review')} with a label or a clear rating are called right"
+            f"{f', {found.learnt:,} of which the model may have learnt from' if found.learnt else ''}"
         )
     if found.rated:
         parts.append(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from flows import scoring_page
 from flows.command.cli import main
 from tasks.inbox.source_files import SkippedFile
 from tasks.sources.accepted_findings import accept_findings
-from tasks.sources.accuracy import measure_agreement
+from tasks.sources.accuracy import describe_agreement, measure_agreement
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import DoneRun, drop, plan, run, run_once
 from tests.support.small_home import ask, copy_scoring_home
@@ -530,6 +531,21 @@ def test_the_accuracy_of_a_run_is_that_of_the_view(later_run: DoneRun) -> None:
     found = (sum(each.labelled for each in by_run), sum(each.right for each in by_run))
     assert ask(warehouse, view) == [found]
     assert found[0] == 9
+
+
+def test_the_accuracy_of_a_run_tells_of_labels_that_the_model_may_have_learnt(
+    later_run: DoneRun, tmp_path: Path
+) -> None:
+    warehouse = shutil.copyfile(later_run.home.warehouse, tmp_path / "reviews.duckdb")
+    run_ids = [run_id for (run_id,) in ask(warehouse, "select run_id from runs")]
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("update models set own_labels_until = now()")
+        found = measure_agreement(connection, run_ids)
+    assert sum(each.learnt for each in found) == sum(each.labelled for each in found) == 9
+    labelled = next(each for each in found if each.labelled)
+    assert f"called right, {labelled.learnt} of which the model may have learnt from" in describe_agreement(
+        labelled
+    )
 
 
 def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Home, tmp_path: Path) -> None:
