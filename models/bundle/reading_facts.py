@@ -13,8 +13,8 @@ READ_VERSIONS = (1, 2, 3, 4)
 FACTS_FILE = "bundle.json"
 # The gate compares no model with a champion that can't be loaded, so a training alone replaces none.
 _REPLACE = (
-    "If it is the champion, another model can take its place: `reviews models rollback` (with --to MODEL if the one "
-    "before is damaged too), `reviews models promote MODEL --force` or `reviews train --promote always`."
+    "If it is the champion, another model can take its place: `reviews train --promote always` or, if there was one "
+    "before, `reviews models rollback` (--to MODEL if that is damaged too), `reviews models promote MODEL --force`."
 )
 NEXT_STEP = f"Next: put its folder of a backup back (`backups/…/bundles/`). {_REPLACE}"
 """What to do about a bundle that is damaged or gone."""

@@ -154,9 +154,9 @@ def require_text(columns: Columns, names: Sequence[str], plan: ReadingPlan = _NO
 
 
 def _require_no_sheet(names: Sequence[str]) -> None:
-    """Refuse (label_sheet) columns that have the names of those of a sheet of `reviews label`."""
+    """Refuse (label_sheet) columns that have the names of those of a sheet of `reviews label`; no value is read yet."""
     lower = {*map(str.lower, names)}
-    if "label_of" in lower and lower & {"label", "stars"}:
+    if "label_of" in lower and len(lower & {"label", "stars", "drawn"}) > 1:
         raise refusal("label_sheet", "its column 'label_of' is that of a sheet of labels")
 
 

@@ -42,7 +42,7 @@ class Agreement:
     stars_off: float
     """Sum of the absolute errors of the predicted ratings, in stars."""
     learnt: int = 0
-    """Of the labelled ones, those from which the model may have learnt."""
+    """Of the labelled ones, those from which the model may have learnt: of files that came before its training."""
 
 
 def measure_agreement(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[Agreement]:
@@ -62,8 +62,9 @@ def describe_agreement(found: Agreement) -> str:
         share = found.right / found.labelled
         parts.append(
             f"{share:.1%} of {count(found.labelled, 'review')} with a label or a clear rating are called right"
-            f"{f', {found.learnt:,} of which the model may have learnt from' if found.learnt else ''}"
         )
+    if found.learnt:
+        parts.append(f"the model may have learnt from {found.learnt:,} of these {found.labelled:,}")
     if found.rated:
         parts.append(
             f"predicted stars are {found.stars_off / found.rated:.2f} off on average, of {found.rated:,} given"

@@ -543,9 +543,8 @@ def test_the_accuracy_of_a_run_tells_of_labels_that_the_model_may_have_learnt(
         found = measure_agreement(connection, run_ids)
     assert sum(each.learnt for each in found) == sum(each.labelled for each in found) == 9
     labelled = next(each for each in found if each.labelled)
-    assert f"called right, {labelled.learnt} of which the model may have learnt from" in describe_agreement(
-        labelled
-    )
+    words = f"the model may have learnt from {labelled.learnt} of these {labelled.labelled}"
+    assert words in describe_agreement(labelled)
 
 
 def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Home, tmp_path: Path) -> None:

@@ -436,12 +436,12 @@ def test_a_sheet_is_not_read_as_reviews_but_a_copy_with_other_texts_is(
 def test_a_sheet_is_known_where_a_profile_names_columns_that_it_lacks(
     tmp_path: Path, name: str, encode: Callable[[list[dict[str, Any]]], bytes]
 ) -> None:
-    rows = [{"Label": "p", "text": "good film", "label_of": hash_text("good film")}]
+    rows = [{"Label": "p", "stars": "9", "text": "good film", "label_of": hash_text("good film")}]
     (tmp_path / name).write_bytes(encode(rows))
     plan = ReadingPlan(text=("Review",), known_names=False)
     with pytest.raises(FileRefusedError, match="label_sheet: its column 'label_of' is that"):
         list(read_review_file(tmp_path / name, ReadOptions(plan=plan)))
-    other = [{"label_of": "x", "text": "good film"}]
+    other = [{"label_of": "Acme", "label": "p", "text": "good film"}]
     (tmp_path / name).write_bytes(encode(other))
     with pytest.raises(FileRefusedError, match="profile_column_missing"):
         list(read_review_file(tmp_path / name, ReadOptions(plan=plan)))
