@@ -44,7 +44,6 @@ In reviews of the archive it is 0.12, in short ones of products up to 0.6.
 _MAX_ITERATIONS = 200
 _DECIMALS = 6
 
-
 CHOICES = (0.0, 3.0, 6.0)
 """Standard deviations of the weights of n-grams, around no change; 0 for no change of anything.
 

@@ -41,7 +41,7 @@ class Agreement:
     rated: int
     stars_off: float
     """Sum of the absolute errors of the predicted ratings, in stars."""
-    learnt: int = 0
+    learnt: int
     """Of the labelled ones, those from which the model may have learnt: of files that came before its training."""
 
 
