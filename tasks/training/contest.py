@@ -51,7 +51,9 @@ def load_contest_rows(home: "Home", *scorers: Scorer) -> ContestRows:
     from tasks.training.dataset import load_rows
     from tasks.training.own_rows import join_tests, read_own_rows
 
-    own = join_tests(read_own_rows(home)) if any(scorer.own for scorer in scorers) else None
+    own = (
+        join_tests(read_own_rows(home, with_others=False)) if any(scorer.own for scorer in scorers) else None
+    )
     return ContestRows(load_rows(home.reviews).validation, own)
 
 

@@ -111,8 +111,11 @@ class OwnRows:
         return len(self.train.texts) + len(self.test.texts) + self.left_out
 
 
-def read_own_rows(home: Home, fewest: int = FEWEST_LABELS) -> list[OwnRows]:
-    """Return the labelled rows of each source with at least so many, by name; those to learn from with its others."""
+def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool = True) -> list[OwnRows]:
+    """Return the labelled rows of each source with at least so many, by name; those to learn from with its others.
+
+    A contest needs no others, and they cost a query a source.
+    """
     known = _list_archive_texts(home)
     with open_warehouse(home.warehouse, write=False) as connection:
         found = connection.execute(_READ, {"known": known, "most": MOST_LABELS})
@@ -123,7 +126,7 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS) -> list[OwnRows]:
         known += [row["text_sha256"] for row in rows]
         return [
             replace(each, others=_read_others(connection, each.source, known))
-            if each.labels >= FEWEST_LABELS
+            if with_others and each.labels >= FEWEST_LABELS
             else each
             for each in split
         ]

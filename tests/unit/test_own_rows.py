@@ -106,6 +106,15 @@ def test_sources_with_fewer_labels_are_read_on_demand(tmp_path: Path) -> None:
     assert shop.labels == 19
 
 
+def test_a_contest_reads_no_reviews_without_a_label(tmp_path: Path) -> None:
+    rows = make_rows(60)
+    rows[7]["given_label"] = rows[7]["given_rating"] = None
+    [shop] = read(tmp_path, rows)
+    [judged] = read_own_rows(Home(tmp_path), with_others=False)
+    assert (len(shop.others), judged.others) == (1, ())
+    assert judged.test.texts == shop.test.texts
+
+
 def name_texts(title: str, count: int) -> list[dict[str, Any]]:
     """Return rows without dates of one title, whose texts no other title has."""
     rows = make_rows(count, reviewed_at=None, movie_id=title)
