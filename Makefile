@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
 MINUTES ?= 60
-.PHONY: help setup demo test test-fast audit docs faults mutations explore fuzz check format wheel lock bench models clean
+.PHONY: help setup demo test test-fast audit docs faults mutations explore fuzz check format wheel lock gpu bench models clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,14 +83,22 @@ format: $(STAMP) ## Format the code
 wheel: $(STAMP) ## Build dist/review_ratings-VERSION-py3-none-any.whl, to be installed without a checkout
 	$(BIN)/uv build --quiet --wheel --out-dir dist .
 
-lock: $(STAMP) ## Renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --extra dev pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --extra bench --constraint requirements.lock pyproject.toml -o requirements-bench.lock
+# What an extra adds to requirements.lock, in a lock of its own: $(call lock_more,EXTRA)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+lock_more = $(COMPILE) --extra $(1) --constraint requirements.lock pyproject.toml -o .venv/$(1).lock && awk \
+	'NR == FNR { locked[$$1]; next } /^[^ ]/ { more = !($$1 in locked) } more' requirements.lock .venv/$(1).lock > requirements-$(1).lock
+install_more = $(BIN)/uv pip install --quiet --require-hashes --no-deps --python $(BIN)/python -r requirements-$(1).lock
+
+lock: $(STAMP) ## Renew requirements.lock from pyproject.toml, and what the extras bench and gpu add
+	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
+	$(call lock_more,bench)
+	$(call lock_more,gpu)
+
+gpu: $(STAMP) ## Install TensorFlow's CUDA libraries into .venv, so that `reviews train` can use an NVIDIA GPU (Linux, 4 GB)
+	$(call install_more,gpu)
 
 bench: $(STAMP) ## Measure everything beside its peers on the real archive, into docs/performance.md (two hours)
-	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python -r requirements-bench.lock
+	$(call install_more,bench)
 	$(BIN)/python -m benchmarks.all
 
 models: $(STAMP) ## Train what is missing of all variants on the real archive, three seeds each, into docs/models.md

@@ -17,6 +17,7 @@ from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
+from models.tensorflow import Device
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import train as stages
@@ -58,6 +59,7 @@ def train_model(
     promote: Literal["auto", "never", "always"] = "auto",
     anew: bool = False,
     with_own: bool = False,
+    device: Device = "auto",
 ) -> TrainingSummary:
     """Train one variant, evaluate it, and promote it if it passes the gate.
 
@@ -70,17 +72,19 @@ def train_model(
         anew: begin anew. Without it, the same training goes on from its last checkpoint if it was stopped.
         with_own: also learn from the labels and ratings that sources gave. If the same model was trained before, only
             this is done.
+        device: what the weights are computed on. 'auto' is a GPU if TensorFlow can use one, else the CPU; 'gpu' fails
+            where there is none.
     """
     settings = load_settings_of_run()
     asked = {"variant": variant, "seed": seed, "epochs": epochs}
-    parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own}
+    parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own, "device": device}
     with hold_turn(settings.home, settings.shared_store, tell):
         pass  # from here on the training knows what other machines of a shared home have left
     with ExitStack() as turn:  # begins when the bundle is there: others go on meanwhile
         with record_flow_run("train-model", parameters, settings) as run:
             stages.drop_trainings(settings.home, settings.keep_trainings_days)
             request = stages.TrainingRequest(
-                variant, seed, epochs, anew=anew, may_exist=with_own and not anew
+                variant, seed, epochs, anew=anew, may_exist=with_own and not anew, device=device
             )
             bundle = stages.train(run, request)
             turn.enter_context(_take_turn(bundle, settings))

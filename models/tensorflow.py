@@ -1,23 +1,63 @@
-"""Loads TensorFlow and hides the messages of its native code about missing devices."""
+"""Loads TensorFlow on the device that is asked for, and hides what its native code says of missing devices."""
 
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Literal
 
+from data_contracts.errors import UsageError
 from data_contracts.library_loading import pause_collection
+
+Device = Literal["auto", "cpu", "gpu"]
+"""What a training computes on; `auto` is a GPU where there is one, else the CPU."""
+CPU = "CPU"
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow and list its devices; show the messages of its native code only if that fails."""
-    if "tensorflow" in sys.modules:
-        return
+    """Import TensorFlow, unless this process has it already; it then computes on what `auto` stands for."""
+    if "tensorflow" not in sys.modules:
+        choose_device("auto")
+
+
+def choose_device(device: Device) -> str:
+    """Import TensorFlow, let it see only this device, and return its name: `CPU`, or the model of the GPU.
+
+    Shows the messages of its native code only if it fails. Raises `UsageError` where there is no GPU and `gpu` is asked
+    for, and `RuntimeError` in a process that computes on another device already.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _hold_back_native_messages(), pause_collection():
         import tensorflow as tf
 
+        gpus = [] if device == "cpu" else tf.config.list_physical_devices("GPU")[:1]
+        _show_only(gpus)
         tf.config.list_logical_devices()
+    if device == "gpu" and not gpus:
+        raise UsageError(
+            "--device gpu: TensorFlow finds no GPU on this machine. Next: if `nvidia-smi` shows one, install the extra "
+            "`gpu` (`make gpu` in a checkout); else leave --device out."
+        )
+    return _name(gpus[0]) if gpus else CPU
+
+
+def _show_only(gpus: list[Any]) -> None:
+    """Let TensorFlow see no other GPUs than these, take their memory as it needs it, and round as the CPU does."""
+    import tensorflow as tf
+
+    tf.config.set_visible_devices(gpus, "GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    # With TF32, products would have three digits, and a model's scores would not be those of its exported graph.
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def _name(gpu: Any) -> str:
+    """Return the model of a GPU."""
+    import tensorflow as tf
+
+    return str(tf.config.experimental.get_device_details(gpu).get("device_name", "GPU"))
 
 
 @contextmanager

@@ -52,6 +52,13 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
     "--anew", is_flag=True, help="Begin anew, even if the same training was stopped and could go on."
 )
 @click.option("--with-own", is_flag=True, help="Also learn from labels and ratings of your own files.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="Compute on a GPU if TensorFlow can use one, on the CPU, or on a GPU and fail without one.",
+)
 def train(
     variant: str | None,
     seed: int,
@@ -59,6 +66,7 @@ def train(
     promote: Literal["auto", "never", "always"],
     anew: bool,
     with_own: bool,
+    device: Literal["auto", "cpu", "gpu"],
 ) -> None:
     """Train a variant, and promote it if it passes the gate.
 
@@ -72,6 +80,7 @@ def train(
       reviews train --variant cnn_lstm --seed 3
       reviews train --variant lstm --epochs 4 --promote never
       reviews train --with-own
+      reviews train --device gpu
     """
     from models.variants import DEFAULT_VARIANT, find_variant
 
@@ -82,7 +91,13 @@ def train(
 
     wait_for_server()
     done = train_model(
-        variant=chosen.name, seed=seed, epochs=epochs, promote=promote, anew=anew, with_own=with_own
+        variant=chosen.name,
+        seed=seed,
+        epochs=epochs,
+        promote=promote,
+        anew=anew,
+        with_own=with_own,
+        device=device,
     )
     echo(describe_training(done))
 

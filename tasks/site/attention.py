@@ -106,7 +106,7 @@ def _name_again(row: Row) -> str:
     if row["flow"] != TRAINING:
         return _AGAIN.get(row["flow"], "reviews sql run-history")
     asked = {name: value for name, value in json.loads(row["parameters"] or "{}").items() if value}
-    names = ("variant", "seed", "epochs", "promote")
+    names = ("variant", "seed", "epochs", "promote", "device")
     options = [f"--{name} {quote_word(str(asked[name]))}" for name in names if name in asked]
     return " ".join(["reviews train", *options, *(["--with-own"] if "with_own" in asked else [])])
 

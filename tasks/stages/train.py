@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from prefect import task
@@ -16,7 +17,7 @@ from models.bundle.golden import require_same_scores_in_fresh_process
 from models.bundle.scorer import Scorer, load_scorer
 from models.evaluation.gate import Decision, GateCheck
 from models.list_of_kinds import export_model
-from models.tensorflow import load_tensorflow
+from models.tensorflow import CPU, Device, choose_device
 from models.training.kind_of_model import Variant
 from models.training.trained_model import TrainedModel
 from models.variants import find_variant
@@ -48,6 +49,7 @@ from tasks.warehouse.model_registry import PromotedModel, find_champion, record_
 from tasks.warehouse.promotion import Attempt, promote
 from tasks.warehouse.run_log import Run
 
+GPU_OF_THIS_MACHINE = Path("/dev/nvidia0")
 NEXT_STEP = "look at the reviews Parquet, or run `reviews ingest` again; nothing was trained."
 
 
@@ -63,6 +65,7 @@ class TrainingRequest:
     """Whether the same training, if it was stopped, is begun anew instead of going on."""
     may_exist: bool = False
     """Whether a bundle of the very same training is taken where there is one."""
+    device: Device = "auto"
 
 
 def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
@@ -91,11 +94,13 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     if request.may_exist and (same := _find_same(home, variant, request.seed, epochs)):
         record_model(home.warehouse, same.facts)
         return same
+    if request.device == "gpu":
+        choose_device("gpu")  # a machine without one is refused before anything is read
     rows = load_rows(home.reviews, with_unlabelled=variant.reads_unlabelled)
     encoded = encode_rows(rows, variant)
     checks = check_input(rows, encoded)
     judge_checks(run, checks, NEXT_STEP)
-    job = TrainingJob(variant, request.seed, epochs, rows, encoded)
+    job = TrainingJob(variant, request.seed, epochs, rows, encoded, load_device(request.device))
     trained, seconds = _train(home, job, anew=request.anew)
     with show_progress("Evaluating", None):
         exported = export_model(trained.model)
@@ -113,9 +118,21 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     return bundle
 
 
+def load_device(device: Device) -> str:
+    """Load TensorFlow, so that its import does not count as training time; return the name of what it computes on."""
+    name = choose_device(device)
+    if name != CPU:
+        tell(f"Trains on {name}.")
+    elif device == "auto" and GPU_OF_THIS_MACHINE.exists():
+        tell(
+            "Trains on the CPU: this machine has an NVIDIA GPU, which TensorFlow can't use. To use it, install the "
+            "extra `gpu` (`make gpu` in a checkout)."
+        )
+    return name
+
+
 def _train(home: Home, job: TrainingJob, *, anew: bool) -> tuple[TrainedModel, float]:
     """Train, from the checkpoints of a stopped training unless `anew`; return also the seconds that it took in all."""
-    load_tensorflow()  # so that its import does not count as training time
     rows = job.epochs * len(job.rows.train.texts)
     with (
         keep_journal(home, job, tell, anew=anew) as kept,

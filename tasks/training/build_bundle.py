@@ -35,6 +35,7 @@ from models.evaluation.stars import (
     to_facts,
 )
 from models.list_of_kinds import ExportedModel, measure_parts
+from models.tensorflow import CPU
 from models.tokenizer import EncodedReviews
 from models.training.fit import train_variant
 from models.training.journal import QUIET, Journal
@@ -62,6 +63,8 @@ class TrainingJob:
     """Passes over the training rows."""
     rows: TrainingRows
     encoded: EncodedRows
+    device: str = CPU
+    """The name of what the weights are computed on, as `models.tensorflow.choose_device` returns it."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ def save_bundle(
         "epochs": len(trained.history),
         "kept_epoch": trained.kept_epoch,
         "training_seconds": figures.training_seconds,
+        "device": job.device,
         "history": [asdict(epoch) for epoch in trained.history],
         "metrics": {
             **{name: evaluation.to_json() for name, evaluation in measured.evaluations.items()},

@@ -85,6 +85,7 @@ def _name_key(job: TrainingJob) -> str:
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
+        "device": job.device,
         **{name: version(name) for name in LIBRARIES},
     }
     digest = sha256(json.dumps(facts, sort_keys=True, default=str).encode())

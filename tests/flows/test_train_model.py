@@ -18,7 +18,7 @@ from prefect.states import Pending
 
 import tasks.stages.train
 import tasks.training.dataset
-from data_contracts.errors import ContractError, SourceError, WarehouseBusyError
+from data_contracts.errors import ContractError, SourceError, UsageError, WarehouseBusyError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.command.flow_summaries import describe_training
@@ -110,6 +110,10 @@ def test_the_first_model_is_trained_recorded_and_promoted(home: Home, first: Tra
 
 def test_a_bundle_keeps_the_seconds_that_its_training_took(first: TrainingSummary) -> None:
     assert first.facts["training_seconds"] > 0
+
+
+def test_a_bundle_names_what_its_weights_were_computed_on(first: TrainingSummary) -> None:
+    assert first.facts["device"] == "CPU"
 
 
 def test_a_text_that_is_there_twice_is_learnt_from_once(home: Home, first: TrainingSummary) -> None:
@@ -448,3 +452,8 @@ def test_a_run_that_is_retried_does_not_train_again(
         flow_run = client.read_flow_run(failed.state_details.flow_run_id)
     summary: Any = run_flow(train_model, flow_run=flow_run, parameters=parameters)
     assert summary.reason == "asked for: --promote never"
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_read(empty_home: Home) -> None:
+    with pytest.raises(UsageError, match="finds no GPU"):
+        train_model("cnn_lstm", device="gpu")

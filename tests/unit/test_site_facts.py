@@ -483,9 +483,9 @@ def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(site: FilledT
 def test_a_run_that_was_killed_needs_a_person_until_the_next_one(site: FilledTables, home: Home) -> None:
     site.change("UPDATE runs SET status = 'stopped'")
     assert find(site, home) == {"The last run of score-reviews was killed": "reviews score"}
-    asked = """{"variant": "lstm", "seed": 3, "epochs": null, "promote": "never", "with_own": true}"""
+    asked = """{"variant": "lstm", "seed": 3, "epochs": null, "promote": "never", "with_own": true, "device": "cpu"}"""
     site.change(f"UPDATE runs SET flow = 'train-model', parameters = '{asked}'")
-    again = "reviews train --variant lstm --seed 3 --promote never --with-own"
+    again = "reviews train --variant lstm --seed 3 --promote never --device cpu --with-own"
     assert find(site, home) == {"The last run of train-model was killed": again}
 
 

@@ -75,12 +75,13 @@ def relabel(job: TrainingJob) -> TrainingJob:
     [
         lambda job: replace(job, seed=1),
         lambda job: replace(job, epochs=3),
+        lambda job: replace(job, device="a GPU"),
         lambda job: replace(job, variant=replace(job.variant, dropout=0.1)),
         lambda job: make_job("a good film", "a bad plot"),
         lambda job: make_job("a good film", "a bad film", unlabelled=("a film",)),
         relabel,
     ],
-    ids=["seed", "epochs", "hyper-parameter", "text", "unlabelled", "label"],
+    ids=["seed", "epochs", "device", "hyper-parameter", "text", "unlabelled", "label"],
 )
 def test_another_training_finds_none(
     home: Home, job: TrainingJob, change: Callable[[TrainingJob], TrainingJob]

@@ -1,0 +1,123 @@
+"""Tests of what a training computes on. No GPU is at hand, so that one is only pretended."""
+
+from pathlib import Path
+
+import pytest
+
+from data_contracts.errors import UsageError
+from models.tensorflow import Device, choose_device
+from tasks.stages import train
+
+pytestmark = pytest.mark.slow  # TensorFlow is imported
+
+GPUS = ["first GPU", "second GPU"]
+
+
+class PretendedConfig:
+    """In the place of `tf.config`: a machine with two GPUs, and what was set there."""
+
+    def __init__(self) -> None:
+        self.experimental = self
+        self.visible: list[str] | None = None
+        self.grows: list[str] = []
+        self.tensor_float_32 = True
+
+    def list_physical_devices(self, kind: str) -> list[str]:
+        return GPUS if kind == "GPU" else []
+
+    def list_logical_devices(self) -> list[str]:
+        return []
+
+    def set_visible_devices(self, devices: list[str], kind: str) -> None:
+        self.visible = devices
+
+    def set_memory_growth(self, gpu: str, grows: bool) -> None:
+        self.grows += [gpu] if grows else []
+
+    def enable_tensor_float_32_execution(self, enabled: bool) -> None:
+        self.tensor_float_32 = enabled
+
+    def get_device_details(self, gpu: str) -> dict[str, str]:
+        return {"device_name": f"the {gpu}"}
+
+
+@pytest.fixture
+def with_gpus(monkeypatch: pytest.MonkeyPatch) -> PretendedConfig:
+    """A machine with GPUs."""
+    import tensorflow as tf
+
+    config = PretendedConfig()
+    monkeypatch.setattr(tf, "config", config)
+    return config
+
+
+@pytest.fixture
+def without_gpu() -> None:
+    """A machine without one, as it is."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_without_a_gpu_the_cpu_computes(device: Device) -> None:
+    assert choose_device(device) == "CPU"
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_gpu_that_is_not_there_is_refused_with_the_next_step() -> None:
+    with pytest.raises(UsageError, match=r"finds no GPU on this machine.*`nvidia-smi`.*`make gpu`"):
+        choose_device("gpu")
+
+
+@pytest.mark.parametrize("device", ["auto", "gpu"])
+def test_of_several_gpus_the_first_computes(with_gpus: PretendedConfig, device: Device) -> None:
+    assert choose_device(device) == "the first GPU"
+    assert with_gpus.visible == ["first GPU"]
+
+
+def test_the_memory_of_a_gpu_is_taken_as_it_is_needed(with_gpus: PretendedConfig) -> None:
+    choose_device("auto")
+    assert with_gpus.grows == ["first GPU"]
+
+
+def test_a_gpu_rounds_as_the_cpu_does(with_gpus: PretendedConfig) -> None:
+    choose_device("auto")
+    assert not with_gpus.tensor_float_32
+
+
+def test_a_training_on_the_cpu_sees_no_gpu(with_gpus: PretendedConfig) -> None:
+    assert choose_device("cpu") == "CPU"
+    assert with_gpus.visible == []
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a training says."""
+    lines: list[str] = []
+    monkeypatch.setattr(train, "tell", lines.append)
+    return lines
+
+
+@pytest.mark.usefixtures("with_gpus")
+def test_a_training_says_which_gpu_it_uses(told: list[str]) -> None:
+    assert train.load_device("auto") == "the first GPU"
+    assert told == ["Trains on the first GPU."]
+
+
+@pytest.mark.usefixtures("without_gpu")
+@pytest.mark.parametrize(("device", "hints"), [("auto", 1), ("cpu", 0)])
+def test_a_training_that_finds_no_way_to_the_gpu_of_the_machine_says_so(
+    told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: Device, hints: int
+) -> None:
+    monkeypatch.setattr(train, "GPU_OF_THIS_MACHINE", tmp_path)
+    assert train.load_device(device) == "CPU"
+    assert ["can't use" in line for line in told] == [True] * hints
+
+
+@pytest.mark.usefixtures("without_gpu")
+def test_a_machine_without_a_gpu_needs_no_word_of_it(told: list[str]) -> None:
+    train.load_device("auto")
+    assert told == []
