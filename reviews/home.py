@@ -22,7 +22,7 @@ from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from tasks.texts.loaded_champion import LoadedChampion, load_champion
-from tasks.texts.scores import score_asked
+from tasks.texts.scores import list_texts, score_asked
 from tasks.warehouse.model_registry import read_promoted
 from tasks.warehouse.published import open_published_apart
 
@@ -48,14 +48,16 @@ class OpenHome:
         self._require_open()
         return self.connection.sql(query, params=parameters)
 
-    def score(self, texts: Iterable[str | None]) -> pa.Table:
+    def score(self, texts: Iterable[str | None], source: str | None = None) -> pa.Table:
         """Score texts by the champion, in this process; return a row for each, in their order.
 
-        The columns are those of `tasks.texts.scores.ANSWER_SCHEMA`: the numbers that `reviews score` would write, or
-        the rule by which it would quarantine the row. Raises `BundleError` if the champion's bundle was altered.
+        `source` is the one that all texts are of: where the champion has learnt from its labels, they count. The
+        columns are those of `tasks.texts.scores.ANSWER_SCHEMA`: the numbers that `reviews score` would write, or the
+        rule by which it would quarantine the row. Raises `BundleError` if the champion's bundle was altered.
         """
         self._require_open()
-        return score_asked(self._champion, texts, self._limits)
+        listed = list_texts(texts)
+        return score_asked(self._champion, listed, self._limits, [source] * len(listed))
 
     @property
     def model_id(self) -> str:

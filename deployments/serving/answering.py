@@ -26,12 +26,20 @@ SCORED = "scored"
 
 
 @dataclass(frozen=True)
+class TextOfSource:
+    """A text that is asked about, and the source that it is said to be of; None for no source."""
+
+    text: str
+    source: str | None = None
+
+
+@dataclass(frozen=True)
 class Desk:
     """What answers the requests of one app."""
 
     champion: FollowedChampion
     limits: RowLimits
-    batching: Batching
+    batching: Batching[TextOfSource]
     explaining: ThreadPoolExecutor
     explanations: "set[Future[Answers]]"
     """Those that wait or are made."""
@@ -43,7 +51,7 @@ class Desk:
 def open_desk(champion: FollowedChampion, limits: RowLimits, keeping: Keeping | None = None) -> Desk:
     """Start the threads that answer, until `close_desk`."""
 
-    def score(texts: Sequence[str]) -> Answers:
+    def score(texts: Sequence[TextOfSource]) -> Answers:
         desk.metrics.together.observe(len(texts))
         return _answer(desk, champion.find(), texts)
 
@@ -68,12 +76,12 @@ def is_full(desk: Desk, texts: int, *, explain: bool = False) -> bool:
     return desk.batching.count_waiting() + texts > max(MOST_WAITING, texts)
 
 
-def ask(desk: Desk, texts: Sequence[str]) -> "Future[Answers]":
+def ask(desk: Desk, texts: Sequence[TextOfSource]) -> "Future[Answers]":
     """Have texts scored together by one model, with other requests'."""
     return desk.batching.submit(texts)
 
 
-def ask_why(desk: Desk, text: str) -> "Future[Answers]":
+def ask_why(desk: Desk, text: TextOfSource) -> "Future[Answers]":
     """Have a text scored and explained by one model: its answer has the `words` that move the score."""
     explanation = desk.explaining.submit(_explain, desk, text)
     desk.explanations.add(explanation)
@@ -81,20 +89,21 @@ def ask_why(desk: Desk, text: str) -> "Future[Answers]":
     return explanation
 
 
-def _explain(desk: Desk, text: str) -> Answers:
+def _explain(desk: Desk, text: TextOfSource) -> Answers:
     """Score a text and, if it has a score, add the words that move it most."""
     champion = desk.champion.find()
     [answer] = _answer(desk, champion, [text])
     if answer["rule"] is not None:
         return [answer]
-    explained = explain_text(champion.scorer, FoundText(text))
+    explained = explain_text(champion.scorer, FoundText(text.text, source=text.source))
     words: list[dict[str, Any]] = [vars(word) for word in explained.moving[:WORDS_SHOWN]]
     return [{**answer, "words": words}]
 
 
-def _answer(desk: Desk, champion: LoadedChampion, texts: Sequence[str]) -> Answers:
+def _answer(desk: Desk, champion: LoadedChampion, asked: Sequence[TextOfSource]) -> Answers:
     """Score texts by one model, count them, and keep those that have a score."""
-    answers: Answers = score_asked(champion, texts, desk.limits).to_pylist()
+    texts, sources = [each.text for each in asked], [each.source for each in asked]
+    answers: Answers = score_asked(champion, texts, desk.limits, sources).to_pylist()
     for answer in answers:
         desk.metrics.texts.labels(answer["rule"] or SCORED).inc()
     scored = [text for text, answer in zip(texts, answers, strict=True) if answer["rule"] is None]

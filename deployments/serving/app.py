@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 
 from data_contracts.rules_and_limits import ServingLimits
 from deployments.guarded_server import guard
-from deployments.serving.answering import Desk, ask, ask_why, is_full
+from deployments.serving.answering import Desk, TextOfSource, ask, ask_why, is_full
 from deployments.serving.metrics import measure_requests
 from deployments.serving.request_limits import (
     STATIC_PATH,
@@ -111,7 +111,8 @@ def _add_scores(api: FastAPI, desk: Desk, limits: ServingLimits) -> None:
     async def score(request: Request, asked: AskedText) -> Any:
         _admit(request, charge, EXPLANATION_TEXTS if asked.explain else 1)
         _require_room(desk, 1, explain=asked.explain)
-        answers = ask_why(desk, asked.text) if asked.explain else ask(desk, [asked.text])
+        text = TextOfSource(asked.text, asked.source)
+        answers = ask_why(desk, text) if asked.explain else ask(desk, [text])
         [answer] = await asyncio.wrap_future(answers)
         if answer["rule"] is not None:
             return JSONResponse({"message": answer["detail"], "rule": answer["rule"]}, 422)
@@ -127,7 +128,8 @@ def _add_scores(api: FastAPI, desk: Desk, limits: ServingLimits) -> None:
             )
         _admit(request, charge, len(asked.texts))
         _require_room(desk, len(asked.texts))
-        answers = await asyncio.wrap_future(ask(desk, asked.texts))
+        texts = [TextOfSource(text, asked.source) for text in asked.texts]
+        answers = await asyncio.wrap_future(ask(desk, texts))
         return {"model_id": answers[0]["model_id"], "results": [_show(answer) for answer in answers]}
 
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+Asked = TypeVar("Asked")
+"""A text that is asked about, with whatever else its score depends on."""
 Answers = list[dict[str, Any]]
 """The answers of texts, in their order: rows of `tasks.texts.scores.ANSWER_SCHEMA`."""
-ScoreTexts = Callable[[Sequence[str]], Answers]
-"""Scores texts by one model."""
 
 MOST_TOGETHER = 64
 """Texts in a batch, unless a single request has more: the engine's batches are no larger."""
@@ -24,18 +24,18 @@ MANY = 32
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Generic[Asked]):
     """The texts of one request, and where their answers go."""
 
-    texts: Sequence[str]
+    texts: Sequence[Asked]
     answers: "Future[Answers]"
 
 
 @dataclass(frozen=True)
-class Batching:
+class Batching(Generic[Asked]):
     """Two threads that score texts in batches."""
 
-    submit: Callable[[Sequence[str]], "Future[Answers]"]
+    submit: Callable[[Sequence[Asked]], "Future[Answers]"]
     """Takes the texts of one request, and returns what becomes their answers."""
     count_waiting: Callable[[], int]
     """Counts the texts that wait to be scored."""
@@ -43,12 +43,15 @@ class Batching:
     """Scores what waits, then ends the threads."""
 
 
-def start_batching(score: ScoreTexts) -> Batching:
-    """Start threads that call `score` with the texts of requests that wait, at most `MOST_TOGETHER` at a time."""
-    waiting: deque[Request] = deque()
+def start_batching(score: Callable[[Sequence[Asked]], Answers]) -> Batching[Asked]:
+    """Start threads that call `score` with the texts of requests that wait, at most `MOST_TOGETHER` at a time.
+
+    `score` scores texts by one model.
+    """
+    waiting: deque[Request[Asked]] = deque()
     lock, first, second = Lock(), ThreadPoolExecutor(1, "scoring"), ThreadPoolExecutor(1, "scoring beside")
 
-    def submit(texts: Sequence[str]) -> "Future[Answers]":
+    def submit(texts: Sequence[Asked]) -> "Future[Answers]":
         request = Request(texts, Future())
         with lock:
             waiting.append(request)
@@ -68,9 +71,9 @@ def start_batching(score: ScoreTexts) -> Batching:
     return Batching(submit, count_waiting, stop)
 
 
-def _take_together(waiting: deque[Request], lock: Lock) -> list[Request]:
+def _take_together(waiting: deque[Request[Asked]], lock: Lock) -> list[Request[Asked]]:
     """Remove the requests that are scored next, in the order in which they came, without those that were given up."""
-    taken: list[Request] = []
+    taken: list[Request[Asked]] = []
     with lock:
         texts = 0
         while waiting and (not texts or texts + len(waiting[0].texts) <= MOST_TOGETHER):
@@ -81,7 +84,7 @@ def _take_together(waiting: deque[Request], lock: Lock) -> list[Request]:
     return taken
 
 
-def _answer(requests: list[Request], score: ScoreTexts) -> None:
+def _answer(requests: list[Request[Asked]], score: Callable[[Sequence[Asked]], Answers]) -> None:
     """Score the texts of several requests together, and hand each its answers, or the error."""
     if not requests:
         return

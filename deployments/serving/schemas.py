@@ -6,6 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Stars = Annotated[float, Field(ge=1, le=10)]
+Source = Annotated[
+    StrictStr | None,
+    Field(
+        description="The source that it is of: where the model has learnt from its labels, they count.",
+        max_length=255,
+    ),
+]
 
 
 class AskedText(BaseModel):
@@ -16,6 +23,7 @@ class AskedText(BaseModel):
     )
 
     text: Annotated[StrictStr, Field(description="The review.")]
+    source: Source = None
     explain: Annotated[
         StrictBool,
         Field(description="Also say which words moved the score most; takes up to a second or so."),
@@ -31,6 +39,7 @@ class AskedTexts(BaseModel):
     )
 
     texts: Annotated[list[StrictStr], Field(min_length=1, description="The reviews.")]
+    source: Source = None
 
 
 class Score(BaseModel):
@@ -53,6 +62,9 @@ class Score(BaseModel):
         bool, Field(description="Whether the text has more words than the model reads: the last.")
     ]
     model_id: str
+    adapted_to: Annotated[
+        str | None, Field(description="The source whose labels change the score; null if none do.")
+    ]
 
 
 class MovingWord(BaseModel):

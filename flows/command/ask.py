@@ -165,6 +165,7 @@ def export(
     help="Show all rows of the review instead, and which of them latest_scores shows.",
 )
 @click.option("--text", metavar="TEXT", help="Explain this text instead of a scored review.")
+@click.option("--source", metavar="NAME", help="The source that the text is of, whose own labels count.")
 @click.option(
     "--model",
     "model_id",
@@ -182,6 +183,7 @@ def explain(
     name: str | None,
     history: bool,
     text: str | None,
+    source: str | None,
     model_id: str | None,
     top: int,
     form: str,
@@ -203,10 +205,12 @@ def explain(
       reviews explain --history r-10482
       reviews explain 3fa94c12ab07:17 --html why.html
       reviews explain --text "A wonderful film with a dull ending"
+      reviews explain --text "Does what it should" --source shop-a
       reviews explain - --format json < review.txt
     """
     from flows.command.console.arguments import decode_input
     from tasks.explain.explanation import explain as explain_score
+    from tasks.explain.finding_text import FoundText
 
     if history:
         _show_history(context, name, form)
@@ -215,7 +219,10 @@ def explain(
         raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
     if name == "-":
         name, text = None, decode_input(sys.stdin.buffer.read())
-    _show_explanation(lambda home: explain_score(home, name, text, model_id), top, form, page)
+    if name is not None and source is not None:
+        raise UsageError("--source goes with --text, or with -: a review has the source of its file.")
+    asked = FoundText(text or "", source=source) if name is None else name
+    _show_explanation(lambda home: explain_score(home, asked, model_id), top, form, page)
 
 
 def _show_explanation(
@@ -247,7 +254,13 @@ def _show_history(context: click.Context, name: str | None, form: str) -> None:
     from tasks.explain.history import find_history
     from tasks.explain.history_table import write_history, write_history_as_json
 
-    options = {"text": "--text", "model_id": "--model", "top": "--top", "page": "--html"}
+    options = {
+        "text": "--text",
+        "source": "--source",
+        "model_id": "--model",
+        "top": "--top",
+        "page": "--html",
+    }
     default = click.core.ParameterSource.DEFAULT
     given = [option for field, option in options.items() if context.get_parameter_source(field) != default]
     if name in (None, "-") or given:

@@ -57,6 +57,10 @@ class Scorer:
     own: Mapping[str, OwnLayer] = field(default_factory=dict)
     """What the labels of a source change in the scores of its texts, by the name of the source."""
 
+    def find_adapted(self, source: str | None) -> str | None:
+        """Return the name of the source if its labels change the scores of its texts, else None."""
+        return source if source in self.own else None
+
     def predict_for(self, source: str | None) -> Callable[[EncodedReviews], NDArray[np.float64]]:
         """Return `predict` for the texts of a source; None is the model without the labels of any source."""
         layer = self.own.get(source or "")

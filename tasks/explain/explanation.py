@@ -66,6 +66,10 @@ class Explained:
     model_id: str
     score: float
     """P(positive), 0 to 1."""
+    model_score: float
+    """The score that the model gives without the labels of any source."""
+    adapted_to: str | None
+    """The source whose labels change the score; None if none do."""
     sentiment: str
     predicted_rating: float
     """1 to 10 stars."""
@@ -85,15 +89,15 @@ class Piece:
     word: ReadWord | None
 
 
-def explain(home: Home, name: str | None, text: str | None, model_id: str | None) -> Explained:
-    """Explain the score of the review or row called `name` or, if that is None, of `text`.
+def explain(home: Home, asked: str | FoundText, model_id: str | None) -> Explained:
+    """Explain the score of the review or row with this name, or of a text that is given.
 
     The model is `model_id`, whole or its beginning, by default the champion. Raises `UsageError` if no row or several
     rows have the name, or if the text has no word.
     """
     with open_published(home.published) as connection:
         model = read_promoted(connection, model_id)
-        source = FoundText(text or "") if name is None else find_text(connection, name)
+        source = find_text(connection, asked) if isinstance(asked, str) else asked
     return explain_text(load_scorer(home.bundles, model), source)
 
 
@@ -112,6 +116,7 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
     import numpy as np
 
     from data_contracts.scored_reviews import name_sentiments
+    from models.bundle.scorer import score_texts
     from models.evaluation.stars import rate_stars
     from models.tokenizer import locate_words
     from models.word_effects import explain_review
@@ -126,10 +131,14 @@ def explain_text(scorer: "Scorer", source: FoundText) -> Explained:
     ids = np.array([scorer.word_ids.get(each.word, 0) for each in read], np.int32)
     effects = explain_review(scorer.predict_for(source.source), ids, scorer.sequence_length)
     score = np.array([effects.score])
+    adapted_to = scorer.find_adapted(source.source)
+    alone = score_texts(scorer, [source.text]).score[0] if adapted_to else effects.score
     return Explained(
         source=source,
         model_id=scorer.model_id,
         score=effects.score,
+        model_score=float(alone),
+        adapted_to=adapted_to,
         sentiment=str(name_sentiments(score)[0]),
         predicted_rating=float(rate_stars(score, scorer.stars)[0]),
         words_in_text=len(located),

@@ -49,7 +49,7 @@ _LOOK_UP = (
 
 @dataclass(frozen=True)
 class FoundText:
-    """A text to explain, and where it was found; all fields but the text are None if it is in no table."""
+    """A text to explain, and where it was found; if it is in no table, no field but the text and the source is set."""
 
     text: str
     review_id: str | None = None
@@ -58,7 +58,7 @@ class FoundText:
     """The row name, such as 3fa94c12ab07:17."""
     uri: str | None = None
     source: str | None = None
-    """The source whose labels count: a folder of the inbox, or 'default'."""
+    """The source whose labels count: a folder of the inbox, or 'default'; None for no source."""
 
 
 def find_text(connection: duckdb.DuckDBPyConnection, name: str) -> FoundText:

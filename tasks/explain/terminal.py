@@ -82,7 +82,7 @@ def _draw_explanation(explained: Explained, top: int) -> Iterator[tuple["Text", 
 
 
 def describe_score(explained: Explained) -> list[str]:
-    """Return three lines: which text it is, its score, and how many of its words the model reads and knows."""
+    """Return lines: which text it is, its score, what labels change in it, and how many words the model knows."""
     read, unknown = len(explained.read), sum(not word.is_known for word in explained.read)
     extent = "all read" if read == explained.words_in_text else f"the last {read:,} read"
     warning = ", so the score says nothing about the text" if unknown == read else ""
@@ -90,8 +90,20 @@ def describe_score(explained: Explained) -> list[str]:
     return [
         name_source(explained.source),
         f"  score  {rating}, by {explained.model_id}",
+        *_describe_labels(explained),
         f"  words  {explained.words_in_text:,}, {extent}; {unknown:,} of those not known to the model{warning}",
     ]
+
+
+def _describe_labels(explained: Explained) -> list[str]:
+    """Return the line on what the labels of a source change in the score, if its text is of one."""
+    name = explained.source.source
+    if explained.adapted_to is not None:
+        alone = f"{explained.model_score:.4f} without them"
+        return [f"  source {cut_name(explained.adapted_to)}: its labels are in the score, {alone}"]
+    if name is not None and explained.source.row is None:
+        return [f"  source {cut_name(name)}: the model has learnt nothing from its labels"]
+    return []
 
 
 def name_source(source: FoundText) -> str:
@@ -174,7 +186,10 @@ def _make_json_object(explained: Explained, top: int) -> dict[str, Any]:
         "row": source.row,
         "uri": source.uri,
         "model_id": explained.model_id,
+        "source": source.source,
         "score": explained.score,
+        "model_score": explained.model_score,
+        "adapted_to": explained.adapted_to,
         "sentiment": explained.sentiment,
         "predicted_rating": explained.predicted_rating,
         "words_in_text": explained.words_in_text,

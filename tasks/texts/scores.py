@@ -3,7 +3,7 @@
 What a run would quarantine gets the rule that it breaks instead of a score. Nothing is written.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,7 @@ ANSWER_SCHEMA = pa.schema(
         ("oov_rate", pa.float32()),
         ("truncated", pa.bool_()),
         ("model_id", pa.string()),
+        ("adapted_to", pa.string()),
         ("rule", pa.string()),
         ("detail", pa.string()),
     ]
@@ -38,27 +39,37 @@ ANSWER_SCHEMA = pa.schema(
 """What is answered of a text: either a score, in the columns of `scored_reviews`, or the `rule` that it breaks.
 
 `rating_low` to `rating_high` is the interval that `movie_ratings` has for a movie with one review, null for a model
-without a known error; `known_count` counts the words of the text that the model knows.
+without a known error; `known_count` counts the words of the text that the model knows. `adapted_to` is the source whose
+labels change the score, null if none do.
 """
 _READ_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("source_sha256", "text", "extra", "rule", "detail")]
+    [(name, pa.string()) for name in ("source_sha256", "text", "extra", "source", "rule", "detail")]
 )
 
 
-def score_asked(champion: LoadedChampion, texts: Iterable[str | None], limits: RowLimits) -> pa.Table:
-    """Score n texts; return [n] rows of `ANSWER_SCHEMA`, in their order. Raises `UsageError` for what is no text."""
-    rows = _make_rows(_list_texts(texts))
+def score_asked(
+    champion: LoadedChampion,
+    texts: Iterable[str | None],
+    limits: RowLimits,
+    sources: Sequence[str | None] | None = None,
+) -> pa.Table:
+    """Score n texts; return [n] rows of `ANSWER_SCHEMA`, in their order. Raises `UsageError` for what is no text.
+
+    `sources` [n] are those of the texts, whose own labels count; None: of no source.
+    """
+    listed = list_texts(texts)
+    of_row = [champion.scorer.find_adapted(source) for source in sources or [None] * len(listed)]
+    rows = _make_rows(listed, of_row)
     bad = find_bad_rows(measure_rows(rows, mark_texts_with_words(rows["text"])), limits)
     positions = np.array([position for position in range(len(rows)) if position not in bad], np.int64)
     chunk = _score_rows(champion, rows.take(positions))
     unscored = {int(positions[position]): reason for position, reason in chunk.unscored.items()}
     scored = np.array([position for position in positions.tolist() if position not in unscored], np.int64)
-    return _make_answers(
-        champion, chunk.scored, scored, [{**bad, **unscored}.get(n) for n in range(len(rows))]
-    )
+    reasons = [{**bad, **unscored}.get(n) for n in range(len(rows))]
+    return _make_answers(champion, chunk.scored, scored, reasons, of_row)
 
 
-def _list_texts(texts: Iterable[str | None]) -> list[str | None]:
+def list_texts(texts: Iterable[str | None]) -> list[str | None]:
     """Return texts as a list; raise `UsageError` for what is one text or a table, or can't be iterated."""
     # Iterated, these give letters, numbers, keys or columns.
     single = isinstance(texts, str | bytes | bytearray | Mapping) or hasattr(texts, "columns")
@@ -70,8 +81,11 @@ def _list_texts(texts: Iterable[str | None]) -> list[str | None]:
     return list(texts)
 
 
-def _make_rows(texts: list[str | None]) -> pa.Table:
-    """Return texts as rows that can be measured; one that is not Unicode breaks the rule `text_encoding`."""
+def _make_rows(texts: list[str | None], sources: list[str | None]) -> pa.Table:
+    """Return texts and their sources as rows that can be measured.
+
+    A text that is not Unicode breaks the rule `text_encoding`.
+    """
     rules: list[str | None] = [None] * len(texts)
     try:
         found = _convert(texts)
@@ -81,7 +95,14 @@ def _make_rows(texts: list[str | None]) -> pa.Table:
         ]
         found = _convert([text if rule is None else None for text, rule in zip(texts, rules, strict=True)])
     none = pa.nulls(len(texts), pa.string())
-    columns = {"source_sha256": none, "text": found, "extra": none, "rule": rules, "detail": none}
+    columns = {
+        "source_sha256": none,
+        "text": found,
+        "extra": none,
+        "source": sources,
+        "rule": rules,
+        "detail": none,
+    }
     numbers = pa.array(range(1, len(texts) + 1), pa.int64())
     return pa.table(columns, schema=_READ_SCHEMA).append_column("row_number", numbers)
 
@@ -108,6 +129,7 @@ def _make_answers(
     scored: pa.Table,
     positions: NDArray[np.int64],
     reasons: list[tuple[str, str] | None],
+    adapted_to: list[str | None],
 ) -> pa.Table:
     """Return the answers of n texts: the scores of those at `positions`, and the rules and details of the others."""
     where = np.full(len(reasons), -1)
@@ -115,6 +137,9 @@ def _make_answers(
     scores = _add_columns(champion, scored).take(pa.array(where, mask=where < 0))
     others = {
         "model_id": [champion.promoted.model_id] * len(reasons),
+        "adapted_to": [
+            None if reason else source for source, reason in zip(adapted_to, reasons, strict=True)
+        ],
         "rule": [reason and reason[0] for reason in reasons],
         "detail": [reason and reason[1] for reason in reasons],
     }

@@ -24,6 +24,7 @@ from deployments.serving.champion_following import FollowedChampion, follow_cham
 from deployments.serving.kept_texts import start_keeping
 from deployments.serving.metrics import SERVING
 from tasks.explain.explanation import explain
+from tasks.explain.finding_text import FoundText
 from tasks.explain.terminal import _make_json_object
 from tasks.warehouse.publishing import publish
 from tests.support.asgi import ask_app, send_to
@@ -103,7 +104,7 @@ def test_a_text_that_the_batch_quarantines_gets_the_same_rule_and_no_score(
 def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: Home) -> None:
     text = "the good the bad and the plot"
     answer = ask_app(app, "/score", {"text": text, "explain": True}).read_json()
-    shown = _make_json_object(explain(served_home, None, text, None), desk_module.WORDS_SHOWN)
+    shown = _make_json_object(explain(served_home, FoundText(text), None), desk_module.WORDS_SHOWN)
     assert answer["words"] == [pytest.approx(word) for word in shown["words"]]
     assert answer["score"] == pytest.approx(shown["score"], abs=1e-6)
     assert ask_app(app, "/score", {"text": "   ", "explain": True}).status == 422

@@ -20,6 +20,7 @@ from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.console.arguments import decode_input
 from models.bundle.scorer import Scorer
+from models.own_labels.layer import OwnLayer
 from models.tokenizer import EncodedReviews
 from tasks.explain.explanation import Explained, ReadWord, cut_pieces, explain_text, find_level, format_signed
 from tasks.explain.finding_text import FoundText, find_text
@@ -374,9 +375,40 @@ def test_without_a_published_copy_the_next_step_is_named(tmp_path: Path) -> None
 
 def test_of_a_text_without_a_known_word_it_is_said_that_its_score_says_nothing() -> None:
     unknown = ReadWord(0, 1, "x", False, 0.0, 0.4, 0)
-    explained = Explained(FoundText("x"), "m", 0.4, "negative", 3.0, 1, 0, (unknown,), ())
+    explained = Explained(FoundText("x"), "m", 0.4, 0.4, None, "negative", 3.0, 1, 0, (unknown,), ())
     assert describe_score(explained)[-1].endswith(
         "not known to the model, so the score says nothing about the text"
     )
     known = replace(explained, read=(replace(unknown, is_known=True),))
     assert describe_score(known)[-1].endswith("0 of those not known to the model")
+
+
+def explain_in_shop(source: str | None) -> Explained:
+    """Explain a text by a model that has learnt from the labels of `shop` that all is a little better there."""
+    scorer = replace(make_scorer(), own={"shop": OwnLayer(bias=1.0)})
+    return explain_text(scorer, FoundText("a good film", source=source))
+
+
+def test_an_explanation_says_whose_labels_are_in_the_score_and_what_it_is_without_them() -> None:
+    explained = explain_in_shop("shop")
+    assert describe_score(explained)[2] == "  source shop: its labels are in the score, 0.8320 without them"
+    assert explained.score == pytest.approx(1 / (1 + np.exp(-2.6)))
+
+
+def test_of_a_source_that_has_taught_nothing_it_is_said() -> None:
+    assert (
+        describe_score(explain_in_shop("cinema"))[2]
+        == "  source cinema: the model has learnt nothing from its labels"
+    )
+
+
+def test_without_a_source_nothing_is_said_of_one() -> None:
+    assert not [line for line in describe_score(explain_in_shop(None)) if "source" in line]
+
+
+def test_programs_get_the_source_and_the_score_without_its_labels() -> None:
+    out = io.StringIO()
+    write_explanation_as_json(explain_in_shop("shop"), 10, out)
+    shown = json.loads(out.getvalue())
+    assert (shown["source"], shown["adapted_to"]) == ("shop", "shop")
+    assert shown["model_score"] == pytest.approx(explain_in_shop(None).score)

@@ -154,8 +154,21 @@ def test_json_has_every_row_of_every_movie(home: Home) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["-"], ["r1", "--top", "3"], ["r1", "--model", "m"], ["r1", "--html", "x.html"], ["--text", "good"]],
+    [
+        [],
+        ["-"],
+        ["r1", "--top", "3"],
+        ["r1", "--model", "m"],
+        ["r1", "--html", "x.html"],
+        ["--text", "good"],
+        ["r1", "--source", "s"],
+    ],
 )
 def test_options_that_do_not_go_with_a_history_are_wrong_usage(home: Home, arguments: list[str]) -> None:
     done = call(home, "--history", *arguments)
     assert (done.exit_code, "takes no option but --format" in done.stderr) == (2, True)
+
+
+def test_a_review_has_the_source_of_its_file_and_takes_no_other(home: Home) -> None:
+    done = call(home, "r1", "--source", "shop")
+    assert (done.exit_code, "goes with --text" in done.stderr) == (2, True)
