@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.paired import PairedDifference, compare_pairs
+from benchmarks.paired import PairedDifference, compare_areas, compare_pairs
 from benchmarks.plain_keras import SEED_VARIANTS
 from data_contracts.rules_and_limits import POSITIVE_FROM
 from models.evaluation.elsewhere import KIND_WORDS, ElsewhereReview, find_positive
 
 Results = Mapping[str, Any]
 Model = Mapping[str, Any]
+Compared = Mapping[str, PairedDifference]
+"""How the best variant does beside each seed variant, by the name of that."""
+
+Mask = NDArray[np.bool_]
 
 REVIEWS_OF_A_LENGTH = 50
 """A class of length with fewer reviews is not drawn: chance would change its accuracy too much."""
@@ -60,22 +64,55 @@ def pick_measured(results: Results, reviews: Sequence[ElsewhereReview]) -> Seque
     return reviews[: len(results["models"][0]["elsewhere_scores"])]
 
 
-def find_right(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> NDArray[np.float64]:
-    """Return the share of seeds that classify each of the n reviews from elsewhere correctly, [n]."""
+def list_scores(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> NDArray[np.float64]:
+    """Return the scores of each seed for the n reviews from elsewhere, [seeds, n]."""
     scores = np.array([model["elsewhere_scores"] for model in models])
     if scores.shape[1] != len(reviews):
         raise ValueError(
             "the stored scores are of another evaluation set. Next: python -m benchmarks.variants"
         )
-    right: NDArray[np.float64] = ((scores >= POSITIVE_FROM) == find_positive(reviews)).mean(axis=0)
+    return scores
+
+
+def find_right(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> NDArray[np.float64]:
+    """Return the share of seeds that classify each of the n reviews from elsewhere correctly, [n]."""
+    right: NDArray[np.float64] = (
+        (list_scores(models, reviews) >= POSITIVE_FROM) == find_positive(reviews)
+    ).mean(axis=0)
     return right
 
 
-def compare_elsewhere(results: Results, reviews: Sequence[ElsewhereReview]) -> dict[str, PairedDifference]:
-    """Compare the best variant with each seed variant, by each review's share of seeds that are right."""
-    models = group_models(results)
-    ours = find_right(models[find_best(results)], reviews)
-    return {name: compare_pairs(ours, find_right(models[name], reviews)) for name in list_rivals(results)}
+def compare_elsewhere(
+    results: Results, reviews: Sequence[ElsewhereReview], counted: Mask | None = None
+) -> Compared:
+    """Compare the best variant with each seed variant, by each review's share of seeds that are right.
+
+    `counted` marks the reviews that count, by default all.
+    """
+
+    def pick(name: str) -> NDArray[np.float64]:
+        return find_right(models[name], reviews)[mask]
+
+    models, mask = group_models(results), _count_all(reviews) if counted is None else counted
+    best = pick(find_best(results))
+    return {name: compare_pairs(best, pick(name)) for name in list_rivals(results)}
+
+
+def compare_areas_elsewhere(
+    results: Results, reviews: Sequence[ElsewhereReview], counted: Mask | None = None
+) -> Compared:
+    """Compare the best variant with each seed variant, by the mean area under the ROC curve of its seeds."""
+
+    def pick(name: str) -> NDArray[np.float64]:
+        return list_scores(models[name], reviews)[:, mask]
+
+    models, mask = group_models(results), _count_all(reviews) if counted is None else counted
+    best, positive = pick(find_best(results)), find_positive(reviews)[mask]
+    return {name: compare_areas(best, pick(name), positive) for name in list_rivals(results)}
+
+
+def _count_all(reviews: Sequence[ElsewhereReview]) -> Mask:
+    return np.ones(len(reviews), bool)
 
 
 def rate_kinds(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> dict[str, float]:
@@ -92,7 +129,7 @@ def measure_certainty(models: Sequence[Model], reviews: Sequence[ElsewhereReview
 
     The mean over reviews and seeds of the score of that sentiment: of a calibrated model the share that is right.
     """
-    scores = np.array([model["elsewhere_scores"] for model in models])
+    scores = list_scores(models, reviews)
     sure = np.maximum(scores, 1 - scores).mean(axis=0)
     kinds = np.array([review.kind for review in reviews])
     return {"all": float(sure.mean())} | {

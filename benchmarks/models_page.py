@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import misjudged_page
+from benchmarks.elsewhere_section import format_elsewhere, format_interval, format_points
 from benchmarks.misjudged_page import find_misjudged, make_misjudged_page
 from benchmarks.models_figures import (
+    Compared,
     Model,
     Results,
     compare_elsewhere,
@@ -20,12 +22,10 @@ from benchmarks.models_figures import (
     group_models,
     list_training_ratios,
     list_values,
-    measure_certainty,
     pick_measured,
     rate_kinds,
 )
 from benchmarks.models_plots import draw_all, make_standalone
-from benchmarks.paired import SAMPLES, PairedDifference
 from data_contracts.archive import DATASETS
 from deployments.installation_paths import PROJECT_ROOT
 from docs.markdown import NOTHING, fill_paragraph, format_percent, format_spread, format_table, join_words
@@ -37,8 +37,6 @@ from tasks.pages.svg_charts import Chart
 PAGE = PROJECT_ROOT / "docs" / "models.md"
 IMAGES = PROJECT_ROOT / "docs" / "images"
 RESULTS = PROJECT_ROOT / "benchmarks" / "results" / "models.json"
-Compared = Mapping[str, PairedDifference]
-"""How the best variant does beside each seed variant, by the name of that."""
 
 HEAD = """
 The variants of `reviews train`, on {dataset}: {train:,} training reviews, {validation:,} reviews of held-out titles to
@@ -67,19 +65,6 @@ process that checks the bundle. *Scoring* is from texts to scores, the median an
 multiple of the speed of stock `model.predict` of `lstm` in the same run ({stock_speed:,.0f} reviews/s), which starts
 from ids (more is faster); *from ids* is our scoring measured from ids too. For the baseline: words and pairs in use;
 the seconds of counting, fitting and predicting.
-"""
-ELSEWHERE = """
-Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind: the
-mean of the seeds, and for all the lowest and the highest.{newer}
-"""
-NEWER = " [On {count} newer ones](evaluation-sets.md#what-the-new-reviews-say) no variant leads."
-CERTAINTY = """
-How sure `{best}` is of the sentiment that it chooses, in per cent, beside the share that is right; on reviews of the
-archive the two differ by its calibration error.
-"""
-COMPARED = """
-`{best}` compared with each seed variant, review by review: the difference in the share of seeds that are right, with
-{samples:,} draws of {reviews} reviews with replacement, the same draws for both.
 """
 MISJUDGED = """
 [misjudged.md](misjudged.md) lists the {missed} reviews that most seeds of `{best}` misjudge, with their texts.
@@ -128,7 +113,7 @@ def make_page(results: Results, charts: Mapping[str, Chart], reviews: Sequence[E
         _format_head(results, reviews, compared),
         _format_quality(results, charts),
         _format_cost(results, charts),
-        _format_elsewhere(results, reviews, compared),
+        format_elsewhere(results, reviews, compared),
         _format_misjudged(results, reviews),
         _format_behaviour(results),
         _format_ablations(results),
@@ -143,7 +128,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview], compared:
     baseline = results["baseline"]["test_accuracy"]
     seeds = join_words(str(seed) for seed in sorted({model["seed"] for model in results["models"]}))
     beside = [
-        f"{_format_points(each.difference)} compared with `{name}` ({_format_interval(each)})"
+        f"{format_points(each.difference)} compared with `{name}` ({format_interval(each)})"
         for name, each in compared.items()
     ]
     verdict = fill_paragraph(
@@ -151,7 +136,7 @@ def _format_head(results: Results, reviews: Sequence[ElsewhereReview], compared:
         best=best,
         accuracy=accuracy,
         baseline=baseline,
-        points=_format_points(accuracy - baseline),
+        points=format_points(accuracy - baseline),
         reviews=len(reviews),
         elsewhere=format_percent(rate_kinds(models[best], reviews)["all"]),
         beside=f": {join_words(beside)}" if beside else "",
@@ -253,59 +238,6 @@ def _format_cost_row(results: Results, name: str, models: Sequence[Model]) -> li
     ]
 
 
-def _format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview], compared: Compared) -> str:
-    rates = {name: rate_kinds(models, reviews) for name, models in group_models(results).items()}
-    kinds = list(next(iter(rates.values())))
-    of_seeds = {
-        name: [100 * rate_kinds([model], reviews)["all"] for model in models]
-        for name, models in group_models(results).items()
-    }
-    rows = [
-        [
-            f"`{name}`",
-            f"{format_percent(rate['all'])} ({min(of_seeds[name]):.1f} to {max(of_seeds[name]):.1f})",
-            *(format_percent(rate[kind]) for kind in kinds[1:]),
-        ]
-        for name, rate in rates.items()
-    ]
-    parts = [
-        "## Reviews from elsewhere",
-        fill_paragraph(ELSEWHERE, reviews=len(reviews), newer=_point_to_newer(reviews)),
-        format_table(["variant", *kinds], rows),
-        *_format_certainty(results, reviews),
-    ]
-    if compared:
-        parts += [
-            fill_paragraph(COMPARED, best=find_best(results), samples=SAMPLES, reviews=len(reviews)),
-            format_table(
-                ["compared with", "difference", f"{100 * CONFIDENCE:.0f} % of draws", "p"],
-                [
-                    [f"`{name}`", _format_points(each.difference), _format_interval(each), f"{each.p:.4f}"]
-                    for name, each in compared.items()
-                ],
-            ),
-        ]
-    return "\n\n".join(parts)
-
-
-def _point_to_newer(reviews: Sequence[ElsewhereReview]) -> str:
-    """Return a sentence on the reviews of the set that were not measured yet; none if all were."""
-    newer = len(read_elsewhere()) - len(reviews)
-    return NEWER.format(count=newer) if newer > 0 else ""
-
-
-def _format_certainty(results: Results, reviews: Sequence[ElsewhereReview]) -> list[str]:
-    best = find_best(results)
-    models = group_models(results)[best]
-    right, sure = rate_kinds(models, reviews), measure_certainty(models, reviews)
-    rows = [
-        ["sure", *(format_percent(sure[kind]) for kind in right)],
-        ["right", *(format_percent(rate) for rate in right.values())],
-        ["surer than right", *(f"{100 * (sure[kind] - rate):+.1f}" for kind, rate in right.items())],
-    ]
-    return [fill_paragraph(CERTAINTY, best=best), format_table([f"`{best}`", *right], rows)]
-
-
 def _format_misjudged(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
     best, missed = find_best(results), find_misjudged(results, reviews)
     if not missed:
@@ -381,11 +313,3 @@ def _format_image(chart: Chart) -> str:
 
 def _join_values(values: Sequence[float], spec: str) -> str:
     return join_words(format(value, spec) for value in values)
-
-
-def _format_points(share: float) -> str:
-    return f"{100 * share:+.1f} points"
-
-
-def _format_interval(compared: PairedDifference) -> str:
-    return f"{100 * compared.low:+.1f} to {100 * compared.high:+.1f}"

@@ -52,14 +52,14 @@ def resample_means(
     count = int(title_of.max()) + 1
     columns = [value * mask for value, mask in zip(values, masks, strict=True)] + [*map(np.float64, masks)]
     by_title = np.stack([np.bincount(title_of, column, count) for column in columns], axis=1)
-    draw = _draw_few if count * resamples <= _DRAWN_AT_ONCE else _draw
+    draw = _draw_few if count * resamples <= _DRAWN_AT_ONCE else draw_counts
     totals = np.concatenate([drawn @ by_title for drawn in draw(count, resamples)])
     sums, reviews = totals[:, : len(values)], totals[:, len(values) :]
     means: NDArray[np.float64] = np.divide(sums, reviews, out=np.full_like(sums, np.nan), where=reviews > 0)
     return means
 
 
-def _draw(titles: int, resamples: int) -> Iterator[NDArray[np.int64]]:
+def draw_counts(titles: int, resamples: int) -> Iterator[NDArray[np.int64]]:
     """Yield how often each draw takes each title, some draws at a time: [draws, titles]."""
     random, at_once = np.random.default_rng(SEED), max(1, _DRAWN_AT_ONCE // titles)
     for start in range(0, resamples, at_once):
@@ -68,5 +68,5 @@ def _draw(titles: int, resamples: int) -> Iterator[NDArray[np.int64]]:
 
 @lru_cache(maxsize=1)
 def _draw_few(titles: int, resamples: int) -> tuple[NDArray[np.int64], ...]:
-    """Return what `_draw` yields, drawn once for all figures over as many titles."""
-    return tuple(_draw(titles, resamples))
+    """Return what `draw_counts` yields, drawn once for all figures over as many titles."""
+    return tuple(draw_counts(titles, resamples))
