@@ -8,8 +8,9 @@ WITH judged AS (
         best_sentiment = coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS is_right
-    FROM source_reviews
+    FROM source_reviews LEFT JOIN models ON model_id = best_model_id
     WHERE is_latest AND best_model_id IS NOT NULL -- the rows of latest_scores
+        AND coalesce(file_seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
         AND ($since IS NULL OR coalesce(reviewed_at, best_scored_at) >= $since)
 )
 SELECT

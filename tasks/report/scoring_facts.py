@@ -46,8 +46,9 @@ WITH scores AS (
     USING {which}
 )
 SELECT
-    scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english
-FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number)
+    scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english,
+    coalesce(file_seen_at > own_labels_until, true) AS can_judge
+FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
 """
 _MAKE_RUN_SCORES = MAKE_SCORES.format(which="(source_sha256, model_id, run_id)")
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
@@ -91,11 +92,14 @@ SELECT
     avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
 FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
 """
+# What a model may have learnt from does not judge it, as in live_accuracy.
 _COMPARE_WITH_GIVEN = f"""
 SELECT
-    {{columns}} count({GIVEN_SENTIMENT}) AS labelled,
-    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) AS share_agreeing,
-    count(given_rating) AS rated, avg(abs(predicted_rating - given_rating)) AS rating_mae
+    {{columns}} count({GIVEN_SENTIMENT}) FILTER (can_judge) AS labelled,
+    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) FILTER (can_judge) AS share_agreeing,
+    count(given_rating) FILTER (can_judge) AS rated,
+    avg(abs(predicted_rating - given_rating)) FILTER (can_judge) AS rating_mae,
+    count({GIVEN_SENTIMENT}) FILTER (NOT can_judge) AS learnt
 FROM run_scores {{rows}}
 """  # noqa: S608 (our own words)
 COMPARE_ALL = _COMPARE_WITH_GIVEN.format(columns="", rows="")

@@ -16,15 +16,25 @@ RUNS_SHOWN, SOURCES_SHOWN = 20, 50
 DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300
 """Most days between the first and the last for which figures are shown by day, by week, and by month."""
 
-# The current reviews: one that was sent again counts once. A table, so that they are read once.
+# The rows of latest_scores: a review that was sent again counts once. A table, so that they are read once. What a model
+# may have learnt from does not judge it, as in live_accuracy.
 _KEEP_CURRENT = f"""
 CREATE TEMP TABLE current_reviews AS
+WITH current AS (
+    SELECT
+        file_source AS source, best_sentiment AS sentiment, best_predicted_rating AS predicted_rating, best_scored_at,
+        coalesce(file_seen_at > own_labels_until, true) AS can_judge,
+        CASE WHEN can_judge THEN {GIVEN_SENTIMENT} END AS label,
+        CASE WHEN can_judge THEN given_rating END AS given_stars
+    FROM source_reviews LEFT JOIN models ON model_id = best_model_id
+    WHERE is_latest AND best_model_id IS NOT NULL
+)
 SELECT
     source, count(*) AS reviews, count(*) FILTER (sentiment = 'positive') AS positive, sum(predicted_rating) AS stars,
-    count({GIVEN_SENTIMENT}) AS judged, count(*) FILTER (sentiment = {GIVEN_SENTIMENT}) AS "right",
-    count(given_rating) AS rated, sum(abs(predicted_rating - given_rating)) AS stars_off,
-    max(scored_at) AS last_scored_at
-FROM latest_scores GROUP BY source
+    count(label) AS judged, count(*) FILTER (sentiment = label) AS "right",
+    count(given_stars) AS rated, sum(abs(predicted_rating - given_stars)) AS stars_off,
+    max(best_scored_at) AS last_scored_at
+FROM current GROUP BY source
 """  # noqa: S608 (our own words)
 _COUNT = """
 SELECT

@@ -187,6 +187,18 @@ def test_scores_are_held_against_what_the_writers_said(tables: FilledTables) -> 
     )
 
 
+def test_verdicts_that_a_model_may_have_learnt_from_do_not_judge_it(tables: FilledTables) -> None:
+    tables.run(
+        [PartFile("f.csv", [{"score": 0.9, "given_label": "positive", "given_rating": 9.0}, {"score": 0.9}])]
+    )
+    tables.promote()
+    tables.settle()
+    tables.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
+    found = tables.read_facts().given
+    assert (found["labelled"], found["rated"], found["learnt"]) == (0, 0, 1)
+    assert (found["share_agreeing"], found["rating_mae"]) == (None, None)
+
+
 def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: FilledTables) -> None:
     foreign: dict[str, Any] = {"score": 0.9, "in_english": False}
     tables.run(

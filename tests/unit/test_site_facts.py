@@ -221,6 +221,14 @@ def test_the_overview_counts_what_came_in_and_what_was_called_right(site: Filled
     assert [run["run_id"] for run in facts.runs] == [RUN]
 
 
+def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overview(site: FilledTables) -> None:
+    site.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
+    facts = read_overview(site.ask)
+    assert (facts.totals["reviews"], facts.totals["judged"], facts.totals["accuracy"]) == (3, 0, None)
+    [source] = facts.sources
+    assert (source["judged"], source["stars_off"]) == (0, None)
+
+
 @pytest.mark.slow
 def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_scored_it(
     site: FilledTables, tmp_path: Path
