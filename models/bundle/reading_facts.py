@@ -12,11 +12,12 @@ READ_VERSIONS = (1, 2, 3, 4)
 4 valences of words in them."""
 FACTS_FILE = "bundle.json"
 # The gate compares no model with a champion that can't be loaded, so a training alone replaces none.
-_REPLACE = (
+REPLACE_CHAMPION = (
     "If it is the champion, another model can take its place: `reviews train --promote always` or, if there was one "
     "before, `reviews models rollback` (--to MODEL if that is damaged too), `reviews models promote MODEL --force`."
 )
-NEXT_STEP = f"Next: put its folder of a backup back (`backups/…/bundles/`). {_REPLACE}"
+"""What else to do about a bundle that can't be loaded, at the end of a message."""
+NEXT_STEP = f"Next: put its folder of a backup back (`backups/…/bundles/`). {REPLACE_CHAMPION}"
 """What to do about a bundle that is damaged or gone."""
 
 
@@ -47,6 +48,6 @@ def read_facts(folder: Path) -> dict[str, Any]:
     if facts["format_version"] not in READ_VERSIONS:
         raise BundleError(
             f"{folder}: has format {facts['format_version']}, this version reads {READ_VERSIONS[0]} to "
-            f"{READ_VERSIONS[-1]}. Next: update this project. {_REPLACE}"
+            f"{READ_VERSIONS[-1]}. Next: update this project. {REPLACE_CHAMPION}"
         )
     return facts

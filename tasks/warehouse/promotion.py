@@ -18,6 +18,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.fingerprint import require_fingerprint
+from models.bundle.reading_facts import REPLACE_CHAMPION, has_bundle
 from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.support.wording import drop_nan
@@ -50,6 +51,8 @@ INSERT INTO gate_checks SELECT
 """
 GOLDEN = "golden_scores"
 """The only rule in the decision on a bundle that may not score: no comparison is made then."""
+_CHAMPIONS_NAMED = 5
+"""Earlier champions that a message names."""
 Judge = Callable[[Scorer, PromotedModel | None], Sequence[GateCheck]]
 """Compares a challenger with the champion, if there is one, and returns the gate's checks."""
 
@@ -130,8 +133,26 @@ def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedMod
     Raises `BundleError` if its bundle may not score, `WarehouseError` if there is no such earlier champion.
     """
     target = find_rollback_target(home.warehouse, model_id)
-    load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)
+    try:
+        load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)
+    except BundleError as error:
+        fault = str(error).removesuffix(REPLACE_CHAMPION).strip()  # it is not the champion
+        raise BundleError(f"{fault} {_describe_others(home, target.model_id)}") from error
     return roll_back(home.warehouse, reason, target.model_id)
+
+
+def _describe_others(home: Home, refused: str) -> str:
+    """Return the way out where the bundle of the model to go back to may not score: the others that have a bundle."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        *earlier, present = _list_champions(connection)
+    others = [each for each in dict.fromkeys(reversed(earlier)) if each not in (refused, present)]
+    here = [each for each in others if has_bundle(home.bundles / each)]
+    if not here:
+        return (
+            "No other earlier champion has a bundle: `reviews models promote MODEL` promotes another model."
+        )
+    named = ", ".join(here[:_CHAMPIONS_NAMED]) + (", …" if len(here) > _CHAMPIONS_NAMED else "")
+    return f"To go back to another one instead: `reviews models rollback --to MODEL`, with one of {named}."
 
 
 def record_decision(warehouse: Path, record: DecisionRecord) -> None:

@@ -349,8 +349,8 @@ FAULTS = (
         "a rollback does not check the bundle",
         "gate and promotion",
         PROMOTION,
-        "    load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)\n",
-        "",
+        "        load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)\n",
+        "        pass\n",
         ("tests/flows/test_models_command.py::test_a_rollback_to_an_altered_model_changes_nothing",),
     ),
     Fault(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from data_contracts.errors import BundleError, UsageError, WarehouseError
+from data_contracts.storage.home import Home
 from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -17,7 +18,7 @@ from tasks.warehouse.model_registry import (
     list_models,
     record_model,
 )
-from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
+from tasks.warehouse.promotion import DecisionRecord, go_back, record_decision, roll_back
 from tests.support.once import copy_once
 from tests.support.promoting import promote_model
 
@@ -154,6 +155,30 @@ def test_a_rollback_goes_to_the_model_that_is_named(warehouse: Path) -> None:
     for model_id in ("m2", "m3"):
         promote_model(warehouse, model_id, "better")
     assert roll_back(warehouse, "back to the start", "m1").model_id == "m1"
+
+
+@pytest.mark.parametrize(
+    ("there", "way_out"),
+    [
+        (("m1", "m3"), "`reviews models rollback --to MODEL`, with one of m1."),
+        (("m3",), "`reviews models promote MODEL` promotes another model."),
+    ],
+)
+def test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to(
+    warehouse: Path, there: tuple[str, ...], way_out: str
+) -> None:
+    home = Home(warehouse.parent)
+    record(home.warehouse, "m1", "m2", "m3", champion="m1")
+    for model_id in ("m2", "m3"):
+        promote_model(home.warehouse, model_id, "better")
+    for model_id in there:
+        (home.bundles / model_id).mkdir(parents=True)
+        (home.bundles / model_id / "bundle.json").write_text("{}")
+    with pytest.raises(BundleError) as refused:
+        go_back(home, "m3 was worse after all")
+    assert "m2: there is no such bundle. Next: put its folder" in str(refused.value)
+    assert str(refused.value).endswith(way_out)
+    assert "If it is the champion" not in str(refused.value)
 
 
 @pytest.mark.parametrize("target", [None, "m1", "m2"])
