@@ -82,7 +82,7 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
 
 
 def _describe_choice(source: str | None, movie: str | None) -> str:
-    """Return the end of a sentence that names what was asked for; a movie may be misspelt."""
+    """Return the end of a sentence that names what was asked for."""
     from tasks.support.wording import escape_controls
 
     names = [f"source {source!r}"] * bool(source) + [f"movie {movie!r}"] * bool(movie)

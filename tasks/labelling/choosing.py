@@ -25,8 +25,10 @@ FEWEST_WORDS = 10
 """Of a shorter text a single unknown word is a large share."""
 _SPARE = 4
 """How many times as many candidates are looked at: some have the same text, or came again with a label."""
-_SOURCES_NAMED = 20
-"""Sources that a message names."""
+_SOURCES_NAMED, _MOVIES_NAMED = 20, 5
+"""Sources, and movies of a similar name, that a message names."""
+_SLIPS = 2
+"""Characters by which the id of a movie may differ from what was asked for, to be named as near."""
 _ORDERS = {
     RANDOM: "review_key",
     UNCERTAIN: "is_drifting DESC, abs(best_score - 0.5), review_key",
@@ -52,6 +54,12 @@ SELECT DISTINCT source FROM (
 """
 _LIST_LABELLED = "SELECT text_sha256 FROM review_labels"
 _LIST_SOURCES = "SELECT DISTINCT coalesce(file_source, 'default') FROM source_reviews"
+_FIND_MOVIE = "SELECT DISTINCT movie_id FROM source_reviews WHERE movie_id = $movie"
+_FIND_NEAR = """
+SELECT movie_id, damerau_levenshtein(lower(movie_id), lower($movie)) AS slips
+FROM (SELECT DISTINCT movie_id FROM source_reviews)
+WHERE abs(length(movie_id) - length($movie)) <= $slips AND slips <= $slips ORDER BY slips, movie_id LIMIT $limit
+"""
 # A label that came with another row counts for this one too, as in live_accuracy.
 _FIND_GIVEN = """
 SELECT {column} FROM source_reviews
@@ -103,7 +111,8 @@ def choose_reviews(
     """Choose reviews from the published copy, in the order in which to ask; fewer if there are no more.
 
     `labelled` are the sha256 of texts with a label that the database does not have yet. Raises `WarehouseError` if an
-    older version of this program made the copy, `UsageError` if no review is of the source that was asked for.
+    older version of this program made the copy, `UsageError` if no review is of the source, or of the movie, that was
+    asked for.
     """
     with open_published(published, MOST_MEMORY) as connection:
         try:
@@ -116,19 +125,29 @@ def choose_reviews(
         del wanted["count"]
         wanted["drifting"] = sorted(_list(connection, _FIND_DRIFTING))
         chosen = _choose(connection, wanted, request.count, done)
-        if not chosen and request.source is not None:
-            _require_source(connection, request.source)
+        if not chosen:
+            _require_known(connection, request)
         return [_read(connection, place, drawn, request) for place, drawn in chosen]
 
 
-def _require_source(connection: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Raise `UsageError`, which names the sources that have scored reviews, unless this is one of them."""
-    known = sorted(_list(connection, _LIST_SOURCES))
-    if source in known:
-        return
-    named = ", ".join(known[:_SOURCES_NAMED]) + (", …" if len(known) > _SOURCES_NAMED else "")
-    others = f"; those that have some: {escape_controls(named)}. Next: name one of these" if known else ""
-    raise UsageError(f"No source {source!r} has scored reviews{others or '. Next: `reviews score`'}.")
+def _require_known(connection: duckdb.DuckDBPyConnection, request: LabelRequest) -> None:
+    """Raise `UsageError`, which names others, unless source and movie that were asked for have scored reviews."""
+    source, movie = request.source, request.movie
+    sources = sorted(_list(connection, _LIST_SOURCES))
+    if source is not None and source not in sources:
+        some = ", ".join(sources[:_SOURCES_NAMED]) + (", …" if len(sources) > _SOURCES_NAMED else "")
+        raise _describe_unknown(f"source {source!r}", f"those that have some: {some}" if sources else "")
+    if movie is not None and not _list(connection, _FIND_MOVIE, {"movie": movie}):
+        wanted = {"movie": movie, "slips": _SLIPS, "limit": _MOVIES_NAMED}
+        near = [name for name, _ in connection.execute(_FIND_NEAR, wanted).fetchall()]
+        step = '`reviews sql "from movie_ratings"` lists the movies' if sources else "`reviews score`"
+        raise _describe_unknown(f"movie {movie!r}", f"near it: {', '.join(near)}" if near else "", step)
+
+
+def _describe_unknown(asked: str, others: str, step: str = "`reviews score`") -> UsageError:
+    """Return the error that what was asked for has no scored reviews: with others, if there are any, or the step."""
+    ending = f"; {escape_controls(others)}. Next: name one of these" if others else f". Next: {step}"
+    return UsageError(f"No {asked} has scored reviews{ending}.")
 
 
 def _choose(

@@ -189,6 +189,7 @@ TABLE = [
         "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
     ),
     parameter("source that has no reviews", "label", "--source", "x", says="'x' has scored reviews; those"),
+    parameter("movie that has no reviews", "label", "--movie", "x", says="No movie 'x' has scored reviews"),
     parameter("unknown thing to forget", "forget", "--yes", "r-99", says="no row has it as review"),
     parameter(
         "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"

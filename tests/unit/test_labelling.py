@@ -176,7 +176,33 @@ def test_a_source_without_scored_reviews_is_an_error_that_names_those_with_some(
     ) as error:
         choose(home, source="shp")
     assert str(error.value).endswith("Next: name one of these.")
-    assert choose(home, source="shop", movie="tt9") == []
+    labelled = {hash_text(text) for text in ("fine", "dull", "so so")}
+    assert choose_reviews(home.published, LabelRequest(source="shop"), labelled) == []
+
+
+@pytest.mark.parametrize(
+    ("movie", "said"),
+    [
+        ("TT-1", "near it: tt1, tt0, tt2. Next: name one of these."),
+        ("nosuch", 'Next: `reviews sql "from movie_ratings"` lists the movies.'),
+    ],
+)
+def test_a_movie_without_scored_reviews_is_an_error_that_names_those_of_a_similar_name(
+    tmp_path: Path, movie: str, said: str
+) -> None:
+    home = make_home(tmp_path, make_rows(3))
+    with pytest.raises(UsageError, match=f"No movie '{movie}' has scored reviews") as error:
+        choose(home, source="shop", movie=movie)
+    assert str(error.value).endswith(said)
+    labelled = {hash_text("text 1")}
+    assert choose_reviews(home.published, LabelRequest(movie="tt1"), labelled) == []
+
+
+@pytest.mark.parametrize("asked", [LabelRequest(source="shop"), LabelRequest(movie="tt1")])
+def test_before_the_first_scoring_the_next_step_is_to_score(tmp_path: Path, asked: LabelRequest) -> None:
+    home = make_home(tmp_path, sources=())
+    with pytest.raises(UsageError, match=r"has scored reviews\. Next: `reviews score`\."):
+        choose_reviews(home.published, asked)
 
 
 @pytest.mark.slow
