@@ -47,10 +47,14 @@ SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
 NOT_ENGLISH = "not_english"
 SCORING_RULES = {
-    "date_not_read": "The date can't be read, and the profile of its source quarantines such rows.",
-    "label_not_read": "The label can't be read, and the profile of its source quarantines such rows.",
-    "rating_not_read": "The rating can't be read, and the profile of its source quarantines such rows.",
-    NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows.",
+    "date_not_read": "The date can't be read, and the profile of its source quarantines such rows; correct the "
+    "file, or release the row without it.",
+    "label_not_read": "The label can't be read, and the profile of its source quarantines such rows; correct the "
+    "file, or release the row without it.",
+    "rating_not_read": "The rating can't be read, and the profile of its source quarantines such rows; correct the "
+    "file, or release the row without it.",
+    NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows; release "
+    "the row to score it all the same.",
     NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",
 }

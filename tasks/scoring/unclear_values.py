@@ -9,11 +9,13 @@ from data_contracts.rules_and_limits import (
     FIELD_RULES,
     FIELD_WORDS,
     NO_KNOWN_WORD,
+    NOT_ENGLISH,
     READING_RULES,
     ROW_RULES,
     SCORING_RULES,
     SETTLED_FIELDS,
     STEP_OF_FILE,
+    VALUE_RULES,
 )
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
@@ -39,6 +41,8 @@ _OF_ANOTHER_COLUMN = frozenset(
     {"text_missing", "text_not_given", "text_blank", "text_type", "text_no_words", NO_KNOWN_WORD}
 )
 """Row rules that all rows of a file may break because its texts are in another column than the one that was read."""
+_OF_PROFILE = frozenset({NOT_ENGLISH, *(rule for _, rule in VALUE_RULES.values())})
+"""Row rules that only the profile of a source applies, so that a release scores the rows."""
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
@@ -148,10 +152,10 @@ def _advise(uri: str, rule: str | None) -> str:
     if rule in _OF_ANOTHER_COLUMN:
         return "If another column has the texts, --text-column or a profile names it"
     says = {**ROW_RULES, **SCORING_RULES}.get(str(rule), "").removesuffix(".")
-    if rule != "text_encoding":
-        return says
-    release = f"reviews quarantine release --file {quote_word(uri)} --encoding cp1252"
-    return f"{says}; or, if it is in another encoding, such as cp1252: {release}"
+    release = f"reviews quarantine release --file {quote_word(uri)}"
+    if rule == "text_encoding":
+        return f"{says}; or, if it is in another encoding, such as cp1252: {release} --encoding cp1252"
+    return f"{says}: {release}" if rule in _OF_PROFILE else says
 
 
 def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:

@@ -213,6 +213,16 @@ def test_a_file_whose_bytes_are_no_texts_is_named_with_what_helps(scored: DoneRu
     assert zeros.endswith("the rule text_nul. " + ROW_RULES["text_nul"].removesuffix("."))
 
 
+def test_a_file_that_is_in_another_language_is_named_with_what_scores_it_all_the_same(
+    scored: DoneRun,
+) -> None:
+    assert scored.list_unclear("german/") == [
+        "german/a.csv: none of its 30 rows was scored, most by the rule not_english. The text seems not to be in "
+        "English, and the profile of its source quarantines such rows; release the row to score it all the same: "
+        "reviews quarantine release --file german/a.csv"
+    ]
+
+
 def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scored: DoneRun) -> None:
     [said] = scored.list_unclear("rounded/")
     assert said.startswith(
