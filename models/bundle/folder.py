@@ -91,13 +91,14 @@ def write_adapted_bundle(base: Path, layers: Mapping[str, OwnLayer], facts: Mapp
     return target
 
 
-def load_own(folder: Path) -> dict[str, OwnLayer]:
-    """Load the layers of an adapted bundle by source; none of a bundle that has learnt from no source."""
+def load_own(folder: Path, vocabulary: Vocabulary) -> dict[str, OwnLayer]:
+    """Load the layers of an adapted bundle with this vocabulary, by source; none where it has learnt from no source."""
     path = folder / OWN_FILE
     if not path.is_file():
         return {}
     try:
-        return {name: read_layer(facts) for name, facts in json.loads(path.read_text("utf-8")).items()}
+        layers = json.loads(path.read_text("utf-8"))
+        return {name: read_layer(facts, len(vocabulary.words)) for name, facts in layers.items()}
     except (
         OSError,
         ValueError,

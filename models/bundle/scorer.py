@@ -73,14 +73,15 @@ def load_scorer(bundle_dir: Path) -> Scorer:
     """Load a bundle for scoring, without checking whether it may score: see `models.bundle.blessed_scorer`."""
     facts = read_facts(bundle_dir)
     model_id, length = facts["model_id"], facts["hyper_parameters"]["sequence_length"]
-    word_ids = load_vocabulary(bundle_dir).ids()
+    vocabulary = load_vocabulary(bundle_dir)
+    word_ids = vocabulary.ids()
     graph = find_graph(bundle_dir)
     if graph is None:
         load_tensorflow()
         scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
     else:
         scorer = _make_engine_scorer(model_id, load_engine(graph), word_ids)
-    return replace(scorer, stars=read_stars(facts), own=load_own(bundle_dir))
+    return replace(scorer, stars=read_stars(facts), own=load_own(bundle_dir, vocabulary))
 
 
 def warm_up(scorer: Scorer) -> None:

@@ -133,10 +133,11 @@ def to_facts(layer: OwnLayer) -> dict[str, Any]:
     }
 
 
-def read_layer(facts: Mapping[str, Any]) -> OwnLayer:
+def read_layer(facts: Mapping[str, Any], largest_id: int) -> OwnLayer:
     """Return the layer of the plain values that `to_facts` made; those of earlier versions have no valences.
 
-    Raises `ValueError`, or what wrong types raise, for values that make none.
+    The valences are of words up to `largest_id`, the last of the vocabulary. Raises `ValueError`, or what wrong types
+    raise, for values that make none.
     """
     ngrams = facts["ngrams"]
     layer = OwnLayer(
@@ -144,7 +145,7 @@ def read_layer(facts: Mapping[str, Any]) -> OwnLayer:
         tuple(tuple(map(int, each[:-1])) for each in ngrams),
         tuple(float(each[-1]) for each in ngrams),
         float(facts.get("factor", 0.0)),
-        read_lexicon(facts.get("lexicon", ())),
+        read_lexicon(facts.get("lexicon", ()), largest_id),
     )
     if not np.isfinite([layer.bias, layer.factor, *layer.weights]).all():
         raise ValueError("a number of the layer is not finite")

@@ -26,8 +26,6 @@ NEGATION_REACH, BOOSTER_REACH, BUT_REACH = 3, 2, 10
 NEGATED, STRESSED, CONCEDED = -0.74, 3.0, -2.0
 """Factors of a valence: after a negation, after a booster or a *but*, before a *but*. The first is VADER's."""
 BUTS = {"but", "however"}
-LARGEST_ID = 2**24
-"""Ids of words above it are refused where a lexicon is read, since the tables take memory up to the largest."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,18 @@ class Lexicon:
 NO_WORDS = Lexicon()
 
 
-def read_lexicon(rows: Iterable[Sequence[float]]) -> Lexicon:
-    """Return the lexicon of rows of an id, a valence and a role; raise `ValueError` for rows that make none."""
+def read_lexicon(rows: Iterable[Sequence[float]], largest_id: int) -> Lexicon:
+    """Return the lexicon of rows of an id, a valence and a role; raise `ValueError` for rows that make none.
+
+    An id above `largest_id`, that of a vocabulary, is refused: the tables take memory up to the largest one.
+    """
     words = tuple((int(word), float(valence), int(role)) for word, valence, role in rows)
-    ids = [0, *(word for word, _, _ in words), LARGEST_ID]
+    ids = [0, *(word for word, _, _ in words), largest_id + 1]
     is_rising = all(before < after for before, after in pairwise(ids))
     if not is_rising or not all(math.isfinite(valence) and 0 <= role <= BUT for _, valence, role in words):
-        raise ValueError("the words of the lexicon are not ids that rise, each with a valence and a role")
+        raise ValueError(
+            "the words of the lexicon are not ids of the vocabulary that rise, each with a valence and a role"
+        )
     return Lexicon(words)
 
 

@@ -20,7 +20,7 @@ from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, f
 from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to_score
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
-from models.tokenizer import EncodedReviews, encode_reviews
+from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
 from tasks.training.adapting import save_adapted
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts
@@ -83,13 +83,13 @@ def test_a_layer_that_changes_nothing_gives_the_same_numbers() -> None:
 
 
 def test_a_layer_is_read_as_it_was_written() -> None:
-    assert read_layer(json.loads(json.dumps(to_facts(SHOP)))) == SHOP
+    assert read_layer(json.loads(json.dumps(to_facts(SHOP))), len(WORD_IDS)) == SHOP
 
 
 def test_a_layer_of_an_earlier_version_has_no_valences() -> None:
     facts = to_facts(SHOP)
     del facts["factor"], facts["lexicon"]
-    assert read_layer(facts) == replace(SHOP, factor=0.0, lexicon=Lexicon())
+    assert read_layer(facts, len(WORD_IDS)) == replace(SHOP, factor=0.0, lexicon=Lexicon())
 
 
 def test_only_the_texts_of_a_source_are_scored_with_its_layer() -> None:
@@ -308,6 +308,7 @@ def test_what_is_said_of_sources_is_of_these_labels_also_where_the_same_bundle_i
         '{"shop": {"bias": 0, "ngrams": 3}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[1]]}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[Infinity, 1, 0]]}}',
+        '{"shop": {"bias": 0, "ngrams": [], "factor": 1, "lexicon": [[6, 1, 0]]}}',
         '{"shop": {"bias": 0, "ngrams": [], "factor": NaN}}',
         '{"shop": {"bias": 1e999, "ngrams": []}}',
         '{"shop": ' + "[" * 100_000,
@@ -316,7 +317,7 @@ def test_what_is_said_of_sources_is_of_these_labels_also_where_the_same_bundle_i
 def test_layers_that_cant_be_read_are_named(tmp_path: Path, content: str) -> None:
     (tmp_path / OWN_FILE).write_text(content)
     with pytest.raises(BundleError, match=OWN_FILE):
-        load_own(tmp_path)
+        load_own(tmp_path, Vocabulary(tuple(WORD_IDS)))
 
 
 def test_some_of_the_encoded_texts_are_taken_with_their_words() -> None:

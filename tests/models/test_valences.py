@@ -5,7 +5,6 @@ import pytest
 from models.own_labels.valences import (
     BUT_REACH,
     CONCEDED,
-    LARGEST_ID,
     NEGATED,
     NO_WORDS,
     STRESSED,
@@ -89,7 +88,7 @@ def test_ids_beyond_the_lexicon_have_no_valence() -> None:
         [[2, 1.0, 0], [1, 1.0, 0]],
         [[0, 1.0, 0]],
         [[-3, 1.0, 0]],
-        [[LARGEST_ID, 1.0, 0]],
+        [[len(WORDS) + 1, 1.0, 0]],
         [[1, float("nan"), 0]],
         [[1, 1.0, 4]],
         [[1, 1.0, -1]],
@@ -98,7 +97,11 @@ def test_ids_beyond_the_lexicon_have_no_valence() -> None:
 )
 def test_rows_that_make_no_lexicon_are_refused(rows: list[list[float]]) -> None:
     with pytest.raises(ValueError, match=r"lexicon|unpack"):
-        read_lexicon(rows)
+        read_lexicon(rows, len(WORDS))
+
+
+def test_the_last_word_of_the_vocabulary_may_have_a_valence() -> None:
+    assert read_lexicon([[len(WORDS), 1.0, 0]], len(WORDS)).words == ((len(WORDS), 1.0, 0),)
 
 
 def test_no_texts_have_no_valences() -> None:
