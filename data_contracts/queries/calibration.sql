@@ -15,7 +15,7 @@ WITH judged AS (
 )
 SELECT
     source, -- a folder of the inbox, or 'default'
-    count(*) AS judged_reviews, -- with a label in their file, or a rating that implies one
+    count(*) AS judged_reviews, -- with a label in their file, or a rating that implies one, but for those that the model may have learnt from
     round(avg(certainty), 3) AS mean_certainty, -- the score of the sentiment that the model chose
     round(avg(is_right::INTEGER), 3) AS accuracy,
     round(avg(certainty) - avg(is_right::INTEGER), 3) AS too_sure, -- by how much: below 0 it is less sure than right
