@@ -1,5 +1,6 @@
-"""Generates the tables of the column names and platforms that are recognised without a profile."""
+"""Generates the tables of the column names, platforms and files of their exports that are known without a profile."""
 
+from tasks.review_files.exports.other_files import OTHER_FILES, OtherFile
 from tasks.review_files.inference.known_column_names import COLUMN_NAMES, LATER_NAMES
 from tasks.review_files.inference.platforms import PLATFORMS, POLARITY, Platform
 
@@ -27,6 +28,24 @@ def _make_line(platform: Platform) -> str:
     marks = ", ".join(" or ".join(f"`{name}`" for name in mark.split("|")) for mark in platform.marks)
     scale = f"to {platform.scale.highest:g}" if platform.scale else ""
     return f"| {platform.name} | {marks} | {scale} |"
+
+
+def make_other_files() -> str:
+    """Return a table of the files of exports that hold no reviews, and the first lines by which they are known."""
+    lines = ["| file | holds | its first line |", "| --- | --- | --- |"]
+    return "\n".join(lines + [_make_other_line(other) for other in OTHER_FILES])
+
+
+def _make_other_line(other: OtherFile) -> str:
+    """Return the line of a file that holds no reviews."""
+    above = "" if other.second is None else f", above rows with {_describe_second(other.second)}"
+    place = "" if other.path is None else f", in `{other.path}`"
+    return f"| {other.platform} {other.name} | {other.holds} | `{','.join(other.header)}`{above}{place} |"
+
+
+def _describe_second(pattern: str) -> str:
+    """Return what must be the second field of each row, in words."""
+    return f"`{pattern}` as the second field" if pattern else "an empty second field"
 
 
 def _quote(names: tuple[str, ...]) -> str:

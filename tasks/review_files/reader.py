@@ -24,6 +24,7 @@ from tasks.containers.formats import format_of
 from tasks.containers.members import Member, naming_member
 from tasks.containers.streams import meter
 from tasks.review_files.delimited import read_delimited
+from tasks.review_files.exports.other_files import pass_over_other_files
 from tasks.review_files.grouping_items import group_into_batches
 from tasks.review_files.inference.column_facts import FileFacts
 from tasks.review_files.inference.first_pass import make_report, may_need_survey, plan_rows, survey_rows
@@ -63,9 +64,12 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
 
 
 def _list_members(path: Path, options: ReadOptions) -> Generator[Member]:
-    """Yield the members of a file, each with the format of its content: a .txt may be a table, a .json many lines."""
+    """Yield the members of a file that may have reviews, each with the format of its content.
+
+    A .txt may be a table, a .json many lines.
+    """
     with closing(iterate_file(path, options.limits, options.root)) as members:
-        for member in find_text_tables(members, options):
+        for member in pass_over_other_files(find_text_tables(members, options), options):
             with naming_member(member.name):
                 found = find_json_lines(member, options) if member.format == "json" else member
             yield found
@@ -138,7 +142,7 @@ def _read_table(
 
 def _survey_file(path: Path, options: ReadOptions) -> dict[int, FileFacts]:
     """Return the facts of the tables in a file that may be too large to be read ahead, by their number in the file."""
-    options = replace(options, plan=ReadingPlan(keep_further=False))
+    options = replace(options, plan=ReadingPlan(keep_further=False), report_passed_over=lambda name: None)
     found: dict[int, FileFacts] = {}
     with closing(_list_members(path, options)) as members:
         for number, member in enumerate(members):

@@ -259,6 +259,7 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", text_column="text"),
     bad_file("plain", "csv", "a sheet of labels without its texts", "a.csv", SHEET.replace(b"text,", b"words,"), "label_sheet", "'label_of' is that of a sheet"),
     bad_file("zip", "csv", "a sheet of labels beside reviews", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": SHEET}), "label_sheet", "member 'b.csv'"),
+    bad_file("plain", "csv", "a diary without texts", "a.csv", b"Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n", "no_reviews", "'reviews.csv'"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),
     bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),

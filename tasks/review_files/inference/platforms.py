@@ -3,6 +3,8 @@
 A name alone says little: `score` may be the score of a model. The names of a whole export say who wrote it, and so what
 its columns and their scales are. At least one of them must be a name that hardly anybody else gives: a diary of films
 has `Name`, `Year`, `Rating`, `Review` and `Date` too, and its ratings may be of ten.
+
+The files of their exports that hold no reviews are in `exports/other_files.py`.
 """
 
 from collections.abc import Collection, Mapping, Set

@@ -72,8 +72,8 @@ def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Ite
 
     Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
-    sent = asdict(replace(options, root=None, report_plan=print))
-    del sent["report_plan"]
+    sent = asdict(replace(options, root=None, report_plan=print, report_passed_over=print))
+    del sent["report_plan"], sent["report_passed_over"]
     request = {
         "format_name": member.format,
         "member": member.name,

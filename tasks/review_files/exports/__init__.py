@@ -1,0 +1,1 @@
+"""The files of platforms' exports that hold no reviews, which an archive may have beside those that do."""

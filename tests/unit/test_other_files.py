@@ -1,0 +1,294 @@
+"""Tests of the files of platforms' exports that hold no reviews: they are passed over in an archive, refused alone."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_contracts.errors import FileRefusedError
+from tasks.containers.members import Member
+from tasks.containers.unpacking_limits import ContainerLimits
+from tasks.review_files.exports.other_files import (
+    HEAD_BYTES,
+    OTHER_FILES,
+    OtherFile,
+    find_other_file,
+    pass_over_other_files,
+)
+from tasks.review_files.inference import first_pass
+from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.review_files.reader import ReadOptions, read_review_file
+from tests.support.review_file_builders import to_gz, to_tar, to_zip
+
+FILM = "Date,Name,Year,Letterboxd URI"
+WATCHED = f"{FILM}\n2026-01-02,Amber Hill,2019,https://boxd.it/f1\n"
+RATINGS = f"{FILM},Rating\n2026-01-02,Amber Hill,2019,https://boxd.it/f1,4\n"
+DIARY = (
+    f"{FILM},Rating,Rewatch,Tags,Watched Date\n2026-01-02,Amber Hill,2019,https://boxd.it/d1,4,,,2026-01-01\n"
+)
+PROFILE = (
+    "Date Joined,Username,Given Name,Family Name,Email Address,Location,Website,Bio,Pronoun,Favorite Films\n"
+    "2020-01-01,ann,Ann,,,,,I like films.,They / their,https://boxd.it/f1\n"
+)
+LIST = (
+    "Letterboxd list export v7\nDate,Name,Tags,URL,Description\n"
+    '2026-01-01,Best,,https://boxd.it/l1,"Mine,\nof course"\n\n'
+    "Position,Name,Year,URL,Description\n1,Amber Hill,2019,https://boxd.it/f1,Slow but fine.\n"
+)
+LIKES = "Date,Content\n2026-01-02,https://boxd.it/x1\n2026-01-03,https://boxd.it/x2\n"
+COMMENTS = 'Date,Content,Comment\n2026-01-03,https://boxd.it/c1,"I agree.\n\nIt is ""great""."\n'
+ORPHANED = "Date,Content,Comment\n2026-01-03,,A nice show.\n2026-01-04,,Fair.\n"
+ALONE = {"films": WATCHED, "ratings": RATINGS, "diary": DIARY, "profile": PROFILE, "list": LIST, "likes": LIKES,
+         "comments": COMMENTS}  # fmt: skip
+
+
+def write_reviews(*texts: str) -> str:
+    header = f"{FILM},Rating,Rewatch,Review,Tags,Watched Date\n"
+    return header + "".join(
+        f"2026-01-02,Grey Lake,2018,https://boxd.it/{text},4,,{text},,\n" for text in texts
+    )
+
+
+EXPORT = {
+    "profile.csv": PROFILE,
+    "watched.csv": WATCHED,
+    "watchlist.csv": f"{FILM}\n",
+    "ratings.csv": RATINGS,
+    "diary.csv": DIARY,
+    "comments.csv": COMMENTS,
+    "reviews.csv": write_reviews("Slow", "Fine"),
+    "likes/films.csv": WATCHED,
+    "likes/reviews.csv": LIKES,
+    "likes/lists.csv": LIKES,
+    "lists/best.csv": LIST,
+    "deleted/diary.csv": DIARY,
+    "deleted/reviews.csv": write_reviews("Dull"),
+    "deleted/comments.csv": "Date,Content,Comment\n",
+    "deleted/lists/old.csv": LIST,
+    "orphaned/diary.csv": DIARY.replace("https://boxd.it/d1", ""),
+    "orphaned/comments.csv": ORPHANED,
+    "orphaned/reviews.csv": write_reviews("Odd").replace("https://boxd.it/Odd", ""),
+}
+"""All that an export of Letterboxd may have."""
+
+
+def read(path: Path, content: bytes | str, **options: Any) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Return the rows of a file with this content, and the names of what was passed over in it."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    passed = Counter[str]()
+    stated = ReadOptions(**options, report_passed_over=lambda name: passed.update([name]))
+    return [row for batch in read_review_file(path, stated) for row in batch.to_pylist()], passed
+
+
+def refuse(path: Path, content: bytes | str, **options: Any) -> FileRefusedError:
+    with pytest.raises(FileRefusedError) as refused:
+        read(path, content, **options)
+    return refused.value
+
+
+def encode(members: dict[str, str]) -> dict[str, bytes]:
+    return {name: content.encode() for name, content in members.items()}
+
+
+def find(text: str | bytes, format_name: str = "csv", **options: Any) -> OtherFile | None:
+    head = text.encode() if isinstance(text, str) else text
+    return find_other_file(head, format_name, ReadOptions(**options))
+
+
+@pytest.mark.parametrize("name", ["letterboxd-ann.zip", "letterboxd-ann.tar.gz"])
+def test_of_a_whole_export_the_reviews_are_read_and_all_else_is_passed_over(
+    tmp_path: Path, name: str
+) -> None:
+    members = encode({f"letterboxd-ann/{path}": content for path, content in EXPORT.items()})
+    data = to_zip(members) if name.endswith("zip") else to_gz(to_tar(members))
+    rows, passed = read(tmp_path / name, data)
+    assert [(row["row_number"], row["member"], row["text"], row["given_rating"]) for row in rows] == [
+        (1, "letterboxd-ann/reviews.csv", "Slow", 8),
+        (2, "letterboxd-ann/reviews.csv", "Fine", 8),
+        (3, "letterboxd-ann/deleted/reviews.csv", "Dull", 8),
+        (4, "letterboxd-ann/orphaned/reviews.csv", "Odd", 8),
+    ]
+    assert {name.removeprefix("Letterboxd "): files for name, files in passed.items()} == {
+        "profile": 1, "films": 3, "ratings": 1, "diary": 3, "comments": 2, "likes": 2, "list": 2,
+    }  # fmt: skip
+
+
+def test_what_is_known_is_complete() -> None:
+    assert {each.name for each in OTHER_FILES} == ALONE.keys()
+    assert len({(each.header, each.path) for each in OTHER_FILES}) == len(OTHER_FILES)
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_such_a_file_alone_is_refused_with_what_it_is_and_which_one_to_give(
+    tmp_path: Path, name: str
+) -> None:
+    [known] = [each for each in OTHER_FILES if each.name == name and each.path is None]
+    refused = refuse(tmp_path / "a.csv", ALONE[name])
+    assert refused.rule == "no_reviews"
+    said = f"it is a file of Letterboxd with {known.holds}; the reviews of that export are in 'reviews.csv'. "
+    assert refused.detail.startswith(said)
+
+
+def test_a_compressed_one_is_refused_too(tmp_path: Path) -> None:
+    assert refuse(tmp_path / "diary.csv.gz", to_gz(DIARY.encode())).rule == "no_reviews"
+
+
+def test_an_archive_of_nothing_else_is_refused_with_what_it_has(tmp_path: Path) -> None:
+    data = to_zip(encode({"diary.csv": DIARY, "likes/films.csv": WATCHED, "watched.csv": WATCHED}))
+    refused = refuse(tmp_path / "a.zip", data)
+    assert (refused.rule, refused.detail.partition(". ")[0]) == (
+        "archive_empty",
+        "3 files in it without reviews: Letterboxd diary, Letterboxd films (2)",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIARY.replace("\n", "\r\n"),
+        DIARY.replace("\n", "\r"),
+        f"\ufeff{DIARY}",
+        DIARY.encode("utf-16"),
+        DIARY.encode("utf-32"),
+        DIARY.replace(",", ";"),
+        DIARY.replace(",", "\t"),
+        '"Date","Name","Year","Letterboxd URI","Rating","Rewatch","Tags","Watched Date"\n',
+        DIARY.partition("\n")[0],
+    ],
+)
+def test_the_same_line_is_known_however_it_is_written(text: str | bytes) -> None:
+    for format_name in ("csv", "tsv"):
+        found = find(text, format_name)
+        assert found is not None
+        assert found.name == "diary"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{FILM},Rating,Rewatch,Tags,Watched Date,Notes",
+        f"Notes,{FILM}",
+        f"{FILM},Rating,Rewatch,Watched Date",
+        f"{FILM},Rating,Rewatch,Watched Date,Tags",
+        FILM.lower(),
+        FILM.replace(",", ", "),
+        FILM.replace(",", ",;"),
+        f"{FILM},",
+        f"\n{FILM}",
+        f'"{FILM}"',
+        "Letterboxd list export v8",
+        "Letterboxd list export v7,",
+        "Date,Content,Comments",
+        '"',
+        "",
+    ],
+)
+def test_another_first_line_is_that_of_another_file(line: str) -> None:
+    assert find(f"{line}\n2026-01-02,https://boxd.it/x1,A film\n") is None
+
+
+def test_a_member_with_one_more_column_is_refused_as_any_without_a_text(tmp_path: Path) -> None:
+    members = encode({"diary.csv": DIARY.replace("Tags", "Tags,Mood"), "reviews.csv": EXPORT["reviews.csv"]})
+    refused = refuse(tmp_path / "a.zip", to_zip(members))
+    assert refused.rule == "text_column_missing"
+    assert "member 'diary.csv'" in refused.detail
+
+
+@pytest.mark.parametrize("header", ["Date,Content", "Date,Content,Comment"])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [],
+        ["A slow film"],
+        ["https://boxd.it/x1", "A slow film", "https://boxd.it/x2"],
+        ["A slow film on https://boxd.it/x1"],
+        ["https://example.com/1"],
+        ["https://boxd.it/x1 is a slow film"],
+        [""],
+    ],
+)
+def test_a_header_that_others_may_have_is_that_of_letterboxd_only_above_its_links(
+    tmp_path: Path, header: str, texts: list[str]
+) -> None:
+    rows, _ = read(tmp_path / "a.csv", f"{header}\n" + "".join(f"2026-01-02,{text}\n" for text in texts))
+    assert len(rows) == len(texts)
+
+
+def test_a_link_counts_where_the_end_of_what_is_read_cuts_the_first_row() -> None:
+    found = find(f'Date,Content,Comment\n2026-01-02,https://boxd.it/x1,"{"So long. " * HEAD_BYTES}"\n')
+    assert found is not None
+    assert found.name == "comments"
+
+
+@pytest.mark.parametrize(
+    ("name", "column"), [("comments", "Comment"), ("likes", " content"), ("list", "Description")]
+)
+def test_a_column_that_is_named_as_the_text_is_read(name: str, column: str) -> None:
+    assert find(ALONE[name], text_column=column) is None
+    assert find(ALONE[name], plan=ReadingPlan(text=(column,))) is None
+    assert find(ALONE[name], text_column="Review") is not None
+
+
+def test_comments_are_read_where_their_column_is_named(tmp_path: Path) -> None:
+    [row], _ = read(tmp_path / "comments.csv", COMMENTS, text_column="Comment")
+    assert row["text"].startswith("I agree.")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "is_known"),
+    [
+        ("orphaned/comments.csv", ORPHANED, True),
+        ("letterboxd-ann/orphaned/comments.csv", ORPHANED, True),
+        ("orphaned/comments.csv", ORPHANED.replace(",,Fair.", ",A slow film,Fair.\n2026-01-05,,"), False),
+        ("orphaned/comments.csv", "Date,Content,Comment\n", False),
+        ("not-orphaned/comments.csv", ORPHANED, False),
+        ("comments.csv", ORPHANED, False),
+        (None, ORPHANED, False),
+    ],
+)
+def test_comments_on_what_is_gone_are_known_by_their_path_too(
+    path: str | None, text: str, is_known: bool
+) -> None:
+    assert (find_other_file(text.encode(), "csv", ReadOptions(), path) is not None) == is_known
+
+
+def test_a_stated_delimiter_is_the_only_one() -> None:
+    assert find(WATCHED, delimiter=";") is None
+    assert find(WATCHED.replace(",", ";"), delimiter=";") is not None
+
+
+def test_a_member_is_judged_by_its_first_bytes_however_large_it_is() -> None:
+    taken = Counter[str]()
+
+    def endless(line: bytes) -> Iterator[bytes]:
+        yield DIARY.encode()
+        while True:
+            taken["chunks"] += 1
+            yield line
+
+    members = [Member(name, "csv", endless(b"2026-01-02,,,\n" * 100), name) for name in ("a.csv", "b.csv")]
+    with pytest.raises(FileRefusedError, match="archive_empty"):
+        list(pass_over_other_files(iter(members), ReadOptions()))
+    assert taken["chunks"] <= 2 * HEAD_BYTES // 1400 + 2
+
+
+@pytest.mark.parametrize("limit", ["member_bytes", "total_bytes"])
+def test_a_member_that_is_passed_over_is_under_the_limits_of_every_archive(
+    tmp_path: Path, limit: str
+) -> None:
+    members = encode({"watched.csv": WATCHED * 2000, "reviews.csv": EXPORT["reviews.csv"]})
+    limits = ContainerLimits(**{"unsuspected_bytes": 9000, "ratio": 1, limit: 9000})
+    assert refuse(tmp_path / "a.zip", to_zip(members), limits=limits).rule == "bomb_suspected"
+
+
+def test_a_file_that_is_read_twice_is_passed_over_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_pass, "MOST_AHEAD", 1000)
+    rated = "text,rating\n" + "".join(f"Fine {number},{number % 10 + 1}\n" for number in range(400))
+    members = encode({"diary.csv": DIARY, "watched.csv": WATCHED, "a.csv": rated, "ratings.csv": RATINGS})
+    rows, passed = read(tmp_path / "a.zip", to_zip(members), batch_rows=50)
+    assert [row["given_rating"] for row in rows] == [number % 10 + 1 for number in range(400)]
+    assert passed.total() == 3
