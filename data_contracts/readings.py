@@ -1,12 +1,13 @@
-"""The contract of how a file's columns are read: each can be read in one way only.
+"""The contract of how a file is read: each of its columns can be read in one way only.
 
-What can be read in several ways is kept as found, in `extra`, and is a warning. No library is needed.
+What can be read in several ways is kept as found, in `extra`, and is a warning. Which files of an archive are passed
+over, since they are known to hold no reviews, is recorded too, and is none. No library is needed.
 """
 
 from collections.abc import Iterable, Mapping
 
 from data_contracts.expectations import CheckResult
-from data_contracts.rules_and_limits import READING_RULES
+from data_contracts.rules_and_limits import PASSED_OVER, READING_RULES
 
 BOUNDARY = "readings"
 _EXPECTED = "a column that can be read in one way only"
@@ -29,6 +30,22 @@ def judge_readings(
         if field in READING_RULES
     ]
     return [*passed, *failed]
+
+
+def note_passed_over(source_sha256: str, words: str) -> CheckResult:
+    """Return the result that says, in `words`, which files of an archive were passed over."""
+    return CheckResult(
+        boundary=BOUNDARY,
+        rule=PASSED_OVER,
+        expectation="expect_review_files",
+        columns="",
+        severity="warning",
+        success=True,
+        observed=words,
+        expected="files of reviews, and such as are known to hold none",
+        unexpected_count=0,
+        source_sha256=source_sha256,
+    )
 
 
 def _make_result(source_sha256: str, field: str, observed: str, success: bool) -> CheckResult:

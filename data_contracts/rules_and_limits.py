@@ -153,6 +153,8 @@ READING_RULES = {
     "given_rating": "ratings_settled",
 }
 """The rule that one of our columns breaks if the file's column could be read in several ways."""
+PASSED_OVER = "members_passed_over"
+"""The rule of the files in an archive that are known to hold no reviews. It is never broken, and says what they are."""
 STEP_OF_FILE = ". Next: "
 """What begins the step in the reason of a doubt that a mended file settles, and no profile."""
 SETTLED_FIELDS = {

@@ -53,7 +53,13 @@ def _list_models(outcome: RunOutcome) -> list[str]:
 def show_plan(plan: ScoringPlan) -> None:
     """Show the plan of a dry run as a table on the run's page in Prefect."""
     rows = [
-        {"file": file.uri, "why": file.why, "rows": file.rows, "trouble": file.trouble}
+        {
+            "file": file.uri,
+            "why": file.why,
+            "rows": file.rows,
+            "trouble": file.trouble,
+            "passed over": file.passed_over,
+        }
         for file in (*plan.files, *plan.labels)
     ]
     model = plan.model_id or "no model: none is promoted yet"

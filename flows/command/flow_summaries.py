@@ -175,6 +175,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
         *_describe_left(summary),
         *([_READ_AGAIN.format(option)] if option and not summary.files_scored else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
+        *(f"  passed over {escape_controls(words)}" for words in summary.sources.passed_over),
         *([f"  labels      {name_labels(summary.taken)}"] if summary.taken.sheets else []),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
         *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
@@ -312,8 +313,8 @@ def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
 
 
 def _name_planned(file: PlannedFile) -> str:
-    """Return the name of a file in the message of a plan, with its trouble if it has some."""
-    return escape_controls(f"{file.uri}  {file.trouble}" if file.trouble else file.uri)
+    """Return the name of a file in the message of a plan, with its trouble, or what is passed over in it."""
+    return escape_controls("  ".join(filter(None, (file.uri, file.trouble or file.passed_over))))
 
 
 def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:

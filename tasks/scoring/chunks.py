@@ -11,7 +11,7 @@ from data_contracts.rules_and_limits import RowLimits
 from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.file_outcomes import Tally, record_plan, record_refusal
+from tasks.scoring.file_outcomes import Tally, record_passed_over, record_plan, record_refusal
 
 CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; a chunk may have rows of several files."""
@@ -46,7 +46,11 @@ def read_chunks(
     for file in files:
         reported, limits = 0, choose_limits(file)
         try:
-            options = replace(choose_options(file), report_plan=partial(record_plan, file, tally))
+            options = replace(
+                choose_options(file),
+                report_plan=partial(record_plan, file, tally),
+                report_passed_over=partial(record_passed_over, file, tally),
+            )
             for batch in read_review_file(file.path, options):
                 source = file.source_sha256
                 require_bounded_bad_rows(file, tally.bytes_kept[source])
@@ -71,6 +75,20 @@ def read_chunks(
         report(file.size - reported)
     if waiting:
         yield join_chunk(waiting)
+
+
+def count_rows(file: SourceFile, options: ReadOptions, report: Callable[[int], None]) -> int:
+    """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
+    rows, unreported = 0, file.size
+    try:
+        for batch in read_review_file(file.path, options):
+            rows += batch.num_rows
+            step = min(batch.nbytes, unreported)
+            report(step)
+            unreported -= step
+    finally:
+        report(unreported)
+    return rows
 
 
 def measure_table(table: pa.Table) -> ChunkTable:

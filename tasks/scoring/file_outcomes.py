@@ -49,6 +49,8 @@ class Tally:
     """The first `ROWS_COMPARED` rows of a file, good or not."""
     plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
     """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
+    passed_over: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """The files in an archive that are known to hold no reviews, by what they are."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
     """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)
@@ -107,6 +109,11 @@ def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:
     plans = tally.plans[file.source_sha256]
     if plan not in plans and len(plans) < MOST_PLANS:
         plans.append(plan)
+
+
+def record_passed_over(file: SourceFile, tally: Tally, name: str) -> None:
+    """Record that a file in an archive is known to hold no reviews."""
+    tally.passed_over[file.source_sha256][name] += 1
 
 
 def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:

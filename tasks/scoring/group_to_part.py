@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, PlanOutdatedError
 from data_contracts.expectations import CheckResult
-from data_contracts.readings import judge_readings
+from data_contracts.readings import judge_readings, note_passed_over
 from data_contracts.review_files import merge_results
 from data_contracts.rules_and_limits import VALUE_RULES, RowLimits
 from data_contracts.sources.language import judge_language
@@ -20,6 +20,7 @@ from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.review_files.exports.other_files import describe_passed_over
 from tasks.review_files.reader import ReadOptions
 from tasks.scoring.chunk_checks import (
     check_chunk,
@@ -112,6 +113,7 @@ def _score_into(
     checks = (
         *_accept_values(job.catalogue, outcomes, merge_results(tally.checks)),
         *_check_plans(job, outcomes, tally),
+        *_note_passed_over(outcomes, tally),
         *_check_languages(job.catalogue, outcomes, tally),
         *_check_group(part, outcomes),
     )
@@ -178,6 +180,14 @@ def _check_plans(job: ScoringJob, outcomes: Sequence[FileOutcome], tally: Tally)
                 doubts += [("text", *doubt) for doubt in doubt_text(outcome, tally, plan.text[-1])]
             results += judge_readings(file.source_sha256, plan.reasons, doubts)
     return list(dict.fromkeys(results))
+
+
+def _note_passed_over(outcomes: Sequence[FileOutcome], tally: Tally) -> Iterator[CheckResult]:
+    """Yield, for each of a group's archives with files that are known to hold no reviews, which these are."""
+    for outcome in outcomes:
+        sha256 = outcome.source.source_sha256
+        if passed := tally.passed_over.get(sha256):
+            yield note_passed_over(sha256, describe_passed_over(passed))
 
 
 def _accept_values(

@@ -5,6 +5,7 @@ database; a dry run writes nothing.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -116,6 +117,8 @@ class PlannedFile:
     """Number of rows, bad ones included; None if the file can't be read to its end."""
     trouble: str | None = None
     """Why no row of the file would be scored."""
+    passed_over: str = ""
+    """Which files in an archive hold no reviews, in words."""
 
 
 @dataclass(frozen=True)
@@ -378,21 +381,17 @@ def _plan_file(
     file: SourceFile, why: str, choose: Callable[[SourceFile], "ReadOptions"], report: Callable[[int], None]
 ) -> PlannedFile:
     """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
-    from tasks.review_files.reader import read_review_file
+    from tasks.review_files.exports.other_files import describe_passed_over
+    from tasks.scoring.chunks import count_rows
     from tasks.scoring.file_outcomes import WAITING_RULES
 
-    rows, unreported = 0, file.size
+    passed = Counter[str]()
+    options = replace(choose(file), report_passed_over=lambda name: passed.update([name]))
     try:
-        for batch in read_review_file(file.path, choose(file)):
-            rows += batch.num_rows
-            step = min(batch.nbytes, unreported)
-            report(step)
-            unreported -= step
+        rows = count_rows(file, options, report)
     except FileRefusedError as refusal:
         waits = "keep its reading" if why == OTHER_PROFILE else "wait"
         ends = waits if refusal.rule in WAITING_RULES else "be refused"
         trouble = f"would {ends}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)
-    finally:
-        report(unreported)
-    return PlannedFile(file.uri, why, rows)
+    return PlannedFile(file.uri, why, rows, passed_over=describe_passed_over(passed))

@@ -10,6 +10,7 @@ from data_contracts.rules_and_limits import (
     FIELD_WORDS,
     NO_KNOWN_WORD,
     NOT_ENGLISH,
+    PASSED_OVER,
     READING_RULES,
     ROW_RULES,
     SCORING_RULES,
@@ -26,7 +27,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
 from tasks.warehouse.latest_scores import describe_files
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
-from tasks.warehouse.run_log import list_doubts, list_unclear_fields
+from tasks.warehouse.run_log import list_observed, list_unclear_fields
 
 _NAMED = 3
 """Files that are named of those with the same doubt."""
@@ -107,6 +108,14 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
     ]
 
 
+def describe_passed_over(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return a phrase for the archives that these runs scored with files that are known to hold no reviews."""
+    alike: dict[str, list[str]] = {}
+    for uri, _, observed in list_observed(connection, run_ids, [PASSED_OVER], kept=True):
+        alike.setdefault(observed, []).append(uri)
+    return [f"{_name_files(uris)}: {observed}" for observed, uris in alike.items()]
+
+
 def read_last_unclear(home: Home, wait_seconds: float) -> dict[str, Any] | None:
     """Return the last run that scored files, and how many findings it printed; None if there were none.
 
@@ -176,7 +185,7 @@ def _describe_unclear(
     connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[str]:
     """Return a phrase for each column in doubt of the files that these runs scored, and for values not understood."""
-    doubts = list_doubts(connection, run_ids, list(READING_RULES.values()))
+    doubts = list_observed(connection, run_ids, list(READING_RULES.values()), kept=False)
     in_doubt = {(uri, rule) for uri, rule, _ in doubts}
     unclear = [
         f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"

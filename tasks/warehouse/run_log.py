@@ -218,18 +218,21 @@ def list_unclear_fields(
     return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
 
 
-def list_doubts(
-    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str]
+def list_observed(
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str], *, kept: bool
 ) -> list[tuple[str, str, str]]:
-    """Return (uri, rule, what was found) from the log for each file that these runs scored and of `rules` it broke."""
+    """Return (uri, rule, what was found) from the log for each file that these runs scored and of `rules` it `kept`.
+
+    Without `kept`, those that it broke.
+    """
     query = """
         SELECT DISTINCT files.uri, checks.rule, checks.observed FROM contract_results AS checks
         JOIN scored_files AS files USING (source_sha256, run_id)
-        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
+        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND success = $kept
             AND files.status = 'scored'
         ORDER BY ALL
     """
-    return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
+    return connection.execute(query, {"runs": list(run_ids), "rules": list(rules), "kept": kept}).fetchall()
 
 
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from data_contracts.rules_and_limits import ROW_RULES
 from data_contracts.storage.home import Home
 from flows.command.cli import main
+from flows.command.flow_summaries import describe_scoring
+from tests.support.review_file_builders import to_zip
 from tests.support.scoring_runs import DoneRun, describe, drop, run_once
 from tests.support.small_home import ask, copy_scoring_home
 
@@ -35,6 +37,16 @@ FATES: dict[str, tuple[int, int, list[str], list[str]]] = {
 _STRICT = 'other_languages = "quarantine"\n[columns]\ntext = "text"\nreview_id = "review_id"\n'
 _DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"\n'
 PROFILES = {"strict": _STRICT, "german": _STRICT, **{each: _DATED.format(each) for each in FATES}}
+
+
+ZIPPED = {
+    "diary.csv": b"Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n",
+    "reviews.csv": b"Date,Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date\n"
+    b"2026-11-01,Heat,1995,https://boxd.it/z1,4,,good zipped film,,2026-11-01\n",
+    "watched.csv": b"Date,Name,Year,Letterboxd URI\n",
+    "watchlist.csv": b"Date,Name,Year,Letterboxd URI\n",
+}
+"""An export of a platform, with files that hold no reviews."""
 
 
 def list_rows(*rows: str) -> str:
@@ -78,6 +90,7 @@ FILES: dict[str, str | bytes] = {
     "german/a.csv": list_rows(
         "review_id,text", *(f"g{number},Der Film ist nicht gut" for number in range(30))
     ),
+    "zipped/export.zip": to_zip(ZIPPED),
     **{f"{severity}/a.csv": UNREAD.format(f"good {severity}") for severity in FATES},
     **{f"sites-{highest}/sites.csv": rate_on_two_sites(highest) for highest in SITES},
 }
@@ -107,6 +120,16 @@ def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scored: 
     [said] = scored.list_refused("rules/")
     assert "15 of 35 rows are bad (row_shape 12, text_no_words 3), the first is row 1: row_shape, " in said
     assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
+
+
+def test_the_files_of_an_archive_that_hold_no_reviews_are_named_and_are_nothing_to_look_at(
+    scored: DoneRun,
+) -> None:
+    said = "zipped/export.zip: 3 files in it without reviews: Letterboxd diary, Letterboxd films (2)"
+    assert scored.summary.sources.passed_over == (said,)
+    assert f"\n  passed over {said}\n" in describe_scoring(scored.summary)
+    assert not [each for each in scored.list_unclear("zipped/") if "without reviews" in each]
+    assert ask_of(scored, "zipped/export.zip", "select count(*) from source_reviews where {}") == [(1,)]
 
 
 def test_too_large_a_share_of_bad_rows_refuses_the_file(scored: DoneRun) -> None:
