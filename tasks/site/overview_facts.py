@@ -24,14 +24,14 @@ WITH current AS (
     SELECT
         file_source AS source, best_sentiment AS sentiment, best_predicted_rating AS predicted_rating, best_scored_at,
         coalesce(file_seen_at > own_labels_until, true) AS can_judge,
-        CASE WHEN can_judge THEN {GIVEN_SENTIMENT} END AS label,
+        {GIVEN_SENTIMENT} AS verdict, CASE WHEN can_judge THEN verdict END AS label,
         CASE WHEN can_judge THEN given_rating END AS given_stars
     FROM source_reviews LEFT JOIN models ON model_id = best_model_id
     WHERE is_latest AND best_model_id IS NOT NULL
 )
 SELECT
     source, count(*) AS reviews, count(*) FILTER (sentiment = 'positive') AS positive, sum(predicted_rating) AS stars,
-    count(label) AS judged, count(*) FILTER (sentiment = label) AS "right",
+    count(verdict) - count(label) AS learnt, count(label) AS judged, count(*) FILTER (sentiment = label) AS "right",
     count(given_stars) AS rated, sum(abs(predicted_rating - given_stars)) AS stars_off,
     max(best_scored_at) AS last_scored_at
 FROM current GROUP BY source
@@ -40,6 +40,7 @@ _COUNT = """
 SELECT
     coalesce(sum(reviews), 0)::BIGINT AS reviews, sum(positive) / sum(reviews) AS share_positive,
     sum(stars) / sum(reviews) AS stars, coalesce(sum(judged), 0)::BIGINT AS judged,
+    coalesce(sum(learnt), 0)::BIGINT AS learnt,
     sum("right") / nullif(sum(judged), 0) AS accuracy, max(last_scored_at) AS last_scored_at
 FROM current_reviews
 """

@@ -225,6 +225,7 @@ def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overvie
     site.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
     facts = read_overview(site.ask)
     assert (facts.totals["reviews"], facts.totals["judged"], facts.totals["accuracy"]) == (3, 0, None)
+    assert facts.totals["learnt"] == 2
     [source] = facts.sources
     assert (source["judged"], source["stars_off"]) == (0, None)
 
