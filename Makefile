@@ -83,10 +83,11 @@ format: $(STAMP) ## Format the code
 wheel: $(STAMP) ## Build dist/review_ratings-VERSION-py3-none-any.whl, to be installed without a checkout
 	$(BIN)/uv build --quiet --wheel --out-dir dist .
 
-# What an extra adds to requirements.lock, in a lock of its own: $(call lock_more,EXTRA)
+# What an extra adds to requirements.lock, in a lock of its own: $(call lock_more,EXTRA). What was locked stays so.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
-lock_more = $(COMPILE) --extra $(1) --constraint requirements.lock pyproject.toml -o .venv/$(1).lock && awk \
-	'NR == FNR { locked[$$1]; next } /^[^ ]/ { more = !($$1 in locked) } more' requirements.lock .venv/$(1).lock > requirements-$(1).lock
+lock_more = cat requirements.lock requirements-$(1).lock > .venv/$(1).lock \
+	&& $(COMPILE) --extra $(1) --constraint requirements.lock pyproject.toml -o .venv/$(1).lock && awk \
+	'NR == FNR { locked[$$0]; next } /^[^ ]/ { more = !($$0 in locked) } more' requirements.lock .venv/$(1).lock > requirements-$(1).lock
 install_more = $(BIN)/uv pip install --quiet --require-hashes --no-deps --python $(BIN)/python -r requirements-$(1).lock
 
 lock: $(STAMP) ## Renew requirements.lock from pyproject.toml, and what the extras bench and gpu add

@@ -1,6 +1,7 @@
 """The flow `train-model`: reviews Parquet → contract → bundle → gate → champion.
 
-It reads what `ingest-reviews` wrote. The same variant and seed on the same data and machine give the same model.
+It reads what `ingest-reviews` wrote. The same variant and seed on the same data and the processors of the same
+machine give the same model; on a GPU it may differ a little.
 """
 
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ def train_model(
 
     Args:
         variant: name of the variant, as `reviews variants` lists them.
-        seed: random seed; the same seed on the same machine gives the same weights.
+        seed: random seed; the same seed gives the same weights on the same machine, but for a GPU.
         epochs: passes over the training rows. The default is the variant's own number.
         promote: 'auto' promotes the first model, and others if they pass the gate; 'always' ignores the gate's refusal;
             'never' does not promote.

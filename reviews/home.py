@@ -56,6 +56,10 @@ class OpenHome:
         rule by which it would quarantine the row. Raises `BundleError` if the champion's bundle was altered.
         """
         self._require_open()
+        if not isinstance(source, str | None):
+            raise UsageError(
+                f"The source must be a name, not {type(source).__name__}. Next: score the texts of each source alone."
+            )
         listed = list_texts(texts)
         return score_asked(self._champion, listed, self._limits, [source] * len(listed))
 

@@ -221,7 +221,7 @@ def explain(
         name, text = None, decode_input(sys.stdin.buffer.read())
     if name is not None and source is not None:
         raise UsageError("--source goes with --text, or with -: a review has the source of its file.")
-    asked = FoundText(text or "", source=source) if name is None else name
+    asked = FoundText(text or "", source=source or None) if name is None else name
     _show_explanation(lambda home: explain_score(home, asked, model_id), top, form, page)
 
 

@@ -77,7 +77,7 @@ def load_scorer(bundle_dir: Path) -> Scorer:
     word_ids = vocabulary.ids()
     graph = find_graph(bundle_dir)
     if graph is None:
-        load_tensorflow()
+        load_tensorflow("cpu")  # whatever a GPU is busy with
         scorer = make_keras_scorer(model_id, load_model(bundle_dir), word_ids, length)
     else:
         scorer = _make_engine_scorer(model_id, load_engine(graph), word_ids)

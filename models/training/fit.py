@@ -23,8 +23,8 @@ def train_variant(
 ) -> TrainedModel:
     """Train `variant` by its recipe; without one, by Keras's `fit`, keeping the epoch of the lowest validation loss.
 
-    The same seed on the same machine with the same number of cores gives the same weights, also if the training goes on
-    from checkpoints of the journal. See `models.training.kind_of_model.Recipe` for what it reports.
+    The same seed on the same machine with the same number of cores, without a GPU, gives the same weights, also if the
+    training goes on from checkpoints of the journal. See `models.training.kind_of_model.Recipe` for what it reports.
     """
     load_tensorflow()
     train: Recipe = _fit if variant.recipe is None else variant.recipe

@@ -125,7 +125,7 @@ def load_device(device: Device) -> str:
         tell(f"Trains on {name}.")
     elif device == "auto" and GPU_OF_THIS_MACHINE.exists():
         tell(
-            "Trains on the CPU: this machine has an NVIDIA GPU, which TensorFlow can't use. To use it, install the "
+            "Trains on the CPU: this machine has an NVIDIA GPU, which TensorFlow does not see. To use it, install the "
             "extra `gpu` (`make gpu` in a checkout)."
         )
     return name
@@ -155,7 +155,8 @@ def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedB
     if provenance is None:
         return None
     wanted = describe_training(variant, seed, epochs, provenance.data_fingerprint)
-    return find_same_training(home.bundles, wanted)
+    champion = find_champion(home.warehouse)
+    return find_same_training(home.bundles, wanted, champion.model_id if champion else None)
 
 
 @task(name="learn-own-labels", **RETRY_TRANSIENT)

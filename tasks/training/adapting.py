@@ -21,18 +21,24 @@ from tasks.training.build_bundle import TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts
 
 
-def find_same_training(bundles_dir: Path, wanted: Mapping[str, Any]) -> TrainedBundle | None:
+def find_same_training(
+    bundles_dir: Path, wanted: Mapping[str, Any], champion: str | None = None
+) -> TrainedBundle | None:
     """Return an unaltered bundle whose facts have all `wanted` values, and which learnt from no source; None if none.
 
-    The same variant, seed, epochs, data and code give the same weights, so such a training need not run again.
+    The same variant, seed, epochs, data and code give the same weights, or on a GPU nearly the same, so such a training
+    need not run again. Of several the one that the champion is, or was adapted from, comes first, then the newest.
     """
+    found, base = [], champion
     for path in sorted(bundles_dir.glob(f"*/{FACTS_FILE}")):
-        if (path.parent / OWN_FILE).exists() or not is_unaltered(path.parent):
+        if not is_unaltered(path.parent):
             continue
         facts = read_facts(path.parent)
-        if wanted == {name: _find(facts, name) for name in wanted}:
-            return TrainedBundle(facts["model_id"], path.parent, facts)
-    return None
+        if (path.parent / OWN_FILE).exists():
+            base = facts["own"]["base"] if facts["model_id"] == champion else base
+        elif wanted == {name: _find(facts, name) for name in wanted}:
+            found.append(TrainedBundle(facts["model_id"], path.parent, facts))
+    return max(found, key=lambda each: (each.model_id == base, each.facts["trained_at"]), default=None)
 
 
 def describe_training(variant: Variant, seed: int, epochs: int, data_fingerprint: str) -> dict[str, Any]:

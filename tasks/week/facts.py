@@ -74,7 +74,7 @@ GROUP BY source, columns ORDER BY source NULLS FIRST, measure
 _PICK_WRONG = f"""
 WITH chosen AS (
     FROM (
-        FROM run_scores WHERE position IS NOT NULL AND sentiment <> {GIVEN_SENTIMENT}
+        FROM run_scores WHERE position IS NOT NULL AND can_judge AND sentiment <> {GIVEN_SENTIMENT}
         QUALIFY row_number() OVER (PARTITION BY text_sha256 ORDER BY source_sha256, row_number) = 1
     ) ORDER BY abs(score - 0.5) DESC, source_sha256, row_number LIMIT $limit
 )

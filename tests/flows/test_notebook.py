@@ -170,3 +170,9 @@ def test_a_home_without_scores_says_what_is_next(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="new: there is no such folder"):
         reviews.open(tmp_path / "new")
+
+
+@pytest.mark.parametrize("source", [["shop", "default"], 7, b"shop", float("nan")])
+def test_what_is_no_name_of_a_source_is_refused(opened: reviews.OpenHome, source: Any) -> None:
+    with pytest.raises(UsageError, match="must be a name"):
+        opened.score(["good film"], source=source)

@@ -88,6 +88,17 @@ def test_a_gpu_rounds_as_the_cpu_does(with_gpus: PretendedConfig) -> None:
     assert not with_gpus.tensor_float_32
 
 
+def test_a_process_that_computes_on_another_device_can_only_be_left(
+    with_gpus: PretendedConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(devices: list[str], kind: str) -> None:
+        raise RuntimeError("Visible devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(with_gpus, "set_visible_devices", refuse)
+    with pytest.raises(UsageError, match="train in a process of its own"):
+        choose_device("cpu")
+
+
 def test_a_training_on_the_cpu_sees_no_gpu(with_gpus: PretendedConfig) -> None:
     assert choose_device("cpu") == "CPU"
     assert with_gpus.visible == []
@@ -114,7 +125,7 @@ def test_a_training_that_finds_no_way_to_the_gpu_of_the_machine_says_so(
 ) -> None:
     monkeypatch.setattr(train, "GPU_OF_THIS_MACHINE", tmp_path)
     assert train.load_device(device) == "CPU"
-    assert ["can't use" in line for line in told] == [True] * hints
+    assert ["does not see" in line for line in told] == [True] * hints
 
 
 @pytest.mark.usefixtures("without_gpu")

@@ -21,7 +21,7 @@ from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
-from tasks.training.adapting import save_adapted
+from tasks.training.adapting import find_same_training, save_adapted
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts
 from tests.support.small_home import make_small_bundle
@@ -253,6 +253,7 @@ def adapt_small_bundle(folder: Path) -> Path:
     facts = read_facts(base)
     prints = {name: value for name, value in facts["fingerprints"].items() if name != "bundle"}
     named = {**facts, "model_id": name_adapted(facts, {"shop": SHOP}), "fingerprints": prints}
+    named["own"] = {"base": base.name}
     return write_adapted_bundle(folder / base.name, {"shop": SHOP}, named)
 
 
@@ -297,6 +298,37 @@ def test_what_is_said_of_sources_is_of_these_labels_also_where_the_same_bundle_i
     first, second = (save_adapted(bundle, fitted, rows) for rows in ([shop], [shop, few]))
     assert first.model_id == second.model_id
     assert [each.facts["own"]["too_few"] for each in (first, second)] == [{}, {"dresses": 3}]
+
+
+@pytest.fixture
+def trained_twice(tmp_path: Path) -> Path:
+    """A folder with two bundles of the same training, as a GPU gives them; the one of seed 0 is adapted."""
+    import shutil
+
+    adapt_small_bundle(tmp_path)
+    [newer] = make_small_bundle(1).iterdir()
+    shutil.copytree(newer, tmp_path / newer.name)
+    return tmp_path
+
+
+def find_base(folder: Path, champion: str | None) -> int:
+    """Return the seed of the bundle that is taken as the same training."""
+    wanted = {"hyper_parameters": read_facts(next(folder.iterdir()))["hyper_parameters"]}
+    found = find_same_training(folder, wanted, champion)
+    assert found is not None
+    return int(found.facts["seed"])
+
+
+def test_of_several_bundles_of_one_training_the_newest_is_taken(trained_twice: Path) -> None:
+    assert [find_base(trained_twice, champion) for champion in (None, "gone")] == [1, 1]
+
+
+def test_of_several_bundles_of_one_training_the_one_that_the_champion_was_adapted_from_is_taken(
+    trained_twice: Path,
+) -> None:
+    [adapted] = [path for path in trained_twice.iterdir() if (path / OWN_FILE).exists()]
+    base = read_facts(adapted)["own"]["base"]
+    assert [find_base(trained_twice, champion) for champion in (adapted.name, base)] == [0, 0]
 
 
 @pytest.mark.parametrize(

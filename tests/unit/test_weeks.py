@@ -202,6 +202,16 @@ def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -
     assert (readings["found"], totals["reviews"], totals["rows_replaced"]) == (2, 4, 0)
 
 
+LEARN_ALL = "UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)"
+
+
+@pytest.mark.slow
+def test_what_the_model_may_have_learnt_from_is_not_told_as_its_mistake(tables: FilledTables) -> None:
+    tables.change(LEARN_ALL)
+    facts = read(tables)
+    assert (facts.given["labelled"], facts.given["learnt"], facts.wrong) == (0, 3, [])
+
+
 @pytest.mark.slow
 def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
