@@ -1,5 +1,6 @@
 """The section of `docs/models.md` on the reviews from elsewhere: accuracy, certainty, and the variants compared."""
 
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from benchmarks.models_figures import (
     compare_elsewhere,
     find_best,
     group_models,
+    list_areas,
     measure_certainty,
     rate_kinds,
 )
@@ -22,8 +24,10 @@ from models.evaluation.elsewhere import ElsewhereReview, read_elsewhere
 SARCASTIC = "sarcastic"
 
 ELSEWHERE = """
-Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind: the
-mean of the seeds, and for all the lowest and the highest.{newer}
+Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind, and
+the *area* under the ROC curve over all: the share of pairs of a positive and a negative review of which the positive
+has the higher score, wherever a score begins to count as positive. The mean of the seeds, and for all the lowest and
+the highest.{newer}
 """
 NEWER = " [On {count} newer ones](evaluation-sets.md#what-the-new-reviews-say) no variant leads."
 CERTAINTY = """
@@ -32,10 +36,10 @@ archive the two differ by its calibration error.
 """
 COMPARED = """
 `{best}` compared with each seed variant, on the same reviews: the difference in the share that is *right*, and in the
-*area under the ROC curve*, the share of pairs of a positive and a negative review of which the positive one has the
-higher score, wherever a score begins to count as positive. Means of the seeds, with the {level:.0f} % interval of
-{samples:,} draws of the reviews with replacement, the same ones for both. Sarcastic reviews say the opposite of their
-words, so on them a model that knows words better is wrong more often; hence the rows without them.
+*area*. Means of these seeds, with the {level:.0f} % interval of {samples:,} draws of the reviews with replacement, the
+same ones for both; seeds are not drawn, so how much they differ above is not in the intervals. Of the sarcastic
+reviews, which say the opposite of their words, a model that follows words gets more wrong; the rows without them, and
+the area, were added when the accuracies by kind were known.
 """
 
 
@@ -43,27 +47,29 @@ def format_elsewhere(results: Results, reviews: Sequence[ElsewhereReview], compa
     """Return the section: accuracy by kind, certainty, and the best variant compared with each seed variant."""
     rates = {name: rate_kinds(models, reviews) for name, models in group_models(results).items()}
     kinds = list(next(iter(rates.values())))
-    of_seeds = {
-        name: [100 * rate_kinds([model], reviews)["all"] for model in models]
-        for name, models in group_models(results).items()
-    }
     rows = [
         [
             f"`{name}`",
-            f"{format_percent(rate['all'])} ({min(of_seeds[name]):.1f} to {max(of_seeds[name]):.1f})",
-            *(format_percent(rate[kind]) for kind in kinds[1:]),
+            _format_seeds([rate_kinds([model], reviews)["all"] for model in models]),
+            *(format_percent(rates[name][kind]) for kind in kinds[1:]),
+            _format_seeds(list_areas(models, reviews)),
         ]
-        for name, rate in rates.items()
+        for name, models in group_models(results).items()
     ]
     parts = [
         "## Reviews from elsewhere",
         fill_paragraph(ELSEWHERE, reviews=len(reviews), newer=_point_to_newer(reviews)),
-        format_table(["variant", *kinds], rows),
+        format_table(["variant", *kinds, "area"], rows),
         *_format_certainty(results, reviews),
     ]
     if compared:
         parts += _format_compared(results, reviews, compared)
     return "\n\n".join(parts)
+
+
+def _format_seeds(shares: Sequence[float]) -> str:
+    """Return the mean of a figure of the seeds, in per cent, with the lowest and the highest."""
+    return f"{format_percent(statistics.mean(shares))} ({100 * min(shares):.1f} to {100 * max(shares):.1f})"
 
 
 def _point_to_newer(reviews: Sequence[ElsewhereReview]) -> str:
@@ -96,7 +102,7 @@ def _format_compared(results: Results, reviews: Sequence[ElsewhereReview], right
         )
     level = 100 * CONFIDENCE
     interval = f"{level:.0f} % of draws"
-    head = ["compared with", "right", interval, "p", "area under the curve", interval, "p"]
+    head = ["compared with", "right", interval, "p", "area", interval, "p"]
     said = fill_paragraph(COMPARED, best=find_best(results), samples=SAMPLES, level=level)
     return [said, format_table(head, rows)]
 

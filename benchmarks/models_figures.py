@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.paired import PairedDifference, compare_areas, compare_pairs
+from benchmarks.paired import PairedDifference, compare_areas, compare_pairs, measure_area
 from benchmarks.plain_keras import SEED_VARIANTS
 from data_contracts.rules_and_limits import POSITIVE_FROM
 from models.evaluation.elsewhere import KIND_WORDS, ElsewhereReview, find_positive
@@ -80,6 +80,12 @@ def find_right(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> N
         (list_scores(models, reviews) >= POSITIVE_FROM) == find_positive(reviews)
     ).mean(axis=0)
     return right
+
+
+def list_areas(models: Sequence[Model], reviews: Sequence[ElsewhereReview]) -> list[float]:
+    """Return the area under the ROC curve of each seed on the reviews from elsewhere."""
+    positive = find_positive(reviews)
+    return [measure_area(scores, positive) for scores in list_scores(models, reviews)]
 
 
 def compare_elsewhere(

@@ -35,6 +35,11 @@ def compare_pairs(ours: NDArray[np.floating[Any]], others: NDArray[np.floating[A
     return _judge(float(differences.mean()), _draw_all(len(differences)) @ differences / len(differences))
 
 
+def measure_area(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+    """Return the area under the ROC curve of scores [n]."""
+    return float(_compare_all(scores[None], positive).mean())
+
+
 def compare_areas(
     ours: NDArray[np.float64], others: NDArray[np.float64], positive: NDArray[np.bool_]
 ) -> PairedDifference:

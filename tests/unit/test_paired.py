@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.paired import SAMPLES, PairedDifference, compare_areas, compare_pairs
+from benchmarks.paired import SAMPLES, PairedDifference, compare_areas, compare_pairs, measure_area
 
 SHARES = st.sampled_from([0.0, 1 / 3, 0.5, 1.0])
 
@@ -62,6 +62,11 @@ POSITIVE = np.arange(200) % 2 == 0
 def draw_scores(seed: int, gap: float) -> np.ndarray:
     """Return the scores, with ties, of three seeds that give positive reviews a higher one by `gap` on average."""
     return np.round(np.random.default_rng(seed).normal(gap * POSITIVE, 1, (3, len(POSITIVE))), 1)
+
+
+def test_the_area_is_that_of_scikit_learn() -> None:
+    [scores, *_] = draw_scores(0, 1.0)
+    assert measure_area(scores, POSITIVE) == pytest.approx(roc_auc_score(POSITIVE, scores))
 
 
 def test_the_difference_of_areas_is_that_of_their_means() -> None:
