@@ -145,3 +145,12 @@ def render(said: str, is_slack: bool, hard: str = 'score "quoted"\nname') -> dic
     )
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_every_parameter_of_a_deployment_stands_on_the_page_of_operations(name: str) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}/{name}` |")]
+    parameters = parameter_schema(load_flow_from_entrypoint(DECLARED[name]["entrypoint"])).properties
+    assert parameters
+    assert [each for each in parameters if f"`{each}`" not in row] == []
