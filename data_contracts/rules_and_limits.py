@@ -94,7 +94,7 @@ FILE_RULES = {
     "header_broken": "The first line is not a usable header; give each column a name of its own.",
     "header_changed": "From there on the columns are others; split the file there, so that each part has one header.",
     "label_sheet": "A sheet of `reviews label` is no file of reviews; put it, by itself, into inbox/labels/.",
-    "no_reviews": "Such a file of an export is not scored; give the file with the reviews, or the whole export.",
+    "no_reviews": "Give the file of reviews or the whole export; --text-column or a profile names a text in this one.",
     "text_column_missing": "No column is recognized as the text; name it `text` in its header, or give --text-column.",
     "text_column_doubled": "Several columns could be the text; rename the others, or name one with --text-column.",
     "text_column_type": "The values of the text column are not strings; name the right column with --text-column.",

@@ -32,7 +32,7 @@ def _make_line(platform: Platform) -> str:
 
 def make_other_files() -> str:
     """Return a table of the files of exports that hold no reviews, and the first lines by which they are known."""
-    lines = ["| file | holds | its first line |", "| --- | --- | --- |"]
+    lines = ["| file | holds | it begins with |", "| --- | --- | --- |"]
     return "\n".join(lines + [_make_other_line(other) for other in OTHER_FILES])
 
 
@@ -40,12 +40,13 @@ def _make_other_line(other: OtherFile) -> str:
     """Return the line of a file that holds no reviews."""
     above = "" if other.second is None else f", above rows with {_describe_second(other.second)}"
     place = "" if other.path is None else f", in `{other.path}`"
-    return f"| {other.platform} {other.name} | {other.holds} | `{','.join(other.header)}`{above}{place} |"
+    lines = [f"`{','.join(line)}`" if line else "a row" for line in (*other.above, other.header)]
+    return f"| {other.platform} {other.name} | {other.holds} | {', '.join(lines)}{above}{place} |"
 
 
 def _describe_second(pattern: str) -> str:
     """Return what must be the second field of each row, in words."""
-    return f"`{pattern}` as the second field" if pattern else "an empty second field"
+    return f"`{pattern}` or nothing as the second field" if pattern else "an empty second field"
 
 
 def _quote(names: tuple[str, ...]) -> str:

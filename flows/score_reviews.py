@@ -293,7 +293,7 @@ def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
     message += f", {page.name_labels(summary.taken)}" if summary.taken.sheets else ""
     warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
     warnings += [f"A training is due: {'; '.join(summary.due)}"] if summary.due else []
-    warnings += [*summary.sources.languages, *summary.sources.deliveries, *summary.sources.passed_over]
+    warnings += page.name_notes(summary.sources)
     warnings += [f"Not delivered to {', '.join(summary.undelivered)}"] if summary.undelivered else []
     refused = outcome.files("refused")
     warnings += [page.name_refused(refused)] if refused else []

@@ -12,11 +12,13 @@ from tasks.stages.events import emit_committed, emit_refused
 from tasks.stages.lineage import trace_lineage
 from tasks.stages.log_messages import log_warning
 from tasks.stages.run_page import show_lineage, show_table
+from tasks.stages.score import SourceNotes
 from tasks.support.wording import count
 from tasks.warehouse.commit import CommittedFile
 
 FILES_NAMED = 5
-"""The largest number of refused files, of those that were not read, and of files of labels, that a message names."""
+"""The largest number of files that a message names of those that were refused or not read, that are labels, or of which
+something was passed over."""
 
 FILES_LOGGED = 20
 """The largest number of files that were not read of which the log has a line each."""
@@ -119,6 +121,13 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
     named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
     more = f" and {len(refused) - FILES_NAMED:,} more" if len(refused) > FILES_NAMED else ""
     return f"{count(len(refused), 'file')} refused: {named}{more}"
+
+
+def name_notes(notes: SourceNotes) -> list[str]:
+    """Return a phrase for each thing to know of the sources, and one on the files that were passed over in archives."""
+    archives = count(len(notes.passed_over), "archive")
+    passed_over = [f"Files without reviews passed over in {archives}"] if notes.passed_over else []
+    return [*notes.languages, *notes.deliveries, *passed_over]
 
 
 def name_left(files_left: int, rows_left: int) -> str:

@@ -14,7 +14,7 @@ KEPT_BYTES = 1 << 16
 """Bytes that the quarantine keeps of a row that is too long."""
 
 
-def _ignore(found: object) -> None:
+def _ignore(*found: object) -> None:
     """Do nothing with what was found."""
 
 
@@ -49,8 +49,8 @@ class ReadOptions:
     """The caller starts over, without this, if a reader raises `PlanOutdatedError`; so large files are read once."""
     report_plan: Callable[[ReadingPlan], object] = field(default=_ignore, compare=False)
     """Called with each plan that was made from the file itself: one per member of an archive."""
-    report_passed_over: Callable[[str], object] = field(default=_ignore, compare=False, repr=False)
-    """Called with the name of each member of an archive that holds no reviews, as `other_files` names it."""
+    report_passed_over: Callable[[str, str], object] = field(default=_ignore, compare=False, repr=False)
+    """Called with the path, and what it is, of each member of an archive that is known to hold no reviews."""
 
     @property
     def column_plan(self) -> ReadingPlan:

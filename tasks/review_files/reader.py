@@ -142,7 +142,9 @@ def _read_table(
 
 def _survey_file(path: Path, options: ReadOptions) -> dict[int, FileFacts]:
     """Return the facts of the tables in a file that may be too large to be read ahead, by their number in the file."""
-    options = replace(options, plan=ReadingPlan(keep_further=False), report_passed_over=lambda name: None)
+    options = replace(
+        options, plan=ReadingPlan(keep_further=False), report_passed_over=lambda path, kind: None
+    )
     found: dict[int, FileFacts] = {}
     with closing(_list_members(path, options)) as members:
         for number, member in enumerate(members):

@@ -14,6 +14,7 @@ from data_contracts.rules_and_limits import (
     exceeds_bad_rows,
 )
 from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.review_files.exports.other_files import PassedOver
 from tasks.review_files.inference.text_doubts import FirstRow, doubt_single_words, find_other_texts
 from tasks.review_files.plans.reading_plan import ReadingPlan
 from tasks.review_files.reader import format_of
@@ -49,8 +50,8 @@ class Tally:
     """The first `ROWS_COMPARED` rows of a file, good or not."""
     plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
     """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
-    passed_over: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """The files in an archive that are known to hold no reviews, by what they are."""
+    passed_over: defaultdict[str, PassedOver] = field(default_factory=lambda: defaultdict(PassedOver))
+    """The files in an archive that are known to hold no reviews."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
     """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)
@@ -111,9 +112,9 @@ def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:
         plans.append(plan)
 
 
-def record_passed_over(file: SourceFile, tally: Tally, name: str) -> None:
+def record_passed_over(file: SourceFile, tally: Tally, path: str, kind: str) -> None:
     """Record that a file in an archive is known to hold no reviews."""
-    tally.passed_over[file.source_sha256][name] += 1
+    tally.passed_over[file.source_sha256].add(path, kind)
 
 
 def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:

@@ -20,7 +20,6 @@ from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
-from tasks.review_files.exports.other_files import describe_passed_over
 from tasks.review_files.reader import ReadOptions
 from tasks.scoring.chunk_checks import (
     check_chunk,
@@ -183,11 +182,11 @@ def _check_plans(job: ScoringJob, outcomes: Sequence[FileOutcome], tally: Tally)
 
 
 def _note_passed_over(outcomes: Sequence[FileOutcome], tally: Tally) -> Iterator[CheckResult]:
-    """Yield, for each of a group's archives with files that are known to hold no reviews, which these are."""
+    """Yield, for each scored archive of a group with files that are known to hold no reviews, which these are."""
     for outcome in outcomes:
         sha256 = outcome.source.source_sha256
-        if passed := tally.passed_over.get(sha256):
-            yield note_passed_over(sha256, describe_passed_over(passed))
+        if outcome.status == "scored" and sha256 in tally.passed_over:
+            yield note_passed_over(sha256, tally.passed_over[sha256].describe())
 
 
 def _accept_values(

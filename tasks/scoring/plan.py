@@ -5,7 +5,6 @@ database; a dry run writes nothing.
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -381,12 +380,12 @@ def _plan_file(
     file: SourceFile, why: str, choose: Callable[[SourceFile], "ReadOptions"], report: Callable[[int], None]
 ) -> PlannedFile:
     """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
-    from tasks.review_files.exports.other_files import describe_passed_over
+    from tasks.review_files.exports.other_files import PassedOver
     from tasks.scoring.chunks import count_rows
     from tasks.scoring.file_outcomes import WAITING_RULES
 
-    passed = Counter[str]()
-    options = replace(choose(file), report_passed_over=lambda name: passed.update([name]))
+    passed = PassedOver()
+    options = replace(choose(file), report_passed_over=passed.add)
     try:
         rows = count_rows(file, options, report)
     except FileRefusedError as refusal:
@@ -394,4 +393,4 @@ def _plan_file(
         ends = waits if refusal.rule in WAITING_RULES else "be refused"
         trouble = f"would {ends}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)
-    return PlannedFile(file.uri, why, rows, passed_over=describe_passed_over(passed))
+    return PlannedFile(file.uri, why, rows, passed_over=passed.describe())

@@ -109,11 +109,9 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
 
 
 def describe_passed_over(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for the archives that these runs scored with files that are known to hold no reviews."""
-    alike: dict[str, list[str]] = {}
-    for uri, _, observed in list_observed(connection, run_ids, [PASSED_OVER], kept=True):
-        alike.setdefault(observed, []).append(uri)
-    return [f"{_name_files(uris)}: {observed}" for observed, uris in alike.items()]
+    """Return a phrase for each archive that these runs scored with files that are known to hold no reviews."""
+    found = list_observed(connection, run_ids, [PASSED_OVER], kept=True)
+    return [f"{uri}: {observed}" for uri, _, observed in found]
 
 
 def read_last_unclear(home: Home, wait_seconds: float) -> dict[str, Any] | None:

@@ -75,7 +75,7 @@ def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Home) 
 def test_the_files_of_an_archive_that_hold_no_reviews_are_told(home: Home) -> None:
     members = {"diary.csv": ",".join(OTHER_FILES[2].header).encode(), "reviews.csv": CSV.encode()}
     drop(home, "a.zip", to_zip(members))
-    passed = "1 file in it without reviews: Letterboxd diary"
+    passed = "1 file in it without reviews: Letterboxd diary (diary.csv)"
     assert plan().files == (PlannedFile("a.zip", "new", 3, passed_over=passed),)
 
 

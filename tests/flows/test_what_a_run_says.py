@@ -10,6 +10,9 @@ from data_contracts.rules_and_limits import ROW_RULES
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from flows.command.flow_summaries import describe_scoring
+from flows.score_reviews import ScoringSummary, _describe_end
+from tasks.scoring.run_outcome import RunOutcome
+from tasks.stages.score import SourceNotes
 from tests.support.review_file_builders import to_zip
 from tests.support.scoring_runs import DoneRun, describe, drop, run_once
 from tests.support.small_home import ask, copy_scoring_home
@@ -91,6 +94,7 @@ FILES: dict[str, str | bytes] = {
         "review_id,text", *(f"g{number},Der Film ist nicht gut" for number in range(30))
     ),
     "zipped/export.zip": to_zip(ZIPPED),
+    "unzipped/export.zip": to_zip({**ZIPPED, "reviews.csv": b"text\n" + b"...\n" * 30}),
     **{f"{severity}/a.csv": UNREAD.format(f"good {severity}") for severity in FATES},
     **{f"sites-{highest}/sites.csv": rate_on_two_sites(highest) for highest in SITES},
 }
@@ -125,11 +129,38 @@ def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scored: 
 def test_the_files_of_an_archive_that_hold_no_reviews_are_named_and_are_nothing_to_look_at(
     scored: DoneRun,
 ) -> None:
-    said = "zipped/export.zip: 3 files in it without reviews: Letterboxd diary, Letterboxd films (2)"
+    said = (
+        "zipped/export.zip: 3 files in it without reviews: Letterboxd diary (diary.csv); "
+        "Letterboxd films (watched.csv, watchlist.csv)"
+    )
     assert scored.summary.sources.passed_over == (said,)
     assert f"\n  passed over {said}\n" in describe_scoring(scored.summary)
     assert not [each for each in scored.list_unclear("zipped/") if "without reviews" in each]
     assert ask_of(scored, "zipped/export.zip", "select count(*) from source_reviews where {}") == [(1,)]
+
+
+def test_what_was_passed_over_is_recorded_of_an_archive_that_was_scored_and_of_no_refused_one(
+    scored: DoneRun,
+) -> None:
+    assert len(scored.list_refused("unzipped/")) == 1
+    query = "select success from contract_results where rule = 'members_passed_over' and {}"
+    assert ask_of(scored, "zipped/export.zip", query) == [(True,)]
+    assert ask_of(scored, "unzipped/export.zip", query) == []
+
+
+def test_of_many_archives_with_files_that_hold_no_reviews_the_first_are_named_and_prefect_counts_them() -> (
+    None
+):
+    archives = tuple(f"{number}.zip: 1 file in it" for number in range(7))
+    notes = SourceNotes(passed_over=archives)
+    summary = ScoringSummary("inbox", 7, 7, 9, 0, "lstm", (), (), sources=notes)
+    lines = [line for line in describe_scoring(summary).splitlines() if "passed over" in line]
+    assert lines == [
+        *(f"  passed over {archive}" for archive in archives[:5]),
+        "  passed over 2 other archives: rule members_passed_over of contract_results",
+    ]
+    end = _describe_end(summary, RunOutcome())
+    assert end == "Nothing new. Files without reviews passed over in 7 archives"
 
 
 def test_too_large_a_share_of_bad_rows_refuses_the_file(scored: DoneRun) -> None:

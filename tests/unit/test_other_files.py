@@ -14,6 +14,7 @@ from tasks.review_files.exports.other_files import (
     HEAD_BYTES,
     OTHER_FILES,
     OtherFile,
+    PassedOver,
     find_other_file,
     pass_over_other_files,
 )
@@ -37,6 +38,8 @@ LIST = (
     '2026-01-01,Best,,https://boxd.it/l1,"Mine,\nof course"\n\n'
     "Position,Name,Year,URL,Description\n1,Amber Hill,2019,https://boxd.it/f1,Slow but fine.\n"
 )
+LIST_TITLE, LIST_FACTS, *_ = LIST.splitlines()
+LISTED = "Position,Name,Year,URL,Description"
 LIKES = "Date,Content\n2026-01-02,https://boxd.it/x1\n2026-01-03,https://boxd.it/x2\n"
 COMMENTS = 'Date,Content,Comment\n2026-01-03,https://boxd.it/c1,"I agree.\n\nIt is ""great""."\n'
 ORPHANED = "Date,Content,Comment\n2026-01-03,,A nice show.\n2026-01-04,,Fair.\n"
@@ -61,7 +64,7 @@ EXPORT = {
     "reviews.csv": write_reviews("Slow", "Fine"),
     "likes/films.csv": WATCHED,
     "likes/reviews.csv": LIKES,
-    "likes/lists.csv": LIKES,
+    "likes/lists.csv": "Date,Content\n",
     "lists/best.csv": LIST,
     "deleted/diary.csv": DIARY,
     "deleted/reviews.csv": write_reviews("Dull"),
@@ -75,10 +78,10 @@ EXPORT = {
 
 
 def read(path: Path, content: bytes | str, **options: Any) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """Return the rows of a file with this content, and the names of what was passed over in it."""
+    """Return the rows of a file with this content, and the kinds of what was passed over in it."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     passed = Counter[str]()
-    stated = ReadOptions(**options, report_passed_over=lambda name: passed.update([name]))
+    stated = ReadOptions(**options, report_passed_over=lambda path, kind: passed.update([kind]))
     return [row for batch in read_review_file(path, stated) for row in batch.to_pylist()], passed
 
 
@@ -111,7 +114,7 @@ def test_of_a_whole_export_the_reviews_are_read_and_all_else_is_passed_over(
         (4, "letterboxd-ann/orphaned/reviews.csv", "Odd", 8),
     ]
     assert {name.removeprefix("Letterboxd "): files for name, files in passed.items()} == {
-        "profile": 1, "films": 3, "ratings": 1, "diary": 3, "comments": 2, "likes": 2, "list": 2,
+        "profile": 1, "films": 3, "ratings": 1, "diary": 3, "comments": 3, "likes": 2, "list": 2,
     }  # fmt: skip
 
 
@@ -140,7 +143,8 @@ def test_an_archive_of_nothing_else_is_refused_with_what_it_has(tmp_path: Path) 
     refused = refuse(tmp_path / "a.zip", data)
     assert (refused.rule, refused.detail.partition(". ")[0]) == (
         "archive_empty",
-        "3 files in it without reviews: Letterboxd diary, Letterboxd films (2)",
+        "3 files in it without reviews: Letterboxd diary (diary.csv); "
+        "Letterboxd films (likes/films.csv, watched.csv)",
     )
 
 
@@ -178,8 +182,6 @@ def test_the_same_line_is_known_however_it_is_written(text: str | bytes) -> None
         f"{FILM},",
         f"\n{FILM}",
         f'"{FILM}"',
-        "Letterboxd list export v8",
-        "Letterboxd list export v7,",
         "Date,Content,Comments",
         '"',
         "",
@@ -231,6 +233,12 @@ def test_a_column_that_is_named_as_the_text_is_read(name: str, column: str) -> N
     assert find(ALONE[name], text_column="Review") is not None
 
 
+@pytest.mark.parametrize("name", ALONE)
+def test_a_film_that_is_called_as_the_text_column_names_none(name: str) -> None:
+    text = ALONE[name].replace("Amber Hill", "Review").replace("Best", "Review").replace("ann", "Review")
+    assert find(text, text_column="Review") is not None
+
+
 def test_comments_are_read_where_their_column_is_named(tmp_path: Path) -> None:
     [row], _ = read(tmp_path / "comments.csv", COMMENTS, text_column="Comment")
     assert row["text"].startswith("I agree.")
@@ -242,10 +250,11 @@ def test_comments_are_read_where_their_column_is_named(tmp_path: Path) -> None:
         ("orphaned/comments.csv", ORPHANED, True),
         ("letterboxd-ann/orphaned/comments.csv", ORPHANED, True),
         ("orphaned/comments.csv", ORPHANED.replace(",,Fair.", ",A slow film,Fair.\n2026-01-05,,"), False),
-        ("orphaned/comments.csv", "Date,Content,Comment\n", False),
         ("not-orphaned/comments.csv", ORPHANED, False),
         ("comments.csv", ORPHANED, False),
         (None, ORPHANED, False),
+        ("orphaned/comments.csv.gz", ORPHANED, True),
+        ("orphaned/comments.csv.old", ORPHANED, False),
     ],
 )
 def test_comments_on_what_is_gone_are_known_by_their_path_too(
@@ -263,15 +272,15 @@ def test_a_member_is_judged_by_its_first_bytes_however_large_it_is() -> None:
     taken = Counter[str]()
 
     def endless(line: bytes) -> Iterator[bytes]:
-        yield DIARY.encode()
+        yield DIARY.encode().ljust(HEAD_BYTES - 4, b"\n") + b"2026"  # which ends in the middle of a row
         while True:
             taken["chunks"] += 1
             yield line
 
-    members = [Member(name, "csv", endless(b"2026-01-02,,,\n" * 100), name) for name in ("a.csv", "b.csv")]
+    members = [Member(name, "csv", endless(b"-01-02,,,,,,,\n" * 100), name) for name in ("a.csv", "b.csv")]
     with pytest.raises(FileRefusedError, match="archive_empty"):
         list(pass_over_other_files(iter(members), ReadOptions()))
-    assert taken["chunks"] <= 2 * HEAD_BYTES // 1400 + 2
+    assert taken["chunks"] == len(members)
 
 
 @pytest.mark.parametrize("limit", ["member_bytes", "total_bytes"])
@@ -292,3 +301,97 @@ def test_a_file_that_is_read_twice_is_passed_over_once(
     rows, passed = read(tmp_path / "a.zip", to_zip(members), batch_rows=50)
     assert [row["given_rating"] for row in rows] == [number % 10 + 1 for number in range(400)]
     assert passed.total() == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LIST.replace("v7", "v8"),
+        LIST.replace("v7", "v7,"),
+        LIST.replace(LIST_FACTS, f"{LIST_FACTS},Mood"),
+        LIST.replace(LISTED, f"{LISTED},Review"),
+        LIST.replace(LISTED, LISTED.replace("Description", "Review")),
+        LIST.replace("Slow but fine.", "Slow but fine.,A review"),
+        LIST.replace("2026-01-01,Best,", "2026-01-01,Best,A review,"),
+        LIST.replace("Mine,", '"Mine,'),
+        LIST.partition("\n\n")[0],
+        f"{LIST_TITLE}\n",
+        f"{LIST_TITLE}\n{LIST_FACTS}\n",
+        f"{LIST_TITLE}\n{LIST_FACTS}\n{LISTED}\n1,Amber Hill,2019,https://boxd.it/f1,Slow\n",
+        LIST.replace(LIST_FACTS, LISTED),
+        f"{LIST_TITLE}\ntext,rating\nA slow film,4\n",
+        f"{LIST_TITLE}\nreview_id,text,label,label_of\na,A slow film,positive,\n",
+    ],
+)
+def test_a_title_of_a_list_above_anything_but_a_list_says_nothing(text: str) -> None:
+    assert find(text) is None
+    assert find(LIST.partition("1,Amber")[0]) is not None
+
+
+def test_reviews_below_the_title_of_a_list_are_read(tmp_path: Path) -> None:
+    members = {"a.csv": f"{LIST_TITLE}\nid,text\n1,A slow film\n", "reviews.csv": EXPORT["reviews.csv"]}
+    rows, passed = read(tmp_path / "a.zip", to_zip(encode(members)))
+    assert ([row["text"] for row in rows], passed.total()) == (["A slow film", "Slow", "Fine"], 0)
+
+
+@pytest.mark.parametrize("name", ["films", "ratings", "diary", "profile", "list"])
+@pytest.mark.parametrize("times", [1, 2 * HEAD_BYTES])
+def test_a_file_with_a_row_of_more_fields_is_read_like_any_other(name: str, times: int) -> None:
+    assert find(ALONE[name].removesuffix("\n") + f",{'A' * times}\n") is None
+    assert find(ALONE[name] + "A slow film\n" * times) is None
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_of_a_file_that_is_cut_the_last_row_is_not_judged(name: str) -> None:
+    last = "2026"
+    filled = ALONE[name].ljust(HEAD_BYTES - len(last), "\n") + last
+    assert find(filled) is None
+    assert find(f"{filled},") is not None
+
+
+@pytest.mark.parametrize("header", ["Date,Content", "Date,Content,Comment"])
+def test_the_last_row_of_a_whole_file_is_judged(header: str) -> None:
+    link = "2026-01-02,https://boxd.it/x1" + ",Fair" * header.count("Comment")
+    text = f"{header}\n" + f"{link}\n" * 3 + link.replace("https://boxd.it/x1", "A slow film")
+    assert find(text) is None
+    assert find(text.replace("A slow film", "https://boxd.it/x2")) is not None
+
+
+def test_quotes_that_are_not_closed_leave_a_file_in_doubt() -> None:
+    assert find(f'{COMMENTS}2026-01-03,https://boxd.it/c1,"Fair\n2026-01-04,A slow film,\n') is None
+
+
+@pytest.mark.parametrize("header", ["Date,Content", "Date,Content,Comment"])
+def test_in_an_archive_a_header_without_rows_is_passed_over_as_nothing_can_be_lost(header: str) -> None:
+    for text in (header, f"{header}\n", f"{header}\n\n"):
+        assert find_other_file(text.encode(), "csv", ReadOptions(), "likes/lists.csv") is not None
+        assert find(text) is None
+    filled = f"{header}\n" + "\n" * HEAD_BYTES
+    assert find_other_file(filled.encode(), "csv", ReadOptions(), "likes/lists.csv") is None
+
+
+@pytest.mark.parametrize("stated", [{"text_column": "Review"}, {"plan": ReadingPlan(text=("Review",))}])
+def test_a_whole_export_is_read_by_the_name_of_its_texts_too(tmp_path: Path, stated: dict[str, Any]) -> None:
+    rows, passed = read(tmp_path / "a.zip", to_zip(encode(EXPORT)), **stated)
+    assert [row["text"] for row in rows] == ["Slow", "Fine", "Dull", "Odd"]
+    assert passed.total() == len(EXPORT) - 3
+
+
+@pytest.mark.parametrize("text", [LIKES, COMMENTS])
+def test_a_row_without_a_link_beside_one_with_it_leaves_no_doubt(text: str) -> None:
+    gone = text.splitlines()[0] + "\n2026-01-01," + ",Gone" * ("Comment" in text) + "\n"
+    assert find(gone) is None
+    assert find(gone + text.partition("\n")[2]) is not None
+
+
+def test_the_first_files_of_each_kind_that_are_passed_over_are_named_and_the_others_counted() -> None:
+    passed = PassedOver()
+    assert passed.describe() == ""
+    passed.add("diary.csv", "Letterboxd diary")
+    assert passed.describe() == "1 file in it without reviews: Letterboxd diary (diary.csv)"
+    for number in range(5):
+        passed.add(f"lists/{number}.csv", "Letterboxd list")
+    assert passed.describe() == (
+        "6 files in it without reviews: Letterboxd diary (diary.csv); "
+        "Letterboxd list (lists/0.csv, lists/1.csv and 3 others)"
+    )

@@ -1,20 +1,23 @@
 """Passes over the files of platforms' exports that hold no reviews: a zip of Letterboxd has a dozen beside the reviews.
 
-Such a file is known by its whole first line, and where others may have it too, by its rows: with one more column it is
-read like any other. The first bytes alone decide, so its size does not matter. Nothing is known by what it lacks.
+Such a file is known by the names of its columns and by what is above them, and where others may have such names too, by
+its rows. All must fit: with one more column, even in one row, it is read like any other. The first bytes alone decide,
+so its size does not matter. Nothing is known by what it lacks.
 """
 
 import csv
 import io
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.members import Member, naming_member
+from tasks.containers.formats import COMPRESSIONS
+from tasks.containers.members import NAME_SHOWN, Member, naming_member
+from tasks.review_files.column_mapping import find_column
 from tasks.review_files.delimited_header import SEPARATORS
 from tasks.review_files.encodings import decode_start
 from tasks.review_files.options import ReadOptions
@@ -22,8 +25,10 @@ from tasks.review_files.plans.normalized_names import normalize_name
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 
-HEAD_BYTES = 4096
-"""The first bytes of a file, by which it is known."""
+HEAD_BYTES = 1 << 14
+"""The first bytes of a file, by which it is known. What a list says of itself stands above the names of its columns."""
+_NAMED = 2
+"""Files of each kind that are named."""
 
 
 @dataclass(frozen=True)
@@ -34,26 +39,69 @@ class OtherFile:
     name: str
     holds: str
     header: tuple[str, ...]
-    """Its first line, field by field."""
+    """The names of its columns, field by field."""
     reviews: str
     """The file of the same export that has the reviews."""
     second: str | None = None
-    """What the second field of each row is, as a regular expression, where others may have such a header too."""
+    """What the second field of its rows is, as a regular expression, where others may have such a header too.
+
+    In some rows it may be empty, but not in all.
+    """
     path: str | None = None
     """The end of its path in an archive, where that tells too little."""
+    above: tuple[tuple[str, ...] | None, ...] = ()
+    """The lines above the header, without empty ones; None: any row as wide as the header."""
 
-    def matches(self, header: tuple[str, ...], rows: Iterable[list[str]]) -> bool:
-        """Return whether a file begins as this one does; the last of several `rows` may be cut."""
-        if header != self.header or self.second is None:
-            return header == self.header
-        found = list(filter(None, rows))
-        return bool(found) and all(
-            re.fullmatch(self.second, "".join(row[1:2])) for row in found[:-1] or found
-        )
+    def matches(self, rows: Sequence[list[str]], is_cut: bool, is_member: bool) -> bool:
+        """Return whether a file begins as this one does; if it `is_cut`, the last row has only some of its fields."""
+        lines = (*self.above, self.header)
+        whole = rows[: len(rows) - is_cut]
+        if len(whole) < len(lines) or not all(map(self._fits, whole, chain(lines, repeat(None)))):
+            return False
+        if is_cut and len(rows[-1]) >= len(self.header):
+            return False
+        return self.second is None or self._has_second(rows[len(lines) :], is_member)
+
+    def _fits(self, row: list[str], line: tuple[str, ...] | None) -> bool:
+        """Return whether a row is the line that is expected, or if none is, has as many fields as the header."""
+        return len(row) == len(self.header) if line is None else tuple(row) == line
+
+    def _has_second(self, rows: Sequence[list[str]], is_member: bool) -> bool:
+        """Return whether the rows have the second field of this file; a member without any rows can lose none."""
+        if not rows:
+            return is_member
+        is_known = partial(re.fullmatch, str(self.second))
+        found = [row[1] for row in rows if len(row) > 1]
+        return any(map(is_known, found)) and all(not each or is_known(each) for each in found)
 
     def may_be_at(self, path: str | None) -> bool:
         """Return whether a file may be this one by its path in an archive; None: it is in none."""
-        return self.path is None or f"/{path}".endswith(f"/{self.path}")
+        ends = (f"/{self.path}{compression}" for compression in ("", *COMPRESSIONS))
+        return self.path is None or f"/{path}".endswith(tuple(ends))
+
+
+@dataclass
+class PassedOver:
+    """The files of an archive that are passed over: how many there are of each kind, and the paths of the first."""
+
+    files: Counter[str] = field(default_factory=Counter)
+    first: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, path: str, kind: str) -> None:
+        """Count one more file; `kind` is what it is, such as `Letterboxd diary`."""
+        self.files[kind] += 1
+        if self.files[kind] <= _NAMED:
+            self.first[kind].append(path[:NAME_SHOWN])
+
+    def describe(self) -> str:
+        """Say in words which files were passed over; nothing if none was."""
+        kinds = "; ".join(f"{kind} ({self._name_files(kind)})" for kind in self.files)
+        return f"{count(self.files.total(), 'file')} in it without reviews: {kinds}" if kinds else ""
+
+    def _name_files(self, kind: str) -> str:
+        """Name the first files of a kind, with the number of the others."""
+        others = self.files[kind] - len(self.first[kind])
+        return ", ".join(self.first[kind]) + (f" and {count(others, 'other')}" if others else "")
 
 
 _letterboxd = partial(OtherFile, "Letterboxd", reviews="reviews.csv")
@@ -63,6 +111,8 @@ _PROFILE = (
     "Favorite Films",
 )  # fmt: skip
 _COMMENTS = ("Date", "Content", "Comment")
+_LIST = (("Letterboxd list export v7",), ("Date", "Name", "Tags", "URL", "Description"), None)
+_LISTED = ("Position", "Name", "Year", "URL", "Description")
 _LINK = r"https://boxd\.it/\w+"
 
 OTHER_FILES = (
@@ -70,7 +120,7 @@ OTHER_FILES = (
     _letterboxd("ratings", "ratings without texts", (*_FILM, "Rating")),
     _letterboxd("diary", "a diary of films that were seen", (*_FILM, "Rating", "Rewatch", "Tags", "Watched Date")),
     _letterboxd("profile", "what the account says of its owner", _PROFILE),
-    _letterboxd("list", "a list of films", ("Letterboxd list export v7",)),
+    _letterboxd("list", "a list of films with notes, which are not scored", _LISTED, above=_LIST),
     _letterboxd("likes", "links to what others wrote", ("Date", "Content"), second=_LINK),
     _letterboxd("comments", "comments on what others wrote", _COMMENTS, second=_LINK),
     _letterboxd("comments", "comments on what is gone", _COMMENTS, second="", path="orphaned/comments.csv"),
@@ -82,7 +132,7 @@ def pass_over_other_files(members: Iterator[Member], options: ReadOptions) -> It
 
     Raises `FileRefusedError`: no_reviews, for such a file that is no member; archive_empty, if there are no others.
     """
-    passed, is_empty = Counter[str](), True
+    passed, is_empty = PassedOver(), True
     for member in members:
         with naming_member(member.name):
             whole, found = _look_at(member, options) if member.format in SEPARATORS else (member, None)
@@ -92,11 +142,11 @@ def pass_over_other_files(members: Iterator[Member], options: ReadOptions) -> It
             continue
         if member.name is None:
             raise _refuse(found)
-        name = f"{found.platform} {found.name}"
-        passed[name] += 1
-        options.report_passed_over(name)
-    if passed and is_empty:
-        raise refusal("archive_empty", describe_passed_over(passed))
+        kind = f"{found.platform} {found.name}"
+        passed.add(member.name, kind)
+        options.report_passed_over(member.name, kind)
+    if passed.files and is_empty:
+        raise refusal("archive_empty", passed.describe())
 
 
 def find_other_file(
@@ -104,40 +154,45 @@ def find_other_file(
 ) -> OtherFile | None:
     """Return what a delimited file that begins with `head` is known to hold; None if it may hold reviews.
 
-    It may if it has the column that a profile or `--text-column` names as the text. `path` is its own in an archive.
+    It may if it has the column that a profile or `--text-column` names as the text. The file is whole if `head` has no
+    more than `HEAD_BYTES`. `path` is its own in an archive; None: it is in none.
     """
     known = [each for each in OTHER_FILES if each.may_be_at(path)]
-    text = decode_start(head[:HEAD_BYTES], options)
+    text, is_cut = decode_start(head[:HEAD_BYTES], options), len(head) > HEAD_BYTES
     for separator in options.delimiter or SEPARATORS[format_name]:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        header = tuple(next(rows, ()))
-        below = list(rows) if any(header == each.header for each in known) else []
-        found = next((each for each in known if each.matches(header, below)), None)
+        rows = _split_rows(text, separator, is_cut)
+        found = next((each for each in known if each.matches(rows, is_cut, path is not None)), None)
         if found is not None:
-            return None if _has_named_text([header, *below[:1]], options) else found
+            return None if _has_named_text(found.header, options) else found
     return None
-
-
-def describe_passed_over(passed: Mapping[str, int]) -> str:
-    """Say in words which files of an archive were passed over, given how many there are of each name."""
-    listed = (f"{name} ({times:,})" if times > 1 else name for name, times in passed.items())
-    files = count(sum(passed.values()), "file")
-    return f"{files} in it without reviews: {', '.join(listed)}" if passed else ""
 
 
 def _look_at(member: Member, options: ReadOptions) -> tuple[Member, OtherFile | None]:
     """Return a member with all its bytes, and what it is known to hold if that is no reviews."""
     head = b""
-    while len(head) < HEAD_BYTES and (more := next(member.chunks, b"")):
+    while len(head) <= HEAD_BYTES and (more := next(member.chunks, b"")):
         head += more
     found = find_other_file(head, member.format, options, member.name)
     return replace(member, chunks=chain([head], member.chunks)), found
 
 
-def _has_named_text(lines: Iterable[Iterable[str]], options: ReadOptions) -> bool:
-    """Return whether the first lines name a text column that was stated: a list has its columns in the second line."""
-    named = set(map(normalize_name, options.column_plan.text))
-    return any(not named.isdisjoint(map(normalize_name, line)) for line in lines)
+def _split_rows(text: str, separator: str, is_cut: bool) -> list[list[str]]:
+    """Return the rows of a text without those below the first that are empty; none if its quotes are wrong.
+
+    If the text `is_cut`, the last row comes without its last field, of which only the start may be there.
+    """
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=not is_cut)
+    try:
+        found = [next(rows, []), *filter(None, rows)]
+    except csv.Error:
+        return []
+    return [*found[:-1], found[-1][:-1]] if is_cut else found
+
+
+def _has_named_text(header: Sequence[str], options: ReadOptions) -> bool:
+    """Return whether a header has a column that was stated as the text."""
+    normalized = [normalize_name(name) for name in header]
+    return any(find_column(header, normalized, name) is not None for name in options.column_plan.text)
 
 
 def _refuse(found: OtherFile) -> FileRefusedError:
