@@ -77,11 +77,13 @@ GROUP BY ALL ORDER BY rows.file_uri
 _HAS_LATER = f"""
 SELECT bool_or({IS_LATER}) FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
 """  # noqa: S608 (our own name)
-# Of each file the reading that counted before.
+# Of each file the reading that counted before. An archive may have lost values with the files that are passed over.
 _COUNT_LOST = f"""
 WITH later AS (
     SELECT DISTINCT source_sha256, {CONTENT} AS content FROM scored_files
-    WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER}
+    WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER} AND source_sha256 NOT IN (
+        SELECT source_sha256 FROM contract_results WHERE run_id = ANY($runs::VARCHAR[]) AND rule = '{PASSED_OVER}'
+    )
 ),
 before AS (
     SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_at) AS source_sha256 FROM scored_files

@@ -14,8 +14,10 @@ from tasks.explain.history import find_history
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
 from tasks.queries.named_queries import embed_query
+from tasks.review_files.exports import other_files
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tests.support.review_file_builders import to_zip
 from tests.support.scoring_runs import DoneRun, describe, drop, plan, prove, run, run_once
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -330,6 +332,22 @@ def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(reread: Home) -
         "given_rating: 2 rows of files that were read again had a value before, and none now"
     )
     assert movies.startswith("movie_id: 2 rows")
+
+
+@pytest.mark.slow
+def test_the_values_of_files_that_are_passed_over_since_are_not_said_to_be_lost(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    likes = b"Date,Content\n2026-01-03,https://boxd.it/good\n"
+    reviews = b"Date,Rating,Review\n2026-01-04,5,good film\n"
+    drop(scoring_home, "films/export.zip", to_zip({"likes/reviews.csv": likes, "reviews.csv": reviews}))
+    with monkeypatch.context() as before:
+        before.setattr(other_files, "OTHER_FILES", ())
+        assert run().rows_scored == 2
+    describe(scoring_home, '[columns]\ntext = "Review"\nreviewed_at = "Date"\n', "films")
+    summary = run(rescan="films")
+    assert (summary.rows_scored, summary.unclear) == (1, ())
+    assert [text for _, text, *_ in list_latest(scoring_home)] == ["good film"]
 
 
 @pytest.mark.slow
