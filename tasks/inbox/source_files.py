@@ -3,14 +3,15 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from data_contracts.storage.home import LABELS
 from tasks.inbox.marker_files import is_marker
-from tasks.inbox.opening import open_regular
+from tasks.inbox.opening import open_regular, place_within
 
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 """Endings that programs give to files that they are still writing."""
@@ -99,17 +100,29 @@ def look_into(inbox: Path) -> Findings:
 def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path] | None = None) -> Findings:
     """Find the files at `paths` and all files below folders in `paths`; report missing ones as skipped.
 
-    `roots` maps a path to the folder above it below which no link is followed; the default is a named folder itself,
-    and the folder of a named file.
+    What lies in the inbox is a file of the inbox, through whatever links and `..` its path leads. `roots` maps a path
+    to the folder above it below which no link is followed; the default is a named folder itself, and the folder of a
+    named file.
     """
+    place = cache(partial(place_within, folders=(inbox,)))
     found: dict[str, FoundFile | SkippedFile] = {}
-    for path in (named.absolute() for named in paths):
-        root = (roots or {}).get(path)
-        if path.is_dir():
-            found.update((each.uri, each) for each in _inspect_below(path, inbox, root or path))
-        else:
-            found[_name_uri(path, inbox)] = _inspect(path, inbox, root or path.parent)
+    for named in (path.absolute() for path in paths):
+        is_folder = named.is_dir()
+        root = (roots or {}).get(named) or (named if is_folder else named.parent)
+        for path in _walk(named) if is_folder else (named,):
+            each = _inspect_named(path, inbox, root, place)
+            found[each.uri] = each
     return _separate(found.values())
+
+
+def _inspect_named(
+    path: Path | SkippedFile, inbox: Path, root: Path, place: Callable[[Path], tuple[Path, Path] | None]
+) -> FoundFile | SkippedFile:
+    """Return a path as found or skipped; `place` finds its folder in the inbox. A link at its end stays one."""
+    if isinstance(path, SkippedFile):
+        return path
+    placed = place(path.parent)
+    return _inspect(path, inbox, root) if placed is None else _inspect(placed[1] / path.name, inbox, inbox)
 
 
 def _separate(found: Iterable[FoundFile | SkippedFile]) -> Findings:
@@ -173,8 +186,9 @@ def _walk(top: Path) -> Iterator[Path | SkippedFile]:
 
 
 def _name_uri(path: Path, inbox: Path) -> str:
-    """Return the path relative to the inbox, or the whole path if it is outside."""
-    return str(path).removeprefix(f"{inbox}/")
+    """Return the path relative to the inbox, or the whole path if it is outside, as one is that leads out by `..`."""
+    within = str(path).removeprefix(f"{inbox}/")
+    return str(path) if ".." in within.split("/") else within
 
 
 def _skip(uri: str, reason: str) -> SkippedFile:

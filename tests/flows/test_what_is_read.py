@@ -1,5 +1,6 @@
 """Tests which files runs may read, and that no odd file stops the others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,13 @@ from flows.grants import grant, is_granted
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from tasks.scoring.plan import ScoringRequest, find_pending_files
+from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.file_ledger import record_seen
 from tests.support.odd_files import TEXT, deep_tree, write_odd_files, write_odd_things
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask
+from tests.support.warehouse_parts import NOON
+from tests.unit.view_tables import add_row
 
 
 @pytest.fixture
@@ -59,6 +64,18 @@ def test_names_within_the_inbox_are_found_under_the_names_that_they_have_there(h
     whole = find_pending_files(home, ScoringRequest(), record=False)
     assert found.new
     assert set(found.new) <= set(whole.new)
+
+
+@pytest.mark.slow
+def test_a_file_that_was_scored_by_a_name_with_dots_is_not_scored_by_its_own(home: Home) -> None:
+    named = ScoringRequest((str(drop(home, "deep/../a.csv", TEXT)), "a.csv"), within=None)
+    [before] = find_pending_files(home, named, record=False).new
+    record_seen(home.warehouse, [replace(before, uri="deep/../a.csv")])
+    with open_warehouse(home.warehouse, write=True) as connection:
+        scored = {"source_sha256": before.source_sha256, "uri": "deep/../a.csv", "status": "scored"}
+        add_row(connection, "scored_files", model_id="m", bytes=before.size, committed_at=NOON, **scored)
+    found = find_pending_files(home, named, record=False)
+    assert (found.new, found.files_found) == ((), 1)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\0b"])

@@ -12,6 +12,7 @@ import pytest
 from tasks.inbox.source_files import (
     GROUP_BYTES,
     GROUP_FILES,
+    HAS_LABELS,
     Findings,
     FoundFile,
     SkippedFile,
@@ -100,6 +101,87 @@ def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: P
 def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> None:
     path = write(tmp_path / "inbox" / "a.csv")
     assert look_at_named([path], tmp_path / "inbox").files == look_into(tmp_path / "inbox").files
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "inbox/deep/../labels/a.csv",
+        "inbox/labels",
+        "inbox/deep/../labels",
+        "inbox/../inbox/labels/a.csv",
+        "inbox/within/a.csv",
+        "inbox/within",
+        "alias/a.csv",
+        "home/inbox/labels/a.csv",
+        "home",
+        ".",
+    ],
+)
+def test_a_file_of_the_inbox_is_known_as_such_however_it_is_named(tmp_path: Path, name: str) -> None:
+    inbox = tmp_path / "inbox"
+    write(inbox / "labels" / "a.csv")
+    (inbox / "deep").mkdir()
+    (inbox / "within").symlink_to(inbox / "labels")
+    (tmp_path / "alias").symlink_to(inbox / "labels")
+    (tmp_path / "home").symlink_to(tmp_path)
+    findings = look_at_named([tmp_path / name], inbox)
+    assert not findings.files
+    assert SkippedFile("labels/a.csv", HAS_LABELS) in findings.skipped
+
+
+def test_a_file_of_the_inbox_that_is_named_twice_is_one_file(tmp_path: Path) -> None:
+    inbox = tmp_path / "home" / "inbox"
+    path = write(inbox / "shop-a" / "a.csv")
+    (tmp_path / "alias").symlink_to(inbox)
+    named = [path, inbox / "x" / ".." / "shop-a" / "a.csv", tmp_path / "alias" / "shop-a", tmp_path / "alias"]
+    findings = look_at_named(named, inbox)
+    assert findings == look_into(inbox)
+    assert [(file.path, file.root) for file in findings.files] == [(path, inbox)]
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        ("outside/a.csv", "{tmp}/outside/a.csv"),
+        ("outside/../outside/a.csv", "{tmp}/outside/../outside/a.csv"),
+        ("outside/labels", "{tmp}/outside/labels/b.csv"),
+        ("alias/a.csv", "{tmp}/alias/a.csv"),
+        ("inbox/out/a.csv", "out/a.csv"),
+        ("inbox/labels/../../outside/a.csv", "{tmp}/inbox/labels/../../outside/a.csv"),
+    ],
+)
+def test_a_file_outside_the_inbox_keeps_the_name_that_it_was_given(
+    tmp_path: Path, name: str, uri: str
+) -> None:
+    write(tmp_path / "outside" / "a.csv")
+    write(tmp_path / "outside" / "labels" / "b.csv")
+    (tmp_path / "inbox" / "labels").mkdir(parents=True)
+    (tmp_path / "inbox" / "out").symlink_to(tmp_path / "outside")
+    (tmp_path / "alias").symlink_to(tmp_path / "outside")
+    [found] = look_at_named([tmp_path / name], tmp_path / "inbox").files
+    assert found.uri == uri.format(tmp=tmp_path)
+    assert isinstance(hash_file(found), SourceFile)
+
+
+@pytest.mark.parametrize("name", ["inbox/file.csv", "inbox/inner.csv", "inbox/deep/../loop.csv", "alias.csv"])
+def test_a_named_link_is_not_followed_wherever_it_leads(tmp_path: Path, name: str) -> None:
+    inner = write(tmp_path / "inbox" / "deep" / "b.csv")
+    (tmp_path / "inbox" / "file.csv").symlink_to(write(tmp_path / "outside.csv"))
+    (tmp_path / "inbox" / "inner.csv").symlink_to(inner)
+    (tmp_path / "inbox" / "loop.csv").symlink_to(tmp_path / "inbox" / "loop.csv")
+    (tmp_path / "alias.csv").symlink_to(inner)
+    findings = look_at_named([tmp_path / name], tmp_path / "inbox")
+    assert not findings.files
+    assert ["is a link" in each.reason for each in findings.skipped] == [True]
+
+
+@pytest.mark.parametrize("name", ["deep/../../..", "a\nb/../c.csv", "no/../such/..", "\udcff/../a.csv"])
+def test_a_hostile_name_of_the_inbox_stops_no_other_file(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "base" / "home" / "inbox" / "deep" / "b.csv")
+    inbox = path.parents[1]
+    findings = look_at_named([inbox / name, path], inbox)
+    assert "deep/b.csv" in [file.uri for file in findings.files]
 
 
 def test_a_file_is_known_by_the_sha256_of_its_bytes(tmp_path: Path) -> None:
