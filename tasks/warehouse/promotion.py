@@ -9,6 +9,7 @@ A bundle must be unaltered and must give its golden texts their recorded scores.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -17,8 +18,8 @@ from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from models.bundle.blessed_scorer import load_blessed_scorer
-from models.bundle.fingerprint import require_fingerprint
-from models.bundle.reading_facts import REPLACE_CHAMPION, has_bundle
+from models.bundle.fingerprint import is_unaltered, require_fingerprint
+from models.bundle.reading_facts import REPLACE_CHAMPION
 from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
 from tasks.support.wording import drop_nan
@@ -142,16 +143,21 @@ def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedMod
 
 
 def _describe_others(home: Home, refused: str) -> str:
-    """Return the way out where the bundle of the model to go back to may not score: the others that have a bundle."""
+    """Return the way out where the bundle of the model to go back to may not score: others whose bundle is unaltered.
+
+    An altered one would be refused in its turn.
+    """
     with open_warehouse(home.warehouse, write=False) as connection:
         *earlier, present = _list_champions(connection)
     others = [each for each in dict.fromkeys(reversed(earlier)) if each not in (refused, present)]
-    here = [each for each in others if has_bundle(home.bundles / each)]
-    if not here:
+    sound = (each for each in others if is_unaltered(home.bundles / each))
+    found = list(islice(sound, _CHAMPIONS_NAMED + 1))  # all bytes of a bundle are read
+    if not found:
         return (
-            "No other earlier champion has a bundle: `reviews models promote MODEL` promotes another model."
+            "No other earlier champion has an unaltered bundle. To promote another model instead: "
+            "`reviews models promote MODEL`, with --force if the gate refuses it."
         )
-    named = ", ".join(here[:_CHAMPIONS_NAMED]) + (", …" if len(here) > _CHAMPIONS_NAMED else "")
+    named = ", ".join(found[:_CHAMPIONS_NAMED]) + (", …" if len(found) > _CHAMPIONS_NAMED else "")
     return f"To go back to another one instead: `reviews models rollback --to MODEL`, with one of {named}."
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from data_contracts.errors import BundleError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
+from models.bundle.fingerprint import write_fingerprinted_facts
 from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -161,7 +162,8 @@ def test_a_rollback_goes_to_the_model_that_is_named(warehouse: Path) -> None:
     ("there", "way_out"),
     [
         (("m1", "m3"), "`reviews models rollback --to MODEL`, with one of m1."),
-        (("m3",), "`reviews models promote MODEL` promotes another model."),
+        (("m3",), "`reviews models promote MODEL`, with --force if the gate refuses it."),
+        (("m1 altered", "m3"), "`reviews models promote MODEL`, with --force if the gate refuses it."),
     ],
 )
 def test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to(
@@ -171,9 +173,11 @@ def test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to(
     record(home.warehouse, "m1", "m2", "m3", champion="m1")
     for model_id in ("m2", "m3"):
         promote_model(home.warehouse, model_id, "better")
-    for model_id in there:
+    for model_id, *altered in map(str.split, there):
         (home.bundles / model_id).mkdir(parents=True)
-        (home.bundles / model_id / "bundle.json").write_text("{}")
+        write_fingerprinted_facts(home.bundles / model_id, make_facts(model_id))
+        if altered:
+            (home.bundles / model_id / "vocabulary.json").write_text("[]")
     with pytest.raises(BundleError) as refused:
         go_back(home, "m3 was worse after all")
     assert "m2: there is no such bundle. Next: put its folder" in str(refused.value)
