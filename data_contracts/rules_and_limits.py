@@ -47,12 +47,12 @@ SCORER_FAILED = "scorer_failed"
 NO_KNOWN_WORD = "text_no_known_word"
 NOT_ENGLISH = "not_english"
 SCORING_RULES = {
-    "date_not_read": "The date can't be read, and the profile of its source quarantines such rows; correct the "
-    "file, or release the row without it.",
-    "label_not_read": "The label can't be read, and the profile of its source quarantines such rows; correct the "
-    "file, or release the row without it.",
-    "rating_not_read": "The rating can't be read, and the profile of its source quarantines such rows; correct the "
-    "file, or release the row without it.",
+    **{
+        f"{value}_not_read": f"The {value} can't be read, and the profile of its source quarantines such rows; correct "
+        "the profile, then `reviews sources rescan NAME`, or the file; or release the row, which then has no "
+        f"{value}."
+        for value in ("date", "label", "rating")
+    },
     NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows; release "
     "the row to score it all the same.",
     NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",

@@ -210,6 +210,24 @@ def test_a_file_that_the_profile_before_refused_is_read_again(scoring_home: Home
 
 
 @pytest.mark.slow
+def test_a_row_whose_rating_only_the_profile_before_could_not_read_has_it_after_a_rescan_as_advised(
+    scoring_home: Home,
+) -> None:
+    short_scale = RIGHT.replace("highest = 20", "highest = 10")
+    describe(scoring_home, short_scale + '[severity]\nratings = "quarantine"\n', "shop-a")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    query = "select rule, detail from quarantined_rows where row_number = 1"
+    [(rule, detail)] = ask(scoring_home.published, query)
+    assert rule == "rating_not_read"
+    assert "correct the profile, then `reviews sources rescan NAME`, or the file" in detail
+    assert detail.endswith("or release the row, which then has no rating.")
+    describe(scoring_home, RIGHT, "shop-a")
+    run(rescan="shop-a")
+    assert list_latest(scoring_home) == READ_RIGHT
+
+
+@pytest.mark.slow
 def test_a_row_that_was_forgotten_stays_forgotten_when_its_file_is_read_again(misread: Home) -> None:
     [(name,)] = ask(misread.warehouse, "select left(source_sha256, 12) || ':1' from scored_files")
     forget(misread, ForgetRequest(name, "row", "ann"), lambda line: None)
