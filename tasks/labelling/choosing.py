@@ -29,12 +29,15 @@ _SOURCES_NAMED, _MOVIES_NAMED = 20, 5
 """Sources, and movies of a similar name, that a message names."""
 _SLIPS = 2
 """Characters by which the id of a movie may differ from what was asked for, to be named as near."""
+_LONGEST_NEAR = 100
+"""The longest id that is looked for among near ones, or is one, in characters: the memory grows by its square."""
 _ORDERS = {
     RANDOM: "review_key",
     UNCERTAIN: "is_drifting DESC, abs(best_score - 0.5), review_key",
     UNLIKE: "is_drifting DESC, best_oov_rate DESC, review_key",
 }
 _CONDITIONS = {UNLIKE: f"best_oov_rate > 0 AND best_token_count >= {FEWEST_WORDS}"}
+_OF_SOURCE = "($source IS NULL OR coalesce(file_source, 'default') = $source)"
 _FIND = """
 SELECT
     rowid AS place, text_sha256, review_key, best_score, best_oov_rate,
@@ -42,7 +45,7 @@ SELECT
 FROM source_reviews
 WHERE is_latest AND best_model_id = $model_id AND given_label IS NULL AND given_rating IS NULL
 AND in_english IS DISTINCT FROM false AND {condition}
-AND ($source IS NULL OR coalesce(file_source, 'default') = $source) AND ($movie IS NULL OR movie_id = $movie)
+AND {of_source} AND ($movie IS NULL OR movie_id = $movie)
 ORDER BY {order}, place LIMIT $limit
 """
 _FIND_CHAMPION = "SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1"
@@ -54,11 +57,13 @@ SELECT DISTINCT source FROM (
 """
 _LIST_LABELLED = "SELECT text_sha256 FROM review_labels"
 _LIST_SOURCES = "SELECT DISTINCT coalesce(file_source, 'default') FROM source_reviews"
-_FIND_MOVIE = "SELECT DISTINCT movie_id FROM source_reviews WHERE movie_id = $movie"
+_FIND_MOVIE = "SELECT DISTINCT movie_id FROM source_reviews WHERE movie_id = $movie AND {of_source}"
+# The ids are cut, since DuckDB may compare them before it leaves out those that are too long.
 _FIND_NEAR = """
-SELECT movie_id, damerau_levenshtein(lower(movie_id), lower($movie)) AS slips
-FROM (SELECT DISTINCT movie_id FROM source_reviews)
-WHERE abs(length(movie_id) - length($movie)) <= $slips AND slips <= $slips ORDER BY slips, movie_id LIMIT $limit
+SELECT movie_id, damerau_levenshtein(lower(left(movie_id, $longest)), lower($movie)) AS slips
+FROM (SELECT DISTINCT movie_id FROM source_reviews WHERE {of_source})
+WHERE length(movie_id) <= $longest AND abs(length(movie_id) - length($movie)) <= $most AND slips <= $most
+ORDER BY slips, movie_id LIMIT $limit
 """
 # A label that came with another row counts for this one too, as in live_accuracy.
 _FIND_GIVEN = """
@@ -132,16 +137,40 @@ def choose_reviews(
 
 def _require_known(connection: duckdb.DuckDBPyConnection, request: LabelRequest) -> None:
     """Raise `UsageError`, which names others, unless source and movie that were asked for have scored reviews."""
-    source, movie = request.source, request.movie
     sources = sorted(_list(connection, _LIST_SOURCES))
-    if source is not None and source not in sources:
+    if request.source is not None and request.source not in sources:
         some = ", ".join(sources[:_SOURCES_NAMED]) + (", …" if len(sources) > _SOURCES_NAMED else "")
-        raise _describe_unknown(f"source {source!r}", f"those that have some: {some}" if sources else "")
-    if movie is not None and not _list(connection, _FIND_MOVIE, {"movie": movie}):
-        wanted = {"movie": movie, "slips": _SLIPS, "limit": _MOVIES_NAMED}
-        near = [name for name, _ in connection.execute(_FIND_NEAR, wanted).fetchall()]
-        step = '`reviews sql "from movie_ratings"` lists the movies' if sources else "`reviews score`"
-        raise _describe_unknown(f"movie {movie!r}", f"near it: {', '.join(near)}" if near else "", step)
+        others = f"those that have some: {some}" if sources else ""
+        raise _describe_unknown(f"source {request.source!r}", others)
+    wanted = {"movie": request.movie, "source": request.source}
+    if request.movie is not None and not _list(connection, _FIND_MOVIE.format(of_source=_OF_SOURCE), wanted):
+        raise _describe_unknown_movie(connection, request.movie, request.source, bool(sources))
+
+
+def _describe_unknown_movie(
+    connection: duckdb.DuckDBPyConnection, movie: str, source: str | None, is_scored: bool
+) -> UsageError:
+    """Return the error that a movie, in the source if there is one, has no scored reviews; `is_scored` if any have."""
+    of_source = f" of the source {source!r}" if source is not None else ""
+    near = _list_near(connection, movie, source)
+    step = f'`reviews sql "from movie_ratings"` lists the movies{" of all sources" if of_source else ""}'
+    others = f"near it: {', '.join(near)}" if near else ""
+    return _describe_unknown(f"movie {movie!r}{of_source}", others, step if is_scored else "`reviews score`")
+
+
+def _list_near(connection: duckdb.DuckDBPyConnection, movie: str, source: str | None) -> list[str]:
+    """Return movies, of the source if there is one, whose ids differ by few characters from that of a movie."""
+    if len(movie) > _LONGEST_NEAR:
+        return []
+    wanted = {
+        "movie": movie,
+        "source": source,
+        "longest": _LONGEST_NEAR,
+        "most": _SLIPS,
+        "limit": _MOVIES_NAMED,
+    }
+    query = _FIND_NEAR.format(of_source=_OF_SOURCE)
+    return [name for name, _ in connection.execute(query, wanted).fetchall()]
 
 
 def _describe_unknown(asked: str, others: str, step: str = "`reviews score`") -> UsageError:
@@ -178,7 +207,7 @@ def _pick(
     connection: duckdb.DuckDBPyConnection, wanted: dict[str, Any], kind: str, count: int, done: set[str]
 ) -> list[_Candidate]:
     """Return the first candidates of a kind whose texts are distinct and have no label anywhere."""
-    query = _FIND.format(order=_ORDERS[kind], condition=_CONDITIONS.get(kind, "true"))
+    query = _FIND.format(order=_ORDERS[kind], condition=_CONDITIONS.get(kind, "true"), of_source=_OF_SOURCE)
     limit = _SPARE * count + len(done)
     while count:
         rows = connection.execute(query, {**wanted, "limit": limit}).fetchall()

@@ -192,10 +192,42 @@ def test_a_movie_without_scored_reviews_is_an_error_that_names_those_of_a_simila
 ) -> None:
     home = make_home(tmp_path, make_rows(3))
     with pytest.raises(UsageError, match=f"No movie '{movie}' has scored reviews") as error:
-        choose(home, source="shop", movie=movie)
+        choose(home, movie=movie)
     assert str(error.value).endswith(said)
     labelled = {hash_text("text 1")}
     assert choose_reviews(home.published, LabelRequest(movie="tt1"), labelled) == []
+
+
+@pytest.mark.parametrize(
+    ("movie", "said"),
+    [
+        ("tt1", "near it: tu1. Next: name one of these."),
+        ("nosuch", 'Next: `reviews sql "from movie_ratings"` lists the movies of all sources.'),
+    ],
+)
+def test_a_movie_of_which_only_other_sources_have_reviews_is_an_error_that_names_those_of_its_source(
+    tmp_path: Path, movie: str, said: str
+) -> None:
+    other = make_rows(1, text="other", movie_id="tu1")
+    home = make_home(tmp_path, make_rows(3), other, sources=("shop", "lb"))
+    with pytest.raises(
+        UsageError, match=f"No movie '{movie}' of the source 'lb' has scored reviews"
+    ) as error:
+        choose(home, source="lb", movie=movie)
+    assert str(error.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "is_near"), [(100, 99, True), (101, 99, False), (100, 101, False)]
+)
+def test_only_names_of_movies_of_100_characters_are_compared_since_long_ones_take_gigabytes(
+    tmp_path: Path, there: int, asked: int, is_near: bool
+) -> None:
+    long = make_rows(1, text="other", movie_id=10_000 * "b")
+    home = make_home(tmp_path, [*make_rows(1, movie_id=there * "a"), *long])
+    with pytest.raises(UsageError) as error:
+        choose(home, movie=asked * "a")
+    assert (f"; near it: {there * 'a'}. " in str(error.value)) == is_near
 
 
 @pytest.mark.parametrize("asked", [LabelRequest(source="shop"), LabelRequest(movie="tt1")])
