@@ -354,6 +354,14 @@ FAULTS = (
         ("tests/flows/test_models_command.py::test_a_rollback_to_an_altered_model_changes_nothing",),
     ),
     Fault(
+        "a rollback that is refused names a model whose bundle is altered",
+        "gate and promotion",
+        PROMOTION,
+        "if is_unaltered(home.bundles / each)",
+        "if (home.bundles / each).is_dir()",
+        (f"{TEST_REGISTRY}::test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to",),
+    ),
+    Fault(
         "a model compared with a former champion is promoted",
         "gate and promotion",
         PROMOTION,
@@ -948,6 +956,14 @@ FAULTS = (
         "        if each.text_sha256 not in given_texts and each.review_key not in given_keys\n",
         "",
         (TEST_LABELS,),
+    ),
+    Fault(
+        "a slip in the name of a source or a movie is answered by nothing to label",
+        "labels",
+        LABELS_CHOSEN,
+        "            _require_known(connection, request)\n",
+        "            pass\n",
+        (f"{TEST_LABELS}::test_a_source_without_scored_reviews_is_an_error_that_names_those_with_some",),
     ),
     Fault(
         "an answer that was taken back stays",
