@@ -92,7 +92,7 @@ CREATE TABLE models (
     kept_epoch INTEGER, -- the epoch whose weights were kept, from 1
     dataset VARCHAR NOT NULL, -- 'stanford', 'sample' or 'other'
     data_fingerprint VARCHAR NOT NULL, -- of the reviews that it was trained on
-    code_fingerprint VARCHAR NOT NULL, -- of the code that trained it
+    code_fingerprint VARCHAR NOT NULL, -- of the code that trained it, the newest that gave these weights
     bundle_fingerprint VARCHAR NOT NULL, -- a bundle with another fingerprint was altered and can't score
     train_rows BIGINT, -- reviews
     validation_rows BIGINT, -- reviews, of titles that are not in train

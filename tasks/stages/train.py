@@ -32,6 +32,7 @@ from tasks.support.code_version import fingerprint_code
 from tasks.support.progress import show_progress
 from tasks.training.adapting import describe_training, find_same_training, fit_layers, save_adapted
 from tasks.training.build_bundle import (
+    CODE,
     Figures,
     TrainedBundle,
     TrainingJob,
@@ -45,7 +46,7 @@ from tasks.training.contest import ContestRows, judge_challenger, load_contest_r
 from tasks.training.dataset import check_input, encode_rows, load_rows
 from tasks.training.own_rows import FEWEST_LABELS, read_own_rows
 from tasks.training.unfinished import forget_journal, keep_journal
-from tasks.warehouse.model_registry import PromotedModel, find_champion, record_model
+from tasks.warehouse.model_registry import PromotedModel, find_champion, list_models_of_code, record_model
 from tasks.warehouse.promotion import Attempt, promote
 from tasks.warehouse.run_log import Run
 
@@ -92,7 +93,7 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     variant, home = find_variant(request.variant_name), run.home
     epochs = variant.epochs if request.epochs is None else request.epochs
     if request.may_exist and (same := _find_same(home, variant, request.seed, epochs)):
-        record_model(home.warehouse, same.facts)
+        record_model(home.warehouse, same.facts, fingerprint_code(CODE))
         return same
     if request.device == "gpu":
         choose_device("gpu")  # a machine without one is refused before anything is read
@@ -109,7 +110,7 @@ def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     bundle = replace(saved, warnings=tuple(describe_failure(each) for each in checks if not each.success))
     expected = score_for_fresh_process(job, trained)
     require_same_scores_in_fresh_process(bundle.folder, expected)
-    record_model(home.warehouse, bundle.facts)
+    record_model(home.warehouse, bundle.facts, fingerprint_code(CODE))
     forget_journal(home, job)
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     add_asset_metadata(
@@ -154,7 +155,8 @@ def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedB
     provenance = read_provenance(home.reviews)
     if provenance is None:
         return None
-    wanted = describe_training(variant, seed, epochs, provenance.data_fingerprint)
+    of_code = list_models_of_code(home.warehouse, fingerprint_code(CODE))
+    wanted = describe_training(variant, seed, epochs, provenance.data_fingerprint, of_code)
     champion = find_champion(home.warehouse)
     return find_same_training(home.bundles, wanted, champion.model_id if champion else None)
 

@@ -5,6 +5,7 @@ figures of the archive.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,26 @@ from models.own_labels.fitting import FittedLayer, LabelledTexts, ScoredTexts, f
 from models.own_labels.valences import look_up_words
 from models.training.kind_of_model import Variant
 from tasks.support.code_version import fingerprint_code
-from tasks.training.build_bundle import TrainedBundle
+from tasks.training.build_bundle import CODE, TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts
 
 
+@dataclass(frozen=True)
+class WantedTraining:
+    """A training that need not run again if there is a bundle of it."""
+
+    facts: Mapping[str, Any]
+    """The facts, by name, on which its weights depend, beside the code."""
+    code: str
+    """The fingerprint of the code."""
+    of_code: Collection[str]
+    """Ids of models that other code trained, and this code too, to the same weights: their bundles have been kept."""
+
+
 def find_same_training(
-    bundles_dir: Path, wanted: Mapping[str, Any], champion: str | None = None
+    bundles_dir: Path, wanted: WantedTraining, champion: str | None = None
 ) -> TrainedBundle | None:
-    """Return an unaltered bundle whose facts have all `wanted` values, and which learnt from no source; None if none.
+    """Return an unaltered bundle of the wanted training, which learnt from no source; None if none.
 
     The same variant, seed, epochs, data and code give the same weights, or on a GPU nearly the same, so such a training
     need not run again. Of several the one that the champion is, or was adapted from, comes first, then the newest.
@@ -36,21 +49,29 @@ def find_same_training(
         facts = read_facts(path.parent)
         if (path.parent / OWN_FILE).exists():
             base = facts["own"]["base"] if facts["model_id"] == champion else base
-        elif wanted == {name: _find(facts, name) for name in wanted}:
+        elif _is_of(facts, wanted):
             found.append(TrainedBundle(facts["model_id"], path.parent, facts))
     return max(found, key=lambda each: (each.model_id == base, each.facts["trained_at"]), default=None)
 
 
-def describe_training(variant: Variant, seed: int, epochs: int, data_fingerprint: str) -> dict[str, Any]:
-    """Return the facts, by name, on which the weights of a training depend."""
-    return {
+def _is_of(facts: Mapping[str, Any], wanted: WantedTraining) -> bool:
+    """Return whether a bundle with these facts is of a training."""
+    is_of_code = facts["fingerprints"]["code"] == wanted.code or facts["model_id"] in wanted.of_code
+    return is_of_code and wanted.facts == {name: _find(facts, name) for name in wanted.facts}
+
+
+def describe_training(
+    variant: Variant, seed: int, epochs: int, data_fingerprint: str, of_code: Collection[str]
+) -> WantedTraining:
+    """Return the training of a variant on the data with a fingerprint, by the present code; see `WantedTraining`."""
+    facts = {
         "variant": variant.name,
         "hyper_parameters": variant.hyper_parameters(),
         "seed": seed,
         "epochs": epochs,
         "fingerprints data": data_fingerprint,
-        "fingerprints code": fingerprint_code(("models", "data_contracts")),
     }
+    return WantedTraining(facts, fingerprint_code(CODE), of_code)
 
 
 def _find(facts: Mapping[str, Any], name: str) -> Any:

@@ -47,6 +47,8 @@ from tasks.training.dataset import EncodedRows, TrainingRows
 from tasks.training.further_metrics import measure_further
 
 BASELINE_FILE = "baseline.json"
+CODE = ("models", "data_contracts")
+"""The packages on which the weights of a training depend."""
 LIBRARIES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "gensim", "numba")
 """Those with which recipes compute weights; another version of one may give others."""
 FRESH_CHECK_ROWS = 200
@@ -212,7 +214,7 @@ def save_bundle(
             "unlabelled": len(rows.unlabelled),
         },
         "provenance": asdict(rows.provenance),
-        "fingerprints": {"data": data_fingerprint, "code": fingerprint_code(("models", "data_contracts"))},
+        "fingerprints": {"data": data_fingerprint, "code": fingerprint_code(CODE)},
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in (*LIBRARIES, "onnx", "onnxruntime")},

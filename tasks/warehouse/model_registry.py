@@ -56,10 +56,11 @@ FROM models LEFT JOIN promoted USING (model_id) LEFT JOIN judged USING (model_id
 """
 
 
-def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
+def record_model(warehouse: Path, facts: Mapping[str, Any], code: str | None = None) -> None:
     """Record the facts of a bundle, as in its `bundle.json`, in one row; update the row of a rewritten bundle.
 
-    Raises `BundleError` if a fact is missing.
+    `code` is the fingerprint of the code that has trained the model now; the bundle has that of the code that did so
+    first. Raises `BundleError` if a fact is missing.
     """
     try:
         row = _pick_columns(facts)
@@ -67,6 +68,8 @@ def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
         raise BundleError(
             f"The facts of bundle {facts.get('model_id')!r} lack {error}, so it can't be recorded. Next: train again."
         ) from error
+    if code is not None:
+        row["code_fingerprint"] = code
     names = list(row)
     updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     query = (
@@ -76,6 +79,13 @@ def record_model(warehouse: Path, facts: Mapping[str, Any]) -> None:
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         connection.execute(query, list(row.values()))
         record_reference(connection, facts["model_id"], facts.get("reference", {}))
+
+
+def list_models_of_code(warehouse: Path, code: str) -> set[str]:
+    """Return the ids of the models that the code with a fingerprint has trained."""
+    with open_warehouse(warehouse, write=False) as connection:
+        rows = connection.execute("SELECT model_id FROM models WHERE code_fingerprint = ?", [code]).fetchall()
+    return {model_id for (model_id,) in rows}
 
 
 def record_reference(

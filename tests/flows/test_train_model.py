@@ -304,7 +304,7 @@ def test_a_bundle_that_was_changed_since_it_was_written_is_not_promoted_at_the_e
 def test_a_training_whose_bundle_is_not_promoted_ends_with_its_figures_and_the_reason(
     home: Home, first: TrainingSummary, fitted: list[TrainedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def record_and_damage(warehouse: Path, facts: Any) -> None:
+    def record_and_damage(warehouse: Path, facts: Any, code: str) -> None:
         record_model(warehouse, facts)
         (home.bundles / facts["model_id"] / "vocabulary.json").write_text("[]")
 
@@ -409,6 +409,25 @@ def test_labels_of_a_source_make_a_better_champion_of_a_model_that_was_trained_b
     assert shop.factor > 0
     assert shop.lexicon.words
     assert with_own.facts["metrics"]["test"] == first.facts["metrics"]["test"]
+
+
+def test_a_model_that_newer_code_has_trained_to_the_same_weights_is_not_trained_once_more_for_own_labels(
+    home: Home, first: TrainingSummary, with_own: TrainingSummary, fitted: list[TrainedModel]
+) -> None:
+    trainings = []
+
+    def train_as_before(job: TrainingJob, journal: Journal) -> TrainedModel:
+        trainings.append(job.seed)
+        return fitted[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (tasks.stages.train, tasks.training.adapting, tasks.training.build_bundle):
+            patch.setattr(module, "fingerprint_code", lambda packages: "newer code")
+        patch.setattr(tasks.stages.train, "train_on", train_as_before)
+        again = [train_model("cnn_lstm", epochs=1, seed=7, with_own=True) for _ in range(2)]
+    assert trainings == [7]
+    assert [each.model_id for each in again] == [with_own.model_id] * 2
+    assert read_facts(home.bundles / first.model_id)["fingerprints"]["code"] != "newer code"
 
 
 def test_a_training_with_own_labels_tells_what_they_have_settled(with_own: TrainingSummary) -> None:

@@ -21,7 +21,7 @@ from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
-from tasks.training.adapting import find_same_training, save_adapted
+from tasks.training.adapting import WantedTraining, find_same_training, save_adapted
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts
 from tests.support.small_home import make_small_bundle
@@ -313,7 +313,8 @@ def trained_twice(tmp_path: Path) -> Path:
 
 def find_base(folder: Path, champion: str | None) -> int:
     """Return the seed of the bundle that is taken as the same training."""
-    wanted = {"hyper_parameters": read_facts(next(folder.iterdir()))["hyper_parameters"]}
+    facts = read_facts(next(folder.iterdir()))
+    wanted = WantedTraining({"variant": facts["variant"]}, facts["fingerprints"]["code"], ())
     found = find_same_training(folder, wanted, champion)
     assert found is not None
     return int(found.facts["seed"])
