@@ -1,12 +1,15 @@
 """The URIs of object stores and of the objects in them, and the address of the workers that score these."""
 
+import os
 import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import LABELS
 
 SCHEMES = ("s3", "gs", "az", "file")
+_FILE = "file://"
 INBOX = "inbox"
 """The folder of a store in which new review files arrive."""
 LABELS_IN_STORE = f"{INBOX}/{LABELS}"
@@ -55,10 +58,22 @@ def _has_place(scheme: str, bucket: str, path: str) -> bool:
 def name_by_uri(path: str, store: str | None) -> str:
     """Return the URI of a file or folder in the inbox of a store that is a folder; of others the path.
 
-    `path` is absolute. By its URI runs know what lies there.
+    `path` is absolute, and may lead into the inbox through links and `..`. By its URI runs know what lies there.
     """
-    is_inside = f"file://{path}/".startswith(f"{store}/{INBOX}/") and ".." not in path.split("/")
-    return f"file://{path}" if is_inside else path
+    if store is None or not store.startswith(_FILE):
+        return path
+    inbox = f"{store.removeprefix(_FILE)}/{INBOX}"
+    if f"{path}/".startswith(f"{inbox}/") and ".." not in path.split("/"):
+        return f"{_FILE}{path}"
+    real, real_inbox = _resolve(path), os.path.realpath(inbox)
+    is_inside = f"{real}/".startswith(f"{real_inbox}/")
+    return f"{_FILE}{inbox}{real.removeprefix(real_inbox)}" if is_inside else path
+
+
+def _resolve(path: str) -> str:
+    """Resolve the links and `..` in a path, but for a link that is the file itself."""
+    place = Path(path)
+    return os.path.realpath(path) if place.is_dir() else f"{os.path.realpath(place.parent)}/{place.name}"
 
 
 def name_in_inbox(uri: str) -> str:

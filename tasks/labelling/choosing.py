@@ -29,8 +29,8 @@ _SOURCES_NAMED, _MOVIES_NAMED = 20, 5
 """Sources, and movies of a similar name, that a message names."""
 _SLIPS = 2
 """Characters by which the id of a movie may differ from what was asked for, to be named as near."""
-_LONGEST_NEAR = 100
-"""The longest id that is looked for among near ones, or is one, in characters: the memory grows by its square."""
+_LONGEST_NEAR = 40
+"""The longest id that is looked for among near ones, or is one: time and memory grow by the square of its length."""
 _ORDERS = {
     RANDOM: "review_key",
     UNCERTAIN: "is_drifting DESC, abs(best_score - 0.5), review_key",
@@ -62,7 +62,8 @@ _FIND_MOVIE = "SELECT DISTINCT movie_id FROM source_reviews WHERE movie_id = $mo
 _FIND_NEAR = """
 SELECT movie_id, damerau_levenshtein(lower(left(movie_id, $longest)), lower($movie)) AS slips
 FROM (SELECT DISTINCT movie_id FROM source_reviews WHERE {of_source})
-WHERE length(movie_id) <= $longest AND abs(length(movie_id) - length($movie)) <= $most AND slips <= $most
+WHERE length(movie_id) <= $longest AND abs(length(movie_id) - length($movie)) <= $most
+AND slips <= $most AND slips < length($movie)
 ORDER BY slips, movie_id LIMIT $limit
 """
 # A label that came with another row counts for this one too, as in live_accuracy.

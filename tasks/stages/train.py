@@ -169,7 +169,7 @@ def learn_own_labels(base: TrainedBundle, home: Home) -> TrainedBundle:
         enough = [each for each in rows if each.labels >= FEWEST_LABELS]
         fitted = fit_layers(load_scorer(base.folder), enough)
     adapted = save_adapted(base, fitted, rows)
-    record_model(home.warehouse, adapted.facts)
+    record_model(home.warehouse, adapted.facts, fingerprint_code(CODE))
     return adapted
 
 

@@ -56,7 +56,7 @@ def find_same_training(
 
 def _is_of(facts: Mapping[str, Any], wanted: WantedTraining) -> bool:
     """Return whether a bundle with these facts is of a training."""
-    is_of_code = facts["fingerprints"]["code"] == wanted.code or facts["model_id"] in wanted.of_code
+    is_of_code = _find(facts, "fingerprints code") == wanted.code or facts["model_id"] in wanted.of_code
     return is_of_code and wanted.facts == {name: _find(facts, name) for name in wanted.facts}
 
 

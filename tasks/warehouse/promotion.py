@@ -18,7 +18,7 @@ from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from models.bundle.blessed_scorer import load_blessed_scorer
-from models.bundle.fingerprint import is_unaltered, require_fingerprint
+from models.bundle.fingerprint import require_fingerprint
 from models.bundle.reading_facts import REPLACE_CHAMPION
 from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
@@ -30,6 +30,7 @@ from tasks.warehouse.model_registry import (
     PromotedModel,
     find_champion,
     find_model,
+    find_promoted,
     read_champion,
     read_promoted,
 )
@@ -150,7 +151,7 @@ def _describe_others(home: Home, refused: str) -> str:
     with open_warehouse(home.warehouse, write=False) as connection:
         *earlier, present = _list_champions(connection)
     others = [each for each in dict.fromkeys(reversed(earlier)) if each not in (refused, present)]
-    sound = (each for each in others if is_unaltered(home.bundles / each))
+    sound = (each for each in others if _may_score(home, each))
     found = list(islice(sound, _CHAMPIONS_NAMED + 1))  # all bytes of a bundle are read
     if not found:
         return (
@@ -159,6 +160,16 @@ def _describe_others(home: Home, refused: str) -> str:
         )
     named = ", ".join(found[:_CHAMPIONS_NAMED]) + (", …" if len(found) > _CHAMPIONS_NAMED else "")
     return f"To go back to another one instead: `reviews models rollback --to MODEL`, with one of {named}."
+
+
+def _may_score(home: Home, model_id: str) -> bool:
+    """Return whether the bundle of a promoted model can be read, and is the one that was promoted."""
+    promoted = find_promoted(home.warehouse, model_id)
+    try:
+        require_fingerprint(home.bundles / model_id, promoted.bundle_fingerprint if promoted else "")
+    except (BundleError, OSError):
+        return False
+    return True
 
 
 def record_decision(warehouse: Path, record: DecisionRecord) -> None:

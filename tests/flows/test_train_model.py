@@ -37,7 +37,7 @@ from tasks.training.build_bundle import TrainedBundle, TrainingJob, train_on
 from tasks.training.dataset import load_rows
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.model_registry import find_champion, record_model
+from tasks.warehouse.model_registry import find_champion, list_models_of_code, record_model
 from tasks.warehouse.promotion import Attempt
 from tests.support.compiled_once import keep_compiled
 from tests.support.ingested import TITLES, ingest_small_archive
@@ -428,6 +428,16 @@ def test_a_model_that_newer_code_has_trained_to_the_same_weights_is_not_trained_
     assert trainings == [7]
     assert [each.model_id for each in again] == [with_own.model_id] * 2
     assert read_facts(home.bundles / first.model_id)["fingerprints"]["code"] != "newer code"
+
+
+def test_own_labels_that_settle_nothing_leave_the_code_of_the_model_as_it_was_recorded(
+    home: Home, first: TrainingSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = TrainedBundle(first.model_id, home.bundles / first.model_id, first.facts)
+    monkeypatch.setattr(tasks.stages.train, "fingerprint_code", lambda packages: "newest code")
+    monkeypatch.setattr(tasks.stages.train, "read_own_rows", lambda home, fewest: [])
+    assert tasks.stages.train.learn_own_labels.fn(base, home).model_id == first.model_id
+    assert list_models_of_code(home.warehouse, "newest code") == {first.model_id}
 
 
 def test_a_training_with_own_labels_tells_what_they_have_settled(with_own: TrainingSummary) -> None:

@@ -218,9 +218,10 @@ def test_a_movie_of_which_only_other_sources_have_reviews_is_an_error_that_names
 
 
 @pytest.mark.parametrize(
-    ("there", "asked", "is_near"), [(100, 99, True), (101, 99, False), (100, 101, False)]
+    ("there", "asked", "is_near"),
+    [(40, 39, True), (41, 39, False), (40, 41, False), (3, 2, True), (2, 1, False)],
 )
-def test_only_names_of_movies_of_100_characters_are_compared_since_long_ones_take_gigabytes(
+def test_only_names_of_movies_of_2_to_40_characters_are_compared_since_long_ones_take_gigabytes(
     tmp_path: Path, there: int, asked: int, is_near: bool
 ) -> None:
     long = make_rows(1, text="other", movie_id=10_000 * "b")

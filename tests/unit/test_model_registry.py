@@ -9,6 +9,7 @@ import pytest
 from data_contracts.errors import BundleError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import write_fingerprinted_facts
+from models.bundle.reading_facts import read_facts
 from models.evaluation.gate import Decision, GateCheck
 from models.evaluation.metrics import Evaluation, RocCurve
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -176,8 +177,9 @@ def test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to(
     for model_id, *altered in map(str.split, there):
         (home.bundles / model_id).mkdir(parents=True)
         write_fingerprinted_facts(home.bundles / model_id, make_facts(model_id))
-        if altered:
-            (home.bundles / model_id / "vocabulary.json").write_text("[]")
+        record_model(home.warehouse, read_facts(home.bundles / model_id))
+        if altered:  # with its facts: only the registry knows
+            write_fingerprinted_facts(home.bundles / model_id, make_facts(model_id, seed=4))
     with pytest.raises(BundleError) as refused:
         go_back(home, "m3 was worse after all")
     assert "m2: there is no such bundle. Next: put its folder" in str(refused.value)
