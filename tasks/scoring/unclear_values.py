@@ -77,17 +77,19 @@ GROUP BY ALL ORDER BY rows.file_uri
 _HAS_LATER = f"""
 SELECT bool_or({IS_LATER}) FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
 """  # noqa: S608 (our own name)
-# Of each file the reading that counted before. An archive may have lost values with the files that are passed over.
+# Of each file the reading that counted before. An archive may have lost values with files that are passed over since.
 _COUNT_LOST = f"""
 WITH later AS (
     SELECT DISTINCT source_sha256, {CONTENT} AS content FROM scored_files
-    WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER} AND source_sha256 NOT IN (
-        SELECT source_sha256 FROM contract_results WHERE run_id = ANY($runs::VARCHAR[]) AND rule = '{PASSED_OVER}'
-    )
+    WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER}
 ),
 before AS (
     SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_at) AS source_sha256 FROM scored_files
     WHERE status = 'scored' AND superseded_at IS NOT NULL AND {CONTENT} IN (SELECT content FROM later) GROUP BY ALL
+),
+passed_over AS (
+    SELECT source_sha256, arg_max(observed, checked_at) AS files FROM contract_results
+    WHERE rule = '{PASSED_OVER}' GROUP BY ALL
 ),
 filled AS (
     SELECT source_sha256, {", ".join(f"count({name}) AS {name}" for name in _VALUE_COLUMNS)} FROM source_reviews
@@ -96,6 +98,9 @@ filled AS (
 SELECT {", ".join(f"sum(greatest(old.{name} - coalesce(new.{name}, 0), 0))::BIGINT" for name in _VALUE_COLUMNS)}
 FROM later JOIN before USING (content) JOIN filled AS old ON old.source_sha256 = before.source_sha256
 LEFT JOIN filled AS new ON new.source_sha256 = later.source_sha256
+LEFT JOIN passed_over ON passed_over.source_sha256 = later.source_sha256
+LEFT JOIN passed_over AS passed_before ON passed_before.source_sha256 = before.source_sha256
+WHERE passed_over.files IS NULL OR passed_over.files = passed_before.files
 """  # noqa: S608 (our own names)
 
 

@@ -352,20 +352,40 @@ def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(reread: Home) -
     assert movies.startswith("movie_id: 2 rows")
 
 
-@pytest.mark.slow
-def test_the_values_of_files_that_are_passed_over_since_are_not_said_to_be_lost(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def drop_export(home: Home) -> None:
+    """Put an archive with a review, and with two files that are passed over, into the folder of a source."""
     likes = b"Date,Content\n2026-01-03,https://boxd.it/good\n"
+    comments = b"Date,Content,Comment\n2026-01-03,https://boxd.it/good,\n"
     reviews = b"Date,Rating,Review\n2026-01-04,5,good film\n"
-    drop(scoring_home, "films/export.zip", to_zip({"likes/reviews.csv": likes, "reviews.csv": reviews}))
+    members = {"likes/reviews.csv": likes, "comments.csv": comments, "reviews.csv": reviews}
+    drop(home, "films/export.zip", to_zip(members))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("unknown", "rows"), [({"likes", "comments"}, 3), ({"likes"}, 2)])
+def test_the_values_of_files_that_are_passed_over_since_are_not_said_to_be_lost(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch, unknown: set[str], rows: int
+) -> None:
+    drop_export(scoring_home)
     with monkeypatch.context() as before:
-        before.setattr(other_files, "OTHER_FILES", ())
-        assert run().rows_scored == 2
+        known = [each for each in other_files.OTHER_FILES if each.name not in unknown]
+        before.setattr(other_files, "OTHER_FILES", known)
+        assert run().rows_scored == rows
     describe(scoring_home, '[columns]\ntext = "Review"\nreviewed_at = "Date"\n', "films")
     summary = run(rescan="films")
     assert (summary.rows_scored, summary.unclear) == (1, ())
     assert [text for _, text, *_ in list_latest(scoring_home)] == ["good film"]
+
+
+@pytest.mark.slow
+def test_values_that_an_archive_lost_are_named_if_the_same_files_were_passed_over_before(
+    scoring_home: Home,
+) -> None:
+    drop_export(scoring_home)
+    assert run().rows_scored == 1
+    describe(scoring_home, '[columns]\ntext = "Review"\n', "films")
+    [lost] = run(rescan="films").unclear
+    assert lost.startswith("reviewed_at: 1 row of files that were read again had a value before")
 
 
 @pytest.mark.slow
