@@ -1,5 +1,7 @@
 """Generates the tables of the column names, platforms and files of their exports that are known without a profile."""
 
+from collections.abc import Iterator
+
 from tasks.review_files.exports.other_files import OTHER_FILES, OtherFile
 from tasks.review_files.inference.known_column_names import COLUMN_NAMES, LATER_NAMES
 from tasks.review_files.inference.platforms import PLATFORMS, POLARITY, Platform
@@ -38,15 +40,21 @@ def make_other_files() -> str:
 
 def _make_other_line(other: OtherFile) -> str:
     """Return the line of a file that holds no reviews."""
-    above = "" if other.second is None else f", above rows with {_describe_second(other.second)}"
+    below = f", above {known}" if (known := " and ".join(_describe_rows(other))) else ""
     place = "" if other.path is None else f", in `{other.path}`"
     lines = [f"`{','.join(line)}`" if line else "a row" for line in (*other.above, other.header)]
-    return f"| {other.platform} {other.name} | {other.holds} | {', '.join(lines)}{above}{place} |"
+    return f"| {other.platform} {other.name} | {other.holds} | {', '.join(lines)}{below}{place} |"
 
 
-def _describe_second(pattern: str) -> str:
-    """Return what must be the second field of each row, in words."""
-    return f"`{pattern}` or nothing as the second field" if pattern else "an empty second field"
+def _describe_rows(other: OtherFile) -> Iterator[str]:
+    """Yield what its rows must be, in words."""
+    if other.is_single:
+        yield f"one row with `{other.first}` as the first field"
+    elif other.first is not None:
+        yield f"rows with `{other.first}` or nothing as the first field"
+    if other.second is not None:
+        found = f"`{other.second}` or nothing as the" if other.second else "an empty"
+        yield f"rows with {found} second field"
 
 
 def _quote(names: tuple[str, ...]) -> str:

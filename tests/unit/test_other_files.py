@@ -346,7 +346,7 @@ def test_of_a_file_that_is_cut_the_last_row_is_not_judged(name: str) -> None:
     last = "2026"
     filled = ALONE[name].ljust(HEAD_BYTES - len(last), "\n") + last
     assert find(filled) is None
-    assert find(f"{filled},") is not None
+    assert (find(f"{filled},") is not None) == (name != "profile")  # which has no second row
 
 
 @pytest.mark.parametrize("header", ["Date,Content", "Date,Content,Comment"])
@@ -359,6 +359,55 @@ def test_the_last_row_of_a_whole_file_is_judged(header: str) -> None:
 
 def test_quotes_that_are_not_closed_leave_a_file_in_doubt() -> None:
     assert find(f'{COMMENTS}2026-01-03,https://boxd.it/c1,"Fair\n2026-01-04,A slow film,\n') is None
+
+
+@pytest.mark.parametrize("name", [name for name in ALONE if name != "profile"])
+@pytest.mark.parametrize("stray", ['"Great film,text', '2026-01-02,"Great film', 'A film,"'])
+def test_a_stray_quote_hides_no_rows_below_it_in_a_file_that_is_cut(name: str, stray: str) -> None:
+    assert find(ALONE[name] + f"{stray}\n" + "Fine film,a text\n" * HEAD_BYTES) is None
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", '\nIt is ""great"".\n'])
+def test_only_a_comment_on_a_link_may_span_lines_where_a_file_is_cut(end: str) -> None:
+    lines = f"I agree.{end}" * HEAD_BYTES
+    found = find(f'{COMMENTS}2026-01-03,https://boxd.it/c2,"{lines}')
+    assert found is not None
+    assert found.name == "comments"
+    assert find(f'{COMMENTS}2026-01-03,,"{lines}') is None
+    assert find(f'{COMMENTS}2026-01-03,A slow film,"{lines}') is None
+    assert find(f'{LIST}2,Grey Lake,2018,https://boxd.it/f2,"{lines}') is None
+    gone = f'{ORPHANED}2026-01-05,,"{lines}'.encode()
+    assert find_other_file(gone, "csv", ReadOptions(), "orphaned/comments.csv") is not None
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_wrong_quotes_leave_a_file_that_is_cut_in_doubt_too(name: str) -> None:
+    first = "1" if name == "list" else "2026-01-02"
+    assert find(ALONE[name] + f'{first},"https://boxd.it/x1" \n' + "\n" * HEAD_BYTES) is None
+
+
+@pytest.mark.parametrize("name", ["films", "ratings", "diary", "list"])
+@pytest.mark.parametrize("first", ["id", "A film", "2026-01-02 A film", "2026-01-0", "1.5"])
+@pytest.mark.parametrize("filler", ["", "\n" * HEAD_BYTES])
+def test_another_table_of_the_same_width_below_is_read(name: str, first: str, filler: str) -> None:
+    width = ALONE[name].splitlines()[-1].count(",")
+    assert find(ALONE[name] + first + "," * width + filler) is None
+    assert find(f"{ALONE[name]}{first}{',' * width}\n{ALONE[name].splitlines()[-1]}\n{filler}") is None
+
+
+@pytest.mark.parametrize("name", ["films", "ratings", "diary", "list"])
+def test_a_row_without_its_first_field_leaves_no_doubt(name: str) -> None:
+    assert find(ALONE[name] + "," * ALONE[name].splitlines()[-1].count(",")) is not None
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [""], ["", "2020-01-01"], ["2020-01-01"] * 2, ["id"], ["2020-01-01", "id"]]
+)
+def test_a_profile_has_one_row_that_begins_with_a_date(rows: list[str]) -> None:
+    header = PROFILE.splitlines()[0]
+    text = header + "".join(f"\n{first}" + "," * header.count(",") for first in rows)
+    assert find(text) is None
+    assert find(f"{header}\n2020-01-01" + "," * header.count(",")) is not None
 
 
 @pytest.mark.parametrize("header", ["Date,Content", "Date,Content,Comment"])

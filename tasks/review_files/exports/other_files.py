@@ -1,8 +1,8 @@
 """Passes over the files of platforms' exports that hold no reviews: a zip of Letterboxd has a dozen beside the reviews.
 
-Such a file is known by the names of its columns and by what is above them, and where others may have such names too, by
-its rows. All must fit: with one more column, even in one row, it is read like any other. The first bytes alone decide,
-so its size does not matter. Nothing is known by what it lacks.
+Such a file is known by the names of its columns, by what is above them and by its rows. All must fit: with one more
+column, even in one row, it is read like any other. The first bytes alone decide, so its size does not matter. Nothing
+is known by what it lacks.
 """
 
 import csv
@@ -10,6 +10,7 @@ import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, repeat
@@ -42,29 +43,51 @@ class OtherFile:
     """The names of its columns, field by field."""
     reviews: str
     """The file of the same export that has the reviews."""
+    first: str | None = None
+    """What the first field of its rows is, as a regular expression: another table may stand below. It may be empty."""
     second: str | None = None
     """What the second field of its rows is, as a regular expression, where others may have such a header too.
 
     In some rows it may be empty, but not in all.
     """
+    is_single: bool = False
+    """Whether it has one row, whose first field is not empty."""
     path: str | None = None
     """The end of its path in an archive, where that tells too little."""
     above: tuple[tuple[str, ...] | None, ...] = ()
     """The lines above the header, without empty ones; None: any row as wide as the header."""
 
     def matches(self, rows: Sequence[list[str]], is_cut: bool, is_member: bool) -> bool:
-        """Return whether a file begins as this one does; if it `is_cut`, the last row has only some of its fields."""
+        """Return whether a file begins as this one does; if it `is_cut`, the last field may have only its start."""
         lines = (*self.above, self.header)
         whole = rows[: len(rows) - is_cut]
         if len(whole) < len(lines) or not all(map(self._fits, whole, chain(lines, repeat(None)))):
             return False
-        if is_cut and len(rows[-1]) >= len(self.header):
+        if is_cut and not self._may_end(rows[-1]):
             return False
-        return self.second is None or self._has_second(rows[len(lines) :], is_member)
+        below = [*whole, rows[-1][:-1]][len(lines) :] if is_cut else whole[len(lines) :]
+        return self._has_first(below) and (self.second is None or self._has_second(below, is_member))
 
     def _fits(self, row: list[str], line: tuple[str, ...] | None) -> bool:
         """Return whether a row is the line that is expected, or if none is, has as many fields as the header."""
         return len(row) == len(self.header) if line is None else tuple(row) == line
+
+    def _may_end(self, row: list[str]) -> bool:
+        """Return whether a row that is cut may be one of this file.
+
+        A stray quote may have hidden the rows below it. So only a text beside a known second field may span lines.
+        """
+        spans_lines = [bool(re.search(r"[\r\n]", each)) for each in row]
+        if len(row) > len(self.header) or any(spans_lines[: len(self.header) - 1]):
+            return False
+        return not any(spans_lines) or (self.second is not None and bool(re.fullmatch(self.second, row[1])))
+
+    def _has_first(self, rows: Sequence[list[str]]) -> bool:
+        """Return whether the rows have the first field of this file, and are as many as it has."""
+        found = [row[0] for row in rows if row]
+        if self.is_single and (len(rows) != 1 or not any(found)):
+            return False
+        return self.first is None or all(not each or re.fullmatch(self.first, each) for each in found)
 
     def _has_second(self, rows: Sequence[list[str]], is_member: bool) -> bool:
         """Return whether the rows have the second field of this file; a member without any rows can lose none."""
@@ -106,6 +129,7 @@ class PassedOver:
 
 _letterboxd = partial(OtherFile, "Letterboxd", reviews="reviews.csv")
 _FILM = ("Date", "Name", "Year", "Letterboxd URI")
+_DIARY = (*_FILM, "Rating", "Rewatch", "Tags", "Watched Date")
 _PROFILE = (
     "Date Joined", "Username", "Given Name", "Family Name", "Email Address", "Location", "Website", "Bio", "Pronoun",
     "Favorite Films",
@@ -114,13 +138,15 @@ _COMMENTS = ("Date", "Content", "Comment")
 _LIST = (("Letterboxd list export v7",), ("Date", "Name", "Tags", "URL", "Description"), None)
 _LISTED = ("Position", "Name", "Year", "URL", "Description")
 _LINK = r"https://boxd\.it/\w+"
+_DATE = r"\d{4}-\d\d-\d\d"
+_NUMBER = r"\d+"
 
 OTHER_FILES = (
-    _letterboxd("films", "films that were seen, liked or are to be seen", _FILM),
-    _letterboxd("ratings", "ratings without texts", (*_FILM, "Rating")),
-    _letterboxd("diary", "a diary of films that were seen", (*_FILM, "Rating", "Rewatch", "Tags", "Watched Date")),
-    _letterboxd("profile", "what the account says of its owner", _PROFILE),
-    _letterboxd("list", "a list of films with notes, which are not scored", _LISTED, above=_LIST),
+    _letterboxd("films", "films that were seen, liked or are to be seen", _FILM, first=_DATE),
+    _letterboxd("ratings", "ratings without texts", (*_FILM, "Rating"), first=_DATE),
+    _letterboxd("diary", "a diary of films that were seen", _DIARY, first=_DATE),
+    _letterboxd("profile", "what the account says of its owner", _PROFILE, first=_DATE, is_single=True),
+    _letterboxd("list", "a list of films with notes, which are not scored", _LISTED, first=_NUMBER, above=_LIST),
     _letterboxd("likes", "links to what others wrote", ("Date", "Content"), second=_LINK),
     _letterboxd("comments", "comments on what others wrote", _COMMENTS, second=_LINK),
     _letterboxd("comments", "comments on what is gone", _COMMENTS, second="", path="orphaned/comments.csv"),
@@ -179,14 +205,13 @@ def _look_at(member: Member, options: ReadOptions) -> tuple[Member, OtherFile | 
 def _split_rows(text: str, separator: str, is_cut: bool) -> list[list[str]]:
     """Return the rows of a text without those below the first that are empty; none if its quotes are wrong.
 
-    If the text `is_cut`, the last row comes without its last field, of which only the start may be there.
+    If the text `is_cut`, a last field whose quote is still open ends with the text.
     """
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=not is_cut)
-    try:
-        found = [next(rows, []), *filter(None, rows)]
-    except csv.Error:
-        return []
-    return [*found[:-1], found[-1][:-1]] if is_cut else found
+    for end in ("", '"')[: 1 + is_cut]:
+        rows = csv.reader(io.StringIO(text + end, newline=""), delimiter=separator, strict=True)
+        with suppress(csv.Error):
+            return [next(rows, []), *filter(None, rows)]
+    return []
 
 
 def _has_named_text(header: Sequence[str], options: ReadOptions) -> bool:
