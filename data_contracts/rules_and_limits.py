@@ -49,7 +49,7 @@ NOT_ENGLISH = "not_english"
 SCORING_RULES = {
     **{
         f"{value}_not_read": f"The {value} can't be read, and the profile of its source quarantines such rows; correct "
-        "the profile, then `reviews sources rescan NAME`, or the file; or release the row, which then has no "
+        "the profile, then `reviews sources rescan NAME`, or the file; a row that is released has no "
         f"{value}."
         for value in ("date", "label", "rating")
     },

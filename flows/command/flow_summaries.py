@@ -103,9 +103,13 @@ def _describe_own(own: Mapping[str, Any] | None) -> list[str]:
     few = f": {_list_labels(own['too_few'])}" if own.get("too_few") else ""
     lines = [f"{escape_controls(each['source'])}: {_describe_layer(each)}" for each in own["sources"]]
     if not lines:
-        lines.append(f"no source has {FEWEST_LABELS} labelled reviews, so only the archive counts{few}")
+        lines.append(
+            f"no source has {FEWEST_LABELS} labelled reviews of its own, so only the archive counts{few}"
+        )
     elif few:
         lines.append(f"not learnt from, as they have fewer than {FEWEST_LABELS} labels{few}")
+    if known := own.get("of_archive"):
+        lines.append(f"not learnt from, as the archive has these labelled texts: {_list_labels(known)}")
     return [f"  own labels  {line}" for line in lines]
 
 
@@ -174,7 +178,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
     lines = [
         *_describe_scored(summary),
         *_describe_left(summary),
-        *([_READ_AGAIN.format(option)] if option and not summary.files_scored else []),
+        *([_READ_AGAIN.format(option)] if option and not (summary.files_scored or summary.refused) else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *_list_passed_over(summary.sources.passed_over),
         *([f"  labels      {name_labels(summary.taken)}"] if summary.taken.sheets else []),

@@ -35,7 +35,8 @@ LIMITS = (
 )
 
 NOTHING_MOVES = (
-    "No word alone moves the score: the model knows none of the words, or none has an effect by itself."
+    "No word alone moves the score: the model knows none of the words, none has an effect by itself, or the score is "
+    "too near to 0 or 1."
 )
 
 
@@ -102,7 +103,7 @@ def _describe_labels(explained: Explained) -> list[str]:
         alone = f"{explained.model_score:.4f} without them"
         return [f"  source {cut_name(explained.adapted_to)}: its labels are in the score, {alone}"]
     if name is not None and explained.source.row is None:
-        return [f"  source {cut_name(name)}: the model has learnt nothing from its labels"]
+        return [f"  source {cut_name(name)}: the model has learnt from no labels of a source of this name"]
     return []
 
 

@@ -28,6 +28,8 @@ def name_rule(name: str) -> str:
     kind, _, which = name.partition(" ")
     if kind == "slice":
         return f"reviews: {name_slice(which)}"
+    if kind == "source":
+        return f"own labels: {which}"
     return name.replace("_", " ") if not which else f"behaviour: {which.replace('_', ' ')}"
 
 

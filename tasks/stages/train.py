@@ -44,7 +44,7 @@ from tasks.training.build_bundle import (
 )
 from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
 from tasks.training.dataset import check_input, encode_rows, load_rows
-from tasks.training.own_rows import FEWEST_LABELS, read_own_rows
+from tasks.training.own_rows import FEWEST_LABELS, count_archive_labels, read_own_rows
 from tasks.training.unfinished import forget_journal, keep_journal
 from tasks.warehouse.model_registry import PromotedModel, find_champion, list_models_of_code, record_model
 from tasks.warehouse.promotion import Attempt, promote
@@ -168,7 +168,7 @@ def learn_own_labels(base: TrainedBundle, home: Home) -> TrainedBundle:
     with show_progress("Learning from own labels", None):
         enough = [each for each in rows if each.labels >= FEWEST_LABELS]
         fitted = fit_layers(load_scorer(base.folder), enough)
-    adapted = save_adapted(base, fitted, rows)
+    adapted = save_adapted(base, fitted, rows, count_archive_labels(home))
     record_model(home.warehouse, adapted.facts, fingerprint_code(CODE))
     return adapted
 

@@ -105,16 +105,25 @@ def _score(scorer: Scorer, texts: Sequence[str]) -> ScoredTexts:
 
 
 def save_adapted(
-    base: TrainedBundle, fitted: Mapping[str, FittedLayer], rows: Collection[OwnRows]
+    base: TrainedBundle,
+    fitted: Mapping[str, FittedLayer],
+    rows: Collection[OwnRows],
+    of_archive: Mapping[str, int] | None = None,
 ) -> TrainedBundle:
     """Write the bundle of a model with the layers of sources; return the base if no layer changes anything.
 
-    The facts of either say what was learnt of each source, as `own`, and how many labels sources without a layer have,
-    which are too few. Where the same layers are in a bundle, it is kept, with the facts of its own training.
+    The facts of either say what was learnt of each source, as `own`, how many labels sources without a layer have,
+    which are too few, and how many are of texts that the archive has (`of_archive`). Where the same layers are in a
+    bundle, it is kept, with the facts of its own training.
     """
     sources = [_describe(each, fitted[each.source]) for each in rows if each.source in fitted]
     too_few = {each.source: each.labels for each in rows if each.source not in fitted}
-    own = {"base": base.model_id, "sources": sources, "too_few": too_few}
+    own = {
+        "base": base.model_id,
+        "sources": sources,
+        "too_few": too_few,
+        "of_archive": dict(of_archive or {}),
+    }
     layers = {source: each.layer for source, each in fitted.items() if not each.layer.changes_nothing}
     if not layers:
         return TrainedBundle(base.model_id, base.folder, {**base.facts, "own": own}, base.warnings)

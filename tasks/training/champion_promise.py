@@ -276,5 +276,5 @@ def _describe_fall(found: Mapping[str, Any]) -> str:
     if found["fallen_since"]:
         return f"fallen since {found['fallen_since']}"
     if found["held"] < found["promised"] - ARCHIVE_MARGIN:
-        return "lower, but a fall is not proven"
-    return "no fall beyond chance"
+        return "lower, but over all sources a fall is not proven"
+    return "over all sources no fall beyond chance"

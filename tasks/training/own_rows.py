@@ -80,6 +80,13 @@ GROUP BY text_sha256 ORDER BY text_sha256
 """  # noqa: S608 (our own words)
 
 
+_COUNT_KNOWN = f"""
+SELECT coalesce(file_source, 'default') AS source, count(DISTINCT text_sha256) FROM source_reviews
+WHERE is_latest AND {GIVEN_SENTIMENT} IS NOT NULL AND text_sha256 IN (SELECT unnest($known::VARCHAR[]))
+GROUP BY source ORDER BY source
+"""  # noqa: S608 (likewise)
+
+
 @dataclass(frozen=True)
 class OwnTexts:
     """Labelled texts of sources, [n] each."""
@@ -130,6 +137,13 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool 
             else each
             for each in split
         ]
+
+
+def count_archive_labels(home: Home) -> dict[str, int]:
+    """Return by source how many of its labelled texts the archive has, and so are not learnt from as its own."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        rows = connection.execute(_COUNT_KNOWN, {"known": _list_archive_texts(home)}).fetchall()
+    return dict(rows)
 
 
 def _read_others(connection: duckdb.DuckDBPyConnection, source: str, known: Sequence[str]) -> list[str]:

@@ -221,7 +221,7 @@ def test_a_row_whose_rating_only_the_profile_before_could_not_read_has_it_after_
     [(rule, detail)] = ask(scoring_home.published, query)
     assert rule == "rating_not_read"
     assert "correct the profile, then `reviews sources rescan NAME`, or the file" in detail
-    assert detail.endswith("or release the row, which then has no rating.")
+    assert detail.endswith("a row that is released has no rating.")
     describe(scoring_home, RIGHT, "shop-a")
     run(rescan="shop-a")
     assert list_latest(scoring_home) == READ_RIGHT

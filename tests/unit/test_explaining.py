@@ -398,7 +398,7 @@ def test_an_explanation_says_whose_labels_are_in_the_score_and_what_it_is_withou
 def test_of_a_source_that_has_taught_nothing_it_is_said() -> None:
     assert (
         describe_score(explain_in_shop("cinema"))[2]
-        == "  source cinema: the model has learnt nothing from its labels"
+        == "  source cinema: the model has learnt from no labels of a source of this name"
     )
 
 

@@ -14,6 +14,7 @@ from tasks.training import own_rows
 from tasks.training.own_rows import (
     FEWEST_LABELS,
     OwnRows,
+    count_archive_labels,
     join_tests,
     mark_newest_weeks,
     mark_some_titles,
@@ -134,6 +135,12 @@ def test_a_rating_gives_a_label_and_one_in_the_middle_none(tmp_path: Path) -> No
     assert len(list_learnt(shop)) == 40
     positive = dict(zip(shop.train.texts, shop.train.positive.tolist(), strict=True))
     assert {int(text.split()[1]) % 3 for text, is_positive in positive.items() if is_positive} == {0}
+
+
+def test_labels_of_texts_of_the_archive_are_counted_by_source(tmp_path: Path, archive: list[str]) -> None:
+    archive += [hash_text("text 7"), hash_text("text 9"), hash_text("another")]
+    read(tmp_path, make_rows(60))
+    assert count_archive_labels(Home(tmp_path)) == {"shop": 2}
 
 
 def test_a_text_of_the_archive_is_not_learnt_again(tmp_path: Path, archive: list[str]) -> None:

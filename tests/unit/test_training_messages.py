@@ -64,10 +64,17 @@ def test_sources_with_too_few_labels_are_named() -> None:
     ]
 
 
+def test_labels_of_texts_that_the_archive_has_are_named() -> None:
+    own = {"base": "", "sources": [], "too_few": {}, "of_archive": {"default": 505}}
+    message = describe_training(make_summary(own))
+    assert "own labels  no source has 20 labelled reviews of its own, so only the archive counts\n" in message
+    assert "own labels  not learnt from, as the archive has these labelled texts: default (505)\n" in message
+
+
 def test_of_many_sources_with_too_few_labels_ten_are_named() -> None:
     [line] = describe_own(**{f"shop{number}": number for number in range(1, 15)})
     assert line.startswith(
-        "no source has 20 labelled reviews, so only the archive counts: shop14 (14), shop13 (13), "
+        "no source has 20 labelled reviews of its own, so only the archive counts: shop14 (14), shop13 (13), "
     )
     assert line.endswith("shop5 (5), and 4 others")
 

@@ -83,7 +83,7 @@ def _advise(broken: set[str], home: Home) -> str:
         anew = "`reviews score`, which publishes a new copy."
         is_replaced = not home.published.is_dir() and needs_publishing(home)
         return f"only the published copy is wrong: {anew if is_replaced else REPUBLISH_ADVICE}"
-    return "correct the rows named above, or `reviews restore` a backup."
+    return "correct what is named above, or `reviews restore` a backup."
 
 
 def _check(findings: Iterator[Finding], echo: Callable[[str], None]) -> set[str]:
