@@ -36,6 +36,11 @@ from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 MANY_REVIEWS = 20_000
 """More labelled reviews than these are read once a day (UTC)."""
 OWN, ARCHIVE, BOTH = "own labels", "archive", "both"
+_MEASURED_ON = {
+    OWN: "on held-out labels of sources",
+    ARCHIVE: "on held-out reviews of the archive",
+    BOTH: "on held-out reviews of the archive and labels of sources",
+}
 _HAS_LABEL = f"{GIVEN_SENTIMENT} IS NOT NULL"
 # The reviews whose newest row has a label and came since, before it is known when the first one came.
 LABELLED_SINCE = f"""
@@ -262,9 +267,10 @@ def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
     reviews = count(found["reviews"], "review")
     held = f"holds {found['held']:.1%} of {reviews} that" if found["reviews"] else "no review"
     fall = f": {_describe_fall(found)}" if found["reviews"] else ""
+    promised = f"{found['promised']:.1%} right {_MEASURED_ON[found['promised_by']]}"
     lines = [
-        f"  champion  {found['model_id']} promised {found['promised']:.1%} right, {held} came labelled since "
-        f"{found['since'][:10]}, in the last {LAST_DAYS} days{fall}"
+        f"  champion  {found['model_id']} promised {promised}, {held} came labelled since {found['since'][:10]}, in "
+        f"the last {LAST_DAYS} days{fall}"
     ]
     if found["due_since"]:
         lines.append(f"  training  due since {found['due_since'][:10]}: {escape_controls(found['why'])}")
