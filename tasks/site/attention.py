@@ -1,13 +1,14 @@
 """Lists what needs a person, with its command.
 
-These are failed runs, destinations, a copy in a store and a shadow in trouble, refused files, quarantined rows, drift,
-and late sources.
+These are failed runs, destinations, a copy in a store and a shadow in trouble, a training that is due, refused files,
+quarantined rows, drift, and late sources.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+from data_contracts.queries import read_named
 from data_contracts.rules_and_limits import FILE_RULES, HARMLESS_RULES, ROW_RULES, SCORING_RULES
 from data_contracts.sources.delivery import ON_TIME, Delivery, judge_deliveries
 from data_contracts.storage.home import Home
@@ -52,6 +53,7 @@ _FIND_TROUBLED_SHADOW = """
 SELECT model_id, trouble FROM (FROM shadows ORDER BY number DESC LIMIT 1)
 WHERE trouble IS NOT NULL AND ended_at IS NULL AND (until IS NULL OR until > now())
 """
+_FIND_VARIANT = "SELECT variant FROM models WHERE model_id = $model_id"
 _HOW_RUNS_FAILED = {
     "failed": ("failed", "Its report and its page in Prefect have the reason."),
     "stopped": ("was killed", "The command goes on with what it left."),
@@ -83,6 +85,7 @@ def find_concerns(ask: Ask, home: Home) -> list[Concern]:
         *_find_failing_destinations(home),
         *_find_failing_upload(home),
         *_find_troubled_shadow(ask),
+        *_find_due(ask),
         *_find_refused(ask, home),
         *(_describe_quarantined(row) for row in ask(_COUNT_QUARANTINED)),
         *_find_drift(ask),
@@ -145,6 +148,16 @@ def _shorten(problem: str | None) -> str:
     """Return what is wrong, as the beginning of sentences."""
     shown = cut_name(problem or "", PROBLEM_CHARACTERS)
     return shown if shown.endswith((".", "…")) else f"{shown}."
+
+
+def _find_due(ask: Ask) -> Iterator[Concern]:
+    """Yield that a training is due, and why, as `champion-promise` says."""
+    for row in ask(read_named("champion-promise").sql):
+        if row["due_since"]:
+            [champion] = ask(_FIND_VARIANT, {"model_id": row["model_id"]})
+            command = f"reviews train --with-own --variant {quote_word(champion['variant'])}"
+            why = f"{row['why'][:1].upper()}{row['why'][1:]}"
+            yield Concern("A training is due", _shorten(why), command)
 
 
 def _find_refused(ask: Ask, home: Home) -> Iterator[Concern]:

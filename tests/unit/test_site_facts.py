@@ -498,6 +498,17 @@ def test_a_run_that_was_killed_needs_a_person_until_the_next_one(site: FilledTab
     assert find(site, home) == {"The last run of train-model was killed": again}
 
 
+def test_a_training_that_is_due_needs_a_person_who_is_told_why(site: FilledTables, home: Home) -> None:
+    number = "(SELECT max(number) FROM promotions)"
+    site.change(
+        f"INSERT INTO promises VALUES ({number}, 'model-a', NULL, now(), 0.9, 'archive', 9, 2, 7, NULL, 9, 2, now())",
+        f"INSERT INTO training_reasons VALUES ({number}, 'model-a', 'accuracy', now(), 'the <b>accuracy fell', now())",
+    )
+    [concern] = find_concerns(site.ask, home)
+    assert (concern.what, concern.why) == ("A training is due", "The <b>accuracy fell.")
+    assert concern.command.endswith("train --with-own --variant lstm")
+
+
 @pytest.mark.slow
 def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(
     site: FilledTables, home: Home
