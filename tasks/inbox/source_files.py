@@ -71,6 +71,8 @@ class SourceFile:
     root: Path | None = field(default=None, compare=False)
     ctime_ns: int | None = field(default=None, compare=False)
     etag: str | None = field(default=None, compare=False)
+    was_refused: bool = field(default=False, compare=False)
+    """Whether its content was refused before, so that only a run that names it, or a rescan, reads it again."""
 
 
 @dataclass(frozen=True)

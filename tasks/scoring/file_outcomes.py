@@ -26,7 +26,7 @@ MOST_PLANS = 20
 
 
 WAITING_RULES = ("file_unreadable", "profile_wrong", "profile_column_missing")
-"""The rules that say nothing of a file's content, so that a file which breaks one waits for the next run."""
+"""The rules that say nothing of a file's content, so that a new file which breaks one waits for the next run."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,9 @@ def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) ->
 
 
 def say_what_waits(file: SourceFile) -> str:
-    """Return what becomes of a file that could not be read: nothing, if it is read again in a rescan."""
+    """Return what becomes of a file that could not be read: nothing, if it was scored or refused before."""
+    if file.was_refused:
+        return "It stays refused until `reviews score FILE`, or a rescan of its source, can read it."
     is_later = file.source_sha256 != name_content(file.source_sha256)
     return "It keeps the reading that it has." if is_later else "It waits for the next run."
 

@@ -266,8 +266,8 @@ def pick_new(
     done = list_done(retry_refused)
     firsts: dict[str, SourceFile] = {}
     for file in files:
-        if statuses.get(file.source_sha256) not in done:
-            firsts.setdefault(file.source_sha256, file)
+        if (status := statuses.get(file.source_sha256)) not in done:
+            firsts.setdefault(file.source_sha256, replace(file, was_refused=status == "refused"))
     return list(firsts.values())
 
 
@@ -389,7 +389,7 @@ def _plan_file(
     try:
         rows = count_rows(file, options, report)
     except FileRefusedError as refusal:
-        waits = "keep its reading" if why == OTHER_PROFILE else "wait"
+        waits = "stay refused" if file.was_refused else "keep its reading" if why == OTHER_PROFILE else "wait"
         ends = waits if refusal.rule in WAITING_RULES else "be refused"
         trouble = f"would {ends}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)

@@ -166,7 +166,12 @@ def _make_reading(
     """
     _, first, _ = known.arrival
     moved = catalogue.find(first).name != catalogue.find(file.uri).name
-    return replace(file, source_sha256=known.name_next(version), uri=file.uri if moved else first)
+    return replace(
+        file,
+        source_sha256=known.name_next(version),
+        uri=file.uri if moved else first,
+        was_refused=not known.present.is_scored,
+    )
 
 
 def _leave_out_others(known: Sequence[KnownFile], source: Source) -> Sequence[KnownFile]:

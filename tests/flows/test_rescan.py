@@ -210,6 +210,24 @@ def test_a_file_that_the_profile_before_refused_is_read_again(scoring_home: Home
 
 
 @pytest.mark.slow
+def test_a_refused_file_that_the_present_profile_can_not_read_is_said_to_stay_refused(
+    scoring_home: Home,
+) -> None:
+    describe(scoring_home, RIGHT + '[file]\nencoding = "utf-16"\n', "shop-a")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    describe(scoring_home, RIGHT.replace('review_id = "No"', 'review_id = "Nr"'), "shop-a")
+    [planned] = plan(rescan="shop-a").files
+    assert str(planned.trouble).startswith("would stay refused: profile_column_missing")
+    for parameters in ({"rescan": "shop-a"}, {"files": ["shop-a/2026-04.csv"]}):
+        [skipped] = run(**parameters).skipped
+        assert "It stays refused until `reviews score FILE`, or a rescan of its source" in skipped.reason
+    describe(scoring_home, RIGHT, "shop-a")
+    assert run().rows_scored == 0
+    assert run(files=["shop-a/2026-04.csv"]).rows_scored == 2
+
+
+@pytest.mark.slow
 def test_a_row_whose_rating_only_the_profile_before_could_not_read_has_it_after_a_rescan_as_advised(
     scoring_home: Home,
 ) -> None:

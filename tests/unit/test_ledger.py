@@ -131,7 +131,8 @@ def test_a_scored_or_refused_content_is_not_new() -> None:
     scored, refused, new = (make_source(name) for name in ("scored.csv", "refused.csv", "new.csv"))
     statuses = {scored.source_sha256: "scored", refused.source_sha256: "refused", new.source_sha256: None}
     assert pick_new([scored, refused, new], statuses) == [new]
-    assert pick_new([scored, refused, new], statuses, retry_refused=True) == [refused, new]
+    tried = pick_new([scored, refused, new], statuses, retry_refused=True)
+    assert [(file, file.was_refused) for file in tried] == [(refused, True), (new, False)]
 
 
 def test_of_copies_the_first_is_given() -> None:
