@@ -1,7 +1,7 @@
 """Reads a file by a profile to show how its rows would be stored, and what of them can't be read."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from data_contracts.review_files import find_bad_rows, measure_rows
-from data_contracts.rules_and_limits import FIELD_RULES, RowLimits
+from data_contracts.review_files import find_bad_rows, find_unclear_field, measure_rows
+from data_contracts.rules_and_limits import FIELD_RULES, NOT_ENGLISH, VALUE_RULES, RowLimits
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
 from tasks.review_files.options import ReadOptions
@@ -69,14 +70,24 @@ class Preview:
     """The first `ROWS_SHOWN` rows."""
 
 
-def preview_file(path: Path, options: ReadOptions, limits: RowLimits) -> Preview:
-    """Read a whole file; raise `FileRefusedError` where reading refuses it, whatever its rows are."""
+def preview_file(
+    path: Path, options: ReadOptions, limits: RowLimits, quarantining: Sequence[str] = ()
+) -> Preview:
+    """Read a whole file; raise `FileRefusedError` where reading refuses it, whatever its rows are.
+
+    `quarantining` are the rules by which the profile quarantines rows that are good by the contract.
+    """
     with duckdb.connect() as good_rows:
-        return _preview_file(path, options, limits, good_rows.execute(_MAKE_ROWS))
+        good_rows.execute(_MAKE_ROWS)
+        return _preview_file(path, options, limits, quarantining, good_rows)
 
 
 def _preview_file(
-    path: Path, options: ReadOptions, limits: RowLimits, good_rows: duckdb.DuckDBPyConnection
+    path: Path,
+    options: ReadOptions,
+    limits: RowLimits,
+    quarantining: Sequence[str],
+    good_rows: duckdb.DuckDBPyConnection,
 ) -> Preview:
     """Read a whole file, and store its good rows, of which is counted what they show together."""
     rows, not_english, has_open_dates = 0, 0, False
@@ -86,10 +97,12 @@ def _preview_file(
     for batch in read_review_file(path, options):
         rows += batch.num_rows
         first.extend(_show_rows(batch, ROWS_SHOWN - len(first)))
-        not_english += int((~mark_english(batch["text"].drop_null())).sum())
+        others = _mark_others(batch["text"])
+        not_english += int(others.sum())
         measures = measure_rows(batch, mark_texts_with_words(batch["text"]))
-        found = find_bad_rows(measures, limits)
-        bad.update(rule for rule, _ in found.values())
+        found = _find_unwanted(batch, others, quarantining)
+        found |= {place: rule for place, (rule, _) in find_bad_rows(measures, limits).items()}
+        bad.update(found.values())
         _store_good(good_rows, batch, found.keys())
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
         filled["text"] -= int(pc.sum(pc.invert(measures["text_visible"])).as_py() or 0)
@@ -99,6 +112,25 @@ def _preview_file(
         )
     repeated, turned, judged = good_rows.execute(_COUNT_ROWS).fetchall()[0]
     return Preview(rows, bad, filled, not_english, +unread, has_open_dates, repeated, turned, judged, first)
+
+
+def _mark_others(texts: pa.Array) -> NDArray[np.bool_]:
+    """Mark the texts, [n], that seem not to be in English; a missing one does not."""
+    others = np.zeros(len(texts), dtype=bool)
+    others[pc.indices_nonzero(texts.is_valid()).to_numpy()] = ~mark_english(texts.drop_null())
+    return others
+
+
+def _find_unwanted(
+    batch: pa.RecordBatch, others: NDArray[np.bool_], quarantining: Sequence[str]
+) -> dict[int, str]:
+    """Return the rows that break one of the rules `quarantining`: their positions, each with the first such rule."""
+    columns = {rule: FIELD_RULES[field_rule] for field_rule, rule in VALUE_RULES.values()}
+    found: dict[int, str] = {}
+    for rule in reversed(quarantining):
+        broken = others if rule == NOT_ENGLISH else find_unclear_field(batch["extra"], columns[rule])
+        found.update(dict.fromkeys(np.flatnonzero(broken).tolist(), rule))
+    return found
 
 
 def _store_good(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, bad: Collection[int]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, replace
 
-from data_contracts.rules_and_limits import FileLimits, RowLimits
+from data_contracts.rules_and_limits import NOT_ENGLISH, VALUE_RULES, FileLimits, RowLimits
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.review_files.plans.reading_plan import DateFormat, DateStyle, RatingScale, ReadingPlan
@@ -40,6 +40,15 @@ def make_limits(profile: Profile | None, limits: RowLimits) -> FileLimits:
         fewest_rows=profile.limits.fewest_rows,
         max_bad_share=chosen.max_bad_share if share is None else share,
     )
+
+
+def list_quarantining(profile: Profile) -> tuple[str, ...]:
+    """Return the rules by which a profile quarantines rows that are good by the contract, in the order of a run."""
+    language = [NOT_ENGLISH] if profile.other_languages == "quarantine" else []
+    judged = (
+        rule for key, (_, rule) in VALUE_RULES.items() if getattr(profile.severity, key) == "quarantine"
+    )
+    return (*language, *judged)
 
 
 def choose_options(source: Source, options: ReadOptions) -> ReadOptions:

@@ -303,6 +303,31 @@ def test_a_check_says_that_a_run_would_refuse_the_file_for_blank_texts(
     assert "would refuse" not in call(scoring_home, "check", "survey", str(path))[1]
 
 
+@pytest.mark.parametrize("rows_unread", [10, 30])
+def test_a_check_says_that_a_run_would_refuse_the_file_for_values_that_the_profile_quarantines(
+    scoring_home: Home, tmp_path: Path, rows_unread: int
+) -> None:
+    described = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "quarantine"\n'
+    describe(scoring_home, "shop-a", described)
+    path = tmp_path / "a.csv"
+    path.write_text("text,Day\n,never\n" + "good film,never\n" * (rows_unread - 1) + "bad plot,2026-03-27\n")
+    said = call(scoring_home, "check", "shop-a", str(path))[1]
+    assert f"{rows_unread - 1} rows would be quarantined: date_not_read" in said
+    refused = "would refuse the file: 30 of 31 rows are bad (date_not_read 29, text_blank 1). Next: "
+    assert (refused in said) is (rows_unread == 30)
+
+
+def test_a_check_counts_rows_in_another_language_that_the_profile_quarantines(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    describe(scoring_home, "shop-a", 'other_languages = "quarantine"\n[columns]\ntext = "text"\n')
+    path = tmp_path / "a.csv"
+    path.write_text("text\ngood film\n" + "Der Film war leider nicht so gut wie ich gedacht habe.\n" * 30)
+    said = call(scoring_home, "check", "shop-a", str(path))[1]
+    assert "30 rows would be quarantined: not_english" in said
+    assert "would refuse" not in said
+
+
 def test_a_proposed_profile_asks_for_another_column_of_sentences(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
     rows = [f"called on Monday,I liked this film a great deal and saw it {n} times" for n in range(6)]

@@ -25,7 +25,7 @@ from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
 from tasks.sources.profile import Severity, name_version, parse_profile
-from tasks.sources.profile_options import make_limits, make_options, make_plan
+from tasks.sources.profile_options import list_quarantining, make_limits, make_options, make_plan
 from tasks.sources.proposing import IN_DOUBT, Named, format_proposal, infer
 from tasks.sources.suspicious_rows import are_turned, say_repeated, say_turned
 from tasks.support.wording import count, escape_controls, quote_word
@@ -141,7 +141,8 @@ def check_file(path: Path, file: Path, options: ReadOptions, limits: RowLimits, 
     profile = parse_profile(path)
     own_limits = make_limits(profile, limits)
     try:
-        preview = preview_file(file, make_options(profile, options), own_limits)
+        read = make_options(profile, options)
+        preview = preview_file(file, read, own_limits, list_quarantining(profile))
     except FileRefusedError as error:
         raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
     _echo_preview(preview, file, profile.severity, echo)
