@@ -56,6 +56,16 @@ def test_every_type_of_test_stands_in_the_docs_with_its_count_and_capabilities(
     assert not [name for name in capabilities if f"`{name}`" not in EVALUATION_SETS]
 
 
+@pytest.mark.parametrize("column", ["extra", "member"])
+def test_the_table_that_the_docs_name_has_what_the_latest_scores_leave_out(column: str) -> None:
+    pages = (ROOT / "docs" / "tables.md").read_text("utf-8").split("\n### ")
+    columns = {page.split("\n")[0]: re.findall(r"^\| `(\w+)` \|", page, re.M) for page in pages}
+    assert "`extra` of the table `source_reviews`, where `member`" in SCORING
+    assert column in columns["source_reviews"]
+    assert column not in columns["latest_scores"]
+    assert {"source_sha256", "row_number"} <= {*columns["source_reviews"]} & {*columns["latest_scores"]}
+
+
 def test_the_example_of_a_kind_of_model_is_the_code_that_a_test_runs() -> None:
     code = (ROOT / "tests" / "models" / "bag_kind.py").read_text("utf-8")
     *example, _registration = re.findall(
