@@ -147,4 +147,4 @@ def quarantine_chunk_rows(
         if rule in UNCOUNTED_RULES:
             continue
         tally.rows_broken[source][rule] += 1
-        tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")
+        tally.first_bad.setdefault(source, f"row {numbers[position].as_py()} ({rule}): {detail}")

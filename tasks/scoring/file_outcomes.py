@@ -55,7 +55,7 @@ class Tally:
     bytes_kept: Counter[str] = field(default_factory=Counter)
     """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)
-    """The first bad row of a file: its number, rule and detail."""
+    """The first bad row of a file, in words: its number, rule and detail."""
     refused: dict[str, FileRefusedError] = field(default_factory=dict)
     postponed: dict[str, SkippedFile] = field(default_factory=dict)
     """Files that wait for the next run."""
@@ -159,7 +159,7 @@ def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRe
         return None
     first = tally.first_bad.get(source)
     return refusal(
-        "too_many_bad_rows", (f"{problem}, the first is {first}" if first else problem).rstrip(".")
+        "too_many_bad_rows", (f"{problem}. The first is {first}" if first else problem).rstrip(".")
     )
 
 

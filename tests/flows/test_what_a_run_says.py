@@ -122,7 +122,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
 
 def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scored: DoneRun) -> None:
     [said] = scored.list_refused("rules/")
-    assert "15 of 35 rows are bad (row_shape 12, text_no_words 3), the first is row 1: row_shape, " in said
+    assert "15 of 35 rows are bad (row_shape 12, text_no_words 3). The first is row 1 (row_shape): " in said
     assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
 
 
@@ -165,10 +165,7 @@ def test_of_many_archives_with_files_that_hold_no_reviews_the_first_are_named_an
 
 def test_too_large_a_share_of_bad_rows_refuses_the_file(scored: DoneRun) -> None:
     [said] = scored.list_refused("share/")
-    refusal = (
-        "too_many_bad_rows: 11 of 31 rows are bad (text_no_words 11), the first is row 21: text_no_words"
-    )
-    assert refusal in said
+    assert "too_many_bad_rows: 11 of 31 rows are bad (text_no_words 11). The first is row 21 (text_n" in said
     assert ask_of(scored, "share/a.csv", "select count(*) from quarantined_rows where {}") == [(0,)]
 
 

@@ -775,8 +775,8 @@ FAULTS = (
         "the row that a refusal names is the last bad one",
         "tally",
         CHUNK_CHECKS,
-        'tally.first_bad.setdefault(source, f"row {numbers[position].as_py()}: {rule}, {detail}")',
-        'tally.first_bad[source] = f"row {numbers[position].as_py()}: {rule}, {detail}"',
+        'tally.first_bad.setdefault(source, f"row {numbers[position].as_py()} ({rule}): {detail}")',
+        'tally.first_bad[source] = f"row {numbers[position].as_py()} ({rule}): {detail}"',
         (
             "tests/flows/test_what_a_run_says.py::test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do",
         ),

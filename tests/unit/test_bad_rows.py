@@ -11,7 +11,7 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.part_schemas import QUARANTINE_SCHEMA
-from data_contracts.rules_and_limits import UNCOUNTED_RULES, FileLimits, RowLimits
+from data_contracts.rules_and_limits import ROW_RULES, UNCOUNTED_RULES, FileLimits, RowLimits
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -72,6 +72,18 @@ def test_a_file_with_nearly_no_texts_is_refused_if_another_column_may_have_them(
     if plan is not None:
         record_plan(file, tally, plan)
     assert judge_file(file, tally, FileLimits()).rule == rule
+
+
+def test_a_refusal_names_the_first_bad_row_in_a_sentence_of_its_own() -> None:
+    source, tally = "0" * 64, Tally(Counter({"0" * 64: 20}))
+    empty = {field.name: pa.nulls(20, field.type) for field in QUARANTINE_SCHEMA}
+    given = {"source_sha256": [source] * 20, "row_number": list(range(1, 21)), "text": [" "] * 20}
+    broken = dict.fromkeys(range(2, 20), ("text_blank", ROW_RULES["text_blank"]))
+    quarantine_chunk_rows(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
+    file: Any = SimpleNamespace(source_sha256=source)
+    detail = str(judge_file(file, tally, FileLimits()).detail)
+    assert detail.startswith("18 of 20 rows are bad (text_blank 18); if people may leave the text out, ")
+    assert f" by largest_bad_share. The first is row 3 (text_blank): {ROW_RULES['text_blank']} Too " in detail
 
 
 def count_words(texts: list[str]) -> Tally:
