@@ -140,8 +140,10 @@ def test_what_has_no_score_has_the_rule_that_it_breaks(opened: reviews.OpenHome)
 
 @pytest.mark.parametrize("other", [7, b"good", ["good"], True])
 def test_what_is_no_text_is_named(opened: reviews.OpenHome, other: Any) -> None:
-    with pytest.raises(UsageError, match="Each text must be a string"):
-        opened.score(["good", other])
+    texts: list[Any] = [None, float("nan"), "good", other]
+    said = f"Each text must be a string, or None, not {type(other).__name__}. Next: "
+    with pytest.raises(UsageError, match=re.escape(said)):
+        opened.score(texts)
 
 
 @pytest.mark.parametrize(
