@@ -35,9 +35,10 @@ from tasks.maintenance.verified_changes import Changed, begin_proof, find_change
 from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
+from tests.support.promoting import promote_model
 from tests.support.scoring_runs import CSV, copy_scored_home, prove
 from tests.support.small_archive import write_archive
-from tests.support.small_home import copy_home, copy_scoring_home, ingest
+from tests.support.small_home import copy_home, copy_scoring_home, ingest, write_small_bundle
 
 SOURCE = "(select source_sha256 from scored_files limit 1)"
 SHADOW_SCORE = f"""
@@ -222,6 +223,23 @@ def _alter_bundle(home: Home) -> None:
 def _remove_bundle(home: Home) -> None:
     [bundle] = home.bundles.iterdir()
     shutil.rmtree(bundle)
+
+
+@pytest.mark.slow
+def test_where_a_promoted_bundle_is_gone_alone_its_folder_of_a_backup_mends_it_and_another_champion_does_not(
+    scored_home: Home, tmp_path: Path
+) -> None:
+    [bundle] = scored_home.bundles.iterdir()
+    shutil.move(bundle, tmp_path / bundle.name)
+    promote_model(scored_home.warehouse, write_small_bundle(scored_home, seed=1).name, "instead")
+    publish(scored_home)
+    said: list[str] = []
+    with pytest.raises(ReviewsError, match="do what is said of each bundle above; the database is whole"):
+        run_verify(scored_home, True, said.append)
+    [missing] = [line for line in said if line.startswith("BROKEN")]
+    assert f"{bundle}: there is no such bundle. Next: put its folder of a backup back" in missing
+    shutil.move(tmp_path / bundle.name, bundle)
+    prove(scored_home)
 
 
 def _change_copy(home: Home) -> None:

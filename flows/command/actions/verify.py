@@ -8,6 +8,7 @@ from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseErr
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.maintenance.data_promises import (
+    BUNDLES_PROMISE,
     COPY_PROMISE,
     OUTSIDE_TABLES,
     PARQUET_PROMISE,
@@ -83,6 +84,11 @@ def _advise(broken: set[str], home: Home) -> str:
         anew = "`reviews score`, which publishes a new copy."
         is_replaced = not home.published.is_dir() and needs_publishing(home)
         return f"only the published copy is wrong: {anew if is_replaced else REPUBLISH_ADVICE}"
+    if broken == {BUNDLES_PROMISE}:
+        return (
+            "do what is said of each bundle above; the database is whole. Another champion can score in its place, "
+            "but the promise is broken until the bundle is back as it was promoted."
+        )
     return "correct what is named above, or `reviews restore` a backup."
 
 
