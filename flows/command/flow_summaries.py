@@ -168,6 +168,11 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
     return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
 
 
+def _has_read(summary: ScoringSummary) -> bool:
+    """Return whether a run has read files: to score or refuse them, or in vain."""
+    return bool(summary.files_scored or summary.refused or summary.skipped)
+
+
 def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None = None) -> str:
     """Return the message of `reviews score`: what was scored, quarantined, refused and skipped; or that of a plan.
 
@@ -178,7 +183,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
     lines = [
         *_describe_scored(summary),
         *_describe_left(summary),
-        *([_READ_AGAIN.format(option)] if option and not (summary.files_scored or summary.refused) else []),
+        *([_READ_AGAIN.format(option)] if option and not _has_read(summary) else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
         *_list_passed_over(summary.sources.passed_over),
         *([f"  labels      {name_labels(summary.taken)}"] if summary.taken.sheets else []),

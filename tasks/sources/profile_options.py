@@ -48,7 +48,7 @@ def list_quarantining(profile: Profile) -> tuple[str, ...]:
     judged = (
         rule for key, (_, rule) in VALUE_RULES.items() if getattr(profile.severity, key) == "quarantine"
     )
-    return (*language, *judged)
+    return (*judged, *language)
 
 
 def choose_options(source: Source, options: ReadOptions) -> ReadOptions:

@@ -123,9 +123,10 @@ def _is_text(text: object) -> bool:
     if isinstance(text, str | bytes | bytearray):
         return isinstance(text, str)
     try:
-        return bool(pa.array([text], pa.string(), from_pandas=True).null_count)
+        pa.array([text], pa.string(), from_pandas=True)
     except pa.ArrowException:
         return False
+    return True
 
 
 def _score_rows(champion: LoadedChampion, good: pa.Table) -> ScoredChunk:

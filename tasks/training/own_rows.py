@@ -37,8 +37,8 @@ LARGEST_TEST_SHARE = 0.5
 """Where the newest weeks have a larger share, a share of the titles is held out instead."""
 _TITLE_PARTS = round(1 / TEST_SHARE)
 # A date that can't be is ignored, as in movie_ratings.
-_READ = f"""
-WITH labelled AS (
+_LABELLED = f"""
+labelled AS (
     SELECT
         coalesce(file_source, 'default') AS source, text_sha256,
         coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
@@ -52,7 +52,10 @@ WITH labelled AS (
         SELECT text_sha256, is_random, {GIVEN_SENTIMENT} AS later_label FROM review_labels
     ) USING (text_sha256)
     WHERE is_latest AND in_english IS DISTINCT FROM false
-),
+)
+"""  # noqa: S608 (our own words)
+_READ = f"""
+WITH {_LABELLED},
 once AS (
     FROM labelled WHERE label IS NOT NULL AND text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
     QUALIFY row_number() OVER (
@@ -81,8 +84,9 @@ GROUP BY text_sha256 ORDER BY text_sha256
 
 
 _COUNT_KNOWN = f"""
-SELECT coalesce(file_source, 'default') AS source, count(DISTINCT text_sha256) FROM source_reviews
-WHERE is_latest AND {GIVEN_SENTIMENT} IS NOT NULL AND text_sha256 IN (SELECT unnest($known::VARCHAR[]))
+WITH {_LABELLED}
+SELECT source, count(DISTINCT text_sha256) FROM labelled
+WHERE label IS NOT NULL AND text_sha256 IN (SELECT unnest($known::VARCHAR[]))
 GROUP BY source ORDER BY source
 """  # noqa: S608 (likewise)
 

@@ -328,6 +328,20 @@ def test_a_check_counts_rows_in_another_language_that_the_profile_quarantines(
     assert "would refuse" not in said
 
 
+def test_a_check_tells_a_row_that_breaks_two_rules_of_a_profile_by_the_one_that_a_run_would(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    described = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "quarantine"\n'
+    describe(scoring_home, "shop-a", f'other_languages = "quarantine"\n{described}')
+    path = tmp_path / "a.csv"
+    german = "Der Film war leider nicht so gut wie ich gedacht habe.,never\n"
+    path.write_text("text,Day\ngood film,2026-03-27\n" + german * 30)
+    assert (
+        "would refuse the file: 30 of 31 rows are bad (date_not_read 30)"
+        in call(scoring_home, "check", "shop-a", str(path))[1]
+    )
+
+
 def test_a_proposed_profile_asks_for_another_column_of_sentences(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
     rows = [f"called on Monday,I liked this film a great deal and saw it {n} times" for n in range(6)]

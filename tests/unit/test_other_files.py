@@ -368,14 +368,17 @@ def test_a_stray_quote_hides_no_rows_below_it_in_a_file_that_is_cut(name: str, s
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", '\nIt is ""great"".\n'])
-def test_only_a_comment_on_a_link_may_span_lines_where_a_file_is_cut(end: str) -> None:
+def test_only_a_text_beside_a_link_or_nothing_may_span_lines_where_a_file_is_cut(end: str) -> None:
     lines = f"I agree.{end}" * HEAD_BYTES
-    found = find(f'{COMMENTS}2026-01-03,https://boxd.it/c2,"{lines}')
-    assert found is not None
-    assert found.name == "comments"
-    assert find(f'{COMMENTS}2026-01-03,,"{lines}') is None
-    assert find(f'{COMMENTS}2026-01-03,A slow film,"{lines}') is None
-    assert find(f'{LIST}2,Grey Lake,2018,https://boxd.it/f2,"{lines}') is None
+    comments = [
+        f'{COMMENTS}2026-01-03,{beside},"{lines}' for beside in ("https://boxd.it/c2", "", "A slow film")
+    ]
+    assert [found and found.name for found in map(find, comments)] == ["comments", "comments", None]
+    notes = [
+        f'{LIST}2,Grey Lake,2018,{beside},"{lines}' for beside in ("https://boxd.it/f2", "", "A slow film")
+    ]
+    assert [found and found.name for found in map(find, notes)] == ["list", None, None]
+    assert find(f'{COMMENTS.splitlines()[0]}\n2026-01-03,,"{lines}') is None
     gone = f'{ORPHANED}2026-01-05,,"{lines}'.encode()
     assert find_other_file(gone, "csv", ReadOptions(), "orphaned/comments.csv") is not None
 

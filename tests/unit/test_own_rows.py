@@ -141,6 +141,9 @@ def test_labels_of_texts_of_the_archive_are_counted_by_source(tmp_path: Path, ar
     archive += [hash_text("text 7"), hash_text("text 9"), hash_text("another")]
     read(tmp_path, make_rows(60))
     assert count_archive_labels(Home(tmp_path)) == {"shop": 2}
+    with open_warehouse(Home(tmp_path).warehouse, write=True) as connection:
+        connection.execute("UPDATE source_reviews SET in_english = false WHERE text = 'text 9'")
+    assert count_archive_labels(Home(tmp_path)) == {"shop": 1}
 
 
 def test_a_text_of_the_archive_is_not_learnt_again(tmp_path: Path, archive: list[str]) -> None:

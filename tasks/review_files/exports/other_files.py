@@ -28,6 +28,7 @@ from tasks.support.wording import count
 
 HEAD_BYTES = 1 << 14
 """The first bytes of a file, by which it is known. What a list says of itself stands above the names of its columns."""
+_LINK = r"https://boxd\.it/\w+"
 _NAMED = 2
 """Files of each kind that are named."""
 
@@ -63,7 +64,7 @@ class OtherFile:
         whole = rows[: len(rows) - is_cut]
         if len(whole) < len(lines) or not all(map(self._fits, whole, chain(lines, repeat(None)))):
             return False
-        if is_cut and not self._may_end(rows[-1]):
+        if is_cut and not self._may_end(rows[-1], whole[len(lines) :]):
             return False
         below = [*whole, rows[-1][:-1]][len(lines) :] if is_cut else whole[len(lines) :]
         return self._has_first(below) and (self.second is None or self._has_second(below, is_member))
@@ -72,15 +73,22 @@ class OtherFile:
         """Return whether a row is the line that is expected, or if none is, has as many fields as the header."""
         return len(row) == len(self.header) if line is None else tuple(row) == line
 
-    def _may_end(self, row: list[str]) -> bool:
-        """Return whether a row that is cut may be one of this file.
+    def _may_end(self, row: list[str], above: Sequence[list[str]]) -> bool:
+        """Return whether a row that is cut may be one of this file, below the rows `above`.
 
-        A stray quote may have hidden the rows below it. So only a text beside a known second field may span lines.
+        A stray quote may have hidden the rows below it. So only a text in the last column may span lines, beside a link
+        or, where some rows have none there, beside nothing.
         """
         spans_lines = [bool(re.search(r"[\r\n]", each)) for each in row]
         if len(row) > len(self.header) or any(spans_lines[: len(self.header) - 1]):
             return False
-        return not any(spans_lines) or (self.second is not None and bool(re.fullmatch(self.second, row[1])))
+        return not any(spans_lines) or bool(re.fullmatch(_LINK, row[-2])) or self._may_lack_link(row, above)
+
+    def _may_lack_link(self, row: list[str], above: Sequence[list[str]]) -> bool:
+        """Return whether a row has no second field where this file may have none."""
+        if row[1] or self.second is None or len(self.header) == 2:
+            return False
+        return not self.second or any(re.fullmatch(self.second, each[1]) for each in above if len(each) > 1)
 
     def _has_first(self, rows: Sequence[list[str]]) -> bool:
         """Return whether the rows have the first field of this file, and are as many as it has."""
@@ -137,7 +145,6 @@ _PROFILE = (
 _COMMENTS = ("Date", "Content", "Comment")
 _LIST = (("Letterboxd list export v7",), ("Date", "Name", "Tags", "URL", "Description"), None)
 _LISTED = ("Position", "Name", "Year", "URL", "Description")
-_LINK = r"https://boxd\.it/\w+"
 _DATE = r"\d{4}-\d\d-\d\d"
 _NUMBER = r"\d+"
 
