@@ -5,11 +5,13 @@ figures of the archive.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data_contracts.errors import BundleError
 from models.bundle.fingerprint import is_unaltered
 from models.bundle.folder import OWN_FILE, name_adapted, write_adapted_bundle
 from models.bundle.reading_facts import FACTS_FILE, read_facts
@@ -42,16 +44,26 @@ def find_same_training(
     The same variant, seed, epochs, data and code give the same weights, or on a GPU nearly the same, so such a training
     need not run again. Of several the one that the champion is, or was adapted from, comes first, then the newest.
     """
-    found, base = [], champion
+    base = _find_base(bundles_dir, champion)
+    found = []
     for path in sorted(bundles_dir.glob(f"*/{FACTS_FILE}")):
-        if not is_unaltered(path.parent):
-            continue
-        facts = read_facts(path.parent)
         if (path.parent / OWN_FILE).exists():
-            base = facts["own"]["base"] if facts["model_id"] == champion else base
-        elif _is_of(facts, wanted):
-            found.append(TrainedBundle(facts["model_id"], path.parent, facts))
+            continue
+        with suppress(BundleError):
+            facts = read_facts(path.parent)
+            if _is_of(facts, wanted) and is_unaltered(path.parent):  # all bytes of a bundle are read
+                found.append(TrainedBundle(facts["model_id"], path.parent, facts))
     return max(found, key=lambda each: (each.model_id == base, each.facts["trained_at"]), default=None)
+
+
+def _find_base(bundles_dir: Path, champion: str | None) -> str | None:
+    """Return the id of the bundle that the champion was adapted from; its own where it was not."""
+    if champion is None or not (bundles_dir / champion / OWN_FILE).exists():
+        return champion
+    with suppress(BundleError):
+        base: str | None = read_facts(bundles_dir / champion).get("own", {}).get("base")
+        return base
+    return None
 
 
 def _is_of(facts: Mapping[str, Any], wanted: WantedTraining) -> bool:

@@ -21,6 +21,7 @@ from models.own_labels.layer import OwnLayer, read_layer, to_facts, to_logit, to
 from models.own_labels.predicted_labels import FEWEST_OF_A_PREDICTION, learn_from_predictions
 from models.own_labels.valences import Lexicon
 from models.tokenizer import EncodedReviews, Vocabulary, encode_reviews
+from tasks.training import adapting
 from tasks.training.adapting import WantedTraining, find_same_training, save_adapted
 from tasks.training.build_bundle import TrainedBundle
 from tasks.training.own_rows import OwnRows, OwnTexts
@@ -318,6 +319,22 @@ def find_base(folder: Path, champion: str | None) -> int:
     found = find_same_training(folder, wanted, champion)
     assert found is not None
     return int(found.facts["seed"])
+
+
+def test_only_the_bytes_of_a_bundle_of_the_same_training_are_read(
+    trained_twice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def note(folder: Path) -> bool:
+        hashed.append(folder.name)
+        return True
+
+    monkeypatch.setattr(adapting, "is_unaltered", note)
+    [code] = {read_facts(path)["fingerprints"]["code"] for path in trained_twice.iterdir()}
+    assert find_same_training(trained_twice, WantedTraining({"seed": 1}, code, ())) is not None
+    assert find_same_training(trained_twice, WantedTraining({"seed": 2}, code, ())) is None
+    assert hashed == [next(iter(make_small_bundle(1).iterdir())).name]
 
 
 def test_of_several_bundles_of_one_training_the_newest_is_taken(trained_twice: Path) -> None:
