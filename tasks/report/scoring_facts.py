@@ -14,7 +14,7 @@ from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
-from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import CAN_JUDGE, GIVEN_SENTIMENT
 
 FILES_SHOWN = 100
 REVIEWS_SHOWN = 5
@@ -39,17 +39,17 @@ OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
 """
 # A table, so that the history is read once: of the scores the row groups of the run, of the reviews two columns.
-MAKE_SCORES = """
+MAKE_SCORES = f"""
 CREATE TEMP TABLE run_scores AS
 WITH scores AS (
     SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
-    USING {which}
+    USING {{which}}
 )
 SELECT
     scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english,
-    coalesce(file_seen_at > own_labels_until, true) AS can_judge
+    {CAN_JUDGE} AS can_judge
 FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
-"""
+"""  # noqa: S608 (our own words)
 _MAKE_RUN_SCORES = MAKE_SCORES.format(which="(source_sha256, model_id, run_id)")
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
 _MAKE_RUN_BAD_ROWS = """

@@ -10,7 +10,7 @@ from typing import Any
 from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.site.kept_days import make_days
-from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
+from tasks.warehouse.tallies.score_sums import CAN_JUDGE, GIVEN_SENTIMENT
 
 RUNS_SHOWN, SOURCES_SHOWN = 20, 50
 DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300
@@ -23,7 +23,7 @@ CREATE TEMP TABLE current_reviews AS
 WITH current AS (
     SELECT
         file_source AS source, best_sentiment AS sentiment, best_predicted_rating AS predicted_rating, best_scored_at,
-        coalesce(file_seen_at > own_labels_until, true) AS can_judge,
+        {CAN_JUDGE} AS can_judge,
         {GIVEN_SENTIMENT} AS verdict, CASE WHEN can_judge THEN verdict END AS label,
         CASE WHEN can_judge THEN given_rating END AS given_stars
     FROM source_reviews LEFT JOIN models ON model_id = best_model_id
