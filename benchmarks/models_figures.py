@@ -95,29 +95,24 @@ def compare_elsewhere(
 
     `counted` marks the reviews that count, by default all.
     """
-
-    def pick(name: str) -> NDArray[np.float64]:
-        return find_right(models[name], reviews)[mask]
-
-    models, mask = group_models(results), _count_all(reviews) if counted is None else counted
-    best = pick(find_best(results))
-    return {name: compare_pairs(best, pick(name)) for name in list_rivals(results)}
+    mask = _count_all(reviews) if counted is None else counted
+    figures = {name: find_right(models, reviews)[mask] for name, models in group_models(results).items()}
+    best = figures[find_best(results)]
+    return {name: compare_pairs(best, figures[name]) for name in list_rivals(results)}
 
 
 def compare_areas_elsewhere(
     results: Results, reviews: Sequence[ElsewhereReview], counted: Mask | None = None
 ) -> Compared:
     """Compare the best variant with each seed variant, by the mean area under the ROC curve of its seeds."""
-
-    def pick(name: str) -> NDArray[np.float64]:
-        return list_scores(models[name], reviews)[:, mask]
-
-    models, mask = group_models(results), _count_all(reviews) if counted is None else counted
-    best, positive = pick(find_best(results)), find_positive(reviews)[mask]
-    return {name: compare_areas(best, pick(name), positive) for name in list_rivals(results)}
+    mask = _count_all(reviews) if counted is None else counted
+    figures = {name: list_scores(models, reviews)[:, mask] for name, models in group_models(results).items()}
+    best, positive = figures[find_best(results)], find_positive(reviews)[mask]
+    return {name: compare_areas(best, figures[name], positive) for name in list_rivals(results)}
 
 
 def _count_all(reviews: Sequence[ElsewhereReview]) -> Mask:
+    """Return the mask of all reviews."""
     return np.ones(len(reviews), bool)
 
 
