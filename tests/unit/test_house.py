@@ -30,8 +30,7 @@ ORDER = (
 )  # fmt: skip
 """Imports run one way: a room (a package, or a module at the top of `models`) imports itself and those after it."""
 
-MOST_MODULES, MOST_LINES, MOST_PARAMETERS = 13, 400, 5
-WORD_LISTS = {"tasks/archive/sample/words.py"}
+MOST_PARAMETERS = 5
 
 HEAVY = {
     "tensorflow",
@@ -148,22 +147,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         for module in free:
             del left[module]
     assert not left
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_no_package_has_more_modules_than_one_can_look_over(package: str) -> None:
-    folders = {path.parent for path in list_modules(package)}
-    modules = {folder: {*folder.glob("*.py")} - {folder / "__init__.py"} for folder in folders}
-    assert not {folder: len(found) for folder, found in modules.items() if len(found) > MOST_MODULES}
-
-
-@pytest.mark.parametrize("package", PACKAGES)
-def test_no_module_is_longer_than_one_reads_at_a_time(package: str) -> None:
-    lines = {
-        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines())
-        for path in list_modules(package)
-    }
-    assert not {path: count for path, count in lines.items() if count > MOST_LINES and path not in WORD_LISTS}
 
 
 def count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
