@@ -26,10 +26,11 @@ from deployments.serving.metrics import measure_requests
 from deployments.serving.request_limits import (
     STATIC_PATH,
     Charge,
+    bound_bodies,
     end_quietly,
-    limit_bytes,
     make_charge,
     refuse_in_json,
+    refuse_two_lengths,
     require_token,
 )
 from deployments.serving.schemas import (
@@ -52,6 +53,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Trouble, "description": "The request is not JSON, or names another host."},
     401: {"model": Trouble, "description": "The token is missing or wrong."},
     403: {"model": Trouble, "description": "The request comes from a page of another origin."},
+    408: {"model": Trouble, "description": "The request came too slowly."},
     413: {"model": Trouble, "description": "The request is too large."},
     422: {"model": Trouble, "description": "The request has another form, or its text has no score."},
     429: {"model": Trouble, "description": "This address sends too many texts."},
@@ -76,10 +78,11 @@ def make_app(
 ) -> "ASGIApp":
     """Return the app that answers with a desk under the host names `hosts`, to whoever has the token, if any."""
     limits = limits or ServingLimits()
-    app: ASGIApp = limit_bytes(_make_api(desk, limits, bool(token)), limits.serve_max_bytes)
+    app = bound_bodies(_make_api(desk, limits, bool(token)), limits)
     if token:
         app = require_token(app, token)
-    return end_quietly(refuse_in_json(guard(measure_requests(app, desk.metrics), hosts)))
+    measured = measure_requests(refuse_two_lengths(app), desk.metrics)
+    return end_quietly(refuse_in_json(guard(measured, hosts)))
 
 
 def _make_api(desk: Desk, limits: ServingLimits, needs_token: bool) -> FastAPI:
@@ -197,7 +200,7 @@ async def _refuse_form(request: Request, error: RequestValidationError) -> Respo
         return JSONResponse({"message": f"{NOT_JSON}. {NEXT}"}, 400)
     if first["loc"] == ("body",) and "json" not in request.headers.get("content-type", ""):
         return JSONResponse({"message": NOT_DECLARED}, 422)
-    place = ".".join(ascii(each).strip("'\"")[:LONGEST_NAME] for each in first["loc"])
+    place = ".".join(ascii(str(each)[:LONGEST_NAME]).strip("'\"")[:LONGEST_NAME] for each in first["loc"])
     return JSONResponse({"message": f"{place}: {first['msg']}. {NEXT}"}, 422)
 
 

@@ -1,6 +1,6 @@
-"""Limits of requests: how large one may be, whose token it must have, and how many texts an address may send.
+"""Limits of requests: the bytes and values of a body, whose token it must have, how many texts an address may send.
 
-The first two are checked before a byte of a request's body is parsed.
+All but the last are checked before anything is made of a request's body.
 """
 
 import asyncio
@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from data_contracts.rules_and_limits import ServingLimits
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +23,16 @@ OPEN_PATHS = ("/", "/health", "/docs", "/openapi.json")
 """What is answered without a token: that it is up, and how it is asked."""
 STATIC_PATH = "/static"
 """The path of the files of the page `/docs`, likewise."""
+MOST_HELD = 16
+"""The bytes that requests may hold together, as a multiple of the largest body."""
+SMALL_BYTES = 64 * 1024
+"""A body of so many bytes is read whatever others hold: the number of connections bounds these."""
+BODY_SECONDS = 30.0
+"""How long a body may take to come."""
+OTHER_MARKS = 32
+"""Commas, colons and brackets that a request may have beside a comma for each text and as many again."""
+LENGTHS = {b"content-length", b"transfer-encoding"}
+CLOSING = {"Connection": "close"}
 BURST_SECONDS = 2.0
 """For how many seconds' worth of texts an address that was silent may send at once."""
 MOST_ADDRESSES = 10_000
@@ -34,6 +46,13 @@ GUARD_WORDS = {
     403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
 }
 """What `guard` refuses, by the status."""
+TWO_LENGTHS = (
+    "The request has two lengths, Content-Length and Transfer-Encoding. Next: send one of these headers."
+)
+LARGE = "The request has more than {:,} bytes. Next: send less at a time, or raise REVIEWS_SERVE_MAX_BYTES."
+MANY = "The request has more values than {:,} texts need. Next: send fewer at a time, or raise REVIEWS_SERVE_MAX_TEXTS."
+HELD = "Too many bytes of other requests wait. Next: ask again in a second."
+SLOW = f"The body did not come within {BODY_SECONDS:g} s. Next: send it again, less at a time."
 STOPPING = "The server stops, and this request was not answered in time. Next: send it again later."
 
 
@@ -104,28 +123,85 @@ def end_quietly(app: "ASGIApp") -> "ASGIApp":
     return answer
 
 
-def limit_bytes(app: "ASGIApp", most: int) -> "ASGIApp":
-    """Wrap an app: refuse requests with a body of more than `most` bytes (413), as soon as that is known."""
-    words = f"The request has more than {most:,} bytes. Next: send less at a time, or raise REVIEWS_SERVE_MAX_BYTES."
+def refuse_two_lengths(app: "ASGIApp") -> "ASGIApp":
+    """Wrap an app: refuse a request that says the length of its body in two ways, as smuggled ones do (400)."""
+    refusal = JSONResponse({"message": TWO_LENGTHS}, 400, CLOSING)
 
-    async def refuse_large(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        read = 0
+    async def refuse(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        names = {name for name, _ in scope.get("headers", ())}
+        await (refusal if names >= LENGTHS else app)(scope, receive, send)
 
-        async def count_bytes() -> "Message":
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > most:
-                raise HTTPException(413, words)
-            return message
+    return refuse
+
+
+def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
+    """Wrap an app: hand on a body once it is there as a whole, and only if it keeps the limits.
+
+    These are its bytes (413), the bytes that all requests hold until they are answered (503), the time in which it
+    comes (408), and how many values it has (413), which are counted before any is made.
+    """
+    most, held = limits.serve_max_bytes, 0
+
+    async def bound(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        own, asked = 0, False
+
+        def hold(size: int) -> bool:
+            nonlocal own, held
+            own, held = own + size, held + size
+            return held > MOST_HELD * most
+
+        async def read_in_time() -> "Message":
+            nonlocal asked
+            if asked:
+                return await receive()
+            asked = True
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    return await _read_whole(receive, hold, limits)
+            except TimeoutError:
+                raise HTTPException(408, SLOW, CLOSING) from None
 
         announced = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
         if announced.isdecimal() and int(announced[:20]) > most:
-            await JSONResponse({"message": words}, 413)(scope, receive, send)
-        else:
-            await app(scope, count_bytes, send)
+            await JSONResponse({"message": LARGE.format(most)}, 413)(scope, receive, send)
+            return
+        try:
+            await app(scope, read_in_time, send)
+        finally:
+            hold(-own)
 
-    return refuse_large
+    return bound
+
+
+async def _read_whole(receive: "Receive", hold: Callable[[int], bool], limits: ServingLimits) -> "Message":
+    """Return one message with a whole body; `hold` counts its bytes, and says whether all requests hold too many."""
+    body = bytearray()
+    message: Message = {"more_body": True}
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] != "http.request":
+            return message
+        piece = message.get("body", b"")
+        body += piece
+        full = hold(len(piece))
+        if len(body) > limits.serve_max_bytes:
+            raise HTTPException(413, LARGE.format(limits.serve_max_bytes))
+        if full and len(body) > SMALL_BYTES:
+            raise HTTPException(503, HELD, {"Retry-After": "1"})
+    if _has_more_marks(body, 2 * limits.serve_max_texts + OTHER_MARKS):
+        raise HTTPException(413, MANY.format(limits.serve_max_texts))
+    return {**message, "body": bytes(body)}
+
+
+def _has_more_marks(body: bytearray, most: int) -> bool:
+    """Return whether JSON has more than `most` commas, colons and opening brackets outside of its strings.
+
+    Each value but the first follows one. What is no UTF-8, in which a quote may be half of a letter, has NULs: all of
+    its marks count.
+    """
+    bare = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    outside = (bare,) if b"\0" in bare else bare.split(b'"', 2 * most)[::2]
+    return sum(piece.count(mark) for piece in outside for mark in (b",", b":", b"[", b"{")) > most
 
 
 def make_charge(rate: float, read_clock: Callable[[], float] = time.monotonic) -> Charge:

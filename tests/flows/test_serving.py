@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,6 +200,33 @@ def test_without_a_champion_nothing_is_served(empty_home: Home) -> None:
 # Limits
 
 
+@contextmanager
+def stall(app: Any, begun: bytes, times: int, said: list[Any] | None = None) -> Iterator[None]:
+    """Send the beginning of a body in several requests at once, and nothing more; cancel them at the end."""
+    headers = [(b"host", b"127.0.0.1:8300"), (b"content-type", b"application/json")]
+    path = {"path": "/score", "raw_path": b"/score", "query_string": b"", "root_path": ""}
+    scope = {"type": "http", "method": "POST", "scheme": "http", "headers": headers, "client": None, **path}
+
+    async def ask_half() -> None:
+        upcoming = [{"type": "http.request", "body": begun, "more_body": True}]
+
+        async def receive() -> Any:
+            if not upcoming:
+                await asyncio.Event().wait()
+            return upcoming.pop()
+
+        async def send(message: Any) -> None:
+            if said is not None:
+                said.append(message)
+
+        await app(scope, receive, send)
+
+    asked = [asyncio.ensure_future(ask_half()) for _ in range(times)]
+    yield
+    for each in asked:
+        each.cancel()
+
+
 def refuse(desk: Desk, asked: Any, path: str = "/scores", **limits: Any) -> tuple[int, str]:
     """Ask an app with limits; return the status and the message."""
     answered = ask_app(make_app(desk, LOOPBACK_NAMES, None, ServingLimits(**limits)), path, asked)
@@ -228,6 +256,74 @@ def test_a_request_with_too_many_bytes_is_refused_as_soon_as_that_is_known(
     answered = asyncio.run(ask_in_pieces())
     assert answered.status == 413
     assert "REVIEWS_SERVE_MAX_BYTES" in answered.read_json()["message"]
+
+
+HOSTILE = {
+    "numbers for texts": b'{"texts":[' + b"1," * 200_000 + b"1]}",
+    "objects for texts": b'{"texts":[' + b"{}," * 130_000 + b"{}]}",
+    "unknown names": b"{" + b",".join(b'"%d":1' % number for number in range(40_000)) + b"}",
+    "the same name": b"{" + b'"text":1,' * 50_000 + b'"text":"good"}',
+    "an escaped quote before numbers": b'{"source":"\\\\\\"","texts":[' + b"1," * 200_000 + b"1]}",
+    "numbers in UTF-16": '{"source":"\u2241","texts":['.encode("utf-16-le")
+    + "1,".encode("utf-16-le") * 90_000,
+    "one long name": b'{"' + "ü".encode() * 200_000 + b'":1}',
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_request_is_refused_at_the_memory_of_some_copies_of_it(app: Any, what: str) -> None:
+    body = HOSTILE[what]
+    for path in ("/score", "/scores"):
+        tracemalloc.start()
+        answered = ask_app(app, path, body)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert answered.status in (400, 413, 422)
+        assert len(answered.body) < 400
+        assert peak < 8 * len(body)
+
+
+def test_commas_and_quotes_within_texts_count_for_nothing(app: Any) -> None:
+    texts = ['good, "film" \\ [{:' * 20_000, "\\", "a film"]
+    assert ask_app(app, "/scores", {"texts": texts}).status == 200
+
+
+def test_large_requests_are_refused_while_others_hold_too_much_and_small_ones_are_answered(
+    desk: Desk,
+) -> None:
+    app = make_app(desk, LOOPBACK_NAMES, None, ServingLimits(serve_max_bytes=100_000))
+    large = json.dumps({"text": "x" * 90_000}).encode()
+
+    async def ask_beside_stalled_ones() -> tuple[list[int], int]:
+        with stall(app, large[:-1], 20):
+            await asyncio.sleep(0.05)
+            beside = [(await send_to(app, "/score", body)).status for body in (large, b'{"text": "good"}')]
+        await asyncio.sleep(0.05)
+        return beside, (await send_to(app, "/score", large)).status
+
+    assert asyncio.run(ask_beside_stalled_ones()) == ([503, 200], 422)
+
+
+def test_a_body_that_does_not_come_in_time_is_refused_and_its_connection_closed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.serving.request_limits.BODY_SECONDS", 0.01)
+    said: list[Any] = []
+
+    async def wait_for_it() -> None:
+        with stall(make_app(desk, LOOPBACK_NAMES), b"{", 1, said):
+            await asyncio.sleep(0.1)
+
+    asyncio.run(wait_for_it())
+    assert said[0]["status"] == 408
+    assert (b"connection", b"close") in said[0]["headers"]
+
+
+def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(desk: Desk) -> None:
+    app = make_app(desk, LOOPBACK_NAMES, TOKEN)
+    answered = ask_app(app, "/score", {"text": "good"}, content_length="16", transfer_encoding="chunked")
+    assert (answered.status, answered.headers["connection"]) == (400, "close")
+    assert "two lengths" in answered.read_json()["message"]
 
 
 def test_an_address_that_sends_too_many_texts_is_told_when_to_come_back(desk: Desk) -> None:
@@ -276,27 +372,10 @@ def test_foreign_hosts_and_pages_are_refused(app: Any) -> None:
 def test_a_request_that_is_half_sent_when_the_server_stops_gets_a_503(app: Any) -> None:
     said: list[Any] = []
 
-    async def wait_for_more() -> Any:
-        await asyncio.Event().wait()
-
-    async def send(message: Any) -> None:
-        said.append(message)
-
     async def cancel_it() -> None:
-        headers = [(b"host", b"127.0.0.1:8300"), (b"content-type", b"application/json")]
-        path = {"path": "/score", "raw_path": b"/score", "query_string": b"", "root_path": ""}
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "scheme": "http",
-            "headers": headers,
-            "client": None,
-            **path,
-        }
-        asked = asyncio.ensure_future(app(scope, wait_for_more, send))
+        with stall(app, b"", 1, said):
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.01)
-        asked.cancel()
-        await asked
 
     asyncio.run(cancel_it())
     assert (said[0]["status"], b"The server stops" in said[1]["body"]) == (503, True)
@@ -334,7 +413,7 @@ ODD = {
 def test_an_odd_request_gets_a_reason(app: Any, what: str) -> None:
     for path in ("/score", "/scores"):
         answered = ask_app(app, path, ODD[what])
-        assert answered.status in (400, 422)
+        assert answered.status in (400, 413, 422)
         assert answered.read_json()["message"].endswith(".")
 
 
