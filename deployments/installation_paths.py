@@ -12,6 +12,8 @@ from data_contracts.errors import UsageError
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 """The folder of the five packages: the checkout, or `site-packages`."""
 PREFECT_FILE = Path(__file__).resolve().parent / "prefect.yaml"
+RUNBOOK = Path(__file__).resolve().parent / "monitoring" / "runbook.md"
+"""The page for who is on call, to which `docs/runbook.md` is a link, so that an installed wheel has it too."""
 NAME = "review-ratings"
 """The name of the user's folders, as of the distribution."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError
+from deployments.installation_paths import RUNBOOK
 from flows.command.console.output import echo, echo_error
 from flows.command.startup import prepare_prefect
 from tasks.support.wording import count, escape_controls, format_json
@@ -216,6 +217,7 @@ def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dic
         echo_error(str(trouble))
     if lines := list(_describe_home(home)):
         echo(escape_controls("\n".join(lines), keep="\n"))
+    echo(f"  runbook   {RUNBOOK}")
 
 
 def _describe_home(home: dict[str, Any]) -> Iterator[str]:

@@ -4,9 +4,11 @@ import ast
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from docs.pages import list_parts, read_part
+from flows.command.cli import main
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -18,6 +20,7 @@ INVENTED = ("models/bag/", "tests/models/test_bag.py")
 
 _PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]*\w")
 _DOTTED = re.compile(rf"`(?:python -m )?((?:{FOLDERS})(?:\.\w+)+)\b")
+_COMMAND = re.compile(r"`reviews ([^`|;…]+)`")
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -50,6 +53,21 @@ def is_defined(dotted: str) -> bool:
     return False
 
 
+def find_unknown_word(words: list[str]) -> str | None:
+    """Return the first word of a `reviews` command that is neither a command, nor an option of it, nor a value."""
+    command: click.Command = main
+    for word in words:
+        options = {name for each in command.params for name in each.opts}
+        if word.startswith("--") and word.partition("=")[0] not in {*options, "--help"}:
+            return word
+        if isinstance(command, click.Group) and re.fullmatch(r"[a-z-]+", word) and not word.startswith("-"):
+            found = command.get_command(click.Context(command), word)
+            if found is None:
+                return word
+            command = found
+    return None
+
+
 def list_names(module: Path) -> set[str]:
     """Return the names defined at the top of a module."""
     names = set()
@@ -72,6 +90,12 @@ def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
 @each_page
 def test_every_module_and_function_that_a_page_names_is_there(page: Path) -> None:
     assert not [dotted for dotted in _DOTTED.findall(read_prose(page)) if not is_defined(dotted)]
+
+
+@each_page
+def test_every_command_and_option_that_a_page_names_is_there(page: Path) -> None:
+    named = _COMMAND.findall(page.read_text("utf-8"))
+    assert not [words for words in named if find_unknown_word(words.split())]
 
 
 @each_page

@@ -16,7 +16,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from data_contracts.storage.home import Home
-from deployments.installation_paths import PROJECT_ROOT
+from deployments.installation_paths import PROJECT_ROOT, RUNBOOK
 from deployments.metrics import database_metrics, server_metrics
 from deployments.metrics.database_metrics import make_cached_reader, read_samples
 from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
@@ -361,6 +361,12 @@ def test_every_metric_is_in_an_alert_or_on_the_dashboard() -> None:
     named = set(re.findall(r"reviews_\w+", " ".join(QUERIES)))
     times = {"reviews_last_commit_timestamp_seconds", "reviews_champion_promoted_timestamp_seconds"}
     assert LABELS.keys() - named == times | {"reviews_files_scored"}
+
+
+def test_every_alert_has_a_row_in_the_runbook_that_says_what_to_type() -> None:
+    rows = dict(re.findall(r"^\| (Reviews\w+) \| (.*) \| .* \|$", RUNBOOK.read_text("utf-8"), re.MULTILINE))
+    assert rows.keys() == {rule["alert"] for rule in ALERTS}
+    assert all("`reviews " in row for row in rows.values())
 
 
 def test_every_alert_has_a_summary_and_a_next_step() -> None:

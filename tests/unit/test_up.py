@@ -207,6 +207,11 @@ def test_the_status_counts_what_is_refused_and_quarantined_and_names_the_command
     assert found["set_aside"] == {"files_refused": 1, "rows_quarantined": 2}
 
 
+def test_the_status_names_the_runbook_of_this_installation(settings: Settings) -> None:
+    said = CliRunner().invoke(main, ["--home", str(settings.home.folder), "status"]).stdout
+    assert Path(said.splitlines()[-1].split(maxsplit=1)[1]).read_text("utf-8").startswith("# Runbook")
+
+
 class Client:
     """A client of a server with one worker, and of each deployment one run that failed."""
 
