@@ -6,6 +6,7 @@ address, and because too much waits. Every refusal is JSON with a `message`, whi
 
 import asyncio
 import math
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -187,6 +188,7 @@ def _require_room(desk: Desk, texts: int, *, explain: bool = False) -> None:
 
 async def _refuse(request: Request, error: HTTPException) -> Response:
     """Answer a request that was refused."""
+    _let_go_of_body(error)
     # What the framework refuses has its words, without a next step; it has status 400 for what it can't parse.
     words = NOT_JSON if error.status_code == 400 else str(error.detail)
     message = words if "Next: " in words else f"{words}. {NEXT}"
@@ -195,6 +197,7 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
 
 async def _refuse_form(request: Request, error: RequestValidationError) -> Response:
     """Answer a request that has not the form of its path, without repeating what it says."""
+    _let_go_of_body(error)
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return JSONResponse({"message": f"{NOT_JSON}. {NEXT}"}, 400)
@@ -202,6 +205,13 @@ async def _refuse_form(request: Request, error: RequestValidationError) -> Respo
         return JSONResponse({"message": NOT_DECLARED}, 422)
     place = ".".join(ascii(str(each)[:LONGEST_NAME]).strip("'\"")[:LONGEST_NAME] for each in first["loc"])
     return JSONResponse({"message": f"{place}: {first['msg']}. {NEXT}"}, 422)
+
+
+def _let_go_of_body(error: BaseException | None) -> None:
+    """Clear the frames of an error: they hold it and the body, in a circle, until memory is collected."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__
 
 
 async def _report_fault(request: Request, error: Exception) -> Response:
