@@ -1,10 +1,11 @@
-"""The automations of a Prefect server for our deployments: crash runs that are silent, and send alerts.
+"""The automations of a Prefect server for our deployments: crash silent runs, and tell of runs that ended badly.
 
 `prefect.yaml` has the triggers of single deployments. It calls `keep_automations` as a build step, so every `prefect
 deploy` creates or updates these automations on the server or workspace to which it deploys.
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -39,65 +40,51 @@ EXPECTED_STATES = (
 """States after which a run need not send heartbeats."""
 SILENT = "reviews: mark silent runs as crashed"
 """The name of the automation that does so."""
-ALERTS = {
-    "reviews: alert of failed and crashed runs": (
-        ("prefect.flow-run.Failed", "prefect.flow-run.Crashed"),
-        "ended {{ flow_run.state.name }}: {{ flow_run.state.message }}",
-    ),
-    "reviews: alert of broken contracts": (
-        ("reviews.contract.failed",),
-        "broke a contract: {{ event.payload.rules | join(', ') }}",
-    ),
-    "reviews: alert of refused files": (
-        ("reviews.files.refused",),
-        "refused {{ event.payload.files }} file(s): {{ event.payload.uris | join(', ') }} (rules: "
-        "{{ event.payload.rules | join(', ') }}). Next: see the table scored-files on the run's page, mend the files "
-        "and put them into the inbox again.",
-    ),
-    "reviews: alert of late sources": (
-        ("reviews.deliveries.unusual",),
-        "found sources that are late, or sent few or many rows: {{ event.payload.findings | join('; ') }}. Next: ask "
-        "those who send them.",
-    ),
-    "reviews: alert of trainings that are due": (
-        ("reviews.training.due",),
-        "found that a training is due: {{ event.payload.findings | join('; ') }}. Next: reviews train --with-own, "
-        "unless REVIEWS_TRAIN_WHEN_DUE is set.",
-    ),
-    "reviews: report weeks": (
-        ("reviews.week.written",),
-        "wrote the page of a week. {{ event.payload.text }} {{ event.payload.url }}",
-    ),
-}
-"""The events of each alert and the template of its message after the run's name, by the automation's name."""
-FORMER_ALERTS = ("reviews: tell of weeks",)
+ALERT = "reviews: alert of failed and crashed runs"
+"""The name of the automation that tells how a run of a deployment ended; what a run finds, it tells itself."""
+ENDED_BADLY = {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}
+MESSAGE = (
+    "ended {{ flow_run.state.name }}: {{ flow_run.state.message }}{% if flow_run.state.name == 'Crashed' %} Its "
+    "process was killed, ran out of memory or could not start. What it had committed stays; the next run goes on "
+    "where it stopped: of score-reviews by its schedule, of others once you start it.{% endif %}"
+)
+"""The template of the alert after the run's name."""
+FORMER_ALERTS = (
+    "reviews: tell of weeks",
+    "reviews: alert of broken contracts",
+    "reviews: alert of refused files",
+    "reviews: alert of late sources",
+    "reviews: alert of trainings that are due",
+    "reviews: report weeks",
+)
 """Names that alerts had before. Automations are found by their names, so these would send every message twice."""
 
 
 def keep_automations() -> None:
-    """Create or update the automations; the alerts only if REVIEWS_ALERT_URL is set.
+    """Create or update the automations; the alert only if REVIEWS_ALERT_URL is set.
 
-    If it is not set, existing alerts stay: somebody may deploy from a terminal that does not know the address.
+    If it is not set, an existing alert stays: somebody may deploy from a terminal that does not know the address.
     """
     settings = load_settings()
     _save_automation(_crash_silent_runs(settings))
+    _drop_automations(settings, FORMER_ALERTS)
     alert_url = settings.alert_url
     if alert_url is None:
         return
     webhook = Webhook(url=SecretStr(alert_url), headers=SecretDict({"Content-Type": "application/json"}))
     block_id = asyncio.run(webhook.asave(settings.add_name(WEBHOOK), overwrite=True))
-    is_slack = (urlsplit(alert_url).hostname or "").endswith("slack.com")
-    for name, (events, message) in ALERTS.items():
-        payload = format_payload(message, is_slack)
-        _save_automation(
-            _make_alert(settings, name, events, CallWebhook(block_document_id=block_id, payload=payload))
-        )
-    _drop_automations(settings, FORMER_ALERTS)
+    payload = format_payload(MESSAGE, settings.label, is_slack(alert_url))
+    _save_automation(_make_alert(settings, CallWebhook(block_document_id=block_id, payload=payload)))
+
+
+def is_slack(alert_url: str) -> bool:
+    """Return whether a webhook is one of Slack's, which takes nothing but a text."""
+    return (urlsplit(alert_url).hostname or "").endswith("slack.com")
 
 
 def drop_alerts(settings: Settings) -> None:
-    """Delete the alerts and the block that holds their address."""
-    _drop_automations(settings, (*ALERTS, *FORMER_ALERTS))
+    """Delete the alert and the block that holds its address."""
+    _drop_automations(settings, (ALERT, *FORMER_ALERTS))
     with suppress(ValueError):  # the block does not exist
         asyncio.run(Webhook.adelete(settings.add_name(WEBHOOK)))
 
@@ -151,13 +138,13 @@ def _crash_silent_runs(settings: Settings) -> AutomationCore:
     )
 
 
-def _make_alert(settings: Settings, name: str, events: Sequence[str], call: CallWebhook) -> AutomationCore:
-    """Return the automation that calls a webhook on any of `events`."""
+def _make_alert(settings: Settings, call: CallWebhook) -> AutomationCore:
+    """Return the automation that calls a webhook when a run of our deployments failed or crashed."""
     return AutomationCore(
-        name=_name(settings, name),
+        name=_name(settings, ALERT),
         description="Calls the webhook of REVIEWS_ALERT_URL.",
         trigger=EventTrigger(
-            expect=set(events),
+            expect=ENDED_BADLY,
             match_related=_match_ours(settings),
             posture=Posture.Reactive,
             threshold=1,
@@ -166,7 +153,7 @@ def _make_alert(settings: Settings, name: str, events: Sequence[str], call: Call
     )
 
 
-def format_payload(message: str, is_slack: bool) -> str:
+def format_payload(message: str, home: str, is_slack: bool) -> str:
     """Return the Jinja template of the JSON that is sent: the text, and for webhooks other than Slack's more fields.
 
     For Slack the characters that it acts on are escaped: a file's name such as `<!channel>` would call everybody.
@@ -178,6 +165,7 @@ def format_payload(message: str, is_slack: bool) -> str:
     if not is_slack:
         values |= {
             "event": "event.event",
+            "home": json.dumps(home),
             "flow_run": "flow_run.name",
             "flow_run_id": "flow_run.id | string",
             "url": "flow_run | ui_url",
@@ -185,7 +173,13 @@ def format_payload(message: str, is_slack: bool) -> str:
     fields = ", ".join(f'"{name}": {{{{ ({value}) | tojson }}}}' for name, value in values.items())
     # The name of a failed run has the error too, which the message repeats.
     return (
-        "{% set text %}{{ flow_run.name.split(' failed: ')[0] }} " + message + "{% endset %}{" + fields + "}"
+        "{% set text %}{{ flow_run.name.split(' failed: ')[0] }} of {{ "
+        + json.dumps(home)
+        + " }} "
+        + message
+        + "{% endset %}{"
+        + fields
+        + "}"
     )
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from socket import gethostname
 
 from data_contracts.archive import PUBLISHED_URL
 from data_contracts.errors import UsageError
@@ -135,7 +136,8 @@ class Settings:
     """REVIEWS_DESTINATION_NAME_URL: the PostgreSQL database of the destination NAME, such as
     `postgresql://user:password@host/database`; in capitals, with `_` for `-`; a secret that is never shown."""
     alert_url: str | None = field(default=None, repr=False)
-    """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; a secret that is never shown."""
+    """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; where flows run, and for `reviews deploy`; a
+    secret that is never shown."""
 
     keep_backups: int = 7
     """REVIEWS_KEEP_BACKUPS: how many of the newest backups stay in `backups/`; 0 keeps all."""
@@ -184,6 +186,11 @@ class Settings:
     def add_name(self, text: str) -> str:
         """Return what this home calls something of which each home of a server has one of its own."""
         return f"{text}-{self.name}" if self.name else text
+
+    @property
+    def label(self) -> str:
+        """What alerts and metrics call this home: its name, else its machine and folder."""
+        return self.name or f"{gethostname()}:{self.home.folder}"
 
     @property
     def copy_store(self) -> str | None:

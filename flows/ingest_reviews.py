@@ -14,6 +14,7 @@ from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
+from flows.alerts import alert_at_end, name_killed
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.archive.parquet_files import is_up_to_date
@@ -77,8 +78,12 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
     home = settings.home
     source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}
-    with hold_turn(home, settings.shared_store, tell):
+    with (
+        alert_at_end("ingest-reviews", settings) as concerns,
+        hold_turn(home, settings.shared_store, tell),
+    ):
         with record_flow_run("ingest-reviews", parameters, settings) as run:
+            concerns |= name_killed(run)
             fetched = stages.fetch(source, home)
             changed = not is_up_to_date(home.reviews, fetched.sha256, accept_unverified)
             checks = []

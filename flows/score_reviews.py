@@ -20,6 +20,7 @@ from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows import scoring_page as page
+from flows.alerts import Concerns, alert_at_end, name_killed, name_unread
 from flows.grants import is_granted
 from flows.group_loop import score_kept, score_new
 from flows.recording import record_flow_run
@@ -146,23 +147,28 @@ def score_reviews(
     require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
-    summary, outcome = _score_in_turn(request, settings)
+    with alert_at_end("score-reviews", settings, looks_at_all=not named) as concerns:
+        summary, outcome = _score_in_turn(request, settings, concerns)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 
 
-def _score_in_turn(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome]:
+def _score_in_turn(
+    request: ScoringRequest, settings: Settings, concerns: Concerns
+) -> tuple[ScoringSummary, RunOutcome]:
     """Do all that writes, while no other machine of a shared home does."""
     with hold_turn(settings.home, settings.shared_store, tell):
-        summary, outcome, run = _score_and_deliver(request, settings)
-        _write_weeks(settings)
+        summary, outcome, run = _score_and_deliver(request, settings, concerns)
+        concerns |= {words: words for words in _write_weeks(settings)}
         return _add_shadow(summary, settings, run), outcome
 
 
-def _score_and_deliver(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
+def _score_and_deliver(
+    request: ScoringRequest, settings: Settings, concerns: Concerns
+) -> tuple[ScoringSummary, RunOutcome, Run]:
     """Score, tidy up, and deliver to the destinations what was committed, even if the run fails."""
     try:
-        summary, outcome, run = _run_scoring(request, settings)
+        summary, outcome, run = _run_scoring(request, settings, concerns)
         _tidy_up(settings)
     except Exception:
         _deliver(settings)
@@ -178,7 +184,9 @@ def _deliver(settings: Settings) -> tuple[str, ...]:
     return due.failing
 
 
-def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSummary, RunOutcome, Run]:
+def _run_scoring(
+    request: ScoringRequest, settings: Settings, concerns: Concerns
+) -> tuple[ScoringSummary, RunOutcome, Run]:
     """Score all pending files while no other run does, and publish what was committed, even if a group fails."""
     home = settings.home
     home.make()
@@ -191,26 +199,35 @@ def _run_scoring(request: ScoringRequest, settings: Settings) -> tuple[ScoringSu
             hold_folder(home.parts, stages.announce_wait),
             record_flow_run("score-reviews", list_parameters(request), settings) as run,
         ):
+            concerns |= name_killed(run)
             summary = _score_pending(request, settings, run, done)
+            concerns |= name_unread(summary.skipped)
             outcome = RunOutcome(tuple(done))
             require_no_failure(outcome)
-            summary = _check_outcome(summary, settings, outcome, run)
+            summary = _check_outcome(summary, settings, outcome, run, concerns)
     except Exception:
         # Readers get what was committed, labels too, even though the run failed.
         outcome = RunOutcome(tuple(done))
         if outcome.has_committed() or (done and needs_publishing(home)):
             _publish_outcome(outcome, settings, run, time.monotonic() - started)
         raise
+    finally:
+        concerns |= page.name_refusal(RunOutcome(tuple(done)))
     if outcome.has_committed() or needs_publishing(home):
         report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
         summary = replace(summary, report=report)
     return summary, outcome, run
 
 
-def _write_weeks(settings: Settings) -> None:
-    """Write the pages of the weeks that are over, if the settings ask for them, and link them on the site."""
-    if settings.write_weeks and report_weeks(settings.home, settings.site_url) and settings.write_site:
+def _write_weeks(settings: Settings) -> tuple[str, ...]:
+    """Write the pages of the weeks that are over, if the settings ask for them, and link them on the site.
+
+    Return what they say.
+    """
+    told = report_weeks(settings.home, settings.site_url) if settings.write_weeks else None
+    if told is not None and settings.write_site:
         update_site(settings.home)
+    return told or ()
 
 
 def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> ScoringSummary:
@@ -223,16 +240,20 @@ def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> Scorin
 
 
 def _check_outcome(
-    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run
+    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run, concerns: Concerns
 ) -> ScoringSummary:
     """Add to the summary what could not be read, what the sources sent, what drifted, and why a training is due."""
     scored = outcome.files("scored")
     if not any(file.run_id for file in scored):
-        return replace(summary, sources=stages.find_late_sources(run))
+        sources = stages.find_late_sources(run)
+        concerns |= page.name_unusual(sources)
+        return replace(summary, sources=sources)
     try:
         found = stages.check_scored(run, scored, settings.drift)
     finally:  # also where drift fails the run: it may be a reason for a training
         due = stages.judge_promise(run, settings.train_at_labels)
+        concerns |= page.name_due(due)
+    concerns |= page.name_unusual(found.sources)
     run.counts["findings_unclear"] = len(found.unclear)
     return replace(
         summary, unclear=found.unclear, sources=found.sources, drifted=found.drifted, due=tuple(due)

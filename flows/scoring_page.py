@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from data_contracts.storage.home import Home
+from flows.alerts import Concerns
 from tasks.inbox.source_files import SkippedFile
 from tasks.labelling.intake import TakenLabels
 from tasks.scoring.plan import ScoringPlan
@@ -121,6 +122,24 @@ def name_refused(refused: Sequence[CommittedFile]) -> str:
     named = ", ".join(f"{file.uri} ({file.rule})" for file in refused[:FILES_NAMED])
     more = f" and {len(refused) - FILES_NAMED:,} more" if len(refused) > FILES_NAMED else ""
     return f"{count(len(refused), 'file')} refused: {named}{more}"
+
+
+def name_refusal(outcome: RunOutcome) -> Concerns:
+    """Return, for the webhook, which files a run refused, and what to do."""
+    refused = outcome.files("refused")
+    then = "Next: `reviews sql rejected-files` says why; mend them, and put them into the inbox again."
+    return {f"refused by {refused[0].run_id}": f"{name_refused(refused)}. {then}"} if refused else {}
+
+
+def name_unusual(notes: SourceNotes) -> Concerns:
+    """Return, for the webhook, the sources that are late, or sent few or many rows."""
+    return {each: f"Unusual: {each}. Next: ask those who send it." for each in notes.deliveries}
+
+
+def name_due(due: Sequence[str]) -> Concerns:
+    """Return, for the webhook, the reasons for which a training is due."""
+    then = "Next: reviews train --with-own, unless REVIEWS_TRAIN_WHEN_DUE is set."
+    return {each: f"A training is due: {each}. {then}" for each in due}
 
 
 def name_notes(notes: SourceNotes) -> list[str]:

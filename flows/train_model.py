@@ -16,6 +16,7 @@ from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
+from flows.alerts import alert_at_end, name_killed
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.tensorflow import Device
@@ -79,10 +80,12 @@ def train_model(
     settings = load_settings_of_run()
     asked = {"variant": variant, "seed": seed, "epochs": epochs}
     parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own, "device": device}
-    with hold_turn(settings.home, settings.shared_store, tell):
-        pass  # from here on the training knows what other machines of a shared home have left
-    with ExitStack() as turn:  # begins when the bundle is there: others go on meanwhile
+    with ExitStack() as turn:  # the turn begins when the bundle is there: others go on meanwhile
+        concerns = turn.enter_context(alert_at_end("train-model", settings))
+        with hold_turn(settings.home, settings.shared_store, tell):
+            pass  # from here on the training knows what other machines of a shared home have left
         with record_flow_run("train-model", parameters, settings) as run:
+            concerns |= name_killed(run)
             stages.drop_trainings(settings.home, settings.keep_trainings_days)
             request = stages.TrainingRequest(
                 variant, seed, epochs, anew=anew, may_exist=with_own and not anew, device=device

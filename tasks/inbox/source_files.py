@@ -81,6 +81,8 @@ class SkippedFile:
 
     uri: str
     reason: str
+    waits: bool = False
+    """Whether the next run reads it, without anybody's doing."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ def hash_file(found: FoundFile) -> SourceFile | SkippedFile:
     except OSError as error:
         return SkippedFile(found.uri, f"can't be read: {error.strerror}")
     if not unchanged:
-        return SkippedFile(found.uri, "is being written: it waits for the next run")
+        return SkippedFile(found.uri, "is being written: it waits for the next run", waits=True)
     return make_source_file(found, digest)
 
 

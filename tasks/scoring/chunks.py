@@ -69,7 +69,9 @@ def read_chunks(
         except FileRefusedError as error:
             record_refusal(file, error, tally)
         if has_changed(file):
-            tally.postponed[file.source_sha256] = SkippedFile(file.uri, "changed while it was read: next run")
+            tally.postponed[file.source_sha256] = SkippedFile(
+                file.uri, "changed while it was read: next run", waits=True
+            )
         if tally.excludes(file):
             waiting = [each for each in waiting if each.table["uri"][0].as_py() != file.uri]
         report(file.size - reported)

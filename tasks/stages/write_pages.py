@@ -31,29 +31,38 @@ def report_run(run: Run, keep: int, site_url: str | None = None) -> str | None:
     return str(path)
 
 
-def report_weeks(home: Home, site_url: str | None = None) -> int:
-    """Write the pages of weeks that are over and have none yet; return how many. Most runs find none, at no cost."""
+def report_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | None:
+    """Write the pages of weeks that are over and have none yet; return what they say, and None if there are none.
+
+    Most runs find none, at no cost.
+    """
     if not home.published.is_file() or not find_due_weeks(home):
-        return 0
+        return None
     return write_weeks(home, site_url)
 
 
 @task(name="write-weeks")
-def write_weeks(home: Home, site_url: str | None = None) -> int:
-    """Write these pages, tell the webhook what they say, and return how many; if that fails, warn.
+def write_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | None:
+    """Write these pages and return what they say, with their addresses; if that fails, warn and return None.
+
+    Of a week that was over before the first file came, nothing is said.
 
     `site_url` is where they are served, if they are.
     """
     try:
         from tasks.week.writing import write_due_weeks
 
-        written = write_due_weeks(home)
-        for each in written:
-            emit_week(each.week.name, each.summary, name_address(each.path, site_url))
-        return len(written)
+        told = [
+            (each.week.name, each.summary, name_address(each.path, site_url))
+            for each in write_due_weeks(home)
+            if each.has_begun
+        ]
+        for each in told:
+            emit_week(*each)
+        return tuple(f"{summary} {address}" for _, summary, address in told)
     except Exception as error:  # likewise
         warn(f"The page of a week was not written ({escape_controls(str(error))}). Next: reviews week")
-        return 0
+        return None
 
 
 @task(name="write-site")

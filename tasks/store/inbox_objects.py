@@ -262,10 +262,10 @@ def _fetch_file(store: Store, report: Callable[[int], None], found: FoundFile) -
         except StoreUnreachableError:
             raise
         except ObjectMissingError:
-            return SkippedFile(found.uri, "was deleted before it was read")
+            return SkippedFile(found.uri, "was deleted before it was read", waits=True)
         except StoreError as error:
             return SkippedFile(found.uri, str(error).removeprefix(f"{found.uri}: "))
-    return SkippedFile(found.uri, "changes while it is read: next run")
+    return SkippedFile(found.uri, "changes while it is read: next run", waits=True)
 
 
 def _find_hindrance(store: Store, found: FoundFile) -> str | None:

@@ -31,10 +31,9 @@ ON CONFLICT (run_id) DO UPDATE SET
     parameters = excluded.parameters, code_version = excluded.code_version, status = 'running',
     ended_at = NULL, counts = NULL
 """
-_FIND_RUNNING = "SELECT run_id, flow FROM runs WHERE status = 'running'"
 _OUTSIDE_TURNS = "train-model"
 """The flow that goes on while other machines of a shared home write."""
-_LIST_RUNNING = """
+_FIND_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
 """
@@ -73,8 +72,8 @@ _CHECKS_SCHEMA = pa.schema(
 
 def start_run(
     warehouse: Path, run_id: str, flow: str, parameters: Mapping[str, Any], code_version: str | None
-) -> list[tuple[str, str]]:
-    """Record that a flow run started, and return the id and flow of all runs that are recorded as running.
+) -> list[tuple[str, str, str]]:
+    """Record that a flow run started; return the id, flow and start of all runs that are recorded as running.
 
     A retried run updates its row and keeps its first start time.
     """
@@ -102,6 +101,9 @@ class Run:
 
     home: Home
     run_id: str
+    flow: str = ""
+    killed: tuple[tuple[str, str, str], ...] = ()
+    """The id, flow and start of each run before it that this one has recorded as stopped."""
     counts: dict[str, int | str] = field(default_factory=dict)
 
 
@@ -111,10 +113,9 @@ def record_run(home: Home, run_id: str, flow: str, parameters: Mapping[str, Any]
 
     Runs before it that were killed are recorded as stopped.
     """
-    run = Run(home, run_id)
     with _hold_run(home, run_id):
         running = start_run(home.warehouse, run_id, flow, parameters, name_code_version())
-        _record_stopped(home, running)
+        run = Run(home, run_id, flow, _record_stopped(home, running))
         try:
             yield run
         except BaseException:
@@ -142,7 +143,7 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
     if not home.warehouse.exists():
         return []
     with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
-        running = connection.execute(_LIST_RUNNING).fetchall()
+        running = connection.execute(_FIND_RUNNING).fetchall()
     found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
     return [run for run in found if _has_stopped(home, run["run_id"], run["flow"])]
 
@@ -168,17 +169,19 @@ def list_going_on(home: Home) -> list[str]:
     return [folder.name for folder in home.running.glob("*/") if _goes_on(home, folder.name)]
 
 
-def _record_stopped(home: Home, running: Sequence[tuple[str, str]]) -> None:
-    """Record those of the `running` runs as stopped whose process ended without recording how.
+def _record_stopped(home: Home, running: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
+    """Record and return those of the `running` runs as stopped whose process ended without recording how.
 
     It was killed, or the machine went down.
     """
-    stopped = [run_id for run_id, flow in running if _has_stopped(home, run_id, flow)]
+    killed = tuple(each for each in running if _has_stopped(home, each[0], each[1]))
+    stopped = [run_id for run_id, *_ in killed]
     if stopped:  # the status is looked at again: one of them may just have ended well
         with open_warehouse(home.warehouse, write=True) as connection:
             connection.execute(_STOP, {"run_ids": stopped})
         for run_id in stopped:
             _remove_lock(home.running / run_id)
+    return killed
 
 
 def _has_stopped(home: Home, run_id: str, flow: str) -> bool:

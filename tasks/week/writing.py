@@ -19,6 +19,8 @@ from tasks.week.due_weeks import RECORD, Week, find_due_weeks
 from tasks.week.facts import WeekFacts, read_week
 from tasks.week.rendering import describe_week, name_movie, render_week
 
+_HAS_BEGUN = "SELECT count(*) > 0 AS has_begun FROM scored_files WHERE committed_at < $end"
+
 
 @dataclass(frozen=True)
 class WeekPage:
@@ -28,6 +30,8 @@ class WeekPage:
     path: Path
     page: str
     summary: str
+    has_begun: bool = True
+    """Whether the first file of the home came before the end of the week."""
 
 
 def write_week(home: Home, week: Week) -> WeekPage:
@@ -73,9 +77,12 @@ def _make_page(home: Home, week: Week) -> WeekPage:
     titles = read_titles(home.titles)
     with ask_published(home.published, MOST_MEMORY) as ask:
         facts = read_week(ask, week)
+        [begun] = ask(_HAS_BEGUN, {"end": week.end})
     names = _name_movies(facts, titles)
     page = render_week(facts, names, _find_pages(home, facts.moved), _find_page(home, INDEX))
-    return WeekPage(week, home.reports / name_week_page(week), page, describe_week(facts, names))
+    return WeekPage(
+        week, home.reports / name_week_page(week), page, describe_week(facts, names), begun["has_begun"]
+    )
 
 
 def name_week_page(week: Week) -> str:

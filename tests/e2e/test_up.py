@@ -72,7 +72,7 @@ def hook() -> Iterator[Hook]:
 def up(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     home = make_home(tmp_path_factory.mktemp("up") / "home")
     served = {f"REVIEWS_{name}_PORT": str(find_free_port()) for name in ("METRICS", "SITE")}
-    asked = {"REVIEWS_SITE": "true", "REVIEWS_WEEKS": "true", "REVIEWS_REPORTS": "true"}
+    asked = {"REVIEWS_SITE": "true", "REVIEWS_REPORTS": "true"}
     with bring_up(home, REVIEWS_ALERT_URL=hook.url, **served, **asked) as deployed:
         yield deployed
 
@@ -261,7 +261,9 @@ def test_a_run_that_refused_a_file_is_completed_and_says_so(
         row["file"] for row in json.loads(pages["scored-files"])
     }
     assert "scored_reviews" in pages["lineage"]
-    alert = wait_until(lambda: [each for each in hook.received if "refused" in each["event"]], 30)[0]
+    alert = wait_until(lambda: [each for each in find_alerts(hook, run_id) if "refused" in each["text"]], 30)[
+        0
+    ]
     assert "broken.parquet" in alert["text"]
     told = wait_for_payload(up, "reviews.scores.committed", run_id)
     scored = count_scored(up, run_id), 1 + len(daily_run.exports)
@@ -293,16 +295,6 @@ def test_the_report_of_a_run_is_linked_where_the_site_is_served(up: Deployed, da
     assert httpx.get(f"{url}/site/../reviews.duckdb").status_code == 404
 
 
-def test_the_first_run_after_a_week_tells_the_webhook_what_it_brought(
-    up: Deployed, hook: Hook, daily_run: DailyRun
-) -> None:
-    told = wait_until(lambda: [each for each in hook.received if each["event"] == "reviews.week.written"], 30)
-    assert "came in, after 0 in the week before" in told[0]["text"]
-    [page] = re.findall(r"http://127\.0\.0\.1:\d+/reports/week-\S+\.html", told[0]["text"])
-    assert "came in</h1>" in httpx.get(page).raise_for_status().text
-    assert len(told) == 1
-
-
 def read_metrics(url: str) -> dict[str, list[float]]:
     """Return the values of each metric; none while it is not served, or the server or the worker is not up."""
     try:
@@ -332,7 +324,7 @@ def test_a_broken_contract_fails_the_run_shows_why_and_alerts(
     run_id = broken_run
     page = next(each for each in up.list_artifacts(run_id) if each["key"] == "broken-contract")
     assert "lowest_rating_fits_label" in page["data"]
-    alert = wait_until(lambda: [each for each in hook.received if "contract" in each["event"]], 30)[0]
+    alert = wait_until(lambda: find_alerts(hook, run_id), 30)[0]
     assert "lowest_rating_fits_label" in alert["text"]
     told = wait_for_payload(up, "reviews.contract.failed", run_id)
     assert (told["boundary"], told["failed_checks"]) == ("archive", 1)

@@ -15,6 +15,8 @@ from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.site import writing
 from tasks.stages import write_pages
+from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.publishing import publish
 from tasks.week.due_weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.sites import list_broken_links, read_pages
@@ -44,6 +46,13 @@ def home(home: Home) -> Home:
         assert CliRunner().invoke(main, ["site"]).exit_code == 0
 
     return copy_home(home, "site", fill)
+
+
+def backdate(home: Home) -> None:
+    """Let all files of a home have come a week earlier."""
+    with open_warehouse(home.warehouse, write=True) as connection:
+        connection.execute("UPDATE scored_files SET committed_at = committed_at - INTERVAL 7 DAY")
+    publish(home)
 
 
 def find_secret(home: Home) -> list[Path]:
@@ -83,6 +92,7 @@ def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_site_li
     run()
     assert told == []
     monkeypatch.setenv("REVIEWS_WEEKS", "true")
+    backdate(home)
     run()
     run()
     week = find_last_week(datetime.now(UTC)).name
@@ -99,6 +109,7 @@ def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
     told: list[tuple[str, str]],
 ) -> None:
     monkeypatch.setenv("REVIEWS_WEEKS", "true")
+    backdate(home)
     home.titles.write_text("what is this")
     run()
     assert "The page of a week was not written (" in capsys.readouterr().err

@@ -1,0 +1,162 @@
+"""Tests that the webhook is told what needs a person, whoever started the run, and of each thing once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from data_contracts.storage.home import Home
+from tasks.store.upload_trouble import note_trouble
+from tasks.warehouse.run_log import start_run
+from tests.support.scoring_runs import CSV, describe, drop, run
+
+pytestmark = pytest.mark.slow
+
+HOOK = "http://127.0.0.1:1/hook"
+
+
+class Hook:
+    """A webhook that is there, or away."""
+
+    def __init__(self) -> None:
+        self.is_there = True
+        self.received: list[dict[str, Any]] = []
+
+    def post(self, url: str, *, json: dict[str, Any], timeout: float) -> httpx.Response:
+        if not self.is_there:
+            raise httpx.ConnectError("away")
+        self.received.append(json)
+        return httpx.Response(200, request=httpx.Request("POST", url))
+
+    def take(self) -> Sequence[str]:
+        """Return the texts that came since the last call."""
+        texts = [each["text"] for each in self.received]
+        self.received.clear()
+        return texts
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch, scoring_home: Home) -> Hook:
+    made = Hook()
+    monkeypatch.setattr(httpx, "post", made.post)
+    monkeypatch.setenv("REVIEWS_ALERT_URL", HOOK)
+    return made
+
+
+def test_a_run_without_a_deployment_tells_which_files_it_refused(scoring_home: Home, hook: Hook) -> None:
+    drop(scoring_home, "good.csv", CSV)
+    drop(scoring_home, "bad.csv", "")
+    run()
+    [text] = hook.take()
+    assert text.startswith("score-reviews of ")
+    assert str(scoring_home.folder) in text
+    assert "bad.csv" in text
+    assert "good.csv" not in text
+    run()
+    assert hook.take() == []
+
+
+def test_a_bad_profile_is_told_of_once_as_long_as_it_lasts(scoring_home: Home, hook: Hook) -> None:
+    describe(scoring_home, "no TOML", "shop-a")
+    for name in ("a.csv", "b.csv"):
+        drop(scoring_home, f"shop-a/{name}", CSV)
+        run()
+    [text] = hook.take()
+    assert "shop-a.toml" in text
+    describe(scoring_home, '[columns]\ntext = "text"\n', "shop-a")
+    run()
+    describe(scoring_home, "no TOML again", "shop-a")
+    drop(scoring_home, "shop-a/c.csv", CSV.replace("good", "great"))
+    run()
+    [text] = hook.take()
+    assert "shop-a.toml" in text
+
+
+def test_a_destination_that_can_not_be_delivered_is_told_of_once(
+    scoring_home: Home, hook: Hook, tmp_path: Path
+) -> None:
+    scoring_home.destinations.mkdir()
+    (tmp_path / "file").touch()
+    content = f'kind = "parquet"\nfolder = "{tmp_path / "file" / "folder"}"\n'
+    (scoring_home.destinations / "bi.toml").write_text(content)
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    run()
+    [text] = hook.take()
+    assert "Not delivered to bi: " in text
+
+
+def test_a_run_that_fails_tells_why(scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    bundle = next(scoring_home.bundles.iterdir())
+    bundle.rename(bundle.with_name("away"))
+    for _ in range(2):
+        with pytest.raises(Exception, match="bundle"):
+            run()
+    [text] = hook.take()
+    assert "The run failed: " in text
+
+
+def test_the_run_after_one_that_was_killed_tells_of_it_and_that_it_goes_on(
+    scoring_home: Home, hook: Hook
+) -> None:
+    start_run(scoring_home.warehouse, str(uuid4()), "score-reviews", {}, None)
+    run()
+    [text] = hook.take()
+    assert "was killed" in text
+    assert "this run of score-reviews goes on" in text
+
+
+def test_what_the_webhook_did_not_get_is_sent_with_the_next_run(scoring_home: Home, hook: Hook) -> None:
+    drop(scoring_home, "bad.csv", "")
+    hook.is_there = False
+    run()
+    hook.is_there = True
+    run()
+    [text] = hook.take()
+    assert "bad.csv" in text
+
+
+def test_a_run_that_looks_at_named_files_alone_repeats_nothing_that_lasts(
+    scoring_home: Home, hook: Hook
+) -> None:
+    describe(scoring_home, "no TOML", "shop-a")
+    drop(scoring_home, "shop-a/a.csv", CSV)
+    run()
+    run(files=[str(drop(scoring_home, "b.csv", CSV.replace("good", "great")))])
+    run()
+    assert len(hook.take()) == 1
+
+
+def test_slack_is_given_the_name_of_a_file_as_text(
+    scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_ALERT_URL", "https://hooks.slack.com/services/x")
+    drop(scoring_home, "<!channel>.csv", "")
+    run()
+    [message] = hook.received
+    assert set(message) == {"text"}
+    assert "&lt;!channel&gt;.csv" in message["text"]
+
+
+def test_a_week_before_the_first_file_of_a_home_is_not_told_of(
+    scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_WEEKS", "true")
+    drop(scoring_home, "a.csv", CSV)
+    run()
+    assert hook.take() == []
+
+
+def test_a_copy_in_a_store_that_is_behind_is_told_of(scoring_home: Home, hook: Hook, tmp_path: Path) -> None:
+    from deployments.settings import load_settings
+    from flows.alerts import alert_at_end
+
+    note_trouble(scoring_home, "s3://bucket", "no network")
+    with alert_at_end("score-reviews", load_settings()):
+        pass
+    [text] = hook.take()
+    assert "Not delivered to s3://bucket/published: no network" in text
