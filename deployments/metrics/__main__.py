@@ -23,7 +23,7 @@ def _main(arguments: list[str]) -> None:
         if listening is None:
             raise UsageError("REVIEWS_METRICS_PORT is not set. Next: set it to a free port, such as 9108.")
         read_server = partial(read_server_metrics, settings)
-        serve_metrics(listening, make_metrics_app(settings.home, list_metrics_hosts(settings), read_server))
+        serve_metrics(listening, make_metrics_app(settings, list_metrics_hosts(settings), read_server))
     except ReviewsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_status)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, make_asgi_app
+from prometheus_client import make_asgi_app
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -20,8 +20,10 @@ from data_contracts.storage.home import Home
 from deployments.guarded_server import guard
 from deployments.metrics.database_metrics import make_cached_reader
 from deployments.metrics.destination_metrics import read_destination_metrics
+from deployments.metrics.home_registry import HomeRegistry
 from deployments.metrics.metric_definitions import READABLE, Metric, Sample
 from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
+from deployments.settings import Settings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -71,10 +73,10 @@ def _make_family(metric: Metric) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
 
 
-def make_metrics_app(home: Home, hosts: Sequence[str], read_server: Reader) -> "ASGIApp":
+def make_metrics_app(settings: Settings, hosts: Sequence[str], read_server: Reader) -> "ASGIApp":
     """Return the web app that serves the metrics of a home under the host names `hosts`."""
-    registry = CollectorRegistry()
-    registry.register(Figures(home, read_server))
+    registry = HomeRegistry(settings.label)
+    registry.register(Figures(settings.home, read_server))
     return guard(make_asgi_app(registry), hosts)
 
 

@@ -48,15 +48,17 @@ class Desk:
     """Keeps the texts that have a score; None if they are not kept."""
 
 
-def open_desk(champion: FollowedChampion, limits: RowLimits, keeping: Keeping | None = None) -> Desk:
-    """Start the threads that answer, until `close_desk`."""
+def open_desk(
+    champion: FollowedChampion, limits: RowLimits, keeping: Keeping | None = None, home: str = ""
+) -> Desk:
+    """Start the threads that answer, until `close_desk`; `home` is the label of the metrics."""
 
     def score(texts: Sequence[TextOfSource]) -> Answers:
         desk.metrics.together.observe(len(texts))
         return _answer(desk, champion.find(), texts)
 
     batching = start_batching(score)
-    metrics = make_metrics(champion, batching.count_waiting)
+    metrics = make_metrics(champion, batching.count_waiting, home)
     desk = Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics, keeping)
     return desk
 

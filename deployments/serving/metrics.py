@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from deployments.metrics.home_registry import HomeRegistry
 from deployments.metrics.metric_definitions import Metric
 from deployments.serving.champion_following import FollowedChampion
 
@@ -43,7 +44,7 @@ TEXTS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class ServingMetrics:
     """The registry, and the metrics that requests change."""
 
-    registry: CollectorRegistry
+    registry: HomeRegistry
     requests: Counter
     seconds: Histogram
     texts: Counter
@@ -66,9 +67,9 @@ class _State(Collector):
         yield _make_gauge(CURRENT, (), self._champion.find_trouble() is None)
 
 
-def make_metrics(champion: FollowedChampion, count_waiting: Callable[[], int]) -> ServingMetrics:
-    """Return new metrics of an app."""
-    registry = CollectorRegistry()
+def make_metrics(champion: FollowedChampion, count_waiting: Callable[[], int], home: str) -> ServingMetrics:
+    """Return new metrics of an app, of a home with this label."""
+    registry = HomeRegistry(home)
     registry.register(_State(champion, count_waiting))
     return ServingMetrics(
         registry,

@@ -45,7 +45,7 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     port = "`reviews serve --port 8301`, or REVIEWS_SERVE_PORT"
     with open_port(settings.serve_host, settings.serve_port, port) as listening:
         champion = follow_champion(settings.home)
-        desk = open_desk(champion, settings.limits, keeping)
+        desk = open_desk(champion, settings.limits, keeping, settings.label)
         app = make_app(desk, hosts, settings.serve_token, settings.serving)
         echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
         echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")

@@ -474,6 +474,6 @@ def test_every_metric_is_served_and_counts(app: Any) -> None:
     }
     for metric in SERVING:
         name = metric.name if metric.name in served else f"{metric.name}_count"
-        assert set(metric.labels) == set(served[name].labels)
+        assert {"home", *metric.labels} == set(served[name].labels)
     assert served["reviews_serve_champion_answers"].value == 1
     assert served["reviews_serve_batch_texts_count"].value >= 1

@@ -35,7 +35,7 @@ ALERTS = yaml.safe_load((MONITORING / "alerts.yaml").read_text("utf-8"))["groups
 DASHBOARD = json.loads((MONITORING / "dashboard.json").read_text("utf-8"))
 QUERIES = [rule["expr"] for rule in ALERTS]
 QUERIES += [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
-LABELS = {metric.name: set(metric.labels) for metric in METRICS}
+LABELS = {metric.name: {"home", *metric.labels} for metric in METRICS}
 
 Figures = dict[str, dict[tuple[str, ...], float]]
 
@@ -299,7 +299,8 @@ def fetch(home: Home, host: str = "127.0.0.1:9108") -> tuple[int, str]:
 
     headers = [(b"host", host.encode()), (b"accept", b"text/plain")]
     scope = {"type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": headers}
-    app = make_metrics_app(home, ["127.0.0.1"], lambda: [Sample(SERVER_UP, (), 0)])
+    settings = load_settings({"REVIEWS_HOME": str(home.folder), "REVIEWS_NAME": "shop-a"})
+    app = make_metrics_app(settings, ["127.0.0.1"], lambda: [Sample(SERVER_UP, (), 0)])
 
     async def ask() -> None:
         await app(scope, receive, send)
@@ -320,6 +321,13 @@ def test_before_anything_is_published_the_other_metrics_are_served(tmp_path: Pat
     }
 
 
+def test_every_metric_has_the_label_of_its_home(tmp_path: Path) -> None:
+    _, text = fetch(Home(tmp_path))
+    labels = [sample.labels for each in text_string_to_metric_families(text) for sample in each.samples]
+    assert labels
+    assert all(each["home"] == "shop-a" for each in labels)
+
+
 def test_a_copy_that_can_not_be_read_is_told_in_a_metric_and_on_standard_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,7 +335,7 @@ def test_a_copy_that_can_not_be_read_is_told_in_a_metric_and_on_standard_error(
     home.published.parent.mkdir()
     home.published.write_bytes(b"no database")
     _, text = fetch(home)
-    assert "reviews_published_readable 0.0" in text
+    assert 'reviews_published_readable{home="shop-a"} 0.0' in text
     assert str(home.published) in capsys.readouterr().err
 
 
@@ -339,8 +347,8 @@ def test_the_inbox_is_served_where_only_other_tables_of_the_copy_can_not_be_read
     home.inbox.mkdir()
     (home.inbox / "waits.csv").write_text("text\nGood\n")
     _, text = fetch(home)
-    assert "reviews_published_readable 0.0" in text
-    assert "reviews_unscored_files 1.0" in text
+    assert 'reviews_published_readable{home="shop-a"} 0.0' in text
+    assert 'reviews_unscored_files{home="shop-a"} 1.0' in text
 
 
 def test_a_request_under_a_foreign_name_is_refused(tmp_path: Path) -> None:
@@ -355,6 +363,13 @@ def test_alerts_and_dashboard_name_only_metrics_and_labels_that_there_are(query:
     for name, selected in re.findall(r"(reviews_\w+)(?:\{([^}]*)\})?", query):
         assert name in LABELS
         assert set(re.findall(r"(\w+)\s*=", selected)) <= LABELS[name]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_no_alert_and_no_panel_mixes_homes(query: str) -> None:
+    joined = re.findall(r"\b(?:on|by) ?\(([^)]*)\)", query.replace("on (job, instance)", ""))
+    assert all("home" in each.split(", ") for each in joined)
+    assert not re.search(r"\b(sum|vector|max|count)\(", query)
 
 
 def test_every_metric_is_in_an_alert_or_on_the_dashboard() -> None:
