@@ -13,20 +13,28 @@ from prefect import get_run_logger
 from data_contracts.errors import UsageError
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
 from deployments.settings import Settings, load_settings
+from tasks.archive.parquet_files import read_provenance
 from tasks.support.code_version import read_version
 
 
 def name_home() -> dict[str, str]:
     """Return the version of the program, and the id, path and machine of the home for the deployments.
 
-    The latter is empty if this machine has no home. `train_when_due` switches the trigger of trainings on.
+    The latter is empty if this machine has no home. `train_when_due` switches the trigger of trainings on, `is_kept`
+    the schedules of backups and checks: not in a home of the generated archive, such as that of the demo.
     """
     settings = load_settings()
     home = settings.home
     name = (
         f"{identify_home(settings)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
     )
-    return {"name": name, "version": read_version(), "train_when_due": str(settings.train_when_due).lower()}
+    provenance = read_provenance(home.reviews)
+    return {
+        "name": name,
+        "version": read_version(),
+        "train_when_due": str(settings.train_when_due).lower(),
+        "is_kept": str(provenance is None or provenance.dataset != "sample").lower(),
+    }
 
 
 def identify_home(settings: Settings) -> str:

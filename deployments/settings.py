@@ -43,7 +43,7 @@ SITE_HOST = "127.0.0.1"
 """Where `reviews up` serves the site: its pages have texts of reviews, and nobody is asked for a password."""
 OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_SITE", "REVIEWS_WEEKS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
-DEPLOYMENTS = ("ingest-reviews", "train-model", "score-reviews")
+DEPLOYMENTS = ("ingest-reviews", "train-model", "back-up-home", "verify-home", "score-reviews")
 """The deployments of a home, each named like its flow."""
 SECRETS = (
     "PREFECT_SERVER_API_AUTH_STRING",

@@ -8,6 +8,7 @@ SELECT
     round(test_accuracy, 3) AS test_accuracy,
     round(baseline_test_accuracy, 3) AS baseline_test_accuracy, -- of the linear baseline on the same rows
     compared_with, -- the champion before
-    reason
+    reason,
+    promoted_by
 FROM promotions LEFT JOIN models USING (model_id)
 ORDER BY number DESC;

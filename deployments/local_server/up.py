@@ -33,13 +33,13 @@ from deployments.local_server.supervisor import ANSWER_SECONDS, build_supervisor
 from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
 from deployments.marked_processes import MARK, kill_marked, stop_marked
 from deployments.password import client_file, ensure_password, password_file, write_client_file
-from deployments.settings import Settings
+from deployments.settings import DEPLOYMENTS, Settings
 from deployments.work_pool import WORKER
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count, quote_word
 
 LOOK_SECONDS = 0.5
-WORKER_LIMIT = 4
+WORKER_LIMIT = len(DEPLOYMENTS) + 1
 """The largest number of runs at a time: one of each deployment, and one in reserve."""
 WORKER_COMMAND = (sys.executable, "-m", "deployments.worker", "start")
 WORKER_OPTIONS = ("--type", "process", "--name", WORKER, "--limit", str(WORKER_LIMIT))

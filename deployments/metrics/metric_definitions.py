@@ -157,6 +157,18 @@ DELIVERED = Metric(
 )
 DESTINATIONS = (DESTINATION_FAILING, DESTINATION_BEHIND, DELIVERED)
 
+BACKED_UP = Metric(
+    "reviews_backup_timestamp_seconds",
+    "When the newest backup in `backups/` was made, in seconds since 1970.",
+)
+VERIFIED = Metric(
+    "reviews_verified_timestamp_seconds",
+    "When `reviews verify` last found the tables right, in seconds since 1970.",
+)
+BROKEN = Metric("reviews_promises_broken", "Promises that the last `reviews verify` found broken.")
+DISK_FREE = Metric("reviews_disk_free_bytes", "Bytes that are free on the disk of the home.")
+UPKEEP = (BACKED_UP, VERIFIED, BROKEN, DISK_FREE)
+
 SERVER_UP = Metric(
     "reviews_server_up", "1 if Prefect's server answers, else 0: then the metrics below are missing."
 )
@@ -174,4 +186,4 @@ FAILED = Metric(
 )
 SERVER = (SERVER_UP, WORKERS, ACTIVE, WAITING, SUCCESS, SECONDS, FAILED)
 
-METRICS = (*DATABASE, READABLE, *INBOX, *DESTINATIONS, *SERVER)
+METRICS = (*DATABASE, READABLE, *INBOX, *DESTINATIONS, *UPKEEP, *SERVER)

@@ -23,6 +23,7 @@ from deployments.metrics.destination_metrics import read_destination_metrics
 from deployments.metrics.home_registry import HomeRegistry
 from deployments.metrics.metric_definitions import READABLE, Metric, Sample
 from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
+from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ class Figures(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all metrics of which there are samples."""
         with self._lock:
-            samples = [*self._read_home(), *read_destination_metrics(self._home), *self._read_server()]
+            samples = [
+                *self._read_home(),
+                *read_destination_metrics(self._home),
+                *read_upkeep_metrics(self._home),
+                *self._read_server(),
+            ]
         families: dict[Metric, GaugeMetricFamily] = {}
         for sample in samples:
             family = families.setdefault(sample.metric, _make_family(sample.metric))

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flows.command.console.arguments import name_user
 from flows.command.console.output import echo
 from flows.command.startup import find_api_url, load_settings_to_write, prepare_prefect
+from tasks.support.who import name_user
 
 if TYPE_CHECKING:
     from data_contracts.storage.home import Home

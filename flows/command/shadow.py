@@ -4,9 +4,10 @@ from datetime import datetime
 
 import click
 
-from flows.command.console.arguments import TIME_FORMATS, Moment, name_user
+from flows.command.console.arguments import TIME_FORMATS, Moment
 from flows.command.console.output import echo
 from flows.command.startup import load_settings_to_write
+from tasks.support.who import name_user
 
 
 @click.group()

@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 
 from data_contracts.errors import UsageError
-from flows.command.console.arguments import PathOrUri, name_user
+from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
 from flows.command.startup import load_settings_to_write
+from tasks.support.who import name_user
 
 
 @click.command()
@@ -87,7 +88,7 @@ def quarantine_show(row: str) -> None:
     help="The encoding in which to read undecodable texts. [default: that of their source's profile, else that of "
     "REVIEWS_FALLBACK_ENCODING, or UTF-8]",
 )
-@click.option("--by", metavar="NAME", help="Who releases them. [default: your user name]")
+@click.option("--by", metavar="NAME", help="Who releases them. [default: your user name, and this machine]")
 def quarantine_release(
     rows: tuple[str, ...],
     rule: str | None,
@@ -128,7 +129,7 @@ def quarantine_release(
     help="What NAME is, if it could be several things.",
 )
 @click.option("--reason", metavar="TEXT", help="Recorded in the table forgotten_rows.")
-@click.option("--by", metavar="NAME", help="Who asks for it. [default: your user name]")
+@click.option("--by", metavar="NAME", help="Who asks for it. [default: your user name, and this machine]")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes: bool) -> None:
     """Delete reviews, with all scores, for good.

@@ -22,6 +22,7 @@ from models.bundle.fingerprint import require_fingerprint
 from models.bundle.reading_facts import REPLACE_CHAMPION
 from models.bundle.scorer import Scorer
 from models.evaluation.gate import Decision, GateCheck, decide_promotion
+from tasks.support.who import name_user
 from tasks.support.wording import drop_nan
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -38,8 +39,8 @@ from tasks.warehouse.shadow.comparison import judge_shadow
 from tasks.warehouse.shadow.record import end_promoted
 
 _ADD_PROMOTION = """
-INSERT INTO promotions (number, action, model_id, reason, compared_with, "at")
-SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now() FROM promotions
+INSERT INTO promotions (number, action, model_id, reason, compared_with, "at", promoted_by)
+SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now(), $by FROM promotions
 """
 # A model that is promoted again has scored files already: its scores count from now on.
 _FIND_SCORED = """
@@ -257,7 +258,7 @@ def _change_champion(
 ) -> PromotedModel:
     """Record a promotion or rollback, which changes the champion, and return the new champion."""
     row = {"action": action, "model_id": model_id, "reason": reason, "compared_with": compared_with}
-    connection.execute(_ADD_PROMOTION, row)
+    connection.execute(_ADD_PROMOTION, {**row, "by": name_user()})
     connection.execute(_FIND_SCORED, {"model_id": model_id})
     settle_scores(connection, "files_of_champion")
     end_promoted(connection, model_id)

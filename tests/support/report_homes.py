@@ -101,7 +101,8 @@ def promote(warehouse: Path, model_id: str = "model-a") -> None:
         warehouse,
         "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, "
         f"test_accuracy, trained_at) VALUES ('{model_id}', 'lstm', 0, 'stanford', 'd', 'c', 'b', 0.8, now())",
-        f"INSERT INTO promotions SELECT count(*) + 1, 'promote', '{model_id}', 'first', NULL, now() FROM promotions",
+        "INSERT INTO promotions "
+        f"SELECT count(*) + 1, 'promote', '{model_id}', 'first', NULL, now(), NULL FROM promotions",
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -13,7 +14,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 
 from data_contracts.errors import ReviewsError, UsageError
-from deployments import deploy
+from deployments import deploy, home_of_deployment
 from deployments.automations import MESSAGE, format_payload
 from deployments.deploy import _run_prefect, add_names
 from deployments.home_of_deployment import name_home
@@ -48,7 +49,7 @@ def _write_answer(path: Path) -> None:
     path.write_text(f"{status} {said}")
 
 
-def test_the_three_deployments_are_declared() -> None:
+def test_the_deployments_are_declared() -> None:
     assert tuple(DECLARED) == DEPLOYMENTS
 
 
@@ -71,7 +72,7 @@ def test_every_parameter_is_typed_and_described_for_the_run_form(name: str) -> N
     assert set(DECLARED[name].get("parameters", {})) <= set(schema.properties)
 
 
-@pytest.mark.parametrize("name", ["train-model", "score-reviews"])
+@pytest.mark.parametrize("name", DEPLOYMENTS[1:])
 def test_a_schedule_has_a_time_zone_and_a_slug(name: str) -> None:
     for schedule in DECLARED[name]["schedules"]:
         assert schedule["timezone"]
@@ -81,6 +82,19 @@ def test_a_schedule_has_a_time_zone_and_a_slug(name: str) -> None:
 def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
     assert DECLARED["score-reviews"]["schedules"][0].get("active", True)
     assert DECLARED["train-model"]["schedules"][0]["active"] is False
+
+
+@pytest.mark.parametrize("dataset", [None, "aclImdb", "sample"])
+def test_backups_and_checks_are_scheduled_but_not_in_the_home_of_the_demo(
+    dataset: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_HOME", str(tmp_path))
+    provenance = SimpleNamespace(dataset=dataset) if dataset else None
+    monkeypatch.setattr(home_of_deployment, "read_provenance", lambda folder: provenance)
+    for name in ("back-up-home", "verify-home"):
+        for schedule in DECLARED[name]["schedules"]:
+            active = apply_values(schedule, {"home": name_home()})["active"]
+            assert active == str(dataset != "sample").lower()
 
 
 def test_a_training_that_is_due_starts_only_where_the_setting_asks_for_it(

@@ -86,7 +86,9 @@ def make_home(folder: Path, *files: Sequence[dict[str, Any]], sources: Sequence[
         for number, (rows, source) in enumerate(zip(files, sources, strict=True))
     ]
     with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+        connection.execute(
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL)"
+        )
         tables = FilledTables(connection)
         tables.run(parts, "run-1")
         tables.settle()
@@ -152,7 +154,9 @@ def test_rows_of_other_languages_or_of_earlier_champions_are_not_asked(tmp_path:
     home = make_home(tmp_path, [*make_rows(2), foreign])
     assert sorted(list_texts(choose(home))) == ["text 0", "text 1"]
     with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute("INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'next', NULL, now())")
+        connection.execute(
+            "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'next', NULL, now(), NULL)"
+        )
     publish(home)
     assert not choose(home)
 

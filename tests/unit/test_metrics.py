@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,10 @@ from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.metrics.unscored_files import make_unscored_finder
+from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import load_settings
+from flows.command.actions.backup import back_up
+from flows.command.actions.verify import run_verify
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
 from tests.support.databases import borrow_tables
@@ -284,6 +288,21 @@ def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_server_metrics(load_settings({})) == [Sample(SERVER_UP, (), 0)]
 
 
+# Of upkeep
+
+
+def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    publish(home)
+    back_up(home, None, lambda line: None)
+    run_verify(home, False, lambda line: None)
+    figures = gather(read_upkeep_metrics(home))
+    for name in ("reviews_backup_timestamp_seconds", "reviews_verified_timestamp_seconds"):
+        assert figures[name][()] == pytest.approx(time.time(), abs=60)
+    assert figures["reviews_promises_broken"] == {(): 0}
+    assert figures["reviews_disk_free_bytes"][()] > 0
+
+
 # As they are served
 
 
@@ -313,6 +332,7 @@ def test_before_anything_is_published_the_other_metrics_are_served(tmp_path: Pat
     status, text = fetch(Home(tmp_path))
     assert status == 200
     served = {family.name: family.samples[0].value for family in text_string_to_metric_families(text)}
+    assert served.pop("reviews_disk_free_bytes") > 0
     assert served == {
         "reviews_published_readable": 0,
         "reviews_unscored_files": 0,
@@ -374,8 +394,7 @@ def test_no_alert_and_no_panel_mixes_homes(query: str) -> None:
 
 def test_every_metric_is_in_an_alert_or_on_the_dashboard() -> None:
     named = set(re.findall(r"reviews_\w+", " ".join(QUERIES)))
-    times = {"reviews_last_commit_timestamp_seconds", "reviews_champion_promoted_timestamp_seconds"}
-    assert LABELS.keys() - named == times | {"reviews_files_scored"}
+    assert LABELS.keys() - named == {"reviews_champion_promoted_timestamp_seconds", "reviews_files_scored"}
 
 
 def test_every_alert_has_a_row_in_the_runbook_that_says_what_to_type() -> None:

@@ -1,7 +1,9 @@
 """Tests that models are recorded with their figures, and that the last promotion determines the champion."""
 
+import getpass
 import json
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import pytest
@@ -140,6 +142,15 @@ def test_a_model_that_is_not_recorded_can_not_be_promoted(warehouse: Path) -> No
     with pytest.raises(WarehouseError, match=r"No model 'nobody'.*reviews models"):
         promote_model(warehouse, "nobody", "why not")
     assert read_promotions(warehouse) == []
+
+
+def test_who_promoted_and_who_rolled_back_is_in_the_table_with_the_machine(warehouse: Path) -> None:
+    record(warehouse, "m1", "m2", champion="m1")
+    promote_model(warehouse, "m2", "better")
+    roll_back(warehouse, "m2 was worse")
+    with open_warehouse(warehouse, write=False) as connection:
+        who = connection.execute("SELECT DISTINCT promoted_by FROM promotions").fetchall()
+    assert who == [(f"{getpass.getuser()}@{gethostname()}",)]
 
 
 @pytest.mark.slow

@@ -48,7 +48,9 @@ def make_copy(warehouse: Path, folder: Path) -> Path:
     rows = [{"review_id": "r1", "text": HOSTILE}, {"review_id": "r2", "extra": '{"stars": 5}'}]
     commit_parts(warehouse, write_part(folder / "part", [PartFile("f.csv", rows)]))
     with open_warehouse(warehouse, write=True) as connection:
-        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now())")
+        connection.execute(
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL)"
+        )
         rebuild(connection)
     home = Home(warehouse.parent)
     publish(home)
@@ -68,7 +70,7 @@ def publish_without_review(folder: Path) -> None:
     commit_parts(home.warehouse, write_part(folder / "part", files))
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now())"
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now(), NULL)"
         )
     publish(home)
 
@@ -191,7 +193,7 @@ def test_what_readers_do_not_see_yet_needs_publishing(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'better', NULL, now())",
+        "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'better', NULL, now(), NULL)",
         "UPDATE quarantined_rows SET released_at = now()",
         # With the clock set back, or after a restore, neither the number of rows nor the newest moment need change.
         "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY WHERE status = 'refused'",

@@ -76,16 +76,6 @@ class Moment(click.DateTime):
             self.fail(f"{value!r} is no date that can be read. Write it as {written}.", param, ctx)
 
 
-def name_user() -> str:
-    """Return the login name of the current user, the default of the argument --by; 'unknown' if there is none."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
-
-
 def decode_input(content: bytes) -> str:
     """Decode the argument that the user gave on standard input; raise `UsageError` if it is not UTF-8."""
     try:

@@ -1,0 +1,25 @@
+"""Reads when the home was last backed up and verified, and how much of its disk is free."""
+
+import shutil
+from contextlib import suppress
+from datetime import datetime
+
+from data_contracts.storage.home import Home
+from deployments.metrics.metric_definitions import BACKED_UP, BROKEN, DISK_FREE, VERIFIED, Sample
+from tasks.backups.manifests import MANIFEST
+from tasks.maintenance.verified_changes import read_verified
+
+
+def read_upkeep_metrics(home: Home) -> list[Sample]:
+    """Return the samples; none of what never was."""
+    samples = []
+    with suppress(OSError):
+        samples.append(Sample(DISK_FREE, (), shutil.disk_usage(home.folder).free))
+        made = [path.stat().st_mtime for path in home.backups.glob(f"[!.]*/{MANIFEST}")]
+        samples += [Sample(BACKED_UP, (), max(made))] if made else []
+    if home.warehouse.exists():
+        verified = read_verified(home)
+        samples.append(Sample(BROKEN, (), len(verified.broken)))
+        if verified.checked_at:
+            samples.append(Sample(VERIFIED, (), datetime.fromisoformat(verified.checked_at).timestamp()))
+    return samples

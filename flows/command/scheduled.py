@@ -1,0 +1,53 @@
+"""The flows `back-up-home` and `verify-home`: what `reviews backup` and `reviews verify` do, on a schedule."""
+
+from prefect import flow
+
+from deployments.home_of_deployment import load_settings_of_run
+from flows.alerts import alert_at_end
+from flows.command.actions.backup import back_up
+from flows.command.actions.verify import run_verify
+from tasks.sharing.machine_turn import hold_turn
+from tasks.stages.log_messages import tell
+from tasks.stages.queue_turns import take_turn
+from tasks.stages.run_page import end_completed, name_failure
+
+NOTHING = "There is no database yet."
+
+
+@flow(name="back-up-home", flow_run_name="back-up-home")
+@take_turn()
+@name_failure()
+def back_up_home(full: bool = False) -> str:
+    """Write a backup into `backups/` of the home, as `reviews backup` does.
+
+    Args:
+        full: write all of it, and share no file with an earlier backup.
+    """
+    settings = load_settings_of_run()
+    with alert_at_end("back-up-home", settings):
+        with hold_turn(settings.home, settings.shared_store, tell):
+            pass  # from here on this machine has what others of a shared home have written
+        if not settings.home.warehouse.exists():
+            return end_completed(NOTHING, NOTHING)
+        folder = str(back_up(settings.home, None, tell, settings.keep_backups, full))
+    return end_completed(f"Backed up: {folder}", folder)
+
+
+@flow(name="verify-home", flow_run_name="verify-home")
+@take_turn()
+@name_failure()
+def verify_home(check_all: bool = False) -> str:
+    """Prove that no row is lost or doubled, as `reviews verify` does; fail if a promise is broken.
+
+    Args:
+        check_all: check every row, also of files that a check has found right.
+    """
+    settings = load_settings_of_run()
+    with (
+        alert_at_end("verify-home", settings),
+        hold_turn(settings.home, settings.shared_store, tell),
+    ):
+        if not settings.home.warehouse.exists():
+            return end_completed(NOTHING, NOTHING)
+        run_verify(settings.home, check_all, tell, settings.copy_store)
+    return end_completed("All promises hold.", "All promises hold.")
