@@ -13,6 +13,7 @@ from deployments.guarded_server import list_serving_hosts
 from deployments.local_server.server_process import open_port
 from deployments.local_server.stopping import catch_signals
 from deployments.settings import Settings
+from tasks.support.extras import name_install
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -105,8 +106,7 @@ def _require_extra() -> None:
         import fastapi_offline  # noqa: F401
     except ImportError:
         raise ReviewsError(
-            "This needs the extra `serve`, which is not installed. Next: pip install 'fastapi-offline>=1.7', or "
-            "`uv tool install` with --with 'fastapi-offline>=1.7'."
+            f"This needs the extra `serve`, which is not installed. Next: {name_install('fastapi-offline>=1.7')}"
         ) from None
 
 

@@ -27,6 +27,7 @@ from tasks.destinations.configuration import Destination
 from tasks.destinations.postgres_schema import DELIVERED_AT, name_tables, prepare
 from tasks.destinations.results_and_errors import Delivered, Sender, StartProgress
 from tasks.destinations.rows import choose_rows, read_rows
+from tasks.support.extras import name_install
 
 if TYPE_CHECKING:
     import psycopg
@@ -102,8 +103,8 @@ def connect(destination: Destination) -> Iterator["Connection"]:
         import psycopg
     except ImportError:
         raise DestinationError(
-            f"{destination.name}: PostgreSQL needs the extra `postgres`, which is not installed. Next: pip install "
-            "'psycopg[binary]>=3.2', or `uv tool install` with --with 'psycopg[binary]>=3.2'."
+            f"{destination.name}: PostgreSQL needs the extra `postgres`, which is not installed. Next: "
+            f"{name_install('psycopg[binary]>=3.2')}"
         ) from None
     with _naming_errors(destination), psycopg.connect(_find_url(destination), **_OPTIONS) as connection:
         connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'; SET TimeZone = 'UTC'")

@@ -11,6 +11,7 @@ from typing import Any, cast
 from data_contracts.errors import EngineError
 from tasks.engine.dispatch import Outcome, Task
 from tasks.engine.worker_group_task import score_on_worker
+from tasks.support.extras import name_install
 from tasks.support.wording import describe_duration
 
 LOCAL = "local:"
@@ -147,8 +148,8 @@ def open_engine(
         connect = load_client()
     except ImportError:
         raise EngineError(
-            "REVIEWS_DASK needs the extra `scale`, which is not installed. Next: pip install 'distributed>=2026.8', or "
-            "`uv tool install` with --with 'distributed>=2026.8'; or unset REVIEWS_DASK."
+            "REVIEWS_DASK needs the extra `scale`, which is not installed. Next: "
+            f"{name_install('distributed>=2026.8')}; or unset REVIEWS_DASK."
         ) from None
     if address.startswith(LOCAL):
         count = int(address.removeprefix(LOCAL))

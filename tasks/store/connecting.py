@@ -19,6 +19,7 @@ from data_contracts.errors import (
     StoreUnreachableError,
 )
 from data_contracts.storage.store_uris import parse_store_uri
+from tasks.support.extras import name_install
 
 MOST_RETRIES = 6
 RETRY_SECONDS = 40
@@ -65,8 +66,7 @@ def open_store(uri: str) -> Store:
         from obstore.store import LocalStore, from_url
     except ImportError:
         raise StoreError(
-            f"{uri}: stores need the extra `scale`, which is not installed. Next: pip install 'obstore>=0.12', or "
-            "`uv tool install` with --with 'obstore>=0.12'."
+            f"{uri}: stores need the extra `scale`, which is not installed. Next: {name_install('obstore>=0.12')}"
         ) from None
     try:
         if uri.startswith("file://"):

@@ -1,5 +1,6 @@
 """Tests that the webhook is told what needs a person, whoever started the run, and of each thing once."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,18 +76,20 @@ def test_a_bad_profile_is_told_of_once_as_long_as_it_lasts(scoring_home: Home, h
     assert "shop-a.toml" in text
 
 
-def test_a_destination_that_can_not_be_delivered_is_told_of_once(
-    scoring_home: Home, hook: Hook, tmp_path: Path
+def test_a_destination_whose_library_is_missing_is_told_of_once_with_the_command_that_adds_it(
+    scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (tmp_path / "uv-receipt.toml").touch()
     scoring_home.destinations.mkdir()
-    (tmp_path / "file").touch()
-    content = f'kind = "parquet"\nfolder = "{tmp_path / "file" / "folder"}"\n'
-    (scoring_home.destinations / "bi.toml").write_text(content)
+    (scoring_home.destinations / "bi.toml").write_text('kind = "postgres"\ntable = "scores"\n')
     drop(scoring_home, "a.csv", CSV)
     run()
     run()
     [text] = hook.take()
     assert "Not delivered to bi: " in text
+    assert f"uv pip install --python {sys.executable} 'psycopg[binary]>=3.2'" in text
 
 
 def test_a_run_that_fails_tells_why(scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
