@@ -46,7 +46,6 @@ def alert_at_end(flow: str, settings: Settings, *, looks_at_all: bool = True) ->
             concerns[f"failed: {error}"] = f"The run failed: {error}"
         raise
     finally:
-        concerns |= _name_undelivered(settings.home)
         if settings.alert_url:
             _tell(flow, settings, settings.alert_url, concerns, is_whole)
 
@@ -62,7 +61,9 @@ def name_killed(run: Run) -> Concerns:
 
 def _describe_killed(flow: str, started_at: str, present: str) -> str:
     """Say that a run was killed, and which one goes on with its work."""
-    then = f"{'this' if flow == present else 'the next'} run of {flow} goes on with the rest."
+    then = (
+        "this run goes on with the rest." if flow == present else "started again, it goes on with the rest."
+    )
     when = f"{started_at[:16].replace('T', ' ')} UTC"
     return (
         f"The run of {flow} of {when} was killed, or its machine stopped. What it had committed stays; {then}"
@@ -84,7 +85,7 @@ def _name_files(uris: Sequence[str]) -> str:
     return f"{', '.join(uris[:_FILES_NAMED])}{more}"
 
 
-def _name_undelivered(home: Home) -> Concerns:
+def name_undelivered(home: Home) -> Concerns:
     """Return the destinations to which the last delivery failed, and the copy in a store likewise."""
     failing = {name: str(standing.error) for name, standing in list_failing(home).items()}
     if trouble := read_trouble(home):
@@ -163,7 +164,7 @@ def _send(url: str, message: Mapping[str, Any]) -> bool:
 
     try:
         httpx.post(url, json=message, timeout=SEND_SECONDS).raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except Exception as error:  # no run fails for its alert, and its own error must not be hidden
         status = f" {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else ""
         log_warning(
             f"The webhook of REVIEWS_ALERT_URL was not reached ({type(error).__name__}{status}). The next run tries "

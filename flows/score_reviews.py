@@ -20,7 +20,7 @@ from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows import scoring_page as page
-from flows.alerts import Concerns, alert_at_end, name_killed, name_unread
+from flows.alerts import Concerns, alert_at_end, name_killed, name_undelivered, name_unread
 from flows.grants import is_granted
 from flows.group_loop import score_kept, score_new
 from flows.recording import record_flow_run
@@ -173,7 +173,10 @@ def _score_and_deliver(
     except Exception:
         _deliver(settings)
         raise
-    return replace(summary, undelivered=_deliver(settings)), outcome, run
+    else:
+        return replace(summary, undelivered=_deliver(settings)), outcome, run
+    finally:
+        concerns |= name_undelivered(settings.home)
 
 
 def _deliver(settings: Settings) -> tuple[str, ...]:
