@@ -106,7 +106,8 @@ def _list_names(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
 def guard(app: "ASGIApp", hosts: Sequence[str], rules: str = PAGE_RULES) -> "ASGIApp":
     """Wrap an app: refuse requests and websockets of another host (400) or origin (403).
 
-    The content security policy `rules` is added to every response, so no other page can embed the app's pages.
+    Two headers are added to every response, so that a page of another origin can neither embed the app's pages (the
+    content security policy `rules`) nor load them as its own scripts.
     """
     from starlette.datastructures import Headers, MutableHeaders
     from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -120,7 +121,9 @@ def guard(app: "ASGIApp", hosts: Sequence[str], rules: str = PAGE_RULES) -> "ASG
 
     def add_rules(message: "Message") -> "Message":
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message)["Content-Security-Policy"] = rules
+            headers = MutableHeaders(scope=message)
+            headers["Content-Security-Policy"] = rules
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return message
 
     return TrustedHostMiddleware(refuse_other_origins, allowed_hosts=list(hosts), www_redirect=False)
@@ -133,10 +136,12 @@ def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
         with pause_collection():
             from prefect.server.api.server import create_app
 
+            from deployments.http_serving import close_silent_websockets
+
             gc.freeze()  # `create_app` collects garbage, and would search all that was imported
             app = create_app(final=True)
             gc.freeze()  # later collections need not look at what stays
-        return guard(app, hosts)
+        return guard(close_silent_websockets(app), hosts)
 
     return load
 
@@ -150,13 +155,14 @@ def _is_own_origin(headers: "Headers") -> bool:
 
 def _configure(hosts: Sequence[str]) -> "uvicorn.Config":
     """Configure the web server as `prefect server start` does; exit if there is no password."""
-    import uvicorn
     from prefect.settings import get_current_settings
+
+    from deployments.http_serving import configure_server
 
     server = get_current_settings().server
     if not server.api.auth_string:
         sys.exit("The server has no password. Next: start it with a `reviews` command.")
-    return uvicorn.Config(
+    return configure_server(
         make_guarded_app(hosts),
         factory=True,
         lifespan="on",

@@ -90,4 +90,7 @@ def serve_metrics(listening: socket.socket, app: "ASGIApp") -> None:
     """Serve the metrics of a home on a listening socket until a signal."""
     import uvicorn
 
-    uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning")).run(sockets=[listening])
+    from deployments.http_serving import configure_server
+
+    config = configure_server(app, lifespan="off", log_level="warning")
+    uvicorn.Server(config).run(sockets=[listening])

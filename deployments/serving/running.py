@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from deployments.serving.kept_texts import Keeping
 
-MOST_CONNECTIONS = 1000
-"""Connections that are answered at a time; further ones get the status 503."""
 KEEP_SECONDS = 65
 """How long a connection without a request stays open: a little longer than those of most clients and proxies."""
 SWITCH_SECONDS = 0.001
@@ -114,17 +112,18 @@ def _answer(app: "ASGIApp", listening: socket.socket) -> None:
     """Serve an app on a listening socket until a signal."""
     import uvicorn
 
+    from deployments.http_serving import configure_server
+
     # Connections inherit it. Without it the body of an answer would wait 40 ms for the client's receipt of the head:
     # asyncio sets it only for sockets that know their protocol, which those of `socket.create_server` don't.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    config = uvicorn.Config(
+    config = configure_server(
         app,
         lifespan="off",
         log_level="warning",
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_SECONDS,
         timeout_graceful_shutdown=ENDING_SECONDS,
     )

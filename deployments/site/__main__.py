@@ -8,6 +8,7 @@ import sys
 
 from data_contracts.errors import ReviewsError, UsageError
 from deployments.guarded_server import list_site_hosts
+from deployments.http_serving import configure_server
 from deployments.local_server.server_process import open_site_port
 from deployments.settings import load_settings
 from deployments.site.app import make_site_app
@@ -23,7 +24,7 @@ def _main(arguments: list[str]) -> None:
         if listening is None:
             raise UsageError("REVIEWS_SITE_PORT is not set. Next: set it to a free port, such as 8400.")
         app = make_site_app(settings.home, list_site_hosts(settings))
-        config = uvicorn.Config(app, lifespan="off", log_level="warning", server_header=False)
+        config = configure_server(app, lifespan="off", log_level="warning", server_header=False)
         uvicorn.Server(config).run(sockets=[listening])
     except ReviewsError as error:
         sys.stderr.write(f"{error}\n")

@@ -109,6 +109,11 @@ def test_our_pages_are_shown_in_no_other_and_run_and_send_nothing_of_other_serve
     assert not [source for source in rules["script-src"].split() if source[0] != "'" and source != "blob:"]
 
 
+def test_a_page_of_another_origin_can_load_no_answer_by_a_script_tag() -> None:
+    asked = ask([("host", OWN)])
+    assert dict(asked.said[0]["headers"])[b"cross-origin-resource-policy"] == b"same-origin"
+
+
 @pytest.mark.parametrize(
     ("host", "further", "names"),
     [

@@ -1,0 +1,107 @@
+"""Tests of the HTTP server of the house: connections that send nothing, or not enough, keep nobody else out."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+
+from deployments import http_serving
+from deployments.http_serving import close_silent_websockets, configure_server
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+SLOW_SECONDS = 0.2
+PATIENCE_SECONDS = 10
+
+
+async def answer_slowly(scope: "Scope", receive: "Receive", send: "Send") -> None:
+    """An app that reads a request, and takes some time."""
+    while (await receive()).get("more_body"):
+        pass
+    await asyncio.sleep(SLOW_SECONDS)
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The port of a server of `answer_slowly`."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(configure_server(answer_slowly, lifespan="off", log_level="critical"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        yield listening.getsockname()[1]
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def connect(port: int, sent: bytes = b"") -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as connection:
+        connection.sendall(sent)
+        yield connection
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Return whether the server closes a connection without an answer."""
+    try:
+        return connection.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("sent", [b"", REQUEST, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"])
+def test_a_request_is_answered_however_many_connections_have_sent_no_whole_one(
+    port: int, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(http_serving, "find_most_connections", lambda: 4)
+    with ExitStack() as opened:
+        idle = [opened.enter_context(connect(port, sent)) for _ in range(12)]
+        asking = opened.enter_context(connect(port, REQUEST + b"\r\n"))
+        assert asking.recv(100).startswith(b"HTTP/1.1 204")
+        assert is_closed(idle[0])
+
+
+def test_a_connection_that_sends_no_whole_request_in_time_is_closed_and_a_slow_answer_is_not(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_serving, "REQUEST_SECONDS", SLOW_SECONDS / 4)
+    with connect(port, REQUEST) as half, connect(port, REQUEST + b"\r\n") as whole:
+        began = time.monotonic()
+        assert is_closed(half)
+        assert time.monotonic() - began < SLOW_SECONDS
+        assert whole.recv(100).startswith(b"HTTP/1.1 204")
+
+
+def test_websockets_that_say_nothing_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_serving, "MOST_SILENT_WEBSOCKETS", 2)
+    closed: list[int] = []
+
+    async def app(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if (await receive())["type"] == "websocket.disconnect":
+            closed.append(scope["number"])
+
+    async def receive() -> "Message":
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def send(message: "Message") -> None: ...
+
+    async def open_five() -> None:
+        guarded = close_silent_websockets(app)
+        scopes = ({"type": "websocket", "number": number} for number in range(5))
+        together = asyncio.gather(*(guarded(scope, receive, send) for scope in scopes))
+        await asyncio.sleep(0.05)
+        together.cancel()
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(open_five())
+    assert closed == [0, 1, 2]
