@@ -1,5 +1,6 @@
 """The home: the one folder that holds all data, and the paths in it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -225,3 +226,19 @@ class Home:
     def make(self) -> None:
         """Create the home folder if it is missing, without access for other users of the machine."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def close(self) -> str | None:
+        """Close a home that other users of the machine may enter, as `mkdir` makes it; return that it was open, if so.
+
+        One that only a group may enter (0750, 0770) stays as it is. A folder that is no home yet is left, too.
+        """
+        if not (self.warehouse.exists() or self.published.exists() or self.id_file.exists()):
+            return None
+        state = self.folder.stat()
+        if state.st_uid != os.getuid() or not state.st_mode & 0o007:
+            return None
+        self.folder.chmod(0o700)
+        return (
+            f"{self.folder}: other users of this machine could read it; it is closed now (0700). To share it with a "
+            "group, and with nobody else: chmod 750, or 770."
+        )

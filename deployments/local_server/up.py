@@ -152,6 +152,8 @@ def _run_until_stopped(
     write_client_file(settings)
     environment = build_environment_of_up(settings, os.environ) | protection
     children = _start_all(settings, ports, environment, echo, stop.asked)
+    if closed := settings.home.close():
+        echo(closed)
     if not stop.asked.is_set():
         write_running(settings, is_ready=True, started_at=started_at)
         echo(describe_up(settings))

@@ -21,6 +21,7 @@ from flows.command.console.standard_streams import flush_or_give_up, open_closed
 from flows.command.startup import (
     INTERRUPTED_STATUS,
     choose_home,
+    close_home,
     is_encoding_chosen,
     list_variables,
     make_password_error,
@@ -138,6 +139,8 @@ def main(context: click.Context, home: Path | None) -> None:
     context.obj = home
     if home is not None:
         choose_home(home)
+    close_home()  # what the command makes stays closed, too
+    context.call_on_close(close_home)
     from deployments.settings import find_unknown
 
     for warning in find_unknown():

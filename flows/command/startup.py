@@ -43,6 +43,17 @@ def choose_home(home: Path) -> None:
     os.environ["REVIEWS_HOME"] = str(home.absolute())
 
 
+def close_home() -> None:
+    """Close the home if other users of the machine may enter it, and say so on standard error."""
+    from deployments.settings import load_settings
+
+    with suppress(
+        ReviewsError, OSError
+    ):  # the command itself names settings that are wrong, and what can't be read
+        if closed := load_settings().home.close():
+            click.echo(f"reviews: {closed}", err=True)
+
+
 def keep_to_this_machine() -> None:
     """Let this process share nothing with other machines, whatever the settings are."""
     os.environ["REVIEWS_SHARE_HOME"] = os.environ["REVIEWS_PUBLISH_TO_STORE"] = "false"

@@ -1,7 +1,5 @@
 """Tests of what the settings have runs move or delete: scored files, and the bytes of old quarantined rows."""
 
-import stat
-
 import pytest
 
 from data_contracts.storage.home import Home
@@ -107,8 +105,3 @@ def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
     assert kept == [("a.csv", None), ("b.csv", b"??")]
     assert count(scoring_home, "quarantined_rows") == 2
     run_verify(scoring_home, True, lambda said: None)
-
-
-def test_a_new_home_is_closed_to_other_users(home: Home) -> None:
-    home.make()
-    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700

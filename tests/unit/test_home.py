@@ -1,0 +1,44 @@
+"""Tests of the folder of a home: other users of the machine can't read it, however it was made."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from data_contracts.storage.home import Home
+from flows.command.cli import main
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def read_mode(home: Home) -> int:
+    return stat.S_IMODE(home.folder.stat().st_mode)
+
+
+def test_a_new_home_is_closed_to_other_users(home: Home) -> None:
+    home.make()
+    assert read_mode(home) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o755, 0o700), (0o777, 0o700), (0o750, 0o750), (0o2770, 0o2770)]
+)
+def test_a_home_that_others_may_enter_is_closed_by_the_next_command_and_that_of_a_group_stays(
+    home: Home, before: int, after: int
+) -> None:
+    home.id_file.parent.mkdir(parents=True)
+    home.id_file.touch()
+    home.folder.chmod(before)
+    said = CliRunner().invoke(main, ["--home", str(home.folder), "variants"])
+    assert (said.exit_code, read_mode(home)) == (0, after)
+    assert ("is closed now" in said.stderr) == (before != after)
+
+
+def test_a_folder_that_is_no_home_is_not_closed(home: Home) -> None:
+    home.folder.mkdir(mode=0o755)
+    CliRunner().invoke(main, ["--home", str(home.folder), "variants"])
+    assert read_mode(home) == 0o755
