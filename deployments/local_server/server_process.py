@@ -154,8 +154,18 @@ def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading
 
 def is_answering(api_url: str, seconds: float) -> bool:
     """Return whether a Prefect server answers at `api_url` within `seconds`."""
+    return _is_found(f"{api_url}/health", seconds)
+
+
+def shows_page(ui_url: str, seconds: float) -> bool:
+    """Return whether a Prefect server shows its first page; it answers without, if its files were replaced."""
+    return _is_found(ui_url, seconds)
+
+
+def _is_found(url: str, seconds: float) -> bool:
+    """Return whether a server answers within `seconds`, and has what is asked for."""
     try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=seconds) as answer:  # noqa: S310 (our own)
+        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 (our own)
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ValueError):
         return False

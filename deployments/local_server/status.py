@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RET
 
 from data_contracts.errors import ReviewsError
 from deployments.local_server.running import Running
+from deployments.local_server.server_process import shows_page
 from deployments.settings import Settings
 from tasks.support.wording import count
 
@@ -39,18 +40,25 @@ KINDS = {
 def read_status(running: Running, settings: Settings) -> dict[str, Any]:
     """Return the state of a running `reviews up`: its address, the online workers, and the runs of each deployment.
 
-    Raises `ReviewsError` if its server does not answer in `ANSWER_SECONDS`.
+    Raises `ReviewsError` if its server does not answer in `ANSWER_SECONDS`, fails, or shows no page.
     """
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
-            return _read_server(client, running, settings)
+            found = _read_server(client, running, settings)
     except (httpx.TransportError, RuntimeError) as error:  # Prefect's client raises some as RuntimeError
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
             f"({type(error).__name__}). Next: wait a few minutes, since `reviews up` restarts a server that hangs; "
             "if that does not help, `reviews down` and `reviews up`."
         ) from error
+    if not shows_page(running.ui_url, ANSWER_SECONDS):
+        raise ReviewsError(
+            f"`reviews up` runs (process {running.pid}), but shows no page at {running.ui_url}: its files may have "
+            "been replaced. Next: wait a few minutes, since `reviews up` restarts such a server; if that does not "
+            "help, `reviews down` and `reviews up`."
+        )
+    return found
 
 
 def _read_server(client: SyncPrefectClient, running: Running, settings: Settings) -> dict[str, Any]:

@@ -23,15 +23,20 @@ from deployments.local_server.server_process import (
     LINES_SHOWN,
     Ports,
     describe_server,
-    is_answering,
     open_ports,
+    shows_page,
     start_server,
     wait_for_server,
 )
 from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
-from deployments.local_server.supervisor import ANSWER_SECONDS, build_supervisor, start_health_checks
+from deployments.local_server.supervisor import (
+    ANSWER_SECONDS,
+    build_renewal,
+    build_supervisor,
+    start_health_checks,
+)
 from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
-from deployments.marked_processes import MARK, kill_marked, stop_marked
+from deployments.marked_processes import MARK, kill_marked, list_run_processes, stop_marked
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.settings import DEPLOYMENTS, Settings
 from deployments.work_pool import WORKER
@@ -110,6 +115,7 @@ def build_environment_of_up(settings: Settings, environment: Mapping[str, str]) 
         "PREFECT_HOME": str(settings.home.prefect),
         "PREFECT_API_URL": settings.api_url,
         "PREFECT_UI_URL": settings.ui_url,
+        "PREFECT_SERVER_UI_ENABLED": "true",  # a server that shows no page is restarted
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -159,8 +165,9 @@ def _run_until_stopped(
         echo(describe_up(settings))
     _watch_inbox(settings, environment, stop.asked, echo)
     stopped = threading.Event()
-    last_answer = start_health_checks(lambda: is_answering(settings.api_url, ANSWER_SECONDS), stopped)
-    supervise = build_supervisor(children, last_answer, environment, echo)
+    last_answer = start_health_checks(lambda: shows_page(settings.ui_url, ANSWER_SECONDS), stopped)
+    renew = build_renewal(children, lambda: not list_run_processes(settings.home.folder), echo)
+    supervise = build_supervisor(children, last_answer, renew, environment, echo)
     while not stop.asked.wait(LOOK_SECONDS):
         supervise()
 

@@ -170,7 +170,9 @@ DISK_FREE = Metric("reviews_disk_free_bytes", "Bytes that are free on the disk o
 UPKEEP = (BACKED_UP, VERIFIED, BROKEN, DISK_FREE)
 
 SERVER_UP = Metric(
-    "reviews_server_up", "1 if Prefect's server answers, else 0: then the metrics below are missing."
+    "reviews_server_up",
+    "1 if Prefect's server answers, and that of `reviews up` shows its page, else 0: then the metrics below are "
+    "missing.",
 )
 WORKERS = Metric("reviews_workers_online", "Workers of the work pool of the home that are online.")
 ACTIVE = Metric("reviews_runs_active", "Runs that are pending or running.", ("deployment",))

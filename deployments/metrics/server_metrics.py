@@ -7,8 +7,14 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, WorkerFilter, WorkerFilterStatus
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.settings import (
+    PREFECT_API_REQUEST_TIMEOUT,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
 
+from deployments.local_server.server_process import shows_page
 from deployments.local_server.status import count_waiting
 from deployments.metrics.metric_definitions import (
     ACTIVE,
@@ -29,8 +35,13 @@ ENDED_WELL, ENDED_BADLY = ["COMPLETED"], ["FAILED", "CRASHED"]
 
 
 def read_server_metrics(settings: Settings) -> list[Sample]:
-    """Return the samples of the server that is configured; of one that gives no answer only that it is not up."""
+    """Return the samples of the server that is configured; of one that gives no answer only that it is not up.
+
+    That of `reviews up` must show a page, too.
+    """
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
+    if PREFECT_API_URL.value() == settings.api_url and not shows_page(settings.ui_url, ANSWER_SECONDS):
+        return [Sample(SERVER_UP, (), 0)]
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
             return [

@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import psutil
@@ -25,9 +26,16 @@ from deployments.local_server.children import Child, Echo, Program, kill_child, 
 from deployments.local_server.down import bring_down
 from deployments.local_server.running import Running
 from deployments.local_server.stopping import catch_signals, stop_runs
-from deployments.local_server.supervisor import HUNG_SECONDS, build_supervisor, start_health_checks
+from deployments.local_server.supervisor import (
+    HUNG_SECONDS,
+    build_renewal,
+    build_supervisor,
+    start_health_checks,
+)
 from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
 from deployments.marked_processes import find_parents, kill_marked, list_run_processes
+from deployments.metrics.metric_definitions import SERVER_UP, Sample
+from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import Settings, load_settings
 from tasks.support.lock_holders import RUN_VARIABLE
 from tests.support.marked import start_marked
@@ -133,7 +141,8 @@ def test_a_server_that_hangs_is_killed_and_started_again() -> None:
     said: list[str] = []
     with start(SLEEP) as hung:
         children = [replace(hung, started=time.monotonic() - 2 * HUNG_SECONDS)]
-        build_supervisor(children, lambda: time.monotonic() - 2 * HUNG_SECONDS, os.environ, said.append)()
+        hung_since = time.monotonic() - 2 * HUNG_SECONDS
+        build_supervisor(children, lambda: hung_since, lambda: None, os.environ, said.append)()
         try:
             assert hung.process.returncode == -signal.SIGKILL
             assert children[0].process.poll() is None
@@ -153,9 +162,26 @@ def test_a_server_that_was_just_started_or_answered_a_moment_ago_is_left(
     now = time.monotonic()
     with start(SLEEP) as server:
         children = [replace(server, started=now - started)]
-        build_supervisor(children, lambda: now - answered, os.environ, print)()
+        build_supervisor(children, lambda: now - answered, lambda: None, os.environ, print)()
         assert children[0].process is server.process
         assert server.process.poll() is None
+
+
+@pytest.mark.process
+def test_once_other_packages_are_installed_what_runs_is_ended_and_the_worker_when_no_run_is_active() -> None:
+    installed = iter([{"old"}, {"old"}, set[str](), set[str](), {"new"}, {"new"}, {"new"}])
+    idle = iter([False, True])
+    with start(SLEEP) as server, start(SLEEP) as other:
+        worker = replace(other, program=Program("worker", SLEEP))
+        renew = build_renewal([server, worker], lambda: next(idle), print, lambda: next(installed), 0)
+        for _ in range(4):
+            renew()
+        assert (server.process.poll(), worker.process.poll()) == (None, None)
+        renew()
+        assert server.process.wait(10) == -signal.SIGTERM
+        assert worker.process.poll() is None
+        renew()
+        assert worker.process.wait(10) == -signal.SIGTERM
 
 
 def test_an_answer_moves_the_time_of_the_last_one_and_an_error_is_none() -> None:
@@ -255,6 +281,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from data_contracts.storage.home import Home
 from deployments.local_server.running import delete_running, write_running
+from deployments.metrics.metric_definitions import SERVER_UP, Sample
+from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import Settings, load_settings
 from tasks.support.locking import hold_folder
 
@@ -306,3 +334,24 @@ def test_status_of_a_server_that_does_not_answer_says_so_in_time(monkeypatch: py
         ):
             status.read_status(running, load_settings({}))
     assert caught.value.exit_status == 1
+
+
+def test_a_server_whose_pages_are_gone_is_not_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(500)
+
+        def log_message(self, *what: object) -> None: ...
+
+    monkeypatch.setattr(status, "get_client", lambda sync_client: nullcontext())
+    monkeypatch.setattr(status, "_read_server", lambda *what: {"is_up": True})
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        running = Running(7, url, f"{url}/api", "2026-11-26", "checkout", is_ready=True)
+        settings = load_settings({"REVIEWS_PORT": str(server.server_port)})
+        with pytest.raises(ReviewsError, match=r"\(process 7\), but shows no page"):
+            status.read_status(running, settings)
+        with temporary_settings({PREFECT_API_URL: settings.api_url}):
+            assert read_server_metrics(settings) == [Sample(SERVER_UP, (), 0)]
+        server.shutdown()

@@ -235,6 +235,7 @@ class Client:
 
 def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "get_client", lambda sync_client: Client())
+    monkeypatch.setattr(status, "shows_page", lambda *what: True)
     running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
     found = json.loads(format_json(status.read_status(running, settings)))
     assert (found["is_up"], found["process"], found["workers"]) == (True, 7, ["reviews-up"])
