@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO
 
 from deployments.installation_paths import PROJECT_ROOT
+from deployments.local_server.repeated_errors import count_repeated_errors
 
 LONGEST_PAUSE_SECONDS = 30.0
 """The longest pause before a process that keeps ending is started again."""
@@ -69,11 +70,13 @@ def start_child(
     if is_quiet:
         quiet.set()
 
+    pass_on = count_repeated_errors(lambda line: echo(f"{program.name:<6} | {line}"))
+
     def show(line: str) -> None:
         if quiet.is_set():
             first_lines.append(line)
         else:
-            echo(f"{program.name:<6} | {line}")
+            pass_on(line)
 
     process, reader = start_child_process(program, environment, show)
     return Child(program, process, reader, first_lines, quiet)

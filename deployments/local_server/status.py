@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RET
 from data_contracts.errors import ReviewsError
 from deployments.local_server.running import Running
 from deployments.local_server.server_process import shows_page
+from deployments.local_server.up_log import name_log
 from deployments.settings import Settings
 from tasks.support.wording import count
 
@@ -51,6 +52,13 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} does not answer "
             f"({type(error).__name__}). Next: wait a few minutes, since `reviews up` restarts a server that hangs; "
             "if that does not help, `reviews down` and `reviews up`."
+        ) from error
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+            raise  # it asks for another password
+        raise ReviewsError(
+            f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} fails (status "
+            f"{error.response.status_code}): its database may be away or busy. Next: see {name_log(settings)}."
         ) from error
     if not shows_page(running.ui_url, ANSWER_SECONDS):
         raise ReviewsError(

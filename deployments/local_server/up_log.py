@@ -52,7 +52,7 @@ def make_safe_echo(echo: Echo, log: Path, most_bytes: int = LOG_BYTES) -> Echo:
     """Wrap a callback so that it never fails, in any thread: it drops what can't be written, and reports the loss.
 
     The output may be a full disk or a closed terminal, and the threads that pass on the output of processes must not
-    stop. The wrapper also starts a new log once the present one is larger than `most_bytes`.
+    stop. In the log each line gets the time, and a new log is started once the present one is larger than `most_bytes`.
     """
     lock, lost, reason = threading.Lock(), 0, ""
 
@@ -63,7 +63,7 @@ def make_safe_echo(echo: Echo, log: Path, most_bytes: int = LOG_BYTES) -> Echo:
                 if lost:
                     echo(f"({count(lost, 'message')} could not be written here: {reason})")
                     lost = 0
-                echo(text)
+                echo(_add_times(text) if _is_output(log) else text)
             except (OSError, ValueError) as error:  # a closed file is a ValueError
                 lost, reason = lost + 1, str(error)
             with suppress(OSError):
@@ -88,9 +88,20 @@ def make_json_echo(echo: Echo) -> Echo:
     return echo_json
 
 
+def _is_output(log: Path) -> bool:
+    """Return whether the log is this process's standard output."""
+    return log.exists() and os.path.samestat(os.fstat(1), log.stat())
+
+
+def _add_times(text: str) -> str:
+    """Begin each line with the time; one of JSON has its own."""
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    return "\n".join(line if line.startswith("{") else f"{now} {line}" for line in text.split("\n"))
+
+
 def _rotate_if_large(log: Path, most_bytes: int) -> None:
     """Rename the log and continue in a new one, if it is this process's standard output and too large."""
-    if os.fstat(1).st_size <= most_bytes or not log.exists() or not os.path.samestat(os.fstat(1), log.stat()):
+    if os.fstat(1).st_size <= most_bytes or not _is_output(log):
         return
     building = log.with_suffix(".tmp")
     new_log = os.open(building, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o644)

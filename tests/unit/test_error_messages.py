@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -49,6 +50,18 @@ def test_a_name_that_is_not_utf_8_is_blamed_on_itself() -> None:
     assert describe_error(error, {}) == (
         "A name or text is not UTF-8: '/tmp/\\udcff.csv'. Next: rename the file, or write it in UTF-8."
     )
+
+
+def test_a_prefect_server_that_fails_is_one_sentence_with_the_next_step() -> None:
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    answer = httpx.Response(500, request=httpx.Request("GET", "http://127.0.0.1:4200/api/csrf-token"))
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        answer.raise_for_status()
+    said = describe_error(PrefectHTTPStatusError.from_httpx_error(caught.value), {})
+    assert said is not None
+    assert "its database may be away or busy. Next: " in said
+    assert "\n" not in said
 
 
 def test_an_error_that_no_one_foresaw_has_no_words_and_stays_a_bug() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -119,7 +120,7 @@ def test_of_the_log_the_lines_of_the_latest_start_are_shown(tmp_path: Path) -> N
 
 
 @pytest.mark.process
-def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
+def test_a_running_up_keeps_its_log_with_times_within_bounds_and_goes_on_in_a_new_one(tmp_path: Path) -> None:
     log = tmp_path / "up.log"
     script = (
         "from pathlib import Path; from deployments.local_server.up_log import make_safe_echo\n"
@@ -132,7 +133,9 @@ def test_a_running_up_keeps_its_log_within_bounds_and_goes_on_in_a_new_one(tmp_p
         subprocess.run(command, cwd=PROJECT_ROOT, stdout=out, stderr=out, check=False)
     old, new = (tmp_path / "up.log.1").read_text(), log.read_text()
     assert max(len(old), len(new)) < 1100
-    lines = (old + new).splitlines()
+    stamped = (old + new).splitlines()
+    assert all(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d line", line) for line in stamped[:-1])
+    lines = [line.partition("line")[1] + line.partition("line")[2] for line in stamped[:-1]] + stamped[-1:]
     assert lines == [f"line {number}" for number in range(301 - len(lines), 300)] + ["the end"]
 
 

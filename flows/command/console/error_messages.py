@@ -5,6 +5,7 @@ The next step depends on the number of a system error: "free space" does not hel
 
 import errno
 from collections.abc import Collection
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,12 @@ def describe_error(error: Exception, variables: Collection[str]) -> str | None:
         return (
             f"Prefect's server does not answer ({error}). Next: if PREFECT_API_URL names it, correct or unset "
             "that; without it, the server of `reviews up` is used, or a temporary one. Else see `reviews status`."
+        )
+    status = getattr(getattr(error, "response", None), "status_code", 0)
+    if type(error).__name__ == "PrefectHTTPStatusError" and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return (
+            f"Prefect's server fails (status {status}): its database may be away or busy. Next: see its log, "
+            "prefect/up.log of the home if it is that of `reviews up`; then run the command again."
         )
     if type(error).__name__ == "SettingsError":
         return f"{error}. Next: correct that file, or move it away."
