@@ -54,11 +54,12 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
             "if that does not help, `reviews down` and `reviews up`."
         ) from error
     except httpx.HTTPStatusError as error:
-        if error.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-            raise  # it asks for another password
+        if error.response.status_code == httpx.codes.UNAUTHORIZED:
+            raise
         raise ReviewsError(
-            f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} fails (status "
-            f"{error.response.status_code}): its database may be away or busy. Next: see {name_log(settings)}."
+            f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} answers with status "
+            f"{error.response.status_code}: it is still starting, or its database is away or busy. Next: ask again in a "
+            f"minute, then see {name_log(settings)}."
         ) from error
     if not shows_page(running.ui_url, ANSWER_SECONDS):
         raise ReviewsError(

@@ -250,16 +250,17 @@ def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch
     assert said[-1] == "    last  2026-03-01 00:00:00 UTC  Failed  score-reviews failed: a.csv: is gone"
 
 
-def test_status_of_a_server_whose_database_is_away_is_one_sentence(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [404, 500])
+def test_status_of_a_server_that_still_starts_or_whose_database_is_away_is_one_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def fail(*what: object) -> None:
-        httpx.Response(500, request=httpx.Request("GET", settings.api_url)).raise_for_status()
+        httpx.Response(number, request=httpx.Request("GET", settings.api_url)).raise_for_status()
 
     monkeypatch.setattr(status, "get_client", lambda sync_client: Client())
     monkeypatch.setattr(status, "_read_server", fail)
     running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
-    with pytest.raises(ReviewsError, match=r"database may be away or busy. Next: see .*up\.log\.$"):
+    with pytest.raises(ReviewsError, match=rf"status {number}: it is still starting, or .* Next: .*up\.log\.$"):
         status.read_status(running, settings)
 
 
