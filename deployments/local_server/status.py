@@ -58,8 +58,8 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
             raise
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but its server at {running.ui_url} answers with status "
-            f"{error.response.status_code}: it is still starting, or its database is away or busy. Next: ask again in a "
-            f"minute, then see {name_log(settings)}."
+            f"{error.response.status_code}: it is still starting, or its database is away or busy. Next: ask again "
+            f"in a minute, then see {name_log(settings)}."
         ) from error
     if not shows_page(running.ui_url, ANSWER_SECONDS):
         raise ReviewsError(

@@ -260,7 +260,9 @@ def test_status_of_a_server_that_still_starts_or_whose_database_is_away_is_one_s
     monkeypatch.setattr(status, "get_client", lambda sync_client: Client())
     monkeypatch.setattr(status, "_read_server", fail)
     running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
-    with pytest.raises(ReviewsError, match=rf"status {number}: it is still starting, or .* Next: .*up\.log\.$"):
+    with pytest.raises(
+        ReviewsError, match=rf"status {number}: it is still starting, or .* Next: .*up\.log\.$"
+    ):
         status.read_status(running, settings)
 
 
