@@ -38,7 +38,7 @@ from tasks.scoring.plan import (
     to_utc,
 )
 from tasks.scoring.rescoring import OlderSource
-from tasks.scoring.run_outcome import GroupResult, RunOutcome, require_no_failure
+from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, require_no_failure
 from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import score as stages
 from tasks.stages.log_messages import tell
@@ -52,7 +52,7 @@ from tasks.store.work_folders import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
-from tasks.warehouse.publishing import needs_publishing
+from tasks.warehouse.publishing import list_unpublished_runs, needs_publishing
 from tasks.warehouse.run_log import Run
 
 
@@ -197,28 +197,29 @@ def _run_scoring(
         folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     done: list[GroupResult] = []
-    try:
-        with (
-            hold_folder(home.parts, stages.announce_wait),
-            record_flow_run("score-reviews", list_parameters(request), settings) as run,
-        ):
-            concerns |= name_killed(run)
-            summary = _score_pending(request, settings, run, done)
-            concerns |= name_unread(summary.skipped)
+    with name_committed(done):
+        try:
+            with (
+                hold_folder(home.parts, stages.announce_wait),
+                record_flow_run("score-reviews", list_parameters(request), settings) as run,
+            ):
+                concerns |= name_killed(run)
+                summary = _score_pending(request, settings, run, done)
+                concerns |= name_unread(summary.skipped)
+                outcome = RunOutcome(tuple(done))
+                require_no_failure(outcome)
+                summary = _check_outcome(summary, settings, outcome, run, concerns)
+        except Exception:
+            # Readers get what was committed, labels too, even though the run failed.
             outcome = RunOutcome(tuple(done))
-            require_no_failure(outcome)
-            summary = _check_outcome(summary, settings, outcome, run, concerns)
-    except Exception:
-        # Readers get what was committed, labels too, even though the run failed.
-        outcome = RunOutcome(tuple(done))
-        if outcome.has_committed() or (done and needs_publishing(home)):
-            _publish_outcome(outcome, settings, run, time.monotonic() - started)
-        raise
-    finally:
-        concerns |= page.name_refusal(RunOutcome(tuple(done)))
-    if outcome.has_committed() or needs_publishing(home):
-        report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
-        summary = replace(summary, report=report)
+            if outcome.has_committed() or (done and needs_publishing(home)):
+                _publish_outcome(outcome, settings, run, time.monotonic() - started)
+            raise
+        finally:
+            concerns |= page.name_refusal(RunOutcome(tuple(done)))
+        if outcome.has_committed() or needs_publishing(home):
+            report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
+            summary = replace(summary, report=report)
     return summary, outcome, run
 
 
@@ -266,16 +267,24 @@ def _check_outcome(
 def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
     """Publish what was committed, show it on the run's page, emit its events, write its report and the site.
 
-    Return the path of the report.
+    Return the path of the report. A run before this one may have committed and could not publish: it is named, and
+    reported too.
     """
-    publish_copy(settings.home)
+    home = settings.home
+    scorers = {file.run_id for file in outcome.files()}
+    late = [run_id for run_id in list_unpublished_runs(home) if run_id not in scorers]
+    publish_copy(home)
     page.show_outcome(outcome, seconds)
-    page.show_sources(outcome, settings.home)
+    page.show_sources(outcome, home)
+    for run_id in late:
+        tell(f"Published what the run {run_id} had committed and could not publish.")
+        if settings.write_reports:
+            report_run(Run(home, run_id), settings.keep_reports, settings.site_url)
     report = None
     if outcome.has_committed() and settings.write_reports:
         report = report_run(run, settings.keep_reports, settings.site_url)
-    if outcome.has_committed() and settings.write_site:
-        update_site(settings.home)  # after the report, which it links
+    if (outcome.has_committed() or late) and settings.write_site:
+        update_site(home)  # after the reports, which it links
     return report
 
 

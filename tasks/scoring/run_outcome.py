@@ -1,6 +1,7 @@
 """The results of a scoring run, group by group: the counts of its commits, and the errors of groups that failed."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
@@ -154,8 +155,22 @@ class RunOutcome:
         return tuple(copy for copy, first in copies.items() if first not in refused)
 
 
+@contextmanager
+def name_committed(done: Sequence[GroupResult]) -> Iterator[None]:
+    """Let the error of the block, which fills `done`, say what was committed all the same: that stays, and counts."""
+    try:
+        yield
+    except Exception as error:
+        outcome = RunOutcome(tuple(done))
+        files, rows = outcome.total(*FILES), outcome.total(*ROWS)
+        if not files:
+            raise
+        said = f"Committed all the same: {count(files, 'file')}, {count(rows, 'review')}."
+        raise _extend_error(error, said) from error
+
+
 def require_no_failure(outcome: RunOutcome) -> None:
-    """Raise an error if any group failed; its message names the files that failed and counts what was committed.
+    """Raise an error if any group failed; its message names the files that failed.
 
     The error of a single failed group keeps its class, and so the exit status; several become one `ReviewsError`.
     """
@@ -166,14 +181,12 @@ def require_no_failure(outcome: RunOutcome) -> None:
     ]
     if not failed:
         return
-    files, rows = outcome.total(*FILES), outcome.total(*ROWS)
-    done = f"Committed all the same: {count(files, 'file')}, {count(rows, 'review')}. {FAILED_NEXT_STEP}"
     names, undone, first = failed[0]
     if len(failed) == 1:
-        raise _extend_error(first, f"{undone.capitalize()}: {names}\n{done}") from first
+        raise _extend_error(first, f"{undone.capitalize()}: {names}\n{FAILED_NEXT_STEP}") from first
     lines = [f"- {names}: {error}" for names, _, error in failed]
     head = f"{len(lines)} groups of files failed:"
-    raise ReviewsError("\n".join([head, *lines, done])) from first
+    raise ReviewsError("\n".join([head, *lines, FAILED_NEXT_STEP])) from first
 
 
 def name_files(uris: Sequence[str], most: int = FILES_NAMED) -> str:
@@ -186,8 +199,10 @@ def _extend_error(error: Exception, addition: str) -> Exception:
     """Return an error of the same class with `addition` after its message.
 
     If the class can't be constructed from one message, the addition becomes a note; a `ReviewsError` of such a subclass
-    becomes a plain one.
+    becomes a plain one. So does an error of the system, after whose text the command would put a next step of its own.
     """
+    if isinstance(error, OSError):
+        return ReviewsError(f"{error}\n{addition}")
     try:
         return type(error)(f"{error}\n{addition}")
     except Exception:  # the constructors of other libraries' errors are not known

@@ -9,8 +9,8 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,6 +45,7 @@ They depend on no timestamp of the copy, so they are also right after a clock ch
 are summed: of the same change in an even number of rows bit_xor may see nothing. As subqueries of one row they would
 take DuckDB seven times as long to plan.
 """
+_COUNT_FILES = "SELECT run_id, count(*) FROM scored_files WHERE run_id IS NOT NULL GROUP BY run_id ORDER BY ALL"
 _ADVICE_BY_ERRNO = {
     errno.ENOTEMPTY: "move that folder away",
     errno.ENOSPC: "free space on that disk",
@@ -164,15 +165,34 @@ def needs_publishing(home: Home) -> bool:
         newest = _read_state(connection)
     try:
         require_published(home.published)
-        # In the engine of the database: to start another one would take longer than all else here.
-        with (
-            take_turn(home.published, READER_WAIT_SECONDS),
-            attach(home.published.absolute(), "READ_ONLY", wait_seconds=READER_WAIT_SECONDS) as connection,
-        ):
+        with _attach_published(home) as connection:
             # DuckDB may open a file that was truncated.
             return is_truncated(home.published) or _read_state(connection) != newest
     except WarehouseError:
         return True
+
+
+def list_unpublished_runs(home: Home) -> list[str]:
+    """Return the runs that have committed files which the published copy lacks; none without a readable copy."""
+    with open_warehouse(home.warehouse, write=False) as connection:
+        newest = connection.execute(_COUNT_FILES).fetchall()
+    try:
+        require_published(home.published)
+        with _attach_published(home) as connection:
+            published = dict(connection.execute(_COUNT_FILES).fetchall())
+    except WarehouseError:
+        return []
+    return [run_id for run_id, files in newest if files > published.get(run_id, 0)]
+
+
+@contextmanager
+def _attach_published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published copy in the engine of the database: to start another one would take longer than all else."""
+    with (
+        take_turn(home.published, READER_WAIT_SECONDS),
+        attach(home.published.absolute(), "READ_ONLY", wait_seconds=READER_WAIT_SECONDS) as connection,
+    ):
+        yield connection
 
 
 def _read_state(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str | None]]:

@@ -388,7 +388,7 @@ def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
     with monkeypatch.context() as patch:
         make_groups_of_one(patch)
         fail_for(patch, "b.csv")
-        with pytest.raises(WarehouseError, match=r"Not scored: b\.csv\n.*2 files, 2 reviews"):
+        with pytest.raises(WarehouseError, match=r"(?s)Not scored: b\.csv\n.*2 files, 2 reviews"):
             run()
     published = ask(scoring_home.published, "select uri from scored_files order by uri")
     assert published == [("a.csv",), ("c.csv",)]
@@ -396,6 +396,34 @@ def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
         ("failed", "1")
     ]
     assert [file.uri for file in plan().files] == ["b.csv"]
+
+
+def publish_on_full_disk(*arguments: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_run_that_commits_and_can_not_publish_says_what_it_has_committed(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    monkeypatch.setattr("tasks.warehouse.publishing.copy_warehouse", publish_on_full_disk)
+    with pytest.raises(WarehouseError, match=r"(?s)can't be published.* Next: .*Committed.* 1 file, 2 reviews"):
+        run()
+    assert ask(scoring_home.warehouse, "select counts->>'rows_scored' from runs") == [("2",)]
+
+
+def test_what_a_run_could_not_publish_is_published_named_and_reported_by_the_next(
+    scored_home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REVIEWS_REPORTS", "true")
+    drop(scored_home, "b.csv", "text\ngood plot\n")
+    with monkeypatch.context() as patch, pytest.raises(WarehouseError):
+        patch.setattr("tasks.warehouse.publishing.copy_warehouse", publish_on_full_disk)
+        run()
+    assert run().files_scored == 0
+    [(run_id,)] = ask(scored_home.published, "select run_id from scored_files where uri = 'b.csv'")
+    assert run_id in capsys.readouterr().err
+    assert [path.stem for path in scored_home.reports.iterdir()] == [run_id]
 
 
 @pytest.mark.slow
@@ -417,11 +445,11 @@ def test_several_failing_groups_are_one_error_that_names_all_files(
     ("error", "raised"),
     [
         (UsageError("wrong"), UsageError),
-        (OSError(28, "No space left"), OSError),
+        (OSError(28, "No space left"), ReviewsError),
         (UnicodeDecodeError("utf-8", b"x", 0, 1, "odd"), UnicodeDecodeError),
     ],
 )
-def test_the_error_of_one_failing_group_keeps_its_class(
+def test_the_error_of_one_failing_group_keeps_its_exit_status(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch, error: Exception, raised: type[Exception]
 ) -> None:
     drop(scoring_home, "a.csv", CSV)

@@ -12,6 +12,7 @@ from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.forked import make_context, start
 from tests.support.once import copy_once
+from tests.support.small_disks import limit_file_size
 from tests.support.warehouse_parts import PartFile, write_large_part, write_part
 
 MONDAY = PartFile("monday.csv", [{}, {"review_id": "r1"}], bad_rows=[3])
@@ -265,6 +266,17 @@ def test_two_processes_that_commit_one_part_at_once_give_it_once(warehouse: Path
         summaries = pool.starmap(commit_parts, [(warehouse, part)] * 2)
     assert sorted(summary.rows_scored for summary in summaries) == [0, 5000]
     assert count(warehouse) == (5000, 5000, 0, 1)
+
+
+def test_a_commit_that_finds_no_space_for_its_checkpoint_is_a_commit(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    part = write_large_part(tmp_path / "part", rows=300)
+    with open_warehouse(warehouse, write=True):
+        size = warehouse.stat().st_size
+    with limit_file_size(size):
+        assert commit_parts(warehouse, part).rows_scored == 300
+    assert count(warehouse) == (300, 300, 0, 1)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """Tests that the archive is downloaded completely and as published, whatever the server does."""
 
-import resource
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -20,6 +18,7 @@ from data_contracts.archive import PublishedArchive
 from data_contracts.errors import SourceError
 from tasks.archive.download import FetchedArchive, RetryPolicy, fetch_archive
 from tasks.support.locking import hold_folder
+from tests.support.small_disks import limit_file_size
 
 DATA = bytes(range(1, 256)) * 2000
 OTHER_DATA = DATA[::-1]
@@ -530,17 +529,6 @@ def test_a_folder_that_can_not_be_made_is_a_source_error(site: Site, tmp_path: P
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SourceError, match=r"the archive can't be stored: .*Next: "):
         fetch(site, tmp_path / "file" / "archive")
-
-
-@contextmanager
-def limit_file_size(size: int) -> Iterator[None]:
-    """Make the system refuse files over `size` bytes, as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_a_source_error_and_the_download_goes_on_later(site: Site, tmp_path: Path) -> None:

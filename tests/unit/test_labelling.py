@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import resource
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -55,6 +54,7 @@ from tests.support.filled_tables import FilledTables
 from tests.support.once import copy_once
 from tests.support.review_file_builders import encode_csv, encode_jsonl
 from tests.support.scoring_runs import drop
+from tests.support.small_disks import limit_file_size
 from tests.support.small_home import ask
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 from tests.unit.view_tables import add_row
@@ -349,13 +349,9 @@ def test_an_answer_can_be_taken_back(tmp_path: Path) -> None:
 
 def test_on_a_full_disk_the_answers_before_are_kept_and_the_error_names_their_file(tmp_path: Path) -> None:
     home, reviews = Home(tmp_path), make_reviews("fine", "dull")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))  # an answer has some 200 bytes
-        with pytest.raises(OSError, match=r"File too large: '.*/labels/.*\.jsonl'"):
-            answer(home, reviews, "p", "n")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    # An answer has some 200 bytes.
+    with limit_file_size(300), pytest.raises(OSError, match=r"File too large: '.*/labels/.*\.jsonl'"):
+        answer(home, reviews, "p", "n")
     assert [each[:2] for each in read_answers(home)] == [(hash_text("fine"), "positive")]
 
 

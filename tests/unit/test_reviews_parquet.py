@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import resource
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +23,7 @@ from tasks.archive.parquet_files import (
 from tasks.archive.reader import read_archive
 from tasks.support.locking import hold_folder
 from tests.support.small_archive import list_files, write_archive
+from tests.support.small_disks import limit_file_size
 
 PROVENANCE = Provenance("other", "accepted_unverified", "5" * 64, "c" * 64, "d" * 64, FORMAT_VERSION)
 Tables = dict[str, pa.Table]
@@ -209,13 +209,8 @@ def test_leftovers_of_a_broken_write_are_removed(reviews_dir: Path, tables: Tabl
 
 
 def test_a_full_disk_is_a_source_error_and_leaves_what_was_there(reviews_dir: Path, tables: Tables) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(SourceError, match=r"the reviews can't be written: .*Next: "):
-            write_tables(tables, dataclasses.replace(PROVENANCE, dataset="sample"), reviews_dir)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with limit_file_size(1000), pytest.raises(SourceError, match=r"the reviews can't be written: .*Next: "):
+        write_tables(tables, dataclasses.replace(PROVENANCE, dataset="sample"), reviews_dir)
     assert read_provenance(reviews_dir) == PROVENANCE
     assert list_names(reviews_dir) == ["test.parquet", "train.parquet", "unsup.parquet"]
 

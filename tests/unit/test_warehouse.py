@@ -312,6 +312,12 @@ def test_a_database_error_in_the_block_comes_out_as_ours(warehouse: Path) -> Non
     assert "\n" not in str(caught.value)
 
 
+def test_an_error_of_the_database_without_a_detail_is_told_in_whole_sentences(warehouse: Path) -> None:
+    with pytest.raises(WarehouseError, match=r": CHECKPOINT during DETACH failed\. Next: "):  # noqa: SIM117
+        with open_warehouse(warehouse, write=True):
+            raise duckdb.IOException("CHECKPOINT during DETACH failed. \nStack trace")
+
+
 def test_a_session_for_reading_can_not_write(warehouse: Path) -> None:
     with (
         pytest.raises(WarehouseError, match="read-only"),

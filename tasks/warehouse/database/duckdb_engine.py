@@ -70,8 +70,7 @@ def attach(path: Path, *options: str, wait_seconds: float = 0) -> Iterator[duckd
             ) as connection:
                 yield connection
             [(used,)] = _find_engine().execute("EXECUTE measure_memory").fetchall()
-            _find_engine().execute("DETACH warehouse")
-            if used > MOST_KEPT_BYTES:
+            if not _detach() or used > MOST_KEPT_BYTES:
                 _stop_engine()
         except BaseException:
             # The error may have left the engine unusable, or files open in it.
@@ -142,6 +141,18 @@ def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
+
+
+def _detach() -> bool:
+    """Release the database's file; return False if what was committed could not be brought from the log into it.
+
+    It stays committed: the log lies beside the file, and whoever opens or publishes the database next has it from there.
+    """
+    try:
+        _find_engine().execute("DETACH warehouse")
+    except duckdb.IOException:  # a full disk
+        return False
+    return True
 
 
 def _start_session(spill: Path) -> duckdb.DuckDBPyConnection:

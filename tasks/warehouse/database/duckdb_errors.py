@@ -1,5 +1,7 @@
 """Turns the errors of DuckDB into errors of this program, each with the file and the next step."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,13 +33,20 @@ def translate_errors(path: Path, when_damaged: str = RESTORE_ADVICE) -> Iterator
 
 
 def shorten_error(error: Exception) -> str:
-    """Return the first line of an error's text, without its final punctuation; the type's name if it has no text."""
-    return str(error).strip().split("\n")[0].rstrip(".!") or type(error).__name__
+    """Return the first line of an error's text, without its final punctuation; the type's name if it has no text.
+
+    Of a failed checkpoint DuckDB says that the database is invalidated, which is so until it is opened again: only the
+    cause is returned.
+    """
+    line = str(error).strip().split("\n")[0].rpartition("Original error: ")[2]
+    return line.rstrip(" .!") or type(error).__name__
 
 
 def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
     """Return the next step for an error of DuckDB, by its type or text."""
     text = str(error).lower()
+    if any(os.strerror(number).lower() in text for number in (errno.ENOSPC, errno.EDQUOT)):
+        return "free space on that disk, or raise the quota, then run the command again."
     if any(
         words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")
     ):

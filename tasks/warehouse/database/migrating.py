@@ -40,6 +40,7 @@ def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
         attach(building, f"STORAGE_VERSION '{STORAGE_VERSION}'") as connection,
     ):
         bring_up_to_date(connection, migrations, views)
+        connection.execute("CHECKPOINT")  # or raise: the log would keep the temporary name
 
 
 def bring_up_to_date(
