@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 FORMATS = ("parquet", "csv")
 CHUNK_ROWS = 10_000
 """Source rows in memory at a time."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""First characters by which a spreadsheet takes a cell for a formula."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
+"""First characters by which a spreadsheet takes a cell for a formula; by the full-width ones where it is Japanese."""
 COLUMNS = {
     "source_sha256": "VARCHAR",
     "row_number": "BIGINT",

@@ -517,8 +517,8 @@ FAULTS = (
         "a CSV file keeps a formula that begins with @",
         "exports",
         EXPORT_FILES,
-        '("=", "+", "-", "@", "\\t", "\\r")',
-        '("=", "+", "-", "\\t", "\\r")',
+        '"-", "@", "\\t"',
+        '"-", "\\t"',
         (TEST_EXPORTS,),
     ),
     Fault(

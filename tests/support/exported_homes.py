@@ -18,6 +18,8 @@ HOSTILE = [
     "@SUM(A1)",
     "\tcmd",
     "\rcmd",
+    "\ncmd",
+    *(f"{start}1" for start in "\uff1d\uff0b\uff0d\uff20"),
     'a "quoted", text\r\nof two lines',
     "\x1b[31mred",
     "\x00",

@@ -337,7 +337,7 @@ def read_cells(home: Home, column: str) -> list[str]:
 def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Home) -> None:
     add(home, "=f.csv", [{"text": text, "review_id": text} for text in HOSTILE])
     run(home, CSV)
-    safe = [f"'{text}" if text[0] in "=+-@\t\r" else text for text in HOSTILE]
+    safe = [f"'{text}" if text[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20" else text for text in HOSTILE]
     assert read_cells(home, "text") == read_cells(home, "review_id") == safe
     assert set(read_cells(home, "uri")) == {"'=f.csv"}
 
