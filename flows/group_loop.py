@@ -1,13 +1,15 @@
 """The groups of a scoring run, scored one after the other by this process, or by the workers of an engine."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
 from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
 from tasks.inbox.killed_runs import read_killed_runs
-from tasks.inbox.source_files import FoundFile, SourceFile, group_found_files
+from tasks.inbox.source_files import OUT_OF_PROPORTION, FoundFile, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, measure_rescorable, take_in_time
 from tasks.scoring.run_outcome import GroupResult, make_left, make_skipped
@@ -24,31 +26,52 @@ if TYPE_CHECKING:
 def score_new(
     job: "ScoringJob", request: ScoringRequest, files: Sequence[SourceFile]
 ) -> Iterator[GroupResult]:
-    """Score and commit new files, group by group; last and alone those over which runs were killed."""
-    home = job.run.home
+    """Score and commit new files, group by group.
+
+    Last and alone come those that are out of proportion to their size, and those over which runs were killed.
+    """
+    home, last = job.run.home, list[SourceFile]()
     arranged = read_killed_runs(home).arrange(files, tries_all=bool(request.named))
     is_whole = not (request.named or request.since or request.rescan or arranged.last or arranged.aside)
-    for group in _group_in_order(home, request, arranged.first):
-        result = _score_group(job, group)
+    hasty = replace(job, options=replace(job.options, may_postpone=True))
+    for group in _group_in_order(job, request, arranged.first):
+        result, deferred = _take_out_deferred(_score_group(hasty, group))
+        last += [file for file in group if file.uri in deferred]
         is_whole = is_whole and result.error is None
         yield result
     if is_whole:
         drop_arrivals(home)
-    if arranged.last and needs_publishing(home):
-        publish_copy(home)  # the run may be killed again
-    for file in arranged.last:
+    last += arranged.last
+    if last and needs_publishing(home):
+        publish_copy(home)  # the run may be killed again, or take long
+    for file in last:
         yield _score_group(job, (file,))
     if arranged.aside:
         yield make_skipped(arranged.aside)
 
 
 def _group_in_order(
-    home: Home, request: ScoringRequest, files: Sequence[SourceFile]
+    job: "ScoringJob", request: ScoringRequest, files: Sequence[SourceFile]
 ) -> Iterator[tuple[SourceFile, ...]]:
-    """Yield new files in groups, in the order in which they arrived before a restore, if there was one."""
+    """Yield new files in groups, in the order in which they arrived before a restore, if there was one.
+
+    Else the sources with fewer bytes come first, so that they need not wait for a large export of another one. The
+    files of a source keep their order, since a later one may correct an earlier one.
+    """
     # In a rescan a file is as old as its first reading.
-    for together in [files] if request.rescan else split_by_arrival(home, files):
-        yield from group_found_files(together)
+    for together in [files] if request.rescan else split_by_arrival(job.run.home, files):
+        sources = {file.uri: job.catalogue.find(file.uri).name for file in together}
+        sizes = Counter[str]()
+        for file in together:
+            sizes[sources[file.uri]] += file.size
+        yield from group_found_files(sorted(together, key=lambda file: sizes[sources[file.uri]]))
+
+
+def _take_out_deferred(result: GroupResult) -> tuple[GroupResult, set[str]]:
+    """Return the result of a group without the files that are to be scored last, and the uris of these."""
+    deferred = {file.uri for file in result.postponed if file.reason == OUT_OF_PROPORTION}
+    postponed = tuple(file for file in result.postponed if file.uri not in deferred)
+    return replace(result, postponed=postponed), deferred
 
 
 def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:

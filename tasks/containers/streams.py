@@ -21,6 +21,8 @@ from tasks.inbox.opening import open_regular
 from tasks.support.refusals import refusal, refusing
 
 CHUNK_BYTES = 1 << 20
+FIRST_BYTES = 1 << 10
+"""Bytes that are given to the decompressor of a stream at first, then twice as many each time."""
 HELD_IN_MEMORY_BYTES = 64 << 20
 XZ_MEMORY = 256 << 20
 """Most bytes that unpacking xz data may take; `xz -9` needs 65 MiB. The data states how much it needs."""
@@ -66,13 +68,16 @@ def _unpack_by_arrow(chunks: Iterator[bytes], compression: str) -> Iterator[byte
 
 def _unpack_streams(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
     """Decompress bzip2 or xz streams, which may follow each other; raise `EOFError` if the last one is cut off."""
-    unpacker = _start_stream(compression)
-    for left in chunks:
+    unpacker, given = _start_stream(compression), CHUNK_BYTES
+    for chunk in chunks:
+        left = memoryview(chunk)
         while left or not (unpacker.needs_input or unpacker.eof):
             if unpacker.eof:
-                unpacker = _start_stream(compression)
-            piece = _unpack_piece(unpacker, left)
-            left = unpacker.unused_data
+                # It copies what follows the end of a stream: of many short streams a chunk would be copied for each.
+                unpacker, given = _start_stream(compression), FIRST_BYTES
+            piece = _unpack_piece(unpacker, left[:given])
+            left = left[min(given, len(left)) - len(unpacker.unused_data) :]
+            given = min(2 * given, CHUNK_BYTES)
             if piece:
                 yield piece
     if not unpacker.eof:
@@ -84,7 +89,7 @@ def _start_stream(compression: str) -> bz2.BZ2Decompressor | lzma.LZMADecompress
     return bz2.BZ2Decompressor() if compression == "bz2" else lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
 
 
-def _unpack_piece(unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: bytes) -> bytes:
+def _unpack_piece(unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: memoryview) -> bytes:
     """Decompress at most `CHUNK_BYTES`; refuse xz data that needs more than `XZ_MEMORY`."""
     try:
         return unpacker.decompress(data, CHUNK_BYTES)

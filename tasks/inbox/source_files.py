@@ -24,6 +24,8 @@ HIDDEN = "is hidden, unfinished, or only says something of the files beside it"
 """Reason for skipping a file. Such a file is reported only if it, or its folder, was named."""
 HAS_LABELS = f"is no file of reviews: what lies in {LABELS}/ of an inbox is taken in as labels"
 """Reason for skipping a file, likewise."""
+OUT_OF_PROPORTION = "is out of proportion to its size: it is scored after all other files, alone"
+"""Reason for postponing a file within a run."""
 GROUP_BYTES = 32 * 2**20
 WORKER_GROUP_BYTES = 8 * 2**20
 """Most bytes of a group for a worker of an engine: fewer, so that all workers end at about the same time. The

@@ -47,6 +47,8 @@ class ReadOptions:
     """How the columns become ours; None: as the file itself shows."""
     may_start_over: bool = False
     """The caller starts over, without this, if a reader raises `PlanOutdatedError`; so large files are read once."""
+    may_postpone: bool = False
+    """The caller may break off a file that is out of proportion to its size, and read it after all others."""
     report_plan: Callable[[ReadingPlan], object] = field(default=_ignore, compare=False)
     """Called with each plan that was made from the file itself: one per member of an archive."""
     report_passed_over: Callable[[str, str], object] = field(default=_ignore, compare=False, repr=False)

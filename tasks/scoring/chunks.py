@@ -1,5 +1,6 @@
 """Reads review files as chunks: tables with about the number of rows that are checked and scored at a time."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import RowLimits
-from tasks.inbox.source_files import SkippedFile, SourceFile, has_changed
+from tasks.inbox.source_files import GROUP_BYTES, OUT_OF_PROPORTION, SkippedFile, SourceFile, has_changed
 from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows
 from tasks.scoring.file_outcomes import Tally, record_passed_over, record_plan, record_refusal
@@ -17,6 +18,11 @@ CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; a chunk may have rows of several files."""
 CHUNK_BYTES = 32 * 2**20
 """Bytes at which a chunk is full, even if it has fewer rows."""
+MOST_UNPACKED_RATIO = 16
+"""Bytes of rows per byte on disk beyond which a file with more than `GROUP_BYTES` of rows is out of proportion.
+Compressed reviews have some 3."""
+MOST_READING_SECONDS = 10.0
+"""Seconds of CPU time, for a file and for each MB of it, beyond which its reading is so. Most files take 0.1 to 0.3."""
 PROGRESS_BEFORE_END = 0.9
 """Progress reported before the end of a file is capped at this share of its size."""
 
@@ -51,7 +57,8 @@ def read_chunks(
                 report_plan=partial(record_plan, file, tally),
                 report_passed_over=partial(record_passed_over, file, tally),
             )
-            for batch in read_review_file(file.path, options):
+            batches = read_review_file(file.path, options)
+            for batch in _keep_in_proportion(batches, file, tally) if options.may_postpone else batches:
                 source = file.source_sha256
                 require_bounded_bad_rows(file, tally.bytes_kept[source])
                 broken = tally.rows_broken[source].total()
@@ -77,6 +84,22 @@ def read_chunks(
         report(file.size - reported)
     if waiting:
         yield join_chunk(waiting)
+
+
+def _keep_in_proportion(
+    batches: Iterator[pa.RecordBatch], file: SourceFile, tally: Tally
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file; postpone it once they, or the CPU time for them, are out of proportion to its size."""
+    most_bytes = max(GROUP_BYTES, MOST_UNPACKED_RATIO * file.size)
+    most_seconds = MOST_READING_SECONDS * max(1, file.size / 1_000_000)
+    unpacked, seconds, started = 0, 0.0, time.thread_time()
+    for batch in batches:
+        unpacked, seconds = unpacked + batch.nbytes, seconds + time.thread_time() - started
+        if unpacked > most_bytes or seconds > most_seconds:
+            tally.postponed[file.source_sha256] = SkippedFile(file.uri, OUT_OF_PROPORTION)
+            return
+        yield batch
+        started = time.thread_time()
 
 
 def count_rows(file: SourceFile, options: ReadOptions, report: Callable[[int], None]) -> int:

@@ -21,7 +21,10 @@ _STYLES: dict[str, DateStyle] = {
 
 def choose_file_options(catalogue: Catalogue, options: ReadOptions, file: SourceFile) -> ReadOptions:
     """Return how a file is read: as the profile of its source says, or else by `options`."""
-    return replace(choose_options(catalogue.find(file.uri), options), root=file.root)
+    source = catalogue.find(file.uri)
+    # Of full exports the last one counts, so their order stays.
+    may_postpone = options.may_postpone and source.replaces_from_share is None
+    return replace(choose_options(source, options), root=file.root, may_postpone=may_postpone)
 
 
 def choose_file_limits(catalogue: Catalogue, limits: RowLimits, file: SourceFile) -> FileLimits:

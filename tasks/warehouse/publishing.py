@@ -45,7 +45,9 @@ They depend on no timestamp of the copy, so they are also right after a clock ch
 are summed: of the same change in an even number of rows bit_xor may see nothing. As subqueries of one row they would
 take DuckDB seven times as long to plan.
 """
-_COUNT_FILES = "SELECT run_id, count(*) FROM scored_files WHERE run_id IS NOT NULL GROUP BY run_id ORDER BY ALL"
+_COUNT_FILES = (
+    "SELECT run_id, count(*) FROM scored_files WHERE run_id IS NOT NULL GROUP BY run_id ORDER BY ALL"
+)
 _ADVICE_BY_ERRNO = {
     errno.ENOTEMPTY: "move that folder away",
     errno.ENOSPC: "free space on that disk",

@@ -13,6 +13,7 @@ from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.explain.history import find_history
 from tasks.exports.export_files import ExportRequest
+from tasks.scoring import chunks
 from tasks.scoring.run_outcome import REPLACED
 from tests.support.scoring_runs import describe, drop, prove, run
 from tests.support.small_home import ask, copy_scoring_home
@@ -182,3 +183,15 @@ def test_an_export_that_comes_again_after_another_replaced_it_is_named_once(sent
     assert (said.uri, said.reason.partition(",")[0]) == ("shop/4.csv", REPLACED.partition(",")[0])
     assert list_latest(sent.home) == ["8", "9"]
     assert sent.next.skipped == ()
+
+
+def test_a_full_export_out_of_proportion_does_not_come_after_a_later_one(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe(scoring_home, REPLACES, "shop")
+    monkeypatch.setattr(chunks, "GROUP_BYTES", 20_000)
+    monkeypatch.setattr(chunks, "MOST_UNPACKED_RATIO", 0)
+    drop(scoring_home, "shop/1.csv", f"{FIRST}7,tt1,{5000 * 'good film '}\n")
+    drop(scoring_home, "shop/2.csv", SECOND)
+    run()
+    assert list_latest(scoring_home) == ["8", "9"]

@@ -398,6 +398,51 @@ def test_a_failing_group_stops_no_other_and_fails_the_run_in_the_end(
     assert [file.uri for file in plan().files] == ["b.csv"]
 
 
+def list_committed(home: Home) -> list[str]:
+    """Return the names of the scored files in the order of their commits."""
+    rows = ask(home.published, "select uri from scored_files order by committed_at, uri")
+    return [uri for (uri,) in rows]
+
+
+def test_a_file_out_of_proportion_is_scored_after_all_others_in_the_same_run(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "GROUP_BYTES", 10_000)
+    drop(scoring_home, "a.csv.gz", gzip.compress(b"text\n" + b"good film\n" * 5000))
+    drop(scoring_home, "b.csv", "text\ngood plot\n")
+    summary = run()
+    assert (summary.files_scored, summary.rows_scored, summary.skipped) == (2, 5001, ())
+    assert list_committed(scoring_home) == ["b.csv", "a.csv.gz"]
+
+
+def test_a_file_that_takes_long_to_read_for_its_size_is_scored_after_all_others_in_the_same_run(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+        began = time.thread_time()
+        while path.name == "a.csv" and time.thread_time() < began + 0.1:
+            pass
+        yield from read_review_file(path, options)
+
+    monkeypatch.setattr(chunks, "MOST_READING_SECONDS", 0.1)
+    monkeypatch.setattr(chunks, "read_review_file", read)
+    for name in ("a.csv", "b.csv"):
+        drop(scoring_home, name, f"text\ngood film {name}\n")
+    run()
+    assert list_committed(scoring_home) == ["b.csv", "a.csv"]
+
+
+def test_the_sources_with_fewer_bytes_are_scored_first_and_the_files_of_each_by_name(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_groups_of_one(monkeypatch)
+    names = {"big/1.csv": 5, "big/2.csv": 1, "small/1.csv": 3, "small/2.csv": 1}
+    for name, rows in names.items():
+        drop(scoring_home, name, "text\n" + f"good film {name}\n" * rows)
+    run()
+    assert list_committed(scoring_home) == ["small/1.csv", "small/2.csv", "big/1.csv", "big/2.csv"]
+
+
 def publish_on_full_disk(*arguments: object) -> None:
     raise OSError(28, "No space left on device")
 
@@ -407,7 +452,9 @@ def test_a_run_that_commits_and_can_not_publish_says_what_it_has_committed(
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
     monkeypatch.setattr("tasks.warehouse.publishing.copy_warehouse", publish_on_full_disk)
-    with pytest.raises(WarehouseError, match=r"(?s)can't be published.* Next: .*Committed.* 1 file, 2 reviews"):
+    with pytest.raises(
+        WarehouseError, match=r"(?s)can't be published.* Next: .*Committed.* 1 file, 2 reviews"
+    ):
         run()
     assert ask(scoring_home.warehouse, "select counts->>'rows_scored' from runs") == [("2",)]
 
@@ -417,9 +464,10 @@ def test_what_a_run_could_not_publish_is_published_named_and_reported_by_the_nex
 ) -> None:
     monkeypatch.setenv("REVIEWS_REPORTS", "true")
     drop(scored_home, "b.csv", "text\ngood plot\n")
-    with monkeypatch.context() as patch, pytest.raises(WarehouseError):
+    with monkeypatch.context() as patch:
         patch.setattr("tasks.warehouse.publishing.copy_warehouse", publish_on_full_disk)
-        run()
+        with pytest.raises(WarehouseError):
+            run()
     assert run().files_scored == 0
     [(run_id,)] = ask(scored_home.published, "select run_id from scored_files where uri = 'b.csv'")
     assert run_id in capsys.readouterr().err

@@ -268,9 +268,7 @@ def test_two_processes_that_commit_one_part_at_once_give_it_once(warehouse: Path
     assert count(warehouse) == (5000, 5000, 0, 1)
 
 
-def test_a_commit_that_finds_no_space_for_its_checkpoint_is_a_commit(
-    warehouse: Path, tmp_path: Path
-) -> None:
+def test_a_commit_that_finds_no_space_for_its_checkpoint_is_a_commit(warehouse: Path, tmp_path: Path) -> None:
     part = write_large_part(tmp_path / "part", rows=300)
     with open_warehouse(warehouse, write=True):
         size = warehouse.stat().st_size

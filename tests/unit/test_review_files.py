@@ -8,6 +8,7 @@ import lzma
 import subprocess
 import sys
 import tracemalloc
+from bz2 import BZ2Decompressor
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, RowLimits
+from tasks.containers.streams import decompress
 from tasks.review_files import delimited
 from tasks.review_files.plans.missing_words import stands_for_no_text
 from tasks.review_files.plans.reading_plan import ReadingPlan
@@ -493,6 +495,30 @@ def test_members_frames_and_streams_of_compressions_are_read_one_after_the_other
         ("a.csv.xz", lzma.compress(first) + lzma.compress(second)),
     ):
         assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["a", "b", "c"]
+
+
+def test_many_short_streams_cost_no_copy_of_what_follows_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = []
+
+    class Unpacker:
+        """A decompressor of bzip2 data that notes how many bytes it hands back."""
+
+        def __init__(self) -> None:
+            self._inner = BZ2Decompressor()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+        def decompress(self, data: bytes, most: int) -> bytes:
+            piece = self._inner.decompress(data, most)
+            copied.append(len(self._inner.unused_data))
+            return piece
+
+    monkeypatch.setattr(bz2, "BZ2Decompressor", Unpacker)
+    streams = 5000
+    data = bz2.compress(b"text\ngood film\n") + streams * bz2.compress(b"") + bz2.compress(b"bad plot\n")
+    assert b"".join(decompress(iter([data]), "bz2")) == b"text\ngood film\nbad plot\n"
+    assert sum(copied) < 2000 * streams
 
 
 @pytest.mark.process

@@ -146,7 +146,7 @@ def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
 def _detach() -> bool:
     """Release the database's file; return False if what was committed could not be brought from the log into it.
 
-    It stays committed: the log lies beside the file, and whoever opens or publishes the database next has it from there.
+    It stays committed: the log lies beside the file, and who opens or publishes the database next has it from there.
     """
     try:
         _find_engine().execute("DETACH warehouse")
