@@ -20,6 +20,7 @@ SOURCE_SCHEMA = pa.schema(
         ("given_rating", pa.float64()),
         ("extra", pa.string()),
         ("in_english", pa.bool_()),
+        ("near_key", pa.uint64()),
     ]
 )
 """One row per accepted source row."""
@@ -76,6 +77,7 @@ LATER_COLUMNS = {
     "source": "VARCHAR",
     "profile_version": "VARCHAR",
     "in_english": "BOOLEAN",
+    "near_key": "UBIGINT",
     "replaces_from_share": "DOUBLE",
 }
 """Columns, with their types, that the parts of older versions lack; a killed run may have left one before an update."""

@@ -116,8 +116,9 @@ GROUP BY ALL;
 -- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
 -- fewer are negative, ratings in between give no label. A label or rating counts for rows without one too that have the
 -- same review_id and movie_id, or the same text, such as rows that were scored before it came; once for each model, for
--- the row that it scored first. So do labels of `reviews label` for reviews that were drawn at random. Of a file that was
--- read again, the reading that counts.
+-- the row that it scored first. So do labels of `reviews label` for reviews that were drawn at random. Near-copies of a
+-- source, whose texts differ by a number, a name or a few words, count once for each model, for the row that it scored
+-- first. Of a file that was read again, the reading that counts.
 CREATE OR REPLACE VIEW live_accuracy AS
 WITH sources AS (
     SELECT
@@ -154,17 +155,29 @@ texts_alike AS MATERIALIZED (
 ),
 -- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
 repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
+-- Of rows that came with a label or a rating.
+near_copies AS MATERIALIZED (
+    SELECT near_key FROM source_reviews
+    WHERE near_key IS NOT NULL AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+    GROUP BY near_key HAVING count(*) > 1
+),
 places AS (
     SELECT rowid AS place FROM source_reviews SEMI JOIN texts_alike USING (source_sha256, row_number)
     UNION ALL
+    SELECT rowid AS place FROM source_reviews
+    WHERE near_key IN (FROM near_copies) AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+    UNION ALL
     SELECT rowid AS place FROM source_reviews WHERE review_key IN (FROM repeated)
 ),
--- The rows that may lend a label to another one, or borrow one.
+-- The rows that may lend a label to another one, or borrow one, and near-copies. All near-copies of a source are copies of
+-- one thing, which `copy_of` names; any other row is of itself.
 alike AS MATERIALIZED (
     SELECT
         source_sha256,
         row_number,
         source_number + row_number AS row_id,
+        near_copies.near_key IS NOT NULL AS is_near,
+        CASE WHEN is_near THEN hash(near_key, file_source)::HUGEINT ELSE row_id END AS copy_of,
         coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label,
@@ -183,46 +196,47 @@ alike AS MATERIALIZED (
         best_source AS source
     FROM (FROM source_reviews WHERE rowid IN (FROM places)) AS review JOIN sources USING (source_sha256)
     LEFT JOIN texts_alike USING (source_sha256, row_number)
+    LEFT JOIN near_copies USING (near_key)
 ),
 given AS (
-    SELECT row_id AS given_by, label, given_rating, lacks_id, movie_id, text_key, review_key, seen_at
+    SELECT row_id AS given_by, copy_of, label, given_rating, lacks_id, movie_id, text_key, review_key, seen_at
     FROM alike WHERE NOT is_bare
 ),
 bare AS (FROM alike WHERE is_bare),
 -- By review_key (an id with its movie, or a text with its movie), which is fast; by text where only one of the two has an
 -- id: with its movie where the label has it, else by the text alone.
 found AS (
-    SELECT row_id, given_by, given.label, given.given_rating, given.seen_at
+    SELECT row_id, given_by, given.copy_of, given.label, given.given_rating, given.seen_at
     FROM bare JOIN given USING (review_key)
     UNION ALL
-    SELECT row_id, given_by, with_id.label, with_id.given_rating, with_id.seen_at
+    SELECT row_id, given_by, with_id.copy_of, with_id.label, with_id.given_rating, with_id.seen_at
     FROM (FROM bare WHERE lacks_id) AS bare JOIN (FROM given WHERE NOT lacks_id) AS with_id
         ON bare.text_key = with_id.text_key AND bare.movie_id IS NOT DISTINCT FROM with_id.movie_id
     UNION ALL
-    SELECT row_id, given_by, by_text.label, by_text.given_rating, by_text.seen_at
+    SELECT row_id, given_by, by_text.copy_of, by_text.label, by_text.given_rating, by_text.seen_at
     FROM bare JOIN (
-        SELECT given_by, label, given_rating, text_key, seen_at FROM given WHERE lacks_id
+        SELECT given_by, copy_of, label, given_rating, text_key, seen_at FROM given WHERE lacks_id
         UNION ALL
-        SELECT given_by, label, given_rating, text_key, labelled_at FROM drawn
+        SELECT given_by, given_by, label, given_rating, text_key, labelled_at FROM drawn
     ) AS by_text USING (text_key)
 ),
 borrowed AS MATERIALIZED (
     SELECT row_id, unnest(arg_max(
-        {'lent_by': given_by, 'label': label, 'given_rating': given_rating, 'seen_at': seen_at},
+        {'lent_by': given_by, 'copy_of': copy_of, 'label': label, 'given_rating': given_rating, 'seen_at': seen_at},
         row(seen_at, given_by)
     )) FROM found GROUP BY row_id
 ),
--- The rows that borrow a label, and those that lend one.
+-- The rows that borrow a label, those that lend one, and near-copies.
 sharing AS MATERIALIZED (
     SELECT
-        source_sha256, row_number, row_id, borrowed.lent_by, borrowed.label, borrowed.given_rating, borrowed.seen_at,
-        has_others, model_id, source, scored_at, sentiment, predicted_rating
+        source_sha256, row_number, row_id, borrowed.lent_by, borrowed.copy_of, borrowed.label, borrowed.given_rating,
+        borrowed.seen_at, has_others, model_id, source, scored_at, sentiment, predicted_rating
     FROM borrowed JOIN bare USING (row_id)
     UNION ALL
     SELECT
-        source_sha256, row_number, row_id, row_id, label, given_rating, seen_at, has_others, model_id, source,
+        source_sha256, row_number, row_id, row_id, copy_of, label, given_rating, seen_at, has_others, model_id, source,
         scored_at, sentiment, predicted_rating
-    FROM alike WHERE row_id IN (SELECT lent_by FROM borrowed)
+    FROM alike WHERE NOT is_bare AND (is_near OR row_id IN (SELECT lent_by FROM borrowed))
 ),
 others AS (
     FROM scored_reviews WHERE rowid IN (
@@ -231,22 +245,23 @@ others AS (
 ),
 -- The scores that count are kept beside the rows; only those of other models are read.
 scores AS (
-    SELECT model_id, source, scored_at, sentiment, predicted_rating, row_id, lent_by, label, given_rating, seen_at
+    SELECT
+        model_id, source, scored_at, sentiment, predicted_rating, row_id, lent_by, copy_of, label, given_rating, seen_at
     FROM sharing WHERE model_id IS NOT NULL
     UNION ALL
     SELECT
-        other.model_id, other.source, other.scored_at, other.sentiment, other.predicted_rating, row_id, lent_by, label,
-        given_rating, seen_at
+        other.model_id, other.source, other.scored_at, other.sentiment, other.predicted_rating, row_id, lent_by,
+        copy_of, label, given_rating, seen_at
     FROM others AS other JOIN sharing USING (source_sha256, row_number)
     WHERE other.model_id IS DISTINCT FROM sharing.model_id
 ),
--- A label that was lent counts once for each model, for the row that it scored first; score_sums has it for the row that
--- it came with.
+-- A label that was lent, or came with near-copies, counts once for each model, for the row that it scored first; score_sums
+-- has it for each row that it came with.
 moved AS (
     SELECT *, CASE WHEN row_id = lent_by THEN -1 ELSE 1 END AS times
     FROM scores LEFT JOIN models USING (model_id)
     WHERE coalesce(seen_at > own_labels_until, true) -- what a model may have learnt does not judge it
-    QUALIFY (row_number() OVER (PARTITION BY model_id, lent_by ORDER BY scored_at, row_id) = 1) <> (row_id = lent_by)
+    QUALIFY (row_number() OVER (PARTITION BY model_id, copy_of ORDER BY scored_at, row_id) = 1) <> (row_id = lent_by)
 ),
 summed AS (
     SELECT

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from data_contracts.part_schemas import LEDGER_SCHEMA, SOURCE_SCHEMA
 from data_contracts.scored_reviews import SCORED_SCHEMA, name_sentiments
+from data_contracts.sources.near_copies import make_near_keys
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, encode_texts, score_encoded
 from models.evaluation.stars import rate_stars
 
 
 def make_source_rows(good: pa.Table) -> pa.Table:
-    """Return good rows with the column `in_english` as rows of `SOURCE_SCHEMA`, with the sha256 of each text."""
+    """Return good rows with the column `in_english` as rows of `SOURCE_SCHEMA`, with the keys of each text."""
     hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
-    columns = {name: good[name] for name in SOURCE_SCHEMA.names if name != "text_sha256"}
-    return pa.table({**columns, "text_sha256": hashes}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
+    keys = {"text_sha256": hashes, "near_key": make_near_keys(good["text"])}
+    columns = {name: good[name] for name in SOURCE_SCHEMA.names if name not in keys}
+    return pa.table({**columns, **keys}).select(SOURCE_SCHEMA.names).cast(SOURCE_SCHEMA)
 
 
 def score_rows(

@@ -226,6 +226,11 @@ def test_equal_texts_without_ids_are_said_since_they_count_once(scored: DoneRun)
     )
 
 
+def test_rows_keep_a_key_that_near_copies_have_too(scored: DoneRun) -> None:
+    query = "select count(near_key), count(distinct near_key) from source_reviews where {}"
+    assert ask_of(scored, "alike/alike.csv", query) == [(6, 1)]
+
+
 def test_labels_0_and_4_are_both_counted_in_the_live_accuracy(scored: DoneRun) -> None:
     query = "select given_label, count(*) from source_reviews where {} group by all order by all"
     assert ask_of(scored, "tweets/tweets.csv", query) == [("negative", 1), ("positive", 2)]

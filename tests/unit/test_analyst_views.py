@@ -254,6 +254,16 @@ def test_a_label_of_another_review_counts_for_no_row_without_one(
     assert ask(connection, "SELECT day FROM live_accuracy") == [(NEXT_DAY,)]
 
 
+def test_near_copies_of_a_source_count_once_for_each_model(connection: duckdb.DuckDBPyConnection) -> None:
+    rows = [{"given_label": "negative", "near_key": 7, "text": f"fine {number}"} for number in range(3)]
+    honest = {"given_label": "positive", "score": 0.9, "given_rating": 9}
+    add_file(connection, "f", [honest, *rows])
+    add_file(connection, "g", rows, model_id="model-b")
+    add_file(connection, "f", rows, model_id="model-b")
+    query = "SELECT model_id, labelled_reviews, accuracy FROM live_accuracy ORDER BY model_id"
+    assert ask(connection, query) == [("model-a", 2, 0.5), ("model-b", 2, 0.5)]
+
+
 def add_label(connection: duckdb.DuckDBPyConnection, text: str, **values: Any) -> None:
     same = {"is_random": True, "labelled_at": MIDNIGHT, "uri": "labels/a.csv"}
     add_row(connection, "review_labels", **{"text_sha256": hash_text(text), **same, **values})

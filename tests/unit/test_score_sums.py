@@ -22,6 +22,8 @@ from tests.support.histories import History
 from tests.support.warehouse_parts import NOON, hash_text
 from tests.unit.view_tables import add_model, add_rows, make_score, make_source_row, promote
 
+COPY_OF = "coalesce(file_source || ' ' || near_key, source_sha256 || ' ' || row_number)"
+"""SQL: what all near-copies of a source are copies of, which count once."""
 PLAIN = f"""
 WITH rows AS (
     SELECT *, {GIVEN_SENTIMENT} AS label, given_label IS NULL AND given_rating IS NULL AS is_bare
@@ -30,16 +32,19 @@ WITH rows AS (
 given AS (
     SELECT
         {{'file': source_sha256, 'row': row_number}} AS lender, label, given_rating, file_seen_at AS seen_at,
-        review_id, movie_id, text_sha256, false AS is_of_a_person
+        review_id, movie_id, text_sha256, false AS is_of_a_person, {COPY_OF} AS copy_of
     FROM rows WHERE NOT is_bare
     UNION ALL
     SELECT
-        {{'file': text_sha256, 'row': 0}}, {GIVEN_SENTIMENT}, given_rating, labelled_at, NULL, NULL, text_sha256, true
+        {{'file': text_sha256, 'row': 0}}, {GIVEN_SENTIMENT}, given_rating, labelled_at, NULL, NULL, text_sha256, true,
+        text_sha256
     FROM review_labels WHERE is_random AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
 ),
 borrowed AS (
     SELECT source_sha256, row_number, unnest(arg_max(
-        {{'lender': lender, 'label': given.label, 'given_rating': given.given_rating, 'seen_at': seen_at}},
+        {{
+            'copy_of': copy_of, 'label': given.label, 'given_rating': given.given_rating, 'seen_at': seen_at
+        }},
         row(seen_at, lender)
     ))
     FROM rows JOIN given ON CASE
@@ -57,12 +62,12 @@ judged AS (
         FROM borrowed
         UNION ALL
         SELECT
-            source_sha256, row_number, {{'file': source_sha256, 'row': row_number}}, label, given_rating, file_seen_at
+            source_sha256, row_number, {COPY_OF}, label, given_rating, file_seen_at
         FROM rows WHERE NOT is_bare
     ) USING (source_sha256, row_number)
     LEFT JOIN models USING (model_id)
     WHERE coalesce(seen_at > own_labels_until, true)
-    QUALIFY row_number() OVER (PARTITION BY model_id, lender ORDER BY scored_at, source_sha256, row_number) = 1
+    QUALIFY row_number() OVER (PARTITION BY model_id, copy_of ORDER BY scored_at, source_sha256, row_number) = 1
 )
 SELECT
     make_timestamp(epoch_us(scored_at))::DATE AS day, model_id, source, count(label), avg((sentiment = label)::INTEGER),
@@ -116,6 +121,7 @@ ROWS = st.fixed_dictionaries(
         "token_count": st.sampled_from([1, 4, 9]),
         "oov_rate": st.sampled_from([0.0, 0.25, 0.3]),
         "truncated": st.booleans(),
+        "near_key": st.sampled_from([None, 1, 2]),
         "scored_at": st.integers(0, 3).map(lambda days: NOON + timedelta(days=days)),
     }
 )

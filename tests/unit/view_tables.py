@@ -74,7 +74,7 @@ def add_file(
     add_rows(connection, "scored_reviews", scores)
 
 
-SOURCE_COLUMNS = ("member", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating")
+SOURCE_COLUMNS = ("member", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "near_key")
 
 
 def add_source_row(connection: duckdb.DuckDBPyConnection, name: str, number: int, **row: Any) -> None:
