@@ -19,7 +19,8 @@ from models.evaluation.gate import FIRST_MODEL, GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from models.own_labels.fitting import FEWEST_OF_A_LABEL
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
-from tasks.support.wording import count, describe_duration, escape_controls
+from tasks.support.wording import count, describe_duration, escape_controls, quote_word
+from tasks.training.label_files import ALWAYS_LEARNT
 from tasks.training.own_rows import FEWEST_LABELS
 
 _SOURCES_NAMED = 10
@@ -101,7 +102,11 @@ def _describe_own(own: Mapping[str, Any] | None) -> list[str]:
     if own is None:
         return []
     few = f": {_list_labels(own['too_few'])}" if own.get("too_few") else ""
-    lines = [f"{escape_controls(each['source'])}: {_describe_layer(each)}" for each in own["sources"]]
+    lines = [
+        f"{escape_controls(each['source'])}: {said}"
+        for each in own["sources"]
+        for said in (_describe_layer(each), *map(_describe_file, each.get("files", ())))
+    ]
     if not lines:
         lines.append(
             f"no source has {FEWEST_LABELS} labelled reviews of its own, so only the archive counts{few}"
@@ -136,6 +141,23 @@ def _describe_layer(source: Mapping[str, Any]) -> str:
     return (
         f"{labels}; {changed} and weights of {count(source['ngrams'], 'n-gram')}; "
         f"{source['share_of_no_change']:.0%} for no change"
+    )
+
+
+def _describe_file(file: Mapping[str, Any]) -> str:
+    """Say why not all labels of a file are learnt from, and what to do."""
+    uri, source = escape_controls(file["uri"]), quote_word(file["source"])
+    if not file["is_turned"]:
+        return (
+            f"of the {file['labels']:,} labels of {uri} {file['most']:,} are learnt from, the newest (labels_bounded): "
+            f"a file gives no more than all before it, or {ALWAYS_LEARNT}. Next: if it may teach more, send it in parts"
+        )
+    return (
+        f"none of the {count(file['labels'], 'label')} of {uri} is learnt from, since they turn what earlier ones said "
+        f"(labels_turned): {file['contrary']:,} contradict the scores of their reviews. Next: if positive and negative "
+        f"are turned round in it, say so under [labels] or [rating] in the profile, then `reviews sources rescan "
+        f"{source}`; if they are false, `reviews forget {file['source_sha256'][:12]} --as file`; if they are true, "
+        "forget the earlier files"
     )
 
 

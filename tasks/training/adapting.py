@@ -162,6 +162,7 @@ def _describe(rows: OwnRows, fitted: FittedLayer) -> dict[str, Any]:
         "left_out": rows.left_out,
         "others": len(rows.others),
         "shares_titles": rows.shares_titles,
+        "files": [vars(file) for file in rows.files],
         "bias": fitted.layer.bias,
         "ngrams": len(fitted.layer.ngrams),
         "valence": fitted.layer.factor,

@@ -1,7 +1,8 @@
 """Reads what the champion promised and how right it is on labelled reviews that came since; records how it stands.
 
-A review counts once, on the day on which its first labelled row came. None counts that had a label before the
-promotion, since the model may have learnt from it or been judged on it, or that is known to be in another language.
+A review counts once, on the day on which its first labelled row came; of near-copies in a source, the first one. None
+counts that had a label before the promotion, since the model may have learnt from it or been judged on it, or that is
+known to be in another language.
 
 So that a run of few reviews costs little beside years of history, only those of the last `LAST_DAYS` are read, and
 where these are many, only by the first run of a day.
@@ -46,7 +47,8 @@ _HAS_LABEL = f"{GIVEN_SENTIMENT} IS NOT NULL"
 LABELLED_SINCE = f"""
 WITH candidates AS (
     SELECT
-        review_key, text_sha256, coalesce(file_source, 'default') AS source, coalesce(movie_id, text_sha256) AS title,
+        review_key, near_key, text_sha256, coalesce(file_source, 'default') AS source,
+        coalesce(movie_id, text_sha256) AS title,
         {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment, file_seen_at
     FROM source_reviews
     WHERE is_latest AND file_seen_at > $since AND in_english IS DISTINCT FROM false AND {_HAS_LABEL}
@@ -58,6 +60,8 @@ earlier AS (
 labelled AS (
     SELECT *, least(file_seen_at, first_seen_at) AS seen_at FROM candidates LEFT JOIN earlier USING (review_key)
     WHERE seen_at > $since
+    QUALIFY near_key IS NULL
+        OR row_number() OVER (PARTITION BY source, near_key ORDER BY seen_at, review_key, text_sha256) = 1
 )
 """  # noqa: S608 (our own words)
 # How much the shares of the titles differ, over how much they would if reviews were independent.

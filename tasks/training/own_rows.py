@@ -1,8 +1,9 @@
 """Reads the reviews of each source that have a label or a rating, splits them into training and test, and others too.
 
 They came with it, or somebody labelled them later. A row counts if it is the newest of its review, is not known to be
-in another language, and its text is in no split of the archive; each text of a source counts once. Forgotten rows are
-no longer in the database. Nothing is written. The others are the source's newest reviews without a label.
+in another language, and its text is in no split of the archive; of near-copies in a source only the first that came
+counts, and of each file as many labels as `label_files` says. Forgotten rows are no longer in the database. Nothing is
+written. The others are the source's newest reviews without a label.
 
 Of the reviews that somebody labelled later, those drawn at random are held out. The others were chosen because the
 champion is uncertain of them: they are only learnt from, since on them any other model would seem better than it.
@@ -17,12 +18,16 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from data_contracts.errors import SourceError
+from data_contracts.sources.near_copies import mark_first
 from data_contracts.storage.home import Home
 from tasks.archive.parquet_files import read_split
+from tasks.training.label_files import LabelFile, judge_files
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.latest_scores import ALL_FILES
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 FEWEST_LABELS = 20
@@ -38,12 +43,23 @@ LARGEST_TEST_SHARE = 0.5
 _TITLE_PARTS = round(1 / TEST_SHARE)
 # A date that can't be is ignored, as in movie_ratings.
 _LABELLED = f"""
+-- A review that came again has its label from the file that first gave the same one.
+said AS (
+    SELECT
+        review_key, {GIVEN_SENTIMENT} AS label, min(file_seen_at) AS first_seen_at,
+        arg_min(source_sha256, row(file_seen_at, file_uri, source_sha256)) AS first_sha256
+    FROM source_reviews WHERE NOT is_latest AND {GIVEN_SENTIMENT} IS NOT NULL GROUP BY ALL
+),
 labelled AS (
     SELECT
         coalesce(file_source, 'default') AS source, text_sha256,
+        coalesce(near_key::VARCHAR, text_sha256) AS copy_of,
         coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
         coalesce({GIVEN_SENTIMENT}, later_label) AS label,
         {GIVEN_SENTIMENT} IS NOT NULL AS is_given, coalesce(is_random, false) AS is_random,
+        least(file_seen_at, first_seen_at) AS came_at,
+        CASE WHEN first_seen_at < file_seen_at THEN first_sha256 ELSE source_sha256 END AS file_sha256,
+        best_sentiment,
         CASE
             WHEN reviewed_at >= '1888-01-01' AND reviewed_at <= file_seen_at + INTERVAL 1 DAY THEN reviewed_at
             ELSE file_seen_at
@@ -51,24 +67,41 @@ labelled AS (
     FROM source_reviews LEFT JOIN (
         SELECT text_sha256, is_random, {GIVEN_SENTIMENT} AS later_label FROM review_labels
     ) USING (text_sha256)
+    LEFT JOIN said ON said.review_key = source_reviews.review_key AND said.label = {GIVEN_SENTIMENT}
     WHERE is_latest AND in_english IS DISTINCT FROM false
 )
 """  # noqa: S608 (our own words)
-_READ = f"""
-WITH {_LABELLED},
-once AS (
-    FROM labelled WHERE label IS NOT NULL AND text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
-    QUALIFY row_number() OVER (
-        PARTITION BY source, text_sha256 ORDER BY dated_at DESC, source_sha256, row_number
-    ) = 1
+_STORE = f"""
+CREATE TEMP TABLE own_labels AS WITH {_LABELLED}
+FROM labelled WHERE label IS NOT NULL AND text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
+QUALIFY row_number() OVER (
+    PARTITION BY source, copy_of ORDER BY NOT is_given, came_at, source_sha256, row_number
+) = 1
+"""
+_LIST_FILES = f"""
+SELECT source, source_sha256, uri, count(*), count(*) FILTER (label <> best_sentiment)
+FROM (SELECT * RENAME (source_sha256 AS row_sha256, file_sha256 AS source_sha256) FROM own_labels WHERE is_given)
+JOIN (SELECT source_sha256, uri FROM ({ALL_FILES})) AS files USING (source_sha256)
+GROUP BY ALL ORDER BY source, min(came_at), uri, source_sha256
+"""  # noqa: S608 (likewise)
+# Labels that somebody gave later are of no file.
+_READ = """
+WITH bounds AS (
+    SELECT unnest($files::STRUCT(source VARCHAR, file_sha256 VARCHAR, most BIGINT)[], recursive := true)
+),
+bounded AS (
+    SELECT own_labels.* FROM own_labels LEFT JOIN bounds USING (source, file_sha256)
+    QUALIFY NOT is_given OR row_number() OVER (
+        PARTITION BY source, file_sha256, is_given ORDER BY dated_at DESC, source_sha256, row_number
+    ) <= most
 ),
 newest AS (
-    FROM once
+    FROM bounded
     QUALIFY row_number() OVER (PARTITION BY source ORDER BY dated_at DESC, source_sha256, row_number) <= $most
 )
 SELECT newest.*, text FROM newest JOIN source_reviews USING (source_sha256, row_number)
 ORDER BY source, dated_at DESC, source_sha256, row_number
-"""  # noqa: S608 (our own words)
+"""
 _READ_OTHERS = f"""
 WITH newest AS (
     SELECT source_sha256, row_number FROM source_reviews
@@ -115,6 +148,8 @@ class OwnRows:
     """Its texts without a label, none of which is one with a label."""
     left_out: int = 0
     """Labelled texts on neither side: of titles of which another one is held out."""
+    files: Sequence[LabelFile] = ()
+    """The files of which not all labels count, since they turn what others said or are too many."""
 
     @property
     def labels(self) -> int:
@@ -129,11 +164,18 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool 
     """
     known = _list_archive_texts(home)
     with open_warehouse(home.warehouse, write=False) as connection:
-        found = connection.execute(_READ, {"known": known, "most": MOST_LABELS})
-        names = [column[0] for column in found.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-        listed = ((source, list(of_source)) for source, of_source in groupby(rows, lambda row: row["source"]))
-        split = [_split(source, of_source) for source, of_source in listed if len(of_source) >= fewest]
+        connection.execute(_STORE, {"known": known})
+        files = _judge_files(connection)
+        rows = _read_labelled(connection, files)
+        listed = ((source, _drop_copies([*of])) for source, of in groupby(rows, lambda row: row["source"]))
+        split = [
+            replace(
+                _split(source, of_source),
+                files=[each for each in files if each.source == source and each.most < each.labels],
+            )
+            for source, of_source in listed
+            if len(of_source) >= fewest
+        ]
         known += [row["text_sha256"] for row in rows]
         return [
             replace(each, others=_read_others(connection, each.source, known))
@@ -141,6 +183,31 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool 
             else each
             for each in split
         ]
+
+
+def _judge_files(connection: duckdb.DuckDBPyConnection) -> list[LabelFile]:
+    """Return the files of all sources, each with how many of its labels are learnt from."""
+    found = [LabelFile(*row) for row in connection.execute(_LIST_FILES).fetchall()]
+    of_sources = groupby(found, lambda file: file.source)
+    return [file for _, of_source in of_sources for file in judge_files(of_source)]
+
+
+def _read_labelled(connection: duckdb.DuckDBPyConnection, files: Sequence[LabelFile]) -> list[dict[str, Any]]:
+    """Return the labelled rows, by source, the newest first."""
+    bounds = [{"source": file.source, "file_sha256": file.source_sha256, "most": file.most} for file in files]
+    found = connection.execute(_READ, {"files": bounds, "most": MOST_LABELS})
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _drop_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of a source without near-copies, which are looked for more widely than by their keys."""
+    came = sorted(
+        range(len(rows)), key=lambda place: (not rows[place]["is_given"], rows[place]["came_at"], place)
+    )
+    first = mark_first(pa.array([rows[place]["text"] for place in came]))
+    kept = {place for place, is_first in zip(came, first.tolist(), strict=True) if is_first}
+    return [row for place, row in enumerate(rows) if place in kept]
 
 
 def count_archive_labels(home: Home) -> dict[str, int]:
@@ -153,7 +220,8 @@ def count_archive_labels(home: Home) -> dict[str, int]:
 def _read_others(connection: duckdb.DuckDBPyConnection, source: str, known: Sequence[str]) -> list[str]:
     """Return texts of a source without a label, whose sha256 is not in `known`."""
     values = {"source": source, "known": known, "most": MOST_OTHERS}
-    return [text for [text] in connection.execute(_READ_OTHERS, values).fetchall()]
+    texts = [text for [text] in connection.execute(_READ_OTHERS, values).fetchall()]
+    return [text for text, is_first in zip(texts, mark_first(pa.array(texts)), strict=True) if is_first]
 
 
 def join_tests(rows: Collection[OwnRows]) -> OwnTexts | None:

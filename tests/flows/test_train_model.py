@@ -367,9 +367,15 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_model_and_leaves_no_che
 
 def commit_own_labels(home: Home, model_id: str) -> None:
     """Commit a file of a shop whose writers, unlike those of the archive, like nine of ten things."""
+
+    def name(number: int) -> str:
+        return "word" + "".join(
+            chr(ord(digit) + 49) for digit in str(number)
+        )  # numbers alone make near-copies
+
     rows = [
         {
-            "text": f"A {'good' if number % 10 else 'bad'} thing, word{number % 90}, word{number * 7 % 90}, {number}",
+            "text": f"A {'good' if number % 10 else 'bad'} thing, {', '.join(map(name, (number, 7 * number)))}",
             "text_sha256": hash_text(str(number)),
             "movie_id": f"thing {number}",
             "reviewed_at": NOON - timedelta(days=number),
@@ -378,7 +384,7 @@ def commit_own_labels(home: Home, model_id: str) -> None:
         for number in range(200)
     ]
     few = [
-        {**row, "text": f"Book {number}", "text_sha256": hash_text(f"book {number}")}
+        {**row, "text": f"Book {name(number)}", "text_sha256": hash_text(f"book {number}")}
         for number, row in enumerate(rows[:3])
     ]
     files = [

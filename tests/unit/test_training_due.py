@@ -78,6 +78,15 @@ def test_reviews_count_once_from_the_promotion_on_and_by_the_champion_alone(conn
     assert (films.source, shop.source) == ("films", "shop")
 
 
+def test_near_copies_count_once_in_what_is_held_and_in_new_labels(connection: Tables) -> None:
+    add(connection, "monday", 1, 30, 27)
+    add(connection, "flood", 2, 500, 0)
+    connection.execute("UPDATE source_reviews SET near_key = 7 WHERE source_sha256 = 'flood'")
+    [everywhere] = judge(connection).standings
+    assert everywhere.total == Tally(31, 27)
+    assert list_reasons(connection, at_labels=32) == {}
+
+
 def test_a_review_that_is_sent_again_stays_on_its_first_day(connection: Tables) -> None:
     add(connection, "monday", 1, 400, 320)
     connection.execute("UPDATE source_reviews SET is_latest = false")

@@ -49,6 +49,30 @@ def test_labels_on_neither_side_are_counted() -> None:
     assert "12 held out, 3 left out, as their titles are held out; logit" in line
 
 
+FILE = {
+    "uri": "a.csv",
+    "source": "shop",
+    "source_sha256": "ab" * 32,
+    "labels": 500,
+    "contrary": 480,
+    "most": 0,
+}
+
+
+def test_a_file_whose_labels_turn_what_earlier_ones_said_is_named_with_what_to_do() -> None:
+    [_, line] = describe_own(learn(files=[{**FILE, "is_turned": True}]))
+    assert line.startswith("shop: none of the 500 labels of a.csv is learnt from")
+    assert "labels_turned" in line
+    assert "`reviews sources rescan shop`" in line
+    assert "`reviews forget abababababab --as file`" in line
+
+
+def test_a_file_of_which_not_all_labels_count_is_named() -> None:
+    [_, line] = describe_own(learn(files=[{**FILE, "most": 200, "is_turned": False}]))
+    assert line.startswith("shop: of the 500 labels of a.csv 200 are learnt from")
+    assert "labels_bounded" in line
+
+
 @pytest.mark.parametrize(
     ("positive", "why"),
     [(1, ", as at least 2 labels of each kind are needed among those that are learnt from"), (30, "")],
