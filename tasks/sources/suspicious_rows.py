@@ -1,9 +1,10 @@
 """Describes what the rows of newly scored files show together: ids and texts that repeat, and judgements that disagree.
 
-Only the rows of these files are read, so that what it costs follows what is new.
+Only the rows of these files are read, so that what it costs follows what is new; and those of movies that they seem to
+flood.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,12 @@ _FEWEST_TURNED = 5
 """Rows with a label and a clear rating from which on they are compared."""
 _ORIGIN = '"(?:review[_ ])?(?:source|site|platform|provider|website|channel)": "([^"]{1,60})"'
 """A key of `extra` that may say from which site a review is, with its value."""
+_FEWEST_COPIES = 20
+"""Near-copies on one movie in the files of a run from which on its reviews are looked at."""
+_MOVIES_LOOKED_AT, _REVIEWS_LOOKED_AT = 20, 20_000
+"""Movies with the most near-copies, and newest reviews of each."""
+_FEWEST_STARS_MOVED = 0.5
+"""Stars by which near-copies must move the mean predicted rating of a movie."""
 # A table of its own, since planning one query for all takes longer than running them.
 _STORE_FILES = f"""
 CREATE OR REPLACE TEMP TABLE new_files AS
@@ -72,6 +79,23 @@ WITH origins AS (
 SELECT uri, list(origin ORDER BY origin) FILTER (is_low), list(origin ORDER BY origin) FILTER (is_high)
 FROM origins GROUP BY source_sha256, uri HAVING bool_or(is_low) AND bool_or(is_high) ORDER BY uri
 """  # noqa: S608 (our own names)
+_LIST_FLOODED = f"""
+WITH copied AS (
+    SELECT
+        movie_id, count(*) AS copies, count(DISTINCT source_sha256) AS files, min(file_uri) AS uri,
+        arg_min(source_sha256, file_uri) AS source_sha256
+    FROM {_NEW_ROWS} AND near_key IS NOT NULL AND movie_id IS NOT NULL
+    GROUP BY movie_id, near_key HAVING copies >= {_FEWEST_COPIES}
+)
+SELECT movie_id, unnest(arg_max(struct_pack(uri, source_sha256, files), copies))
+FROM copied GROUP BY movie_id ORDER BY sum(copies) DESC, movie_id LIMIT {_MOVIES_LOOKED_AT}
+"""  # noqa: S608 (our own names)
+_READ_MOVIE = f"""
+SELECT text, best_predicted_rating AS stars FROM (
+    FROM source_reviews WHERE movie_id = $movie AND is_latest AND best_model_id IS NOT NULL
+    ORDER BY file_seen_at DESC, source_sha256, row_number LIMIT {_REVIEWS_LOOKED_AT}
+) ORDER BY file_seen_at, source_sha256, row_number
+"""  # noqa: S608 (likewise)
 
 
 @dataclass(frozen=True)
@@ -104,6 +128,7 @@ def list_row_doubts(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: 
         *_describe_repeated(files, home),
         *(phrase for file in files for phrase in (*_describe_turned(file), *_describe_alike(file))),
         *(_describe_scales(*found) for found in scales),
+        *_describe_flooded(connection),
     ]
 
 
@@ -178,6 +203,30 @@ def _describe_scales(uri: str, low: Sequence[str], high: Sequence[str]) -> str:
         f"{uri}: no rating from {_name_some(low)} is above 5, but from {_name_some(high)} some are, so they may be on "
         "different scales. Next: ask the sender for a file for each scale, each in a folder of its own"
     )
+
+
+def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Yield a phrase for each movie whose rating the files move by many texts that are hardly different."""
+    for movie, uri, source_sha256, files in connection.execute(_LIST_FLOODED).fetchall():
+        import numpy as np  # which most commands need not load
+        import pyarrow as pa
+
+        from data_contracts.sources.near_copies import mark_first
+
+        rows = connection.execute(_READ_MOVIE, {"movie": movie}).fetchall()
+        first = mark_first(pa.array([text for text, _ in rows]))
+        stars = np.array([each for _, each in rows])
+        with_all, once = float(stars.mean()), float(stars[first].mean())
+        if abs(with_all - once) < _FEWEST_STARS_MOVED:
+            continue
+        others = f" and {count(files - 1, 'other file')}" if files > 1 else ""
+        query = f"reviews sql reviews-of-movie --param {quote_word(f'movie={movie}')}"
+        yield (
+            f"{uri}{others}: {int((~first).sum()):,} of {count(len(rows), 'review')} of the movie {quote_word(movie)} "
+            f"are near-copies of others, which differ by a number, a name or a few words: its mean predicted rating is "
+            f"{with_all:.1f} stars, and {once:.1f} if such count once. All of them count in movie_ratings. Next: look "
+            f"at them, `{query}`; if nobody wrote them, `reviews forget {source_sha256[:12]} --as file`"
+        )
 
 
 def _name_some(sites: Sequence[str]) -> str:
