@@ -28,7 +28,7 @@ class Sample:
 
 _CHAMPION = "(SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1)"
 FIND_LAST_RUN = f"""
-SELECT run_id FROM scored_files WHERE status = 'scored' AND model_id = {_CHAMPION} ORDER BY committed_at DESC LIMIT 1
+SELECT run_id FROM scored_files WHERE status = 'scored' AND model_id = {_CHAMPION} ORDER BY commit_number DESC LIMIT 1
 """  # noqa: S608 (our own names)
 """SQL: the last run that scored with the champion."""
 _OF_CHAMPION = f"FROM models WHERE model_id = {_CHAMPION}"

@@ -27,8 +27,7 @@ BUNDLES = "bundles"
 PROFILES = "sources"
 """The folder of the profiles of sources in a backup."""
 _LIST_ARRIVALS = f"""
-SELECT {CONTENT} AS content, strftime(min(committed_at) AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%f')
-FROM scored_files WHERE status = 'scored' GROUP BY ALL
+SELECT {CONTENT} AS content, min(commit_number) FROM scored_files WHERE status = 'scored' GROUP BY ALL
 """  # noqa: S608 (our own name)
 _DATABASE = {1: "reviews.duckdb", FORMAT: INDEX}
 """The file of a backup by which its database is found, by the format of the backup."""
@@ -109,7 +108,7 @@ def restore(folder: Path, home: Home) -> Path | None:
             if traces is not None:
                 forget_again(building, traces)
             known = _read_arrivals(building)
-            write_arrivals(home, {name: moment for name, moment in arrivals.items() if name not in known})
+            write_arrivals(home, {name: number for name, number in arrivals.items() if name not in known})
             for bundle in sorted((folder / BUNDLES).glob("*")):
                 _restore_bundle(bundle, home.bundles)
             for name in sorted(manifest.files):
@@ -127,18 +126,24 @@ def restore(folder: Path, home: Home) -> Path | None:
         ) from error
 
 
-def _read_arrivals(warehouse: Path) -> dict[str, str]:
-    """Return when each scored file of a database was first committed, by the sha256 of its content."""
+def _read_arrivals(warehouse: Path) -> dict[str, int]:
+    """Return the number of the commit that first brought each scored file of a database, by its sha256."""
     with open_warehouse(warehouse, write=False) as connection:
         return dict(connection.execute(_LIST_ARRIVALS).fetchall())
 
 
-def _read_present_arrivals(home: Home) -> dict[str, str]:
-    """Return what `_read_arrivals` does of the present database, with the record of a restore before; {} if damaged."""
+def _read_present_arrivals(home: Home) -> dict[str, int]:
+    """Return the order in which the files of the present database came, then those that wait since a restore before.
+
+    If the database is damaged, it has none.
+    """
+    waiting = read_arrivals(home)
     try:
-        return {**read_arrivals(home), **_read_arrivals(home.warehouse)}
+        present = _read_arrivals(home.warehouse)
     except WarehouseError:
-        return read_arrivals(home)
+        return waiting
+    last = max(present.values(), default=0)
+    return {**{name: last + 1 + place for name, place in waiting.items()}, **present}
 
 
 def _restore_bundle(bundle: Path, bundles_dir: Path) -> None:

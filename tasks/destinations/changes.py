@@ -27,7 +27,7 @@ WITH model_ranks AS (
 ),
 files AS (
     SELECT
-        source_sha256, min(committed_at) AS first_at, {{scored_by}} AS scored_by,
+        source_sha256, min(commit_number) AS first_number, {{scored_by}} AS scored_by,
         coalesce({{rows}}, 0)::BIGINT AS rows
     FROM scored_files LEFT JOIN model_ranks USING (model_id)
     WHERE status = 'scored' AND source_sha256 NOT IN {SUPERSEDED}
@@ -45,7 +45,7 @@ SELECT
     left(sha256(concat_ws(chr(30), scored_by, coalesce(released.rows, ''), coalesce(forgotten.rows, 0))), 16) AS state,
     files.rows
 FROM files LEFT JOIN released USING (source_sha256) LEFT JOIN forgotten USING (source_sha256)
-ORDER BY first_at, source_sha256
+ORDER BY first_number, source_sha256
 """  # noqa: S608 (our own names)
 
 

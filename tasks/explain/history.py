@@ -35,7 +35,7 @@ rows AS (
     FROM judged
 ),
 profiles AS (
-    SELECT source_sha256, arg_min(struct_pack(version := profile_version), committed_at).version AS profile_version
+    SELECT source_sha256, arg_min(struct_pack(version := profile_version), commit_number).version AS profile_version
     FROM scored_files SEMI JOIN rows USING (source_sha256) WHERE status = 'scored' GROUP BY source_sha256
 )
 SELECT

@@ -14,23 +14,23 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 
 _NAME = "arrivals-before.json"
-_LAST = "~"
-"""Comes after every moment."""
 
 
-def write_arrivals(home: Home, arrivals: Mapping[str, str]) -> None:
-    """Write down when files arrived, by the sha256 of their content: moments of one form, which sort as texts."""
+def write_arrivals(home: Home, arrivals: Mapping[str, int]) -> None:
+    """Write down in which order files arrived: numbers by the sha256 of their content, equal ones came together."""
     with write_whole(home.running / _NAME) as building:
         building.write_text(json.dumps(dict(arrivals)), "utf-8")
 
 
-def read_arrivals(home: Home) -> dict[str, str]:
-    """Return what the last restore wrote down; nothing without a restore, or if that is damaged."""
+def read_arrivals(home: Home) -> dict[str, int]:
+    """Return the order that the last restore wrote down, from 0; nothing without a restore, or if that is damaged."""
     try:
         found = dict(json.loads((home.running / _NAME).read_text("utf-8")))
+        # An older version wrote moments, which sort as texts.
+        places = {number: place for place, number in enumerate(sorted(set(found.values())))}
     except (FileNotFoundError, ValueError, TypeError):
         return {}
-    return {str(name): str(moment) for name, moment in found.items()}
+    return {str(name): places[number] for name, number in found.items()}
 
 
 def drop_arrivals(home: Home) -> None:
@@ -45,7 +45,7 @@ def split_by_arrival(home: Home, files: Sequence[SourceFile]) -> list[list[Sourc
     """
     arrivals = read_arrivals(home)
 
-    def find(file: SourceFile) -> str:
-        return arrivals.get(file.source_sha256, _LAST)
+    def find(file: SourceFile) -> int:
+        return arrivals.get(file.source_sha256, len(arrivals))
 
     return [list(group) for _, group in groupby(sorted(files, key=find), key=find)]

@@ -3,7 +3,7 @@
 from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS, POSITIVE_FROM
 from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_row_counts_query
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
-from tasks.warehouse.row_names import CONTENT, IS_LATER, NO_PROFILE
+from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NO_PROFILE
 from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS
@@ -37,13 +37,14 @@ SELECT {CONTENT} AS source_sha256, count(DISTINCT source_sha256) AS counting FRO
 WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL HAVING counting > 1
 UNION ALL BY NAME
 SELECT gone.source_sha256, 0 AS counting FROM (
-    SELECT {CONTENT} AS source_sha256, max(superseded_at) AS gone_at, arg_max(source, superseded_at) AS source
+    SELECT {CONTENT} AS source_sha256, max(superseded_number) AS gone_number,
+        arg_max(source, superseded_number) AS source
     FROM scored_files WHERE status = 'scored' GROUP BY ALL HAVING bool_and(superseded_at IS NOT NULL)
 ) AS gone
 SEMI JOIN (
-    SELECT source, max(coalesce(superseded_at, 'infinity')) AS until FROM scored_files
+    SELECT source, max({LAST_COUNTING}) AS until FROM scored_files
     WHERE status = 'scored' GROUP BY ALL
-) AS last ON last.source = gone.source AND last.until <= gone_at
+) AS last ON last.source = gone.source AND last.until <= gone_number
 UNION ALL BY NAME
 SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_version, '{NO_PROFILE}')

@@ -47,14 +47,14 @@ killers AS (
     WHERE boundary = $boundary AND rule = $rule AND NOT success AND expected = $expected || (FROM chosen) GROUP BY ALL
 )
 SELECT
-    source_sha256, arg_max(uri, committed_at) AS uri, arg_max(format, committed_at),
-    arg_max(bytes, committed_at), arg_max(rows_read, committed_at), arg_max(source, committed_at),
-    arg_max(profile_version, committed_at), coalesce(any_value(killers.runs), 0)
+    source_sha256, arg_max(uri, commit_number) AS uri, arg_max(format, commit_number),
+    arg_max(bytes, commit_number), arg_max(rows_read, commit_number), arg_max(source, commit_number),
+    arg_max(profile_version, commit_number), coalesce(any_value(killers.runs), 0)
 FROM scored_files LEFT JOIN killers USING (source_sha256)
 WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 HAVING NOT bool_or(model_id = (FROM chosen))
     AND ($since::TIMESTAMPTZ IS NULL OR min(committed_at) >= $since::TIMESTAMPTZ)
-ORDER BY min(committed_at), uri
+ORDER BY min(commit_number), uri
 """
 _MEASURE_TEXTS = """
 SELECT source_sha256, sum(strlen(text))::BIGINT, count(*) FROM source_reviews

@@ -53,7 +53,7 @@ WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source = $root AN
 """
 _FIND_LAST_RUN = """
 SELECT run_id, TRY_CAST(counts->>'findings_unclear' AS BIGINT)
-FROM (SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY committed_at DESC LIMIT 1)
+FROM (SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY commit_number DESC LIMIT 1)
 LEFT JOIN runs USING (run_id)
 """
 # The rows of the runs first, found by the time of their files, then those of the same reviews by their numbers.
@@ -84,7 +84,7 @@ WITH later AS (
     WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND {IS_LATER}
 ),
 before AS (
-    SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_at) AS source_sha256 FROM scored_files
+    SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_number) AS source_sha256 FROM scored_files
     WHERE status = 'scored' AND superseded_at IS NOT NULL AND {CONTENT} IN (SELECT content FROM later) GROUP BY ALL
 ),
 passed_over AS (

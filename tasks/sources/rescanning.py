@@ -8,7 +8,6 @@ source whose profile was deleted is read again by what its files show themselves
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from tasks.sources.catalogue import (
 )
 from tasks.support.wording import count, escape_controls, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.row_names import CONTENT, name_content, name_reading
+from tasks.warehouse.row_names import CONTENT, LAST_COUNTING, name_content, name_reading
 
 MISSING_NAMED = 20
 """Most missing files that a message names."""
@@ -37,14 +36,14 @@ _LIST_READINGS = f"""
 WITH readings AS (
     SELECT
         source_sha256, max(status) = 'scored' AS is_scored, bool_and(superseded_at IS NULL) AS counts,
-        arg_max(source, committed_at) AS source, arg_max(uri, committed_at) AS uri, max(bytes) AS bytes,
-        max(rows_read) AS rows_read, arg_max(profile_version, committed_at) AS profile_version,
-        min(committed_at) AS committed_at, max(superseded_at) AS superseded_at
+        arg_max(source, commit_number) AS source, arg_max(uri, commit_number) AS uri, max(bytes) AS bytes,
+        max(rows_read) AS rows_read, arg_max(profile_version, commit_number) AS profile_version,
+        min(commit_number) AS commit_number, max({LAST_COUNTING}) AS last_counting
     FROM scored_files GROUP BY source_sha256
 ),
 replaced AS (
     SELECT {CONTENT} AS content FROM readings
-    GROUP BY ALL HAVING NOT bool_or(counts) AND arg_max(source, superseded_at) = $source
+    GROUP BY ALL HAVING NOT bool_or(counts) AND arg_max(source, last_counting) = $source
 )
 SELECT *, source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten FROM readings
 WHERE {CONTENT} IN (SELECT {CONTENT} FROM readings WHERE counts AND source IN ($source, '{DEFAULT}'))
@@ -66,15 +65,15 @@ class Reading:
     bytes: int | None
     rows_read: int | None
     profile_version: str | None
-    committed_at: datetime
-    superseded_at: datetime | None
+    commit_number: int
+    last_counting: int
+    """Greater if it counted later; greatest if it counts."""
     has_forgotten: bool
 
     @property
-    def standing(self) -> tuple[bool, bool, float]:
+    def standing(self) -> tuple[bool, int]:
         """Greatest of the reading that counts; without one, of that which counted last."""
-        superseded_at = self.superseded_at.timestamp() if self.superseded_at else 0
-        return self.is_scored and self.counts, self.counts, superseded_at
+        return self.is_scored and self.counts, self.last_counting
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,10 @@ class KnownFile:
         return max(self.readings, key=lambda each: each.standing)
 
     @property
-    def arrival(self) -> tuple[datetime, str, str]:
+    def arrival(self) -> tuple[int, str, str]:
         """The place of the file in the order of arrival."""
-        first = min(self.readings, key=lambda each: each.committed_at)
-        return first.committed_at, first.uri, first.source_sha256
+        first = min(self.readings, key=lambda each: each.commit_number)
+        return first.commit_number, first.uri, first.source_sha256
 
     def find(self, version: str | None) -> Reading | None:
         """Return the scored reading by this version of the profile, or without one."""

@@ -27,7 +27,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
 from tasks.warehouse.readings.superseding import let_count
-from tasks.warehouse.row_names import CONTENT, IS_LATER
+from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
@@ -60,7 +60,7 @@ FROM (SELECT *, {CONTENT} AS content FROM accepted WHERE status = 'scored' AND {
 JOIN (
     SELECT
         {CONTENT} AS content,
-        unnest(arg_max(struct_pack(source_sha256, rows_read), coalesce(superseded_at, 'infinity')))
+        unnest(arg_max(struct_pack(source_sha256, rows_read), {LAST_COUNTING}))
     FROM scored_files WHERE status = 'scored' GROUP BY content
 ) AS known
     ON known.content = later.content AND known.source_sha256 <> later.source_sha256
@@ -131,6 +131,7 @@ AND known.status = 'refused' AND accepted.status = 'scored'
 # A ledger row of a refused file with the same key is overwritten in place: DuckDB reports a conflict if one
 # transaction deletes a key and inserts it again.
 _OVERWRITE_REFUSAL = "ON CONFLICT (source_sha256, model_id) DO UPDATE SET"
+_OF_COMMIT = {"committed_at": "now()", "commit_number": NEXT_NUMBER}
 
 
 NEXT_STEP = "Nothing of it was committed. Next: delete the folder and score its files again."
@@ -213,7 +214,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     _enter_in_ledger(connection)
     if has_later and connection.execute(_FIND_LATER).fetchall() != [(0,)]:
         let_count(connection, "later_readings")
-    replaced = replace_files(connection, "full_exports", "arriving_files") if has_full_exports else 0
+    replaced = replace_files(connection, "full_exports") if has_full_exports else 0
     add_day(connection, _SENT)
     reused = _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
@@ -295,12 +296,12 @@ def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     """Insert the ledger rows of the committed files."""
     names = [name for name in PART_SCHEMAS["scored_files"].names if name not in PART_ONLY]
     keys = ("source_sha256", "model_id")
-    updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, "committed_at") if name not in keys)
-    updates += ", superseded_at = NULL"
+    updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, *_OF_COMMIT) if name not in keys)
+    updates += ", superseded_at = NULL, superseded_number = NULL"
     columns = ", ".join(names)
     connection.execute(
-        f"INSERT INTO scored_files ({columns}, committed_at) SELECT {columns}, now() FROM accepted "  # noqa: S608
-        f"{_OVERWRITE_REFUSAL} {updates}"
+        f"INSERT INTO scored_files ({columns}, {', '.join(_OF_COMMIT)}) "  # noqa: S608 (our own names)
+        f"SELECT {columns}, {', '.join(_OF_COMMIT.values())} FROM accepted {_OVERWRITE_REFUSAL} {updates}"
     )
 
 

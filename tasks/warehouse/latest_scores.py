@@ -47,18 +47,19 @@ REVIEW_KEY = (
 
 _FILES = f"""
 SELECT
-    source_sha256, min(seen_at) AS seen_at, arg_min(uri, committed_at) AS uri,
-    arg_min(source, committed_at) AS source
+    source_sha256, min(first).seen_at AS seen_at, min(first).number AS number,
+    arg_min(uri, commit_number) AS uri, arg_min(source, commit_number) AS source
 FROM (
-    SELECT *, min(CASE WHEN NOT {IS_LATER} THEN committed_at END) OVER (PARTITION BY {CONTENT}) AS seen_at
+    SELECT *, min(CASE WHEN NOT {IS_LATER} THEN struct_pack(number := commit_number, seen_at := committed_at) END)
+        OVER (PARTITION BY {CONTENT}) AS first
     FROM {{ledger}} WHERE status = 'scored'
 ) GROUP BY source_sha256
 """  # noqa: S608 (our own names)
 READINGS = f"(FROM scored_files WHERE {CONTENT} IN (SELECT {CONTENT} FROM {{files}}))"  # noqa: S608
 """SQL: the ledger of the files in the table `files`, with all their readings."""
 ALL_FILES = _FILES.format(ledger="scored_files")
-"""SQL: when each scored file was first committed, by its first reading, whatever the clock showed at later ones, and
-for each reading under which name and from which source."""
+"""SQL: when and by which commit each scored file first came, by its first reading, and for each reading under which
+name and from which source."""
 
 
 def describe_files(files: str) -> str:
@@ -72,11 +73,11 @@ DATED_AT = "CASE WHEN isfinite(reviewed_at) THEN reviewed_at END"
 """SQL: the writer's date of a row, if it has a usable one."""
 IS_OUTDATED = f"coalesce({DATED_AT} < max({DATED_AT}) OVER (PARTITION BY {REVIEW}), false)"
 """SQL: whether another row of the review has a later date. Such a row can't be the newest."""
-ARRIVAL = "row(file_seen_at, file_uri, source_sha256, row_number)"
+ARRIVAL = "row(file_commit_number, file_uri, source_sha256, row_number)"
 """SQL: what is greatest in the newest of the rows that are not outdated, the one that arrived last.
 
-Files of one commit are in the order of their names, because dated exports sort by name. docs/scoring.md has the reasons
-for the rule.
+Commits count in their order, since a clock may be wrong. Files of one commit are in the order of their names, because
+dated exports sort by name. docs/scoring.md has the reasons for the rule.
 """
 _NEWEST = f"""
 SELECT arg_max(place, {ARRIVAL}) AS place FROM (FROM {{rows}} QUALIFY NOT {IS_OUTDATED}) GROUP BY {REVIEW}
@@ -98,7 +99,12 @@ def _build_best(scores: str) -> str:
 
 
 _BEST_VALUES = {f"best_{name}": f"best.{name}" for name in _SCORE_COLUMNS}
-_FILE_VALUES = {"file_uri": "files.uri", "file_seen_at": "files.seen_at", "file_source": "files.source"}
+_FILE_VALUES = {
+    "file_uri": "files.uri",
+    "file_seen_at": "files.seen_at",
+    "file_commit_number": "files.number",
+    "file_source": "files.source",
+}
 _VALUES = {**_FILE_VALUES, "review_key": REVIEW_KEY, **_BEST_VALUES}
 """SQL for each maintained column, except the one that depends on other rows."""
 _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
@@ -107,7 +113,7 @@ _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
 def _join_definitions(table: str) -> str:
     """Return the FROM clause for the rows `review` of the table, with what their maintained columns are made of."""
     placed = (
-        "(SELECT review.rowid AS place, review.* REPLACE (seen_at AS file_seen_at, uri AS file_uri) "  # noqa: S608
+        "(SELECT review.rowid AS place, review.* REPLACE (number AS file_commit_number, uri AS file_uri) "  # noqa: S608
         f"FROM {table} AS review JOIN ({ALL_FILES}) USING (source_sha256) {_COUNTING})"
     )
     return (
@@ -145,8 +151,8 @@ SELECT rowid AS place FROM source_reviews SEMI JOIN changed_reviews USING (revie
 _FIND_ROWS = """
 CREATE OR REPLACE TEMP TABLE rows_of_reviews AS
 SELECT
-    place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_seen_at, file_uri, source_sha256,
-    row_number
+    place, is_latest, review_id, text_sha256, movie_id, reviewed_at, file_commit_number, file_uri,
+    source_sha256, row_number
 FROM source_reviews JOIN places_of_reviews ON source_reviews.rowid = place
 """
 _SETTLE_LATEST = f"""

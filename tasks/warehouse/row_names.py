@@ -18,6 +18,12 @@ IS_LATER = f"length(source_sha256) > {CONTENT_DIGITS}"
 """SQL: whether a reading is a later one of its file."""
 SUPERSEDED = "(SELECT DISTINCT source_sha256 FROM scored_files WHERE superseded_at IS NOT NULL)"
 """SQL: the readings that are history."""
+NEXT_NUMBER = (
+    "(SELECT coalesce(greatest(max(commit_number), max(superseded_number)), 0) + 1 FROM scored_files)"
+)
+"""SQL: the number of a commit, or of a change of what counts: greater than those of all before it."""
+LAST_COUNTING = f"coalesce(superseded_number, {2**63 - 1})"
+"""SQL: what is greatest in the reading of a file that counts; without one, in that which counted last."""
 
 DIGITS_SHOWN = 12
 """Digits of the sha256 in a name that `name_row` returns."""

@@ -42,7 +42,7 @@ _ROWS = {
     "quarantined_rows": _OF_NEW,
     "scored_files": f"""
         SELECT * EXCLUDE ({", ".join(PART_ONLY)}) REPLACE (coalesce(source, 'default') AS source),
-        getvariable('committed_at') AS committed_at FROM part
+        getvariable('committed_at') AS committed_at, epoch_us(getvariable('committed_at')) AS commit_number FROM part
     """,
     "scored_reviews": "FROM part JOIN (SELECT source_sha256, model_id, source FROM scored_files) "
     "USING (source_sha256, model_id)",

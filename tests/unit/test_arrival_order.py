@@ -1,5 +1,6 @@
 """Tests that files which a restored database does not know are scored in the order in which they arrived before."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,21 @@ def test_without_a_restore_files_are_together_in_the_order_of_their_names(tmp_pa
 
 
 def test_files_that_came_before_a_restore_come_first_in_their_order_and_apart(tmp_path: Path) -> None:
-    first, second = "2026-11-28T06:00:00.000001", "2026-11-28T06:15:00.000001"
-    write_arrivals(Home(tmp_path), {"sha of day9": first, "sha of day10": second, "sha of day11": second})
+    write_arrivals(Home(tmp_path), {"sha of day9": 9, "sha of day10": 10, "sha of day11": 10})
     assert split(Home(tmp_path)) == [["day9"], ["day10", "day11"], ["new"]]
+
+
+def test_the_record_of_an_older_version_which_has_moments_still_orders(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    write_arrivals(home, {})
+    moments = {"sha of day9": "2026-11-28T06:00:00.000001", "sha of day10": "2026-11-28T06:15:00.000001"}
+    next(home.running.iterdir()).write_text(json.dumps(moments))
+    assert split(home) == [["day9"], ["day10"], ["day11", "new"]]
 
 
 def test_a_record_that_was_dropped_orders_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    write_arrivals(home, {"sha of day9": "2026-11-28T06:00:00.000001"})
+    write_arrivals(home, {"sha of day9": 1})
     drop_arrivals(home)
     drop_arrivals(home)
     assert split(home) == [["day10", "day11", "day9", "new"]]

@@ -211,7 +211,7 @@ def test_forgetting_the_last_export_does_not_bring_back_the_one_before(replaced:
 @pytest.mark.slow
 def test_a_replaced_file_without_a_later_one_breaks_the_promise(warehouse: Warehouse) -> None:
     with open_warehouse(warehouse.path, write=True) as connection:
-        connection.execute("UPDATE scored_files SET superseded_at = now()")
+        connection.execute("UPDATE scored_files SET superseded_at = now(), superseded_number = 2")
         connection.execute("UPDATE source_reviews SET is_latest = false")
     [broken] = warehouse.find_broken()
     assert broken.startswith("of the readings of a file one counts")

@@ -94,6 +94,19 @@ def test_after_its_newest_row_was_forgotten_the_one_before_counts(history: Histo
     assert list_latest(history.warehouse) == [("r1", first, "model-b"), ("r2", first, "model-b")]
 
 
+def test_a_row_that_was_committed_last_is_the_newest_whatever_the_clock_showed_before(
+    history: History,
+) -> None:
+    with open_warehouse(history.warehouse, write=True) as connection:
+        connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 3 DAY")
+        connection.execute("UPDATE source_reviews SET file_seen_at = file_seen_at + INTERVAL 3 DAY")
+    history.add(
+        [[{"review_id": "r1", "movie_id": "tt1", "text": "corrected", "reviewed_at": None, "score": 0.2}]]
+    )
+    assert ("r1", history.files[-1][0].name, "model-b") in list_latest(history.warehouse)
+    assert find_broken(history.warehouse) == []
+
+
 def test_rows_whose_scores_are_too_many_to_replace_in_place_are_written_anew(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +165,7 @@ def test_a_column_that_differs_from_its_definition_is_found(history: History) ->
         "best_score = best_score / 2",
         "best_model_id = 'model-a' WHERE is_latest",
         "file_uri = 'another.csv'",
+        "file_commit_number = file_commit_number + 1",
         "review_key = review_key + 1",
     ):
         with open_warehouse(history.warehouse, write=True) as connection:

@@ -63,9 +63,9 @@ def add_file(
     """
     is_first = not connection.execute("FROM scored_files WHERE source_sha256 = ?", [name]).fetchall()
     ledger = {"status": "scored", "uri": name, "format": "csv", "bytes": 1, "rows_read": len(rows)}
-    committed_at = NOON + timedelta(days=day)
+    committed = {"committed_at": NOON + timedelta(days=day), "commit_number": 1000 + day}
     key = {"source_sha256": name, "model_id": model_id}
-    add_row(connection, "scored_files", **key, **ledger, run_id=run_id, committed_at=committed_at)
+    add_row(connection, "scored_files", **key, **ledger, run_id=run_id, **committed)
     numbered = list(enumerate(rows, start=1))
     if is_first:
         texts = [make_source_row(name, number, **row) for number, row in numbered]

@@ -12,10 +12,7 @@ import duckdb
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 from tasks.warehouse.latest_scores import describe_files, note_reviews, settle_latest
-from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
-
-NOTHING = "(SELECT source_sha256 FROM scored_files WHERE false)"
-"""A table without files."""
+from tasks.warehouse.row_names import IS_LATER, NEXT_NUMBER, SUPERSEDED
 
 # Files that no model has scored; a later reading arrives with its file.
 _FIND_ARRIVING = f"""
@@ -38,14 +35,14 @@ GROUP BY source_sha256
 """  # noqa: S608 (our own names)
 _OF_SOURCES = "(FROM scored_files WHERE superseded_at IS NULL AND source IN ({sources}))"
 _COUNTING = f"(FROM ({describe_files(_OF_SOURCES)}) ANTI JOIN {SUPERSEDED} USING (source_sha256))"
-"""SQL: the files of some `sources` that count, with when they arrived. The others are not looked at."""
+"""SQL: the files of some `sources` that count, with the numbers of the commits that brought them. The others are not looked at."""
 _COUNTING_BEFORE = _COUNTING.format(sources="SELECT source FROM full_exports")
 _FIND_LAST = f"""
 WITH known AS (FROM {_COUNTING_BEFORE} SEMI JOIN full_exports USING (source)),
 sizes AS (
     SELECT source_sha256, count(*) AS reviews FROM source_reviews SEMI JOIN known USING (source_sha256) GROUP BY ALL
 )
-SELECT source, unnest(arg_max(struct_pack(uri, reviews), row(seen_at, uri, source_sha256)))
+SELECT source, unnest(arg_max(struct_pack(uri, reviews), row(number, uri, source_sha256)))
 FROM known JOIN sizes USING (source_sha256) GROUP BY source
 """  # noqa: S608 (our own names)
 _LIST_NEW = """
@@ -55,30 +52,25 @@ FROM full_exports SEMI JOIN arriving_files USING (source_sha256) ORDER BY uri, s
 _REFUSE = """
 UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail WHERE source_sha256 = $source_sha256
 """
-# What arrives in this transaction comes last, whatever the clock showed before.
-_ARRIVAL = "row(is_arriving, arrived_at, uri, source_sha256)"
+_ARRIVAL = "row(number, uri, source_sha256)"
 _FIND_REPLACED = f"""
 CREATE OR REPLACE TEMP TABLE replaced_files AS
 WITH files AS (
-    SELECT source_sha256, seen_at AS arrived_at, uri, source, true AS is_scored
+    SELECT source_sha256, number, uri, source, true AS is_scored
     FROM {_COUNTING.format(sources="SELECT source FROM scored_files SEMI JOIN {exports} USING (source_sha256)")}
     UNION ALL
-    SELECT source_sha256, committed_at, uri, source, false FROM scored_files
+    SELECT source_sha256, commit_number, uri, source, false FROM scored_files
     WHERE status = 'refused' AND superseded_at IS NULL
 ),
-ordered AS (
-    SELECT files.*, arriving.source_sha256 IS NOT NULL AS is_arriving
-    FROM files LEFT JOIN {{arriving}} AS arriving USING (source_sha256)
-),
 last AS (
-    SELECT source, max({_ARRIVAL}) AS arrival FROM ordered SEMI JOIN {{exports}} USING (source_sha256) GROUP BY source
+    SELECT source, max({_ARRIVAL}) AS arrival FROM files SEMI JOIN {{exports}} USING (source_sha256) GROUP BY source
 )
-SELECT DISTINCT source_sha256, is_scored FROM ordered JOIN last USING (source) WHERE {_ARRIVAL} < arrival
+SELECT DISTINCT source_sha256, is_scored FROM files JOIN last USING (source) WHERE {_ARRIVAL} < arrival
 """  # noqa: S608 (our own names)
-_SUPERSEDE = """
-UPDATE scored_files SET superseded_at = now()
+_SUPERSEDE = f"""
+UPDATE scored_files SET superseded_at = now(), superseded_number = {NEXT_NUMBER}
 WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM replaced_files)
-"""
+"""  # noqa: S608 (our own names)
 
 
 @dataclass(frozen=True)
@@ -121,15 +113,15 @@ def _refuse(connection: duckdb.DuckDBPyConnection, export: _Export, last: str) -
     connection.execute("DELETE FROM full_exports WHERE source_sha256 = ?", [export.source_sha256])
 
 
-def replace_files(connection: duckdb.DuckDBPyConnection, exports: str, arriving: str = NOTHING) -> int:
+def replace_files(connection: duckdb.DuckDBPyConnection, exports: str) -> int:
     """Let the last file of each source in the table `exports` take the place of all files of the source before it.
 
-    Those of the table `arriving`, which this transaction adds, come after all others. The rows of the files before
-    leave `latest_scores` in the same transaction. Return the number of scored ones among these files.
+    The rows of the files before leave `latest_scores` in the same transaction. Return the number of scored ones among
+    these files.
     """
     if connection.execute(f"SELECT count(*) FROM {exports}").fetchall() == [(0,)]:  # noqa: S608 (our own names)
         return 0
-    connection.execute(_FIND_REPLACED.format(exports=exports, arriving=arriving))
+    connection.execute(_FIND_REPLACED.format(exports=exports))
     connection.execute(_SUPERSEDE)
     rows = "(FROM source_reviews SEMI JOIN replaced_files USING (source_sha256))"
     settle_latest(connection, note_reviews(connection, rows))

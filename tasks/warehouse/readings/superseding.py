@@ -4,7 +4,7 @@ import duckdb
 
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT
+from tasks.warehouse.row_names import CONTENT, NEXT_NUMBER
 
 _FIND_SUPERSEDED = f"""
 CREATE OR REPLACE TEMP TABLE superseded_readings AS
@@ -12,12 +12,12 @@ SELECT DISTINCT source_sha256 FROM scored_files
 WHERE superseded_at IS NULL AND {CONTENT} IN (SELECT {CONTENT} FROM {{readings}})
 AND source_sha256 NOT IN (SELECT source_sha256 FROM {{readings}})
 """  # noqa: S608 (our own names)
-_SUPERSEDE = """
-UPDATE scored_files SET superseded_at = now()
+_SUPERSEDE = f"""
+UPDATE scored_files SET superseded_at = now(), superseded_number = {NEXT_NUMBER}
 WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM superseded_readings)
-"""
+"""  # noqa: S608 (our own names)
 _COUNT_AGAIN = """
-UPDATE scored_files SET superseded_at = NULL
+UPDATE scored_files SET superseded_at = NULL, superseded_number = NULL
 WHERE superseded_at IS NOT NULL AND source_sha256 IN (SELECT source_sha256 FROM {readings})
 """
 _ROWS_CONCERNED = """
