@@ -65,13 +65,15 @@ LEDGER_SCHEMA = pa.schema(
         ("source", pa.string()),
         ("profile_version", pa.string()),
         ("replaces_from_share", pa.float64()),
+        ("grown_from", pa.list_(pa.string())),
     ]
 )
 """One row per source file. The rows of a file with status 'refused' are not committed."""
 
-PART_ONLY = ("replaces_from_share",)
+PART_ONLY = ("replaces_from_share", "grown_from")
 """Columns that only the commit needs, so that no table has them. `replaces_from_share`: the file takes the place of
-the files of its source before it if it has at least this share of the reviews of the last one; null where it adds."""
+the files of its source before it if it has at least this share of the reviews of the last one; null where it adds.
+`grown_from`: the earlier files whose bytes are its first ones."""
 
 LATER_COLUMNS = {
     "source": "VARCHAR",
@@ -79,6 +81,7 @@ LATER_COLUMNS = {
     "in_english": "BOOLEAN",
     "near_key": "UBIGINT",
     "replaces_from_share": "DOUBLE",
+    "grown_from": "VARCHAR[]",
 }
 """Columns, with their types, that the parts of older versions lack; a killed run may have left one before an update."""
 

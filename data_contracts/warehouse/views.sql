@@ -385,7 +385,7 @@ SELECT
     scored.scored_at, -- when the model gave it
     scored.source, -- of the file: a folder of the inbox, or 'default'
     file.profile_version, -- of the profile by which the file was read; null where its source had none
-    file.superseded_at, -- when another reading of the file, or a full export, took the place of the row's; null while that counts
+    file.superseded_at, -- when another reading of the file, a full export, or what the file grew into took the place of the row's; null while that counts
     file.uri, -- the file's name when this model scored it
     file.format, -- such as csv.gz; null where unknown
     file.bytes, -- original size of the file

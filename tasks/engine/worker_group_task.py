@@ -19,6 +19,7 @@ from data_contracts.errors import ReviewsError, StoreError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from tasks.inbox.grown_files import EarlierFile, note_growth
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.review_files.options import ReadOptions
 from tasks.scoring.plan import pick_new
@@ -60,6 +61,8 @@ class GroupTask:
     files: tuple[FoundFile, ...]
     known: frozenset[str] = frozenset()
     """The sha256 of contents of the same sizes that need not be scored."""
+    earlier: tuple[EarlierFile, ...] = ()
+    """Those that came before, of which one of the group may begin with all bytes."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def _(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
     new = pick_new(seen, dict.fromkeys(task.known, "scored"))
     if not new:
         return GroupSummary(seen, skipped, None)
+    new = note_growth(new, task.earlier, lambda uri: recipe.catalogue.find(uri).name)
     part = StoredPart(open_store(recipe.store), recipe.home_id, name_work(recipe, new))
     dropped = drop_damaged(part)
     manifest = find_manifest(part)
@@ -145,7 +149,10 @@ def name_work(recipe: Recipe, files: Sequence[SourceFile]) -> str:
         repr(recipe.limits),
         repr(replace(recipe.options, report_plan=print)),
     ]
-    what = [[file.source_sha256, file.uri, *recipe.catalogue.describe(file.uri).values()] for file in files]
+    what = [
+        [file.source_sha256, file.uri, *file.grown_from, *recipe.catalogue.describe(file.uri).values()]
+        for file in files
+    ]
     return sha256(json.dumps([how, what]).encode()).hexdigest()[:24]
 
 

@@ -75,6 +75,8 @@ class SourceFile:
     etag: str | None = field(default=None, compare=False)
     was_refused: bool = field(default=False, compare=False)
     """Whether its content was refused before, so that only a run that names it, or a rescan, reads it again."""
+    grown_from: tuple[str, ...] = field(default=(), compare=False)
+    """The sha256 of files that came before it and whose bytes are its first ones."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ SEMI JOIN (
 UNION ALL BY NAME
 SELECT source_sha256, profile_version FROM scored_files
 WHERE {IS_LATER} AND source_sha256 <> {CONTENT} || '.' || coalesce(profile_version, '{NO_PROFILE}')
+UNION ALL BY NAME
+SELECT source_sha256, grown_into FROM scored_files WHERE grown_into IS NOT NULL AND superseded_at IS NULL
 """  # noqa: S608 (our own query)
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
 SUMS_PROMISE = "score_sums has what the scores of each file and model add up to"

@@ -56,18 +56,23 @@ SELECT source_sha256, row_number, false AS was_quarantined, true AS is_named FRO
 _FIND_QUARANTINED = """
 UNION ALL SELECT source_sha256, row_number, released_at IS NULL, true FROM quarantined_rows WHERE {condition}
 """
-# The same rows in the other readings of their files. Where an earlier reading numbered the rows otherwise, it is not
-# known which they are, so all of its rows go.
+# The same rows in the other readings of their files, and in what these were before they grew. Where an earlier reading
+# numbered the rows otherwise, it is not known which they are, so all of its rows go.
 _ADD_OTHER_READINGS = f"""
 INSERT INTO rows_to_forget
-WITH others AS (
+WITH ledger AS (
+    SELECT *, {CONTENT} AS content, coalesce(grown_into, {CONTENT}) AS whole FROM scored_files
+    WHERE status = 'scored'
+),
+others AS (
     SELECT DISTINCT
-        other.source_sha256, chosen.row_number AS chosen_number, other.rows_read = own.rows_read AS is_numbered_alike,
+        other.source_sha256, chosen.row_number AS chosen_number,
+        CASE WHEN other.content = own.content THEN other.rows_read = own.rows_read
+            ELSE other.profile_version IS NOT DISTINCT FROM own.profile_version END AS is_numbered_alike,
         other.superseded_at IS NOT NULL AS is_history
     FROM rows_to_forget AS chosen
-    JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored') AS own USING (source_sha256)
-    JOIN (SELECT *, {CONTENT} AS content FROM scored_files WHERE status = 'scored') AS other
-        ON other.content = own.content AND other.source_sha256 <> own.source_sha256
+    JOIN ledger AS own USING (source_sha256)
+    JOIN ledger AS other ON other.whole = own.whole AND other.source_sha256 <> own.source_sha256
 )
 SELECT DISTINCT source_sha256, row_number, was_quarantined, is_numbered_alike FROM (
     SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews

@@ -210,4 +210,5 @@ def make_ledger_entry(outcome: FileOutcome) -> dict[str, Any]:
         "format": format_of(outcome.source.path),
         "bytes": outcome.source.size,
         "rows_read": outcome.rows_read,
+        "grown_from": list(outcome.source.grown_from),
     }

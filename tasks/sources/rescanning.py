@@ -38,14 +38,16 @@ WITH readings AS (
         source_sha256, max(status) = 'scored' AS is_scored, bool_and(superseded_at IS NULL) AS counts,
         arg_max(source, commit_number) AS source, arg_max(uri, commit_number) AS uri, max(bytes) AS bytes,
         max(rows_read) AS rows_read, arg_max(profile_version, commit_number) AS profile_version,
-        min(commit_number) AS commit_number, max({LAST_COUNTING}) AS last_counting
+        min(commit_number) AS commit_number, max({LAST_COUNTING}) AS last_counting,
+        count(grown_into) > 0 AS has_grown
     FROM scored_files GROUP BY source_sha256
 ),
 replaced AS (
     SELECT {CONTENT} AS content FROM readings
-    GROUP BY ALL HAVING NOT bool_or(counts) AND arg_max(source, last_counting) = $source
+    GROUP BY ALL HAVING NOT bool_or(counts) AND NOT bool_or(has_grown) AND arg_max(source, last_counting) = $source
 )
-SELECT *, source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten FROM readings
+SELECT * EXCLUDE (has_grown), source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten
+FROM readings
 WHERE {CONTENT} IN (SELECT {CONTENT} FROM readings WHERE counts AND source IN ($source, '{DEFAULT}'))
 OR (NOT $replaces AND {CONTENT} IN (FROM replaced))
 ORDER BY uri, source_sha256

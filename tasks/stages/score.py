@@ -18,8 +18,9 @@ from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from tasks.inbox.grown_files import EarlierFile, note_growth
 from tasks.inbox.killed_runs import record_scoring
-from tasks.inbox.source_files import SkippedFile, SourceFile
+from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.plan import (
     PendingFiles,
@@ -45,6 +46,7 @@ from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import finish_rewriting, name_rewrite_mark
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.file_ledger import list_earlier
 from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
 from tasks.warehouse.readings.full_exports import replace_files
 from tasks.warehouse.readings.superseding import let_count
@@ -134,8 +136,15 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
 
     name, size = f"Scoring {_name_group(files)}", sum(file.size for file in files)
     with record_scoring(job.run.home, files), show_live_progress(name, size) as report:
-        outcome = score_group(job, files, report)
+        grown = note_growth(files, find_earlier(job, files), lambda uri: job.catalogue.find(uri).name)
+        outcome = score_group(job, grown, report)
     return keep_checked(job.run, outcome)
+
+
+def find_earlier(job: "ScoringJob", files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[EarlierFile]:
+    """Return the files that came before some and may be what these were before they grew."""
+    uris = {file.uri for file in files}
+    return list_earlier(job.run.home.warehouse, {job.catalogue.find(uri).name for uri in uris}, uris)
 
 
 def find_older_scores(

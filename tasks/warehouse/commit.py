@@ -6,7 +6,7 @@ committed twice, or by two processes at the same time.
 
 A later reading of a file (`tasks/warehouse/row_names.py`) is like a file of its own; with its commit it counts in
 place of the one before. So does a full export (`tasks/warehouse/readings/full_exports.py`) in place of all files of its
-source.
+source, and a file that has grown (`grown_files.py` there) in place of what it was.
 """
 
 import glob
@@ -26,6 +26,7 @@ from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
+from tasks.warehouse.readings.grown_files import find_grown, replace_grown
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER
 from tasks.warehouse.shadow.sums import renew_shadow_sums
@@ -46,13 +47,18 @@ AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 
 AND NOT (replaces_from_share IS NOT NULL AND {IS_LATER} AND {CONTENT} NOT IN (
     SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
 ))
+AND NOT ({IS_LATER} AND {CONTENT} IN (SELECT {CONTENT} FROM scored_files WHERE grown_into IS NOT NULL))
 """  # noqa: S608 (our own names)
 _HAS_SPECIAL = f"""
-SELECT coalesce(bool_or({IS_LATER}), false), count(replaces_from_share) > 0 FROM accepted
+SELECT
+    coalesce(bool_or({IS_LATER}), false), count(replaces_from_share) > 0,
+    coalesce(bool_or(len(grown_from) > 0), false)
+FROM accepted
 """  # noqa: S608 (our own SQL)
-# The forgotten rows of the reading that counts, or did last, for each later reading of a file.
+# For each later reading of a file the forgotten rows of the one that counts, or did last; for each file that has grown
+# those of what it was before.
 _FIND_FORGOTTEN = f"""
-CREATE TEMP TABLE forgotten_before AS
+INSERT INTO forgotten_before
 SELECT DISTINCT
     later.source_sha256, later.rows_read = known.rows_read AS is_numbered_alike,
     forgotten.* EXCLUDE (source_sha256)
@@ -66,6 +72,15 @@ JOIN (
     ON known.content = later.content AND known.source_sha256 <> later.source_sha256
 JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = known.source_sha256
 """  # noqa: S608 (our own names)
+_START_FORGOTTEN = """
+CREATE TEMP TABLE forgotten_before AS
+SELECT source_sha256, false AS is_numbered_alike, * EXCLUDE (source_sha256) FROM forgotten_rows LIMIT 0
+"""
+_FIND_FORGOTTEN_OF_GROWN = """
+INSERT INTO forgotten_before
+SELECT grown.source_sha256, is_numbered_alike, forgotten.* EXCLUDE (source_sha256)
+FROM grown_files AS grown JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = grown.earlier
+"""
 # Without their numbers, the forgotten rows can't be found in a reading.
 _REFUSE_RENUMBERED = """
 UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail
@@ -150,7 +165,7 @@ class CommitSummary:
     """Files that another model had scored before; `rows_rescored` is of these files."""
     rows_rescored: int = 0
     files_replaced: int = 0
-    """Files that count no more, since a full export of their source took their place."""
+    """Files that count no more, since a full export of their source, or the file that they grew into, did."""
     files: tuple["CommittedFile", ...] = field(default=(), compare=False)
     """The files that were scored, scored again or refused, sorted by uri."""
 
@@ -200,9 +215,10 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     _add_checks(connection, part_dir)
-    [(has_later, has_full_exports)] = connection.execute(_HAS_SPECIAL).fetchall()
-    if has_later:
-        _keep_forgotten(connection)
+    [(has_later, has_full_exports, has_grown)] = connection.execute(_HAS_SPECIAL).fetchall()
+    has_grown = has_grown and find_grown(connection)
+    if has_later or has_grown:
+        _keep_forgotten(connection, has_grown)
     if has_full_exports:
         find_full_exports(connection)
     connection.execute(_FIND_NEW_SOURCES)
@@ -215,6 +231,8 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     if has_later and connection.execute(_FIND_LATER).fetchall() != [(0,)]:
         let_count(connection, "later_readings")
     replaced = replace_files(connection, "full_exports") if has_full_exports else 0
+    if has_grown:
+        replaced += replace_grown(connection)
     add_day(connection, _SENT)
     reused = _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
@@ -266,9 +284,16 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         connection.execute(_ADD_CHECKS.format(checks=pattern))
 
 
-def _keep_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that."""
-    if connection.execute(_FIND_FORGOTTEN).fetchall() == [(0,)]:
+def _keep_forgotten(connection: duckdb.DuckDBPyConnection, has_grown: bool) -> None:
+    """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that.
+
+    If a file has grown, it is a later one too.
+    """
+    connection.execute(_START_FORGOTTEN)
+    connection.execute(_FIND_FORGOTTEN)
+    if has_grown:
+        connection.execute(_FIND_FORGOTTEN_OF_GROWN)
+    if connection.execute("SELECT count(*) FROM forgotten_before").fetchall() == [(0,)]:
         return
     from data_contracts.rules_and_limits import FILE_RULES
 

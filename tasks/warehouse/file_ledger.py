@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from tasks.inbox.grown_files import FILES_COMPARED, EarlierFile
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
@@ -42,7 +43,27 @@ WHERE known.bytes IN (SELECT unnest(?::BIGINT[])) GROUP BY known.source_sha256
 """
 _LIST_REPLACED = f"""
 SELECT {CONTENT} FROM scored_files WHERE {CONTENT} IN (SELECT unnest(?::VARCHAR[]))
-GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL)
+GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL) AND count(grown_into) = 0
+"""  # noqa: S608 (our own names)
+# Names and sizes are read of the few files alone that may be among the last ones.
+_LIST_EARLIER = f"""
+WITH ledger AS (
+    FROM scored_files
+    WHERE status = 'scored' AND superseded_at IS NULL AND rows_read > 0 AND source IN (SELECT unnest($sources))
+),
+firsts AS MATERIALIZED (SELECT source, source_sha256, min(commit_number) AS number FROM ledger GROUP BY ALL),
+last AS (SELECT source, list_min(max(number, {FILES_COMPARED})) AS least FROM firsts GROUP BY source),
+named AS (
+    SELECT arg_max(source_sha256, commit_number) AS source_sha256 FROM ledger
+    WHERE uri IN (SELECT unnest($uris)) GROUP BY source, uri
+),
+files AS (
+    SELECT source, any_value(uri) AS uri, any_value(bytes) AS size, {CONTENT} AS content, number
+    FROM firsts JOIN last USING (source) JOIN ledger USING (source, source_sha256)
+    WHERE number >= least OR source_sha256 IN (FROM named)
+    GROUP BY source, source_sha256, number
+)
+SELECT source, uri, size, content FROM files WHERE size IS NOT NULL ORDER BY number, uri
 """  # noqa: S608 (our own names)
 _FIND_LEDGERED = """
 WITH found AS (
@@ -139,6 +160,15 @@ def list_contents(warehouse: Path, sizes: Collection[int], done: Collection[str 
     with open_warehouse(warehouse, write=False) as connection:
         found = connection.execute(_LIST_CONTENTS, [list(sizes)]).fetchall()
     return {source for source, status in found if status in done}
+
+
+def list_earlier(warehouse: Path, sources: Collection[str], uris: Collection[str]) -> list[EarlierFile]:
+    """Return the files with rows that came last from each of these sources, and the last one of each of these names."""
+    if not warehouse.exists():
+        return []
+    with open_warehouse(warehouse, write=False) as connection:
+        found = {"sources": sorted(sources), "uris": sorted(uris)}
+        return [EarlierFile(*row) for row in connection.execute(_LIST_EARLIER, found).fetchall()]
 
 
 def list_done(retry_refused: bool) -> set[str | None]:

@@ -25,6 +25,7 @@ from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.promotion import DecisionRecord, record_decision, roll_back
 from tasks.warehouse.readings.superseding import let_count
+from tasks.warehouse.row_names import name_content
 from tasks.warehouse.shadow.record import ShadowStart, start_shadow
 from tasks.warehouse.shadow.scores import commit_shadow_scores
 from tests.support.once import copy_sparsely
@@ -48,6 +49,7 @@ FORGOTTEN = {"review_id": None, "movie_id": None, "text": "good", "reviewed_at":
 CHANGES = st.one_of(
     st.tuples(st.just("add"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
     st.tuples(st.just("export"), st.lists(st.lists(ROWS, min_size=1, max_size=4), min_size=1, max_size=3)),
+    st.tuples(st.just("grow"), st.tuples(st.integers(0, 9), st.lists(ROWS, max_size=2))),
     st.tuples(st.just("bring back"), st.integers(0, 9)),
     st.tuples(st.just("rescore"), st.tuples(st.integers(0, 9), st.sampled_from(MODELS))),
     st.tuples(st.just("promote"), st.sampled_from(MODELS)),
@@ -102,6 +104,20 @@ class History:
         scored = [(file, [self.champion or ""]) for file in sorted(files, key=lambda file: file.name)]
         self.replaced += [*self.files, *scored[:-1]]
         self.files = scored[-1:]
+
+    def grow(self, choice: tuple[int, list[dict[str, Any]]]) -> None:
+        """Commit a file that begins with another one at its place and has these rows after those."""
+        if not self.files:
+            return
+        place = choice[0] % len(self.files)
+        before, _ = self.files[place]
+        rows = [*before.rows, *choice[1]]
+        ledger = {"uri": before.name, "grown_from": [name_content(before.source_sha256)]}
+        file = PartFile(f"{next(self.numbers)}.csv", rows, [len(rows) + 1], ledger=ledger)
+        if commit_parts(
+            self.warehouse, write_part(self._name_part(), [file], self.champion or "")
+        ).files_scored:
+            self.files[place] = (file, [self.champion or ""])
 
     def bring_back(self, choice: int) -> None:
         """Let a replaced file count again, as a rescan does where files add to each other again."""
@@ -220,6 +236,7 @@ class History:
         make: dict[str, Callable[[Any], None]] = {
             "add": self.add,
             "export": self.export,
+            "grow": self.grow,
             "bring back": self.bring_back,
             "rescore": self.rescore,
             "promote": self.promote,

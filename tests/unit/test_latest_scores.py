@@ -14,12 +14,13 @@ from data_contracts.warehouse import list_migrations, read_views
 from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget
 from tasks.warehouse import latest_scores
+from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.migrating import bring_up_to_date
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
-from tests.support.warehouse_parts import NOON
+from tests.support.warehouse_parts import NOON, PartFile, write_part
 
 
 def find_outdated(warehouse: Path) -> list[tuple[Any, ...]]:
@@ -41,6 +42,7 @@ def find_broken(warehouse: Path) -> list[str]:
 @settings(max_examples=6)
 @given(changes=st.lists(CHANGES, min_size=4, max_size=12))
 @example(changes=[("read again", (0, [])), ("forget", 0), ("release", (0, FORGOTTEN))])
+@example(changes=[("forget", 0), ("grow", (0, [FORGOTTEN])), ("grow", (0, [FORGOTTEN])), ("count again", 0)])
 def test_after_any_history_every_promise_on_the_tables_holds(changes: list[tuple[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         history = History(Path(folder))
@@ -263,6 +265,14 @@ def test_a_reading_that_numbers_rows_otherwise_does_not_bring_back_forgotten_one
         query = "SELECT source_sha256, rule FROM scored_files WHERE status = 'refused'"
         [(reading, rule)] = connection.execute(query).fetchall()
     assert (reading[:64], rule) == (first.source_sha256, "rows_renumbered")
+
+
+def test_a_grown_file_of_another_profile_is_refused_if_rows_of_it_were_forgotten(history: History) -> None:
+    history.forget(0)
+    first, _ = history.files[0]
+    ledger = {"uri": first.name, "grown_from": [first.source_sha256], "profile_version": "v2"}
+    part = write_part(history.folder / "grown", [PartFile("grown.csv", first.rows, ledger=ledger)], "model-b")
+    assert [file.rule for file in commit_parts(history.warehouse, part).files] == ["rows_renumbered"]
     assert history.files[0][0] == first
 
 

@@ -30,7 +30,7 @@ from tasks.stages.engine.rescoring_on_engine import rescore
 from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
-from tasks.stages.score import warn_of_failure
+from tasks.stages.score import find_earlier, warn_of_failure
 from tasks.store.connecting import Store, open_store
 from tasks.store.published_upload import remember_store
 from tasks.store.stored_bundles import upload_bundle
@@ -161,4 +161,4 @@ def _make_tasks(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFi
     done = list_done(retry_refused=bool(request.named))
     for group in group_found_files(files, WORKER_GROUP_BYTES):
         known = list_contents(run.home.warehouse, {file.size for file in group}, done)
-        yield GroupTask(run.recipe, group, frozenset(known))
+        yield GroupTask(run.recipe, group, frozenset(known), tuple(find_earlier(run.job, group)))

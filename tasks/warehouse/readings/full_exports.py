@@ -35,7 +35,8 @@ GROUP BY source_sha256
 """  # noqa: S608 (our own names)
 _OF_SOURCES = "(FROM scored_files WHERE superseded_at IS NULL AND source IN ({sources}))"
 _COUNTING = f"(FROM ({describe_files(_OF_SOURCES)}) ANTI JOIN {SUPERSEDED} USING (source_sha256))"
-"""SQL: the files of some `sources` that count, with the numbers of the commits that brought them. The others are not looked at."""
+"""SQL: the files of some `sources` that count, with the numbers of the commits that brought them. The others are not
+looked at."""
 _COUNTING_BEFORE = _COUNTING.format(sources="SELECT source FROM full_exports")
 _FIND_LAST = f"""
 WITH known AS (FROM {_COUNTING_BEFORE} SEMI JOIN full_exports USING (source)),

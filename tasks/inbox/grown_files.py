@@ -1,0 +1,66 @@
+"""Finds files that have grown: whose first bytes are all the bytes of a file that came before."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tasks.containers.formats import format_of, split_format
+from tasks.inbox.opening import open_regular
+from tasks.inbox.source_files import SourceFile
+
+FILES_COMPARED = 20
+"""A file is compared with so many files of its source that came before it, and with the last one of its name."""
+_FORMATS = {"csv", "tsv", "jsonl", "json", "text"}
+"""The formats, compressed or not, whose rows follow each other; the others say at their end what they hold."""
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class EarlierFile:
+    """A file that came before, as the ledger has it."""
+
+    source: str
+    uri: str
+    size: int
+    source_sha256: str
+
+
+def note_growth(
+    files: Sequence[SourceFile], earlier: Sequence[EarlierFile], name_source: Callable[[str], str]
+) -> list[SourceFile]:
+    """Return the files, each with those before it that it begins with as `grown_from`.
+
+    The files before one are the `earlier` ones and those before it in `files`, of the same source.
+    """
+    before: defaultdict[str, list[EarlierFile]] = defaultdict(list)
+    for each in earlier:
+        before[each.source].append(each)
+    noted = []
+    for file in files:
+        of_source = before[name_source(file.uri)]
+        of_name = [each for each in of_source if each.uri == file.uri]
+        noted.append(
+            replace(file, grown_from=_find_beginnings(file, [*of_name[-1:], *of_source[-FILES_COMPARED:]]))
+        )
+        of_source.append(EarlierFile(name_source(file.uri), file.uri, file.size, file.source_sha256))
+    return noted
+
+
+def _find_beginnings(file: SourceFile, earlier: Sequence[EarlierFile]) -> tuple[str, ...]:
+    """Return the sha256 of those earlier files whose bytes are the first ones of a file; its bytes are read once."""
+    digests = {each.source_sha256 for each in earlier}
+    sizes = sorted({each.size for each in earlier if 0 < each.size < file.size})
+    if not sizes or split_format(format_of(file.path))[0] not in _FORMATS:
+        return ()
+    found, digest, place = [], hashlib.sha256(), 0
+    try:
+        with open_regular(file.path, file.root) as stream:
+            for size in sizes:
+                while place < size and (chunk := stream.read(min(size - place, _READ_BYTES))):
+                    digest.update(chunk)
+                    place += len(chunk)
+                found.append(digest.hexdigest())
+    except OSError:
+        return ()  # who reads its rows says why it can't be read
+    return tuple(each for each in found if each in digests)
