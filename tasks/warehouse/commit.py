@@ -230,9 +230,9 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     _enter_in_ledger(connection)
     if has_later and connection.execute(_FIND_LATER).fetchall() != [(0,)]:
         let_count(connection, "later_readings")
-    replaced = replace_files(connection, "full_exports") if has_full_exports else 0
-    if has_grown:
-        replaced += replace_grown(connection)
+    replaced = replace_grown(connection) if has_grown else 0
+    if has_full_exports:
+        replaced += replace_files(connection, "full_exports")
     add_day(connection, _SENT)
     reused = _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)

@@ -7,7 +7,7 @@ beginning of many, and so may be a file with few: of another name it must have `
 import duckdb
 
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, NEXT_NUMBER
+from tasks.warehouse.row_names import CONTENT, CONTENT_DIGITS, IS_LATER, NEXT_NUMBER
 
 FEWEST_ROWS = 10
 
@@ -18,7 +18,7 @@ SELECT DISTINCT
     later.source_sha256, later.bytes, known.source_sha256 AS earlier,
     known.profile_version IS NOT DISTINCT FROM later.profile_version AND known.rows_read <= later.rows_read
         AS is_numbered_alike
-FROM (SELECT *, unnest(grown_from) AS content FROM accepted WHERE status = 'scored') AS later
+FROM (SELECT *, unnest(grown_from) AS content FROM accepted WHERE status = 'scored' AND NOT {IS_LATER}) AS later
 JOIN (
     SELECT *, {CONTENT} AS content FROM (FROM scored_files UNION ALL BY NAME FROM accepted)
     WHERE status = 'scored' AND superseded_at IS NULL
@@ -30,7 +30,7 @@ UPDATE scored_files SET
     grown_into = whole, superseded_at = coalesce(superseded_at, now()),
     superseded_number = coalesce(superseded_number, {NEXT_NUMBER})
 FROM (
-    SELECT left(earlier, 64) AS content, arg_max(source_sha256, bytes) AS whole
+    SELECT left(earlier, {CONTENT_DIGITS}) AS content, arg_max(source_sha256, bytes) AS whole
     FROM grown_files SEMI JOIN (FROM accepted WHERE status = 'scored') USING (source_sha256) GROUP BY content
 ) AS parts WHERE parts.content = coalesce(grown_into, {CONTENT})
 """  # noqa: S608 (our own names)
