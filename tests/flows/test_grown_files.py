@@ -33,11 +33,11 @@ from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stored_runs import send
 
 FEW = "text\ngood"
-FORGOTTEN = "a good film of 3 hours as same says"
+FORGOTTEN = "as same says a good film of 3 hours"
 
 
 def list_rows(source: str) -> list[str]:
-    return [f"a good film of {number} hours as {source} says" for number in range(14)]
+    return [f"as {source} says a good film of {number} hours" for number in range(14)]
 
 
 def write_whole(source: str) -> str:
