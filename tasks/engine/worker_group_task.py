@@ -19,15 +19,16 @@ from data_contracts.errors import ReviewsError, StoreError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from tasks.inbox.grown_files import EarlierFile, note_growth
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.review_files.options import ReadOptions
+from tasks.scoring.grown_files import note_growth
 from tasks.scoring.plan import pick_new
 from tasks.sources.catalogue import Catalogue
 from tasks.store.connecting import open_store
 from tasks.store.inbox_objects import fetch_arrivals, place_copy
 from tasks.store.stored_bundles import fetch_bundle, require_bundle
 from tasks.store.stored_parts import PartManifest, StoredPart, drop_damaged, find_manifest, upload_part
+from tasks.warehouse.file_ledger import EarlierFile
 from tasks.warehouse.run_log import Run
 
 if TYPE_CHECKING:

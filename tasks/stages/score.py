@@ -18,10 +18,10 @@ from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from tasks.inbox.grown_files import EarlierFile, note_growth
 from tasks.inbox.killed_runs import record_scoring
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.maintenance.retention import drop_old_bytes, move_scored
+from tasks.scoring.grown_files import note_growth
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -46,7 +46,7 @@ from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import finish_rewriting, name_rewrite_mark
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.file_ledger import list_earlier
+from tasks.warehouse.file_ledger import EarlierFile, list_earlier
 from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
 from tasks.warehouse.readings.full_exports import replace_files
 from tasks.warehouse.readings.superseding import let_count

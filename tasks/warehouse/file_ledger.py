@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 
-from tasks.inbox.grown_files import FILES_COMPARED, EarlierFile
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
@@ -19,6 +18,9 @@ from tasks.warehouse.row_names import CONTENT
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""
+
+FILES_COMPARED = 20
+"""A file is compared with so many files of its source that came before it, and with the last one of its name."""
 
 _READ_SIGHTINGS = f"""
 WITH found AS (
@@ -118,6 +120,16 @@ class Known:
     """By sha256 'scored' if some model has scored the content and 'refused' if all refused it; else it is missing."""
     replaced: frozenset[str] = frozenset()
     """Those of which no reading counts, since a full export took their place."""
+
+
+@dataclass(frozen=True)
+class EarlierFile:
+    """A scored file that one which comes later may begin with."""
+
+    source: str
+    uri: str
+    size: int
+    source_sha256: str
 
 
 def find_ledgered(published: Path, files: Sequence[FoundFile]) -> Ledgered:

@@ -17,11 +17,11 @@ from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer
-from tasks.inbox.grown_files import note_growth
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.scoring.group_to_part import ScoringJob, score_group
+from tasks.scoring.grown_files import note_growth
 from tasks.stages.score import find_earlier, keep_checked
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse

@@ -1,6 +1,6 @@
 """Lets a file that has grown take the place of the file that it was before, whose rows stay as history.
 
-Which files a file begins with is found where its bytes are (`tasks/inbox/grown_files.py`). A file without rows is the
+Which files a file begins with is found where its bytes are (`tasks/scoring/grown_files.py`). A file without rows is the
 beginning of many, and so may be a file with few: of another name it must have `FEWEST_ROWS` rows.
 """
 

@@ -3,27 +3,16 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tasks.containers.formats import format_of, split_format
 from tasks.inbox.opening import open_regular
 from tasks.inbox.source_files import SourceFile
+from tasks.warehouse.file_ledger import FILES_COMPARED, EarlierFile
 
-FILES_COMPARED = 20
-"""A file is compared with so many files of its source that came before it, and with the last one of its name."""
 _FORMATS = {"csv", "tsv", "jsonl", "json", "text"}
 """The formats, compressed or not, whose rows follow each other; the others say at their end what they hold."""
 _READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class EarlierFile:
-    """A file that came before, as the ledger has it."""
-
-    source: str
-    uri: str
-    size: int
-    source_sha256: str
 
 
 def note_growth(
