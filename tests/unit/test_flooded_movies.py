@@ -41,7 +41,9 @@ def name_doubts(folder: Path, texts: list[str]) -> tuple[list[str], tuple[int, f
     for file in files:
         commit_parts(home.warehouse, write_part(home.parts / file.name, [file]))
     with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute("INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL")
+        connection.execute(
+            "INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL"
+        )
         rebuild(connection)
         [rating] = connection.execute(RATING).fetchall()
         return [

@@ -308,7 +308,9 @@ def send(folder: Path, name: str, rows: list[dict[str, Any]], **ledger: Any) -> 
     commit_parts(home.warehouse, part)
     with open_warehouse(home.warehouse, write=True) as connection:
         if not connection.execute("FROM promotions").fetchall():
-            connection.execute("INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL")
+            connection.execute(
+                "INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL"
+            )
             rebuild(connection)
 
 
