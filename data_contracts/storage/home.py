@@ -178,6 +178,16 @@ class Home:
         return self.warehouse if self.warehouse.exists() and not self.fetched.exists() else self.published
 
     @property
+    def forgotten(self) -> Path:
+        """The file that remembers which rows were forgotten, whatever happens to the database."""
+        return self.folder / "reviews.forgotten.jsonl"
+
+    @property
+    def backups_elsewhere(self) -> Path:
+        """The file that lists the backups of this home that lie outside it: folders, and URIs in stores."""
+        return self.folder / ".backups-elsewhere.json"
+
+    @property
     def proof(self) -> Path:
         """The file that says up to where `reviews verify` has checked the database."""
         return self.folder / ".verified.json"

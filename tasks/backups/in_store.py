@@ -15,6 +15,7 @@ from data_contracts.errors import ObjectMissingError, ReviewsError, UsageError
 from data_contracts.storage.durable import make_folder
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import require_clear_inbox
+from tasks.backups.forgotten_beside import read_in_store
 from tasks.backups.manifests import MANIFEST, FileFacts, read_manifest
 from tasks.store.connecting import Store, open_store
 from tasks.store.object_operations import fetch, find_object, list_objects, put_if_absent, read, upload
@@ -85,6 +86,8 @@ def fetch_backup(home: Home, uri: str) -> Iterator[Path]:
         ):
             for size in pool.map(lambda file: _fetch_file(store, folder / file, files[file]), files):
                 report(size)
+        record = home.forgotten.name
+        (folder / record).write_bytes(read_in_store(store, f"{name}/{record}"))
         yield folder
 
 

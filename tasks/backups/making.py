@@ -27,6 +27,7 @@ from data_contracts.storage.durable import (
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
+from tasks.backups.forgotten_beside import note_in_folder, remember_backup
 from tasks.backups.manifests import (
     MANIFEST,
     FileFacts,
@@ -79,9 +80,12 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
     if target.exists():
         raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
     _remove_unfinished(home)
+    if target.parent != home.backups:
+        remember_backup(home, str(target.absolute()))
     with _keep_mark(home, target):
         done = _build(home, target, full)
     pass_fault_point("backup: in place")
+    note_in_folder(home.forgotten, target)  # again: a `forget` of meanwhile did not find it
     return replace(done, folder=target)
 
 
@@ -112,6 +116,7 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
     made_at, place = datetime.now(UTC).isoformat(timespec="microseconds"), f"{gethostname()}:{home.folder}"
     write_manifest(building, Manifest(made_at, files, home=place))
+    note_in_folder(home.forgotten, building)
     total = sum(facts.bytes for facts in files.values())
     return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
 

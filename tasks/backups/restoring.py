@@ -14,11 +14,13 @@ from tasks.backups.block_index import INDEX, read_index
 from tasks.backups.manifests import FORMAT, Manifest, list_complete, read_manifest
 from tasks.backups.packs import assemble
 from tasks.inbox.arrival_order import read_arrivals, write_arrivals
-from tasks.maintenance.forgetting import forget_again, read_traces
+from tasks.maintenance.forgetting import forget_again
+from tasks.maintenance.forgotten_record import read_forgotten
 from tasks.maintenance.verified_changes import drop_checks
 from tasks.support.checksums import compute_sha256
 from tasks.support.wording import quote_word
 from tasks.warehouse.database.migrating import name_log
+from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.row_names import CONTENT
 
@@ -92,21 +94,21 @@ def restore(folder: Path, home: Home) -> Path | None:
 
     Profiles that the home lacks are put back; those that it has stay, since they may be newer than the backup.
     The caller must hold the lock on the folder of parts. The next run scores again what came since the backup.
-    If the present database can be read, it does so in the order in which they came, and rows that were forgotten after
-    the backup stay forgotten.
+    If the present database can be read, it does so in the order in which they came. Rows that were forgotten after the
+    backup stay forgotten: by the records in the home and the backup, the published copy and the present database.
     """
     manifest = check_backup(folder)
     warehouse = home.warehouse
-    traces = read_traces(warehouse) if warehouse.exists() else None
-    arrivals = _read_present_arrivals(home) if traces is not None else {}
+    forgotten = [folder / home.forgotten.name, *read_forgotten(home)]
+    arrivals = _read_present_arrivals(home) if warehouse.exists() else {}
     remove_leftovers(home.folder)
     try:
         with ExitStack() as held, write_whole(warehouse) as building:
             put_database(folder, manifest, building)
             with open_warehouse(building, write=True):
                 pass  # opening applies migrations, and raises if a newer version made the database
-            if traces is not None:
-                forget_again(building, traces)
+            if forget_again(building, home.forgotten, forgotten):
+                rewrite_warehouse(building)
             known = _read_arrivals(building)
             write_arrivals(home, {name: number for name, number in arrivals.items() if name not in known})
             for bundle in sorted((folder / BUNDLES).glob("*")):

@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from data_contracts.errors import ContractError, UsageError, WarehouseError
+from data_contracts.errors import ContractError, UsageError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
+from tasks.maintenance.forgotten_record import compare_record, load_records, write_record
 from tasks.pages.formatting import cut_name
 from tasks.store.connecting import open_store
 from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
-from tasks.warehouse.database.rewriting import name_rewrite_mark, rewrite_warehouse
+from tasks.warehouse.database.rewriting import name_rewrite_mark
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import CONTENT, DIGITS_SHOWN, HAS_NAME, ROW_NAME, SUPERSEDED
@@ -56,29 +57,52 @@ SELECT source_sha256, row_number, false AS was_quarantined, true AS is_named FRO
 _FIND_QUARANTINED = """
 UNION ALL SELECT source_sha256, row_number, released_at IS NULL, true FROM quarantined_rows WHERE {condition}
 """
-# The same rows in the other readings of their files, and in what these were before they grew. Where an earlier reading
-# numbered the rows otherwise, it is not known which they are, so all of its rows go.
+_FIND_ROWS = """
+CREATE OR REPLACE TEMP TABLE rows_to_forget AS
+SELECT found.*, files.rows_read, $reason::VARCHAR AS reason, $by::VARCHAR AS forgotten_by, now() AS forgotten_at
+FROM ({found}) AS found LEFT JOIN (
+    SELECT source_sha256, max(rows_read) AS rows_read FROM scored_files WHERE status = 'scored' GROUP BY ALL
+) AS files USING (source_sha256)
+"""
+_FIND_REMEMBERED = """
+CREATE OR REPLACE TEMP TABLE rows_to_forget AS
+SELECT *, true AS is_named FROM ({remembered}) ANTI JOIN forgotten_rows USING (source_sha256, row_number)
+"""
+# The same rows in the other readings of their files, and in what these were before they grew. Where one numbers the rows
+# otherwise, it is not known which they are: of an earlier one all rows go. So do those of any, if this database lacks the
+# reading whose rows are known.
 _ADD_OTHER_READINGS = f"""
-INSERT INTO rows_to_forget
+INSERT INTO rows_to_forget BY NAME
 WITH ledger AS (
-    SELECT *, {CONTENT} AS content, coalesce(grown_into, {CONTENT}) AS whole FROM scored_files
-    WHERE status = 'scored'
+    SELECT DISTINCT
+        source_sha256, {CONTENT} AS content, coalesce(grown_into, {CONTENT}) AS whole, profile_version, rows_read,
+        superseded_at IS NOT NULL AS is_history
+    FROM scored_files WHERE status = 'scored'
+),
+chosen AS (
+    SELECT rows.*, wholes.whole, own.profile_version, own.source_sha256 IS NOT NULL AS is_known
+    FROM (SELECT *, {CONTENT} AS content FROM rows_to_forget) AS rows
+    JOIN (SELECT content, any_value(whole) AS whole FROM ledger GROUP BY content) AS wholes USING (content)
+    LEFT JOIN ledger AS own USING (source_sha256)
 ),
 others AS (
-    SELECT DISTINCT
-        other.source_sha256, chosen.row_number AS chosen_number,
-        CASE WHEN other.content = own.content THEN other.rows_read = own.rows_read
-            ELSE other.profile_version IS NOT DISTINCT FROM own.profile_version END AS is_numbered_alike,
-        other.superseded_at IS NOT NULL AS is_history
-    FROM rows_to_forget AS chosen
-    JOIN ledger AS own USING (source_sha256)
-    JOIN ledger AS other ON other.whole = own.whole AND other.source_sha256 <> own.source_sha256
+    SELECT
+        other.source_sha256, other.rows_read, other.is_history, chosen.row_number AS chosen_number,
+        CASE WHEN other.content = chosen.content THEN coalesce(other.rows_read = chosen.rows_read, true)
+            ELSE other.profile_version IS NOT DISTINCT FROM chosen.profile_version END AS is_numbered_alike,
+        chosen.is_known, chosen.reason, chosen.forgotten_by, chosen.forgotten_at
+    FROM chosen JOIN ledger AS other ON other.whole = chosen.whole AND other.source_sha256 <> chosen.source_sha256
 )
-SELECT DISTINCT source_sha256, row_number, was_quarantined, is_numbered_alike FROM (
+SELECT
+    source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, is_numbered_alike AS is_named,
+    any_value(rows_read) AS rows_read, any_value(reason) AS reason, any_value(forgotten_by) AS forgotten_by,
+    min(forgotten_at) AS forgotten_at
+FROM (
     SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews
     UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
 ) JOIN others USING (source_sha256)
-WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE is_history END
+WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE is_history OR NOT is_known END
+GROUP BY source_sha256, row_number, is_numbered_alike
 """  # noqa: S608 (our own names)
 _COUNT = f"""
 SELECT count(*), count(*) FILTER (was_quarantined) FROM (
@@ -139,12 +163,9 @@ kept AS (
 SELECT list(DISTINCT '`reviews forget ' || left(content, {DIGITS_SHOWN}) || '` forgets ' || uri)
 FROM names SEMI JOIN kept USING (content) WHERE uri IN ($name, $path) OR ends_with(uri, '/' || $name)
 """  # noqa: S608 (our own names)
-_COPY_TRACES = """
-INSERT INTO forgotten_rows SELECT * FROM traces ON CONFLICT DO NOTHING
-"""
 _FIND_TEXTS = """
 CREATE OR REPLACE TEMP TABLE texts_to_forget AS
-SELECT DISTINCT text_sha256 FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number)
+SELECT DISTINCT text_sha256 FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number)
 """
 _LIST_TEXTS = "SELECT text_sha256 FROM texts_to_forget"
 _FIND_ARRIVAL = f"""
@@ -156,9 +177,11 @@ DELETE FROM review_labels WHERE text_sha256 IN (FROM texts_to_forget)
 AND text_sha256 NOT IN (SELECT text_sha256 FROM source_reviews SEMI JOIN texts_to_forget USING (text_sha256))
 """
 _ADD_TRACE = """
-INSERT INTO forgotten_rows
-SELECT source_sha256, row_number, bool_or(was_quarantined), $reason, $by, now() FROM rows_to_forget GROUP BY ALL
-ON CONFLICT DO NOTHING
+INSERT INTO forgotten_rows BY NAME
+SELECT
+    source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, any_value(reason) AS reason,
+    any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at, any_value(rows_read) AS rows_read
+FROM rows_to_forget GROUP BY source_sha256, row_number ON CONFLICT DO NOTHING
 """
 
 
@@ -207,7 +230,8 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
             "a row; a row's name, such as 3fa94c12ab07:17, does for each review."
         )
     with open_warehouse(warehouse, write=False) as connection:
-        by_kind = {each: _select_rows(connection, each, name) for each in ([kind] if kind else KINDS)}
+        requests = [ForgetRequest(name, each, "") for each in ([kind] if kind else KINDS)]
+        by_kind = {str(each.kind): _select_rows(connection, each) for each in requests}
     matches = [each for each in by_kind.values() if each.rows]
     if not matches:
         advice = _advise_on(warehouse, name)
@@ -275,66 +299,79 @@ def _require_one_movie(warehouse: Path, name: str) -> None:
 def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:
     """Delete every row that the request's name, of this kind, selects; record its trace in the same transaction.
 
+    The home's record has it before that is committed: a run goes on with what it says after a kill in between.
     The bytes stay in the file until it is rewritten. A mark makes sure of that: the caller deletes other copies of the
     rows, then calls `rewrite_warehouse`, which removes the mark. If it is killed before, the next run does both.
     """
     name_rewrite_mark(warehouse).touch()
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        forgotten = _select_rows(connection, kind, request.name)
-        connection.execute(_ADD_TRACE, {"reason": request.reason, "by": request.by})
+        forgotten = _select_rows(connection, replace(request, kind=kind))
+        connection.execute(_ADD_TRACE)
         [(arrived_at,)] = connection.execute(_FIND_ARRIVAL).fetchall()
-        _delete(connection, "rows_to_forget")
+        _delete(connection)
         texts = frozenset(text for (text,) in connection.execute(_LIST_TEXTS).fetchall())
+        write_record(connection, Home(warehouse.parent).forgotten)
     return replace(forgotten, arrived_at=arrived_at, texts=texts)
 
 
-def _delete(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
-    """Delete the forgotten rows, whose keys are in the table `keys`, from every table that holds texts or scores.
+def _delete(connection: duckdb.DuckDBPyConnection) -> None:
+    """Delete the rows whose keys are in `rows_to_forget` from every table that holds texts or scores.
 
     The row before takes the place of a review's newest row. Labels of texts that no row has any more go too.
     """
-    connection.execute(_FIND_TEXTS.format(keys=keys))
-    rows = f"(FROM source_reviews SEMI JOIN {keys} USING (source_sha256, row_number))"
+    connection.execute(_FIND_TEXTS)
+    rows = "(FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number))"
     reviews = note_reviews(connection, rows)
     note_texts(connection, rows)
     for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
-            f"DELETE FROM {table} AS rows USING {keys} AS keys WHERE rows.source_sha256 = keys.source_sha256 "  # noqa: S608
-            "AND rows.row_number = keys.row_number"
+            f"DELETE FROM {table} AS rows USING rows_to_forget AS keys "  # noqa: S608
+            "WHERE rows.source_sha256 = keys.source_sha256 AND rows.row_number = keys.row_number"
         ).fetchall()
     connection.execute(_DELETE_LABELS).fetchall()
     settle_latest(connection, reviews)
     drop_noted_texts(connection)
-    renew_sums(connection, keys)
-    renew_shadow_sums(connection, keys)
+    renew_sums(connection, "rows_to_forget")
+    renew_shadow_sums(connection, "rows_to_forget")
 
 
-def read_traces(warehouse: Path) -> "pa.Table | None":
-    """Return the table `forgotten_rows`, or None if the database can't be read."""
-    try:
-        with open_warehouse(warehouse, write=False) as connection:
-            return connection.sql("FROM forgotten_rows").to_arrow_table()
-    except WarehouseError:
-        return None
+def finish_forgetting(home: Home) -> bool:
+    """Forget what the home remembers and its database does not, as after a kill or without its past, and vice versa.
+
+    Return whether rows were forgotten that are still to be deleted from the file and all copies; a mark says so.
+    """
+    missing, unwritten = compare_record(home)
+    if missing:
+        name_rewrite_mark(home.warehouse).touch()
+    if missing or unwritten:
+        forget_again(home.warehouse, home.forgotten, [])
+    return name_rewrite_mark(home.warehouse).exists()
 
 
-def forget_again(warehouse: Path, traces: "pa.Table") -> None:
-    """Forget the rows of `traces`, a table like `forgotten_rows`, in an older copy of the database."""
-    if not len(traces):
-        return
+def forget_again(warehouse: Path, record: Path, others: Sequence["Path | pa.Table"]) -> bool:
+    """Forget the rows of a record, and of other records and tables like `forgotten_rows`, in a database without them.
+
+    Then the record has all of them. Return whether any were new to the database: then it is to be rewritten.
+    """
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        connection.register("traces", traces)
-        connection.execute(_COPY_TRACES).fetchall()
-        _delete(connection, "traces")
-    rewrite_warehouse(warehouse)
+        remembered = load_records(connection, [record, *others])
+        [(new,)] = connection.execute(_FIND_REMEMBERED.format(remembered=remembered)).fetchall()
+        if new:
+            connection.execute(_ADD_OTHER_READINGS).fetchall()
+            connection.execute(_ADD_TRACE).fetchall()
+            _delete(connection)
+        write_record(connection, record)
+    return bool(new)
 
 
-def _select_rows(connection: duckdb.DuckDBPyConnection, kind: str, name: str) -> Forgotten:
-    """Count the rows that `name` selects, and store their keys in the temporary table `rows_to_forget`."""
+def _select_rows(connection: duckdb.DuckDBPyConnection, request: ForgetRequest) -> Forgotten:
+    """Count the rows that a request's name selects, and store their keys in the temporary table `rows_to_forget`."""
+    kind = str(request.kind)
     query = _FIND.format(condition=KINDS[kind])
     if kind != _NOT_IN_QUARANTINE:
         query += _FIND_QUARANTINED.format(condition=KINDS[kind])
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE rows_to_forget AS {query}", {"name": name})
+    values = {"name": request.name, "reason": request.reason, "by": request.by}
+    connection.execute(_FIND_ROWS.format(found=query), values)
     connection.execute(_ADD_OTHER_READINGS)
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
     [(of_earlier,)] = connection.execute(_COUNT_EARLIER).fetchall()

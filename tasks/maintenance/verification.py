@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from data_contracts.errors import BundleError
+from data_contracts.errors import BundleError, ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from models.bundle.fingerprint import require_fingerprint
@@ -27,9 +27,11 @@ from tasks.maintenance.data_promises import (
     PARQUET_PROMISE,
     PROMISES,
     READINGS_PROMISE,
+    RECORD_PROMISE,
     REPEATS_PROMISE,
     STORED_COPY_PROMISE,
 )
+from tasks.maintenance.forgotten_record import compare_record
 from tasks.maintenance.verified_changes import (
     Changed,
     digest_parquet,
@@ -71,6 +73,7 @@ def verify(home: Home, changed: Changed | None = None, store: str | None = None)
     yield from _check_changed(home, changed) if changed else _check_all(home)
     yield check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
     yield check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home, changed))
+    yield check_files(RECORD_PROMISE, lambda: _find_unremembered(home))
     yield check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
     if store is not None and home.published.exists():
         yield check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
@@ -130,6 +133,23 @@ def check_files(promise: str, find_broken: Callable[[], list[str]]) -> Finding:
     """Verify a promise about files by a function that describes what breaks it."""
     broken = find_broken()
     return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))
+
+
+def _find_unremembered(home: Home) -> list[str]:
+    """Return a message for each forgotten row of which only the database knows, or only the record in the home."""
+    try:
+        only_record, only_database = compare_record(home)
+    except WarehouseError:
+        raise
+    except ReviewsError as error:
+        return [str(error)]
+    return [
+        *(
+            f"{name}: was forgotten by {home.forgotten.name}, and the database does not know it"
+            for name in only_record
+        ),
+        *(f"{name}: was forgotten, and {home.forgotten.name} does not have it" for name in only_database),
+    ]
 
 
 def _find_altered_bundles(home: Home) -> list[str]:

@@ -20,6 +20,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.killed_runs import record_scoring
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
+from tasks.maintenance.forgetting import finish_forgetting
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.grown_files import note_growth
 from tasks.scoring.plan import (
@@ -44,7 +45,7 @@ from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
-from tasks.warehouse.database.rewriting import finish_rewriting, name_rewrite_mark
+from tasks.warehouse.database.rewriting import finish_rewriting
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import EarlierFile, list_earlier
 from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
@@ -354,12 +355,15 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     """Commit the leftover parts of an earlier run, yielding the result of each; delete its unfinished parts.
 
     A part that is damaged or breaks its contract is deleted too. Its files are not in the ledger, so they are scored
-    again.
+    again. Before that, what was to be forgotten is.
     """
-    if name_rewrite_mark(home.warehouse).exists():
+    if finish_forgetting(home):
+        from tasks.backups.forgotten_beside import note_forgotten
         from tasks.report.writing import drop_reports_of_forgotten
         from tasks.site.writing import drop_pages_of_forgotten
 
+        for trouble in note_forgotten(home):
+            warn(trouble)
         drop_reports_of_forgotten(home)
         drop_pages_of_forgotten(home)
     finish_rewriting(home.warehouse)

@@ -52,25 +52,32 @@ AND NOT ({IS_LATER} AND {CONTENT} IN (SELECT {CONTENT} FROM scored_files WHERE g
 _HAS_SPECIAL = f"""
 SELECT
     coalesce(bool_or({IS_LATER}), false), count(replaces_from_share) > 0,
-    coalesce(bool_or(len(grown_from) > 0), false)
+    coalesce(bool_or(len(grown_from) > 0), false), (SELECT count(*) > 0 FROM forgotten_rows)
 FROM accepted
 """  # noqa: S608 (our own SQL)
-# For each later reading of a file the forgotten rows of the one that counts, or did last; for each file that has grown
+# For each later reading of a file, the forgotten rows of the reading that counts, or did last; for each file that this
+# database does not know, those that were forgotten in any reading, in one of before it; for each file that has grown
 # those of what it was before.
 _FIND_FORGOTTEN = f"""
 INSERT INTO forgotten_before
-SELECT DISTINCT
-    later.source_sha256, later.rows_read = known.rows_read AS is_numbered_alike,
-    forgotten.* EXCLUDE (source_sha256)
-FROM (SELECT *, {CONTENT} AS content FROM accepted WHERE status = 'scored' AND {IS_LATER}) AS later
-JOIN (
+WITH arriving AS (SELECT *, {CONTENT} AS content FROM accepted WHERE status = 'scored'),
+known AS (
     SELECT
         {CONTENT} AS content,
         unnest(arg_max(struct_pack(source_sha256, rows_read), {LAST_COUNTING}))
     FROM scored_files WHERE status = 'scored' GROUP BY content
-) AS known
-    ON known.content = later.content AND known.source_sha256 <> later.source_sha256
+)
+SELECT DISTINCT
+    later.source_sha256, later.rows_read = known.rows_read AS is_numbered_alike,
+    forgotten.* EXCLUDE (source_sha256)
+FROM (FROM arriving WHERE {IS_LATER}) AS later
+JOIN known ON known.content = later.content AND known.source_sha256 <> later.source_sha256
 JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = known.source_sha256
+UNION ALL
+SELECT DISTINCT
+    new.source_sha256, coalesce(new.rows_read = forgotten.rows_read, true), forgotten.* EXCLUDE (source_sha256, content)
+FROM (FROM arriving ANTI JOIN known USING (content)) AS new
+JOIN (SELECT *, {CONTENT} AS content FROM forgotten_rows) AS forgotten ON forgotten.content = new.content
 """  # noqa: S608 (our own names)
 _START_FORGOTTEN = """
 CREATE TEMP TABLE forgotten_before AS
@@ -78,8 +85,11 @@ SELECT source_sha256, false AS is_numbered_alike, * EXCLUDE (source_sha256) FROM
 """
 _FIND_FORGOTTEN_OF_GROWN = """
 INSERT INTO forgotten_before
-SELECT grown.source_sha256, is_numbered_alike, forgotten.* EXCLUDE (source_sha256)
+SELECT
+    grown.source_sha256, is_numbered_alike,
+    forgotten.* EXCLUDE (source_sha256) REPLACE (accepted.rows_read AS rows_read)
 FROM grown_files AS grown JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = grown.earlier
+JOIN accepted ON accepted.source_sha256 = grown.source_sha256
 """
 # Without their numbers, the forgotten rows can't be found in a reading.
 _REFUSE_RENUMBERED = """
@@ -215,9 +225,9 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     _add_checks(connection, part_dir)
-    [(has_later, has_full_exports, has_grown)] = connection.execute(_HAS_SPECIAL).fetchall()
+    [(has_later, has_full_exports, has_grown, has_forgotten)] = connection.execute(_HAS_SPECIAL).fetchall()
     has_grown = has_grown and find_grown(connection)
-    if has_later or has_grown:
+    if has_forgotten:
         _keep_forgotten(connection, has_grown)
     if has_full_exports:
         find_full_exports(connection)
@@ -285,7 +295,7 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
 
 
 def _keep_forgotten(connection: duckdb.DuckDBPyConnection, has_grown: bool) -> None:
-    """Let the rows that were forgotten in a file's reading stay forgotten in its later one, or refuse that.
+    """Let the rows that were forgotten in a file's reading stay forgotten in the arriving one, or refuse that.
 
     If a file has grown, it is a later one too.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
+from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import describe_forgettable, forget
@@ -14,10 +14,12 @@ from flows.score_reviews import score_reviews
 from tasks.labelling.intake import list_stored_sheets
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgotten_record import write_record
 from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
 from tasks.store import inbox_objects
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.publishing import publish
 from tests.support.scoring_runs import copy_scored_home, count, drop, run
 from tests.support.small_home import ask, copy_home, promote_small_model
 from tests.support.warehouse_parts import hash_text
@@ -326,7 +328,10 @@ def test_rows_without_an_id_that_hold_the_name_are_pointed_out(doubtful_home: Ho
 
 @pytest.fixture
 def restored_home(empty_home: Home) -> Home:
-    """A home that went back to its backup after a row of before it, and one of after it, were forgotten."""
+    """A home whose database was damaged, and its copy lost, and that went back to its backup.
+
+    A row of before the backup, and one of after it, were forgotten before that.
+    """
 
     def fill(made: Home) -> None:
         copy_scored_home(made, {"a.csv": CSV})
@@ -335,6 +340,8 @@ def restored_home(empty_home: Home) -> Home:
         run()
         for name in ("r2", "r9"):
             do_forget(made, name, "review")
+        made.warehouse.write_bytes(b"\0" * 5000)
+        made.published.unlink()
         restore(made, made.folder / "backup", lambda said: None)
 
     return copy_home(empty_home, "restored", fill)
@@ -356,6 +363,99 @@ def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_res
     assert count(restored_home, "source_reviews where review_id = 'r8'") == 1
     assert count(restored_home, "source_reviews where review_id = 'r9'") == 0
     run_verify(restored_home, True, lambda said: None)
+
+
+@pytest.mark.slow
+def test_a_backup_that_was_told_leaves_out_what_was_forgotten_in_another_home(
+    restored_home: Home, tmp_path: Path
+) -> None:
+    other = Home(tmp_path / "other")
+    restore(other, restored_home.folder / "backup", lambda said: None)
+    assert count(other, "source_reviews where review_id = 'r2'") == 0
+    assert SECRET.encode() not in other.warehouse.read_bytes()
+    run_verify(other, True, lambda said: None)
+
+
+@pytest.mark.slow
+def test_what_was_forgotten_is_left_out_by_a_new_database(home: Home) -> None:
+    do_forget(home, "r2", "review")
+    home.warehouse.unlink()
+    promote_small_model(home)
+    run()
+    for database in (home.warehouse, home.published):
+        assert ask(database, "select review_id from source_reviews") == [("r1",)]
+        assert ask(database, "select row_number, forgotten_by from forgotten_rows") == [(2, "ann")]
+    run_verify(home, True, lambda said: None)
+
+
+@pytest.mark.slow
+def test_a_new_database_refuses_a_file_whose_forgotten_rows_have_other_numbers_now(home: Home) -> None:
+    do_forget(home, "r2", "review")
+    home.warehouse.unlink()
+    promote_small_model(home)
+    record = home.forgotten.read_text("utf-8")
+    home.forgotten.write_text(record.replace('"rows_read":3', '"rows_read":4'), "utf-8")
+    run()
+    assert ask(home.published, "select rule from scored_files") == [("rows_renumbered",)]
+
+
+@pytest.mark.slow
+def test_a_command_that_is_killed_before_its_commit_is_finished_by_the_next_run(home: Home) -> None:
+    back_up(home, None, lambda said: None)
+
+    def die(connection: object, path: Path) -> None:
+        write_record(connection, path)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forgetting, "write_record", die)
+        with pytest.raises(KeyboardInterrupt):
+            do_forget(home, "r2", "review")
+    assert count(home, "source_reviews") == 2
+    run()
+    assert count(home, "source_reviews") == 1
+    assert SECRET.encode() not in home.published.read_bytes()
+    [backup] = home.backups.iterdir()
+    assert (backup / home.forgotten.name).read_bytes() == home.forgotten.read_bytes()
+
+
+def check(home: Home) -> str:
+    """Return what `reviews verify` finds broken, with its next step."""
+    said = list[str]()
+    with pytest.raises(ReviewsError) as raised:
+        run_verify(home, True, said.append)
+    return "\n".join([*(line for line in said if line.startswith("BROKEN")), str(raised.value)])
+
+
+@pytest.mark.slow
+def test_what_only_the_database_or_only_the_record_has_as_forgotten_is_found_and_mended_by_a_run(
+    home: Home,
+) -> None:
+    before = home.warehouse.read_bytes()
+    do_forget(home, "r2", "review")
+    record = home.forgotten.read_bytes()
+    home.forgotten.unlink()
+    assert "1 promise broken. Next: `reviews score` mends that" in check(home)
+    run()
+    assert home.forgotten.read_bytes() == record
+    home.warehouse.write_bytes(before)
+    publish(home)
+    assert "1 promise broken. Next: `reviews score` mends that" in check(home)
+    run()
+    assert count(home, "source_reviews") == 1
+    run_verify(home, True, lambda said: None)
+
+
+@pytest.mark.slow
+def test_a_damaged_record_is_named_before_a_backup_is_restored_or_a_row_forgotten(home: Home) -> None:
+    backup = back_up(home, None, lambda said: None)
+    for damage in ("{", '{"source_sha256": "f"}\n'):
+        home.forgotten.write_text(damage, "utf-8")
+        with pytest.raises(ReviewsError, match=r"reviews.forgotten.jsonl: is damaged .* Next: correct"):
+            restore(home, backup, lambda said: None)
+        with pytest.raises(ReviewsError, match=r"reviews.forgotten.jsonl: is damaged .* Next: correct"):
+            do_forget(home, "r2", "review")
+    assert count(home, "source_reviews") == 2
 
 
 @pytest.mark.slow

@@ -33,6 +33,8 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.place_file,
         home.stores_with_rows,
         home.upload_trouble,
+        home.forgotten,
+        home.backups_elsewhere,
         home.proof,
         home.found_broken,
         home.id_file,

@@ -279,7 +279,7 @@ def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
     "statement",
     [
         "UPDATE scored_files SET superseded_at = now()",
-        f"INSERT INTO forgotten_rows VALUES ('{hash_text('monday.csv')}', 1, false, NULL, 'ann', now())",
+        f"INSERT INTO forgotten_rows VALUES ('{hash_text('monday.csv')}', 1, false, NULL, 'ann', now(), NULL)",
         "UPDATE quarantined_rows SET released_at = now()",
         "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY",
         "INSERT INTO review_labels SELECT DISTINCT text_sha256, 'positive', NULL, true, now(), 'a' FROM source_reviews",

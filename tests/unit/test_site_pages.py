@@ -303,7 +303,9 @@ def test_pages_that_show_a_forgotten_row_and_unfinished_files_are_deleted(home: 
     left = home.site / "movies" / ".tt0000001.html.999999999.tmp"
     left.write_text("a bad film")
     assert drop_pages_of_forgotten(home) == []
-    trace = f"INSERT INTO forgotten_rows VALUES ('{hash_text('monday.csv')}', 2, false, NULL, 'ann', now())"
+    trace = (
+        f"INSERT INTO forgotten_rows VALUES ('{hash_text('monday.csv')}', 2, false, NULL, 'ann', now(), NULL)"
+    )
     change(home.warehouse, trace)
     assert drop_pages_of_forgotten(home) == [home.site / FIRST]
     assert not left.exists()

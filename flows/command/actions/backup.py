@@ -6,6 +6,7 @@ from pathlib import Path
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups import making, restoring
+from tasks.backups.forgotten_beside import note_in_store, remember_backup
 from tasks.backups.in_store import fetch_backup, upload_backup
 from tasks.backups.manifests import Manifest, read_manifest
 from tasks.maintenance import retention
@@ -49,8 +50,11 @@ def back_up_to_store(
     home: Home, uri: str, echo: Callable[[str], None], keep: int = 0, full: bool = False
 ) -> None:
     """Do what `reviews backup URI` does: make a backup in `backups/`, and upload what the store lacks of it."""
-    open_store(uri)  # a wrong URI is found before there is a backup
-    done = upload_backup(back_up(home, None, echo, keep, full), uri, full)
+    store = open_store(uri)  # a wrong URI is found before there is a backup
+    folder = back_up(home, None, echo, keep, full)
+    remember_backup(home, store.name(folder.name))
+    done = upload_backup(folder, uri, full)
+    note_in_store(home.forgotten, done.uri)
     echo(f"Uploaded {_in_mib(done.uploaded)}, what the store lacked of {_in_mib(done.bytes)}:\n  {done.uri}")
 
 

@@ -13,6 +13,7 @@ from data_contracts.storage.store_uris import LABELS_IN_STORE
 from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.home_protection import keep_runs_out
 from flows.command.actions.site import renew_site
+from tasks.backups.forgotten_beside import note_forgotten
 from tasks.backups.manifests import read_manifest
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
@@ -37,7 +38,7 @@ class _Deleted:
     reports: Sequence[Path]
     pages: Sequence[Path]
     stored: Sequence[str]
-    """What there is to say of the copies in stores: sentences."""
+    """What there is to say of the copies in stores, and of backups: sentences."""
     trouble: str | None
     """Why the site could not be made anew."""
 
@@ -74,11 +75,12 @@ def _delete(home: Home, request: ForgetRequest, store: str | None) -> _Deleted:
     stores = _prepare_stores(home, store)
     matched = forgetting.find_forgettable(home.warehouse, request.name, request.kind)
     rows = forgetting.forget(home.warehouse, request, matched.kind)
+    untold = note_forgotten(home)
     reports = drop_reports_of_forgotten(home)
     pages = drop_pages_of_forgotten(home)
     rewrite_warehouse(home.warehouse)
     publish(home)
-    stored = [line for each in stores if (line := _renew_stored_copy(home, each))]
+    stored = [*untold, *(line for each in stores if (line := _renew_stored_copy(home, each)))]
     return _Deleted(rows, reports, pages, stored, renew_site(home))
 
 

@@ -13,6 +13,7 @@ from tasks.maintenance.data_promises import (
     OUTSIDE_TABLES,
     PARQUET_PROMISE,
     PROMISES,
+    RECORD_PROMISE,
     STORED_COPY_PROMISE,
     WORK_PROMISE,
 )
@@ -78,6 +79,8 @@ def _advise(broken: set[str], home: Home) -> str:
             "left there: `reviews score`. So does `reviews forget`. The database is whole."
         )
     broken = broken - {WORK_PROMISE}
+    if broken == {RECORD_PROMISE}:
+        return "`reviews score` mends that: it forgets again what came back, and writes down what is missing."
     if broken == {STORED_COPY_PROMISE}:
         return "the next run uploads what is missing there, `reviews score` now; the database is whole."
     if broken <= {COPY_PROMISE, STORED_COPY_PROMISE}:

@@ -13,7 +13,8 @@ from data_contracts.errors import WarehouseError
 MEMORY_LIMIT = "1GB"
 """Memory that DuckDB may use: enough to commit a million reviews in one transaction."""
 RESTORE_ADVICE = (
-    "`reviews restore BACKUP`, then `reviews score` for what came after it; or move this file away."
+    "`reviews restore BACKUP`, then `reviews score` for what came after it. Without a backup, move this file away: the "
+    "champion, all history, the shadow and the releases from quarantine are lost; train, then score all files again."
 )
 """The next step of a user whose database is damaged."""
 
