@@ -35,6 +35,8 @@ _DAMAGED = f"The published copy is damaged. Next: {REPUBLISH_ADVICE}"
 _EXPLANATIONS = {
     "read-only mode": "The published copy can only be read; `reviews score` adds rows to it.",
     "Permission Error": "A query reaches the published tables alone, no files, extensions or other databases.",
+    "Out of Memory Error": "SQL of yours may write nothing to disk. Next: ask for fewer rows or columns at once; "
+    "`reviews export` writes all of them to files.",
     "configuration has been locked": "DuckDB's settings can't be changed here.",
     "computed checksum": _DAMAGED,
     "Could not read enough bytes": _DAMAGED,
@@ -81,7 +83,7 @@ def query_published(
     """
     if format not in FORMATS:
         raise UsageError(f"--format is one of {', '.join(FORMATS)}, not {format!r}.")
-    with open_published(path) as connection, _explain_errors():
+    with open_published(path, spills=False) as connection, _explain_errors():
         _require_one_query(connection, sql)
         connection.execute(sql, dict(parameters) if parameters else None)
         description = connection.description
@@ -104,11 +106,17 @@ _QUERIES = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.St
 
 def _require_one_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise `UsageError` if there are several queries: nobody would see the answers of all but the last."""
-    types = [statement.type for statement in connection.extract_statements(sql)]
-    if sum(types.count(each) for each in _QUERIES) > 1:
+    if sum(map(_is_query, connection.extract_statements(sql))) > 1:
         raise UsageError(
             "There are several queries, and only one can be answered. Next: ask them one by one."
         )
+
+
+def _is_query(statement: duckdb.Statement) -> bool:
+    """Return whether a statement is there for its answer."""
+    with suppress(ValueError):  # the client lacks the names of some types
+        return statement.type in _QUERIES
+    return False
 
 
 def fetch_answer(

@@ -1,7 +1,9 @@
 """Opens the published copy of the database (`tasks/warehouse/publishing.py` writes it).
 
 Readers open only the copy, never the database itself, so they can't block a writer. A reader that has an older copy
-open keeps reading that one. A reader's connection can't write, access files or load extensions.
+open keeps reading that one. A reader's connection can't write, access files or load extensions. What exceeds its
+memory lies in a folder of its process until it closes; what killed readers left, the next publishing deletes. DuckDB
+lets SQL write and read files there, so SQL that users wrote has no such folder.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import WarehouseError
-from tasks.warehouse.database.duckdb_engine import ConfigValue, open_apart, open_read_only
+from tasks.warehouse.database.duckdb_engine import ConfigValue, name_spill, open_apart, open_read_only
 from tasks.warehouse.database.duckdb_errors import translate_errors
 
 READER_WAIT_SECONDS = 5.0
@@ -51,15 +53,19 @@ def identify_copy(path: Path) -> tuple[int, int] | None:
 
 
 @contextmanager
-def open_published(path: Path, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_published(
+    path: Path, memory_limit: str | None = None, *, spills: bool = True
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published copy at `path` read-only, without access to files, extensions or settings.
 
-    DuckDB takes at most `memory_limit`, such as '512MB'; None: most of the machine's. Times are in UTC. Every DuckDB
-    error, in the block too, is raised as a `WarehouseError`. Pass values that come from users to queries as parameters,
-    never as part of the SQL.
+    DuckDB takes at most `memory_limit`, such as '512MB'; None: most of the machine's. With `spills` it writes to disk
+    what does not fit; not for SQL that a user wrote. Times are in UTC. Every DuckDB error, in the block too, is raised
+    as a `WarehouseError`. Pass values that come from users to queries as parameters, never as part of the SQL.
     """
     require_published(path)
-    config = {**_CONFIG, **({"memory_limit": memory_limit} if memory_limit else {})}
+    config = {**_CONFIG, "temp_directory": str(name_spill(path.absolute())) if spills else ""}
+    if memory_limit:
+        config["memory_limit"] = memory_limit
     with (
         translate_errors(path, REPUBLISH_ADVICE),
         open_read_only(path.absolute(), config, READER_WAIT_SECONDS) as connection,
@@ -76,6 +82,7 @@ def open_published_apart(path: Path) -> tuple[duckdb.DuckDBPyConnection, Callabl
     require_published(path)
     # An engine without access to files could not attach the copy either.
     config = {name: value for name, value in _CONFIG.items() if name != "enable_external_access"}
+    config["temp_directory"] = str(name_spill(path.absolute()))
     with translate_errors(path, REPUBLISH_ADVICE):
         connection, close = open_apart(path.absolute(), config, READER_WAIT_SECONDS)
         connection.execute("SET enable_external_access = false")

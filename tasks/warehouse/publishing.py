@@ -22,7 +22,7 @@ from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.support.locking import hold_folder, lock_file
 from tasks.warehouse.database.block_copy import copy_warehouse, is_same_database, is_truncated
-from tasks.warehouse.database.duckdb_engine import attach, take_turn
+from tasks.warehouse.database.duckdb_engine import attach, drop_spilled, take_turn
 from tasks.warehouse.database.migrating import name_log
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import READER_WAIT_SECONDS, require_published
@@ -84,6 +84,7 @@ def replace_copy(
         make_folder(published.parent)
         with hold_folder(published.parent):
             remove_leftovers(published.parent, held=True)
+            drop_spilled(published)
             with write_whole(published) as building:
                 with _start_copy(home, building) as target:
                     seconds = write(target)

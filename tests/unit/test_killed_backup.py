@@ -44,11 +44,12 @@ def find_left(target: Path) -> Path:
 def test_what_a_killed_backup_left_is_removed_by_the_next_of_any_name(
     warehouse: Path, tmp_path: Path
 ) -> None:
+    home = Home(warehouse.parent)
     kill_backup(warehouse, tmp_path / "usb" / "once")
     left = find_left(tmp_path / "usb" / "once")
-    back_up(Home(warehouse.parent), tmp_path / "elsewhere" / "another")
+    back_up(home, tmp_path / "elsewhere" / "another")
     assert not left.exists()
-    assert list(warehouse.parent.iterdir()) == [warehouse]
+    assert sorted(home.folder.iterdir()) == [home.backups_elsewhere, warehouse]
 
 
 def test_what_a_killed_backup_left_on_a_disk_that_is_away_goes_once_it_is_back(
@@ -83,4 +84,7 @@ def test_after_a_kill_at_any_point_the_next_backup_leaves_nothing_half(
     kill_backup(warehouse, backups / "reviews-20260102T000000Z", point)
     made = back_up(home, backups / "reviews-20260103T000000Z").folder
     drop_older_backups(backups, 1, made)
-    assert (list(backups.iterdir()), sorted(home.folder.iterdir())) == ([made], [home.backups_elsewhere, warehouse])
+    assert (list(backups.iterdir()), sorted(home.folder.iterdir())) == (
+        [made],
+        [home.backups_elsewhere, warehouse],
+    )

@@ -410,14 +410,31 @@ def test_a_statement_that_writes_is_told_that_the_copy_is_read_only(shared: Path
         "EXPORT DATABASE '{file}'",
         "INSTALL httpfs",
         "LOAD httpfs",
+        "UPDATE EXTENSIONS",
+        "COPY (SELECT 1) TO '{copy}.tmp/a.csv'",
+        "COPY (SELECT 1) TO (current_setting('temp_directory') || '/a.csv')",
+        "FROM read_text('{copy}.tmp/*')",
     ],
 )
 def test_files_and_extensions_are_out_of_reach(shared: Path, tmp_path: Path, sql: str) -> None:
     file = tmp_path / "secret"
     file.write_text("secret")
     with pytest.raises(WarehouseError, match="reaches the published tables alone") as caught:
-        ask(shared, sql.format(file=file))
+        ask(shared, sql.format(file=file, copy=shared))
     assert "LINE" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_what_killed_readers_wrote_beside_the_copy_goes_with_the_next_publishing(
+    warehouse: Path, published: Path
+) -> None:
+    left = [published.with_name(name) for name in (".duckdb.spill.999999999", f"{published.name}.tmp")]
+    kept = published.with_name(f".duckdb.spill.{os.getppid()}")
+    for folder in (*left, kept):
+        folder.mkdir()
+        (folder / "spilled").write_text(HOSTILE)
+    publish(Home(warehouse.parent))
+    assert [folder.exists() for folder in (*left, kept)] == [False, False, True]
 
 
 @pytest.mark.parametrize(

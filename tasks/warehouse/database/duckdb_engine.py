@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 
 from data_contracts.errors import WarehouseBusyError
+from data_contracts.storage.durable import is_running, remove
+from data_contracts.storage.listing import list_paths
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT, translate_errors
 from tasks.warehouse.database.waiting_for_file import connect_when_free, describe_wait
 
@@ -21,8 +23,8 @@ With DuckDB's default of 122,880 most commits would fill none: DuckDB would writ
 compress them on one core."""
 MOST_KEPT_BYTES = 2**26
 """Most memory with which the engine goes on after use. With more it is stopped, since it keeps what it has taken."""
-SPILL = ".duckdb.spill"
-"""The folder beside the database for what does not fit into memory. DuckDB deletes what killed processes left in it."""
+_SPILL = ".duckdb.spill"
+"""Begins the names of folders beside a database, one a process, for what does not fit into its memory."""
 ConfigValue = str | bool | int | float | list[str]
 _CONFIG: dict[str, ConfigValue] = {
     "memory_limit": MEMORY_LIMIT,
@@ -120,7 +122,6 @@ def _attach_alone(path: Path, config: dict[str, ConfigValue]) -> duckdb.DuckDBPy
     """Attach a database file to a new engine, under its own name, as if it were opened."""
     connection = _start_engine(config)
     try:
-        connection.execute(f"SET temp_directory = {quote_sql(f'{path}.tmp')}")
         connection.execute(f'ATTACH {quote_sql(str(path))} AS "{path.stem}" (READ_ONLY)')
         connection.execute(f'USE "{path.stem}"')
     except duckdb.Error:
@@ -131,7 +132,7 @@ def _attach_alone(path: Path, config: dict[str, ConfigValue]) -> duckdb.DuckDBPy
 
 def _connect(path: Path, *options: str) -> duckdb.DuckDBPyConnection:
     """Connect to the database by `ATTACH`, since only that accepts `options`."""
-    connection = _start_session(path.with_name(SPILL))
+    connection = _start_session(name_spill(path))
     try:
         # An attempt before this one may have attached a file that was changed meanwhile.
         connection.execute("DETACH DATABASE IF EXISTS warehouse")
@@ -155,11 +156,26 @@ def _detach() -> bool:
     return True
 
 
-def _start_session(spill: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection of the engine, which writes to the folder `spill` what does not fit into its memory.
+def name_spill(path: Path) -> Path:
+    """Return the folder for what does not fit into the memory with which this process reads or writes a database.
 
-    By default that would be a folder in the current one, which others may read, or nobody write.
+    DuckDB makes it when it needs it, and deletes it. By default of a writer it would be in the current folder, which
+    others may read, or nobody write.
     """
+    return path.with_name(f"{_SPILL}.{os.getpid()}")
+
+
+def drop_spilled(path: Path) -> None:
+    """Delete what killed processes, also of earlier versions, left of a database that did not fit into their memory."""
+    for left in list_paths(path.parent, f"{_SPILL}*"):
+        process = left.suffix.removeprefix(".")
+        if not (process.isdecimal() and is_running(int(process))):
+            remove(left)
+    remove(path.with_name(f"{path.name}.tmp"))
+
+
+def _start_session(spill: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection of the engine, which writes to the folder `spill` what does not fit into its memory."""
     if _SPILLS.get(os.getpid()) == spill:
         return _find_engine().cursor()
     set_spill = f"SET temp_directory = {quote_sql(str(spill))}"

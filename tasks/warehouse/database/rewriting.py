@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from data_contracts.storage.durable import remove_leftovers, write_whole
-from tasks.warehouse.database.duckdb_engine import ROW_GROUPS, STORAGE_VERSION, quote_sql, take_turn
+from tasks.warehouse.database.duckdb_engine import (
+    ROW_GROUPS,
+    STORAGE_VERSION,
+    drop_spilled,
+    quote_sql,
+    take_turn,
+)
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_up_to_date
 
 
@@ -21,6 +27,7 @@ def rewrite_warehouse(path: Path) -> None:
         )
         connection.execute("COPY FROM DATABASE warehouse TO rewritten")
         connection.execute("DETACH rewritten")
+    drop_spilled(path)
     name_rewrite_mark(path).unlink(missing_ok=True)
 
 
@@ -35,6 +42,7 @@ def finish_rewriting(path: Path) -> bool:
     Also removes temporary files that killed commands left beside the database.
     """
     remove_leftovers(path.parent)
+    drop_spilled(path)
     if not name_rewrite_mark(path).exists():
         return False
     rewrite_warehouse(path)
