@@ -132,7 +132,7 @@ def load_vocabulary(folder: Path) -> Vocabulary:
     """Load the words that a bundle's model knows."""
     try:
         return Vocabulary(tuple(json.loads((folder / VOCABULARY_FILE).read_text("utf-8"))))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"{folder / VOCABULARY_FILE}: can't be read ({_first_line(error)}).") from error
 
 

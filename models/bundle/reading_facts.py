@@ -28,7 +28,7 @@ def parse_facts(path: Path) -> dict[str, Any]:
         missing = {"fingerprints", "format_version", "model_id", "hyper_parameters"} - facts.keys()
     except OSError as error:
         raise BundleError(f"{path}: can't be read ({error.strerror}). {NEXT_STEP}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BundleError(f"{path}: is not a bundle's description. {NEXT_STEP}") from error
     if missing:
         raise BundleError(f"{path}: lacks {', '.join(sorted(missing))}. {NEXT_STEP}")

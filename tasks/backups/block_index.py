@@ -100,7 +100,7 @@ def _list_runs(index: Index) -> Iterator[Run]:
 
 def read_index(folder: Path, manifest: Manifest) -> Index:
     """Return the index of a backup. Raises `ReviewsError` if it was changed or names places that are not there."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         content = (folder / INDEX).read_bytes()
         if hashlib.sha256(content).hexdigest() == manifest.files[INDEX].sha256:
             return _parse_index(json.loads(content), manifest)

@@ -74,7 +74,7 @@ def read_manifest(folder: Path) -> Manifest:
             for name, facts in read["files"].items()
         }
         return Manifest(read["made_at"], files, read["format"], read.get("home"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a folder that `reviews backup` made."
         ) from error

@@ -294,7 +294,7 @@ def parse_ledger(content: bytes, destination: Destination) -> Ledger:
             int(found["number"]),
             files,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DestinationError(
             f"{destination.name}: {destination.place}/{LEDGER} is damaged. Next: delete it and {_FILES} there; the "
             "next run delivers all of it."

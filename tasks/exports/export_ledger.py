@@ -87,7 +87,7 @@ def read_ledger(folder: Path) -> Ledger | None:
         later = dict.fromkeys(("with_extra", "with_source"), content["version"] > _WITHOUT_EXTRA)
         export_format = ExportFormat(**{**later, **content["manner"]})
         return Ledger(int(content["number"]), export_format, tuple(map(str, content["files"])), keys)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"{path}: is damaged ({error}). Next: delete that export, or name another folder."
         ) from error

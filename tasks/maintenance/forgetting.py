@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -168,10 +168,6 @@ CREATE OR REPLACE TEMP TABLE texts_to_forget AS
 SELECT DISTINCT text_sha256 FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number)
 """
 _LIST_TEXTS = "SELECT text_sha256 FROM texts_to_forget"
-_FIND_ARRIVAL = f"""
-SELECT make_timestamp(epoch_us(min(committed_at))) FROM scored_files
-WHERE {CONTENT} IN (SELECT {CONTENT} FROM rows_to_forget)
-"""  # noqa: S608
 _DELETE_LABELS = """
 DELETE FROM review_labels WHERE text_sha256 IN (FROM texts_to_forget)
 AND text_sha256 NOT IN (SELECT text_sha256 FROM source_reviews SEMI JOIN texts_to_forget USING (text_sha256))
@@ -213,8 +209,6 @@ class Forgotten:
     """(sha256, size in bytes) of those source files."""
     rows_of_earlier: int = 0
     """Rows besides, of earlier readings of these files in which it is not known which rows these are: all of them."""
-    arrived_at: datetime | None = None
-    """When the first of those files was committed, in UTC; None before the rows are forgotten."""
     texts: frozenset[str] = frozenset()
     """The sha256 of the texts of the rows, once they are forgotten."""
 
@@ -307,11 +301,10 @@ def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         forgotten = _select_rows(connection, replace(request, kind=kind))
         connection.execute(_ADD_TRACE)
-        [(arrived_at,)] = connection.execute(_FIND_ARRIVAL).fetchall()
         _delete(connection)
         texts = frozenset(text for (text,) in connection.execute(_LIST_TEXTS).fetchall())
         write_record(connection, Home(warehouse.parent).forgotten)
-    return replace(forgotten, arrived_at=arrived_at, texts=texts)
+    return replace(forgotten, texts=texts)
 
 
 def _delete(connection: duckdb.DuckDBPyConnection) -> None:

@@ -42,5 +42,5 @@ def _describe_holder(store: Store) -> str:
     try:
         claim = json.loads(read(store, LEASE))
         return ascii(f"{claim['host']}:{claim['home']}")[1:-1]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "it does not say which"

@@ -235,6 +235,7 @@ TABLE = [
     bundle("folder gone", lambda home: shutil.rmtree(champion(home)), "there is no such bundle"),
     bundle("weights altered", overwrite("model.keras", b"other"), "was altered after it was trained"),
     bundle("description that is a list", overwrite("bundle.json", b"[]"), "bundle.json"),
+    bundle("description that is nested deeply", overwrite("bundle.json", b"[" * 200_000), "bundle.json"),
     bundle(
         "description that lacks its format",
         change_facts(lambda facts: facts.pop("format_version")),

@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import BrokenBarrierError
 
 import pytest
 
 from data_contracts.storage.home import Home
+from flows.command.actions.backup import back_up
 from tasks.backups import making, restoring
 from tasks.backups.manifests import Manifest, describe_file, read_manifest, write_manifest
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tests.support.forked import make_context, start
 
 
 class StoppedClock(datetime):
@@ -50,6 +55,29 @@ def test_each_of_several_backups_in_one_second_has_its_own_folder(
     made = [making.back_up(home, making.name_backup(tmp_path / "backups")).folder for _ in range(3)]
     assert [path.name for path in made] == [f"reviews-20260301T000000Z{more}" for more in ("", "-2", "-3")]
     assert making.drop_older_backups(tmp_path / "backups", 1, made[-1]) == made[:-1]
+
+
+@pytest.mark.process
+def test_two_processes_that_back_up_in_one_second_make_a_backup_each(warehouse: Path) -> None:
+    both = make_context().Barrier(2)
+    started = [start(back_up_at_one_time, warehouse.parent, both) for _ in range(2)]
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0, 0]
+    assert len(list((warehouse.parent / "backups").iterdir())) == 2
+
+
+def back_up_at_one_time(folder: Path, both: Barrier) -> None:
+    """Make a backup with a clock that stands; its name is chosen when that of another process is, if it may."""
+
+    def wait(home: Home) -> None:
+        with suppress(BrokenBarrierError):
+            both.wait(0.5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "datetime", StoppedClock)
+        patch.setattr(making, "_remove_unfinished", wait)
+        back_up(Home(folder), None, lambda said: None)
 
 
 def test_a_backup_that_only_another_user_can_read_is_neither_damaged_nor_deleted(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -43,6 +44,22 @@ def test_each_error_of_the_system_gets_the_next_step_that_fits(number: int, says
     assert said.startswith(f"/a/file: {os.strerror(number)}. Next: ")
     assert says in said
     assert ("space" in said) == (number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_the_disk_is_blamed_for_a_file_that_is_not_written_since_it_is_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, real = tmp_path / "disk", os.statvfs
+    (disk / "home").mkdir(parents=True)
+
+    def mount_read_only(path: Path) -> object:
+        return SimpleNamespace(f_flag=os.ST_RDONLY) if disk in (path, *path.parents) else real(path)
+
+    monkeypatch.setattr(os, "statvfs", mount_read_only)
+    error = OSError(errno.EROFS, os.strerror(errno.EROFS), str(disk / "home" / ".mark.7.tmp"))
+    said = describe_error(error, {})
+    assert said is not None
+    assert said.startswith(f"{disk}: Read-only file system. Next: mount its disk")
 
 
 def test_a_name_that_is_not_utf_8_is_blamed_on_itself() -> None:

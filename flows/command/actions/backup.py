@@ -1,8 +1,10 @@
 """What `reviews backup` and `reviews restore` do: copy the database and the bundles, and put a copy back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from data_contracts.storage.durable import make_folder
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups import making, restoring
@@ -12,6 +14,7 @@ from tasks.backups.manifests import Manifest, read_manifest
 from tasks.maintenance import retention
 from tasks.pages.formatting import cut_name
 from tasks.store.connecting import open_store
+from tasks.support.locking import hold_folder
 from tasks.support.outside_targets import require_free_target
 from tasks.support.wording import count
 from tasks.warehouse.publishing import publish
@@ -29,7 +32,8 @@ def back_up(
     """
     if target:
         require_free_target(home, target, home.backups)
-    done = making.back_up(home, target or making.name_backup(home.backups), full)
+    with _take_turn(home, echo) if target is None else nullcontext():
+        done = making.back_up(home, target or making.name_backup(home.backups), full)
     echo(
         f"Backed up {_in_mib(done.bytes)}, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
     )
@@ -44,6 +48,14 @@ def back_up(
         for path in making.drop_older_backups(home.backups, keep, done.folder):
             echo(f"  deleted an older backup: {path.name}")
     return done.folder
+
+
+@contextmanager
+def _take_turn(home: Home, echo: Callable[[str], None]) -> Iterator[None]:
+    """Let one process at a time write into `backups/`, since two of one second would choose one name."""
+    make_folder(home.backups)
+    with hold_folder(home.backups, lambda folder: echo(f"Waiting for another backup in {folder} ...")):
+        yield
 
 
 def back_up_to_store(

@@ -1,12 +1,10 @@
 """What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
@@ -14,7 +12,6 @@ from flows.command.actions.destinations import deliver_forgotten
 from flows.command.actions.home_protection import keep_runs_out
 from flows.command.actions.site import renew_site
 from tasks.backups.forgotten_beside import note_forgotten
-from tasks.backups.manifests import read_manifest
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import NAME_SHOWN, ForgetRequest, Forgotten
@@ -25,8 +22,8 @@ from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.publishing import publish
 
-_REPLACED = "reviews.replaced-"
-"""Followed by the time of a restore: the name of the database that it replaced."""
+_REPLACED = "reviews.replaced-*.duckdb"
+"""The names of databases that restores replaced."""
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
@@ -140,25 +137,17 @@ def _report_copies(home: Home, done: Forgotten, store: str | None, echo: Callabl
 
     present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
     sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, echo)]
-    replaced = sorted(home.folder.glob(f"{_REPLACED}*.duckdb"))
-    older, backups = _list_backups(home, done.arrived_at, _find_last_restore(replaced))
+    replaced = sorted(home.folder.glob(_REPLACED))
     exports = {
         home.exports: "`reviews export` without --new",
         home.current_export: "`reviews export --current`",
     }
     exported = [path for path in exports if holds_export(path)]
-    for path in (*present, *sheets, *backups, *replaced, *exported):
+    for path in (*present, *sheets, *(backups := _list_backups(home)), *replaced, *exported):
         echo(f"  may still hold it: {escape_controls(str(path))}")
-    if done.arrived_at and older:
-        were = "a backup is" if len(older) == 1 else f"{len(older):,} backups are"
-        came = f"{done.arrived_at:%Y-%m-%d %H:%M} UTC"
-        echo(
-            f"  {were} from before it came into this database ({came}) and may hold it only if "
-            f"`reviews restore` has gone back since: {escape_controls(', '.join(path.name for path in older))}"
-        )
     for path in exported:
         echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
-    if present or sheets or backups or older or replaced:
+    if present or sheets or backups or replaced:
         echo(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
         )
@@ -180,38 +169,12 @@ def _list_stored_sheets(
         return others
 
 
-def _find_last_restore(replaced: Sequence[Path]) -> datetime | None:
-    """Return when a restore last replaced a database, in UTC, by the names of those that are kept, if any is."""
-    with suppress(IndexError, ValueError):
-        return datetime.strptime(replaced[-1].name.removeprefix(_REPLACED)[:16], "%Y%m%dT%H%M%SZ")
-    return None
-
-
-def _list_backups(
-    home: Home, moment: datetime | None, restored_at: datetime | None
-) -> tuple[list[Path], list[Path]]:
-    """Return the backups from before a moment in UTC, and the others, with those of which nobody knows when they were.
-
-    A date alone proves nothing: a backup of what a restore has gone back behind may have what came again later, and
-    shares its blocks with later backups. So one from before the last known restore is among the others, and so is the
-    folder of all, if it can't be read.
-    """
-    older, others = list[Path](), list[Path]()
+def _list_backups(home: Home) -> list[Path]:
+    """Return the backups in the home, whatever the dates of these: clocks are set. The folder, if it can't be read."""
     try:
-        found = list_paths(home.backups, "*")
+        return [path for path in list_paths(home.backups, "*") if path.is_dir()]
     except OSError:
-        return [], [home.backups]
-    for path in filter(Path.is_dir, found):
-        is_older = moment and _is_older(path, moment) and not (restored_at and _is_older(path, restored_at))
-        (older if is_older else others).append(path)
-    return older, others
-
-
-def _is_older(backup: Path, moment: datetime) -> bool:
-    """Return whether a backup was made before a moment in UTC, by its manifest."""
-    with suppress(UsageError, ValueError, TypeError):
-        return datetime.fromisoformat(read_manifest(backup).made_at) < moment.replace(tzinfo=UTC)
-    return False
+        return [home.backups]
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:

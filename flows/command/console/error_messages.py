@@ -4,7 +4,9 @@ The next step depends on the number of a system error: "free space" does not hel
 """
 
 import errno
+import os
 from collections.abc import Collection
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ NEXT_STEPS = {
     errno.EFBIG: "name a place on a file system that allows larger files",
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
-    errno.EROFS: "name a place that can be written",
+    errno.EROFS: "mount its disk so that it can be written, or name a place that can be written",
     errno.ENOENT: "create its folder, or name another",
     errno.ENOTDIR: "create its folder, or name another",
     errno.EISDIR: "that is a folder: name a file",
@@ -68,10 +70,24 @@ def describe_error(error: Exception, variables: Collection[str]) -> str | None:
 
 def _describe_system_error(error: OSError) -> str:
     """Return the message for an error of the system: the file, the error's text and a next step."""
-    where = f"{_show(error.filename)}: " if error.filename else ""
+    name = _find_read_only(error.filename) if error.errno == errno.EROFS else error.filename
+    where = f"{_show(name)}: " if name else ""
     if error.errno == errno.EBADF:
         return f"{error.strerror}. Next: redirect it to a file, or to /dev/null."
     return f"{where}{error.strerror or error}. Next: {NEXT_STEPS.get(error.errno or 0, _DEFAULT_STEP)}."
+
+
+def _find_read_only(name: object) -> object:
+    """Return where the read-only disk with a file is mounted: the file, often one of ours, is not to blame."""
+    if not isinstance(name, str | Path):
+        return name
+    found = name
+    for folder in Path(name).absolute().parents:
+        with suppress(OSError):
+            if not os.statvfs(folder).f_flag & os.ST_RDONLY:
+                break
+            found = folder
+    return found
 
 
 def _describe_encoding_error(error: UnicodeError) -> str:
