@@ -99,7 +99,7 @@ class DamagedHomeMachine(HomeMachine):
     @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
     @rule(which=picks, kill=kills(PUBLISH_POINTS))
     def lose_database(self, which: int, kill: Kill) -> None:
-        """Truncate the database and restore a backup; later deletions by `forget` are then unknown."""
+        """Truncate the database and restore a backup."""
         self._count("lose the database")
         world = self.world
         whole = sorted(path for path, each in world.backups.items() if not each.is_damaged)

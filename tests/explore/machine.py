@@ -405,8 +405,9 @@ class HomeMachine(RuleBasedStateMachine):
         world = self.world
         world.is_unproved = False
         damaged = world.damaged_bundles & world.database.promoted()
-        refusals = plans.ANY if damaged or not world.is_published else ()
-        plan = Plan([world.database], refusals, must_refuse=bool(damaged))
+        is_broken = bool(damaged or world.list_remembered() - world.database.forgotten)
+        refusals = plans.ANY if is_broken or not world.is_published else ()
+        plan = Plan([world.database], refusals, must_refuse=is_broken)
         world.run("verify", {"check_all": check_all}, plan, Kill())
 
     @precondition(lambda self: self.world.is_unproved)

@@ -382,8 +382,3 @@ def release(
         after.texts.add((sha, number))
         after.scores |= {(sha, number, model) for model in models}
     return after
-
-
-def restore(database: Database | None, backup: Database) -> Database:
-    """Return a backup without the rows forgotten since, as far as the present database records them."""
-    return forget(backup, database.forgotten) if database else backup.copy()

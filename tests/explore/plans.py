@@ -22,7 +22,7 @@ def plan_score(
     states = [world.database]
     if asked and not _may_score(world, world.database, asked):
         return Plan(states, BUNDLE, must_refuse=True)
-    states = model.commit_all(world.database, world.waiting_parts(), world.next_moment)
+    states = _start(world)
     chosen = asked or world.database.champion
     parts: list[Part] = []
     new = _list_new(world, states[-1], named)
@@ -44,7 +44,7 @@ def plan_score(
 
 def plan_rescan(world: World, max_characters: int) -> Plan:
     """Plan a rescan: uncommitted parts, then readings that count again, then files that the profile has not read."""
-    states = model.commit_all(world.database, world.waiting_parts(), world.next_moment)
+    states = _start(world)
     database, version = states[-1], world.version
     if version is None and all(entry.version is None for entry in database.entries.values()):
         return Plan(states, USAGE, must_refuse=True)
@@ -59,6 +59,12 @@ def plan_rescan(world: World, max_characters: int) -> Plan:
     part = model.score_new(world.contents, new, reader)
     states += model.commit_all(states[-1], [part], world.next_moment + 2 * SCORED)[1:]
     return Plan(states, parts=[part] if unread else [])
+
+
+def _start(world: World) -> list[Database]:
+    """Return the states at the beginning of a run: what a killed `forget` remembered goes, then parts are committed."""
+    before = model.forget(world.database, world.list_remembered())
+    return [world.database, *model.commit_all(before, world.waiting_parts(), world.next_moment)]
 
 
 def _list_unread(world: World, database: Database) -> tuple[list[str], dict[str, str]]:
@@ -187,5 +193,4 @@ def plan_restore(world: World, folder: Path) -> Plan:
     backup = world.backups[folder]
     if backup.is_damaged:
         return Plan([world.database], (*ANY, *USAGE), must_refuse=True)
-    before = None if world.database_is_lost else world.database
-    return Plan([world.database, model.restore(before, backup.database)])
+    return Plan([world.database, model.forget(backup.database, world.list_remembered())])

@@ -1,5 +1,6 @@
 """A home under exploration: the real one on disk, its simple model, and its history."""
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -14,7 +15,7 @@ import duckdb
 from deployments.settings import Settings, load_settings
 from tests.explore import model
 from tests.explore.content import MAX_BAD_SHARE, MAX_CHARACTERS, MIN_BAD_ROWS, Contents
-from tests.explore.model import Database, Part
+from tests.explore.model import Database, Key, Part
 from tests.explore.observing import Observed, WaitingPart, hash_files, list_parts, observe
 from tests.explore.worker import BROKE, DONE, KILLED, REFUSED, Reply, Request, Worker
 
@@ -114,6 +115,12 @@ class World:
             if not self.database_is_lost:
                 raise
             return self.observed
+
+    def list_remembered(self) -> set[Key]:
+        """Return the rows that the home's record of forgotten rows has."""
+        record = self.settings.home.forgotten
+        lines = map(json.loads, record.read_text("utf-8").splitlines() if record.exists() else [])
+        return {(line["source_sha256"], line["row_number"]) for line in lines}
 
     def list_files(self) -> dict[str, str]:
         """Return the contents of the inbox and of `scored/`, by path in the home."""
