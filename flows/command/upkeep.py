@@ -197,8 +197,8 @@ def backup(path: Path | str | None, full: bool) -> None:
 def restore(path: Path | str) -> None:
     """Replace the database by the backup in the folder PATH.
 
-    The replaced database is kept in the home. What was forgotten since the backup stays so. PATH may be the URI of a backup in a store. The next run scores again
-    the files that arrived after the backup.
+    The replaced database is kept in the home. What was forgotten since the backup stays so. PATH may be
+    the URI of a backup in a store. The next run scores again the files that arrived after the backup.
 
     \b
     Examples:
