@@ -20,7 +20,7 @@ from tasks.warehouse.database.duckdb_engine import quote_sql
 from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import ROW_NAME
+from tasks.warehouse.row_names import CONTENT_DIGITS, ROW_NAME
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,8 +44,15 @@ WHERE NOT coalesce(length(source_sha256) >= 64 AND row_number > 0 AND was_quaran
 OR forgotten_by IS NULL OR forgotten_at IS NULL
 """
 _ALL = "SELECT DISTINCT ON (source_sha256, row_number) * FROM remembered ORDER BY forgotten_at, row_number"
-_COMPARE = f"""
-SELECT {ROW_NAME} FROM {{these}} AS these ANTI JOIN {{those}} AS those USING (source_sha256, row_number) ORDER BY ALL
+_ONLY_REMEMBERED = f"""
+SELECT {ROW_NAME} AS row FROM remembered ANTI JOIN forgotten_rows USING (source_sha256, row_number) ORDER BY row
+"""  # noqa: S608 (our own names)
+# In whichever reading: a later one has the forgotten rows of the one before from its commit on.
+_ONLY_IN_DATABASE = f"""
+SELECT {ROW_NAME} AS row FROM forgotten_rows AS known WHERE NOT EXISTS (
+    SELECT 1 FROM remembered AS kept WHERE kept.row_number = known.row_number
+    AND left(kept.source_sha256, {CONTENT_DIGITS}) = left(known.source_sha256, {CONTENT_DIGITS})
+) ORDER BY row
 """  # noqa: S608 (our own names)
 
 
@@ -97,15 +104,10 @@ def compare_record(home: Home) -> tuple[list[str], list[str]]:
     Raises `ReviewsError` if the record is damaged.
     """
     with open_warehouse(home.warehouse, write=False) as connection:
-        if not home.forgotten.exists():
-            found = connection.execute(f"SELECT {ROW_NAME} FROM forgotten_rows ORDER BY ALL").fetchall()  # noqa: S608
-            return [], [name for (name,) in found]
         load_records(connection, [home.forgotten])
-        only = [
-            connection.execute(_COMPARE.format(these=these, those=those)).fetchall()
-            for these, those in (("remembered", "forgotten_rows"), ("forgotten_rows", "remembered"))
-        ]
-    return [name for (name,) in only[0]], [name for (name,) in only[1]]
+        found = [connection.execute(query).fetchall() for query in (_ONLY_REMEMBERED, _ONLY_IN_DATABASE)]
+    only_remembered, only_in_database = [[name for (name,) in rows] for rows in found]
+    return only_remembered, only_in_database
 
 
 def read_forgotten(home: Home) -> "list[pa.Table]":
