@@ -68,9 +68,9 @@ _FIND_REMEMBERED = """
 CREATE OR REPLACE TEMP TABLE rows_to_forget AS
 SELECT *, true AS is_named FROM ({remembered}) ANTI JOIN forgotten_rows USING (source_sha256, row_number)
 """
-# The same rows in the other readings of their files, and in what these were before they grew. Where one numbers the rows
-# otherwise, it is not known which they are: of an earlier one all rows go. So do those of any, if this database lacks the
-# reading whose rows are known.
+# The same rows in the other readings of their files, and in what these were before they grew. Where one numbers the
+# rows otherwise, it is not known which they are: of an earlier one all rows go. So do those of any, if this database
+# lacks the reading whose rows are known.
 _ADD_OTHER_READINGS = f"""
 INSERT INTO rows_to_forget BY NAME
 WITH ledger AS (
