@@ -38,8 +38,8 @@ SELECT {CONTENT} AS source_sha256, count(DISTINCT source_sha256) AS counting FRO
 WHERE status = 'scored' AND superseded_at IS NULL GROUP BY ALL HAVING counting > 1
 UNION ALL BY NAME
 SELECT gone.source_sha256, 0 AS counting FROM (
-    SELECT {CONTENT} AS source_sha256, max(superseded_number) AS gone_number,
-        arg_max(source, superseded_number) AS source
+    SELECT {CONTENT} AS source_sha256, max({LAST_COUNTING}) AS gone_number,
+        arg_max(source, {LAST_COUNTING}) AS source
     FROM scored_files WHERE status = 'scored' GROUP BY ALL HAVING bool_and(superseded_at IS NOT NULL)
 ) AS gone
 SEMI JOIN (

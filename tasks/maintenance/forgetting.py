@@ -341,6 +341,12 @@ def finish_forgetting(home: Home) -> bool:
     return name_rewrite_mark(home.warehouse).exists()
 
 
+def remember_forgotten(home: Home) -> None:
+    """Write into the home's record what a commit has left out, as the rows of a file that has grown."""
+    if home.forgotten.exists() and compare_record(home)[1]:
+        forget_again(home.warehouse, home.forgotten, [])
+
+
 def forget_again(warehouse: Path, record: Path, others: Sequence["Path | pa.Table"]) -> bool:
     """Forget the rows of a record, and of other records and tables like `forgotten_rows`, in a database without them.
 

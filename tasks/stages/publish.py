@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
+from tasks.maintenance.forgetting import remember_forgotten
 from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.store.upload_trouble import drop_trouble, note_trouble, read_trouble
@@ -32,7 +33,8 @@ class DueDeliveries:
 
 @task(name="publish", **RETRY_TRANSIENT)
 def publish_copy(home: Home) -> None:
-    """Replace the published copy by a new copy of the database."""
+    """Replace the published copy by a new copy of the database, once what it has as forgotten is remembered."""
+    remember_forgotten(home)
     publish(home)
 
 
