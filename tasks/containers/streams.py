@@ -70,13 +70,15 @@ def _unpack_streams(chunks: Iterator[bytes], compression: str) -> Iterator[bytes
     """Decompress bzip2 or xz streams, which may follow each other; raise `EOFError` if the last one is cut off."""
     unpacker, given = _start_stream(compression), CHUNK_BYTES
     for chunk in chunks:
-        left = memoryview(chunk)
-        while left or not (unpacker.needs_input or unpacker.eof):
+        data, place = memoryview(chunk), 0
+        while place < len(data) or not (unpacker.needs_input or unpacker.eof):
             if unpacker.eof:
                 # It copies what follows the end of a stream: of many short streams a chunk would be copied for each.
                 unpacker, given = _start_stream(compression), FIRST_BYTES
-            piece = _unpack_piece(unpacker, left[:given])
-            left = left[min(given, len(left)) - len(unpacker.unused_data) :]
+            end = min(place + given, len(data))
+            piece = _unpack_piece(unpacker, data[place:end])
+            # What follows a stream may have been given before what was given last.
+            place = end - len(unpacker.unused_data)
             given = min(2 * given, CHUNK_BYTES)
             if piece:
                 yield piece
