@@ -176,7 +176,7 @@ def test_the_scores_of_one_go_with_its_commit_though_a_worker_failed_over_anothe
         return upload_part(part, folder, *arguments)
 
     monkeypatch.setattr(worker_text_task, "upload_part", fail_once)
-    failed = r"(?s)is full.*Not scored: .*shop-a/large.csv\nCommitted all the same: 2 files"
+    failed = r"(?s)is full.*Not scored: .*shop-a/large.csv\n.*Committed all the same: 2 files"
     with use_inner_engine(tmp_path / "worker"), pytest.raises(StoreError, match=failed):
         run()
     left = {source for name in list_parts(store) for source in made[name.split("/")[2]]}

@@ -117,7 +117,7 @@ def later_run(first_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) -> D
         drop(home, "again/c.csv", "review_id,movie_id,text\n21,tt1,a good film\n")
         drop(home, "warn/a.csv", "review_id,text\n31,good film\n")
         drop(home, "accept/a.csv", "review_id,text\n31,good plot\n")
-        drop(home, "rated-a/b.csv", "text,label\ngood film again,pos\nbad plot,neg\nfilm,pos\n")
+        drop(home, "rated-a/b.csv", "text,label\na long good plot,pos\nbad dull film,neg\nfilm,pos\n")
 
     return run_once(tmp_path_factory.mktemp("later"), fill)
 

@@ -259,7 +259,7 @@ FAULTS = (
         "a file that is scored after a refusal keeps the refusal's time of commit",
         "ledger",
         COMMIT,
-        'for name in (*names, "committed_at") if name not in keys',
+        "for name in (*names, *_OF_COMMIT) if name not in keys",
         "for name in names if name not in keys",
         (TEST_COMMIT,),
     ),

@@ -98,6 +98,7 @@ class DoneRun:
     def copy_home(self, home: Home) -> Home:
         """Copy the home to the path of another one, and return it."""
         copy_folder(self.home.folder, home.folder)
+        home.folder.chmod(0o700)  # as runs make it
         return home
 
     def list_refused(self, *names: str) -> list[str]:

@@ -79,6 +79,7 @@ def copy_home(home: Home, name: str, fill: Callable[[Home], object]) -> Home:
 
     # Test modules run in one process; two of them may choose one name.
     copy_folder(make_once(f"home-{fill.__module__}-{name}", make) / "home", home.folder)
+    home.folder.chmod(0o700)  # as runs make it
     return home
 
 

@@ -90,7 +90,8 @@ def find_unsynced(
     """List the paths under `folder` that were renamed without a sync before, or without a sync of the folder after.
 
     `list_content` lists the content of a renamed folder, by relative path. A file that was complete before its rename
-    need not be synced: it has no temporary name. Neither must one that only gets a temporary name.
+    need not be synced: it has no temporary name. Neither must one that only gets a temporary name. What came into a
+    folder under a name of its own later is judged then.
     """
     broken: list[str] = []
     synced: set[Path] = set()
@@ -102,7 +103,9 @@ def find_unsynced(
         if not target.is_relative_to(folder):
             continue
         if source.name.startswith(".") and not target.name.startswith("."):
-            whole = [source, *(source / name for name in list_content(target))]
+            later = {later.paths[1] for later in calls[place + 1 :] if later.is_rename}
+            names = [name for name in list_content(target) if target / name not in later]
+            whole = [source, *(source / name for name in names)]
             broken += [
                 f"{path} was not synced before it got its name" for path in whole if path not in synced
             ]

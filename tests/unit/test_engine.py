@@ -204,7 +204,7 @@ def test_without_dask_the_error_names_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(EngineError, match=r"needs the extra `scale`.*Next: pip"),
+        pytest.raises(EngineError, match=r"needs the extra `scale`.*Next: .*pip install"),
         open_engine("local:2", tmp_path),
     ):
         pass

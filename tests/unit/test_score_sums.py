@@ -22,7 +22,7 @@ from tests.support.histories import History
 from tests.support.warehouse_parts import NOON, hash_text
 from tests.unit.view_tables import add_model, add_rows, make_score, make_source_row, promote
 
-COPY_OF = "coalesce(file_source || ' ' || near_key, source_sha256 || ' ' || row_number)"
+COPY_OF = "coalesce(coalesce(file_source, 'default') || ' ' || near_key, source_sha256 || ' ' || row_number)"
 """SQL: what all near-copies of a source are copies of, which count once."""
 PLAIN = f"""
 WITH rows AS (
@@ -110,21 +110,22 @@ REFERENCE = {
 """The lower ends of the bins of each measure; values lie on them."""
 LABELLED = {"text": "good", "given_label": "negative", "given_rating": 3.0}
 
+NEAR_KEYS = {"good": 1, "bad": 1, "fine": 2, "dull": None}
+"""Texts, and the key that those have in common that are nearly the same."""
 ROWS = st.fixed_dictionaries(
     {
         "review_id": st.sampled_from([None, "r1", "r2"]),
         "movie_id": st.sampled_from([None, "tt1"]),
-        "text": st.sampled_from(["good", "bad", "dull"]),
+        "text": st.sampled_from(sorted(NEAR_KEYS)),
         "given_label": st.sampled_from([None, None, "positive"]),
         "given_rating": st.sampled_from([None, None, 3.0, 5.0]),
         "score": st.sampled_from([0.1, 0.6]),
         "token_count": st.sampled_from([1, 4, 9]),
         "oov_rate": st.sampled_from([0.0, 0.25, 0.3]),
         "truncated": st.booleans(),
-        "near_key": st.sampled_from([None, 1, 2]),
         "scored_at": st.integers(0, 3).map(lambda days: NOON + timedelta(days=days)),
     }
-)
+).map(lambda row: row | {"near_key": NEAR_KEYS[row["text"]]})
 FILES = st.tuples(st.lists(ROWS, max_size=4), st.sampled_from(["", "a", "b", "ab"]), st.booleans())
 """The rows of a file, the models that scored it beside model-own, and whether another reading took its place."""
 LABELS = st.dictionaries(st.sampled_from(["good", "bad"]), st.booleans(), max_size=2)

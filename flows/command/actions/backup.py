@@ -32,7 +32,7 @@ def back_up(
     """
     if target:
         require_free_target(home, target, home.backups)
-    with _take_turn(home, echo) if target is None else nullcontext():
+    with _take_turn(home, echo) if target is None and home.warehouse.exists() else nullcontext():
         done = making.back_up(home, target or making.name_backup(home.backups), full)
     echo(
         f"Backed up {_in_mib(done.bytes)}, the database and {count(done.bundles, 'bundle')}:\n  {done.folder}"
