@@ -125,7 +125,7 @@ ROWS = st.fixed_dictionaries(
         "truncated": st.booleans(),
         "scored_at": st.integers(0, 3).map(lambda days: NOON + timedelta(days=days)),
     }
-).map(lambda row: row | {"near_key": NEAR_KEYS[row["text"]]})
+).map(lambda row: row | {"near_key": NEAR_KEYS[str(row["text"])]})
 FILES = st.tuples(st.lists(ROWS, max_size=4), st.sampled_from(["", "a", "b", "ab"]), st.booleans())
 """The rows of a file, the models that scored it beside model-own, and whether another reading took its place."""
 LABELS = st.dictionaries(st.sampled_from(["good", "bad"]), st.booleans(), max_size=2)
