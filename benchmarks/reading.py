@@ -60,8 +60,12 @@ for line in sys.stdin:
     print(measure() - started, rows, flush=True)
 """
 OURS = """
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.reader import read_review_file
+try:
+    from tasks.reading.options import ReadOptions
+    from tasks.reading.reader import read_review_file
+except ImportError:  # of before it read by a profile
+    from tasks.review_files.options import ReadOptions
+    from tasks.review_files.reader import read_review_file
 from tasks.scoring.chunks import CHUNK_ROWS
 
 known = "may_start_over" in ReadOptions.__dataclass_fields__

@@ -107,7 +107,3 @@ class FileRefusedError(ReviewsError):
         super().__init__(f"{rule}: {detail}")
         self.rule = rule
         self.detail = detail
-
-
-class PlanOutdatedError(ReviewsError):
-    """Later rows of a review file showed that the first ones were read wrongly: its reader must start over."""

@@ -1,64 +1,59 @@
-"""The contract of how a file is read: each of its columns can be read in one way only.
+"""The contract of how a file is read: no column of it is left unused without a word.
 
-What can be read in several ways is kept as found, in `extra`, and is a warning. Which files of an archive are passed
-over, since they are known to hold no reviews, is recorded too, and is none. No library is needed.
+What no profile says stays as it was found, in `extra`, is named with some of its values, and is not used. No library is
+needed.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 
 from data_contracts.expectations import CheckResult
-from data_contracts.rules_and_limits import PASSED_OVER, READING_RULES
+from data_contracts.rules_and_limits import COLUMNS_USED, ROUNDED_IDS, UNREADABLE_COLUMNS
 
 BOUNDARY = "readings"
-_EXPECTED = "a column that can be read in one way only"
+_OWN_RULES = {ROUNDED_IDS, UNREADABLE_COLUMNS, "author"}
+"""Keys of `extra` that are no columns of the file, or are known."""
+_VALUES, _CHARACTERS, _COLUMNS = 3, 24, 12
+"""Values of a column that are shown, characters of each, and columns."""
 
 
-def judge_readings(
-    source_sha256: str, reasons: Mapping[str, str], doubts: Iterable[tuple[str, str, str]]
-) -> list[CheckResult]:
-    """Return a result for each of our columns that a file has: a warning where its reading is in doubt.
+def judge_columns(
+    source_sha256: str, profile: str, extras: Iterable[str], names: Mapping[str, str]
+) -> CheckResult:
+    """Return the result for a file that is read by the profile of this name: a warning if it leaves columns unused.
 
-    `reasons` says by our column how it is read; a doubt has our column, the file's column and the reason.
+    `extras` are the further columns of some rows, as JSON objects. `names` has the file's name of each of our columns:
+    under ours, `extra` has the values that could not be read. The profile of a source leaves unused what it wants to,
+    so nothing is given of its `extras`.
     """
-    failed = [
-        _make_result(source_sha256, field, f"column '{column}': {reason}", False)
-        for field, column, reason in doubts
-    ]
-    passed = [
-        _make_result(source_sha256, field, reason, True)
-        for field, reason in reasons.items()
-        if field in READING_RULES
-    ]
-    return [*passed, *failed]
-
-
-def note_passed_over(source_sha256: str, words: str) -> CheckResult:
-    """Return the result that says, in `words`, which files of an archive were passed over."""
+    found: dict[str, dict[str, None]] = {}
+    for extra in extras:
+        for name, value in json.loads(extra).items():
+            if name in _OWN_RULES:
+                continue
+            values = found.setdefault(names.get(name, name), {})
+            if len(values) < _VALUES:
+                values[_shorten(value)] = None
+    shown = [f"'{name}' ({', '.join(values)})" for name, values in list(found.items())[:_COLUMNS]]
+    more = [f"{len(found) - _COLUMNS} more"] if len(found) > _COLUMNS else []
     return CheckResult(
         boundary=BOUNDARY,
-        rule=PASSED_OVER,
-        expectation="expect_review_files",
-        columns="",
+        rule=COLUMNS_USED,
+        expectation="expect_columns_used",
+        columns=", ".join(sorted(names)),
         severity="warning",
-        success=True,
-        observed=words,
-        expected="files of reviews, and such as are known to hold none",
-        unexpected_count=0,
+        success=not found,
+        observed=f"not used: {', '.join([*shown, *more])}" if found else f"read by the profile {profile}",
+        expected="a profile that says what each column is",
+        unexpected_count=len(found),
         source_sha256=source_sha256,
     )
 
 
-def _make_result(source_sha256: str, field: str, observed: str, success: bool) -> CheckResult:
-    """Return the result for one column."""
-    return CheckResult(
-        boundary=BOUNDARY,
-        rule=READING_RULES[field],
-        expectation="expect_one_reading",
-        columns=field,
-        severity="warning",
-        success=success,
-        observed=observed,
-        expected=_EXPECTED,
-        unexpected_count=0 if success else 1,
-        source_sha256=source_sha256,
+def _shorten(value: object) -> str:
+    """Return a value as a message shows it: on one line, and not too long."""
+    text = " ".join(str(value).split())
+    printable = "".join(
+        character if character.isprintable() else "�" for character in text[: _CHARACTERS + 1]
     )
+    return printable if len(printable) <= _CHARACTERS else f"{printable[:_CHARACTERS]}…"

@@ -82,7 +82,7 @@ FILE_RULES = {
     "member_nested_archive": "The archive contains another archive; unpack the inner one first.",
     "bomb_suspected": "The file unpacks to far more than its size allows; split it if it really is that large.",
     "csv_broken": "From some byte on, the CSV can't be split into rows; check its quotes and separators.",
-    "json_broken": "The JSON can't be read as rows; mend it, or write its reviews as .jsonl, each on a line.",
+    "json_broken": "The JSON can't be read as rows; mend it, or say where they are: reviews sources init NAME FILE",
     "parquet_broken": "The Parquet file is truncated or damaged; write it again.",
     "orc_broken": "The ORC file is truncated or damaged; write it again.",
     "arrow_broken": "The Arrow or Feather file is truncated or damaged; write it again, or as Parquet.",
@@ -90,14 +90,13 @@ FILE_RULES = {
     "workbook_broken": "The workbook is damaged, or has cells far apart, or without the value that is seen; save it "
     "again, as xlsx or as CSV UTF-8.",
     "workbook_too_large": "A workbook is held whole, and this one is too large; save its sheet as CSV UTF-8.",
-    "sheet_missing": "It is not clear which sheet has the reviews; save that sheet alone, or as CSV UTF-8.",
+    "sheet_missing": "Say which sheet has the reviews, in a profile: reviews sources init NAME FILE",
     "header_broken": "The first line is not a usable header; give each column a name of its own.",
     "header_changed": "From there on the columns are others; split the file there, so that each part has one header.",
     "label_sheet": "A sheet of `reviews label` is no file of reviews; put it, by itself, into inbox/labels/.",
-    "no_reviews": "Give the file of reviews or the whole export; --text-column or a profile names a text in this one.",
-    "text_column_missing": "No column is recognized as the text; name it `text` in its header, or give --text-column.",
-    "text_column_doubled": "Several columns could be the text; rename the others, or name one with --text-column.",
-    "text_column_type": "The values of the text column are not strings; name the right column with --text-column.",
+    "text_column_missing": "Say which column is the text, in a profile: reviews sources init NAME FILE",
+    "text_column_doubled": "Say which column is the text, in a profile: reviews sources init NAME FILE",
+    "text_column_type": "Say which column is the text, in a profile: reviews sources init NAME FILE",
     "encoding_broken": "The text is truncated or invalid in the file's encoding; save the file again, as UTF-8.",
     "encoding_unknown": "The file's encoding is not supported; save the file as UTF-8.",
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
@@ -144,25 +143,8 @@ VALUE_RULES = {
 }
 """A key of [severity] in a profile: its field rule, and the rule by which a row is quarantined."""
 
-READING_RULES = {
-    "text": "title_settled",
-    "review_id": "id_settled",
-    "movie_id": "movie_settled",
-    "reviewed_at": "dates_settled",
-    "given_label": "labels_settled",
-    "given_rating": "ratings_settled",
-}
-"""The rule that one of our columns breaks if the file's column could be read in several ways."""
-PASSED_OVER = "members_passed_over"
-"""The rule of the files in an archive that are known to hold no reviews. It is never broken, and says what they are."""
-STEP_OF_FILE = ". Next: "
-"""What begins the step in the reason of a doubt that a mended file settles, and no profile."""
-SETTLED_FIELDS = {
-    "date_understood": "dates_settled",
-    "label_understood": "labels_settled",
-    "rating_understood": "ratings_settled",
-}
-"""A field rule, and the reading rule that says why if it is broken in all rows of a file."""
+COLUMNS_USED = "columns_used"
+"""The rule that a file breaks of which no profile says what all of its columns are."""
 
 
 def name_rated_sentiment(stars: float | None) -> str | None:

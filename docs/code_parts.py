@@ -22,9 +22,8 @@ MAKER = "make docs"
 
 CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "tables.md", MAKER, "tables"): tables_page.make_page,
-    Part(DOCS / "scoring.md", MAKER, "column names"): columns_table.make_names,
-    Part(DOCS / "scoring.md", MAKER, "platforms"): columns_table.make_platforms,
-    Part(DOCS / "scoring.md", MAKER, "files without reviews"): columns_table.make_other_files,
+    Part(DOCS / "sources.md", MAKER, "column names"): columns_table.make_names,
+    Part(DOCS / "sources.md", MAKER, "platforms"): columns_table.make_platforms,
     Part(DOCS / "scoring.md", MAKER, "row rules"): partial(make_rules, ROW_RULES),
     Part(DOCS / "scoring.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
     Part(DOCS / "scoring.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),

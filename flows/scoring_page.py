@@ -61,7 +61,6 @@ def show_plan(plan: ScoringPlan) -> None:
             "why": file.why,
             "rows": file.rows,
             "trouble": file.trouble,
-            "passed over": file.passed_over,
         }
         for file in (*plan.files, *plan.labels)
     ]
@@ -143,10 +142,8 @@ def name_due(due: Sequence[str]) -> Concerns:
 
 
 def name_notes(notes: SourceNotes) -> list[str]:
-    """Return a phrase for each thing to know of the sources, and one on the files that were passed over in archives."""
-    archives = count(len(notes.passed_over), "archive")
-    passed_over = [f"Files without reviews passed over in {archives}"] if notes.passed_over else []
-    return [*notes.languages, *notes.deliveries, *passed_over]
+    """Return a phrase for each thing to know of the sources."""
+    return [*notes.languages, *notes.deliveries]
 
 
 def name_left(files_left: int, rows_left: int) -> str:

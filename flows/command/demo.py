@@ -92,7 +92,7 @@ def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
             "review_id": f"r{position:05}",
             "movie_id": row["movie_id"],
             "review": row["text"],
-            "rating": row["rating"],
+            "rating": f"{row['rating']}/10",
             "date": str(FIRST_DAY + timedelta(days=position * 263 % DAYS)),
         }
         for position, row in enumerate(chosen)
@@ -108,4 +108,6 @@ def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
     lines = "".join(json.dumps(row) + "\n" for row in rows[CSV_REVIEWS : CSV_REVIEWS + JSON_REVIEWS])
     (inbox / "tuesday.jsonl.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
     for position, row in enumerate(rows[CSV_REVIEWS + JSON_REVIEWS :][:TEXT_REVIEWS]):
-        (inbox / f"{position}_{row['rating']}.txt").write_text(row["review"], encoding="utf-8")
+        (inbox / f"{position}_{row['rating'].partition('/')[0]}.txt").write_text(
+            row["review"], encoding="utf-8"
+        )

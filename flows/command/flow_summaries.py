@@ -5,13 +5,12 @@ from typing import Any
 
 from data_contracts.archive import DATASETS
 from data_contracts.errors import BundleError
-from data_contracts.rules_and_limits import PASSED_OVER
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from flows.command.actions.promote import NEXT
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
-from flows.scoring_page import FILES_NAMED, name_copies, name_labels, name_limit
+from flows.scoring_page import name_copies, name_labels, name_limit
 from flows.train_model import TrainingSummary
 from models.bundle.fingerprint import require_fingerprint
 from models.bundle.reading_facts import has_bundle
@@ -207,7 +206,6 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
         *_describe_left(summary),
         *([_READ_AGAIN.format(option)] if option and not _has_read(summary) else []),
         *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
-        *_list_passed_over(summary.sources.passed_over),
         *([f"  labels      {name_labels(summary.taken)}"] if summary.taken.sheets else []),
         *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
         *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
@@ -226,13 +224,6 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
         *_name_report(summary.report),
     ]
     return "\n".join(lines)
-
-
-def _list_passed_over(archives: Sequence[str]) -> list[str]:
-    """Return the lines of a message on archives with files that hold no reviews: of many the first ones."""
-    others = count(len(archives) - FILES_NAMED, "other archive")
-    more = [f"{others}: rule {PASSED_OVER} of contract_results"] if len(archives) > FILES_NAMED else []
-    return [f"  passed over {escape_controls(words)}" for words in (*archives[:FILES_NAMED], *more)]
 
 
 def _describe_undelivered(name: str) -> str:
@@ -352,8 +343,8 @@ def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
 
 
 def _name_planned(file: PlannedFile) -> str:
-    """Return the name of a file in the message of a plan, with its trouble, or what is passed over in it."""
-    return escape_controls("  ".join(filter(None, (file.uri, file.trouble or file.passed_over))))
+    """Return the name of a file in the message of a plan, with its trouble."""
+    return escape_controls("  ".join(filter(None, (file.uri, file.trouble))))
 
 
 def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:

@@ -1,12 +1,15 @@
 """The commands on sources, the feeds of files: sources init, check, rescan, show, list, schema."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
+from tasks.support.wording import escape_controls
 
 
 @click.group()
@@ -14,12 +17,12 @@ def sources() -> None:
     """Set up the feeds that files come from.
 
     A folder in the inbox is a source: files in inbox/shop-a/ are of the source shop-a. Its profile, sources/shop-a.toml
-    in the home, says which columns its files have and what their values mean. Without a profile each file is read by
-    what it shows itself, and what stays in doubt is kept as found.
+    in the home, says which columns its files have and what their values mean. Without a profile a file is read by the
+    names of its columns and by values that state themselves; all others are kept as found.
 
     \b
     Examples:
-      reviews sources init shop-a export.csv     infer a profile from a file, show how it reads it, and write it
+      reviews sources init shop-a export.csv     propose a profile from a file, show how it reads it, and write it
       reviews sources check shop-a another.csv   show how the profile reads another file
       reviews sources rescan shop-a              read again what shop-a sent, after its profile was mended
       reviews sources list
@@ -42,7 +45,7 @@ def sources() -> None:
     metavar="PATH",
     help="Where the rows are in a JSON file, such as data.reviews, if several arrays may have them.",
 )
-@click.option("--yes", is_flag=True, help="Write the profile without asking.")
+@click.option("--yes", is_flag=True, help="Take all likely answers, and write the profile without asking.")
 @click.option("--replace", is_flag=True, help="Write it in place of the profile that there is.")
 def init(
     source: str,
@@ -53,13 +56,11 @@ def init(
     yes: bool,
     replace: bool,
 ) -> None:
-    """Infer the profile of SOURCE from one of its FILEs.
+    """Propose the profile of SOURCE from one of its FILEs.
 
-    How it reads the file is shown, and it is written once you confirm. FILE is a path, or the URI of an object in a
-    store.
-
-    What the file leaves in doubt stands in the profile as a question. Answer it there, then run
-    `reviews sources check`.
+    What the names and the values of the file leave open is asked, the likely answer first. Then ten rows are shown as
+    they would be stored, and what would be lost, and the profile is written once you confirm. FILE is a path, or the
+    URI of an object in a store.
 
     \b
     Examples:
@@ -70,22 +71,38 @@ def init(
       reviews sources init shop-a export.csv --yes --replace
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import borrow_file, choose_path, propose_profile, write_profile
+    from flows.command.actions.sources import (
+        Named,
+        Talk,
+        borrow_file,
+        choose_path,
+        propose_profile,
+        write_profile,
+    )
     from flows.command.startup import load_settings_to_write
-    from tasks.sources.proposing import Named
 
     settings = load_settings()
     home = settings.home
     path = choose_path(home, source, replace)
-    named = Named(text, sheet, json_path, settings.fallback_encoding)
+    layout = {key: value for key, value in (("sheet", sheet), ("json_path", json_path)) if value is not None}
+    named = Named(text, layout, settings.fallback_encoding)
+    talk = Talk(echo, choose if sys.stdin.isatty() and not yes else None)
     with borrow_file(home, file) as local:
-        proposal = propose_profile(path, local, named, settings.limits, echo)
+        content = propose_profile(path, local, named, settings.limits, talk)
     if yes or confirm(f"Write this profile to {path}?", default=True):
         with load_settings_to_write():
             choose_path(home, source, replace)  # another machine of a shared home may have written one
-            write_profile(home, proposal, echo)
+            write_profile(home, path, content, echo)
     else:
         echo("Nothing was written.")
+
+
+def choose(question: str, answers: Sequence[str]) -> int:
+    """Ask a question in the terminal and return the number of the answer, from 0; Enter takes the first."""
+    echo(escape_controls(question))
+    for number, answer in enumerate(answers, start=1):
+        echo(f"  {number}  {escape_controls(answer)}")
+    return int(click.prompt("Answer", type=click.IntRange(1, len(answers)), default=1)) - 1
 
 
 @sources.command()
@@ -94,8 +111,8 @@ def init(
 def check(source: str, file: Path) -> None:
     """Show how the profile of SOURCE reads a FILE.
 
-    Ten rows are shown as they would be stored, and what can't be read. FILE is a path, or the URI of an object in a
-    store.
+    Ten rows are shown as they would be stored, and the values that can't be read. FILE is a path, or the URI of an
+    object in a store.
 
     \b
     Examples:
@@ -104,7 +121,7 @@ def check(source: str, file: Path) -> None:
     """
     from deployments.settings import load_settings
     from flows.command.actions.sources import borrow_file, check_file, require_profile
-    from tasks.review_files.options import ReadOptions
+    from tasks.reading.options import ReadOptions
 
     settings = load_settings()
     path = require_profile(settings.home, source)
@@ -119,7 +136,7 @@ def check(source: str, file: Path) -> None:
 def rescan(source: str, dry_run: bool) -> None:
     """Read and score the files of SOURCE again, by its present profile.
 
-    If the profile was deleted, they are read by what they show themselves.
+    If the profile was deleted, they are read by the names of their columns.
 
     It reads the files that another version of the profile, or none, has read, from the inbox or from scored/, and
     recognises them by their content. From then on the new readings count in all answers; the earlier ones stay in
@@ -168,6 +185,6 @@ def schema() -> None:
 
     Editors check and complete TOML by it.
     """
-    from tasks.sources.profile import make_schema
+    from data_contracts.sources.profile import make_schema
 
     echo(json.dumps(make_schema(), indent=2))

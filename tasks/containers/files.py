@@ -16,15 +16,16 @@ from tasks.support.refusals import refusal, refusing
 
 
 def iterate_file(
-    path: Path, limits: ContainerLimits, root: Path | None = None
+    path: Path, limits: ContainerLimits, root: Path | None = None, wanted: str | None = None
 ) -> Generator[Member, None, None]:
     """Open a file, plain, compressed, zip or tar, and yield the review files in it, in order.
 
     These are the members of a zip or tar, else the file itself.
 
-    Below the folder `root`, by default the file's own, no link is followed. Folders, hidden members and __MACOSX are
-    skipped. Raises `FileRefusedError`, possibly after some members, if any other member is not a review file, or if the
-    container is unsafe, damaged or too large.
+    Of an archive, only members whose paths match the pattern `wanted` are read. Below the folder `root`, by default the
+    file's own, no link is followed. Folders, hidden members and __MACOSX are skipped. Raises `FileRefusedError`,
+    possibly after some members, if any other member is not a review file, or if the container is unsafe, damaged or too
+    large.
     """
     format_name = format_of(path)
     if format_name == UNKNOWN:
@@ -41,10 +42,10 @@ def iterate_file(
             head = file.peek(MAGIC_BYTES)
         require_content(compression or base, head)
         if format_name == "zip":
-            yield from iterate_zip(file, limits, guard)
+            yield from iterate_zip(file, limits, guard, wanted)
         elif format_name in ARCHIVES:
             chunks = unpack(read_stream(file, size), compression, guard)
-            yield from iterate_tar(chunks, limits, guard)
+            yield from iterate_tar(chunks, limits, guard, wanted)
         else:
             chunks = unpack(read_stream(file, size), compression, guard, limit_member_bytes(limits))
             yield check_first_bytes(Member(None, base, chunks, path.name, None if compression else file))

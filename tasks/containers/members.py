@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import IO
@@ -88,8 +89,11 @@ def unpack(chunks: Iterator[bytes], compression: str | None, *guards: Guard) -> 
     return chunks if compression is None else meter(decompress(chunks, compression), *guards)
 
 
-def is_visible(name: str) -> bool:
-    """Return whether a member is read, not hidden or a marker; refuse a name that is too long or leaves the archive."""
+def is_read(name: str, wanted: str | None) -> bool:
+    """Return whether a member is read: not hidden or a marker, and of the pattern `wanted`, if there is one.
+
+    Refuses a name that is too long or leaves the archive.
+    """
     shown = to_storable(name)
     if len(shown) > _MAX_NAME_CHARACTERS:
         length = f"{len(shown):,} characters, the limit is {_MAX_NAME_CHARACTERS:,}"
@@ -100,7 +104,7 @@ def is_visible(name: str) -> bool:
         raise refusal("member_name_unsafe", f"a member is called '{shown}'")
     parts = PurePosixPath(shown).parts
     is_hidden = "__MACOSX" in parts or any(part.startswith(".") for part in parts)
-    return not is_hidden and not is_marker(PurePosixPath(shown).name)
+    return not (is_hidden or is_marker(parts[-1])) and (wanted is None or fnmatchcase(shown, wanted))
 
 
 def to_storable(name: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.members import Member, is_visible, open_member, to_storable
+from tasks.containers.members import Member, is_read, open_member, to_storable
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_members
 from tasks.support.refusals import refusal, refusing
@@ -129,11 +129,13 @@ def _refuse_kind(name: str) -> FileRefusedError:
     return refusal("member_not_a_file", f"'{to_storable(name)}' is a link, a device or a sparse file")
 
 
-def iterate_tar(chunks: Iterator[bytes], limits: ContainerLimits, guard: Guard) -> Iterator[Member]:
+def iterate_tar(
+    chunks: Iterator[bytes], limits: ContainerLimits, guard: Guard, wanted: str | None = None
+) -> Iterator[Member]:
     """Yield the review files of a tar; `guard` is called with the bytes of compressed members as they are unpacked."""
     is_empty = True
     for info, content in walk_tar(chunks, limits):
-        if _is_review_file(info):
+        if _is_review_file(info, wanted):
             is_empty = False
             yield open_member(info.name, info.size, content, limits, guard)
     if is_empty:
@@ -185,9 +187,9 @@ def _read_content(stream: _ForwardFile, left: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _is_review_file(info: tarfile.TarInfo) -> bool:
+def _is_review_file(info: tarfile.TarInfo, wanted: str | None) -> bool:
     """Return False for folders and hidden members of a tar; refuse links, devices, sparse files and unsafe names."""
-    visible = is_visible(info.name)
+    visible = is_read(info.name, wanted)
     if not info.isdir() and (not info.isreg() or info.issparse()):
         raise _refuse_kind(info.name)
     return visible and not info.isdir()

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO
 
-from tasks.containers.members import NAME_SHOWN, Member, is_visible, naming_member, open_member, to_storable
+from tasks.containers.members import NAME_SHOWN, Member, is_read, naming_member, open_member, to_storable
 from tasks.containers.streams import CHUNK_BYTES
 from tasks.containers.unpacking_limits import ContainerLimits, Guard, limit_members
 from tasks.support.refusals import refusal, refusing
@@ -53,13 +53,15 @@ class _ZipSource(io.RawIOBase):
         return data
 
 
-def iterate_zip(file: IO[bytes], limits: ContainerLimits, guard: Guard) -> Iterator[Member]:
+def iterate_zip(
+    file: IO[bytes], limits: ContainerLimits, guard: Guard, wanted: str | None = None
+) -> Iterator[Member]:
     """Yield the review files of a zip; `guard` is called with the bytes that they unpack to."""
     with refusing("archive_broken", lambda: "the zip's list of members can't be read"):
         archive = zipfile.ZipFile(_ZipSource(file, limit_members(limits)))
     infos = archive.infolist()
     _require_no_overlap(archive)
-    review_files = [info for info in infos if _is_review_file(info)]
+    review_files = [info for info in infos if _is_review_file(info, wanted)]
     if not review_files:
         raise refusal("archive_empty", f"of its {count(len(infos), 'member')} none is a review file")
     # zipfile returns no more bytes than a member's stated size, so the stated sizes can be checked beforehand.
@@ -79,9 +81,9 @@ def _require_no_overlap(archive: zipfile.ZipFile) -> None:
         end = info.header_offset
 
 
-def _is_review_file(info: zipfile.ZipInfo) -> bool:
+def _is_review_file(info: zipfile.ZipInfo, wanted: str | None) -> bool:
     """Return False for folders and hidden members of a zip; refuse links, devices, encryption and other methods."""
-    visible = is_visible(info.filename)
+    visible = is_read(info.filename, wanted)
     with naming_member(to_storable(info.filename)):
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise refusal("member_not_a_file", "it is a link or a device")

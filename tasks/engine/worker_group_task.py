@@ -20,7 +20,7 @@ from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
-from tasks.review_files.options import ReadOptions
+from tasks.reading.options import ReadOptions
 from tasks.scoring.grown_files import note_growth
 from tasks.scoring.plan import pick_new
 from tasks.sources.catalogue import Catalogue
@@ -148,7 +148,7 @@ def name_work(recipe: Recipe, files: Sequence[SourceFile]) -> str:
         recipe.model_id,
         recipe.fingerprint,
         repr(recipe.limits),
-        repr(replace(recipe.options, report_plan=print)),
+        repr(replace(recipe.options, report_reading=print)),
     ]
     what = [
         [file.source_sha256, file.uri, *file.grown_from, *recipe.catalogue.describe(file.uri).values()]

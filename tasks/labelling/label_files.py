@@ -15,11 +15,13 @@ from tasks.support.wording import count
 
 ROWS_NAMED = 10
 """Rows that a message names, of those that can't be read."""
-_WORDS = {
-    **dict.fromkeys(("p", "pos", "positive"), "positive"),
-    **dict.fromkeys(("n", "neg", "negative"), "negative"),
+_SHEET = {
+    "origin": "a sheet of labels",
+    "columns": {"text": "label_of", "given_label": "label", "given_rating": "stars"},
+    "labels": {"positive": ["p", "pos", "positive"], "negative": ["n", "neg", "negative"]},
+    "rating": {"lowest": 1, "highest": 10},
 }
-"""What stands for a label in a sheet, in any case."""
+"""The profile of a sheet: its text is the digest of the review."""
 MOST_BYTES = 64 << 20
 """Bytes of a file of labels, unpacked. Larger ones are refused, since all labels of a file are held in memory."""
 _COLUMNS = ("row_number", "text", "given_label", "given_rating", "extra")
@@ -110,16 +112,15 @@ def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
 
     Of each it has the columns that matter here.
     """
+    from data_contracts.sources.known_profiles import KnownProfile
     from tasks.containers.unpacking_limits import ContainerLimits
-    from tasks.review_files.options import ReadOptions
-    from tasks.review_files.plans.reading_plan import RatingScale, ReadingPlan
-    from tasks.review_files.reader import read_review_file
+    from tasks.reading.options import ReadOptions
+    from tasks.reading.reader import read_review_file
 
-    # Label and stars are found by their names: a plan that named them would need them both.
-    plan = ReadingPlan(text=("label_of",), labels=_WORDS, ratings=RatingScale(1, 10))
+    profile = KnownProfile.model_validate(_SHEET)
     # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
     limits = ContainerLimits(MOST_BYTES, MOST_BYTES, MOST_BYTES)
-    options = ReadOptions(plan=plan, root=found.root, fallback_encoding="latin-1", limits=limits)
+    options = ReadOptions(profile=profile, root=found.root, fallback_encoding="latin-1", limits=limits)
     for batch in read_review_file(found.path, options):
         yield from batch.select(_COLUMNS).to_pylist()
 

@@ -21,7 +21,6 @@ from data_contracts.rules_and_limits import (
 )
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
-from tasks.review_files.inference.text_doubts import COMPARED_BYTES, COMPARED_CHARACTERS, ROWS_COMPARED
 from tasks.scoring.bad_rows import make_quarantine_rows, measure_bad_rows
 from tasks.scoring.file_outcomes import Tally
 from tasks.scoring.part_folders import Write
@@ -29,6 +28,8 @@ from tasks.sources.catalogue import Catalogue
 from tasks.support.refusals import refusal
 from tasks.support.wording import escape_controls
 
+ROWS_NOTED, LATER_ROWS_NOTED, BYTES_NOTED = 200, 8, 4096
+"""Rows of a file whose further columns are noted, those of each later chunk, and the most bytes of one."""
 VALUE_SHOWN = 40
 """Characters of a value that can't be read in the detail of its row."""
 
@@ -64,29 +65,17 @@ def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tal
 
 
 def note_first_rows(chunk: pa.Table, tally: Tally) -> None:
-    """Note the first rows of each file, so that its columns can be compared."""
+    """Note the further columns of the first rows of each file, and of some later ones, so that they can be named.
+
+    Objects of JSON may have a column from some row on.
+    """
     files = chunk["source_sha256"].combine_chunks().dictionary_encode()
     codes, names = files.indices.to_numpy(), files.dictionary.to_pylist()
-    left = [ROWS_COMPARED - len(tally.first_rows[name]) for name in names]
-    places = [np.flatnonzero(codes == code)[:most] for code, most in enumerate(left) if most]
-    if places:
-        rows = chunk.select(["source_sha256", "text", "extra"]).take(pa.array(np.concatenate(places)))
-        texts = pc.utf8_slice_codeunits(rows["text"], 0, COMPARED_CHARACTERS)
-        is_long = pc.greater(pc.binary_length(rows["extra"]), COMPARED_BYTES)
-        extras = pc.if_else(is_long, None, rows["extra"])
-        for name, *row in zip(
-            rows["source_sha256"].to_pylist(), texts.to_pylist(), extras.to_pylist(), strict=True
-        ):
-            tally.first_rows[name].append((row[0], row[1]))
-
-
-def count_single_words(good: pa.Table, tally: Tally) -> None:
-    """Count the scored rows whose text is a single word: a file of them may have its reviews in another column.
-
-    Texts beyond ASCII are left out, since some languages have no spaces.
-    """
-    single = pc.and_not(pc.string_is_ascii(good["text"]), pc.match_substring(good["text"], " "))
-    tally.rows_of_one_word.update(good["source_sha256"].filter(single).to_pylist())
+    for code, name in enumerate(names):
+        noted = max(ROWS_NOTED - len(tally.first_extras[name]), LATER_ROWS_NOTED)
+        extras = chunk["extra"].take(pa.array(np.flatnonzero(codes == code)[:noted]))
+        is_long = pc.greater(pc.binary_length(extras), BYTES_NOTED)
+        tally.first_extras[name].extend(pc.if_else(is_long, None, extras).to_pylist())
 
 
 def check_values(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally, write: Write) -> pa.Table:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import RowLimits
 from tasks.inbox.source_files import GROUP_BYTES, OUT_OF_PROPORTION, SkippedFile, SourceFile, has_changed
-from tasks.review_files.reader import ReadOptions, read_review_file
+from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.file_outcomes import Tally, record_passed_over, record_plan, record_refusal
+from tasks.scoring.file_outcomes import Tally, record_reading, record_refusal
 
 CHUNK_ROWS = 16_384
 """Rows that are checked and scored at a time; a chunk may have rows of several files."""
@@ -52,11 +53,9 @@ def read_chunks(
     for file in files:
         reported, limits = 0, choose_limits(file)
         try:
-            options = replace(
-                choose_options(file),
-                report_plan=partial(record_plan, file, tally),
-                report_passed_over=partial(record_passed_over, file, tally),
-            )
+            options = choose_options(file)
+            counts_each = options.profile is not None and options.profile.rows.equal_texts == "each"
+            options = replace(options, report_reading=partial(record_reading, file, tally))
             batches = read_review_file(file.path, options)
             for batch in _keep_in_proportion(batches, file, tally) if options.may_postpone else batches:
                 source = file.source_sha256
@@ -66,7 +65,8 @@ def read_chunks(
                     break  # `judge_file` comes to the same result and refuses the file
                 if len(batch) == 0:
                     continue
-                waiting.append(measure_table(_add_source_columns(batch, file)))
+                table = _add_source_columns(batch, file)
+                waiting.append(measure_table(_name_rows(table) if counts_each else table))
                 if is_full_chunk(waiting):
                     yield join_chunk(waiting)
                     # A compressed file has more bytes of rows than its size: its progress stops at the cap.
@@ -141,3 +141,11 @@ def _add_source_columns(batch: pa.RecordBatch, file: SourceFile) -> pa.Table:
     names = {"source_sha256": file.source_sha256, "uri": file.uri}
     constant = {name: pa.repeat(pa.scalar(value), len(batch)) for name, value in names.items()}
     return pa.table({**constant, **dict(zip(batch.schema.names, batch.columns, strict=True))})
+
+
+def _name_rows(table: pa.Table) -> pa.Table:
+    """Return rows in which each without a review id has one of its own, made of its file and number."""
+    numbers = pc.cast(table["row_number"], pa.string())
+    named = pc.binary_join_element_wise(pc.utf8_slice_codeunits(table["source_sha256"], 0, 12), numbers, ":")
+    place = table.schema.get_field_index("review_id")
+    return table.set_column(place, "review_id", pc.coalesce(table["review_id"], named))

@@ -13,18 +13,17 @@ from data_contracts.rules_and_limits import (
     RowLimits,
     exceeds_bad_rows,
 )
+from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SkippedFile, SourceFile
-from tasks.review_files.exports.other_files import PassedOver
-from tasks.review_files.inference.text_doubts import FirstRow, doubt_single_words, find_other_texts
-from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.reader import format_of
+from tasks.reading.columns import Reading
+from tasks.reading.reader import format_of
+from tasks.sources.catalogue import Catalogue
 from tasks.support.refusals import refusal
-from tasks.support.wording import count
+from tasks.support.wording import count, quote_word
 from tasks.warehouse.row_names import name_content
 
-MOST_PLANS = 20
-
-
+MOST_READINGS = 20
+"""Readings of a file's tables that are noted."""
 WAITING_RULES = ("file_unreadable", "profile_wrong", "profile_column_missing")
 """The rules that say nothing of a file's content, so that a new file which breaks one waits for the next run."""
 
@@ -44,14 +43,10 @@ class Tally:
     """Rows without a text, which only count against a file in which no row has one."""
     rows_not_english: Counter[str] = field(default_factory=Counter)
     """Good rows that seem not to be in English, quarantined or not."""
-    rows_of_one_word: Counter[str] = field(default_factory=Counter)
-    """Good rows whose text is a single word."""
-    first_rows: defaultdict[str, list[FirstRow]] = field(default_factory=lambda: defaultdict(list))
-    """The first `ROWS_COMPARED` rows of a file, good or not."""
-    plans: defaultdict[str, list[ReadingPlan]] = field(default_factory=lambda: defaultdict(list))
-    """The different plans that were made of a file's tables, `MOST_PLANS` at most."""
-    passed_over: defaultdict[str, PassedOver] = field(default_factory=lambda: defaultdict(PassedOver))
-    """The files in an archive that are known to hold no reviews."""
+    first_extras: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """The further columns of the first and of some later rows of a file, as JSON objects."""
+    readings: defaultdict[str, list[Reading]] = field(default_factory=lambda: defaultdict(list))
+    """How the tables of a file were read, `MOST_READINGS` at most."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
     """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)
@@ -74,8 +69,6 @@ _NO_TEXTS = (
     "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
     "rows there by largest_bad_share"
 )
-_MOST_WITHOUT_TEXT = 0.9
-"""Share of rows without a text from which on it is doubtful that the column is the text."""
 _WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
 """What to do about the most frequent rule of bad rows."""
 
@@ -93,38 +86,29 @@ class FileOutcome:
     """Quarantined rows in the part; the commit ignores those of a refused file."""
 
 
-def doubt_text(outcome: FileOutcome, tally: Tally, column: str) -> list[tuple[str, str]]:
-    """Return columns of a file with the reason why not `column`, but another one may be the text."""
-    sha256 = outcome.source.source_sha256
-    rows = outcome.rows_read - outcome.rows_quarantined
-    single = doubt_single_words(tally.rows_of_one_word[sha256], rows)
-    others = find_other_texts(tally.first_rows[sha256])
-    return [
-        *((column, reason) for reason in single),
-        *((other, f"it has sentences too and is not scored, but '{column}' is") for other in others),
-    ]
-
-
-def record_plan(file: SourceFile, tally: Tally, plan: ReadingPlan) -> None:
-    """Record a plan that was made of a file, unless it is known."""
-    plans = tally.plans[file.source_sha256]
-    if plan not in plans and len(plans) < MOST_PLANS:
-        plans.append(plan)
-
-
-def record_passed_over(file: SourceFile, tally: Tally, path: str, kind: str) -> None:
-    """Record that a file in an archive is known to hold no reviews."""
-    tally.passed_over[file.source_sha256].add(path, kind)
+def record_reading(file: SourceFile, tally: Tally, reading: Reading) -> None:
+    """Record how a table of a file is read, unless another one was read so."""
+    readings = tally.readings[file.source_sha256]
+    if reading not in readings and len(readings) < MOST_READINGS:
+        readings.append(reading)
 
 
 def record_refusal(file: SourceFile, refusal: FileRefusedError, tally: Tally) -> None:
     """Record that a file is refused; postpone it if it could not be read, since that says nothing of its content."""
+    refusal = name_file(file, refusal)
     if refusal.rule in WAITING_RULES:
         tally.postponed[file.source_sha256] = SkippedFile(
             file.uri, f"{refusal.detail} {say_what_waits(file)}"
         )
     else:
         tally.refused[file.source_sha256] = refusal
+
+
+def name_file(file: SourceFile, refusal: FileRefusedError) -> FileRefusedError:
+    """Return a refusal of which a command can be pasted, with the file and the source in it."""
+    where = file.uri if is_store_uri(file.uri) else str(file.path)
+    command = f"reviews sources init {quote_word(Catalogue().find(file.uri).name)} {quote_word(where)}"
+    return FileRefusedError(refusal.rule, refusal.detail.replace("reviews sources init NAME FILE", command))
 
 
 def say_what_waits(file: SourceFile) -> str:
@@ -142,7 +126,6 @@ def judge_file(file: SourceFile, tally: Tally, limits: FileLimits) -> FileOutcom
     refused = (
         tally.refused.get(source)
         or _refuse_for_bad_rows(source, tally, limits)
-        or _refuse_for_few_texts(source, tally, limits)
         or _refuse_for_few_rows(counts[0], limits)
     )
     if refused is None:
@@ -173,23 +156,6 @@ def describe_bad_rows(rows_read: int, rows_bad: Counter[str], limits: RowLimits)
     by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in broken.most_common())
     way = _WAYS_OUT.get(broken.most_common(1)[0][0])
     return f"{broken.total():,} of {rows_read:,} rows are bad ({by_rule})" + (f"; {way}" if way else "")
-
-
-def _refuse_for_few_texts(source: str, tally: Tally, limits: RowLimits) -> FileRefusedError | None:
-    """Return the error that refuses a file if nearly no row has a text, and another column may be the text.
-
-    It may not be if the file has ratings, of which most come without a text, or if a profile names the text.
-    """
-    rows, missing = tally.rows_read[source], tally.rows_not_given[source]
-    plans = tally.plans.get(source, [])
-    is_guessed = bool(plans) and not any(plan.given_rating or plan.given_label for plan in plans)
-    if not is_guessed or missing <= _MOST_WITHOUT_TEXT * rows or not exceeds_bad_rows(rows, missing, limits):
-        return None
-    names = ", ".join(f"'{name}'" for name in plans[0].text)
-    way = "if that is the text, or another column is, name it in a profile of its source"
-    return refusal(
-        "too_many_bad_rows", f"only {rows - missing:,} of {rows:,} rows have a text in {names}; {way}"
-    )
 
 
 def _refuse_for_few_rows(rows_read: int, limits: FileLimits) -> FileRefusedError | None:

@@ -4,34 +4,33 @@ Nothing here opens the database. The scorer needs ONNX Runtime.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pyarrow as pa
 
-from data_contracts.errors import FileRefusedError, PlanOutdatedError
+from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
-from data_contracts.readings import judge_readings, note_passed_over
+from data_contracts.readings import judge_columns
 from data_contracts.review_files import merge_results
 from data_contracts.rules_and_limits import VALUE_RULES, RowLimits
+from data_contracts.sources.known_profiles import DEFAULT
 from data_contracts.sources.language import judge_language
-from data_contracts.storage.durable import remove
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
-from tasks.review_files.reader import ReadOptions
+from tasks.reading.columns import FIELDS
+from tasks.reading.reader import ReadOptions
 from tasks.scoring.chunk_checks import (
     check_chunk,
     check_language,
     check_values,
-    count_single_words,
     note_first_rows,
     quarantine_chunk_rows,
 )
 from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
-from tasks.scoring.file_outcomes import FileOutcome, Tally, doubt_text, judge_file, make_ledger_entry
+from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_ledger_entry
 from tasks.scoring.part_folders import Part, Write, check_part, open_part, start_part
 from tasks.scoring.part_rows import make_ledger_rows, make_source_rows
 from tasks.sources.catalogue import Catalogue
@@ -72,25 +71,9 @@ def score_group(
     """Read, check and score a group of files into one part; `report` is called with the bytes of files read.
 
     A refused file is an outcome, not an error. The caller judges the checks, then calls `keep_part`.
-
-    A file whose later rows show that its first ones were read wrongly is read anew, with all of its group.
     """
     part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
-    left = sum(file.size for file in files)
-
-    def advance(size: int) -> None:
-        nonlocal left
-        left -= size
-        report(size)
-
-    hasty = replace(job, options=replace(job.options, may_start_over=True))
-    with suppress(PlanOutdatedError):
-        return _score_into(part, hasty, files, advance)
-    remove(part.building)
-    part = start_part(job.run.home.parts, job.load_scorer().model_id, files)
-    outcome = _score_into(part, job, files, lambda size: None)
-    report(left)
-    return outcome
+    return _score_into(part, job, files, report)
 
 
 def _score_into(
@@ -111,8 +94,7 @@ def _score_into(
         write("scored_files", make_ledger_rows(entries, scorer.model_id, run_id))
     checks = (
         *_accept_values(job.catalogue, outcomes, merge_results(tally.checks)),
-        *_check_plans(job, outcomes, tally),
-        *_note_passed_over(outcomes, tally),
+        *_check_columns(outcomes, tally),
         *_check_languages(job.catalogue, outcomes, tally),
         *_check_group(part, outcomes),
     )
@@ -162,31 +144,24 @@ def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write)
         quarantine_chunk_rows(good, chunk.unscored, job.run.run_id, tally, write)
         kept = [position for position in range(len(good)) if position not in chunk.unscored]
         good = good.take(pa.array(kept, pa.int64()))  # Arrow can't infer the type of an empty list
-    count_single_words(good, tally)
     write("source_reviews", make_source_rows(good))
     write("scored_reviews", chunk.scored)
 
 
-def _check_plans(job: ScoringJob, outcomes: Sequence[FileOutcome], tally: Tally) -> list[CheckResult]:
-    """Return, for each of a group's files, which of its columns could be read in one way only."""
-    results = []
-    for outcome in outcomes:
-        file = outcome.source
-        is_named = bool(choose_file_options(job.catalogue, job.options, file).column_plan.text)
-        for plan in tally.plans[file.source_sha256]:
-            doubts = [(doubt.field, doubt.column, doubt.reason) for doubt in plan.doubts]
-            if plan.text and not is_named and "text" not in plan.reasons:  # which names a platform
-                doubts += [("text", *doubt) for doubt in doubt_text(outcome, tally, plan.text[-1])]
-            results += judge_readings(file.source_sha256, plan.reasons, doubts)
-    return list(dict.fromkeys(results))
-
-
-def _note_passed_over(outcomes: Sequence[FileOutcome], tally: Tally) -> Iterator[CheckResult]:
-    """Yield, for each scored archive of a group with files that are known to hold no reviews, which these are."""
+def _check_columns(outcomes: Sequence[FileOutcome], tally: Tally) -> Iterator[CheckResult]:
+    """Yield, for each of a group's files that were not refused, whether a profile says what all of its columns are."""
     for outcome in outcomes:
         sha256 = outcome.source.source_sha256
-        if outcome.status == "scored" and sha256 in tally.passed_over:
-            yield note_passed_over(sha256, tally.passed_over[sha256].describe())
+        readings = tally.readings[sha256] if outcome.status == "scored" else []
+        if not readings:
+            continue
+        first = readings[0]
+        columns = first.profile.columns
+        names = {ours: name for ours in FIELDS if (name := getattr(columns, ours)) is not None}
+        names |= {"text": columns.text[-1]}
+        is_open = any(reading.name == DEFAULT for reading in readings)
+        extras = tally.first_extras[sha256] if is_open else []
+        yield judge_columns(sha256, first.name, filter(None, extras), names)
 
 
 def _accept_values(

@@ -33,11 +33,11 @@ from tasks.scoring.run_outcome import describe_replaced, find_copies
 from tasks.store.inbox_objects import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.file_ledger import SeenFile, list_done, look_up, read_seen_files
+from tasks.warehouse.file_ledger import SeenFile, list_done, look_up, read_refusing_versions, read_seen_files
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
-    from tasks.review_files.options import ReadOptions
+    from tasks.reading.options import ReadOptions
     from tasks.sources.rescanning import Rescan
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
@@ -116,8 +116,6 @@ class PlannedFile:
     """Number of rows, bad ones included; None if the file can't be read to its end."""
     trouble: str | None = None
     """Why no row of the file would be scored."""
-    passed_over: str = ""
-    """Which files in an archive hold no reviews, in words."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +186,8 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     come = [file for file in known if file.source_sha256 != before.get(file.uri)]
     asked = {file.source_sha256 for file in come}
     ledger = look_up(home.warehouse, asked, [*unrecorded, *stored.stale] if record else ())
-    statuses = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
+    recorded = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
+    statuses = _drop_outdated_refusals(home, known, recorded)
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
@@ -202,6 +201,27 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         stored=stored,
         copies=find_copies(come, new, statuses, told=[file.uri for file in replaced]),
     )
+
+
+def _drop_outdated_refusals(
+    home: Home, files: Sequence[SourceFile], statuses: dict[str, str | None]
+) -> dict[str, str | None]:
+    """Return statuses without those of files that were refused before their source got the profile that it has now."""
+    refused = {
+        file.source_sha256: file.uri for file in files if statuses.get(file.source_sha256) == "refused"
+    }
+    if not refused:
+        return statuses
+    from tasks.sources.catalogue import load_catalogue
+
+    catalogue = load_catalogue(home)
+    versions = read_refusing_versions(home.warehouse, refused)
+    outdated = {
+        sha256
+        for sha256, uri in refused.items()
+        if catalogue.find(uri).version not in (None, versions.get(sha256))
+    }
+    return {sha256: status for sha256, status in statuses.items() if sha256 not in outdated}
 
 
 def _find_rescanned(home: Home, source: str) -> PendingFiles:
@@ -273,7 +293,7 @@ def pick_new(
 
 def make_read_options(request: ScoringRequest) -> "ReadOptions":
     """Return the options by which a run reads files."""
-    from tasks.review_files.options import ReadOptions
+    from tasks.reading.options import ReadOptions
 
     return ReadOptions(text_column=request.text_column, fallback_encoding=request.fallback_encoding)
 
@@ -380,17 +400,15 @@ def _plan_file(
     file: SourceFile, why: str, choose: Callable[[SourceFile], "ReadOptions"], report: Callable[[int], None]
 ) -> PlannedFile:
     """Count the rows of a file; `report` is called with an estimate of the bytes read, `file.size` in all."""
-    from tasks.review_files.exports.other_files import PassedOver
     from tasks.scoring.chunks import count_rows
-    from tasks.scoring.file_outcomes import WAITING_RULES
+    from tasks.scoring.file_outcomes import WAITING_RULES, name_file
 
-    passed = PassedOver()
-    options = replace(choose(file), report_passed_over=passed.add)
     try:
-        rows = count_rows(file, options, report)
-    except FileRefusedError as refusal:
+        rows = count_rows(file, choose(file), report)
+    except FileRefusedError as error:
+        refusal = name_file(file, error)
         waits = "stay refused" if file.was_refused else "keep its reading" if why == OTHER_PROFILE else "wait"
         ends = waits if refusal.rule in WAITING_RULES else "be refused"
         trouble = f"would {ends}: {refusal.rule}: {refusal.detail}"
         return PlannedFile(file.uri, why, None, trouble)
-    return PlannedFile(file.uri, why, rows, passed_over=passed.describe())
+    return PlannedFile(file.uri, why, rows)

@@ -1,4 +1,4 @@
-"""Describes what is not clear in scored files: values, columns that could be read in several ways, and review ids."""
+"""Describes what is not clear in scored files: unread values, unused columns, and review ids."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -6,21 +6,17 @@ from typing import Any
 import duckdb
 
 from data_contracts.rules_and_limits import (
+    COLUMNS_USED,
     FIELD_RULES,
     FIELD_WORDS,
     NO_KNOWN_WORD,
     NOT_ENGLISH,
-    PASSED_OVER,
-    READING_RULES,
     ROW_RULES,
     SCORING_RULES,
-    SETTLED_FIELDS,
-    STEP_OF_FILE,
     VALUE_RULES,
 )
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
-from tasks.sources.catalogue import DEFAULT
 from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -31,26 +27,16 @@ from tasks.warehouse.run_log import list_observed, list_unclear_fields
 
 _NAMED = 3
 """Files that are named of those with the same doubt."""
-_KEPT = "What it leaves open is kept in `extra`"
-_NOT_KEPT = {READING_RULES["movie_id"]: "So it is not read"}
-"""What is said of a column in doubt that is none of the rows."""
-_APART = (
-    ". The files that lie in no folder of the inbox are of several kinds: put each kind into a folder of its own, "
-    "which gets its own profile"
-)
 _OF_ANOTHER_COLUMN = frozenset(
     {"text_missing", "text_not_given", "text_blank", "text_type", "text_no_words", NO_KNOWN_WORD}
 )
 """Row rules that all rows of a file may break because its texts are in another column than the one that was read."""
 _OF_PROFILE = frozenset({NOT_ENGLISH, *(rule for _, rule in VALUE_RULES.values())})
 """Row rules that only the profile of a source applies, so that a release scores the rows."""
+_OF_VALUES = {rule for rule, _ in VALUE_RULES.values()}
 _VALUE_COLUMNS = ("given_rating", "given_label", "reviewed_at", "movie_id")
 """Columns whose values a profile may leave out."""
 _COUNT_SOURCES = "SELECT count(DISTINCT source) FROM scored_files WHERE status = 'scored'"
-_LIST_ROOT = """
-SELECT DISTINCT uri FROM scored_files
-WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored' AND source = $root AND uri NOT LIKE '/%'
-"""
 _FIND_LAST_RUN = """
 SELECT run_id, TRY_CAST(counts->>'findings_unclear' AS BIGINT)
 FROM (SELECT run_id FROM scored_files WHERE status = 'scored' ORDER BY commit_number DESC LIMIT 1)
@@ -77,7 +63,7 @@ GROUP BY ALL ORDER BY rows.file_uri
 _HAS_LATER = f"""
 SELECT bool_or({IS_LATER}) FROM scored_files WHERE run_id = ANY($runs::VARCHAR[]) AND status = 'scored'
 """  # noqa: S608 (our own name)
-# Of each file the reading that counted before. An archive may have lost values with files that are passed over since.
+# Of each file the reading that counted before. A row that is quarantined since has lost no value.
 _COUNT_LOST = f"""
 WITH later AS (
     SELECT DISTINCT source_sha256, {CONTENT} AS content FROM scored_files
@@ -86,21 +72,11 @@ WITH later AS (
 before AS (
     SELECT {CONTENT} AS content, arg_max(source_sha256, superseded_number) AS source_sha256 FROM scored_files
     WHERE status = 'scored' AND superseded_at IS NOT NULL AND {CONTENT} IN (SELECT content FROM later) GROUP BY ALL
-),
-passed_over AS (
-    SELECT source_sha256, arg_max(observed, checked_at) AS files FROM contract_results
-    WHERE rule = '{PASSED_OVER}' GROUP BY ALL
-),
-filled AS (
-    SELECT source_sha256, {", ".join(f"count({name}) AS {name}" for name in _VALUE_COLUMNS)} FROM source_reviews
-    WHERE source_sha256 IN (SELECT source_sha256 FROM later UNION ALL SELECT source_sha256 FROM before) GROUP BY ALL
 )
-SELECT {", ".join(f"sum(greatest(old.{name} - coalesce(new.{name}, 0), 0))::BIGINT" for name in _VALUE_COLUMNS)}
-FROM later JOIN before USING (content) JOIN filled AS old ON old.source_sha256 = before.source_sha256
-LEFT JOIN filled AS new ON new.source_sha256 = later.source_sha256
-LEFT JOIN passed_over ON passed_over.source_sha256 = later.source_sha256
-LEFT JOIN passed_over AS passed_before ON passed_before.source_sha256 = before.source_sha256
-WHERE passed_over.files IS NULL OR passed_over.files = passed_before.files
+SELECT {", ".join(f"count_if(old.{name} IS NOT NULL AND new.{name} IS NULL)" for name in _VALUE_COLUMNS)}
+FROM later JOIN before USING (content)
+JOIN source_reviews AS old ON old.source_sha256 = before.source_sha256
+JOIN source_reviews AS new ON new.source_sha256 = later.source_sha256 AND new.row_number = old.row_number
 """  # noqa: S608 (our own names)
 
 
@@ -113,12 +89,6 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
         *_describe_lost(connection, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]
-
-
-def describe_passed_over(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for each archive that these runs scored with files that are known to hold no reviews."""
-    found = list_observed(connection, run_ids, [PASSED_OVER], kept=True)
-    return [f"{uri}: {observed}" for uri, _, observed in found]
 
 
 def read_last_unclear(home: Home, wait_seconds: float) -> dict[str, Any] | None:
@@ -164,7 +134,7 @@ def _describe_unscored(uri: str, rows: int, rule: str | None) -> str:
 def _advise(uri: str, rule: str | None) -> str:
     """Return what helps where all rows of a file, or most of them, broke a rule."""
     if rule in _OF_ANOTHER_COLUMN:
-        return "If another column has the texts, --text-column or a profile names it"
+        return "If another column has the texts, a profile names it"
     says = {**ROW_RULES, **SCORING_RULES}.get(str(rule), "").removesuffix(".")
     release = f"reviews quarantine release --file {quote_word(uri)}"
     if rule == "text_encoding":
@@ -189,38 +159,22 @@ def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[st
 def _describe_unclear(
     connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[str]:
-    """Return a phrase for each column in doubt of the files that these runs scored, and for values not understood."""
-    doubts = list_observed(connection, run_ids, list(READING_RULES.values()), kept=False)
-    in_doubt = {(uri, rule) for uri, rule, _ in doubts}
-    unclear = [
+    """Return a phrase for each source of which these runs scored files with unused columns, and for unread values."""
+    unused = dict(list_observed(connection, run_ids, COLUMNS_USED))
+    unread = [
         f"{uri}: {count(rows, FIELD_WORDS[rule][0])}, {FIELD_WORDS[rule][1]}"
         for uri, rule, rows in list_unclear_fields(connection, run_ids, list(FIELD_RULES))
-        if (uri, SETTLED_FIELDS.get(rule, "")) not in in_doubt
+        if uri not in unused or rule not in _OF_VALUES  # which are named with their columns
     ]
-    apart = iter([_APART] if _has_several_kinds(connection, run_ids, doubts) else [])  # said once
-    alike: dict[tuple[str, str, str], list[str]] = {}
-    for uri, rule, observed in doubts:
-        alike.setdefault((name_source(uri), rule, observed), []).append(uri)
-    return unclear + [
-        f"{_name_files(uris)}: {observed}"
-        if STEP_OF_FILE in observed
-        else f"{_name_files(uris)}: {observed}. {_NOT_KEPT.get(rule, _KEPT)}. Next: "
-        f"{_name_command(home, uris[0])} settles it for later files, once you have answered what it asks; for these "
-        f"{name_rescan(source)}{next(apart, '') if source == DEFAULT else ''}"
-        for (source, rule, observed), uris in alike.items()
+    alike: dict[tuple[str, str | None], list[str]] = {}
+    for uri, observed in unused.items():
+        alike.setdefault((name_source(uri), observed), []).append(uri)
+    phrases = [
+        f"{_name_files(uris)}: {observed}. Next: `{_name_command(home, uris[0])}` says what they are, for later files; "
+        f"for these {name_rescan(source)}"
+        for (source, observed), uris in alike.items()
     ]
-
-
-def _has_several_kinds(
-    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], doubts: Sequence[tuple[str, str, str]]
-) -> bool:
-    """Return whether of the files that lie in no folder of the inbox some have other columns in doubt than others."""
-    found = connection.execute(_LIST_ROOT, {"runs": list(run_ids), "root": DEFAULT}).fetchall()
-    kinds = {uri: frozenset[tuple[str, str]]() for (uri,) in found}
-    for uri, rule, observed in doubts:
-        if uri in kinds:
-            kinds[uri] |= {(rule, observed.partition(": ")[0])}  # the reason may count rows
-    return len(set(kinds.values())) > 1
+    return [*unread, *phrases]
 
 
 def _name_files(uris: Sequence[str]) -> str:

@@ -8,10 +8,10 @@ from typing import Any
 
 from data_contracts.errors import UsageError
 from data_contracts.rules_and_limits import EACH_FILE, OTHER_LANGUAGES
+from data_contracts.sources.profile import Profile, name_version, parse_profile
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import name_in_inbox
-from tasks.sources.profile import Profile, name_version, parse_profile
 from tasks.support.wording import escape_controls, quote_word
 
 DEFAULT = "default"
@@ -25,7 +25,7 @@ class Source:
 
     name: str
     profile: Profile | None = None
-    """None: each file is read by what it shows itself."""
+    """None: each file is read by the profile of a known platform, or our own names."""
     trouble: str | None = None
     """What is wrong with the profile, so that no file of the source can be read."""
 

@@ -1,5 +1,6 @@
 """Reads a file by a profile to show how its rows would be stored, and what of them can't be read."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from data_contracts.review_files import find_bad_rows, find_unclear_field, measu
 from data_contracts.rules_and_limits import FIELD_RULES, NOT_ENGLISH, VALUE_RULES, RowLimits
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.plans.reading_plan import DateFormat
-from tasks.review_files.reader import read_review_file
+from tasks.reading.options import ReadOptions
+from tasks.reading.reader import read_review_file
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
-ROWS_SHOWN = 10
+ROWS_SHOWN, EXAMPLES_SHOWN = 10, 3
+_ROWS_LOOKED_AT = 100
+"""Rows of a batch with a value that can't be read, of which examples are taken."""
 CHARACTERS_SHOWN = 60
 """Characters of a text, or an id, that a preview shows."""
 SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
@@ -59,6 +61,8 @@ class Preview:
     """Rows that seem not to be in English."""
     unread: Counter[str]
     """Values that could not be read and are kept as found, by column."""
+    examples: dict[str, list[str]]
+    """Some of these values."""
     has_open_dates: bool
     """Some dates were not read since the profile does not say whether the day or the month comes first."""
     repeated: int
@@ -91,8 +95,9 @@ def _preview_file(
 ) -> Preview:
     """Read a whole file, and store its good rows, of which is counted what they show together."""
     rows, not_english, has_open_dates = 0, 0, False
-    is_order_open = options.plan is not None and options.plan.dates == DateFormat()
+    is_order_open = options.profile is not None and options.profile.dates.format == "clear"
     bad, filled, unread = Counter[str](), Counter[str](), Counter[str]()
+    examples: dict[str, list[str]] = {}
     first: list[dict[str, Any]] = []
     for batch in read_review_file(path, options):
         rows += batch.num_rows
@@ -106,12 +111,17 @@ def _preview_file(
         _store_good(good_rows, batch, found.keys())
         filled.update({name: batch.num_rows - batch[name].null_count for name in SHOWN})
         filled["text"] -= int(pc.sum(pc.invert(measures["text_visible"])).as_py() or 0)
-        unread.update({name: _count_unread(batch["extra"], name) for name in FIELD_RULES.values()})
+        for name in FIELD_RULES.values():
+            kept = batch["extra"].filter(pc.match_substring(batch["extra"], f'"{name}": '))
+            unread[name] += len(kept)
+            examples[name] = _list_values(kept, name, examples.get(name, []))
         has_open_dates |= is_order_open and bool(
             pc.any(pc.match_substring_regex(batch["extra"], _OPEN)).as_py()
         )
     repeated, turned, judged = good_rows.execute(_COUNT_ROWS).fetchall()[0]
-    return Preview(rows, bad, filled, not_english, +unread, has_open_dates, repeated, turned, judged, first)
+    return Preview(
+        rows, bad, filled, not_english, +unread, examples, has_open_dates, repeated, turned, judged, first
+    )
 
 
 def _mark_others(texts: pa.Array) -> NDArray[np.bool_]:
@@ -152,7 +162,9 @@ def _cut(value: str) -> str:
     return value if len(value) <= CHARACTERS_SHOWN else f"{value[:CHARACTERS_SHOWN]}…"
 
 
-def _count_unread(extra: pa.Array, name: str) -> int:
-    """Count the rows whose value of one of our columns could not be read, so that `extra` has it under our name."""
-    kept = pc.match_substring(extra, f'"{name}": ')
-    return int(pc.sum(kept).as_py() or 0)
+def _list_values(kept: pa.Array, name: str, found: Sequence[str]) -> list[str]:
+    """Return a few of the values of one of our columns that could not be read, which `extra` has under our name."""
+    values = dict.fromkeys(found)
+    for extra in kept.slice(0, 0 if len(values) >= EXAMPLES_SHOWN else _ROWS_LOOKED_AT).to_pylist():
+        values[_cut(str(json.loads(extra).get(name, "")))] = None
+    return list(values)[:EXAMPLES_SHOWN]

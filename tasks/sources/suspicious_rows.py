@@ -19,20 +19,12 @@ from tasks.warehouse.tallies.score_sums import RATED_LABEL
 if TYPE_CHECKING:
     from tasks.warehouse.commit import CommittedFile
 
-_NAMED = 3
-"""Sites that are named."""
 _OF_NO_SOURCE = "NAME"
 """What stands in commands for the source of a file outside the inbox."""
-_FEWEST_ALIKE, _MOST_ALIKE = 5, 0.05
-"""Rows, and their share of a file, from which on it is said that they count once for each text."""
 _FEWEST_REUSED, _MOST_REUSED = 5, 0.8
 """Review ids, and the share of a file's rows, from which on reviews were hardly edited: others have their ids."""
-_FEWEST_RATED = 5
-"""Ratings from one site from which on their highest is compared with those of other sites."""
 _FEWEST_TURNED = 5
 """Rows with a label and a clear rating from which on they are compared."""
-_ORIGIN = '"(?:review[_ ])?(?:source|site|platform|provider|website|channel)": "([^"]{1,60})"'
-"""A key of `extra` that may say from which site a review is, with its value."""
 _FEWEST_COPIES = 20
 """Near-copies on one movie in the files of a run from which on its reviews are looked at."""
 _MOVIES_LOOKED_AT, _REVIEWS_LOOKED_AT = 20, 20_000
@@ -59,25 +51,13 @@ WITH reviews AS (
     SELECT
         source_sha256, file_uri AS uri, file_source AS source, review_id IS NOT NULL AS has_id, count(*) AS rows,
         min(text_sha256) <> max(text_sha256) AS has_several, count_if(given_label <> {RATED_LABEL}) AS turned,
-        count_if(given_label IS NOT NULL AND {RATED_LABEL} IS NOT NULL) AS judged,
-        bool_or(given_rating IS NOT NULL AND regexp_matches(extra, $origin, 'i')) AS has_origin
+        count_if(given_label IS NOT NULL AND {RATED_LABEL} IS NOT NULL) AS judged
     FROM {_NEW_ROWS} GROUP BY source_sha256, uri, source, has_id, review_key
 )
 SELECT
     uri, source, count_if(has_id AND has_several) AS repeated, sum(rows - 1) FILTER (NOT has_id) AS alike,
-    sum(rows) FILTER (NOT has_id) AS without_id, sum(turned) AS turned, sum(judged) AS judged, bool_or(has_origin)
+    sum(rows) FILTER (NOT has_id) AS without_id, sum(turned) AS turned, sum(judged) AS judged
 FROM reviews GROUP BY source_sha256, uri, source ORDER BY uri
-"""  # noqa: S608 (our own names)
-# Five stars of five are stored as ten, so none is five stars, unless they were taken for stars of ten.
-_LIST_SCALES = f"""
-WITH origins AS (
-    SELECT
-        source_sha256, file_uri AS uri, regexp_extract(extra, $origin, 1, 'i') AS origin,
-        count(*) >= {_FEWEST_RATED} AND max(given_rating) = 5 AS is_low, max(given_rating) > 5 AS is_high
-    FROM {_NEW_ROWS} AND given_rating IS NOT NULL GROUP BY source_sha256, uri, origin HAVING origin <> ''
-)
-SELECT uri, list(origin ORDER BY origin) FILTER (is_low), list(origin ORDER BY origin) FILTER (is_high)
-FROM origins GROUP BY source_sha256, uri HAVING bool_or(is_low) AND bool_or(is_high) ORDER BY uri
 """  # noqa: S608 (our own names)
 _LIST_FLOODED = f"""
 WITH copied AS (
@@ -112,22 +92,16 @@ class FileRows:
     turned: int
     """Of the `judged` rows, which have a label and a clear rating, those whose label is the opposite."""
     judged: int
-    has_origin: bool | None
-    """Some rows with a rating may say from which site they are."""
 
 
 def list_row_doubts(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
     """Return a phrase for each thing that is doubtful in the rows of the files that these runs scored first."""
     if connection.execute(_STORE_FILES, {"runs": list(run_ids)}).fetchall() == [(0,)]:
         return []
-    origin = {"origin": _ORIGIN}
-    files = [FileRows(*row) for row in connection.execute(_COUNT_ROWS, origin).fetchall()]
-    has_origin = any(file.has_origin for file in files)
-    scales = connection.execute(_LIST_SCALES, origin).fetchall() if has_origin else []
+    files = [FileRows(*row) for row in connection.execute(_COUNT_ROWS).fetchall()]
     return [
         *_describe_repeated(files, home),
         *(phrase for file in files for phrase in (*_describe_turned(file), *_describe_alike(file))),
-        *(_describe_scales(*found) for found in scales),
         *_describe_flooded(connection),
     ]
 
@@ -188,21 +162,13 @@ def _describe_turned(file: FileRows) -> list[str]:
 
 def _describe_alike(file: FileRows) -> list[str]:
     """Return a phrase if texts without an id repeat in a file."""
-    if (file.alike or 0) < max(_FEWEST_ALIKE, _MOST_ALIKE * (file.without_id or 0)):
+    if not file.alike:
         return []
     return [
-        f"{file.uri}: {count(file.alike or 0, 'row')} without a review id repeat the text of another on the same "
-        "movie; latest_scores has each text once. If they are reviews of their own, review_id in a profile names the "
-        "column of their ids"
+        f"{file.uri}: {count(file.alike, 'row')} without a review id repeat the text of another on the same movie; "
+        "latest_scores has each text once. If they are reviews of their own, a profile says so: review_id names the "
+        'column of their ids, or equal_texts = "each" under [rows]'
     ]
-
-
-def _describe_scales(uri: str, low: Sequence[str], high: Sequence[str]) -> str:
-    """Return the phrase on a file in which sites may rate on different scales."""
-    return (
-        f"{uri}: no rating from {_name_some(low)} is above 5, but from {_name_some(high)} some are, so they may be on "
-        "different scales. Next: ask the sender for a file for each scale, each in a folder of its own"
-    )
 
 
 def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -227,11 +193,6 @@ def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             f"{with_all:.1f} stars, and {once:.1f} if such count once. All of them count in movie_ratings. Next: look "
             f"at them, `{query}`; if nobody wrote them, `reviews forget {source_sha256[:12]} --as file`"
         )
-
-
-def _name_some(sites: Sequence[str]) -> str:
-    """Name the first of some sites."""
-    return ", ".join(sites[:_NAMED])
 
 
 def describe_reused_ids(home: Home, files: "Sequence[CommittedFile]") -> list[str]:

@@ -84,8 +84,6 @@ class SourceNotes:
     """For each source that gave labels or ratings."""
     deliveries: tuple[str, ...] = ()
     """For each source that is late, or sent unusually few or many rows."""
-    passed_over: tuple[str, ...] = ()
-    """For the archives with files that are known to hold no reviews."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class ScoredNotes:
 
     sources: SourceNotes
     unclear: tuple[str, ...]
-    """For values that could not be read, columns in doubt, ids that two sources share, and files without a row."""
+    """For values that could not be read, columns that were not used, ids of two sources, and files without a row."""
     drifted: tuple[str, ...]
     """For each measure that has drifted."""
 
@@ -223,7 +221,7 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
     drift if `severity` is 'error'.
     """
     from tasks.scoring.drift import judge_drift
-    from tasks.scoring.unclear_values import describe_passed_over, list_unclear
+    from tasks.scoring.unclear_values import list_unclear
     from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.not_english import describe_languages
     from tasks.sources.suspicious_rows import describe_reused_ids
@@ -235,14 +233,13 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
         found = read_deliveries(connection)
         languages = tuple(describe_languages(connection, scored_by))
         accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
-        passed_over = tuple(describe_passed_over(connection, scored_by))
         unclear = (*list_unclear(connection, run.home, scored_by), *describe_reused_ids(run.home, files))
         drift = judge_drift(connection, run.home, scored_by, severity)
     deliveries = _judge_deliveries(run, found, keep_passed=True)
     for description in (*languages, *(f"Look at {each}" for each in unclear)):
         log_warning(description)
     drifted = _warn_of_drift(run, drift, severity)
-    return ScoredNotes(SourceNotes(languages, accuracy, deliveries, passed_over), unclear, drifted)
+    return ScoredNotes(SourceNotes(languages, accuracy, deliveries), unclear, drifted)
 
 
 def _warn_of_drift(run: Run, results: Sequence["CheckResult"], severity: str) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ _READ_STATUSES = """
 SELECT source_sha256, max(status) FROM scored_files
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
+_READ_REFUSING_VERSIONS = """
+SELECT source_sha256, arg_max(profile_version, committed_at) FROM scored_files
+WHERE status = 'refused' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
+"""
 _LIST_CONTENTS = """
 SELECT known.source_sha256, max(known.status) FROM scored_files AS known
 WHERE known.bytes IN (SELECT unnest(?::BIGINT[])) GROUP BY known.source_sha256
@@ -172,6 +176,14 @@ def list_contents(warehouse: Path, sizes: Collection[int], done: Collection[str 
     with open_warehouse(warehouse, write=False) as connection:
         found = connection.execute(_LIST_CONTENTS, [list(sizes)]).fetchall()
     return {source for source, status in found if status in done}
+
+
+def read_refusing_versions(warehouse: Path, sources: Collection[str]) -> dict[str, str | None]:
+    """Return by sha256 the version of the profile by which each of these contents was refused last."""
+    if not sources:
+        return {}
+    with open_warehouse(warehouse, write=False) as connection:
+        return dict(connection.execute(_READ_REFUSING_VERSIONS, [list(sources)]).fetchall())
 
 
 def list_earlier(warehouse: Path, sources: Collection[str], uris: Collection[str]) -> list[EarlierFile]:

@@ -222,20 +222,16 @@ def list_unclear_fields(
 
 
 def list_observed(
-    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str], *, kept: bool
-) -> list[tuple[str, str, str]]:
-    """Return (uri, rule, what was found) from the log for each file that these runs scored and of `rules` it `kept`.
-
-    Without `kept`, those that it broke.
-    """
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rule: str
+) -> list[tuple[str, str]]:
+    """Return (uri, what was found) from the log for each file that these runs scored and that broke a rule."""
     query = """
-        SELECT DISTINCT files.uri, checks.rule, checks.observed FROM contract_results AS checks
+        SELECT files.uri, any_value(checks.observed) FROM contract_results AS checks
         JOIN scored_files AS files USING (source_sha256, run_id)
-        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND success = $kept
-            AND files.status = 'scored'
-        ORDER BY ALL
+        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = $rule AND NOT success AND files.status = 'scored'
+        GROUP BY files.uri ORDER BY files.uri
     """
-    return connection.execute(query, {"runs": list(run_ids), "rules": list(rules), "kept": kept}).fetchall()
+    return connection.execute(query, {"runs": list(run_ids), "rule": rule}).fetchall()
 
 
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:

@@ -34,7 +34,7 @@ from tests.e2e.deployed import (
     wait_until,
     write_reviews,
 )
-from tests.e2e.platforms import compare_source, drop_exports
+from tests.e2e.platforms import Rows, compare_source, drop_exports
 from tests.e2e.strangers import (
     REQUESTS,
     STRANGE,
@@ -46,7 +46,6 @@ from tests.e2e.strangers import (
     read_by_rebinding,
 )
 from tests.support.command import Call, Finished, start_command
-from tests.support.exports.made_up import Truth
 from tests.support.small_archive import list_files, write_archive
 
 if TYPE_CHECKING:
@@ -190,7 +189,7 @@ class DailyRun:
 
     states: Sequence[str]
     """How both runs ended."""
-    exports: Mapping[str, Truth]
+    exports: Mapping[str, Rows]
     """What a person would say of the export in each source."""
     run_id: str
     """The first one."""
@@ -227,8 +226,8 @@ def count_scored(up: Deployed, run_id: str) -> int:
 def test_one_run_scores_the_exports_of_ten_platforms_as_a_person_would_read_them(
     up: Deployed, daily_run: DailyRun
 ) -> None:
-    for source, truth in daily_run.exports.items():
-        compare_source(up, source, truth)
+    for source, rows in daily_run.exports.items():
+        compare_source(up, source, rows)
 
 
 def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(

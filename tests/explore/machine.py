@@ -14,8 +14,8 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from data_contracts.sources.profile import name_version, parse_profile
 from data_contracts.storage.faults import FAULT_POINTS
-from tasks.sources.profile import name_version, parse_profile
 from tests.explore import checks, plans
 from tests.explore.content import (
     DATES,

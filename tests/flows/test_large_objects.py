@@ -11,8 +11,6 @@ import pytest
 from data_contracts.errors import EngineError, StoreError, WorkerKilledError
 from data_contracts.storage.home import Home
 from tasks.engine import worker_text_task
-from tasks.review_files.inference import first_pass
-from tasks.scoring import chunks
 from tasks.stages.engine import large_objects
 from tasks.store.stored_parts import PartManifest, StoredPart, upload_part
 from tests.support import inner_engine
@@ -92,23 +90,6 @@ def test_what_workers_made_of_its_rows_is_whole_and_nothing_is_left_to_do_or_to_
     assert pair.parts == []
     assert not pair.home.spool.exists()
     prove(pair.home)
-
-
-def test_rows_that_show_that_those_before_were_read_wrongly_are_shared_out_anew(
-    scoring_home: Home, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(first_pass, "SETTLED_FROM", 1000)
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 70)
-    monkeypatch.setattr(large_objects, "WORKER_GROUP_BYTES", 100_000)
-    ratings = [9] * 150 + [80] * 160  # they are read by megabytes
-    rows = "".join(f"{'a good film ' * 600}{number},{rating}\n" for number, rating in enumerate(ratings))
-    send(store, LARGE, f"text,rating\n{rows}")
-    made = note_uploads(monkeypatch)
-    with use_inner_engine(tmp_path / "worker") as engine:
-        assert run().rows_scored == len(ratings) + 1
-    assert engine.scored.count(("large.csv",)) > len(made)
-    assert len(made) == len(set(made))  # those before were not scored again
-    prove(scoring_home)
 
 
 @pytest.mark.process

@@ -23,7 +23,7 @@ from tasks.warehouse.row_names import parse_row_name
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, plan, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
-LONG = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt9," + "bad " * 50 + ",2\n"
+LONG = "review_id,movie_id,text,rating\na,tt1,good film,8/10\nb,tt9," + "bad " * 50 + ",2/10\n"
 EVERY = Choice()
 
 

@@ -14,10 +14,8 @@ from tasks.explain.history import find_history
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
 from tasks.queries.named_queries import embed_query
-from tasks.review_files.exports import other_files
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tests.support.review_file_builders import to_zip
 from tests.support.scoring_runs import DoneRun, describe, drop, plan, prove, run, run_once
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -219,12 +217,19 @@ def test_a_refused_file_that_the_present_profile_can_not_read_is_said_to_stay_re
     describe(scoring_home, RIGHT.replace('review_id = "No"', 'review_id = "Nr"'), "shop-a")
     [planned] = plan(rescan="shop-a").files
     assert str(planned.trouble).startswith("would stay refused: profile_column_missing")
-    for parameters in ({"rescan": "shop-a"}, {"files": ["shop-a/2026-04.csv"]}):
-        [skipped] = run(**parameters).skipped
-        assert "It stays refused until `reviews score FILE`, or a rescan of its source" in skipped.reason
-    describe(scoring_home, RIGHT, "shop-a")
-    assert run().rows_scored == 0
-    assert run(files=["shop-a/2026-04.csv"]).rows_scored == 2
+    [skipped] = run(rescan="shop-a").skipped
+    assert "It stays refused until `reviews score FILE`, or a rescan of its source" in skipped.reason
+    [skipped] = run(files=["shop-a/2026-04.csv"]).skipped
+    assert "It waits for the next run" in skipped.reason
+
+
+def test_a_refused_file_is_scored_by_the_next_run_once_its_source_has_another_profile(
+    scoring_home: Home,
+) -> None:
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT.replace("Body", "Words"))
+    assert (run().rows_scored, run().rows_scored) == (0, 0)
+    describe(scoring_home, RIGHT.replace("Body", "Words"), "shop-a")
+    assert run().rows_scored == 2
 
 
 @pytest.mark.slow
@@ -368,42 +373,6 @@ def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(reread: Home) -
         "given_rating: 2 rows of files that were read again had a value before, and none now"
     )
     assert movies.startswith("movie_id: 2 rows")
-
-
-def drop_export(home: Home) -> None:
-    """Put an archive with a review, and with two files that are passed over, into the folder of a source."""
-    likes = b"Date,Content\n2026-01-03,https://boxd.it/good\n"
-    comments = b"Date,Content,Comment\n2026-01-03,https://boxd.it/good,\n"
-    reviews = b"Date,Rating,Review\n2026-01-04,5,good film\n"
-    members = {"likes/reviews.csv": likes, "comments.csv": comments, "reviews.csv": reviews}
-    drop(home, "films/export.zip", to_zip(members))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("unknown", "rows"), [({"likes", "comments"}, 3), ({"likes"}, 2)])
-def test_the_values_of_files_that_are_passed_over_since_are_not_said_to_be_lost(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch, unknown: set[str], rows: int
-) -> None:
-    drop_export(scoring_home)
-    with monkeypatch.context() as before:
-        known = [each for each in other_files.OTHER_FILES if each.name not in unknown]
-        before.setattr(other_files, "OTHER_FILES", known)
-        assert run().rows_scored == rows
-    describe(scoring_home, '[columns]\ntext = "Review"\nreviewed_at = "Date"\n', "films")
-    summary = run(rescan="films")
-    assert (summary.rows_scored, summary.unclear) == (1, ())
-    assert [text for _, text, *_ in list_latest(scoring_home)] == ["good film"]
-
-
-@pytest.mark.slow
-def test_values_that_an_archive_lost_are_named_if_the_same_files_were_passed_over_before(
-    scoring_home: Home,
-) -> None:
-    drop_export(scoring_home)
-    assert run().rows_scored == 1
-    describe(scoring_home, '[columns]\ntext = "Review"\n', "films")
-    [lost] = run(rescan="films").unclear
-    assert lost.startswith("reviewed_at: 1 row of files that were read again had a value before")
 
 
 @pytest.mark.slow

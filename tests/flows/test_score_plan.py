@@ -15,10 +15,8 @@ from flows.command.cli import main
 from flows.command.flow_summaries import PLAN_LINES, describe_plan, describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.inbox.source_files import SkippedFile
-from tasks.review_files.exports.other_files import OTHER_FILES
 from tasks.scoring.plan import PlannedFile, ScoringPlan, ScoringRequest, name_inboxes
 from tasks.scoring.rescoring import RescoringPlan
-from tests.support.review_file_builders import to_zip
 from tests.support.scoring_runs import CSV, drop, plan, run
 from tests.support.small_home import promote_small_model, write_small_bundle
 
@@ -70,13 +68,6 @@ def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Home) 
     drop(scoring_home, "odd.csv", "Verdict\ngood film\n")
     (file,) = plan().files
     assert (file.rows, str(file.trouble).startswith("would be refused: text_column_missing")) == (None, True)
-
-
-def test_the_files_of_an_archive_that_hold_no_reviews_are_told(home: Home) -> None:
-    members = {"diary.csv": ",".join(OTHER_FILES[2].header).encode(), "reviews.csv": CSV.encode()}
-    drop(home, "a.zip", to_zip(members))
-    passed = "1 file in it without reviews: Letterboxd diary (diary.csv)"
-    assert plan().files == (PlannedFile("a.zip", "new", 3, passed_over=passed),)
 
 
 @pytest.mark.slow
@@ -148,7 +139,6 @@ def test_a_plan_is_an_aligned_table_with_totals() -> None:
             PlannedFile("a.csv", "new", 1200),
             PlannedFile("b.csv", "older model", 5),
             PlannedFile("c.csv", "new", None, "would be refused: file_empty: it is empty"),
-            PlannedFile("d.zip", "new", 7, passed_over="1 file in it without reviews: Letterboxd diary"),
         )
     )
     assert text.splitlines() == [
@@ -157,8 +147,7 @@ def test_a_plan_is_an_aligned_table_with_totals() -> None:
         "  new          1,200  a.csv",
         "  older model      5  b.csv",
         "  new              -  c.csv  would be refused: file_empty: it is empty",
-        "  new              7  d.zip  1 file in it without reviews: Letterboxd diary",
-        "  total new: 3 files, 1,207 rows, 1 of the files would not be scored",
+        "  total new: 2 files, 1,200 rows, 1 of the files would not be scored",
         "  total older model: 1 file, 5 rows",
         "  skipped link.csv: is a link",
     ]

@@ -49,7 +49,7 @@ SEEN = (
 )
 """What people and programs see of scores."""
 ROWS = "".join(
-    f"r{number},tt{number % 9},{'good' if number % 2 else 'bad'} film {number},{2 + 6 * (number % 2)}\n"
+    f"r{number},tt{number % 9},{'good' if number % 2 else 'bad'} film {number},{2 + 6 * (number % 2)}/10\n"
     for number in range(150)
 )
 RATED = f"review_id,movie_id,text,rating\n{ROWS}"

@@ -129,7 +129,7 @@ def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> No
 
 @pytest.mark.slow
 def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
-    rows = "".join(f"{number},tt9,a {SECRET} film {number},{number}\n" for number in (1, 10))
+    rows = "".join(f"{number},tt9,a {SECRET} film {number},{number}/10\n" for number in (1, 10))
     drop(home, "rated.csv", f"review_id,movie_id,text,rating\n{rows}")  # one of them is called wrong
     run()
     week = find_last_week(datetime.now(UTC)).add(1).name

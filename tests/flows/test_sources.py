@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from data_contracts.errors import UsageError
 from data_contracts.expectations import CheckResult
+from data_contracts.sources.profile import parse_profile
 from data_contracts.storage.home import Home
 from flows import score_reviews as flow
 from flows import scoring_page
@@ -254,20 +255,22 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert status == 0, said
     assert "2026-04-03" in said
     assert "seem" not in said
-    assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found" in said
+    assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found: never" in said
 
 
 @pytest.mark.process
 def test_a_preview_of_a_workbook_names_the_columns_in_which_no_row_has_a_value(
     scoring_home: Home, tmp_path: Path
 ) -> None:
+    described = '[columns]\ntext = "text"\nmovie_id = "movie"\nreviewed_at = "date"\ngiven_rating = "stars"\n'
+    describe(scoring_home, "shop-x", described)
     path = tmp_path / "a.xlsx"
     rows: list[list[Any]] = [
         ["text", "stars", "date", "movie"],
         *(["A good film", None, None, "Heat"] for _ in range(3)),
     ]
     path.write_bytes(write_xlsx({"Sheet1": rows}))
-    status, said = call(scoring_home, "init", "shop-x", str(path), "--yes")
+    status, said = call(scoring_home, "check", "shop-x", str(path))
     assert status == 0, said
     assert "'date', 'stars': no row has a value. If these are formulas" in said
     rows[1:] = [["A good film", 4, "2026-01-31", "Heat"]]
@@ -342,22 +345,32 @@ def test_a_check_tells_a_row_that_breaks_two_rules_of_a_profile_by_the_one_that_
     )
 
 
-def test_a_proposed_profile_asks_for_another_column_of_sentences(scoring_home: Home, tmp_path: Path) -> None:
+CRM = "comment,testimonial\n" + "".join(
+    f"we called them on a Monday at {number},I liked this film a great deal and saw it {number} times\n"
+    for number in range(6)
+)
+"""A file with two columns that may be the text."""
+
+
+def test_what_is_open_is_shown_with_the_answer_that_is_taken(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
-    rows = [f"called on Monday,I liked this film a great deal and saw it {n} times" for n in range(6)]
-    path.write_text("\n".join(["comment,testimonial", *rows]))
+    path.write_text(CRM)
     said = call(scoring_home, "init", "crm", str(path), "--yes")[1]
-    assert '# text = ["testimonial", "comment"]  # in doubt: it has sentences too' in said
+    assert "# Open: Which column is the text of the review? Taken: 'testimonial'; else:" in said
+    assert parse_profile(scoring_home.sources / "crm.toml").columns.text == ("testimonial",)
 
 
-@pytest.mark.parametrize(("rating", "asks"), [("5", True), ("9", False)])
-def test_a_profile_that_asks_says_that_a_rescan_would_take_the_values_in_doubt(
-    scoring_home: Home, tmp_path: Path, rating: str, asks: bool
+@pytest.mark.parametrize(("typed", "text"), [("\ny\n", ("testimonial",)), ("2\ny\n", ("comment",))])
+def test_in_a_terminal_what_is_open_is_asked_and_enter_takes_the_likely_answer(
+    scoring_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, text: tuple[str, ...]
 ) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text(f"review,rating\ngood film,{rating}\nbad plot,1\n")
-    said = call(scoring_home, "init", "survey", str(path), "--yes")[1]
-    assert ("Until you answer that in it" in said) is asks
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda stream: True, raising=False)
+    path = tmp_path / "crm.csv"
+    path.write_text(CRM)
+    arguments = ["--home", str(scoring_home.folder), "sources", "init", "crm", str(path)]
+    done = CliRunner().invoke(main, arguments, input=typed)
+    assert done.exit_code == 0, done.output
+    assert parse_profile(scoring_home.sources / "crm.toml").columns.text == text
 
 
 def test_init_and_check_read_an_object_of_a_store(scoring_home: Home, tmp_path: Path) -> None:
@@ -451,22 +464,17 @@ def test_a_proposal_keeps_the_array_that_the_user_names(scoring_home: Home, tmp_
     path = tmp_path / "answer.json"
     rows = [{"text": "A good film", "rating": 4}]
     path.write_text(json.dumps({"old": rows, "new": [{**rows[0], "text": "A bad film"}]}))
-    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes")
-    command = f"reviews --home {scoring_home.folder} sources init shop-a {path} --json-path"
-    assert (status, f"{command} old" in said) == (1, True), said
     status, said = call(scoring_home, "init", "shop-a", str(path), "--yes", "--json-path", "new")
     assert (status, "A bad film" in said) == (0, True), said
     assert "A bad film" in call(scoring_home, "check", "shop-a", str(path))[1]
 
 
-@pytest.mark.process
-def test_the_command_that_names_the_array_in_an_object_of_a_store_has_its_uri(
+def test_the_command_that_names_the_text_of_an_object_of_a_store_has_its_uri(
     scoring_home: Home, tmp_path: Path
 ) -> None:
-    rows = [{"text": "A good film", "rating": 4}]
-    (tmp_path / "a.json").write_text(json.dumps({"old": rows, "new": rows}))
-    uri = f"file://{tmp_path}/a.json"
-    assert f"sources init shop-a {uri} --json-path old" in call(scoring_home, "init", "shop-a", uri)[1]
+    (tmp_path / "a.csv").write_text("x,y\nA,B\n")
+    uri = f"file://{tmp_path}/a.csv"
+    assert f"sources init shop-a {uri} --text COLUMN" in call(scoring_home, "init", "shop-a", uri)[1]
 
 
 @pytest.mark.process
@@ -477,24 +485,12 @@ def test_the_command_that_names_the_text_keeps_the_other_options(scoring_home: H
     assert f"sources init shop-a {path} --json-path new --text COLUMN" in said
 
 
-def test_columns_of_a_survey_are_named_whole_and_two_of_them_with_the_command_that_joins_them(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    path = tmp_path / "survey.csv"
-    path.write_text("id. Number,L1. Liked,D1. Disliked\n1,Music,Plot\n")
-    _, said = call(scoring_home, "init", "survey", str(path))
-    assert "none of the columns 'id. Number', 'L1. Liked', 'D1. Disliked' is the text" in said
-    assert f"sources init survey {path} --text 'L1. Liked' --text 'D1. Disliked'. Next: name the text" in said
-
-
 @pytest.mark.process
 def test_a_proposal_keeps_the_sheet_that_the_user_names(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "export.xlsx"
     path.write_bytes(
         write_xlsx({"Old": [["text", "id"], ["Fine", "1"]], "New 2": [["text", "id"], ["Dull", "2"]]})
     )
-    said = call(scoring_home, "init", "shop-a", str(path), "--yes")[1]
-    assert f"sources init shop-a {path} --sheet Old" in said
     status, said = call(scoring_home, "init", "shop-a", str(path), "--yes", "--sheet", "New 2")
     assert (status, "Dull" in said) == (0, True), said
     assert "Dull" in call(scoring_home, "check", "shop-a", str(path))[1]
@@ -600,21 +596,22 @@ def test_a_preview_reads_what_is_not_utf_8_by_the_fallback_encoding_as_a_run_doe
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes("text,Größe\nGood café.,1\n".encode("cp1252"))
-    assert "REVIEWS_FALLBACK_ENCODING" in call(scoring_home, "init", "shop-a", str(path), "--yes")[1]
     monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "cp1252")
     for command in (["init", "shop-a", str(path), "--yes"], ["check", "shop-a", str(path)]):
         status, said = call(scoring_home, *command)
         assert status == 0, said
         assert "Good café." in said
+    assert parse_profile(scoring_home.sources / "shop-a.toml").file.encoding is None
 
 
 @pytest.mark.process
 def test_a_preview_of_a_workbook_in_which_no_row_has_a_text_asks_for_formulas(
     scoring_home: Home, tmp_path: Path
 ) -> None:
+    describe(scoring_home, "shop-x", '[columns]\ntext = "text"\n')
     path = tmp_path / "a.xlsx"
     path.write_bytes(write_xlsx({"Sheet1": [["text", "movie"], *([None, "Heat"] for _ in range(12))]}))
-    said = call(scoring_home, "init", "shop-x", str(path), "--yes")[1]
+    said = call(scoring_home, "check", "shop-x", str(path))[1]
     assert "'text': no row has a value. If these are formulas" in said
 
 
@@ -654,25 +651,3 @@ def test_a_preview_says_that_a_review_id_has_several_texts(
     path.write_text("\n".join(["id,movie,text", *rows]))
     said = call(scoring_home, "check", "shop-a", str(path))[1]
     assert ("1 review id with several texts" in said) == says
-
-
-def test_a_doubt_that_a_mended_file_settles_leaves_its_column_in_the_profile_as_a_run_reads_it(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("movie,text\nHeat,\n,good film\nUp,\n,bad film\n")
-    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes")
-    assert status == 0, said
-    assert '\nmovie_id = "movie"  # only rows without a text have it' in said
-    assert "Next: write it into each row" in said
-
-
-def test_labels_that_a_second_column_contradicts_are_asked_for_and_read_by_neither_run_nor_preview(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text,label,sentiment\n" + "good film,0,positive\nbad film,1,negative\n" * 2)
-    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes")
-    assert status == 0, said
-    assert "\n# given_label = \"label\"  # in doubt: 'sentiment' says the opposite in most rows\n" in said
-    assert "given_label    in 0 of 4 rows, 4 can't be read and are kept as found" in said

@@ -29,14 +29,14 @@ def test_a_reason_is_told_of_once_by_the_run_that_finds_it_and_stays_in_reports(
     monkeypatch.setenv("REVIEWS_TRAIN_AT_LABELS", "2")
     with open_warehouse(scoring_home.warehouse, write=True) as connection:
         connection.execute("UPDATE models SET validation_rows = 100")
-    drop(scoring_home, "shop-a/a.csv", "text,rating\ngood film,9\nbad plot,2\n")
+    drop(scoring_home, "shop-a/a.csv", "text,rating\ngood film,9/10\nbad plot,2/10\n")
     first = run()
     words = "2 reviews with a label or a clear rating came, and none was learnt from yet"
     words += "; this counts labels, not errors"
     assert first.due == (words,)
     assert f"  training    is due: {words}. Next: reviews train --with-own" in describe_scoring(first)
     monkeypatch.setenv("REVIEWS_REPORTS", "true")
-    drop(scoring_home, "shop-a/b.csv", "text,rating\ngood plot,8\nno plot,3\n")
+    drop(scoring_home, "shop-a/b.csv", "text,rating\ngood plot,8/10\nno plot,3/10\n")
     second = run()
     assert second.due == ()
     assert emitted == [[scoring_home.folder.name, first.model_id, "labels", words]]

@@ -9,11 +9,6 @@ from click.testing import CliRunner
 from data_contracts.rules_and_limits import ROW_RULES
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary, _describe_end
-from tasks.scoring.run_outcome import RunOutcome
-from tasks.stages.score import SourceNotes
-from tests.support.review_file_builders import to_zip
 from tests.support.scoring_runs import DoneRun, describe, drop, run_once
 from tests.support.small_home import ask, copy_scoring_home
 
@@ -23,9 +18,6 @@ TURNED = [f"good film {n},{n % 2},{(9, 2)[n % 2]}/10" for n in range(8)]
 """Rows whose labels contradict their ratings."""
 GERMAN = "review_id,text\n{0}1,good film\n{0}2,Der Film ist zu lang und nicht gut\n{0}3,bad plot\n"
 UNREAD = "text,Day\n{0} film,2026-04-03\n{0} plot,soon\n"
-SITES = {5: True, 4: False, 7: False}
-"""By the highest rating of the second of two sites, whether it is said that they may rate on different scales."""
-
 UNREAD_DATE = (
     "warn/a.csv: 1 date, in no form that can be read, in the future or a placeholder: kept in `extra`"
 )
@@ -42,28 +34,8 @@ _DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}
 PROFILES = {"strict": _STRICT, "german": _STRICT, **{each: _DATED.format(each) for each in FATES}}
 
 
-ZIPPED = {
-    "diary.csv": b"Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n",
-    "reviews.csv": b"Date,Name,Year,Letterboxd URI,Rating,Rewatch,Review,Tags,Watched Date\n"
-    b"2026-11-01,Heat,1995,https://boxd.it/z1,4,,good zipped film,,2026-11-01\n",
-    "watched.csv": b"Date,Name,Year,Letterboxd URI\n",
-    "watchlist.csv": b"Date,Name,Year,Letterboxd URI\n",
-}
-"""An export of a platform, with files that hold no reviews."""
-
-
 def list_rows(*rows: str) -> str:
     return "\n".join(rows) + "\n"
-
-
-def rate_on_two_sites(highest: int) -> str:
-    """Return rows of a site that rates up to 10, and of one that rates up to `highest`."""
-    return list_rows(
-        "text,rating,Source",
-        *(f"good film {n},{2 * n},Booking" for n in range(1, 6)),
-        *(f"bad plot {n},{highest - n},Yelp" for n in range(4)),
-        f"good plot,{highest},Yelp",
-    )
 
 
 FILES: dict[str, str | bytes] = {
@@ -77,13 +49,12 @@ FILES: dict[str, str | bytes] = {
     "alike/alike.csv": list_rows("text,by", *(f"good film,{n}" for n in range(6))),
     "alike/ids.csv": list_rows("text,review_id", *(f"good film,r{n}" for n in range(6))),
     "alike/movies.csv": list_rows("text,movie_id", *(f"good film,tt{n}" for n in range(6))),
-    "tweets/tweets.csv": "sentiment,text\n0,bad film\n4,good film\n4,good plot\n",
-    "headings/a.csv": list_rows("movie,text", "Heat,", ",good film", "Up,", ",bad plot"),
-    "beside/a.json": '{"product": "Heat",\n "reviews": [{"text": "good film"}, {"text": "bad plot"}]}',
-    "settled/a.csv": "date,rating,review\n2026-11-01,8,good film\n2026-11-02,2,bad plot\n",
+    "binary/a.csv": "sentiment,text\n0,bad film\n1,good film\n1,good plot\n",
+    "three/a.csv": "sentiment,text\n0,bad film\n1,good film\n2,good plot\n",
+    "settled/a.csv": "date,rating (1-10),review\n2026-11-01,8,good film\n2026-11-02,2,bad plot\n",
     "empty/empty.csv": "review,date\n",
     "empty/blank.jsonl": "\n\n",
-    "unknown/swapped.csv": "movie,review,comment\ntt1,12,good film\ntt1,13,bad plot\n",
+    "unknown/swapped.csv": "movie,review\ntt1,12\ntt1,13\n",
     "unknown/mixed.csv": "review\n12\ngood film\n",
     "other-bytes/latin 1.txt": "a good film, and so was the café".encode("latin-1"),
     "other-bytes/zeros.csv": "review\nbad\0film\nbad\0plot\n",
@@ -93,10 +64,7 @@ FILES: dict[str, str | bytes] = {
     "german/a.csv": list_rows(
         "review_id,text", *(f"g{number},Der Film ist nicht gut" for number in range(30))
     ),
-    "zipped/export.zip": to_zip(ZIPPED),
-    "unzipped/export.zip": to_zip({**ZIPPED, "reviews.csv": b"text\n" + b"...\n" * 30}),
     **{f"{severity}/a.csv": UNREAD.format(f"good {severity}") for severity in FATES},
-    **{f"sites-{highest}/sites.csv": rate_on_two_sites(highest) for highest in SITES},
 }
 
 
@@ -126,43 +94,6 @@ def test_a_refusal_for_bad_rows_counts_them_by_rule_and_says_what_to_do(scored: 
     assert "where the header has 1. Too large a share of the rows is bad; look at their rules" in said
 
 
-def test_the_files_of_an_archive_that_hold_no_reviews_are_named_and_are_nothing_to_look_at(
-    scored: DoneRun,
-) -> None:
-    said = (
-        "zipped/export.zip: 3 files in it without reviews: Letterboxd diary (diary.csv); "
-        "Letterboxd films (watched.csv, watchlist.csv)"
-    )
-    assert scored.summary.sources.passed_over == (said,)
-    assert f"\n  passed over {said}\n" in describe_scoring(scored.summary)
-    assert not [each for each in scored.list_unclear("zipped/") if "without reviews" in each]
-    assert ask_of(scored, "zipped/export.zip", "select count(*) from source_reviews where {}") == [(1,)]
-
-
-def test_what_was_passed_over_is_recorded_of_an_archive_that_was_scored_and_of_no_refused_one(
-    scored: DoneRun,
-) -> None:
-    assert len(scored.list_refused("unzipped/")) == 1
-    query = "select success from contract_results where rule = 'members_passed_over' and {}"
-    assert ask_of(scored, "zipped/export.zip", query) == [(True,)]
-    assert ask_of(scored, "unzipped/export.zip", query) == []
-
-
-def test_of_many_archives_with_files_that_hold_no_reviews_the_first_are_named_and_prefect_counts_them() -> (
-    None
-):
-    archives = tuple(f"{number}.zip: 1 file in it" for number in range(7))
-    notes = SourceNotes(passed_over=archives)
-    summary = ScoringSummary("inbox", 7, 7, 9, 0, "lstm", (), (), sources=notes)
-    lines = [line for line in describe_scoring(summary).splitlines() if "passed over" in line]
-    assert lines == [
-        *(f"  passed over {archive}" for archive in archives[:5]),
-        "  passed over 2 other archives: rule members_passed_over of contract_results",
-    ]
-    end = _describe_end(summary, RunOutcome())
-    assert end == "Nothing new. Files without reviews passed over in 7 archives"
-
-
 def test_too_large_a_share_of_bad_rows_refuses_the_file(scored: DoneRun) -> None:
     [said] = scored.list_refused("share/")
     assert "too_many_bad_rows: 11 of 31 rows are bad (text_no_words 11). The first is row 21 (text_n" in said
@@ -183,29 +114,17 @@ def test_a_file_of_many_ratings_without_a_text_is_scored_where_there_is_one(scor
     assert kept == [[(1,)], [(30,)]]
 
 
-def test_a_column_in_doubt_is_named_once_by_file_with_its_reason_and_recorded(scored: DoneRun) -> None:
-    ids, ratings = scored.list_unclear("shop.csv")
-    assert ids.startswith("shop.csv: column 'id': it may number the rows of this file only.")
-    assert ratings.startswith("shop.csv: column 'rating': no rating is above 5: they may be out of five, ten")
+def test_columns_that_are_not_used_are_named_with_their_values_and_the_command_that_says_what_they_are(
+    scored: DoneRun,
+) -> None:
+    [said] = scored.list_unclear("shop.csv")
     path: Path = scored.home.inbox / "shop.csv"
-    assert f"Next: reviews sources init default {path} settles it for later files" in ratings
-    assert ratings.endswith("for these `reviews sources rescan default`")
-    query = "select severity, success from contract_results where rule = 'ratings_settled' and {}"
+    assert said.startswith("shop.csv: not used: 'id' (0, 1, 2), 'rating' (5). Next: ")
+    assert f"`reviews sources init default {path}`" in said
+    query = "select severity, success from contract_results where rule = 'columns_used' and {}"
     assert ask_of(scored, "shop.csv", query) == [("warning", False)]
     query = "select distinct given_rating from source_reviews where {}"
     assert ask_of(scored, "shop.csv", query) == [(None,)]
-
-
-def test_a_doubt_that_no_profile_settles_has_its_own_step_alone(scored: DoneRun) -> None:
-    [said] = scored.list_unclear("headings/")
-    assert said.startswith("headings/a.csv: column 'movie': only rows without a text have it")
-    assert said.endswith("Next: write it into each row")
-
-
-def test_what_may_be_the_movie_of_a_document_is_named_with_what_is_done_with_it(scored: DoneRun) -> None:
-    [said] = scored.list_unclear("beside/")
-    assert said.startswith("beside/a.json: column 'product': it stands beside the reviews, and may be")
-    assert "So it is not read. Next: reviews sources init beside " in said
 
 
 def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scored: DoneRun) -> None:
@@ -213,17 +132,9 @@ def test_labels_that_contradict_the_ratings_of_their_rows_are_said(scored: DoneR
     assert said.startswith("turned/turned.csv: 8 of 8 labels contradict the rating of their row")
 
 
-@pytest.mark.parametrize("highest", SITES)
-def test_sites_that_may_rate_on_different_scales_are_said(scored: DoneRun, highest: int) -> None:
-    unclear = scored.list_unclear(f"sites-{highest}/sites.csv: no rating from Yelp is above 5, but")
-    assert bool(unclear) is SITES[highest]
-
-
 def test_equal_texts_without_ids_are_said_since_they_count_once(scored: DoneRun) -> None:
-    [said] = scored.list_unclear("alike/")
-    assert said.startswith(
-        "alike/alike.csv: 5 rows without a review id repeat the text of another on the same movie"
-    )
+    said = [each for each in scored.list_unclear("alike/") if "repeat the text" in each]
+    assert [each.partition(" without")[0] for each in said] == ["alike/alike.csv: 5 rows"]
 
 
 def test_rows_keep_a_key_that_near_copies_have_too(scored: DoneRun) -> None:
@@ -231,18 +142,20 @@ def test_rows_keep_a_key_that_near_copies_have_too(scored: DoneRun) -> None:
     assert ask_of(scored, "alike/alike.csv", query) == [(6, 1)]
 
 
-def test_labels_0_and_4_are_both_counted_in_the_live_accuracy(scored: DoneRun) -> None:
+@pytest.mark.parametrize(
+    ("source", "labels"), [("binary", [("negative", 1), ("positive", 2)]), ("three", [(None, 3)])]
+)
+def test_0_and_1_are_labels_where_a_sentiment_has_both_and_nothing_else(
+    scored: DoneRun, source: str, labels: list[tuple[str | None, int]]
+) -> None:
     query = "select given_label, count(*) from source_reviews where {} group by all order by all"
-    assert ask_of(scored, "tweets/tweets.csv", query) == [("negative", 1), ("positive", 2)]
+    assert ask_of(scored, f"{source}/a.csv", query) == labels
 
 
-def test_a_column_that_can_be_read_in_one_way_only_is_recorded_with_the_reason(scored: DoneRun) -> None:
+def test_a_file_of_which_every_column_is_used_is_nothing_to_look_at(scored: DoneRun) -> None:
     assert scored.list_unclear("settled/") == []
-    query = "select rule, observed from contract_results where boundary = 'readings' and {} order by all"
-    assert ask_of(scored, "settled/a.csv", query) == [
-        ("dates_settled", "dates that can be read in one way only"),
-        ("ratings_settled", "the ratings go from 2 to 8: out of ten"),
-    ]
+    query = "select rule, success from contract_results where boundary = 'readings' and {}"
+    assert ask_of(scored, "settled/a.csv", query) == [("columns_used", True)]
 
 
 def test_a_file_without_rows_is_named(scored: DoneRun) -> None:

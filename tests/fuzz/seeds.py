@@ -88,11 +88,7 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
         ),
         "ods": (books.encode_ods(rows), books.write_ods({"Data": _TYPED_CELLS})),
         "xls": (books.encode_xls(rows),),
-        "text": (
-            _TEXTS[3].encode(),
-            _TEXTS[4].encode("utf-16"),
-            make.encode_tsv(rows).decode().encode("utf-16"),
-        ),
+        "text": (_TEXTS[3].encode(), _TEXTS[4].encode("utf-16")),
     }
 
 

@@ -1,26 +1,23 @@
 """Reads JSON as a file's rows are read, in this process."""
 
+import io
 import json
-from collections.abc import Iterator
 from typing import Any
 
-from tasks.containers.members import Member
-from tasks.review_files.encodings import to_utf8
-from tasks.review_files.objects.json_documents import read_json_document
-from tasks.review_files.objects.json_lines import read_json_lines
-from tasks.review_files.objects.lines_or_document import find_json_lines
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.raw_rows import RawRows
+from tasks.reading import json_documents
+from tasks.reading.json_lines import read_json_lines
+from tasks.reading.options import ReadOptions
+from tasks.reading.raw_rows import RawRows
+from tasks.reading.reader import is_json_lines
 
 
 def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
     """Return the batches of a .json file with these bytes, which come in chunks of `size`."""
-    chunks: Iterator[bytes] = (data[start : start + size] for start in range(0, len(data), size))
     chosen = ReadOptions(**options)
-    member = find_json_lines(Member(None, "json", chunks, "a.json"), chosen)
-    if member.format == "jsonl":
-        return list(read_json_lines(member.chunks, 1, chosen))
-    return list(read_json_document(to_utf8(member.chunks, chosen), 1, chosen))
+    if is_json_lines(data):
+        chunks = (data[start : start + size] for start in range(0, len(data), size))
+        return list(read_json_lines(chunks, 1, chosen))
+    return list(json_documents.read(io.BytesIO(data), 1, chosen))
 
 
 def read_texts(document: Any, **options: Any) -> list[str]:

@@ -23,7 +23,7 @@ from tests.support.once import copy_folder
 from tests.support.serverless import run_without_server
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
-CSV = "review_id,movie_id,text,rating\na,tt1,good film,8\nb,tt1,bad plot,2\nc,tt2,   ,5\n"
+CSV = "review_id,movie_id,text,rating\na,tt1,good film,8/10\nb,tt1,bad plot,2/10\nc,tt2,   ,5/10\n"
 """Two good rows and a bad one."""
 
 

@@ -17,14 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.plans.ratings import to_stars
-from tasks.review_files.plans.reading_plan import RatingScale
-from tasks.review_files.reader import read_review_file
-from tasks.review_files.tables.formats import TABLE_FORMATS
-from tasks.review_files.value_parsing import parse_rows
-from tasks.sources.profile import parse_profile
-from tasks.sources.profile_options import make_options
+from data_contracts.sources.profile import Rating, parse_profile
+from tasks.reading.options import ReadOptions
+from tasks.reading.ratings import to_stars
+from tasks.reading.reader import read_review_file
+from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.values import parse_rows
 from tests.support.review_file_builders import ENCODERS, encode_csv, to_gz, to_zip, to_zst
 from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
 
@@ -46,7 +44,12 @@ DATES: dict[str, Callable[[datetime], str]] = {
     "month-first": lambda day: f"{day.month}-{day.day}-{day.year}",
     "%d-%b-%y": lambda day: f"{day:%d-%b-%y}",
 }
-SCALES = (RatingScale(1, 5), RatingScale(0, 100), RatingScale(1, 10, True), RatingScale(-2, 2))
+SCALES = (
+    Rating(lowest=1, highest=5),
+    Rating(lowest=0, highest=100),
+    Rating(lowest=1, highest=10, decimal_comma=True),
+    Rating(lowest=-2, highest=2),
+)
 LABELS = ({"1": "positive", "0": "negative"}, {"Yes": "positive", "no": "negative", "unsure": None})
 LETTERS = st.text("ab Zé,;|~'\"<&#=\n", min_size=1, max_size=20).filter(str.strip)
 
@@ -58,7 +61,7 @@ class Described:
     format: str
     date: str
     zone: str
-    scale: RatingScale
+    scale: Rating
     labels: Mapping[str, str | None]
     encoding: str
     delimiter: str
@@ -139,12 +142,11 @@ def read(path: Path, data: bytes, described: Described) -> Iterator[pa.RecordBat
     """Read a table by its profile, without the process in which tables are read."""
     profile = path.with_name("shop.toml")
     profile.write_text(described.format_profile(), "utf-8")
-    options = make_options(parse_profile(profile), ReadOptions())
+    options = ReadOptions(profile=parse_profile(profile))
     if described.format in TABLE_FORMATS:
-        assert options.plan is not None
         module = import_module(TABLE_FORMATS[described.format].module)
         for raw in module.read(io.BytesIO(data), 1, options):
-            yield parse_rows(raw, pa.nulls(len(raw.row_numbers), pa.string()), options.plan)
+            yield parse_rows(raw, pa.nulls(len(raw.row_numbers), pa.string()))
         return
     name = f"a.{described.format}"
     packed = to_zip({name: data}) if described.packing == ".zip" else PACKINGS[described.packing](data)

@@ -3,7 +3,6 @@
 import datetime as dt
 import decimal
 import io
-import json
 import uuid
 from importlib import import_module
 from typing import Any
@@ -14,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from tasks.review_files.inference.inferred_plan import find_facts, make_plan
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.raw_rows import RawRows
-from tasks.review_files.tables import arrow, avro, orc
-from tasks.review_files.value_parsing import parse_rows
+from tasks.reading.options import ReadOptions
+from tasks.reading.raw_rows import RawRows
+from tasks.reading.tables import arrow, avro, orc
+from tasks.reading.values import parse_rows
+from tests.support.profiles import make_profile
 from tests.support.review_file_builders import (
     encode_arrow,
     encode_avro,
@@ -200,49 +199,19 @@ def test_avro_blocks_of_every_codec_are_read(codec: str, monkeypatch: pytest.Mon
     assert read_texts("avro", data) == [f"Film {number}" for number in range(5000)]
 
 
+@pytest.mark.parametrize("text", [{"body": "A good film."}, ["A good film.", "Really."], 5])
 @pytest.mark.parametrize("format_name", ["orc", "arrow"])
-@pytest.mark.parametrize("name", ["review", "n"])
-def test_a_text_that_is_a_field_of_structs_is_refused_with_the_way_to_make_it_a_column(
-    format_name: str, name: str
-) -> None:
-    rows: list[dict[str, Any]] = [{name: {"review_body": "A good film.", "by": "Ann"}}, {name: None}]
-    path = {"review": None, "n": "n.review_body"}[name]
-    with pytest.raises(FileRefusedError, match=r"in pyarrow by table = table\.flatten\(\)"):
-        read(format_name, ENCODERS[format_name](rows), text_column=path)
-    flat = write_arrow(pa.Table.from_pylist(rows).flatten())
-    assert read_texts("arrow", flat, text_column=f"{name}.review_body") == ["A good film.", None]
-
-
-def test_lists_of_structs_with_texts_are_refused_with_the_step() -> None:
-    data = encode_arrow([{"film": "Heat", "ratings": [{"text": "Good.", "stars": 4}]}])
-    with pytest.raises(FileRefusedError, match="has each element of the lists as a row"):
-        read("arrow", data)
-
-
-def test_a_column_of_lists_of_texts_is_refused_with_the_way_to_join_them() -> None:
-    data = encode_arrow([{"text": ["A good film.", None, "Really."]}])
-    with pytest.raises(FileRefusedError, match=r"in pandas by table\['text'\] = table\['text'\]\.map"):
-        read("arrow", data)
-
-
-def test_a_list_of_texts_beside_the_text_is_kept() -> None:
-    (rows,) = read("arrow", encode_arrow([{"text": "Good.", "tags": ["a", "b"]}]))
-    assert list_further(rows)[0] == {"tags": ["a", "b"]}
+def test_a_text_column_of_other_values_than_texts_is_refused(format_name: str, text: Any) -> None:
+    with pytest.raises(FileRefusedError, match="text_column_type"):
+        read(format_name, ENCODERS[format_name]([{"text": text}]))
 
 
 @pytest.mark.parametrize("format_name", ["orc", "arrow"])
-@pytest.mark.parametrize(
-    ("ours", "beside"),
-    [
-        ("other_labels", {"sentiment": 0}),
-        ("answer", {"answer": 3}),
-        ("state by is_owner", {"is_owner": True}),
-    ],
-)
-def test_what_says_how_others_are_meant_is_read_as_text_and_keeps_its_type_in_extra(
-    format_name: str, ours: str, beside: dict[str, Any]
+def test_what_says_which_rows_are_reviews_is_read_as_text_and_keeps_its_type_in_extra(
+    format_name: str,
 ) -> None:
-    (rows,) = read(format_name, ENCODERS[format_name]([{"text": "Good.", "label": 1, **beside}]))
-    assert [json.loads(value) for value in rows.known[ours].to_pylist()] == list(beside.values())
-    assert list_further(rows) == [beside]
-    parse_rows(rows, pa.nulls(1, pa.string()), make_plan(find_facts([rows])))
+    profile = make_profile("text", tables={"rows": {"never": {"is_owner": ["true"]}}})
+    data = ENCODERS[format_name]([{"text": "Good.", "is_owner": owner} for owner in (True, False)])
+    (rows,) = read(format_name, data, profile=profile)
+    assert list_further(rows) == [{"is_owner": True}, {"is_owner": False}]
+    assert parse_rows(rows, pa.nulls(2, pa.string()))["rule"].to_pylist() == ["no_review", None]

@@ -25,10 +25,11 @@ import pytest
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, RowLimits
+from data_contracts.sources.profile import Profile
 from models.tokenizer import mark_texts_with_words
 from tasks.containers.unpacking_limits import ContainerLimits
-from tasks.review_files.reader import ReadOptions, read_review_file
-from tasks.review_files.tables.formats import TABLE_FORMATS
+from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.reading.tables.formats import TABLE_FORMATS
 from tests.support import review_file_builders as make
 from tests.support.workbook_builders import encode_xlsx, write_xls, write_xlsx
 
@@ -61,7 +62,7 @@ class Case:
     options: ReadOptions = field(default_factory=ReadOptions)
 
 
-PROSE = "It rained all day. " * 12 + "Then it stopped!"
+SPAM = Profile.model_validate({"columns": {"text": "text"}, "rows": {"never": {"status": ["spam"]}}})
 
 
 def bad_file(
@@ -78,8 +79,12 @@ def bad_row(
     return Case(packed, encoding, defect, name, data, None, says, rows, raw, choose(**options))
 
 
-def choose(text_column: str | None = None, batch_bytes: int = 8 << 20, **limits: int) -> ReadOptions:
-    return ReadOptions(text_column, batch_bytes=batch_bytes, limits=ContainerLimits(**limits))
+def choose(
+    text_column: str | None = None, batch_bytes: int = 8 << 20, profile: Profile | None = None, **limits: int
+) -> ReadOptions:
+    return ReadOptions(
+        profile=profile, text_column=text_column, batch_bytes=batch_bytes, limits=ContainerLimits(**limits)
+    )
 
 
 def csv_with(bad: bytes | str, separator: str = ",", encoding: str = "utf-8") -> bytes:
@@ -242,32 +247,27 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "quote open at the end", "a.csv", CSV + b'"never closed,4\n', "csv_broken", "after row 3 is not closed"),
     bad_file("plain", "csv", "row longer than can be held", "a.csv", lambda: CSV + b'"' + b"never closed " * 1_400_000, "csv_broken", "after row 3 a row is too long"),
     bad_file("plain", "csv", "quote open in the header", "a.csv", b'"text,id\nA film.,1\n', "header_broken", "quote in the first row"),
-    bad_file("plain", "csv", "too many columns", "a.csv", b"text" + b",name" * 10_000 + b"\n", "header_broken", "10,001 columns"),
+    bad_file("plain", "csv", "too many columns", "a.csv", b"text" + b",name" * 10_000 + b"\n", "header_broken", "10,001 fields"),
     bad_file("plain", "csv latin-1", "header is not UTF-8", "a.csv", "text,größe\nA film.,1\n".encode("latin-1"), "header_broken", "not UTF-8"),
     bad_file("plain", "csv", "endless header", "a.csv", lambda: b"text" + (b"," + b"n" * 130) * 9_000 + b"\n", "header_broken", "1,048,576 bytes"),
-    bad_file("plain", "csv", "endless header of short names", "a.csv", lambda: b"text," + b"name," * 300_000 + b"\n", "header_broken", "at least 209,716 columns"),
+    bad_file("plain", "csv", "endless header of short names", "a.csv", lambda: b"text," + b"name," * 300_000 + b"\n", "header_broken", "209,716 fields"),
     bad_file("plain", "csv", "only empty lines", "a.csv", b"\n\r\n\n", "header_broken", "only empty lines"),
     bad_file("plain", "csv", "header again in another order", "a.csv", b"Movie,id,text,Stars\nHeat,1,Good,4\nHeat,2\nid,Text,movie,stars\n2,Bad,Up,1\n", "header_changed", "row 3 has the names of the columns in another order"),
     bad_file("plain", "csv", "NUL in the header", "a.csv", b"text,i\0d\nA film.,1\n", "header_broken", "NUL"),
     bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
     bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),
-    bad_file("plain", "csv", "no header above numbers and texts", "a.csv", b'"2","Fine","A good film, I think."\n1,Dull,Bad.\n', "header_broken", "put a line with the names"),
-    bad_file("plain", "csv", "a value is named as the text column", "a.csv", f"2,{PROSE[:70]}\n1,Bad.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE[:70]),
-    bad_file("plain", "csv", "a review is named as the text column", "a.csv", f"neg,{PROSE}\npos,Good.\n".encode(), "header_broken", "put a line with the names", text_column=PROSE),
     bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
     bad_file("plain", "csv", "a sheet of labels", "a.csv", SHEET, "label_sheet", "'label_of'"),
     bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", text_column="text"),
     bad_file("plain", "csv", "a sheet of labels without its texts", "a.csv", SHEET.replace(b"text,", b"words,"), "label_sheet", "'label_of' is that of a sheet"),
     bad_file("zip", "csv", "a sheet of labels beside reviews", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": SHEET}), "label_sheet", "member 'b.csv'"),
-    bad_file("plain", "csv", "a diary without texts", "a.csv", b"Date,Name,Year,Letterboxd URI,Rating,Rewatch,Tags,Watched Date\n", "no_reviews", "'reviews.csv'"),
-    bad_file("plain", "csv", "two text columns", "a.csv", b"text,id, Text \na,1,b\n", "text_column_doubled", "'text'"),
+    bad_file("plain", "csv", "two text columns", "a.csv", b"text,id,Review\na,1,b\n", "text_column_doubled", "'Review'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),
     bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),
     bad_file("plain", "csv utf-16", "half a surrogate pair", "a.csv", csv_with("x", encoding="utf-16").replace(b"x\0", b"\0\xd8"), "encoding_broken", "near byte"),
     bad_file("plain", "csv utf-32", "no such character", "a.csv", csv_with("", encoding="utf-32") + b"\xff\xff\xff\x7f", "encoding_broken", "UTF-32"),
     bad_file("plain", "tsv", "no text column", "a.tsv", b"title\tstars, 1-5\nA film.\t1\n", "text_column_missing", "'title', 'stars, 1-5'"),
     bad_file("plain", "jsonl", "JSON array", "a.jsonl", b'\n[{"text": "A film."}]\n', "json_broken", "call it .json"),
-    bad_file("plain", "jsonl", "JSON array below comments", "a.jsonl", b'// exported\n# by hand\n[\n{"text": "A film."}\n]\n', "json_broken", "such as '// exported' above its first bracket: delete them, and call it .json"),
     bad_file("plain", "jsonl", "object over many lines under its name", "a.jsonl", b'{\n  "text": "A film."\n}\n', "json_broken", "call it .json"),
     bad_file("plain", "json", "cut off", "a.json", JSON[:-20], "json_broken", "it ends in the middle"),
     bad_file("gz", "json", "cut off in the gzip", "a.json.gz", make.to_gz(JSON)[:-9], "compression_broken", "gzip"),
@@ -280,23 +280,23 @@ FORMAT_CASES = [
     bad_file("plain", "json", "key that is repeated around the array", "a.json", b'{"r": [{"text": "A film."}],\n"r": 1}', "json_broken", "has the key 'r' twice"),
     bad_file("plain", "json", "lists too deep", "a.json", b'[{"text": "A film.", "a": ' + b"[" * 90_000, "json_broken", "64 deep"),
     bad_file("plain", "json", "objects too deep around the array", "a.json", b'{"a": ' * 90_000, "json_broken", "64 deep"),
-    bad_file("plain", "json", "two arrays of objects", "a.json", b'{"a": [{"text": "A film."}],\n"b": {"c": [{"d": 1}]}}', "json_broken", "'.a[]' and '.b.c[]'"),
+    bad_file("plain", "json", "two arrays of objects", "a.json", b'{"a": [{"text": "A film."}],\n"b": {"c": [{"d": 1}]}}', "json_broken", "'a', 'b.c'"),
     bad_file("plain", "json", "no array of objects", "a.json", b'{"a": [1, 2],\n"b": 1}', "json_broken", "no array of objects"),
     bad_file("plain", "json", "object after the array", "a.json", b'[{"text": "A film."}]\n{"text": "Another."}\n', "json_broken", "more follows its end"),
-    bad_file("plain", "json", "arrays after each other", "a.json", b'[{"text": "A film."}]\n[{"text": "B"}]\n', "json_broken", "jq -c '.[]' where arrays"),
-    bad_file("plain", "jsonl", "arrays after each other", "a.jsonl", b'[{"text": "A film."}]\n[{"text": "B"}]\n', "json_broken", "jq -c '.[]' writes"),
+    bad_file("plain", "json", "arrays after each other", "a.json", b'[{"text": "A film."}]\n[{"text": "B"}]\n', "json_broken", "more follows its end"),
+    bad_file("plain", "jsonl", "arrays after each other", "a.jsonl", b'[{"text": "A film."}]\n[{"text": "B"}]\n', "json_broken", "call it .json"),
     bad_file("plain", "jsonl", "objects without a key", "a.jsonl", b"{}\n{}\n", "text_column_missing", "its rows have no columns"),
     bad_file("plain", "json", "text without an end", "a.json", lambda: b'[{"text": "' + b"endless " * 1_200_000, "json_broken", "more than 8,388,608 bytes"),
     bad_file("plain", "json", "nothing but white space", "a.json", lambda: b"[" + b" " * 9_000_000, "json_broken", "only white space"),
     bad_file("plain", "json", "no text key at all", "a.json", b'[{"words": "A film."}]', "text_column_missing", "'words'"),
     bad_file("plain", "json", "more rows than its size allows", "a.json", b"[" + b"{}," * 99 + b"{}]", "bomb_suspected", "more than 50 rows", unsuspected_rows=50, rows_per_byte=0),
-    bad_file("plain", "json", "object over many lines", "a.json", b'{\n  "text": "A film."\n}\n', "json_broken", "over many lines"),
+    bad_file("plain", "json", "object over many lines", "a.json", b'{\n  "text": "A film."\n}\n', "json_broken", "no array of objects"),
     bad_file("plain", "jsonl", "no text key", "a.jsonl", b'{"title": "A film."}\n{"id": 3}\n', "text_column_missing", "'title'"),
     bad_file("plain", "jsonl utf-16 unmarked", "NUL in every second byte", "a.jsonl", JSONL.decode().encode("utf-16-be"), "encoding_unknown", "UTF-16"),
     bad_file("plain", "parquet", "cut off", "a.parquet", PARQUET[:-9], "parquet_broken", "after row 0"),
     bad_file("plain", "parquet", "damaged page", "a.parquet", make.flip(make.write_parquet(make.text_table([GOOD] * 3), use_dictionary=False, write_page_checksum=True, write_statistics=False, compression="none"), 45), "parquet_broken", "after row 0"),
     bad_file("plain", "parquet", "no text column", "a.parquet", make.encode_parquet([{"title": "x"}]), "text_column_missing", "'title'"),
-    bad_file("plain", "parquet", "two text columns", "a.parquet", make.encode_parquet([{"Review": "x", "review": "y"}]), "text_column_doubled", "'Review'"),
+    bad_file("plain", "parquet", "two text columns", "a.parquet", make.encode_parquet([{"Review": "x", "body": "y"}]), "text_column_doubled", "'Review'"),
     bad_file("plain", "parquet", "numbers in the text column", "a.parquet", make.encode_parquet([{"text": 1}]), "text_column_type", "int64"),
     bad_file("plain", "parquet", "lists in the text column", "a.parquet", make.encode_parquet([{"text": ["x"]}]), "text_column_type", "list"),
     bad_file("plain", "parquet", "one long text many times", "a.parquet", make.write_parquet(make.text_table(["x" * 99_999] * 500)), "bomb_suspected", "5,000,000 bytes", unsuspected_bytes=5_000_000),
@@ -327,7 +327,7 @@ TABLE_CASES = [
     bad_file("zip", "xlsx", "damaged part in a zip", "a.zip", make.to_zip({"a.xlsx": make.flip(XLSX, -600)}), "workbook_broken", "member 'a.xlsx'"),
     bad_file("plain", "xlsx", "larger than can be held", "a.xlsx", XLSX, "workbook_too_large", "the limit is 99", workbook_bytes=99),
     bad_file("gz", "xlsx", "unpacks to too much", "a.xlsx.gz", make.to_gz(XLSX), "workbook_too_large", "more than 99 bytes", workbook_unpacked_bytes=99),
-    bad_file("plain", "xlsx", "two sheets of reviews", "a.xlsx", write_xlsx({"2025": [["text"], [GOOD]], "2026": [["text"], [GOOD]]}), "sheet_missing", "'2025' (column 'text') and '2026'"),
+    bad_file("plain", "xlsx", "two sheets of reviews", "a.xlsx", write_xlsx({"2025": [["text"], [GOOD]], "2026": [["text"], [GOOD]]}), "sheet_missing", "'2025' and '2026'"),
     bad_file("plain", "orc", "cut off", "a.orc", ORC[:-9], "orc_broken", "after row 0"),
     bad_file("plain", "orc", "csv under an orc name", "a.orc", CSV, "orc_broken", "after row 0"),
     bad_file("plain", "orc", "no text column", "a.orc", make.encode_orc([{"words": GOOD}]), "text_column_missing", "'words'"),
@@ -378,13 +378,12 @@ ROW_CASES = [
     bad_row("plain", "jsonl", "lists too deep", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 90 + b"]" * 90 + b"}"), "row_shape", "64 deep"),
     bad_row("plain", "jsonl", "lists deeper than can be read", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 99_999), "row_shape", "too deep"),
     bad_row("plain", "jsonl", "more keys than columns may be", "a.jsonl", jsonl_with(b'{"text": "A film."' + b"".join(b', "%d": 0' % n for n in range(10_000)) + b"}"), "row_shape", "10,001 keys"),
-    bad_row("plain", "jsonl", "text key in two cases", "a.jsonl", jsonl_with(b'{"text": "a", "TEXT": "b"}'), "row_shape", "several keys"),
+    bad_row("plain", "jsonl", "a key twice", "a.jsonl", jsonl_with(b'{"text": "a", "text": "b"}'), "row_shape", "several values"),
     bad_row("plain", "jsonl", "text is null", "a.jsonl", jsonl_with(b'{"text": null}'), "text_missing"),
     bad_row("plain", "jsonl", "text is a word for nothing", "a.jsonl", jsonl_with(b'{"text": "NaN"}'), "text_not_given", "'NaN'", b"NaN"),
     bad_row("plain", "csv", "text is n/a", "a.csv", csv_with(b"N/A,2"), "text_not_given", "'N/A'", b"N/A"),
     bad_row("plain", "csv", "text is the null of a dump", "a.csv", csv_with(rb"\N,2"), "text_not_given", r"'\N'", rb"\N"),
-    bad_row("plain", "csv", "spam by another column", "a.csv", f"text,status\n{GOOD},ok\nBuy now,spam\n{GOOD},ok\n".encode(), "no_review", "'spam'", b"Buy now"),
-    bad_row("plain", "csv", "a subtotal between reviews", "a.csv", csv_with(b"Sub-Total,2"), "text_not_given", "'Sub-Total'", b"Sub-Total"),
+    bad_row("plain", "csv", "spam by another column", "a.csv", f"text,status\n{GOOD},ok\nBuy now,spam\n{GOOD},ok\n".encode(), "no_review", "'spam'", b"Buy now", profile=SPAM),
     bad_row("plain", "csv", "a text that was taken away", "a.csv", csv_with(b"[removed],2"), "text_not_given", "'[removed]'", b"[removed]"),
     bad_row("plain", "csv", "a row of empty cells", "a.csv", csv_with(b","), "text_not_given", "the row is empty"),
     bad_row("plain", "csv", "a rating without a text", "a.csv", f"text,rating\n{GOOD},8/10\n,9/10\n{GOOD},7/10\n".encode(), "text_not_given"),

@@ -14,11 +14,10 @@ from data_contracts.part_schemas import QUARANTINE_SCHEMA
 from data_contracts.rules_and_limits import ROW_RULES, UNCOUNTED_RULES, FileLimits, RowLimits
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
-from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.reader import ReadOptions
+from tasks.reading.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
-from tasks.scoring.chunk_checks import count_single_words, quarantine_chunk_rows
-from tasks.scoring.file_outcomes import Tally, doubt_text, judge_file, record_plan
+from tasks.scoring.chunk_checks import quarantine_chunk_rows
+from tasks.scoring.file_outcomes import Tally, judge_file
 from tasks.scoring.group_to_part import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
 
@@ -54,26 +53,6 @@ def test_a_file_whose_bad_rows_unpack_to_far_more_than_its_size_is_refused() -> 
         require_bounded_bad_rows(file, UNSUSPECTED_BYTES + 1)
 
 
-@pytest.mark.parametrize(
-    ("missing", "plan", "rule"),
-    [
-        (90, ReadingPlan(("notes",)), None),
-        (91, ReadingPlan(("notes",)), "too_many_bad_rows"),
-        (91, ReadingPlan(("notes",), given_rating="stars"), None),
-        (91, None, None),
-    ],
-    ids=["few texts", "nearly none", "ratings", "a profile"],
-)
-def test_a_file_with_nearly_no_texts_is_refused_if_another_column_may_have_them(
-    missing: int, plan: ReadingPlan | None, rule: str | None
-) -> None:
-    file: Any = SimpleNamespace(source_sha256="a")
-    tally = Tally(Counter(a=100), rows_not_given=Counter(a=missing))
-    if plan is not None:
-        record_plan(file, tally, plan)
-    assert judge_file(file, tally, FileLimits()).rule == rule
-
-
 def test_a_refusal_names_the_first_bad_row_in_a_sentence_of_its_own() -> None:
     source, tally = "0" * 64, Tally(Counter({"0" * 64: 20}))
     empty = {field.name: pa.nulls(20, field.type) for field in QUARANTINE_SCHEMA}
@@ -84,29 +63,6 @@ def test_a_refusal_names_the_first_bad_row_in_a_sentence_of_its_own() -> None:
     detail = str(judge_file(file, tally, FileLimits()).detail)
     assert detail.startswith("18 of 20 rows are bad (text_blank 18); if people may leave the text out, ")
     assert f" by largest_bad_share. The first is row 3 (text_blank): {ROW_RULES['text_blank']} Too " in detail
-
-
-def count_words(texts: list[str]) -> Tally:
-    tally = Tally()
-    count_single_words(pa.table({"text": texts, "source_sha256": ["a"] * len(texts)}), tally)
-    return tally
-
-
-@pytest.mark.parametrize("text", ["good", "https://shop.example/reviews/17", "5/5"])
-def test_a_text_column_of_single_words_is_in_doubt(text: str) -> None:
-    outcome: Any = SimpleNamespace(
-        source=SimpleNamespace(source_sha256="a"), rows_read=12, rows_quarantined=2
-    )
-    [(column, doubt)] = doubt_text(outcome, count_words([text] * 9 + ["A good film."]), "verdict")
-    assert (column, doubt.startswith("9 of 10 texts are single words")) == ("verdict", True)
-
-
-@pytest.mark.parametrize(("rows", "texts"), [(4, ["good"] * 4), (10, ["good"] * 8 + ["A good film."] * 2)])
-def test_a_few_texts_of_a_single_word_are_reviews(rows: int, texts: list[str]) -> None:
-    outcome: Any = SimpleNamespace(
-        source=SimpleNamespace(source_sha256="a"), rows_read=rows, rows_quarantined=0
-    )
-    assert doubt_text(outcome, count_words(texts), "verdict") == []
 
 
 @pytest.mark.parametrize("rule", sorted(UNCOUNTED_RULES))

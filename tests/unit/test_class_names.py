@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.raw_rows import RawRows
-from tasks.review_files.tables import arrow, parquet
-from tasks.review_files.tables.class_names import find_classes
+from tasks.reading.options import ReadOptions
+from tasks.reading.raw_rows import RawRows
+from tasks.reading.tables import arrow, parquet
+from tasks.reading.tables.class_names import find_classes
 from tests.support.review_file_builders import list_further
 
 KEYS = ("info", "features", "label", "names", "_type", "\ud800")

@@ -20,7 +20,7 @@ from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
 from tasks.engine.worker_group_task import GroupSummary, GroupTask, Recipe, do_work, name_work
 from tasks.engine.worker_text_task import TextTask, gather_groups, name_text_work
 from tasks.inbox.source_files import GROUP_BYTES, FoundFile, SourceFile
-from tasks.review_files.options import ReadOptions
+from tasks.reading.options import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
 from tasks.scoring.run_outcome import GroupResult
 from tasks.sources.catalogue import Catalogue
@@ -268,9 +268,7 @@ def test_a_part_is_used_again_only_for_the_same_work(change: dict[str, Any]) -> 
     file = SourceFile("s3://b/inbox/a.csv", Path("a.csv"), 1, 0, "f" * 64)
     other = Recipe(**{**vars(RECIPE), **change})
     assert name_work(other, [file]) != name_work(RECIPE, [file])
-    again = Recipe(
-        **{**vars(RECIPE), "run_id": "later", "options": ReadOptions(report_plan=lambda plan: None)}
-    )
+    again = Recipe(**{**vars(RECIPE), "run_id": "later", "options": ReadOptions(report_reading=print)})
     assert name_work(again, [file]) == name_work(RECIPE, [file])
 
 

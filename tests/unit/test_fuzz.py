@@ -14,7 +14,8 @@ import pytest
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.containers import streams
-from tasks.review_files.tables.formats import TABLE_FORMATS
+from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.reading.tables.formats import TABLE_FORMATS
 from tests.fuzz import judging, parquet_layout, supervising, zip_mutations
 from tests.fuzz.cases import MUTATIONS, build, plan_case
 from tests.fuzz.judging import judge
@@ -147,6 +148,28 @@ def test_rows_that_depend_on_where_pieces_end_are_a_finding(
         yield make_batch(text=str(streams.CHUNK_BYTES))
 
     assert found_by(monkeypatch, tmp_path, read_pieces)["outcome"] == FINDING
+
+
+def test_what_goes_wrong_by_a_profile_alone_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def read_by(_: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+        yield make_batch(given_rating=5.0 if options.profile is None else 11.0)
+
+    assert found_by(monkeypatch, tmp_path, read_by)["outcome"] == FINDING
+
+
+@pytest.mark.parametrize("format_name", ["csv", "jsonl"])
+def test_the_profile_of_the_fuzzer_reads_what_it_starts_from(format_name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{format_name}"
+    path.write_bytes(make_contents()[format_name][0])
+    rows = [
+        row
+        for batch in read_review_file(path, ReadOptions(profile=judging.PROFILE))
+        for row in batch.to_pylist()
+    ]
+    assert Counter(row["rule"] for row in rows) == {None: 7, "no_review": 3}
+    assert sum(row["given_rating"] is not None for row in rows) == len(rows)
 
 
 def test_rows_as_promised_are_no_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

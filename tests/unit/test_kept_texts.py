@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from deployments.serving import kept_texts as module
 from deployments.serving.kept_texts import start_keeping
 from tasks.inbox.source_files import look_into
-from tasks.review_files.plans.missing_words import stands_for_no_text
-from tasks.review_files.reader import read_review_file
+from tasks.reading.missing_words import NO_TEXT_WORDS
+from tasks.reading.reader import read_review_file
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_runs_see_nothing_until_a_file_is_handed_over(folder: Path) -> None:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
-    lambda text: not stands_for_no_text(text)
+    lambda text: text.strip().casefold() not in {"", *NO_TEXT_WORDS}
 )
 
 
@@ -76,11 +76,11 @@ def test_a_text_is_read_as_it_was_asked(folder: Path, texts: list[str]) -> None:
     assert found == texts
 
 
-def test_a_word_that_programs_write_for_no_text_is_none(folder: Path) -> None:
+def test_blanks_and_a_word_that_programs_write_for_no_text_are_none(folder: Path) -> None:
     keeping = start_keeping(folder)
-    keeping.keep(["undefined", "a good film"])
+    keeping.keep([" ", "undefined", "a good film"])
     keeping.hand_over()
-    assert read_all(folder) == [None, "a good film"]
+    assert read_all(folder) == [None, None, "a good film"]
 
 
 def test_a_full_file_is_handed_over_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

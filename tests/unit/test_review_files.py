@@ -4,7 +4,6 @@ import bz2
 import csv
 import io
 import json
-import lzma
 import subprocess
 import sys
 import tracemalloc
@@ -22,25 +21,20 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, RowLimits
+from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
 from tasks.containers.streams import decompress
-from tasks.review_files import delimited
-from tasks.review_files.plans.missing_words import stands_for_no_text
-from tasks.review_files.plans.reading_plan import ReadingPlan
-from tasks.review_files.reader import ReadOptions, format_of, read_review_file
-from tasks.review_files.tables import parquet
-from tasks.review_files.tables.formats import TABLE_FORMATS
-from tasks.sources.preview import preview_file
+from tasks.reading import delimited
+from tasks.reading.missing_words import NO_TEXT_WORDS
+from tasks.reading.reader import ReadOptions, format_of, read_review_file
+from tasks.reading.tables import parquet
+from tasks.reading.tables.formats import TABLE_FORMATS
+from tests.support.profiles import make_profile
 from tests.support.review_file_builders import (
     COMPRESSORS,
     CONTAINERS,
     ENCODERS,
-    encode_arrow,
-    encode_avro,
     encode_csv,
-    encode_json,
     encode_jsonl,
-    encode_orc,
     encode_parquet,
     text_table,
     to_gz,
@@ -60,7 +54,7 @@ ROWS = [
         "movie_id": "tt0000001",
         "date": "2024-03-05T06:07:08+02:00",
         "label": "pos",
-        "rating": "8",
+        "given_rating": "8",
         "text": 'A fine film,\nwith a "quoted" line and a comma, and tabs\there.',
         "country": "Österreich",
     },
@@ -69,30 +63,26 @@ ROWS = [
         "movie_id": "tt0000002",
         "date": "2024-03-06",
         "label": "neg",
-        "rating": "2.5",
+        "given_rating": "2.5",
         "text": "Slow. 退屈な映画 — très ennuyeux 🙁<br /><br />",
         "country": "日本",
     },
 ]
 EXPECTED = [
     {
-        "review_id": "r1",
-        "movie_id": "tt0000001",
-        "reviewed_at": datetime(2024, 3, 5, 4, 7, 8, tzinfo=UTC),
-        "text": ROWS[0]["text"],
-        "given_label": "positive",
-        "given_rating": 8.0,
-        "extra": {"country": "Österreich"},
-    },
-    {
-        "review_id": "r2",
-        "movie_id": "tt0000002",
-        "reviewed_at": datetime(2024, 3, 6, tzinfo=UTC),
-        "text": ROWS[1]["text"],
-        "given_label": "negative",
-        "given_rating": 2.5,
-        "extra": {"country": "日本"},
-    },
+        **{name: row[name] for name in ("review_id", "movie_id", "text")},
+        "reviewed_at": reviewed_at,
+        "given_label": label,
+        "given_rating": float(row["given_rating"]),
+        "extra": json.dumps({"country": row["country"]}, ensure_ascii=False),
+        **dict.fromkeys(("rule", "detail", "raw")),
+    }
+    for row, reviewed_at, label in zip(
+        ROWS,
+        (datetime(2024, 3, 5, 4, 7, 8, tzinfo=UTC), datetime(2024, 3, 6, tzinfo=UTC)),
+        ("positive", "negative"),
+        strict=True,
+    )
 ]
 
 
@@ -117,13 +107,19 @@ def read_one(folder: Path, row: dict[str, Any], **options: Any) -> dict[str, Any
     return read_bytes(folder, "one.jsonl", encode_jsonl([row]), **options)[0]
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("compression", COMPRESSORS)
+PACKED = [
+    *((name, "", "") for name in ALL_ENCODERS),
+    *((name, ".gz", ".zip") for name in ALL_ENCODERS),
+    *(("csv", compression, container) for compression in COMPRESSORS for container in CONTAINERS),
+]
+"""Each format plain and packed twice, and one of them in every compression and container."""
+
+
 @pytest.mark.parametrize(
-    "format_name",
+    ("format_name", "compression", "container"),
     [
-        pytest.param(name, marks=[pytest.mark.process] if name in TABLE_FORMATS else [])
-        for name in ALL_ENCODERS
+        pytest.param(*packed, marks=[pytest.mark.process] if packed[0] in TABLE_FORMATS else [])
+        for packed in dict.fromkeys(PACKED)
     ],
 )
 def test_every_format_compression_and_container_gives_the_same_rows(
@@ -132,13 +128,8 @@ def test_every_format_compression_and_container_gives_the_same_rows(
     inner = f"reviews.{format_name}{compression}"
     name, data = CONTAINERS[container](inner, COMPRESSORS[compression](ALL_ENCODERS[format_name](ROWS)))
     rows = read_bytes(tmp_path, name, data)
-    for row, expected in zip(rows, EXPECTED, strict=True):
-        assert row["member"] == (inner if container else None)
-        assert json.loads(row["extra"]) == expected["extra"]
-        assert {name: row[name] for name in expected if name != "extra"} == {
-            name: value for name, value in expected.items() if name != "extra"
-        }
-        assert (row["rule"], row["detail"], row["raw"]) == (None, None, None)
+    assert [{name: row[name] for name in EXPECTED[0]} for row in rows] == EXPECTED
+    assert {row["member"] for row in rows} == {inner if container else None}
 
 
 # Shapes that people have
@@ -167,15 +158,9 @@ def test_the_hugging_face_parquet_works_as_it_is(tmp_path: Path) -> None:
     ("name", "rating", "label"),
     [
         ("12_10.txt", 10.0, "positive"),
-        ("12_7.txt", 7.0, "positive"),
-        ("12_6.txt", 6.0, None),
         ("12_5.txt", 5.0, None),
         ("12_4.txt", 4.0, "negative"),
-        ("12_1.txt", 1.0, "negative"),
-        ("12_0.txt", None, None),
-        ("12_11.txt", None, None),
-        ("x_9.txt", None, None),
-        ("review.txt", None, None),
+        *((name, None, None) for name in ("12_0.txt", "12_11.txt", "x_9.txt", "review.txt")),
     ],
 )
 def test_a_name_as_in_the_stanford_archive_gives_rating_and_label(
@@ -197,25 +182,12 @@ def test_stanfords_layout_in_a_tar_is_read_but_for_what_is_no_review(tmp_path: P
         read_bytes(tmp_path, "all.tar", to_tar({**reviews, "aclImdb/imdb.vocab": b"a\n"}))
 
 
-def test_a_csv_of_a_european_spreadsheet_may_have_semicolons(tmp_path: Path) -> None:
-    rows = read_bytes(tmp_path, "a.csv", b'\xef\xbb\xbfText;Stars\r\n"Gut; sehr gut, ja";9\r\n')
-    assert [(row["text"], row["given_rating"]) for row in rows] == [("Gut; sehr gut, ja", 9.0)]
-
-
 # Columns and values
 
 
 def test_a_name_is_known_whatever_its_case_spaces_and_byte_order_mark(tmp_path: Path) -> None:
     rows = read_bytes(tmp_path, "a.csv", "\ufeff TEXT ,Movie_ID\nFine.,tt1\n".encode())
     assert [(row["text"], row["movie_id"]) for row in rows] == [("Fine.", "tt1")]
-
-
-def test_of_several_text_columns_the_first_name_in_the_list_counts_and_the_others_are_kept(
-    tmp_path: Path,
-) -> None:
-    row = read_one(tmp_path, {"comment": "c", "review": "r", "text": "t"})
-    assert row["text"] == "t"
-    assert json.loads(row["extra"]) == {"comment": "c", "review": "r"}
 
 
 def test_the_text_column_can_be_named(tmp_path: Path) -> None:
@@ -268,42 +240,28 @@ def test_a_date_that_is_not_understood_is_kept_as_found(tmp_path: Path, found: A
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
-    [("POS", "positive"), (" negative ", "negative"), (1, "positive"), (0.0, "negative"), ("1", "positive"),
-     (-1, None), ("unsup", None), ("neutral", None), ("", None), (None, None)],
+    ("name", "found", "expected"),
+    [
+        *(("given_label", found, "positive") for found in ("POS", "Fresh", "recommended")),
+        *(("label", found, "negative") for found in (" negative ", "Not Recommended")),
+        *(("sentiment", found, None) for found in ("unsup", "neutral", "", None)),
+        *(("given_rating", found, expected) for found, expected in ((1, 1), ("10", 10), (" 7.5 ", 7.5), ("8/10", 8))),
+        *(("rating", found, expected) for found, expected in (("4/5", 8), ("0.5 / 5", 1), ("9 out of 10", 9))),
+    ],
 )  # fmt: skip
-def test_a_label_under_our_own_name_may_be_written_in_several_ways(
-    tmp_path: Path, found: Any, expected: str | None
+def test_a_label_or_rating_that_states_itself_is_read(
+    tmp_path: Path, name: str, found: Any, expected: Any
 ) -> None:
-    row = read_one(tmp_path, {"text": "t", "given_label": found})
-    assert (row["given_label"], row["extra"]) == (expected, None)
-
-
-@pytest.mark.parametrize(("found", "expected"), [(1, 1.0), ("10", 10.0), (" 7.5 ", 7.5), ("8/10", 8.0)])
-def test_a_rating_from_1_to_10_is_kept_as_found(tmp_path: Path, found: Any, expected: float) -> None:
-    row = read_one(tmp_path, {"text": "t", "given_rating": found})
-    assert (row["given_rating"], row["extra"]) == (expected, None)
-
-
-@pytest.mark.parametrize(("found", "expected"), [("4/5", 8.0), ("0.5 / 5", 1.0), ("5/5", 10.0)])
-def test_a_rating_that_says_it_is_out_of_five_counts_twice(
-    tmp_path: Path, found: str, expected: float
-) -> None:
-    row = read_one(tmp_path, {"text": "t", "rating": found})
-    assert (row["given_rating"], row["extra"]) == (expected, None)
+    row = read_one(tmp_path, {"text": "t", name: found})
+    ours = "given_rating" if "rating" in name else "given_label"
+    assert (row[ours], row["extra"]) == (expected, None)
 
 
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("rating", 0),
-        ("rating", 11),
-        ("rating", "five"),
-        ("rating", "6/5"),
-        ("rating", "0/5"),
-        ("rating", "4/7"),
-        ("label", "so so"),
-        ("label", 2),
+        *(("rating", found) for found in (3, "five", "6/5", "0/5", "4/7")),
+        *(("label", found) for found in ("so so", 1)),
     ],
 )
 def test_a_rating_or_label_that_is_not_understood_is_kept_as_found(
@@ -312,11 +270,6 @@ def test_a_rating_or_label_that_is_not_understood_is_kept_as_found(
     row = read_one(tmp_path, {"text": "t", name: found, "tag": "x"})
     assert (row["given_rating"], row["given_label"]) == (None, None)
     assert json.loads(row["extra"]) == {"tag": "x", f"given_{name}": str(found)}
-
-
-def test_a_score_is_no_rating_for_it_may_be_that_of_a_model(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"text": "t", "score": 1})
-    assert (row["given_rating"], json.loads(row["extra"])) == (None, {"score": 1})
 
 
 def test_what_programs_write_for_no_id_is_none(tmp_path: Path) -> None:
@@ -368,22 +321,12 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
     ]
 
 
-@pytest.mark.parametrize(
-    ("header", "rule"),
-    [
-        ("NPS Score", "text_not_given"),
-        ("How satisfied are you?", "text_not_given"),
-        ("Corporate number", "text_blank"),
-    ],
-)
-def test_a_comment_may_be_left_out_beside_what_may_be_a_rating(
-    tmp_path: Path, header: str, rule: str
-) -> None:
-    content = f"comment,{header}\nA good film.,9\n,8\n,\n".encode()
-    (tmp_path / "a.csv").write_bytes(content)
-    preview = preview_file(tmp_path / "a.csv", ReadOptions(), RowLimits())
-    assert preview.bad_rows == Counter([rule, "text_not_given"])  # the last row is empty
-    assert preview.filled["text"] == 1
+def test_a_text_may_be_left_out_beside_a_rating_and_not_elsewhere(tmp_path: Path) -> None:
+    found = {
+        header: [row["rule"] for row in read_bytes(tmp_path, "a.csv", f"text,{header}\n,8\n,\n".encode())]
+        for header in ("rating", "number")
+    }
+    assert found == {"rating": ["text_not_given"] * 2, "number": [None, "text_not_given"]}
 
 
 def test_an_id_that_a_spreadsheet_has_rounded_is_no_id(tmp_path: Path) -> None:
@@ -450,7 +393,7 @@ def test_infinite_numbers_and_nan_are_null(tmp_path: Path) -> None:
 
 
 def test_keys_may_differ_from_line_to_line(tmp_path: Path) -> None:
-    data = b'{"text": "a", "tag": 1}\n\n  \r\n{"REVIEW": "b"}\r\n{"given_rating": 3, "body": "c"}'
+    data = b'{"text": "a", "tag": 1}\n\n  \r\n{"text": "b"}\r\n{"given_rating": 3, "text": "c"}'
     rows = read_bytes(tmp_path, "a.ndjson", data)
     assert [row["text"] for row in rows] == ["a", "b", "c"]
     assert [row["extra"] for row in rows] == ['{"tag": 1}', None, None]
@@ -472,7 +415,12 @@ def test_a_byte_order_mark_decides_the_encoding(tmp_path: Path, name: str, encod
 
 def test_a_file_without_the_mark_that_the_stated_encoding_requires_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefusedError) as refused:
-        read_bytes(tmp_path, "a.csv", b"text\na\n", encoding="utf-16")
+        read_bytes(
+            tmp_path,
+            "a.csv",
+            b"text\na\n",
+            profile=make_profile("text", tables={"file": {"encoding": "utf-16"}}),
+        )
     assert refused.value.rule == "encoding_broken"
 
 
@@ -486,15 +434,14 @@ def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> 
 # Containers
 
 
-def test_members_frames_and_streams_of_compressions_are_read_one_after_the_other(tmp_path: Path) -> None:
-    first, second = b"text\na\n", b"b\nc\n"
-    for name, data in (
-        ("a.csv.gz", to_gz(first) + to_gz(second)),
-        ("a.csv.zst", to_zst(first) + to_zst(second)),
-        ("a.csv.bz2", bz2.compress(first) + bz2.compress(second)),
-        ("a.csv.xz", lzma.compress(first) + lzma.compress(second)),
-    ):
-        assert [row["text"] for row in read_bytes(tmp_path, name, data)] == ["a", "b", "c"]
+@pytest.mark.parametrize("compression", [".gz", ".zst", ".bz2", ".xz"])
+def test_members_frames_and_streams_are_read_one_after_the_other_however_long(
+    tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 200)
+    data = b"".join(map(COMPRESSORS[compression], (b"text\n" + b"a\n" * 500, b"b\nc\n", b"d\n")))
+    rows = read_bytes(tmp_path, f"a.csv{compression}", data)
+    assert Counter(row["text"] for row in rows) == {"a": 500, "b": 1, "c": 1, "d": 1}
 
 
 @pytest.mark.parametrize("compression", [".gz", ".zst", ".bz2", ".xz"])
@@ -662,117 +609,6 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
     assert [row["text"] for row in rows] == texts
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("Status", "Survey Preview"),
-        ("comment_approved", " spam "),
-        ("comment_type", "order_note"),
-        ("subtype", "channel_join"),
-    ],
-)
-def test_a_row_of_which_another_column_says_that_it_is_no_review_is_set_aside(
-    tmp_path: Path, column: str, value: str
-) -> None:
-    rows = read_bytes(tmp_path, "a.csv", f"text,{column}\nBuy now,{value}\nA good film,approved\n".encode())
-    assert [(row["text"], row["rule"], row["raw"]) for row in rows] == [
-        (None, "no_review", b"Buy now"),
-        ("A good film", None, None),
-    ]
-    assert json.loads(rows[1]["extra"]) == {column: "approved"}
-
-
-def test_a_shops_reply_is_no_review_and_a_rating_by_an_owner_is_one(tmp_path: Path) -> None:
-    lines = [
-        "text,author_type,rating",
-        "Good,customer,9",
-        "Thank you,shop,",
-        "I own one,owner,8",
-        "Bad,customer,",
-    ]
-    rows = read_bytes(tmp_path, "a.csv", "\n".join(lines).encode())
-    assert [row["rule"] for row in rows] == [None, "no_review", None, None]
-
-
-@pytest.mark.parametrize(
-    ("name", "review", "reply"),
-    [("type", "review", "reply"), ("is_owner", "False", "True"), ("is_reply", "0", "1")],
-)
-def test_a_reply_is_known_by_the_column_that_says_so_where_ratings_tell_it_from_a_review(
-    tmp_path: Path, name: str, review: str, reply: str
-) -> None:
-    lines = [f"text,{name},rating", f"Good,{review},9", f"Thank you,{reply},", f"Mine,{reply},8"]
-    rows = read_bytes(tmp_path, "a.csv", "\n".join(lines).encode())
-    assert [row["rule"] for row in rows] == [None, "no_review", None]
-
-
-@pytest.mark.parametrize(
-    ("names", "lines"),
-    [
-        ("type,model", ["reply,VW", "review,BMW"]),
-        ("is_owner,rating", ["True,", "True,"]),
-        ("author_type,model", ["owner,VW", "owner,BMW"]),
-        ("author_type,rating", ["owner,", "owner,"]),
-        ("author_type,label,rating", ["owner,pos,", "owner,neg,", "customer,neg,8"]),
-        ("sender_type,nps", ["Merchant,9", "Merchant,2"]),
-        ("Author Type,rating", ["Shop,4/5", "owner,★★"]),
-    ],
-)
-def test_an_owners_review_is_one_where_no_rating_tells_it_from_a_reply(
-    tmp_path: Path, names: str, lines: list[str]
-) -> None:
-    table = "\n".join([f"text,{names}", *(f"A good film,{line}" for line in lines)])
-    assert [row["rule"] for row in read_bytes(tmp_path, "a.csv", table.encode())] == [None] * len(lines)
-
-
-@pytest.mark.parametrize("parent", ["0.0", "nan", "NULL", "None", r"\N", "N/A", "-1", "00", "false"])
-def test_what_is_no_number_of_a_comment_is_no_parent(tmp_path: Path, parent: str) -> None:
-    table = f"text,comment_type,comment_parent\nA film,review,{parent}\nThank you,review,12.0\n"
-    rows = read_bytes(tmp_path, "a.csv", table.encode())
-    assert [row["rule"] for row in rows] == [None, "no_review"]
-
-
-@pytest.mark.parametrize(
-    ("names", "lines", "replies"),
-    [
-        (
-            "comment_type,comment_parent,rating",
-            ["review,0,9", "comment,1,", "review,1,", "review,1,8"],
-            [2, 3],
-        ),
-        ("comment_type,comment_parent", ["review,0", "comment,1", "review,1", "review,"], [3]),
-        ("comment_parent", ["0", "1", "1", "2"], []),
-        ("comment_parent,rating", ["0,9", "0,", ",", "3,"], [4]),
-    ],
-    ids=["of a shop", "without ratings", "of a blog", "without types"],
-)
-def test_a_reply_to_a_review_is_no_review(
-    tmp_path: Path, names: str, lines: list[str], replies: list[int]
-) -> None:
-    table = "\n".join([f"comment_content,{names}", *(f"A film,{line}" for line in lines)])
-    rows = read_bytes(tmp_path, "a.csv", table.encode())
-    assert [row["row_number"] for row in rows if row["rule"] == "no_review"] == replies
-    assert all("a reply to the comment" in row["detail"] for row in rows if row["rule"])
-
-
-def test_spam_is_no_review_under_a_profile_too(tmp_path: Path) -> None:
-    plan = ReadingPlan(("text",), known_names=False)
-    rows = read_bytes(tmp_path, "a.csv", b"text,Status\nBuy now,Spam\nA good film,Complete\n", plan=plan)
-    assert [row["rule"] for row in rows] == ["no_review", None]
-
-
-def test_each_column_that_may_say_so_is_looked_at(tmp_path: Path) -> None:
-    table = "text,status,review_status\nBuy now,Published,spam\nA good film,Preview,ok\n"
-    rows = read_bytes(tmp_path, "a.csv", table.encode())
-    assert [row["rule"] for row in rows] == ["no_review", None]
-
-
-@pytest.mark.parametrize("state", ["rejected", "pending", "complete", "Spam folder", "", "0"])
-def test_a_review_that_waits_or_was_rejected_is_a_review(tmp_path: Path, state: str) -> None:
-    [row] = read_bytes(tmp_path, "a.jsonl", json.dumps({"text": "A good film", "status": state}).encode())
-    assert (row["text"], row["rule"]) == ("A good film", None)
-
-
 @pytest.mark.parametrize("start", ["<!DOCTYPE html>", "\n<html lang='en'>", "<HTML>"])
 def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", f"{start}<body>A good film.</body></html>".encode())
@@ -790,7 +626,7 @@ def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> No
 )
 def test_json_saved_as_text_is_no_review(tmp_path: Path, text: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", text.encode())
-    assert (row["rule"], row["detail"].startswith("JSON, not a review")) == ("row_shape", True)
+    assert (row["rule"], "JSON" in row["detail"]) == ("row_shape", True)
 
 
 @pytest.mark.parametrize(
@@ -799,7 +635,6 @@ def test_json_saved_as_text_is_no_review(tmp_path: Path, text: str) -> None:
         "[Spoilers] A good film.",
         "{sic} A film.",
         "{}\nA pair of braces.",
-        '{"a": 1} A film.',
         "[1, 2]",
         "[]",
         "{",
@@ -817,62 +652,11 @@ def test_json_in_a_column_of_texts_is_a_text(tmp_path: Path) -> None:
     assert (row["text"], row["rule"]) == (text, None)
 
 
-MAIL = ["From: Ann <ann@x.org>", "Subject: Your film", "Date: Tue, 3 Nov 2026 10:00:00 +0100"]
-
-
-@pytest.mark.parametrize(
-    "start",
-    [
-        MAIL,
-        ["Received: by x", "\tfor y", *MAIL[:2]],
-        ["Subject: x", "X-Empty:", "From: b"],
-        ["Von: Ann", "Gesendet: Montag", "Betreff: Film"],
-    ],
-)
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_mail_saved_as_text_is_set_aside(tmp_path: Path, start: list[str], end: str) -> None:
-    content = end.join([*start, "", "A good film.", ""]).encode()
-    [row] = read_bytes(tmp_path, "a.txt", content)
-    assert (row["text"], row["rule"], row["raw"]) == (None, "row_shape", content)
-    assert "the headers of a mail" in row["detail"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "From: the makers of Heat\n\nA good film.",
-        "From: Ann\nSubject: a film\nthat goes on without a blank line",
-        "Title: Heat\nRating: 9\n\nA good film.",
-        "From the start: good\nSubject: love\n\nA film.",
-        "A good film.\n\nFrom: Ann\nSubject: Heat\n\nSeen.",
-    ],
-)
-def test_a_text_that_is_no_mail_is_a_review(tmp_path: Path, text: str) -> None:
-    [row] = read_bytes(tmp_path, "a.txt", text.encode())
-    assert (row["text"], row["rule"]) == (text, None)
-
-
-HEADERS = st.sampled_from([*MAIL, "X-Mailer: y", "To: a,\n b", "Cc:"])
-
-
-@given(st.lists(HEADERS, max_size=6), st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "Good. ", "\n"]))
-@settings(max_examples=50)
-def test_only_headers_at_the_beginning_make_a_text_a_mail(
-    tmp_path: Path, headers: list[str], end: str, before: str
-) -> None:
-    text = before + "".join(f"{line}\n" for line in headers) + "\nA good film."
-    [row] = read_bytes(tmp_path, "a.txt", text.replace("\n", end).encode())
-    is_mail = MAIL[0] in headers and not {"Subject", "Date", "To"}.isdisjoint(
-        line.partition(":")[0] for line in headers
-    )
-    assert (row["rule"] == "row_shape") == (is_mail and before.strip() == "")
-
-
 # Anything at all
 
 TEXTS = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60).filter(
-        lambda text: not stands_for_no_text(text)
+        lambda text: text.strip().casefold() not in {"", *NO_TEXT_WORDS}
     ),
     min_size=1,
 )
@@ -931,63 +715,26 @@ def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
     assert found[0] == found[1]
 
 
-@pytest.mark.process
-@given(TEXTS)
-@JUNK
-def test_any_texts_written_as_json_lines_or_parquet_are_read_back(tmp_path: Path, texts: list[str]) -> None:
-    rows = [{"text": text} for text in texts]
-    for name, encode in (("a.jsonl", encode_jsonl), ("a.parquet", encode_parquet)):
-        assert [row["text"] for row in read_bytes(tmp_path, name, encode(rows))] == texts
-
-
-NAMES = [
-    "a.csv",
-    "a.tsv",
-    "a.jsonl",
-    "a.txt",
-    "a.parquet",
-    "a.csv.gz",
-    "a.jsonl.zst",
-    "a.csv.bz2",
-    "a.csv.xz",
-    "a.zip",
-    "a.tar",
-    "a.tgz",
-    "a.xlsx",
-    "a.xls",
-    "a.ods",
-    "a.json",
-    "a.orc",
-    "a.feather",
-    "a.avro",
-]
-SNIPPETS = st.sampled_from(
-    [
-        b"text,id\n",
-        b'{"text": "',
-        b'"}\n',
-        b'"',
-        b"\n",
-        b"\r",
-        b"\xff\xfe",
-        b"\xef\xbb\xbf",
-        b"\0\0",
-        b"PAR1",
-        b"ORC",
-        b"ARROW1\0\0",
-        b"Obj\x01",
-        b"{}",
-        b"PK\x03\x04",
-        b"\x1f\x8b\x08",
-        b"\\ud83d",
-        b"\xef\xb7\x90",
-        b"text\n",
-        b",",
-        b"\xed\xa0\x80",
-        b"[[[",
-        b"1e999",
-    ]
+NAMES = (
+    *(
+        "a.csv",
+        "a.tsv",
+        "a.jsonl",
+        "a.txt",
+        "a.parquet",
+        "a.csv.gz",
+        "a.jsonl.zst",
+        "a.csv.bz2",
+        "a.csv.xz",
+        "a.zip",
+    ),
+    *("a.tar", "a.tgz", "a.xlsx", "a.xls", "a.ods", "a.json", "a.orc", "a.feather", "a.avro"),
 )
+SNIPPETS = st.sampled_from((
+    *(b"text,id\n", b'{"text": "', b'"}\n', b'"', b"\n", b"\r", b"\xff\xfe", b"\xef\xbb\xbf", b"\0\0", b"PAR1", b"ORC"),
+    *(b"ARROW1\0\0", b"Obj\x01", b"{}", b"PK\x03\x04", b"\x1f\x8b\x08", b"\\ud83d", b"\xef\xb7\x90", b"text\n", b","),
+    *(b"\xed\xa0\x80", b"[[[", b"1e999"),
+))  # fmt: skip
 
 
 @pytest.mark.process
@@ -995,38 +742,6 @@ SNIPPETS = st.sampled_from(
 @settings(JUNK, max_examples=300)
 def test_any_bytes_under_any_name_give_rows_or_a_refusal(tmp_path: Path, name: str, data: bytes) -> None:
     read_or_refuse(tmp_path, name, data)
-
-
-GOOD_FILES = {
-    "a.csv": encode_csv(ROWS),
-    "a.jsonl": encode_jsonl(ROWS),
-    "a.parquet": encode_parquet(ROWS),
-    "a.csv.gz": to_gz(encode_csv(ROWS)),
-    "a.csv.zst": to_zst(encode_csv(ROWS)),
-    "a.csv.bz2": bz2.compress(encode_csv(ROWS)),
-    "a.csv.xz": lzma.compress(encode_csv(ROWS)),
-    "a.zip": to_zip({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
-    "a.tar": to_tar({"1_9.txt": b"Fine.", "b.csv": encode_csv(ROWS)}),
-    "a.json": encode_json(ROWS),
-    "a.orc": encode_orc(ROWS),
-    "a.arrow": encode_arrow(ROWS),
-    "a.avro": encode_avro(ROWS),
-    "a.xlsx": encode_xlsx(ROWS),
-    "a.ods": encode_ods(ROWS),
-    "a.xls": encode_xls(ROWS),
-    "b.zip": to_zip({"b.parquet": encode_parquet(ROWS), "c.jsonl.gz": to_gz(encode_jsonl(ROWS))}),
-}
-
-
-@pytest.mark.process
-@given(st.sampled_from(list(GOOD_FILES)), st.data())
-@settings(JUNK, max_examples=300)
-def test_a_damaged_file_gives_rows_or_a_refusal(tmp_path: Path, name: str, data: st.DataObject) -> None:
-    content = bytearray(GOOD_FILES[name])
-    for _ in range(data.draw(st.integers(1, 3))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    end = data.draw(st.integers(1, len(content)) | st.just(len(content)))
-    read_or_refuse(tmp_path, name, bytes(content[:end]))
 
 
 def read_or_refuse(folder: Path, name: str, data: bytes) -> None:
@@ -1048,7 +763,7 @@ def read_or_refuse(folder: Path, name: str, data: bytes) -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from tasks.review_files.reader import read_review_file
+from tasks.reading.reader import read_review_file
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 for _ in read_review_file(Path(sys.argv[1])): pass
 before = peak()
@@ -1111,23 +826,3 @@ def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path
     few = _peak_of_reading(paths[0])
     # A thread that an earlier test left may allocate meanwhile, but hardly in each of three readings.
     assert any(_peak_of_reading(paths[1]) < few + 300_000 for _ in range(3))
-
-
-@pytest.mark.parametrize("named", [None, "review"])
-def test_a_member_without_a_text_is_refused_with_how_to_pack_the_others(
-    tmp_path: Path, named: str | None
-) -> None:
-    path = tmp_path / "a.zip"
-    path.write_bytes(to_zip({"profile.csv": b"name,city\nAnn,Rome\n", "reviews.csv": b"review\nGood.\n"}))
-    with pytest.raises(
-        FileRefusedError,
-        match=r"member 'profile.csv': .* if it has no reviews, pack the files of reviews alone\.",
-    ):
-        list(read_review_file(path, ReadOptions(text_column=named)))
-
-
-def test_a_file_without_a_text_that_is_no_archive_is_not_to_be_packed(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(b"name,city\nAnn,Rome\n")
-    with pytest.raises(FileRefusedError, match=r"--text-column\.$"):
-        list(read_review_file(path))

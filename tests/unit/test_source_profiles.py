@@ -1,21 +1,16 @@
 """Tests that a profile says how files are read, and that a wrong one is refused with line, reason and next step."""
 
-import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
 from data_contracts.rules_and_limits import FileLimits, RowLimits
+from data_contracts.sources.profile import Labels, Rating, make_schema, name_version, parse_profile
 from tasks.inbox.source_files import SourceFile
-from tasks.review_files.plans.reading_plan import DateFormat, Doubt, RatingScale, ReadingPlan
-from tasks.review_files.reader import ReadOptions, read_review_file
 from tasks.sources.catalogue import Catalogue
-from tasks.sources.profile import make_schema, name_version, parse_profile
-from tasks.sources.profile_options import choose_file_limits, make_options, make_plan
-from tasks.sources.proposing import Inferred, Named, format_proposal, infer
+from tasks.sources.profile_options import choose_file_limits
+from tests.support.profiles import make_profile
 
 WHOLE = """
 ids_hold_across_files = false
@@ -55,33 +50,19 @@ def write(folder: Path, content: str) -> Path:
     return path
 
 
-def propose(folder: Path, content: str | bytes) -> str:
-    """Return the profile that is proposed for a CSV file."""
-    path = folder / "a.csv"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return format_proposal(infer(path), "shop", "a.csv")
-
-
-def test_a_profile_states_the_whole_plan(tmp_path: Path) -> None:
-    assert make_plan(parse_profile(write(tmp_path, WHOLE))) == ReadingPlan(
-        text=("Title", "Body"),
-        review_id="Id",
-        movie_id="Product",
-        reviewed_at="Time",
-        given_label="Mood",
-        given_rating="Score",
-        author="User",
-        known_names=False,
-        ids_hold=False,
-        dates=DateFormat("day_first", zone="Europe/Berlin"),
-        ratings=RatingScale(1, 5, decimal_comma=True),
-        labels={"1": "positive", "good": "positive", "bad": "negative", "so-so": None},
+def test_a_profile_states_each_key_in_the_words_of_its_file(tmp_path: Path) -> None:
+    profile = parse_profile(write(tmp_path, WHOLE))
+    assert profile.columns.text == ("Title", "Body")
+    assert profile.labels == Labels(positive=("1", "good"), negative=("bad",), none=("so-so",))
+    assert (profile.rating, profile.dates.format) == (
+        Rating(lowest=1, highest=5, decimal_comma=True),
+        "day-first",
     )
+    assert (profile.file.delimiter, profile.ids_hold_across_files) == (";", False)
 
 
 def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
-    profile = parse_profile(write(tmp_path, '[columns]\ntext = "Body"\n'))
-    assert make_plan(profile) == ReadingPlan(text=("Body",), known_names=False, dates=DateFormat())
+    assert parse_profile(write(tmp_path, '[columns]\ntext = "Body"\n')) == make_profile("Body")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +79,17 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
             '[columns]\ntext = "a"\n[rating]\nlowest = 5\nhighest = 1\n',
             "line 3: rating lowest must be less than highest",
         ),
-        ('[columns]\ntext = "a"\ngiven_rating = "b"\n', r"line 3: columns.given_rating needs a table"),
-        ('[columns]\ntext = "a"\ngiven_label = "b"\n', r"line 3: columns.given_label needs a table"),
+        (
+            '[columns]\ntext = "a"\ngiven_rating = "b"\n[rating]\nlowest = 1\nhighest = 3\nwords = { good = 4 }\n',
+            "line 4: rating the word 'good' means 4, which is not on the scale",
+        ),
+        (
+            '[columns]\ntext = "a"\n[rows]\nequal_texts = "two"\n',
+            "line 4: rows.equal_texts must be one of one, each",
+        ),
+        ('[columns]\ntext = "a"\n[rows.only]\nstatus = []\n', "line 4: rows.only.status should have one"),
+        ('[columns]\ntext = "a"\n[file]\nheader = 0\n', "line 4: file.header should be greater"),
+        ('[columns]\ntext = "a"\n[file]\nformat = "xml"\n', "line 4: file.format should be 'csv', 'tsv'"),
         (
             'movie = "m"\n[columns]\ntext = "a"\nmovie_id = "b"\n',
             "line 1: movie contradicts columns.movie_id",
@@ -183,7 +173,9 @@ def test_a_version_is_of_what_a_profile_says_not_of_its_spelling(tmp_path: Path)
 
 
 def test_the_schema_names_every_table() -> None:
-    assert {"columns", "dates", "rating", "labels", "file", "limits"} <= make_schema()["properties"].keys()
+    assert {"columns", "dates", "rating", "labels", "rows", "file", "limits", "severity"} <= make_schema()[
+        "properties"
+    ].keys()
 
 
 def choose_limits(content: str, folder: Path) -> FileLimits:
@@ -210,135 +202,3 @@ def test_a_profile_says_whether_a_file_replaces_those_before_it(
 ) -> None:
     profile = parse_profile(write(tmp_path, content + '[columns]\ntext = "a"\n'))
     assert Catalogue({"shop": profile}).describe("shop/a.csv")["replaces_from_share"] == share
-
-
-OTHER_COLUMNS = ("the number of the review", "when", "stars", "mood")
-NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
-    lambda name: name not in OTHER_COLUMNS  # one column is not read twice
-)
-PLANS = st.builds(
-    ReadingPlan,
-    text=st.lists(NAMES, min_size=1, max_size=2, unique=True).map(tuple),
-    review_id=st.sampled_from([None, "the number of the review"]),
-    reviewed_at=st.just("when"),
-    given_rating=st.just("stars"),
-    given_label=st.just("mood"),
-    known_names=st.just(False),
-    ids_hold=st.booleans(),
-    dates=st.sampled_from(
-        [DateFormat("iso"), DateFormat("epoch"), DateFormat("pattern", "%d-%b-%y", "Asia/Tokyo")]
-    ),
-    ratings=st.sampled_from([RatingScale(1, 5), RatingScale(0, 100, decimal_comma=True)]),
-    labels=st.sampled_from(
-        [{"1": "positive", "0": "negative"}, {"y": "positive", "n": "negative", "?": None}]
-    ),
-)
-
-
-@given(plan=PLANS)
-def test_a_proposed_profile_reads_as_the_plan_that_it_was_made_of(
-    tmp_path_factory: pytest.TempPathFactory, plan: ReadingPlan
-) -> None:
-    path = write(tmp_path_factory.mktemp("profile"), format_proposal(Inferred(plan), "shop", "export.csv"))
-    assert make_plan(parse_profile(path)) == plan
-
-
-def test_what_the_user_named_of_a_file_is_in_the_proposal() -> None:
-    named = Named(("a",), "Export", 'data."reviews"')
-    content = format_proposal(Inferred(ReadingPlan(text=("a",)), is_utf8=False, named=named), "shop", "a.csv")
-    assert '\n[file]\nsheet = "Export"\njson_path = "data.\\"reviews\\""\n' in content
-    assert content.count("[file]") == 1
-    assert "\n# encoding = " in content
-
-
-def test_what_is_in_doubt_stands_in_the_proposal_as_a_question(tmp_path: Path) -> None:
-    doubt = Doubt("given_rating", "Stars", "1 to 5 may be of five or of ten")
-    plan = ReadingPlan(text=("Body",), given_rating="Stars", doubts=(doubt,))
-    content = format_proposal(Inferred(plan), "shop", "a.csv")
-    assert "# In doubt: 1 to 5 may be of five or of ten" in content
-    assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
-    settled = content.replace("# given_rating", "given_rating").replace("# [rating]", "[rating]")
-    settled = settled.replace("# lowest", "lowest").replace("# highest", "highest")
-    settled = settled.replace("# decimal_comma", "decimal_comma")
-    assert make_plan(parse_profile(write(tmp_path, settled))).ratings == RatingScale(1, 5)
-
-
-@pytest.mark.parametrize(
-    ("labels", "lines"),
-    [
-        (["-1", "0", "1"], ['positive = ["1"]', 'negative = ["-1"]', 'none = ["0"]']),
-        (["👍", "👎"], ['positive = ["👍"]', 'negative = ["👎"]']),
-        (["fine", "dull"], ['positive = ["1"]', 'negative = ["0"]']),
-    ],
-)
-def test_labels_in_doubt_are_proposed_as_their_names_suggest(
-    tmp_path: Path, labels: list[str], lines: list[str]
-) -> None:
-    content = propose(tmp_path, "\n".join(["text,label", *(f"Fine,{label}" for label in labels)]))
-    assert "\n".join(f"# {line}" for line in ["[labels]", *lines]) in content
-
-
-def test_a_scale_whose_lowest_is_the_best_is_turned_round_by_what_is_proposed(tmp_path: Path) -> None:
-    content = propose(tmp_path, 'text,"Rating (1 = great, 5 = awful)"\nFine,1\nDull,5\n')
-    lines = [
-        line.removeprefix("# ") if " = " in line or "[" in line else line for line in content.split("\n")
-    ]
-    settled = "\n".join(line for line in lines if not line.startswith(("How", "In doubt", "Remove")))
-    profile = parse_profile(write(tmp_path, settled))
-    batches = read_review_file(tmp_path / "a.csv", make_options(profile, ReadOptions()))
-    assert [stars for batch in batches for stars in batch["given_rating"].to_pylist()] == [10, 2]
-
-
-@pytest.mark.parametrize(
-    ("ratings", "bounds"),
-    [
-        (["0", "3", "10"], ("0", "10")),
-        (["1", "4", "7"], ("1", "7")),
-        (["10", "20", "50"], ("10", "50")),
-        ([*"12345" * 5, "55"], ("1", "5")),
-    ],
-)
-def test_the_likeliest_scale_of_ratings_in_doubt_is_proposed(
-    tmp_path: Path, ratings: list[str], bounds: tuple[str, str]
-) -> None:
-    content = propose(tmp_path, "\n".join(["text,rating", *(f"Fine,{rating}" for rating in ratings)]))
-    assert f"# [rating]\n# lowest = {bounds[0]}\n# highest = {bounds[1]}  # or" in content
-
-
-def test_the_scale_of_a_column_without_a_rating_is_a_question(tmp_path: Path) -> None:
-    content = propose(tmp_path, "text,stars\nFine,\nDull,\n")
-    assert '\n# given_rating = "stars"  # in doubt: no rating is given' in content
-    assert "\n# [rating]\n# lowest = 1\n# highest = 5  # or 10" in content
-    assert make_plan(parse_profile(write(tmp_path, content))).given_rating is None
-
-
-def test_a_scale_that_the_name_of_an_empty_column_states_is_no_question(tmp_path: Path) -> None:
-    content = propose(tmp_path, "text,stars (1-5)\nFine,\nDull,\n")
-    assert "\n[rating]\nlowest = 1\nhighest = 5\n" in content
-
-
-def test_a_profile_of_rows_with_other_keys_reads_each_text_and_names_the_other_movie(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    rows = [{"text": "Fine", "movie_id": "tt1"}] * 3 + [{"review": "Dull", "movie": "tt2"}]
-    path.write_text("\n".join(map(json.dumps, rows)))
-    content = format_proposal(infer(path), "shop", "a.jsonl")
-    assert "movie_id = \"movie_id\"  # other rows have it as 'movie'" in content
-    batches = read_review_file(path, make_options(parse_profile(write(tmp_path, content)), ReadOptions()))
-    [table] = batches
-    assert table["text"].to_pylist() == ["Fine", "Fine", "Fine", "Dull"]
-    assert table["movie_id"].to_pylist() == ["tt1", "tt1", "tt1", None]
-
-
-def test_dates_of_which_none_can_be_read_are_a_question(tmp_path: Path) -> None:
-    content = propose(tmp_path, "text,date\nFine,45817\nDull,45818\n")
-    assert '\n# reviewed_at = "date"  # in doubt: some dates seem to be' in content
-    assert "\n# [dates]" in content
-
-
-def test_a_file_that_is_not_utf_8_gets_a_question_about_its_encoding(tmp_path: Path) -> None:
-    content = propose(tmp_path, "text\nSchön\n".encode("cp1252"))
-    assert "# In doubt: some texts are not UTF-8" in content
-    settled = content.replace("# [file]", "[file]").replace("# encoding", "encoding")
-    profile = parse_profile(write(tmp_path, settled))
-    batches = read_review_file(tmp_path / "a.csv", make_options(profile, ReadOptions()))
-    assert [text for batch in batches for text in batch["text"].to_pylist()] == ["Schön"]

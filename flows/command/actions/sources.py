@@ -1,8 +1,8 @@
 """What `reviews sources` does: propose, check, show and list the profiles of sources."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from data_contracts.rules_and_limits import (
     VALUE_RULES,
     RowLimits,
 )
+from data_contracts.sources.profile import Columns, Profile, Severity, name_version, parse_profile
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
 from tasks.containers.formats import WORKBOOKS, format_of
-from tasks.review_files.options import ReadOptions
-from tasks.review_files.plans.normalized_names import quote_name
-from tasks.review_files.plans.reading_plan import ReadingPlan
+from tasks.reading.columns import quote_name
+from tasks.reading.options import ReadOptions
 from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
-from tasks.sources.profile import Severity, name_version, parse_profile
-from tasks.sources.profile_options import list_quarantining, make_limits, make_options, make_plan
-from tasks.sources.proposing import IN_DOUBT, Named, format_proposal, infer
+from tasks.sources.profile_options import list_quarantining, make_limits
+from tasks.sources.proposal.proposing import propose
+from tasks.sources.proposal.writing import change, format_proposal
 from tasks.sources.suspicious_rows import are_turned, say_repeated, say_turned
 from tasks.support.wording import count, escape_controls, quote_word
 
@@ -48,11 +48,24 @@ _FOR_ALL = (
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A profile that was inferred and not written yet."""
+class Named:
+    """What the user names of a file, where it does not show it."""
 
-    path: Path
-    content: str
+    text: Sequence[str] = ()
+    """The columns of the text, in the order in which they are joined."""
+    layout: Mapping[str, str] = field(default_factory=dict)
+    """The sheet of a workbook, or the path of the array in a JSON document, by their keys in [file]."""
+    fallback_encoding: str | None = None
+    """The encoding of files that are not UTF-8, by the settings."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How the command talks with the user."""
+
+    echo: Echo
+    ask: Callable[[str, Sequence[str]], int] | None = None
+    """Asks a question and returns the number of the answer, from 0; None: the likely answers are taken."""
 
 
 @contextmanager
@@ -86,24 +99,28 @@ def choose_path(home: Home, source: str, replace: bool) -> Path:
     return path
 
 
-def propose_profile(path: Path, file: Path, named: Named, limits: RowLimits, echo: Echo) -> Proposal:
-    """Infer the profile to be written to `path` from a file, and print it with a preview.
+def propose_profile(path: Path, file: Path, named: Named, limits: RowLimits, talk: Talk) -> str:
+    """Return the profile to be written to `path` that a file suggests, and show it with how it reads the file.
 
     `named` is what the user names of the file; `limits` are those of a run.
     """
     try:
-        inferred = infer(file, named)
+        proposal = propose(file, named.text, named.layout, named.fallback_encoding)
     except FileRefusedError as error:
         raise _describe_refusal(error, path.stem, file, named) from error
-    content = format_proposal(inferred, path.stem, file.name)
-    echo(content)
+    while talk.ask is not None and proposal.questions:
+        question = proposal.questions[0]
+        chosen = talk.ask(question.words, list(question.answers))
+        draft = change(proposal.draft, list(question.answers.values())[chosen])
+        proposal = replace(proposal, draft=draft, questions=proposal.questions[1:])
+    content = format_proposal(proposal, path.stem, file.name)
+    talk.echo(content)
     if path.stem == DEFAULT:
-        echo(_FOR_ALL)
-    preview = preview_file(file, named.make_options(inferred.plan), limits)
-    _echo_preview(preview, file, Severity.model_validate({}), echo)
-    _echo_empty(preview, inferred.plan, file, echo)
-    _echo_refusal(preview, limits, echo)
-    return Proposal(path, content)
+        talk.echo(_FOR_ALL)
+    profile = Profile.model_validate(proposal.draft)
+    options = ReadOptions(profile=profile, fallback_encoding=named.fallback_encoding)
+    _echo_file(file, options, limits, profile, talk.echo)
+    return content
 
 
 def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: Named) -> ReviewsError:
@@ -112,42 +129,39 @@ def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: N
     detail = error.detail.replace("reviews sources init NAME FILE", command)
     if error.rule != "text_column_missing":
         return FileRefusedError(error.rule, detail)
-    options = {"--sheet": named.sheet, "--json-path": named.json_path}
+    options = {"--sheet": named.layout.get("sheet"), "--json-path": named.layout.get("json_path")}
     given = "".join(f" {option} {quote_word(value)}" for option, value in options.items() if value)
-    return UsageError(
-        f"{file}: {detail.removesuffix(FILE_RULES[error.rule])}Next: name the text: {command}{given} --text COLUMN"
-    )
+    reason = error.detail.removesuffix(FILE_RULES[error.rule])
+    return UsageError(f"{file}: {reason}Next: name the text: {command}{given} --text COLUMN")
 
 
-def write_profile(home: Home, proposal: Proposal, echo: Echo) -> None:
+def write_profile(home: Home, path: Path, content: str, echo: Echo) -> None:
     """Write a profile into the home."""
     home.make()
     make_folder(home.sources)
-    with write_whole(proposal.path) as building:
-        building.write_text(proposal.content, "utf-8")
-    source = proposal.path.stem
+    with write_whole(path) as building:
+        building.write_text(content, "utf-8")
+    source = path.stem
     folder = home.inbox if source == DEFAULT else home.inbox / source
-    echo(f"Wrote {proposal.path}. It holds for files in {folder}/ from the next run on.")
-    if IN_DOUBT in proposal.content:
-        echo(
-            "It asks what is in doubt. Until you answer that in it, the columns in doubt are read from no file of the "
-            "source; a rescan takes their values from files that were read without it."
-        )
+    echo(f"Wrote {path}. It holds for files in {folder}/ from the next run on.")
     echo(f"To read again what was scored or refused before: reviews sources rescan {quote_word(source)}")
 
 
 def check_file(path: Path, file: Path, options: ReadOptions, limits: RowLimits, echo: Echo) -> None:
     """Print how the profile at `path` reads a file; `options` and `limits` are those of a run where it states none."""
     profile = parse_profile(path)
-    own_limits = make_limits(profile, limits)
     try:
-        read = make_options(profile, options)
-        preview = preview_file(file, read, own_limits, list_quarantining(profile))
+        _echo_file(file, replace(options, profile=profile), make_limits(profile, limits), profile, echo)
     except FileRefusedError as error:
         raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
+
+
+def _echo_file(file: Path, options: ReadOptions, limits: RowLimits, profile: Profile, echo: Echo) -> None:
+    """Print how a profile reads a file, and what would be lost; `limits` are those of the profile."""
+    preview = preview_file(file, options, limits, list_quarantining(profile))
     _echo_preview(preview, file, profile.severity, echo)
-    _echo_empty(preview, make_plan(profile), file, echo)
-    _echo_refusal(preview, own_limits, echo)
+    _echo_empty(preview, profile.columns, file, echo)
+    _echo_refusal(preview, limits, echo)
 
 
 def show_profile(home: Home, source: str) -> str:
@@ -170,7 +184,9 @@ def list_sources(home: Home) -> str:
 def _describe_source(source: Source) -> str:
     """Return the line of a source in the list. A sender may have chosen its folder's name."""
     profile = (
-        f"profile {source.version}" if source.version else "no profile: each file is read as it shows itself"
+        f"profile {source.version}"
+        if source.version
+        else "no profile: files are read by the names of their columns"
     )
     return f"{escape_controls(source.name):<24} {source.trouble or profile}"
 
@@ -195,7 +211,8 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
     echo("")
     for name in SHOWN[1:]:
         unread = _describe_unread(preview.unread[name], name, severity) if preview.unread[name] else ""
-        echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}")
+        examples = f": {', '.join(map(escape_controls, preview.examples[name]))}" if unread else ""
+        echo(f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}{examples}")
     if preview.has_open_dates:
         echo('Dates such as 27.03.2026 are read with format = "day-first", or "month-first", under [dates]')
     if preview.not_english:
@@ -213,11 +230,11 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
         echo(f"{count(rows, 'row')} would be quarantined: {rule}")
 
 
-def _echo_empty(preview: Preview, plan: ReadingPlan, file: Path, echo: Echo) -> None:
+def _echo_empty(preview: Preview, columns: Columns, file: Path, echo: Echo) -> None:
     """Print which columns of a workbook have no value: formulas have none if the program that wrote them saved none."""
     empty = (ours for ours in SHOWN[1:-1] if not preview.filled[ours] and not preview.unread[ours])
-    names = [name for name in map(plan.name_column, empty) if name is not None]
-    names += [] if preview.filled["text"] else plan.text
+    names = [name for name in (getattr(columns, each) for each in empty) if name is not None]
+    names += [] if preview.filled["text"] else columns.text
     if names and preview.rows and format_of(file) in WORKBOOKS:
         echo(
             f"{', '.join(map(quote_name, names))}: no row has a value. If these are formulas, their values were not "

@@ -1,0 +1,153 @@
+"""Loads the profiles of known platforms, and that of our own names; finds the one that reads a table by its columns.
+
+A profile in `known/` is that of a user, plus `origin`, which says whose exports it reads, and `recognised_by`, the
+columns that only these have together. A name there, or of a column, may list several, separated by `|`: the first that
+a table has is taken. Columns that a table lacks are left out, with what is said of their values.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Collection, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic import Field
+
+from data_contracts.sources.profile import Columns, Names, Profile, Rating
+
+DEFAULT = "default"
+"""The name of the profile that has our own names of columns."""
+_FIELDS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
+_OF_FIELD = {"given_label": "labels", "given_rating": "rating"}
+"""The table of a profile that says what the values of a column mean."""
+_SIGNS = re.compile(r"[\s_\-.]+")
+_SCALE = re.compile(r"\s*[(\[]\s*(\d{1,3})\s*(?:-|–|to)\s*(\d{1,3})\s*(?:stars)?\s*[)\]]\s*$")
+_OUT_OF = re.compile(r"[\s_]*[(\[]?\s*(?:out[\s_]of|/)[\s_]*(\d{1,3})\s*[)\]]?\s*$", re.IGNORECASE)
+_LOWEST: dict[float, float] = {4: 0.5, 5: 0.5, 10: 1, 20: 0, 100: 0}
+"""The highest rating of a scale -> its lowest, where only the highest is stated."""
+
+
+class KnownProfile(Profile):
+    """The profile of a platform's exports."""
+
+    name: str = Field(default="", description="The name of the file.")
+    origin: str = Field(description="Whose exports these are, with an article.")
+    recognised_by: Names | tuple[()] = Field(
+        default=(), description="Columns that only such an export has together."
+    )
+
+
+def normalize_name(name: str) -> str:
+    """Return a column's name without case, white space, `_`, `-`, dots and byte order mark."""
+    # Some systems write an accent as a character of its own.
+    whole = name if name.isascii() else unicodedata.normalize("NFC", name)
+    return _SIGNS.sub("", whole.strip().lstrip("\ufeff").strip()).casefold()
+
+
+@cache
+def load_known() -> tuple[KnownProfile, ...]:
+    """Return the profiles of known platforms: those that more columns recognise first, then by name."""
+    folder = files("data_contracts.sources") / "known"
+    found = [_load(each.name.removesuffix(".toml"), each.read_text("utf-8")) for each in folder.iterdir()]
+    return tuple(sorted(found, key=lambda known: (-len(known.recognised_by), known.name)))
+
+
+@cache
+def load_default() -> KnownProfile:
+    """Return the profile with our own names, by which a table is read that no other one recognises."""
+    return _load(DEFAULT, (files("data_contracts.sources") / "default.toml").read_text("utf-8"))
+
+
+def _load(name: str, content: str) -> KnownProfile:
+    return KnownProfile.model_validate({**tomllib.loads(content), "name": name})
+
+
+def find_known(names: Collection[str]) -> KnownProfile | None:
+    """Return the profile of the platform whose export has columns with these names; None if none is recognised."""
+    found = {normalize_name(name) for name in names}
+    return next((known for known in load_known() if _recognises(known, found)), None)
+
+
+def _recognises(known: KnownProfile, found: Collection[str]) -> bool:
+    return all(any(each in found for each in _list_alternatives(mark)) for mark in known.recognised_by)
+
+
+@cache
+def _list_alternatives(names: str) -> tuple[str, ...]:
+    """Return the normalised names of a list separated by `|`."""
+    return tuple(map(normalize_name, names.split("|")))
+
+
+def resolve_known(known: KnownProfile, names: Sequence[str]) -> Profile:
+    """Return a known profile with the columns that a table has, by their names there; without a text if it has none."""
+    columns: dict[str, Any] = {
+        "text": tuple(filter(None, (_pick(each, names) for each in known.columns.text)))
+    }
+    for field in _FIELDS:
+        listed = getattr(known.columns, field)
+        left = [name for name in names if name not in (*columns["text"], *columns.values())]
+        columns[field] = listed and _pick(listed, left)
+    return _restrict(known, columns)
+
+
+def resolve_default(names: Sequence[str]) -> tuple[Profile, tuple[str, ...]]:
+    """Return the profile of our own names with the columns that a table has, and the columns that rival for the text.
+
+    Where several columns have names of one field, none of them is taken. A name such as `rating (1-10)` states its
+    scale.
+    """
+    own = load_default().columns
+    texts = _match(own.text[0], [(name, name) for name in names])
+    columns: dict[str, Any] = {"text": tuple(texts[:1])}
+    scale = None
+    for field in _FIELDS:
+        stated = {name: _split_scale(name) for name in names} if field == "given_rating" else {}
+        matched = _match(
+            getattr(own, field) or "", [(name, stated[name][0] if stated else name) for name in names]
+        )
+        columns[field] = matched[0] if len(matched) == 1 else None
+        if field == "given_rating" and columns[field]:
+            is_ours = normalize_name(matched[0]) == normalize_name(field)
+            scale = Rating(lowest=1, highest=10) if is_ours else stated[matched[0]][1]
+    profile = _restrict(load_default(), columns)
+    if scale is not None:
+        profile = profile.model_copy(update={"rating": scale})
+    return profile, tuple(texts[1:])
+
+
+def _match(listed: str, named: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the names of a table that are among those listed; one exactly as listed hides others in another spelling.
+
+    `named` has each name, and what is compared of it.
+    """
+    wanted, exact = _list_alternatives(listed), listed.split("|")
+    matched = [(name, each, normalize_name(each)) for name, each in named]
+    matched = [found for found in matched if found[2] in wanted]
+    hiding = {normalized for _, each, normalized in matched if each in exact}
+    return [name for name, each, normalized in matched if each in exact or normalized not in hiding]
+
+
+def _pick(listed: str, names: Sequence[str]) -> str | None:
+    """Return the name of a table that comes first in a list separated by `|`; None if it has none of them."""
+    by_name = {normalize_name(name): name for name in reversed(names)}
+    return next((by_name[each] for each in _list_alternatives(listed) if each in by_name), None)
+
+
+def _restrict(known: KnownProfile, columns: dict[str, Any]) -> Profile:
+    """Return a known profile with these columns, and what it says of their values alone."""
+    without = {table: None for field, table in _OF_FIELD.items() if columns[field] is None}
+    kept = {name: getattr(known, name) for name in Profile.model_fields} | without
+    return Profile.model_construct(**{**kept, "columns": Columns.model_construct(**columns)})
+
+
+def _split_scale(name: str) -> tuple[str, Rating | None]:
+    """Return the name of a rating without the scale that it states, and that scale."""
+    if match := _SCALE.search(name):
+        lowest, highest = float(match[1]), float(match[2])
+        if lowest < highest:
+            return name[: match.start()], Rating(lowest=lowest, highest=highest)
+    if (match := _OUT_OF.search(name)) and (highest := int(match[1])) in _LOWEST:
+        return name[: match.start()], Rating(lowest=_LOWEST[highest], highest=highest)
+    return name, None

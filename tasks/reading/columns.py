@@ -1,0 +1,241 @@
+"""Maps the columns of a table to ours by a profile: that of its source, a known platform's, or that of our own names.
+
+Names are compared exactly, then without case, spaces, `_`, `-`, dots and a byte order mark: `reviewText`, `Review Text`
+and `review_text` are one name. All unmatched columns are further columns.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.sources.known_profiles import (
+    DEFAULT,
+    KnownProfile,
+    find_known,
+    normalize_name,
+    resolve_default,
+    resolve_known,
+)
+from data_contracts.sources.profile import Columns as NamedColumns
+from data_contracts.sources.profile import Labels, Profile
+from tasks.support.refusals import refusal
+
+OWN = "own"
+"""The name of the profile of a source."""
+AUTHOR = "author"
+"""The key in `extra` of the column that a profile names as the author."""
+PART, STATE = "text_part_", "state_"
+"""Begin our names of a column whose text comes before that of `text`, and of one that says if a row is a review."""
+FIELDS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating")
+MAX_COLUMNS = 10_000
+"""Most columns of a file."""
+_NAMES_SHOWN, _SHOWN = 12, 80
+_BINARY = {"0", "1"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How one table is read."""
+
+    name: str
+    """The name of the profile: `OWN`, `DEFAULT` or that of a known platform."""
+    profile: Profile
+    """Its columns have the names that the table has."""
+
+    def list_names(self) -> list[str]:
+        """Return the columns of the table that become ours, those of the text first."""
+        columns = self.profile.columns
+        named = (getattr(columns, field) for field in (*FIELDS, AUTHOR))
+        return [*columns.text, *(name for name in named if name is not None)]
+
+    def dump(self) -> str:
+        """Return this as JSON; `load_reading` reverts it."""
+        return json.dumps([self.name, self.profile.model_dump(mode="json", exclude_defaults=True)])
+
+
+def load_reading(dumped: str) -> Reading:
+    """Return what `Reading.dump` returned."""
+    name, profile = json.loads(dumped)
+    return Reading(name, (KnownProfile if "origin" in profile else Profile).model_validate(profile))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The positions, from 0, of the columns of a table."""
+
+    known: Mapping[str, int]
+    """Our column, a part of the text, or what says if a row is a review -> position; no 'text' if there is none."""
+    further: Mapping[str, int]
+    """Name of any other column, made unique -> position. What says if a row is a review is one too."""
+
+    def list_text(self) -> list[int]:
+        """Return the positions of the text's columns, in the order in which they are joined."""
+        parts = [place for name, place in self.known.items() if name.startswith(PART)]
+        return [*parts, self.known["text"]] if "text" in self.known else parts
+
+
+def choose_reading(
+    names: Sequence[str], profile: Profile | None, text_column: str | None = None, *, may_lack: bool = False
+) -> Reading:
+    """Return how a table with these columns is read; refuse it if it has no text, or lacks a column of its profile.
+
+    `may_lack`: later rows may have further columns, so only a text is needed. Raises `FileRefusedError`:
+    text_column_missing, text_column_doubled, profile_column_missing, label_sheet.
+    """
+    if not names:
+        raise refusal("text_column_missing", "its rows have no columns")
+    if isinstance(profile, KnownProfile):
+        return Reading(profile.name, _require_text(resolve_known(profile, names), names))
+    _require_no_sheet(names)
+    if profile is not None:
+        return Reading(OWN, _require_columns(names, profile, may_lack))
+    if (
+        text_column is None
+        and (known := find_known(names))
+        and (found := resolve_known(known, names)).columns.text
+    ):
+        return Reading(known.name, found)
+    found, rivals = resolve_default(names)
+    if text_column is not None:
+        found, rivals = _name_text(found, names, text_column), ()
+    _require_text(found, names)
+    if rivals:
+        both = quote_names([*found.columns.text, *rivals])
+        raise refusal("text_column_doubled", f"several columns may be the text: {both}")
+    return Reading(DEFAULT, found)
+
+
+def _require_text(profile: Profile, names: Sequence[str]) -> Profile:
+    """Return a profile as it fits a table; refuse (text_column_missing) a table without its text."""
+    if not profile.columns.text:
+        raise refusal(
+            "text_column_missing", f"none of the columns {quote_names(names)} has a known name of a text"
+        )
+    return profile
+
+
+def _require_columns(names: Sequence[str], profile: Profile, may_lack: bool) -> Profile:
+    """Return the profile of a source with the names that its columns have in a table; refuse one that lacks some."""
+    normalized = list(map(normalize_name, names))
+    wanted = Reading(OWN, profile).list_names()
+    found = {
+        name: names[place] for name in wanted if (place := find_column(names, normalized, name)) is not None
+    }
+    missing = [name for name in wanted if name not in found]
+    if missing and (not may_lack or found.keys().isdisjoint(profile.columns.text)):
+        raise refusal(
+            "profile_column_missing",
+            f"none of the columns {quote_names(names)} is called {quote_name(missing[0])}",
+        )
+    return profile.model_copy(update={"columns": _rename(profile.columns, found)})
+
+
+def _rename(columns: NamedColumns, found: Mapping[str, str]) -> NamedColumns:
+    """Return the columns of a profile under the names that a table has for them."""
+    fields = {
+        each: name and found.get(name, name)
+        for each in (*FIELDS, AUTHOR)
+        for name in (getattr(columns, each),)
+    }
+    return columns.model_copy(
+        update={"text": tuple(found.get(name, name) for name in columns.text), **fields}
+    )
+
+
+def _name_text(profile: Profile, names: Sequence[str], text: str) -> Profile:
+    """Return a profile whose text is the column that somebody named."""
+    place = find_column(names, list(map(normalize_name, names)), text)
+    if place is None:
+        raise refusal(
+            "text_column_missing", f"none of the columns {quote_names(names)} is called {quote_name(text)}"
+        )
+    fields = {each: None for each in (*FIELDS, AUTHOR) if getattr(profile.columns, each) == names[place]}
+    columns = profile.columns.model_copy(update={"text": (names[place],), **fields})
+    return profile.model_copy(update={"columns": columns})
+
+
+def settle_labels(reading: Reading, labels: pa.Array | None) -> Reading:
+    """Return a reading in which 0 is negative and 1 positive, if the first labels of a table are these alone, and both.
+
+    A profile that says what labels mean, or leaves them out, is kept.
+    """
+    if reading.name != DEFAULT or labels is None or reading.profile.labels is not None:
+        return reading
+    found = pc.unique(labels.drop_null()).to_pylist()
+    if {each.strip() for each in found if each.strip()} != _BINARY:
+        return reading
+    binary = Labels(positive=("1",), negative=("0",))
+    return replace(reading, profile=reading.profile.model_copy(update={"labels": binary}))
+
+
+def select_columns(names: Sequence[str], profile: Profile) -> Columns:
+    """Map columns to ours by a profile; what it names and the table lacks is left out."""
+    normalized = list(map(normalize_name, names))
+    columns = profile.columns
+    text = [place for name in columns.text if (place := find_column(names, normalized, name)) is not None]
+    known: dict[str, int] = {}
+    if text:
+        known = {"text": text[-1], **{f"{PART}{number}": place for number, place in enumerate(text[:-1], 1)}}
+    for field in FIELDS:
+        wanted = getattr(columns, field)
+        if wanted is None or (field == "review_id" and not profile.ids_hold_across_files):
+            continue
+        if (place := find_column(names, normalized, wanted)) is not None and place not in text:
+            known[field] = place
+    author = find_column(names, normalized, columns.author) if columns.author else None
+    further = _name_further(names, set(known.values()), author)
+    for name in (*profile.rows.only, *profile.rows.never):
+        if (place := find_column(names, normalized, name)) is not None:
+            known[f"{STATE}{name}"] = place
+    return Columns(known, further)
+
+
+def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) -> int | None:
+    """Return the position of the column called `wanted`: exactly, else without case, spaces and signs; None if none."""
+    if wanted in names:
+        return names.index(wanted)
+    name = normalize_name(wanted)
+    return normalized.index(name) if name in normalized else None
+
+
+def _name_further(names: Sequence[str], taken: set[int], author: int | None) -> dict[str, int]:
+    """Return a unique name for each further column, the author first: 'tag_2' for a second 'tag'."""
+    further: dict[str, int] = {}
+    seen: Counter[str] = Counter()
+    if author is not None and author not in taken:
+        further[AUTHOR] = author
+    for position, name in enumerate(names):
+        if position not in taken and position != further.get(AUTHOR):
+            plain = unique = clean_name(name) or f"column_{position + 1}"
+            while unique in further:
+                seen[plain] += 1
+                unique = f"{plain}_{seen[plain] + 1}"
+            further[unique] = position
+    return further
+
+
+def _require_no_sheet(names: Sequence[str]) -> None:
+    """Refuse (label_sheet) the columns of a sheet of `reviews label`, whose texts were scored."""
+    lower = {*map(str.lower, names)}
+    if "label_of" in lower and len(lower & {"label", "stars", "drawn"}) > 1:
+        raise refusal("label_sheet", "its column 'label_of' is that of a sheet of labels")
+
+
+def clean_name(name: str) -> str:
+    """Return a column's name without white space around it and byte order mark."""
+    return name.strip().lstrip("\ufeff").strip()
+
+
+def quote_name(name: str) -> str:
+    """Return a name in quotes for a message; a long one is cut, with a mark at its end."""
+    return f"'{name if len(name) <= _SHOWN else name[:_SHOWN] + '…'}'"
+
+
+def quote_names(names: Sequence[str]) -> str:
+    """List the names of columns for a message."""
+    shown = ", ".join(map(quote_name, names[:_NAMES_SHOWN]))
+    return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown

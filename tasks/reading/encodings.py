@@ -1,0 +1,254 @@
+"""Decodes review files, and escapes invalid bytes so that a text parser can process them.
+
+A byte order mark decides the encoding (UTF-8, UTF-16 or UTF-32); without one it is the option `encoding`, else UTF-8.
+No encoding is guessed: in a Latin-1 or cp1252 file each row with a non-ASCII character is quarantined, and a UTF-16
+file without a mark is refused. Where there is an option `fallback_encoding`, the first character beyond ASCII decides:
+if its bytes are not UTF-8, the file is in that encoding. Other encodings than UTF-8 are transcoded as a stream; a file
+with an error in them is refused, since the rest of it can't be trusted.
+"""
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts.text_encodings import find_encoding
+from tasks.reading.options import ReadOptions
+from tasks.support.refusals import refusal
+
+# UTF-32 comes first: its little-endian mark begins with that of UTF-16.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_MARK_BYTES = max(map(len, _MARKS))
+_LINE_MARK = b"\n" + codecs.BOM_UTF8
+
+# A byte is escaped as two of Unicode's 32 noncharacters U+FDD0 to U+FDEF: one of the first 16 for its upper four bits,
+# one of the last 16 for its lower four. Bytes that are not UTF-8 are 0x80 and above.
+_TO_ESCAPE = re.compile("[\udc80-\udcff\ufdd0-\ufdef]+")
+_ESCAPED = re.compile("[\ufdd8-\ufddf][\ufde0-\ufdef]")
+_CHARACTER_BYTES = 4
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_NONCHARACTER_START = b"\xef\xb7"
+
+
+def decode_text(data: bytes, options: ReadOptions) -> str:
+    """Decode one complete text as `to_utf8` does; raises `UnicodeDecodeError` if it is invalid."""
+    mark = _find_mark(data)
+    encoding = _choose_encoding(mark, options)
+    if _may_fall_back(mark, options) and not data.isascii() and not _is_utf8_at_first(data):
+        encoding = options.fallback_encoding or encoding
+    return data[len(mark) :].decode(encoding)
+
+
+def decode_start(data: bytes, options: ReadOptions) -> str:
+    """Decode the start of a text; what is not valid, such as half a character at the end, is replaced."""
+    mark = _find_mark(data)
+    return data[len(mark) :].decode(_choose_encoding(mark, options), "replace")
+
+
+def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
+    """Transcode the text of a file to UTF-8 without byte order marks; text in UTF-8 is passed on unchanged.
+
+    Raises `FileRefusedError`: encoding_broken, or encoding_unknown for text that looks like UTF-16 without a mark.
+    """
+    head = b""
+    while len(head) < _MARK_BYTES and (more := next(chunks, b"")):
+        head += more
+    mark = _find_mark(head)
+    encoding = _choose_encoding(mark, options)
+    if not mark and options.encoding is None and b"\0" in head[:_MARK_BYTES]:
+        raise refusal(
+            "encoding_unknown", "NUL bytes at the very start, as in UTF-16 without a byte order mark"
+        )
+    chunks = chain([head[len(mark) :]], chunks)
+    if encoding != "utf-8":
+        chunks = _transcode(chunks, encoding)
+    elif _may_fall_back(mark, options):
+        chunks = _fall_back(chunks, options.fallback_encoding or encoding)
+    # Only files that have marks are joined with theirs; all others need not be searched.
+    return drop_inner_marks(chunks) if mark else chunks
+
+
+def drop_inner_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text in UTF-8 without the byte order marks at the start of its lines, as files that were joined have."""
+    rest = b""
+    for chunk in chunks:
+        data = (rest + chunk).replace(_LINE_MARK, b"\n")
+        size = next((size for size in (3, 2, 1) if data.endswith(_LINE_MARK[:size])), 0)
+        rest = data[len(data) - size :]
+        yield data[: len(data) - size]
+    yield rest
+
+
+def _choose_encoding(mark: bytes, options: ReadOptions) -> str:
+    """Return the encoding of a text with this byte order mark, or with none."""
+    return _MARKS.get(mark) or find_encoding(options.encoding or "utf-8") or "utf-8"
+
+
+def _may_fall_back(mark: bytes, options: ReadOptions) -> bool:
+    """Return whether nothing but the content can tell if a text is UTF-8 or in the fallback encoding."""
+    return not mark and options.encoding is None and options.fallback_encoding is not None
+
+
+def _fall_back(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield text as it is; if its first character beyond ASCII is not UTF-8, transcode from there on."""
+    rest = b""
+    for chunk in chunks:
+        rest += chunk
+        is_utf8 = _is_utf8_at_first(rest)
+        if is_utf8 is not None:
+            break
+        end = _measure_ascii(rest)
+        yield rest[:end]
+        rest = rest[end:]
+    else:
+        is_utf8 = not rest
+    chunks = chain([rest], chunks)
+    yield from chunks if is_utf8 else _transcode(chunks, encoding)
+
+
+def _measure_ascii(data: bytes) -> int:
+    """Return the number of bytes before the first that is not ASCII."""
+    match = None if data.isascii() else _NOT_ASCII.search(data)
+    return len(data) if match is None else match.start()
+
+
+def _is_utf8_at_first(data: bytes) -> bool | None:
+    """Return whether the first character beyond ASCII is UTF-8; None if there is none, or only the start of one."""
+    start = _measure_ascii(data)
+    if start == len(data):
+        return None
+    try:
+        data[start : start + _CHARACTER_BYTES].decode()
+    except UnicodeDecodeError as error:
+        return None if error.start == 0 and "end of data" in error.reason else error.start > 0
+    return True
+
+
+def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Iterator[bytes]:
+    """Escape bytes that are not UTF-8, so that a parser accepts all chunks; valid text is passed on unchanged.
+
+    `notice` is called before each chunk with escapes is yielded; before that nothing needs to be restored. The
+    noncharacters used for escapes are escaped too, so `restore_bytes` returns exactly the original bytes.
+    """
+    rest = b""
+    for chunk in chunks:
+        text = rest + chunk
+        end = _end_of_whole_characters(text)
+        rest = text[end:]
+        yield _escape(text[:end], notice)
+    yield _escape(rest, notice)
+
+
+def restore_bytes(text: str) -> bytes:
+    """Return the original bytes of a text from `escape_invalid`."""
+    return _ESCAPED.sub(_unescape_one, text).encode("utf-8", "surrogateescape")
+
+
+def restore_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
+    """Undo `escape_invalid` in [n] strings; return them with null for texts that are not UTF-8.
+
+    The second value maps the positions of those, 0 to n - 1, to their original bytes.
+    """
+    escaped = pc.match_substring_regex(column, _ESCAPED.pattern)
+    if not pc.any(escaped).as_py():
+        return column, {}
+    restored = [None if text is None else restore_bytes(text) for text in column.to_pylist()]
+    return decode_column(pa.array(restored, pa.binary()))
+
+
+def decode_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
+    """Decode [n] binary values as UTF-8; return them with null for invalid ones, and the bytes of those by position."""
+    try:
+        return column.cast(pa.string()), {}
+    except pa.ArrowInvalid:
+        values = column.to_pylist()
+    invalid = {position: value for position, value in enumerate(values) if not _is_utf8(value or b"")}
+    valid = [None if position in invalid else value for position, value in enumerate(values)]
+    return pa.array(valid, pa.binary()).cast(pa.string()), invalid
+
+
+def describe_invalid(data: bytes) -> str:
+    """Describe the first byte that is not UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1:,} (0x{data[error.start]:02x}) is not UTF-8"
+    return "holds half a surrogate pair, which is no character"
+
+
+def _find_mark(data: bytes) -> bytes:
+    """Return the byte order mark of a text, empty if it has none."""
+    return next((mark for mark in _MARKS if data.startswith(mark)), b"")
+
+
+def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Decode a text in another encoding and encode it as UTF-8; refuse a file that is not in that encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    done = 0
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode()
+            done += len(chunk)
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        # That a text in UTF-16 begins with no byte order mark is an error without a place.
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        place = f"the {_name(encoding)} text is not valid, near byte {done + start + 1:,}"
+        raise refusal("encoding_broken", place) from error
+
+
+def _name(encoding: str) -> str:
+    """Return an encoding's name for a message, without the order of its bytes."""
+    return encoding.removesuffix("-le").removesuffix("-be").upper()
+
+
+def _end_of_whole_characters(data: bytes) -> int:
+    """Return the length of `data` without an incomplete UTF-8 character at its end."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return len(data) - back if length > back else len(data)
+        if byte < 0x80:
+            break
+    return len(data)
+
+
+def _escape(chunk: bytes, notice: Callable[[], None]) -> bytes:
+    """Escape what is not UTF-8 in a chunk, and call `notice` if something is escaped."""
+    # The fastest ways to search for a single byte (Python) and to check UTF-8 (Arrow), by far.
+    may_be_mistaken = _NONCHARACTER_START[:1] in chunk and _NONCHARACTER_START in chunk
+    if not may_be_mistaken and _is_utf8(chunk):
+        return chunk
+    notice()
+    return _TO_ESCAPE.sub(_escape_run, chunk.decode("utf-8", "surrogateescape")).encode()
+
+
+def _escape_run(match: re.Match[str]) -> str:
+    run = match.group().encode("utf-8", "surrogateescape")
+    return "".join(chr(0xFDD0 + (byte >> 4)) + chr(0xFDE0 + (byte & 15)) for byte in run)
+
+
+def _unescape_one(match: re.Match[str]) -> str:
+    upper, lower = map(ord, match.group())
+    return chr(0xDC00 + ((upper - 0xFDD0) << 4 | lower - 0xFDE0))
+
+
+def _is_utf8(data: bytes) -> bool:
+    """Return whether a chunk is valid UTF-8."""
+    offsets = pa.array([0, len(data)], pa.int32()).buffers()[1]
+    text = pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True

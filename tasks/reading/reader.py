@@ -1,0 +1,115 @@
+"""Reads review files of any format as Arrow batches; other packages call only `read_review_file`.
+
+Bytes are unpacked to members, members are split into rows of their format, and a profile says which columns become ours
+and what their values mean: that of the source, of a known platform, or of our own names. The name decides the format; a
+file whose content contradicts it is refused. Memory does not grow with a file's size, and a compressed file may have no
+more rows than an uncompressed one of its size could have. A row that can't be read is yielded with the rule that it
+breaks; a file that can't be read is refused with a message on where and what to do.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain, groupby
+from pathlib import Path
+
+import pyarrow as pa
+
+from tasks.containers.files import iterate_file, measure_file
+from tasks.containers.formats import format_of
+from tasks.containers.members import Member, naming_member
+from tasks.reading.columns import settle_labels
+from tasks.reading.delimited import read_delimited
+from tasks.reading.grouping_items import group_into_batches
+from tasks.reading.json_lines import read_json_lines
+from tasks.reading.options import ReadOptions, require_rows
+from tasks.reading.plain_text import make_text_rows, read_text_file
+from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.tables.separate_process import read_in_process
+from tasks.reading.values import parse_rows
+
+__all__ = ["ReadOptions", "format_of", "read_review_file"]
+
+_LINES = re.compile(rb"\s*\{[^\r\n]*\}[ \t]*\r?\n\s*\{")
+"""The beginning of a .json that has an object on each line."""
+_START_BYTES = 1 << 16
+
+
+def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a review file in order, numbered from 1, as batches of `READ_SCHEMA`.
+
+    In an archive the numbers continue from member to member. Raises `FileRefusedError`, possibly after some batches;
+    the caller must then discard all rows of the file.
+    """
+    options = options or ReadOptions()
+    options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
+    wanted = options.profile.file.members if options.profile else None
+    next_row = 1
+    with closing(iterate_file(path, options.limits, options.root, wanted)) as members:
+        for is_text, group in groupby(
+            (_settle_format(member, options) for member in members), lambda member: member.format == "text"
+        ):
+            read = _read_texts if is_text else _read_tables
+            for batch in read(group, next_row, options):
+                next_row += batch.num_rows
+                require_rows(next_row - 1, options.most_rows)
+                for start in range(0, batch.num_rows, options.batch_rows):
+                    yield batch.slice(start, options.batch_rows)
+
+
+def _settle_format(member: Member, options: ReadOptions) -> Member:
+    """Return a member with the format that its profile states for text files, or that of lines for a .json of lines."""
+    stated = options.profile.file.format if options.profile else None
+    if stated is not None and member.format == "text":
+        return replace(member, format=stated)
+    if member.format != "json":
+        return member
+    with naming_member(member.name):
+        head = b""
+        while len(head) < _START_BYTES and (more := next(member.chunks, b"")):
+            head += more
+    format_name = "jsonl" if is_json_lines(head) else "json"
+    return replace(member, format=format_name, chunks=chain([head], member.chunks))
+
+
+def is_json_lines(head: bytes) -> bool:
+    """Return whether a .json begins with an object that is a line of its own, and another one below it."""
+    return _LINES.match(head) is not None
+
+
+def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Read consecutive text files, many in one batch."""
+    next_row, longest = first_row, options.batch_bytes
+    files = (read_text_file(member, longest) for member in members)
+    for group in group_into_batches(files, lambda file: len(file.data), options.batch_rows, longest):
+        names = pa.array([file.member for file in group], pa.string())
+        yield parse_rows(make_text_rows(group, next_row, options), names)
+        next_row += len(group)
+
+
+def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Read files with many rows, one after the other."""
+    next_row = first_row
+    for member in members:
+        with naming_member(member.name):
+            for batch in _read_table(member, next_row, options):
+                yield batch
+                next_row += batch.num_rows
+
+
+def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Read a member with many rows by the reader of its format."""
+    if member.format in TABLE_FORMATS:
+        yield from read_in_process(member, first_row, options)
+        return
+    if member.format == "jsonl":
+        rows = read_json_lines(member.chunks, first_row, options)
+    else:
+        rows = read_delimited(member.chunks, member.format, first_row, options)
+    reading = None
+    for raw in rows:
+        if reading is None:
+            reading = settle_labels(raw.reading, raw.known.get("given_label"))
+            options.report_reading(reading)
+        yield parse_rows(raw, pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers)), reading)

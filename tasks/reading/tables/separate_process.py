@@ -1,0 +1,325 @@
+"""Reads Parquet files and other tables in a separate process with limited memory and time.
+
+A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
+the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
+every encoding, and some damaged files crash it; the libraries for the other formats are no better. So the system limits
+the memory and time of the process; a file that exceeds them is refused (bomb_suspected). A run starts the process once
+and uses it for file after file; it decodes rows while the run checks and scores the rows before.
+
+The command is `python -m tasks.reading.tables.separate_process SOCKET`. A request is JSON, followed by the open
+file's descriptor; the answer is record batches of `READ_SCHEMA`, the plan as JSON before or after them, if the request
+has none, and the outcome as JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The
+memory limit (RLIMIT_DATA) works on Linux only.
+"""
+
+import atexit
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from ctypes import CDLL
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from data_contracts.errors import FileRefusedError, ReviewsError
+from data_contracts.review_files import READ_SCHEMA
+from tasks.containers.members import Member
+from tasks.containers.streams import hold_content, meter
+from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes
+from tasks.reading.columns import Reading, load_reading, settle_labels
+from tasks.reading.options import ReadOptions
+from tasks.reading.raw_rows import RawRows
+from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.values import parse_rows
+from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
+from tasks.support.refusals import refusal
+
+SECONDS = 15
+"""Most seconds of processor time for one batch of rows."""
+ROW_BYTES = 64 << 20
+"""Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
+_KEPT_MEMORY = {-1: 64 << 20, -3: 32 << 20}
+"""How much freed memory the C library of the process keeps (M_TRIM_THRESHOLD of `mallopt`), and from which size on it
+returns a piece at once (M_MMAP_THRESHOLD): what its defaults grow to. Until then the system takes back the memory of
+each batch and clears it anew for the next, which is 8 % of the time of reading Parquet."""
+
+_ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
+
+Outcome = dict[str, str]
+"""Empty if the file was read to its end; else 'rule' and 'detail' of its refusal, or 'error' for another cause."""
+
+
+# In the process of the run
+
+
+def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
+
+    Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
+    """
+    sent = asdict(replace(options, root=None, profile=None, report_reading=print))
+    del sent["report_reading"]
+    request = {
+        "profile": options.profile and Reading("", options.profile).dump(),
+        "format_name": member.format,
+        "member": member.name,
+        "first_row": first_row,
+        "options": sent,
+    }
+    with _open_for_process(member, options) as file, _borrow_process() as process:
+        outcome = yield from process.read(file, request, options.report_reading)
+    if "rule" in outcome:
+        raise FileRefusedError(outcome["rule"], outcome["detail"])
+    if "error" in outcome:
+        raise ReviewsError(outcome["error"])
+
+
+@contextmanager
+def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes]]:
+    """Yield a table as a seekable file for the process; one that is compressed or in an archive is unpacked."""
+    if member.on_disk is not None:
+        member.on_disk.seek(0)
+        yield member.on_disk
+        return
+    guard = limit_bytes(
+        options.limits.held_bytes, f"a file of the format {member.format}, which must be held whole,"
+    )
+    with hold_content(meter(member.chunks, guard)) as file:
+        yield file
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A process that reads tables, and the connection to it."""
+
+    process: subprocess.Popen[bytes]
+    connection: Connection
+
+    def read(
+        self, file: IO[bytes], request: dict[str, Any], report: Callable[[Reading], object]
+    ) -> Generator[pa.RecordBatch, None, Outcome]:
+        """Yield the batches of a file, and report how the process reads it; return the outcome."""
+        rows = 0
+        try:
+            self.connection.send_bytes(json.dumps(request).encode())
+            send_handle(self.connection, file.fileno(), self.process.pid)
+            # Each batch follows a message with its size; a list says how the table is read.
+            while not (message := self.connection.recv_bytes()).startswith(b"{"):
+                if message.startswith(b"["):
+                    report(load_reading(message.decode()))
+                    continue
+                batch = pa.ipc.read_record_batch(self._receive(int(message)), READ_SCHEMA)
+                rows += batch.num_rows
+                yield batch
+        except (EOFError, OSError):
+            # The connection was closed, so the process has ended or is about to.
+            return _judge_process_end(self.process.wait(), rows, request["format_name"])
+        outcome: Outcome = json.loads(message)
+        return outcome
+
+    def _receive(self, size: int) -> pa.Buffer:
+        """Read `size` bytes directly into Arrow's memory: many times faster than `recv_bytes`."""
+        buffer = pa.allocate_buffer(size)
+        left = memoryview(buffer)
+        while left:
+            done = os.readv(self.connection.fileno(), [left])
+            if not done:
+                raise EOFError
+            left = left[done:]
+        return buffer
+
+    def end(self) -> None:
+        """Kill the process and wait until it has ended."""
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+_idle: list[_Process] = []
+
+
+@contextmanager
+def _borrow_process() -> Iterator[_Process]:
+    """Yield a process for the use of one caller; kill it if the caller did not read its file to the end."""
+    process = _idle.pop() if _idle else _start_process()
+    if process.process.poll() is not None:
+        process.end()
+        process = _start_process()
+    try:
+        yield process
+    except BaseException:
+        process.end()
+        raise
+    if _idle or process.process.poll() is not None:
+        process.end()
+    else:
+        _idle.append(process)
+
+
+def _start_process() -> _Process:
+    """Start a process that reads tables."""
+    ours, theirs = Pipe()
+    with theirs:
+        command = [sys.executable, "-m", "tasks.reading.tables.separate_process", str(theirs.fileno())]
+        # The process must find this package whatever the current folder of the run is.
+        process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[3],
+        )
+    return _Process(process, ours)
+
+
+@atexit.register
+def _end_idle() -> None:
+    """End the idle processes."""
+    while _idle:
+        _idle.pop().end()
+
+
+def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
+    """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
+    place = f"it can't be read after row {rows:,}"
+    if -status == signal.SIGXCPU:
+        return _make_refusal("bomb_suspected", f"{place}: the next rows take more than {SECONDS} seconds")
+    # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
+    if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
+        return {
+            "error": f"The process that reads {format_name} files ended before its time (status {status}). "
+            "Was it killed, or memory short? Next: run it again."
+        }
+    # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
+    return _make_refusal(TABLE_FORMATS[format_name].broken, place)
+
+
+def _make_refusal(rule: str, found: str) -> Outcome:
+    """Return the outcome by which the process refuses a file."""
+    error = refusal(rule, found)
+    return {"rule": error.rule, "detail": error.detail}
+
+
+# In the separate process
+
+
+def serve(connection: Connection) -> None:
+    """Read file after file until the run closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C, and this process ends with it
+    # The memory pool of the C library returns unused memory and reserves little more than it needs.
+    pa.set_memory_pool(pa.system_memory_pool())
+    _keep_freed_memory()
+    _limit_process(resource.RLIMIT_CORE, 0)
+    _limit_process(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            request = json.loads(connection.recv_bytes())
+            with os.fdopen(recv_handle(connection), "rb") as file:
+                outcome = _serve_file(connection, file, **request)
+            connection.send_bytes(json.dumps(outcome).encode())
+
+
+def _serve_file(
+    connection: Connection, file: IO[bytes], format_name: str, member: str | None, **request: Any
+) -> Outcome:
+    """Send the rows of a file in batches, and return the outcome."""
+    options, profile = request["options"], request["profile"] and load_reading(request["profile"]).profile
+    read_options = ReadOptions(
+        **options | {"limits": ContainerLimits(**options["limits"]), "profile": profile}
+    )
+    rows, reading = 0, None
+    try:
+        for raw in _renewing(_read(format_name, file, request["first_row"], read_options)):
+            if reading is None:
+                reading = settle_labels(raw.reading, raw.known.get("given_label"))
+                connection.send_bytes(reading.dump().encode())
+            members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
+            batch = parse_rows(raw, members, reading)
+            if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
+                return _make_refusal(
+                    "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
+                )
+            _send(connection, memoryview(batch.serialize()))
+            rows += len(batch)
+    except FileRefusedError as error:
+        return {"rule": error.rule, "detail": error.detail}
+    except ReviewsError as error:
+        return {"error": str(error)}
+    except Exception as error:
+        if not is_memory_error(error):
+            raise
+        return _judge_memory(error, rows)
+    return {}
+
+
+def _renewing(rows: Iterator[RawRows]) -> Iterator[RawRows]:
+    """Yield rows; the process gets its full time again for each batch."""
+    _renew_time()
+    for raw in rows:
+        yield raw
+        _renew_time()
+
+
+def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a file by the reader of its format; only that one is imported."""
+    module = import_module(TABLE_FORMATS[format_name].module)
+    rows: Iterator[RawRows] = module.read(file, first_row, options)
+    return rows
+
+
+def _send(connection: Connection, data: memoryview) -> None:
+    """Send bytes from the process, with their length before them."""
+    connection.send_bytes(str(len(data)).encode())
+    while data:
+        data = data[os.write(connection.fileno(), data) :]
+
+
+def _judge_memory(error: Exception, rows: int) -> Outcome:
+    """Return the outcome of a file whose reading in the process took too much memory."""
+    try:
+        require_memory(error)
+    except ReviewsError as short:
+        return {"error": str(short)}
+    return _make_refusal("bomb_suspected", f"after row {rows:,} a row takes more memory than any sound one")
+
+
+def _renew_time() -> None:
+    """Give the process its full time again."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep some freed memory, where it has `mallopt`."""
+    with suppress(AttributeError):
+        for option, size in _KEPT_MEMORY.items():
+            CDLL(None).mallopt(option, size)
+
+
+def _limit_process(what: int, most: int) -> None:
+    """Set a resource limit of this process, to at most the hard limit that it was started with."""
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _measure_data() -> int:
+    """Return the bytes of this process's data memory, roughly as RLIMIT_DATA counts them."""
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
+        return pages * resource.getpagesize()
+    return MOST_MEMORY
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,175 @@
+"""Finds out what the values of columns mean: the format of dates, the scale of ratings, labels, words for no text."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.reading.labels import clean_label
+from tasks.reading.ratings import OWN_SCALES, find_rating
+from tasks.sources.proposal.columns import has_words, list_words, measure_dates, rate_mood
+from tasks.sources.proposal.writing import Question
+from tasks.sources.sampling import Column
+
+Found = tuple[Mapping[str, Any], Question | None]
+"""The keys of a table of the profile, and what is open about them."""
+_MOST_DATES, _LONGEST = 1000, 60
+_BEFORE = re.compile(r"[^\d:]*?[a-z]{2,}:? (?=\S+ ?\d)", re.I)
+"""Words before a date, such as `Posted on `."""
+_AFFIXED = re.compile(r"(\D*?)(\d{1,3}(?:[.,]\d)?)(\D*)", re.ASCII)
+_IN_NAME = re.compile(r"(\d+)\s*(?:-|–|to|_to_)\s*(\d+)\D*$|(?:/|of|[\s_])[\s_]*(5|10|20|100)\D*$", re.I)
+_MEANINGS = ("positive", "negative", "none")
+_MOST_WORDS, _MOST_LABELS, _ENOUGH_RATINGS, _ENOUGH_TEXTS, _CLEAR_DIFFERENCE = 21, 5, 20, 5, 0.1
+_OFTEN, _FEWEST_EQUAL, _MOST_NO_TEXT = 0.05, 10, 12
+
+
+def find_dates(column: Column) -> tuple[Found, float]:
+    """Return how the dates of a column are written, and the share of them that are read so."""
+    values = [value for value in list(column.counts)[:_MOST_DATES] if len(value) <= _LONGEST]
+    clear, day, month = (measure_dates(values, style) for style in ("clear", "day-first", "month-first"))
+    if max(day, month) > clear:
+        is_day = day > month or (day == month and "/" not in values[0])
+        styles = ["day-first", "month-first"][:: 1 if is_day else -1]
+        answers = {style: {"dates": {"format": style}} for style in styles}
+        question = Question(f"Which comes first in dates such as {values[0]} in '{column.name}'?", answers)
+        return (answers[styles[0]]["dates"], question if day == month else None), max(day, month)
+    found = _BEFORE.match(values[0]) if values else None
+    prefix = found[0] if found and all(value.startswith(found[0]) for value in values) else ""
+    patterns = [prefix.replace("%", "%%") + each for each in list_words("values", "dates", "|")]
+    shares = {pattern: measure_dates(values, pattern) for pattern in (patterns if clear < 0.5 else [])}
+    best = max(shares, key=lambda pattern: shares[pattern], default="clear")
+    return (({"format": best}, None), shares[best]) if shares.get(best, 0) > clear else (({}, None), clear)
+
+
+def find_scale(column: Column, best: Sequence[Column], is_rating: bool) -> Found | None:
+    """Return the scale of the ratings in a column, nothing if they state it; None if it has no ratings.
+
+    `best` are columns with the best rating of the scale; `is_rating`: the name of the column says that it has some.
+    """
+    words = _find_words(column)
+    found = {value: find_rating(value[:_LONGEST]) for value in column.counts}
+    numbers, highest = Counter[float](), set[int | None]()
+    for value, rating in found.items():
+        if (number := words.get(clean_label(value), rating.value if rating else None)) is not None:
+            numbers[number] += column.counts[value]
+            highest.add(rating.highest if rating else None)
+    if not numbers or numbers.total() < 0.9 * column.filled or min(numbers) < 0:
+        return None
+    top, second = sorted([*numbers, 0.0])[:-3:-1]
+    if numbers[top] == 1 and len(numbers) > 2 and top > 2 * second and highest == {None}:
+        del numbers[top]  # the total below a table
+    stated = next(iter(highest)) if len(highest) == 1 else None
+    if stated is not None:
+        own = OWN_SCALES.get(stated)
+        is_enough = own is not None and own.lowest <= min(numbers) and max(numbers) <= own.highest
+        return ({} if is_enough else {"lowest": min(1, *numbers), "highest": stated}), None
+    if max(numbers) <= 1 and not words:
+        return None
+    lowest, likely, is_sure = _choose_scale(column, numbers, best)
+    comma = any(rating and rating.comma for rating in found.values())
+    others = ({"decimal_comma": True} if comma else {}) | ({"words": words} if words else {})
+    answers = {f"{each:g}": {"rating": {"lowest": lowest, "highest": each, **others}} for each in likely}
+    shown = ", ".join(value for value, _ in column.counts.most_common(3))
+    asked = f"What is the best rating in '{column.name}', which has {shown}?"
+    question = Question(asked, {**answers, "it is no rating": {"columns.given_rating": None}})
+    return answers[f"{likely[0]:g}"]["rating"], None if is_sure and is_rating else question
+
+
+def _find_words(column: Column) -> dict[str, float]:
+    """Return the ratings that words mean: numbers and grades in words, or with the same text around, as `Overall4`."""
+    labels = {clean_label(value) for value in column.counts if find_rating(value[:_LONGEST]) is None}
+    pairs = (each.rpartition(" ") for each in list_words("values", "ratings", "|"))
+    known = {word: float(number) for word, _, number in pairs}
+    matches = {label: match for label in labels if (match := _AFFIXED.fullmatch(label))}
+    affixes = {(each[1], each[3].rstrip("s")) for each in matches.values()}
+    if len(matches) == len(labels) and len(affixes) == 1:
+        known = {label: float(match[2].replace(",", ".")) for label, match in matches.items()}
+    is_known = labels <= known.keys() and len(labels) <= _MOST_WORDS
+    return {label: known[label] for label in sorted(labels, key=known.__getitem__)} if is_known else {}
+
+
+_Scale = tuple[float, Sequence[float], bool]
+
+
+def _choose_scale(column: Column, numbers: Counter[float], best: Sequence[Column]) -> _Scale:
+    """Return the lowest rating, the likely highest ones, and whether the first is sure.
+
+    A column beside it says it, or its name, or else all ratings do.
+    """
+    top, bottom = max(numbers), min(numbers)
+    zeros, has_halves = numbers[0] / numbers.total(), any(number % 1 for number in numbers)
+    low = 0.0 if zeros > 0.05 else 0.5 if has_halves and top <= 5 else 1.0
+    stated = [rating.value for each in best for value in each.counts if (rating := find_rating(value))]
+    if stated and stated[0] >= top:
+        return min(low, bottom), stated[:1], True
+    if match := _IN_NAME.search(column.name[-_LONGEST:]):
+        highest = float(match[2] or match[3])
+        own = OWN_SCALES.get(int(highest))
+        lowest = float(match[1]) if match[1] else min(own.lowest if own else low, bottom)
+        if lowest <= bottom and top <= highest and lowest < highest:
+            return lowest, [highest], True
+    if top <= 5:
+        is_four = top == 4 and zeros > 0.05 and not has_halves
+        is_sure = (has_halves and top > 4) or (top == 5 and numbers.total() >= _ENOUGH_RATINGS)
+        return low, [4, 5, 10] if is_four else [5, 10, 4][: 3 - (top > 4)], is_sure
+    if top <= 10:
+        return low, [10, top], top > 7
+    is_twenties = all(number and number % 20 == 0 for number in numbers)  # stars of five in percent
+    return 20.0 if is_twenties else 0.0, [20, 100] if top <= 20 else [100, 50], top > 50
+
+
+def find_labels(column: Column, texts: Sequence[str], is_judgement: bool) -> Found | None:
+    """Return what labels mean, by their words or, in a column of judgements, by the texts; None if it has none."""
+    values = list(dict.fromkeys(map(clean_label, column.counts)))
+    meant = {key: [each for each in values if each in list_words("values", key, "|")] for key in _MEANINGS}
+    others = [value for value in values if not any(value in each for each in meant.values())]
+    if len(values) > _MOST_LABELS:
+        return None
+    if meant["positive"] and meant["negative"]:
+        said = {key: {**meant, key: [*meant[key], *others]} for key in reversed(_MEANINGS)}
+        answers = {key: {"labels": labels} for key, labels in said.items()}
+        question = Question(f"What do these values of '{column.name}' mean: {', '.join(others)}?", answers)
+        return answers["none"]["labels"], question if others else None
+    is_clear = has_words(column, "given_label", "sure")
+    pair = _find_pair({*values} - {*meant["none"]}, is_clear) if is_judgement else None
+    if pair is None or (pair[0] in "24" and has_words(column, "given_rating", "any")):
+        return None
+    difference = _compare_texts(column, texts, pair)
+    left = [value for value in values if value not in pair]
+    pairs = [pair, pair[::-1]][:: 1 if difference >= -_CLEAR_DIFFERENCE else -1]
+    labels = [{"positive": [one], "negative": [two], "none": left} for one, two in pairs]
+    answers = {f"'{each['positive'][0]}' is positive": {"labels": each} for each in labels}
+    none = {"no label": {"columns.given_label": None}}
+    is_clear = is_clear or abs(difference) > _CLEAR_DIFFERENCE
+    question = Question(f"What do the values of '{column.name}' mean?", {**answers, **none})
+    return labels[0], None if is_clear else question
+
+
+def _find_pair(said: set[str], is_clear: bool) -> tuple[str, ...] | None:
+    """Return the positive and the negative value that labels are: both, or a third one too, or one of them."""
+    pairs = [tuple(pair.split()) for pair in list_words("values", "pairs", "|")]
+    fits = [pair for pair in pairs if said == {*pair}]
+    fits += [pair for pair in pairs if {*pair} < said and len(said) == 3]
+    fits += [pair for pair in pairs if said and said < {*pair} and is_clear]
+    return next(iter(fits), None)
+
+
+def _compare_texts(column: Column, texts: Sequence[str], pair: Sequence[str]) -> float:
+    """Return how much better the texts with one label sound than those with the other; 0 if there are too few."""
+    moods: dict[str, list[int]] = {label: [] for label in pair}
+    for value, text in zip(column.values, texts, strict=True):
+        moods.get(clean_label(value or ""), []).append(rate_mood(text))
+    one, two = moods.values()
+    return sum(one) / len(one) - sum(two) / len(two) if min(len(one), len(two)) >= _ENOUGH_TEXTS else 0.0
+
+
+def find_no_texts(columns: Sequence[Column]) -> list[str]:
+    """Return the texts that say nothing, most frequent first: by their words, or since so many rows have them."""
+    found, [pattern] = Counter[str](), list_words("values", "nothing", "\0")
+    for column in columns:
+        often = max(_FEWEST_EQUAL, _OFTEN * column.filled)
+        for value, rows in column.counts.items():
+            is_often = rows >= often and " " in value.strip() and not rate_mood(value)
+            if is_often or re.fullmatch(f"(?:{pattern})\\.?", value.strip()[: 2 * _LONGEST], re.IGNORECASE):
+                found[value.strip()] += rows
+    return [value for value, _ in found.most_common(_MOST_NO_TEXT)]

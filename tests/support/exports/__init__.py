@@ -1,1 +1,0 @@
-"""Generates exports of platforms and tools as they come, each with what a person who looks at it would say of it."""

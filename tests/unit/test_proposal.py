@@ -1,0 +1,405 @@
+"""Tests that the profile that is proposed for a file is what a careful person would write."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_contracts.errors import FileRefusedError, UsageError
+from data_contracts.sources.profile import Profile, parse_profile
+from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.sources.proposal.proposing import propose
+from tasks.sources.proposal.writing import Proposal, change, format_proposal
+from tests.support.workbook_builders import write_xlsx
+
+GOOD, BAD = "It is a lovely film and we enjoyed it", "It was a dull film and a waste of the evening"
+TEXTS = [f"{text} and saw it {number} times" for number in range(15) for text in (GOOD, BAD)]
+FILMS = [f"Film {number % 5}" for number in range(len(TEXTS))]
+STARS = [5, 1, 4, 2, 3] * 6
+
+Draft = Mapping[str, Mapping[str, Any]]
+
+
+def look_at(folder: Path, columns: Mapping[str, Sequence[Any]], name: str = "a.csv") -> Proposal:
+    """Return the proposal for a CSV file with these columns."""
+    rows = zip(*columns.values(), strict=True)
+    return look_at_bytes(folder, name, write_csv([list(columns), *map(list, rows)]))
+
+
+def look_at_bytes(folder: Path, name: str, content: bytes, text: Sequence[str] = ()) -> Proposal:
+    path = folder / name
+    path.write_bytes(content)
+    return propose(path, text, {}, None)
+
+
+def write_csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+def test_the_text_is_the_column_with_prose(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"Kino": FILMS, "Eindruck": TEXTS, "Stadt": ["Ulm", "Bonn", "Kiel"] * 10})
+    assert found.draft["columns"]["text"] == ["Eindruck"]
+
+
+def test_a_text_is_known_by_its_name_however_short_it_is(tmp_path: Path) -> None:
+    assert look_at(tmp_path, {"Review Text": ["Fine.", "Dull."], "x": [1, 2]}).draft["columns"] == {
+        "text": ["Review Text"]
+    }
+
+
+def test_pros_and_cons_are_one_text(tmp_path: Path) -> None:
+    cons = [f"the seats and the sound {number}" for number in range(30)]
+    found = look_at(tmp_path, {"Positive_Review": TEXTS, "Negative_Review": cons})
+    assert found.draft["columns"]["text"] == ["Positive_Review", "Negative_Review"]
+
+
+def test_a_headline_comes_before_the_text(tmp_path: Path) -> None:
+    heads = [f"{word} {number}" for number, word in enumerate(["A great one", "Awful stuff", "Just so"] * 10)]
+    assert look_at(tmp_path, {"text": TEXTS, "title": heads}).draft["columns"]["text"] == ["title", "text"]
+
+
+def test_a_title_that_repeats_names_the_movie(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"title": FILMS, "text": TEXTS})
+    assert found.draft["columns"] == {"text": ["text"], "movie_id": "title"}
+
+
+def test_a_title_that_is_the_same_in_all_rows_of_a_movie_is_no_headline(tmp_path: Path) -> None:
+    banners = [f"Buy tickets for {film}" for film in FILMS]
+    found = look_at(tmp_path, {"movie_id": FILMS, "title": banners, "text": TEXTS})
+    assert found.draft["columns"] == {"text": ["text"], "movie_id": "movie_id"}
+
+
+def test_a_title_that_differs_in_each_row_and_does_not_judge_is_asked_for(tmp_path: Path) -> None:
+    names = [f"Harbour {number}" for number in range(30)]
+    found = look_at(tmp_path, {"title": names, "text": TEXTS})
+    assert found.draft["columns"]["movie_id"] == "title"
+    [question] = found.questions
+    [_, headline] = question.answers.values()
+    assert change(found.draft, headline)["columns"] == {"text": ["title", "text"]}
+
+
+def test_an_empty_text_gives_way_to_the_filled_one(tmp_path: Path) -> None:
+    rows = [{"text": {"en": text, "de": ""}, "texts": ""} for text in TEXTS]
+    found = look_at_bytes(tmp_path, "a.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    assert found.draft["columns"]["text"] == ["text.en"]
+
+
+def test_a_second_column_of_sentences_is_asked_for(tmp_path: Path) -> None:
+    answers = [f"we called them on a Monday and it was {number}" for number in range(30)]
+    found = look_at(tmp_path, {"comment": TEXTS, "testimonial": answers})
+    assert found.draft["columns"]["text"] == ["comment"]
+    assert {"columns.text": ["testimonial"]} in found.questions[0].answers.values()
+
+
+@pytest.mark.parametrize("name", ["Anime Title", "restaurant_name", "Class", "airport", "placeInfo.name"])
+def test_a_column_whose_values_repeat_and_name_a_thing_is_the_movie(tmp_path: Path, name: str) -> None:
+    assert look_at(tmp_path, {name: FILMS, "review": TEXTS}).draft["columns"]["movie_id"] == name
+
+
+@pytest.mark.parametrize("name", ["genre", "movie_year", "customer_segment", "country", "avg_rating"])
+def test_a_column_that_names_no_thing_is_no_movie(tmp_path: Path, name: str) -> None:
+    assert "movie_id" not in look_at(tmp_path, {name: FILMS, "review": TEXTS}).draft["columns"]
+
+
+def test_unique_values_of_an_id_identify_the_review(tmp_path: Path) -> None:
+    keys = [f"k{7 * number}" for number in range(30)]
+    assert look_at(tmp_path, {"reviewId": keys, "text": TEXTS}).draft["columns"]["review_id"] == "reviewId"
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_numbers_of_rows_identify_no_review(tmp_path: Path, start: int) -> None:
+    numbers = range(start, start + 30)
+    assert "review_id" not in look_at(tmp_path, {"review_id": numbers, "text": TEXTS}).draft["columns"]
+
+
+def test_a_user_is_the_author_and_no_movie(tmp_path: Path) -> None:
+    users = [f"ann{number % 9}" for number in range(30)]
+    assert look_at(tmp_path, {"userName": users, "text": TEXTS}).draft["columns"]["author"] == "userName"
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "negative"),
+    [
+        (["pos", "neg"], ["pos"], ["neg"]),
+        (["rotten", "fresh"], ["fresh"], ["rotten"]),
+        (["Not Recommended", "Recommended"], ["recommended"], ["not recommended"]),
+    ],
+)
+def test_words_that_judge_are_labels_whatever_the_name_of_their_column(
+    tmp_path: Path, labels: list[str], positive: list[str], negative: list[str]
+) -> None:
+    found = look_at(tmp_path, {"x": labels * 15, "text": TEXTS}).draft
+    assert found["columns"]["given_label"] == "x"
+    assert found["labels"] == {"positive": positive, "negative": negative}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("Liked", [1, 0]), ("label", ["1", "-1"]), ("target", [2, 1]), ("sentiment", [0, 1])]
+)
+def test_numbers_in_a_column_of_judgements_are_labels_and_the_texts_say_which_is_positive(
+    tmp_path: Path, name: str, labels: list[Any]
+) -> None:
+    found = look_at(tmp_path, {name: labels * 15, "text": TEXTS})
+    assert found.draft["labels"] == {"positive": [str(labels[0])], "negative": [str(labels[1])]}
+    assert not found.questions
+
+
+def test_labels_that_the_texts_do_not_tell_apart_are_asked_for(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"label": [1, 0] * 15, "text": [f"{GOOD} {number}" for number in range(30)]})
+    assert found.draft["labels"]["positive"] == ["1"]
+    [question] = found.questions
+    assert {"columns.given_label": None} in question.answers.values()
+
+
+def test_yes_and_no_about_something_else_are_no_labels(tmp_path: Path) -> None:
+    assert (
+        "given_label"
+        not in look_at(tmp_path, {"verified": ["yes", "no"] * 15, "text": TEXTS}).draft["columns"]
+    )
+
+
+def test_one_answer_of_two_in_a_column_of_recommendations_says_what_the_other_means(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"pouce_leve": ["Oui"] * 30, "text": TEXTS}).draft
+    assert found["labels"] == {"positive": ["oui"], "negative": ["non"]}
+
+
+def test_a_label_that_is_neither_is_asked_for_and_left_out_meanwhile(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"sentiment": ["positive", "negative", "critical"] * 10, "text": TEXTS})
+    assert found.draft["labels"]["none"] == ["critical"]
+    assert "critical" in found.questions[0].words
+
+
+@pytest.mark.parametrize(
+    ("ratings", "scale"),
+    [
+        ([0.5, 4.5, 3, 5, 2], {"lowest": 0.5, "highest": 5}),
+        ([1, 5, 4, 3, 2], {"lowest": 1, "highest": 5}),
+        ([1, 10, 8, 3, 2], {"lowest": 1, "highest": 10}),
+        ([0, 95, 80, 31, 62], {"lowest": 0, "highest": 100}),
+        ([20, 100, 80, 60, 40], {"lowest": 20, "highest": 100}),
+        (["4 stars", "1 star", "5 stars", "2 stars", "3 stars"], {"lowest": 1, "highest": 5}),
+        (["4,5", "1,0", "5,0", "2,5", "3,0"], {"lowest": 0.5, "highest": 5, "decimal_comma": True}),
+        (["8/10", "2/10", "5/10", "10/10", "1/10"], None),
+        (["5.0 out of 5 stars", "1.0 out of 5 stars"] * 2 + ["2.0 out of 5 stars"], None),
+        (["★★★★☆", "★☆☆☆☆", "★★☆☆☆", "★★★☆☆", "★★★★☆"], None),
+    ],
+)
+def test_the_ratings_show_their_scale(tmp_path: Path, ratings: list[Any], scale: Any) -> None:
+    found = look_at(tmp_path, {"rating": ratings * 6, "text": TEXTS})
+    assert found.draft["columns"]["given_rating"] == "rating"
+    assert found.draft.get("rating") == scale
+    assert not found.questions
+
+
+def test_few_ratings_up_to_five_are_of_five_and_asked_for(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"rating": [5, 3, 4], "text": TEXTS[:3]})
+    assert found.draft["rating"]["highest"] == 5
+    assert list(found.questions[0].answers) == ["5", "10", "it is no rating"]
+
+
+def test_ratings_within_words_are_listed(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"review_rating": [f"Overall{star}" for star in STARS], "text": TEXTS}).draft
+    assert found["rating"]["words"] == {f"overall{star}": star for star in (1, 2, 3, 4, 5)}
+
+
+def test_ratings_in_words_are_numbers(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"stars": ["FIVE", "ONE", "FOUR", "TWO", "THREE"] * 6, "text": TEXTS}).draft
+    assert found["rating"]["words"] == {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+
+
+@pytest.mark.parametrize(
+    "columns", [{"ratingValue": STARS, "bestRating": [10] * 30}, {"rating (1-10)": STARS}]
+)
+def test_a_column_beside_the_rating_or_its_name_states_the_scale(
+    tmp_path: Path, columns: dict[str, list[int]]
+) -> None:
+    assert look_at(tmp_path, {**columns, "text": TEXTS}).draft["rating"] == {"lowest": 1, "highest": 10}
+
+
+def test_a_rating_that_all_rows_of_a_movie_share_is_not_that_of_the_writer(tmp_path: Path) -> None:
+    ratings = [4 + int(film[-1]) / 10 for film in FILMS]
+    found = look_at(tmp_path, {"movie": FILMS, "score": ratings, "text": TEXTS})
+    assert "given_rating" not in found.draft["columns"]
+
+
+def test_the_total_below_a_table_is_no_rating(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"text": [*TEXTS, ""], "rating": [*STARS, 90]})
+    assert found.draft["rating"]["highest"] == 5
+
+
+@pytest.mark.parametrize(
+    ("dates", "style"),
+    [
+        (["2024-01-31", "31 Jan 2024"], None),
+        (["01/12/2024", "31/01/2024"], "day-first"),
+        (["01/12/2024", "01/31/2024"], "month-first"),
+        (["07 2023", "12 2023"], "%m %Y"),
+        (["Posted on January 5, 2024", "Posted on May 3, 2024"], "Posted on %B %d, %Y"),
+    ],
+)
+def test_the_order_of_dates_follows_from_all_rows(
+    tmp_path: Path, dates: list[str], style: str | None
+) -> None:
+    found = look_at(tmp_path, {"date": dates * 15, "text": TEXTS})
+    assert found.draft["columns"]["reviewed_at"] == "date"
+    assert found.draft.get("dates") == (style and {"format": style})
+    assert not found.questions
+
+
+def test_an_open_order_of_dates_is_asked_for(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"date": ["03.04.2024", "05.06.2024"] * 15, "text": TEXTS})
+    assert found.draft["dates"] == {"format": "day-first"}
+    assert {"dates": {"format": "month-first"}} in found.questions[0].answers.values()
+
+
+@pytest.mark.parametrize("name", ["release_date", "date_visit", "replied_at", "hours_played"])
+def test_a_date_of_something_else_is_not_that_of_the_review(tmp_path: Path, name: str) -> None:
+    assert "reviewed_at" not in look_at(tmp_path, {name: ["2024-01-31"] * 30, "text": TEXTS}).draft["columns"]
+
+
+@pytest.mark.parametrize("nothing", ["No Negative", "Warning: Spoilers", "2019-10-05"])
+def test_texts_that_say_nothing_stand_for_none(tmp_path: Path, nothing: str) -> None:
+    found = look_at(tmp_path, {"text": [*TEXTS, nothing, nothing], "x": range(5, 37)}).draft
+    assert found["rows"]["no_text"] == [nothing]
+
+
+def test_a_verdict_that_repeats_is_a_text(tmp_path: Path) -> None:
+    assert "rows" not in look_at(tmp_path, {"text": [*TEXTS, *["Great film"] * 12], "x": range(5, 47)}).draft
+
+
+def test_the_header_is_the_row_below_the_titles(tmp_path: Path) -> None:
+    rows = [["Report of May"], ["made by Ann"], ["Film", "Comment"], *zip(FILMS, TEXTS, strict=True)]
+    found = look_at_bytes(tmp_path, "a.csv", write_csv(rows)).draft
+    assert (found["file"], found["columns"]["text"]) == ({"header": 3}, ["Comment"])
+
+
+def test_a_table_that_is_called_txt_has_a_format(tmp_path: Path) -> None:
+    content = "film\tcomment\n" + "".join(
+        f"{film}\t{text}\n" for film, text in zip(FILMS, TEXTS, strict=True)
+    )
+    found = look_at_bytes(tmp_path, "a.txt", content.encode()).draft
+    assert (found["file"]["format"], found["columns"]["text"]) == ("tsv", ["comment"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "step"),
+    [
+        ("a.txt", "A fine film, I say.\nIt was long.\n", "drop such files into the inbox"),
+        ("a.txt", f"{TEXTS[0]}\t1\n{TEXTS[1]}\t0\n{TEXTS[2]}\t1\n", "write a line with the"),
+        ("a.csv", "text,1\n" + f"{TEXTS[0]},0\n" * 5, "write a line with the"),
+        ("a.csv", "text stars\n" + "Fine film,5\n" * 9, "mend that line"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, content: str, step: str
+) -> None:
+    with pytest.raises(UsageError, match=step):
+        look_at_bytes(tmp_path, name, content.encode())
+
+
+def test_a_table_without_reviews_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefusedError, match="text_column_missing"):
+        look_at(tmp_path, {"Game": [f"The War of {number}" for number in range(30)], "score": STARS})
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "utf-16-le"])
+def test_the_encoding_is_that_which_gives_usual_characters(tmp_path: Path, encoding: str) -> None:
+    content = "text,film\n" + "".join(
+        f"Un café – “{text}”,{film}\n" for text, film in zip(TEXTS, FILMS, strict=True)
+    )
+    found = look_at_bytes(tmp_path, "a.csv", content.encode(encoding)).draft
+    assert found["file"] == {"encoding": encoding}
+
+
+@pytest.mark.process
+def test_the_sheet_with_the_texts_need_not_be_named_where_there_is_one(tmp_path: Path) -> None:
+    table = [["Film", "Comment"], *([film, text] for film, text in zip(FILMS, TEXTS, strict=True))]
+    content = write_xlsx({"Notes": [["made", "by"], ["Ann", "5"]], "Data": table})
+    found = look_at_bytes(tmp_path, "a.xlsx", content)
+    assert (found.draft["columns"]["text"], "file" in found.draft, found.questions) == (
+        ["Comment"],
+        False,
+        [],
+    )
+
+
+@pytest.mark.process
+def test_the_array_with_the_texts_is_named_and_others_are_asked_for(tmp_path: Path) -> None:
+    reviews = [{"comment": text} for text in TEXTS]
+    content = json.dumps({"users": [{"age": 5}], "data": {"new": reviews}, "old": reviews[:9]})
+    found = look_at_bytes(tmp_path, "a.json", content.encode())
+    assert found.draft["file"] == {"json_path": "data.new"}
+    assert {"file": {"json_path": "old"}} in found.questions[0].answers.values()
+
+
+def test_a_known_platform_says_how_its_files_are_read(tmp_path: Path) -> None:
+    names = ("reviewId", "content", "score", "at", "thumbsUpCount")
+    columns: dict[str, Sequence[Any]] = dict(
+        zip(
+            names, ([f"g{each}" for each in range(30)], TEXTS, STARS, ["2024-01-31"] * 30, STARS), strict=True
+        )
+    )
+    found = look_at(tmp_path, columns)
+    assert found.draft["columns"]["given_rating"] == "score"
+    assert found.notes[0] == "It is a Google Play file."
+
+
+def test_a_text_that_the_user_names_is_taken(tmp_path: Path) -> None:
+    rows = [["note", "comment"], *([f"n{number}", text] for number, text in enumerate(TEXTS))]
+    found = look_at_bytes(tmp_path, "a.csv", write_csv(rows), ["comment", "note"])
+    assert found.draft["columns"]["text"] == ["comment", "note"]
+
+
+def test_a_proposal_has_at_most_15_lines_without_its_comments(tmp_path: Path) -> None:
+    columns: dict[str, Sequence[Any]] = {
+        "review id": [f"k{7 * each}" for each in range(30)],
+        "film": FILMS,
+        "user": FILMS,
+        "stars": [1, 5, 4] * 10,
+        "date": ["03/04/2024"] * 30,
+        "sentiment": ["pos", "neg", "neutral"] * 10,
+        "text": [*TEXTS[:28], "Warning: Spoilers", "No Positive"],
+    }
+    found = look_at(tmp_path, columns)
+    lines = format_proposal(found, "shop", "a.csv").splitlines()
+    assert {"rating", "dates", "labels", "rows"} < found.draft.keys()
+    assert len([line for line in lines if not line.startswith("#")]) <= 15
+
+
+NAMES = st.sampled_from(
+    ["text", "review", "title", "rating", "label", "date", "id", "movie", "Unnamed: 0", "Was?", "'", "a', 'b"]
+)
+VALUES = st.one_of(
+    st.sampled_from(
+        ["", "5", "4,5", "8/10", "pos", "neg", "1", "0", "2024-01-31", "31/12/2024", "nan", "★★", *TEXTS[:4]]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=12),
+)
+
+
+@given(st.data())
+def test_whatever_the_table_it_is_refused_or_read_by_what_is_proposed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    names = data.draw(st.lists(st.one_of(NAMES, VALUES), min_size=1, max_size=5))
+    rows = data.draw(st.lists(st.lists(VALUES, min_size=len(names), max_size=len(names)), max_size=8))
+    folder = tmp_path_factory.mktemp("drawn")
+    try:
+        found = look_at_bytes(folder, "a.csv", write_csv([names, *rows]))
+    except (FileRefusedError, UsageError):
+        return
+    profile = folder / "shop.toml"
+    profile.write_text(format_proposal(found, "shop", "a.csv"), "utf-8")
+    stated = parse_profile(profile)
+    assert stated == Profile.model_validate(found.draft)
+    assert (
+        sum(batch.num_rows for batch in read_review_file(folder / "a.csv", ReadOptions(profile=stated))) >= 0
+    )
