@@ -2,8 +2,8 @@
 
 It runs in a process of its own (`tables.separate_process`), since the parser may crash, as on a number of thousands of
 digits. The document is parsed as a stream, so memory does not grow with its size. An element that is no object is
-reported with a defect. A document that is no JSON, repeats a key of an object, or has objects in several arrays, or a
-text beside its array, while no profile names one, is refused.
+reported with a defect. A document that is no JSON, repeats a key of an object, or has objects in several arrays, or in
+one whose name says nothing of rows, while no profile names it, is refused.
 """
 
 import io
@@ -17,7 +17,6 @@ from typing import IO, Any
 import ijson
 
 from data_contracts.errors import FileRefusedError, ReviewsError
-from data_contracts.sources.known_profiles import resolve_default
 from tasks.containers.streams import read_stream
 from tasks.reading.columns import quote_name
 from tasks.reading.encodings import escape_invalid, restore_bytes, to_utf8
@@ -38,6 +37,10 @@ from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 
+_NAMES = """reviews review feedback feedbacks responses answers submissions testimonials data result results item items
+row rows record records entry entries document documents docs hits objects list values content"""
+ARRAY_NAMES = frozenset(["", *_NAMES.split()])
+"""The keys of arrays that have the rows of a document without a profile. Others may be replies, or people."""
 _BUFFER_BYTES = 1 << 16
 _MOST_HELD = 64 << 20
 """Bytes of the first array of a document up to which it is kept until it is known that no other one has objects."""
@@ -162,8 +165,6 @@ class _Document:
     """Whether an empty array was where the rows may be."""
     has_lists: bool = False
     """Whether an array of other values was there."""
-    beside: set[str] = field(default_factory=set)
-    """The keys of strings outside of arrays."""
 
     def read_rows(self) -> Iterator[_Item]:
         """Yield the elements of the array that has the rows.
@@ -193,13 +194,8 @@ class _Document:
                 f"no array of objects is at '{self.wanted}'" if self.wanted else "it has no array of objects"
             )
             raise refusal("json_broken", where)
-        if (
-            self.arrays
-            and self.wanted is None
-            and (texts := resolve_default(list(self.beside))[0].columns.text)
-        ):
-            problem = f"beside the array {quote_name(self.arrays[0])} is a text, {quote_name(texts[0])}"
-            raise self._ask(f"{problem}, and no profile says which of them are the reviews")
+        if self.arrays and self.wanted is None and _name_last(self.arrays[0]) not in ARRAY_NAMES:
+            raise self._ask(f"no profile says that the reviews are in the array {quote_name(self.arrays[0])}")
 
     def _ask(self, problem: str) -> FileRefusedError:
         """Return the refusal of a document of which a profile is to name the array."""
@@ -219,8 +215,6 @@ class _Document:
                     return
                 _add_key(names, name)
                 kind, value = next(events)
-                if kind == "string":
-                    self.beside.add(name)
                 yield from self._walk(kind, value, events, (*place, name))
         elif kind == "start_array":
             yield from self._walk_array(events, place)
@@ -261,6 +255,11 @@ class _Document:
         if any(each not in ("*", key) for each, key in zip(wanted, place, strict=True)):
             return None
         return {"*": place[wanted.index("*")]}
+
+
+def _name_last(path: str) -> str:
+    """Return the last key of a path."""
+    return path.rpartition(".")[2].casefold()
 
 
 def _add_key(names: set[str], name: str) -> None:

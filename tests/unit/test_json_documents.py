@@ -81,13 +81,14 @@ def test_of_several_arrays_of_objects_none_is_chosen_without_a_profile(others: A
     "document",
     [
         {"text": "A good film.", "replies": [{"text": "Thanks."}]},
-        {"data": {"review": "A good film.", "replies": [{"text": "Thanks."}]}},
+        {"movie": "tt1", "summary": "A good film.", "comments": [{"comment": "Thanks."}]},
+        {"reviews": [], "featured": [{"text": "A good film."}]},
         {"reviews": [None, *GOOD], "other": [{"text": "Thanks."}]},
         {"reviews": ["none", *GOOD]},
     ],
-    ids=["a review with replies", "deeper", "an array with a null first", "alone"],
+    ids=["a review with replies", "another", "an empty array", "an array with a null first", "alone"],
 )
-def test_no_text_beside_the_array_is_passed_over_without_a_word(document: Any) -> None:
+def test_no_review_beside_the_array_is_passed_over_without_a_word(document: Any) -> None:
     with pytest.raises(FileRefusedError, match="reviews sources init NAME FILE --json-path"):
         read_texts(document)
 
@@ -113,7 +114,7 @@ def test_a_list_after_the_first_review_is_set_aside(outer: Callable[[Any], Any])
 
 
 def test_an_empty_array_at_the_path_of_another_is_no_second_one() -> None:
-    assert read_texts({"a.b": [], "a": {"b": GOOD}}) == TEXTS
+    assert read_texts({"a.data": [], "a": {"data": GOOD}}) == TEXTS
 
 
 def test_a_fault_names_the_objects_before_it_though_none_has_a_text() -> None:
@@ -200,7 +201,9 @@ ROWS = st.lists(st.dictionaries(NAMES.map("x{}y".format), VALUES, max_size=4), m
 @example([{"x": "\U0001f3ac \\ud83d \\\\"}], True, 1)
 @settings(deadline=None)
 def test_any_objects_are_read_back(rows: list[dict[str, Any]], ascii_only: bool, size: int) -> None:
-    document = json.dumps({"a": {"b": [{"text": "A film.", **row} for row in rows]}}, ensure_ascii=ascii_only)
+    document = json.dumps(
+        {"a": {"data": [{"text": "A film.", **row} for row in rows]}}, ensure_ascii=ascii_only
+    )
     found = [row for batch in read(document.encode(), size) for row in list_further(batch)]
     assert found == [
         {key: value for key, value in flatten_object(row).items() if value not in (None, "")} for row in rows

@@ -293,12 +293,17 @@ def test_of_two_sheets_with_texts_none_is_chosen_without_a_profile(other: Grid) 
     assert "reviews sources init NAME FILE --sheet 'of 2025'" in error.detail
 
 
-def test_a_sheet_is_not_read_beside_a_larger_one_whose_text_may_have_another_name() -> None:
+def test_a_sheet_is_not_read_beside_a_table_whose_text_may_have_another_name() -> None:
     legend: Grid = [["Column", "Comment"], ["Rating", "1 is the worst"]]
     data: Grid = [["Customer wrote", "Rating"], *[["A good film.", 9]] * 4]
     error = refuse(write_xlsx({"Legend": legend, "Data": data}))
-    assert (error.rule, "'Data' has more rows" in error.detail) == ("sheet_missing", True)
+    assert (error.rule, "'Data' has rows too" in error.detail) == ("sheet_missing", True)
     assert "--sheet Data" in error.detail
+    months = {
+        "Jan": [["Date", "Review"], *[["1", "A."]] * 3],
+        "Feb": [["Datum", "Kritik"], *[["1", "A."]] * 3],
+    }
+    assert "--sheet Jan" in refuse(write_xlsx(months)).detail
     assert read_texts(write_xlsx({"Data": [["text"], *[["A."]] * 4], "Movies": legend[:1]})) == ["A."] * 4
 
 

@@ -54,6 +54,8 @@ _OF_ODS = "mimetype"
 _KEPT_UNPACKED = 64 << 20
 """Bytes of parts up to which they are kept unpacked until Calamine has read them."""
 _PIECE_BYTES = 1 << 20
+_FEWEST_ROWS = 2
+"""Rows of a sheet up to which it is a note, and no table that may have reviews."""
 _PRECISE = 2**53
 """Beyond this, a floating-point number is not exact: it is no whole number that a person entered."""
 _Numbered = tuple[int, Row]
@@ -201,11 +203,12 @@ def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineS
     first, *others = with_text
     if others:
         _refuse_choice(f"{quote_name(first.name)} and {quote_name(others[0].name)} both have texts", first)
-    # It may be a legend, and the reviews be in a column whose name is not known.
-    larger = [sheet for sheet in filled if sheet.height > first.height and options.profile is None]
-    if larger:
-        found = f"{quote_name(first.name)} has a text, but {quote_name(larger[0].name)} has more rows"
-        _refuse_choice(found, larger[0])
+    # It may be a legend, and the reviews, or more of them, be in a column whose name is not known.
+    tables = [sheet for sheet in filled if sheet.height > _FEWEST_ROWS and sheet.width > 1]
+    rest = [sheet for sheet in tables if sheet.name != first.name and options.profile is None]
+    if rest:
+        found = f"{quote_name(first.name)} has a text, but {quote_name(rest[0].name)} has rows too"
+        _refuse_choice(found, max((first, *rest), key=lambda sheet: sheet.height))
     return first
 
 
