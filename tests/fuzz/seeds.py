@@ -69,7 +69,7 @@ def make_contents() -> Mapping[str, tuple[bytes, ...]]:
         "json": (
             make.encode_json(rows),
             json.dumps(rows).encode(),
-            json.dumps({"a": {"b": [{**row, "more": {"a": [1, {}]}} for row in rows]}, "c": [1]}).encode(),
+            json.dumps({"a": {"data": [{**row, "more": {"a": [1, {}]}} for row in rows]}, "c": [1]}).encode(),
         ),
         "parquet": tuple(_make_parquet()),
         "orc": (

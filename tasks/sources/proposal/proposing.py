@@ -52,7 +52,10 @@ def propose(file: Path, text: Sequence[str], layout: Mapping[str, str], fallback
     for step in steps:
         changes, question = step(_sort_columns(table, draft))
         draft, questions = change(draft, changes), [*questions, question]
-    free = [column.name for column in _sort_columns(table, draft)["free"]]
+    used = [
+        name for names in draft["columns"].values() for name in ([names] if isinstance(names, str) else names)
+    ]
+    free = [name for name in table.names if name not in used]
     notes = [note, f"Kept in `extra`: {quote_names(free)}" if free else ""]
     return Proposal(
         draft, [each for each in questions if each][:_MOST_QUESTIONS], [each for each in notes if each]
