@@ -131,10 +131,10 @@ def check(source: str, file: Path) -> None:
 
 
 @sources.command()
-@click.argument("source")
+@click.argument("names", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be read again.")
-def rescan(source: str, dry_run: bool) -> None:
-    """Read and score the files of SOURCE again, by its present profile.
+def rescan(names: tuple[str, ...], dry_run: bool) -> None:
+    """Read and score the files of each SOURCE again, by its present profile.
 
     If the profile was deleted, they are read by the names of their columns.
 
@@ -146,15 +146,17 @@ def rescan(source: str, dry_run: bool) -> None:
     \b
     Examples:
       reviews sources rescan shop-a --dry-run
-      reviews sources rescan shop-a
+      reviews sources rescan shop-a shop-b
     """
     from flows.command.run_flows import run_scoring
     from flows.command.startup import load_settings_to_write
     from tasks.sources.rescanning import require_rescannable
 
     with load_settings_to_write() as settings:
-        require_rescannable(settings.home, source)
-    echo(run_scoring(settings, [], {"rescan": source, "dry_run": dry_run}))
+        for source in names:
+            require_rescannable(settings.home, source)
+    for source in names:
+        echo(run_scoring(settings, [], {"rescan": source, "dry_run": dry_run}))
 
 
 @sources.command(name="list")

@@ -247,6 +247,17 @@ def call(home: Home, *arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
+def test_several_sources_are_read_again_in_one_call_unless_one_is_unknown(scoring_home: Home) -> None:
+    for source in ("shop-a", "shop-b"):
+        drop(scoring_home, f"{source}/a.csv", EXPORT.replace("Body", "review").replace("7|", f"{source}|"))
+    run()
+    for source in ("shop-a", "shop-b"):
+        describe(scoring_home, source, PROFILE.replace('"Body"', '"review"'))
+    status, said = call(scoring_home, "rescan", "shop-a", "shop-b", "--dry-run")
+    assert (status, [f"{source}/a.csv" in said for source in ("shop-a", "shop-b")]) == (0, [True, True])
+    assert call(scoring_home, "rescan", "shop-a", "shop-c", "--dry-run")[0] == 2
+
+
 def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) -> None:
     describe(scoring_home, "shop-a")
     path = tmp_path / "a.csv"
