@@ -92,11 +92,12 @@ def _drop_missing_texts(
             if word and word.strip():
                 detail = f"the text is '{word.strip()}', which stands for none"
                 defects[place] = Defect(TEXT_NOT_GIVEN, detail, word.encode())
-            elif judged[place] and not word:
+            elif word:  # blanks are reported as they are
+                continue
+            elif judged[place]:
                 defects[place] = Defect(TEXT_NOT_GIVEN, "a rating or label without a text", None)
             elif raw.is_table and is_empty[place] and _is_empty(raw, place):
                 defects[place] = Defect(TEXT_NOT_GIVEN, "the row is empty", None)
-        # A text of blanks only, beside nothing else, is reported as it is.
         blank = [place for place in places.tolist() if place not in defects]
         if blank:
             is_blank = np.zeros(len(body), dtype=bool)

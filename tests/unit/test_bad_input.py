@@ -360,6 +360,7 @@ ROW_CASES = [
     bad_row("plain", "csv", "id is not UTF-8", "a.csv", csv_with(b"A film.,\xff"), "text_encoding", "column 'id'", b"A film."),
     bad_row("plain", "csv", "empty field", "a.csv", csv_with(",2"), "text_blank"),
     bad_row("plain", "csv", "only spaces and line breaks", "a.csv", csv_with('" \u00a0\n\t",2'), "text_blank"),
+    bad_row("plain", "csv", "a space alone in its row", "a.csv", csv_with('" ",'), "text_blank"),
     bad_row("plain", "csv", "NUL in the text", "a.csv", csv_with("a\0b,2"), "text_nul"),
     bad_row("plain", "csv", "only punctuation", "a.csv", csv_with("... <br /> !?,2"), "text_no_words"),
     bad_row("plain", "csv", "text too long", "a.csv", csv_with(f"{TOO_LONG},2"), "text_too_long", "100,005 characters"),
