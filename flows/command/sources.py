@@ -131,10 +131,10 @@ def check(source: str, file: Path) -> None:
 
 
 @sources.command()
-@click.argument("names", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("names", nargs=-1, required=True, metavar="SOURCES...")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be read again.")
 def rescan(names: tuple[str, ...], dry_run: bool) -> None:
-    """Read and score the files of each SOURCE again, by its present profile.
+    """Read the files of SOURCES again, by their present profiles.
 
     If the profile was deleted, they are read by the names of their columns.
 

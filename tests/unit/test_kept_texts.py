@@ -76,11 +76,11 @@ def test_a_text_is_read_as_it_was_asked(folder: Path, texts: list[str]) -> None:
     assert found == texts
 
 
-def test_blanks_and_a_word_that_programs_write_for_no_text_are_none(folder: Path) -> None:
+def test_a_word_that_programs_write_for_no_text_is_none(folder: Path) -> None:
     keeping = start_keeping(folder)
-    keeping.keep([" ", "undefined", "a good film"])
+    keeping.keep(["undefined", "a good film"])
     keeping.hand_over()
-    assert read_all(folder) == [None, None, "a good film"]
+    assert read_all(folder) == [None, "a good film"]
 
 
 def test_a_full_file_is_handed_over_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
