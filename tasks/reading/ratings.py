@@ -93,9 +93,11 @@ def to_stars(value: float, scale: Rating) -> float:
 
 
 def _choose_scale(found: FoundRating, scale: Rating | None) -> Rating:
-    """Return the scale of a rating: the one that it states, else `scale`."""
+    """Return the scale of a rating: the one that it states, else `scale`; nobody draws more than ten stars."""
     if found.highest is not None and (scale is None or found.highest != scale.highest):
         scale = OWN_SCALES.get(found.highest)
+    elif found.symbols and scale is not None and scale.highest > HIGHEST_STARS:
+        scale = None
     if scale is None:
         raise ValueError("on no known scale")
     return scale
