@@ -19,7 +19,7 @@ from tasks.support.refusals import refusal
 SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
 """The separators to try, in this order, by format."""
 HEADER_BYTES = 1 << 20
-_SPLIT_FIRST = 1 << 14
+_PIECE_BYTES = 1 << 14
 _ROWS_TRIED = 20
 _STATED = re.compile(rb'[\r\n]*"?sep=([^\r\n])"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -130,10 +130,13 @@ def _split_rows(head: bytes, separator: str, most: int, options: ReadOptions) ->
 
 
 def _iterate_lines(head: bytes) -> Iterator[bytes]:
-    """Yield the lines of a text with their breaks; its start is split first, since that is mostly enough."""
-    *lines, last = head[:_SPLIT_FIRST].splitlines(keepends=True) or [b""]
-    yield from lines
-    yield from (last + head[_SPLIT_FIRST:]).splitlines(keepends=True)
+    """Yield the lines of a text with their breaks; it is split in pieces, since the first ones are mostly enough."""
+    last = b""
+    for start in range(0, len(head), _PIECE_BYTES):
+        *lines, last = (last + head[start : start + _PIECE_BYTES]).splitlines(keepends=True)
+        yield from lines
+    if last:
+        yield last
 
 
 def _decode_names(fields: Sequence[str], size: int) -> tuple[list[str], int]:
