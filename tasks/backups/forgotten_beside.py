@@ -78,9 +78,9 @@ def note_in_folder(record: Path, backup: Path) -> None:
         return
     if record.exists():
         target = backup / record.name
-        kept = target.read_bytes() if target.exists() else b""
-        with write_whole(target) as building:
-            building.write_bytes(_unite(kept, record.read_bytes()))
+        while _lacks(kept := target.read_bytes() if target.exists() else b"", record):
+            with write_whole(target) as building:
+                building.write_bytes(_unite(kept, record.read_bytes()))
 
 
 def note_in_store(record: Path, uri: str) -> None:
@@ -91,7 +91,8 @@ def note_in_store(record: Path, uri: str) -> None:
     store, key = open_store(place), f"{name}/{record.name}"
     with suppress(ObjectMissingError):
         find_object(store, f"{name}/{MANIFEST}")
-        put(store, key, _unite(read_in_store(store, key), record.read_bytes()))
+        while _lacks(kept := read_in_store(store, key), record):
+            put(store, key, _unite(kept, record.read_bytes()))
 
 
 def read_in_store(store: Store, key: str) -> bytes:
@@ -100,6 +101,11 @@ def read_in_store(store: Store, key: str) -> bytes:
         return read(store, key)
     except ObjectMissingError:
         return b""
+
+
+def _lacks(kept: bytes, record: Path) -> bool:
+    """Return whether a backup lacks lines of the record, as when another process wrote both meanwhile."""
+    return not {*record.read_bytes().splitlines()} <= {*kept.splitlines()}
 
 
 def _unite(kept: bytes, record: bytes) -> bytes:

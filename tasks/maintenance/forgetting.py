@@ -331,20 +331,22 @@ def _delete(connection: duckdb.DuckDBPyConnection) -> None:
 def finish_forgetting(home: Home) -> bool:
     """Forget what the home remembers and its database does not, as after a kill or without its past, and vice versa.
 
-    Return whether rows were forgotten that are still to be deleted from the file and all copies; a mark says so.
+    Return whether backups are to be told, or rows are still to be deleted from the file and all copies (by a mark).
     """
     missing, unwritten = compare_record(home)
     if missing:
         name_rewrite_mark(home.warehouse).touch()
     if missing or unwritten:
         forget_again(home.warehouse, home.forgotten, [])
-    return name_rewrite_mark(home.warehouse).exists()
+    return bool(unwritten) or name_rewrite_mark(home.warehouse).exists()
 
 
-def remember_forgotten(home: Home) -> None:
-    """Write into the home's record what a commit has left out, as the rows of a file that has grown."""
-    if home.forgotten.exists() and compare_record(home)[1]:
-        forget_again(home.warehouse, home.forgotten, [])
+def remember_forgotten(home: Home) -> bool:
+    """Write into the home's record what a commit has left out, as rows of a grown file; return whether it did."""
+    if not home.forgotten.exists() or not compare_record(home)[1]:
+        return False
+    forget_again(home.warehouse, home.forgotten, [])
+    return True
 
 
 def forget_again(warehouse: Path, record: Path, others: Sequence["Path | pa.Table"]) -> bool:

@@ -34,7 +34,11 @@ class DueDeliveries:
 @task(name="publish", **RETRY_TRANSIENT)
 def publish_copy(home: Home) -> None:
     """Replace the published copy by a new copy of the database, once what it has as forgotten is remembered."""
-    remember_forgotten(home)
+    if remember_forgotten(home):
+        from tasks.backups.forgotten_beside import note_forgotten
+
+        for trouble in note_forgotten(home):
+            warn(trouble)
     publish(home)
 
 

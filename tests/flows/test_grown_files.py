@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.storage.home import Home
+from flows.command.actions.backup import back_up
 from flows.command.actions.forget import forget
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
@@ -26,6 +27,7 @@ from tasks.stages.score import find_earlier, keep_checked
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
+from tasks.warehouse.row_names import ROW_NAME
 from tasks.warehouse.run_log import Run
 from tests.support.inner_engine import use_inner_engine
 from tests.support.scoring_runs import count, describe, drop, prove, run
@@ -152,9 +154,7 @@ def test_the_beginning_that_comes_again_stays_replaced(home: Home) -> None:
 @pytest.mark.slow
 def test_a_forgotten_row_leaves_what_the_file_was_before_and_stays_forgotten_as_it_grows(home: Home) -> None:
     [(row,)] = ask(
-        home.published,
-        f"select left(source_sha256, 12) || ':' || row_number from latest_scores where text = '{FORGOTTEN}' "
-        "and source = 'same'",
+        home.published, f"select {ROW_NAME} from latest_scores where text = '{FORGOTTEN}' and source = 'same'"
     )
     forget(home, ForgetRequest(row, "row", "ann"), lambda said: None)
     texts = f"source_reviews where file_source = 'same' and text = '{FORGOTTEN}'"
@@ -164,6 +164,21 @@ def test_a_forgotten_row_leaves_what_the_file_was_before_and_stays_forgotten_as_
     assert count(home, texts) == 0
     assert len(list_texts(home, "same")) == len(list_rows("same"))
     prove(home)
+
+
+@pytest.mark.slow
+def test_a_backup_learns_which_rows_of_a_grown_file_were_forgotten(home: Home) -> None:
+    [(row,)] = ask(
+        home.published, f"select {ROW_NAME} from latest_scores where text = '{FORGOTTEN}' and source = 'same'"
+    )
+    backup = back_up(home, None, lambda said: None)
+    forget(home, ForgetRequest(row, "row", "ann"), lambda said: None)
+    before = home.forgotten.read_bytes()
+    drop(home, "same/a.csv", write_whole("same") + "yet another good film\n")
+    run()
+    kept = (backup / home.forgotten.name).read_bytes()
+    assert before != home.forgotten.read_bytes()
+    assert {*kept.splitlines()} == {*home.forgotten.read_bytes().splitlines()}
 
 
 @pytest.mark.slow
