@@ -71,12 +71,15 @@ def _describe_killed(flow: str, started_at: str, present: str) -> str:
 
 
 def name_unread(skipped: Sequence[SkippedFile]) -> Concerns:
-    """Return the reasons for which files are not read, until somebody does something."""
-    files: dict[str, list[str]] = {}
+    """Return the reasons for which files of a folder are not read, until somebody does something."""
+    files: dict[tuple[str, str], list[str]] = {}
     for each in skipped:
         if not each.waits:
-            files.setdefault(each.reason, []).append(each.uri)
-    return {f"unread: {reason}": f"Not read: {_name_files(uris)}: {reason}" for reason, uris in files.items()}
+            files.setdefault((each.uri.rpartition("/")[0], each.reason), []).append(each.uri)
+    return {
+        f"unread in {folder}: {reason}": f"Not read: {_name_files(uris)}: {reason}"
+        for (folder, reason), uris in files.items()
+    }
 
 
 def _name_files(uris: Sequence[str]) -> str:
@@ -90,10 +93,7 @@ def name_undelivered(home: Home) -> Concerns:
     failing = {name: str(standing.error) for name, standing in list_failing(home).items()}
     if trouble := read_trouble(home):
         failing[f"{trouble.store}/published"] = trouble.error
-    return {
-        f"undelivered to {name}: {error}": f"Not delivered to {name}: {error}"
-        for name, error in failing.items()
-    }
+    return {f"undelivered to {name}": f"Not delivered to {name}: {error}" for name, error in failing.items()}
 
 
 def _is_deployed() -> bool:

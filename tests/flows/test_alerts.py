@@ -64,7 +64,7 @@ def test_a_run_without_a_deployment_tells_which_files_it_refused(scoring_home: H
 def test_a_bad_profile_is_told_of_once_as_long_as_it_lasts(scoring_home: Home, hook: Hook) -> None:
     describe(scoring_home, "no TOML", "shop-a")
     for name in ("a.csv", "b.csv"):
-        drop(scoring_home, f"shop-a/{name}", CSV)
+        drop(scoring_home, f"shop-a/{name}", CSV.replace("good", name))
         run()
     [text] = hook.take()
     assert "shop-a.toml" in text
@@ -75,6 +75,17 @@ def test_a_bad_profile_is_told_of_once_as_long_as_it_lasts(scoring_home: Home, h
     run()
     [text] = hook.take()
     assert "shop-a.toml" in text
+
+
+def test_what_is_not_read_for_a_reason_is_told_of_in_each_folder(scoring_home: Home, hook: Hook) -> None:
+    for source in ("shop-a", "shop-b"):
+        (scoring_home.inbox / source).mkdir()
+        (scoring_home.inbox / source / "a.csv").symlink_to(scoring_home.warehouse)
+        run()
+    assert [f"shop-{name}/a.csv" in text for name, text in zip("ab", hook.take(), strict=True)] == [
+        True,
+        True,
+    ]
 
 
 def test_a_destination_whose_library_is_missing_is_told_of_once_with_the_command_that_adds_it(
