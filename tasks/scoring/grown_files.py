@@ -1,7 +1,7 @@
 """Finds files that have grown: whose first bytes are all the bytes of a file that came before."""
 
 import hashlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,17 +22,21 @@ def note_growth(
 
     The files before one are the `earlier` ones and those before it in `files`, of the same source.
     """
-    before: defaultdict[str, list[EarlierFile]] = defaultdict(list)
+    of_source = defaultdict[str, deque[EarlierFile]](lambda: deque(maxlen=FILES_COMPARED))
+    of_name: dict[tuple[str, str], EarlierFile] = {}
+
+    def add(each: EarlierFile) -> None:
+        of_source[each.source].append(each)
+        of_name[each.source, each.uri] = each
+
     for each in earlier:
-        before[each.source].append(each)
+        add(each)
     noted = []
     for file in files:
-        of_source = before[name_source(file.uri)]
-        of_name = [each for each in of_source if each.uri == file.uri]
-        noted.append(
-            replace(file, grown_from=_find_beginnings(file, [*of_name[-1:], *of_source[-FILES_COMPARED:]]))
-        )
-        of_source.append(EarlierFile(name_source(file.uri), file.uri, file.size, file.source_sha256))
+        source = name_source(file.uri)
+        same_name = [of_name[source, file.uri]] if (source, file.uri) in of_name else []
+        noted.append(replace(file, grown_from=_find_beginnings(file, [*same_name, *of_source[source]])))
+        add(EarlierFile(source, file.uri, file.size, file.source_sha256))
     return noted
 
 
