@@ -36,7 +36,10 @@ _VALUE = re.compile(
     r"-?\d+([.,]\d+)?|https?://\S+|\d{4}-\d\d-\d\d.*|pos(itive)?|neg(ative)?|[\[{].*", re.IGNORECASE
 )
 """What is rather a value than the name of a column."""
-_UNREAD, _IN_DOUBT = ("row_shape", "text_encoding"), ("header_broken", "encoding_broken", "encoding_unknown")
+_UNREAD, _MAY_BE_LAYOUT = (
+    ("row_shape", "text_encoding"),
+    ("header_broken", "encoding_broken", "encoding_unknown"),
+)
 _ENCODINGS = ("cp1252", "mac_roman", "latin-1", "utf-16-le", "utf-16-be")
 _USUAL = re.compile("[’‘“”–—…éèêëàâçñöäüßÖÄÜóíáúãõôîïåø£°®™]")
 """Characters beyond ASCII that texts have, if their encoding is the right one."""
@@ -146,7 +149,7 @@ def _settle(path: Path, layout: Mapping[str, Any], options: ReadOptions) -> list
         found = [_read(path, layout, options)]
         is_settled = not found[0].unread["text_encoding"]
     except FileRefusedError as error:
-        is_settled = error.rule not in _IN_DOUBT
+        is_settled = error.rule not in _MAY_BE_LAYOUT
     if not is_settled:
         found = sorted([*found, *read_all("encoding", _ENCODINGS, layout)], key=rate, reverse=True)
     if found and not (found[0].has_names and found[0].is_split):  # titles and notes may stand above the names
@@ -170,7 +173,8 @@ def _list_names(path: Path, layout: Mapping[str, Any], options: ReadOptions) -> 
 
 def _read(path: Path, layout: Mapping[str, Any], options: ReadOptions) -> Table:
     """Return the sample of a table by the given keys of [file]."""
-    for key in _list_names(path, layout, options):
+    keys = _list_names(path, layout, options)
+    for key in keys:
         rows: list[dict[str, str]] = []
         unread, size, count = Counter[str](), 0, 0
         profile = Profile(columns=Columns(text=(key,)), file=FileLayout(**layout))
@@ -182,7 +186,7 @@ def _read(path: Path, layout: Mapping[str, Any], options: ReadOptions) -> Table:
                 rows += (_show_row(key, row) for row in read if row["rule"] not in _UNREAD)
                 if count >= _MOST_ROWS or size >= _MOST_BYTES:
                     break
-            return _make_table(rows, Table((), (), count, unread, dict(layout), True))
+            return _make_table(rows, Table((), keys, count, unread, dict(layout), True))
         except FileRefusedError as error:
             if error.rule != "text_column_type":  # a column of numbers can't be the text
                 raise
@@ -197,9 +201,13 @@ def _show_row(key: str, row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _make_table(rows: Sequence[Mapping[str, str]], read: Table) -> Table:
-    """Return a table of rows; those that are equal count once."""
+    """Return a table of rows; those that are equal count once. `read` has the names of its header."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    unnamed = [name for name in names if (match := _MADE_UP.fullmatch(name)) and match[1] in (None, *names)]
+    unnamed = [
+        name
+        for name in names
+        if (match := _MADE_UP.fullmatch(name)) and match[1] in (None, *names, *read.names)
+    ]
     usable = [name for name in names if name not in unnamed and len(name) <= _LONGEST_NAME]
     numbers = [[*map(str, range(start, start + len(rows)))] for start in (0, 1)] if len(rows) > 2 else []
     columns = {name: [row.get(name) for row in rows] for name in usable}
