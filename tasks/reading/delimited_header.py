@@ -80,11 +80,11 @@ def _choose_separator(
 
 
 def _measure_rows(head: bytes, separator: str, options: ReadOptions) -> list[int]:
-    """Return the numbers of fields of the header and the rows below it; uneven ones if it can't be split."""
+    """Return the numbers of fields of the header and the rows below it; none if it can't be split."""
     try:
         rows = _split_rows(head, separator, 1 + _ROWS_TRIED, options)
     except FileRefusedError:
-        return [MAX_COLUMNS + 1, 0]
+        return [0]
     return [len(fields) for fields, _ in rows]
 
 
@@ -108,10 +108,6 @@ def _split_rows(head: bytes, separator: str, most: int, options: ReadOptions) ->
         for fields in filter(None, reader):
             size += sum(sizes[done : reader.line_num])
             done = reader.line_num
-            if len(fields) > MAX_COLUMNS:
-                raise refusal(
-                    "header_broken", f"a row has {len(fields):,} fields, the limit is {MAX_COLUMNS:,}"
-                )
             if reader.line_num >= first_line:
                 rows.append((fields, size))
             if len(rows) == most:
@@ -141,6 +137,8 @@ def _iterate_lines(head: bytes) -> Iterator[bytes]:
 
 def _decode_names(fields: Sequence[str], size: int) -> tuple[list[str], int]:
     """Return the names of a header that ends at `size`, and this size; refuse what can't be one."""
+    if len(fields) > MAX_COLUMNS:
+        raise refusal("header_broken", f"a row has {len(fields):,} fields, the limit is {MAX_COLUMNS:,}")
     if size >= HEADER_BYTES:
         raise refusal("header_broken", f"the first row is longer than {HEADER_BYTES:,} bytes")
     try:

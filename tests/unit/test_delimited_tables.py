@@ -386,6 +386,11 @@ def test_byte_order_marks_of_lines_are_dropped_in_pieces_of_any_size(size: int) 
     assert b"".join(drop_inner_marks(pieces)).decode() == "a\nb\ufeff\n\nc\ufefe\n"
 
 
+def test_a_short_row_below_a_quoted_header_refuses_no_file(tmp_path: Path) -> None:
+    found = read(tmp_path, "a.csv", b'"id","text","rating"\n"1","A film","8"\n"2","Bad"\n"3","Good","9"\n')
+    assert [row["rule"] for row in found] == [None, "row_shape", None]
+
+
 # Anything
 
 CODECS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252", "cp1250", "koi8-r", "gb18030")
