@@ -9,14 +9,15 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Collection, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
 from pydantic import Field
 
-from data_contracts.sources.profile import Columns, Names, Profile, Rating
+from data_contracts.sources.profile import OWN_SCALES, Columns, Names, Profile, Rating
 
+_NAMES_KEPT = 4096
 DEFAULT = "default"
 """The name of the profile that has our own names of columns."""
 _FIELDS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
@@ -25,8 +26,6 @@ _OF_FIELD = {"given_label": "labels", "given_rating": "rating"}
 _SIGNS = re.compile(r"[\s_\-.]+")
 _SCALE = re.compile(r"\s*[(\[]\s*(\d{1,3})\s*(?:-|–|to)\s*(\d{1,3})\s*(?:stars)?\s*[)\]]\s*$")
 _OUT_OF = re.compile(r"[\s_]*[(\[]?\s*(?:out[\s_]of|/)[\s_]*(\d{1,3})\s*[)\]]?\s*$", re.IGNORECASE)
-_LOWEST: dict[float, float] = {4: 0.5, 5: 0.5, 10: 1, 20: 0, 100: 0}
-"""The highest rating of a scale -> its lowest, where only the highest is stated."""
 
 
 class KnownProfile(Profile):
@@ -39,6 +38,7 @@ class KnownProfile(Profile):
     )
 
 
+@lru_cache(_NAMES_KEPT)
 def normalize_name(name: str) -> str:
     """Return a column's name without case, white space, `_`, `-`, dots and byte order mark."""
     # Some systems write an accent as a character of its own.
@@ -110,7 +110,7 @@ def resolve_default(names: Sequence[str]) -> tuple[Profile, tuple[str, ...]]:
         columns[field] = matched[0] if len(matched) == 1 else None
         if field == "given_rating" and columns[field]:
             is_ours = normalize_name(matched[0]) == normalize_name(field)
-            scale = Rating(lowest=1, highest=10) if is_ours else stated[matched[0]][1]
+            scale = OWN_SCALES[10] if is_ours else stated[matched[0]][1]
     profile = _restrict(load_default(), columns)
     if scale is not None:
         profile = profile.model_copy(update={"rating": scale})
@@ -148,6 +148,6 @@ def _split_scale(name: str) -> tuple[str, Rating | None]:
         lowest, highest = float(match[1]), float(match[2])
         if lowest < highest:
             return name[: match.start()], Rating(lowest=lowest, highest=highest)
-    if (match := _OUT_OF.search(name)) and (highest := int(match[1])) in _LOWEST:
-        return name[: match.start()], Rating(lowest=_LOWEST[highest], highest=highest)
+    if (match := _OUT_OF.search(name)) and (scale := OWN_SCALES.get(int(match[1]))):
+        return name[: match.start()], scale
     return name, None

@@ -142,6 +142,16 @@ class Rating(_Strict):
         return self
 
 
+OWN_SCALES = {
+    4: Rating(lowest=0.5, highest=4),
+    5: Rating(lowest=0.5, highest=5),
+    10: Rating(lowest=1, highest=10),
+    20: Rating(lowest=0, highest=20),
+    100: Rating(lowest=0, highest=100),
+}
+"""The scales that a rating, or the name of its column, may state, such as `4/5`, by their highest rating."""
+
+
 class Labels(_Strict):
     """The values of the label column."""
 
@@ -202,7 +212,7 @@ class FileLayout(_Strict):
     )
     delimiter: str | None = Field(default=None, description="The character between columns.")
     sheet: str | None = Field(
-        default=None, description="The sheet of a workbook; the only one with a text if not given."
+        default=None, description="The sheet of a workbook; the only one that has rows if not given."
     )
     json_path: str | None = Field(
         default=None, description="Where the rows are in a JSON file, such as 'data.reviews'."
@@ -220,6 +230,13 @@ class FileLayout(_Strict):
     def _require_encoding(cls, value: str | None) -> str | None:
         if value is not None and find_encoding(value) is None:
             raise ValueError("is no known encoding of text, such as 'cp1252'")
+        return value
+
+    @field_validator("json_path")
+    @classmethod
+    def _require_one_star(cls, value: str | None) -> str | None:
+        if value is not None and value.split(".").count("*") > 1:
+            raise ValueError("has more than one *, whose key would be the column `*`")
         return value
 
     @field_validator("delimiter")
@@ -295,7 +312,7 @@ class Profile(_Strict):
     )
     labels: Labels | None = Field(
         default=None,
-        description="What labels mean; without it only `positive`, `negative`, `pos` and `neg` are read.",
+        description="What labels mean; without it only words that state it, such as `positive` or `fresh`, are read.",
     )
     rows: Rows = Rows.model_construct()
     file: FileLayout = FileLayout.model_construct()

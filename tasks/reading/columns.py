@@ -6,7 +6,7 @@ and `review_text` are one name. All unmatched columns are further columns.
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -121,7 +121,7 @@ def _require_text(profile: Profile, names: Sequence[str]) -> Profile:
 def _require_columns(names: Sequence[str], profile: Profile, may_lack: bool) -> Profile:
     """Return the profile of a source with the names that its columns have in a table; refuse one that lacks some."""
     normalized = list(map(normalize_name, names))
-    wanted = Reading(OWN, profile).list_names()
+    wanted = [*Reading(OWN, profile).list_names(), *profile.rows.only, *profile.rows.never]
     found = {
         name: names[place] for name in wanted if (place := find_column(names, normalized, name)) is not None
     }
@@ -187,7 +187,7 @@ def select_columns(names: Sequence[str], profile: Profile) -> Columns:
         if (place := find_column(names, normalized, wanted)) is not None and place not in text:
             known[field] = place
     author = find_column(names, normalized, columns.author) if columns.author else None
-    further = _name_further(names, set(known.values()), author)
+    further = _name_further(names, set(known.values()), author, known.keys() - {"text"})
     for name in (*profile.rows.only, *profile.rows.never):
         if (place := find_column(names, normalized, name)) is not None:
             known[f"{STATE}{name}"] = place
@@ -202,8 +202,13 @@ def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) ->
     return normalized.index(name) if name in normalized else None
 
 
-def _name_further(names: Sequence[str], taken: set[int], author: int | None) -> dict[str, int]:
-    """Return a unique name for each further column, the author first: 'tag_2' for a second 'tag'."""
+def _name_further(
+    names: Sequence[str], taken: set[int], author: int | None, ours: Collection[str]
+) -> dict[str, int]:
+    """Return a unique name for each further column, the author first: 'tag_2' for a second 'tag'.
+
+    Under the names of `ours` that the table has, further columns have the values that can't be read.
+    """
     further: dict[str, int] = {}
     seen: Counter[str] = Counter()
     if author is not None and author not in taken:
@@ -211,7 +216,7 @@ def _name_further(names: Sequence[str], taken: set[int], author: int | None) -> 
     for position, name in enumerate(names):
         if position not in taken and position != further.get(AUTHOR):
             plain = unique = clean_name(name) or f"column_{position + 1}"
-            while unique in further:
+            while unique in further or unique in ours:
                 seen[plain] += 1
                 unique = f"{plain}_{seen[plain] + 1}"
             further[unique] = position

@@ -48,12 +48,6 @@ def decode_text(data: bytes, options: ReadOptions) -> str:
     return data[len(mark) :].decode(encoding)
 
 
-def decode_start(data: bytes, options: ReadOptions) -> str:
-    """Decode the start of a text; what is not valid, such as half a character at the end, is replaced."""
-    mark = _find_mark(data)
-    return data[len(mark) :].decode(_choose_encoding(mark, options), "replace")
-
-
 def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
     """Transcode the text of a file to UTF-8 without byte order marks; text in UTF-8 is passed on unchanged.
 

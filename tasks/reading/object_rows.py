@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from data_contracts.sources.known_profiles import DEFAULT, load_default
 from tasks.reading.columns import Columns, Reading, choose_reading, select_columns
 from tasks.reading.further_columns import format_object
 from tasks.reading.options import ReadOptions
@@ -55,11 +56,10 @@ def make_batches(
     select: Select | None = None
     next_row = first_row
     for rows in groups:
-        if select is None:
+        if select is None and any(defect is None for _, defect in rows):
             names = list(dict.fromkeys(name for row, defect in rows if defect is None for name in row))
-            if names or select is None:
-                select = Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
-        yield _make_object_rows(rows, select, next_row)
+            select = Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
+        yield _make_object_rows(rows, select or Select(Reading(DEFAULT, load_default())), next_row)
         next_row += len(rows)
 
 

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from data_contracts.rules_and_limits import name_rated_sentiment
-from data_contracts.sources.profile import Columns, Profile
+from data_contracts.sources.profile import OWN_SCALES, Columns, Profile
 from tasks.containers.members import Member, naming_member
 from tasks.reading.columns import Reading
 from tasks.reading.encodings import decode_text
 from tasks.reading.options import KEPT_BYTES, ReadOptions
-from tasks.reading.ratings import TEN
 from tasks.reading.raw_rows import Defect, RawRows
 
 TEXT_FILES = Reading(
-    "text files", Profile(columns=Columns(text=("text",), given_rating="rating"), rating=TEN)
+    "text files", Profile(columns=Columns(text=("text",), given_rating="rating"), rating=OWN_SCALES[10])
 )
 """How text files are read: their names give ratings out of ten."""
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)

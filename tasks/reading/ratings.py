@@ -10,20 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from data_contracts.rules_and_limits import HIGHEST_STARS, LOWEST_STARS
-from data_contracts.sources.profile import Rating
+from data_contracts.sources.profile import OWN_SCALES, Rating
 from tasks.reading.labels import clean_label
 from tasks.reading.missing_words import is_nothing
 
-FIVE, TEN = Rating(lowest=0.5, highest=5), Rating(lowest=1, highest=10)
-OWN_SCALES = {
-    4: Rating(lowest=0.5, highest=4),
-    5: FIVE,
-    10: TEN,
-    20: Rating(lowest=0, highest=20),
-    100: Rating(lowest=0, highest=100),
-}
-"""The scales that a rating may state itself, such as `4/5`, by their highest rating."""
-_NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,6})?)"
+_NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,17})?)"
 _STARS = r"stars?(?:\s+rating)?|stern(?:en?)?|étoiles?|estrellas?|stell[ae]|★|\*"
 _UNITS = rf"(?:(?:\s*|-)(?:({_STARS})|points?|pts|bubbles?))?"
 _OUT_OF = r"(?:/|out of|of|von|sur|su|de|sobre)"

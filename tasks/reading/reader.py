@@ -109,7 +109,7 @@ def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterato
         rows = read_delimited(member.chunks, member.format, first_row, options)
     reading = None
     for raw in rows:
-        if reading is None:
+        if reading is None and len(raw.defects) < len(raw.row_numbers):
             reading = settle_labels(raw.reading, raw.known.get("given_label"))
             options.report_reading(reading)
         yield parse_rows(raw, pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers)), reading)

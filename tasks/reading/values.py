@@ -25,7 +25,6 @@ from tasks.reading.raw_rows import Defect, RawRows, measure_texts
 
 _NO_IDS = pa.array(sorted(NO_ID_WORDS), pa.string())
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
-_BLANK = r"^\s*$"
 
 
 def parse_rows(raw: RawRows, members: pa.Array, reading: Reading | None = None) -> pa.RecordBatch:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import FileRefusedError
@@ -126,6 +128,35 @@ def test_rows_of_which_a_column_says_that_they_are_no_reviews_are_set_aside(
     assert [row["rule"] for row in found] == [None, "no_review", None, "no_review"]
     assert (found[1]["text"], found[1]["raw"], "'Spam'" in found[1]["detail"]) == (None, b"A film.", True)
     assert [json.loads(row["extra"]) for row in found] == [{"Status": state} for state in states]
+
+
+@pytest.mark.parametrize("rows", [{"only": {"status": ["ok"]}}, {"never": {"status": ["spam"]}}])
+def test_a_table_without_the_column_that_says_what_is_a_review_is_refused(
+    tmp_path: Path, rows: dict[str, Any]
+) -> None:
+    with pytest.raises(FileRefusedError, match="is called 'status'"):
+        read(tmp_path, b"text,kind\nA film.,spam\n", make_profile("text", tables={"rows": rows}))
+
+
+def test_a_value_that_is_not_read_takes_the_place_of_no_other_column(tmp_path: Path) -> None:
+    profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 5}}, given_rating="Stars")
+    row = read_one(tmp_path, {"text": "A film.", "Stars": "odd", "given_rating": "7"}, profile)
+    assert json.loads(row["extra"]) == {"given_rating": "odd", "given_rating_2": "7"}
+
+
+def test_bad_lines_before_the_first_object_do_not_settle_the_columns(tmp_path: Path) -> None:
+    data = b"5\n" * 9000 + encode_jsonl([{"Body": "A film."}] * 2)
+    found = read(tmp_path, data, make_profile("Body"), "a.jsonl")
+    assert [row["text"] for row in found[9000:]] == ["A film."] * 2
+    assert {row["rule"] for row in found[:9000]} == {"row_shape"}
+
+
+def test_a_short_floating_point_number_is_the_rating_that_was_written(tmp_path: Path) -> None:
+    table = pa.table({"text": ["A film."] * 2, "Stars": pa.array([4.4, 5], pa.float32())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 10}}, given_rating="Stars")
+    found = read(tmp_path, (tmp_path / "a.parquet").read_bytes(), profile, "a.parquet")
+    assert [row["given_rating"] for row in found] == [pytest.approx(4.4), 5]
 
 
 def test_without_a_profile_no_column_says_that_a_row_is_no_review(tmp_path: Path) -> None:

@@ -114,6 +114,9 @@ def convert_known(array: pa.Array) -> _Column:
     """Return the values of one of our columns as texts: whole numbers without a decimal point, times in UTC."""
     if _is_textual(array.type):
         return decode_column(array.cast(pa.binary()))
+    if pt.is_floating(array.type):  # as its type writes it: 4.4 of a short one has no further digits
+        numbers = array.cast(pa.float32()) if pt.is_float16(array.type) else array
+        return pc.if_else(pc.is_finite(numbers), numbers.cast(pa.string()), None), {}
     return _simplify_column(array).cast(pa.string()), {}
 
 

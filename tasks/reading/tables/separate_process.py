@@ -241,7 +241,7 @@ def _serve_file(
     rows, reading = 0, None
     try:
         for raw in _renewing(_read(format_name, file, request["first_row"], read_options)):
-            if reading is None:
+            if reading is None and len(raw.defects) < len(raw.row_numbers):
                 reading = settle_labels(raw.reading, raw.known.get("given_label"))
                 connection.send_bytes(reading.dump().encode())
             members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
