@@ -17,7 +17,7 @@ from data_contracts.rules_and_limits import (
 )
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
-from tasks.sources.suspicious_rows import list_accepting, list_row_doubts, name_rescan, name_source
+from tasks.sources.suspicious_rows import list_accepting, list_suspicious, name_rescan, name_source
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import list_files_without_scores
@@ -26,7 +26,7 @@ from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.run_log import list_observed, list_unclear_fields
 
 _NAMED = 3
-"""Files that are named of those with the same doubt."""
+"""Files that are named of those with the same finding."""
 _OF_ANOTHER_COLUMN = frozenset(
     {"text_missing", "text_not_given", "text_blank", "text_type", "text_no_words", NO_KNOWN_WORD}
 )
@@ -85,7 +85,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
     return [
         *_describe_unclear(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
-        *list_row_doubts(connection, home, run_ids),
+        *list_suspicious(connection, home, run_ids),
         *_describe_lost(connection, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
     ]

@@ -3,7 +3,7 @@
 A file that the present profile has read already, before another did, is not read again: that reading counts again.
 Afterwards it is as if the present profile had been there from the start: where each file replaces those before it, the
 last one counts alone, so the others are not read; where it adds to them, files that were replaced count again too. A
-source whose profile was deleted is read again by what its files show themselves.
+source whose profile was deleted is read again by the profile of its platform, or by our own names.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -94,7 +94,7 @@ class FileRows:
     judged: int
 
 
-def list_row_doubts(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
+def list_suspicious(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
     """Return a phrase for each thing that is doubtful in the rows of the files that these runs scored first."""
     if connection.execute(_STORE_FILES, {"runs": list(run_ids)}).fetchall() == [(0,)]:
         return []

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.sources.near_copies import make_near_keys
 from data_contracts.storage.home import Home
-from tasks.sources.suspicious_rows import list_row_doubts
+from tasks.sources.suspicious_rows import list_suspicious
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
@@ -27,7 +27,7 @@ def make_rows(texts: list[str], score: float, movie: str) -> list[dict[str, Any]
     ]
 
 
-def name_doubts(folder: Path, texts: list[str]) -> tuple[list[str], tuple[int, float]]:
+def name_findings(folder: Path, texts: list[str]) -> tuple[list[str], tuple[int, float]]:
     """Commit five reviews of a movie, then these texts about it, and others; return what is said and its rating."""
     home = Home(folder)
     honest = [f"{word} what a film" for word in ("one", "two", "three", "four", "five")]
@@ -47,12 +47,12 @@ def name_doubts(folder: Path, texts: list[str]) -> tuple[list[str], tuple[int, f
         rebuild(connection)
         [rating] = connection.execute(RATING).fetchall()
         return [
-            each for each in list_row_doubts(connection, home, ["run-2"]) if "near-copies" in each
+            each for each in list_suspicious(connection, home, ["run-2"]) if "near-copies" in each
         ], rating
 
 
 def test_near_copies_that_move_a_movie_are_named_with_the_movie_and_stay(tmp_path: Path) -> None:
-    [said], rating = name_doubts(tmp_path, [f"{TEXT}, {number}" for number in range(100)])
+    [said], rating = name_findings(tmp_path, [f"{TEXT}, {number}" for number in range(100)])
     assert rating == (105, 2.2)
     assert said.startswith("flood.csv: 99 of 105 reviews of the movie tt1 are near-copies of others")
     assert "its mean predicted rating is 2.2 stars, and 7.9 if such count once" in said
@@ -61,4 +61,4 @@ def test_near_copies_that_move_a_movie_are_named_with_the_movie_and_stay(tmp_pat
 
 @pytest.mark.parametrize("texts", [[TEXT], [f"{TEXT} {'x' * number}" for number in range(9)]])
 def test_a_few_near_copies_are_no_finding(tmp_path: Path, texts: list[str]) -> None:
-    assert name_doubts(tmp_path, texts)[0] == []
+    assert name_findings(tmp_path, texts)[0] == []
