@@ -17,14 +17,16 @@ from data_contracts.storage.store_uris import is_store_uri
 from tasks.backups.manifests import MANIFEST
 from tasks.store.connecting import Store, open_store
 from tasks.store.object_operations import UPLOADED_AT_ONCE, find_object, put, read
+from tasks.support.locking import hold_folder
 
 
 def remember_backup(home: Home, place: str) -> None:
     """Note that a backup of a home lies, or is about to lie, outside it: in a folder, or at a URI."""
-    known = _list_remembered(home)
-    if place not in known:
-        with write_whole(home.backups_elsewhere) as building:
-            building.write_text(json.dumps([*known, place], indent=0), "utf-8")
+    with hold_folder(home.folder):
+        known = _list_remembered(home)
+        if place not in known:
+            with write_whole(home.backups_elsewhere) as building:
+                building.write_text(json.dumps([*known, place], indent=0), "utf-8")
 
 
 def _list_remembered(home: Home) -> list[str]:
