@@ -19,7 +19,7 @@ from models.evaluation.stars import TITLE_REVIEWS
 from models.own_labels.fitting import FEWEST_OF_A_LABEL
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.support.wording import count, describe_duration, escape_controls, quote_word
-from tasks.training.label_files import ALWAYS_LEARNT
+from tasks.training.labels_of_files import ALWAYS_LEARNT
 from tasks.training.own_rows import FEWEST_LABELS
 
 _SOURCES_NAMED = 10

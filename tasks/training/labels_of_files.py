@@ -18,7 +18,7 @@ _MOST_CONTRARY, _CHANCE = 1 / 3, 3.0
 
 
 @dataclass(frozen=True)
-class LabelFile:
+class FileLabels:
     """The labels of one file of a source that no earlier file gave to a near-copy of the same text."""
 
     source: str
@@ -33,9 +33,9 @@ class LabelFile:
     """Whether they are not learnt from since they turn what earlier files said."""
 
 
-def judge_files(files: Iterable[LabelFile]) -> list[LabelFile]:
+def judge_files(files: Iterable[FileLabels]) -> list[FileLabels]:
     """Return the files of one source, in the order in which they came, each with what is learnt from it."""
-    judged: list[LabelFile] = []
+    judged: list[FileLabels] = []
     labels = contrary = 0
     for group in _join_small(files):
         together, against = sum(file.labels for file in group), sum(file.contrary for file in group)
@@ -56,9 +56,9 @@ def _is_contrary(labels: int, contrary: int) -> bool:
     return labels >= FEWEST_JUDGED and contrary > _MOST_CONTRARY * labels + _CHANCE * error
 
 
-def _join_small(files: Iterable[LabelFile]) -> Iterator[Sequence[LabelFile]]:
+def _join_small(files: Iterable[FileLabels]) -> Iterator[Sequence[FileLabels]]:
     """Yield files one after the other, small ones joined until they have enough labels to be judged."""
-    group: list[LabelFile] = []
+    group: list[FileLabels] = []
     for file in files:
         group = [*group, file]
         if sum(each.labels for each in group) >= FEWEST_JUDGED:

@@ -25,7 +25,7 @@ from data_contracts.errors import SourceError
 from data_contracts.sources.near_copies import mark_first
 from data_contracts.storage.home import Home
 from tasks.archive.parquet_files import read_split
-from tasks.training.label_files import LabelFile, judge_files
+from tasks.training.labels_of_files import FileLabels, judge_files
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import ALL_FILES
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
@@ -46,8 +46,8 @@ _LABELLED = f"""
 -- A review that came again has its label from the file that first gave the same one.
 said AS (
     SELECT
-        review_key, {GIVEN_SENTIMENT} AS label, min(file_seen_at) AS first_seen_at,
-        arg_min(source_sha256, row(file_seen_at, file_uri, source_sha256)) AS first_sha256
+        review_key, {GIVEN_SENTIMENT} AS label, min(file_commit_number) AS first_number,
+        arg_min(source_sha256, row(file_commit_number, file_uri, source_sha256)) AS first_sha256
     FROM source_reviews WHERE NOT is_latest AND {GIVEN_SENTIMENT} IS NOT NULL GROUP BY ALL
 ),
 labelled AS (
@@ -57,8 +57,8 @@ labelled AS (
         coalesce(movie_id, text_sha256) AS title, source_sha256, row_number,
         coalesce({GIVEN_SENTIMENT}, later_label) AS label,
         {GIVEN_SENTIMENT} IS NOT NULL AS is_given, coalesce(is_random, false) AS is_random,
-        least(file_seen_at, first_seen_at) AS came_at,
-        CASE WHEN first_seen_at < file_seen_at THEN first_sha256 ELSE source_sha256 END AS file_sha256,
+        least(file_commit_number, first_number) AS came_in,
+        CASE WHEN first_number < file_commit_number THEN first_sha256 ELSE source_sha256 END AS file_sha256,
         best_sentiment,
         CASE
             WHEN reviewed_at >= '1888-01-01' AND reviewed_at <= file_seen_at + INTERVAL 1 DAY THEN reviewed_at
@@ -75,14 +75,14 @@ _STORE = f"""
 CREATE TEMP TABLE own_labels AS WITH {_LABELLED}
 FROM labelled WHERE label IS NOT NULL AND text_sha256 NOT IN (SELECT unnest($known::VARCHAR[]))
 QUALIFY row_number() OVER (
-    PARTITION BY source, copy_of ORDER BY NOT is_given, came_at, source_sha256, row_number
+    PARTITION BY source, copy_of ORDER BY NOT is_given, came_in, source_sha256, row_number
 ) = 1
 """
 _LIST_FILES = f"""
 SELECT source, source_sha256, uri, count(*), count(*) FILTER (label <> best_sentiment)
 FROM (SELECT * RENAME (source_sha256 AS row_sha256, file_sha256 AS source_sha256) FROM own_labels WHERE is_given)
 JOIN (SELECT source_sha256, uri FROM ({ALL_FILES})) AS files USING (source_sha256)
-GROUP BY ALL ORDER BY source, min(came_at), uri, source_sha256
+GROUP BY ALL ORDER BY source, min(came_in), uri, source_sha256
 """  # noqa: S608 (likewise)
 # Labels that somebody gave later are of no file.
 _READ = """
@@ -107,7 +107,7 @@ WITH newest AS (
     SELECT source_sha256, row_number FROM source_reviews
     WHERE coalesce(file_source, 'default') = $source AND is_latest AND in_english IS DISTINCT FROM false
         AND {GIVEN_SENTIMENT} IS NULL
-    ORDER BY file_seen_at DESC, source_sha256, row_number LIMIT $most
+    ORDER BY file_commit_number DESC, source_sha256, row_number LIMIT $most
 )
 SELECT first(text ORDER BY source_sha256, row_number)
 FROM newest JOIN source_reviews USING (source_sha256, row_number)
@@ -148,7 +148,7 @@ class OwnRows:
     """Its texts without a label, none of which is one with a label."""
     left_out: int = 0
     """Labelled texts on neither side: of titles of which another one is held out."""
-    files: Sequence[LabelFile] = ()
+    files: Sequence[FileLabels] = ()
     """The files of which not all labels count, since they turn what others said or are too many."""
 
     @property
@@ -185,14 +185,16 @@ def read_own_rows(home: Home, fewest: int = FEWEST_LABELS, *, with_others: bool 
         ]
 
 
-def _judge_files(connection: duckdb.DuckDBPyConnection) -> list[LabelFile]:
+def _judge_files(connection: duckdb.DuckDBPyConnection) -> list[FileLabels]:
     """Return the files of all sources, each with how many of its labels are learnt from."""
-    found = [LabelFile(*row) for row in connection.execute(_LIST_FILES).fetchall()]
+    found = [FileLabels(*row) for row in connection.execute(_LIST_FILES).fetchall()]
     of_sources = groupby(found, lambda file: file.source)
     return [file for _, of_source in of_sources for file in judge_files(of_source)]
 
 
-def _read_labelled(connection: duckdb.DuckDBPyConnection, files: Sequence[LabelFile]) -> list[dict[str, Any]]:
+def _read_labelled(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[FileLabels]
+) -> list[dict[str, Any]]:
     """Return the labelled rows, by source, the newest first."""
     bounds = [{"source": file.source, "file_sha256": file.source_sha256, "most": file.most} for file in files]
     found = connection.execute(_READ, {"files": bounds, "most": MOST_LABELS})
@@ -203,7 +205,7 @@ def _read_labelled(connection: duckdb.DuckDBPyConnection, files: Sequence[LabelF
 def _drop_copies(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of a source without near-copies, which are looked for more widely than by their keys."""
     came = sorted(
-        range(len(rows)), key=lambda place: (not rows[place]["is_given"], rows[place]["came_at"], place)
+        range(len(rows)), key=lambda place: (not rows[place]["is_given"], rows[place]["came_in"], place)
     )
     first = mark_first(pa.array([rows[place]["text"] for place in came]))
     kept = {place for place, is_first in zip(came, first.tolist(), strict=True) if is_first}

@@ -12,7 +12,7 @@ import pytest
 from data_contracts.sources.near_copies import make_near_keys
 from data_contracts.storage.home import Home
 from tasks.training import own_rows
-from tasks.training.label_files import ALWAYS_LEARNT, LabelFile, judge_files
+from tasks.training.labels_of_files import ALWAYS_LEARNT, FileLabels, judge_files
 from tasks.training.own_rows import (
     FEWEST_LABELS,
     OwnRows,
@@ -357,9 +357,9 @@ def test_a_file_whose_labels_turn_what_earlier_ones_said_is_not_learnt_from_and_
     assert [(file.uri, file.contrary, file.is_turned) for file in shop.files] == [("turned.csv", 100, True)]
 
 
-def judge(*files: tuple[int, int]) -> list[LabelFile]:
+def judge(*files: tuple[int, int]) -> list[FileLabels]:
     """Judge files of so many labels, some of them contrary to the scores."""
-    return judge_files(LabelFile("shop", str(place), str(place), *file) for place, file in enumerate(files))
+    return judge_files(FileLabels("shop", str(place), str(place), *file) for place, file in enumerate(files))
 
 
 def test_turned_labels_in_small_files_are_judged_together() -> None:
