@@ -17,6 +17,7 @@ LONGEST_TRACE = 1000
 LEVELS = "(WARNING|ERROR|CRITICAL)"
 RECORD = re.compile(rf'.{{0,20}}\| {LEVELS} |{LEVELS}: |\{{"time": .*"level": "{LEVELS}"')
 """The beginning of a line that Prefect, uvicorn or our own JSON formatter logs for an error."""
+OTHER_RECORD = re.compile(RECORD.pattern.replace(LEVELS, "(DEBUG|INFO)"))
 BEGIN = r"Traceback \(most|  \+ Exception Group Traceback|The above exception was the|During handling of the above"
 BEGIN_OF_TRACE, PART_OF_TRACE = re.compile(BEGIN), re.compile(rf"{BEGIN}|\s")
 """The beginnings of the lines of a traceback, but of its last one, which says what happened."""
@@ -48,9 +49,10 @@ def count_repeated_errors(
         elif RECORD.match(line):
             in_statement = False
             show((line,))
-        elif in_statement or line.startswith(STATEMENT):
+        elif (in_statement or line.startswith(STATEMENT)) and not OTHER_RECORD.match(line):
             in_statement = not line.startswith(END_OF_STATEMENT)
         else:
+            in_statement = False
             echo(line)
 
     return pass_on

@@ -62,3 +62,9 @@ def test_a_traceback_of_the_code_is_printed_whole_once_in_a_while() -> None:
 def test_lines_that_tell_of_no_error_are_all_printed() -> None:
     lines = ["22:14:09.111 | INFO    | Flow run 'a' - commit-part: rows_scored=50", "Worker started!"] * 3
     assert pass_lines(lines) == lines
+
+
+def test_what_is_logged_after_an_error_without_a_link_is_printed() -> None:
+    statement = [line for line in CHAINED if not line.startswith("(Background")]
+    logged = ["22:14:10.1 | INFO    | prefect.server - started", "and a line of no record"]
+    assert pass_lines([*statement, *logged])[-2:] == logged
