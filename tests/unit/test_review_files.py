@@ -444,16 +444,6 @@ def test_members_frames_and_streams_are_read_one_after_the_other_however_long(
     assert Counter(row["text"] for row in rows) == {"a": 500, "b": 1, "c": 1, "d": 1}
 
 
-@pytest.mark.parametrize("compression", [".gz", ".zst", ".bz2", ".xz"])
-def test_a_stream_that_unpacks_to_more_than_is_read_at_a_time_hides_none_after_it(
-    tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 200)
-    data = b"".join(map(COMPRESSORS[compression], (b"text\n" + b"a\n" * 500, b"b\nc\n", b"d\n")))
-    rows = read_bytes(tmp_path, f"a.csv{compression}", data)
-    assert Counter(row["text"] for row in rows) == {"a": 500, "b": 1, "c": 1, "d": 1}
-
-
 def test_many_short_streams_cost_no_copy_of_what_follows_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     copied = []
 
