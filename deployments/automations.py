@@ -104,9 +104,9 @@ def _name(settings: Settings, automation: str) -> str:
 
 
 def _match_ours(settings: Settings) -> ResourceSpecification:
-    """Return what an event is related to that a run of our deployments causes."""
+    """Return what an event is related to that a run of our deployments causes: a heartbeat has no name of these."""
     return ResourceSpecification(
-        {"prefect.resource.role": "deployment", "prefect.resource.name": list(settings.deployments)}
+        {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{settings.pool}"}
     )
 
 

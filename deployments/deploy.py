@@ -97,6 +97,7 @@ def _add_name(deployment: Mapping[str, Any], settings: Settings, home_id: str) -
     named = {
         **deployment,
         "name": settings.add_name(deployment["name"]),
+        "tags": [settings.pool],
         "work_pool": {**pool, "name": settings.pool, "job_variables": variables},
     }
     if triggers := deployment.get("triggers"):

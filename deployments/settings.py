@@ -175,7 +175,7 @@ class Settings:
 
     @property
     def pool(self) -> str:
-        """The work pool of the deployments."""
+        """The work pool of the deployments, and the tag of their runs."""
         return self.add_name("reviews")
 
     @property

@@ -19,6 +19,7 @@ from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_in
 from tasks.support.locking import hold_folder, refuse_to_wait
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import look_up, read_seen_files
+from tasks.warehouse.row_names import DIGITS_SHOWN
 
 _DROP_BYTES = """
 UPDATE quarantined_rows SET raw = NULL, raw_is_text = false
@@ -81,7 +82,7 @@ def _choose_free_path(target: Path, source_sha256: str) -> Path:
 
 def _name_beside(target: Path, source_sha256: str) -> Path:
     """Return `target` with digits of the content's sha256 before its name, whose start is cut if it gets too long."""
-    prefix = f"{source_sha256[:12]}-"
+    prefix = f"{source_sha256[:DIGITS_SHOWN]}-"
     name = target.name.encode()[-(_NAME_BYTES - len(prefix)) :].decode(errors="ignore")
     return target.with_name(prefix + name)
 

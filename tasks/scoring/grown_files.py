@@ -9,6 +9,7 @@ from tasks.containers.formats import format_of, split_format
 from tasks.inbox.opening import open_regular
 from tasks.inbox.source_files import SourceFile
 from tasks.warehouse.file_ledger import FILES_COMPARED, EarlierFile
+from tasks.warehouse.row_names import name_first
 
 _FORMATS = {"csv", "tsv", "jsonl", "json", "text"}
 """The formats, compressed or not, whose rows follow each other; the others say at their end what they hold."""
@@ -34,9 +35,10 @@ def note_growth(
     noted = []
     for file in files:
         source = name_source(file.uri)
-        same_name = [of_name[source, file.uri]] if (source, file.uri) in of_name else []
+        name = name_first(file.uri, file.source_sha256)
+        same_name = [of_name[source, name]] if (source, name) in of_name else []
         noted.append(replace(file, grown_from=_find_beginnings(file, [*same_name, *of_source[source]])))
-        add(EarlierFile(source, file.uri, file.size, file.source_sha256))
+        add(EarlierFile(source, name, file.size, file.source_sha256))
     return noted
 
 

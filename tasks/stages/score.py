@@ -51,6 +51,7 @@ from tasks.warehouse.file_ledger import EarlierFile, list_earlier
 from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
 from tasks.warehouse.readings.full_exports import replace_files
 from tasks.warehouse.readings.superseding import let_count
+from tasks.warehouse.row_names import name_first
 from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
@@ -142,8 +143,12 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
 
 def find_earlier(job: "ScoringJob", files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[EarlierFile]:
     """Return the files that came before some and may be what these were before they grew."""
-    uris = {file.uri for file in files}
-    return list_earlier(job.run.home.warehouse, {job.catalogue.find(uri).name for uri in uris}, uris)
+    sources = {job.catalogue.find(file.uri).name for file in files}
+    names = {
+        name_first(file.uri, file.source_sha256) if isinstance(file, SourceFile) else file.uri
+        for file in files
+    }
+    return list_earlier(job.run.home.warehouse, sources, names)
 
 
 def find_older_scores(

@@ -14,7 +14,7 @@ import duckdb
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import CONTENT
+from tasks.warehouse.row_names import CONTENT, FIRST_URI
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""
@@ -61,10 +61,10 @@ firsts AS MATERIALIZED (SELECT source, source_sha256, min(commit_number) AS numb
 last AS (SELECT source, list_min(max(number, {FILES_COMPARED})) AS least FROM firsts GROUP BY source),
 named AS (
     SELECT arg_max(source_sha256, commit_number) AS source_sha256 FROM ledger
-    WHERE uri IN (SELECT unnest($uris)) GROUP BY source, uri
+    WHERE {FIRST_URI} IN (SELECT unnest($uris)) GROUP BY source, {FIRST_URI}
 ),
 files AS (
-    SELECT source, any_value(uri) AS uri, any_value(bytes) AS size, {CONTENT} AS content, number
+    SELECT source, any_value({FIRST_URI}) AS uri, any_value(bytes) AS size, {CONTENT} AS content, number
     FROM firsts JOIN last USING (source) JOIN ledger USING (source, source_sha256)
     WHERE number >= least OR source_sha256 IN (FROM named)
     GROUP BY source, source_sha256, number

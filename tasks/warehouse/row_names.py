@@ -32,6 +32,8 @@ SHORTEST_PREFIX = 6
 LONGEST_NUMBER = 18
 """Most digits of a row number that `parse_row_name` accepts: larger numbers may not fit into a BIGINT."""
 
+FIRST_URI = f"replace(uri, left(source_sha256, {DIGITS_SHOWN}) || '-', '')"
+"""SQL: the uri of a file before a restore put the first digits of its content before its name (`name_first`)."""
 ROW_NAME = f"left(source_sha256, {DIGITS_SHOWN}) || ':' || row_number"
 """SQL: the name of a row, from its columns `source_sha256` and `row_number`."""
 HAS_PARSED_NAME = "starts_with(source_sha256, $prefix) AND row_number = $number"
@@ -41,6 +43,11 @@ HAS_NAME = (
     "AND row_number = try_cast(split_part($name, ':', 2) AS BIGINT)"
 )
 """SQL: whether a row has the name `$name`, with at least `DIGITS_SHOWN` digits; false for any other text."""
+
+
+def name_first(uri: str, source_sha256: str) -> str:
+    """Return the uri of a file without the first digits of its content, which a restore puts before a name in use."""
+    return uri.replace(f"{source_sha256[:DIGITS_SHOWN]}-", "")
 
 
 def parse_row_name(text: str) -> tuple[str, int]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from prefect.server.events.schemas.automations import EventTrigger
+from prefect.server.events.schemas.events import ReceivedEvent
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.draining import MESSAGE as STOPPED
@@ -241,6 +243,15 @@ def test_of_two_runs_started_together_one_waits_and_every_row_is_scored_once(
     assert count_rows(up, "fine") == [(ROWS, ROWS)]
     told = wait_for_asset(up, "duckdb://reviews/scored_reviews", daily_run.run_id)
     assert told["rows_scored"] == count_scored(up, daily_run.run_id) > ROWS
+
+
+def test_a_heartbeat_of_a_run_counts_as_its_sign_of_life(up: Deployed, daily_run: DailyRun) -> None:
+    beats = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "any_resource": {"id": [f"prefect.flow-run.{daily_run.run_id}"]},
+    }
+    [beat, *_] = wait_until(lambda: up.ask_server("POST", "events/filter", {"filter": beats})["events"], 30)
+    assert EventTrigger.model_validate(find_watch(up)["trigger"]).covers(ReceivedEvent.model_validate(beat))
 
 
 def test_a_run_commits_while_a_long_query_reads(up: Deployed, daily_run: DailyRun) -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up
+from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import forget
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
@@ -179,6 +179,22 @@ def test_a_backup_learns_which_rows_of_a_grown_file_were_forgotten(home: Home) -
     kept = (backup / home.forgotten.name).read_bytes()
     assert before != home.forgotten.read_bytes()
     assert {*kept.splitlines()} == {*home.forgotten.read_bytes().splitlines()}
+
+
+@pytest.mark.slow
+def test_after_a_restore_a_grown_file_still_takes_the_place_of_what_it_was(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
+    drop(home, "moved/a.csv", f"{FEW} and mo")
+    run()
+    backup = back_up(home, None, lambda said: None)
+    drop(home, "moved/a.csv", f"{FEW} and moved\n")
+    run()
+    restore(home, backup, lambda said: None)
+    run()
+    assert list_texts(home, "moved") == ["good and moved"]
+    prove(home)
 
 
 @pytest.mark.slow

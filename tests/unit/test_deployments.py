@@ -115,6 +115,7 @@ def test_a_home_with_a_name_has_a_pool_and_deployments_of_its_own_which_only_its
     assert tuple(each["name"] for each in named) == settings.deployments
     assert settings.deployments[-1] == "score-reviews-shop-a"
     assert {each["work_pool"]["name"] for each in named} == {settings.pool} == {"reviews-shop-a"}
+    assert all(each["tags"] == [settings.pool] for each in named)
     assert {each["work_pool"]["job_variables"]["env"]["REVIEWS_NAME"] for each in named} == {"shop-a"}
     assert [each["match"]["reviews.home"] for each in named[-1]["triggers"]] == ["1a2b", "1a2b"]
     assert [each["match"]["reviews.home"] for each in named[1]["triggers"]] == ["1a2b"]

@@ -103,6 +103,8 @@ def restore(home: Home, folder: Path, echo: Callable[[str], None], uri: str | No
         )
     if replaced:
         echo(f"  the replaced database is kept as {replaced.name}")
+    rescan = "repeat what `reviews sources rescan` did since; " if [*home.sources.glob("*.toml")] else ""
     echo(
-        "Next: `reviews score` scores the files that arrived after the backup; `reviews verify` checks the database."
+        "Next: `reviews score` scores the files that arrived after the backup; "
+        f"{rescan}`reviews verify` checks the database."
     )

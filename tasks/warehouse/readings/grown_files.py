@@ -7,7 +7,7 @@ beginning of many, and so may be a file with few: of another name it must have `
 import duckdb
 
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, CONTENT_DIGITS, IS_LATER, NEXT_NUMBER
+from tasks.warehouse.row_names import CONTENT, CONTENT_DIGITS, FIRST_URI, IS_LATER, NEXT_NUMBER
 
 FEWEST_ROWS = 10
 
@@ -18,12 +18,15 @@ SELECT DISTINCT
     later.source_sha256, later.bytes, known.source_sha256 AS earlier,
     known.profile_version IS NOT DISTINCT FROM later.profile_version AND known.rows_read <= later.rows_read
         AS is_numbered_alike
-FROM (SELECT *, unnest(grown_from) AS content FROM accepted WHERE status = 'scored' AND NOT {IS_LATER}) AS later
+FROM (
+    SELECT *, unnest(grown_from) AS content, {FIRST_URI} AS name FROM accepted
+    WHERE status = 'scored' AND NOT {IS_LATER}
+) AS later
 JOIN (
-    SELECT *, {CONTENT} AS content FROM (FROM scored_files UNION ALL BY NAME FROM accepted)
+    SELECT *, {CONTENT} AS content, {FIRST_URI} AS name FROM (FROM scored_files UNION ALL BY NAME FROM accepted)
     WHERE status = 'scored' AND superseded_at IS NULL
 ) AS known ON known.content = later.content AND known.source = later.source
-WHERE known.rows_read >= CASE WHEN known.uri = later.uri THEN 1 ELSE {FEWEST_ROWS} END
+WHERE known.rows_read >= CASE WHEN known.name = later.name THEN 1 ELSE {FEWEST_ROWS} END
 """  # noqa: S608 (our own names)
 _SUPERSEDE = f"""
 UPDATE scored_files SET
