@@ -171,8 +171,8 @@ _FILL_REST = (
     """,
     """
     INSERT INTO promotions VALUES
-    (1, 'promote', 'model-a', 'the first', NULL, '2025-12-02 00:00:00+00', 'ann@host'),
-    (2, 'promote', 'model-b', 'better', 'model-a', '2026-03-20 00:00:00+00', 'ann@host')
+    (1, 'promote', 'model-a', 'the first', NULL, '2025-12-02 00:00:00+00', 'ann@host', 0),
+    (2, 'promote', 'model-b', 'better', 'model-a', '2026-03-20 00:00:00+00', 'ann@host', 0)
     """,
     """
     INSERT INTO shadows VALUES

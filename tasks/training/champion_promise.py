@@ -2,7 +2,7 @@
 
 A review counts once, on the day on which its first labelled row came; of near-copies in a source, the first one. None
 counts that had a label before the promotion, since the model may have learnt from it or been judged on it, or that is
-known to be in another language.
+known to be in another language. What came first, and what before the promotion, is decided by the order of commits.
 
 So that a run of few reviews costs little beside years of history, only those of the last `LAST_DAYS` are read, and
 where these are many, only by the first run of a day.
@@ -49,19 +49,25 @@ WITH candidates AS (
     SELECT
         review_key, near_key, text_sha256, coalesce(file_source, 'default') AS source,
         coalesce(movie_id, text_sha256) AS title,
-        {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment, file_seen_at
+        {GIVEN_SENTIMENT} AS label, best_model_id, best_sentiment, file_seen_at, file_commit_number
     FROM source_reviews
-    WHERE is_latest AND file_seen_at > $since AND in_english IS DISTINCT FROM false AND {_HAS_LABEL}
+    WHERE is_latest AND file_commit_number > $after AND in_english IS DISTINCT FROM false AND {_HAS_LABEL}
 ),
 earlier AS (
-    SELECT review_key, min(file_seen_at) AS first_seen_at FROM source_reviews SEMI JOIN candidates USING (review_key)
+    SELECT
+        review_key, min(file_commit_number) AS first_number,
+        arg_min(file_seen_at, file_commit_number) AS first_seen_at
+    FROM source_reviews SEMI JOIN candidates USING (review_key)
     WHERE NOT is_latest AND {_HAS_LABEL} GROUP BY review_key
 ),
 labelled AS (
-    SELECT *, least(file_seen_at, first_seen_at) AS seen_at FROM candidates LEFT JOIN earlier USING (review_key)
-    WHERE seen_at > $since
+    SELECT
+        *, least(file_commit_number, first_number) AS came_in,
+        CASE WHEN first_number < file_commit_number THEN first_seen_at ELSE file_seen_at END AS seen_at
+    FROM candidates LEFT JOIN earlier USING (review_key)
+    WHERE came_in > $after
     QUALIFY near_key IS NULL
-        OR row_number() OVER (PARTITION BY source, near_key ORDER BY seen_at, review_key, text_sha256) = 1
+        OR row_number() OVER (PARTITION BY source, near_key ORDER BY came_in, review_key, text_sha256) = 1
 )
 """  # noqa: S608 (our own words)
 # How much the shares of the titles differ, over how much they would if reviews were independent.
@@ -97,8 +103,18 @@ _IS_JUDGED = """
 SELECT 1 FROM promises
 WHERE number = $number AND source IS NULL AND reviews > $many AND judged_at >= date_trunc('day', now())
 """
+# The last commit before the promotion or, if that is longer ago, before the last days.
 _FIND_START = f"""
-SELECT greatest($since, max(committed_at) - INTERVAL {LAST_DAYS} DAYS) FROM scored_files WHERE status = 'scored'
+WITH scored AS (FROM scored_files WHERE status = 'scored')
+SELECT greatest(
+    (SELECT commit_number FROM promotions WHERE number = $number),
+    (
+        SELECT min(commit_number) - 1 FROM scored WHERE committed_at > (
+            SELECT arg_max(committed_at, commit_number) - INTERVAL {LAST_DAYS} DAYS FROM scored
+        )
+    ),
+    0
+)
 """  # noqa: S608 (likewise)
 _DROP = "DELETE FROM promises WHERE number = $number"
 _ADD = """
@@ -188,8 +204,8 @@ def read_streams(
     connection: duckdb.DuckDBPyConnection, champion: PromotedModel, promises: Promises
 ) -> list[Stream]:
     """Return by source the labelled reviews that came since the champion's promotion and that it has scored."""
-    [(start,)] = connection.execute(_FIND_START, {"since": champion.since}).fetchall()
-    values = {"model_id": champion.model_id, "since": start or champion.since}
+    [(start,)] = connection.execute(_FIND_START, {"number": champion.number}).fetchall()
+    values = {"model_id": champion.model_id, "after": start}
     rows = connection.execute(_READ_STREAMS, values).fetchall()
     return [
         _make_stream(promises.find(source), list(of_source))

@@ -54,6 +54,7 @@ SELECT (SELECT count(*) FROM labelled ANTI JOIN known USING (text_sha256)) + (
     WHERE labelled_at > $since AND {GIVEN_SENTIMENT} IS NOT NULL
 )
 """  # noqa: S608 (our own words)
+_FIND_LAST_COMMIT = "SELECT coalesce(max(commit_number), 0) FROM scored_files WHERE committed_at <= ?"
 _IS_KNOWN = "SELECT 1 FROM training_reasons WHERE number = ? AND reason = ? AND since = ?"
 _ADD = "INSERT INTO training_reasons VALUES (?, ?, ?, ?, ?, now())"
 
@@ -144,5 +145,7 @@ def _find_labels(
 
 def _count_labels(connection: duckdb.DuckDBPyConnection, since: datetime, known: list[str]) -> int:
     """Count the reviews with a label that came since then, but for texts whose sha256 is known."""
-    [(labels,)] = connection.execute(_COUNT_LABELS, {"since": since, "known": known}).fetchall()
+    [(after,)] = connection.execute(_FIND_LAST_COMMIT, [since]).fetchall()
+    values = {"since": since, "after": after, "known": known}
+    [(labels,)] = connection.execute(_COUNT_LABELS, values).fetchall()
     return int(labels)

@@ -35,13 +35,16 @@ from tasks.warehouse.model_registry import (
     read_champion,
     read_promoted,
 )
+from tasks.warehouse.row_names import NEXT_NUMBER
 from tasks.warehouse.shadow.comparison import judge_shadow
 from tasks.warehouse.shadow.record import end_promoted
 
-_ADD_PROMOTION = """
-INSERT INTO promotions (number, action, model_id, reason, compared_with, "at", promoted_by)
-SELECT coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now(), $by FROM promotions
-"""
+_ADD_PROMOTION = f"""
+INSERT INTO promotions (number, action, model_id, reason, compared_with, "at", promoted_by, commit_number)
+SELECT
+    coalesce(max(number), 0) + 1, $action, $model_id, $reason, $compared_with, now(), $by, {NEXT_NUMBER} - 1
+FROM promotions
+"""  # noqa: S608 (our own names)
 # A model that is promoted again has scored files already: its scores count from now on.
 _FIND_SCORED = """
 CREATE OR REPLACE TEMP TABLE files_of_champion AS

@@ -32,7 +32,9 @@ INSERT INTO models (
     model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, test_accuracy, trained_at
 ) VALUES (?, 'lstm', 0, 'stanford', 'd', 'c', 'b', 0.8, ?)
 """
-_PROMOTE = "INSERT INTO promotions SELECT count(*) + 1, 'promote', ?, 'first', NULL, ?, NULL FROM promotions"
+_PROMOTE = (
+    "INSERT INTO promotions SELECT count(*) + 1, 'promote', ?, 'first', NULL, ?, NULL, NULL FROM promotions"
+)
 # Texts and rows in quarantine are stored once, whichever models score their file.
 _OF_NEW = (
     "FROM part WHERE source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')"

@@ -102,7 +102,7 @@ def promote(warehouse: Path, model_id: str = "model-a") -> None:
         "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, bundle_fingerprint, "
         f"test_accuracy, trained_at) VALUES ('{model_id}', 'lstm', 0, 'stanford', 'd', 'c', 'b', 0.8, now())",
         "INSERT INTO promotions "
-        f"SELECT count(*) + 1, 'promote', '{model_id}', 'first', NULL, now(), NULL FROM promotions",
+        f"SELECT count(*) + 1, 'promote', '{model_id}', 'first', NULL, now(), NULL, NULL FROM promotions",
     )
 
 

@@ -16,7 +16,7 @@ INSERT INTO models BY NAME SELECT
     'model-a' AS model_id, 'lstm' AS variant, 0 AS seed, 'other' AS dataset, '' AS data_fingerprint,
     '' AS code_fingerprint, 'f00' AS bundle_fingerprint, 0.9 AS validation_accuracy, 0.9 AS test_accuracy,
     now() AS trained_at;
-INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL);
+INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL);
 """
 
 

@@ -44,8 +44,8 @@ def list_challenger(model_id: str, words: str = "a reason") -> tuple[str, ...]:
     scored = "score, sentiment, predicted_rating, token_count, oov_rate, truncated, run_id, scored_at"
     return (
         f"INSERT INTO models SELECT * REPLACE ({name} AS model_id, {metrics} AS metrics) FROM models LIMIT 1",
-        f"INSERT INTO promotions VALUES (2, 'promote', {name}, {why}, 'model-a', now(), NULL)",
-        f"INSERT INTO promotions VALUES (3, 'rollback', 'model-a', 'went back', {name}, now(), NULL)",
+        f"INSERT INTO promotions VALUES (2, 'promote', {name}, {why}, 'model-a', now(), NULL, NULL)",
+        f"INSERT INTO promotions VALUES (3, 'rollback', 'model-a', 'went back', {name}, now(), NULL, NULL)",
         f"INSERT INTO shadows VALUES (1, {name}, now(), 'ann', now(), NULL, NULL, NULL, {why}, now())",
         f"INSERT INTO shadow_files SELECT source_sha256, {name}, 1, run_id, committed_at FROM scored_files",
         f"INSERT INTO shadow_scores SELECT source_sha256, row_number, {name}, {scored} FROM scored_reviews",

@@ -72,7 +72,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def fill(home: Home) -> None:
-    change(home, "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL)")
+    change(home, "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL)")
     add(home, "f.csv", ROWS)
 
 

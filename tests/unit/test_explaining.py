@@ -296,7 +296,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit_parts(home.warehouse, write_part(folder / "part", [PartFile("a.csv", rows, bad_rows=[7])]))
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL)"
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL, NULL)"
         )
         rebuild(connection)
     publish(home)

@@ -42,7 +42,7 @@ def name_findings(folder: Path, texts: list[str]) -> tuple[list[str], tuple[int,
         commit_parts(home.warehouse, write_part(home.parts / file.name, [file]))
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL"
+            "INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL, NULL"
         )
         rebuild(connection)
         [rating] = connection.execute(RATING).fetchall()

@@ -20,7 +20,7 @@ from tests.support.exported_homes import add, change
 from tests.support.once import copy_once
 from tests.support.warehouse_parts import NOON, hash_text
 
-PROMOTE = "INSERT INTO promotions VALUES ({0}, 'promote', 'model-{1}', '', NULL, now(), NULL)"
+PROMOTE = "INSERT INTO promotions VALUES ({0}, 'promote', 'model-{1}', '', NULL, now(), NULL, NULL)"
 LATER, EARLIER = NOON - timedelta(days=1), NOON - timedelta(days=9)
 
 

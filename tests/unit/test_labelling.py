@@ -87,7 +87,7 @@ def make_home(folder: Path, *files: Sequence[dict[str, Any]], sources: Sequence[
     ]
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL)"
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL, NULL)"
         )
         tables = FilledTables(connection)
         tables.run(parts, "run-1")
@@ -155,7 +155,7 @@ def test_rows_of_other_languages_or_of_earlier_champions_are_not_asked(tmp_path:
     assert sorted(list_texts(choose(home))) == ["text 0", "text 1"]
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'next', NULL, now(), NULL)"
+            "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'next', NULL, now(), NULL, NULL)"
         )
     publish(home)
     assert not choose(home)

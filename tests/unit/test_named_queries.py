@@ -239,8 +239,8 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
     times = {"noon": NOON, "later": NOON + DAY, "end": NOON + timedelta(seconds=90)}
     for statement in (
         "UPDATE scored_files SET committed_at = CASE WHEN uri = 'monday.csv' THEN $noon ELSE $later END",
-        "INSERT INTO promotions VALUES (1, 'promote', 'model-b', 'first', NULL, $noon, NULL), "
-        "(2, 'promote', 'model-a', 'better', 'model-b', $later, NULL)",
+        "INSERT INTO promotions VALUES (1, 'promote', 'model-b', 'first', NULL, $noon, NULL, NULL), "
+        "(2, 'promote', 'model-a', 'better', 'model-b', $later, NULL, NULL)",
         "INSERT INTO runs VALUES ('run-1', 'score-reviews', NULL, 'v1', $noon, $end, 'completed', '{\"rows\": 5}'), "
         "('run-0', 'train-model', NULL, 'v1', $noon - INTERVAL 1 DAY, NULL, 'running', NULL)",
         "INSERT INTO models (model_id, variant, seed, dataset, data_fingerprint, code_fingerprint, "
@@ -322,7 +322,9 @@ def test_movies_that_moved_are_those_whose_trend_is_beyond_chance(tmp_path: Path
     ]
     commit_parts(tmp_path / "reviews.duckdb", write_part(tmp_path / "part", [PartFile("dated.csv", rows)]))
     with open_warehouse(tmp_path / "reviews.duckdb", write=True) as connection:
-        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL)")
+        connection.execute(
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL)"
+        )
         rebuild(connection)
     publish(Home(tmp_path))
     query = find("movies-that-moved")

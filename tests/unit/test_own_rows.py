@@ -309,7 +309,7 @@ def send(folder: Path, name: str, rows: list[dict[str, Any]], **ledger: Any) -> 
     with open_warehouse(home.warehouse, write=True) as connection:
         if not connection.execute("FROM promotions").fetchall():
             connection.execute(
-                "INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL"
+                "INSERT INTO promotions SELECT 1, 'promote', 'model-a', 'first', NULL, now(), NULL, NULL"
             )
             rebuild(connection)
 

@@ -49,7 +49,7 @@ def make_copy(warehouse: Path, folder: Path) -> Path:
     commit_parts(warehouse, write_part(folder / "part", [PartFile("f.csv", rows)]))
     with open_warehouse(warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL)"
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'first', NULL, now(), NULL, NULL)"
         )
         rebuild(connection)
     home = Home(warehouse.parent)
@@ -70,7 +70,7 @@ def publish_without_review(folder: Path) -> None:
     commit_parts(home.warehouse, write_part(folder / "part", files))
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(
-            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now(), NULL)"
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', 'the first', NULL, now(), NULL, NULL)"
         )
     publish(home)
 
@@ -193,7 +193,7 @@ def test_what_readers_do_not_see_yet_needs_publishing(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'better', NULL, now(), NULL)",
+        "INSERT INTO promotions VALUES (2, 'promote', 'model-b', 'better', NULL, now(), NULL, NULL)",
         "UPDATE quarantined_rows SET released_at = now()",
         # With the clock set back, or after a restore, neither the number of rows nor the newest moment need change.
         "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY WHERE status = 'refused'",

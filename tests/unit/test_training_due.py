@@ -19,11 +19,11 @@ Tables = duckdb.DuckDBPyConnection
 CHAMPION = "model-a"
 _ADD_LABELLED = """
 INSERT INTO source_reviews (
-    source_sha256, row_number, review_key, text, text_sha256, given_label, file_seen_at, file_source, is_latest,
-    in_english, best_model_id, best_sentiment
+    source_sha256, row_number, review_key, text, text_sha256, given_label, file_seen_at, file_commit_number,
+    file_source, is_latest, in_english, best_model_id, best_sentiment
 )
 SELECT
-    $file, range + 1, hash($keys || range::VARCHAR), 'a text', $file || range, 'positive', $seen_at,
+    $file, range + 1, hash($keys || range::VARCHAR), 'a text', $file || range, 'positive', $seen_at, $number,
     $source, true, $in_english, $model_id, if(range < $right, 'positive', 'negative')
 FROM range($reviews)
 """
@@ -46,10 +46,15 @@ def add(connection: Tables, file: str, day: float, reviews: int, right: int, **o
         "source": "shop",
         "in_english": True,
         "model_id": CHAMPION,
+        "seen_at": NOON + timedelta(days=day),
+        "number": 1000 + day,
         **other,
     }
-    seen_at = NOON + timedelta(days=day)
-    connection.execute(_ADD_LABELLED, {**values, "seen_at": seen_at, "reviews": reviews, "right": right})
+    connection.execute(_ADD_LABELLED, {**values, "reviews": reviews, "right": right})
+    times = {"committed_at": values["seen_at"], "commit_number": values["number"]}
+    add_row(
+        connection, "scored_files", source_sha256=file, model_id=CHAMPION, status="scored", uri=file, **times
+    )
 
 
 def judge(connection: Tables) -> Judged:
@@ -87,6 +92,18 @@ def test_near_copies_count_once_in_what_is_held_and_in_new_labels(connection: Ta
     assert list_reasons(connection, at_labels=32) == {}
 
 
+def test_what_came_since_the_promotion_and_which_near_copy_came_first_is_said_by_no_clock(
+    connection: Tables,
+) -> None:
+    ahead, behind = NOON + timedelta(days=9), NOON - timedelta(days=9)
+    add(connection, "learnt from", -1, 10, 0, seen_at=ahead)
+    add(connection, "monday", 1, 10, 9, seen_at=behind)
+    add(connection, "a copy", 3, 1, 1, seen_at=behind)
+    add(connection, "copied", 2, 1, 0, seen_at=ahead)
+    connection.execute("UPDATE source_reviews SET near_key = 7 WHERE source_sha256 IN ('a copy', 'copied')")
+    assert judge(connection).standings[0].total == Tally(11, 9)
+
+
 def test_a_review_that_is_sent_again_stays_on_its_first_day(connection: Tables) -> None:
     add(connection, "monday", 1, 400, 320)
     connection.execute("UPDATE source_reviews SET is_latest = false")
@@ -97,16 +114,6 @@ def test_a_review_that_is_sent_again_stays_on_its_first_day(connection: Tables) 
 def test_only_the_last_months_are_read(connection: Tables) -> None:
     add(connection, "old", 1, 10, 9)
     add(connection, "new", LAST_DAYS + 2, 20, 20)
-    at = NOON + timedelta(days=LAST_DAYS + 2)
-    add_row(
-        connection,
-        "scored_files",
-        source_sha256="new",
-        model_id=CHAMPION,
-        status="scored",
-        uri="new.csv",
-        committed_at=at,
-    )
     assert judge(connection).standings[0].total == Tally(20, 20)
 
 

@@ -176,7 +176,9 @@ def test_the_status_does_not_wait_for_a_commit_and_shows_what_was_published(
     monkeypatch.setattr(servers, "COMMIT_SECONDS", 0.01)
     home = settings.home
     with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute("INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL)")
+        connection.execute(
+            "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL)"
+        )
         connection.execute(
             "INSERT INTO promises VALUES (1, 'model-a', NULL, now(), 0.9, 'archive', 10, 9, 0, NULL, 0, 0, now())"
         )

@@ -38,8 +38,8 @@ def promote(
     connection: duckdb.DuckDBPyConnection, model_id: str, action: str = "promote", day: int = 0
 ) -> None:
     """Make a model the champion, some days after the base time (noon)."""
-    query = "INSERT INTO promotions SELECT count(*) + 1, ?, ?, 'a reason', NULL, ?, NULL FROM promotions"
-    connection.execute(query, [action, model_id, NOON + timedelta(days=day)])
+    query = "INSERT INTO promotions SELECT count(*) + 1, ?, ?, 'a reason', NULL, ?, NULL, ? FROM promotions"
+    connection.execute(query, [action, model_id, NOON + timedelta(days=day), 1000 + day])
 
 
 def add_model(connection: duckdb.DuckDBPyConnection, model_id: str, **facts: Any) -> None:
