@@ -24,6 +24,7 @@ RELATIONS = (
     ("source_reviews", "||--||", "text_keys", "source_sha256, row_number"),
     ("scored_files", "||--o{", "score_sums", "source_sha256, model_id"),
     ("repeated_texts", "|o--o{", "source_reviews", "text_sha256"),
+    ("near_copies", "|o--|{", "source_reviews", "near_key"),
     ("models", "||--o{", "scored_reviews", "model_id"),
     ("models", "||--o{", "scored_files", "model_id"),
     ("models", "||--o{", "promotions", "model_id"),

@@ -155,12 +155,6 @@ texts_alike AS MATERIALIZED (
 ),
 -- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
 repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
--- Of rows that came with a label or a rating.
-near_copies AS MATERIALIZED (
-    SELECT near_key FROM source_reviews
-    WHERE near_key IS NOT NULL AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
-    GROUP BY near_key HAVING count(*) > 1
-),
 places AS (
     SELECT rowid AS place FROM source_reviews SEMI JOIN texts_alike USING (source_sha256, row_number)
     UNION ALL

@@ -34,6 +34,7 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import CONTENT, DIGITS_SHOWN, HAS_NAME, ROW_NAME, SUPERSEDED
 from tasks.warehouse.shadow.sums import renew_shadow_sums
+from tasks.warehouse.tallies.near_copies import note_copies, settle_copies
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
 from tasks.warehouse.tallies.score_sums import renew_sums
 
@@ -316,6 +317,7 @@ def _delete(connection: duckdb.DuckDBPyConnection) -> None:
     rows = "(FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number))"
     reviews = note_reviews(connection, rows)
     note_texts(connection, rows)
+    note_copies(connection, rows)
     for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING rows_to_forget AS keys "  # noqa: S608
@@ -324,6 +326,7 @@ def _delete(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_DELETE_LABELS).fetchall()
     settle_latest(connection, reviews)
     drop_noted_texts(connection)
+    settle_copies(connection)
     renew_sums(connection, "rows_to_forget")
     renew_shadow_sums(connection, "rows_to_forget")
 

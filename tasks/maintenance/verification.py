@@ -21,6 +21,7 @@ from data_contracts.storage.listing import list_paths
 from models.bundle.fingerprint import require_fingerprint
 from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
+    COPIES_PROMISE,
     COPY_PROMISE,
     COUNT_PROMISE,
     LATEST_PROMISE,
@@ -36,6 +37,7 @@ from tasks.maintenance.verified_changes import (
     Changed,
     digest_parquet,
     narrow_to_changed,
+    narrow_to_copies,
     narrow_to_reviews,
     narrow_to_texts,
 )
@@ -93,6 +95,10 @@ def _check_all(home: Home) -> Iterator[Finding]:
             yield from findings
 
 
+_COMPARED_WITH_OTHERS = (LATEST_PROMISE, REPEATS_PROMISE, COPIES_PROMISE)
+"""Promises on the rows of changed files and others that are like them."""
+
+
 def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:
     """Verify the promises about the tables, for the rows of changed files."""
     with open_warehouse(home.warehouse, write=False) as connection:
@@ -101,12 +107,14 @@ def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:
             yield _check_tables(connection, promise, PROMISES[promise])
         narrow_to_changed(connection, changed)
         for promise, query in PROMISES.items():
-            if promise not in (COUNT_PROMISE, READINGS_PROMISE, REPEATS_PROMISE, LATEST_PROMISE):
+            if promise not in (COUNT_PROMISE, READINGS_PROMISE, *_COMPARED_WITH_OTHERS):
                 yield _check_tables(connection, promise, query)
         narrow_to_reviews(connection)
         yield _check_tables(connection, LATEST_PROMISE, PROMISES[LATEST_PROMISE])
         narrow_to_texts(connection)
         yield _check_tables(connection, REPEATS_PROMISE, PROMISES[REPEATS_PROMISE])
+        narrow_to_copies(connection)
+        yield _check_tables(connection, COPIES_PROMISE, PROMISES[COPIES_PROMISE])
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, promise: str, query: str) -> Finding:
@@ -248,6 +256,7 @@ _TABLES_COMPARED = (
     "flipped_scores",
     "text_keys",
     "repeated_texts",
+    "near_copies",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",

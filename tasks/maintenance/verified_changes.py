@@ -222,6 +222,14 @@ def narrow_to_texts(connection: duckdb.DuckDBPyConnection) -> None:
         _narrow(connection, table, "noted_texts", key)
 
 
+def narrow_to_copies(connection: duckdb.DuckDBPyConnection) -> None:
+    """After `narrow_to_texts`, make the names mean every row with a near_key of those rows, in any file."""
+    connection.execute("CREATE TEMP TABLE changed_copies AS SELECT DISTINCT near_key FROM source_reviews")
+    connection.execute("DROP TABLE temp.source_reviews")
+    for table in ("source_reviews", "near_copies"):
+        _narrow(connection, table, "changed_copies", "near_key")
+
+
 def digest_parquet(reviews_dir: Path) -> str | None:
     """Return a digest of the names and bytes of the reviews Parquet files; None if one can't be read."""
     try:

@@ -13,6 +13,7 @@ from models.bundle.reading_facts import read_facts
 from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
+from tasks.warehouse.row_names import SUPERSEDED
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
 from tasks.warehouse.tallies.score_sums import CAN_JUDGE, GIVEN_SENTIMENT
 
@@ -38,17 +39,37 @@ WHERE files.run_id = $run_id
 OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
 """
-# A table, so that the history is read once: of the scores the row groups of the run, of the reviews two columns.
+# A table, so that the history is read once: of the scores the row groups of the run, of the reviews three columns.
+# What a model may have learnt from does not judge it, and of near-copies in a source only the one that it scored first
+# does, in whichever run, as in live_accuracy.
 MAKE_SCORES = f"""
 CREATE TEMP TABLE run_scores AS
 WITH scores AS (
     SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
     USING {{which}}
+),
+found AS (
+    SELECT
+        scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english,
+        {CAN_JUDGE} AS can_judge, file_source, row(scored_at, source_sha256, row_number) AS place,
+        CASE WHEN can_judge AND (given_label IS NOT NULL OR given_rating IS NOT NULL) THEN near_key END AS labelled_key
+    FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
+),
+firsts AS (
+    SELECT near_key, file_source, model_id, min(place) AS first_place FROM (
+        SELECT labelled_key AS near_key, file_source, model_id, place FROM found
+        UNION ALL
+        SELECT near_key, file_source, best_model_id, row(best_scored_at, source_sha256, row_number)
+        FROM source_reviews LEFT JOIN models ON model_id = best_model_id
+        ANTI JOIN {SUPERSEDED} AS superseded USING (source_sha256)
+        WHERE (given_label IS NOT NULL OR given_rating IS NOT NULL) AND {CAN_JUDGE}
+            AND near_key IN (FROM near_copies) AND near_key IN (SELECT labelled_key FROM found)
+    ) GROUP BY ALL
 )
-SELECT
-    scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english,
-    {CAN_JUDGE} AS can_judge
-FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
+SELECT found.* EXCLUDE (file_source, place, labelled_key), coalesce(place > first_place, false) AS is_copy
+FROM found LEFT JOIN firsts
+    ON labelled_key = firsts.near_key AND found.file_source IS NOT DISTINCT FROM firsts.file_source
+    AND found.model_id = firsts.model_id
 """  # noqa: S608 (our own words)
 _MAKE_RUN_SCORES = MAKE_SCORES.format(which="(source_sha256, model_id, run_id)")
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
@@ -92,13 +113,12 @@ SELECT
     avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
 FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
 """
-# What a model may have learnt from does not judge it, as in live_accuracy.
 _COMPARE_WITH_GIVEN = f"""
 SELECT
-    {{columns}} count({GIVEN_SENTIMENT}) FILTER (can_judge) AS labelled,
-    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) FILTER (can_judge) AS share_agreeing,
-    count(given_rating) FILTER (can_judge) AS rated,
-    avg(abs(predicted_rating - given_rating)) FILTER (can_judge) AS rating_mae,
+    {{columns}} count({GIVEN_SENTIMENT}) FILTER (can_judge AND NOT is_copy) AS labelled,
+    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) FILTER (can_judge AND NOT is_copy) AS share_agreeing,
+    count(given_rating) FILTER (can_judge AND NOT is_copy) AS rated,
+    avg(abs(predicted_rating - given_rating)) FILTER (can_judge AND NOT is_copy) AS rating_mae,
     count({GIVEN_SENTIMENT}) FILTER (NOT can_judge) AS learnt
 FROM run_scores {{rows}}
 """  # noqa: S608 (our own words)

@@ -14,6 +14,7 @@ import duckdb
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
+from tasks.warehouse.tallies.near_copies import note_copies, rebuild_copies, settle_copies
 from tasks.warehouse.tallies.repeated_texts import (
     add_noted_texts,
     find_known_texts,
@@ -236,9 +237,11 @@ def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, sco
         connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     reviews = note_reviews(connection, texts)
     note_texts(connection, texts)
+    note_copies(connection, texts)
     with _limit_memory(connection, reviews):
         [(found,)] = connection.execute(_FIND_PLACES).fetchall()
         known = find_known_texts(connection)
+        settle_copies(connection)
     # Reviews with one row each need no more, unless one is of a file that is history already.
     if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:
         _settle_found(connection)
@@ -303,6 +306,7 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("DELETE FROM flipped_scores")
     connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
     rebuild_texts(connection)
+    rebuild_copies(connection)
     rebuild_sums(connection)
     rebuild_shadow_sums(connection)
 

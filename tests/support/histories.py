@@ -42,6 +42,7 @@ ROWS = st.fixed_dictionaries(
         "score": st.sampled_from([0.1, 0.6, 0.9]),
         "given_label": st.sampled_from([None, None, "positive"]),
         "given_rating": st.sampled_from([None, 3.0, 5.0]),
+        "near_key": st.sampled_from([None, 1, 2]),
     }
 )
 FORGOTTEN = {"review_id": None, "movie_id": None, "text": "good", "reviewed_at": None, "score": 0.1}

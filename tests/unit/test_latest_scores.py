@@ -18,6 +18,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.migrating import bring_up_to_date
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
+from tasks.warehouse.tallies.near_copies import FIND_WRONG_COPIES
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
 from tests.support.warehouse_parts import NOON, PartFile, write_part
@@ -159,6 +160,24 @@ def test_texts_that_come_again_are_repeated_until_only_one_row_has_them(history:
     history.forget(0)
     history.forget(1)
     assert list_repeated(history.warehouse) == ["new", "twice"]
+
+
+def test_near_copies_are_those_that_several_labelled_rows_have_now(history: History) -> None:
+    row = {"review_id": None, "movie_id": None, "reviewed_at": None, "score": 0.9, "given_label": "positive"}
+    history.add([[{**row, "text": "a", "near_key": 1}, {**row, "text": "c", "near_key": 2}]])
+    history.add([[{**row, "text": "b", "near_key": 1}, {**row, "text": "d", "near_key": 2}]])
+    history.add(
+        [[{**row, "text": "e", "near_key": 3}, {**row, "given_label": None, "text": "f", "near_key": 3}]]
+    )
+    assert list_near_copies(history.warehouse) == [1, 2]
+    history.forget(-2)
+    assert list_near_copies(history.warehouse) == [2]
+
+
+def list_near_copies(warehouse: Path) -> list[int]:
+    with open_warehouse(warehouse, write=False) as connection:
+        assert connection.execute(FIND_WRONG_COPIES).fetchall() == []
+        return [key for (key,) in connection.execute("FROM near_copies ORDER BY ALL").fetchall()]
 
 
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:

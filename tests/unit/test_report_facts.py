@@ -1,6 +1,7 @@
 """Tests of the facts of a report: the run that a name means, and the facts of a scoring run."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.report_homes import NEXT_RUN, RUN, change, make_run, promote, read_facts_of
-from tests.support.warehouse_parts import PartFile
+from tests.support.warehouse_parts import NOON, PartFile
 
 ROWS: list[dict[str, Any]] = [
     {"review_id": f"r{number}", "movie_id": "tt1", "score": number / 10, "given_rating": float(number + 1)}
@@ -197,6 +198,21 @@ def test_verdicts_that_a_model_may_have_learnt_from_do_not_judge_it(tables: Fill
     found = tables.read_facts().given
     assert (found["labelled"], found["rated"], found["learnt"]) == (0, 0, 1)
     assert (found["share_agreeing"], found["rating_mae"]) == (None, None)
+
+
+def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(tables: FilledTables) -> None:
+    copy: dict[str, Any] = {"score": 0.9, "given_label": "negative", "near_key": 7}
+    honest: dict[str, Any] = {"score": 0.9, "given_label": "positive"}
+    tables.promote()
+    tables.run([PartFile("f.csv", [{**copy, "text": "a"}, {**copy, "text": "b"}, {**honest, "text": "c"}])])
+    later = {"scored_at": NOON + timedelta(hours=9)}
+    tables.run(
+        [PartFile("g.csv", [{**copy, **later, "text": "d"}, {**honest, **later, "text": "e"}])], NEXT_RUN
+    )
+    tables.settle()
+    reported = [tables.read_facts(run_id).given for run_id in (RUN, NEXT_RUN)]
+    assert [(found["labelled"], found["share_agreeing"]) for found in reported] == [(2, 0.5), (1, 1.0)]
+    assert tables.ask("SELECT sum(labelled_reviews) AS labelled FROM live_accuracy") == [{"labelled": 3}]
 
 
 def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: FilledTables) -> None:

@@ -36,6 +36,7 @@ TABLES = {
     "shadow_sums",
     "text_keys",
     "repeated_texts",
+    "near_copies",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",
