@@ -31,7 +31,6 @@ from deployments.serving.request_limits import (
     end_quietly,
     make_charge,
     refuse_in_json,
-    refuse_two_lengths,
     require_token,
 )
 from deployments.serving.schemas import (
@@ -82,7 +81,7 @@ def make_app(
     app = bound_bodies(_make_api(desk, limits, bool(token)), limits)
     if token:
         app = require_token(app, token)
-    measured = measure_requests(refuse_two_lengths(app), desk.metrics)
+    measured = measure_requests(app, desk.metrics)
     return end_quietly(refuse_in_json(guard(measured, hosts)))
 
 

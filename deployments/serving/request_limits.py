@@ -31,7 +31,6 @@ BODY_SECONDS = 30.0
 """How long a body may take to come."""
 OTHER_MARKS = 32
 """Commas, colons and brackets that a request may have beside a comma for each text and as many again."""
-LENGTHS = {b"content-length", b"transfer-encoding"}
 CLOSING = {"Connection": "close"}
 BURST_SECONDS = 2.0
 """For how many seconds' worth of texts an address that was silent may send at once."""
@@ -46,9 +45,6 @@ GUARD_WORDS = {
     403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
 }
 """What `guard` refuses, by the status."""
-TWO_LENGTHS = (
-    "The request has two lengths, Content-Length and Transfer-Encoding. Next: send one of these headers."
-)
 LARGE = "The request has more than {:,} bytes. Next: send less at a time, or raise REVIEWS_SERVE_MAX_BYTES."
 MANY = "The request has more values than {:,} texts need. Next: send fewer at a time, or raise REVIEWS_SERVE_MAX_TEXTS."
 HELD = "Too many bytes of other requests wait. Next: ask again in a second."
@@ -121,17 +117,6 @@ def end_quietly(app: "ASGIApp") -> "ASGIApp":
                 await JSONResponse({"message": STOPPING}, 503)(scope, receive, send)
 
     return answer
-
-
-def refuse_two_lengths(app: "ASGIApp") -> "ASGIApp":
-    """Wrap an app: refuse a request that says the length of its body in two ways, as smuggled ones do (400)."""
-    refusal = JSONResponse({"message": TWO_LENGTHS}, 400, CLOSING)
-
-    async def refuse(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        names = {name for name, _ in scope.get("headers", ())}
-        await (refusal if names >= LENGTHS else app)(scope, receive, send)
-
-    return refuse
 
 
 def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":

@@ -329,13 +329,6 @@ def test_a_body_that_does_not_come_in_time_is_refused_and_its_connection_closed(
     assert (b"connection", b"close") in said[0]["headers"]
 
 
-def test_a_request_with_two_lengths_is_refused_and_its_connection_closed(desk: Desk) -> None:
-    app = make_app(desk, LOOPBACK_NAMES, TOKEN)
-    answered = ask_app(app, "/score", {"text": "good"}, content_length="16", transfer_encoding="chunked")
-    assert (answered.status, answered.headers["connection"]) == (400, "close")
-    assert "two lengths" in answered.read_json()["message"]
-
-
 def test_an_address_that_sends_too_many_texts_is_told_when_to_come_back(desk: Desk) -> None:
     app = make_app(desk, LOOPBACK_NAMES, None, ServingLimits(serve_rate=1))
     first, second = (ask_app(app, "/scores", {"texts": ["good film"] * 4}) for _ in range(2))

@@ -19,13 +19,22 @@ if TYPE_CHECKING:
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 SLOW_SECONDS = 0.2
+LARGE = 2**24
+"""Bytes of an answer of which the system takes a part only."""
 PATIENCE_SECONDS = 10
 
 
 async def answer_slowly(scope: "Scope", receive: "Receive", send: "Send") -> None:
-    """An app that reads a request, and takes some time."""
+    """An app that reads a request, and takes some time; at `/large` it has a large answer, in pieces or not."""
     while (await receive()).get("more_body"):
         pass
+    if scope["path"] == "/large":
+        pieces = 256 if scope["query_string"] else 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(pieces):
+            await send({"type": "http.response.body", "body": bytes(LARGE // pieces), "more_body": True})
+        await send({"type": "http.response.body"})
+        return
     await asyncio.sleep(SLOW_SECONDS)
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body"})
@@ -79,6 +88,47 @@ def test_a_connection_that_sends_no_whole_request_in_time_is_closed_and_a_slow_a
         assert is_closed(half)
         assert time.monotonic() - began < SLOW_SECONDS
         assert whole.recv(100).startswith(b"HTTP/1.1 204")
+
+
+ASK_LARGE = [b"GET /large%s HTTP/1.1\r\nHost: a\r\n\r\n" % query for query in (b"", b"?in=pieces")]
+
+
+@pytest.mark.parametrize("request_", ASK_LARGE)
+def test_a_client_that_reads_nothing_of_an_answer_in_time_loses_its_place_and_one_that_reads_slowly_does_not(
+    port: int, monkeypatch: pytest.MonkeyPatch, request_: bytes
+) -> None:
+    monkeypatch.setattr(http_serving, "REQUEST_SECONDS", SLOW_SECONDS)
+    with connect(port, request_) as deaf, connect(port, request_) as slow:
+        assert read_large(slow, SLOW_SECONDS / 4) > LARGE
+        assert read_large(deaf) < LARGE
+
+
+def read_large(connection: socket.socket, pause: float = 0) -> int:
+    """Read the answer of `/large`, with pauses; return how many bytes came."""
+    read = 0
+    while read <= LARGE and (piece := connection.recv(2**21)):
+        read += len(piece)
+        time.sleep(pause)
+    return read
+
+
+@pytest.mark.parametrize("request_", ASK_LARGE)
+def test_a_client_that_does_not_read_its_answer_makes_room_for_others(
+    port: int, monkeypatch: pytest.MonkeyPatch, request_: bytes
+) -> None:
+    monkeypatch.setattr(http_serving, "find_most_connections", lambda: 4)
+    with ExitStack() as opened:
+        for _ in range(6):
+            opened.enter_context(connect(port, request_)).recv(1)
+        asking = opened.enter_context(connect(port, REQUEST + b"\r\n"))
+        assert asking.recv(100).startswith(b"HTTP/1.1 204")
+
+
+def test_a_request_with_two_lengths_is_refused(port: int) -> None:
+    with connect(
+        port, REQUEST + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    ) as asking:
+        assert asking.recv(100).startswith(b"HTTP/1.1 400")
 
 
 def test_websockets_that_say_nothing_make_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
