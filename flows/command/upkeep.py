@@ -165,7 +165,8 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 @click.command()
 @click.argument("path", required=False, type=PathOrUri(path_type=Path))
 @click.option("--full", is_flag=True, help="Write all of it, and share no file with an earlier backup.")
-def backup(path: Path | str | None, full: bool) -> None:
+@click.option("--gone", is_flag=True, help="Make none: what is not there any more of PATH is gone for good.")
+def backup(path: Path | str | None, full: bool, gone: bool) -> None:
     """Copy the database and the bundles to the new folder PATH.
 
     Scoring goes on meanwhile. The default PATH is in `backups/` of the home, named by the date and time; only the
@@ -181,12 +182,17 @@ def backup(path: Path | str | None, full: bool) -> None:
       reviews backup --full
       reviews backup s3://bucket/backups
       reviews backup /mnt/safe/reviews-2026-11-24
+      reviews backup --gone /mnt/lost
     """
-    from flows.command.actions.backup import back_up, back_up_to_store
+    from flows.command.actions.backup import back_up, back_up_to_store, give_up
 
     with load_settings_to_write() as settings:
         pass  # from here on this machine has what others of a shared home have written, and they go on meanwhile
-    if isinstance(path, str):
+    if gone:
+        if path is None:
+            raise click.UsageError("--gone needs the PATH of the backups that are gone.")
+        give_up(settings.home, path if isinstance(path, str) else str(path.absolute()), echo)
+    elif isinstance(path, str):
         back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
     else:
         back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)

@@ -4,12 +4,13 @@ So a restore leaves that out even where the home, which has the same record, is 
 """
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from data_contracts.errors import ObjectMissingError, ReviewsError
+from data_contracts.errors import ObjectMissingError, ReviewsError, UsageError
 from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
@@ -25,8 +26,43 @@ def remember_backup(home: Home, place: str) -> None:
     with hold_folder(home.folder):
         known = _list_remembered(home)
         if place not in known:
-            with write_whole(home.backups_elsewhere) as building:
-                building.write_text(json.dumps([*known, place], indent=0), "utf-8")
+            _write_remembered(home, [*known, place])
+
+
+def give_up_backups(home: Home, place: str) -> list[str]:
+    """Remember no more the backups at or in a place that are not found there; return where they were.
+
+    Only a person can say that a disk or a store is not merely away. Raises `UsageError` if there are none.
+    """
+    with hold_folder(home.folder):
+        known = _list_remembered(home)
+        of_place = [each for each in known if f"{each}/".startswith(f"{place.rstrip('/')}/")]
+        gone = [each for each in of_place if not _is_there(each)]
+        if not gone:
+            others = ", ".join(known) or "none"
+            raise UsageError(
+                f"{place}: no backup that is gone was there. Next: name one of those known: {others}."
+            )
+        _write_remembered(home, [each for each in known if each not in gone])
+    return gone
+
+
+def _is_there(place: str) -> bool:
+    """Return whether a backup is found at a place."""
+    if not is_store_uri(place):
+        return (Path(place) / MANIFEST).is_file()
+    folder, _, name = place.rpartition("/")
+    try:
+        find_object(open_store(folder), f"{name}/{MANIFEST}")
+    except ReviewsError:
+        return False
+    return True
+
+
+def _write_remembered(home: Home, places: Sequence[str]) -> None:
+    """Write where the backups of a home lie that are outside it."""
+    with write_whole(home.backups_elsewhere) as building:
+        building.write_text(json.dumps(places, indent=0), "utf-8")
 
 
 def _list_remembered(home: Home) -> list[str]:
@@ -69,7 +105,7 @@ def _note(home: Home, place: str) -> str | None:
         why = error.strerror if isinstance(error, OSError) else str(error)
         return (
             f"a restore of {place} could bring back what was forgotten, if this home is lost: its record could not be "
-            f"written there ({why})"
+            f"written there ({why}). If it is gone for good: `reviews backup --gone {place}`"
         )
     return None
 
@@ -79,6 +115,7 @@ def note_in_folder(record: Path, backup: Path) -> None:
     if backup.parent.is_dir() and not (backup / MANIFEST).is_file():
         return
     if record.exists():
+        backup.stat()  # what is missing with its disk is not made anew
         target = backup / record.name
         while _lacks(kept := target.read_bytes() if target.exists() else b"", record):
             with write_whole(target) as building:

@@ -8,7 +8,7 @@ from data_contracts.storage.durable import make_folder
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups import making, restoring
-from tasks.backups.forgotten_beside import note_in_store, remember_backup
+from tasks.backups.forgotten_beside import give_up_backups, note_in_store, remember_backup
 from tasks.backups.in_store import fetch_backup, upload_backup
 from tasks.backups.manifests import Manifest, read_manifest
 from tasks.maintenance import retention
@@ -68,6 +68,12 @@ def back_up_to_store(
     done = upload_backup(folder, uri, full)
     note_in_store(home.forgotten, done.uri)
     echo(f"Uploaded {_in_mib(done.uploaded)}, what the store lacked of {_in_mib(done.bytes)}:\n  {done.uri}")
+
+
+def give_up(home: Home, place: str, echo: Callable[[str], None]) -> None:
+    """Do what `reviews backup --gone` does: backups that are gone for good are not told any more what is forgotten."""
+    for each in give_up_backups(home, place):
+        echo(f"Not told any more what is forgotten: {each}")
 
 
 def _in_mib(size: int) -> str:
