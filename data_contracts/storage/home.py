@@ -188,6 +188,11 @@ class Home:
         return self.folder / ".backups-elsewhere.json"
 
     @property
+    def backed_up_elsewhere(self) -> Path:
+        """The empty file whose time is that of the last backup outside the home."""
+        return self.folder / ".backed-up-elsewhere"
+
+    @property
     def proof(self) -> Path:
         """The file that says up to where `reviews verify` has checked the database."""
         return self.folder / ".verified.json"

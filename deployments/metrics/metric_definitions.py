@@ -159,7 +159,7 @@ DESTINATIONS = (DESTINATION_FAILING, DESTINATION_BEHIND, DELIVERED)
 
 BACKED_UP = Metric(
     "reviews_backup_timestamp_seconds",
-    "When the newest backup in `backups/` was made, in seconds since 1970.",
+    "When the newest backup in `backups/`, or the last one elsewhere, was made, in seconds since 1970.",
 )
 VERIFIED = Metric(
     "reviews_verified_timestamp_seconds",
@@ -175,6 +175,9 @@ SERVER_UP = Metric(
     "missing.",
 )
 WORKERS = Metric("reviews_workers_online", "Workers of the work pool of the home that are online.")
+SCHEDULED = Metric(
+    "reviews_schedule_active", "1 if a deployment has a schedule that is on, else 0.", ("deployment",)
+)
 ACTIVE = Metric("reviews_runs_active", "Runs that are pending or running.", ("deployment",))
 WAITING = Metric("reviews_runs_waiting", "Runs that are due and wait, 200 at most.", ("deployment",))
 SUCCESS = Metric(
@@ -186,6 +189,6 @@ SECONDS = Metric("reviews_last_run_seconds", "How long that run took, in seconds
 FAILED = Metric(
     "reviews_last_run_failed", "1 if the run that ended last failed or crashed, else 0.", ("deployment",)
 )
-SERVER = (SERVER_UP, WORKERS, ACTIVE, WAITING, SUCCESS, SECONDS, FAILED)
+SERVER = (SERVER_UP, WORKERS, SCHEDULED, ACTIVE, WAITING, SUCCESS, SECONDS, FAILED)
 
 METRICS = (*DATABASE, READABLE, *INBOX, *DESTINATIONS, *UPKEEP, *SERVER)

@@ -19,6 +19,7 @@ from deployments.local_server.status import count_waiting
 from deployments.metrics.metric_definitions import (
     ACTIVE,
     FAILED,
+    SCHEDULED,
     SECONDS,
     SERVER_UP,
     SUCCESS,
@@ -60,11 +61,15 @@ def _read_workers(client: SyncPrefectClient, settings: Settings) -> Iterator[Sam
 
 
 def _read_deployments(client: SyncPrefectClient, settings: Settings) -> Iterator[Sample]:
-    """Yield the samples of each deployment: its runs that wait and are active, and the last one.
+    """Yield the samples of each deployment: its schedule, its runs that wait and are active, and the last one.
 
     The labels don't have the name of the home, so that the same alerts hold for every home.
     """
+    wanted = DeploymentFilter.model_validate({"name": {"any_": [*settings.deployments]}})
+    found = client.read_deployments(deployment_filter=wanted)
+    scheduled = {each.name for each in found if not each.paused and any(one.active for one in each.schedules)}
     for name, own in zip(DEPLOYMENTS, settings.deployments, strict=True):
+        yield Sample(SCHEDULED, (name,), float(own in scheduled))
         yield Sample(WAITING, (name,), count_waiting(client, own))
         yield Sample(ACTIVE, (name,), len(_list_runs(client, own, GOING)))
         for run in _find_last(client, own, [*ENDED_WELL, *ENDED_BADLY]):

@@ -16,6 +16,8 @@ def read_upkeep_metrics(home: Home) -> list[Sample]:
     with suppress(OSError):
         samples.append(Sample(DISK_FREE, (), shutil.disk_usage(home.folder).free))
         made = [path.stat().st_mtime for path in home.backups.glob(f"[!.]*/{MANIFEST}")]
+        if home.backed_up_elsewhere.exists():
+            made.append(home.backed_up_elsewhere.stat().st_mtime)
         samples += [Sample(BACKED_UP, (), max(made))] if made else []
     if home.warehouse.exists():
         verified = read_verified(home)

@@ -80,11 +80,14 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
     if target.exists():
         raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
     _remove_unfinished(home)
-    if target.parent != home.backups:
+    is_outside = target.parent != home.backups
+    if is_outside:
         remember_backup(home, str(target.absolute()))
     with _keep_mark(home, target):
         done = _build(home, target, full)
     pass_fault_point("backup: in place")
+    if is_outside:
+        home.backed_up_elsewhere.touch()
     note_in_folder(home.forgotten, target)  # again: a `forget` of meanwhile did not find it
     return replace(done, folder=target)
 

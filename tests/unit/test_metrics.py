@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -252,6 +253,15 @@ class Client:
     def read_workers_for_work_pool(self, pool: str, worker_filter: object) -> list[object]:
         return [object()]
 
+    def read_deployments(self, **_: object) -> list[Any]:
+        """Return deployments of which the schedule is on, off, or paused with the deployment."""
+        on, off = SimpleNamespace(active=True), SimpleNamespace(active=False)
+        return [
+            SimpleNamespace(name="score-reviews", paused=False, schedules=[off, on]),
+            SimpleNamespace(name="back-up-home", paused=False, schedules=[off]),
+            SimpleNamespace(name="verify-home", paused=True, schedules=[on]),
+        ]
+
     def read_flow_runs(self, flow_run_filter: Any, **rest: Any) -> list[Any]:
         from prefect.client.schemas.objects import FlowRun, StateType
 
@@ -270,6 +280,7 @@ def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch
     figures = gather(read_server_metrics(load_settings({})))
     own = {name: each[("score-reviews",)] for name, each in figures.items() if ("score-reviews",) in each}
     assert own == {
+        "reviews_schedule_active": 1,
         "reviews_runs_active": 0,
         "reviews_runs_waiting": 0,
         "reviews_last_success_timestamp_seconds": datetime(2026, 3, 1, tzinfo=UTC).timestamp(),
@@ -278,6 +289,12 @@ def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch
     }
     assert figures["reviews_workers_online"] == {(): 1}
     assert figures["reviews_server_up"] == {(): 1}
+
+
+def test_a_schedule_is_on_unless_it_or_its_deployment_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: Client())
+    found = gather(read_server_metrics(load_settings({})))["reviews_schedule_active"]
+    assert [name for name, is_on in found.items() if is_on] == [("score-reviews",)]
 
 
 def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,6 +318,14 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
         assert figures[name][()] == pytest.approx(time.time(), abs=60)
     assert figures["reviews_promises_broken"] == {(): 0}
     assert figures["reviews_disk_free_bytes"][()] > 0
+
+
+def test_a_backup_elsewhere_counts_as_one(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    publish(home)
+    back_up(home, tmp_path / "elsewhere", lambda line: None)
+    figures = gather(read_upkeep_metrics(home))
+    assert figures["reviews_backup_timestamp_seconds"][()] == pytest.approx(time.time(), abs=60)
 
 
 # As they are served

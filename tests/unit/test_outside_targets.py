@@ -35,6 +35,7 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.upload_trouble,
         home.forgotten,
         home.backups_elsewhere,
+        home.backed_up_elsewhere,
         home.proof,
         home.found_broken,
         home.id_file,
