@@ -35,7 +35,7 @@ def count_repeated_errors(
 
     It gets a traceback whole, but that of an error from outside, of which it gets the last line.
     """
-    show = _make_counter(echo, read_clock)
+    show, tell = _make_counter(echo, read_clock)
     trace: list[str] = []
     in_statement = False
 
@@ -53,6 +53,7 @@ def count_repeated_errors(
             in_statement = not line.startswith(END_OF_STATEMENT)
         else:
             in_statement = False
+            tell()
             echo(line)
 
     return pass_on
@@ -60,13 +61,13 @@ def count_repeated_errors(
 
 def _make_counter(
     echo: Callable[[str], None], read_clock: Callable[[], float]
-) -> Callable[[Sequence[str]], None]:
-    """Return a function that passes the lines of an error on, or counts it; the last line says what happened."""
+) -> tuple[Callable[[Sequence[str]], None], Callable[[], None]]:
+    """Return functions that pass the lines of an error on, or count it by the last line, and that tell the count."""
     known: dict[str, float] = {}
     left_out, told = 0, read_clock()
 
     def show(lines: Sequence[str]) -> None:
-        nonlocal left_out, told
+        nonlocal left_out
         what, now = VARYING.sub("", lines[-1]), read_clock()
         if what in known and now - known[what] < AGAIN_SECONDS:
             left_out += 1
@@ -76,8 +77,12 @@ def _make_counter(
             known[what] = now
             for line in lines[-1:] if FROM_OUTSIDE.match(lines[-1]) else lines:
                 echo(line)
-        if left_out and now - told > TELL_SECONDS:
-            echo(f"({count(left_out, 'error')} like earlier ones of the last 10 minutes were not printed)")
-            left_out, told = 0, now
+        tell()
 
-    return show
+    def tell() -> None:
+        nonlocal left_out, told
+        if left_out and read_clock() - told > TELL_SECONDS:
+            echo(f"({count(left_out, 'error')} like earlier ones of the last 10 minutes were not printed)")
+            left_out, told = 0, read_clock()
+
+    return show, tell

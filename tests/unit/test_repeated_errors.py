@@ -45,6 +45,22 @@ def test_tracebacks_of_a_busy_database_are_not_printed_and_what_is_said_again_is
     ]
 
 
+def test_errors_of_a_burst_that_ended_are_counted_before_the_next_line() -> None:
+    now = 0.0
+
+    def yield_lines() -> Iterable[str]:
+        nonlocal now
+        yield from [BUSY[-1], *BUSY, *BUSY, *BUSY]
+        now = TELL_SECONDS + 1
+        yield from ["started", "done"]
+
+    assert pass_lines(yield_lines(), lambda: now)[-3:] == [
+        "(2 errors like earlier ones of the last 10 minutes were not printed)",
+        "started",
+        "done",
+    ]
+
+
 def test_a_traceback_of_the_code_is_printed_whole_once_in_a_while() -> None:
     now = 0.0
     fault = [*TRACE, "KeyError: 'a'"]
