@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
 from tasks.support.wording import escape_controls
@@ -59,8 +60,8 @@ def init(
     """Propose the profile of SOURCE from one of its FILEs.
 
     What the names and the values of the file leave open is asked, the likely answer first. Then ten rows are shown as
-    they would be stored, and what would be lost, and the profile is written once you confirm. FILE is a path, or the
-    URI of an object in a store.
+    they would be stored, and what would be lost, and the profile is written once you confirm; without a terminal, only
+    with --yes. FILE is a path, or the URI of an object in a store.
 
     \b
     Examples:
@@ -86,9 +87,11 @@ def init(
     path = choose_path(home, source, replace)
     layout = {key: value for key, value in (("sheet", sheet), ("json_path", json_path)) if value is not None}
     named = Named(text, layout, settings.fallback_encoding)
-    talk = Talk(echo, choose if sys.stdin.isatty() and not yes else None)
+    asks = sys.stdin.isatty() and not yes
     with borrow_file(home, file) as local:
-        content = propose_profile(path, local, named, settings.limits, talk)
+        content = propose_profile(path, local, named, settings.limits, Talk(echo, choose if asks else None))
+    if not (yes or asks):  # what is piped was typed before anybody saw the proposal
+        raise UsageError("nobody can be asked here, so nothing was written. Next: run it again with --yes.")
     if yes or confirm(f"Write this profile to {path}?", default=True):
         with load_settings_to_write():
             choose_path(home, source, replace)  # another machine of a shared home may have written one

@@ -7,7 +7,7 @@ come from its refusals, since it keeps the columns of a table only once it knows
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Any
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.sources.profile import Columns, FileLayout, Profile
 from tasks.containers.formats import WORKBOOKS, format_of, split_format
-from tasks.reading.missing_words import is_nothing
+from tasks.reading.json_documents import ARRAY_NAMES
+from tasks.reading.missing_words import NO_TEXT_WORDS, NOTHING_WORDS, is_nothing
 from tasks.reading.object_rows import format_value
 from tasks.reading.options import ReadOptions
 from tasks.reading.reader import read_review_file
@@ -24,6 +25,7 @@ from tasks.support.refusals import refusal
 
 _MOST_ROWS, _MOST_BYTES, _MOST_JSON, _MOST_LEVELS = 20_000, 64 << 20, 32 << 20, 8
 _LONGEST_NAME, _LONGEST_IN_TEXT = 200, 60
+_TEXTS_OF_NOTHING = NOTHING_WORDS - NO_TEXT_WORDS
 _NOWHERE = "\x00"
 """A name that no column and no sheet has."""
 _LISTED = re.compile(
@@ -50,6 +52,7 @@ class Column:
     """A column of a sample: the words of its name in lower case, and its values, None for a blank one.
 
     `counts` has the rows of each value, `variety` is the share of values that differ, `length` their mean length.
+    `nothings` are the words for no value that it has, which the reader takes for texts.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Column:
     filled: int
     variety: float
     length: float
+    nothings: frozenset[str]
 
     def share(self, pattern: str) -> float:
         """Return the share of its values, of which each counts once, that begin with a pattern."""
@@ -99,8 +103,7 @@ def sample_tables(path: Path, layout: Mapping[str, Any], fallback: str | None) -
         sheets = _list_names(path, {"sheet": _NOWHERE}, options)
         layouts = [{"sheet": name} for name in sheets] if len(sheets) > 1 else [{}]
     elif base == "json" and not layout:
-        arrays = _list_arrays(path)
-        layouts = [{"json_path": place} for place in arrays] if len(arrays) > 1 else [{}]
+        layouts = [{"json_path": place} if place else {} for place in _list_arrays(path)] or [{}]
     tables = [table for each in layouts for table in _settle(path, each, options)]
     if base == "text":
         tables = [each for each in tables if _is_no_prose(each)][:1]
@@ -117,17 +120,37 @@ def _is_no_prose(table: Table) -> bool:
 
 
 def _list_arrays(path: Path) -> list[str]:
-    """Return the places of the arrays of objects in a JSON document; none of one that is packed, large or broken."""
+    """Return the places of the arrays of objects in a JSON document; none of one that is packed, large or broken.
 
-    def walk(value: Any, place: tuple[str, ...]) -> list[str]:
+    Arrays whose places differ in one key, which says nothing of rows, and whose objects are alike, are one place: `*`.
+    """
+
+    def walk(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Set[str]]]:
         if isinstance(value, list) and isinstance(next(iter(value), None), dict):
-            return [".".join(place)]
-        inner = value.items() if isinstance(value, dict) and len(place) < _MOST_LEVELS else ()
-        return [each for name, held in inner for each in walk(held, (*place, name))]
+            yield place, value[0].keys()
+        elif isinstance(value, dict) and len(place) < _MOST_LEVELS:
+            for name, held in value.items():
+                yield from walk(held, (*place, name))
 
+    arrays: list[tuple[tuple[str, ...], Set[str]]] = []
     with suppress(OSError, ValueError, RecursionError):
-        return walk(json.loads(path.read_bytes()), ()) if path.stat().st_size <= _MOST_JSON else []
-    return []
+        arrays = [*walk(json.loads(path.read_bytes()), ())] if path.stat().st_size <= _MOST_JSON else []
+    alike: dict[tuple[str, ...], list[tuple[str, Set[str]]]] = {}
+    starred = {
+        place: [(*place[:at], "*", *place[at + 1 :]) for at in range(len(place))] for place, _ in arrays
+    }
+    for place, keys in arrays:
+        for key, each in zip(place, starred[place], strict=True):
+            alike.setdefault(each, []).append((key.casefold(), keys))
+    several = {each for each, siblings in alike.items() if _are_alike(*zip(*siblings, strict=True))}
+    chosen = (next((each for each in starred[place] if each in several), place) for place, _ in arrays)
+    return list(dict.fromkeys(map(".".join, chosen)))
+
+
+def _are_alike(names: Sequence[str], keys: Sequence[Set[str]]) -> bool:
+    """Return whether several arrays are one: their objects share most keys, and no name says that it has rows."""
+    common = frozenset[str].intersection(*map(frozenset, keys))
+    return len(names) > 1 and ARRAY_NAMES.isdisjoint(names) and 2 * len(common) >= max(map(len, keys)) > 0
 
 
 def _settle(path: Path, layout: Mapping[str, Any], options: ReadOptions) -> list[Table]:
@@ -197,7 +220,7 @@ def _show_row(key: str, row: Mapping[str, Any]) -> dict[str, str]:
     """Return the filled values of a row, whose text is in the column `key`, as the reader shows columns of ours."""
     text = row["text"] if row["raw"] is None else row["raw"].decode("utf-8", "replace")
     shown = {name: format_value(value) for name, value in json.loads(row["extra"] or "{}").items()}
-    return {name: each for name, each in {key: text, **shown}.items() if each and not is_nothing(each)}
+    return {name: each for name, each in {key: text, **shown}.items() if each and each.strip()}
 
 
 def _make_table(rows: Sequence[Mapping[str, str]], read: Table) -> Table:
@@ -210,18 +233,29 @@ def _make_table(rows: Sequence[Mapping[str, str]], read: Table) -> Table:
     ]
     usable = [name for name in names if name not in unnamed and len(name) <= _LONGEST_NAME]
     numbers = [[*map(str, range(start, start + len(rows)))] for start in (0, 1)] if len(rows) > 2 else []
-    columns = {name: [row.get(name) for row in rows] for name in usable}
-    columns = {name: values for name, values in columns.items() if any(values) and values not in numbers}
+    found = {name: [row.get(name, "") for row in rows] for name in names}
+    columns = {
+        name: [None if is_nothing(value) else value for value in found[name]]
+        for name in usable
+        if found[name] not in numbers
+    }
+    columns = {name: values for name, values in columns.items() if any(values)}
     distinct = zip(*dict.fromkeys(zip(*columns.values(), strict=True)), strict=True)
     made: list[Column] = []
     for name, values in zip(columns, distinct, strict=True):
         counts = Counter(value for value in values if value is not None)
-        words, filled = frozenset(" ".join(_WORD.findall(name)).lower().split()), counts.total()
+        # The keys of the arrays that `*` stands for name the thing whose reviews each of them has.
+        words = frozenset(" ".join(_WORD.findall("movie" if name == "*" else name)).lower().split())
+        filled = counts.total()
         length = sum(len(value) * each for value, each in counts.items()) / filled
-        made.append(Column(name, words, values, counts, filled, len(counts) / filled, length))
+        nothings = {value.strip() for value in found[name] if value.strip().casefold() in _TEXTS_OF_NOTHING}
+        made.append(
+            Column(name, words, values, counts, filled, len(counts) / filled, length, frozenset(nothings))
+        )
     is_named = usable == [*map(str, range(len(usable)))] or not any(map(_VALUE.fullmatch, usable))
     # Below the names of Qualtrics are the questions, which tell more.
     second = [each for column in made for each in column.values[1:2] if each]
     is_named = is_named and not any(each.startswith('{"ImportId"') for each in second)
-    is_named = is_named and len(unnamed) <= max(1, len(names) // 2)
+    # The numbers of rows often have no name; else most columns have one, if the names are where they should be.
+    is_named = is_named and 2 * sum(found[name] not in numbers for name in unnamed) < max(len(names), 1)
     return replace(read, columns=made, names=names, has_names=is_named)

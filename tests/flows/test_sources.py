@@ -428,14 +428,13 @@ def test_a_check_says_what_reads_dates_whose_day_and_month_are_numbers(
     assert "day-first" not in said
 
 
-def test_a_proposal_that_nobody_confirms_is_not_written_and_the_option_for_that_is_named(
-    scoring_home: Home, tmp_path: Path
-) -> None:
+def test_without_a_terminal_a_proposal_is_written_with_yes_alone(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text\ngood film\n")
-    status, said = call(scoring_home, "init", "shop-a", str(path))
-    assert status == 2
-    assert said.endswith("nobody answered, so nothing was done. Next: run it again with --yes.\n")
+    arguments = ["--home", str(scoring_home.folder), "sources", "init", "shop-a", str(path)]
+    done = CliRunner().invoke(main, arguments, input="y\n")
+    assert done.exit_code == 2
+    assert "--yes" in done.output
     assert list(scoring_home.sources.glob("*")) == []
 
 

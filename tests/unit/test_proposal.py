@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,21 @@ def test_a_second_column_of_sentences_is_asked_for(tmp_path: Path) -> None:
     found = look_at(tmp_path, {"comment": TEXTS, "testimonial": answers})
     assert found.draft["columns"]["text"] == ["comment"]
     assert {"columns.text": ["testimonial"]} in found.questions[0].answers.values()
+
+
+def test_what_the_customer_says_is_the_text_and_our_answer_is_not(tmp_path: Path) -> None:
+    answers = [
+        f"Thank you so much for these words, it is a joy to read that you liked it, the {each}."
+        for each in range(30)
+    ]
+    found = look_at(tmp_path, {"Customer says": TEXTS, "Our answer": answers})
+    assert (found.draft["columns"]["text"], found.questions) == (["Customer says"], [])
+
+
+def test_a_summary_by_a_machine_is_no_headline(tmp_path: Path) -> None:
+    summaries = [f"The writer is happy with it {number}" for number in range(30)]
+    found = look_at(tmp_path, {"Summary by AI": summaries, "review": TEXTS})
+    assert found.draft["columns"]["text"] == ["review"]
 
 
 @pytest.mark.parametrize("name", ["Anime Title", "restaurant_name", "Class", "airport", "placeInfo.name"])
@@ -202,7 +218,7 @@ def test_the_ratings_show_their_scale(tmp_path: Path, ratings: list[Any], scale:
 def test_few_ratings_up_to_five_are_of_five_and_asked_for(tmp_path: Path) -> None:
     found = look_at(tmp_path, {"rating": [5, 3, 4], "text": TEXTS[:3]})
     assert found.draft["rating"]["highest"] == 5
-    assert list(found.questions[0].answers) == ["5", "10", "it is no rating"]
+    assert list(found.questions[0].answers)[:2] == ["5", "10"]
 
 
 def test_ratings_within_words_are_listed(tmp_path: Path) -> None:
@@ -230,9 +246,41 @@ def test_a_rating_that_all_rows_of_a_movie_share_is_not_that_of_the_writer(tmp_p
     assert "given_rating" not in found.draft["columns"]
 
 
-def test_the_total_below_a_table_is_no_rating(tmp_path: Path) -> None:
-    found = look_at(tmp_path, {"text": [*TEXTS, ""], "rating": [*STARS, 90]})
-    assert found.draft["rating"]["highest"] == 5
+@pytest.mark.parametrize(("number", "scale"), [(10, "10"), (90, "100")])
+def test_one_number_beyond_all_others_sets_no_scale_and_is_asked_for(
+    tmp_path: Path, number: int, scale: str
+) -> None:
+    found = look_at(tmp_path, {"text": [*TEXTS, "So so"], "rating": [*STARS, number]})
+    assert found.draft["rating"] == {"lowest": 1, "highest": 5}
+    assert scale in found.questions[0].answers
+
+
+@pytest.mark.parametrize(
+    ("name", "ratings", "highest"), [("Note", [1, 5, 2, 6, 1, 4], 6), ("rating", [1, 5, 2, 4, 1, 4], 5)]
+)
+def test_a_scale_whose_lowest_number_is_the_best_is_known_by_the_texts_and_asked_for(
+    tmp_path: Path, name: str, ratings: list[int], highest: int
+) -> None:
+    found = look_at(tmp_path, {"text": TEXTS, name: ratings * 5})
+    words = {str(each): highest + 1 - each for each in range(1, highest + 1)}
+    assert found.draft["rating"] == {"lowest": 1, "highest": highest, "words": words}
+    assert {"rating": {"lowest": 1, "highest": highest}} in found.questions[0].answers.values()
+
+
+def test_an_open_scale_may_be_answered_by_the_lowest_number_as_the_best(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"text": TEXTS[:4], "rating": [3, 1, 2, 3]})
+    words = {"1": 5, "2": 4, "3": 3, "4": 2, "5": 1}
+    assert {"rating": {"lowest": 1, "highest": 5, "words": words}} in found.questions[0].answers.values()
+
+
+def test_the_question_for_a_scale_shows_all_its_numbers(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"text": TEXTS[:14], "score": [7, 3, 5, 6, 2, 1, 4] * 2})
+    assert "1, 2, 3, 4, 5, 6, 7" in found.questions[0].words
+
+
+def test_percentages_of_a_spreadsheet_are_shares_of_one(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"text": TEXTS, "rating (0-100)": [star / 5 for star in STARS]})
+    assert found.draft["rating"] == {"lowest": 0, "highest": 1}
 
 
 @pytest.mark.parametrize(
@@ -265,18 +313,35 @@ def test_a_date_of_something_else_is_not_that_of_the_review(tmp_path: Path, name
     assert "reviewed_at" not in look_at(tmp_path, {name: ["2024-01-31"] * 30, "text": TEXTS}).draft["columns"]
 
 
-@pytest.mark.parametrize("nothing", ["No Negative", "Warning: Spoilers", "2019-10-05"])
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "No Negative",
+        "Warning: Spoilers",
+        "2019-10-05",
+        "None",
+        "Keine Angabe",
+        "Nothing",
+        "Total: 30 reviews",
+    ],
+)
 def test_texts_that_say_nothing_stand_for_none(tmp_path: Path, nothing: str) -> None:
     found = look_at(tmp_path, {"text": [*TEXTS, nothing, nothing], "x": range(5, 37)}).draft
     assert found["rows"]["no_text"] == [nothing]
+
+
+def test_a_verdict_in_one_word_is_a_text(tmp_path: Path) -> None:
+    assert "rows" not in look_at(tmp_path, {"text": [*TEXTS, "Average", "Mean"], "x": range(5, 37)}).draft
 
 
 def test_a_verdict_that_repeats_is_a_text(tmp_path: Path) -> None:
     assert "rows" not in look_at(tmp_path, {"text": [*TEXTS, *["Great film"] * 12], "x": range(5, 47)}).draft
 
 
-def test_the_header_is_the_row_below_the_titles(tmp_path: Path) -> None:
-    rows = [["Report of May"], ["made by Ann"], ["Film", "Comment"], *zip(FILMS, TEXTS, strict=True)]
+@pytest.mark.parametrize("rest", [[], [""]])
+def test_the_header_is_the_row_below_the_titles(tmp_path: Path, rest: list[str]) -> None:
+    titles = [["Report of May", *rest], ["made by Ann", *rest]]
+    rows = [*titles, ["Film", "Comment"], *zip(FILMS, TEXTS, strict=True)]
     found = look_at_bytes(tmp_path, "a.csv", write_csv(rows)).draft
     assert (found["file"], found["columns"]["text"]) == ({"header": 3}, ["Comment"])
 
@@ -340,6 +405,14 @@ def test_the_array_with_the_texts_is_named_and_others_are_asked_for(tmp_path: Pa
     assert {"file": {"json_path": "old"}} in found.questions[0].answers.values()
 
 
+@pytest.mark.process
+def test_alike_arrays_are_read_as_one_and_their_keys_name_the_movie(tmp_path: Path) -> None:
+    films = {f"Film {number}": [{"comment": text} for text in TEXTS[number::4]] for number in range(4)}
+    found = look_at_bytes(tmp_path, "a.json", json.dumps({"films": films}).encode())
+    assert found.draft["file"] == {"json_path": "films.*"}
+    assert (found.draft["columns"]["movie_id"], found.questions) == ("*", [])
+
+
 def test_a_known_platform_says_how_its_files_are_read(tmp_path: Path) -> None:
     names = ("reviewId", "content", "score", "at", "thumbsUpCount")
     columns: dict[str, Sequence[Any]] = dict(
@@ -349,7 +422,7 @@ def test_a_known_platform_says_how_its_files_are_read(tmp_path: Path) -> None:
     )
     found = look_at(tmp_path, columns)
     assert found.draft["columns"]["given_rating"] == "score"
-    assert found.notes[0] == "It is a Google Play file."
+    assert found.origin == "It is a Google Play file."
 
 
 def test_a_text_that_the_user_names_is_taken(tmp_path: Path) -> None:
@@ -372,6 +445,14 @@ def test_a_proposal_has_at_most_15_lines_without_its_comments(tmp_path: Path) ->
     lines = format_proposal(found, "shop", "a.csv").splitlines()
     assert {"rating", "dates", "labels", "rows"} < found.draft.keys()
     assert len([line for line in lines if not line.startswith("#")]) <= 15
+
+
+def test_what_an_answer_uses_is_not_said_to_be_kept_in_extra(tmp_path: Path) -> None:
+    answers = [f"we called them on a Monday and it was {number}" for number in range(30)]
+    found = look_at(tmp_path, {"comment": TEXTS, "testimonial": answers})
+    both = change(found.draft, {"columns.text": ["comment", "testimonial"]})
+    assert "in `extra`" in format_proposal(found, "shop", "a.csv")
+    assert "in `extra`" not in format_proposal(replace(found, draft=both, questions=[]), "shop", "a.csv")
 
 
 NAMES = st.sampled_from(

@@ -126,12 +126,15 @@ def propose_profile(path: Path, file: Path, named: Named, limits: RowLimits, tal
 def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: Named) -> ReviewsError:
     """Return the error for a file that no profile can be made of as it is, with the command that can be copied."""
     command = f"reviews sources init {quote_word(source)} {quote_word(str(file))}"
-    detail = error.detail.replace("reviews sources init NAME FILE", command)
+    reason = error.detail.removesuffix(FILE_RULES[error.rule]).replace(
+        "reviews sources init NAME FILE", command
+    )
+    if error.rule == "json_broken":
+        return UsageError(f"{file}: {reason}Next: mend it, or write its reviews as one array of objects.")
     if error.rule != "text_column_missing":
-        return FileRefusedError(error.rule, detail)
+        return FileRefusedError(error.rule, error.detail.replace("reviews sources init NAME FILE", command))
     options = {"--sheet": named.layout.get("sheet"), "--json-path": named.layout.get("json_path")}
     given = "".join(f" {option} {quote_word(value)}" for option, value in options.items() if value)
-    reason = error.detail.removesuffix(FILE_RULES[error.rule])
     return UsageError(f"{file}: {reason}Next: name the text: {command}{given} --text COLUMN")
 
 

@@ -52,14 +52,7 @@ def propose(file: Path, text: Sequence[str], layout: Mapping[str, str], fallback
     for step in steps:
         changes, question = step(_sort_columns(table, draft))
         draft, questions = change(draft, changes), [*questions, question]
-    used = [
-        name for names in draft["columns"].values() for name in ([names] if isinstance(names, str) else names)
-    ]
-    free = [name for name in table.names if name not in used]
-    notes = [note, f"Kept in `extra`: {quote_names(free)}" if free else ""]
-    return Proposal(
-        draft, [each for each in questions if each][:_MOST_QUESTIONS], [each for each in notes if each]
-    )
+    return Proposal(draft, [each for each in questions if each][:_MOST_QUESTIONS], table.names, note)
 
 
 def _choose_table(file: Path, tables: Sequence[Table]) -> tuple[Table, Question | None]:
@@ -127,14 +120,18 @@ def _ask_text(table: Table, draft: Draft) -> Question | None:
 
 
 def _find_labels(columns: _Columns) -> _Step:
-    texts = [
-        " ".join(filter(None, each)) for each in zip(*(each.values for each in columns["text"]), strict=True)
-    ]
+    texts = _join_texts(columns)
     judged = rank(columns["free"], "given_label")
     for column in [*judged, *(each for each in columns["free"] if each not in judged)]:
         if found := find_labels(column, texts, column in judged):
             return {"columns.given_label": column.name, "labels": found[0]}, found[1]
     return {}, None
+
+
+def _join_texts(columns: _Columns) -> list[str]:
+    """Return the text of each row."""
+    parts = zip(*(each.values for each in columns["text"]), strict=True)
+    return [" ".join(filter(None, each)) for each in parts]
 
 
 def _find_movie(columns: _Columns) -> _Step:
@@ -174,8 +171,9 @@ def _find_rating(columns: _Columns) -> _Step:
     ratings = rank(columns["free"], "given_rating")
     grades = [each for each in rank(columns["free"], "given_label") if each.share(r"\d{1,2}(\.\d)?$") == 1]
     best = [each for each in rank(columns["free"], "best_rating") if len(each.counts) == 1]
+    texts = _join_texts(columns)
     for column in [*ratings, *(each for each in grades if 2 < len(each.counts) < 12)]:
-        found = find_scale(column, best, column in ratings)
+        found = find_scale(column, texts, best, column in ratings)
         if found and not any(depends(column, movie) for movie in movies):
             return {"columns.given_rating": column.name, "rating": found[0]}, found[1]
     return {}, None

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from statistics import mean
 from typing import Any
 
 from data_contracts.sources.profile import OWN_SCALES
@@ -20,8 +21,9 @@ _BEFORE = re.compile(r"[^\d:]*?[a-z]{2,}:? (?=\S+ ?\d)", re.I)
 _AFFIXED = re.compile(r"(\D*?)(\d{1,3}(?:[.,]\d)?)(\D*)", re.ASCII)
 _IN_NAME = re.compile(r"(\d+)\s*(?:-|–|to|_to_)\s*(\d+)\D*$|(?:/|of|[\s_])[\s_]*(5|10|20|100)\D*$", re.I)
 _MEANINGS = ("positive", "negative", "none")
-_MOST_WORDS, _MOST_LABELS, _ENOUGH_RATINGS, _ENOUGH_TEXTS, _CLEAR_DIFFERENCE = 21, 5, 20, 5, 0.1
-_OFTEN, _FEWEST_EQUAL, _MOST_NO_TEXT = 0.05, 10, 12
+_MOST_WORDS, _MOST_LABELS, _ENOUGH_RATINGS, _ENOUGH_TEXTS, _MOST_SHOWN, _FEW = 21, 5, 20, 5, 11, 0.01
+_CLEAR_DIFFERENCE, _CLEARLY_TURNED = 0.1, 0.3
+_OFTEN, _FEWEST_EQUAL, _MOST_NO_TEXT = 0.05, 10, 20
 
 
 def find_dates(column: Column) -> tuple[Found, float]:
@@ -42,38 +44,52 @@ def find_dates(column: Column) -> tuple[Found, float]:
     return (({"format": best}, None), shares[best]) if shares.get(best, 0) > clear else (({}, None), clear)
 
 
-def find_scale(column: Column, best: Sequence[Column], is_rating: bool) -> Found | None:
+def find_scale(column: Column, texts: Sequence[str], best: Sequence[Column], is_rating: bool) -> Found | None:
     """Return the scale of the ratings in a column, nothing if they state it; None if it has no ratings.
 
-    `best` are columns with the best rating of the scale; `is_rating`: the name of the column says that it has some.
+    `texts` are those of its rows, `best` columns with the best rating of the scale; `is_rating`: the name of the column
+    says that it has some.
     """
     words = _find_words(column)
     found = {value: find_rating(value[:_LONGEST]) for value in column.counts}
-    numbers, highest = Counter[float](), set[int | None]()
-    for value, rating in found.items():
-        if (number := words.get(clean_label(value), rating.value if rating else None)) is not None:
-            numbers[number] += column.counts[value]
-            highest.add(rating.highest if rating else None)
+    read = {
+        value: words.get(clean_label(value), each.value if each else None) for value, each in found.items()
+    }
+    meant = {value: number for value, number in read.items() if number is not None}
+    numbers = Counter[float]()
+    for value, number in meant.items():
+        numbers[number] += column.counts[value]
     if not numbers or numbers.total() < 0.9 * column.filled or min(numbers) < 0:
         return None
-    top, second = sorted([*numbers, 0.0])[:-3:-1]
-    if numbers[top] == 1 and len(numbers) > 2 and top > 2 * second and highest == {None}:
-        del numbers[top]  # the total below a table
+    highest = {rating.highest if (rating := found[value]) else None for value in meant}
     stated = next(iter(highest)) if len(highest) == 1 else None
     if stated is not None:
         own = OWN_SCALES.get(stated)
         is_enough = own is not None and own.lowest <= min(numbers) and max(numbers) <= own.highest
         return ({} if is_enough else {"lowest": min(1, *numbers), "highest": stated}), None
-    if max(numbers) <= 1 and not words:
-        return None
+    if max(numbers) <= 1 and not words:  # of a hundred, as a spreadsheet stores percentages
+        is_share = is_rating and _IN_NAME.search(column.name[-_LONGEST:]) is not None
+        return ({"lowest": 0, "highest": 1}, None) if is_share else None
     lowest, likely, is_sure = _choose_scale(column, numbers, best)
     comma = any(rating and rating.comma for rating in found.values())
     others = ({"decimal_comma": True} if comma else {}) | ({"words": words} if words else {})
-    answers = {f"{each:g}": {"rating": {"lowest": lowest, "highest": each, **others}} for each in likely}
-    shown = ", ".join(value for value, _ in column.counts.most_common(3))
-    asked = f"What is the best rating in '{column.name}', which has {shown}?"
-    question = Question(asked, {**answers, "it is no rating": {"columns.given_rating": None}})
-    return answers[f"{likely[0]:g}"]["rating"], None if is_sure and is_rating else question
+    scales: dict[str, Mapping[str, Any]]
+    scales = {f"{each:g}": {"lowest": lowest, "highest": each, **others} for each in likely}
+    top, is_turned = likely[0] if likely[0] <= 5 else min(likely), False
+    if top <= _MOST_WORDS and all(clean_label(value).isdigit() for value in meant):
+        turned = {f"{each:g}": lowest + top - each for each in range(int(lowest), int(top) + 1)}
+        middle = (lowest + top) / 2
+        low = {value for value, number in meant.items() if number < middle}
+        high = {value for value, number in meant.items() if number > middle}
+        is_turned = _compare_texts(column, texts, high, low) < -_CLEARLY_TURNED
+        last = {f"{lowest:g}, and {top:g} is the worst": {"lowest": lowest, "highest": top, "words": turned}}
+        scales = last | scales if is_turned else scales | last
+    values = sorted(meant, key=meant.__getitem__)
+    shown = ", ".join(values) if len(values) <= _MOST_SHOWN else f"{values[0]} to {values[-1]}"
+    answers: dict[str, Mapping[str, Any]] = {name: {"rating": scale} for name, scale in scales.items()}
+    answers["it is no rating"] = {"columns.given_rating": None}
+    question = Question(f"What is the best rating in '{column.name}', which has {shown}?", answers)
+    return next(iter(scales.values())), None if is_sure and is_rating and not is_turned else question
 
 
 def _find_words(column: Column) -> dict[str, float]:
@@ -97,18 +113,29 @@ def _choose_scale(column: Column, numbers: Counter[float], best: Sequence[Column
 
     A column beside it says it, or its name, or else all ratings do.
     """
-    top, bottom = max(numbers), min(numbers)
-    zeros, has_halves = numbers[0] / numbers.total(), any(number % 1 for number in numbers)
-    low = 0.0 if zeros > 0.05 else 0.5 if has_halves and top <= 5 else 1.0
+    bottom, total = min(numbers), numbers.total()
+    zeros, has_halves = numbers[0] / total, any(number % 1 for number in numbers)
+    low = 0.0 if zeros > 0.05 else 0.5 if has_halves and max(numbers) <= 5 else 1.0
     stated = [rating.value for each in best for value in each.counts if (rating := find_rating(value))]
-    if stated and stated[0] >= top:
+    if stated and stated[0] >= max(numbers):
         return min(low, bottom), stated[:1], True
     if match := _IN_NAME.search(column.name[-_LONGEST:]):
         highest = float(match[2] or match[3])
         own = OWN_SCALES.get(int(highest))
         lowest = float(match[1]) if match[1] else min(own.lowest if own else low, bottom)
-        if lowest <= bottom and top <= highest and lowest < highest:
+        if lowest <= bottom and max(numbers) <= highest and lowest < highest:
             return lowest, [highest], True
+    # A few numbers may be slips, or the total below a table.
+    few = max(1, int(_FEW * total)) if total >= _ENOUGH_RATINGS else 0
+    usual = sorted(numbers.elements(), reverse=True)[few]
+    lowest, likely, is_sure = _list_scales(numbers, usual, low, zeros, has_halves)
+    if likely[0] >= max(numbers):
+        return lowest, likely, is_sure
+    return lowest, [likely[0], *_list_scales(numbers, max(numbers), low, zeros, has_halves)[1]], False
+
+
+def _list_scales(numbers: Counter[float], top: float, low: float, zeros: float, has_halves: bool) -> _Scale:
+    """Return what `_choose_scale` does, if `top` is the highest number that is meant."""
     if top <= 5:
         is_four = top == 4 and zeros > 0.05 and not has_halves
         is_sure = (has_halves and top > 4) or (top == 5 and numbers.total() >= _ENOUGH_RATINGS)
@@ -135,7 +162,9 @@ def find_labels(column: Column, texts: Sequence[str], is_judgement: bool) -> Fou
     pair = _find_pair({*values} - {*meant["none"]}, is_clear) if is_judgement else None
     if pair is None or (pair[0] in "24" and has_words(column, "given_rating", "any")):
         return None
-    difference = _compare_texts(column, texts, pair)
+    difference = _compare_texts(
+        column, texts, *({value for value in column.counts if clean_label(value) == each} for each in pair)
+    )
     left = [value for value in values if value not in pair]
     pairs = [pair, pair[::-1]][:: 1 if difference >= -_CLEAR_DIFFERENCE else -1]
     labels = [{"positive": [one], "negative": [two], "none": left} for one, two in pairs]
@@ -155,13 +184,13 @@ def _find_pair(said: set[str], is_clear: bool) -> tuple[str, ...] | None:
     return next(iter(fits), None)
 
 
-def _compare_texts(column: Column, texts: Sequence[str], pair: Sequence[str]) -> float:
-    """Return how much better the texts with one label sound than those with the other; 0 if there are too few."""
-    moods: dict[str, list[int]] = {label: [] for label in pair}
-    for value, text in zip(column.values, texts, strict=True):
-        moods.get(clean_label(value or ""), []).append(rate_mood(text))
-    one, two = moods.values()
-    return sum(one) / len(one) - sum(two) / len(two) if min(len(one), len(two)) >= _ENOUGH_TEXTS else 0.0
+def _compare_texts(column: Column, texts: Sequence[str], one: Set[str], two: Set[str]) -> float:
+    """Return how much better the texts of rows with `one` of its values sound than others; 0 if there are too few."""
+    moods = [
+        [rate_mood(text) for value, text in zip(column.values, texts, strict=True) if value in some]
+        for some in (one, two)
+    ]
+    return mean(moods[0]) - mean(moods[1]) if min(map(len, moods)) >= _ENOUGH_TEXTS else 0.0
 
 
 def find_no_texts(columns: Sequence[Column]) -> list[str]:
@@ -173,4 +202,6 @@ def find_no_texts(columns: Sequence[Column]) -> list[str]:
             is_often = rows >= often and " " in value.strip() and not rate_mood(value)
             if is_often or re.fullmatch(f"(?:{pattern})\\.?", value.strip()[: 2 * _LONGEST], re.IGNORECASE):
                 found[value.strip()] += rows
-    return [value for value, _ in found.most_common(_MOST_NO_TEXT)]
+        found.update(column.nothings)
+    listed = {value.casefold(): value for value, _ in reversed(found.most_common())}  # case does not matter
+    return [*reversed(listed.values())][:_MOST_NO_TEXT]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.reading.columns import quote_names
 from tasks.support.wording import escape_controls
 
 Draft = Mapping[str, Mapping[str, Any]]
@@ -22,11 +23,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The profile that a file suggests, what is open about it, and what a person should know of the file."""
+    """The profile that a file suggests, what is open about it, and the names of the columns of the file."""
 
     draft: Draft
     questions: Sequence[Question]
-    notes: Sequence[str]
+    names: Sequence[str]
+    origin: str
+    """What a person should know of the file, if anything."""
 
 
 def change(draft: Draft, changes: Mapping[str, Any]) -> Draft:
@@ -53,10 +56,12 @@ def change(draft: Draft, changes: Mapping[str, Any]) -> Draft:
 
 def format_proposal(proposal: Proposal, source: str, file_name: str) -> str:
     """Return the TOML text of a proposal."""
-    comments = [
-        f"How files of the source {source} are read; made from {_format(file_name)}.",
-        *proposal.notes,
-    ]
+    columns = proposal.draft["columns"]
+    used = {*columns["text"], *(name for key, name in columns.items() if key != "text")}
+    free = [name for name in proposal.names if name not in used]
+    comments = [f"How files of the source {source} are read; made from {_format(file_name)}."]
+    comments += [proposal.origin] if proposal.origin else []
+    comments += [f"Kept in `extra`: {quote_names(free)}"] if free else []
     for question in proposal.questions:
         first, *others = question.answers
         comments.append(f"Open: {question.words} Taken: {first}; else:")
@@ -67,8 +72,8 @@ def format_proposal(proposal: Proposal, source: str, file_name: str) -> str:
             comments.append(f"  {words}: {'; '.join(said) or 'leave out its line'}")
     lines = [f"# {escape_controls(each)}" for each in comments]
     lines += [f"{table} = {_format(keys)}" for table, keys in proposal.draft.items() if table != "columns"]
-    columns = [f"{key} = {_format(value)}" for key, value in proposal.draft["columns"].items()]
-    return "\n".join([*lines, "[columns]", *columns]) + "\n"
+    lines += ["[columns]", *(f"{key} = {_format(value)}" for key, value in columns.items())]
+    return "\n".join(lines) + "\n"
 
 
 def _format(value: Any) -> str:
