@@ -1,6 +1,7 @@
 """The messages that commands print when they have finished, built from the summaries of the flows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from data_contracts.archive import DATASETS
@@ -23,6 +24,18 @@ from tasks.training.labels_of_files import ALWAYS_LEARNT
 from tasks.training.own_rows import FEWEST_LABELS
 
 _SOURCES_NAMED = 10
+MOST_LINES, _OF_EACH_KIND = 25, 2
+"""Lines of the message of a run beyond which it has no more than a few of each kind."""
+_LISTED_BY = {
+    "unclear": "`reviews sql contract-failures` and `reviews sql duplicates`",
+    "accuracy": "reviews sql live-accuracy",
+    "delivery": "reviews sql sources",
+    "language": "reviews sql contract-failures",
+    "drift": "reviews sql drift",
+    "refused": "reviews sql rejected-files",
+    "skipped": "reviews score --dry-run",
+}
+"""What lists the lines of a kind, by the word with which they begin."""
 PLAN_LINES = 50
 """The largest number of files that the message of a plan lists."""
 _READ_AGAIN = (
@@ -223,7 +236,17 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
         *([f"  shadow      {summary.shadow}"] if summary.shadow else []),
         *_name_report(summary.report),
     ]
-    return "\n".join(lines)
+    return "\n".join(lines if len(lines) <= MOST_LINES else _shorten(lines))
+
+
+def _shorten(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of a message; of each kind that has many the first ones, and what lists the others."""
+    for kind, group in groupby(lines, key=lambda line: line.split(maxsplit=1)[0]):
+        alike = list(group)
+        shown = _OF_EACH_KIND if kind in _LISTED_BY and len(alike) > _OF_EACH_KIND + 1 else len(alike)
+        yield from alike[:shown]
+        if others := alike[shown:]:
+            yield f"  {kind:<12}and {len(others):,} more: {_LISTED_BY[kind]}"
 
 
 def _describe_undelivered(name: str) -> str:

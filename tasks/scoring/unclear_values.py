@@ -81,13 +81,16 @@ JOIN source_reviews AS new ON new.source_sha256 = later.source_sha256 AND new.ro
 
 
 def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for all that is not clear in the files that these runs scored, and for each without a row."""
+    """Return a phrase for all that is not clear in the files that these runs scored, and for each without a row.
+
+    What no query lists comes first, since a message may have the first ones alone.
+    """
     return [
-        *_describe_unclear(connection, home, run_ids),
-        *_describe_collisions(connection, home, run_ids),
-        *list_suspicious(connection, home, run_ids),
         *_describe_lost(connection, run_ids),
+        *_describe_collisions(connection, home, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
+        *list_suspicious(connection, home, run_ids),
+        *_describe_unclear(connection, home, run_ids),
     ]
 
 

@@ -726,6 +726,16 @@ def test_a_file_of_labels_of_which_a_part_was_taken_in_is_none_that_was_not_read
     assert "not read" not in said
 
 
+def test_the_message_of_a_run_of_many_files_has_at_most_25_lines() -> None:
+    many = tuple(f"shop-{number}/a.csv: a finding" for number in range(30))
+    notes = score_stages.SourceNotes(languages=many, accuracy=many, deliveries=many)
+    said = describe_scoring(
+        ScoringSummary("inbox", 99, 30, 300, 9, "m", many, (), unclear=many, sources=notes, drifted=many[:3])
+    ).splitlines()
+    assert len(said) <= 25
+    assert "  refused     and 28 more: reviews sql rejected-files" in said
+
+
 @pytest.mark.slow
 def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(unclear_run: DoneRun) -> None:
     [ratings] = [said for said in unclear_run.summary.unclear if "reviews forget" in said]
