@@ -1,6 +1,6 @@
 """Describes what is not clear in scored files: unread values, unused columns, and review ids."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -78,6 +78,27 @@ FROM later JOIN before USING (content)
 JOIN source_reviews AS old ON old.source_sha256 = before.source_sha256
 JOIN source_reviews AS new ON new.source_sha256 = later.source_sha256 AND new.row_number = old.row_number
 """  # noqa: S608 (our own names)
+# Earlier versions found out by values which columns were ours, and the first one knew no sources. The log says of each
+# file that is read today which columns are not used.
+_LIST_READ_BEFORE = """
+SELECT
+    source, max(uri) FILTER (is_new) AS uri, list(source_sha256) FILTER (is_new),
+    arg_max(source_sha256, commit_number) FILTER (NOT is_new) AS last_before
+FROM (
+    SELECT
+        * REPLACE (coalesce(nullif(regexp_extract(uri, '^([^/:]+)/', 1), ''), source) AS source),
+        run_id = ANY($runs::VARCHAR[]) AS is_new
+    FROM scored_files WHERE status = 'scored' AND profile_version IS NULL
+)
+GROUP BY source HAVING uri IS NOT NULL
+    AND max(committed_at) FILTER (NOT is_new) < (SELECT max(applied_at) FROM schema_migrations)
+    AND last_before NOT IN (SELECT source_sha256 FROM contract_results WHERE rule = $rule)
+ORDER BY source
+"""
+_FIND_VALUES = f"""
+SELECT {", ".join(f"count({name}) > 0" for name in _VALUE_COLUMNS)}
+FROM source_reviews WHERE source_sha256 = ANY($files::VARCHAR[])
+"""  # noqa: S608 (our own names)
 
 
 def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
@@ -87,6 +108,7 @@ def list_unclear(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Col
     """
     return [
         *_describe_lost(connection, run_ids),
+        *_describe_read_before(connection, home, run_ids),
         *_describe_collisions(connection, home, run_ids),
         *(_describe_unscored(*found) for found in list_files_without_scores(connection, run_ids)),
         *list_suspicious(connection, home, run_ids),
@@ -157,6 +179,24 @@ def _describe_lost(connection: duckdb.DuckDBPyConnection, run_ids: Collection[st
         for column, values in zip(_VALUE_COLUMNS, lost, strict=True)
         if values
     ]
+
+
+def _describe_read_before(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> Iterator[str]:
+    """Yield a phrase for each source whose files have lost columns since an earlier version read the last one."""
+    parameters = {"runs": list(run_ids), "rule": COLUMNS_USED}
+    for source, uri, files, last in connection.execute(_LIST_READ_BEFORE, parameters).fetchall():
+        (before,), (now,) = (
+            connection.execute(_FIND_VALUES, {"files": each}).fetchall() for each in ([last], files)
+        )
+        lost = [name for name, had, has in zip(_VALUE_COLUMNS, before, now, strict=True) if had and not has]
+        if lost:
+            yield (
+                f"{uri}: an earlier version found {', '.join(lost)} in files of the source {source}, by the values of "
+                f"columns that a profile must name now. Next: `{_name_command(home, uri)}` writes one that reads them; "
+                "what was read before stays as it is"
+            )
 
 
 def _describe_unclear(
