@@ -1,6 +1,6 @@
 """Lets a source accept findings that its profile names: they are kept as results and are no warning."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from data_contracts.expectations import CheckResult
@@ -18,20 +18,10 @@ def accept_findings(
     if all(result.success for result in results):
         return list(results)  # saves reading the profiles
     severities = {name: dict(each.severity) for name, each in load_catalogue(home).profiles.items()}
-    accepted = {name: [key for key in each if each[key] == "accept"] for name, each in severities.items()}
-    return [
-        replace(result, success=True) if _is_accepted(result, accepted, sources) else result
-        for result in results
-    ]
-
-
-def _is_accepted(
-    result: CheckResult, accepted: Mapping[str, Collection[str]], sources: Collection[str]
-) -> bool:
-    """Return whether a result is a finding that all of its sources accept; `accepted` has the keys by source."""
-    of_whom = sources if result.source is None else (result.source,)
-    return (
-        not result.success
-        and bool(of_whom)
-        and all(result.boundary in accepted.get(name, ()) for name in of_whom)
-    )
+    kept: list[CheckResult] = []
+    for result in results:
+        of_whom = sources if result.source is None else (result.source,)
+        accepting = [name for name in of_whom if severities.get(name, {}).get(result.boundary) == "accept"]
+        is_accepted = bool(accepting) and len(accepting) == len(of_whom)
+        kept.append(replace(result, success=True) if is_accepted else result)
+    return kept

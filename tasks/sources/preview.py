@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from data_contracts.review_files import find_bad_rows, find_unclear_field, measure_rows
 from data_contracts.rules_and_limits import FIELD_RULES, NOT_ENGLISH, VALUE_RULES, RowLimits
 from data_contracts.sources.language import mark_english
+from data_contracts.sources.profile import Profile
 from models.tokenizer import mark_texts_with_words
 from tasks.reading.options import ReadOptions
 from tasks.reading.reader import read_review_file
+from tasks.sources.profile_options import list_quarantining
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
 ROWS_SHOWN, EXAMPLES_SHOWN = 10, 3
@@ -74,38 +76,20 @@ class Preview:
     """The first `ROWS_SHOWN` rows."""
 
 
-def preview_file(
-    path: Path, options: ReadOptions, limits: RowLimits, quarantining: Sequence[str] = ()
-) -> Preview:
-    """Read a whole file; raise `FileRefusedError` where reading refuses it, whatever its rows are.
-
-    `quarantining` are the rules by which the profile quarantines rows that are good by the contract.
-    """
-    with duckdb.connect() as good_rows:
-        good_rows.execute(_MAKE_ROWS)
-        return _preview_file(path, options, limits, quarantining, good_rows)
-
-
-def _preview_file(
-    path: Path,
-    options: ReadOptions,
-    limits: RowLimits,
-    quarantining: Sequence[str],
-    good_rows: duckdb.DuckDBPyConnection,
-) -> Preview:
-    """Read a whole file, and store its good rows, of which is counted what they show together."""
+def preview_file(path: Path, profile: Profile, options: ReadOptions, limits: RowLimits) -> Preview:
+    """Read a whole file by a profile; raise `FileRefusedError` where reading refuses it, whatever its rows are."""
     rows, not_english, has_open_dates = 0, 0, False
-    is_order_open = options.profile is not None and options.profile.dates.format == "clear"
     bad, filled, unread = Counter[str](), Counter[str](), Counter[str]()
     examples: dict[str, list[str]] = {}
     first: list[dict[str, Any]] = []
-    for batch in read_review_file(path, options):
+    good_rows = duckdb.connect().execute(_MAKE_ROWS)
+    for batch in read_review_file(path, replace(options, profile=profile)):
         rows += batch.num_rows
         first.extend(_show_rows(batch, ROWS_SHOWN - len(first)))
         others = _mark_others(batch["text"])
         not_english += int(others.sum())
         measures = measure_rows(batch, mark_texts_with_words(batch["text"]))
-        found = _find_unwanted(batch, others, quarantining)
+        found = _find_unwanted(batch, others, list_quarantining(profile))
         found |= {place: rule for place, (rule, _) in find_bad_rows(measures, limits).items()}
         bad.update(found.values())
         _store_good(good_rows, batch, found.keys())
@@ -115,7 +99,7 @@ def _preview_file(
             kept = batch["extra"].filter(pc.match_substring(batch["extra"], f'"{name}": '))
             unread[name] += len(kept)
             examples[name] = _list_values(kept, name, examples.get(name, []))
-        has_open_dates |= is_order_open and bool(
+        has_open_dates |= profile.dates.format == "clear" and bool(
             pc.any(pc.match_substring_regex(batch["extra"], _OPEN)).as_py()
         )
     repeated, turned, judged = good_rows.execute(_COUNT_ROWS).fetchall()[0]

@@ -6,16 +6,21 @@ from data_contracts.rules_and_limits import NOT_ENGLISH, VALUE_RULES, FileLimits
 from data_contracts.sources.profile import Profile
 from tasks.inbox.source_files import SourceFile
 from tasks.reading.options import ReadOptions
-from tasks.sources.catalogue import Catalogue, Source
+from tasks.sources.catalogue import Catalogue
 from tasks.support.refusals import refusal
 
 
 def choose_file_options(catalogue: Catalogue, options: ReadOptions, file: SourceFile) -> ReadOptions:
-    """Return how a file is read: as the profile of its source says, or else by `options`."""
+    """Return how a file is read: as the profile of its source says, or else by `options`.
+
+    Raises `FileRefusedError` (profile_wrong: the file waits) if the profile is wrong.
+    """
     source = catalogue.find(file.uri)
+    if source.trouble is not None:
+        raise refusal("profile_wrong", source.trouble)
     # Of full exports the last one counts, so their order stays.
     may_postpone = options.may_postpone and source.replaces_from_share is None
-    return replace(choose_options(source, options), root=file.root, may_postpone=may_postpone)
+    return replace(options, profile=source.profile, root=file.root, may_postpone=may_postpone)
 
 
 def choose_file_limits(catalogue: Catalogue, limits: RowLimits, file: SourceFile) -> FileLimits:
@@ -43,13 +48,3 @@ def list_quarantining(profile: Profile) -> tuple[str, ...]:
         rule for key, (_, rule) in VALUE_RULES.items() if getattr(profile.severity, key) == "quarantine"
     )
     return (*judged, *language)
-
-
-def choose_options(source: Source, options: ReadOptions) -> ReadOptions:
-    """Return the options for a file of the source: with its profile, where it has one.
-
-    Raises `FileRefusedError` (profile_wrong: the file waits) if the profile is wrong.
-    """
-    if source.trouble is not None:
-        raise refusal("profile_wrong", source.trouble)
-    return replace(options, profile=source.profile)

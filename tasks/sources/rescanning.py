@@ -14,7 +14,7 @@ from pathlib import Path
 from data_contracts.errors import UsageError
 from data_contracts.rules_and_limits import FILE_RULES
 from data_contracts.storage.home import Home
-from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, hash_file, look_into
+from tasks.inbox.source_files import SkippedFile, SourceFile, hash_file, look_into
 from tasks.sources.catalogue import (
     DEFAULT,
     Catalogue,
@@ -143,7 +143,9 @@ def plan_rescan(home: Home, name: str) -> Rescan:
         # A refused file has no reading that could stay.
         if content not in found and file.present.source == source.name and file.present.is_scored
     ]
-    earlier, barred = _find_earlier(_leave_out_others(known, source), version)
+    # No version says whose reading it is that had none.
+    own = known if version is not None else [file for file in known if file.present.source == source.name]
+    earlier, barred = _find_earlier(own, version)
     return Rescan(
         catalogue,
         files_found=sum(file.present.source == source.name for file in known),
@@ -173,13 +175,6 @@ def _make_reading(
         uri=file.uri if moved else first,
         was_refused=not known.present.is_scored,
     )
-
-
-def _leave_out_others(known: Sequence[KnownFile], source: Source) -> Sequence[KnownFile]:
-    """Return the files of which a reading as of this source may count again: no version says whose one without is."""
-    if source.version is not None:
-        return known
-    return [file for file in known if file.present.source == source.name]
 
 
 def _find_earlier(known: Sequence[KnownFile], version: str | None) -> tuple[list[Reading], list[str]]:
@@ -236,17 +231,12 @@ def _list_known(warehouse: Path, source: Source, replaces: bool) -> list[KnownFi
     for reading in (Reading(*row) for row in rows):
         by_content.setdefault(name_content(reading.source_sha256), []).append(reading)
     known = [KnownFile(tuple(readings)) for readings in by_content.values()]
-    return _leave_out_earlier(known, source) if replaces else known
-
-
-def _leave_out_earlier(known: Sequence[KnownFile], source: Source) -> list[KnownFile]:
-    """Return the files without those that arrived before the last one of the source that has rows and counts."""
     counting = [
         file.arrival
         for file in known
         if file.present.source == source.name and file.present.is_scored and file.present.rows_read
     ]
-    return [file for file in known if not counting or file.arrival >= max(counting)]
+    return [file for file in known if not (replaces and counting) or file.arrival >= max(counting)]
 
 
 def _find_files(
@@ -256,15 +246,11 @@ def _find_files(
     sizes = {file.present.bytes for file in unread.values()}
     for folder in (home.inbox, *sorted(path for path in home.scored.glob("*") if path.is_dir())):
         for found in look_into(folder).files if folder.is_dir() and unread else ():
-            if found.size in sizes and catalogue.find(found.uri).name == source.name:
-                yield from _hash_wanted(found, unread)
-
-
-def _hash_wanted(found: FoundFile, unread: Mapping[str, KnownFile]) -> Iterator[SourceFile]:
-    """Yield a file if its content is among `unread`."""
-    file = hash_file(found)
-    if isinstance(file, SourceFile) and file.source_sha256 in unread:
-        yield file
+            if found.size not in sizes or catalogue.find(found.uri).name != source.name:
+                continue
+            file = hash_file(found)
+            if isinstance(file, SourceFile) and file.source_sha256 in unread:
+                yield file
 
 
 def _describe_missing(home: Home, source: Source, uris: Sequence[str]) -> list[SkippedFile]:

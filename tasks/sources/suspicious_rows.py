@@ -99,11 +99,24 @@ def list_suspicious(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: 
     if connection.execute(_STORE_FILES, {"runs": list(run_ids)}).fetchall() == [(0,)]:
         return []
     files = [FileRows(*row) for row in connection.execute(_COUNT_ROWS).fetchall()]
-    return [
-        *_describe_repeated(files, home),
-        *(phrase for file in files for phrase in (*_describe_turned(file), *_describe_alike(file))),
-        *_describe_flooded(connection),
-    ]
+    accepting = list_accepting(home) if any(file.repeated for file in files) else set()
+    said = (phrase for file in files for phrase in _describe_file(file, file.source in accepting))
+    return [*said, *_describe_flooded(connection)]
+
+
+def _describe_file(file: FileRows, accepts_repeated: bool) -> Iterator[str]:
+    """Yield a phrase for each thing that is doubtful in the rows of a file."""
+    if file.repeated and not accepts_repeated:
+        yield f"{file.uri}: {say_repeated(file.repeated)}"
+    if are_turned(file.turned, file.judged):
+        rescan = name_rescan(name_source(file.uri))
+        yield f"{file.uri}: {say_turned(file.turned, file.judged)}; for these {rescan}"
+    if file.alike:
+        yield (
+            f"{file.uri}: {count(file.alike, 'row')} without a review id repeat the text of another on the same movie; "
+            "latest_scores has each text once. If they are reviews of their own, a profile says so: review_id names "
+            'the column of their ids, or equal_texts = "each" under [rows]'
+        )
 
 
 def list_accepting(home: Home) -> set[str]:
@@ -121,13 +134,6 @@ def name_rescan(source: str) -> str:
     """Return the command that reads the files of a source again: it finds those alone that lie in its folder."""
     command = f"`reviews sources rescan {source}`"
     return f"copy them to inbox/{source}, then {command}" if source == _OF_NO_SOURCE else command
-
-
-def _describe_repeated(files: Sequence[FileRows], home: Home) -> list[str]:
-    """Return a phrase for each file in which one review id has several texts."""
-    found = [file for file in files if file.repeated]
-    accepting = list_accepting(home) if found else set()
-    return [f"{file.uri}: {say_repeated(file.repeated)}" for file in found if file.source not in accepting]
 
 
 def say_repeated(ids: int) -> str:
@@ -150,25 +156,6 @@ def say_turned(turned: int, judged: int) -> str:
         f"{turned:,} of {count(judged, 'label')} contradict the rating of their row, so positive and negative, or the "
         "best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile says which is which"
     )
-
-
-def _describe_turned(file: FileRows) -> list[str]:
-    """Return a phrase if the labels of a file mostly contradict its ratings."""
-    if not are_turned(file.turned, file.judged):
-        return []
-    rescan = name_rescan(name_source(file.uri))
-    return [f"{file.uri}: {say_turned(file.turned, file.judged)}; for these {rescan}"]
-
-
-def _describe_alike(file: FileRows) -> list[str]:
-    """Return a phrase if texts without an id repeat in a file."""
-    if not file.alike:
-        return []
-    return [
-        f"{file.uri}: {count(file.alike, 'row')} without a review id repeat the text of another on the same movie; "
-        "latest_scores has each text once. If they are reviews of their own, a profile says so: review_id names the "
-        'column of their ids, or equal_texts = "each" under [rows]'
-    ]
 
 
 def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

@@ -22,9 +22,9 @@ from tasks.containers.formats import WORKBOOKS, format_of
 from tasks.reading.columns import quote_name
 from tasks.reading.options import ReadOptions
 from tasks.scoring.file_outcomes import describe_bad_rows
-from tasks.sources.catalogue import DEFAULT, Source, describe_missing_profile, load_catalogue, name_profile
+from tasks.sources.catalogue import DEFAULT, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file
-from tasks.sources.profile_options import list_quarantining, make_limits
+from tasks.sources.profile_options import make_limits
 from tasks.sources.proposal.proposing import propose
 from tasks.sources.proposal.writing import change, format_proposal
 from tasks.sources.suspicious_rows import are_turned, say_repeated, say_turned
@@ -41,6 +41,7 @@ _DONE_WITH_UNREAD = {
     "refuse": (": the file would be refused",) * 2,
 }
 """What is done with one value that can't be read, and with several."""
+_READ_BY_NAMES = "no profile: files are read by the names of their columns"
 _FOR_ALL = (
     "This profile is for every file that lies in no folder of the inbox: those without its columns will wait. If files "
     "come from several places, put them into folders, inbox/NAME/, and run `reviews sources init NAME FILE` for each."
@@ -118,8 +119,7 @@ def propose_profile(path: Path, file: Path, named: Named, limits: RowLimits, tal
     if path.stem == DEFAULT:
         talk.echo(_FOR_ALL)
     profile = Profile.model_validate(proposal.draft)
-    options = ReadOptions(profile=profile, fallback_encoding=named.fallback_encoding)
-    _echo_file(file, options, limits, profile, talk.echo)
+    _echo_file(file, profile, ReadOptions(fallback_encoding=named.fallback_encoding), limits, talk.echo)
     return content
 
 
@@ -154,17 +154,19 @@ def check_file(path: Path, file: Path, options: ReadOptions, limits: RowLimits, 
     """Print how the profile at `path` reads a file; `options` and `limits` are those of a run where it states none."""
     profile = parse_profile(path)
     try:
-        _echo_file(file, replace(options, profile=profile), make_limits(profile, limits), profile, echo)
+        _echo_file(file, profile, options, make_limits(profile, limits), echo)
     except FileRefusedError as error:
         raise ReviewsError(f"{file}: would be refused by the profile {path}. {error}") from error
 
 
-def _echo_file(file: Path, options: ReadOptions, limits: RowLimits, profile: Profile, echo: Echo) -> None:
+def _echo_file(file: Path, profile: Profile, options: ReadOptions, limits: RowLimits, echo: Echo) -> None:
     """Print how a profile reads a file, and what would be lost; `limits` are those of the profile."""
-    preview = preview_file(file, options, limits, list_quarantining(profile))
+    preview = preview_file(file, profile, options, limits)
     _echo_preview(preview, file, profile.severity, echo)
     _echo_empty(preview, profile.columns, file, echo)
-    _echo_refusal(preview, limits, echo)
+    problem = describe_bad_rows(preview.rows, preview.bad_rows, limits)
+    if problem is not None:
+        echo(f"A run would refuse the file: {problem}. Next: {FILE_RULES['too_many_bad_rows']}")
 
 
 def show_profile(home: Home, source: str) -> str:
@@ -181,17 +183,12 @@ def list_sources(home: Home) -> str:
     found = (path for path in home.inbox.glob("*") if path.is_dir() and not path.is_symlink())
     folders = {path.name for path in found if path.name[0] != "."}
     names = sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken} - {LABELS})
-    return "\n".join(_describe_source(catalogue.find(f"{name}/file")) for name in names)
-
-
-def _describe_source(source: Source) -> str:
-    """Return the line of a source in the list. A sender may have chosen its folder's name."""
-    profile = (
-        f"profile {source.version}"
-        if source.version
-        else "no profile: files are read by the names of their columns"
-    )
-    return f"{escape_controls(source.name):<24} {source.trouble or profile}"
+    lines: list[str] = []
+    for source in (catalogue.find(f"{name}/file") for name in names):
+        profile = f"profile {source.version}" if source.version else _READ_BY_NAMES
+        # A sender may have chosen its folder's name.
+        lines.append(f"{escape_controls(source.name):<24} {source.trouble or profile}")
+    return "\n".join(lines)
 
 
 def require_profile(home: Home, source: str) -> Path:
@@ -243,13 +240,6 @@ def _echo_empty(preview: Preview, columns: Columns, file: Path, echo: Echo) -> N
             f"{', '.join(map(quote_name, names))}: no row has a value. If these are formulas, their values were not "
             "saved. Next: open the workbook in the spreadsheet program and save it again"
         )
-
-
-def _echo_refusal(preview: Preview, limits: RowLimits, echo: Echo) -> None:
-    """Print that a run would refuse a file for its bad rows, if it would."""
-    problem = describe_bad_rows(preview.rows, preview.bad_rows, limits)
-    if problem is not None:
-        echo(f"A run would refuse the file: {problem}. Next: {FILE_RULES['too_many_bad_rows']}")
 
 
 def _describe_unread(values: int, column: str, severity: Severity) -> str:
