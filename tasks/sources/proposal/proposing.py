@@ -1,6 +1,6 @@
 """Proposes the profile that a file suggests: finds one column of ours after the other."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,10 @@ def propose(file: Path, text: Sequence[str], layout: Mapping[str, str], fallback
     table, question = _choose_table(file, sample_tables(file, layout, fallback))
     draft, note = _start(file, table, text)
     questions = [question, None if text or note else _ask_text(table, draft)]
-    steps: list[Callable[[_Columns], _Step]] = [_find_movie, _find_dates, _find_others]
-    if not note:  # a known platform's profile says what else it has
-        steps = [
-            _find_labels,
-            _find_movie,
-            *([] if text else [_find_title]),
-            _find_rating,
-            _find_dates,
-            _find_others,
-        ]
+    title = [] if text else [_find_title]
+    steps = [_find_labels, _find_movie, *title, _find_rating, _find_dates, _find_others]
+    if note:  # a known platform's profile says what else it has
+        steps = [_find_movie, _find_dates, _find_others]
     for step in steps:
         changes, question = step(_sort_columns(table, draft))
         draft, questions = change(draft, changes), [*questions, question]
@@ -64,15 +58,11 @@ def _choose_table(file: Path, tables: Sequence[Table]) -> tuple[Table, Question 
         reason = "its first line has values, not the names of the columns. Next: write a line with their names above it"
         raise UsageError(f"{file}: {reason}, such as text and label, then run it again.")
     if not best.is_split:
-        reason = "rows have another number of fields than the line with the names. Next: mend that line"
-        raise UsageError(
-            f"{file}: {best.unread['row_shape']:,} of {best.rows:,} {reason}, then run it again."
-        )
+        reason = f"{best.unread['row_shape']:,} of {best.rows:,} rows have another number of fields than the line with"
+        raise UsageError(f"{file}: {reason} the names. Next: mend that line, then run it again.")
     if len(rivals) > 1:
-        answers = {
-            f"{next(iter(each.layout.values()))} ({each.rows:,} rows)": {"file": each.layout}
-            for each in rivals
-        }
+        names = [f"{next(iter(each.layout.values()))} ({each.rows:,} rows)" for each in rivals]
+        answers = {name: {"file": each.layout} for name, each in zip(names, rivals, strict=True)}
         return best, Question("Which table has the reviews? A file is read from one.", answers)
     # The only sheet with a text need not be named, and may have another name in the next file.
     return replace(best, layout={}) if len(tables) > 1 and "sheet" in best.layout else best, None
@@ -86,11 +76,9 @@ def _start(file: Path, table: Table, text: Sequence[str]) -> tuple[Draft, str]:
         raise UsageError(f"{file}: no column is called '{missing[0]}', but {shown}. Next: name one of these.")
     known = None if text else find_known(table.names)
     if known is not None and (profile := resolve_known(known, names)).columns.text:
-        said = {key: getattr(profile, key) for key in ("rating", "labels", "dates", "rows")}
-        draft |= {
-            key: value.model_dump(exclude_defaults=True) for key, value in said.items() if value is not None
-        }
-        columns = profile.columns.model_dump(exclude_none=True) | {"text": [*profile.columns.text]}
+        said = profile.model_dump(exclude_defaults=True)
+        draft |= {key: said[key] for key in ("rating", "labels", "dates", "rows") if key in said}
+        columns = said["columns"] | {"text": [*profile.columns.text]}
         return change({**draft, "columns": columns}, {}), f"It is {known.origin}."
     if not (found := text or choose_text(table)):
         raise refusal("text_column_missing", f"none of the columns {shown} has sentences as reviews have")
@@ -109,9 +97,8 @@ def _sort_columns(table: Table, draft: Draft) -> _Columns:
 def _ask_text(table: Table, draft: Draft) -> Question | None:
     """Ask for the text where another column has as much prose."""
     points, (body, *others) = list_texts(table), draft["columns"]["text"]
-    rivals = [
-        name for name in points if name != body and points[name] >= max(points.get(body, 0) - _CLOSE, 1)
-    ]
+    least = max(points.get(body, 0) - _CLOSE, 1)
+    rivals = [name for name in points if name != body and points[name] >= least]
     if others or not rivals:
         return None
     answers = {f"'{name}'": {"columns.text": [name]} for name in (body, rivals[0])}
@@ -130,20 +117,18 @@ def _find_labels(columns: _Columns) -> _Step:
 
 def _join_texts(columns: _Columns) -> list[str]:
     """Return the text of each row."""
-    parts = zip(*(each.values for each in columns["text"]), strict=True)
-    return [" ".join(filter(None, each)) for each in parts]
+    return [
+        " ".join(filter(None, each)) for each in zip(*(text.values for text in columns["text"]), strict=True)
+    ]
 
 
 def _find_movie(columns: _Columns) -> _Step:
     movies = [] if "movie_id" in columns else rank(columns["free"], "movie_id")
-    likely = [
-        each
-        for each in movies[1:_MOST_RIVALS]
-        if rate_name(each, "movie_id") >= rate_name(movies[0], "movie_id")
-    ]
+    best = [rate_name(each, "movie_id") for each in movies]
     names = [
-        *(each.name for each in movies[:1]),
-        *(each.name for each in likely if not depends(each, movies[0])),
+        each.name
+        for each, points in zip(movies[:_MOST_RIVALS], best, strict=False)
+        if each is movies[0] or (points >= best[0] and not depends(each, movies[0]))
     ]
     answers = {f"'{name}'": {"columns.movie_id": name} for name in names}
     question = Question("Which column names the movie, or what is reviewed?", answers)

@@ -15,6 +15,7 @@ from tasks.sources.sampling import Column
 
 Found = tuple[Mapping[str, Any], Question | None]
 """The keys of a table of the profile, and what is open about them."""
+_Scale = tuple[float, Sequence[float], bool]
 _MOST_DATES, _LONGEST = 1000, 60
 _BEFORE = re.compile(r"[^\d:]*?[a-z]{2,}:? (?=\S+ ?\d)", re.I)
 """Words before a date, such as `Posted on `."""
@@ -105,37 +106,31 @@ def _find_words(column: Column) -> dict[str, float]:
     return {label: known[label] for label in sorted(labels, key=known.__getitem__)} if is_known else {}
 
 
-_Scale = tuple[float, Sequence[float], bool]
-
-
 def _choose_scale(column: Column, numbers: Counter[float], best: Sequence[Column]) -> _Scale:
     """Return the lowest rating, the likely highest ones, and whether the first is sure.
 
     A column beside it says it, or its name, or else all ratings do.
     """
-    bottom, total = min(numbers), numbers.total()
-    zeros, has_halves = numbers[0] / total, any(number % 1 for number in numbers)
-    low = 0.0 if zeros > 0.05 else 0.5 if has_halves and max(numbers) <= 5 else 1.0
+    bottom, total, widest = min(numbers), numbers.total(), _list_scales(numbers, max(numbers))
     stated = [rating.value for each in best for value in each.counts if (rating := find_rating(value))]
     if stated and stated[0] >= max(numbers):
-        return min(low, bottom), stated[:1], True
+        return min(widest[0], bottom), stated[:1], True
     if match := _IN_NAME.search(column.name[-_LONGEST:]):
         highest = float(match[2] or match[3])
         own = OWN_SCALES.get(int(highest))
-        lowest = float(match[1]) if match[1] else min(own.lowest if own else low, bottom)
+        lowest = float(match[1]) if match[1] else min(own.lowest if own else widest[0], bottom)
         if lowest <= bottom and max(numbers) <= highest and lowest < highest:
             return lowest, [highest], True
     # A few numbers may be slips, or the total below a table.
     few = max(1, int(_FEW * total)) if total >= _ENOUGH_RATINGS else 0
-    usual = sorted(numbers.elements(), reverse=True)[few]
-    lowest, likely, is_sure = _list_scales(numbers, usual, low, zeros, has_halves)
-    if likely[0] >= max(numbers):
-        return lowest, likely, is_sure
-    return lowest, [likely[0], *_list_scales(numbers, max(numbers), low, zeros, has_halves)[1]], False
+    usual = _list_scales(numbers, sorted(numbers.elements(), reverse=True)[few])
+    return usual if usual[1][0] >= max(numbers) else (usual[0], [usual[1][0], *widest[1]], False)
 
 
-def _list_scales(numbers: Counter[float], top: float, low: float, zeros: float, has_halves: bool) -> _Scale:
+def _list_scales(numbers: Counter[float], top: float) -> _Scale:
     """Return what `_choose_scale` does, if `top` is the highest number that is meant."""
+    zeros, has_halves = numbers[0] / numbers.total(), any(number % 1 for number in numbers)
+    low = 0.0 if zeros > 0.05 else 0.5 if has_halves and top <= 5 else 1.0
     if top <= 5:
         is_four = top == 4 and zeros > 0.05 and not has_halves
         is_sure = (has_halves and top > 4) or (top == 5 and numbers.total() >= _ENOUGH_RATINGS)
@@ -202,6 +197,6 @@ def find_no_texts(columns: Sequence[Column]) -> list[str]:
             is_often = rows >= often and " " in value.strip() and not rate_mood(value)
             if is_often or re.fullmatch(f"(?:{pattern})\\.?", value.strip()[: 2 * _LONGEST], re.IGNORECASE):
                 found[value.strip()] += rows
-        found.update(column.nothings)
+        found.update(sorted(column.nothings))
     listed = {value.casefold(): value for value, _ in reversed(found.most_common())}  # case does not matter
     return [*reversed(listed.values())][:_MOST_NO_TEXT]
