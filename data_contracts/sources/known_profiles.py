@@ -25,6 +25,7 @@ _OF_FIELD = {"given_label": "labels", "given_rating": "rating"}
 """The table of a profile that says what the values of a column mean."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _SCALE = re.compile(r"\s*[(\[]\s*(\d{1,3})\s*(?:-|–|to)\s*(\d{1,3})\s*(?:stars)?\s*[)\]]\s*$")
+_PERCENT = 100
 _OUT_OF = re.compile(r"[\s_]*[(\[]?\s*(?:out[\s_]of|/)[\s_]*(\d{1,3})\s*[)\]]?\s*$", re.IGNORECASE)
 
 
@@ -143,11 +144,15 @@ def _restrict(known: KnownProfile, columns: dict[str, Any]) -> Profile:
 
 
 def _split_scale(name: str) -> tuple[str, Rating | None]:
-    """Return the name of a rating without the scale that it states, and that scale."""
-    if match := _SCALE.search(name):
-        lowest, highest = float(match[1]), float(match[2])
-        if lowest < highest:
-            return name[: match.start()], Rating(lowest=lowest, highest=highest)
-    if (match := _OUT_OF.search(name)) and (scale := OWN_SCALES.get(int(match[1]))):
-        return name[: match.start()], scale
-    return name, None
+    """Return the name of a rating without the scale that it states, and that scale.
+
+    One of 100 is none: spreadsheets store 20 % as 0.2.
+    """
+    scale: Rating | None = None
+    if (match := _SCALE.search(name)) and float(match[1]) < float(match[2]):
+        scale = Rating(lowest=float(match[1]), highest=float(match[2]))
+    elif match := _OUT_OF.search(name):
+        scale = OWN_SCALES.get(int(match[1]))
+    if match is None or scale is None:
+        return name, None
+    return name[: match.start()], scale if scale.highest < _PERCENT else None

@@ -257,5 +257,6 @@ def _make_table(rows: Sequence[Mapping[str, str]], read: Table) -> Table:
     second = [each for column in made for each in column.values[1:2] if each]
     is_named = is_named and not any(each.startswith('{"ImportId"') for each in second)
     # The numbers of rows often have no name; else most columns have one, if the names are where they should be.
-    is_named = is_named and 2 * sum(found[name] not in numbers for name in unnamed) < max(len(names), 1)
+    nameless = sum(found[name] not in numbers for name in unnamed)
+    is_named = is_named and nameless <= (len(names) // 2 if len(names) > 2 else 0)
     return replace(read, columns=made, names=names, has_names=is_named)

@@ -241,6 +241,14 @@ def test_a_name_may_state_the_scale_of_its_ratings(tmp_path: Path, name: str) ->
     assert read_one(tmp_path, {"text": "t", name: 3})["given_rating"] == 3
 
 
+@pytest.mark.parametrize("name", ["rating (0-100)", "score/100"])
+def test_numbers_that_may_be_percentages_of_a_spreadsheet_are_not_read_without_a_profile(
+    tmp_path: Path, name: str
+) -> None:
+    row = read_one(tmp_path, {"text": "t", name: 0.2})
+    assert (row["given_rating"], row["extra"]) == (None, '{"given_rating": "0.2"}')
+
+
 @pytest.mark.parametrize("names", [("rating", "stars"), ("date", "created_at"), ("movie", "film")])
 def test_of_two_columns_for_one_value_none_is_taken_without_a_profile(
     tmp_path: Path, names: tuple[str, str]
