@@ -62,6 +62,14 @@ def test_pros_and_cons_are_one_text(tmp_path: Path) -> None:
     assert found.draft["columns"]["text"] == ["Positive_Review", "Negative_Review"]
 
 
+def test_pros_and_cons_beside_a_review_follow_it_in_the_order_of_the_file(tmp_path: Path) -> None:
+    pros, cons = (
+        [f"it was the {part} of row {number}" for number in range(30)] for part in ("sound", "seats")
+    )
+    found = look_at(tmp_path, {"Cons": cons, "Review": TEXTS, "Pros": pros})
+    assert found.draft["columns"]["text"] == ["Review", "Cons", "Pros"]
+
+
 def test_a_headline_comes_before_the_text(tmp_path: Path) -> None:
     heads = [f"{word} {number}" for number, word in enumerate(["A great one", "Awful stuff", "Just so"] * 10)]
     assert look_at(tmp_path, {"text": TEXTS, "title": heads}).draft["columns"]["text"] == ["title", "text"]

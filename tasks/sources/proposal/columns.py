@@ -109,11 +109,12 @@ def choose_text(table: Table) -> list[str]:
     """Return the columns of the text: pros and cons, or the one with most prose, or all of them; [] if it has none."""
     texts = [each for each in table.columns if each.share(_NO_PROSE) < 0.5 and each.length > 4]
     texts = [each for each in texts if len(each.counts) > 5 and each.variety > 0.1]
-    pair = {each.name for part in ("pros", "cons") for each in rank(texts, part)[:1]}
+    likely = {each.name for part in ("pros", "cons") for each in rank(texts, part)[:1]}
+    pair = [each.name for each in table.columns if each.name in likely and len(likely) == 2]
     body = [each for each in table.columns if each.name in list(list_texts(table))[:1]]
-    if len(pair) < 2 or (body and body[0].name not in pair and has_words(body[0], "text", "best")):
-        return [body[0].name, *(pair if len(pair) == 2 else ())] if body else []
-    return [each.name for each in table.columns if each.name in pair]
+    if not pair or (body and body[0].name not in pair and has_words(body[0], "text", "best")):
+        return [body[0].name, *pair] if body else []
+    return pair
 
 
 def is_headline(title: Column, text: Column, movie: Column | None) -> bool | None:

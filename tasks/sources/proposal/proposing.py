@@ -124,12 +124,9 @@ def _join_texts(columns: _Columns) -> list[str]:
 
 def _find_movie(columns: _Columns) -> _Step:
     movies = [] if "movie_id" in columns else rank(columns["free"], "movie_id")
-    best = [rate_name(each, "movie_id") for each in movies]
-    names = [
-        each.name
-        for each, points in zip(movies[:_MOST_RIVALS], best, strict=False)
-        if each is movies[0] or (points >= best[0] and not depends(each, movies[0]))
-    ]
+    points = [rate_name(each, "movie_id") for each in movies]
+    likely = [each for each, its in zip(movies[:_MOST_RIVALS], points, strict=False) if its >= points[0]]
+    names = [each.name for each in likely if each is movies[0] or not depends(each, movies[0])]
     answers = {f"'{name}'": {"columns.movie_id": name} for name in names}
     question = Question("Which column names the movie, or what is reviewed?", answers)
     return next(iter(answers.values()), {}), question if len(names) > 1 else None
