@@ -64,7 +64,8 @@ def plan_rescan(world: World, max_characters: int) -> Plan:
 def _start(world: World) -> list[Database]:
     """Return the states at the beginning of a run: what a killed `forget` remembered goes, then parts are committed."""
     before = model.forget(world.database, world.list_remembered())
-    return [world.database, *model.commit_all(before, world.waiting_parts(), world.next_moment)]
+    states = model.commit_all(before, world.waiting_parts(), world.next_moment)
+    return states if before == world.database else [world.database, *states]
 
 
 def _list_unread(world: World, database: Database) -> tuple[list[str], dict[str, str]]:
