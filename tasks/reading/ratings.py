@@ -35,7 +35,7 @@ class FoundRating:
     highest: int | None = None
     """The highest rating, if the rating states it: 5 for `4/5`."""
     symbols: bool = False
-    """It is written as symbols, such as ★★★."""
+    """It is written as symbols, such as ★★★, or counted as stars."""
     comma: bool = False
     """Its decimal separator is a comma."""
 
@@ -50,9 +50,9 @@ def find_rating(text: str) -> FoundRating | None:
     match = _RATING.fullmatch(text)
     if match is None:
         return None
-    number, _, highest, _, percent = match.groups()
+    number, stars, highest, _, percent = match.groups()
     own = 100 if percent else int(highest) if highest else None
-    return FoundRating(float(number.replace(",", ".")), own, comma="," in number)
+    return FoundRating(float(number.replace(",", ".")), own, stars is not None, "," in number)
 
 
 def make_rating_parser(scale: Rating | None) -> Callable[[str], float | None]:

@@ -361,6 +361,7 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
         ("½", None),
         ("½", TEN),
         ("★★★★★", Rating(lowest=0, highest=100)),
+        ("4.5 stars", Rating(lowest=0, highest=100)),
         ("bubble_55", None),
         ("bubble_00", None),
         ("bubble_7", None),
