@@ -61,7 +61,7 @@ for line in sys.stdin:
 """
 OURS = """
 try:
-    from tasks.reading.options import ReadOptions
+    from tasks.reading.rows import ReadOptions
     from tasks.reading.reader import read_review_file
 except ImportError:  # of before it read by a profile
     from tasks.review_files.options import ReadOptions

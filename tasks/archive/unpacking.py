@@ -19,9 +19,8 @@ from data_contracts.archive import (
 from data_contracts.errors import FileRefusedError, SourceError
 from data_contracts.rules_and_limits import FILE_RULES
 from tasks.archive.layout import refuse_archive
-from tasks.containers.streams import gunzip_padded, meter
-from tasks.containers.tar_files import walk_tar
-from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes
+from tasks.reading.containers import walk_tar
+from tasks.reading.streams import ContainerLimits, gunzip_padded, limit_bytes, meter
 from tasks.support.refusals import refusing
 
 _OTHER_FORMATS = {

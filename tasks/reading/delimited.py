@@ -1,4 +1,17 @@
-"""Reads the rows of CSV and TSV files and of others whose fields one character separates (`delimited_header`).
+r"""Reads the header of a delimited file, and finds out which character separates its fields.
+
+The separator is what the profile or a first line such as `sep=;` says, else the only usual one by which the first rows
+have one width. The header is the first row that is not empty, at or below the line that the profile names.
+
+Finds out how a delimited text protects its fields: by quotes, doubled inside, by backslashes, or not at all.
+
+Quotes are doubled (RFC 4180) unless the start of the text shows otherwise. MySQL and the older sets of Kaggle write
+`\"` inside a quoted field; here it becomes a doubled quote. Many programs that write tabs protect nothing: a quote is a
+character like any other there, and would swallow the rows up to the next one if it were taken for a protection. Dumps
+of PostgreSQL, MySQL and ClickHouse with tabs write a line break as `\n`, a tab as `\t`, null as `\N`, and some of them
+an apostrophe as `\'`; `INTO OUTFILE` of MySQL writes a backslash before the line break or the tab itself.
+
+Reads the rows of CSV and TSV files and of others whose fields one character separates (`delimited_header`).
 
 Quotes are `"`, and a quoted field may have line breaks (`delimited_quotes`). Lines end with LF, CR or CRLF;
 empty lines are ignored. The first row has the column names. There are no nulls: an empty field is an empty text. A row
@@ -9,37 +22,366 @@ The text is cut into pieces that end with a row, and Arrow parses each. Arrow's 
 calls Python from its threads, which may crash the program at its end.
 """
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from threading import Event
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from tasks.reading.delimited_header import HEADER_BYTES, Header, read_header
-from tasks.reading.delimited_quotes import (
-    QuoteStyle,
-    decode_dump,
-    find_style,
-    find_wrong_quote,
-    refuse_wrong_quote,
-    unescape,
-    write_out_breaks,
-)
-from tasks.reading.encodings import (
-    escape_invalid,
-    restore_bytes,
-    restore_column,
-    to_utf8,
-)
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.raw_rows import Defect, RawRows, find_headers, make_raw_rows
+from data_contracts.errors import FileRefusedError
+from data_contracts.sources.profile import is_delimiter
+from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, select_columns
+from tasks.reading.rows import Defect, RawRows, ReadOptions, find_headers, make_raw_rows, require_rows
+from tasks.reading.text import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
+
+SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
+"""The separators to try, in this order, by format."""
+HEADER_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 14
+_ROWS_TRIED = 20
+_STATED = re.compile(rb'[\r\n]*"?sep=([^\r\n])"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_OTHER_ENCODING = (
+    "the column names are not UTF-8: save it as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING to its encoding, such "
+    "as cp1252"
+)
+_Fields = tuple[list[str], int]
+"""The fields of a row, and the bytes up to its end."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a delimited file."""
+
+    separator: str
+    names: list[str]
+    reading: Reading
+    columns: Columns
+    size: int
+    """Bytes from the start to the end of the header, with its line break."""
+
+
+def read_header(head: bytes, format_name: str, options: ReadOptions) -> Header:
+    """Parse the header at the start of a text.
+
+    Raises `FileRefusedError`: header_broken, and the rules of `choose_reading`.
+    """
+    stated = _STATED.match(head)
+    start = stated.end() if stated else 0
+    separator = _choose_separator(head[start:], format_name, options, stated)
+    [header] = _split_head(head[start:], separator, 1, options)
+    names, size = _decode_names(*header)
+    reading = choose_reading(names, options.profile, options.text_column)
+    return Header(separator, names, reading, select_columns(names, reading.profile), start + size)
+
+
+def _choose_separator(
+    head: bytes, format_name: str, options: ReadOptions, stated: re.Match[bytes] | None
+) -> str:
+    """Return the separator of a text: the one that is stated, else the one by which its first rows are a table."""
+    if options.profile and options.profile.file.delimiter:
+        return options.profile.file.delimiter
+    if stated and is_delimiter(stated[1].decode("latin-1")):
+        return stated[1].decode("latin-1")
+    candidates = SEPARATORS[format_name]
+    widths = {separator: _measure_rows(head, separator, options) for separator in candidates}
+    usual = [
+        separator for separator, found in widths.items() if found[0] > 1 and set(found[1:]) <= {found[0]}
+    ]
+    if len(usual) > 1:
+        problem = f"{_NAMES[usual[0]]} and {_NAMES[usual[1]]} may both separate its columns"
+        raise refusal("header_broken", f"{problem}: say which in its profile: [file] delimiter")
+    if usual:
+        return usual[0]
+    # Some rows are broken: the separator by which the header has most names is the likely one.
+    return max(candidates, key=lambda separator: widths[separator][0])
+
+
+def _measure_rows(head: bytes, separator: str, options: ReadOptions) -> list[int]:
+    """Return the numbers of fields of the header and the rows below it; none if it can't be split."""
+    try:
+        rows = _split_head(head, separator, 1 + _ROWS_TRIED, options)
+    except FileRefusedError:
+        return [0]
+    return [len(fields) for fields, _ in rows]
+
+
+def _split_head(head: bytes, separator: str, most: int, options: ReadOptions) -> list[_Fields]:
+    """Return the fields of the header and of rows below it that are not empty, and the position after each.
+
+    The last row of a text that goes on is left out, since it may be cut off.
+    """
+    sizes: list[int] = []
+
+    def decode_lines() -> Iterator[str]:
+        for line in _iterate_lines(head):
+            sizes.append(len(line))
+            yield line.decode("utf-8", "replace")
+
+    reader = csv.reader(decode_lines(), delimiter=separator, strict=True)
+    rows: list[_Fields] = []
+    size = done = 0
+    first_line = options.profile.file.header if options.profile else 1
+    try:
+        for fields in filter(None, reader):
+            size += sum(sizes[done : reader.line_num])
+            done = reader.line_num
+            if reader.line_num >= first_line:
+                rows.append((fields, size))
+            if len(rows) == most:
+                break
+    except csv.Error as error:
+        if not rows:
+            raise refusal(
+                "header_broken", "a quote in the first row is not closed as it should be"
+            ) from error
+    if not rows:
+        where = (
+            "" if first_line == 1 else f" from line {first_line} on, which the profile says to be the header"
+        )
+        raise refusal("header_broken", f"there are only empty lines{where}")
+    return rows[:-1] if len(rows) > 1 and size >= HEADER_BYTES else rows
+
+
+def _iterate_lines(head: bytes) -> Iterator[bytes]:
+    """Yield the lines of a text with their breaks; it is split in pieces, since the first ones are mostly enough."""
+    last = b""
+    for start in range(0, len(head), _PIECE_BYTES):
+        *lines, last = (last + head[start : start + _PIECE_BYTES]).splitlines(keepends=True)
+        yield from lines
+    if last:
+        yield last
+
+
+def _decode_names(fields: Sequence[str], size: int) -> tuple[list[str], int]:
+    """Return the names of a header that ends at `size`, and this size; refuse what can't be one."""
+    if len(fields) > MAX_COLUMNS:
+        raise refusal("header_broken", f"a row has {len(fields):,} fields, the limit is {MAX_COLUMNS:,}")
+    if size >= HEADER_BYTES:
+        raise refusal("header_broken", f"the first row is longer than {HEADER_BYTES:,} bytes")
+    try:
+        names = [restore_bytes(field).decode() for field in fields]
+    except UnicodeDecodeError as error:
+        raise refusal("header_broken", _OTHER_ENCODING) from error
+    if any("\0" in name for name in names):
+        raise refusal("header_broken", "there are NUL characters in the column names")
+    return names, size
+
+
+QuoteStyle = Literal["doubled", "escaped", "dumped", "none"]
+
+_ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
+_ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
+_DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N'\"]")
+_OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
+_KEPT_BREAKS = (b"\\\n", b"\\\r\n", b"\\\t")
+_KEPT_BREAK = re.compile(rb"\\(?:(\r?\n)|(\t)|[^\r\n\t])")
+_QUOTE = ord('"')
+_FEW_QUOTES = 8
+"""Bytes of a text for each quote from which on its places take little memory."""
+_MANY_QUOTES = 1 << 19
+"""Quotes whose places take little memory in every text."""
+_RARE_QUOTES = 256
+"""Bytes of a text for each quote from which on it is faster to look for them eight bytes at a time."""
+_QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
+_HELD = "\ufffe"
+"""Stands for a backslash of the database while others are decoded."""
+_USUAL_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"))
+_RARE_ESCAPES = {"r": "\r", "'": "'", '"': '"', "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
+_STRAY_QUOTE = (
+    "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
+)
+
+
+def find_style(start: bytes, is_whole: bool, separator: str, width: int) -> QuoteStyle:
+    """Return how a text of rows of `width` fields protects these, as its start shows; `is_whole`: that is all of it.
+
+    Raises `FileRefusedError`: csv_broken, if quotes protect some fields and are characters of others.
+    """
+    is_dump = separator == "\t" and _is_dump(start, width)
+    if is_dump and not _QUOTED.search(start):
+        return "dumped"
+    is_escaped = b"\\" in start and b'\\"' in start  # a single byte is found far faster
+    if separator != "\t" and not is_escaped:
+        return "doubled"
+    if b'"' not in start or _keeps_style(start, is_whole, separator, escaped=False):
+        return "doubled"
+    if is_escaped and _keeps_style(start, is_whole, separator, escaped=True):
+        return "escaped"
+    if separator != "\t":
+        return "doubled"
+    if _needs_quotes(start[: _measure_strict(start, separator)], separator):
+        raise refusal("csv_broken", _WRONG_QUOTE)
+    return "dumped" if is_dump else "none"
+
+
+def find_wrong_quote(rows: memoryview, separator: str) -> int | None:
+    """Return where in complete rows a field begins whose quotes are wrong; None if there is none.
+
+    With tabs it is a quoted field that goes on after its closing quote; with other separators only one that has a line
+    break too: its second quote may have been that of another row.
+    """
+    if _is_surely_strict(rows, True, separator):
+        return None
+    place = _measure_strict(rows, separator, may_go_on=separator != "\t")
+    return place if place < len(rows) else None
+
+
+def refuse_wrong_quote(rows_before: int, separator: str) -> FileRefusedError:
+    """Return the refusal (csv_broken) of a text with a wrong quote in the row after `rows_before` ones."""
+    fault = _WRONG_QUOTE if separator == "\t" else _STRAY_QUOTE
+    return refusal("csv_broken", f"after row {rows_before:,} {fault}")
+
+
+def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text with doubled quotes instead of escaped ones, and line breaks without the backslash before them."""
+    for data in _cut_outside_escapes(chunks):
+        yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
+
+
+def write_out_breaks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    r"""Yield a dump with `\n` and `\t`, as most databases write them, for a backslash before a line break or a tab."""
+    yield from map(_write_out_breaks, _cut_outside_escapes(chunks))
+
+
+def _cut_outside_escapes(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text in pieces of which none ends between a backslash and what it escapes."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
+        end = cut.start(1) if cut else len(data)
+        rest = data[end:]
+        yield data[:end]
+    yield rest
+
+
+def _write_out_breaks(data: bytes) -> bytes:
+    """Return a piece of a dump that ends outside of an escape, as `write_out_breaks` does."""
+    if not any(escape in data for escape in _KEPT_BREAKS):
+        return data
+    return _KEPT_BREAK.sub(lambda match: rb"\n" if match[1] else rb"\t" if match[2] else match[0], data)
+
+
+def decode_dump(column: pa.Array) -> pa.Array:
+    """Return n fields of a dump as they were in the database, null as an empty text."""
+    if not pc.any(pc.match_substring(column, "\\")).as_py():
+        return column
+    column = pc.if_else(pc.equal(column, r"\N"), "", column)
+    for written, meant in _USUAL_ESCAPES:
+        column = pc.replace_substring(column, written, meant)
+    if pc.any(pc.match_substring(column, "\\")).as_py():
+        for letter, meant in _RARE_ESCAPES.items():
+            column = pc.replace_substring(column, f"\\{letter}", meant)
+    return pc.replace_substring(column, _HELD, "\\")
+
+
+def _is_dump(start: bytes, width: int) -> bool:
+    """Return whether each backslash in the start of a text is one of a dump.
+
+    One before a line break is not if both lines are whole rows: then a text ends with it.
+    """
+    if b"\\" not in start:
+        return False
+    whole = _write_out_breaks(start)
+    if _OTHER_ESCAPE.search(_DUMP_PAIR.sub(b"", whole)):
+        return False
+    return whole is start or (width > 1 and all(line.count(b"\t") < width for line in whole.split(b"\n")))
+
+
+def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:
+    """Return whether every quoted field in the start of a text ends with its closing quote."""
+    if not escaped and _is_surely_strict(start, is_whole, separator):
+        return True
+    end = _measure_strict(start, separator, escaped)
+    is_cut = not is_whole and _compile_open(escaped).fullmatch(start, end) is not None
+    return end == len(start) or is_cut
+
+
+def _is_surely_strict(data: bytes | memoryview, is_whole: bool, separator: str) -> bool:
+    """Return whether every quote opens a field, ends it, or is one of two inside it; `is_whole`: none may be left open.
+
+    It is many times faster than to match field after field, but False for fields that have quotes and are not quoted.
+    """
+    characters = np.frombuffer(data, np.uint8)
+    is_quote = characters == _QUOTE
+    count = np.count_nonzero(is_quote)
+    if count > max(len(characters) // _FEW_QUOTES, _MANY_QUOTES) or (is_whole and count % 2):
+        return False
+    are_rare = count < len(characters) // _RARE_QUOTES
+    places = _find_places(is_quote) if are_rare else np.flatnonzero(is_quote)
+    may_be_beside = np.isin(np.arange(256), [_QUOTE, *separator.encode(), *b"\r\n"])
+    opening, closing = places[::2], places[1::2]
+    before = characters[opening[opening > 0] - 1]
+    after = characters[closing[closing < len(characters) - 1] + 1]
+    return bool(may_be_beside[before].all() and may_be_beside[after].all())
+
+
+def _find_places(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the positions of the true ones of n marks, of which few are: eight at a time, which is far faster."""
+    whole = len(marks) - len(marks) % 8
+    eights = np.flatnonzero(marks[:whole].view(np.uint64))
+    found, beside = np.nonzero(marks[:whole].reshape(-1, 8)[eights])
+    return np.concatenate([eights[found] * 8 + beside, whole + np.flatnonzero(marks[whole:])])
+
+
+def _measure_strict(
+    data: bytes | memoryview, separator: str, escaped: bool = False, *, may_go_on: bool = False
+) -> int:
+    """Return the bytes up to the first quoted field that does not end with its closing quote.
+
+    `may_go_on`: it may, if it has no line break.
+    """
+    match = _compile_fields(separator, escaped, may_go_on).match(data)
+    return match.end() if match else 0
+
+
+def _needs_quotes(data: bytes, separator: str) -> bool:
+    """Return whether a quoted field has what only a quoted field can have, in a text whose quotes are all right."""
+    needing = re.compile(rb'""|[%b\r\n]' % re.escape(separator.encode()))
+    return any(map(needing.search, _compile_quoted(separator).findall(data)))
+
+
+def _name_inside(escaped: bool) -> bytes:
+    """Return the pattern of what is inside a quoted field."""
+    return rb'(?:[^"\\]++|\\[\s\S]|"")*+' if escaped else rb'(?:[^"]++|"")*+'
+
+
+@cache
+def _compile_fields(separator: str, escaped: bool, may_go_on: bool) -> re.Pattern[bytes]:
+    """Return the pattern of any number of fields, with what ends them."""
+    ends = rb"%b\r\n" % re.escape(separator.encode())
+    going_on = rb'|"(?:[^"\r\n]++|"")*+"[^%b]*+' % ends if may_go_on else b""
+    # Some programs fill fields up with blanks, also behind the quotes.
+    blanks = rb"[ ]*+" if may_go_on else b""
+    pattern = rb'(?:"%b"%b(?=[%b]|\Z)|[^"%b][^%b]*+|[%b]%b)*+'
+    return re.compile(pattern % (_name_inside(escaped), blanks, ends, ends, ends, ends, going_on))
+
+
+@cache
+def _compile_quoted(separator: str) -> re.Pattern[bytes]:
+    """Return the pattern of a field, whose group is what is inside its quotes."""
+    ends = rb"%b\r\n" % re.escape(separator.encode())
+    return re.compile(rb'"(%b)"|[^"%b][^%b]*+' % (_name_inside(False), ends, ends))
+
+
+@cache
+def _compile_open(escaped: bool) -> re.Pattern[bytes]:
+    """Return the pattern of a quoted field that has no end."""
+    return re.compile(rb'"%b\\?' % _name_inside(escaped))
+
 
 ROW_BYTES = 16 << 20
 """Most bytes of one row, its line breaks included."""

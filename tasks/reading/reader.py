@@ -16,17 +16,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.containers.files import iterate_file, measure_file
-from tasks.containers.formats import format_of
-from tasks.containers.members import Member, naming_member
 from tasks.reading.columns import settle_labels
+from tasks.reading.containers import Member, iterate_file, measure_file, naming_member
 from tasks.reading.delimited import read_delimited
-from tasks.reading.grouping_items import group_into_batches
-from tasks.reading.json_lines import read_json_lines
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.plain_text import make_text_rows, read_text_file
-from tasks.reading.tables.formats import TABLE_FORMATS
-from tasks.reading.tables.separate_process import read_in_process
+from tasks.reading.formats import format_of
+from tasks.reading.json_files import read_json_lines
+from tasks.reading.rows import ReadOptions, group_into_batches, require_rows
+from tasks.reading.table_process import TABLE_FORMATS, read_in_process
+from tasks.reading.text import make_text_rows, read_text_file
 from tasks.reading.values import parse_rows
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]

@@ -1,11 +1,35 @@
-"""Parses the values of raw rows by their profile: dates, labels and ratings; returns rows of `READ_SCHEMA`.
+"""The words that programs write where there is no value.
+
+Reads dates that are digits alone: `20260131`, `20260131221051`, and epochs from seconds to nanoseconds.
+
+Which of these a number is shows in its size: each has plausible moments only, and the ranges do not overlap.
+
+Parses dates by the format that a profile names.
+
+A date is split into its numbers, whichever order they have, and the time of day after it. An order is a choice of the
+profile only where the numbers alone do not decide it: `03/04/2026`. A date without a time is the start of that day.
+
+Parses labels by the values that a profile lists, or by words that can only be labels.
+
+Parses ratings and converts them to stars from 1 to 10.
+
+One rule for each scale: a scale whose lowest rating is at least a tenth of its highest is stretched in proportion, so 4
+of 5 is 8. Any other is stretched so that its lowest rating is 1 and its highest is 10, so 50 of 100 is 5.5.
+
+Parses the values of raw rows by their profile: dates, labels and ratings; returns rows of `READ_SCHEMA`.
 
 A date, label or rating that can't be parsed is kept with the further columns, under our name of its column.
 """
 
+import math
+import re
+import time
 from collections.abc import Callable, Mapping
-from functools import partial, reduce
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache, lru_cache, partial, reduce
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +37,445 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.review_files import READ_SCHEMA
-from data_contracts.rules_and_limits import NO_REVIEW, ROUNDED_IDS, TEXT_NOT_GIVEN
-from data_contracts.sources.profile import Profile, Rows
-from tasks.reading.columns import PART, STATE, Reading
-from tasks.reading.dates import make_date_parser
-from tasks.reading.further_columns import add_values
-from tasks.reading.labels import make_label_parser
-from tasks.reading.missing_words import LONGEST_NO_TEXT, NO_ID_WORDS, NO_TEXT_WORDS
-from tasks.reading.ratings import make_rating_parser
-from tasks.reading.raw_rows import Defect, RawRows, measure_texts
+from data_contracts.rules_and_limits import (
+    HIGHEST_STARS,
+    LOWEST_STARS,
+    NO_REVIEW,
+    ROUNDED_IDS,
+    TEXT_NOT_GIVEN,
+)
+from data_contracts.sources.profile import DATE_STYLES, OWN_SCALES, Labels, Profile, Rating, Rows
+from tasks.reading.columns import PART, STATE, Reading, add_values
+from tasks.reading.rows import Defect, RawRows, measure_texts
+
+NOTHING_WORDS = frozenset(
+    (
+        *("nan", "null", "none", "nat", "n/a", "na", "#n/a", "<na>", "nil", "undefined", r"\n"),
+        *("-", "--", "–", "—"),
+    )
+)
+"""In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
+NO_ID_WORDS = frozenset(
+    (
+        *("", r"\N", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NaT"),
+        *("<NA>", "#N/A", "N/A", "n/a", "undefined"),
+    )
+)
+"""As programs write them, and blank: they stand for no id. Movies are called `none` and `-`."""
+NO_TEXT_WORDS = frozenset(
+    (
+        *("nan", "null", "nat", "n/a", "na", "<na>", "#n/a", "undefined", r"\n"),
+        *("[deleted]", "[removed]"),
+        *("#name?", "#ref!", "#value!", "#div/0!", "#null!", "#num!"),
+    )
+)
+"""Those that stand for no text too, with the errors of spreadsheets. People write `none` as a review."""
+LONGEST_NO_TEXT = 64
+"""Bytes up to which a text may be only blanks, and is looked at."""
+
+
+def is_nothing(text: str) -> bool:
+    """Return whether a date, label or rating is blank or a word for nothing."""
+    text = text.strip()
+    return not text or text.casefold() in NOTHING_WORDS
+
+
+_EPOCH_UNITS = (1, 10**3, 10**6, 10**9)
+"""How many units of an epoch are a second: seconds to nanoseconds."""
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Digits before it are rather a number of another kind; other dates may be earlier."""
+_EARLIEST_EPOCH = _EARLIEST.timestamp()
+_EARLIEST_DAY = 1900
+"""The year from which on eight digits are a day."""
+_DIGITS = re.compile(r"(\d{8,19})(?:\.(\d*))?", re.ASCII)
+_DAY_DIGITS = 8
+_CALENDAR = (_DAY_DIGITS, 12, 14)
+"""Digits of a day, of a day and a minute, and of a day and a second."""
+_MILLISECONDS_FROM = 10**11
+_YEARS_AHEAD = 2 * 366 * 86400
+_MOST_AHEAD = timedelta(days=1)
+
+
+def find_latest() -> datetime:
+    """Return the moment after which a date lies in the future, for all clocks and time zones; the only place."""
+    return datetime.now(UTC) + _MOST_AHEAD
+
+
+def parse_digits(text: str) -> datetime | None:
+    """Parse a text that is digits alone, an epoch in UTC, others in the zone of the column; None if it is none.
+
+    Raises `ValueError` if it is none of a plausible time.
+    """
+    match = _DIGITS.fullmatch(text)
+    if match is None:
+        return None
+    if seconds := _find_seconds(float(text)):
+        return _EPOCH_START + timedelta(seconds=seconds)
+    digits, fraction = match[1], match[2] or ""
+    if len(digits) not in _CALENDAR or fraction.strip("0"):
+        raise ValueError("not a date")
+    moment = datetime.fromisoformat(f"{digits[:_DAY_DIGITS]}T{digits[_DAY_DIGITS:] or '00'}")
+    if moment.year < (_EARLIEST_DAY if len(digits) == _DAY_DIGITS else _EARLIEST.year):
+        raise ValueError("not a date")
+    return moment
+
+
+def parse_epoch(text: str) -> datetime:
+    """Parse an epoch that a profile says to be one: in the unit in which it is plausible, else as small numbers are."""
+    number = float(text)
+    seconds = _find_seconds(number) or (number / 1000 if abs(number) >= _MILLISECONDS_FROM else number)
+    try:
+        return _EPOCH_START + timedelta(seconds=seconds)
+    except OverflowError as error:
+        raise ValueError("not in the years 1 to 9999") from error
+
+
+def _find_seconds(number: float) -> float | None:
+    """Return the seconds of a number that is a plausible epoch in some unit; None if it is in none."""
+    latest = _find_latest_epoch()
+    for size in _EPOCH_UNITS:
+        if _EARLIEST_EPOCH <= number / size < latest:
+            return number / size
+    return None
+
+
+def _find_latest_epoch() -> float:
+    """Return the seconds of the epoch from which on a number is rather of another kind."""
+    return time.time() + _YEARS_AHEAD
+
+
+_MONTHS = (
+    "january janvier januar enero gennaio janeiro",
+    "february février fevrier februar febrero febbraio fevereiro",
+    "march mars märz maerz marzo março marco",
+    "april avril abril aprile",
+    "may mai mayo maggio maio",
+    "june juin juni junio giugno junho",
+    "july juillet juli julio luglio julho",
+    "august août aout agosto",
+    "september septembre septiembre settembre setembro",
+    "october octobre oktober octubre ottobre outubro",
+    "november novembre noviembre novembro",
+    "december décembre decembre dezember diciembre dicembre dezembro",
+)
+"""In order, each in English, French, German, Spanish, Italian and Portuguese."""
+_ANY_EPOCH = re.compile(r"-?\d{1,19}(\.\d*)?", re.ASCII)
+_MANY_DIGITS = re.compile(r"\d{9,}", re.ASCII)
+
+_MONTH = r"(?P<month>[a-zà-ÿ]{3,10})\.?"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\.)?"
+_YEAR = r"(?P<year>\d{4}|'?\d{2})"
+_TIME = (
+    r"(?:(?:\s+(?:at|à|um)\s+|\s*,\s*|\s+|\s*t\s*)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?)?(?:\s*(?P<zone>z|utc|gmt|(?:utc|gmt)?[+-]\d{1,2}(?::?\d\d)?))?"
+)
+_FLAGS = re.ASCII | re.IGNORECASE
+_WORDS = tuple(
+    re.compile(rf"(?:reviewed in .{{1,60}} on )?(?:[a-z]{{3,9}}\.?,?\s+)??{date}{_TIME}", _FLAGS)
+    for date in (
+        rf"{_DAY}[\s/.-]*(?:(?:of|de)\s+)?{_MONTH}[\s/.,-]*(?:de\s+)?{_YEAR}",
+        rf"{_MONTH}[\s/.-]*{_DAY}(?:,\s*|[\s/-]+){_YEAR}",
+    )
+)
+_CLOCK_BEFORE_YEAR = re.compile(
+    r"(?:[a-z]{3},?\s+)?(?P<month>[a-z]{3})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?P<part>)(?P<half>)(?:\s+(?P<zone>utc|gmt|[+-]\d{4}))?\s+(?P<year>\d{4})",
+    _FLAGS,
+)
+"""As C's `ctime` and Twitter write it."""
+_YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})([-/. ])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}", _FLAGS)
+_DAY_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)([+-]\d\d:?\d\d)", re.ASCII)
+_NUMBERS = re.compile(
+    rf"(?P<first>\d{{1,2}})([-/. ])(?P<second_>\d{{1,2}})(?:\2|,\s*)(?P<year>\d{{4}}|\d\d){_TIME}", _FLAGS
+)
+_PLACEHOLDERS = {datetime(1, 1, 1), datetime(1899, 12, 30), datetime(1900, 1, 1), datetime(1970, 1, 1)}
+"""What programs write where there is no date: .NET, spreadsheets, databases, and an epoch of 0."""
+_LAST_PLACEHOLDER = 1970
+_FIRST_YEAR = 1900
+"""Years before it, such as 1404 and 0026, are those of another calendar, or lack digits."""
+_CENTURY_FROM = 69
+"""Years of two digits from this one on are in the 20th century, as for `strptime`."""
+_MOST_CACHED, _LONGEST_CACHED = 1 << 14, 40
+"""Dates that are kept once parsed, since many rows have the same, and the most characters of one of them."""
+
+
+@lru_cache(8)
+def make_date_parser(form: str = "clear", zone_name: str = "UTC") -> Callable[[str], datetime | None]:
+    """Return a function that parses dates of a format into UTC; None for a blank one, else it raises `ValueError`.
+
+    The format is one of `DATE_STYLES` or a pattern of strptime; the zone, by its IANA name, is that of times without
+    one.
+    """
+    zone, latest = _find_zone(zone_name), find_latest()
+
+    def parse(text: str) -> datetime | None:
+        if is_nothing(text):
+            return None
+        found = _parse(text.strip(), form)
+        if found.year <= _LAST_PLACEHOLDER:
+            _require_review_date(found)
+        moment = _to_utc(found, zone)
+        # The clock is asked again only where a moment is after the time at which the parser was made.
+        if moment > latest and moment > find_latest():
+            raise ValueError("a date in the future")  # it would stay the newest of its review for ever
+        return moment
+
+    short = lru_cache(_MOST_CACHED)(parse)
+    return lambda text: short(text) if len(text) <= _LONGEST_CACHED else parse(text)
+
+
+def _parse(text: str, form: str) -> datetime:
+    """Parse a text that is not blank by a format; raise `ValueError` if it does not fit."""
+    if form not in DATE_STYLES:
+        return datetime.strptime(text, form)  # its zone, if any, is set by `_to_utc`
+    if form == "iso":
+        return _parse_iso(text)
+    if form == "epoch":
+        return parse_epoch(text) if _ANY_EPOCH.fullmatch(text) else _fail()
+    match = _NUMBERS.fullmatch(text) if form in ("day-first", "month-first") else None
+    return _parse_clear(text) if match is None else _parse_numbers(match, form == "day-first")
+
+
+def _parse_clear(text: str) -> datetime:
+    """Parse a date that can be read in one way only."""
+    if moment := parse_digits(text):
+        return moment
+    try:
+        return _parse_iso(text)
+    except ValueError:
+        pass
+    if match := _YEAR_FIRST.fullmatch(text):
+        return _build(match, int(match["month"]), int(match["day"]))
+    for pattern in (*_WORDS, _CLOCK_BEFORE_YEAR):
+        if match := pattern.fullmatch(text):
+            return _build(match, _find_month(match["month"]), int(match["day"]))
+    return _fail()
+
+
+def _parse_iso(text: str) -> datetime:
+    """Parse a date of ISO 8601, also one with an offset and no time: `2024-01-05+02:00`."""
+    if _MANY_DIGITS.fullmatch(text):  # `fromisoformat` would take some of the digits for a time of day
+        _fail()
+    if match := _DAY_WITH_OFFSET.fullmatch(text):  # `fromisoformat` would take the offset for a time of day
+        return datetime.fromisoformat(f"{match[1]}T00:00{match[2]}")
+    return datetime.fromisoformat(text)
+
+
+def _parse_numbers(match: re.Match[str], day_first: bool) -> datetime:
+    """Parse a date of three numbers with the year last."""
+    first, second = int(match["first"]), int(match["second_"])
+    return _build(match, second if day_first else first, first if day_first else second)
+
+
+def _require_review_date(moment: datetime) -> None:
+    """Raise `ValueError` for a moment up to 1970 that is no date of a review."""
+    if moment.replace(tzinfo=None) in _PLACEHOLDERS:
+        raise ValueError("a placeholder of a program")
+    if moment.year < _FIRST_YEAR:
+        raise ValueError("before the first year of a review")
+
+
+def _build(match: re.Match[str], month: int, day: int) -> datetime:
+    """Return the moment of a matched date, with the zone that it states."""
+    hour, half = int(match["hour"] or 0), (match["half"] or "").lower()
+    if half:
+        if not 1 <= hour <= 12:
+            _fail()
+        hour = hour % 12 + (12 if half == "p" else 0)
+    clock = (hour, int(match["minute"] or 0), int(match["second"] or 0))
+    microseconds = int((match["part"] or "0")[:6].ljust(6, "0"))
+    zone = _read_offset(match["zone"])
+    return datetime(_expand_year(match["year"]), month, day, *clock, microseconds, tzinfo=zone)
+
+
+def _read_offset(text: str | None) -> tzinfo | None:
+    """Return the time zone of `Z`, `UTC`, `+02:00` or `GMT+2`; None if there is none."""
+    if text is None:
+        return None
+    offset = re.sub("^(utc|gmt|z)", "", text.lower())
+    if not offset:
+        return UTC
+    digits = offset[1:].replace(":", "").zfill(2)
+    hours, minutes = (digits[:2], digits[2:]) if len(digits) != 3 else (digits[:1], digits[1:])
+    size = timedelta(hours=int(hours), minutes=int(minutes or 0))
+    return timezone(-size if offset[0] == "-" else size)
+
+
+def _expand_year(text: str) -> int:
+    """Return a year of four digits, or of two in the years 1969 to 2068."""
+    digits = text.lstrip("'")
+    year = int(digits)
+    return year if len(digits) == 4 else year + (1900 if year >= _CENTURY_FROM else 2000)
+
+
+def _find_month(word: str) -> int:
+    """Return the number of a month by its name, or by letters with which names of this month alone begin."""
+    word = word.lower()
+    found = {
+        number
+        for number, names in enumerate(_MONTHS, 1)
+        if any(name.startswith(word) for name in names.split())
+    }
+    if len(found) != 1:
+        raise ValueError("not a month")
+    return found.pop()
+
+
+def _to_utc(moment: datetime, zone: tzinfo) -> datetime:
+    """Return a moment in UTC; one without a time zone is in `zone`."""
+    try:
+        return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("not in the years 1 to 9999") from error
+
+
+@cache
+def _find_zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _fail() -> "datetime":
+    raise ValueError("not a date")
+
+
+WORDS = {
+    **dict.fromkeys(("pos", "positive", "recommended", "fresh"), "positive"),
+    **dict.fromkeys(("neg", "negative", "not recommended", "rotten"), "negative"),
+    **dict.fromkeys(("neutral", "neu", "mixed", "unsup"), None),
+}
+"""Label in a review file whose profile lists none -> our label; None: the review has no label."""
+
+
+def clean_label(text: str) -> str:
+    """Return a label as profiles list it: in lower case, and a whole number without a decimal point."""
+    label = text.strip().casefold()
+    return label[:-2] if label.endswith(".0") else label
+
+
+def make_label_parser(labels: Labels | None) -> Callable[[str], str | None]:
+    """Return a function that parses a label: 'positive', 'negative' or None; it raises `ValueError` for others."""
+    return _make_parser(*((labels.positive, labels.negative, labels.none) if labels else ((), (), ())))
+
+
+@lru_cache(8)  # it is asked for with each batch of a file
+def _make_parser(
+    positive: tuple[str, ...], negative: tuple[str, ...], none: tuple[str, ...]
+) -> Callable[[str], str | None]:
+    listed = {
+        **dict.fromkeys(positive, "positive"),
+        **dict.fromkeys(negative, "negative"),
+        **dict.fromkeys(none),
+    }
+    known = {clean_label(label): ours for label, ours in listed.items()} or WORDS
+
+    def parse(text: str) -> str | None:
+        label = clean_label(text)
+        if label not in known and not is_nothing(text):
+            raise ValueError("not a label")
+        return known.get(label)
+
+    return parse
+
+
+_NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,17})?)"
+_STARS = r"stars?(?:\s+rating)?|stern(?:en?)?|étoiles?|estrellas?|stell[ae]|★|\*"
+_UNITS = rf"(?:(?:\s*|-)(?:({_STARS})|points?|pts|bubbles?))?"
+_OUT_OF = r"(?:/|out of|of|von|sur|su|de|sobre)"
+_RATING = re.compile(
+    rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*{_OUT_OF}\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?",
+    re.ASCII | re.IGNORECASE,
+)
+_SYMBOLS = re.compile(r"(?:([★⭐]\ufe0f?|\*)+½?|½)([☆✩]\ufe0f?)*")
+_BUBBLES = re.compile(r"(?:ui_bubble_rating )?bubble_([0-5][05])")
+"""A rating of TripAdvisor as its pages name it: `bubble_45` is 4.5 of 5."""
+
+
+@dataclass(frozen=True)
+class FoundRating:
+    """A rating as it is written."""
+
+    value: float
+    highest: int | None = None
+    """The highest rating, if the rating states it: 5 for `4/5`."""
+    symbols: bool = False
+    """It is written as symbols, such as ★★★."""
+    comma: bool = False
+    """Its decimal separator is a comma."""
+
+
+def find_rating(text: str) -> FoundRating | None:
+    """Return the rating that a text is; None if it is none."""
+    text = text.strip()
+    if _SYMBOLS.fullmatch(text):
+        return _count_symbols(text)
+    if bubbles := _BUBBLES.fullmatch(text):
+        return FoundRating(int(bubbles[1]) / 10, 5, symbols=True)
+    match = _RATING.fullmatch(text)
+    if match is None:
+        return None
+    number, _, highest, _, percent = match.groups()
+    own = 100 if percent else int(highest) if highest else None
+    return FoundRating(float(number.replace(",", ".")), own, comma="," in number)
+
+
+def make_rating_parser(scale: Rating | None) -> Callable[[str], float | None]:
+    """Return a function that parses a rating on this scale into stars; None for a blank one, else `ValueError`."""
+    words = {clean_label(word): value for word, value in ((scale and scale.words) or {}).items()}
+    # Words that are numbers, as where 1 is the best, give all numbers their meaning.
+    has_own_numbers = any(map(find_rating, words))
+
+    def parse(text: str) -> float | None:
+        if is_nothing(text):
+            return None
+        word = words.get(clean_label(text))
+        found = FoundRating(word) if word is not None else None if has_own_numbers else find_rating(text)
+        if found is None or not _fits_separator(found, scale):
+            raise ValueError("not a rating")
+        return to_stars(found.value, _choose_scale(found, scale))
+
+    return parse
+
+
+def to_stars(value: float, scale: Rating) -> float:
+    """Return a rating on a scale as stars from 1 to 10; raise `ValueError` if it is not on the scale."""
+    if not scale.lowest <= value <= scale.highest:
+        raise ValueError("not on the scale")
+    if scale.lowest * HIGHEST_STARS >= scale.highest:
+        return value * HIGHEST_STARS / scale.highest
+    share = (value - scale.lowest) / (scale.highest - scale.lowest)
+    return LOWEST_STARS + (HIGHEST_STARS - LOWEST_STARS) * share
+
+
+def _choose_scale(found: FoundRating, scale: Rating | None) -> Rating:
+    """Return the scale of a rating: the one that it states, else `scale`; nobody draws more than ten stars."""
+    if found.highest is not None and (scale is None or found.highest != scale.highest):
+        scale = OWN_SCALES.get(found.highest)
+    elif found.symbols and scale is not None and scale.highest > HIGHEST_STARS:
+        scale = None
+    if scale is None:
+        raise ValueError("on no known scale")
+    return scale
+
+
+def _fits_separator(found: FoundRating, scale: Rating | None) -> bool:
+    """Return whether a rating's decimal separator is that of the scale.
+
+    `4,0` has a comma as `4,5` has; else a file would lose its halves alone. A whole number with a point is clear.
+    """
+    if scale is None:
+        return True
+    return scale.decimal_comma if found.comma else found.value % 1 == 0 or not scale.decimal_comma
+
+
+def _count_symbols(text: str) -> FoundRating:
+    """Return the rating of symbols; hollow ones after them show the highest rating."""
+    full = sum(text.count(symbol) for symbol in "★⭐*")
+    hollow = sum(text.count(symbol) for symbol in "☆✩")
+    half = 0.5 if "½" in text else 0
+    return FoundRating(full + half, math.ceil(full + half) + hollow if hollow else None, symbols=True)
+
 
 _NO_IDS = pa.array(sorted(NO_ID_WORDS), pa.string())
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"

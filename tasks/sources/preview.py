@@ -17,8 +17,8 @@ from data_contracts.review_files import find_bad_rows, find_unclear_field, measu
 from data_contracts.rules_and_limits import FIELD_RULES, NOT_ENGLISH, VALUE_RULES, RowLimits
 from data_contracts.sources.language import mark_english
 from models.tokenizer import mark_texts_with_words
-from tasks.reading.options import ReadOptions
 from tasks.reading.reader import read_review_file
+from tasks.reading.rows import ReadOptions
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
 ROWS_SHOWN, EXAMPLES_SHOWN = 10, 3

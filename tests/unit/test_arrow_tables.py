@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
-from tasks.reading.tables import arrow, avro, orc
+from tasks.reading.arrow_tables import read_arrow, read_orc
+from tasks.reading.avro import read_avro
+from tasks.reading.rows import RawRows, ReadOptions
 from tasks.reading.values import parse_rows
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import (
@@ -28,7 +28,7 @@ from tests.support.review_file_builders import (
     write_avro,
 )
 
-READERS = {"orc": orc.read, "arrow": arrow.read, "avro": avro.read}
+READERS = {"orc": read_orc, "arrow": read_arrow, "avro": read_avro}
 ENCODERS = {"orc": encode_orc, "arrow": encode_arrow, "avro": encode_avro}
 NOON = dt.datetime(2024, 5, 17, 12, tzinfo=dt.UTC)
 

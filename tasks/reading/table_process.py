@@ -1,4 +1,6 @@
-"""Reads Parquet files and other tables in a separate process with limited memory and time.
+"""The formats that are read in the process for tables: the module of each, and the rule that a broken file breaks.
+
+Reads Parquet files and other tables in a separate process with limited memory and time.
 
 A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
 the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
@@ -6,7 +8,7 @@ every encoding, and some damaged files crash it; the libraries for the other for
 the memory and time of the process; a file that exceeds them is refused (bomb_suspected). A run starts the process once
 and uses it for file after file; it decodes rows while the run checks and scores the rows before.
 
-The command is `python -m tasks.reading.tables.separate_process SOCKET`. A request is JSON, followed by the open
+The command is `python -m tasks.reading.table_process SOCKET`. A request is JSON, followed by the open
 file's descriptor; the answer is record batches of `READ_SCHEMA`, the plan as JSON before or after them, if the request
 has none, and the outcome as JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The
 memory limit (RLIMIT_DATA) works on Linux only.
@@ -34,17 +36,24 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.containers.members import Member
-from tasks.containers.streams import hold_content, meter
-from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes
 from tasks.reading.columns import Reading, load_reading, settle_labels
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
-from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.containers import Member
+from tasks.reading.formats import WORKBOOKS
+from tasks.reading.rows import RawRows, ReadOptions
+from tasks.reading.streams import ContainerLimits, hold_content, limit_bytes, meter
 from tasks.reading.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
 
+TABLE_FORMATS = {
+    "parquet": ("arrow_tables", "read_parquet", "parquet_broken"),
+    "orc": ("arrow_tables", "read_orc", "orc_broken"),
+    "arrow": ("arrow_tables", "read_arrow", "arrow_broken"),
+    "avro": ("avro", "read_avro", "avro_broken"),
+    "json": ("json_files", "read_json_document", "json_broken"),
+    **dict.fromkeys(WORKBOOKS, ("workbooks", "read_workbook", "workbook_broken")),
+}
+"""Format -> the module here and its function that yields `RawRows` from an open file, and the rule of a damaged one."""
 SECONDS = 15
 """Most seconds of processor time for one batch of rows."""
 ROW_BYTES = 64 << 20
@@ -171,14 +180,14 @@ def _start_process() -> _Process:
     """Start a process that reads tables."""
     ours, theirs = Pipe()
     with theirs:
-        command = [sys.executable, "-m", "tasks.reading.tables.separate_process", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tasks.reading.table_process", str(theirs.fileno())]
         # The process must find this package whatever the current folder of the run is.
         process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[3],
+            cwd=Path(__file__).parents[2],
         )
     return _Process(process, ours)
 
@@ -202,7 +211,7 @@ def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
             "Was it killed, or memory short? Next: run it again."
         }
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
-    return _make_refusal(TABLE_FORMATS[format_name].broken, place)
+    return _make_refusal(TABLE_FORMATS[format_name][2], place)
 
 
 def _make_refusal(rule: str, found: str) -> Outcome:
@@ -240,7 +249,7 @@ def _serve_file(
     )
     rows, reading = 0, None
     try:
-        for raw in _renewing(_read(format_name, file, request["first_row"], read_options)):
+        for raw in _renewing(find_reader(format_name)(file, request["first_row"], read_options)):
             if reading is None and len(raw.defects) < len(raw.row_numbers):
                 reading = settle_labels(raw.reading, raw.known.get("given_label"))
                 connection.send_bytes(reading.dump().encode())
@@ -263,19 +272,18 @@ def _serve_file(
     return {}
 
 
+def find_reader(format_name: str) -> Callable[[IO[bytes], int, ReadOptions], Iterator[RawRows]]:
+    """Return the function that reads a format; only its module is imported."""
+    module, function, _ = TABLE_FORMATS[format_name]
+    return getattr(import_module(f"tasks.reading.{module}"), function)  # type: ignore[no-any-return]
+
+
 def _renewing(rows: Iterator[RawRows]) -> Iterator[RawRows]:
     """Yield rows; the process gets its full time again for each batch."""
     _renew_time()
     for raw in rows:
         yield raw
         _renew_time()
-
-
-def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of a file by the reader of its format; only that one is imported."""
-    module = import_module(TABLE_FORMATS[format_name].module)
-    rows: Iterator[RawRows] = module.read(file, first_row, options)
-    return rows
 
 
 def _send(connection: Connection, data: memoryview) -> None:

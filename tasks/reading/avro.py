@@ -17,16 +17,14 @@ import pyarrow as pa
 from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
-from tasks.reading.grouping_items import group_into_batches
-from tasks.reading.object_rows import ObjectRow, drop_invalid, is_valid_text, make_batches, make_row
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.raw_rows import RawRows
+from tasks.reading.json_files import ObjectRow, drop_invalid, is_valid_text, make_batches, make_row
+from tasks.reading.rows import RawRows, ReadOptions, group_into_batches, require_rows
 from tasks.support.refusals import refusal, refusing
 
 _CHECKSUM_BYTES = 4
 
 
-def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of an Avro file; the first one gets the number `first_row`.
 
     Raises `FileRefusedError`: avro_broken, bomb_suspected, and the rules of `choose_reading`.

@@ -1,4 +1,6 @@
-"""Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own.
+"""Looks at cells of a workbook that are merged over several rows, or have a formula without a value.
+
+Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own.
 
 The sheet is the one that the profile names, else the only visible one that has a text column. The header is the first
 row that is not empty, at or below the one that the profile names; empty rows are no rows. Every cell becomes the text
@@ -10,8 +12,9 @@ Calamine holds the sheet whole, so the size of a workbook is limited, packed and
 import datetime as dt
 import io
 import os
+import re
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -29,7 +32,6 @@ from python_calamine import (
 )
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.reading.columns import (
     MAX_COLUMNS,
     Columns,
@@ -39,12 +41,101 @@ from tasks.reading.columns import (
     quote_names,
     select_columns,
 )
-from tasks.reading.grouping_items import group_into_batches
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.raw_rows import RawRows, find_headers, make_raw_rows
-from tasks.reading.tables.workbook_cells import Row, fill_spans, find_unsaved_columns, list_spans
+from tasks.reading.rows import (
+    RawRows,
+    ReadOptions,
+    find_headers,
+    group_into_batches,
+    make_raw_rows,
+    require_rows,
+)
+from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
+
+_WORKBOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_SHEET = re.compile(rb'<(?:\w+:)?sheet [^<]{0,2000}?\w:id="([^"<]+)"')
+_TARGET = rb'<(?:\w+:)?Relationship (?=[^<]{0,2000}?\bId="%b")[^<]{0,2000}?\bTarget="([^"<]+)"'
+# A formula whose value is an empty text has the type `str`.
+_UNSAVED = re.compile(
+    rb'<c (?![^>]{0,200}\bt="str")[^>]{0,200}?\br="([A-Z]{1,3})(\d{1,7})"[^>]{0,200}>'
+    rb"<f(?:[^>]{0,300}/>|[^>]{0,300}>[^<]{0,10000}</f>)(?:<v ?/>|<v></v>)?</c>"
+)
+"""A cell of an xlsx with a formula whose value was not saved: the letters of its column, and its row."""
+_LONGEST_CELL = 12_000
+Row = list[str]
+Spans = Mapping[int, Sequence[tuple[int, int]]]
+"""The number of a row, from 0 -> the columns of its cells that are merged with those below, each with the last row."""
+
+
+def list_spans(ranges: Iterable[tuple[tuple[int, int], tuple[int, int]]], columns: range) -> Spans:
+    """Return the cells in some columns that are merged over several rows, given the corners of each."""
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for (top, left), (bottom, _) in ranges:
+        if bottom > top and left in columns:
+            spans.setdefault(top, []).append((columns.index(left), bottom))
+    return spans
+
+
+def fill_spans(rows: Iterable[tuple[int, Row]], spans: Spans) -> Iterator[tuple[int, Row]]:
+    """Yield numbered rows with the value of a merged cell in each of its rows, as a person sees it."""
+    open_cells: dict[int, tuple[int, str]] = {}
+    for number, row in rows:
+        filled = row[:]
+        for column, (last, value) in open_cells.items():
+            if number <= last and not row[column]:
+                filled[column] = value
+        open_cells |= {column: (last, row[column]) for column, last in spans.get(number, ())}
+        yield number, filled
+
+
+def find_unsaved_columns(file: IO[bytes], sheet: int) -> set[int]:
+    """Return the columns of a sheet of an xlsx, by number from 0, that have a formula whose value was not saved.
+
+    Calamine finds no value in such a cell, though a person may see one. `sheet` is its number from 0.
+    """
+    matches = _find_all(file, _find_part(file, sheet), b"<f", _UNSAVED)
+    return {_find_place(match[1].decode()) for match in matches}
+
+
+def _find_part(file: IO[bytes], sheet: int) -> str:
+    """Return the part of an xlsx that has a sheet, by its number from 0; "" if there is none."""
+    if not zipfile.is_zipfile(file):
+        return ""
+    with zipfile.ZipFile(file) as archive:
+        if not {_WORKBOOK, _RELATIONS} <= set(archive.namelist()):
+            return ""
+        sheets = _SHEET.findall(archive.read(_WORKBOOK))
+        target = _TARGET % re.escape(sheets[sheet]) if sheet < len(sheets) else b"$."
+        found = re.search(target, archive.read(_RELATIONS))
+    path = found[1].decode("utf-8", "replace") if found else ""
+    return path[1:] if path.startswith("/") else f"xl/{path}"
+
+
+def _find_all(
+    file: IO[bytes], name: str, sign: bytes, pattern: re.Pattern[bytes]
+) -> Iterator[re.Match[bytes]]:
+    """Yield the matches of a pattern, which has a sign in it, in a part of a zip that a file may be."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        if name not in archive.namelist():
+            return
+        with archive.open(name) as part:
+            before = b""
+            while piece := part.read(_PIECE_BYTES):
+                if sign in (text := before + piece):
+                    yield from (match for match in pattern.finditer(text) if match.end() > len(before))
+                before = text[-_LONGEST_CELL:]
+
+
+def _find_place(letters: str) -> int:
+    """Return the place, from 0, of a column with these letters: 0 for A."""
+    place = 0
+    for letter in letters:
+        place = 26 * place + ord(letter) - ord("A") + 1
+    return place - 1
+
 
 _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -62,7 +153,7 @@ _Numbered = tuple[int, Row]
 """A row, with its number in the sheet from 0."""
 
 
-def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a sheet; the first one below the header gets the number `first_row`.
 
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,

@@ -1,21 +1,102 @@
-"""The rows of a review file before their dates, labels and ratings are parsed.
+"""The options of reading review files, which all formats share.
+
+Groups items, such as lines, texts or decoded rows, into batches of limited number and size.
+
+The rows of a review file before their dates, labels and ratings are parsed.
 
 All unmatched columns are further columns: their values are kept, except those that Python can't represent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from data_contracts.errors import UsageError
 from data_contracts.sources.known_profiles import normalize_name
-from tasks.reading.columns import Columns, Reading
-from tasks.reading.encodings import describe_invalid
-from tasks.reading.further_columns import format_columns
+from data_contracts.sources.profile import Profile
+from data_contracts.text_encodings import extends_ascii, find_encoding
+from tasks.reading.columns import Columns, Reading, format_columns
+from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal
+
+KEPT_BYTES = 1 << 16
+"""Bytes that the quarantine keeps of a row that is too long."""
+
+
+def _ignore(found: object) -> None:
+    """Do nothing with what was found."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files are read: their profile, the size of batches, and the limits of containers."""
+
+    profile: Profile | None = None
+    """That of their source; None: that of a known platform or our own names, by the columns of each table."""
+    text_column: str | None = None
+    """The name of the text column where there is no profile."""
+    fallback_encoding: str | None = None
+    """The encoding of text files that are not UTF-8 and of which no profile states one; None: they are not read."""
+    batch_rows: int = 8192
+    """Most rows of a batch."""
+    batch_bytes: int = 8 << 20
+    """Approximate bytes of a batch, and most bytes of one JSON line or text file."""
+    limits: ContainerLimits = field(default_factory=ContainerLimits)
+    most_rows: int = 1 << 62
+    """Most rows of the file, all members together. `read_review_file` sets it by the file's size."""
+    root: Path | None = None
+    """The folder below which no link is followed to the file; None: the file's own folder."""
+    may_postpone: bool = False
+    """The caller may break off a file that is out of proportion to its size, and read it after all others."""
+    report_reading: Callable[[Reading], object] = field(default=_ignore, compare=False)
+    """Called with how each table is read: one per member of an archive."""
+
+    @property
+    def encoding(self) -> str | None:
+        """The encoding of text files without a byte order mark, such as 'cp1252'; None: UTF-8."""
+        return self.profile.file.encoding if self.profile else None
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a fallback encoding that can't be one."""
+        name = self.fallback_encoding
+        if name and find_encoding(name) is None:
+            raise UsageError(f"The encoding {name!r} is not known. Next: name one such as cp1252.")
+        if name and not extends_ascii(name):
+            raise UsageError(f"A fallback encoding must extend ASCII, as cp1252 does, not {name}.")
+
+
+def require_rows(rows: int, most: int) -> None:
+    """Refuse (bomb_suspected) a file with more rows, or lines, than `most`: see the option `most_rows`."""
+    if rows > most:
+        raise refusal(
+            "bomb_suspected", f"there are more than {most:,} rows, the limit for a file of this size"
+        )
+
+
+Item = TypeVar("Item")
+
+
+def group_into_batches(
+    items: Iterable[Item], size_of: Callable[[Item], int], most: int, most_bytes: int
+) -> Iterator[list[Item]]:
+    """Yield the items in order in groups; a group is full at `most` items or at `most_bytes` bytes."""
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        group.append(item)
+        size += size_of(item)
+        if len(group) == most or size >= most_bytes:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
 
 _FEWEST_REORDERED = 3
 """Names from which on a row that has them in another order can only be a header."""
@@ -67,7 +148,7 @@ def make_raw_rows(
     for position, (_, invalid) in enumerate(decoded):
         for row, data in invalid.items():
             raw = join_bytes([_find_bytes(decoded[place], row) for place in places])
-            detail = f"column '{names[position]}': {describe_invalid(data)}"
+            detail = f"column '{names[position]}': {_describe_invalid(data)}"
             all_defects.setdefault(row, Defect("text_encoding", detail, raw))
     # What says if a row is a review is a further column too, and these keep their types.
     known = {ours: arrays[position].cast(pa.string()) for ours, position in columns.known.items()}
@@ -77,6 +158,15 @@ def make_raw_rows(
         known["text"] = pc.if_else(pa.array(usable), known["text"], None)
     further = {name: arrays[position] for name, position in columns.further.items()}
     return RawRows(reading, row_numbers, known, format_columns(further), all_defects, len(names) > 1)
+
+
+def _describe_invalid(data: bytes) -> str:
+    """Describe the first byte that is not UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1:,} (0x{data[error.start]:02x}) is not UTF-8"
+    return "holds half a surrogate pair, which is no character"
 
 
 def join_bytes(parts: Sequence[bytes]) -> bytes:
