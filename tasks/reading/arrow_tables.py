@@ -40,7 +40,7 @@ import pyarrow.types as pt
 
 from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, select_columns
 from tasks.reading.rows import RawRows, ReadOptions, group_into_batches, make_raw_rows, require_rows
-from tasks.reading.streams import ContainerLimits, Guard, limit_bytes
+from tasks.reading.streams import ContainerLimits, Guard, limit
 from tasks.reading.text import decode_column
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
@@ -99,9 +99,9 @@ def read_arrow_rows(
 def limit_decoded(file: IO[bytes], limits: ContainerLimits) -> Guard:
     """Return a guard for the bytes that a file's rows take once they are decoded; the file's position stays."""
     place = file.tell()
-    allowed = max(limits.unsuspected_bytes, limits.ratio * file.seek(0, io.SEEK_END))
+    size = file.seek(0, io.SEEK_END)
     file.seek(place)
-    return limit_bytes(min(limits.member_bytes, allowed), "it")
+    return limit(limits.count_bytes(size, limits.member_bytes))
 
 
 def make_arrow_rows(batch: pa.RecordBatch, table: ArrowTable, first_row: int) -> RawRows:

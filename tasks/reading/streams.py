@@ -1,6 +1,4 @@
-"""The limits of what compressed files and archives may unpack to, and guards that refuse a file above one as a bomb.
-
-Iterators of byte chunks: read from disk, decompressed, metered by guards, or held as a seekable file.
+"""Iterators of byte chunks: read from disk, decompressed, limited, or held as a seekable file.
 
 Only a chunk is in memory at a time, so memory does not grow with a file's size. Gzip data may have several members,
 zstd data several frames, bzip2 and xz data several streams; a file with any other bytes after the last one, zeros too,
@@ -11,7 +9,6 @@ import bz2
 import io
 import lzma
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +19,14 @@ import pyarrow as pa
 
 from tasks.inbox.opening import open_regular
 from tasks.support.refusals import refusal, refusing
+
+CHUNK_BYTES = 1 << 20
+_FIRST_BYTES = 1 << 10
+"""Bytes that are given to the decompressor of a stream at first, then twice as many each time."""
+_HELD_IN_MEMORY_BYTES = 64 << 20
+_XZ_MEMORY = 256 << 20
+"""Most bytes that unpacking xz data may take; `xz -9` needs 65 MiB. The data states how much it needs."""
+_CODECS = {"gz": "gzip", "zst": "zstd", "bz2": "bzip2", "xz": "xz"}
 
 Guard = Callable[[int], None]
 """Called with each further number of bytes or members; raises `bomb_suspected` when their sum exceeds a limit."""
@@ -56,49 +61,30 @@ class ContainerLimits:
         """Return the most rows, and the most members, that a file of `size` bytes may have."""
         return max(self.unsuspected_rows, self.rows_per_byte * size)
 
-
-def limit_member_bytes(limits: ContainerLimits) -> Guard:
-    """Return a guard for the unpacked bytes of one member."""
-    return limit_bytes(limits.member_bytes, "it")
-
-
-def limit_members(limits: ContainerLimits) -> Guard:
-    """Return a guard for the number of members, skipped ones too."""
-    seen = 0
-
-    def count(amount: int) -> None:
-        nonlocal seen
-        seen += amount
-        if seen > limits.members:
-            raise refusal("bomb_suspected", f"there are more than {limits.members:,} members, the limit here")
-
-    return count
+    def count_bytes(self, size: int, most: int) -> int:
+        """Return how many bytes, at most `most`, a file of `size` bytes may unpack to."""
+        return min(most, max(self.unsuspected_bytes, self.ratio * size))
 
 
-def limit_bytes(allowed: int, what: str) -> Callable[[int], None]:
-    """Return a guard to call with each number of unpacked bytes; it raises `bomb_suspected` above `allowed` bytes.
-
-    `what` names the file in the message.
-    """
+def limit(most: int, what: str = "it unpacks to", unit: str = "bytes") -> Guard:
+    """Return a guard against more than `most` bytes, or what else they are; `what` begins its message."""
     total = 0
 
     def guard(amount: int) -> None:
         nonlocal total
         total += amount
-        if total > allowed:
-            raise refusal("bomb_suspected", f"{what} unpacks to more than {allowed:,} bytes, the limit here")
+        if total > most:
+            raise refusal("bomb_suspected", f"{what} more than {most:,} {unit}, the limit here")
 
     return guard
 
 
-CHUNK_BYTES = 1 << 20
-FIRST_BYTES = 1 << 10
-"""Bytes that are given to the decompressor of a stream at first, then twice as many each time."""
-HELD_IN_MEMORY_BYTES = 64 << 20
-XZ_MEMORY = 256 << 20
-"""Most bytes that unpacking xz data may take; `xz -9` needs 65 MiB. The data states how much it needs."""
-
-_CODECS = {"gz": "gzip", "zst": "zstd", "bz2": "bzip2", "xz": "xz"}
+def meter(chunks: Iterator[bytes], *guards: Guard) -> Iterator[bytes]:
+    """Yield the chunks; call each guard with the size of a chunk before it is yielded."""
+    for chunk in chunks:
+        for guard in guards:
+            guard(len(chunk))
+        yield chunk
 
 
 def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
@@ -119,35 +105,69 @@ def read_stream(file: IO[bytes], size: int) -> Iterator[bytes]:
 def decompress(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
     """Decompress 'gz', 'zst', 'bz2' or 'xz' data and check its checksums.
 
-    Raises `FileRefusedError`: compression_broken, or bomb_suspected for xz data that needs more than `XZ_MEMORY`.
+    Raises `FileRefusedError`: compression_broken, or bomb_suspected for xz data that needs more than `_XZ_MEMORY`.
     """
     codec, done = _CODECS[compression], 0
+    unpack = _unpack_streams if compression in ("bz2", "xz") else _unpack_by_arrow
     with refusing(
         "compression_broken", lambda: f"the {codec} data is not valid somewhere after {done:,} unpacked bytes"
     ):
-        for chunk in _UNPACKERS.get(compression, _unpack_by_arrow)(chunks, compression):
+        for chunk in unpack(chunks, codec):
             done += len(chunk)
             yield chunk
 
 
-def _unpack_by_arrow(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
+def _unpack_by_arrow(chunks: Iterator[bytes], codec: str) -> Iterator[bytes]:
     """Decompress gzip members or zstd frames."""
-    stream = pa.CompressedInputStream(pa.PythonFile(wrap_chunks(chunks), mode="r"), _CODECS[compression])
+    stream = pa.CompressedInputStream(pa.PythonFile(_ChunkFile(chunks), mode="r"), codec)
     while chunk := stream.read(CHUNK_BYTES):
         yield chunk
 
 
-def _unpack_streams(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
+class _ChunkFile(io.RawIOBase):
+    """A file for Arrow over an iterator of chunks: it is read once, by fewer bytes than asked for at the end of one."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._chunks, self._rest = chunks, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True: the file can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most `size` of the next bytes; b"" at the end."""
+        while not self._rest and (chunk := next(self._chunks, None)) is not None:
+            self._rest = memoryview(chunk)
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(piece)
+
+
+def _unpack_streams(chunks: Iterator[bytes], codec: str) -> Iterator[bytes]:
     """Decompress bzip2 or xz streams, which may follow each other; raise `EOFError` if the last one is cut off."""
-    unpacker, given = _start_stream(compression), CHUNK_BYTES
+
+    def start() -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
+        return (
+            bz2.BZ2Decompressor() if codec == "bzip2" else lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY)
+        )
+
+    unpacker, given = start(), CHUNK_BYTES
     for chunk in chunks:
         data, place = memoryview(chunk), 0
         while place < len(data) or not (unpacker.needs_input or unpacker.eof):
             if unpacker.eof:
                 # It copies what follows the end of a stream: of many short streams a chunk would be copied for each.
-                unpacker, given = _start_stream(compression), FIRST_BYTES
+                unpacker, given = start(), _FIRST_BYTES
             end = min(place + given, len(data))
-            piece = _unpack_piece(unpacker, data[place:end])
+            try:
+                piece = unpacker.decompress(data[place:end], CHUNK_BYTES)
+            except lzma.LZMAError as error:
+                if "limit" not in str(error):
+                    raise
+                problem = (
+                    f"its xz data takes more than {_XZ_MEMORY >> 20} MiB of memory to unpack, the limit here"
+                )
+                raise refusal("bomb_suspected", problem) from error
             # What follows a stream may have been given before what was given last.
             place = end - len(unpacker.unused_data)
             given = min(2 * given, CHUNK_BYTES)
@@ -157,95 +177,15 @@ def _unpack_streams(chunks: Iterator[bytes], compression: str) -> Iterator[bytes
         raise EOFError
 
 
-def _start_stream(compression: str) -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
-    """Return a decompressor for the next stream."""
-    return bz2.BZ2Decompressor() if compression == "bz2" else lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
-
-
-def _unpack_piece(unpacker: bz2.BZ2Decompressor | lzma.LZMADecompressor, data: memoryview) -> bytes:
-    """Decompress at most `CHUNK_BYTES`; refuse xz data that needs more than `XZ_MEMORY`."""
-    try:
-        return unpacker.decompress(data, CHUNK_BYTES)
-    except lzma.LZMAError as error:
-        if "limit" not in str(error):
-            raise
-        problem = f"its xz data takes more than {XZ_MEMORY >> 20} MiB of memory to unpack, the limit here"
-        raise refusal("bomb_suspected", problem) from error
-
-
-_UNPACKERS = {"bz2": _unpack_streams, "xz": _unpack_streams}
-
-
-def gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress gzip data that may be padded with zeros, as by some tapes and mirrors; else like `decompress`."""
-    unzip, packed = zlib.decompressobj(wbits=31), 0
-    with refusing(
-        "compression_broken", lambda: f"the gzip data is damaged within its first {packed:,} bytes"
-    ):
-        for chunk in chunks:
-            packed += len(chunk)
-            left = chunk
-            while left:
-                if unzip.eof:
-                    left = left.lstrip(b"\0")
-                    if not left:
-                        break
-                    unzip = zlib.decompressobj(wbits=31)
-                if piece := unzip.decompress(left, CHUNK_BYTES):
-                    yield piece
-                left = unzip.unconsumed_tail or unzip.unused_data
-    if not unzip.eof:
-        raise refusal("compression_broken", f"the gzip data is cut off after {packed:,} bytes")
-
-
-def meter(chunks: Iterator[bytes], *guards: Callable[[int], None]) -> Iterator[bytes]:
-    """Yield the chunks; call each guard with the size of a chunk before it is yielded."""
-    for chunk in chunks:
-        for guard in guards:
-            guard(len(chunk))
-        yield chunk
-
-
-def wrap_chunks(chunks: Iterator[bytes]) -> io.RawIOBase:
-    """Return chunks as a binary file for Arrow; it can't seek, and may read fewer bytes than asked for."""
-    return _ChunkFile(chunks)
-
-
 @contextmanager
 def hold_content(chunks: Iterator[bytes]) -> Iterator[IO[bytes]]:
-    """Copy all chunks into a seekable file: in memory up to `HELD_IN_MEMORY_BYTES`, beyond that on disk.
+    """Copy all chunks into a seekable file: in memory up to `_HELD_IN_MEMORY_BYTES`, beyond that on disk.
 
     The file on disk has no name; it is deleted when it is closed or the process ends.
     """
-    with tempfile.SpooledTemporaryFile(HELD_IN_MEMORY_BYTES) as held:
+    with tempfile.SpooledTemporaryFile(_HELD_IN_MEMORY_BYTES) as held:
         for chunk in chunks:
             with refusing("file_unreadable", lambda: "there is no space for a temporary copy of it"):
                 held.write(chunk)
         held.seek(0)
         yield held
-
-
-class _ChunkFile(io.RawIOBase):
-    """A file over an iterator of chunks: it can be read once, from start to end."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        super().__init__()
-        self._chunks = chunks
-        self._chunk = b""
-        self._used = 0
-
-    def readable(self) -> bool:
-        """Return True: the file can be read."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the rest of the present chunk, at most `size` bytes; b"" at the end."""
-        while self._used == len(self._chunk):
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return b""
-            self._chunk, self._used = chunk, 0
-        end = len(self._chunk) if size < 0 else min(self._used + size, len(self._chunk))
-        piece = self._chunk[self._used : end]
-        self._used = end
-        return piece

@@ -40,7 +40,7 @@ from tasks.reading.columns import Reading, load_reading, settle_labels
 from tasks.reading.containers import Member
 from tasks.reading.formats import WORKBOOKS
 from tasks.reading.rows import RawRows, ReadOptions
-from tasks.reading.streams import ContainerLimits, hold_content, limit_bytes, meter
+from tasks.reading.streams import ContainerLimits, hold_content, limit, meter
 from tasks.reading.values import parse_rows
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
@@ -101,9 +101,8 @@ def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes
         member.on_disk.seek(0)
         yield member.on_disk
         return
-    guard = limit_bytes(
-        options.limits.held_bytes, f"a file of the format {member.format}, which must be held whole,"
-    )
+    what = f"a file of the format {member.format}, which must be held whole, unpacks to"
+    guard = limit(options.limits.held_bytes, what)
     with hold_content(meter(member.chunks, guard)) as file:
         yield file
 
