@@ -1,11 +1,4 @@
-"""The options of reading review files, which all formats share.
-
-Groups items, such as lines, texts or decoded rows, into batches of limited number and size.
-
-The rows of a review file before their dates, labels and ratings are parsed.
-
-All unmatched columns are further columns: their values are kept, except those that Python can't represent.
-"""
+"""What the readers of all formats share: the options, the limits of rows and batches, and rows whose values are raw."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +20,9 @@ from tasks.support.refusals import refusal
 
 KEPT_BYTES = 1 << 16
 """Bytes that the quarantine keeps of a row that is too long."""
+_FEWEST_REORDERED = 3
+"""Names from which on a row that has them in another order can only be a header."""
+_Item = TypeVar("_Item")
 
 
 def _ignore(found: object) -> None:
@@ -79,14 +75,11 @@ def require_rows(rows: int, most: int) -> None:
         )
 
 
-Item = TypeVar("Item")
-
-
 def group_into_batches(
-    items: Iterable[Item], size_of: Callable[[Item], int], most: int, most_bytes: int
-) -> Iterator[list[Item]]:
+    items: Iterable[_Item], size_of: Callable[[_Item], int], most: int, most_bytes: int
+) -> Iterator[list[_Item]]:
     """Yield the items in order in groups; a group is full at `most` items or at `most_bytes` bytes."""
-    group: list[Item] = []
+    group: list[_Item] = []
     size = 0
     for item in items:
         group.append(item)
@@ -96,10 +89,6 @@ def group_into_batches(
             group, size = [], 0
     if group:
         yield group
-
-
-_FEWEST_REORDERED = 3
-"""Names from which on a row that has them in another order can only be a header."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +111,16 @@ class RawRows:
     known: Mapping[str, pa.Array]
     """Our column -> [n] strings; only for columns that the file has."""
     further: pa.Array | None = None
-    """[n] JSON objects with the values of the further columns, null where all are empty; None if there are none."""
+    """[n] JSON objects with the values of all other columns, null where all are empty; None if there are none."""
     defects: Mapping[int, Defect] = field(default_factory=dict)
     """Position, 0 to n - 1 -> defect; a row with a defect has no text."""
     is_table: bool = True
     """The rows have cells: one whose cells are all empty is no review."""
+
+
+def number_rows(first_row: int, count: int) -> pa.Array:
+    """Return the numbers of `count` rows, of which the first one is `first_row`."""
+    return pa.array(np.arange(first_row, first_row + count), pa.int64())
 
 
 def make_raw_rows(
@@ -144,20 +138,27 @@ def make_raw_rows(
     reading, names, columns = table
     arrays = [array for array, _ in decoded]
     all_defects = dict(defects)
-    places = columns.list_text()
     for position, (_, invalid) in enumerate(decoded):
         for row, data in invalid.items():
-            raw = join_bytes([_find_bytes(decoded[place], row) for place in places])
+            texts = (decoded[place] for place in columns.list_text())
+            raw = join_bytes([bad.get(row) or (values[row].as_py() or "").encode() for values, bad in texts])
             detail = f"column '{names[position]}': {_describe_invalid(data)}"
             all_defects.setdefault(row, Defect("text_encoding", detail, raw))
     # What says if a row is a review is a further column too, and these keep their types.
     known = {ours: arrays[position].cast(pa.string()) for ours, position in columns.known.items()}
     if all_defects:
-        usable = np.ones(len(row_numbers), dtype=bool)
-        usable[list(all_defects)] = False
-        known["text"] = pc.if_else(pa.array(usable), known["text"], None)
+        known["text"] = drop_defective(known["text"], all_defects)
     further = {name: arrays[position] for name, position in columns.further.items()}
     return RawRows(reading, row_numbers, known, format_columns(further), all_defects, len(names) > 1)
+
+
+def drop_defective(texts: pa.Array, defects: Mapping[int, Defect]) -> pa.Array:
+    """Return n texts with null for those of rows with a defect."""
+    if not defects:
+        return texts
+    usable = np.ones(len(texts), dtype=bool)
+    usable[list(defects)] = False
+    return pc.if_else(pa.array(usable), texts, None)
 
 
 def _describe_invalid(data: bytes) -> str:
@@ -174,18 +175,11 @@ def join_bytes(parts: Sequence[bytes]) -> bytes:
     return b"\n\n".join(part for part in parts if part.strip()) or parts[-1]
 
 
-def _find_bytes(decoded: tuple[pa.Array, Mapping[int, bytes]], row: int) -> bytes:
-    """Return the original bytes of a row's value."""
-    values, invalid = decoded
-    return invalid.get(row) or (values[row].as_py() or "").encode()
-
-
 def measure_texts(texts: pa.Array) -> NDArray[np.int32]:
     """Return the bytes of n texts, anything for null; Arrow's own function takes longer for a few texts."""
     if not len(texts):
         return np.zeros(0, np.int32)
-    _, offsets, _ = texts.buffers()
-    places = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    places = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1]
     return places[1:] - places[:-1]
 
 
@@ -201,16 +195,15 @@ def find_headers(
     long = np.flatnonzero(np.isin(measure_texts(arrays[0]), [len(name.encode()) for name in names]))
     first = pc.utf8_lower(arrays[0].take(pa.array(long)))
     rows = long[np.asarray(pc.is_in(first, pa.array([name.lower() for name in names])))].tolist()
-    own = list(map(normalize_name, names))
-    line = separator.join(names).encode()
+    own = sorted(map(normalize_name, names))
     defects: dict[int, Defect] = {}
     for row in rows:
         found = [array[row].as_py() for array in arrays]
         if found == list(names):
-            defects[row] = Defect("row_shape", "it repeats the column names", line)
-        elif len({*own} - {""}) >= _FEWEST_REORDERED and sorted(
+            defects[row] = Defect("row_shape", "it repeats the column names", separator.join(names).encode())
+        elif len({*own} - {""}) >= _FEWEST_REORDERED and own == sorted(
             normalize_name(each or "") for each in found
-        ) == sorted(own):
+        ):
             problem = f"row {numbers[row].as_py():,} has the names of the columns in another order"
             raise refusal("header_changed", problem)
     return defects

@@ -77,8 +77,8 @@ def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Ite
 
     Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
-    sent = asdict(replace(options, root=None, profile=None, report_reading=print))
-    del sent["report_reading"]
+    names = ("text_column", "fallback_encoding", "batch_rows", "batch_bytes", "most_rows")
+    sent = {name: getattr(options, name) for name in names} | {"limits": asdict(options.limits)}
     request = {
         "profile": options.profile and Reading("", options.profile).dump(),
         "format_name": member.format,
