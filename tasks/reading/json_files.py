@@ -1,24 +1,18 @@
-"""Builds raw rows from objects: the keys of each are the columns of its row, and may differ from row to row.
+"""Reads the rows of JSON lines and of JSON documents, and builds raw rows from objects of any source.
 
-Nested objects become columns with dotted names, such as 'user.name'; lists stay lists. How the objects are read is
-chosen by the keys of the first batch. A number, list or other value that is no text breaks the rule text_type in the
-text column, and is formatted in the other columns of ours.
+The keys of an object are the columns of its row, and may differ from row to row. Nested objects become columns with
+dotted names, such as 'user.name'; lists stay lists. How the objects are read is chosen by the keys of the first batch.
+A number, list or other value that is no text breaks the rule text_type in the text column, and is formatted in the
+other columns of ours. NaN and Infinity, which some programs write, become null in lines.
 
-Finds JSON's escapes of half a surrogate pair, for which a parser would put a question mark.
+A line that is not an object, has two values of one key, or bytes that are not UTF-8, is reported with a defect, and the
+other lines are read. A .jsonl file that begins with an array, or with an object over several lines, is refused.
 
-Reads the rows of JSON lines files: each line is an object, whose keys are the columns of its row.
-
-Lines end with LF or CRLF; empty lines are ignored. Keys may differ between lines; a line with two values of one key has
-a defect. NaN and Infinity, which some programs write, become null. A line that is not an object, or has bytes that are
-not UTF-8, is reported with a defect, and the other lines are read. A .jsonl file that begins with an array, or with an
-object over several lines, is refused.
-
-Reads the rows of a JSON document: an array of objects, or an object that has one such array somewhere in it.
-
-It runs in a process of its own (`tables.separate_process`), since the parser may crash, as on a number of thousands of
-digits. The document is parsed as a stream, so memory does not grow with its size. An element that is no object is
-reported with a defect. A document that is no JSON, repeats a key of an object, or has objects in several arrays, or in
-one whose name says nothing of rows, while no profile names it, is refused.
+A document is an array of objects, or an object that has one such array somewhere in it. It is read in a process of its
+own (`table_process`), since the parser may crash, as on a number of thousands of digits. It is parsed as a stream, so
+memory does not grow with its size. An element that is no object is reported with a defect. A document that is no JSON,
+repeats a key of an object, or has objects in several arrays, or in one whose name says nothing of rows, while no
+profile names it, is refused.
 """
 
 import io
@@ -32,8 +26,6 @@ from functools import lru_cache
 from threading import Event
 from typing import IO, Any
 
-import ijson
-import numpy as np
 import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, ReviewsError
@@ -46,6 +38,7 @@ from tasks.reading.rows import (
     ReadOptions,
     group_into_batches,
     join_bytes,
+    number_rows,
     require_rows,
 )
 from tasks.reading.streams import read_stream
@@ -58,26 +51,15 @@ MAX_DEPTH = 64
 """Most levels of nested objects and lists."""
 MAX_KEYS = 10_000
 """Most keys of one object, the same limit as for the columns of a CSV."""
-MAX_KEY_SETS = 1000
-"""Different sets of keys whose columns are cached."""
-CACHED_KEYS = 100
-"""Most keys of a set that is cached."""
-TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+_MAX_KEY_SETS, _CACHED_KEYS = 1000, 100
+"""Different sets of keys whose columns are cached, and the most keys of one of them."""
+_TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 ObjectRow = tuple[dict[str, Any], Defect | None]
 """The usable columns of a row, and its defect if it has one."""
 
 
-class Select:
-    """Maps the keys of an object to its columns by a reading; caches the columns of small sets of keys."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self._cached = lru_cache(MAX_KEY_SETS)(lambda names: select_columns(names, reading.profile))
-
-    def __call__(self, names: tuple[str, ...]) -> Columns:
-        """Return the columns of an object with these keys."""
-        return (self._cached if len(names) <= CACHED_KEYS else self._cached.__wrapped__)(names)
+# Objects
 
 
 def make_batches(
@@ -87,17 +69,29 @@ def make_batches(
 
     Raises `FileRefusedError` as `choose_reading` does for the keys of the first group that has objects.
     """
-    select: Select | None = None
+    select: _Select | None = None
     next_row = first_row
     for rows in groups:
         if select is None and any(defect is None for _, defect in rows):
             names = list(dict.fromkeys(name for row, defect in rows if defect is None for name in row))
-            select = Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
-        yield _make_object_rows(rows, select or Select(Reading(DEFAULT, load_default())), next_row)
+            select = _Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
+        yield _make_rows(rows, select or _Select(Reading(DEFAULT, load_default())), next_row)
         next_row += len(rows)
 
 
-def _make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) -> RawRows:
+class _Select:
+    """Maps the keys of an object to its columns by a reading; caches the columns of small sets of keys."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._cached = lru_cache(_MAX_KEY_SETS)(lambda names: select_columns(names, reading.profile))
+
+    def __call__(self, names: tuple[str, ...]) -> Columns:
+        """Return the columns of an object with these keys."""
+        return (self._cached if len(names) <= _CACHED_KEYS else self._cached.__wrapped__)(names)
+
+
+def _make_rows(rows: Sequence[ObjectRow], select: _Select, first_row: int) -> RawRows:
     """Build the raw rows of n objects."""
     keys = [tuple(row) for row, _ in rows]
     selected = {each: select(each) for each in set(keys)}
@@ -108,7 +102,9 @@ def _make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) 
     for position, (row, defect) in enumerate(rows):
         columns, values = selected[keys[position]], list(row.values())
         own_values = {ours: values[place] for ours, place in columns.known.items()}
-        defect = defect or _find_defect(own_values.get("text"))
+        text = own_values.get("text")
+        if defect is None and text is not None and not isinstance(text, str):
+            defect = Defect("text_type", f"{_TYPE_NAMES[type(text)]}, not a text", dump_value(text))
         if defect is not None:
             defects[position] = _keep_text_bytes(defect, select) if isinstance(defect, _Undecoded) else defect
             own_values["text"] = None
@@ -116,15 +112,8 @@ def _make_object_rows(rows: Sequence[ObjectRow], select: Select, next_row: int) 
             column.append(format_value(own_values.get(ours)))
         further.append(format_object((name, values[place]) for name, place in columns.further.items()))
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
-    numbers = pa.array(np.arange(next_row, next_row + len(rows)), pa.int64())
+    numbers = number_rows(first_row, len(rows))
     return RawRows(select.reading, numbers, arrays, pa.array(further, pa.string()), defects)
-
-
-def _find_defect(text: Any) -> Defect | None:
-    """Return the defect of the text of an object: a value that is no text."""
-    if text is None or isinstance(text, str):
-        return None
-    return Defect("text_type", f"{TYPE_NAMES[type(text)]}, not a text", dump_value(text))
 
 
 def make_row(value: Any, line: bytes) -> ObjectRow:
@@ -134,7 +123,7 @@ def make_row(value: Any, line: bytes) -> ObjectRow:
     """
     if not isinstance(value, dict):
         return {}, Defect(
-            "row_shape", f"{TYPE_NAMES.get(type(value), 'a text or null')}, not an object", line
+            "row_shape", f"{_TYPE_NAMES.get(type(value), 'a text or null')}, not an object", line
         )
     try:
         row = flatten_object(value)
@@ -167,16 +156,16 @@ def drop_invalid(row: dict[str, Any], line: bytes) -> ObjectRow:
     return kept, _Undecoded("text_encoding", detail, line, row)
 
 
-def _keep_text_bytes(defect: _Undecoded, select: Select) -> Defect:
+def _keep_text_bytes(defect: _Undecoded, select: _Select) -> Defect:
     """Return a text_encoding defect with the bytes of the text instead of the row's, if it has one."""
     values = list(defect.values.values())
     texts = [values[place] for place in select(tuple(defect.values)).list_text()]
-    parts = [restore_surrogates(text) for text in texts if isinstance(text, str)]
+    parts = [_restore_surrogates(text) for text in texts if isinstance(text, str)]
     raw = join_bytes(parts) if parts and isinstance(texts[-1], str) else defect.raw
     return Defect(defect.rule, defect.detail, raw)
 
 
-def restore_surrogates(text: str) -> bytes:
+def _restore_surrogates(text: str) -> bytes:
     """Return the original bytes of a text that is not UTF-8."""
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -215,7 +204,7 @@ def flatten_object(row: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         if isinstance(value, dict) and value:
             inner = {f"{name}.{key}": leaf for key, leaf in flatten_object(value, depth + 1).items()}
         else:
-            if isinstance(value, list) and is_deeper(value, MAX_DEPTH - depth):
+            if isinstance(value, list) and _is_deeper(value, MAX_DEPTH - depth):
                 raise RecursionError
             inner = {name: value}
         for plain, leaf in inner.items():
@@ -227,12 +216,12 @@ def flatten_object(row: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     return flat
 
 
-def is_deeper(value: Any, levels: int) -> bool:
+def _is_deeper(value: Any, levels: int) -> bool:
     """Return whether a JSON value has more than `levels` levels of nested lists and objects."""
     if not isinstance(value, (dict, list)):
         return False
     children = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(is_deeper(child, levels - 1) for child in children)
+    return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)
 
 
 def is_valid_text(value: Any) -> bool:
@@ -244,63 +233,21 @@ def is_valid_text(value: Any) -> bool:
     return True
 
 
-_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
-_ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + b"|(" + _HIGH + b"|" + _LOW + b")")
-_HIGH_AT_END = re.compile(_HIGH + rb"\Z")
-_ESCAPE_BYTES, _PAIR_BYTES = 6, 12
-
-
-def decode_half_pairs(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Replace each escape of half a surrogate pair by its bytes, which are not UTF-8; the rest is unchanged."""
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk
-        end = _find_end(data)
-        rest = data[end:]
-        yield _replace(data[:end])
-    yield _replace(rest)
-
-
-def _find_end(data: bytes) -> int:
-    """Return a position near the end that is not inside of an escape or a pair of them."""
-    start = data.find(b"\\", max(len(data) - _PAIR_BYTES + 1, 0))
-    if start < 0:
-        return len(data)
-    before = data[:start]
-    # After an odd number of backslashes, this one is the second half of an escaped backslash.
-    start -= (len(before) - len(before.rstrip(b"\\"))) % 2
-    window = data[max(start - _ESCAPE_BYTES, 0) : start]
-    return start - _ESCAPE_BYTES if _HIGH_AT_END.match(window) else start
-
-
-def _replace(data: bytes) -> bytes:
-    """Replace the halves in text that begins and ends outside of escapes."""
-    if b"\\ud" not in data and b"\\uD" not in data:
-        return data
-    return _ESCAPES.sub(_encode_half, data)
-
-
-def _encode_half(match: re.Match[bytes]) -> bytes:
-    if match[1] is None:
-        return match[0]
-    return chr(int(match[1][2:], 16)).encode("utf-8", "surrogatepass")
-
+# Lines
 
 # The beginning of JSON's escape of half a surrogate pair, \\ud800 to \\udfff.
 _HALF_PAIRS = (b"\\ud", b"\\uD")
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 _KEY_END = b'":'
 """The end of a key, as most programs write it."""
-
 _Line = tuple[bytes, int]  # A line, or the start of one that is too long; the whole line's bytes.
 
 
 def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a JSON lines file; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError`: json_broken, and the rules of `choose_reading` and of `to_utf8`.
+    Lines end with LF or CRLF; empty lines are ignored. Raises `FileRefusedError`: json_broken, and the rules of
+    `choose_reading` and of `to_utf8`.
     """
     longest, most = options.batch_bytes, options.most_rows - first_row + 1
     all_lines = _split_lines(to_utf8(chunks, options), longest, most)
@@ -310,10 +257,11 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
 
 
 def _parse_groups(groups: Iterator[list[_Line]], longest: int) -> Iterator[list[ObjectRow]]:
-    """Yield the objects of groups of lines."""
+    """Yield the objects of groups of lines; refuse a file that is not one object a line, as its first line shows."""
     for number, group in enumerate(groups):
-        if number == 0:
-            _require_lines(group[0][0])
+        start = group[0][0].strip()
+        if number == 0 and (start.startswith(b"[") or start == b"{"):
+            raise refusal("json_broken", "it is one document, not an object a line: call it .json")
         yield [_parse_line(line, length, longest) for line, length in group]
 
 
@@ -339,19 +287,15 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
     yield start, length
 
 
-def _require_lines(first: bytes) -> None:
-    """Refuse a file that is not one object a line, as its first line shows."""
-    start = first.strip()
-    if start.startswith(b"[") or start == b"{":
-        raise refusal("json_broken", "it is one document, not an object a line: call it .json")
-
-
 def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
     """Parse one line; return its object and None, or the usable columns and the defect."""
     if length > longest:
         detail = f"a line of {length:,} bytes, the limit is {longest:,}"
         return {}, Defect("text_too_long", detail, line[:KEPT_BYTES])
-    text, is_utf8 = _decode_line(line)
+    try:
+        text, is_utf8 = line.decode(), True
+    except UnicodeDecodeError:
+        text, is_utf8 = line.decode("utf-8", "surrogateescape"), False
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -363,9 +307,8 @@ def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
         return row, defect
     if line.count(_KEY_END) != len(row) and (repeated := _find_repeated_key(text)) is not None:
         return {}, Defect("row_shape", f"the key {quote_name(repeated)} has several values", line)
-    return (
-        (row, None) if is_utf8 and not any(half in line for half in _HALF_PAIRS) else drop_invalid(row, line)
-    )
+    is_sound = is_utf8 and not any(half in line for half in _HALF_PAIRS)
+    return (row, None) if is_sound else drop_invalid(row, line)
 
 
 def _find_repeated_key(text: str) -> str | None:
@@ -382,22 +325,22 @@ def _find_repeated_key(text: str) -> str | None:
     return repeated[0] if repeated else None
 
 
-def _decode_line(line: bytes) -> tuple[str, bool]:
-    """Decode a line and return whether it is UTF-8; bytes that are not UTF-8 become lone surrogates."""
-    try:
-        return line.decode(), True
-    except UnicodeDecodeError:
-        return line.decode("utf-8", "surrogateescape"), False
+# Documents
 
-
-_NAMES = """reviews review feedback feedbacks responses answers submissions testimonials data result results item items
-row rows record records entry entries document documents docs hits objects list values content"""
-ARRAY_NAMES = frozenset(["", *_NAMES.split()])
+_ROW_NAMES = """reviews review feedback feedbacks responses answers submissions testimonials data result results item
+items row rows record records entry entries document documents docs hits objects list values content"""
+_ARRAY_NAMES = frozenset(["", *_ROW_NAMES.split()])
 """The keys of arrays that have the rows of a document without a profile. Others may be replies, or people."""
 _BUFFER_BYTES = 1 << 16
 _MOST_HELD = 64 << 20
 """Bytes of the first array of a document up to which it is kept until it is known that no other one has objects."""
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
+_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
+_ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + b"|(" + _HIGH + b"|" + _LOW + b")")
+_HIGH_AT_END = re.compile(_HIGH + rb"\Z")
+_ESCAPE_BYTES, _PAIR_BYTES = 6, 12
 _Events = Iterator[tuple[str, Any]]
 _Item = tuple[Any, int]
 """A value, and roughly its bytes."""
@@ -412,29 +355,61 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
     file.seek(0)
     text, escaped = to_utf8(read_stream(file, size), options), Event()
     source = _TextSource(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
-    wanted = options.profile.file.json_path if options.profile else None
-    document = _Document(source, wanted)
-    items = _refuse_broken(document.read_rows(), document)
-    groups = group_into_batches(items, lambda item: item[1], options.batch_rows, options.batch_bytes)
-    return make_batches(_make_rows(groups, first_row, escaped, options), first_row, options)
+    document = _Document(source, options.profile.file.json_path if options.profile else None)
+    items = _refuse_broken(document)
+
+    def make_groups() -> Iterator[list[ObjectRow]]:
+        last = first_row - 1
+        for group in group_into_batches(items, lambda item: item[1], options.batch_rows, options.batch_bytes):
+            last += len(group)
+            require_rows(last, options.most_rows)
+            yield [_make_element(_restore(value) if escaped.is_set() else value) for value, _ in group]
+
+    return make_batches(make_groups(), first_row, options)
 
 
-def _make_rows(
-    groups: Iterator[list[_Item]], next_row: int, escaped: Event, options: ReadOptions
-) -> Iterator[list[ObjectRow]]:
-    """Yield the rows of groups of elements."""
-    for group in groups:
-        require_rows(next_row - 1 + len(group), options.most_rows)
-        next_row += len(group)
-        yield [_make_row(_restore(value) if escaped.is_set() else value) for value, _ in group]
+def decode_half_pairs(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Replace each escape of half a surrogate pair by its bytes, which are not UTF-8; the rest is unchanged.
+
+    The parser would put a question mark for it.
+    """
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        end = _find_end(data)
+        rest = data[end:]
+        yield _replace_halves(data[:end])
+    yield _replace_halves(rest)
 
 
-def _make_row(value: Any) -> ObjectRow:
+def _find_end(data: bytes) -> int:
+    """Return a position near the end that is not inside of an escape or a pair of them."""
+    start = data.find(b"\\", max(len(data) - _PAIR_BYTES + 1, 0))
+    if start < 0:
+        return len(data)
+    before = data[:start]
+    # After an odd number of backslashes, this one is the second half of an escaped backslash.
+    start -= (len(before) - len(before.rstrip(b"\\"))) % 2
+    window = data[max(start - _ESCAPE_BYTES, 0) : start]
+    return start - _ESCAPE_BYTES if _HIGH_AT_END.match(window) else start
+
+
+def _replace_halves(data: bytes) -> bytes:
+    """Replace the halves in text that begins and ends outside of escapes."""
+    if not any(half in data for half in _HALF_PAIRS):
+        return data
+
+    def encode(match: re.Match[bytes]) -> bytes:
+        return match[0] if match[1] is None else chr(int(match[1][2:], 16)).encode("utf-8", "surrogatepass")
+
+    return _ESCAPES.sub(encode, data)
+
+
+def _make_element(value: Any) -> ObjectRow:
     """Return the columns of an element, and its defect if it has one."""
     row, defect = make_row(value, b"")
     if defect is not None:
-        kept = None if isinstance(value, dict) else dump_value(value)
-        return row, type(defect)(defect.rule, defect.detail, kept)
+        return row, Defect(defect.rule, defect.detail, None if isinstance(value, dict) else dump_value(value))
     return (row, None) if all(map(is_valid_text, (*row, *row.values()))) else drop_invalid(row, b"")
 
 
@@ -447,18 +422,19 @@ def _restore(value: Any) -> Any:
     return [_restore(each) for each in value] if isinstance(value, list) else value
 
 
-def _refuse_broken(items: Iterator[_Item], document: "_Document") -> Iterator[_Item]:
-    """Yield the items; turn the errors of the parser into refusals."""
+def _refuse_broken(document: "_Document") -> Iterator[_Item]:
+    """Yield the elements of a document; turn the errors of the parser into refusals."""
+    import ijson
+
     try:
-        yield from items
+        yield from document.read_rows()
     except ReviewsError:
         raise
     except (ijson.JSONError, ValueError, ArithmeticError, SystemError, MemoryError, RecursionError) as error:
         require_memory(error)
         place = f"it is not JSON after {count(document.built, 'object')}"
-        raise refusal(
-            "json_broken", f"{place}: {_describe(str(error), document.source.is_at_end)}"
-        ) from error
+        found = _describe(str(error), document.source.is_at_end)
+        raise refusal("json_broken", f"{place}: {found}") from error
 
 
 def _describe(error: str, is_at_end: bool) -> str:
@@ -477,28 +453,26 @@ class _TextSource:
 
     def __init__(self, chunks: Iterator[bytes], longest: int) -> None:
         self._chunks, self._longest = chunks, longest
-        self._chunk, self._used = b"", 0
-        self._read, self._mark = 0, 0
+        self._rest = memoryview(b"")
+        self._since_mark = 0
         self.is_at_end = False
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, at most `size`; b"" at the end."""
-        while self._used == len(self._chunk) and not self.is_at_end:
+        while not self._rest and not self.is_at_end:
             chunk = next(self._chunks, None)
             self.is_at_end = chunk is None
-            self._chunk, self._used = chunk or b"", 0
-        end = min(self._used + max(size, 0), len(self._chunk))
-        piece = self._chunk[self._used : end]
-        self._used = end
-        self._read += len(piece)
-        if self._read - self._mark > self._longest + 2 * _BUFFER_BYTES:
+            self._rest = memoryview(chunk or b"")
+        piece, self._rest = self._rest[: max(size, 0)], self._rest[max(size, 0) :]
+        self._since_mark += len(piece)
+        if self._since_mark > self._longest + 2 * _BUFFER_BYTES:
             problem = f"an object or a text has more than {self._longest:,} bytes, or only white space has"
             raise refusal("json_broken", problem)
-        return piece
+        return bytes(piece)
 
     def mark(self) -> None:
         """Note that all that was read so far is done with."""
-        self._mark = self._read
+        self._since_mark = 0
 
 
 @dataclass
@@ -525,6 +499,8 @@ class _Document:
         An array inside of an object is kept until the end is reached, or until it is large: another one that follows
         could have the reviews too. One that follows a large one ends the reading with a refusal.
         """
+        import ijson
+
         events = iter(ijson.basic_parse(self.source, buf_size=_BUFFER_BYTES))
         held: list[_Item] = []
         size, is_free = 0, self.wanted is not None
@@ -547,7 +523,8 @@ class _Document:
                 f"no array of objects is at '{self.wanted}'" if self.wanted else "it has no array of objects"
             )
             raise refusal("json_broken", where)
-        if self.arrays and self.wanted is None and _name_last(self.arrays[0]) not in ARRAY_NAMES:
+        last_key = self.arrays[0].rpartition(".")[2].casefold() if self.arrays else ""
+        if self.wanted is None and last_key not in _ARRAY_NAMES:
             raise self._ask(f"no profile says that the reviews are in the array {quote_name(self.arrays[0])}")
 
     def _ask(self, problem: str) -> FileRefusedError:
@@ -610,11 +587,6 @@ class _Document:
         return {"*": place[wanted.index("*")]}
 
 
-def _name_last(path: str) -> str:
-    """Return the last key of a path."""
-    return path.rpartition(".")[2].casefold()
-
-
 def _add_key(names: set[str], name: str) -> None:
     """Note a key of an object; refuse an object that has it already."""
     if name in names:
@@ -637,7 +609,7 @@ def _skip(kind: str, events: _Events, source: _TextSource) -> bool:
 def _build(kind: str, value: Any, events: _Events) -> _Item:
     """Build the value that begins by an event; return it with roughly its bytes."""
     if kind not in _OPENING:
-        return _convert(kind, value), 8 + len(value) if kind == "string" else 8
+        return _convert(value), 8 + len(value) if kind == "string" else 8
     root: Any = {} if kind == "start_map" else []
     open_values, keys, size, key = [root], [set[str]()], 16, ""
     for event, leaf in events:
@@ -652,7 +624,7 @@ def _build(kind: str, value: Any, events: _Events) -> _Item:
             if not open_values:
                 break
             continue
-        new = ({} if event == "start_map" else []) if event in _OPENING else _convert(event, leaf)
+        new = ({} if event == "start_map" else []) if event in _OPENING else _convert(leaf)
         size += len(leaf) + 4 if event == "string" else 8
         holder = open_values[-1]
         if isinstance(holder, dict):
@@ -667,7 +639,7 @@ def _build(kind: str, value: Any, events: _Events) -> _Item:
     return root, size
 
 
-def _convert(kind: str, value: Any) -> Any:
+def _convert(value: Any) -> Any:
     """Return a number as Python's JSON parser would; it is null if it is too large to be represented."""
     if isinstance(value, Decimal):
         number = float(value)

@@ -14,7 +14,7 @@ from data_contracts.errors import UsageError
 from data_contracts.sources.known_profiles import normalize_name
 from data_contracts.sources.profile import Profile
 from data_contracts.text_encodings import extends_ascii, find_encoding
-from tasks.reading.columns import Columns, Reading, format_columns
+from tasks.reading.columns import Columns, Reading, format_columns, to_texts
 from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal
 
@@ -145,7 +145,7 @@ def make_raw_rows(
             detail = f"column '{names[position]}': {_describe_invalid(data)}"
             all_defects.setdefault(row, Defect("text_encoding", detail, raw))
     # What says if a row is a review is a further column too, and these keep their types.
-    known = {ours: arrays[position].cast(pa.string()) for ours, position in columns.known.items()}
+    known = {ours: to_texts(arrays[position]) for ours, position in columns.known.items()}
     if all_defects:
         known["text"] = drop_defective(known["text"], all_defects)
     further = {name: arrays[position] for name, position in columns.further.items()}

@@ -243,9 +243,9 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-# Text files. A name as in the Stanford archive, ID_RATING.txt, gives the rating, and the rating gives the label; 0 stars
-# mean no rating. The ID is not used as review id, since each folder of that archive has the same ones. A file is one
-# row, so an invalid text is a defect of its row, not a refusal.
+# Text files. A name as in the Stanford archive, ID_RATING.txt, gives the rating, and the rating gives the label; 0
+# stars mean no rating. The ID is not used as review id, since each folder of that archive has the same ones. A file is
+# one row, so an invalid text is a defect of its row, not a refusal.
 
 
 @dataclass(frozen=True)

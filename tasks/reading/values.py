@@ -7,7 +7,7 @@ can't be parsed is kept with the further columns, under our name of its column.
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache, partial, reduce
@@ -28,7 +28,7 @@ from data_contracts.rules_and_limits import (
     TEXT_NOT_GIVEN,
 )
 from data_contracts.sources.profile import DATE_STYLES, OWN_SCALES, Labels, Rating, Rows
-from tasks.reading.columns import PART, STATE, Reading, add_values
+from tasks.reading.columns import PART, STATE, Reading, add_values, settle_labels
 from tasks.reading.rows import Defect, RawRows, drop_defective, measure_texts
 
 # Words that programs write where there is no value
@@ -315,9 +315,9 @@ def _make_label_parser(labels: Labels | None) -> Callable[[str], str | None]:
     return parse
 
 
-# Ratings, as stars from 1 to 10. One rule for each scale: a scale whose lowest rating is at least a tenth of its highest
-# is stretched in proportion, so 4 of 5 is 8. Any other is stretched so that its lowest rating is 1 and its highest is
-# 10, so 50 of 100 is 5.5.
+# Ratings, as stars from 1 to 10. One rule for each scale: a scale whose lowest rating is at least a tenth of its
+# highest is stretched in proportion, so 4 of 5 is 8. Any other is stretched so that its lowest rating is 1 and its
+# highest is 10, so 50 of 100 is 5.5.
 
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,17})?)"
 _STARS = r"stars?(?:\s+rating)?|stern(?:en?)?|étoiles?|estrellas?|stell[ae]|★|\*"
@@ -374,9 +374,7 @@ def make_rating_parser(scale: Rating | None) -> Callable[[str], float | None]:
         found = FoundRating(word) if word is not None else None if has_own_numbers else find_rating(text)
         # `4,0` has a comma as `4,5` has; else a file would lose its halves alone. A whole number with a point is clear.
         if found is None or (
-            scale is not None
-            and (found.comma or found.value % 1 != 0)
-            and found.comma != scale.decimal_comma
+            scale is not None and (found.comma or found.value % 1 != 0) and found.comma != scale.decimal_comma
         ):
             raise ValueError("not a rating")
         return to_stars(found.value, _choose_scale(found, scale))
@@ -406,6 +404,18 @@ def _choose_scale(found: FoundRating, scale: Rating | None) -> Rating:
 
 
 # Rows
+
+
+def parse_table(
+    rows: Iterable[RawRows], member: str | None, report: Callable[[Reading], object]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the raw rows of a member as batches of `READ_SCHEMA`; `report` is called once, with how it is read."""
+    reading = None
+    for raw in rows:
+        if reading is None and len(raw.defects) < len(raw.row_numbers):
+            reading = settle_labels(raw.reading, raw.known.get("given_label"))
+            report(reading)
+        yield parse_rows(raw, pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers)), reading)
 
 
 def parse_rows(raw: RawRows, members: pa.Array, reading: Reading | None = None) -> pa.RecordBatch:
@@ -574,7 +584,7 @@ def _find_no_reviews(raw: RawRows, rows: Rows, texts: pa.Array) -> dict[int, Def
 
 
 def _make_defect_columns(defects: Mapping[int, Defect], missing: pa.Array) -> dict[str, pa.Array]:
-    """Return the columns of `READ_SCHEMA` that say which rows are bad: rule, `missing` if no defect, detail and bytes."""
+    """Return the columns of `READ_SCHEMA` that say which rows are bad; `missing` is the rule without a defect."""
     rules, size = missing.to_pylist(), len(missing)
     details: list[str | None] = [None] * size
     raws: list[bytes | None] = [None] * size
