@@ -1,4 +1,4 @@
-"""Reads the rows of Avro files; runs in a process of its own (`separate_process`).
+"""Reads the rows of Avro files; runs in a process of its own.
 
 Nested records become columns with dotted names, as in JSON documents. The codecs that fastavro has no library for are
 decompressed by Arrow.
