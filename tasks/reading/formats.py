@@ -137,8 +137,7 @@ def require_content(expected: str, head: bytes) -> None:
         raise refusal("format_mismatch", f"{problem}: {_WAYS_BY_CONTENT[found]}")
     if found or not head:
         return
-    is_plain = all(byte >= _SPACE or byte in b"\t\r\n" for byte in head)
-    if expected in _COMPRESSIONS.values() and is_plain:
+    if expected in _COMPRESSIONS.values() and all(byte >= _SPACE or byte in b"\t\r\n" for byte in head):
         raise refusal("format_mismatch", f"the content is not compressed: take .{expected} off its name")
     if expected in WORKBOOKS:  # shops call them so, since Excel opens such files
         fake = "no workbook: if it is a text file with commas or tabs, call it .csv or .tsv"
