@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from data_contracts.sources.language import mark_english
 from tasks.archive.reader import read_archive
-from tasks.reading.options import ReadOptions
 from tasks.reading.reader import read_review_file
+from tasks.reading.rows import ReadOptions
 
 SHOWN = 80
 """Characters of a noticed text that are printed."""

@@ -60,20 +60,12 @@ for line in sys.stdin:
     print(measure() - started, rows, flush=True)
 """
 OURS = """
-try:
-    from tasks.reading.options import ReadOptions
-    from tasks.reading.reader import read_review_file
-except ImportError:  # of before it read by a profile
-    from tasks.review_files.options import ReadOptions
-    from tasks.review_files.reader import read_review_file
+from tasks.reading.reader import read_review_file
 from tasks.scoring.chunks import CHUNK_ROWS
-
-known = "may_start_over" in ReadOptions.__dataclass_fields__
-options = ReadOptions(**{"may_start_over": True} if known else {})
 
 def count_rows(path):
     rows, waiting = 0, []
-    for batch in read_review_file(path, options):
+    for batch in read_review_file(path):
         rows += batch.num_rows
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:

@@ -3,13 +3,11 @@
 from data_contracts.sources.known_profiles import KnownProfile, load_default, load_known
 from docs.markdown import format_table
 
-_FIELDS = ("text", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating")
-
 
 def make_names() -> str:
     """Return a table of the names by which each of our columns is known."""
     columns = load_default().columns
-    listed = {"text": columns.text[0], **{field: getattr(columns, field) for field in _FIELDS[1:]}}
+    listed = {"text": columns.text[0], **columns.list_fields()}
     rows = [[f"`{field}`", _quote(names, ", ")] for field, names in listed.items()]
     return format_table(("what", "names of the column"), rows, words=2)
 

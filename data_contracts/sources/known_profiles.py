@@ -15,14 +15,11 @@ from typing import Any
 
 from pydantic import Field
 
-from data_contracts.sources.profile import OWN_SCALES, Columns, Names, Profile, Rating
+from data_contracts.sources.profile import FIELDS, MEANINGS, OWN_SCALES, Columns, Names, Profile, Rating
 
 _NAMES_KEPT = 4096
 DEFAULT = "default"
 """The name of the profile that has our own names of columns."""
-_FIELDS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "author")
-_OF_FIELD = {"given_label": "labels", "given_rating": "rating"}
-"""The table of a profile that says what the values of a column mean."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _SCALE = re.compile(r"\s*[(\[]\s*(\d{1,3})\s*(?:-|–|to)\s*(\d{1,3})\s*(?:stars)?\s*[)\]]\s*$")
 _PERCENT = 100
@@ -86,7 +83,7 @@ def resolve_known(known: KnownProfile, names: Sequence[str]) -> Profile:
     columns: dict[str, Any] = {
         "text": tuple(filter(None, (_pick(each, names) for each in known.columns.text)))
     }
-    for field in _FIELDS:
+    for field in FIELDS:
         listed = getattr(known.columns, field)
         left = [name for name in names if name not in (*columns["text"], *columns.values())]
         columns[field] = listed and _pick(listed, left)
@@ -103,11 +100,11 @@ def resolve_default(names: Sequence[str]) -> tuple[Profile, tuple[str, ...]]:
     texts = _match(own.text[0], [(name, name) for name in names])
     columns: dict[str, Any] = {"text": tuple(texts[:1])}
     scale = None
-    for field in _FIELDS:
+    for field in FIELDS:
         stated = {name: _split_scale(name) for name in names} if field == "given_rating" else {}
-        matched = _match(
-            getattr(own, field) or "", [(name, stated[name][0] if stated else name) for name in names]
-        )
+        listed = getattr(own, field)
+        named = [(name, stated[name][0] if stated else name) for name in names]
+        matched = _match(listed, named) if listed else []
         columns[field] = matched[0] if len(matched) == 1 else None
         if field == "given_rating" and columns[field]:
             is_ours = normalize_name(matched[0]) == normalize_name(field)
@@ -138,7 +135,7 @@ def _pick(listed: str, names: Sequence[str]) -> str | None:
 
 def _restrict(known: KnownProfile, columns: dict[str, Any]) -> Profile:
     """Return a known profile with these columns, and what it says of their values alone."""
-    without = {table: None for field, table in _OF_FIELD.items() if columns[field] is None}
+    without = {table: None for table, field in MEANINGS.items() if columns[field] is None}
     kept = {name: getattr(known, name) for name in Profile.model_fields} | without
     return Profile.model_construct(**{**kept, "columns": Columns.model_construct(**columns)})
 

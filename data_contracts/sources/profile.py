@@ -40,6 +40,8 @@ DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 EQUAL_TEXTS = ("one", "each")
 _CHOICES = {"each_file": EACH_FILE, "other_languages": OTHER_LANGUAGES}
 """The values of the keys that have a few only."""
+MEANINGS = {"rating": "given_rating", "labels": "given_label"}
+"""The tables that say what the values of a column mean."""
 _SEVERITY_COLUMNS = {"dates": "reviewed_at", "labels": "given_label", "ratings": "given_rating"}
 """The column that a key of [severity] is about."""
 _SUBJECT = re.compile(r"^\w+ should")
@@ -85,11 +87,19 @@ class Columns(_Strict):
 
     @model_validator(mode="after")
     def _require_distinct(self) -> Self:
-        names = [*self.text, *(name for ours, name in self if ours != "text" and name is not None)]
+        names = [*self.text, *self.list_fields().values()]
         doubled = next((name for name in names if names.count(name) > 1), None)
         if doubled is not None:
             raise ValueError(f"has {doubled!r} twice")
         return self
+
+    def list_fields(self) -> dict[str, str]:
+        """Return the columns that are named, without those of the text: ours -> name."""
+        return {field: name for field in FIELDS if (name := getattr(self, field)) is not None}
+
+
+FIELDS = tuple(field for field in Columns.model_fields if field != "text")
+"""Our columns, without those of the text."""
 
 
 class Dates(_Strict):
@@ -331,7 +341,7 @@ class Profile(_Strict):
     def _require_consistency(self) -> Self:
         if self.movie is not None and self.columns.movie_id is not None:
             raise ValueError("movie contradicts columns.movie_id: give one of them")
-        for name, column in (("rating", "given_rating"), ("labels", "given_label")):
+        for name, column in MEANINGS.items():
             if getattr(self, name) is not None and getattr(self.columns, column) is None:
                 raise ValueError(f"{name} is of no use without columns.{column}")
         for key, column in _SEVERITY_COLUMNS.items():

@@ -124,7 +124,7 @@ def check(source: str, file: Path) -> None:
     """
     from deployments.settings import load_settings
     from flows.command.actions.sources import borrow_file, check_file, require_profile
-    from tasks.reading.options import ReadOptions
+    from tasks.reading.rows import ReadOptions
 
     settings = load_settings()
     path = require_profile(settings.home, source)

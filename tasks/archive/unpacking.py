@@ -4,6 +4,7 @@ More bytes or members than the limits in `data_contracts.archive` allow are refu
 """
 
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -19,10 +20,9 @@ from data_contracts.archive import (
 from data_contracts.errors import FileRefusedError, SourceError
 from data_contracts.rules_and_limits import FILE_RULES
 from tasks.archive.layout import refuse_archive
-from tasks.containers.streams import gunzip_padded, meter
-from tasks.containers.tar_files import walk_tar
-from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes
-from tasks.support.refusals import refusing
+from tasks.reading.containers import walk_tar
+from tasks.reading.streams import CHUNK_BYTES, ContainerLimits, limit, meter
+from tasks.support.refusals import refusal, refusing
 
 _OTHER_FORMATS = {
     b"<": "a web page",
@@ -62,9 +62,31 @@ def _unpack_archive(path: Path, blocks: Iterator[bytes]) -> Iterator[bytes]:
     pieces = chain([first], blocks)
     allowed = max(UNSUSPECTED_BYTES, MAX_COMPRESSION_RATIO * path.stat().st_size)
     return meter(
-        gunzip_padded(pieces) if first.startswith(b"\x1f\x8b") else pieces,
-        limit_bytes(min(MAX_TOTAL_BYTES, allowed), "it"),
+        _gunzip_padded(pieces) if first.startswith(b"\x1f\x8b") else pieces,
+        limit(min(MAX_TOTAL_BYTES, allowed)),
     )
+
+
+def _gunzip_padded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress gzip data that may be padded with zeros, as by some tapes and mirrors."""
+    unzip, packed = zlib.decompressobj(wbits=31), 0
+    with refusing(
+        "compression_broken", lambda: f"the gzip data is damaged within its first {packed:,} bytes"
+    ):
+        for chunk in chunks:
+            packed += len(chunk)
+            left = chunk
+            while left:
+                if unzip.eof:
+                    left = left.lstrip(b"\0")
+                    if not left:
+                        break
+                    unzip = zlib.decompressobj(wbits=31)
+                if piece := unzip.decompress(left, CHUNK_BYTES):
+                    yield piece
+                left = unzip.unconsumed_tail or unzip.unused_data
+    if not unzip.eof:
+        raise refusal("compression_broken", f"the gzip data is cut off after {packed:,} bytes")
 
 
 def _walk_unpacked(path: Path, pieces: Iterator[bytes]) -> Iterator[tuple[tarfile.TarInfo, Iterator[bytes]]]:

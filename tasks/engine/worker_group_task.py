@@ -20,7 +20,7 @@ from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
-from tasks.reading.options import ReadOptions
+from tasks.reading.rows import ReadOptions
 from tasks.scoring.grown_files import note_growth
 from tasks.scoring.plan import pick_new
 from tasks.sources.catalogue import Catalogue

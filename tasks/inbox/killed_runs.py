@@ -45,18 +45,16 @@ class KilledRuns:
         """Return the order in which files are to be scored; `tries_all`: each, since somebody has named them."""
         first, last, aside = [], [], []
         for file in files:
-            number = self._count(file)
+            number = self.counts.get(_name(file), 0)
             if number < ALONE_FROM:
                 first.append(file)
             elif number < NEVER_FROM or tries_all:
                 last.append(file)
             else:
-                aside.append(SkippedFile(file.uri, _describe(number)))
-        return Arranged(first, sorted(last, key=self._count), aside)
-
-    def _count(self, file: FoundFile | SourceFile) -> int:
-        """Return how many runs in a row were killed while they scored a file."""
-        return self.counts.get(_name(file), 0)
+                problem = f"{number} runs in a row were killed or crashed while they scored it"
+                way = "look at their memory and logs; `reviews score FILE` tries it again"
+                aside.append(SkippedFile(file.uri, f"{problem}. Next: {way}"))
+        return Arranged(first, sorted(last, key=lambda file: self.counts[_name(file)]), aside)
 
 
 def read_killed_runs(home: Home) -> KilledRuns:
@@ -91,12 +89,6 @@ def record_scoring(home: Home, files: Sequence[SourceFile]) -> Iterator[None]:
 def _name(file: FoundFile | SourceFile) -> str:
     """Return what a file is known by, so that a mended one is another."""
     return f"{file.uri} {file.size} {file.mtime_ns}"
-
-
-def _describe(number: int) -> str:
-    """Return why a file is not scored over which so many runs were killed."""
-    problem = f"{number} runs in a row were killed or crashed while they scored it"
-    return f"{problem}. Next: look at their memory and logs; `reviews score FILE` tries it again"
 
 
 def _write(path: Path, now: Sequence[str], counts: Mapping[str, int]) -> None:

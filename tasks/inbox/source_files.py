@@ -2,23 +2,23 @@
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from data_contracts.storage.home import LABELS
-from tasks.inbox.marker_files import is_marker
 from tasks.inbox.opening import open_regular, place_within
 
-UNFINISHED_SUFFIXES = (".part", ".tmp", ".crdownload", ".partial", ".swp")
+_UNFINISHED_ENDINGS = (".part", ".tmp", ".crdownload", ".partial", ".swp")
 """Endings that programs give to files that they are still writing."""
 MAX_FILE_BYTES = 64 << 30
 """Larger files are skipped: a sparse file of a terabyte costs its sender nothing, but a run an hour."""
 TOO_LARGE = f"is larger than {MAX_FILE_BYTES >> 30} GiB, the limit: split it"
-MAX_DEPTH = 100
+_MAX_DEPTH = 100
 """Most levels of folders below the inbox that are searched."""
 HIDDEN = "is hidden, unfinished, or only says something of the files beside it"
 """Reason for skipping a file. Such a file is reported only if it, or its folder, was named."""
@@ -35,6 +35,13 @@ SHARED_BYTES = 2 * WORKER_GROUP_BYTES
 GROUP_FILES = 500
 _HASHED_BYTES = 1 << 20
 """Bytes that are read and hashed at a time."""
+_MARKER = re.compile(
+    r"_SUCCESS|_metadata|_common_metadata|(?:_committed_|_started_).*|.*\.crc"
+    r"|(?i:(?:read[ _-]?me|licen[cs]e|copying|changelog)(?:\.(?:txt|md|rst|html?|pdf|rtf|docx?))?"
+    r"|thumbs\.db|desktop\.ini)",
+    re.DOTALL,
+)
+"""Files without rows: marks of Spark and Hadoop, what a data set says of itself, and what Windows adds."""
 
 
 class _HasSize(Protocol):
@@ -102,7 +109,15 @@ def look_into(inbox: Path) -> Findings:
 
     Files of labels are left out too.
     """
-    return _separate(each for each in _inspect_below(inbox, inbox, inbox) if not _is_passed_over(each))
+    return _separate((_inspect(path, inbox, inbox) for path in _walk(inbox)), (HIDDEN, HAS_LABELS))
+
+
+def look_at_labels(inbox: Path) -> Findings:
+    """Find every file of labels in the inbox, likewise."""
+    folder = inbox / LABELS
+    if folder.is_symlink() or not folder.is_dir():
+        return Findings((), ())
+    return _separate((_inspect(path, inbox, inbox, are_labels=True) for path in _walk(folder)), (HIDDEN,))
 
 
 def look_at_named(paths: Sequence[Path], inbox: Path, roots: Mapping[Path, Path] | None = None) -> Findings:
@@ -127,47 +142,22 @@ def _inspect_named(
     path: Path | SkippedFile, inbox: Path, root: Path, place: Callable[[Path], tuple[Path, Path] | None]
 ) -> FoundFile | SkippedFile:
     """Return a path as found or skipped; `place` finds its folder in the inbox. A link at its end stays one."""
-    if isinstance(path, SkippedFile):
-        return path
-    placed = place(path.parent)
-    return _inspect(path, inbox, root) if placed is None else _inspect(placed[1] / path.name, inbox, inbox)
+    placed = place(path.parent) if isinstance(path, Path) else None
+    if placed is None or isinstance(path, SkippedFile):
+        return _inspect(path, inbox, root)
+    return _inspect(placed[1] / path.name, inbox, inbox)
 
 
-def _separate(found: Iterable[FoundFile | SkippedFile]) -> Findings:
-    """Separate files from skipped ones."""
+def _separate(found: Iterable[FoundFile | SkippedFile], passed_over: Sequence[str] = ()) -> Findings:
+    """Separate files from skipped ones, without those that are skipped for reasons to be `passed_over`."""
     files: list[FoundFile] = []
     skipped: list[SkippedFile] = []
     for each in found:
         if isinstance(each, FoundFile):
             files.append(each)
-        else:
+        elif each.reason not in passed_over:
             skipped.append(each)
     return Findings(tuple(files), tuple(skipped))
-
-
-def look_at_labels(inbox: Path) -> Findings:
-    """Find every file of labels in the inbox, likewise."""
-    folder = inbox / LABELS
-    if folder.is_symlink() or not folder.is_dir():
-        return Findings((), ())
-    found = (_inspect_file(path, inbox, inbox) if isinstance(path, Path) else path for path in _walk(folder))
-    return _separate(each for each in found if not _is_passed_over(each))
-
-
-def is_label_file(uri: str) -> bool:
-    """Return whether the file with this uri, within the inbox, has labels instead of reviews."""
-    return uri.startswith(f"{LABELS}/")
-
-
-def _is_passed_over(found: FoundFile | SkippedFile) -> bool:
-    """Return whether a file of the inbox is skipped without a word: hidden, unfinished, or one of labels."""
-    return isinstance(found, SkippedFile) and found.reason in (HIDDEN, HAS_LABELS)
-
-
-def _inspect_below(folder: Path, inbox: Path, root: Path) -> Iterator[FoundFile | SkippedFile]:
-    """Yield the files below a folder, each found or skipped."""
-    for path in _walk(folder):
-        yield path if isinstance(path, SkippedFile) else _inspect(path, inbox, root)
 
 
 def _walk(top: Path) -> Iterator[Path | SkippedFile]:
@@ -179,8 +169,8 @@ def _walk(top: Path) -> Iterator[Path | SkippedFile]:
     waiting = [(top, 0)]
     while waiting:
         folder, depth = waiting.pop()
-        if depth > MAX_DEPTH:
-            yield _skip(str(folder), f"lies more than {MAX_DEPTH} folders deep: move it up")
+        if depth > _MAX_DEPTH:
+            yield _skip(str(folder), f"lies more than {_MAX_DEPTH} folders deep: move it up")
             continue
         try:
             with os.scandir(folder) as scanned:
@@ -193,32 +183,32 @@ def _walk(top: Path) -> Iterator[Path | SkippedFile]:
         waiting.extend((folder / name, depth + 1) for name in reversed(inner))
 
 
-def _name_uri(path: Path, inbox: Path) -> str:
-    """Return the path relative to the inbox, or the whole path if it is outside, as one is that leads out by `..`."""
-    within = str(path).removeprefix(f"{inbox}/")
-    return str(path) if ".." in within.split("/") else within
-
-
 def _skip(uri: str, reason: str) -> SkippedFile:
     """Return a skipped file; bytes of its name that are not UTF-8 are replaced, so that it can be stored and shown."""
     return SkippedFile(uri.encode(errors="replace").decode(), reason)
 
 
 def is_unfinished(name: str) -> bool:
-    """Return whether a file is hidden or unfinished by its name, or only marks that others are complete."""
-    is_hidden = name.startswith((".", "~")) or is_marker(name)
-    return is_hidden or name.lower().endswith(UNFINISHED_SUFFIXES)
+    """Return whether a file is hidden or unfinished by its name, or only says something of the files beside it."""
+    return name.startswith((".", "~")) or is_marker(name) or name.lower().endswith(_UNFINISHED_ENDINGS)
 
 
-def _inspect(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
-    """Return a path as a found file, or as a skipped one with the reason."""
-    uri = _name_uri(path, inbox)
-    return _skip(uri, HAS_LABELS) if is_label_file(uri) else _inspect_file(path, inbox, root)
+def is_marker(name: str) -> bool:
+    """Return whether a file only says something of the files beside it, by its name."""
+    return _MARKER.fullmatch(name) is not None
 
 
-def _inspect_file(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFile:
-    """Return a path as a found file, or as a skipped one, whether it has reviews or labels."""
-    uri = _name_uri(path, inbox)
+def _inspect(
+    path: Path | SkippedFile, inbox: Path, root: Path, *, are_labels: bool = False
+) -> FoundFile | SkippedFile:
+    """Return a path as a found file, or as a skipped one with the reason; `are_labels`: files of labels are found."""
+    if isinstance(path, SkippedFile):
+        return path
+    uri = str(path).removeprefix(f"{inbox}/")
+    if ".." in uri.split("/"):  # it leads out of the inbox
+        uri = str(path)
+    if uri.startswith(f"{LABELS}/") and not are_labels:
+        return _skip(uri, HAS_LABELS)
     if is_unfinished(path.name):
         return _skip(uri, HIDDEN)
     try:
@@ -239,30 +229,25 @@ def _inspect_file(path: Path, inbox: Path, root: Path) -> FoundFile | SkippedFil
 
 def hash_file(found: FoundFile) -> SourceFile | SkippedFile:
     """Compute the sha256 of a file's content; skip the file if it can't be read or has changed since it was found."""
+    digest, left = hashlib.sha256(), found.size
     try:
         with open_regular(found.path, found.root) as stream:
             unchanged = _is_unchanged(found, os.fstat(stream.fileno()))
-            digest = _hash(stream, found.size) if unchanged else ""
+            # No more than its size: a file may grow as fast as it is read.
+            while unchanged and left > 0 and (chunk := stream.read(min(left, _HASHED_BYTES))):
+                digest.update(chunk)
+                left -= len(chunk)
         unchanged = unchanged and _is_unchanged(found, found.path.lstat())
     except OSError as error:
         return SkippedFile(found.uri, f"can't be read: {error.strerror}")
     if not unchanged:
         return SkippedFile(found.uri, "is being written: it waits for the next run", waits=True)
-    return make_source_file(found, digest)
+    return make_source_file(found, digest.hexdigest())
 
 
 def make_source_file(found: FoundFile, source_sha256: str) -> SourceFile:
     """Return a found file together with the sha256 of its content."""
     return SourceFile(source_sha256=source_sha256, **vars(found))
-
-
-def _hash(stream: BinaryIO, size: int) -> str:
-    """Return the sha256 of the first `size` bytes: a file may grow as fast as it is read."""
-    digest = hashlib.sha256()
-    while size > 0 and (chunk := stream.read(min(size, _HASHED_BYTES))):
-        digest.update(chunk)
-        size -= len(chunk)
-    return digest.hexdigest()
 
 
 def has_changed(file: SourceFile) -> bool:

@@ -113,9 +113,9 @@ def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
     Of each it has the columns that matter here.
     """
     from data_contracts.sources.known_profiles import KnownProfile
-    from tasks.containers.unpacking_limits import ContainerLimits
-    from tasks.reading.options import ReadOptions
     from tasks.reading.reader import read_review_file
+    from tasks.reading.rows import ReadOptions
+    from tasks.reading.streams import ContainerLimits
 
     profile = KnownProfile.model_validate(_SHEET)
     # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.

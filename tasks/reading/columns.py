@@ -1,17 +1,22 @@
-"""Maps the columns of a table to ours by a profile: that of its source, a known platform's, or that of our own names.
+"""Maps the columns of a table to ours by a profile, and writes the values of all others as one JSON object per row.
 
-Names are compared exactly, then without case, spaces, `_`, `-`, dots and a byte order mark: `reviewText`, `Review Text`
-and `review_text` are one name. All unmatched columns are further columns.
+The profile is that of the source, a known platform's, or that of our own names. Names are compared exactly, then
+without case, spaces, `_`, `-`, dots and a byte order mark: `reviewText`, `Review Text` and `review_text` are one name.
+All unmatched columns are further columns. Their nulls and empty texts are left out; a value that Python can't represent
+is null, and the key `UNREADABLE_COLUMNS` of its object lists such columns.
 """
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from json.encoder import encode_basestring
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.rules_and_limits import UNREADABLE_COLUMNS
 from data_contracts.sources.known_profiles import (
     DEFAULT,
     KnownProfile,
@@ -20,21 +25,23 @@ from data_contracts.sources.known_profiles import (
     resolve_default,
     resolve_known,
 )
-from data_contracts.sources.profile import Columns as NamedColumns
 from data_contracts.sources.profile import Labels, Profile
 from tasks.support.refusals import refusal
+from tasks.support.wording import drop_nan
 
-OWN = "own"
-"""The name of the profile of a source."""
-AUTHOR = "author"
-"""The key in `extra` of the column that a profile names as the author."""
 PART, STATE = "text_part_", "state_"
 """Begin our names of a column whose text comes before that of `text`, and of one that says if a row is a review."""
-FIELDS = ("review_id", "movie_id", "reviewed_at", "given_label", "given_rating")
 MAX_COLUMNS = 10_000
 """Most columns of a file."""
+_OWN = "own"
+"""The name of the profile of a source."""
+_AUTHOR = "author"
+"""The key in `extra` of the column that a profile names as the author."""
 _NAMES_SHOWN, _SHOWN = 12, 80
 _BINARY = {"0", "1"}
+_UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
+_LENIENT = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 @dataclass(frozen=True)
@@ -42,15 +49,9 @@ class Reading:
     """How one table is read."""
 
     name: str
-    """The name of the profile: `OWN`, `DEFAULT` or that of a known platform."""
+    """The name of the profile: `_OWN`, `DEFAULT` or that of a known platform."""
     profile: Profile
     """Its columns have the names that the table has."""
-
-    def list_names(self) -> list[str]:
-        """Return the columns of the table that become ours, those of the text first."""
-        columns = self.profile.columns
-        named = (getattr(columns, field) for field in (*FIELDS, AUTHOR))
-        return [*columns.text, *(name for name in named if name is not None)]
 
     def dump(self) -> str:
         """Return this as JSON; `load_reading` reverts it."""
@@ -90,9 +91,11 @@ def choose_reading(
         raise refusal("text_column_missing", "its rows have no columns")
     if isinstance(profile, KnownProfile):
         return Reading(profile.name, _require_text(resolve_known(profile, names), names))
-    _require_no_sheet(names)
+    lower = {*map(str.lower, names)}
+    if "label_of" in lower and len(lower & {"label", "stars", "drawn"}) > 1:
+        raise refusal("label_sheet", "its column 'label_of' is that of a sheet of labels")
     if profile is not None:
-        return Reading(OWN, _require_columns(names, profile, may_lack))
+        return Reading(_OWN, _require_columns(names, profile, may_lack))
     if (
         text_column is None
         and (known := find_known(names))
@@ -120,41 +123,30 @@ def _require_text(profile: Profile, names: Sequence[str]) -> Profile:
 
 def _require_columns(names: Sequence[str], profile: Profile, may_lack: bool) -> Profile:
     """Return the profile of a source with the names that its columns have in a table; refuse one that lacks some."""
-    normalized = list(map(normalize_name, names))
-    wanted = [*Reading(OWN, profile).list_names(), *profile.rows.only, *profile.rows.never]
-    found = {
-        name: names[place] for name in wanted if (place := find_column(names, normalized, name)) is not None
-    }
+    find, fields = _index(names), profile.columns.list_fields()
+    wanted = [*profile.columns.text, *fields.values(), *profile.rows.only, *profile.rows.never]
+    found = {name: names[place] for name in wanted if (place := find(name)) is not None}
     missing = [name for name in wanted if name not in found]
     if missing and (not may_lack or found.keys().isdisjoint(profile.columns.text)):
         raise refusal(
             "profile_column_missing",
             f"none of the columns {quote_names(names)} is called {quote_name(missing[0])}",
         )
-    return profile.model_copy(update={"columns": _rename(profile.columns, found)})
-
-
-def _rename(columns: NamedColumns, found: Mapping[str, str]) -> NamedColumns:
-    """Return the columns of a profile under the names that a table has for them."""
-    fields = {
-        each: name and found.get(name, name)
-        for each in (*FIELDS, AUTHOR)
-        for name in (getattr(columns, each),)
-    }
-    return columns.model_copy(
-        update={"text": tuple(found.get(name, name) for name in columns.text), **fields}
-    )
+    texts = tuple(found.get(name, name) for name in profile.columns.text)
+    renamed = {field: found.get(name, name) for field, name in fields.items()}
+    columns = profile.columns.model_copy(update={"text": texts, **renamed})
+    return profile.model_copy(update={"columns": columns})
 
 
 def _name_text(profile: Profile, names: Sequence[str], text: str) -> Profile:
     """Return a profile whose text is the column that somebody named."""
-    place = find_column(names, list(map(normalize_name, names)), text)
+    place = _index(names)(text)
     if place is None:
         raise refusal(
             "text_column_missing", f"none of the columns {quote_names(names)} is called {quote_name(text)}"
         )
-    fields = {each: None for each in (*FIELDS, AUTHOR) if getattr(profile.columns, each) == names[place]}
-    columns = profile.columns.model_copy(update={"text": (names[place],), **fields})
+    taken = [field for field, name in profile.columns.list_fields().items() if name == names[place]]
+    columns = profile.columns.model_copy(update={"text": (names[place],), **dict.fromkeys(taken)})
     return profile.model_copy(update={"columns": columns})
 
 
@@ -174,32 +166,30 @@ def settle_labels(reading: Reading, labels: pa.Array | None) -> Reading:
 
 def select_columns(names: Sequence[str], profile: Profile) -> Columns:
     """Map columns to ours by a profile; what it names and the table lacks is left out."""
-    normalized = list(map(normalize_name, names))
-    columns = profile.columns
-    text = [place for name in columns.text if (place := find_column(names, normalized, name)) is not None]
+    find, fields = _index(names), profile.columns.list_fields()
+    text = [place for name in profile.columns.text if (place := find(name)) is not None]
     known: dict[str, int] = {}
     if text:
         known = {"text": text[-1], **{f"{PART}{number}": place for number, place in enumerate(text[:-1], 1)}}
-    for field in FIELDS:
-        wanted = getattr(columns, field)
-        if wanted is None or (field == "review_id" and not profile.ids_hold_across_files):
-            continue
-        if (place := find_column(names, normalized, wanted)) is not None and place not in text:
+    author = find(fields.pop(_AUTHOR)) if _AUTHOR in fields else None
+    if not profile.ids_hold_across_files:
+        fields.pop("review_id", None)
+    for field, name in fields.items():
+        if (place := find(name)) is not None and place not in text:
             known[field] = place
-    author = find_column(names, normalized, columns.author) if columns.author else None
     further = _name_further(names, set(known.values()), author, known.keys() - {"text"})
     for name in (*profile.rows.only, *profile.rows.never):
-        if (place := find_column(names, normalized, name)) is not None:
+        if (place := find(name)) is not None:
             known[f"{STATE}{name}"] = place
     return Columns(known, further)
 
 
-def find_column(names: Sequence[str], normalized: Sequence[str], wanted: str) -> int | None:
-    """Return the position of the column called `wanted`: exactly, else without case, spaces and signs; None if none."""
-    if wanted in names:
-        return names.index(wanted)
-    name = normalize_name(wanted)
-    return normalized.index(name) if name in normalized else None
+def _index(names: Sequence[str]) -> Callable[[str], int | None]:
+    """Return a function that finds a column's position by its name: exactly, else without case, spaces and signs."""
+    places = range(len(names) - 1, -1, -1)  # of equal names, the first one is found
+    exact = {names[place]: place for place in places}
+    normalized = {normalize_name(names[place]): place for place in places}
+    return lambda name: exact.get(name, normalized.get(normalize_name(name)))
 
 
 def _name_further(
@@ -212,27 +202,15 @@ def _name_further(
     further: dict[str, int] = {}
     seen: Counter[str] = Counter()
     if author is not None and author not in taken:
-        further[AUTHOR] = author
+        further[_AUTHOR] = author
     for position, name in enumerate(names):
-        if position not in taken and position != further.get(AUTHOR):
-            plain = unique = clean_name(name) or f"column_{position + 1}"
+        if position not in taken and position != further.get(_AUTHOR):
+            plain = unique = name.strip().lstrip("\ufeff").strip() or f"column_{position + 1}"
             while unique in further or unique in ours:
                 seen[plain] += 1
                 unique = f"{plain}_{seen[plain] + 1}"
             further[unique] = position
     return further
-
-
-def _require_no_sheet(names: Sequence[str]) -> None:
-    """Refuse (label_sheet) the columns of a sheet of `reviews label`, whose texts were scored."""
-    lower = {*map(str.lower, names)}
-    if "label_of" in lower and len(lower & {"label", "stars", "drawn"}) > 1:
-        raise refusal("label_sheet", "its column 'label_of' is that of a sheet of labels")
-
-
-def clean_name(name: str) -> str:
-    """Return a column's name without white space around it and byte order mark."""
-    return name.strip().lstrip("\ufeff").strip()
 
 
 def quote_name(name: str) -> str:
@@ -244,3 +222,90 @@ def quote_names(names: Sequence[str]) -> str:
     """List the names of columns for a message."""
     shown = ", ".join(map(quote_name, names[:_NAMES_SHOWN]))
     return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
+
+
+# Values
+
+
+def to_texts(array: pa.Array) -> pa.Array:
+    """Return n values as texts; those that Arrow can't write, such as lists, as JSON."""
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowNotImplementedError:
+        values, _ = _read_values(array)
+        return pa.array([None if value is None else _encode(value) for value in values], pa.string())
+
+
+def format_columns(columns: Mapping[str, pa.Array]) -> pa.Array | None:
+    """Return further columns of n values, by their names, as JSON objects, [n]; null for a row without any."""
+    if not columns:
+        return None
+    members: list[list[str | None]] = []
+    unreadable: dict[int, list[str]] = {}
+    for name, array in columns.items():
+        values, places = _read_values(array)
+        for place in places:
+            unreadable.setdefault(place, []).append(name)
+        if array.type == pa.string():  # the usual case, which is in all files of texts
+            key = f"{encode_basestring(name)}: "
+            members.append([key + encode_basestring(value) if value else None for value in values])
+        else:
+            empty = (None, "")
+            members.append([None if value in empty else _format_member(name, value) for value in values])
+    rows = [list(filter(None, row)) for row in zip(*members, strict=True)]
+    for place, names in unreadable.items():
+        rows[place].append(_format_member(UNREADABLE_COLUMNS, names))
+    return pa.array([f"{{{', '.join(row)}}}" if row else None for row in rows], pa.string())
+
+
+def format_object(values: Iterable[tuple[str, Any]]) -> str | None:
+    """Return names and values that are not parsed any further as a JSON object; None if all are empty."""
+    members = [_format_member(name, value) for name, value in values if value is not None and value != ""]
+    return f"{{{', '.join(members)}}}" if members else None
+
+
+def add_values(
+    objects: pa.Array | None, name: str, column: pa.Array, positions: Sequence[int]
+) -> pa.Array | None:
+    """Return the n JSON objects with the values of `column` [n] at `positions` added, under `name`."""
+    if not positions:
+        return objects
+    rows = [None] * len(column) if objects is None else objects.to_pylist()
+    values = column.take(pa.array(positions)).to_pylist()
+    for position, value in zip(positions, values, strict=True):
+        if (row := rows[position]) is None:
+            rows[position] = format_object([(name, value)])
+        elif f"{encode_basestring(name)}: " in row:  # it takes the place of one of the same name
+            rows[position] = format_object({**json.loads(row), name: value}.items())
+        elif value:
+            rows[position] = f"{row[:-1]}, {_format_member(name, value)}}}"
+    return pa.array(rows, pa.string())
+
+
+def _format_member(name: str, value: Any) -> str:
+    """Return a name and its value as a member of a JSON object."""
+    return f"{encode_basestring(name)}: {encode_basestring(value) if type(value) is str else _encode(value)}"
+
+
+def _encode(value: Any) -> str:
+    """Return a value as JSON, NaN as null."""
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:
+        return _LENIENT.encode(drop_nan(value))
+
+
+def _read_values(array: pa.Array) -> tuple[list[Any], list[int]]:
+    """Return [n] Python values, and the positions of those that Python can't represent, such as a date in 20000."""
+    try:
+        return array.to_pylist(), []
+    except _UNREADABLE:
+        values: list[Any] = []
+        unreadable: list[int] = []
+    for position, value in enumerate(array):
+        try:
+            values.append(value.as_py())
+        except _UNREADABLE:
+            values.append(None)
+            unreadable.append(position)
+    return values, unreadable

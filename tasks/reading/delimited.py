@@ -1,64 +1,107 @@
-"""Reads the rows of CSV and TSV files and of others whose fields one character separates (`delimited_header`).
+r"""Reads the rows of CSV and TSV files and of others whose fields one character separates.
 
-Quotes are `"`, and a quoted field may have line breaks (`delimited_quotes`). Lines end with LF, CR or CRLF;
-empty lines are ignored. The first row has the column names. There are no nulls: an empty field is an empty text. A row
-is reported with a defect if its number of fields is not that of the header, if a field is not UTF-8, or if it repeats
-the header, as in concatenated files; the other rows are read.
+The separator is what the profile or a first line such as `sep=;` says, else the only usual one by which the first rows
+have one width. The header is the first row that is not empty, at or below the line that the profile names. Lines end
+with LF, CR or CRLF; empty lines are ignored. There are no nulls: an empty field is an empty text. A row is reported
+with a defect if its number of fields is not that of the header, if a field is not UTF-8, or if it repeats the header,
+as in concatenated files; the other rows are read.
+
+Quotes are `"`, doubled inside (RFC 4180), and a quoted field may have line breaks, unless the start of the text shows
+otherwise. MySQL and the older sets of Kaggle write `\"` inside a quoted field; here it becomes a doubled quote. Many
+programs that write tabs protect nothing: a quote is a character like any other there, and would swallow the rows up to
+the next one if it were taken for a protection. Dumps of PostgreSQL, MySQL and ClickHouse with tabs write a line break
+as `\n`, a tab as `\t`, null as `\N`, and some of them an apostrophe as `\'`; `INTO OUTFILE` of MySQL writes a
+backslash before the line break or the tab itself.
 
 The text is cut into pieces that end with a row, and Arrow parses each. Arrow's own streaming reader is not used: it
 calls Python from its threads, which may crash the program at its end.
 """
 
+import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from threading import Event
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from tasks.reading.delimited_header import HEADER_BYTES, Header, read_header
-from tasks.reading.delimited_quotes import (
-    QuoteStyle,
-    decode_dump,
-    find_style,
-    find_wrong_quote,
-    refuse_wrong_quote,
-    unescape,
-    write_out_breaks,
+from data_contracts.errors import FileRefusedError
+from data_contracts.sources.profile import is_delimiter
+from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, select_columns
+from tasks.reading.rows import (
+    Defect,
+    RawRows,
+    ReadOptions,
+    find_headers,
+    make_raw_rows,
+    number_rows,
+    require_rows,
 )
-from tasks.reading.encodings import (
-    escape_invalid,
-    restore_bytes,
-    restore_column,
-    to_utf8,
-)
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.raw_rows import Defect, RawRows, find_headers, make_raw_rows
+from tasks.reading.text import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
 
 ROW_BYTES = 16 << 20
 """Most bytes of one row, its line breaks included."""
+HEADER_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 14
+_ROWS_TRIED = 20
+_SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
+"""The separators to try, in this order, by format."""
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_STATED = re.compile(rb'[\r\n]*"?sep=([^\r\n])"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_OTHER_ENCODING = (
+    "the column names are not UTF-8: save it as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING to its encoding, such "
+    "as cp1252"
+)
+
 _COUNTED_BYTES = 1 << 16
 _BREAKS = re.compile(r"[\r\n]")
-
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
 _END = "\ufdd0endofthepiece"
 _QUOTE = ord('"')
 
+_ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
+_ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
+_DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N'\"]")
+_OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
+_KEPT_BREAKS = (b"\\\n", b"\\\r\n", b"\\\t")
+_KEPT_BREAK = re.compile(rb"\\(?:(\r?\n)|(\t)|[^\r\n\t])")
+_QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
+_HELD = "\ufffe"
+"""Stands for a backslash of the database while others are decoded."""
+_USUAL_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"))
+_RARE_ESCAPES = {"r": "\r", "'": "'", '"': '"', "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_FEW_QUOTES = 8
+"""Bytes of a text for each quote from which on its places take little memory."""
+_MANY_QUOTES = 1 << 19
+"""Quotes whose places take little memory in every text."""
+_RARE_QUOTES = 256
+"""Bytes of a text for each quote from which on it is faster to look for them eight bytes at a time."""
+_WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
+_STRAY_QUOTE = (
+    "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
+)
+_Style = Literal["doubled", "escaped", "dumped", "none"]
+"""How quotes in a field are written, or that none protects it."""
+
 
 @dataclass(frozen=True)
 class _Table:
-    """How a delimited text is split into fields."""
+    """How a delimited text is read."""
 
     separator: str
-    width: int
-    """Fields of a row."""
-    style: QuoteStyle
+    names: list[str]
+    reading: Reading
+    columns: Columns
+    style: _Style
 
     @property
     def has_quotes(self) -> bool:
@@ -75,52 +118,134 @@ class _Rows:
     misshapen: Mapping[int, tuple[str, str]]
     """The other rows: number, from 1 among all rows of the piece -> detail and line."""
 
+    def __len__(self) -> int:
+        """Count all rows."""
+        return len(self.batch) + len(self.misshapen)
+
 
 def read_delimited(
     chunks: Iterator[bytes], format_name: str, first_row: int, options: ReadOptions
 ) -> Iterator[RawRows]:
     """Yield the rows of a CSV or TSV file; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError`: header_broken, text_column_missing, text_column_doubled, header_changed, csv_broken, and
-    the rules of `to_utf8`.
+    Raises `FileRefusedError`: header_broken, csv_broken, header_changed, and the rules of `choose_reading` and
+    `to_utf8`.
     """
     escaped = Event()
     text = escape_invalid(to_utf8(chunks, options), escaped.set)
-    header, table, body = _open_table(text, format_name, options)
+    table, body = _open_table(text, format_name, options)
     next_row = first_row
     for rows in _split_rows(body, table):
-        require_rows(next_row - 1 + _count(rows), options.most_rows)
-        raw = _make_delimited_rows(rows, header, next_row, escaped.is_set())
-        next_row += len(raw.row_numbers)
-        yield raw
+        require_rows(next_row - 1 + len(rows), options.most_rows)
+        yield _make_rows(rows, table, next_row, escaped.is_set())
+        next_row += len(rows)
+
+
+# Header
 
 
 def _open_table(
     text: Iterator[bytes], format_name: str, options: ReadOptions
-) -> tuple[Header, _Table, Iterator[bytes]]:
-    """Return the header of a text, how its fields are split, and the text below the header.
+) -> tuple[_Table, Iterator[bytes]]:
+    """Return how a text is read, and what is below its header.
 
     A function of its own, so that the start of the text is not kept in memory as long as the rest is read.
     """
-    head = _read_head(text)
-    header = read_header(head, format_name, options)
-    start = head[header.size :]
-    table = _Table(
-        header.separator,
-        width := len(header.names),
-        find_style(start, len(head) < HEADER_BYTES, header.separator, width),
-    )
-    body = chain([start], text)
-    rewrite = {"escaped": unescape, "dumped": write_out_breaks}.get(table.style, iter)
-    return header, table, rewrite(body)
-
-
-def _read_head(text: Iterator[bytes]) -> bytes:
-    """Return the start of a CSV or TSV text, which is long enough for its header."""
     head = b""
     while len(head) < HEADER_BYTES and (more := next(text, None)) is not None:
         head += more
-    return head
+    stated = _STATED.match(head)
+    below = head[stated.end() :] if stated else head
+    separator = _choose_separator(below, format_name, options, stated)
+    [(fields, size)] = _split_head(below, separator, 1, options)
+    if len(fields) > MAX_COLUMNS:
+        raise refusal("header_broken", f"a row has {len(fields):,} fields, the limit is {MAX_COLUMNS:,}")
+    if size >= HEADER_BYTES:
+        raise refusal("header_broken", f"the first row is longer than {HEADER_BYTES:,} bytes")
+    try:
+        names = [restore_bytes(field).decode() for field in fields]
+    except UnicodeDecodeError as error:
+        raise refusal("header_broken", _OTHER_ENCODING) from error
+    if any("\0" in name for name in names):
+        raise refusal("header_broken", "there are NUL characters in the column names")
+    reading = choose_reading(names, options.profile, options.text_column)
+    start = below[size:]
+    style = _find_style(start, len(head) < HEADER_BYTES, separator, len(names))
+    table = _Table(separator, names, reading, select_columns(names, reading.profile), style)
+    body = chain([start], text)
+    if style == "escaped":
+        return table, unescape(body)
+    return table, write_out_breaks(body) if style == "dumped" else body
+
+
+def _choose_separator(
+    head: bytes, format_name: str, options: ReadOptions, stated: re.Match[bytes] | None
+) -> str:
+    """Return the separator of a text: the one that is stated, else the one by which its first rows are a table."""
+    if options.profile and options.profile.file.delimiter:
+        return options.profile.file.delimiter
+    if stated and is_delimiter(stated[1].decode("latin-1")):
+        return stated[1].decode("latin-1")
+    widths: dict[str, list[int]] = {}
+    for separator in _SEPARATORS[format_name]:
+        try:
+            rows = _split_head(head, separator, 1 + _ROWS_TRIED, options)
+            widths[separator] = [len(fields) for fields, _ in rows]
+        except FileRefusedError:
+            widths[separator] = [0]
+    usual = [
+        separator for separator, found in widths.items() if found[0] > 1 and set(found[1:]) <= {found[0]}
+    ]
+    if len(usual) > 1:
+        problem = f"{_NAMES[usual[0]]} and {_NAMES[usual[1]]} may both separate its columns"
+        raise refusal("header_broken", f"{problem}: say which in its profile: [file] delimiter")
+    if usual:
+        return usual[0]
+    # Some rows are broken: the separator by which the header has most names is the likely one.
+    return max(widths, key=lambda separator: widths[separator][0])
+
+
+def _split_head(head: bytes, separator: str, most: int, options: ReadOptions) -> list[tuple[list[str], int]]:
+    """Return the fields of the header and of rows below it that are not empty, and the position after each.
+
+    The last row of a text that goes on is left out, since it may be cut off.
+    """
+    sizes: list[int] = []
+    reader = csv.reader(_decode_lines(head, sizes.append), delimiter=separator, strict=True)
+    rows: list[tuple[list[str], int]] = []
+    first_line = options.profile.file.header if options.profile else 1
+    size = done = 0
+    try:
+        for fields in filter(None, reader):
+            size += sum(sizes[done : reader.line_num])
+            done = reader.line_num
+            if reader.line_num >= first_line:
+                rows.append((fields, size))
+            if len(rows) == most:
+                break
+    except csv.Error as error:
+        if not rows:
+            problem = "a quote in the first row is not closed as it should be"
+            raise refusal("header_broken", problem) from error
+    if not rows:
+        where = (
+            "" if first_line == 1 else f" from line {first_line} on, which the profile says to be the header"
+        )
+        raise refusal("header_broken", f"there are only empty lines{where}")
+    return rows[:-1] if len(rows) > 1 and size >= HEADER_BYTES else rows
+
+
+def _decode_lines(head: bytes, note_size: Callable[[int], None]) -> Iterator[str]:
+    """Yield the lines of a text with their breaks; it is split in pieces, since the first ones are mostly enough."""
+    last = b""
+    for start in range(0, len(head), _PIECE_BYTES):
+        *lines, last = (last + head[start : start + _PIECE_BYTES]).splitlines(keepends=True)
+        for line in lines:
+            note_size(len(line))
+            yield line.decode("utf-8", "replace")
+    if last:
+        note_size(len(last))
+        yield last.decode("utf-8", "replace")
 
 
 # From text to rows
@@ -137,12 +262,8 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
             text = chain([chunk], text)
             break
         yield rows
-        rest, done = chunk[end:], done + _count(rows)
-    yield from _split_carefully(rest, done, text, table)
-
-
-def _split_carefully(rest: bytes, done: int, text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
-    """Yield what comes after `done` rows, likewise: the text after `rest`, of which fields may have line breaks."""
+        rest, done = chunk[end:], done + len(rows)
+    # From here on, fields may have line breaks.
     finders: tuple[Callable[[bytes, str], int], ...] = (
         _find_line_break,
         _find_end_by_counting,
@@ -156,8 +277,7 @@ def _split_carefully(rest: bytes, done: int, text: Iterator[bytes], table: _Tabl
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
-                rest = rest[end:]
-                done += _count(rows)
+                rest, done = rest[end:], done + len(rows)
                 yield rows
                 break
         if len(rest) > ROW_BYTES:
@@ -211,44 +331,50 @@ def _parse_plain(rest: bytes, chunk: bytes, end: int, table: _Table) -> _Rows | 
 
     They are not joined before, which would take a tenth of the time of reading.
     """
-    rows = _parse_delimited((rest, memoryview(chunk)[:end]), table)
+    rows = _parse((rest, memoryview(chunk)[:end]), table)
     if rows is None or not table.has_quotes or (b'"' not in rest and chunk.find(b'"', 0, end) < 0):
         return rows
     return None if _has_break_inside(rows, _choose_line_break(chunk)) else rows
 
 
 def _parse_strict(data: bytes, end: int, table: _Table, done: int) -> _Rows | None:
-    """Parse text up to `end`, below `done` rows, as `_parse_delimited` does; refuse (csv_broken) wrong quotes."""
-    text = memoryview(data)[:end]
-    rows = _parse_delimited((text,), table)
+    """Parse text up to `end`, below `done` rows, as `_parse` does; refuse (csv_broken) wrong quotes.
+
+    With tabs such is a quoted field that goes on after its closing quote; with other separators only one that has a
+    line break too: its second quote may have been that of another row.
+    """
+    text, has_tabs = memoryview(data)[:end], table.separator == "\t"
+    rows = _parse((text,), table)
     if rows is None or not table.has_quotes or data.find(b'"', 0, end) < 0:
         return rows
-    if table.separator != "\t" and not _has_break_inside(rows, _choose_line_break(data)):
+    if not has_tabs and not _has_break_inside(rows, _choose_line_break(data)):
         return rows
-    if (place := find_wrong_quote(text, table.separator)) is None:
+    if _is_surely_strict(text, True, table.separator):
         return rows
-    end = _find_end_by_reading(data[:place], table.separator)
-    before = _parse_delimited((text[:end],), table)
-    raise refuse_wrong_quote(done + (_count(before) if before else 0), table.separator)
+    place = _measure_strict(text, table.separator, may_go_on=not has_tabs)
+    if place == len(text):
+        return rows
+    before = _parse((text[: _find_end_by_reading(data[:place], table.separator)],), table)
+    fault = _WRONG_QUOTE if has_tabs else _STRAY_QUOTE
+    raise refusal("csv_broken", f"after row {done + len(before or ()):,} {fault}")
 
 
 def _has_break_inside(rows: _Rows, line_break: bytes) -> bool:
     """Return whether any field has the line break of its text."""
     if any(_BREAKS.search(line.strip()) for _, line in rows.misshapen.values()):
         return True
-    data = (column.buffers()[2] for column in rows.batch.columns)
-    return any(_has_break(memoryview(each), line_break) for each in data if each is not None)
+    for column in rows.batch.columns:
+        data = memoryview(column.buffers()[2] or b"")
+        # In steps, whose memory need not be asked for anew.
+        steps = range(0, len(data), _COUNTED_BYTES)
+        if any(line_break in bytes(data[start : start + _COUNTED_BYTES]) for start in steps):
+            return True
+    return False
 
 
-def _has_break(data: memoryview, line_break: bytes) -> bool:
-    """Return whether bytes have a line break. They are searched in steps, whose memory need not be asked for anew."""
-    steps = range(0, len(data), _COUNTED_BYTES)
-    return any(line_break in bytes(data[start : start + _COUNTED_BYTES]) for start in steps)
-
-
-def _parse_delimited(pieces: Sequence[bytes | memoryview], table: _Table) -> _Rows | None:
+def _parse(pieces: Sequence[bytes | memoryview], table: _Table) -> _Rows | None:
     """Parse delimited text, in pieces, into rows; return None if it ends inside a quoted field."""
-    names = [str(position) for position in range(table.width)]
+    names = [str(position) for position in range(len(table.names))]
     misshapen: dict[int, tuple[str, str]] = {}
 
     def collect_misshapen(row: pa_csv.InvalidRow) -> str:
@@ -256,7 +382,12 @@ def _parse_delimited(pieces: Sequence[bytes | memoryview], table: _Table) -> _Ro
         misshapen[row.number] = (detail, row.text)
         return "skip"
 
-    buffer = _frame(pieces, table)
+    # The text stands between an empty line and a row of `_END`, in Arrow's own memory: a thread of Arrow would release
+    # memory of Python. Without the empty line, Arrow would remove a byte order mark that belongs to the first text.
+    end = ("\n" + table.separator.join([_END] * len(names)) + "\n").encode()
+    framed = [np.frombuffer(piece, np.uint8) for piece in (b"\n", *pieces, end) if len(piece)]
+    buffer = pa.allocate_buffer(sum(map(len, framed)))
+    np.concatenate(framed, out=np.frombuffer(buffer, np.uint8))
     with refusing("csv_broken", lambda: "it can't be split into rows"):
         parsed = pa_csv.read_csv(
             pa.BufferReader(buffer),
@@ -274,60 +405,186 @@ def _parse_delimited(pieces: Sequence[bytes | memoryview], table: _Table) -> _Ro
         return None
     batch = parsed.to_batches()[0].slice(0, parsed.num_rows - 1)
     if table.style == "dumped":
-        batch = pa.RecordBatch.from_arrays(list(map(decode_dump, batch.columns)), batch.schema.names)
+        batch = pa.RecordBatch.from_arrays(list(map(_decode_dump, batch.columns)), batch.schema.names)
     return _Rows(batch, misshapen)
 
 
-def _frame(pieces: Sequence[bytes | memoryview], table: _Table) -> pa.Buffer:
-    """Return delimited text between an empty line and a row of `_END`, in Arrow's own memory.
-
-    A thread of Arrow would release memory of Python. Without the empty line, Arrow would remove a byte order mark that
-    belongs to the first text.
-    """
-    end = ("\n" + table.separator.join([_END] * table.width) + "\n").encode()
-    framed = [np.frombuffer(piece, np.uint8) for piece in (b"\n", *pieces, end) if len(piece)]
-    buffer = pa.allocate_buffer(sum(map(len, framed)))
-    np.concatenate(framed, out=np.frombuffer(buffer, np.uint8))
-    return buffer
-
-
-def _make_delimited_rows(rows: _Rows, header: Header, first_row: int, escaped: bool) -> RawRows:
+def _make_rows(rows: _Rows, table: _Table, first_row: int, escaped: bool) -> RawRows:
     """Return the rows of a piece in file order, misshapen ones with a defect; `escaped`: undo `escape_invalid`."""
-    arrays, size = rows.batch.columns, _count(rows)
-    is_bad = np.zeros(size, dtype=bool)
+    arrays, numbers = rows.batch.columns, number_rows(first_row, len(rows))
+    is_bad = np.zeros(len(rows), dtype=bool)
     is_bad[[number - 1 for number in rows.misshapen]] = True
     decoded = [restore_column(array) if escaped else (array, {}) for array in arrays]
-    row_numbers = np.arange(first_row, first_row + size)
-    numbers = pa.array(row_numbers[~is_bad], pa.int64())
-    defects = find_headers(arrays, header.names, numbers, header.separator)
-    table = (header.reading, header.names, header.columns)
-    well_shaped = make_raw_rows(table, decoded, numbers, defects)
-    return (
-        _insert_misshapen(well_shaped, rows.misshapen, is_bad, row_numbers) if rows.misshapen else well_shaped
-    )
-
-
-def _insert_misshapen(
-    well_shaped: RawRows,
-    misshapen: Mapping[int, tuple[str, str]],
-    is_bad: NDArray[np.bool_],
-    row_numbers: NDArray[np.int64],
-) -> RawRows:
-    """Insert the misshapen rows, at the positions that the mask `is_bad` [n] marks, between the others.
-
-    They get no values of further columns.
-    """
+    own_numbers = numbers.filter(pa.array(~is_bad)) if rows.misshapen else numbers
+    headers = find_headers(arrays, table.names, own_numbers, table.separator)
+    shaped = make_raw_rows((table.reading, table.names, table.columns), decoded, own_numbers, headers)
+    if not rows.misshapen:
+        return shaped
+    # The misshapen rows come between the others, without values.
     places = pa.array(np.cumsum(~is_bad) - 1, pa.int64(), mask=is_bad)
     positions = np.flatnonzero(~is_bad).tolist()
-    defects = {positions[place]: defect for place, defect in well_shaped.defects.items()}
-    for number, (detail, line) in misshapen.items():
+    defects = {positions[place]: defect for place, defect in shaped.defects.items()}
+    for number, (detail, line) in rows.misshapen.items():
         defects[number - 1] = Defect("row_shape", detail, restore_bytes(line))
-    further = None if well_shaped.further is None else well_shaped.further.take(places)
-    known = {ours: array.take(places) for ours, array in well_shaped.known.items()}
-    numbers = pa.array(row_numbers, pa.int64())
-    return replace(well_shaped, row_numbers=numbers, known=known, further=further, defects=defects)
+    further = None if shaped.further is None else shaped.further.take(places)
+    known = {ours: array.take(places) for ours, array in shaped.known.items()}
+    return replace(shaped, row_numbers=numbers, known=known, further=further, defects=defects)
 
 
-def _count(rows: _Rows) -> int:
-    """Count the rows of a piece of a delimited text, misshapen ones too."""
-    return len(rows.batch) + len(rows.misshapen)
+# How fields are protected
+
+
+def _find_style(start: bytes, is_whole: bool, separator: str, width: int) -> _Style:
+    """Return how a text of rows of `width` fields protects these, as its start shows; `is_whole`: that is all of it.
+
+    Raises `FileRefusedError`: csv_broken, if quotes protect some fields and are characters of others.
+    """
+    is_dump = separator == "\t" and _is_dump(start, width)
+    if is_dump and not _QUOTED.search(start):
+        return "dumped"
+    is_escaped = b"\\" in start and b'\\"' in start  # a single byte is found far faster
+    if separator != "\t" and not is_escaped:
+        return "doubled"
+    if b'"' not in start or _keeps_style(start, is_whole, separator, escaped=False):
+        return "doubled"
+    if is_escaped and _keeps_style(start, is_whole, separator, escaped=True):
+        return "escaped"
+    if separator != "\t":
+        return "doubled"
+    # A quoted field that has what only a quoted field can have, where the quotes are right, shows that they protect.
+    quoted = _compile_quoted(separator).findall(start[: _measure_strict(start, separator)])
+    if any(map(re.compile(rb'""|[%b\r\n]' % re.escape(separator.encode())).search, quoted)):
+        raise refusal("csv_broken", _WRONG_QUOTE)
+    return "dumped" if is_dump else "none"
+
+
+def _is_dump(start: bytes, width: int) -> bool:
+    """Return whether each backslash in the start of a text is one of a dump.
+
+    One before a line break is not if both lines are whole rows: then a text ends with it.
+    """
+    if b"\\" not in start:
+        return False
+    whole = _write_out_breaks(start)
+    if _OTHER_ESCAPE.search(_DUMP_PAIR.sub(b"", whole)):
+        return False
+    return whole is start or (width > 1 and all(line.count(b"\t") < width for line in whole.split(b"\n")))
+
+
+def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text with doubled quotes instead of escaped ones, and line breaks without the backslash before them."""
+    for data in _cut_outside_escapes(chunks):
+        yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
+
+
+def write_out_breaks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    r"""Yield a dump with `\n` and `\t`, as most databases write them, for a backslash before a line break or a tab."""
+    yield from map(_write_out_breaks, _cut_outside_escapes(chunks))
+
+
+def _cut_outside_escapes(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a text in pieces of which none ends between a backslash and what it escapes."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
+        end = cut.start(1) if cut else len(data)
+        rest = data[end:]
+        yield data[:end]
+    yield rest
+
+
+def _write_out_breaks(data: bytes) -> bytes:
+    """Return a piece of a dump that ends outside of an escape, as `write_out_breaks` does."""
+    if not any(escape in data for escape in _KEPT_BREAKS):
+        return data
+    return _KEPT_BREAK.sub(lambda match: rb"\n" if match[1] else rb"\t" if match[2] else match[0], data)
+
+
+def _decode_dump(column: pa.Array) -> pa.Array:
+    """Return n fields of a dump as they were in the database, null as an empty text."""
+    if not pc.any(pc.match_substring(column, "\\")).as_py():
+        return column
+    column = pc.if_else(pc.equal(column, r"\N"), "", column)
+    for written, meant in _USUAL_ESCAPES:
+        column = pc.replace_substring(column, written, meant)
+    if pc.any(pc.match_substring(column, "\\")).as_py():
+        for letter, meant in _RARE_ESCAPES.items():
+            column = pc.replace_substring(column, f"\\{letter}", meant)
+    return pc.replace_substring(column, _HELD, "\\")
+
+
+def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:
+    """Return whether every quoted field in the start of a text ends with its closing quote."""
+    if not escaped and _is_surely_strict(start, is_whole, separator):
+        return True
+    end = _measure_strict(start, separator, escaped)
+    is_cut = not is_whole and _compile_open(escaped).fullmatch(start, end) is not None
+    return end == len(start) or is_cut
+
+
+def _is_surely_strict(data: bytes | memoryview, is_whole: bool, separator: str) -> bool:
+    """Return whether every quote opens a field, ends it, or is one of two inside it; `is_whole`: none may be left open.
+
+    It is many times faster than to match field after field, but False for fields that have quotes and are not quoted.
+    """
+    characters = np.frombuffer(data, np.uint8)
+    is_quote = characters == _QUOTE
+    quotes = np.count_nonzero(is_quote)
+    if quotes > max(len(characters) // _FEW_QUOTES, _MANY_QUOTES) or (is_whole and quotes % 2):
+        return False
+    are_rare = quotes < len(characters) // _RARE_QUOTES
+    places = _find_places(is_quote) if are_rare else np.flatnonzero(is_quote)
+    may_be_beside = np.isin(np.arange(256), [_QUOTE, *separator.encode(), *b"\r\n"])
+    opening, closing = places[::2], places[1::2]
+    before = characters[opening[opening > 0] - 1]
+    after = characters[closing[closing < len(characters) - 1] + 1]
+    return bool(may_be_beside[before].all() and may_be_beside[after].all())
+
+
+def _find_places(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the positions of the true ones of n marks, of which few are: eight at a time, which is far faster."""
+    whole = len(marks) - len(marks) % 8
+    eights = np.flatnonzero(marks[:whole].view(np.uint64))
+    found, beside = np.nonzero(marks[:whole].reshape(-1, 8)[eights])
+    return np.concatenate([eights[found] * 8 + beside, whole + np.flatnonzero(marks[whole:])])
+
+
+def _measure_strict(
+    data: bytes | memoryview, separator: str, escaped: bool = False, *, may_go_on: bool = False
+) -> int:
+    """Return the bytes up to the first quoted field that does not end with its closing quote.
+
+    `may_go_on`: it may, if it has no line break.
+    """
+    match = _compile_fields(separator, escaped, may_go_on).match(data)
+    return match.end() if match else 0
+
+
+def _name_inside(escaped: bool) -> bytes:
+    """Return the pattern of what is inside a quoted field."""
+    return rb'(?:[^"\\]++|\\[\s\S]|"")*+' if escaped else rb'(?:[^"]++|"")*+'
+
+
+@cache
+def _compile_fields(separator: str, escaped: bool, may_go_on: bool) -> re.Pattern[bytes]:
+    """Return the pattern of any number of fields, with what ends them."""
+    ends = rb"%b\r\n" % re.escape(separator.encode())
+    going_on = rb'|"(?:[^"\r\n]++|"")*+"[^%b]*+' % ends if may_go_on else b""
+    # Some programs fill fields up with blanks, also behind the quotes.
+    blanks = rb"[ ]*+" if may_go_on else b""
+    pattern = rb'(?:"%b"%b(?=[%b]|\Z)|[^"%b][^%b]*+|[%b]%b)*+'
+    return re.compile(pattern % (_name_inside(escaped), blanks, ends, ends, ends, ends, going_on))
+
+
+@cache
+def _compile_quoted(separator: str) -> re.Pattern[bytes]:
+    """Return the pattern of a field, whose group is what is inside its quotes."""
+    ends = rb"%b\r\n" % re.escape(separator.encode())
+    return re.compile(rb'"(%b)"|[^"%b][^%b]*+' % (_name_inside(False), ends, ends))
+
+
+@cache
+def _compile_open(escaped: bool) -> re.Pattern[bytes]:
+    """Return the pattern of a quoted field that has no end."""
+    return re.compile(rb'"%b\\?' % _name_inside(escaped))

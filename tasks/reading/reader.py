@@ -16,18 +16,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from tasks.containers.files import iterate_file, measure_file
-from tasks.containers.formats import format_of
-from tasks.containers.members import Member, naming_member
-from tasks.reading.columns import settle_labels
+from tasks.reading.containers import Member, iterate_file, measure_file, naming_member
 from tasks.reading.delimited import read_delimited
-from tasks.reading.grouping_items import group_into_batches
-from tasks.reading.json_lines import read_json_lines
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.plain_text import make_text_rows, read_text_file
-from tasks.reading.tables.formats import TABLE_FORMATS
-from tasks.reading.tables.separate_process import read_in_process
-from tasks.reading.values import parse_rows
+from tasks.reading.formats import format_of
+from tasks.reading.json_files import read_json_lines
+from tasks.reading.rows import ReadOptions, group_into_batches, require_rows
+from tasks.reading.table_process import TABLE_FORMATS, read_in_process
+from tasks.reading.text import make_text_rows, read_text_file
+from tasks.reading.values import parse_rows, parse_table
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
 
@@ -47,11 +43,9 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     wanted = options.profile.file.members if options.profile else None
     next_row = 1
     with closing(iterate_file(path, options.limits, options.root, wanted)) as members:
-        for is_text, group in groupby(
-            (_settle_format(member, options) for member in members), lambda member: member.format == "text"
-        ):
-            read = _read_texts if is_text else _read_tables
-            for batch in read(group, next_row, options):
+        settled = (_settle_format(member, options) for member in members)
+        for is_text, group in groupby(settled, lambda member: member.format == "text"):
+            for batch in (_read_texts if is_text else _read_tables)(group, next_row, options):
                 next_row += batch.num_rows
                 require_rows(next_row - 1, options.most_rows)
                 for start in range(0, batch.num_rows, options.batch_rows):
@@ -89,27 +83,19 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
 
 
 def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read files with many rows, one after the other."""
+    """Read files with many rows, one after the other, each by the reader of its format."""
     next_row = first_row
     for member in members:
         with naming_member(member.name):
-            for batch in _read_table(member, next_row, options):
+            if member.format in TABLE_FORMATS:
+                batches = read_in_process(member, next_row, options)
+            else:
+                rows = (
+                    read_json_lines(member.chunks, next_row, options)
+                    if member.format == "jsonl"
+                    else read_delimited(member.chunks, member.format, next_row, options)
+                )
+                batches = parse_table(rows, member.name, options.report_reading)
+            for batch in batches:
                 yield batch
                 next_row += batch.num_rows
-
-
-def _read_table(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Read a member with many rows by the reader of its format."""
-    if member.format in TABLE_FORMATS:
-        yield from read_in_process(member, first_row, options)
-        return
-    if member.format == "jsonl":
-        rows = read_json_lines(member.chunks, first_row, options)
-    else:
-        rows = read_delimited(member.chunks, member.format, first_row, options)
-    reading = None
-    for raw in rows:
-        if reading is None and len(raw.defects) < len(raw.row_numbers):
-            reading = settle_labels(raw.reading, raw.known.get("given_label"))
-            options.report_reading(reading)
-        yield parse_rows(raw, pa.repeat(pa.scalar(member.name, pa.string()), len(raw.row_numbers)), reading)

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from data_contracts.part_schemas import CARRIED_COLUMNS, QUARANTINE_SCHEMA
 from data_contracts.rules_and_limits import RowLimits, exceeds_bad_rows
 from tasks.inbox.source_files import SourceFile
-from tasks.reading.options import ReadOptions
 from tasks.reading.reader import format_of
+from tasks.reading.rows import ReadOptions
 from tasks.support.refusals import refusal
 
 LEAST_ROW_BYTES = {"jsonl": 9, "json": 9, "csv": 2, "tsv": 2}

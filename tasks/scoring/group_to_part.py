@@ -19,7 +19,6 @@ from data_contracts.sources.language import judge_language
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import SkippedFile, SourceFile
-from tasks.reading.columns import FIELDS
 from tasks.reading.reader import ReadOptions
 from tasks.scoring.chunk_checks import (
     check_chunk,
@@ -157,8 +156,8 @@ def _check_columns(outcomes: Sequence[FileOutcome], tally: Tally) -> Iterator[Ch
             continue
         first = readings[0]
         columns = first.profile.columns
-        names = {ours: name for ours in FIELDS if (name := getattr(columns, ours)) is not None}
-        names |= {"text": columns.text[-1]}
+        names = {"text": columns.text[-1], **columns.list_fields()}
+        names.pop("author", None)
         is_open = any(reading.name == DEFAULT for reading in readings)
         extras = tally.first_extras[sha256] if is_open else []
         yield judge_columns(sha256, first.name, filter(None, extras), names)

@@ -5,9 +5,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tasks.containers.formats import format_of, split_format
 from tasks.inbox.opening import open_regular
 from tasks.inbox.source_files import SourceFile
+from tasks.reading.formats import format_of, split_format
 from tasks.warehouse.file_ledger import FILES_COMPARED, EarlierFile
 from tasks.warehouse.row_names import name_first
 

@@ -37,7 +37,7 @@ from tasks.warehouse.file_ledger import SeenFile, list_done, look_up, read_refus
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
-    from tasks.reading.options import ReadOptions
+    from tasks.reading.rows import ReadOptions
     from tasks.sources.rescanning import Rescan
 
 NEW, CHANGED, REFUSED_BEFORE, OLDER_MODEL = "new", "changed", "refused before", "older model"
@@ -293,7 +293,7 @@ def pick_new(
 
 def make_read_options(request: ScoringRequest) -> "ReadOptions":
     """Return the options by which a run reads files."""
-    from tasks.reading.options import ReadOptions
+    from tasks.reading.rows import ReadOptions
 
     return ReadOptions(text_column=request.text_column, fallback_encoding=request.fallback_encoding)
 

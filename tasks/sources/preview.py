@@ -18,8 +18,8 @@ from data_contracts.rules_and_limits import FIELD_RULES, NOT_ENGLISH, VALUE_RULE
 from data_contracts.sources.language import mark_english
 from data_contracts.sources.profile import Profile
 from models.tokenizer import mark_texts_with_words
-from tasks.reading.options import ReadOptions
 from tasks.reading.reader import read_review_file
+from tasks.reading.rows import ReadOptions
 from tasks.sources.profile_options import list_quarantining
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from data_contracts.rules_and_limits import NOT_ENGLISH, VALUE_RULES, FileLimits, RowLimits
 from data_contracts.sources.profile import Profile
 from tasks.inbox.source_files import SourceFile
-from tasks.reading.options import ReadOptions
+from tasks.reading.rows import ReadOptions
 from tasks.sources.catalogue import Catalogue
 from tasks.support.refusals import refusal
 

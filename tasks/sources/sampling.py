@@ -15,12 +15,11 @@ from typing import Any
 
 from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.sources.profile import Columns, FileLayout, Profile
-from tasks.containers.formats import WORKBOOKS, format_of, split_format
-from tasks.reading.json_documents import ARRAY_NAMES
-from tasks.reading.missing_words import NO_TEXT_WORDS, NOTHING_WORDS, is_nothing
-from tasks.reading.object_rows import format_value
-from tasks.reading.options import ReadOptions
+from tasks.reading.formats import WORKBOOKS, format_of, split_format
+from tasks.reading.json_files import ARRAY_NAMES, format_value
 from tasks.reading.reader import read_review_file
+from tasks.reading.rows import ReadOptions
+from tasks.reading.values import NO_TEXT_WORDS, NOTHING_WORDS, is_nothing
 from tasks.support.refusals import refusal
 
 _MOST_ROWS, _MOST_BYTES, _MOST_JSON, _MOST_LEVELS = 20_000, 64 << 20, 32 << 20, 8

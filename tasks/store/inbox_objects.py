@@ -23,7 +23,6 @@ from data_contracts.errors import (
 )
 from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
-from tasks.containers.formats import UNKNOWN, format_of
 from tasks.inbox.source_files import (
     MAX_FILE_BYTES,
     TOO_LARGE,
@@ -35,6 +34,7 @@ from tasks.inbox.source_files import (
     is_unfinished,
     make_source_file,
 )
+from tasks.reading.formats import UNKNOWN, format_of
 from tasks.store.connecting import Store, open_store
 from tasks.store.object_operations import StoredObject, fetch, find_object, list_level, list_objects
 from tasks.warehouse.file_ledger import SeenFile, list_done, read_seen_files

@@ -13,7 +13,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
 from data_contracts.sources.profile import Profile
-from tasks.containers import streams, tar_files, zip_files
+from tasks.reading import containers, streams
 from tasks.reading.reader import ReadOptions, read_review_file
 
 BATCH_BYTES = 64 << 20
@@ -87,7 +87,7 @@ def _require_same(path: Path, outcome: str, rows: list[pa.RecordBatch]) -> None:
     """Read a file again in short pieces and require the same rows; of two defects, either may be found first."""
     size = PIECE_BYTES if path.suffix in PLAIN else PACKED_PIECE_BYTES
     with ExitStack() as stack:
-        for module in (streams, tar_files, zip_files):
+        for module in (containers, streams):
             stack.enter_context(patch.object(module, "CHUNK_BYTES", size))
         again, others, _ = _read(path, ReadOptions())
     assert (outcome in FILE_RULES) == (again in FILE_RULES), f"Read in pieces, it is {again}, not {outcome}."

@@ -1245,7 +1245,7 @@ FAULTS = (
     Fault(
         "a line with two values of one key is read",
         "reading",
-        "tasks/reading/json_lines.py",
+        "tasks/reading/json_files.py",
         "    if line.count(_KEY_END) != len(row) and",
         "    if False and",
         ("tests/unit/test_review_files.py",),
@@ -1253,7 +1253,7 @@ FAULTS = (
     Fault(
         "of two sheets with texts the first is read",
         "reading",
-        "tasks/reading/tables/workbooks.py",
+        "tasks/reading/workbooks.py",
         "    if others:\n",
         "    if False:\n",
         ("tests/unit/test_workbooks.py",),
@@ -1261,7 +1261,7 @@ FAULTS = (
     Fault(
         "a sheet with a text is read beside another table",
         "reading",
-        "tasks/reading/tables/workbooks.py",
+        "tasks/reading/workbooks.py",
         "if sheet.name != first.name and",
         "if False and",
         ("tests/unit/test_workbooks.py",),
@@ -1269,7 +1269,7 @@ FAULTS = (
     Fault(
         "of several arrays of objects the first is read",
         "reading",
-        "tasks/reading/json_documents.py",
+        "tasks/reading/json_files.py",
         "        if len(self.arrays) > 1 and not keys:\n",
         "        if False:\n",
         ("tests/unit/test_json_documents.py",),
@@ -1277,7 +1277,7 @@ FAULTS = (
     Fault(
         "an empty array beside rows that are lists hides them",
         "reading",
-        "tasks/reading/json_documents.py",
+        "tasks/reading/json_files.py",
         "(self.has_lists or not self.has_empty)",
         "not self.has_empty",
         ("tests/unit/test_json_documents.py",),
@@ -1285,7 +1285,7 @@ FAULTS = (
     Fault(
         "a table by two separators is read by the first",
         "reading",
-        "tasks/reading/delimited_header.py",
+        "tasks/reading/delimited.py",
         "    if len(usual) > 1:\n",
         "    if False:\n",
         ("tests/unit/test_delimited_tables.py",),
@@ -1341,7 +1341,7 @@ FAULTS = (
     Fault(
         "a rating that states no scale is of ten",
         "reading",
-        "tasks/reading/ratings.py",
+        "tasks/reading/values.py",
         '        raise ValueError("on no known scale")\n',
         "        scale = TEN\n",
         ("tests/unit/test_reading_by_profile.py",),
@@ -1349,7 +1349,7 @@ FAULTS = (
     Fault(
         "a date in digits has the day first",
         "reading",
-        "tasks/reading/dates.py",
+        "tasks/reading/values.py",
         'if form in ("day-first", "month-first") else None',
         'if form != "iso" else None',
         ("tests/unit/test_reading_by_profile.py",),
@@ -1357,15 +1357,15 @@ FAULTS = (
     Fault(
         "a table in a text file is scored as one review",
         "reading",
-        "tasks/reading/plain_text.py",
-        "or _is_table(lines):",
-        "or False:",
+        "tasks/reading/text.py",
+        "    if is_table or len(lines) >",
+        "    if len(lines) >",
         ("tests/unit/test_delimited_tables.py",),
     ),
     Fault(
         "what follows a long bzip2 or xz stream is passed over",
         "reading",
-        "tasks/containers/streams.py",
+        "tasks/reading/streams.py",
         "            place = end - len(unpacker.unused_data)\n",
         "            place = end\n",
         ("tests/unit/test_review_files.py",),
@@ -1373,7 +1373,7 @@ FAULTS = (
     Fault(
         "one header of a tar may set any number of fields for all members",
         "reading",
-        "tasks/containers/tar_files.py",
+        "tasks/reading/containers.py",
         "len(archive.pax_headers) + records > ",
         "len(archive.pax_headers) > ",
         (TEST_BAD_INPUT,),

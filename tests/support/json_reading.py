@@ -4,11 +4,9 @@ import io
 import json
 from typing import Any
 
-from tasks.reading import json_documents
-from tasks.reading.json_lines import read_json_lines
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
+from tasks.reading.json_files import read_json_document, read_json_lines
 from tasks.reading.reader import is_json_lines
+from tasks.reading.rows import RawRows, ReadOptions
 
 
 def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
@@ -17,7 +15,7 @@ def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
     if is_json_lines(data):
         chunks = (data[start : start + size] for start in range(0, len(data), size))
         return list(read_json_lines(chunks, 1, chosen))
-    return list(json_documents.read(io.BytesIO(data), 1, chosen))
+    return list(read_json_document(io.BytesIO(data), 1, chosen))
 
 
 def read_texts(document: Any, **options: Any) -> list[str]:

@@ -18,7 +18,7 @@ import pyarrow.ipc
 import pyarrow.orc as pa_orc
 import pyarrow.parquet as pq
 
-from tasks.reading.raw_rows import RawRows
+from tasks.reading.rows import RawRows
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -7,7 +7,6 @@ import lzma
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,11 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.sources.profile import Rating, parse_profile
-from tasks.reading.options import ReadOptions
-from tasks.reading.ratings import to_stars
 from tasks.reading.reader import read_review_file
-from tasks.reading.tables.formats import TABLE_FORMATS
-from tasks.reading.values import parse_rows
+from tasks.reading.rows import ReadOptions
+from tasks.reading.table_process import TABLE_FORMATS, find_reader
+from tasks.reading.values import parse_rows, to_stars
 from tests.support.review_file_builders import ENCODERS, encode_csv, to_gz, to_zip, to_zst
 from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
 
@@ -144,8 +142,7 @@ def read(path: Path, data: bytes, described: Described) -> Iterator[pa.RecordBat
     profile.write_text(described.format_profile(), "utf-8")
     options = ReadOptions(profile=parse_profile(profile))
     if described.format in TABLE_FORMATS:
-        module = import_module(TABLE_FORMATS[described.format].module)
-        for raw in module.read(io.BytesIO(data), 1, options):
+        for raw in find_reader(described.format)(io.BytesIO(data), 1, options):
             yield parse_rows(raw, pa.nulls(len(raw.row_numbers), pa.string()))
         return
     name = f"a.{described.format}"

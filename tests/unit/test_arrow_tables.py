@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import io
+import json
 import uuid
 from importlib import import_module
 from typing import Any
@@ -13,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
-from tasks.reading.tables import arrow, avro, orc
+from tasks.reading.arrow_tables import read_arrow, read_orc
+from tasks.reading.avro import read_avro
+from tasks.reading.rows import RawRows, ReadOptions
 from tasks.reading.values import parse_rows
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import (
@@ -28,7 +29,7 @@ from tests.support.review_file_builders import (
     write_avro,
 )
 
-READERS = {"orc": orc.read, "arrow": arrow.read, "avro": avro.read}
+READERS = {"orc": read_orc, "arrow": read_arrow, "avro": read_avro}
 ENCODERS = {"orc": encode_orc, "arrow": encode_arrow, "avro": encode_avro}
 NOON = dt.datetime(2024, 5, 17, 12, tzinfo=dt.UTC)
 
@@ -215,3 +216,19 @@ def test_what_says_which_rows_are_reviews_is_read_as_text_and_keeps_its_type_in_
     (rows,) = read(format_name, data, profile=profile)
     assert list_further(rows) == [{"is_owner": True}, {"is_owner": False}]
     assert parse_rows(rows, pa.nulls(2, pa.string()))["rule"].to_pylist() == ["no_review", None]
+
+
+def test_values_of_a_named_column_that_can_be_no_rating_are_kept_as_such() -> None:
+    table = pa.table({"text": ["A good film"], "score": [{"value": 4}]})
+    profile = make_profile("text", given_rating="score", tables={"rating": {"lowest": 1, "highest": 5}})
+    (rows,) = read("arrow", write_arrow(table), profile=profile)
+    row = parse_rows(rows, pa.nulls(1, pa.string())).to_pylist()[0]
+    assert row["given_rating"] is None
+    assert json.loads(row["extra"]) == {"given_rating": '{"value": 4}'}
+
+
+def test_a_column_of_the_name_of_one_that_is_ours_is_kept_too() -> None:
+    names = ["text", "score", "score"]
+    table = pa.Table.from_arrays([pa.array(["A good film"]), pa.array([[4]]), pa.array([5])], names)
+    (rows,) = read("arrow", write_arrow(table), profile=make_profile("text", given_rating="score"))
+    assert list_further(rows)[0]["score"] == 5

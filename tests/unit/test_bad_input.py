@@ -27,9 +27,9 @@ from data_contracts.review_files import READ_SCHEMA, check_rows, measure_rows
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, RowLimits
 from data_contracts.sources.profile import Profile
 from models.tokenizer import mark_texts_with_words
-from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.reading.reader import ReadOptions, read_review_file
-from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.streams import ContainerLimits
+from tasks.reading.table_process import TABLE_FORMATS
 from tests.support import review_file_builders as make
 from tests.support.workbook_builders import encode_xlsx, write_xls, write_xlsx
 

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
-from tasks.reading.tables import arrow, parquet
-from tasks.reading.tables.class_names import find_classes
+from tasks.reading.arrow_tables import find_classes, read_arrow, read_parquet
+from tasks.reading.rows import RawRows, ReadOptions
 from tests.support.review_file_builders import list_further
 
 KEYS = ("info", "features", "label", "names", "_type", "\ud800")
@@ -53,8 +51,8 @@ def write(format_name: str, table: pa.Table) -> io.BytesIO:
 
 def read(format_name: str, table: pa.Table) -> list[RawRows]:
     """Read a table from a file."""
-    module = parquet if format_name == "parquet" else arrow
-    return list(module.read(write(format_name, table), 1, ReadOptions()))
+    reader = read_parquet if format_name == "parquet" else read_arrow
+    return list(reader(write(format_name, table), 1, ReadOptions()))
 
 
 def read_labels(format_name: str, table: pa.Table) -> list[str | None]:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.reading import delimited_quotes
-from tasks.reading.delimited_quotes import unescape, write_out_breaks
-from tasks.reading.encodings import drop_inner_marks, to_utf8
-from tasks.reading.further_columns import format_columns
-from tasks.reading.missing_words import NO_TEXT_WORDS
+from tasks.reading import delimited
+from tasks.reading.columns import format_columns
+from tasks.reading.delimited import unescape, write_out_breaks
 from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.reading.text import drop_inner_marks, to_utf8
+from tasks.reading.values import NO_TEXT_WORDS
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import encode_csv, encode_json, encode_jsonl, to_gz, to_tar
 
@@ -418,9 +418,9 @@ def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
 @given(st.text('"a\t\n', max_size=12), st.booleans())
 def test_quotes_that_are_found_strict_at_once_are_so_field_after_field(text: str, is_whole: bool) -> None:
     data = ("bbbbbbb\n" * len(text) + text).encode()
-    if delimited_quotes._is_surely_strict(data, is_whole, "\t"):
-        end = delimited_quotes._measure_strict(data, "\t")
-        is_open = delimited_quotes._compile_open(False).fullmatch(data, end) is not None
+    if delimited._is_surely_strict(data, is_whole, "\t"):
+        end = delimited._measure_strict(data, "\t")
+        is_open = delimited._compile_open(False).fullmatch(data, end) is not None
         assert end == len(data) or (is_open and not is_whole)
 
 

@@ -20,7 +20,7 @@ from tasks.engine.dispatch import AHEAD, PER_WORKER, Outcome, Task, score_groups
 from tasks.engine.worker_group_task import GroupSummary, GroupTask, Recipe, do_work, name_work
 from tasks.engine.worker_text_task import TextTask, gather_groups, name_text_work
 from tasks.inbox.source_files import GROUP_BYTES, FoundFile, SourceFile
-from tasks.reading.options import ReadOptions
+from tasks.reading.rows import ReadOptions
 from tasks.scoring.rescoring import ALL_ROWS, OlderSource, cut_rows
 from tasks.scoring.run_outcome import GroupResult
 from tasks.sources.catalogue import Catalogue

@@ -13,9 +13,9 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.containers import streams
+from tasks.reading import streams
 from tasks.reading.reader import ReadOptions, read_review_file
-from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.table_process import TABLE_FORMATS
 from tests.fuzz import judging, parquet_layout, supervising, zip_mutations
 from tests.fuzz.cases import MUTATIONS, build, plan_case
 from tests.fuzz.judging import judge

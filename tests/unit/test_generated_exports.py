@@ -17,7 +17,7 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from tasks.reading.reader import read_review_file
-from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.table_process import TABLE_FORMATS
 from tests.support.review_file_builders import encode_csv, encode_jsonl, encode_orc, write_avro
 from tests.support.workbook_builders import encode_ods, to_grid, write_xlsx
 

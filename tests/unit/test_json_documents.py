@@ -9,8 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
-from tasks.reading.half_surrogates import decode_half_pairs
-from tasks.reading.object_rows import flatten_object
+from tasks.reading.json_files import decode_half_pairs, flatten_object
 from tests.support.json_reading import read, read_texts
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import encode_json, encode_jsonl, list_further

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from deployments.serving import kept_texts as module
 from deployments.serving.kept_texts import start_keeping
 from tasks.inbox.source_files import look_into
-from tasks.reading.missing_words import NO_TEXT_WORDS
 from tasks.reading.reader import read_review_file
+from tasks.reading.values import NO_TEXT_WORDS
 
 
 @pytest.fixture

@@ -40,8 +40,8 @@ from tasks.labelling.intake import (
 )
 from tasks.labelling.kept_answers import Answer, finish_sessions, keep_answer, open_answers
 from tasks.labelling.sheet import require_new, write_sheet
-from tasks.reading.options import ReadOptions
 from tasks.reading.reader import read_review_file
+from tasks.reading.rows import ReadOptions
 from tasks.stages import retries
 from tasks.stages.take_in_labels import take_labels as take_labels_of_run
 from tasks.store import inbox_objects

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.streams import read_stream
 from tasks.inbox.opening import open_folder_of, open_regular, place_within
 from tasks.inbox.source_files import SkippedFile, hash_file, look_into
 from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.reading.streams import read_stream
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.sources.profile import Profile, Rating
 from tasks.inbox.source_files import SourceFile
-from tasks.reading.dates import make_date_parser
-from tasks.reading.ratings import make_rating_parser
 from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.reading.values import make_date_parser, make_rating_parser
 from tasks.scoring.chunks import read_chunks
 from tasks.scoring.file_outcomes import Tally
 from tests.support.profiles import make_profile

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
-from tasks.containers.streams import decompress
-from tasks.reading import delimited
-from tasks.reading.missing_words import NO_TEXT_WORDS
+from tasks.reading import arrow_tables, delimited
+from tasks.reading.arrow_tables import read_parquet
 from tasks.reading.reader import ReadOptions, format_of, read_review_file
-from tasks.reading.tables import parquet
-from tasks.reading.tables.formats import TABLE_FORMATS
+from tasks.reading.streams import decompress
+from tasks.reading.table_process import TABLE_FORMATS
+from tasks.reading.values import NO_TEXT_WORDS
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import (
     COMPRESSORS,
@@ -366,8 +366,8 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
 ) -> None:
     column = LONG_TEXTS[kind]()
     decoded: list[int] = []
-    monkeypatch.setattr(parquet, "DECODED_BYTES", 1 << 20)
-    monkeypatch.setattr(parquet, "limit_decoded", lambda file, limits: decoded.append)
+    monkeypatch.setattr(arrow_tables, "DECODED_BYTES", 1 << 20)
+    monkeypatch.setattr(arrow_tables, "limit_decoded", lambda file, limits: decoded.append)
     texts = pa.array(["A good film."] * len(column))
     data = write_parquet(
         pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
@@ -375,7 +375,7 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
         column_encoding={"text": "DELTA_BYTE_ARRAY"},
     )
     assert len(data) < 100_000
-    rows = sum(len(found.row_numbers) for found in parquet.read(io.BytesIO(data), 1, ReadOptions()))
+    rows = sum(len(found.row_numbers) for found in read_parquet(io.BytesIO(data), 1, ReadOptions()))
     assert rows == len(column)
     assert max(decoded) <= 1 << 20
 
@@ -438,7 +438,7 @@ def test_a_genuine_noncharacter_beside_invalid_bytes_is_kept(tmp_path: Path) -> 
 def test_members_frames_and_streams_are_read_one_after_the_other_however_long(
     tmp_path: Path, compression: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 200)
+    monkeypatch.setattr("tasks.reading.streams.CHUNK_BYTES", 200)
     data = b"".join(map(COMPRESSORS[compression], (b"text\n" + b"a\n" * 500, b"b\nc\n", b"d\n")))
     rows = read_bytes(tmp_path, f"a.csv{compression}", data)
     assert Counter(row["text"] for row in rows) == {"a": 500, "b": 1, "c": 1, "d": 1}
@@ -582,7 +582,7 @@ def test_batches_have_no_more_rows_and_about_no_more_bytes_than_told(tmp_path: P
 def test_good_and_misshapen_rows_keep_their_order_over_many_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 200)
+    monkeypatch.setattr("tasks.reading.streams.CHUNK_BYTES", 200)
     lines = [f"{number},a" if number % 7 else f"{number}" for number in range(1, 500)]
     data = ("text,tag\n" + "\n".join(lines)).encode()
     rows = read_bytes(tmp_path, "a.csv", data)
@@ -593,7 +593,7 @@ def test_good_and_misshapen_rows_keep_their_order_over_many_blocks(
 def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.containers.streams.CHUNK_BYTES", 64)
+    monkeypatch.setattr("tasks.reading.streams.CHUNK_BYTES", 64)
     texts = ["line\n" * 100, 'a "word" in it', "short", "x" * 1000]
     rows = read_bytes(tmp_path, "a.csv", encode_csv([{"text": text} for text in texts]))
     assert [row["text"] for row in rows] == texts
@@ -697,7 +697,7 @@ def test_a_csv_is_read_alike_however_much_is_read_at_a_time(
     found = []
     for size in (1 << 20, chunk_bytes):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tasks.containers.streams.CHUNK_BYTES", size)
+            patch.setattr("tasks.reading.streams.CHUNK_BYTES", size)
             try:
                 found.append(read(path))
             except FileRefusedError as refusal:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
+from tasks.reading import table_process
 from tasks.reading.reader import ReadOptions, read_review_file
-from tasks.reading.tables import separate_process as table_process
 from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
@@ -116,7 +116,7 @@ SHORT_OF_MEMORY = """
 import os, resource, sys
 from pathlib import Path
 from data_contracts.errors import FileRefusedError
-from tasks.reading.tables import separate_process as table_process
+from tasks.reading import table_process
 from tasks.reading.reader import read_review_file
 for mebibytes in sys.argv[2:]:
     if os.fork():
@@ -153,7 +153,7 @@ try:
     print("read", end=" ")
 except FileRefusedError as error:
     print(error.rule, end=" ")
-from tasks.reading.tables import separate_process as table_process
+from tasks.reading import table_process
 table_process._end_idle()
 # The system counts what the parent of a process held before its start as its own peak, but not here.
 own = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.containers.unpacking_limits import ContainerLimits
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
+from tasks.reading import workbooks
 from tasks.reading.reader import read_review_file
-from tasks.reading.tables import workbooks
+from tasks.reading.rows import RawRows, ReadOptions
+from tasks.reading.streams import ContainerLimits
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import flip, list_further, to_zip
 from tests.support.workbook_builders import (
@@ -42,7 +41,7 @@ DATA, OTHER = (make_profile("text", tables={"file": {"sheet": name}}) for name i
 
 def read(data: bytes, **options: Any) -> list[RawRows]:
     """Read a workbook in this process."""
-    return list(workbooks.read(io.BytesIO(data), 1, ReadOptions(**options)))
+    return list(workbooks.read_workbook(io.BytesIO(data), 1, ReadOptions(**options)))
 
 
 def read_texts(data: bytes, **options: Any) -> list[str]:

@@ -18,9 +18,9 @@ from data_contracts.rules_and_limits import (
 from data_contracts.sources.profile import Columns, Profile, Severity, name_version, parse_profile
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import LABELS, Home
-from tasks.containers.formats import WORKBOOKS, format_of
 from tasks.reading.columns import quote_name
-from tasks.reading.options import ReadOptions
+from tasks.reading.formats import WORKBOOKS, format_of
+from tasks.reading.rows import ReadOptions
 from tasks.scoring.file_outcomes import describe_bad_rows
 from tasks.sources.catalogue import DEFAULT, describe_missing_profile, load_catalogue, name_profile
 from tasks.sources.preview import SHOWN, Preview, preview_file

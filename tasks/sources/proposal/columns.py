@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 
-from tasks.reading.dates import make_date_parser
+from tasks.reading.values import make_date_parser
 from tasks.sources.sampling import Column, Table
 
 _WORDS = tomllib.loads((files("tasks.sources.proposal") / "words.toml").read_text("utf-8"))

@@ -7,8 +7,7 @@ from statistics import mean
 from typing import Any
 
 from data_contracts.sources.profile import OWN_SCALES
-from tasks.reading.labels import clean_label
-from tasks.reading.ratings import find_rating
+from tasks.reading.values import clean_label, find_rating
 from tasks.sources.proposal.columns import has_words, list_words, measure_dates, rate_mood
 from tasks.sources.proposal.writing import Question
 from tasks.sources.sampling import Column

@@ -1,4 +1,4 @@
-"""Reads Parquet files and other tables in a separate process with limited memory and time.
+"""Reads Parquet files, workbooks, JSON documents and other tables in a separate process with limited memory and time.
 
 A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
 the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
@@ -6,10 +6,10 @@ every encoding, and some damaged files crash it; the libraries for the other for
 the memory and time of the process; a file that exceeds them is refused (bomb_suspected). A run starts the process once
 and uses it for file after file; it decodes rows while the run checks and scores the rows before.
 
-The command is `python -m tasks.reading.tables.separate_process SOCKET`. A request is JSON, followed by the open
-file's descriptor; the answer is record batches of `READ_SCHEMA`, the plan as JSON before or after them, if the request
-has none, and the outcome as JSON. Nothing from the process is unpickled, since it was made from an untrusted file. The
-memory limit (RLIMIT_DATA) works on Linux only.
+The command is `python -m tasks.reading.table_process SOCKET`. A request is JSON, followed by the open file's
+descriptor; the answer is how the table is read, as JSON, record batches of `READ_SCHEMA`, and the outcome as JSON.
+Nothing from the process is unpickled, since it was made from an untrusted file. The memory limit (RLIMIT_DATA) works on
+Linux only.
 """
 
 import atexit
@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -34,17 +34,24 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.containers.members import Member
-from tasks.containers.streams import hold_content, meter
-from tasks.containers.unpacking_limits import ContainerLimits, limit_bytes
-from tasks.reading.columns import Reading, load_reading, settle_labels
-from tasks.reading.options import ReadOptions
-from tasks.reading.raw_rows import RawRows
-from tasks.reading.tables.formats import TABLE_FORMATS
-from tasks.reading.values import parse_rows
+from tasks.reading.columns import Reading, load_reading
+from tasks.reading.containers import Member
+from tasks.reading.formats import WORKBOOKS
+from tasks.reading.rows import RawRows, ReadOptions
+from tasks.reading.streams import ContainerLimits, hold_content, limit, meter
+from tasks.reading.values import parse_table
 from tasks.support.memory import MOST_MEMORY, has_memory, is_memory_error, require_memory
 from tasks.support.refusals import refusal
 
+TABLE_FORMATS = {
+    "parquet": ("arrow_tables", "read_parquet", "parquet_broken"),
+    "orc": ("arrow_tables", "read_orc", "orc_broken"),
+    "arrow": ("arrow_tables", "read_arrow", "arrow_broken"),
+    "avro": ("avro", "read_avro", "avro_broken"),
+    "json": ("json_files", "read_json_document", "json_broken"),
+    **dict.fromkeys(WORKBOOKS, ("workbooks", "read_workbook", "workbook_broken")),
+}
+"""Format -> the module here and its function that yields `RawRows` from an open file, and the rule of a damaged one."""
 SECONDS = 15
 """Most seconds of processor time for one batch of rows."""
 ROW_BYTES = 64 << 20
@@ -68,8 +75,8 @@ def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Ite
 
     Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
-    sent = asdict(replace(options, root=None, profile=None, report_reading=print))
-    del sent["report_reading"]
+    names = ("text_column", "fallback_encoding", "batch_rows", "batch_bytes", "most_rows")
+    sent = {name: getattr(options, name) for name in names} | {"limits": asdict(options.limits)}
     request = {
         "profile": options.profile and Reading("", options.profile).dump(),
         "format_name": member.format,
@@ -92,10 +99,8 @@ def _open_for_process(member: Member, options: ReadOptions) -> Iterator[IO[bytes
         member.on_disk.seek(0)
         yield member.on_disk
         return
-    guard = limit_bytes(
-        options.limits.held_bytes, f"a file of the format {member.format}, which must be held whole,"
-    )
-    with hold_content(meter(member.chunks, guard)) as file:
+    what = f"a file of the format {member.format}, which must be held whole, unpacks to"
+    with hold_content(meter(member.chunks, limit(options.limits.held_bytes, what))) as file:
         yield file
 
 
@@ -171,14 +176,14 @@ def _start_process() -> _Process:
     """Start a process that reads tables."""
     ours, theirs = Pipe()
     with theirs:
-        command = [sys.executable, "-m", "tasks.reading.tables.separate_process", str(theirs.fileno())]
+        command = [sys.executable, "-m", "tasks.reading.table_process", str(theirs.fileno())]
         # The process must find this package whatever the current folder of the run is.
         process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[3],
+            cwd=Path(__file__).parents[2],
         )
     return _Process(process, ours)
 
@@ -202,7 +207,7 @@ def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
             "Was it killed, or memory short? Next: run it again."
         }
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
-    return _make_refusal(TABLE_FORMATS[format_name].broken, place)
+    return _make_refusal(TABLE_FORMATS[format_name][2], place)
 
 
 def _make_refusal(rule: str, found: str) -> Outcome:
@@ -219,7 +224,9 @@ def serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run handles Ctrl-C, and this process ends with it
     # The memory pool of the C library returns unused memory and reserves little more than it needs.
     pa.set_memory_pool(pa.system_memory_pool())
-    _keep_freed_memory()
+    with suppress(AttributeError):  # not every C library has it
+        for option, size in _KEPT_MEMORY.items():
+            CDLL(None).mallopt(option, size)
     _limit_process(resource.RLIMIT_CORE, 0)
     _limit_process(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
     with suppress(EOFError, ConnectionError):
@@ -234,23 +241,21 @@ def _serve_file(
     connection: Connection, file: IO[bytes], format_name: str, member: str | None, **request: Any
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
-    options, profile = request["options"], request["profile"] and load_reading(request["profile"]).profile
-    read_options = ReadOptions(
-        **options | {"limits": ContainerLimits(**options["limits"]), "profile": profile}
-    )
-    rows, reading = 0, None
+    sent, profile = request["options"], request["profile"] and load_reading(request["profile"]).profile
+    options = ReadOptions(**sent | {"limits": ContainerLimits(**sent["limits"]), "profile": profile})
+    rows = 0
     try:
-        for raw in _renewing(_read(format_name, file, request["first_row"], read_options)):
-            if reading is None and len(raw.defects) < len(raw.row_numbers):
-                reading = settle_labels(raw.reading, raw.known.get("given_label"))
-                connection.send_bytes(reading.dump().encode())
-            members = pa.repeat(pa.scalar(member, pa.string()), len(raw.row_numbers))
-            batch = parse_rows(raw, members, reading)
-            if batch.nbytes > read_options.batch_bytes + ROW_BYTES:
-                return _make_refusal(
-                    "bomb_suspected", f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
-                )
-            _send(connection, memoryview(batch.serialize()))
+        raws = _renewing_time(find_reader(format_name)(file, request["first_row"], options))
+        for batch in parse_table(
+            raws, member, lambda reading: connection.send_bytes(reading.dump().encode())
+        ):
+            if batch.nbytes > options.batch_bytes + ROW_BYTES:
+                problem = f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
+                return _make_refusal("bomb_suspected", problem)
+            data = memoryview(batch.serialize())
+            connection.send_bytes(str(len(data)).encode())
+            while data:
+                data = data[os.write(connection.fileno(), data) :]
             rows += len(batch)
     except FileRefusedError as error:
         return {"rule": error.rule, "detail": error.detail}
@@ -259,52 +264,29 @@ def _serve_file(
     except Exception as error:
         if not is_memory_error(error):
             raise
-        return _judge_memory(error, rows)
+        try:
+            require_memory(error)
+        except ReviewsError as short:
+            return {"error": str(short)}
+        problem = f"after row {rows:,} a row takes more memory than any sound one"
+        return _make_refusal("bomb_suspected", problem)
     return {}
 
 
-def _renewing(rows: Iterator[RawRows]) -> Iterator[RawRows]:
+def find_reader(format_name: str) -> Callable[[IO[bytes], int, ReadOptions], Iterator[RawRows]]:
+    """Return the function that reads a format; only its module is imported."""
+    module, function, _ = TABLE_FORMATS[format_name]
+    return getattr(import_module(f"tasks.reading.{module}"), function)  # type: ignore[no-any-return]
+
+
+def _renewing_time(rows: Iterator[RawRows]) -> Iterator[RawRows]:
     """Yield rows; the process gets its full time again for each batch."""
-    _renew_time()
-    for raw in rows:
+    while True:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
+        if (raw := next(rows, None)) is None:
+            return
         yield raw
-        _renew_time()
-
-
-def _read(format_name: str, file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of a file by the reader of its format; only that one is imported."""
-    module = import_module(TABLE_FORMATS[format_name].module)
-    rows: Iterator[RawRows] = module.read(file, first_row, options)
-    return rows
-
-
-def _send(connection: Connection, data: memoryview) -> None:
-    """Send bytes from the process, with their length before them."""
-    connection.send_bytes(str(len(data)).encode())
-    while data:
-        data = data[os.write(connection.fileno(), data) :]
-
-
-def _judge_memory(error: Exception, rows: int) -> Outcome:
-    """Return the outcome of a file whose reading in the process took too much memory."""
-    try:
-        require_memory(error)
-    except ReviewsError as short:
-        return {"error": str(short)}
-    return _make_refusal("bomb_suspected", f"after row {rows:,} a row takes more memory than any sound one")
-
-
-def _renew_time() -> None:
-    """Give the process its full time again."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
-
-
-def _keep_freed_memory() -> None:
-    """Let the C library keep some freed memory, where it has `mallopt`."""
-    with suppress(AttributeError):
-        for option, size in _KEPT_MEMORY.items():
-            CDLL(None).mallopt(option, size)
 
 
 def _limit_process(what: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""Decodes review files, and escapes invalid bytes so that a text parser can process them.
+"""Decodes text, escapes invalid bytes so that a parser can process it, and reads text files, each as one review.
 
 A byte order mark decides the encoding (UTF-8, UTF-16 or UTF-32); without one it is the option `encoding`, else UTF-8.
 No encoding is guessed: in a Latin-1 or cp1252 file each row with a non-ASCII character is quarantined, and a UTF-16
@@ -9,14 +9,18 @@ with an error in them is refused, since the rest of it can't be trusted.
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from data_contracts.text_encodings import find_encoding
-from tasks.reading.options import ReadOptions
+from data_contracts.rules_and_limits import name_rated_sentiment
+from data_contracts.sources.profile import OWN_SCALES, Columns, Profile
+from tasks.reading.columns import Reading
+from tasks.reading.containers import Member, naming_member
+from tasks.reading.rows import KEPT_BYTES, Defect, RawRows, ReadOptions, number_rows
 from tasks.support.refusals import refusal
 
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
@@ -38,14 +42,15 @@ _CHARACTER_BYTES = 4
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _NONCHARACTER_START = b"\xef\xb7"
 
-
-def decode_text(data: bytes, options: ReadOptions) -> str:
-    """Decode one complete text as `to_utf8` does; raises `UnicodeDecodeError` if it is invalid."""
-    mark = _find_mark(data)
-    encoding = _choose_encoding(mark, options)
-    if _may_fall_back(mark, options) and not data.isascii() and not _is_utf8_at_first(data):
-        encoding = options.fallback_encoding or encoding
-    return data[len(mark) :].decode(encoding)
+TEXT_FILES = Reading(
+    "text files", Profile(columns=Columns(text=("text",), given_rating="rating"), rating=OWN_SCALES[10])
+)
+"""How text files are read: their names give ratings out of ten."""
+_STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
+_MARKED_UP = re.compile(r"\s*(?:<(?:!doctype html|html|\?xml)\b|\[?\s*\{\s*\")", re.IGNORECASE)
+"""The beginning of a web page, XML or JSON."""
+_MOST_LINES = 200
+"""Lines of a review, at most: a file with more is rather a table, or a list."""
 
 
 def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
@@ -65,8 +70,8 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
     chunks = chain([head[len(mark) :]], chunks)
     if encoding != "utf-8":
         chunks = _transcode(chunks, encoding)
-    elif _may_fall_back(mark, options):
-        chunks = _fall_back(chunks, options.fallback_encoding or encoding)
+    elif fallback := _find_fallback(mark, options):
+        chunks = _fall_back(chunks, fallback)
     # Only files that have marks are joined with theirs; all others need not be searched.
     return drop_inner_marks(chunks) if mark else chunks
 
@@ -82,14 +87,19 @@ def drop_inner_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield rest
 
 
+def _find_mark(data: bytes) -> bytes:
+    """Return the byte order mark of a text, empty if it has none."""
+    return next((mark for mark in _MARKS if data.startswith(mark)), b"")
+
+
 def _choose_encoding(mark: bytes, options: ReadOptions) -> str:
-    """Return the encoding of a text with this byte order mark, or with none."""
-    return _MARKS.get(mark) or find_encoding(options.encoding or "utf-8") or "utf-8"
+    """Return Python's name of the encoding of a text with this byte order mark, or with none."""
+    return _MARKS.get(mark) or codecs.lookup(options.encoding or "utf-8").name
 
 
-def _may_fall_back(mark: bytes, options: ReadOptions) -> bool:
-    """Return whether nothing but the content can tell if a text is UTF-8 or in the fallback encoding."""
-    return not mark and options.encoding is None and options.fallback_encoding is not None
+def _find_fallback(mark: bytes, options: ReadOptions) -> str | None:
+    """Return the fallback encoding, if nothing but the content can tell whether a text is UTF-8 or in that one."""
+    return None if mark or options.encoding else options.fallback_encoding
 
 
 def _fall_back(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -127,6 +137,26 @@ def _is_utf8_at_first(data: bytes) -> bool | None:
     return True
 
 
+def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Decode a text in another encoding and encode it as UTF-8; refuse a file that is not in that encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    done = 0
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode()
+            done += len(chunk)
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        # That a text in UTF-16 begins with no byte order mark is an error without a place.
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        name = encoding.removesuffix("-le").removesuffix("-be").upper()
+        place = f"the {name} text is not valid, near byte {done + start + 1:,}"
+        raise refusal("encoding_broken", place) from error
+
+
+# Bytes that are not UTF-8
+
+
 def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Iterator[bytes]:
     """Escape bytes that are not UTF-8, so that a parser accepts all chunks; valid text is passed on unchanged.
 
@@ -144,7 +174,12 @@ def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Itera
 
 def restore_bytes(text: str) -> bytes:
     """Return the original bytes of a text from `escape_invalid`."""
-    return _ESCAPED.sub(_unescape_one, text).encode("utf-8", "surrogateescape")
+
+    def unescape(match: re.Match[str]) -> str:
+        upper, lower = map(ord, match.group())
+        return chr(0xDC00 + ((upper - 0xFDD0) << 4 | lower - 0xFDE0))
+
+    return _ESCAPED.sub(unescape, text).encode("utf-8", "surrogateescape")
 
 
 def restore_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
@@ -170,41 +205,6 @@ def decode_column(column: pa.Array) -> tuple[pa.Array, dict[int, bytes]]:
     return pa.array(valid, pa.binary()).cast(pa.string()), invalid
 
 
-def describe_invalid(data: bytes) -> str:
-    """Describe the first byte that is not UTF-8."""
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return f"byte {error.start + 1:,} (0x{data[error.start]:02x}) is not UTF-8"
-    return "holds half a surrogate pair, which is no character"
-
-
-def _find_mark(data: bytes) -> bytes:
-    """Return the byte order mark of a text, empty if it has none."""
-    return next((mark for mark in _MARKS if data.startswith(mark)), b"")
-
-
-def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Decode a text in another encoding and encode it as UTF-8; refuse a file that is not in that encoding."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    done = 0
-    try:
-        for chunk in chunks:
-            yield decoder.decode(chunk).encode()
-            done += len(chunk)
-        yield decoder.decode(b"", final=True).encode()
-    except UnicodeError as error:
-        # That a text in UTF-16 begins with no byte order mark is an error without a place.
-        start = error.start if isinstance(error, UnicodeDecodeError) else 0
-        place = f"the {_name(encoding)} text is not valid, near byte {done + start + 1:,}"
-        raise refusal("encoding_broken", place) from error
-
-
-def _name(encoding: str) -> str:
-    """Return an encoding's name for a message, without the order of its bytes."""
-    return encoding.removesuffix("-le").removesuffix("-be").upper()
-
-
 def _end_of_whole_characters(data: bytes) -> int:
     """Return the length of `data` without an incomplete UTF-8 character at its end."""
     for back in range(1, min(3, len(data)) + 1):
@@ -224,17 +224,12 @@ def _escape(chunk: bytes, notice: Callable[[], None]) -> bytes:
     if not may_be_mistaken and _is_utf8(chunk):
         return chunk
     notice()
-    return _TO_ESCAPE.sub(_escape_run, chunk.decode("utf-8", "surrogateescape")).encode()
 
+    def escape(match: re.Match[str]) -> str:
+        run = match.group().encode("utf-8", "surrogateescape")
+        return "".join(chr(0xFDD0 + (byte >> 4)) + chr(0xFDE0 + (byte & 15)) for byte in run)
 
-def _escape_run(match: re.Match[str]) -> str:
-    run = match.group().encode("utf-8", "surrogateescape")
-    return "".join(chr(0xFDD0 + (byte >> 4)) + chr(0xFDE0 + (byte & 15)) for byte in run)
-
-
-def _unescape_one(match: re.Match[str]) -> str:
-    upper, lower = map(ord, match.group())
-    return chr(0xDC00 + ((upper - 0xFDD0) << 4 | lower - 0xFDE0))
+    return _TO_ESCAPE.sub(escape, chunk.decode("utf-8", "surrogateescape")).encode()
 
 
 def _is_utf8(data: bytes) -> bool:
@@ -246,3 +241,73 @@ def _is_utf8(data: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+# Text files. A name as in the Stanford archive, ID_RATING.txt, gives the rating, and the rating gives the label; 0
+# stars mean no rating. The ID is not used as review id, since each folder of that archive has the same ones. A file is
+# one row, so an invalid text is a defect of its row, not a refusal.
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """The content of one text file."""
+
+    member: str | None
+    file_name: str
+    data: bytes
+    """The original bytes; of a file that is too long only the start."""
+    size: int
+    """Bytes of the complete file."""
+
+
+def read_text_file(member: Member, longest: int) -> TextFile:
+    """Read a text file to its end, but keep about `longest` bytes of it at most."""
+    held, size = bytearray(), 0
+    with naming_member(member.name):
+        for chunk in member.chunks:
+            size += len(chunk)
+            if size <= longest:
+                held += chunk
+            elif len(held) < KEPT_BYTES:
+                held += chunk[:KEPT_BYTES]
+    return TextFile(member.name, member.file_name, bytes(held), size)
+
+
+def make_text_rows(files: Sequence[TextFile], first_row: int, options: ReadOptions) -> RawRows:
+    """Return n text files as n rows; the first one gets the number `first_row`."""
+    decoded = [_decode_text_file(file, options) for file in files]
+    names = [_STANFORD_NAME.fullmatch(file.file_name) for file in files]
+    stars = [(int(name[1]) or None) if name else None for name in names]
+    known = {
+        "text": pa.array([None if isinstance(each, Defect) else each for each in decoded], pa.string()),
+        "given_rating": pa.array([None if each is None else str(each) for each in stars], pa.string()),
+        "given_label": pa.array([name_rated_sentiment(each) for each in stars], pa.string()),
+    }
+    defects = {place: each for place, each in enumerate(decoded) if isinstance(each, Defect)}
+    return RawRows(TEXT_FILES, number_rows(first_row, len(files)), known, None, defects, is_table=False)
+
+
+def _decode_text_file(file: TextFile, options: ReadOptions) -> str | Defect:
+    """Return the text of a text file, or its defect."""
+    if file.size > options.batch_bytes:
+        detail = f"a file of {file.size:,} bytes, the limit is {options.batch_bytes:,}"
+        return Defect("text_too_long", detail, file.data[:KEPT_BYTES])
+    mark = _find_mark(file.data)
+    encoding = _choose_encoding(mark, options)
+    if not file.data.isascii() and not _is_utf8_at_first(file.data):
+        encoding = _find_fallback(mark, options) or encoding
+    try:
+        text = file.data[len(mark) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        detail = f"byte {error.start + 1:,} is not valid {error.encoding.upper()}"
+        return Defect("text_encoding", detail, file.data)
+    if _MARKED_UP.match(text):
+        return Defect("row_shape", "a web page, XML or JSON, not a review", file.data)
+    lines = text.splitlines()
+    tabs = [line.strip().count("\t") for line in lines[:2]]
+    is_table = len(tabs) > 1 and tabs[0] == tabs[1] > 0  # as many names as values in the first row
+    if is_table or len(lines) > _MOST_LINES:
+        what = "columns" if is_table else f"{len(lines):,} lines"
+        detail = f"{what}, and a .txt is one review: call a table .csv or .tsv, or name its [file] format"
+        return Defect("row_shape", detail, file.data[:KEPT_BYTES])
+    return text

@@ -1,4 +1,4 @@
-"""Reads the rows of Avro files; runs in a process of its own (`separate_process`).
+"""Reads the rows of Avro files; runs in a process of its own.
 
 Nested records become columns with dotted names, as in JSON documents. The codecs that fastavro has no library for are
 decompressed by Arrow.
@@ -9,7 +9,6 @@ import datetime as dt
 import io
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, Any
 
 import fastavro
@@ -17,44 +16,36 @@ import pyarrow as pa
 from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
-from tasks.reading.grouping_items import group_into_batches
-from tasks.reading.object_rows import ObjectRow, drop_invalid, is_valid_text, make_batches, make_row
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.raw_rows import RawRows
+from tasks.reading.json_files import ObjectRow, drop_invalid, is_valid_text, make_batches, make_row
+from tasks.reading.rows import RawRows, ReadOptions, group_into_batches, require_rows
 from tasks.support.refusals import refusal, refusing
 
 _CHECKSUM_BYTES = 4
 
 
-def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of an Avro file; the first one gets the number `first_row`.
 
     Raises `FileRefusedError`: avro_broken, bomb_suspected, and the rules of `choose_reading`.
     """
     BLOCK_READERS.update(snappy=_read_snappy, zstandard=_read_zstd)
-    rows = [0]
+    rows = 0
 
     def read_groups() -> Iterator[list[ObjectRow]]:
+        nonlocal rows
         records = fastavro.reader(file, handle_unicode_errors="surrogateescape")
         for group in group_into_batches(records, _measure, options.batch_rows, options.batch_bytes):
-            rows[0] += len(group)
-            require_rows(first_row - 1 + rows[0], options.most_rows)
+            rows += len(group)
+            require_rows(first_row - 1 + rows, options.most_rows)
             yield list(map(_make_row, group))
 
-    with _refusing_broken(lambda: rows[0]):
-        yield from make_batches(read_groups(), first_row, options)
-
-
-@contextmanager
-def _refusing_broken(count_rows: Any) -> Iterator[None]:
-    """Turn any error into a refusal: on a damaged schema, fastavro raises errors of all kinds."""
     try:
-        with refusing("avro_broken", lambda: f"it can't be read after row {count_rows():,}"):
-            yield
+        with refusing("avro_broken", lambda: f"it can't be read after row {rows:,}"):
+            yield from make_batches(read_groups(), first_row, options)
     except ReviewsError:
         raise
-    except Exception as error:
-        raise refusal("avro_broken", f"it can't be read after row {count_rows():,}") from error
+    except Exception as error:  # on a damaged schema, fastavro raises errors of all kinds
+        raise refusal("avro_broken", f"it can't be read after row {rows:,}") from error
 
 
 # Blocks
@@ -62,24 +53,24 @@ def _refusing_broken(count_rows: Any) -> Iterator[None]:
 
 def _read_snappy(file: IO[bytes]) -> io.BytesIO:
     """Read a block that is compressed by snappy: its unpacked size, its data, and four bytes of checksum."""
-    data = file.read(_read_long(file))[:-_CHECKSUM_BYTES]
+    data = _read_block(file)[:-_CHECKSUM_BYTES]
     size = _decode_varint(io.BytesIO(data))
     return io.BytesIO(pa.Codec("snappy").decompress(data, size, asbytes=True))
 
 
 def _read_zstd(file: IO[bytes]) -> io.BytesIO:
     """Read a block that is compressed by zstd."""
-    data = file.read(_read_long(file))
+    data = _read_block(file)
     return io.BytesIO(pa.CompressedInputStream(pa.BufferReader(data), "zstd").read())
 
 
-def _read_long(file: IO[bytes]) -> int:
-    """Read the length of a block, an integer in Avro's zigzag encoding; refuse one that can't be."""
+def _read_block(file: IO[bytes]) -> bytes:
+    """Read a block after its length, an integer in Avro's zigzag encoding; refuse one that can't be."""
     number = _decode_varint(file)
     size = number >> 1 ^ -(number & 1)
     if size < 0:
         raise ValueError("a negative length")
-    return size
+    return file.read(size)
 
 
 def _decode_varint(file: IO[bytes]) -> int:
@@ -126,13 +117,8 @@ def _simplify(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, bytes):
-        return _decode(value)
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
     return value.isoformat() if isinstance(value, (dt.date, dt.time)) else str(value)
-
-
-def _decode(data: bytes) -> str:
-    """Return bytes as text, or as base64 if they are not UTF-8."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(data).decode()

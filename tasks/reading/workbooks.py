@@ -10,13 +10,13 @@ Calamine holds the sheet whole, so the size of a workbook is limited, packed and
 import datetime as dt
 import io
 import os
+import re
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from python_calamine import (
@@ -29,7 +29,6 @@ from python_calamine import (
 )
 
 from data_contracts.errors import FileRefusedError
-from tasks.containers.unpacking_limits import ContainerLimits
 from tasks.reading.columns import (
     MAX_COLUMNS,
     Columns,
@@ -39,13 +38,29 @@ from tasks.reading.columns import (
     quote_names,
     select_columns,
 )
-from tasks.reading.grouping_items import group_into_batches
-from tasks.reading.options import ReadOptions, require_rows
-from tasks.reading.raw_rows import RawRows, find_headers, make_raw_rows
-from tasks.reading.tables.workbook_cells import Row, fill_spans, find_unsaved_columns, list_spans
+from tasks.reading.rows import (
+    RawRows,
+    ReadOptions,
+    find_headers,
+    group_into_batches,
+    make_raw_rows,
+    number_rows,
+    require_rows,
+)
+from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
+_WORKBOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
+_SHEET = re.compile(rb'<(?:\w+:)?sheet [^<]{0,2000}?\w:id="([^"<]+)"')
+_TARGET = rb'<(?:\w+:)?Relationship (?=[^<]{0,2000}?\bId="%b")[^<]{0,2000}?\bTarget="([^"<]+)"'
+# A formula whose value is an empty text has the type `str`.
+_UNSAVED = re.compile(
+    rb'<c (?![^>]{0,200}\bt="str")[^>]{0,200}?\br="([A-Z]{1,3})(\d{1,7})"[^>]{0,200}>'
+    rb"<f(?:[^>]{0,300}/>|[^>]{0,300}>[^<]{0,10000}</f>)(?:<v ?/>|<v></v>)?</c>"
+)
+"""A cell of an xlsx with a formula whose value was not saved: the letters of its column, and its row."""
+_LONGEST_CELL = 12_000
 _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
@@ -58,11 +73,12 @@ _FEWEST_ROWS = 2
 """Rows of a sheet up to which it is a note, and no table that may have reviews."""
 _PRECISE = 2**53
 """Beyond this, a floating-point number is not exact: it is no whole number that a person entered."""
-_Numbered = tuple[int, Row]
+_Row = list[str]
+_Numbered = tuple[int, _Row]
 """A row, with its number in the sheet from 0."""
 
 
-def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a sheet; the first one below the header gets the number `first_row`.
 
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
@@ -79,31 +95,21 @@ def read(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawR
             raise refusal("header_broken", f"the sheet {quote_name(sheet.name)} has no cell")
         reading = choose_reading(names, options.profile, options.text_column)
         table = (reading, names, select_columns(names, reading.profile))
-        unsaved = find_unsaved_columns(file, workbook.sheet_names.index(sheet.name))
+        unsaved = _find_unsaved_columns(file, workbook.sheet_names.index(sheet.name))
+        start = _list_columns(sheet).start
         next_row = first_row
-        for batch in group_into_batches(rows, _measure, options.batch_rows, options.batch_bytes):
+        for batch in group_into_batches(
+            rows, lambda row: sum(map(len, row[1])), options.batch_rows, options.batch_bytes
+        ):
             require_rows(next_row - 1 + len(batch), options.most_rows)
             made = _make_rows([row for _, row in batch], table, next_row)
-            _require_saved(made, table, unsaved, _list_columns(sheet))
+            for ours, place in table[2].known.items():
+                if start + place in unsaved and not pc.min(pc.binary_length(made.known[ours])).as_py():
+                    problem = f"{quote_name(names[place])} has formulas whose values were not saved"
+                    way = "open the workbook in the spreadsheet program and save it again"
+                    raise refusal("workbook_broken", f"{problem}: {way}")
             yield made
             next_row += len(batch)
-
-
-def _require_saved(
-    rows: RawRows, table: tuple[Reading, Row, Columns], unsaved: Collection[int], places: range
-) -> None:
-    """Refuse (workbook_broken) a sheet of which one of our columns has formulas whose values were not saved.
-
-    `unsaved` are the columns of the sheet that have such, and `places` those of the table.
-    """
-    _, names, columns = table
-    for ours, place in columns.known.items():
-        if places[place] in unsaved and (pc.min(pc.binary_length(rows.known[ours])).as_py() or 0) == 0:
-            problem = f"{quote_name(names[place])} has formulas whose values were not saved"
-            raise refusal(
-                "workbook_broken",
-                f"{problem}: open the workbook in the spreadsheet program and save it again",
-            )
 
 
 def _open_checked(file: IO[bytes], limits: ContainerLimits) -> IO[bytes]:
@@ -193,7 +199,11 @@ def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineS
                 "sheet_missing", f"no sheet is called '{wanted}', but {quote_names(workbook.sheet_names)}"
             )
         return workbook.get_sheet_by_name(wanted)
-    sheets = [workbook.get_sheet_by_name(name) for name in _list_sheets(workbook)]
+    sheets = [
+        workbook.get_sheet_by_name(sheet.name)
+        for sheet in workbook.sheets_metadata
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
+    ]
     filled = [sheet for sheet in sheets if next(_read_rows(sheet), None) is not None]
     if not filled:
         raise refusal("sheet_missing", "no visible sheet has any cell")
@@ -228,23 +238,13 @@ def _has_text(sheet: CalamineSheet, options: ReadOptions) -> bool:
     return next(rows, None) is not None
 
 
-def _list_sheets(workbook: CalamineWorkbook) -> list[str]:
-    """Return the names of the visible sheets with cells, not charts and macros."""
-    return [
-        sheet.name
-        for sheet in workbook.sheets_metadata
-        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible == SheetVisibleEnum.Visible
-    ]
-
-
 # The rows
 
 
-def _open_table(sheet: CalamineSheet, options: ReadOptions) -> tuple[Row, Iterator[_Numbered]]:
+def _open_table(sheet: CalamineSheet, options: ReadOptions) -> tuple[_Row, Iterator[_Numbered]]:
     """Return the names of the columns, and the rows below them with the values of merged cells in each."""
     number = options.profile.file.header if options.profile else 1
-    spans = list_spans(sheet.merged_cell_ranges or (), _list_columns(sheet))
-    rows = fill_spans(_read_rows(sheet), spans)
+    rows = _fill_merged(sheet, _read_rows(sheet))
     names = next((row for place, row in rows if place >= number - 1), [])
     return names, rows
 
@@ -274,14 +274,61 @@ def _format_cell(cell: Any) -> str:
     return str(cell)
 
 
-def _measure(numbered: _Numbered) -> int:
-    """Return roughly the bytes of a row."""
-    return sum(map(len, numbered[1]))
-
-
-def _make_rows(rows: Sequence[Row], table: tuple[Reading, Row, Columns], first_row: int) -> RawRows:
+def _make_rows(rows: Sequence[_Row], table: tuple[Reading, _Row, Columns], first_row: int) -> RawRows:
     """Build the raw rows of n rows of cells; those that repeat the header have a defect."""
     arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-    numbers = pa.array(np.arange(first_row, first_row + len(rows)), pa.int64())
+    numbers = number_rows(first_row, len(rows))
     defects = find_headers(arrays, table[1], numbers)
     return make_raw_rows(table, [(array, {}) for array in arrays], numbers, defects)
+
+
+# Cells that are merged over several rows, or have a formula without a value
+
+
+def _fill_merged(sheet: CalamineSheet, rows: Iterable[_Numbered]) -> Iterator[_Numbered]:
+    """Yield numbered rows with the value of a merged cell in each of its rows, as a person sees it."""
+    columns = _list_columns(sheet)
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+        if bottom > top and left in columns:
+            spans.setdefault(top, []).append((columns.index(left), bottom))
+    open_cells: dict[int, tuple[int, str]] = {}
+    for number, row in rows:
+        filled = row[:]
+        for column, (last, value) in open_cells.items():
+            if number <= last and not row[column]:
+                filled[column] = value
+        open_cells |= {column: (last, row[column]) for column, last in spans.get(number, ())}
+        yield number, filled
+
+
+def _find_unsaved_columns(file: IO[bytes], sheet: int) -> set[int]:
+    """Return the columns of a sheet of an xlsx, by number from 0, that have a formula whose value was not saved.
+
+    Calamine finds no value in such a cell, though a person may see one. `sheet` is its number from 0.
+    """
+    places: set[int] = set()
+    if not zipfile.is_zipfile(file):
+        return places
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if not {_WORKBOOK, _RELATIONS} <= set(names):
+            return places
+        sheets = _SHEET.findall(archive.read(_WORKBOOK))
+        target = _TARGET % re.escape(sheets[sheet]) if sheet < len(sheets) else b"$."
+        found = re.search(target, archive.read(_RELATIONS))
+        path = found[1].decode("utf-8", "replace") if found else ""
+        path = path[1:] if path.startswith("/") else f"xl/{path}"
+        if path not in names:
+            return places
+        with archive.open(path) as part:
+            before = b""
+            while piece := part.read(_PIECE_BYTES):
+                if b"<f" in (text := before + piece):
+                    for match in _UNSAVED.finditer(text):
+                        place = 0
+                        for letter in match[1].decode():
+                            place = 26 * place + ord(letter) - ord("A") + 1
+                        places.add(place - 1)
+                before = text[-_LONGEST_CELL:]
+    return places

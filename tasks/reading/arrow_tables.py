@@ -1,0 +1,403 @@
+"""Reads the rows of Parquet, ORC and Arrow files with columns of any type; runs in a process of its own.
+
+A Parquet file of a few kilobytes may repeat one long text a million times. So only as many rows are decoded at a time
+as fit into `DECODED_BYTES` even if each had the whole dictionary of every column. Other encodings, lists and wrong
+metadata may also expand a thousandfold; against these the memory limit of the process protects. Page checksums are
+verified if the file has them. Data of Arrow, made for shared memory, is taken as it is, so every batch is checked
+before its values are used. Binary values of further columns that are not UTF-8 are kept as base64.
+"""
+
+import base64
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, select_columns
+from tasks.reading.rows import (
+    RawRows,
+    ReadOptions,
+    group_into_batches,
+    make_raw_rows,
+    number_rows,
+    require_rows,
+)
+from tasks.reading.streams import ContainerLimits, Guard, limit
+from tasks.reading.text import decode_column
+from tasks.support.refusals import refusal, refusing
+from tasks.support.wording import count
+
+DECODED_BYTES = 256 << 20
+_DECODED_ROWS = 512
+"""Most rows that are decoded at a time; they are combined into batches afterwards."""
+_BUFFER_BYTES = 1 << 20
+_FILE_MARK, _OLD_FEATHER = b"ARROW1", b"FEA1"
+_STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
+_AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+
+_Table = tuple[Reading, list[str], Columns]
+"""How a table is read, the names of its columns, and which of them become ours."""
+_Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
+
+
+def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of a Parquet file; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: parquet_broken, bomb_suspected, and the rules of `_open_table`.
+    """
+    next_row = first_row
+    with refusing("parquet_broken", lambda: f"it can't be read after row {next_row - first_row:,}"):
+        parquet = _open_parquet(file)
+        metadata = parquet.metadata
+        require_rows(first_row - 1 + metadata.num_rows, options.most_rows)
+        _require_columns(metadata.num_columns)
+        table = _open_table(parquet.schema_arrow, options)
+        for batch in _combine(_decode_parquet(parquet, file, options), options):
+            yield _make_rows(batch, table, next_row)
+            next_row += batch.num_rows
+        _require_count("parquet_broken", metadata.num_rows, next_row - first_row)
+
+
+def read_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of an ORC file, stripe after stripe; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: orc_broken, bomb_suspected, and the rules of `_open_table`.
+    """
+    import pyarrow.orc as pa_orc
+
+    rows = 0
+    with refusing("orc_broken", lambda: f"it can't be read after row {rows:,}"):
+        source = pa_orc.ORCFile(file)
+        require_rows(first_row - 1 + source.nrows, options.most_rows)
+        _require_columns(len(source.schema))
+        stripes = map(source.read_stripe, range(source.nstripes))
+        for raw in _read_batches(source.schema, stripes, file, first_row, options):
+            rows += len(raw.row_numbers)
+            yield raw
+        _require_count("orc_broken", source.nrows, rows)
+
+
+def read_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+    """Yield the rows of an Arrow file or stream (Feather); the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: arrow_broken, bomb_suspected, and the rules of `_open_table`.
+    """
+    rows = 0
+    with refusing("arrow_broken", lambda: f"it can't be read after row {rows:,}"):
+        found, batches = _open_arrow(file)
+        # Extension types, such as that for JSON, are read as the types in which they are stored.
+        schema = pa.schema([(field.name, getattr(field.type, "storage_type", field.type)) for field in found])
+        _require_columns(len(schema))
+        checked = _check_batches(batches, first_row, options.most_rows)
+        named = _name_classes(checked, find_classes(found))
+        for raw in _read_batches(schema, named, file, first_row, options):
+            rows += len(raw.row_numbers)
+            yield raw
+
+
+def _require_columns(columns: int) -> None:
+    """Refuse a table with too many columns."""
+    if columns > MAX_COLUMNS:
+        raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
+
+
+def _require_count(rule: str, stated: int, rows: int) -> None:
+    """Refuse a file that has other rows than it states."""
+    if rows != stated:
+        raise refusal(rule, f"it states {count(stated, 'row')} and has {rows:,}")
+
+
+def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
+    """Choose how a table is read, and map its columns to ours.
+
+    Refuses a file whose text column does not have texts (text_column_type), and as `choose_reading` does.
+    """
+    reading = choose_reading(schema.names, options.profile, options.text_column)
+    columns = select_columns(schema.names, reading.profile)
+    for text in map(schema.field, columns.list_text()):
+        if not (_is_textual(text.type) or pt.is_null(text.type)):
+            problem = f"the values of column '{text.name}' are of type {text.type}"
+            raise refusal("text_column_type", problem)
+    return reading, schema.names, columns
+
+
+def _read_batches(
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    file: IO[bytes],
+    first_row: int,
+    options: ReadOptions,
+) -> Iterator[RawRows]:
+    """Yield the raw rows of batches of any size; the first row gets the number `first_row`."""
+    table = _open_table(schema, options)
+    guard = limit_decoded(file, options.limits)
+    slices = (
+        small
+        for batch in batches
+        for start in range(0, batch.num_rows, _DECODED_ROWS)
+        for small in _decode_slices(batch.slice(start, _DECODED_ROWS), guard, options.batch_bytes)
+    )
+    for batch in _combine(slices, options):
+        yield _make_rows(batch, table, first_row)
+        first_row += batch.num_rows
+
+
+def _combine(slices: Iterator[pa.RecordBatch], options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes."""
+    most = max(options.batch_rows // _DECODED_ROWS, 1)
+    groups = group_into_batches(slices, lambda part: part.nbytes, most, options.batch_bytes)
+    return map(pa.concat_batches, groups)
+
+
+def limit_decoded(file: IO[bytes], limits: ContainerLimits) -> Guard:
+    """Return a guard for the bytes that a file's rows take once they are decoded; the file's position stays."""
+    place = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(place)
+    return limit(limits.count_bytes(size, limits.member_bytes))
+
+
+def _decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes."""
+    decoded = batch
+    if any(map(pt.is_dictionary, batch.schema.types)):
+        columns = [
+            array.dictionary_decode() if pt.is_dictionary(array.type) else array for array in batch.columns
+        ]
+        decoded = pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    size = decoded.nbytes
+    guard(size)
+    if size <= most_bytes and len(decoded):
+        yield decoded
+        return
+    step = max(len(decoded) * most_bytes // max(size, 1), 1)
+    yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
+
+
+def _make_rows(batch: pa.RecordBatch, table: _Table, first_row: int) -> RawRows:
+    """Return a batch of n rows as raw rows; the first one gets the number `first_row`."""
+    columns = table[2]
+    known = set(columns.known.values()) - set(columns.further.values())
+    decoded = [
+        _convert_known(array) if position in known else _convert_further(array)
+        for position, array in enumerate(batch.columns)
+    ]
+    return make_raw_rows(table, decoded, number_rows(first_row, batch.num_rows), {})
+
+
+# Types
+
+
+def _convert_known(array: pa.Array) -> _Column:
+    """Return the values of one of our columns: whole numbers without a decimal point, times in UTC."""
+    if _is_textual(array.type):
+        return decode_column(array.cast(pa.binary()))
+    if not pt.is_floating(array.type):
+        return _convert_further(array)
+    # As its type writes it: 4.4 of a short one has no further digits.
+    numbers = array.cast(pa.float32()) if pt.is_float16(array.type) else array
+    return pc.if_else(pc.is_finite(numbers), numbers.cast(pa.string()), None), {}
+
+
+def _convert_further(array: pa.Array) -> _Column:
+    """Return values as types that JSON has: no NaN and infinity, bytes as texts or base64, times with a zone in UTC."""
+    if _is_text(array.type):
+        return decode_column(array.cast(pa.binary()))
+    if _is_bytes(array.type):
+        texts, invalid = decode_column(array.cast(pa.binary()))
+        encoded = {place: base64.b64encode(data).decode() for place, data in invalid.items()}
+        values = [encoded.get(place, text) for place, text in enumerate(texts.to_pylist())]
+        return pa.array(values, pa.string()), {}
+    if pt.is_floating(array.type):
+        numbers = array.cast(pa.float64())
+        return pc.if_else(pc.is_finite(numbers), numbers, None), {}
+    if pt.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp(array.type.unit, "UTC"))
+    return (array.cast(pa.string()) if pt.is_temporal(array.type) else array), {}
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Return whether a column has texts."""
+    return any(test(kind) for test in (pt.is_string, pt.is_large_string, pt.is_string_view))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    """Return whether a column has bytes."""
+    tests = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
+    return any(test(kind) for test in tests)
+
+
+def _is_textual(kind: pa.DataType) -> bool:
+    """Return whether a column of this type can have texts, also in a dictionary or as bytes."""
+    value = kind.value_type if pt.is_dictionary(kind) else kind
+    return _is_text(value) or (_is_bytes(value) and not pt.is_fixed_size_binary(value))
+
+
+# Names of classes. Hugging Face keeps them in the metadata of a schema, so that a label `0` is what the data set says,
+# whichever class it counts first. A number below zero is null, since it writes -1 for a row without a label. What the
+# metadata say is not trusted: only short names are taken, and a larger number without one stays as it is.
+
+_CLASSES_KEY = b"huggingface"
+_MOST_CLASS_BYTES = 1 << 20
+"""Most bytes of metadata that are read."""
+_LONGEST_CLASS = 100
+_REPEATED = re.compile(r"\D*0*(\d+)", re.ASCII)
+"""A name that may only repeat the number of its class, such as `LABEL_0`."""
+_Classes = Mapping[int, Sequence[str]]
+"""The names of the classes, by the position of the column that has their numbers."""
+
+
+def find_classes(schema: pa.Schema) -> _Classes:
+    """Return the names that the metadata of a schema has for the classes in its columns of whole numbers."""
+    stated = (schema.metadata or {}).get(_CLASSES_KEY, b"")
+    try:
+        features = json.loads(stated) if len(stated) <= _MOST_CLASS_BYTES else None
+    except (ValueError, RecursionError):
+        return {}
+    for key in ("info", "features"):
+        features = features.get(key) if isinstance(features, dict) else None
+    if not isinstance(features, dict):
+        return {}
+    counts = Counter(schema.names)
+    named = {
+        place: _list_classes(features.get(column.name))
+        for place, column in enumerate(schema)
+        if counts[column.name] == 1 and pt.is_integer(column.type)
+    }
+    return {place: names for place, names in named.items() if names}
+
+
+def _list_classes(feature: Any) -> list[str]:
+    """Return the names of the classes of a feature; none if it is of another kind, or they say nothing."""
+    names = (
+        feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
+    )
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and 0 < len(name) <= _LONGEST_CLASS and name.isprintable() for name in names
+    ):
+        return []
+    repeated = map(_REPEATED.fullmatch, names)
+    is_repeated = all(found and int(found[1]) == number for number, found in enumerate(repeated))
+    return [] if is_repeated else names
+
+
+def _name_classes(batches: Iterable[pa.RecordBatch], classes: _Classes) -> Iterator[pa.RecordBatch]:
+    """Yield batches with the names of classes in place of their numbers, at most `_DECODED_ROWS` rows at a time."""
+    if not classes:
+        yield from batches
+        return
+    for batch in batches:
+        for start in range(0, batch.num_rows, _DECODED_ROWS):
+            part = batch.slice(start, _DECODED_ROWS)
+            columns = part.columns
+            for place, names in classes.items():
+                values = [
+                    None if number is None or number < 0 else _name_class(number, names)
+                    for number in columns[place].to_pylist()
+                ]
+                columns[place] = pa.array(values, pa.string())
+            yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _name_class(number: int, names: Sequence[str]) -> str:
+    """Return the name of a class; a larger number than is known stays, as a text."""
+    return names[number] if number < len(names) else str(number)
+
+
+# Arrow
+
+
+def _open_arrow(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return the schema and the batches of a file or a stream; the marks at the start tell which it is."""
+    file.seek(0)
+    mark = file.read(len(_FILE_MARK))
+    if mark.startswith(_OLD_FEATHER):
+        raise refusal("arrow_broken", "it is of the first version of Feather, which is no longer written")
+    if mark == _FILE_MARK:
+        file.seek(0)
+        source = pa.ipc.open_file(file)
+        return source.schema, map(source.get_batch, range(source.num_record_batches))
+    if file.seek(0, io.SEEK_END) < len(_STREAM_END):
+        raise refusal("arrow_broken", "it is too short for a stream")
+    file.seek(-len(_STREAM_END), io.SEEK_END)
+    if file.read() != _STREAM_END:  # Arrow would take it to be whole
+        raise refusal("arrow_broken", "it ends without an end mark")
+    file.seek(0)
+    stream = pa.ipc.open_stream(file)
+    return stream.schema, iter(stream)
+
+
+def _check_batches(
+    batches: Iterator[pa.RecordBatch], first_row: int, most_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches whose offsets, sizes and dictionaries are valid; refuse more rows than the file may have."""
+    rows = first_row - 1
+    for batch in batches:
+        rows += batch.num_rows
+        require_rows(rows, most_rows)
+        arrays = [getattr(array, "storage", array) for array in batch.columns]
+        for array in arrays:
+            # As bytes, since a text that is not UTF-8 is a defect of its row.
+            bytes_type = _AS_BYTES.get(array.type)
+            (array if bytes_type is None else array.view(bytes_type)).validate(full=True)
+        yield pa.RecordBatch.from_arrays(arrays, batch.schema.names)
+
+
+# Parquet
+
+
+def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
+    """Open a Parquet file so that it takes little memory and pages are checked."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(
+        file,
+        metadata=metadata,
+        read_dictionary=read_dictionary,
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+        page_checksum_verification=True,
+        arrow_extensions_enabled=False,
+    )
+
+
+def _decode_parquet(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
+    metadata = parquet.metadata
+    guard = limit_decoded(file, options.limits)
+    # Columns by position, since several may have the same name.
+    encoded = _open_parquet(file, metadata, range(metadata.num_columns))
+    classes = find_classes(parquet.schema_arrow)
+    for group in range(metadata.num_row_groups):
+        longest_row = _measure_longest_row(encoded, group)
+        group_metadata = metadata.row_group(group)
+        mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
+        most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
+        rows = min(max(most, 1), _DECODED_ROWS, options.batch_rows)
+        batches = parquet.iter_batches(rows, row_groups=[group], use_threads=False)
+        for batch in _name_classes(batches, classes):
+            yield from _decode_slices(batch, guard, options.batch_bytes)
+
+
+def _measure_longest_row(encoded: Any, group: int) -> int:
+    """Return the bytes of a row that has, in each column, the complete dictionary, or the first value if there is none.
+
+    `encoded` is the file opened with dictionaries kept: its first row comes with the complete dictionaries. Columns are
+    read one by one, since a column with a delta encoding, which has no dictionary, makes Arrow fail for all.
+    """
+    longest = 0
+    for name in {encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)}:
+        try:
+            rows = encoded.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
+            longest += next((row.nbytes for row in rows), 0)
+        except MemoryError:  # keeping a dictionary takes twice the memory of decoding by it
+            longest += DECODED_BYTES
+        except OSError:
+            continue
+    return longest

@@ -1,1 +1,0 @@
-"""Formats of tables that native libraries decode, in a process of its own with limited memory and time."""
