@@ -84,7 +84,7 @@ def judge_language(
         columns="text",
         severity="warning",
         success=not is_noticed,
-        observed=f"{rows_not_english:,} of {rows:,} rows seem not to be in English",
+        observed=f"{rows_not_english:,} of {rows:,} rows are not in English",
         expected=f"at most {UNNOTICED_SHARE:.1%} of the rows",
         unexpected_count=rows_not_english,
         source_sha256=file[0],

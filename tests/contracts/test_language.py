@@ -1,4 +1,4 @@
-"""Tests of the contract of language: what is surely in another language is noticed, whatever the model; English is not."""
+"""Tests of the contract of language: what is surely in another language is noticed, English is not."""
 
 import pyarrow as pa
 import pytest
@@ -31,10 +31,8 @@ def test_a_text_in_another_script_is_noticed_however_short(text: str) -> None:
     assert mark_english(pa.array([text])).tolist() == [False]
 
 
-def test_a_name_in_another_script_is_not_a_language(
-    text: str = "I loved 千と千尋の神隠し, a great film",
-) -> None:
-    assert mark_english(pa.array([text])).tolist() == [True]
+def test_a_name_in_another_script_is_not_a_language() -> None:
+    assert mark_english(pa.array(["I loved 千と千尋の神隠し, a great film"])).tolist() == [True]
 
 
 def test_capitals_line_breaks_and_letters_that_are_drawn_out_are_english() -> None:
@@ -65,7 +63,7 @@ def test_a_file_warns_from_a_small_share_of_rows_on(rows: int, others: int, succ
     result = judge_language(("0" * 64, "shop-a"), rows, others, "warn")
     assert (result.rule, result.severity, result.success) == ("not_english", "warning", success)
     assert (result.source, result.unexpected_count) == ("shop-a", others)
-    assert result.observed == f"{others} of {rows:,} rows seem not to be in English"
+    assert result.observed == f"{others} of {rows:,} rows are not in English"
 
 
 @pytest.mark.parametrize("other_languages", ["accept", "quarantine"])

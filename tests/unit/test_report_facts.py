@@ -199,8 +199,8 @@ def test_verdicts_that_a_model_may_have_learnt_from_do_not_judge_it(tables: Fill
     assert (found["share_agreeing"], found["rating_mae"]) == (None, None)
 
 
-def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: FilledTables) -> None:
-    foreign: dict[str, Any] = {"score": 0.9, "in_english": False}
+def test_each_source_has_its_reviews_and_how_many_do_not_count(tables: FilledTables) -> None:
+    foreign: dict[str, Any] = {"score": 0.9, "counts": False}
     tables.run(
         [
             PartFile("a.csv", [{"score": 0.1}, foreign, foreign], ledger={"source": "shop-a"}),
@@ -208,7 +208,7 @@ def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: Fil
         ],
     )
     sources = tables.read_facts().sources
-    assert [(row["source"], row["reviews"], row["not_english"]) for row in sources] == [
+    assert [(row["source"], row["reviews"], row["not_counted"]) for row in sources] == [
         ("shop-a", 3, 2),
         ("default", 1, 0),
     ]
