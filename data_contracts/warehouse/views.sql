@@ -98,18 +98,18 @@ FROM bounded;
 -- rows that are surely not in English and that the profile of their source does not accept.
 CREATE OR REPLACE VIEW counted_scores AS
 SELECT
-    source_sha256,
-    row_number,
-    model_id,
-    score,
-    sentiment,
-    predicted_rating,
-    token_count,
-    oov_rate,
-    truncated,
-    run_id,
-    scored_at,
-    source
+    source_sha256, -- of the bytes of the row's file
+    row_number, -- in that file, from 1
+    model_id, -- of the model that gave the score
+    score, -- P(positive), 0 to 1
+    sentiment, -- 'positive' or 'negative'
+    predicted_rating, -- 1 to 10 stars
+    token_count, -- words of the whole text
+    oov_rate, -- share of them that the model does not know, 0 to 1
+    truncated, -- more words than the model reads
+    run_id, -- of the run that scored it
+    scored_at, -- when the model gave it
+    source -- of the file: a folder of the inbox, or 'default'
 FROM scored_reviews ANTI JOIN (FROM source_reviews WHERE NOT counts) AS uncounted USING (source_sha256, row_number);
 
 -- One row per UTC day of scoring, model and source, over every row that the model scored on that day and that counts. A

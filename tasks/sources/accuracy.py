@@ -32,7 +32,8 @@ _LIST_NEW = """
 SELECT source, max(test_accuracy) FROM (
     SELECT source, arg_min(run_id, commit_number) AS run_id, arg_min(model_id, commit_number) AS model_id
     FROM scored_files WHERE status = 'scored' GROUP BY source
-) JOIN models USING (model_id) WHERE run_id = ANY($runs::VARCHAR[]) GROUP BY source ORDER BY source
+) JOIN models USING (model_id)
+WHERE run_id = ANY($runs::VARCHAR[]) AND test_accuracy IS NOT NULL GROUP BY source ORDER BY source
 """
 
 
