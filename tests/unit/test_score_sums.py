@@ -85,9 +85,9 @@ measured AS (
         SELECT
             run_id, model_id, score::DOUBLE AS score, token_count::DOUBLE AS token_count, oov_rate::DOUBLE AS oov_rate,
             truncated::DOUBLE AS truncated
-        FROM scored_reviews SEMI JOIN (
-            SELECT source, arg_min(run_id, commit_number) AS run_id FROM scored_files GROUP BY source
-        ) USING (source, run_id)
+        FROM scored_reviews WHERE (coalesce(source, 'default'), run_id) IN (
+            SELECT coalesce(source, 'default') AS name, arg_min(run_id, commit_number) FROM scored_files GROUP BY name
+        )
     ) ON score, token_count, oov_rate, truncated INTO NAME measure VALUE value
 )
 SELECT
@@ -161,6 +161,7 @@ def add_files(
                     "rows_read": len(rows),
                     "run_id": run_id,
                     "committed_at": NOON + timedelta(days=place),
+                    "commit_number": place,
                     "superseded_at": NOON if is_superseded else None,
                 }
             )
