@@ -13,6 +13,7 @@ from tasks.site.overview_facts import read_overview
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
+from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS
 from tests.support.warehouse_parts import NOON, PartFile, write_part
 
@@ -40,7 +41,14 @@ OF_RATINGS = (
     "model_comparison",
     "drift",
     "flipped_scores",
+    "shadow_comparison",
 )
+SHADOW = (
+    "INSERT INTO shadow_scores SELECT * EXCLUDE (source) REPLACE ('shadow' AS model_id, 1 - score AS score) "
+    "FROM scored_reviews WHERE model_id = 'model-a'",
+    "INSERT INTO shadow_files SELECT DISTINCT source_sha256, 'shadow', 1, 'run-1', now() FROM shadow_scores",
+)
+"""SQL: a shadow that has scored all rows."""
 PROMOTE = "INSERT INTO promotions SELECT ?, 'promote', ?, 'first', NULL, now(), NULL"
 
 
@@ -57,6 +65,10 @@ def fill(folder: Path, more: list[dict[str, Any]]) -> Path:
         ((first, "model-a"), (second, "model-a"), (PartFile("a.csv", again, ledger=first.ledger), "model-b"))
     ):
         commit_parts(warehouse, write_part(folder / f"part-{number}", [file], model_id))
+    with open_warehouse(warehouse, write=True) as connection:
+        for statement in SHADOW:
+            connection.execute(statement)
+        rebuild_shadow_sums(connection)
     return warehouse
 
 
