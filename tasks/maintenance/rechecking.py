@@ -44,9 +44,10 @@ def check_again(
         for position, (rule, detail) in broken.items():
             reasons.setdefault(position, f"still breaks {rule}: {detail}")
     good = rows.take(pa.array([p for p in range(len(rows)) if p not in reasons], pa.int64()))
-    return _list_still_bad(chosen, reasons), good.append_column(
-        "in_english", pa.array(mark_english(good["text"]))
-    )
+    good = good.append_column("in_english", pa.array(mark_english(good["text"])))
+    # Who releases a row wants it to count, in whatever language.
+    good = good.append_column("counts", pa.repeat(True, len(good)))
+    return _list_still_bad(chosen, reasons), good
 
 
 def _decode_rows(

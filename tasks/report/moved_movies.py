@@ -60,7 +60,7 @@ SELECT movie_id, count(*) AS reviews, avg(predicted_rating) AS stars FROM (
 _MAKE_MOVIE_REVIEWS = """
 CREATE TEMP TABLE movie_reviews AS
 SELECT source_sha256, row_number, review_id, text_sha256, movie_id, reviewed_at, file_commit_number, file_uri
-FROM source_reviews SEMI JOIN touched_movies USING (movie_id)
+FROM source_reviews SEMI JOIN touched_movies USING (movie_id) WHERE counts IS DISTINCT FROM false
 """
 _MAKE_MOVIE_SCORES = """
 CREATE TEMP TABLE movie_scores AS

@@ -18,7 +18,7 @@ POINTS_LISTED = 21
 
 def draw_scoring(facts: ScoringFacts) -> tuple[Chart, ...]:
     """Draw the scores, ratings and lengths of a scoring run."""
-    if not facts.reviews_scored:
+    if facts.reviews_scored == facts.not_counted:
         return ()
     return (_draw_scores(facts), _draw_ratings(facts), _draw_lengths(facts))
 
@@ -27,9 +27,7 @@ def _draw_scores(facts: ScoringFacts) -> Chart:
     """Draw the scores of a scoring run for its report."""
     labels = [f"{number / SCORE_BINS:.2f}".removesuffix("0") for number in range(SCORE_BINS)]
     positive = sum(facts.scores[SCORE_BINS // 2 :])
-    summary = (
-        f"{positive:,} of {facts.reviews_scored:,} reviews have a score of 0.5 or more, which is positive."
-    )
+    summary = f"{positive:,} of {sum(facts.scores):,} reviews have a score of 0.5 or more, which is positive."
     series = [Series("reviews", facts.scores)]
     return draw_bars(
         Caption("scores", "Scores", summary, ("score, from", "reviews")), labels, series, _format_count
@@ -42,9 +40,9 @@ def _draw_ratings(facts: ScoringFacts) -> Chart:
     series = [Series("predicted", predicted)]
     if any(given):
         series.append(Series("given by the writer", given))
-    total = sum(row["mean_predicted_rating"] * row["reviews"] for row in facts.models)
+    total = sum(row["mean_predicted_rating"] * row["counted"] for row in facts.models if row["counted"])
     summary = (
-        f"The mean predicted rating is {total / facts.reviews_scored:.1f} of 10 stars; "
+        f"The mean predicted rating is {total / (facts.reviews_scored - facts.not_counted):.1f} of 10 stars; "
         f"{count(sum(given), 'writer')} gave one themselves."
     )
     labels, names = [str(stars) for stars in STARS], ("stars, rounded", "reviews")

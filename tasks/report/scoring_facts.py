@@ -13,7 +13,7 @@ from models.bundle.reading_facts import read_facts
 from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
-from tasks.warehouse.row_names import SUPERSEDED
+from tasks.warehouse.row_names import COUNTS, SUPERSEDED
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
 from tasks.warehouse.tallies.score_sums import CAN_JUDGE, GIVEN_SENTIMENT
 
@@ -39,20 +39,22 @@ WHERE files.run_id = $run_id
 OR (files.committed_at BETWEEN $started_at AND $ended_at
     AND (scorer.ended_at IS NULL OR scorer.ended_at < files.committed_at))
 """
-# A table, so that the history is read once: of the scores the row groups of the run, of the reviews three columns.
-# What a model may have learnt from does not judge it, and of near-copies in a source only the one that it scored first
-# does, in whichever run, as in live_accuracy.
+# A table, so that the history is read once: of the scores the row groups of the run, of the reviews a few columns. What
+# does not count is in no figure but the numbers of reviews. What a model may have learnt from does not judge it, and of
+# near-copies in a source only the one that it scored first does, in whichever run, as in live_accuracy.
 MAKE_SCORES = f"""
-CREATE TEMP TABLE run_scores AS
+CREATE TEMP TABLE run_rows AS
 WITH scores AS (
     SELECT * FROM scored_reviews SEMI JOIN (FROM run_files WHERE status = 'scored')
     USING {{which}}
 ),
 found AS (
     SELECT
-        scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256, in_english,
-        {CAN_JUDGE} AS can_judge, file_source, row(scored_at, source_sha256, row_number) AS place,
-        CASE WHEN can_judge AND (given_label IS NOT NULL OR given_rating IS NOT NULL) THEN near_key END AS labelled_key
+        scores.*, review.rowid AS position, review_id, movie_id, given_label, given_rating, text_sha256,
+        {COUNTS} AS counts, {CAN_JUDGE} AS can_judge, file_source,
+        row(scored_at, source_sha256, row_number) AS place,
+        CASE WHEN {COUNTS} AND can_judge AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+        THEN near_key END AS labelled_key
     FROM scores LEFT JOIN source_reviews AS review USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
 ),
 firsts AS (
@@ -71,6 +73,7 @@ FROM found LEFT JOIN firsts
     ON labelled_key = firsts.near_key AND found.file_source IS NOT DISTINCT FROM firsts.file_source
     AND found.model_id = firsts.model_id
 """  # noqa: S608 (our own words)
+MAKE_COUNTED = "CREATE TEMP VIEW run_scores AS FROM run_rows WHERE counts"
 _MAKE_RUN_SCORES = MAKE_SCORES.format(which="(source_sha256, model_id, run_id)")
 # The rows that the run quarantined, and those still in quarantine when the run scored their files again.
 _MAKE_RUN_BAD_ROWS = """
@@ -108,24 +111,25 @@ SELECT uri, rule, detail, rows_read FROM run_files WHERE status = 'refused' ORDE
 """
 _DESCRIBE_MODELS = """
 SELECT
-    model_id, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive,
-    avg(score) AS mean_score, avg(predicted_rating) AS mean_predicted_rating,
-    avg(truncated::INTEGER) AS share_truncated, avg(oov_rate) AS mean_oov_rate
-FROM run_scores GROUP BY model_id ORDER BY reviews DESC, model_id
+    model_id, count(*) AS reviews, count(*) FILTER (counts) AS counted,
+    avg((sentiment = 'positive')::INTEGER) FILTER (counts) AS share_positive,
+    avg(score) FILTER (counts) AS mean_score, avg(predicted_rating) FILTER (counts) AS mean_predicted_rating,
+    avg(truncated::INTEGER) FILTER (counts) AS share_truncated, avg(oov_rate) FILTER (counts) AS mean_oov_rate
+FROM run_rows GROUP BY model_id ORDER BY reviews DESC, model_id
 """
 _COMPARE_WITH_GIVEN = f"""
 SELECT
-    {{columns}} count({GIVEN_SENTIMENT}) FILTER (can_judge AND NOT is_copy) AS labelled,
-    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) FILTER (can_judge AND NOT is_copy) AS share_agreeing,
-    count(given_rating) FILTER (can_judge AND NOT is_copy) AS rated,
-    avg(abs(predicted_rating - given_rating)) FILTER (can_judge AND NOT is_copy) AS rating_mae,
-    count({GIVEN_SENTIMENT}) FILTER (NOT can_judge) AS learnt
-FROM run_scores {{rows}}
+    {{columns}} count({GIVEN_SENTIMENT}) FILTER (counts AND can_judge AND NOT is_copy) AS labelled,
+    avg(({GIVEN_SENTIMENT} = sentiment)::INTEGER) FILTER (counts AND can_judge AND NOT is_copy) AS share_agreeing,
+    count(given_rating) FILTER (counts AND can_judge AND NOT is_copy) AS rated,
+    avg(abs(predicted_rating - given_rating)) FILTER (counts AND can_judge AND NOT is_copy) AS rating_mae,
+    count({GIVEN_SENTIMENT}) FILTER (counts AND NOT can_judge) AS learnt
+FROM run_rows {{rows}}
 """  # noqa: S608 (our own words)
 COMPARE_ALL = _COMPARE_WITH_GIVEN.format(columns="", rows="")
 DESCRIBE_SOURCES = _COMPARE_WITH_GIVEN.format(
-    columns="source, count(*) AS reviews, avg((sentiment = 'positive')::INTEGER) AS share_positive, "
-    "count(*) FILTER (NOT in_english) AS not_english,",
+    columns="source, count(*) AS reviews, count(*) FILTER (NOT counts) AS not_counted, "
+    "avg((sentiment = 'positive')::INTEGER) FILTER (counts) AS share_positive,",
     rows="GROUP BY source ORDER BY reviews DESC, source",
 )
 _COUNT_SCORES = """
@@ -237,9 +241,9 @@ class ScoringFacts:
     """At most `FILES_SHOWN` files, refused ones first."""
     refused: Sequence[Row]
     models: Sequence[Row]
-    """The number and means of the scores of each model in this run."""
+    """The number of the scores of each model in this run, and the number and means of those that count."""
     sources: Sequence[Row]
-    """By source: its reviews in this run, those that seem not to be in English, and the agreement as in `given`."""
+    """By source: its reviews in this run, those that do not count, and the agreement as in `given`."""
     deliveries: Sequence[Row]
     """The sources that were late at the end of this run, or had sent unusually few or many rows, with the rule."""
     given: Row
@@ -286,6 +290,11 @@ class ScoringFacts:
         """The number of scores of this run."""
         return sum(row["reviews"] for row in self.models)
 
+    @property
+    def not_counted(self) -> int:
+        """The number of scores of this run that do not count, since their texts are not in English."""
+        return sum(row["reviews"] - row["counted"] for row in self.models)
+
 
 def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFacts:
     """Read everything that the report of a scoring run shows.
@@ -297,7 +306,7 @@ def read_scoring_facts(ask: Ask, run: LoggedRun, bundles_dir: Path) -> ScoringFa
     ended_at = run.ended_at or run.started_at
     between = {"started_at": run.started_at, "ended_at": ended_at}
     ask(_MAKE_RUN_FILES, {"run_id": run.run_id, **between})
-    for query in (_MAKE_RUN_SCORES, _MAKE_RUN_BAD_ROWS):
+    for query in (_MAKE_RUN_SCORES, MAKE_COUNTED, _MAKE_RUN_BAD_ROWS):
         ask(query)
     scorers = [row["run_id"] for row in ask(_LIST_SCORERS)]
     [totals], [given] = ask(_COUNT_FILES), ask(COMPARE_ALL)

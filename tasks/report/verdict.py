@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from data_contracts.drift import BOUNDARY as DRIFT
 from data_contracts.review_files import BOUNDARY as REVIEW_FILES
+from data_contracts.rules_and_limits import COUNT_THEM
 from data_contracts.sources.delivery import BOUNDARY as DELIVERIES
 from data_contracts.sources.language import BOUNDARY as LANGUAGE
 from data_contracts.sources.language import UNNOTICED_SHARE
@@ -183,9 +184,9 @@ def _judge_drift(facts: ScoringFacts) -> list[Reason]:
     """Return the reasons of the verdict from the drift, of the run and of its sources."""
     if not facts.models:
         return []
-    if not facts.drift:
-        words = "Drift was not measured: the model has no reference to compare this run with."
-        return [Reason(CARE, "drift was not measured", words), *_judge_source_drift(facts)]
+    if not facts.drift and not facts.source_drift:
+        words = "Drift was not measured: too few reviews of its sources came before, or the model has no reference."
+        return [Reason(GOOD, "", words)]
     drifted = _list_drifted(facts.drift)
     if not drifted:
         return _judge_source_drift(facts) or [_describe_no_drift(facts)]
@@ -204,7 +205,8 @@ def _describe_no_drift(facts: ScoringFacts) -> Reason:
     if accepted:
         words = f"Drift that the profiles of the sources accept ({_list_figures(accepted)})."
         return Reason(GOOD, "the sources accept what drifted", words)
-    return Reason(GOOD, "nothing drifted", "Scores and texts are like the model's held-out reviews.")
+    words = "Scores and texts are like what their sources sent before or, of new ones, the held-out reviews."
+    return Reason(GOOD, "nothing drifted", words)
 
 
 def _judge_source_drift(facts: ScoringFacts) -> list[Reason]:
@@ -238,18 +240,19 @@ def _list_figures(drifted: Sequence[Row]) -> str:
 
 
 def _judge_language(facts: ScoringFacts) -> list[Reason]:
-    """Return the reason of the verdict from the reviews that seem not to be in English, if they are more than a few."""
-    foreign = {row["source"]: row["not_english"] for row in facts.sources if row["not_english"]}
+    """Return the reason of the verdict from the reviews that do not count since they are not in English, if any."""
+    foreign = {row["source"]: row["not_counted"] for row in facts.sources if row["not_counted"]}
     total = sum(foreign.values())
-    if total <= UNNOTICED_SHARE * facts.reviews_scored:
+    if not total:
         return []
     named = ", ".join(f"{source}: {rows:,}" for source, rows in foreign.items())
-    words = f"Scored though they seem not to be in English: {count(total, 'review')} ({named})."
-    return [
-        Reason(
-            CARE, f"{count(total, 'review')} {'seems' if total == 1 else 'seem'} not to be in English", words
-        )
-    ]
+    words = (
+        f"Not in English, so in no share or rating: {total:,} of {count(facts.reviews_scored, 'review')} ({named}). "
+        f"If they should count: {COUNT_THEM}."
+    )
+    is_few = total <= UNNOTICED_SHARE * facts.reviews_scored
+    brief = "" if is_few else f"{count(total, 'review')} {'does' if total == 1 else 'do'} not count"
+    return [Reason(GOOD if is_few else CARE, brief, words)]
 
 
 def _judge_given(facts: ScoringFacts) -> list[Reason]:

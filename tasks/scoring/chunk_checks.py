@@ -49,12 +49,17 @@ def check_chunk(chunk: pa.Table, limits: RowLimits, run_id: str, tally: Tally, w
 
 
 def check_language(good: pa.Table, catalogue: Catalogue, run_id: str, tally: Tally, write: Write) -> pa.Table:
-    """Count the rows that seem not to be in English; write those to the quarantine whose source wants that.
+    """Count the rows that are not in English; write those to the quarantine whose source wants that.
 
-    Returns the other rows, with the column `in_english`.
+    Returns the other rows, with the columns `in_english` and `counts`: of the former, those that their source accepts.
     """
     english = mark_english(good["text"])
+    accepting = [
+        uri for uri in pc.unique(good["uri"]).to_pylist() if catalogue.find(uri).other_languages == "accept"
+    ]
+    is_accepted = pc.is_in(good["uri"].combine_chunks(), value_set=pa.array(accepting, pa.string()))
     good = good.append_column("in_english", pa.array(english))
+    good = good.append_column("counts", pc.or_(pa.array(english), is_accepted))
     others = good.filter(pa.array(~english)).select(["source_sha256", "uri"]).to_pydict()
     tally.rows_not_english.update(others["source_sha256"])
     refusing = {uri for uri in set(others["uri"]) if catalogue.find(uri).other_languages == "quarantine"}

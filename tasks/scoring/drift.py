@@ -1,4 +1,4 @@
-"""Reads how far the reviews of a run are from held-out and from earlier ones, and checks this against a contract."""
+"""Reads how far the reviews of a run are from earlier ones of their sources, and checks this against a contract."""
 
 from collections.abc import Collection, Sequence
 

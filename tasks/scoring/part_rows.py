@@ -20,7 +20,7 @@ from models.evaluation.stars import rate_stars
 
 
 def make_source_rows(good: pa.Table) -> pa.Table:
-    """Return good rows with the column `in_english` as rows of `SOURCE_SCHEMA`, with the keys of each text."""
+    """Return good rows with `in_english` and `counts` as rows of `SOURCE_SCHEMA`, with the keys of each text."""
     hashes = [sha256(text.as_buffer()).hexdigest() for text in good["text"]]
     keys = {"text_sha256": hashes, "near_key": make_near_keys(good["text"])}
     columns = {name: good[name] for name in SOURCE_SCHEMA.names if name not in keys}

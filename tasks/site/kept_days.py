@@ -41,7 +41,7 @@ _READ_NEW = """
 SELECT
     make_timestamp(epoch_us(scored_at))::DATE AS day, model_id, source,
     count(*) AS rows, count(*) FILTER (sentiment = 'positive') AS positive
-FROM scored_reviews SEMI JOIN (
+FROM counted_scores SEMI JOIN (
     SELECT source_sha256, model_id FROM scored_files
     WHERE status = 'scored' AND superseded_at IS NULL AND committed_at > $upto
 ) AS files USING (source_sha256, model_id) GROUP BY ALL

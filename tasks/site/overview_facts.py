@@ -36,8 +36,13 @@ SELECT
     max(best_scored_at) AS last_scored_at
 FROM current GROUP BY source
 """  # noqa: S608 (our own words)
+_KEEP_UNCOUNTED = """
+CREATE TEMP TABLE uncounted_reviews AS
+SELECT file_source AS source, count(*) AS not_counted FROM source_reviews WHERE is_latest AND NOT counts GROUP BY source
+"""
 _COUNT = """
 SELECT
+    (SELECT coalesce(sum(not_counted), 0)::BIGINT FROM uncounted_reviews) AS not_counted,
     coalesce(sum(reviews), 0)::BIGINT AS reviews, sum(positive) / sum(reviews) AS share_positive,
     sum(stars) / sum(reviews) AS stars, coalesce(sum(judged), 0)::BIGINT AS judged,
     coalesce(sum(learnt), 0)::BIGINT AS learnt,
@@ -67,7 +72,7 @@ SELECT
 FROM contract_results WHERE boundary = 'drift' GROUP BY ALL
 """
 _DESCRIBE_SOURCES = """
-WITH known AS (SELECT DISTINCT source FROM scored_days),
+WITH known AS (SELECT source FROM scored_days UNION SELECT source FROM uncounted_reviews),
 counted AS (
     SELECT
         source, reviews, judged, positive / reviews AS share_positive, stars / reviews AS stars,
@@ -83,10 +88,12 @@ drifted AS (
         QUALIFY row_number() OVER (PARTITION BY source, columns ORDER BY checked_at DESC) = 1
     ) GROUP BY source
 )
-SELECT * REPLACE (coalesce(reviews, 0) AS reviews), drifted.source IS NOT NULL AS is_compared
-FROM known LEFT JOIN counted USING (source) LEFT JOIN sent USING (source)
+SELECT
+    * REPLACE (coalesce(reviews, 0) AS reviews, coalesce(not_counted, 0) AS not_counted),
+    drifted.source IS NOT NULL AS is_compared
+FROM known LEFT JOIN counted USING (source) LEFT JOIN uncounted_reviews USING (source) LEFT JOIN sent USING (source)
 LEFT JOIN drifted USING (source) LEFT JOIN (SELECT source, is_late FROM deliveries) AS late USING (source)
-ORDER BY reviews DESC, source LIMIT $limit
+ORDER BY reviews + not_counted DESC, source LIMIT $limit
 """
 _LIST_RUNS = """
 SELECT run_id, flow, status, started_at, ended_at, counts FROM runs ORDER BY started_at DESC, run_id LIMIT $limit
@@ -119,7 +126,7 @@ class OverviewFacts:
     """What the overview shows."""
 
     totals: Row
-    """Of the current reviews."""
+    """Of the current reviews that count, and how many do not."""
     timeline: Timeline
     sources: Sequence[Row]
     """The largest first; figures of their current reviews."""
@@ -133,6 +140,7 @@ def read_overview(ask: Ask, today: date | None = None, folder: Path | None = Non
     Creates temporary tables, so it can be called only once for a connection.
     """
     ask(_KEEP_CURRENT)
+    ask(_KEEP_UNCOUNTED)
     make_days(ask, folder)
     [totals] = ask(_COUNT)
     runs = [

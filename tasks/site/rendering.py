@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.archive import DATASETS
+from data_contracts.rules_and_limits import COUNT_THEM
 from tasks.pages.formatting import cut_name
 from tasks.pages.jinja_setup import TEMPLATES, make_environment
 from tasks.report.names_and_commands import name_measure
@@ -73,6 +74,7 @@ def render_overview(overview: Overview, movies: Sequence[Movie]) -> str:
         as_of=last_moment(overview.facts),
         models=overview.models.models[:MODELS_ON_OVERVIEW],
         enough=ENOUGH_REVIEWS,
+        count_them=COUNT_THEM,
         root="",
         here="overview",
     )

@@ -1,12 +1,13 @@
-"""Measures how often the scores of a run agree with the labels and ratings that its sources gave."""
+"""Says how often the scores of a run agree with what its sources gave, and what to expect of new sources."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
 
-from tasks.support.wording import count
-from tasks.warehouse.row_names import CONTENT
+from data_contracts.expectations import CheckResult
+from tasks.support.wording import count, quote_word
+from tasks.warehouse.row_names import CONTENT, COUNTS
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 # The texts of the run's files are found by the time of their first commit, not by reading the whole history.
@@ -18,7 +19,7 @@ _MEASURE = f"""
 WITH given AS (
     SELECT source_sha256, row_number, file_seen_at, {GIVEN_SENTIMENT} AS label, given_rating
     FROM source_reviews SEMI JOIN (FROM scored_files WHERE run_id = $run_id) USING (source_sha256)
-    WHERE file_seen_at >= $first AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
+    WHERE {COUNTS} AND file_seen_at >= $first AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
 )
 SELECT
     source, count(label), coalesce(sum((sentiment = label)::INTEGER), 0), count(given_rating),
@@ -27,6 +28,13 @@ SELECT
 FROM scored_reviews JOIN given USING (source_sha256, row_number) LEFT JOIN models USING (model_id)
 WHERE run_id = $run_id GROUP BY source
 """  # noqa: S608 (our own words)
+_LIST_NEW = """
+SELECT source, max(test_accuracy) FROM (
+    SELECT source, arg_min(run_id, commit_number) AS run_id, arg_min(model_id, commit_number) AS model_id
+    FROM scored_files WHERE status = 'scored' GROUP BY source
+) JOIN models USING (model_id)
+WHERE run_id = ANY($runs::VARCHAR[]) AND test_accuracy IS NOT NULL GROUP BY source ORDER BY source
+"""
 
 
 @dataclass(frozen=True)
@@ -70,3 +78,21 @@ def describe_agreement(found: Agreement) -> str:
             f"predicted stars are {found.stars_off / found.rated:.2f} off on average, of {found.rated:,} given"
         )
     return f"{found.source}: {'; '.join(parts)}"
+
+
+def describe_expectations(
+    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], drift: Collection[CheckResult]
+) -> list[str]:
+    """Return a phrase about each source that was new in these runs, if new reviews are unlike those of the archive.
+
+    `drift` are the results of the runs. Later runs compare a source with its own past, so it is said once.
+    """
+    unlike = sorted({result.columns for result in drift if result.source is None and not result.success})
+    if not unlike:
+        return []
+    return [
+        f"{source}: new, and unlike the movie reviews that the model was tested on ({', '.join(unlike)}), of which it "
+        f"called {accuracy:.1%} right: expect fewer, such as the 85 to 90 % of reviews of clothes, food and speakers. "
+        f"50 labels help: `reviews label --source {quote_word(source)}`, then `reviews train --with-own`"
+        for source, accuracy in connection.execute(_LIST_NEW, {"runs": list(run_ids)}).fetchall()
+    ]

@@ -36,7 +36,7 @@ class Source:
 
     @property
     def other_languages(self) -> str:
-        """What is done with rows that seem not to be in English, one of `OTHER_LANGUAGES`."""
+        """What is done with rows that are not in English, one of `OTHER_LANGUAGES`."""
         return self.profile.other_languages if self.profile else OTHER_LANGUAGES[0]
 
     def judge(self, check: str) -> str:

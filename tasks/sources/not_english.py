@@ -1,4 +1,4 @@
-"""Describes which sources sent rows that seem not to be in English."""
+"""Describes which sources sent rows that do not count, since they are not in English."""
 
 from collections.abc import Collection
 from itertools import groupby
@@ -6,7 +6,7 @@ from operator import itemgetter
 
 import duckdb
 
-from data_contracts.rules_and_limits import NOT_ENGLISH
+from data_contracts.rules_and_limits import COUNT_THEM, NOT_ENGLISH
 from tasks.support.wording import count, quote_word
 
 FILES_NAMED = 5
@@ -35,7 +35,7 @@ def _describe_source(source: str, files: list[tuple[str, int]]) -> str:
     more = f" and {len(files) - FILES_NAMED:,} more" if len(files) > FILES_NAMED else ""
     rows = sum(rows for _, rows in files)
     return (
-        f"{count(rows, 'row')} of the source {source} {'seems' if rows == 1 else 'seem'} not to be in English: "
-        f'{named}{more}. Next: other_languages = "quarantine", or "accept", above the tables of the profile of the '
-        f"source; `reviews sources init {quote_word(source)} FILE` makes one where there is none"
+        f"{count(rows, 'row')} of the source {source} {'is' if rows == 1 else 'are'} not in English, so in no rating "
+        f"or share: {named}{more}. Next: nothing, or {COUNT_THEM}, then `reviews sources rescan {quote_word(source)}`; "
+        f"`reviews sources init {quote_word(source)} FILE` makes a profile where there is none"
     )

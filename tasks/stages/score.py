@@ -222,12 +222,12 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> ScoredNotes:
     """Return what is to be known of the files that were committed; record what was checked for `run`.
 
-    Their reviews are compared with held-out ones, and those of each source with its past: raises `ContractError` for
-    drift if `severity` is 'error'.
+    The reviews of each source are compared with its past, those of new ones with held-out ones: raises
+    `ContractError` for drift if `severity` is 'error'.
     """
     from tasks.scoring.drift import judge_drift
     from tasks.scoring.unclear_values import list_unclear
-    from tasks.sources.accuracy import describe_agreement, measure_agreement
+    from tasks.sources.accuracy import describe_agreement, describe_expectations, measure_agreement
     from tasks.sources.not_english import describe_languages
     from tasks.sources.suspicious_rows import describe_reused_ids
     from tasks.sources.unusual_deliveries import read_deliveries
@@ -240,6 +240,7 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Sco
         accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
         unclear = (*list_unclear(connection, run.home, scored_by), *describe_reused_ids(run.home, files))
         drift = judge_drift(connection, run.home, scored_by, severity)
+        accuracy += tuple(describe_expectations(connection, scored_by, drift))
     deliveries = _judge_deliveries(run, found, keep_passed=True)
     for description in (*languages, *(f"Look at {each}" for each in unclear)):
         log_warning(description)

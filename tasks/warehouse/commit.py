@@ -131,11 +131,12 @@ _FIND_RESCORED = """
 CREATE TEMP TABLE rescored_sources AS
 SELECT source_sha256 FROM accepted WHERE status = 'scored' AND source_sha256 NOT IN (FROM new_sources)
 """
-_GIVEN = "source_sha256, row_number, given_label, given_rating"
+_GIVEN = "source_sha256, row_number, given_label, given_rating, counts"
 _WITH_RESCORED = f"""
 (SELECT {_GIVEN} FROM new_texts
 UNION ALL SELECT {_GIVEN} FROM source_reviews SEMI JOIN rescored_sources USING (source_sha256))
 """  # noqa: S608 (our own names)
+_COUNTED = "(FROM new_scores ANTI JOIN (FROM {texts} WHERE NOT counts) USING (source_sha256, row_number))"
 _LIST_COMMITTED = """
 SELECT
     accepted.uri, model_id, format, status, rule, detail, coalesce(accepted.rows_read, 0), coalesce(rows_scored, 0),
@@ -234,7 +235,6 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FIND_NEW_SOURCES)
     connection.execute(_FIND_NEW_SCORES)
     connection.execute("INSERT INTO scored_reviews BY NAME FROM new_scores")
-    add_measures(connection, "new_scores")
     connection.execute(_INSERT_BAD_ROWS)
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
@@ -320,7 +320,9 @@ def _add_texts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     connection.execute(_FIND_NEW_TEXTS)
     has_earlier = add_texts(connection, "new_sources", "new_texts", "part_scored_reviews")
     has_rescored = connection.execute(_FIND_RESCORED).fetchall() != [(0,)]
-    add_sums(connection, "new_scores", _WITH_RESCORED if has_rescored else "new_texts")
+    texts = _WITH_RESCORED if has_rescored else "new_texts"
+    add_measures(connection, _COUNTED.format(texts=texts))
+    add_sums(connection, "new_scores", texts)
     if has_rescored:
         renew_shadow_sums(connection, "rescored_sources")
         settle_scores(connection, "rescored_sources")

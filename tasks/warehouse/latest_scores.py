@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import duckdb
 
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
-from tasks.warehouse.row_names import CONTENT, IS_LATER, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, COUNTS, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tasks.warehouse.tallies.near_copies import note_copies, rebuild_copies, settle_copies
 from tasks.warehouse.tallies.repeated_texts import (
@@ -99,7 +99,8 @@ def _build_best(scores: str) -> str:
     return _BEST.format(scores=scores, columns=", ".join(f"{name} := {name}" for name in _SCORE_COLUMNS))
 
 
-_BEST_VALUES = {f"best_{name}": f"best.{name}" for name in _SCORE_COLUMNS}
+# No score counts of a row that does not: so `latest_scores`, and all that rests on it, leave the row out.
+_BEST_VALUES = {f"best_{name}": f"CASE WHEN review.{COUNTS} THEN best.{name} END" for name in _SCORE_COLUMNS}
 _FILE_VALUES = {
     "file_uri": "files.uri",
     "file_seen_at": "files.seen_at",
@@ -209,11 +210,11 @@ FIND_WRONG_FLIPS = (
 )
 """SQL: the rows by which `flipped_scores` differs from its definition."""
 # New texts with scores of one model only, which are nearly all, have nothing to compare.
-_SCORED_AGAIN = """
-(FROM {scores} SEMI JOIN {texts} USING (source_sha256, row_number) SEMI JOIN (
-    SELECT source_sha256 FROM {scores} GROUP BY ALL HAVING min(model_id) < max(model_id)
+_SCORED_AGAIN = f"""
+(FROM {{scores}} SEMI JOIN (FROM {{texts}} WHERE {COUNTS}) AS counted USING (source_sha256, row_number) SEMI JOIN (
+    SELECT source_sha256 FROM {{scores}} GROUP BY ALL HAVING min(model_id) < max(model_id)
 ) USING (source_sha256))
-"""
+"""  # noqa: S608 (our own names)
 _BEST_OF_THEM = f"""
 (SELECT source_sha256, row_number, model_id AS best_model_id, sentiment AS best_sentiment
 FROM ({_build_best(_SCORED_AGAIN)}))

@@ -18,6 +18,8 @@ IS_LATER = f"length(source_sha256) > {CONTENT_DIGITS}"
 """SQL: whether a reading is a later one of its file."""
 SUPERSEDED = "(SELECT DISTINCT source_sha256 FROM scored_files WHERE superseded_at IS NOT NULL)"
 """SQL: the readings that are history."""
+COUNTS = "counts IS DISTINCT FROM false"
+"""SQL: whether a row of `source_reviews` counts in ratings and shares: one in English, or that its source accepts."""
 NEXT_NUMBER = (
     "(SELECT coalesce(greatest(max(commit_number), max(superseded_number)), 0) + 1 FROM scored_files)"
 )

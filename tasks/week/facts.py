@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
 from tasks.report.run_choice import Row
-from tasks.report.scoring_facts import COMPARE_ALL, DESCRIBE_SOURCES, MAKE_SCORES, require_present_tables
+from tasks.report.scoring_facts import (
+    COMPARE_ALL,
+    DESCRIBE_SOURCES,
+    MAKE_COUNTED,
+    MAKE_SCORES,
+    require_present_tables,
+)
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 from tasks.week.due_weeks import Week
 
@@ -51,6 +57,7 @@ SELECT
     ) AS rows_quarantined,
     (SELECT coalesce(sum(rows), 0)::BIGINT FROM replaced) AS rows_replaced,
     (SELECT count(*) FROM forgotten_rows SEMI JOIN scored USING (source_sha256)) AS rows_forgotten,
+    (SELECT count(*) FROM run_rows WHERE NOT counts) AS rows_not_counted,
     (SELECT count(*) FROM run_scores) AS reviews,
     (SELECT avg((sentiment = 'positive')::INTEGER) FROM run_scores) AS share_positive,
     (SELECT avg(predicted_rating) FROM run_scores) AS stars,
@@ -95,8 +102,8 @@ class WeekFacts:
 
     week: Week
     totals: Row
-    """files, files_refused, rows_quarantined, rows_replaced, rows_forgotten, reviews, share_positive, stars and movies
-    of what came in."""
+    """files, files_refused, rows_quarantined, rows_replaced, rows_forgotten, rows_not_counted, reviews, share_positive,
+    stars and movies of what came in."""
     rows: Row
     """The rows that came in `during` the week, and in the week `before`."""
     sources: Sequence[Row]
@@ -121,6 +128,7 @@ def read_week(ask: Ask, week: Week) -> WeekFacts:
     between = {"start": week.start, "end": week.end}
     ask(_MAKE_WEEK_FILES, between)
     ask(_MAKE_WEEK_SCORES, {"end": week.end})
+    ask(MAKE_COUNTED)
     return WeekFacts(
         week=week,
         totals=ask(_COUNT, between)[0],

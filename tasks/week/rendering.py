@@ -99,6 +99,7 @@ def describe_rest(facts: WeekFacts) -> str:
         (totals["rows_quarantined"], "in quarantine at the end of the week"),
         (totals["rows_replaced"], "in files that later exports replaced"),
         (totals["rows_forgotten"], "forgotten"),
+        (totals["rows_not_counted"], "not in English, scored but not counted"),
     )
     named = [f"{rows:,} {'is' if rows == 1 else 'are'} {where}" for rows, where in parts if rows]
     return f"Of the other rows that came in, {', '.join(named)}." if named else ""

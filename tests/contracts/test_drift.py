@@ -19,6 +19,7 @@ from data_contracts.drift import (
 from tasks.warehouse.model_registry import record_reference
 from tasks.warehouse.tallies.score_sums import add_sums
 from tests.support.drawn_measures import Measures, Reviews
+from tests.unit.view_tables import add_file
 
 SAMPLES = 200
 FOUND = MeasuredDrift("m", None, "score", 500, 0.9, 0.5, 0.31, 0.1)
@@ -156,3 +157,14 @@ def test_a_result_of_drift_says_how_far_and_what_is_allowed() -> None:
 def test_up_to_the_bound_there_is_no_drift() -> None:
     at_bound = MeasuredDrift("m", None, "score", 500, 0.5, 0.5, 0.1, 0.1)
     assert [result.success for result in check_drift([at_bound], "error")] == [True]
+
+
+def test_from_its_second_delivery_on_a_source_is_not_compared_with_the_held_out_reviews(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    generator = np.random.default_rng(5)
+    keep_reference(database, draw_reviews(generator, 1000))
+    add_runs(database, {run: draw_reviews(generator, 200) for run in ("first", "second")})
+    for day, run_id in enumerate(("first", "second")):
+        add_file(database, f"{run_id}.csv", [], day=day, run_id=run_id)
+    assert database.execute("SELECT DISTINCT run_id FROM drift").fetchall() == [("first",)]

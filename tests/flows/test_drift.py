@@ -87,7 +87,7 @@ def test_a_run_of_sources_that_all_accept_drift_says_nothing(judged_home: Home) 
     drop_reviews(judged_home, words=10)
     assert score().drifted == ()
     assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
-    drop(judged_home, "shop-a/a.csv", "text\ngood film\n")
+    drop(judged_home, "shop-a/a.csv", "text\n" + "".join(f"good film {n}\n" for n in range(200)))
     drop_reviews(judged_home, words=12)
     assert len(score().drifted) == 1
 

@@ -102,6 +102,23 @@ def test_every_answer_counts_a_file_that_was_read_again_once(reread: Home) -> No
     assert found == answers
 
 
+def test_a_rescan_lets_rows_in_another_language_count_if_the_profile_accepts_them_since(
+    empty_home: Home,
+) -> None:
+    copy_scoring_home(empty_home)
+    drop(empty_home, "shop-a/a.csv", "review_id,text\n1,good film\n2,Der Film ist zu lang und nicht gut\n")
+    run()
+    before = [name for name, *_ in list_latest(empty_home)]
+    describe(
+        empty_home,
+        'other_languages = "accept"\n[columns]\ntext = "text"\nreview_id = "review_id"\n',
+        "shop-a",
+    )
+    run(rescan="shop-a")
+    assert (before, [name for name, *_ in list_latest(empty_home)]) == (["1"], ["1", "2"])
+    prove(empty_home)
+
+
 def test_a_second_rescan_scores_nothing(reread: Home) -> None:
     assert run(rescan="shop-a").rows_scored == 0
 

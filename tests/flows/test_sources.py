@@ -592,13 +592,13 @@ def test_the_accuracy_of_a_run_tells_of_labels_that_the_model_may_have_learnt(
     assert words in describe_agreement(labelled)
 
 
-def test_a_check_counts_the_rows_that_seem_not_to_be_in_english(scoring_home: Home, tmp_path: Path) -> None:
+def test_a_check_counts_the_rows_that_are_not_in_english(scoring_home: Home, tmp_path: Path) -> None:
     describe(scoring_home, "shop-a", 'other_languages = "quarantine"\n[columns]\ntext = "text"\n')
     path = tmp_path / "a.csv"
     path.write_text("text\ngood film\nDer Film ist zu lang und nicht gut\nbad plot\n")
     status, said = call(scoring_home, "check", "shop-a", str(path))
     assert status == 0, said
-    assert "1 row seems not to be in English" in said
+    assert "1 row is not in English" in said
 
 
 def test_a_preview_reads_what_is_not_utf_8_by_the_fallback_encoding_as_a_run_does(

@@ -31,7 +31,12 @@ FATES: dict[str, tuple[int, int, list[str], list[str]]] = {
 """By the severity that a source gives to dates: rows scored and quarantined, what is unclear, and what was refused."""
 _STRICT = 'other_languages = "quarantine"\n[columns]\ntext = "text"\nreview_id = "review_id"\n'
 _DATED = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "{}"\n'
-PROFILES = {"strict": _STRICT, "german": _STRICT, **{each: _DATED.format(each) for each in FATES}}
+PROFILES = {
+    "strict": _STRICT,
+    "german": _STRICT,
+    "babel": _STRICT.replace("quarantine", "accept"),
+    **{each: _DATED.format(each) for each in FATES},
+}
 
 
 def list_rows(*rows: str) -> str:
@@ -61,6 +66,7 @@ FILES: dict[str, str | bytes] = {
     "rounded/shop.csv": "review_id,review\n9.03E+09,a good good film\n9.03E+09,a bad bad plot\n",
     "bonjour/a.csv": GERMAN.format("b"),
     "strict/a.csv": GERMAN.format("s"),
+    "babel/a.csv": GERMAN.format("a"),
     "german/a.csv": list_rows(
         "review_id,text", *(f"g{number},Der Film ist nicht gut" for number in range(30))
     ),
@@ -186,7 +192,7 @@ def test_a_file_that_is_in_another_language_is_named_with_what_scores_it_all_the
     scored: DoneRun,
 ) -> None:
     assert scored.list_unclear("german/") == [
-        "german/a.csv: none of its 30 rows was scored, most by the rule not_english. The text seems not to be in "
+        "german/a.csv: none of its 30 rows was scored, most by the rule not_english. The text is not in "
         "English, and the profile of its source quarantines such rows; release the row to score it all the same: "
         "reviews quarantine release --file german/a.csv"
     ]
@@ -201,28 +207,35 @@ def test_ids_that_a_spreadsheet_has_rounded_are_named_by_file(scored: DoneRun) -
     assert ask_of(scored, "rounded/shop.csv", query) == [(2,)]
 
 
-def list_english(home: Home, source: str) -> list[tuple[Any, ...]]:
-    query = "select review_id, in_english from latest_scores where source = '{}' order by review_id"
+def list_counting(home: Home, source: str) -> list[tuple[Any, ...]]:
+    query = (
+        "select review_id, in_english, counts, best_score is not null from scored_reviews join source_reviews "
+        "using (source_sha256, row_number) where file_source = '{}' order by review_id"
+    )
     return ask(home.published, query.format(source))
 
 
-def test_rows_in_another_language_are_scored_marked_and_named_with_file_and_source(scored: DoneRun) -> None:
-    assert scored.summary.sources.languages == (
-        "1 row of the source bonjour seems not to be in English: bonjour/a.csv (1). "
-        'Next: other_languages = "quarantine", or "accept", above the tables of the profile of the source; '
-        "`reviews sources init bonjour FILE` makes one where there is none",
+def test_rows_in_another_language_are_scored_but_do_not_count_and_a_run_says_so(scored: DoneRun) -> None:
+    [said] = scored.summary.sources.languages
+    assert said.startswith(
+        "1 row of the source bonjour is not in English, so in no rating or share: bonjour/a.csv (1). Next: "
     )
-    assert list_english(scored.home, "bonjour") == [("b1", True), ("b2", False), ("b3", True)]
+    yes, no = (True, True, True), (False, False, False)
+    assert list_counting(scored.home, "bonjour") == [("b1", *yes), ("b2", *no), ("b3", *yes)]
     query = "select source, observed, success from contract_results where rule = 'not_english' and {}"
-    assert ask_of(scored, "bonjour/a.csv", query) == [
-        ("bonjour", "1 of 3 rows seem not to be in English", False)
-    ]
+    assert ask_of(scored, "bonjour/a.csv", query) == [("bonjour", "1 of 3 rows are not in English", False)]
+
+
+def test_rows_in_another_language_count_where_the_profile_of_their_source_accepts_them(
+    scored: DoneRun,
+) -> None:
+    assert list_counting(scored.home, "babel")[1] == ("a2", False, True, True)
 
 
 def test_a_source_can_quarantine_rows_in_another_language(scored: DoneRun) -> None:
     query = "select row_number, rule from quarantined_rows where {}"
     assert ask_of(scored, "strict/a.csv", query) == [(2, "not_english")]
-    assert list_english(scored.home, "strict") == [("s1", True), ("s3", True)]
+    assert [row[0] for row in list_counting(scored.home, "strict")] == ["s1", "s3"]
 
 
 def test_a_file_of_rows_in_another_language_is_not_refused(scored: DoneRun) -> None:
@@ -252,9 +265,9 @@ def release(scored: DoneRun, folder: Path, rule: str) -> Home:
     return home
 
 
-def test_rows_in_another_language_are_scored_when_they_are_released(scored: DoneRun, tmp_path: Path) -> None:
+def test_rows_in_another_language_count_when_they_are_released(scored: DoneRun, tmp_path: Path) -> None:
     home = release(scored, tmp_path / "home", "not_english")
-    assert list_english(home, "strict") == [("s1", True), ("s2", False), ("s3", True)]
+    assert list_counting(home, "strict")[1] == ("s2", False, True, True)
 
 
 def test_rows_with_a_date_that_can_not_be_read_are_scored_when_they_are_released(

@@ -84,6 +84,14 @@ TURKISH = (
     "Kullanımı kolay ve sesi gayet iyi.",
     "Tavsiye etmiyorum, para israfı.",
 )
+HUNGARIAN = (
+    "A film túl hosszú volt, és a történet sehová sem vezetett, ezért egy óra után kijöttünk a moziból, pedig a "
+    "színészek egyébként nagyon jók.",
+)
+FINNISH = (
+    "Elokuva oli aivan liian pitkä eikä juonessa ollut mitään järkeä, joten lähdimme tunnin jälkeen kotiin, vaikka "
+    "näyttelijät olivat hyviä.",
+)
 FOREIGN = {
     "German": GERMAN,
     "French": FRENCH,
@@ -91,20 +99,16 @@ FOREIGN = {
     "Italian": ITALIAN,
     "Polish": POLISH,
     "Turkish": TURKISH,
+    "Hungarian": HUNGARIAN,
+    "Finnish": FINNISH,
 }
-"""At least ten short reviews in each of six languages."""
-UNLISTED = {
-    "Hungarian": (
-        "A film túl hosszú volt, és a történet sehová sem vezetett, ezért egy óra után kijöttünk a moziból, pedig a "
-        "színészek egyébként nagyon jók."
-    ),
-    "Finnish": (
-        "Elokuva oli aivan liian pitkä eikä juonessa ollut mitään järkeä, joten lähdimme tunnin jälkeen kotiin, vaikka "
-        "näyttelijät olivat hyviä."
-    ),
-    "Russian": (
-        "Фильм слишком длинный, и в нём нет никакого сюжета, поэтому через час мы ушли из кино, хотя актёры играли "
-        "очень хорошо."
-    ),
-}
-"""A longer review in languages whose words the rule does not know."""
+"""Short reviews in each of eight languages, of five words at least."""
+OTHER_SCRIPTS = (
+    "Очень скучный фильм",
+    "太长了，没有情节",
+    "とてもつまらない",
+    "정말 지루했다",
+    "فيلم ممل جدا",
+    "Πολύ βαρετό",
+)
+"""Short reviews in other scripts: that the film was boring, or too long."""

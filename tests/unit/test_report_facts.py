@@ -215,8 +215,8 @@ def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(t
     assert tables.ask("SELECT sum(labelled_reviews) AS labelled FROM live_accuracy") == [{"labelled": 3}]
 
 
-def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: FilledTables) -> None:
-    foreign: dict[str, Any] = {"score": 0.9, "in_english": False}
+def test_each_source_has_its_reviews_and_how_many_do_not_count(tables: FilledTables) -> None:
+    foreign: dict[str, Any] = {"score": 0.9, "counts": False}
     tables.run(
         [
             PartFile("a.csv", [{"score": 0.1}, foreign, foreign], ledger={"source": "shop-a"}),
@@ -224,7 +224,7 @@ def test_each_source_has_its_reviews_and_how_many_are_not_in_english(tables: Fil
         ],
     )
     sources = tables.read_facts().sources
-    assert [(row["source"], row["reviews"], row["not_english"]) for row in sources] == [
+    assert [(row["source"], row["reviews"], row["not_counted"]) for row in sources] == [
         ("shop-a", 3, 2),
         ("default", 1, 0),
     ]

@@ -490,3 +490,9 @@ def test_a_training_of_before_the_model_was_kept_is_found_by_its_time(tmp_path: 
     with asking(tmp_path) as ask:
         facts = read_training_facts(ask, find_run(ask, RUN), tmp_path / "bundles")
     assert (facts.model["model_id"], facts.decision, facts.promoted) == ("model-a", "first", True)
+
+
+def test_the_report_of_a_run_of_which_nothing_counts_says_so(tables: FilledTables) -> None:
+    tables.run([PartFile("czech.csv", [{"score": 0.9, "counts": False}] * 3)])
+    page = Page(render_scoring(tables.read_facts()))
+    assert "3 reviews in other languages than English are scored" in page.text

@@ -32,8 +32,8 @@ SOUND = ScoringFacts(
     },
     files=[],
     refused=[],
-    models=[{"reviews": 200}],
-    sources=[{"source": "shop-a", "reviews": 200, "not_english": 0}],
+    models=[{"reviews": 200, "counted": 200}],
+    sources=[{"source": "shop-a", "reviews": 200, "not_counted": 0}],
     deliveries=[],
     given={"labelled": 150, "share_agreeing": 0.81, "rated": 0, "rating_mae": None},
     scores=(),
@@ -83,7 +83,6 @@ def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict() -> None
             CARE,
             "1.5\u00a0% of the rows were quarantined",
         ),
-        ({"drift": []}, CARE, "drift was not measured"),
         ({"forced": [{"model_id": "m", "rules": "cost"}]}, CARE, "the gate had refused the model"),
         ({"due": [{"reason": "accuracy", "words": "80% right"}]}, CARE, "a training is due"),
         (
@@ -98,9 +97,9 @@ def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict() -> None
         ),
         ({"given": {**SOUND.given, "share_agreeing": 0.7}}, CARE, "fewer writers agree than in the test"),
         (
-            {"sources": [{**SOUND.sources[0], "not_english": 50}]},
+            {"sources": [{**SOUND.sources[0], "not_counted": 50}]},
             CARE,
-            "50 reviews seem not to be in English",
+            "50 reviews do not count",
         ),
         (
             {"lineage": [{**SOUND.lineage[0], "dataset": "sample"}]},
@@ -235,3 +234,7 @@ def test_the_reason_of_the_gate_is_among_the_reasons() -> None:
     assert "This run did not promote it: less accurate than the champion." in [
         each.words for each in told.reasons
     ]
+
+
+def test_a_run_is_not_distrusted_for_too_few_earlier_reviews_of_its_sources() -> None:
+    assert judge_scoring(replace(SOUND, drift=[], source_drift=[])).weight == GOOD

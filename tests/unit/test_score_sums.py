@@ -85,7 +85,9 @@ measured AS (
         SELECT
             run_id, model_id, score::DOUBLE AS score, token_count::DOUBLE AS token_count, oov_rate::DOUBLE AS oov_rate,
             truncated::DOUBLE AS truncated
-        FROM scored_reviews
+        FROM scored_reviews WHERE (coalesce(source, 'default'), run_id) IN (
+            SELECT coalesce(source, 'default') AS name, arg_min(run_id, commit_number) FROM scored_files GROUP BY name
+        )
     ) ON score, token_count, oov_rate, truncated INTO NAME measure VALUE value
 )
 SELECT
@@ -95,7 +97,7 @@ SELECT
 FROM measured JOIN bins USING (model_id, measure) WHERE value >= lower AND value < upper
 GROUP BY run_id, model_id, measure, lower ORDER BY ALL
 """
-"""SQL: of each run, model and measure the mean, and how many rows are in each bin of the reference, from all scores."""
+"""SQL: of each run, model and measure the mean, and how many rows of new sources are in each bin of the reference."""
 DRIFT = """
 SELECT run_id, model_id, measure, lower, rows, mean FROM (
     SELECT *, unnest(bins_from) AS lower, unnest(shares) * reviews AS rows FROM drift WHERE source IS NULL
@@ -159,6 +161,7 @@ def add_files(
                     "rows_read": len(rows),
                     "run_id": run_id,
                     "committed_at": NOON + timedelta(days=place),
+                    "commit_number": place,
                     "superseded_at": NOON if is_superseded else None,
                 }
             )

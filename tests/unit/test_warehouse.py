@@ -64,6 +64,7 @@ TABLES = {
 VIEWS = {
     "latest_scores",
     "movie_ratings",
+    "counted_scores",
     "daily_scores",
     "live_accuracy",
     "model_comparison",

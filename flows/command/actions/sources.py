@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from data_contracts.rules_and_limits import (
+    COUNT_THEM,
     FIELD_RULES,
     FIELD_WORDS,
     FILE_RULES,
@@ -216,10 +217,8 @@ def _echo_preview(preview: Preview, file: Path, severity: Severity, echo: Echo) 
     if preview.has_open_dates:
         echo('Dates such as 27.03.2026 are read with format = "day-first", or "month-first", under [dates]')
     if preview.not_english:
-        seem = "seems" if preview.not_english == 1 else "seem"
-        echo(
-            f"{count(preview.not_english, 'row')} {seem} not to be in English; see other_languages in a profile"
-        )
+        are = "is" if preview.not_english == 1 else "are"
+        echo(f"{count(preview.not_english, 'row')} {are} not in English: to count, it takes {COUNT_THEM}")
     if rows := preview.unread[ROUNDED_IDS]:
         echo(f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}")
     if preview.repeated and severity.shared_ids != "accept":

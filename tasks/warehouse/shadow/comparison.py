@@ -42,7 +42,7 @@ WHERE status = 'scored' AND {CONTENT} IN (SELECT {CONTENT} FROM recent_shadow_sc
 _FIND_REVIEWS = """
 CREATE OR REPLACE TEMP TABLE recent_source_reviews AS
 SELECT
-    source_sha256, row_number, movie_id, given_label, given_rating, file_seen_at, file_source, is_latest,
+    source_sha256, row_number, movie_id, given_label, given_rating, file_seen_at, file_source, is_latest, counts,
     best_model_id, best_score, best_sentiment, best_predicted_rating
 FROM source_reviews WHERE rowid IN (
     SELECT rowid FROM source_reviews SEMI JOIN recent_shadow_scores USING (source_sha256, row_number)

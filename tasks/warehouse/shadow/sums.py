@@ -6,6 +6,7 @@
 
 import duckdb
 
+from tasks.warehouse.row_names import COUNTS
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 _COUNTS = {
@@ -48,6 +49,7 @@ FROM (
         WHERE shadow.model_id <> other.model_id
     ) JOIN (
         SELECT source_sha256, row_number, movie_id, given_rating AS stars, {GIVEN_SENTIMENT} AS label FROM {{texts}}
+        WHERE {COUNTS}
     ) USING (source_sha256, row_number)
     GROUP BY {_KEY}, movie_id
 ) GROUP BY {_KEY}

@@ -1,6 +1,7 @@
 """Keeps the table `score_sums` equal to its definition: what the scores of each file and model add up to.
 
-That is how often they agree with the labels of their own rows, and how many are in each bin of the model's reference.
+Of the rows that count, that is how often they agree with the labels of their own rows, and how many are in each bin of
+the model's reference.
 `add_sums` adds new scores, `renew_sums` makes the sums of files anew that have changed otherwise, both in the
 transaction of that change. `FIND_WRONG_SUMS` finds what differs from the definition, `rebuild_sums` sets all.
 """
@@ -45,7 +46,9 @@ _DEFINITION = f"""
 SELECT
     source_sha256, model_id, coalesce(run_id, '') AS run_id, coalesce(source, 'default') AS source,
     make_timestamp(epoch_us(scored_at))::DATE AS day, {", ".join(f"{sql} AS {name}" for name, sql in _SUMS.items())}
-FROM {{scores}} AS scores LEFT JOIN (
+FROM {{scores}} AS scores
+ANTI JOIN (FROM {{texts}} WHERE NOT counts) AS uncounted USING (source_sha256, row_number)
+LEFT JOIN (
     SELECT source_sha256, row_number, given_rating, {GIVEN_SENTIMENT} AS label
     FROM {{texts}} WHERE given_label IS NOT NULL OR given_rating IS NOT NULL
 ) AS given USING (source_sha256, row_number)
