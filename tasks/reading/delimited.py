@@ -44,6 +44,7 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
+from tasks.reading.streams import cut_anew, read_head
 from tasks.reading.text import escape_invalid, restore_bytes, restore_column, to_utf8
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
@@ -151,9 +152,7 @@ def _open_table(
 
     A function of its own, so that the start of the text is not kept in memory as long as the rest is read.
     """
-    head = b""
-    while len(head) < HEADER_BYTES and (more := next(text, None)) is not None:
-        head += more
+    head = read_head(text, HEADER_BYTES)
     stated = _STATED.match(head)
     below = head[stated.end() :] if stated else head
     separator = _choose_separator(below, format_name, options, stated)
@@ -473,25 +472,19 @@ def _is_dump(start: bytes, width: int) -> bool:
 
 def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a text with doubled quotes instead of escaped ones, and line breaks without the backslash before them."""
-    for data in _cut_outside_escapes(chunks):
+    for data in cut_anew(chunks, _find_escape_at_end):
         yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
 
 
 def write_out_breaks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     r"""Yield a dump with `\n` and `\t`, as most databases write them, for a backslash before a line break or a tab."""
-    yield from map(_write_out_breaks, _cut_outside_escapes(chunks))
+    return map(_write_out_breaks, cut_anew(chunks, _find_escape_at_end))
 
 
-def _cut_outside_escapes(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a text in pieces of which none ends between a backslash and what it escapes."""
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk
-        cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
-        end = cut.start(1) if cut else len(data)
-        rest = data[end:]
-        yield data[:end]
-    yield rest
+def _find_escape_at_end(data: bytes) -> int:
+    """Return the position of a backslash at the end of a text that may escape what follows, else the end."""
+    cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
+    return cut.start(1) if cut else len(data)
 
 
 def _write_out_breaks(data: bytes) -> bytes:

@@ -41,7 +41,7 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
-from tasks.reading.streams import read_stream
+from tasks.reading.streams import cut_anew, read_stream
 from tasks.reading.text import escape_invalid, restore_bytes, to_utf8
 from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
@@ -373,13 +373,7 @@ def decode_half_pairs(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
     The parser would put a question mark for it.
     """
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk
-        end = _find_end(data)
-        rest = data[end:]
-        yield _replace_halves(data[:end])
-    yield _replace_halves(rest)
+    return map(_replace_halves, cut_anew(chunks, _find_end))
 
 
 def _find_end(data: bytes) -> int:

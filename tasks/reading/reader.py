@@ -21,6 +21,7 @@ from tasks.reading.delimited import read_delimited
 from tasks.reading.formats import format_of
 from tasks.reading.json_files import read_json_lines
 from tasks.reading.rows import ReadOptions, group_into_batches, require_rows
+from tasks.reading.streams import read_head
 from tasks.reading.table_process import TABLE_FORMATS, read_in_process
 from tasks.reading.text import make_text_rows, read_text_file
 from tasks.reading.values import parse_rows, parse_table
@@ -60,9 +61,7 @@ def _settle_format(member: Member, options: ReadOptions) -> Member:
     if member.format != "json":
         return member
     with naming_member(member.name):
-        head = b""
-        while len(head) < _START_BYTES and (more := next(member.chunks, b"")):
-            head += more
+        head = read_head(member.chunks, _START_BYTES)
     format_name = "jsonl" if is_json_lines(head) else "json"
     return replace(member, format=format_name, chunks=chain([head], member.chunks))
 

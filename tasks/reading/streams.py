@@ -87,6 +87,25 @@ def meter(chunks: Iterator[bytes], *guards: Guard) -> Iterator[bytes]:
         yield chunk
 
 
+def read_head(chunks: Iterator[bytes], size: int) -> bytes:
+    """Return whole chunks from the start of a stream, until they have `size` bytes."""
+    head = b""
+    while len(head) < size and (more := next(chunks, None)) is not None:
+        head += more
+    return head
+
+
+def cut_anew(chunks: Iterator[bytes], find_end: Callable[[bytes], int]) -> Iterator[bytes]:
+    """Yield a stream in pieces, each up to where `find_end` says that it may be cut."""
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        end = find_end(data)
+        rest = data[end:]
+        yield data[:end]
+    yield rest
+
+
 def open_file(path: Path, root: Path | None = None) -> io.BufferedReader:
     """Open a file for reading, following no link below `root`; raises `FileRefusedError` (file_unreadable)."""
     with refusing("file_unreadable", lambda: "the file can't be opened"):

@@ -21,6 +21,7 @@ from data_contracts.sources.profile import OWN_SCALES, Columns, Profile
 from tasks.reading.columns import Reading
 from tasks.reading.containers import Member, naming_member
 from tasks.reading.rows import KEPT_BYTES, Defect, RawRows, ReadOptions, number_rows
+from tasks.reading.streams import cut_anew, read_head
 from tasks.support.refusals import refusal
 
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
@@ -58,9 +59,7 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
 
     Raises `FileRefusedError`: encoding_broken, or encoding_unknown for text that looks like UTF-16 without a mark.
     """
-    head = b""
-    while len(head) < _MARK_BYTES and (more := next(chunks, b"")):
-        head += more
+    head = read_head(chunks, _MARK_BYTES)
     mark = _find_mark(head)
     encoding = _choose_encoding(mark, options)
     if not mark and options.encoding is None and b"\0" in head[:_MARK_BYTES]:
@@ -78,13 +77,12 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
 
 def drop_inner_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a text in UTF-8 without the byte order marks at the start of its lines, as files that were joined have."""
-    rest = b""
-    for chunk in chunks:
-        data = (rest + chunk).replace(_LINE_MARK, b"\n")
+
+    def find_end(data: bytes) -> int:
         size = next((size for size in (3, 2, 1) if data.endswith(_LINE_MARK[:size])), 0)
-        rest = data[len(data) - size :]
-        yield data[: len(data) - size]
-    yield rest
+        return len(data) - size
+
+    return (data.replace(_LINE_MARK, b"\n") for data in cut_anew(chunks, find_end))
 
 
 def _find_mark(data: bytes) -> bytes:
@@ -163,13 +161,7 @@ def escape_invalid(chunks: Iterator[bytes], notice: Callable[[], None]) -> Itera
     `notice` is called before each chunk with escapes is yielded; before that nothing needs to be restored. The
     noncharacters used for escapes are escaped too, so `restore_bytes` returns exactly the original bytes.
     """
-    rest = b""
-    for chunk in chunks:
-        text = rest + chunk
-        end = _end_of_whole_characters(text)
-        rest = text[end:]
-        yield _escape(text[:end], notice)
-    yield _escape(rest, notice)
+    return (_escape(text, notice) for text in cut_anew(chunks, _end_of_whole_characters))
 
 
 def restore_bytes(text: str) -> bytes:
