@@ -1,6 +1,6 @@
 """Generates the tables of our own names of columns, and of the platforms whose exports are known."""
 
-from data_contracts.sources.known_profiles import KnownProfile, load_default, load_known
+from data_contracts.sources.known_profiles import load_default, load_known
 from docs.markdown import format_table
 
 
@@ -13,16 +13,12 @@ def make_names() -> str:
 
 
 def make_platforms() -> str:
-    """Return a table of the known exports, by name, with the columns that recognise them and the scale of ratings."""
-    rows = [_list_cells(known) for known in sorted(load_known(), key=lambda known: known.name)]
-    return format_table(("profile", "recognises", "by the columns", "ratings"), rows, words=4)
-
-
-def _list_cells(known: KnownProfile) -> list[str]:
-    """Return the cells of a known profile."""
-    marks = ", ".join(_quote(mark, " or ") for mark in known.recognised_by)
-    scale = f"{known.rating.lowest:g} to {known.rating.highest:g}" if known.rating else ""
-    return [f"`{known.name}`", known.origin, marks, scale]
+    """Return a table of the known exports, by name, with the columns that recognise them."""
+    known = sorted(load_known(), key=lambda each: each.name)
+    rows = [
+        [f"`{each.name}`", ", ".join(_quote(mark, " or ") for mark in each.recognised_by)] for each in known
+    ]
+    return format_table(("profile", "recognised by the columns"), rows, words=2)
 
 
 def _quote(names: str, between: str) -> str:
