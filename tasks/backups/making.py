@@ -8,12 +8,11 @@ be moved, copied or deleted on its own. Its folder has a temporary name until it
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
-from socket import gethostname
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.durable import (
@@ -27,7 +26,7 @@ from data_contracts.storage.durable import (
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
-from tasks.backups.forgotten_beside import note_in_folder, remember_backup
+from tasks.backups.forgotten_beside import note_in_folder, remember_backup, remember_beside
 from tasks.backups.manifests import (
     MANIFEST,
     FileFacts,
@@ -35,6 +34,7 @@ from tasks.backups.manifests import (
     describe_file,
     is_unchanged,
     list_complete,
+    name_origin,
     read_manifest,
     try_link,
     write_manifest,
@@ -73,7 +73,8 @@ def name_backup(backups_dir: Path) -> Path:
 def back_up(home: Home, target: Path, full: bool = False) -> Backup:
     """Write the database, between two transactions, all bundles and all profiles to the new folder `target`.
 
-    Files are shared with the newest backup beside `target`, unless it is to be `full`. Raises `UsageError` if `target`
+    Files are shared with the newest backup beside `target`, unless it is to be `full`. The caller then calls
+    `note_forgotten`, since a `forget` of meanwhile did not find it. Raises `UsageError` if `target`
     exists, `ReviewsError` if it can't be written.
     """
     require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
@@ -81,14 +82,13 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
         raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
     _remove_unfinished(home)
     is_outside = target.parent != home.backups
-    if is_outside:
-        remember_backup(home, str(target.absolute()))
-    with _keep_mark(home, target):
+    remembered = remember_backup(home, str(target.absolute())) if is_outside else nullcontext()
+    with remembered, _keep_mark(home, target):
         done = _build(home, target, full)
     pass_fault_point("backup: in place")
     if is_outside:
         home.backed_up_elsewhere.touch()
-    note_in_folder(home.forgotten, target)  # again: a `forget` of meanwhile did not find it
+        remember_beside(home, target.parent)
     return replace(done, folder=target)
 
 
@@ -117,8 +117,8 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     written.append(_add_files({f"{PROFILES}/{path.name}": path for path in profiles}, building, base))
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
-    made_at, place = datetime.now(UTC).isoformat(timespec="microseconds"), f"{gethostname()}:{home.folder}"
-    write_manifest(building, Manifest(made_at, files, home=place))
+    made_at = datetime.now(UTC).isoformat(timespec="microseconds")
+    write_manifest(building, Manifest(made_at, files, home=name_origin(home)))
     note_in_folder(home.forgotten, building)
     total = sum(facts.bytes for facts in files.values())
     return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)

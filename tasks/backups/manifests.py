@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from socket import gethostname
 
 from data_contracts.errors import UsageError
+from data_contracts.storage.home import Home
 from tasks.support.checksums import compute_sha256
 
 MANIFEST = "manifest.json"
@@ -39,6 +41,11 @@ class Manifest:
     format: int = FORMAT
     home: str | None = None
     """The machine and the folder of the home; None in one that an earlier version wrote."""
+
+
+def name_origin(home: Home) -> str:
+    """Return how the manifests of a home's backups name it."""
+    return f"{gethostname()}:{home.folder}"
 
 
 def describe_file(path: Path) -> FileFacts:

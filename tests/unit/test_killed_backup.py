@@ -49,7 +49,7 @@ def test_what_a_killed_backup_left_is_removed_by_the_next_of_any_name(
     left = find_left(tmp_path / "usb" / "once")
     back_up(home, tmp_path / "elsewhere" / "another")
     assert not left.exists()
-    assert sorted(home.folder.iterdir()) == [home.backups_elsewhere, warehouse]
+    assert sorted(home.folder.iterdir()) == [home.backed_up_elsewhere, home.backups_elsewhere, warehouse]
 
 
 def test_what_a_killed_backup_left_on_a_disk_that_is_away_goes_once_it_is_back(
@@ -86,5 +86,5 @@ def test_after_a_kill_at_any_point_the_next_backup_leaves_nothing_half(
     drop_older_backups(backups, 1, made)
     assert (list(backups.iterdir()), sorted(home.folder.iterdir())) == (
         [made],
-        [home.backups_elsewhere, warehouse],
+        [home.backed_up_elsewhere, home.backups_elsewhere, warehouse],
     )

@@ -8,7 +8,7 @@ from data_contracts.storage.durable import make_folder
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups import making, restoring
-from tasks.backups.forgotten_beside import give_up_backups, note_in_store, remember_backup
+from tasks.backups.forgotten_beside import give_up_backups, note_forgotten, remember_backup
 from tasks.backups.in_store import fetch_backup, upload_backup
 from tasks.backups.manifests import Manifest, read_manifest
 from tasks.maintenance import retention
@@ -16,7 +16,7 @@ from tasks.pages.formatting import cut_name
 from tasks.store.connecting import open_store
 from tasks.support.locking import hold_folder
 from tasks.support.outside_targets import require_free_target
-from tasks.support.wording import count
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish
 
 _ORIGIN_SHOWN = 250
@@ -30,6 +30,19 @@ def back_up(
 
     A `keep` of 0 keeps all. A `full` backup shares no files with others. Return its folder.
     """
+    folder = _make(home, target, echo, keep, full)
+    _tell_backups(home, echo)
+    return folder
+
+
+def _tell_backups(home: Home, echo: Callable[[str], None]) -> None:
+    """Write into the backups what is forgotten that they lack, as those that were away; name those that still are."""
+    for line in note_forgotten(home):
+        echo(f"  {escape_controls(line)}")
+
+
+def _make(home: Home, target: Path | None, echo: Callable[[str], None], keep: int, full: bool) -> Path:
+    """Write a backup to `target`, or to `backups/`, which keeps the newest `keep`; return its folder."""
     if target:
         require_free_target(home, target, home.backups)
     with _take_turn(home, echo) if target is None and home.warehouse.exists() else nullcontext():
@@ -63,10 +76,10 @@ def back_up_to_store(
 ) -> None:
     """Do what `reviews backup URI` does: make a backup in `backups/`, and upload what the store lacks of it."""
     store = open_store(uri)  # a wrong URI is found before there is a backup
-    folder = back_up(home, None, echo, keep, full)
-    remember_backup(home, store.name(folder.name))
-    done = upload_backup(folder, uri, full)
-    note_in_store(home.forgotten, done.uri)
+    folder = _make(home, None, echo, keep, full)
+    with remember_backup(home, store.name(folder.name)):
+        done = upload_backup(folder, uri, full)
+    _tell_backups(home, echo)
     echo(f"Uploaded {_in_mib(done.uploaded)}, what the store lacked of {_in_mib(done.bytes)}:\n  {done.uri}")
 
 

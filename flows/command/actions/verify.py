@@ -7,6 +7,7 @@ from itertools import chain
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.home_protection import keep_runs_out
+from tasks.backups.forgotten_beside import note_forgotten
 from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
     COPY_PROMISE,
@@ -50,6 +51,8 @@ def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: 
         broken = _check_and_keep(home, findings, echo)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
+        for line in note_forgotten(home):
+            echo(f"note    {escape_controls(line)}")
         if broken:
             raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
     echo("All promises hold.")
