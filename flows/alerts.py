@@ -28,6 +28,8 @@ Concerns = dict[str, str]
 SEND_SECONDS = 10.0
 """How long the webhook may take to answer."""
 _FILES_NAMED = 5
+_STATES = ("unread in ", "undelivered to ")
+"""How the keys begin of what lasts, and may have ended before it could be sent; all else has happened."""
 
 
 @contextmanager
@@ -117,7 +119,9 @@ def _tell(flow: str, settings: Settings, url: str, concerns: Concerns, is_whole:
     """Send what was not told before; what can't be sent is sent with what the next run tells."""
     path = settings.home.prefect / f"alerted-{flow}.json"
     told, unsent = _read_told(path)
-    news = {**unsent, **{key: words for key, words in concerns.items() if key not in told}}
+    ended = {key for key in unsent if is_whole and key.startswith(_STATES)} - concerns.keys()
+    waiting = {key: words for key, words in unsent.items() if key not in ended}
+    news = {**waiting, **{key: words for key, words in concerns.items() if key not in told}}
     if not news and (not is_whole or told <= concerns.keys()):
         return
     is_sent = not news or _send(url, _make_message(flow, settings, list(news.values()), is_slack(url)))

@@ -138,8 +138,8 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     of its sha256 or more, a text by all of them. The rows are deleted from every table, the published copy, the
     parts, also those in the store, and the destinations, and the database file is rewritten without them. The table
     forgotten_rows records that they existed, without the text. Backups, exports and the source files may still hold
-    them: those in the home, and in the stores it knows, are listed, not changed; what was written elsewhere is for
-    you to look through.
+    them: those in the home, and source files and sheets of labels in stores, are listed, not changed. Exports and
+    backups elsewhere are for you to look through.
 
     \b
     Examples:

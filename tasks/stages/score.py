@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts.errors import ContractError, EngineLostError, StoreUnreachableError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.sources.delivery import Delivery, judge_deliveries
-from data_contracts.storage.durable import remove
+from data_contracts.storage.durable import name_full_disk, remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from tasks.inbox.killed_runs import record_scoring
@@ -347,7 +347,8 @@ def score_and_commit(home: Home, uris: Sequence[str], score: Callable[[], Scored
     """Score a group of files by `score` and commit its part; return an error as a result, so that others go on."""
     postponed: tuple[SkippedFile, ...] = ()
     try:
-        scored = score()
+        with name_full_disk(home.parts):
+            scored = score()
         postponed = scored.postponed
         return GroupResult(tuple(uris), commit(scored.part_dir, home.warehouse), postponed)
     except Exception as error:  # no error of one group may stop the others

@@ -99,7 +99,8 @@ def replace_copy(
     except OSError as error:
         what = f"{home.standby}: " if error.filename == str(home.standby) else ""
         raise WarehouseError(
-            f"{published}: can't be published ({what}{error.strerror or error}). The copy before it, if any, stays. "
+            f"{published}: can't be published ({what}{error.strerror or error}). What was committed stays in the "
+            "database, but readers still see the copy before it, if any. "
             f"Next: {_ADVICE_BY_ERRNO.get(error.errno, _ADVICE_BY_ERRNO[None])}; the next run publishes all."
         ) from error
 

@@ -104,6 +104,22 @@ def test_a_destination_whose_library_is_missing_is_told_of_once_with_the_command
     assert f"uv pip install --python {sys.executable} 'psycopg[binary]>=3.2'" in text
 
 
+def test_a_failed_delivery_that_has_ended_before_the_webhook_was_back_is_not_told_of(
+    scoring_home: Home, hook: Hook, tmp_path: Path
+) -> None:
+    scoring_home.destinations.mkdir()
+    profile = scoring_home.destinations / "lake.toml"
+    profile.write_text(f'kind = "parquet"\nfolder = "{tmp_path}/disk/lake"\n')
+    drop(scoring_home, "a.csv", CSV)
+    hook.is_there = False
+    run()
+    assert "undelivered to lake" in next(scoring_home.prefect.glob("alerted-*")).read_text()
+    (tmp_path / "disk").mkdir()
+    hook.is_there = True
+    run()
+    assert hook.take() == []
+
+
 def test_a_run_that_fails_tells_why(scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(scoring_home, "a.csv", CSV)
     bundle = next(scoring_home.bundles.iterdir())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError
+from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up, restore
 from flows.command.actions.forget import describe_forgettable, forget
@@ -70,6 +70,24 @@ def test_a_label_goes_with_the_last_row_of_its_text_and_is_not_taken_in_again(ho
     assert run().taken.labels == 1
     found = ask(home.published, "select text_sha256, given_label from review_labels")
     assert found == [(hash_text("good film"), "negative")]
+
+
+@pytest.mark.slow
+def test_a_row_that_is_deleted_while_nothing_can_be_published_is_said_to_be_and_what_may_hold_it_named(
+    home: Home,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    said = list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.warehouse.publishing.copy_warehouse", fail)
+        with pytest.raises(WarehouseError, match=r"readers still see the copy before it.*next run publishes"):
+            forget(home, ForgetRequest("r2", "review", "ann"), said.append)
+    assert said[0].startswith("Forgot 1 row")
+    assert f"  may still hold it: {home.inbox / 'a.csv'}" in said
+    run()
+    assert SECRET.encode() not in home.published.read_bytes()
 
 
 @pytest.mark.slow

@@ -238,6 +238,20 @@ def test_a_worse_model_that_is_forced_is_promoted_and_the_refusal_is_kept(
     assert ask(home.published, query) == [("always", True, False)]
 
 
+def test_a_promotion_that_can_not_be_published_is_said_to_have_taken_effect(
+    home: Home, champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_worse())
+    monkeypatch.setattr("tasks.warehouse.publishing.copy_warehouse", fail)
+    said = reviews("promote", challenger, "--force")
+    assert said.exit_code == 1
+    assert f"Promoted {challenger}" in said.stdout
+    assert "What was committed stays in the database" in said.stderr
+
+
 @pytest.mark.slow
 def test_force_takes_the_place_of_a_champion_that_is_altered(
     home: Home, champion: str, challenger: str

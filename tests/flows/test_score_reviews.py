@@ -458,6 +458,18 @@ def test_a_run_that_commits_and_can_not_publish_says_what_it_has_committed(
     assert ask(scoring_home.warehouse, "select counts->>'rows_scored' from runs") == [("2",)]
 
 
+def test_the_folder_of_a_full_disk_is_named_where_a_group_could_not_be_written(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **named: object) -> None:
+        raise OSError(28, "Error writing bytes to file")
+
+    drop(scoring_home, "a.csv", CSV)
+    monkeypatch.setattr("tasks.scoring.part_folders.pq.ParquetWriter", fail)
+    with pytest.raises(ReviewsError, match=str(scoring_home.parts)):
+        run()
+
+
 def test_what_a_run_could_not_publish_is_published_named_and_reported_by_the_next(
     scored_home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

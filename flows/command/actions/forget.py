@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
@@ -38,6 +38,8 @@ class _Deleted:
     """What there is to say of the copies in stores, and of backups: sentences."""
     trouble: str | None
     """Why the site could not be made anew."""
+    unpublished: WarehouseError | None
+    """Why readers still see the copy of before; then those in stores and the site, which are made from it, wait too."""
 
 
 def forget(
@@ -60,6 +62,8 @@ def forget(
     for problem in deliver_forgotten(home, destination_urls or {}):
         echo(f"  a destination may still hold it: {escape_controls(problem)}")
     _report_copies(home, deleted.rows, store, echo)
+    if deleted.unpublished:
+        raise deleted.unpublished
 
 
 def _delete(home: Home, request: ForgetRequest, store: str | None) -> _Deleted:
@@ -76,9 +80,14 @@ def _delete(home: Home, request: ForgetRequest, store: str | None) -> _Deleted:
     reports = drop_reports_of_forgotten(home)
     pages = drop_pages_of_forgotten(home)
     rewrite_warehouse(home.warehouse)
-    publish(home)
+    try:
+        publish(home)
+    except WarehouseError as error:
+        waiting = [f"the copy in the store {each} may still hold it, until the next run" for each in stores]
+        trouble = "the site waits for the next run"
+        return _Deleted(rows, reports, pages, [*untold, *waiting], trouble if pages else None, error)
     stored = [*untold, *(line for each in stores if (line := _renew_stored_copy(home, each)))]
-    return _Deleted(rows, reports, pages, stored, renew_site(home))
+    return _Deleted(rows, reports, pages, stored, renew_site(home), None)
 
 
 def _report_deleted(deleted: _Deleted, name: str, echo: Callable[[str], None]) -> None:

@@ -62,10 +62,11 @@ def promote(home: Home, request: PromotionRequest, echo: Callable[[str], None]) 
         model_id, reason=request.reason, forced_by=request.by if request.force else None
     )
     decision = promotion.promote(home, attempt, functools.partial(_judge_promotion, home))
+    if decision.promote:
+        echo(f"Promoted {model_id}: {escape_controls(decision.reason)}")
     publish(home)
     if not decision.promote:
         raise _describe_refusal(model_id, decision)
-    echo(f"Promoted {model_id}: {escape_controls(decision.reason)}")
     echo(NEXT)
     return NewChampion(model_id, decision.reason, present.model_id if present else None)
 
@@ -91,8 +92,8 @@ def go_back(
     chosen = find_model(home.warehouse, name)["model_id"] if name is not None else None
     present = find_champion(home.warehouse)
     back = promotion.go_back(home, reason or f"rolled back by {by}", chosen)
-    publish(home)
     echo(f"Rolled back to {back.model_id}: it scores from now on. The scores of other models stay.")
+    publish(home)
     echo(NEXT)
     return NewChampion(back.model_id, back.reason, present.model_id if present else None)
 
