@@ -1574,8 +1574,8 @@ FAULTS = (
         "labels that a model has learnt from judge it in a report",
         "learning",
         "tasks/report/scoring_facts.py",
-        "count({GIVEN_SENTIMENT}) FILTER (can_judge AND NOT is_copy) AS labelled",
-        "count({GIVEN_SENTIMENT}) FILTER (NOT is_copy) AS labelled",
+        "count({GIVEN_SENTIMENT}) FILTER (counts AND can_judge AND NOT is_copy) AS labelled",
+        "count({GIVEN_SENTIMENT}) FILTER (counts AND NOT is_copy) AS labelled",
         ("tests/unit/test_report_facts.py",),
     ),
 )

@@ -49,7 +49,7 @@ SHADOW = (
     "INSERT INTO shadow_files SELECT DISTINCT source_sha256, 'shadow', 1, 'run-1', now() FROM shadow_scores",
 )
 """SQL: a shadow that has scored all rows."""
-PROMOTE = "INSERT INTO promotions SELECT ?, 'promote', ?, 'first', NULL, now(), NULL"
+PROMOTE = "INSERT INTO promotions SELECT ?, 'promote', ?, 'first', NULL, now(), NULL, NULL"
 
 
 def fill(folder: Path, more: list[dict[str, Any]]) -> Path:
