@@ -22,7 +22,7 @@ DEFAULT = "default"
 """The name of the profile that has our own names of columns."""
 _SIGNS = re.compile(r"[\s_\-.]+")
 _SCALE = re.compile(r"\s*[(\[]\s*(\d{1,3})\s*(?:-|–|to)\s*(\d{1,3})\s*(?:stars)?\s*[)\]]\s*$")
-_PERCENT = 100
+_SCALE_CHARACTERS, _PERCENT = 40, 100
 _OUT_OF = re.compile(r"[\s_]*[(\[]?\s*(?:out[\s_]of|/)[\s_]*(\d{1,3})\s*[)\]]?\s*$", re.IGNORECASE)
 
 
@@ -143,12 +143,14 @@ def _restrict(known: KnownProfile, columns: dict[str, Any]) -> Profile:
 def _split_scale(name: str) -> tuple[str, Rating | None]:
     """Return the name of a rating without the scale that it states, and that scale.
 
-    One of 100 is none: spreadsheets store 20 % as 0.2.
+    One of 100 is none: spreadsheets store 20 % as 0.2. Of a long name only the end is looked at, since a search in many
+    spaces takes the square of their number.
     """
+    start = max(len(name) - _SCALE_CHARACTERS, 0)
     scale: Rating | None = None
-    if (match := _SCALE.search(name)) and float(match[1]) < float(match[2]):
+    if (match := _SCALE.search(name, start)) and float(match[1]) < float(match[2]):
         scale = Rating(lowest=float(match[1]), highest=float(match[2]))
-    elif match := _OUT_OF.search(name):
+    elif match := _OUT_OF.search(name, start):
         scale = OWN_SCALES.get(int(match[1]))
     if match is None or scale is None:
         return name, None

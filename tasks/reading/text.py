@@ -10,7 +10,7 @@ with an error in them is refused, since the rest of it can't be trusted.
 import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import pyarrow as pa
@@ -276,7 +276,11 @@ def make_text_rows(files: Sequence[TextFile], first_row: int, options: ReadOptio
         "given_label": pa.array([name_rated_sentiment(each) for each in stars], pa.string()),
     }
     defects = {place: each for place, each in enumerate(decoded) if isinstance(each, Defect)}
-    return RawRows(TEXT_FILES, number_rows(first_row, len(files)), known, None, defects, is_table=False)
+    reading = TEXT_FILES
+    if options.profile is not None:
+        profile = reading.profile.model_copy(update={"movie": options.profile.movie})
+        reading = replace(reading, profile=profile)
+    return RawRows(reading, number_rows(first_row, len(files)), known, None, defects, is_table=False)
 
 
 def _decode_text_file(file: TextFile, options: ReadOptions) -> str | Defect:

@@ -39,15 +39,8 @@ NOTHING_WORDS = frozenset(
         *("-", "--", "–", "—"),
     )
 )
-"""In lower case; they stand for no date, label or rating. The one with a backslash is that of database dumps."""
-_NO_IDS = pa.array(
-    (
-        *("", r"\N", "nan", "NaN", "NAN", "null", "NULL", "Null", "None", "NaT"),
-        *("<NA>", "#N/A", "N/A", "n/a", "undefined"),
-    ),
-    pa.string(),
-)
-"""As programs write them, and blank: they stand for no id. Movies are called `none` and `-`."""
+"""In lower case; they stand for no value. The one with a backslash is that of database dumps."""
+_NO_IDS = pa.array(["", *sorted(NOTHING_WORDS)], pa.string())
 NO_TEXT_WORDS = frozenset(
     (
         *("nan", "null", "nat", "n/a", "na", "<na>", "#n/a", "undefined", r"\n"),
@@ -62,7 +55,7 @@ _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
 
 
 def is_nothing(text: str) -> bool:
-    """Return whether a date, label or rating is blank or a word for nothing."""
+    """Return whether a value is blank or a word for nothing."""
     text = text.strip()
     return not text or text.casefold() in NOTHING_WORDS
 
@@ -129,7 +122,7 @@ _PLACEHOLDERS = {datetime(1, 1, 1), datetime(1899, 12, 30), datetime(1900, 1, 1)
 """What programs write where there is no date: .NET, spreadsheets, databases, and an epoch of 0."""
 _FIRST_YEAR = 1900
 """Years before it, such as 1404 and 0026, are those of another calendar, or lack digits."""
-_CENTURY_FROM = 69
+_YEAR_DIGITS, _CENTURY_FROM = 4, 69
 """Years of two digits from this one on are in the 20th century, as for `strptime`."""
 _MOST_CACHED, _LONGEST_CACHED = 1 << 14, 40
 """Dates that are kept once parsed, since many rows have the same, and the most characters of one of them."""
@@ -182,7 +175,7 @@ def _parse_date(text: str, form: str) -> datetime:
         numbers = int(match["first"]), int(match["second_"])
         day, month = numbers if form == "day-first" else numbers[::-1]
         return _build(match, month, day)
-    # What is left can be read in one way only.
+    # What is left can be read in one way only, unless its year has two digits: 15-Nov-20 may be of 2015.
     if match := _DIGITS.fullmatch(text):
         return _parse_digits(match)
     try:
@@ -192,7 +185,7 @@ def _parse_date(text: str, form: str) -> datetime:
     if match := _YEAR_FIRST.fullmatch(text):
         return _build(match, int(match["month"]), int(match["day"]))
     for pattern in (*_WORDS, _CLOCK_BEFORE_YEAR):
-        if match := pattern.fullmatch(text):
+        if (match := pattern.fullmatch(text)) and (form != "clear" or len(match["year"]) >= _YEAR_DIGITS):
             return _build(match, _find_month(match["month"].lower()), int(match["day"]))
     return _fail()
 
@@ -250,7 +243,7 @@ def _build(match: re.Match[str], month: int, day: int) -> datetime:
     microseconds = int((match["part"] or "0")[:6].ljust(6, "0"))
     digits = match["year"].lstrip("'")
     year = int(digits)
-    if len(digits) < 4:
+    if len(digits) < _YEAR_DIGITS:
         year += 1900 if year >= _CENTURY_FROM else 2000
     return datetime(year, month, day, *clock, microseconds, tzinfo=_read_offset(match["zone"]))
 
@@ -466,7 +459,7 @@ def _drop_rounded(raw: RawRows) -> tuple[dict[str, pa.Array], pa.Array | None]:
         if name not in raw.known:
             continue
         trimmed = pc.utf8_trim_whitespace(raw.known[name])
-        ids[name] = pc.if_else(pc.is_in(trimmed, _NO_IDS), None, trimmed)
+        ids[name] = pc.if_else(pc.is_in(pc.utf8_lower(trimmed), _NO_IDS), None, trimmed)
         # Nearly no id has a plus sign, which is found far faster than the pattern.
         if pc.any(pc.match_substring(ids[name], "+")).as_py():
             marks = pc.match_substring_regex(ids[name], _ROUNDED_ID)

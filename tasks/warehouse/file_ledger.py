@@ -40,7 +40,7 @@ SELECT source_sha256, max(status) FROM scored_files
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
 _READ_REFUSING_VERSIONS = """
-SELECT source_sha256, arg_max(profile_version, committed_at) FROM scored_files
+SELECT source_sha256, arg_max(profile_version, commit_number) FROM scored_files
 WHERE status = 'refused' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
 _LIST_CONTENTS = """

@@ -69,6 +69,11 @@ class Database:
     def knows(self, sha: str) -> bool:
         return any(of == sha for of, _ in self.ledger)
 
+    def find_refusing(self, sha: str) -> str | None:
+        """Return the version of the profile by which a file was read last."""
+        known = [entry for (of, _), entry in self.entries.items() if of == sha]
+        return max(known, key=lambda entry: entry.committed_at).version
+
     def scored(self) -> list[str]:
         return sorted({sha for (sha, _), status in self.ledger.items() if status == "scored"})
 

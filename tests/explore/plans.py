@@ -120,7 +120,8 @@ def _list_new(world: World, database: Database, named: Sequence[str]) -> dict[st
     return {
         sha: uri
         for sha, uri in _list_found(world, named).items()
-        if not database.models_of(sha) and (named or not database.knows(sha))
+        if not database.models_of(sha)
+        and (named or not database.knows(sha) or world.version not in (None, database.find_refusing(sha)))
     }
 
 

@@ -235,6 +235,13 @@ def test_0_and_1_are_labels_where_a_column_of_labels_has_both_and_nothing_else(
     assert [row["given_label"] for row in read(tmp_path, data, None)] == expected
 
 
+def test_a_name_of_a_hundred_thousand_spaces_is_a_name_as_any(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text(f"text,c{' ' * 300_000}d\na good film,1\n")
+    [batch] = read_review_file(path)
+    assert batch["text"].to_pylist() == ["a good film"]
+
+
 @pytest.mark.parametrize("name", ["rating (1-10)", "Stars [1 to 10]", "score_out_of_10", "rating/10"])
 def test_a_name_may_state_the_scale_of_its_ratings(tmp_path: Path, name: str) -> None:
     assert read_one(tmp_path, {"text": "t", name: 3})["given_rating"] == 3
@@ -261,7 +268,7 @@ def test_of_two_columns_for_one_value_none_is_taken_without_a_profile(
     ("found", "form", "expected"),
     [
         ("1 Nov 2026", "clear", datetime(2026, 11, 1)),
-        ("31-Jul-18", "clear", datetime(2018, 7, 31)),
+        ("31-Jul-18", "day-first", datetime(2018, 7, 31)),
         ("November 1st, 2026", "clear", datetime(2026, 11, 1)),
         ("Sunday, 1 November 2026", "clear", datetime(2026, 11, 1)),
         ("Reviewed in the United States on July 4, 2022", "clear", datetime(2022, 7, 4)),

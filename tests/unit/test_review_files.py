@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
+from data_contracts.sources.profile import Columns, Profile
 from tasks.reading import arrow_tables, delimited
 from tasks.reading.arrow_tables import read_parquet
 from tasks.reading.reader import ReadOptions, format_of, read_review_file
@@ -273,9 +274,16 @@ def test_a_rating_or_label_that_is_not_understood_is_kept_as_found(
 
 
 def test_what_programs_write_for_no_id_is_none(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"text": "t", "review_id": "NULL", "movie_id": " nan "})
+    row = read_one(tmp_path, {"text": "t", "review_id": "-", "movie_id": " nan "})
     assert (row["review_id"], row["movie_id"]) == (None, None)
-    assert read_one(tmp_path, {"text": "t", "movie_id": "none"})["movie_id"] == "none"
+
+
+def test_a_text_file_is_of_the_movie_of_its_profile(tmp_path: Path) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("a good film")
+    profile = Profile(columns=Columns(text=("text",)), movie="tt1")
+    [batch] = read_review_file(path, ReadOptions(profile=profile))
+    assert batch["movie_id"].to_pylist() == ["tt1"]
 
 
 @pytest.mark.process
