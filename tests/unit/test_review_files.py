@@ -468,6 +468,13 @@ def test_many_short_streams_cost_no_copy_of_what_follows_for_each(monkeypatch: p
     assert sum(copied) < 2000 * streams
 
 
+@pytest.mark.parametrize("compression", ["gz", "zst", "bz2", "xz"])
+def test_what_many_short_streams_unpack_to_is_handed_on_in_few_chunks(compression: str) -> None:
+    compress = COMPRESSORS[f".{compression}"]
+    data = compress(b"text\n") + 500 * compress(b"a")
+    assert [len(chunk) for chunk in decompress(iter([data]), compression)] == [505]
+
+
 @pytest.mark.process
 def test_rows_count_on_from_member_to_member_bad_ones_too(tmp_path: Path) -> None:
     members = {
