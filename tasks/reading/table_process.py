@@ -226,6 +226,11 @@ def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
             "error": f"The process that reads {format_name} files ended before its time (status {status}). "
             "Was it killed, or memory short? Next: run it again."
         }
+    # Calamine tells of damage by an exception, and ends the process if it gets no memory.
+    if -status == signal.SIGABRT and format_name in WORKBOOKS:
+        return _make_refusal(
+            "workbook_too_large", f"{place}: its cells take more memory than any sound one's"
+        )
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
     return _make_refusal(TABLE_FORMATS[format_name][2], place)
 

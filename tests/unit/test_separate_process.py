@@ -85,11 +85,17 @@ def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("signal_name", "rule"),
-    [("SIGSEGV", "parquet_broken"), ("SIGABRT", "parquet_broken"), ("SIGXCPU", "bomb_suspected")],
+    ("signal_name", "form", "rule"),
+    [
+        ("SIGSEGV", "parquet", "parquet_broken"),
+        ("SIGABRT", "parquet", "parquet_broken"),
+        ("SIGXCPU", "parquet", "bomb_suspected"),
+        ("SIGSEGV", "xlsx", "workbook_broken"),
+        ("SIGABRT", "xlsx", "workbook_too_large"),
+    ],
 )
-def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, rule: str) -> None:
-    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, "parquet")["rule"] == rule
+def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, form: str, rule: str) -> None:
+    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, form)["rule"] == rule
 
 
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
