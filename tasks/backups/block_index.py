@@ -100,7 +100,7 @@ def _list_runs(index: Index) -> Iterator[Run]:
 
 def read_index(folder: Path, manifest: Manifest) -> Index:
     """Return the index of a backup. Raises `ReviewsError` if it was changed or names places that are not there."""
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+    with suppress(OSError, ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
         content = (folder / INDEX).read_bytes()
         if hashlib.sha256(content).hexdigest() == manifest.files[INDEX].sha256:
             return _parse_index(json.loads(content), manifest)
@@ -111,24 +111,25 @@ def _parse_index(content: dict[str, Any], manifest: Manifest) -> Index:
     """Return an index from the content of its file. Raises `ValueError` if a block has no place in a pack."""
     layout, packs = Layout(content["size"], content["block_bytes"]), tuple(content["packs"])
     runs: list[Run] = content["runs"]
-    index = Index(
+    beginnings = np.frombuffer(bytes.fromhex(content["beginnings"]), np.uint8).reshape(-1, BEGINNING_BYTES)
+    # First, since the places of as many blocks as a changed index may state would fill the memory.
+    counts = (sum(blocks for *_, blocks in runs), len(beginnings))
+    if counts != (layout.count_blocks(), layout.count_whole_blocks()) or not all(
+        _list_fits(layout, runs, manifest)
+    ):
+        raise ValueError
+    return Index(
         layout,
         packs,
         np.repeat([packs.index(pack) for pack, *_ in runs], [blocks for *_, blocks in runs]),
         np.concatenate([np.arange(first, first + blocks) for _, first, blocks in runs] or [np.arange(0)]),
-        np.frombuffer(bytes.fromhex(content["beginnings"]), np.uint8).reshape(-1, BEGINNING_BYTES),
+        beginnings,
     )
-    counts = (len(index.numbers), len(index.beginnings))
-    if counts != (layout.count_blocks(), layout.count_whole_blocks()) or not all(
-        _list_fits(index, runs, manifest)
-    ):
-        raise ValueError
-    return index
 
 
-def _list_fits(index: Index, runs: Sequence[Run], manifest: Manifest) -> Iterator[bool]:
+def _list_fits(layout: Layout, runs: Sequence[Run], manifest: Manifest) -> Iterator[bool]:
     """Yield for each run of blocks whether it lies in its pack."""
     ends = accumulate(blocks for *_, blocks in runs)
     for (pack, first, blocks), end in zip(runs, ends, strict=True):
-        last = index.layout.find_start(first + blocks - 1) + index.layout.measure(end - 1)
+        last = layout.find_start(first + blocks - 1) + layout.measure(end - 1)
         yield first >= 0 and blocks > 0 and last <= manifest.files[pack].bytes

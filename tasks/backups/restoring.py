@@ -49,7 +49,8 @@ def check_backup(folder: Path) -> Manifest:
         )
     for name, facts in manifest.files.items():
         path = folder / name
-        if not path.is_file():
+        # Neither a link nor `..` may lead out of the backup.
+        if not path.is_file() or path.resolve() != folder.resolve() / name:
             raise ReviewsError(
                 f"{folder}: is damaged: {name} is missing. Next: {_name_another(folder, manifest)}."
             )
@@ -78,7 +79,7 @@ def _name_another(damaged: Path, manifest: Manifest) -> str:
 def _list_bundles(manifest: Manifest) -> set[str]:
     """Return the names of the bundles in a backup."""
     parts = (PurePosixPath(name).parts for name in manifest.files)
-    return {bundle for folder, bundle, *_ in (each for each in parts if len(each) > 1) if folder == BUNDLES}
+    return {bundle for folder, bundle, *_ in (each for each in parts if len(each) > 2) if folder == BUNDLES}
 
 
 def put_database(folder: Path, manifest: Manifest, target: Path) -> None:
@@ -111,8 +112,8 @@ def restore(folder: Path, home: Home) -> Path | None:
                 rewrite_warehouse(building)
             known = _read_arrivals(building)
             write_arrivals(home, {name: number for name, number in arrivals.items() if name not in known})
-            for bundle in sorted((folder / BUNDLES).glob("*")):
-                _restore_bundle(bundle, home.bundles)
+            for bundle in sorted(_list_bundles(manifest)):
+                _restore_bundle(folder, manifest, bundle, home.bundles)
             for name in sorted(manifest.files):
                 if PurePosixPath(name).parent == PurePosixPath(PROFILES):
                     _restore_profile(folder / name, home.sources)
@@ -148,13 +149,17 @@ def _read_present_arrivals(home: Home) -> dict[str, int]:
     return {**{name: last + 1 + place for name, place in waiting.items()}, **present}
 
 
-def _restore_bundle(bundle: Path, bundles_dir: Path) -> None:
-    """Copy a bundle to `bundles_dir` under its name, completely or not at all, replacing an altered one."""
-    target = bundles_dir / bundle.name
-    if target.is_dir() and _hash_files(target) == _hash_files(bundle):
+def _restore_bundle(folder: Path, manifest: Manifest, bundle: str, bundles_dir: Path) -> None:
+    """Copy what the manifest has of a bundle to `bundles_dir`, completely or not at all, replacing an altered one."""
+    place, target = PurePosixPath(BUNDLES, bundle), bundles_dir / bundle
+    named = {PurePosixPath(name): facts.sha256 for name, facts in manifest.files.items()}
+    files = {Path(name.relative_to(place)): sum_ for name, sum_ in named.items() if place in name.parents}
+    if target.is_dir() and _hash_files(target) == files:
         return
     with build_folder(target, replace=True) as building:
-        shutil.copytree(bundle, building, dirs_exist_ok=True)
+        for name in files:
+            make_folder((building / name).parent)
+            shutil.copy2(folder / place / name, building / name)
 
 
 def _restore_profile(profile: Path, sources_dir: Path) -> None:

@@ -28,7 +28,6 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
-from tasks.reading.streams import ContainerLimits, Guard, limit
 from tasks.reading.text import decode_column
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
@@ -77,7 +76,7 @@ def read_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[
         require_rows(first_row - 1 + source.nrows, options.most_rows)
         _require_columns(len(source.schema))
         stripes = map(source.read_stripe, range(source.nstripes))
-        for raw in _read_batches(source.schema, stripes, file, first_row, options):
+        for raw in _read_batches(source.schema, stripes, first_row, options):
             rows += len(raw.row_numbers)
             yield raw
         _require_count("orc_broken", source.nrows, rows)
@@ -96,7 +95,7 @@ def read_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterato
         _require_columns(len(schema))
         checked = _check_batches(batches, first_row, options.most_rows)
         named = _name_classes(checked, find_classes(found))
-        for raw in _read_batches(schema, named, file, first_row, options):
+        for raw in _read_batches(schema, named, first_row, options):
             rows += len(raw.row_numbers)
             yield raw
 
@@ -130,18 +129,16 @@ def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
 def _read_batches(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
-    file: IO[bytes],
     first_row: int,
     options: ReadOptions,
 ) -> Iterator[RawRows]:
     """Yield the raw rows of batches of any size; the first row gets the number `first_row`."""
     table = _open_table(schema, options)
-    guard = limit_decoded(file, options.limits)
     slices = (
         small
         for batch in batches
         for start in range(0, batch.num_rows, _DECODED_ROWS)
-        for small in _decode_slices(batch.slice(start, _DECODED_ROWS), guard, options.batch_bytes)
+        for small in _decode_slices(batch.slice(start, _DECODED_ROWS), options.batch_bytes)
     )
     for batch in _combine(slices, options):
         yield _make_rows(batch, table, first_row)
@@ -155,29 +152,27 @@ def _combine(slices: Iterator[pa.RecordBatch], options: ReadOptions) -> Iterator
     return map(pa.concat_batches, groups)
 
 
-def limit_decoded(file: IO[bytes], limits: ContainerLimits) -> Guard:
-    """Return a guard for the bytes that a file's rows take once they are decoded; the file's position stays."""
-    place = file.tell()
-    size = file.seek(0, io.SEEK_END)
-    file.seek(place)
-    return limit(limits.count_bytes(size, limits.member_bytes))
-
-
-def _decode_slices(batch: pa.RecordBatch, guard: Guard, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield a batch with its dictionaries decoded, in slices of about `most_bytes` bytes; `guard` gets their bytes."""
-    decoded = batch
-    if any(map(pt.is_dictionary, batch.schema.types)):
-        columns = [
-            array.dictionary_decode() if pt.is_dictionary(array.type) else array for array in batch.columns
-        ]
-        decoded = pa.RecordBatch.from_arrays(columns, batch.schema.names)
+def _decode_slices(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yield a batch in slices of about `most_bytes` bytes, each row of which has its values for itself."""
+    decoded = pa.RecordBatch.from_arrays(list(map(_decode, batch.columns)), batch.schema.names)
     size = decoded.nbytes
-    guard(size)
     if size <= most_bytes and len(decoded):
         yield decoded
         return
     step = max(len(decoded) * most_bytes // max(size, 1), 1)
     yield from (decoded.slice(start, step) for start in range(0, len(decoded), step))
+
+
+def _decode(array: pa.Array) -> pa.Array:
+    """Return values of which several may lie in one place as values of which each has its own."""
+    if pt.is_dictionary(array.type):
+        return array.dictionary_decode()
+    if pt.is_run_end_encoded(array.type):
+        return pc.run_end_decode(array)
+    if pt.is_string_view(array.type) or pt.is_binary_view(array.type):
+        values = array.cast(pa.binary())
+        return values.view(pa.string()) if pt.is_string_view(array.type) else values
+    return array
 
 
 def _make_rows(batch: pa.RecordBatch, table: _Table, first_row: int) -> RawRows:
@@ -370,7 +365,6 @@ def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequen
 def _decode_parquet(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
     metadata = parquet.metadata
-    guard = limit_decoded(file, options.limits)
     # Columns by position, since several may have the same name.
     encoded = _open_parquet(file, metadata, range(metadata.num_columns))
     classes = find_classes(parquet.schema_arrow)
@@ -382,7 +376,7 @@ def _decode_parquet(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iter
         rows = min(max(most, 1), _DECODED_ROWS, options.batch_rows)
         batches = parquet.iter_batches(rows, row_groups=[group], use_threads=False)
         for batch in _name_classes(batches, classes):
-            yield from _decode_slices(batch, guard, options.batch_bytes)
+            yield from _decode_slices(batch, options.batch_bytes)
 
 
 def _measure_longest_row(encoded: Any, group: int) -> int:

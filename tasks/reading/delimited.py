@@ -268,19 +268,29 @@ def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
         _find_end_by_counting,
         _find_end_by_reading,
     )
+    held, size, next_try = [rest], len(rest), 0
     for chunk in text:
-        rest += chunk
+        held.append(chunk)
+        size += len(chunk)
+        if size < next_try:
+            continue
+        rest = b"".join(held)
         for tried, find_end in enumerate(finders):
             end = find_end(rest, table.separator)
             rows = _parse_strict(rest, end, table, done) if end else None
             if rows is not None:
                 # A way that failed once would fail again: this file has line breaks or quotes in its texts.
                 finders = finders[tried:]
-                rest, done = rest[end:], done + len(rows)
+                rest, done, next_try = rest[end:], done + len(rows), 0
                 yield rows
                 break
-        if len(rest) > ROW_BYTES:
+        else:
+            # With each chunk, the time for a row of many chunks would grow with the square of its length.
+            next_try = min(2 * size, ROW_BYTES + 1)
+        held, size = [rest], len(rest)
+        if size > ROW_BYTES:
             raise refusal("csv_broken", f"after row {done:,} a row is too long, or a quote is never closed")
+    rest = b"".join(held)
     rows = _parse_strict(rest, len(rest), table, done)
     if rows is None:
         raise refusal("csv_broken", f"a quote opened after row {done:,} is not closed by the end of the file")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from tasks.reading.containers import Member, iterate_file, measure_file, naming_
 from tasks.reading.delimited import read_delimited
 from tasks.reading.formats import format_of
 from tasks.reading.json_files import read_json_lines
-from tasks.reading.rows import ReadOptions, group_into_batches, require_rows
-from tasks.reading.streams import read_head
-from tasks.reading.table_process import TABLE_FORMATS, read_in_process
+from tasks.reading.rows import ReadOptions, group_into_batches, measure_texts, require_rows
+from tasks.reading.streams import limit, read_head
+from tasks.reading.table_process import TABLE_FORMATS, TimeLeft, read_in_process
 from tasks.reading.text import make_text_rows, read_text_file
 from tasks.reading.values import parse_rows, parse_table
 
@@ -31,6 +32,7 @@ __all__ = ["ReadOptions", "format_of", "read_review_file"]
 _LINES = re.compile(rb"\s*\{[^\r\n]*\}[ \t]*\r?\n\s*\{")
 """The beginning of a .json that has an object on each line."""
 _START_BYTES = 1 << 16
+_COUNTED = ("review_id", "movie_id", "text", "extra", "raw")
 
 
 def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator[pa.RecordBatch]:
@@ -40,17 +42,25 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
     the caller must then discard all rows of the file.
     """
     options = options or ReadOptions()
-    options = replace(options, most_rows=options.limits.count_rows(measure_file(path)))
+    size = measure_file(path)
+    options = replace(options, most_rows=options.limits.count_rows(size))
+    guard = limit(options.limits.count_bytes(size, options.limits.total_bytes), "the file unpacks to")
     wanted = options.profile.file.members if options.profile else None
-    next_row = 1
+    next_row, read_tables = 1, partial(_read_tables, TimeLeft())
     with closing(iterate_file(path, options.limits, options.root, wanted)) as members:
         settled = (_settle_format(member, options) for member in members)
         for is_text, group in groupby(settled, lambda member: member.format == "text"):
-            for batch in (_read_texts if is_text else _read_tables)(group, next_row, options):
+            for batch in (_read_texts if is_text else read_tables)(group, next_row, options):
                 next_row += batch.num_rows
                 require_rows(next_row - 1, options.most_rows)
+                guard(_measure(batch))
                 for start in range(0, batch.num_rows, options.batch_rows):
                     yield batch.slice(start, options.batch_rows)
+
+
+def _measure(batch: pa.RecordBatch) -> int:
+    """Return the bytes of all texts in rows, without the names of members, which are not theirs."""
+    return sum(int(measure_texts(batch[name]).sum()) for name in _COUNTED)
 
 
 def _settle_format(member: Member, options: ReadOptions) -> Member:
@@ -81,13 +91,15 @@ def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions)
         next_row += len(group)
 
 
-def _read_tables(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+def _read_tables(
+    time_left: TimeLeft, members: Iterator[Member], first_row: int, options: ReadOptions
+) -> Iterator[pa.RecordBatch]:
     """Read files with many rows, one after the other, each by the reader of its format."""
     next_row = first_row
     for member in members:
         with naming_member(member.name):
             if member.format in TABLE_FORMATS:
-                batches = read_in_process(member, next_row, options)
+                batches = read_in_process(member, next_row, options, time_left)
             else:
                 rows = (
                     read_json_lines(member.chunks, next_row, options)

@@ -52,6 +52,8 @@ class ReadOptions:
     """The caller may break off a file that is out of proportion to its size, and read it after all others."""
     report_reading: Callable[[Reading], object] = field(default=_ignore, compare=False)
     """Called with how each table is read: one per member of an archive."""
+    report_seconds: Callable[[float], object] = field(default=_ignore, compare=False)
+    """Called with the CPU seconds that a separate process took for rows, before these are yielded."""
 
     @property
     def encoding(self) -> str | None:

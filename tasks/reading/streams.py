@@ -131,9 +131,25 @@ def decompress(chunks: Iterator[bytes], compression: str) -> Iterator[bytes]:
     with refusing(
         "compression_broken", lambda: f"the {codec} data is not valid somewhere after {done:,} unpacked bytes"
     ):
-        for chunk in unpack(chunks, codec):
+        for chunk in _join(unpack(chunks, codec)):
             done += len(chunk)
             yield chunk
+
+
+def _join(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces, such as those of many short streams, as chunks of at least `CHUNK_BYTES` and a last one.
+
+    What reads them does something for each chunk, whatever its size.
+    """
+    waiting, size = list[bytes](), 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= CHUNK_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _unpack_by_arrow(chunks: Iterator[bytes], codec: str) -> Iterator[bytes]:

@@ -14,11 +14,13 @@ Linux only.
 
 import atexit
 import json
+import math
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
@@ -53,7 +55,9 @@ TABLE_FORMATS = {
 }
 """Format -> the module here and its function that yields `RawRows` from an open file, and the rule of a damaged one."""
 SECONDS = 15
-"""Most seconds of processor time for one batch of rows."""
+"""Most seconds of processor time for a file, and once more for as many rows, or bytes, as a full batch has."""
+_MEMBER_SECONDS = 0.1
+"""What each member of an archive may take besides: to open the smallest table takes some hundredths of a second."""
 ROW_BYTES = 64 << 20
 """Most bytes of one row; a batch has at most `batch_bytes` and one more row."""
 _KEPT_MEMORY = {-1: 64 << 20, -3: 32 << 20}
@@ -61,18 +65,30 @@ _KEPT_MEMORY = {-1: 64 << 20, -3: 32 << 20}
 returns a piece at once (M_MMAP_THRESHOLD): what its defaults grow to. Until then the system takes back the memory of
 each batch and clears it anew for the next, which is 8 % of the time of reading Parquet."""
 
+_TOO_SLOW = f"it takes more than {SECONDS} seconds for fewer rows than a full batch has"
 _ENDED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 
 Outcome = dict[str, str]
-"""Empty if the file was read to its end; else 'rule' and 'detail' of its refusal, or 'error' for another cause."""
+"""'seconds_left' if the file was read to its end; else 'rule' and 'detail' of its refusal, or 'error' of another cause.
+"""
 
 
 # In the process of the run
 
 
-def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+@dataclass
+class TimeLeft:
+    """How much time the process has left for a file, all its members together."""
+
+    seconds: float = SECONDS
+
+
+def read_in_process(
+    member: Member, first_row: int, options: ReadOptions, time_left: TimeLeft
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a table as batches of `READ_SCHEMA`; the first row gets the number `first_row`.
 
+    What the table takes of the time of its file is taken from `time_left`.
     Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
     names = ("text_column", "fallback_encoding", "batch_rows", "batch_bytes", "most_rows")
@@ -82,14 +98,16 @@ def read_in_process(member: Member, first_row: int, options: ReadOptions) -> Ite
         "format_name": member.format,
         "member": member.name,
         "first_row": first_row,
+        "seconds": time_left.seconds + _MEMBER_SECONDS,
         "options": sent,
     }
     with _open_for_process(member, options) as file, _borrow_process() as process:
-        outcome = yield from process.read(file, request, options.report_reading)
+        outcome = yield from process.read(file, request, options)
     if "rule" in outcome:
         raise FileRefusedError(outcome["rule"], outcome["detail"])
     if "error" in outcome:
         raise ReviewsError(outcome["error"])
+    time_left.seconds = float(outcome["seconds_left"])
 
 
 @contextmanager
@@ -112,19 +130,21 @@ class _Process:
     connection: Connection
 
     def read(
-        self, file: IO[bytes], request: dict[str, Any], report: Callable[[Reading], object]
+        self, file: IO[bytes], request: dict[str, Any], options: ReadOptions
     ) -> Generator[pa.RecordBatch, None, Outcome]:
-        """Yield the batches of a file, and report how the process reads it; return the outcome."""
+        """Yield the batches of a file, and report how the process reads it and how long; return the outcome."""
         rows = 0
         try:
             self.connection.send_bytes(json.dumps(request).encode())
             send_handle(self.connection, file.fileno(), self.process.pid)
-            # Each batch follows a message with its size; a list says how the table is read.
+            # Each batch follows a message with its size and its seconds; a list says how the table is read.
             while not (message := self.connection.recv_bytes()).startswith(b"{"):
                 if message.startswith(b"["):
-                    report(load_reading(message.decode()))
+                    options.report_reading(load_reading(message.decode()))
                     continue
-                batch = pa.ipc.read_record_batch(self._receive(int(message)), READ_SCHEMA)
+                size, seconds = message.split()
+                batch = pa.ipc.read_record_batch(self._receive(int(size)), READ_SCHEMA)
+                options.report_seconds(float(seconds))
                 rows += batch.num_rows
                 yield batch
         except (EOFError, OSError):
@@ -199,13 +219,18 @@ def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
     """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
-        return _make_refusal("bomb_suspected", f"{place}: the next rows take more than {SECONDS} seconds")
+        return _make_refusal("bomb_suspected", f"{place}: {_TOO_SLOW}")
     # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
     if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
         return {
             "error": f"The process that reads {format_name} files ended before its time (status {status}). "
             "Was it killed, or memory short? Next: run it again."
         }
+    # Calamine tells of damage by an exception, and ends the process if it gets no memory.
+    if -status == signal.SIGABRT and format_name in WORKBOOKS:
+        return _make_refusal(
+            "workbook_too_large", f"{place}: its cells take more memory than any sound one's"
+        )
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
     return _make_refusal(TABLE_FORMATS[format_name][2], place)
 
@@ -231,6 +256,7 @@ def serve(connection: Connection) -> None:
     _limit_process(resource.RLIMIT_DATA, _measure_data() + MOST_MEMORY)
     with suppress(EOFError, ConnectionError):
         while True:
+            _limit_seconds(time.process_time() + SECONDS)
             request = json.loads(connection.recv_bytes())
             with os.fdopen(recv_handle(connection), "rb") as file:
                 outcome = _serve_file(connection, file, **request)
@@ -238,39 +264,61 @@ def serve(connection: Connection) -> None:
 
 
 def _serve_file(
-    connection: Connection, file: IO[bytes], format_name: str, member: str | None, **request: Any
+    connection: Connection,
+    file: IO[bytes],
+    format_name: str,
+    member: str | None,
+    seconds: float,
+    **request: Any,
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
     sent, profile = request["options"], request["profile"] and load_reading(request["profile"]).profile
     options = ReadOptions(**sent | {"limits": ContainerLimits(**sent["limits"]), "profile": profile})
-    rows = 0
+    rows, size = 0, os.fstat(file.fileno()).st_size
+    began = before = time.process_time()
+    until = _limit_seconds(began + seconds + SECONDS * size / options.batch_bytes)
     try:
-        raws = _renewing_time(find_reader(format_name)(file, request["first_row"], options))
+        raws = find_reader(format_name)(file, request["first_row"], options)
         for batch in parse_table(
             raws, member, lambda reading: connection.send_bytes(reading.dump().encode())
         ):
             if batch.nbytes > options.batch_bytes + ROW_BYTES:
                 problem = f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
                 return _make_refusal("bomb_suspected", problem)
-            data = memoryview(batch.serialize())
-            connection.send_bytes(str(len(data)).encode())
+            rows, size = rows + len(batch), size + batch.nbytes
+            # Were all of the time renewed with each batch, files with a few slow rows in each could take days.
+            full_batches = rows / options.batch_rows + size / options.batch_bytes
+            until = _limit_seconds(began + seconds + SECONDS * full_batches)
+            data, now = memoryview(batch.serialize()), time.process_time()
+            if now > until:
+                break
+            connection.send_bytes(f"{len(data)} {now - before}".encode())
+            before = now
             while data:
                 data = data[os.write(connection.fileno(), data) :]
-            rows += len(batch)
-    except FileRefusedError as error:
-        return {"rule": error.rule, "detail": error.detail}
-    except ReviewsError as error:
-        return {"error": str(error)}
     except Exception as error:
+        return _judge_error(error, rows)
+    left = until - time.process_time()
+    if left < 0:
+        return _make_refusal("bomb_suspected", f"it can't be read after row {rows:,}: {_TOO_SLOW}")
+    return {"seconds_left": str(min(left, float(SECONDS)))}
+
+
+def _judge_error(error: Exception, rows: int) -> Outcome:
+    """Return the outcome for a file that an error ended after `rows` rows; raise one that is a mistake of ours."""
+    if isinstance(error, FileRefusedError):
+        return {"rule": error.rule, "detail": error.detail}
+    if not isinstance(error, ReviewsError):
         if not is_memory_error(error):
-            raise
+            raise error
         try:
             require_memory(error)
         except ReviewsError as short:
-            return {"error": str(short)}
-        problem = f"after row {rows:,} a row takes more memory than any sound one"
-        return _make_refusal("bomb_suspected", problem)
-    return {}
+            error = short
+        else:
+            problem = f"after row {rows:,} a row takes more memory than any sound one"
+            return _make_refusal("bomb_suspected", problem)
+    return {"error": str(error)}
 
 
 def find_reader(format_name: str) -> Callable[[IO[bytes], int, ReadOptions], Iterator[RawRows]]:
@@ -279,14 +327,10 @@ def find_reader(format_name: str) -> Callable[[IO[bytes], int, ReadOptions], Ite
     return getattr(import_module(f"tasks.reading.{module}"), function)  # type: ignore[no-any-return]
 
 
-def _renewing_time(rows: Iterator[RawRows]) -> Iterator[RawRows]:
-    """Yield rows; the process gets its full time again for each batch."""
-    while True:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        _limit_process(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + SECONDS)
-        if (raw := next(rows, None)) is None:
-            return
-        yield raw
+def _limit_seconds(until: float) -> float:
+    """Let this process be ended soon after it has taken `until` seconds of processor time; return these."""
+    _limit_process(resource.RLIMIT_CPU, math.ceil(until))
+    return until
 
 
 def _limit_process(what: int, most: int) -> None:

@@ -56,8 +56,7 @@ def read_chunks(
             options = choose_options(file)
             counts_each = options.profile is not None and options.profile.rows.equal_texts == "each"
             options = replace(options, report_reading=partial(record_reading, file, tally))
-            batches = read_review_file(file.path, options)
-            for batch in _keep_in_proportion(batches, file, tally) if options.may_postpone else batches:
+            for batch in _read_in_proportion(file, options, tally):
                 source = file.source_sha256
                 require_bounded_bad_rows(file, tally.bytes_kept[source])
                 broken = tally.rows_broken[source].total()
@@ -86,16 +85,21 @@ def read_chunks(
         yield join_chunk(waiting)
 
 
-def _keep_in_proportion(
-    batches: Iterator[pa.RecordBatch], file: SourceFile, tally: Tally
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a file; postpone it once they, or the CPU time for them, are out of proportion to its size."""
+def _read_in_proportion(file: SourceFile, options: ReadOptions, tally: Tally) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file; postpone it, if the options allow that, once they are out of proportion to its size.
+
+    Or once the CPU time for them is, here and in the process for tables.
+    """
     most_bytes = max(GROUP_BYTES, MOST_UNPACKED_RATIO * file.size)
     most_seconds = MOST_READING_SECONDS * max(1, file.size / 1_000_000)
+    elsewhere = list[float]()
+    options = replace(options, report_seconds=elsewhere.append)
     unpacked, seconds, started = 0, 0.0, time.thread_time()
-    for batch in batches:
-        unpacked, seconds = unpacked + batch.nbytes, seconds + time.thread_time() - started
-        if unpacked > most_bytes or seconds > most_seconds:
+    for batch in read_review_file(file.path, options):
+        seconds += time.thread_time() - started + sum(elsewhere)
+        unpacked += batch.nbytes
+        elsewhere.clear()
+        if options.may_postpone and (unpacked > most_bytes or seconds > most_seconds):
             tally.postponed[file.source_sha256] = SkippedFile(file.uri, OUT_OF_PROPORTION)
             return
         yield batch

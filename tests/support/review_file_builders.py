@@ -75,6 +75,13 @@ def encode_avro(rows: Rows) -> bytes:
     return write_avro({"type": "record", "name": "Review", "fields": fields}, rows)
 
 
+def view_often(text: str, rows: int) -> pa.Array:
+    """Return texts that are views of the same bytes."""
+    views = (len(text).to_bytes(4, "little") + text[:4].encode() + bytes(8)) * rows
+    buffers = [None, pa.py_buffer(views), pa.py_buffer(text.encode())]
+    return pa.Array.from_buffers(pa.string_view(), rows, buffers)
+
+
 def write_avro(schema: Any, records: Iterable[Any], codec: str = "deflate") -> bytes:
     stream = io.BytesIO()
     fastavro.writer(stream, fastavro.parse_schema(schema), records, codec=codec)

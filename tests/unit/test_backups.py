@@ -1,6 +1,7 @@
 """Tests of successive backups and restores with a clock that is stopped or set back."""
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
@@ -10,6 +11,7 @@ from threading import BrokenBarrierError
 
 import pytest
 
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.command.actions.backup import back_up
 from tasks.backups import making, restoring
@@ -55,6 +57,35 @@ def test_each_of_several_backups_in_one_second_has_its_own_folder(
     made = [making.back_up(home, making.name_backup(tmp_path / "backups")).folder for _ in range(3)]
     assert [path.name for path in made] == [f"reviews-20260301T000000Z{more}" for more in ("", "-2", "-3")]
     assert making.drop_older_backups(tmp_path / "backups", 1, made[-1]) == made[:-1]
+
+
+@pytest.fixture
+def backup(warehouse: Path, tmp_path: Path) -> Path:
+    """A backup with a bundle."""
+    home = Home(warehouse.parent)
+    home.parts.mkdir()
+    (home.bundles / "a").mkdir(parents=True)
+    (home.bundles / "a" / "scorer.onnx").write_bytes(b"graph")
+    making.back_up(home, tmp_path / "backup")
+    shutil.rmtree(home.bundles)
+    return tmp_path / "backup"
+
+
+def test_what_a_manifest_does_not_name_is_not_restored(warehouse: Path, backup: Path) -> None:
+    home = Home(warehouse.parent)
+    (backup / "bundles" / "a" / "more").symlink_to(warehouse)
+    (backup / "bundles" / "b").mkdir()
+    restoring.restore(backup, home)
+    assert [path.relative_to(home.bundles).as_posix() for path in sorted(home.bundles.rglob("*"))] == [
+        *("a", "a/scorer.onnx")
+    ]
+
+
+def test_a_backup_is_damaged_whose_files_lie_behind_links(backup: Path, tmp_path: Path) -> None:
+    (backup / "bundles" / "a").rename(tmp_path / "elsewhere")
+    (backup / "bundles" / "a").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ReviewsError, match=r"is damaged: bundles/a/scorer\.onnx is missing"):
+        restoring.check_backup(backup)
 
 
 @pytest.mark.process

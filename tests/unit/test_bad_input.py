@@ -316,6 +316,7 @@ XLSX = encode_xlsx([{"text": GOOD}] * 3)
 FALLING_OFFSETS = pa.Array.from_buffers(
     pa.string(), 2, [None, pa.py_buffer(struct.pack("<3i", 0, 9, 4)), pa.py_buffer(b"A good film")]
 )
+NULLS_AVRO = {"type": "record", "name": "Review", "fields": [{"name": "text", "type": "string"}, {"name": "tags", "type": {"type": "array", "items": "null"}}]}  # fmt: skip
 ENDLESS_AVRO = make.write_avro(
     {"type": "record", "name": "R", "fields": [{"name": "text", "type": "null"}]}, [{"text": None}], "null"
 )
@@ -342,6 +343,10 @@ TABLE_CASES = [
     bad_file("plain", "avro", "no schema", "a.avro", b"Obj\x01" + bytes(40), "avro_broken", "after row 0"),
     bad_file("plain", "avro", "no records", "a.avro", make.write_avro("string", [GOOD]), "avro_broken", "no records"),
     bad_file("plain", "avro", "no text column", "a.avro", make.encode_avro([{"words": GOOD}]), "text_column_missing", "'words'"),
+    bad_file("plain", "avro", "a list of many nulls in few bytes", "a.avro", lambda: make.write_avro(NULLS_AVRO, [{"text": GOOD, "tags": [None] * 5000}] * 5), "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000),
+    bad_file("plain", "arrow", "one long text seen by many rows", "a.arrow", lambda: make.write_arrow(make.text_table(make.view_often("x" * 999, 500))), "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000, ratio=1),
+    bad_file("plain", "arrow", "one long text for a run of rows", "a.arrow", lambda: make.write_arrow(pa.table({"text": [GOOD] * 500, "more": pa.RunEndEncodedArray.from_arrays([500], ["x" * 999])})), "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000, ratio=1),
+    bad_file("plain", "csv", "a long name for a value in each row", "a.csv", f"text,{'x' * 999}\n".encode() + f"{GOOD},1\n".encode() * 500, "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000, ratio=1),
     bad_file("plain", "avro", "endless rows of nothing", "a.avro", ENDLESS_AVRO, "bomb_suspected", "more than 200,000 rows"),
     bad_file("plain", "ods", "web page under its name", "a.ods", b"<html>", "format_mismatch", "a web page"),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.reading import delimited
 from tasks.reading.columns import format_columns
-from tasks.reading.delimited import unescape, write_out_breaks
+from tasks.reading.delimited import read_delimited, unescape, write_out_breaks
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.text import drop_inner_marks, to_utf8
 from tasks.reading.values import NO_TEXT_WORDS
@@ -435,6 +436,14 @@ def test_further_columns_are_json_without_empty_values(columns: dict[str, list[s
     filled = [{name: values[row] for name, values in columns.items() if values[row]} for row in range(2)]
     expected = [json.dumps(row, ensure_ascii=False) if row else None for row in filled]
     assert (objects.to_pylist() if objects else [None, None]) == expected
+
+
+def test_the_time_for_a_row_of_many_chunks_grows_with_its_length_only() -> None:
+    chunks = [b'text\nfine\n"' + b"a good film\n" * 120_000, *[b"x"] * 300]
+    began = time.thread_time()
+    with pytest.raises(FileRefusedError, match="not closed by the end"):
+        list(read_delimited(iter(chunks), "csv", 1, ReadOptions()))
+    assert time.thread_time() - began < 0.5
 
 
 @pytest.mark.slow

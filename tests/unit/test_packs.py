@@ -1,5 +1,6 @@
 """Packs of blocks: a database file of any content and length comes back, from its own pack and those of its base."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.backups.block_index import HEAD_BYTES, read_index
-from tasks.backups.manifests import Manifest
+from data_contracts.errors import ReviewsError
+from tasks.backups.block_index import HEAD_BYTES, INDEX, read_index
+from tasks.backups.manifests import Manifest, describe_file
 from tasks.backups.packs import Base, assemble, finish_database, write_blocks
 
 BLOCK_BYTES = 16_384
@@ -48,6 +50,17 @@ def test_each_of_several_states_of_a_file_comes_back(files: list[tuple[list[int]
             base = keep(Path(name, str(place)), file, base)
             assemble(base.folder, base.index, Path(name, "back"))
             assert Path(name, "back").read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("more", [{"size": 0}, {"size": BLOCK_BYTES << 44}, {"block_bytes": 0}])
+def test_an_index_of_more_blocks_than_it_describes_is_damaged(tmp_path: Path, more: dict[str, int]) -> None:
+    kept = keep(tmp_path / "base", write_file(tmp_path / "file", [1, 2], 0), None)
+    content = json.loads((kept.folder / INDEX).read_bytes())
+    content["runs"][0][2] = 1 << 44
+    (kept.folder / INDEX).write_text(json.dumps(content | more))
+    files = {**kept.manifest.files, INDEX: describe_file(kept.folder / INDEX)}
+    with pytest.raises(ReviewsError, match="is damaged"):
+        read_index(kept.folder, Manifest("", files))
 
 
 def test_blocks_that_cannot_be_read_end_a_backup_however_many_follow(

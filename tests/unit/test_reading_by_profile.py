@@ -237,7 +237,7 @@ def test_0_and_1_are_labels_where_a_column_of_labels_has_both_and_nothing_else(
 
 def test_a_name_of_a_hundred_thousand_spaces_is_a_name_as_any(tmp_path: Path) -> None:
     path = tmp_path / "reviews.csv"
-    path.write_text(f"text,c{' ' * 300_000}d\na good film,1\n")
+    path.write_text(f"text,c{' ' * 100_000}d\na good film,1\n")
     [batch] = read_review_file(path)
     assert batch["text"].to_pylist() == ["a good film"]
 

@@ -9,7 +9,7 @@ import sys
 import tracemalloc
 from bz2 import BZ2Decompressor
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ from tests.support.review_file_builders import (
     to_tar,
     to_zip,
     to_zst,
+    view_often,
+    write_arrow,
     write_parquet,
 )
 from tests.support.workbook_builders import encode_ods, encode_xls, encode_xlsx
@@ -374,8 +376,14 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
 ) -> None:
     column = LONG_TEXTS[kind]()
     decoded: list[int] = []
+    decode = arrow_tables._decode_slices
+
+    def decode_and_note(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
+        decoded.append(batch.nbytes)
+        return decode(batch, most_bytes)
+
     monkeypatch.setattr(arrow_tables, "DECODED_BYTES", 1 << 20)
-    monkeypatch.setattr(arrow_tables, "limit_decoded", lambda file, limits: decoded.append)
+    monkeypatch.setattr(arrow_tables, "_decode_slices", decode_and_note)
     texts = pa.array(["A good film."] * len(column))
     data = write_parquet(
         pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
@@ -386,6 +394,13 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
     rows = sum(len(found.row_numbers) for found in read_parquet(io.BytesIO(data), 1, ReadOptions()))
     assert rows == len(column)
     assert max(decoded) <= 1 << 20
+
+
+@pytest.mark.process
+def test_texts_that_share_their_bytes_are_read_however_much_they_are_together(tmp_path: Path) -> None:
+    path = tmp_path / "a.arrow"
+    path.write_bytes(write_arrow(text_table(view_often("x" * 20_000, 4000))))
+    assert sum(map(len, read_review_file(path))) == 4000
 
 
 @pytest.mark.process
@@ -474,6 +489,13 @@ def test_many_short_streams_cost_no_copy_of_what_follows_for_each(monkeypatch: p
     data = bz2.compress(b"text\ngood film\n") + streams * bz2.compress(b"") + bz2.compress(b"bad plot\n")
     assert b"".join(decompress(iter([data]), "bz2")) == b"text\ngood film\nbad plot\n"
     assert sum(copied) < 2000 * streams
+
+
+@pytest.mark.parametrize("compression", ["gz", "zst", "bz2", "xz"])
+def test_what_many_short_streams_unpack_to_is_handed_on_in_few_chunks(compression: str) -> None:
+    compress = COMPRESSORS[f".{compression}"]
+    data = compress(b"text\n") + 500 * compress(b"a")
+    assert [len(chunk) for chunk in decompress(iter([data]), compression)] == [505]
 
 
 @pytest.mark.process

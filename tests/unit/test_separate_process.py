@@ -3,18 +3,25 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
-from tasks.reading import table_process
+from data_contracts.rules_and_limits import RowLimits
+from tasks.inbox.source_files import OUT_OF_PROPORTION, SourceFile
+from tasks.reading import reader, table_process
 from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.scoring import chunks
+from tasks.scoring.file_outcomes import Tally
 from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
     to_zip,
+    write_avro,
     write_delta_bytes,
     write_parquet,
 )
@@ -78,11 +85,17 @@ def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("signal_name", "rule"),
-    [("SIGSEGV", "parquet_broken"), ("SIGABRT", "parquet_broken"), ("SIGXCPU", "bomb_suspected")],
+    ("signal_name", "form", "rule"),
+    [
+        ("SIGSEGV", "parquet", "parquet_broken"),
+        ("SIGABRT", "parquet", "parquet_broken"),
+        ("SIGXCPU", "parquet", "bomb_suspected"),
+        ("SIGSEGV", "xlsx", "workbook_broken"),
+        ("SIGABRT", "xlsx", "workbook_too_large"),
+    ],
 )
-def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, rule: str) -> None:
-    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, "parquet")["rule"] == rule
+def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, form: str, rule: str) -> None:
+    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, form)["rule"] == rule
 
 
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
@@ -112,11 +125,58 @@ def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
     assert not isinstance(error.value, FileRefusedError)
 
 
+NODE = {"type": "record", "name": "Node", "fields": [{"name": "next", "type": ["null", "Node"]}]}
+SLOW = {
+    "type": "record",
+    "name": "Review",
+    "fields": [
+        {"name": "text", "type": "string"},
+        {"name": "tags", "type": {"type": "array", "items": "null"}},
+        {"name": "node", "type": ["null", NODE]},
+    ],
+}
+
+
+def encode_slow_rows(rows: int, nulls: int) -> bytes:
+    """Return rows that take long to read, since each has many nulls, and are then only bad: too deep."""
+    node: dict[str, Any] | None = None
+    for _ in range(70):
+        node = {"next": node}
+    return write_avro(SLOW, [{"text": "A good film.", "tags": [None] * nulls, "node": node}] * rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.avro", lambda: encode_slow_rows(4, 1_000_000)),
+        ("a.zip", lambda: to_zip({f"{name}.avro": encode_slow_rows(1, 1_000_000) for name in range(4)})),
+    ],
+)
+def test_rows_that_take_long_get_no_new_time_with_each_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[], bytes]
+) -> None:
+    path = write(tmp_path, make(), name)
+    monkeypatch.setattr(reader, "TimeLeft", lambda: table_process.TimeLeft(0.3))
+    with pytest.raises(FileRefusedError, match="bomb_suspected"):
+        list(read_review_file(path, ReadOptions(batch_bytes=1 << 20)))
+
+
+def test_the_time_of_the_process_counts_when_a_file_is_out_of_proportion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tally = write(tmp_path, encode_slow_rows(1, 1_000_000), "a.avro"), Tally()
+    file = SourceFile("a.avro", path, path.stat().st_size, path.stat().st_mtime_ns, "0" * 64)
+    monkeypatch.setattr(chunks, "MOST_READING_SECONDS", 0.1)
+    options = ReadOptions(may_postpone=True)
+    list(chunks.read_chunks([file], lambda _: options, lambda _: RowLimits(), tally, lambda _: None))
+    assert [each.reason for each in tally.postponed.values()] == [OUT_OF_PROPORTION]
+
+
 SHORT_OF_MEMORY = """
 import os, resource, sys
 from pathlib import Path
 from data_contracts.errors import FileRefusedError
-from tasks.reading import table_process
+from tasks.reading import reader, table_process
 from tasks.reading.reader import read_review_file
 for mebibytes in sys.argv[2:]:
     if os.fork():
@@ -153,7 +213,7 @@ try:
     print("read", end=" ")
 except FileRefusedError as error:
     print(error.rule, end=" ")
-from tasks.reading import table_process
+from tasks.reading import reader, table_process
 table_process._end_idle()
 # The system counts what the parent of a process held before its start as its own peak, but not here.
 own = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
