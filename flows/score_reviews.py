@@ -26,7 +26,7 @@ from flows.group_loop import score_kept, score_new
 from flows.recording import record_flow_run
 from flows.shadow_scoring import score_with_shadow
 from tasks.inbox.source_files import SkippedFile
-from tasks.labelling.intake import TakenLabels
+from tasks.labelling.intake import TakenLabels, find_unread
 from tasks.maintenance.retention import drop_old_trainings
 from tasks.scoring.plan import (
     PendingFiles,
@@ -391,7 +391,10 @@ def _score_found(
 
 def _take_labels(home: Home, store: str | None, found: PendingFiles, done: list[GroupResult]) -> TakenLabels:
     """Take in the labels of the home and of the store; what the store failed to give is appended to `done`."""
-    taken = take_labels(home, store, found.stored.labels)
+    objects = found.stored.labels
+    if (home.labels.is_dir() or objects) and find_unread(home, objects).files and needs_publishing(home):
+        publish_copy(home)  # a file of labels may get the run killed, each time
+    taken = take_labels(home, store, objects)
     done.extend(report_trouble(f"{store}/{LABELS_IN_STORE}/", taken.trouble, "labels not taken in"))
     return taken
 

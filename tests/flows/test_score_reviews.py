@@ -29,6 +29,7 @@ from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.killed_runs import NEVER_FROM, record_scoring
 from tasks.inbox.source_files import SkippedFile, SourceFile, look_into
+from tasks.labelling import intake
 from tasks.labelling.intake import TakenLabels
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
@@ -175,6 +176,20 @@ def test_a_file_over_which_runs_were_killed_waits_until_it_is_named_and_stops_no
     summary = run()
     assert (summary.rows_scored, [each.uri for each in summary.skipped]) == (1, ["a.csv"])
     assert run(files=[str(scoring_home.inbox / "a.csv")]).rows_scored == 2
+
+
+def test_scores_are_published_though_a_file_of_labels_gets_the_run_killed(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_killed(found: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(intake, "read_labels", be_killed)
+    drop(scoring_home, "a.csv", CSV)
+    drop(scoring_home, "labels/a.csv", "label_of,label\n")
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert ask(scoring_home.published, "select count(*) from scored_reviews") == [(2,)]
 
 
 @pytest.mark.slow
