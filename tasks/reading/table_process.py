@@ -264,12 +264,7 @@ def serve(connection: Connection) -> None:
 
 
 def _serve_file(
-    connection: Connection,
-    file: IO[bytes],
-    format_name: str,
-    member: str | None,
-    seconds: float,
-    **request: Any,
+    connection: Connection, file: IO[bytes], format_name: str, seconds: float, **request: Any
 ) -> Outcome:
     """Send the rows of a file in batches, and return the outcome."""
     sent, profile = request["options"], request["profile"] and load_reading(request["profile"]).profile
@@ -280,7 +275,7 @@ def _serve_file(
     try:
         raws = find_reader(format_name)(file, request["first_row"], options)
         for batch in parse_table(
-            raws, member, lambda reading: connection.send_bytes(reading.dump().encode())
+            raws, request["member"], lambda reading: connection.send_bytes(reading.dump().encode())
         ):
             if batch.nbytes > options.batch_bytes + ROW_BYTES:
                 problem = f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"

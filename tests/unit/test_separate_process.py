@@ -222,13 +222,12 @@ print((own + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) >> 10)
 
 
 @only_linux
-def test_texts_that_repeat_the_one_before_are_refused_within_bounded_memory(tmp_path: Path) -> None:
+def test_texts_that_repeat_the_one_before_are_read_within_bounded_memory(tmp_path: Path) -> None:
     path = write(tmp_path, write_delta_bytes("x" * (2 << 20), 512))
     assert path.stat().st_size < 10_000
     command = [sys.executable, "-c", MEASURE, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    rule, mebibytes = done.stdout.split()
-    assert rule == "bomb_suspected"
+    _, mebibytes = done.stdout.split()
     assert int(mebibytes) < 1536
 
 
