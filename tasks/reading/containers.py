@@ -185,9 +185,9 @@ def _is_read(name: str, wanted: str | None) -> bool:
         raise refusal(
             "member_name_unsafe", f"a member's name has {length}; it begins with '{shown[:_NAME_SHOWN]}'"
         )
-    if not shown or _ROOT.match(shown) or ".." in shown.split("/"):
-        raise refusal("member_name_unsafe", f"a member is called '{shown}'")
     parts = PurePosixPath(shown).parts
+    if not parts or _ROOT.match(shown) or ".." in parts:
+        raise refusal("member_name_unsafe", f"a member is called '{shown}'")
     is_hidden = "__MACOSX" in parts or any(part.startswith(".") for part in parts)
     return not (is_hidden or is_marker(parts[-1])) and (wanted is None or fnmatchcase(shown, wanted))
 

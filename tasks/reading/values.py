@@ -30,6 +30,7 @@ from data_contracts.rules_and_limits import (
 from data_contracts.sources.profile import DATE_STYLES, OWN_SCALES, Labels, Rating, Rows
 from tasks.reading.columns import PART, STATE, Reading, add_values, settle_labels
 from tasks.reading.rows import Defect, RawRows, drop_defective, measure_texts
+from tasks.support.refusals import make_showable
 
 # Words that programs write where there is no value
 
@@ -582,7 +583,8 @@ def _make_defect_columns(defects: Mapping[int, Defect], missing: pa.Array) -> di
     details: list[str | None] = [None] * size
     raws: list[bytes | None] = [None] * size
     for position, defect in defects.items():
-        rules[position], details[position], raws[position] = defect.rule, defect.detail, defect.raw
+        detail = make_showable(defect.detail)
+        rules[position], details[position], raws[position] = defect.rule, detail, defect.raw
     return {
         "rule": pa.array(rules, pa.string()),
         "detail": pa.array(details, pa.string()),

@@ -17,6 +17,8 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import FILE_RULES
 from tasks.support.memory import is_memory_error, require_memory
 
+_MOST_SHOWN = 2_000
+"""Characters of a message that may have values of the file in it."""
 DECODER_ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     EOFError,
@@ -40,7 +42,13 @@ def refusal(rule: str, problem: str) -> FileRefusedError:
 
     Its message is `problem` (place and fault, without a full stop) and the rule's text, which has the next step.
     """
-    return FileRefusedError(rule, f"{problem}. {FILE_RULES[rule]}")
+    return FileRefusedError(rule, f"{make_showable(problem)}. {FILE_RULES[rule]}")
+
+
+def make_showable(problem: str) -> str:
+    """Return a message on a file so that it can be stored and shown: not too long, and valid Unicode."""
+    shown = problem if len(problem) <= _MOST_SHOWN else f"{problem[:_MOST_SHOWN]} …"
+    return shown.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

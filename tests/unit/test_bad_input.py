@@ -544,3 +544,27 @@ def test_a_file_that_is_not_ours_to_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(CSV)
     (tmp_path / "a.csv").chmod(0)
     assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
+
+
+def test_a_member_that_is_called_by_a_dot_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("."), "text\ngood")
+    with pytest.raises(FileRefusedError) as caught:
+        list(read_review_file(path))
+    assert caught.value.rule == "member_name_unsafe"
+
+
+def test_a_key_that_stands_twice_and_is_no_valid_text_makes_its_row_bad(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    path.write_bytes(b'{"text": "good film", "\xff": 1, "\xff": 2}\n{"text": "bad film"}\n')
+    [batch] = read_review_file(path)
+    assert batch["text"].to_pylist()[1] == "bad film"
+
+
+def test_a_refusal_shows_no_more_of_a_file_than_a_person_reads(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.json"
+    path.write_text('{"%s": [{"text": "good"}]}' % ("9" * 30_000))
+    with pytest.raises(FileRefusedError) as caught:
+        list(read_review_file(path))
+    assert len(caught.value.detail) < 5_000
