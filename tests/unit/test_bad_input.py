@@ -562,6 +562,7 @@ def test_a_key_that_stands_twice_and_is_no_valid_text_makes_its_row_bad(tmp_path
     assert batch["text"].to_pylist()[1] == "bad film"
 
 
+@pytest.mark.process
 def test_a_refusal_shows_no_more_of_a_file_than_a_person_reads(tmp_path: Path) -> None:
     path = tmp_path / "reviews.json"
     path.write_text('{"%s": [{"text": "good"}]}' % ("9" * 30_000))
