@@ -89,9 +89,10 @@ FILE_RULES = {
     "orc_broken": "The ORC file is truncated or damaged; write it again.",
     "arrow_broken": "The Arrow or Feather file is truncated or damaged; write it again, or as Parquet.",
     "avro_broken": "The Avro file is truncated or damaged; write it again.",
-    "workbook_broken": "The workbook is damaged, or has cells far apart, or without the value that is seen; save it "
-    "again, as xlsx or as CSV UTF-8.",
-    "workbook_too_large": "A workbook is held whole, and this one is too large; save its sheet as CSV UTF-8.",
+    "workbook_broken": "The workbook is damaged, or has cells without the value that is seen; save it again, as xlsx "
+    "or as CSV UTF-8.",
+    "workbook_too_large": "A workbook is held whole, and this one is too large, or has cells far apart; save its sheet "
+    "as CSV UTF-8.",
     "sheet_missing": "Say which sheet has the reviews, in a profile: reviews sources init NAME FILE",
     "header_broken": "The first line is not a usable header; give each column a name of its own.",
     "header_changed": "From there on the columns are others; split the file there, so that each part has one header.",
