@@ -51,6 +51,8 @@ MAX_DEPTH = 64
 """Most levels of nested objects and lists."""
 MAX_KEYS = 10_000
 """Most keys of one object, the same limit as for the columns of a CSV."""
+_MOST_NAMES = 1 << 20
+"""Most characters by which the names of the values in one nested object grow by its key."""
 _MAX_KEY_SETS, _CACHED_KEYS = 1000, 100
 """Different sets of keys whose columns are cached, and the most keys of one of them."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
@@ -128,7 +130,11 @@ def make_row(value: Any, line: bytes) -> ObjectRow:
     try:
         row = flatten_object(value)
     except RecursionError:
-        return {}, Defect("row_shape", f"objects or lists more than {MAX_DEPTH} deep in each other", line)
+        return {}, Defect(
+            "row_shape",
+            f"objects or lists more than {MAX_DEPTH} deep in each other, or under too long a key",
+            line,
+        )
     if len(row) > MAX_KEYS:
         return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
     return row, None
@@ -192,7 +198,7 @@ def flatten_object(row: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
     """Return the values of nested objects as columns of their own with names such as 'user.name'; lists stay lists.
 
     MongoDB writes the type of a value as the only key of an object: `{"$numberInt": "4"}` is that value. If a name is
-    taken, '_2' is added to it. Raises `RecursionError` for more than `MAX_DEPTH` levels.
+    taken, '_2' is added to it. Raises `RecursionError` for more than `MAX_DEPTH` levels, or too long names.
     """
     if depth > MAX_DEPTH:
         raise RecursionError
@@ -202,7 +208,10 @@ def flatten_object(row: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
         while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
             [value] = value.values()
         if isinstance(value, dict) and value:
-            inner = {f"{name}.{key}": leaf for key, leaf in flatten_object(value, depth + 1).items()}
+            leaves = flatten_object(value, depth + 1)
+            if len(name) * len(leaves) > _MOST_NAMES:  # a long key stands before each name below it
+                raise RecursionError
+            inner = {f"{name}.{key}": leaf for key, leaf in leaves.items()}
         else:
             if isinstance(value, list) and _is_deeper(value, MAX_DEPTH - depth):
                 raise RecursionError

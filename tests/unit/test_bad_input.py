@@ -569,3 +569,11 @@ def test_a_refusal_shows_no_more_of_a_file_than_a_person_reads(tmp_path: Path) -
     with pytest.raises(FileRefusedError) as caught:
         list(read_review_file(path))
     assert len(caught.value.detail) < 5_000
+
+
+def test_a_long_key_over_many_values_makes_its_row_bad(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    leaves = ", ".join(f'"{number}": 1' for number in range(200))
+    path.write_text(f'{{"text": "good", "{"k" * 20_000}": {{{leaves}}}}}\n{{"text": "bad film"}}\n')
+    [batch] = read_review_file(path)
+    assert batch["rule"].to_pylist() == ["row_shape", None]

@@ -135,7 +135,7 @@ READ = (
     Export("libreoffice.ods", OFFICE, encode_ods, "given_rating", lambda day: day, int),
     Export("survey.xlsx", OFFICE, lambda rows: write_xlsx({"Sums": [["Answers", 4]], "Answers": to_grid(rows)}), "given_rating", "{:%d %b %Y}".format, WORDS.__getitem__),
     Export("scraped.csv", OFFICE, encode_csv, "", "Reviewed in the UK on {:%B %d, %Y}".format, "{}.0 out of 5 stars".format),
-    Export("of_five.csv", OFFICE, encode_csv, "", "{:%d-%b-%y}".format, "{}/5".format),
+    Export("of_five.csv", OFFICE, encode_csv, "", "{:%d-%b-%Y}".format, "{}/5".format),
     Export("of_ten.csv", OFFICE | {"given_rating": "Rating (1-10)"}, encode_csv, "", "{:%Y/%m/%d %I:%M %p}".format, lambda stars: 2 * stars),
     Export("labels.csv", LABELLED, encode_csv, ""),
     Export("recommended.csv", LABELLED | {"given_label": "Recommended"}, encode_csv, "given_label"),
