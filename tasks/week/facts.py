@@ -56,6 +56,7 @@ SELECT
         WHERE released_at IS NULL OR released_at >= $end
     ) AS rows_quarantined,
     (SELECT coalesce(sum(rows), 0)::BIGINT FROM replaced) AS rows_replaced,
+    (SELECT count(*) FROM replaced) AS files_replaced,
     (SELECT count(*) FROM forgotten_rows SEMI JOIN scored USING (source_sha256)) AS rows_forgotten,
     (SELECT count(*) FROM run_rows WHERE NOT counts) AS rows_not_counted,
     (SELECT count(*) FROM run_scores) AS reviews,
@@ -102,8 +103,8 @@ class WeekFacts:
 
     week: Week
     totals: Row
-    """files, files_refused, rows_quarantined, rows_replaced, rows_forgotten, rows_not_counted, reviews, share_positive,
-    stars and movies of what came in."""
+    """files, files_refused, files_replaced, rows_quarantined, rows_replaced, rows_forgotten, rows_not_counted, reviews,
+    share_positive, stars and movies of what came in; `files` are those that still count at its end."""
     rows: Row
     """The rows that came in `during` the week, and in the week `before`."""
     sources: Sequence[Row]

@@ -67,7 +67,8 @@ def name_days(facts: WeekFacts) -> str:
 def describe_week(facts: WeekFacts, names: Mapping[str, str]) -> str:
     """Return what a week brought in a few sentences, in which names are letters, digits and marks of plain text."""
     totals, given = facts.totals, facts.given
-    came = f"{count(facts.rows['during'], 'row')} of {count(totals['files'], 'file')} came in"
+    files = totals["files"] + totals["files_replaced"]
+    came = f"{count(facts.rows['during'], 'row')} of {count(files, 'file')} came in"
     sentences = [
         f"{facts.week.name} ({name_days(facts)}): {came}, after {facts.rows['before']:,} in the week before"
     ]
@@ -97,7 +98,7 @@ def describe_rest(facts: WeekFacts) -> str:
     totals = facts.totals
     parts = (
         (totals["rows_quarantined"], "in quarantine at the end of the week"),
-        (totals["rows_replaced"], "in files that later exports replaced"),
+        (totals["rows_replaced"], "in files that later ones replaced"),
         (totals["rows_forgotten"], "forgotten"),
         (totals["rows_not_counted"], "not in English, scored but not counted"),
     )

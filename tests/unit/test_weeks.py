@@ -17,7 +17,7 @@ from tasks.warehouse.run_log import Run, record_checks
 from tasks.week import writing
 from tasks.week.due_weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
 from tasks.week.facts import WeekFacts, read_week
-from tasks.week.rendering import make_plain, render_week
+from tasks.week.rendering import describe_week, make_plain, render_week
 from tasks.week.writing import write_due_weeks, write_week
 from tests.support.databases import make_tables
 from tests.support.failures import make_failure
@@ -186,9 +186,24 @@ def test_the_rows_that_came_in_and_are_no_reviews_are_named(tables: FilledTables
     facts = read(tables)
     page = Page(render_week(facts, writing._name_movies(facts, {}), {}, None))
     assert (
-        "Of the other rows that came in, 1 is in quarantine at the end of the week, 2 are in files that later exports "
+        "Of the other rows that came in, 1 is in quarantine at the end of the week, 2 are in files that later ones "
         "replaced, 1 is forgotten."
     ) in page.text
+
+
+@pytest.mark.slow
+def test_the_rows_that_came_in_are_of_all_files_that_came_in(tables: FilledTables) -> None:
+    before = describe(tables)
+    tables.run([PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
+    tables.change(
+        f"UPDATE scored_files SET committed_at = '{WEDNESDAY}', superseded_at = '{WEDNESDAY}' WHERE uri = 'export.csv'",
+    )
+    assert ("of 1 file came in" in before, "of 2 files came in" in describe(tables)) == (True, True)
+
+
+def describe(tables: FilledTables) -> str:
+    facts = read(tables)
+    return describe_week(facts, writing._name_movies(facts, {}))
 
 
 @pytest.mark.slow
