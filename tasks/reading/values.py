@@ -320,6 +320,7 @@ _OUT_OF = r"(?:/|out of|of|von|sur|su|de|sobre)"
 _RATING = re.compile(
     rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*{_OUT_OF}\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?", _FLAGS
 )
+_THOUSAND = re.compile(r"\.\d{3}", re.ASCII)
 _SYMBOLS = re.compile(r"(?:([★⭐]\ufe0f?|\*)+½?|½)([☆✩]\ufe0f?)*")
 _BUBBLES = re.compile(r"(?:ui_bubble_rating )?bubble_([0-5][05])")
 """A rating of TripAdvisor as its pages name it: `bubble_45` is 4.5 of 5."""
@@ -366,11 +367,14 @@ def make_rating_parser(scale: Rating | None) -> Callable[[str], float | None]:
             return None
         word = words.get(clean_label(text))
         found = FoundRating(word) if word is not None else None if has_own_numbers else find_rating(text)
-        # `4,0` has a comma as `4,5` has; else a file would lose its halves alone. A whole number with a point is clear.
+        # `4,0` has a comma as `4,5` has; else a file would lose its halves alone. A whole number with a point is clear,
+        # but for `1.000`, which is a thousand where decimals follow a comma.
         if found is None or (
             scale is not None and (found.comma or found.value % 1 != 0) and found.comma != scale.decimal_comma
         ):
             raise ValueError("not a rating")
+        if scale is not None and scale.decimal_comma and _THOUSAND.search(text):
+            raise ValueError("a point that may stand for thousands")
         return to_stars(found.value, _choose_scale(found, scale))
 
     return parse

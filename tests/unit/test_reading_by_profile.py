@@ -361,6 +361,7 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
         ("4,5", FIVE),
         ("4,0", FIVE),
         ("4.5", COMMA),
+        ("1.000", COMMA),
         ("2", TURNED),
         ("1,234", Rating(lowest=0, highest=2000)),
         ("-1", TEN),
@@ -374,5 +375,5 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
     ],
 )
 def test_a_rating_off_its_scale_is_not_read(found: str, scale: Rating | None) -> None:
-    with pytest.raises(ValueError, match=r"rating|scale"):
+    with pytest.raises(ValueError, match=r"rating|scale|thousands"):
         make_rating_parser(scale)(found)
