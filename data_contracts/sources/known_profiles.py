@@ -17,7 +17,8 @@ from pydantic import Field
 
 from data_contracts.sources.profile import FIELDS, MEANINGS, OWN_SCALES, Columns, Names, Profile, Rating
 
-_NAMES_KEPT = 4096
+_NAMES_KEPT, _LONGEST_KEPT = 4096, 200
+"""Names of columns that are kept in their normal form, and the most characters of one."""
 DEFAULT = "default"
 """The name of the profile that has our own names of columns."""
 _SIGNS = re.compile(r"[\s_\-.]+")
@@ -36,9 +37,14 @@ class KnownProfile(Profile):
     )
 
 
-@lru_cache(_NAMES_KEPT)
 def normalize_name(name: str) -> str:
     """Return a column's name without case, white space, `_`, `-`, dots and byte order mark."""
+    return (_normalize if len(name) <= _LONGEST_KEPT else _normalize.__wrapped__)(name)
+
+
+@lru_cache(_NAMES_KEPT)
+def _normalize(name: str) -> str:
+    """Return the normal form of a name; it is asked for with each batch of a file."""
     # Some systems write an accent as a character of its own.
     whole = name if name.isascii() else unicodedata.normalize("NFC", name)
     return _SIGNS.sub("", whole.strip().lstrip("\ufeff").strip()).casefold()

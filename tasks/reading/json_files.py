@@ -53,8 +53,8 @@ MAX_KEYS = 10_000
 """Most keys of one object, the same limit as for the columns of a CSV."""
 _MOST_NAMES = 1 << 20
 """Most characters by which the names of the values in one nested object grow by its key."""
-_MAX_KEY_SETS, _CACHED_KEYS = 1000, 100
-"""Different sets of keys whose columns are cached, and the most keys of one of them."""
+_MAX_KEY_SETS, _CACHED_CHARACTERS = 1000, 10_000
+"""Different sets of keys whose columns are cached, and the most characters of one of them."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 ObjectRow = tuple[dict[str, Any], Defect | None]
@@ -90,7 +90,8 @@ class _Select:
 
     def __call__(self, names: tuple[str, ...]) -> Columns:
         """Return the columns of an object with these keys."""
-        return (self._cached if len(names) <= _CACHED_KEYS else self._cached.__wrapped__)(names)
+        is_short = sum(map(len, names)) <= _CACHED_CHARACTERS
+        return (self._cached if is_short else self._cached.__wrapped__)(names)
 
 
 def _make_rows(rows: Sequence[ObjectRow], select: _Select, first_row: int) -> RawRows:

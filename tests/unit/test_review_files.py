@@ -846,3 +846,14 @@ def test_memory_does_not_grow_with_the_number_of_members_of_a_tar(tmp_path: Path
     few = _peak_of_reading(paths[0])
     # A thread that an earlier test left may allocate meanwhile, but hardly in each of three readings.
     assert any(_peak_of_reading(paths[1]) < few + 300_000 for _ in range(3))
+
+
+def test_the_keys_of_a_file_are_forgotten_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    path.write_text("".join(f'{{"text": "good", "{"k" * 100_000}{row}": 1}}\n' for row in range(300)))
+    tracemalloc.start()
+    try:
+        assert sum(batch.num_rows for batch in read_review_file(path)) == 300
+        assert tracemalloc.get_traced_memory()[0] < 10 << 20
+    finally:
+        tracemalloc.stop()
