@@ -74,8 +74,10 @@ def make_batches(
     select: _Select | None = None
     next_row = first_row
     for rows in groups:
-        if select is None and any(defect is None for _, defect in rows):
-            names = list(dict.fromkeys(name for row, defect in rows if defect is None for name in row))
+        sound = [row for row, defect in rows if defect is None]
+        usable = sound or [defect.values for _, defect in rows if isinstance(defect, _Undecoded)]
+        if select is None and usable:
+            names = list(dict.fromkeys(name for row in usable for name in row if is_valid_text(name)))
             select = _Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
         yield _make_rows(rows, select or _Select(Reading(DEFAULT, load_default())), next_row)
         next_row += len(rows)
@@ -164,12 +166,16 @@ def drop_invalid(row: dict[str, Any], line: bytes) -> ObjectRow:
 
 
 def _keep_text_bytes(defect: _Undecoded, select: _Select) -> Defect:
-    """Return a text_encoding defect with the bytes of the text instead of the row's, if it has one."""
+    """Return a text_encoding defect with the bytes of the text; one of row_shape with those of the row if it has none.
+
+    What is kept as a text may be released as one.
+    """
     values = list(defect.values.values())
     texts = [values[place] for place in select(tuple(defect.values)).list_text()]
     parts = [_restore_surrogates(text) for text in texts if isinstance(text, str)]
-    raw = join_bytes(parts) if parts and isinstance(texts[-1], str) else defect.raw
-    return Defect(defect.rule, defect.detail, raw)
+    if not parts or not isinstance(texts[-1], str):
+        return Defect("row_shape", defect.detail, defect.raw)
+    return Defect(defect.rule, defect.detail, join_bytes(parts))
 
 
 def _restore_surrogates(text: str) -> bytes:

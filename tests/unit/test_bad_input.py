@@ -577,3 +577,18 @@ def test_a_long_key_over_many_values_makes_its_row_bad(tmp_path: Path) -> None:
     path.write_text(f'{{"text": "good", "{"k" * 20_000}": {{{leaves}}}}}\n{{"text": "bad film"}}\n')
     [batch] = read_review_file(path)
     assert batch["rule"].to_pylist() == ["row_shape", None]
+
+
+def test_rows_of_another_encoding_keep_ids_and_text_though_none_is_good(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    path.write_bytes('{"review_id": "a", "movie_id": "m", "text": "café"}\n'.encode("cp1252"))
+    [batch] = read_review_file(path)
+    kept = [batch[name].to_pylist() for name in ("review_id", "movie_id", "raw", "rule")]
+    assert kept == [["a"], ["m"], ["café".encode("cp1252")], ["text_encoding"]]
+
+
+def test_a_row_without_a_text_can_not_be_released_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    path.write_bytes(b'{"text": "a good film"}\n{"t\xffxt": "a bad film"}\n')
+    [batch] = read_review_file(path)
+    assert batch["rule"].to_pylist() == [None, "row_shape"]
