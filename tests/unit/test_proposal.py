@@ -229,6 +229,11 @@ def test_few_ratings_up_to_five_are_of_five_and_asked_for(tmp_path: Path) -> Non
     assert list(found.questions[0].answers)[:2] == ["5", "10"]
 
 
+def test_given_ratings_are_ours_of_ten_however_few_there_are(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"given_rating": [5, 3, 4], "text": TEXTS[:3]})
+    assert (found.draft["rating"], found.questions) == ({"lowest": 1, "highest": 10}, [])
+
+
 def test_ratings_within_words_are_listed(tmp_path: Path) -> None:
     found = look_at(tmp_path, {"review_rating": [f"Overall{star}" for star in STARS], "text": TEXTS}).draft
     assert found["rating"]["words"] == {f"overall{star}": star for star in (1, 2, 3, 4, 5)}

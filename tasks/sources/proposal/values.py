@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from statistics import mean
 from typing import Any
 
+from data_contracts.sources.known_profiles import normalize_name
 from data_contracts.sources.profile import OWN_SCALES
 from tasks.reading.values import clean_label, find_rating
 from tasks.sources.proposal.columns import has_words, list_words, measure_dates, rate_mood
@@ -114,10 +115,13 @@ def _choose_scale(column: Column, numbers: Counter[float], best: Sequence[Column
     stated = [rating.value for each in best for value in each.counts if (rating := find_rating(value))]
     if stated and stated[0] >= max(numbers):
         return min(widest[0], bottom), stated[:1], True
+    own = OWN_SCALES[10]
+    if normalize_name(column.name) == "givenrating" and own.lowest <= bottom and max(numbers) <= own.highest:
+        return own.lowest, [own.highest], True
     if match := _IN_NAME.search(column.name[-_LONGEST:]):
         highest = float(match[2] or match[3])
-        own = OWN_SCALES.get(int(highest))
-        lowest = float(match[1]) if match[1] else min(own.lowest if own else widest[0], bottom)
+        stating = OWN_SCALES.get(int(highest))
+        lowest = float(match[1]) if match[1] else min(stating.lowest if stating else widest[0], bottom)
         if lowest <= bottom and max(numbers) <= highest and lowest < highest:
             return lowest, [highest], True
     # A few numbers may be slips, or the total below a table.
