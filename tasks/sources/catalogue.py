@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_contracts.errors import UsageError
-from data_contracts.rules_and_limits import EACH_FILE, OTHER_LANGUAGES
+from data_contracts.rules_and_limits import EACH_FILE, FIELD_RULES, OTHER_LANGUAGES, VALUE_RULES
 from data_contracts.sources.profile import Profile, name_version, parse_profile
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
@@ -40,8 +40,16 @@ class Source:
         return self.profile.other_languages if self.profile else OTHER_LANGUAGES[0]
 
     def judge(self, check: str) -> str:
-        """Return what a finding of a check, a key of [severity], does: warn, accept, quarantine or refuse."""
-        return str(getattr(self.profile.severity, check)) if self.profile else "warn"
+        """Return what a finding of a check, a key of [severity], does: warn, accept, quarantine or refuse.
+
+        Values of a column that the profile leaves out are accepted: it uses none of them.
+        """
+        if self.profile is None:
+            return "warn"
+        is_left_out = check in VALUE_RULES and not getattr(
+            self.profile.columns, FIELD_RULES[VALUE_RULES[check][0]]
+        )
+        return "accept" if is_left_out else str(getattr(self.profile.severity, check))
 
     @property
     def replaces_from_share(self) -> float | None:

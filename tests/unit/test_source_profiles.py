@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from data_contracts.errors import UsageError
-from data_contracts.rules_and_limits import FileLimits, RowLimits
+from data_contracts.rules_and_limits import VALUE_RULES, FileLimits, RowLimits
 from data_contracts.sources.profile import Labels, Rating, make_schema, name_version, parse_profile
 from tasks.inbox.source_files import SourceFile
 from tasks.sources.catalogue import Catalogue
@@ -202,3 +202,10 @@ def test_a_profile_says_whether_a_file_replaces_those_before_it(
 ) -> None:
     profile = parse_profile(write(tmp_path, content + '[columns]\ntext = "a"\n'))
     assert Catalogue({"shop": profile}).describe("shop/a.csv")["replaces_from_share"] == share
+
+
+def test_values_of_a_column_that_a_profile_leaves_out_are_nothing_to_tell_of(tmp_path: Path) -> None:
+    source = Catalogue({"shop": parse_profile(write(tmp_path, '[columns]\ntext = ["text"]\n'))}).find(
+        "shop/a.csv"
+    )
+    assert {source.judge(check) for check in VALUE_RULES} == {"accept"}
