@@ -74,13 +74,18 @@ def make_batches(
     select: _Select | None = None
     next_row = first_row
     for rows in groups:
-        sound = [row for row, defect in rows if defect is None]
-        usable = sound or [defect.values for _, defect in rows if isinstance(defect, _Undecoded)]
-        if select is None and usable:
-            names = list(dict.fromkeys(name for row in usable for name in row if is_valid_text(name)))
+        if select is None and (names := _list_names(rows)) is not None:
             select = _Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
         yield _make_rows(rows, select or _Select(Reading(DEFAULT, load_default())), next_row)
         next_row += len(rows)
+
+
+def _list_names(rows: Sequence[ObjectRow]) -> list[str] | None:
+    """Return the keys of the rows without a defect or, without such, of those in another encoding; None without both."""
+    sound: list[Mapping[str, Any]] = [row for row, defect in rows if defect is None]
+    usable = sound or [defect.values for _, defect in rows if isinstance(defect, _Undecoded)]
+    names = dict.fromkeys(name for row in usable for name in row)
+    return [name for name in names if is_valid_text(name)] if usable else None
 
 
 class _Select:
