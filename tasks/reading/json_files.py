@@ -81,7 +81,7 @@ def make_batches(
 
 
 def _list_names(rows: Sequence[ObjectRow]) -> list[str] | None:
-    """Return the keys of the rows without a defect or, without such, of those in another encoding; None without both."""
+    """Return the keys of the rows without a defect, else of those in another encoding, else None."""
     sound: list[Mapping[str, Any]] = [row for row, defect in rows if defect is None]
     usable = sound or [defect.values for _, defect in rows if isinstance(defect, _Undecoded)]
     names = dict.fromkeys(name for row in usable for name in row)
