@@ -41,7 +41,7 @@ def leave_prefect_out() -> None:
     _put(log_messages, "get_run_logger", lambda: logging.getLogger("explore"))
     _silence(score_stages, "add_asset_metadata", "emit_drift")
     _silence(scoring_page, "show_table", "show_lineage", "emit_committed", "emit_refused", "trace_lineage")
-    _silence(run_page, "create_markdown_artifact", "emit_contract_failed")
+    _silence(run_page, "create_markdown_artifact", "create_progress_artifact", "emit_contract_failed")
     _silence(score_reviews, "name_run")
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
