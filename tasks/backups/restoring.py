@@ -29,7 +29,10 @@ BUNDLES = "bundles"
 PROFILES = "sources"
 """The folder of the profiles of sources in a backup."""
 _LIST_ARRIVALS = f"""
-SELECT {CONTENT} AS content, min(commit_number) FROM scored_files WHERE status = 'scored' GROUP BY ALL
+SELECT
+    {CONTENT} AS content, coalesce(min(commit_number) FILTER (status = 'scored'), min(commit_number)),
+    bool_or(status = 'scored')
+FROM scored_files GROUP BY ALL
 """  # noqa: S608 (our own name)
 _DATABASE = {1: "reviews.duckdb", FORMAT: INDEX}
 """The file of a backup by which its database is found, by the format of the backup."""
@@ -110,7 +113,7 @@ def restore(folder: Path, home: Home) -> Path | None:
                 pass  # opening applies migrations, and raises if a newer version made the database
             if forget_again(building, home.forgotten, forgotten):
                 rewrite_warehouse(building)
-            known = _read_arrivals(building)
+            known = {name for name, (_, is_scored) in _read_arrivals(building).items() if is_scored}
             write_arrivals(home, {name: number for name, number in arrivals.items() if name not in known})
             for bundle in sorted(_list_bundles(manifest)):
                 _restore_bundle(folder, manifest, bundle, home.bundles)
@@ -129,10 +132,14 @@ def restore(folder: Path, home: Home) -> Path | None:
         ) from error
 
 
-def _read_arrivals(warehouse: Path) -> dict[str, int]:
-    """Return the number of the commit that first brought each scored file of a database, by its sha256."""
+def _read_arrivals(warehouse: Path) -> dict[str, tuple[int, bool]]:
+    """Return by sha256 the number of the commit that first brought each file of a database, and if it is scored.
+
+    That of a file that was refused first is the one that scored it.
+    """
     with open_warehouse(warehouse, write=False) as connection:
-        return dict(connection.execute(_LIST_ARRIVALS).fetchall())
+        found = connection.execute(_LIST_ARRIVALS).fetchall()
+    return {name: (number, is_scored) for name, number, is_scored in found}
 
 
 def _read_present_arrivals(home: Home) -> dict[str, int]:
@@ -142,7 +149,7 @@ def _read_present_arrivals(home: Home) -> dict[str, int]:
     """
     waiting = read_arrivals(home)
     try:
-        present = _read_arrivals(home.warehouse)
+        present = {name: number for name, (number, _) in _read_arrivals(home.warehouse).items()}
     except WarehouseError:
         return waiting
     last = max(present.values(), default=0)

@@ -354,9 +354,13 @@ class HomeMachine(RuleBasedStateMachine):
             world.damaged_parts.clear()
 
     def _restore(self, folder: Path, kill: Kill) -> str:
-        world = self.world
+        world, present = self.world, self.world.database.list_arrivals()
+        last, waiting = max(present.values(), default=0), world.list_waiting()
+        after = {sha: last + 1 + number for sha, number in waiting.items()}
+        arrivals = waiting if world.database_is_lost else after | present
         reply = world.run("restore", {"folder": str(folder)}, plans.plan_restore(world, folder), kill)
         if reply.ended == DONE or reply.ended == KILLED:
+            world.arrivals = arrivals
             for export in world.exports.values():
                 export.after_restore = True
         return reply.ended

@@ -22,7 +22,8 @@ Contents = Mapping[str, Content]
 class Entry:
     """What the ledger has of a reading by a model besides its status."""
 
-    committed_at: datetime
+    number: int
+    """Of the commit."""
     uri: str
     version: str | None = None
     """Of the profile by which it was read."""
@@ -48,7 +49,7 @@ class Database:
     promotions: list[tuple[str, str]] = field(default_factory=list)
     """('promote' or 'rollback', model)."""
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict, compare=False)
-    """By the keys of the ledger. The model knows their times only roughly, so they are not compared."""
+    """By the keys of the ledger. The model knows their numbers and times only roughly, so they are not compared."""
 
     def copy(self) -> "Database":
         return deepcopy(self)
@@ -72,7 +73,7 @@ class Database:
     def find_refusing(self, sha: str) -> str | None:
         """Return the version of the profile by which a file was read last."""
         known = [entry for (of, _), entry in self.entries.items() if of == sha]
-        return max(known, key=lambda entry: entry.committed_at).version
+        return max(known, key=lambda entry: entry.number).version
 
     def scored(self) -> list[str]:
         return sorted({sha for (sha, _), status in self.ledger.items() if status == "scored"})
@@ -98,23 +99,31 @@ class Database:
         ends = [entry.superseded_at for (of, _), entry in self.entries.items() if of == sha]
         return max(filter(None, ends), default=datetime.min.replace(tzinfo=UTC))
 
-    def find_arrival(self, sha: str) -> tuple[datetime, str, str]:
+    def find_arrival(self, sha: str) -> tuple[int, str, str]:
         """Return the place of a scored reading in the order of arrival."""
         first = find_content(sha)
-        seen_at = min(self.entries[first, name].committed_at for name in self.models_of(first))
+        seen = min(self.entries[first, name].number for name in self.models_of(first))
         earliest = min(
-            (self.entries[sha, name] for name in self.models_of(sha)), key=lambda each: each.committed_at
+            (self.entries[sha, name] for name in self.models_of(sha)), key=lambda each: each.number
         )
-        return seen_at, earliest.uri, sha
+        return seen, earliest.uri, sha
 
-    def find_first(self, content: str) -> tuple[datetime, str, str]:
-        """Return when, under which name and as which reading a content came into the ledger."""
+    def find_first(self, content: str) -> tuple[int, str, str]:
+        """Return by which commit, under which name and as which reading a content came into the ledger."""
         known = [
-            (entry.committed_at, entry.uri, sha)
+            (entry.number, entry.uri, sha)
             for (sha, _), entry in self.entries.items()
             if find_content(sha) == content
         ]
         return min(known)
+
+    def list_arrivals(self) -> dict[str, int]:
+        """Return the commit that first scored each content or, if none did, refused it first."""
+        found: dict[str, tuple[bool, int]] = {}
+        for key, entry in self.entries.items():
+            content, place = find_content(key[0]), (self.ledger[key] != "scored", entry.number)
+            found[content] = min(place, found.get(content, place))
+        return {content: number for content, (_, number) in found.items()}
 
     def find_read_by(self, content: str, version: str | None) -> str | None:
         """Return the scored reading of a content by a version of the profile, or by none."""
@@ -236,8 +245,9 @@ def commit(database: Database, part: Part, moment: datetime) -> Database | None:
     files = [file for file in part.files if _is_accepted(after, part.model, file)]
     arriving = {file.sha for file in files if not file.is_later and not after.models_of(file.sha)}
     files, exports = _find_exports(after, files, arriving)
+    number = 1 + max((entry.number for entry in database.entries.values()), default=0)
     for file in files:
-        _commit_file(after, part.model, file, moment)
+        _commit_file(after, part.model, file, number, moment)
     _replace_files(after, exports, arriving, moment)
     fits = all(
         after.is_accounted(file.sha, part.model, file.rows) for file in files if file.status == "scored"
@@ -284,9 +294,9 @@ def _list_forgotten(database: Database, sha: str) -> set[Key]:
     return {(sha, number) for of, number in database.forgotten if of in (sha, before)}
 
 
-def _commit_file(after: Database, model: str, file: FileOutcome, moment: datetime) -> None:
+def _commit_file(after: Database, model: str, file: FileOutcome, number: int, moment: datetime) -> None:
     after.superseded.discard((file.sha, model))
-    after.entries[file.sha, model] = Entry(moment, file.uri, file.version)
+    after.entries[file.sha, model] = Entry(number, file.uri, file.version)
     if file.status != "scored":
         after.ledger[file.sha, model] = file.status
         return
@@ -326,7 +336,7 @@ def _replace_files(
     for key, status in after.ledger.items():
         if status != "scored" and key not in after.superseded:
             entry = after.entries[key]
-            order[key[0]] = (key[0] in arriving, entry.committed_at, entry.uri, key[0])
+            order[key[0]] = (key[0] in arriving, entry.number, entry.uri, key[0])
     last = max((order[sha] for sha in exports if sha in order), default=None)
     if last is not None:
         _supersede(after, {sha for sha, arrival in order.items() if arrival < last}, moment)

@@ -15,7 +15,7 @@ from tests.explore.model import Database, Entry
 
 _LEDGER = """
 SELECT
-    source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id, committed_at, uri,
+    source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id, commit_number, uri,
     profile_version, superseded_at
 FROM scored_files
 """

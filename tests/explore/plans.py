@@ -1,6 +1,6 @@
 """Plans each command with the simple model: the states that it goes through, and the errors that it may raise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,8 +31,9 @@ def plan_score(
             return Plan(states, BUNDLE, must_refuse=True)
         new = {sha: uri for sha, uri in new.items() if not world.contents[sha].waits(world.version)}
         reader = model.Reader(str(chosen), max_characters, world.version, world.share)
-        parts.append(model.score_new(world.contents, new, reader))
-        states += model.commit_all(states[-1], parts[-1:], world.next_moment + SCORED)[1:]
+        for together in _split_by_arrival(world, new):
+            parts.append(model.score_new(world.contents, together, reader))
+            states += model.commit_all(states[-1], parts[-1:], world.next_moment + SCORED)[1:]
     older = _list_older(world, states[-1], named, chosen) if rescore and chosen else []
     if older:
         if not _may_score(world, states[-1], chosen):
@@ -123,6 +124,15 @@ def _list_new(world: World, database: Database, named: Sequence[str]) -> dict[st
         if not database.models_of(sha)
         and (named or not database.knows(sha) or world.version not in (None, database.find_refusing(sha)))
     }
+
+
+def _split_by_arrival(world: World, new: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return new files as they were committed together before a restore; those that it does not know last."""
+    places = world.list_waiting()
+    found: dict[int, dict[str, str]] = {}
+    for sha, uri in new.items():
+        found.setdefault(places.get(sha, len(places) + max(places.values(), default=0)), {})[sha] = uri
+    return [found[place] for place in sorted(found)]
 
 
 def _list_older(world: World, database: Database, named: Sequence[str], chosen: str) -> list[str]:

@@ -91,6 +91,8 @@ class World:
         self.damaged_parts: set[str] = set()
         self.damaged_bundles: set[str] = set()
         self.backups: dict[Path, Backup] = {}
+        self.arrivals: dict[str, int] = {}
+        """In which order files came before the last restore."""
         self.exports: dict[Path, Export] = {}
         self.scores: dict[tuple[str, str], float] = {}
         self.kept: set[str] = set()
@@ -128,6 +130,10 @@ class World:
         if self.settings.home.scored.is_dir():
             found |= {f"scored/{name}": sha for name, sha in hash_files(self.settings.home.scored).items()}
         return found
+
+    def list_waiting(self) -> dict[str, int]:
+        """Return the order in which the next run commits the files that came before the last restore."""
+        return self.arrivals if (self.settings.home.running / "arrivals-before.json").exists() else {}
 
     @property
     def next_moment(self) -> datetime:
