@@ -20,6 +20,7 @@ from models.bundle.fingerprint import require_fingerprint
 from tasks.backups import making, restoring
 from tasks.backups.manifests import read_manifest
 from tasks.backups.restoring import check_backup, put_database
+from tasks.inbox.arrival_order import read_arrivals
 from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.stages import score as score_stages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -132,6 +133,17 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
     run()
     assert ask(corrected_home.published, LATEST_TEXT) == [("corrected: bad plot",)]
     assert list(corrected_home.running.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_refused_file_keeps_its_place_in_the_order_of_before_a_restore(empty_home: Home) -> None:
+    copy_scored_home(empty_home, {"a.csv": CSV})
+    back_up(empty_home, empty_home.folder / "backup", quiet)
+    drop(empty_home, "refused.csv", "colour\nred\n")
+    drop(empty_home, "scored.csv", "text\ngood film\n")
+    run()
+    restore(empty_home, empty_home.folder / "backup", quiet)
+    assert list(read_arrivals(empty_home).values()) == [0, 0]
 
 
 @pytest.mark.slow
