@@ -64,7 +64,7 @@ def plan_rescan(world: World, max_characters: int) -> Plan:
 
 def _start(world: World) -> list[Database]:
     """Return the states at the beginning of a run: what a killed `forget` remembered goes, then parts are committed."""
-    before = model.forget(world.database, world.list_remembered())
+    before = _forget_again(world, world.database)
     states = model.commit_all(before, world.waiting_parts(), world.next_moment)
     return states if before == world.database else [world.database, *states]
 
@@ -205,4 +205,14 @@ def plan_restore(world: World, folder: Path) -> Plan:
     backup = world.backups[folder]
     if backup.is_damaged:
         return Plan([world.database], (*ANY, *USAGE), must_refuse=True)
-    return Plan([world.database, model.forget(backup.database, world.list_remembered())])
+    return Plan([world.database, _forget_again(world, backup.database)])
+
+
+def _forget_again(world: World, database: Database) -> Database:
+    """Return a database without the rows that the home's record has, in all readings of their files."""
+    remembered = world.list_remembered()
+    meant = {(find_content(sha), number) for sha, number in remembered}
+    there = database.texts | database.open.keys() | database.released
+    return model.forget(
+        database, {*remembered, *((sha, n) for sha, n in there if (find_content(sha), n) in meant)}
+    )
