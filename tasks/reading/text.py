@@ -48,7 +48,7 @@ TEXT_FILES = Reading(
 )
 """How text files are read: their names give ratings out of ten."""
 _STANFORD_NAME = re.compile(r"\d+_(\d|10)\.txt(?:\.gz|\.zst|\.bz2|\.xz)?", re.ASCII | re.IGNORECASE)
-_MARKED_UP = re.compile(r"\s*(?:<(?:!doctype html|html|\?xml)\b|\[?\s*\{\s*\")", re.IGNORECASE)
+_MARKED_UP = re.compile(r"\s*+(?:<(?:!doctype html|html|\?xml)\b|(?:\[\s*+)?\{\s*+\")", re.IGNORECASE)
 """The beginning of a web page, XML or JSON."""
 _MOST_LINES = 200
 """Lines of a review, at most: a file with more is rather a table, or a list."""
