@@ -65,9 +65,10 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
       reviews sql --format csv "select review_id, sentiment from latest_scores" > scores.csv
       reviews sql "show tables"
     """
-    from flows.command.actions.query import ask, describe_queries
     from flows.command.console.arguments import decode_input
     from flows.command.startup import find_home_to_read
+    from tasks.queries.named_queries import describe_queries, find_query, read_values
+    from tasks.queries.run_query import list_tables, write_answer
 
     if context.args:
         raise UsageError(
@@ -75,12 +76,20 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
             '`reviews sql "show tables"`; a named query gets its values by --param, as --param limit=5.'
         )
     if listed:
-        echo(describe_queries(query))
-    elif query is None:
+        named = find_query(query) if query is not None else None
+        if query is not None and named is None:
+            raise UsageError("--list takes the name of a query, or none.")
+        echo(named.sql.rstrip() if named else describe_queries())
+        return
+    if query is None:
         raise UsageError("The query is missing. Next: give SQL, or a name that `reviews sql --list` shows.")
-    else:
-        question = decode_input(sys.stdin.buffer.read()) if query == "-" else query
-        ask(find_home_to_read(), question, values, form)
+    question = decode_input(sys.stdin.buffer.read()) if query == "-" else query
+    published = find_home_to_read().published
+    named = find_query(question, lambda: list_tables(published))
+    if named is None and values:
+        raise UsageError("--param works only with a named query. `reviews sql --list` lists them.")
+    parameters = read_values(named, values) if named else None
+    write_answer(published, named.sql if named else question, form, sys.stdout, parameters)
 
 
 @click.command()

@@ -8,7 +8,6 @@ from data_contracts.archive import DATASETS
 from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
-from flows.command.actions.promote import NEXT
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.scoring_page import name_copies, name_labels, name_limit
@@ -20,6 +19,7 @@ from models.evaluation.stars import TITLE_REVIEWS
 from models.own_labels.fitting import FEWEST_OF_A_LABEL
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.support.wording import count, describe_duration, escape_controls, quote_word
+from tasks.training.champion_choice import NEXT
 from tasks.training.labels_of_files import ALWAYS_LEARNT
 from tasks.training.own_rows import FEWEST_LABELS
 

@@ -10,7 +10,7 @@ from tasks.support.who import name_user
 
 if TYPE_CHECKING:
     from data_contracts.storage.home import Home
-    from flows.command.actions.promote import NewChampion
+    from tasks.training.champion_choice import NewChampion
 
 
 @click.group(invoke_without_command=True)
@@ -71,7 +71,7 @@ def models_compare(challenger: str, champion: str, form: str) -> None:
       reviews models compare cnn_lstm-s1 champion --format json
     """
     from deployments.settings import load_settings
-    from flows.command.actions.compare import compare
+    from tasks.training.champion_choice import compare
 
     compare(load_settings().home, challenger, champion, form, echo)
 
@@ -91,11 +91,10 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
       reviews models promote cnn_lstm-s1
       reviews models promote lstm-s0 --force --reason "the cnn_lstm misjudges long reviews"
     """
-    from flows.command.actions.promote import PromotionRequest, promote
+    from tasks.training.champion_choice import promote
 
-    request = PromotionRequest(model, name_user(), reason, force)
     with load_settings_to_write() as settings:
-        champion = promote(settings.home, request, echo)
+        champion = promote(settings.home, model, echo, reason, name_user() if force else None)
     _notify_promoted(settings.home, champion)
 
 
@@ -113,10 +112,10 @@ def models_rollback(model: str | None, reason: str | None) -> None:
       reviews models rollback
       reviews models rollback --to cnn_lstm-s0 --reason "too many complaints"
     """
-    from flows.command.actions.promote import go_back
+    from tasks.training.champion_choice import go_back
 
     with load_settings_to_write() as settings:
-        champion = go_back(settings.home, model, reason, name_user(), echo)
+        champion = go_back(settings.home, model, reason or f"rolled back by {name_user()}", echo)
     _notify_promoted(settings.home, champion)
 
 
@@ -128,7 +127,7 @@ def _notify_promoted(home: "Home", champion: "NewChampion | None") -> None:
     if find_api_url():
         from tasks.stages.events import emit_promoted
 
-        emit_promoted(home, champion.model_id, champion.reason, champion.previous)
+        emit_promoted(home, *champion)
 
 
 @click.command()

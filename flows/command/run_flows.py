@@ -149,7 +149,7 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
     """
     from data_contracts.storage.store_uris import name_by_uri
     from deployments.settings import load_settings
-    from flows.command.actions.home_protection import require_no_own_folder
+    from tasks.support.outside_targets import require_no_own_folder
 
     settings = load_settings()
     require_no_own_folder(settings.home, [path for path in files if isinstance(path, Path)])

@@ -1,13 +1,27 @@
 """The commands of the shadow, the challenger that scores beside the champion without being seen."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import click
 
+from data_contracts.errors import UsageError
 from flows.command.console.arguments import TIME_FORMATS, Moment
 from flows.command.console.output import echo
 from flows.command.startup import load_settings_to_write
 from tasks.support.who import name_user
+
+DEFAULT_DURATION = timedelta(days=14)
+
+
+def _parse_duration(context: click.Context, option: click.Parameter, text: str | None) -> timedelta | None:
+    """Return a duration such as 14d or 12h."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text.strip())
+    if not found:
+        raise UsageError(f"--for {text!r}: write days or hours, such as 14d or 12h.")
+    return timedelta(**{{"d": "days", "h": "hours"}[found[2]]: int(found[1])})
 
 
 @click.group()
@@ -29,7 +43,9 @@ def shadow() -> None:
 
 @shadow.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--for", "duration", metavar="TIME", help="How long: 14d, 12h. [default: 14d]")
+@click.option(
+    "--for", "duration", callback=_parse_duration, metavar="TIME", help="How long: 14d, 12h. [default: 14d]"
+)
 @click.option("--until", type=Moment(TIME_FORMATS), metavar="DATE", help="Instead: until when, in UTC.")
 @click.option(
     "--since",
@@ -37,7 +53,7 @@ def shadow() -> None:
     metavar="DATE",
     help="Also score what has arrived since this date (UTC). [default: only what arrives from now on]",
 )
-def start(model: str, duration: str | None, until: datetime | None, since: datetime | None) -> None:
+def start(model: str, duration: timedelta | None, until: datetime | None, since: datetime | None) -> None:
     """Make MODEL the shadow.
 
     It is a trained model that is not the champion, named by its id or the beginning of it. Its bundle must be
@@ -50,16 +66,22 @@ def start(model: str, duration: str | None, until: datetime | None, since: datet
       reviews shadow start cnn_lstm-s1 --for 30d
       reviews shadow start cnn_lstm-s1 --since 2026-11-01 --until 2026-12-24
     """
-    from flows.command.actions.shadow import StartRequest, start_shadow
+    from tasks.scoring.plan import to_utc
+    from tasks.shadow.start_and_stop import start as start_shadow
+    from tasks.warehouse.shadow.record import ShadowStart
 
+    if duration is not None and until is not None:
+        raise UsageError("--for and --until both say when it ends. Next: give one of them.")
+    end = to_utc(until) or datetime.now(UTC) + (duration or DEFAULT_DURATION)
     with load_settings_to_write() as settings:
-        start_shadow(settings, StartRequest(model, name_user(), duration, until, since), echo)
+        asked = ShadowStart(model, name_user(), end, to_utc(since))
+        start_shadow(settings.home, asked, settings.shadow_minutes, echo)
 
 
 @shadow.command()
 def stop() -> None:
     """End the shadow. Its scores stay, for the comparison and the gate."""
-    from flows.command.actions.shadow import stop_shadow
+    from tasks.shadow.start_and_stop import stop as stop_shadow
 
     with load_settings_to_write() as settings:
         stop_shadow(settings.home, name_user(), echo)

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import click
 
-from data_contracts.errors import UsageError
+from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
-from tasks.support.wording import escape_controls
+from tasks.support.wording import escape_controls, quote_word
+
+FOR_ALL = (
+    "This profile is for every file that lies in no folder of the inbox: those without its columns will wait. If files "
+    "come from several places, put them into folders, inbox/NAME/, and run `reviews sources init NAME FILE` for each."
+)
 
 
 @click.group()
@@ -72,15 +77,12 @@ def init(
       reviews sources init shop-a export.csv --yes --replace
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import (
-        Named,
-        Talk,
-        borrow_file,
-        choose_path,
-        propose_profile,
-        write_profile,
-    )
     from flows.command.startup import load_settings_to_write
+    from tasks.reading.rows import ReadOptions
+    from tasks.sources.catalogue import DEFAULT
+    from tasks.sources.new_profile import Named, choose_path, draft_profile, write_profile
+    from tasks.sources.preview import describe_file
+    from tasks.store.work_folders import borrow_file
 
     settings = load_settings()
     home = settings.home
@@ -89,13 +91,24 @@ def init(
     named = Named(text, layout, settings.fallback_encoding)
     asks = sys.stdin.isatty() and not yes
     with borrow_file(home, file) as local:
-        content = propose_profile(path, local, named, settings.limits, Talk(echo, choose if asks else None))
+        content, profile = draft_profile(source, local, named, choose if asks else None)
+        echo(content)
+        if source == DEFAULT:
+            echo(FOR_ALL)
+        options = ReadOptions(fallback_encoding=settings.fallback_encoding)
+        for line in describe_file(local, profile, options, settings.limits):
+            echo(line)
     if not (yes or asks):  # what is piped was typed before anybody saw the proposal
         raise UsageError("nobody can be asked here, so nothing was written. Next: run it again with --yes.")
     if yes or confirm(f"Write this profile to {path}?", default=True):
         with load_settings_to_write():
             choose_path(home, source, replace)  # another machine of a shared home may have written one
-            write_profile(home, path, content, echo)
+            write_profile(home, path, content)
+        folder = home.inbox if source == DEFAULT else home.inbox / source
+        echo(
+            f"Wrote {path}. It holds for files in {folder}/ from the next run on.\n"
+            f"To read again what was scored or refused before: reviews sources rescan {quote_word(source)}"
+        )
     else:
         echo("Nothing was written.")
 
@@ -122,15 +135,23 @@ def check(source: str, file: Path) -> None:
       reviews sources check shop-a inbox/shop-a/2026-11-26.csv
       reviews sources check shop-a s3://bucket/reviews/inbox/shop-a/2026-11-26.csv
     """
+    from data_contracts.sources.profile import parse_profile
     from deployments.settings import load_settings
-    from flows.command.actions.sources import borrow_file, check_file, require_profile
     from tasks.reading.rows import ReadOptions
+    from tasks.sources.catalogue import require_profile
+    from tasks.sources.preview import describe_file
+    from tasks.sources.profile_options import make_limits
+    from tasks.store.work_folders import borrow_file
 
     settings = load_settings()
     path = require_profile(settings.home, source)
-    options = ReadOptions(fallback_encoding=settings.fallback_encoding)
+    options, profile = ReadOptions(fallback_encoding=settings.fallback_encoding), parse_profile(path)
     with borrow_file(settings.home, file) as local:
-        check_file(path, local, options, settings.limits, echo)
+        try:
+            for line in describe_file(local, profile, options, make_limits(profile, settings.limits)):
+                echo(line)
+        except FileRefusedError as error:
+            raise ReviewsError(f"{local}: would be refused by the profile {path}. {error}") from error
 
 
 @sources.command()
@@ -169,19 +190,22 @@ def list_() -> None:
     They are those with a profile, a folder in the inbox or scored files.
     """
     from deployments.settings import load_settings
-    from flows.command.actions.sources import list_sources
+    from tasks.sources.catalogue import list_sources
 
-    echo(list_sources(load_settings().home))
+    echo("\n".join(list_sources(load_settings().home)))
 
 
 @sources.command()
 @click.argument("source")
 def show(source: str) -> None:
     """Show the profile of SOURCE, checked, and its version."""
+    from data_contracts.sources.profile import name_version, parse_profile
     from deployments.settings import load_settings
-    from flows.command.actions.sources import show_profile
+    from tasks.sources.catalogue import require_profile
 
-    echo(show_profile(load_settings().home, source))
+    path = require_profile(load_settings().home, source)
+    version = name_version(parse_profile(path))
+    echo(f"# {path}, version {version}\n{path.read_text('utf-8').rstrip()}")
 
 
 @sources.command()

@@ -30,10 +30,10 @@ def verify(check_all: bool) -> None:
       reviews verify          after a run, in seconds
       reviews verify --all    once a week
     """
-    from flows.command.actions.verify import run_verify
+    from tasks.maintenance.verifying import verify_home
 
     with load_settings_to_write() as settings:
-        run_verify(settings.home, check_all, echo, settings.copy_store)
+        verify_home(settings.home, check_all, echo, settings.copy_store)
 
 
 @click.group()
@@ -72,9 +72,10 @@ def quarantine_show(row: str) -> None:
     It is named as in `reviews quarantine list`.
     """
     from deployments.settings import load_settings
-    from flows.command.actions.quarantine import show_row
+    from tasks.maintenance.quarantine import describe_row
 
-    show_row(load_settings().home, row, echo)
+    for line in describe_row(load_settings().home, row):
+        echo(line)
 
 
 @quarantine.command("release")
@@ -109,15 +110,18 @@ def quarantine_release(
       reviews quarantine release --file export.csv --encoding cp1252
       REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
     """
-    from flows.command.actions.quarantine import release
-    from tasks.maintenance.quarantine import Choice
+    from tasks.maintenance.quarantine import Choice, ReleaseRequest
+    from tasks.maintenance.quarantine import release as release_rows
     from tasks.warehouse.row_names import parse_row_name
 
     if not (rows or rule or uri or everything):
         raise UsageError("No rows are chosen. Next: name them, or give --rule, --file or --all.")
     choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
     with load_settings_to_write() as settings:
-        release(settings, choice, encoding, by or name_user(), echo)
+        request = ReleaseRequest(
+            choice, by or name_user(), settings.limits, encoding, fallback_encoding=settings.fallback_encoding
+        )
+        release_rows(settings.home, request, echo)
 
 
 @click.command()
@@ -147,19 +151,19 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
       reviews forget tt0111161 --as movie --yes
       reviews forget 3fa94c12ab07:17
     """
-    from flows.command.actions import forget as action
     from tasks.maintenance.forgetting import ForgetRequest
+    from tasks.maintenance.forgetting_everywhere import describe_forgettable, forget_everywhere
 
     if not yes:
         with load_settings_to_write() as settings:
-            click.echo(f"To be forgotten: {action.describe_forgettable(settings.home, name, kind)}")
+            click.echo(f"To be forgotten: {describe_forgettable(settings.home, name, kind)}")
         if not confirm(
             "This can't be undone. Go on?"
         ):  # other machines of a shared home don't wait for a person
             raise click.Abort
     request = ForgetRequest(name, kind, by or name_user(), reason)
     with load_settings_to_write() as settings:
-        action.forget(settings.home, request, echo, settings.store, settings.destination_urls)
+        forget_everywhere(settings.home, request, echo, settings.store, settings.destination_urls)
 
 
 @click.command()
@@ -184,18 +188,19 @@ def backup(path: Path | str | None, full: bool, gone: bool) -> None:
       reviews backup /mnt/safe/reviews-2026-11-24
       reviews backup --gone /mnt/lost
     """
-    from flows.command.actions.backup import back_up, back_up_to_store, give_up
+    from tasks.backups.forgotten_beside import give_up_backups
+    from tasks.backups.home_backup import back_up_home
 
     with load_settings_to_write() as settings:
         pass  # from here on this machine has what others of a shared home have written, and they go on meanwhile
+    place = path.absolute() if isinstance(path, Path) else path
     if gone:
         if path is None:
             raise click.UsageError("--gone needs the PATH of the backups that are gone.")
-        give_up(settings.home, path if isinstance(path, str) else str(path.absolute()), echo)
-    elif isinstance(path, str):
-        back_up_to_store(settings.home, path, echo, settings.keep_backups, full)
+        for each in give_up_backups(settings.home, str(place)):
+            echo(f"Not told any more what is forgotten: {each}")
     else:
-        back_up(settings.home, path and path.absolute(), echo, settings.keep_backups, full)
+        back_up_home(settings.home, place, echo, settings.keep_backups, full)
 
 
 @click.command()
@@ -211,11 +216,7 @@ def restore(path: Path | str) -> None:
       reviews restore data/backups/reviews-20261124T063000Z
       reviews restore s3://bucket/backups/reviews-20261124T063000Z
     """
-    from flows.command.actions.backup import restore as put_back
-    from flows.command.actions.backup import restore_from_store
+    from tasks.backups.home_backup import restore_home
 
     with load_settings_to_write() as settings:
-        if isinstance(path, str):
-            restore_from_store(settings.home, path, echo)
-        else:
-            put_back(settings.home, path.absolute(), echo)
+        restore_home(settings.home, path.absolute() if isinstance(path, Path) else path, echo)

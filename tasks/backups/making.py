@@ -45,6 +45,7 @@ from tasks.support.checksums import compute_sha256
 from tasks.warehouse.database.block_copy import hold_still, require_opening
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 
+NOTHING_TO_BACK_UP = "`reviews score`; there is nothing to back up before"
 _PREFIX = "reviews-"
 _MARK = ".backing-up."
 """Followed by a process id: the name of the file that says where that process is making a backup."""
@@ -77,7 +78,7 @@ def back_up(home: Home, target: Path, full: bool = False) -> Backup:
     `note_forgotten`, since a `forget` of meanwhile did not find it. Raises `UsageError` if `target`
     exists, `ReviewsError` if it can't be written.
     """
-    require_warehouse(home.warehouse, "`reviews score`; there is nothing to back up before")
+    require_warehouse(home.warehouse, NOTHING_TO_BACK_UP)
     if target.exists():
         raise UsageError(f"{target}: exists already. Next: name a folder that does not exist.")
     _remove_unfinished(home)

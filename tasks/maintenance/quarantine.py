@@ -1,32 +1,39 @@
-"""Lists quarantined rows, and releases them after a rule, a setting or a model was corrected.
+"""Lists and shows quarantined rows, and releases them after a rule, a setting or a model was corrected.
 
 A released row is checked again, scored by every model that has scored its file, and marked with who released it and
 when. All of that is one transaction, so that for each file and model, rows read = rows scored + rows in quarantine
 still holds. Only a release needs ONNX Runtime.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
 
-from data_contracts.errors import UsageError
+from data_contracts.errors import BundleError, ReviewsError, UsageError
 from data_contracts.rules_and_limits import RowLimits
+from data_contracts.storage.home import Home
 from data_contracts.text_encodings import find_encoding
 from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
+from tasks.sources.catalogue import load_catalogue
+from tasks.support.lock_holders import keep_runs_out
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
-from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.database.warehouse_connection import open_warehouse, require_warehouse
 from tasks.warehouse.latest_scores import add_texts
+from tasks.warehouse.model_registry import find_promoted
+from tasks.warehouse.publishing import publish
 from tasks.warehouse.row_names import HAS_PARSED_NAME, ROW_NAME, SUPERSEDED, name_row, parse_row_name
+from tasks.warehouse.run_log import record_run
 from tasks.warehouse.tallies.score_sums import renew_sums
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from models.bundle.scorer import Scorer
 
 SHOWN_TEXTS, SHOWN_CHARACTERS = 3, 60
 """How many released texts are shown, and how many characters of each."""
@@ -99,7 +106,6 @@ class ReleaseRequest:
     """Which rows to release, and how they are checked, scored and marked."""
 
     choice: Choice
-    run_id: str
     released_by: str
     limits: RowLimits
     encoding: str | None = None
@@ -147,7 +153,7 @@ def list_query(rule: str | None, uri: str | None) -> str:
     return _LIST.format(filters=filters)
 
 
-def read_row(warehouse: Path, name: str) -> dict[str, Any]:
+def _read_row(warehouse: Path, name: str) -> dict[str, Any]:
     """Return all columns of the row with this name, released or not; raise `UsageError` unless it is exactly one."""
     prefix, number = parse_row_name(name)
     with open_warehouse(warehouse, write=False) as connection:
@@ -161,25 +167,62 @@ def read_row(warehouse: Path, name: str) -> dict[str, Any]:
     return dict(zip(columns, rows[0], strict=True))
 
 
-def release_rows(warehouse: Path, request: ReleaseRequest, load: Callable[[str], "Scorer"]) -> Release:
+def describe_row(home: Home, name: str) -> Iterator[str]:
+    """Yield lines with every field of the row with this name, then its bytes as text."""
+    row = _read_row(home.warehouse, name)
+    raw = row.pop("raw")
+    for column, value in row.items():
+        if value is not None:
+            shown = value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
+            yield f"{column:<15} {escape_controls(shown)}"
+    yield "raw             " + ("none" if raw is None else count(len(raw), "byte"))
+    if raw is not None:
+        yield escape_controls(raw.decode("utf-8", "backslashreplace"), keep="\n")
+
+
+def release(home: Home, request: ReleaseRequest, say: Callable[[str], None]) -> None:
+    """Release the chosen rows that now pass, and say which others stay; raise `ReviewsError` if all stay."""
+    require_warehouse(home.warehouse, "`reviews score`, which quarantines bad rows")
+    parameters = {"encoding": request.encoding, **request.choice.parameters()}
+    with (
+        keep_runs_out(home, say),
+        record_run(home, str(uuid4()), "release-rows", parameters) as run,
+    ):
+        encodings = load_catalogue(home).list_encodings()
+        done = _release_rows(home, replace(request, encodings=encodings), run.run_id)
+        if done.rows:
+            publish(home)
+    for each in done.still_bad:
+        say(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")
+    if done.rows:
+        for text in done.texts:
+            say(f"  read as     {escape_controls(text)}")
+        say(f"Released {count(done.rows, 'row')}, scored with {', '.join(done.models)}")
+    elif done.still_bad:
+        raise ReviewsError("No row was released: each still breaks a rule.")
+    else:
+        say("No quarantined row matches. Next: `reviews quarantine list` lists all of them.")
+
+
+def _release_rows(home: Home, request: ReleaseRequest, run_id: str) -> Release:
     """Check the chosen rows again, score those that pass and mark them as released; the others stay in quarantine.
 
-    `load` returns the scorer of a model id. If it raises because a model may not score, nothing is released.
+    If one of the models may not score, nothing is released.
     """
     if request.encoding is not None:
         _require_text_encoding(request.encoding)
     require_known_rule(request.choice.rule)
-    chosen, models = _read_chosen(warehouse, request.choice)
+    chosen, models = _read_chosen(home.warehouse, request.choice)
     still_bad, good = check_again(chosen, request.limits, request.find_encoding)
     if not len(good):
         return Release(0, (), tuple(still_bad))
     by_model = _group_by_model(good, models)
-    scored = [_score_now(load(model_id), request.run_id, rows) for model_id, rows in by_model.items()]
+    scored = [_score_now(home, model_id, run_id, rows) for model_id, rows in by_model.items()]
     unknown, good, scored = _split_off_unknown_rows(good, scored)
     still_bad += unknown
     if not len(good):
         return Release(0, (), tuple(still_bad))
-    _commit_release(warehouse, good, scored, request.released_by)
+    _commit_release(home.warehouse, good, scored, request.released_by)
     texts = tuple(text[:SHOWN_CHARACTERS] for text in good["text"].slice(0, SHOWN_TEXTS).to_pylist())
     return Release(len(good), tuple(by_model), tuple(still_bad), texts)
 
@@ -250,12 +293,15 @@ def _group_by_model(good: "pa.Table", models: dict[str, list[str]]) -> dict[str,
     }
 
 
-def _score_now(scorer: "Scorer", run_id: str, rows: "pa.Table") -> "pa.Table":
-    """Score the rows that are released."""
-    from datetime import UTC, datetime
-
+def _score_now(home: Home, model_id: str, run_id: str, rows: "pa.Table") -> "pa.Table":
+    """Score the rows that are released with a model that was promoted."""
+    from models.bundle.blessed_scorer import load_blessed_scorer
     from tasks.scoring.part_rows import score_rows
 
+    model = find_promoted(home.warehouse, model_id)
+    if model is None:
+        raise BundleError(f"Model {model_id!r} was never promoted, so it does not score.")
+    scorer = load_blessed_scorer(home.bundles / model_id, model.bundle_fingerprint)
     return score_rows(scorer, run_id, rows, datetime.now(UTC))
 
 

@@ -8,17 +8,15 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.rules_and_limits import (
     TEXT_NOT_GIVEN,
-    UNCOUNTED_RULES,
     FileLimits,
     RowLimits,
-    exceeds_bad_rows,
 )
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.reading.columns import Reading
 from tasks.reading.reader import format_of
 from tasks.sources.catalogue import Catalogue
-from tasks.support.refusals import refusal
+from tasks.support.refusals import describe_bad_rows, refusal
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.row_names import name_content
 
@@ -59,18 +57,6 @@ class Tally:
     def excludes(self, file: SourceFile) -> bool:
         """Return whether no more rows of a file go into the part, since it is refused or postponed."""
         return file.source_sha256 in self.refused or file.source_sha256 in self.postponed
-
-
-_OTHER_ENCODING = (
-    "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING, or `encoding` in the profile of "
-    "its source, to its encoding, cp1252 for most of Excel's"
-)
-_NO_TEXTS = (
-    "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
-    "rows there by largest_bad_share"
-)
-_WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
-"""What to do about the most frequent rule of bad rows."""
 
 
 @dataclass(frozen=True)
@@ -144,18 +130,6 @@ def _refuse_for_bad_rows(source: str, tally: Tally, limits: RowLimits) -> FileRe
     return refusal(
         "too_many_bad_rows", (f"{problem}. The first is {first}" if first else problem).rstrip(".")
     )
-
-
-def describe_bad_rows(rows_read: int, rows_bad: Counter[str], limits: RowLimits) -> str | None:
-    """Say of how many rows a file would be refused, given its bad rows by rule; None if they are few enough."""
-    broken = Counter({rule: rows for rule, rows in rows_bad.items() if rule not in UNCOUNTED_RULES})
-    if rows_bad[TEXT_NOT_GIVEN] == rows_read and exceeds_bad_rows(rows_read, rows_read, limits):
-        return f"none of the {rows_read:,} rows has a text ({TEXT_NOT_GIVEN})"
-    if not exceeds_bad_rows(rows_read, broken.total(), limits):
-        return None
-    by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in broken.most_common())
-    way = _WAYS_OUT.get(broken.most_common(1)[0][0])
-    return f"{broken.total():,} of {rows_read:,} rows are bad ({by_rule})" + (f"; {way}" if way else "")
 
 
 def _refuse_for_few_rows(rows_read: int, limits: FileLimits) -> FileRefusedError | None:

@@ -9,7 +9,7 @@ from typing import Any
 from data_contracts.errors import UsageError
 from data_contracts.rules_and_limits import EACH_FILE, FIELD_RULES, OTHER_LANGUAGES, VALUE_RULES
 from data_contracts.sources.profile import Profile, name_version, parse_profile
-from data_contracts.storage.home import Home
+from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import name_in_inbox
 from tasks.support.wording import escape_controls, quote_word
@@ -108,6 +108,29 @@ def load_catalogue(home: Home, chosen: str | None = None) -> Catalogue:
     if chosen is not None and chosen not in {*profiles, *broken}:
         raise UsageError(describe_missing_profile(home, chosen))
     return Catalogue(profiles, broken, chosen)
+
+
+def list_sources(home: Home) -> list[str]:
+    """Return a line for each source: those with a profile or a folder in the inbox, and `DEFAULT`."""
+    catalogue = load_catalogue(home)
+    # A link is followed nowhere, so it is no source either.
+    found = (path for path in home.inbox.glob("*") if path.is_dir() and not path.is_symlink())
+    folders = {path.name for path in found if path.name[0] != "."}
+    names = sorted({DEFAULT, *folders, *catalogue.profiles, *catalogue.broken} - {LABELS})
+    without = "no profile: files are read by the names of their columns"
+    # A sender may have chosen its folder's name.
+    return [
+        f"{escape_controls(each.name):<24} {each.trouble or (f'profile {each.version}' if each.version else without)}"
+        for each in (catalogue.find(f"{name}/file") for name in names)
+    ]
+
+
+def require_profile(home: Home, source: str) -> Path:
+    """Return the path of the profile of a source; raise `UsageError` if there is none."""
+    path = name_profile(home, source)
+    if not path.is_file():
+        raise UsageError(describe_missing_profile(home, source))
+    return path
 
 
 def describe_missing_profile(home: Home, name: str) -> str:

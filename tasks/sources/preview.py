@@ -1,9 +1,10 @@
-"""Reads a file by a profile to show how its rows would be stored, and what of them can't be read."""
+"""Reads a file by a profile, and says how its rows would be stored, and what of them can't be read."""
 
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,28 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts.review_files import find_bad_rows, find_unclear_field, measure_rows
-from data_contracts.rules_and_limits import FIELD_RULES, NOT_ENGLISH, VALUE_RULES, RowLimits
+from data_contracts.rules_and_limits import (
+    COUNT_THEM,
+    FIELD_RULES,
+    FIELD_WORDS,
+    FILE_RULES,
+    NOT_ENGLISH,
+    ROUNDED_IDS,
+    VALUE_RULES,
+    FileLimits,
+    RowLimits,
+)
 from data_contracts.sources.language import mark_english
-from data_contracts.sources.profile import Profile
+from data_contracts.sources.profile import Columns, Profile, Severity
 from models.tokenizer import mark_texts_with_words
+from tasks.reading.columns import quote_name
+from tasks.reading.formats import WORKBOOKS, format_of
 from tasks.reading.reader import read_review_file
 from tasks.reading.rows import ReadOptions
 from tasks.sources.profile_options import list_quarantining
+from tasks.sources.suspicious_rows import are_turned, say_repeated, say_turned
+from tasks.support.refusals import describe_bad_rows
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.tallies.score_sums import RATED_LABEL
 
 ROWS_SHOWN, EXAMPLES_SHOWN = 10, 3
@@ -30,6 +46,15 @@ CHARACTERS_SHOWN = 60
 """Characters of a text, or an id, that a preview shows."""
 SHOWN = ("row_number", "review_id", "movie_id", "reviewed_at", "given_label", "given_rating", "text")
 """The columns of a preview. All others are in `extra`."""
+_SEVERITY_KEYS = {FIELD_RULES[field_rule]: key for key, (field_rule, _) in VALUE_RULES.items()}
+"""The key of [severity] by the column whose values it judges."""
+_DONE_WITH_UNREAD = {
+    "warn": (" and is kept as found", " and are kept as found"),
+    "accept": (" and is kept as found", " and are kept as found"),
+    "quarantine": (": its row would be quarantined", ": their rows would be quarantined"),
+    "refuse": (": the file would be refused",) * 2,
+}
+"""What is done with one value that can't be read, and with several."""
 _COMPARED = ["review_id", "movie_id", "text", "given_label", "given_rating"]
 _MAKE_ROWS = "CREATE TABLE rows (id UBIGINT, text UBIGINT, is_turned BOOLEAN)"
 """SQL: hashes alone, since a file may have millions of rows."""
@@ -74,6 +99,74 @@ class Preview:
     judged: int
     first: list[dict[str, Any]]
     """The first `ROWS_SHOWN` rows."""
+
+
+def describe_file(
+    file: Path, profile: Profile, options: ReadOptions, limits: RowLimits | FileLimits
+) -> Iterator[str]:
+    """Yield lines on how a profile reads a file, and what would be lost; `limits` are those of the profile."""
+    preview = preview_file(file, profile, options, limits)
+    yield f"\n{file.name}: {count(preview.rows, 'row')}; the first {len(preview.first)} as they would be stored:\n"
+    lines = [SHOWN, *([_format_cell(row[name]) for name in SHOWN] for row in preview.first)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(SHOWN))]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+    yield ""
+    for name in SHOWN[1:]:
+        unread = ""
+        if preview.unread[name]:
+            examples = ", ".join(map(escape_controls, preview.examples[name]))
+            unread = f"{_describe_unread(preview.unread[name], name, profile.severity)}: {examples}"
+        yield f"{name:<14} in {preview.filled[name]:,} of {count(preview.rows, 'row')}{unread}"
+    yield from _describe_findings(preview, profile.severity)
+    yield from _describe_empty(preview, profile.columns, file)
+    problem = describe_bad_rows(preview.rows, preview.bad_rows, limits)
+    if problem is not None:
+        yield f"A run would refuse the file: {problem}. Next: {FILE_RULES['too_many_bad_rows']}"
+
+
+def _describe_findings(preview: Preview, severity: Severity) -> Iterator[str]:
+    """Yield lines on what is noticed of the rows together."""
+    if preview.has_open_dates:
+        yield 'Dates such as 27.03.2026 are read with format = "day-first", or "month-first", under [dates]'
+    if preview.not_english:
+        are = "is" if preview.not_english == 1 else "are"
+        yield f"{count(preview.not_english, 'row')} {are} not in English: to count, it takes {COUNT_THEM}"
+    if rows := preview.unread[ROUNDED_IDS]:
+        yield f"{count(rows, FIELD_WORDS['ids_exact'][0])} {FIELD_WORDS['ids_exact'][1]}"
+    if preview.repeated and severity.shared_ids != "accept":
+        yield say_repeated(preview.repeated)
+    if are_turned(preview.turned, preview.judged):
+        yield say_turned(preview.turned, preview.judged)
+    for rule, rows in preview.bad_rows.most_common():
+        yield f"{count(rows, 'row')} would be quarantined: {rule}"
+
+
+def _describe_empty(preview: Preview, columns: Columns, file: Path) -> Iterator[str]:
+    """Yield which columns of a workbook have no value: formulas have none if the program that wrote them saved none."""
+    empty = (ours for ours in SHOWN[1:-1] if not preview.filled[ours] and not preview.unread[ours])
+    names = [name for name in (getattr(columns, each) for each in empty) if name is not None]
+    names += [] if preview.filled["text"] else columns.text
+    if names and preview.rows and format_of(file) in WORKBOOKS:
+        yield (
+            f"{', '.join(map(quote_name, names))}: no row has a value. If these are formulas, their values were not "
+            "saved. Next: open the workbook in the spreadsheet program and save it again"
+        )
+
+
+def _describe_unread(values: int, column: str, severity: Severity) -> str:
+    """Describe how many values of a column can't be read, and what the profile lets a run do with them."""
+    judged = getattr(severity, _SEVERITY_KEYS[column]) if column in _SEVERITY_KEYS else "warn"
+    return f", {values:,} can't be read{_DONE_WITH_UNREAD[judged][values > 1]}"
+
+
+def _format_cell(value: object) -> str:
+    """Return a value as a preview shows it."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "" if value is None else escape_controls(str(value))
 
 
 def preview_file(path: Path, profile: Profile, options: ReadOptions, limits: RowLimits) -> Preview:

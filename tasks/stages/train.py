@@ -1,7 +1,8 @@
 """The stages of `train-model` as Prefect tasks. Each shows its progress and records its checks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,9 @@ from prefect.assets import add_asset_metadata, materialize
 from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from models.bundle.fingerprint import require_fingerprint
 from models.bundle.golden import require_same_scores_in_fresh_process
-from models.bundle.scorer import Scorer, load_scorer
-from models.evaluation.gate import Decision, GateCheck
+from models.bundle.scorer import load_scorer
+from models.evaluation.gate import Decision
 from models.list_of_kinds import export_model
 from models.tensorflow import CPU, Device, choose_device
 from models.training.kind_of_model import Variant
@@ -42,11 +42,11 @@ from tasks.training.build_bundle import (
     score_for_fresh_process,
     train_on,
 )
-from tasks.training.contest import ContestRows, judge_challenger, load_contest_rows
+from tasks.training.contest import judge_challenger
 from tasks.training.dataset import check_input, encode_rows, load_rows
 from tasks.training.own_rows import FEWEST_LABELS, count_archive_labels, read_own_rows
 from tasks.training.unfinished import forget_journal, keep_journal
-from tasks.warehouse.model_registry import PromotedModel, find_champion, list_models_of_code, record_model
+from tasks.warehouse.model_registry import find_champion, list_models_of_code, record_model
 from tasks.warehouse.promotion import Attempt, promote
 from tasks.warehouse.run_log import Run
 
@@ -184,17 +184,7 @@ def decide(attempt: Attempt, home: Home) -> Decision:
     if champion is not None and champion.model_id == attempt.model_id:
         return Decision(False, "it is the champion already")
 
-    def judge(challenger: Scorer, present: PromotedModel | None) -> Sequence[GateCheck]:
-        def load(champion: PromotedModel) -> tuple[Scorer, Scorer, ContestRows]:
-            champion_dir = home.bundles / champion.model_id
-            require_fingerprint(champion_dir, champion.bundle_fingerprint)
-            loaded = load_scorer(champion_dir)
-            return challenger, loaded, load_contest_rows(home, challenger, loaded)
-
-        return judge_challenger(present, load)
-
-    with show_progress("Comparing with the champion", None):
-        decision = promote(home, attempt, judge)
+    decision = promote(home, attempt, partial(judge_challenger, home))
     if decision.promote:
         emit_promoted(home, attempt.model_id, decision.reason, champion.model_id if champion else None)
     return decision

@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from data_contracts.errors import FileRefusedError, UsageError
 from data_contracts.storage.durable import make_folder, remove
 from data_contracts.storage.home import Home
+from tasks.store.connecting import open_store
+from tasks.store.object_operations import fetch, find_object
 from tasks.support.locking import hold_folder, refuse_to_wait
 
 
@@ -28,6 +31,25 @@ def hold_workplace(home: Home, uri: str) -> Iterator[Path]:
             yield work
         finally:
             remove(work)
+
+
+@contextmanager
+def borrow_file(home: Home, named: Path | str) -> Iterator[Path]:
+    """Yield the path of a file; of an object in a store, which is a text, the path of a copy for as long as needed."""
+    if isinstance(named, Path):
+        yield named
+        return
+    folder, _, name = named.rpartition("/")
+    store = open_store(folder)
+    found = find_object(store, name)
+    with hold_workplace(home, named) as work:
+        fetch(store, found, work / name)
+        try:
+            yield work / name
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(work / name), named)) from None
+        except FileRefusedError as error:
+            raise FileRefusedError(error.rule, error.detail.replace(str(work / name), named)) from None
 
 
 def clear_spool(home: Home) -> bool:

@@ -1,11 +1,14 @@
-"""Describes which process holds a lock on a folder, for those that wait for it."""
+"""Keeps scoring runs out of a home, and describes which process holds the lock on a folder."""
 
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from data_contracts.storage.home import Home
+from tasks.support.locking import hold_folder
 from tasks.support.wording import quote_word
 
 LOCKS = Path("/proc/locks")
@@ -14,6 +17,15 @@ RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 """The environment variable that holds the id of the flow run, in the process of a run that a worker started."""
 COMMAND_SHOWN = 120
 """The largest number of characters of a command that is shown."""
+
+
+@contextmanager
+def keep_runs_out(home: Home, say: Callable[[str], None]) -> Iterator[None]:
+    """Exclude scoring runs: wait until none is active, then let none start while the block runs."""
+    home.make()
+    home.parts.mkdir(parents=True, exist_ok=True)
+    with hold_folder(home.parts, lambda folder: say(f"Waiting for {describe_holder(folder)} to end ...")):
+        yield
 
 
 def describe_holder(folder: Path) -> str:

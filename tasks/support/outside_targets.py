@@ -1,4 +1,4 @@
-"""Keeps what is written elsewhere out of the folders and files of the home."""
+"""Keeps what is written elsewhere, and what is read as reviews, out of the folders and files of the home."""
 
 import os
 from collections.abc import Sequence
@@ -27,6 +27,21 @@ def require_free_target(home: Home, target: Path, own: Path, *, or_itself: bool 
             f"{escape_controls(str(target))}: lies {place}, which must not be changed. Next: name a place outside the "
             f"home, or a new name directly in {escape_controls(str(own))}."
         )
+
+
+def require_no_own_folder(home: Home, named: Sequence[Path]) -> None:
+    """Raise `UsageError` if a path named as review files is the home or in one of its folders.
+
+    The inbox and `scored/` are allowed. Training rows, the database and the password are not reviews to score.
+    """
+    protected = [folder for folder in home.folders if folder not in (home.inbox, home.scored)]
+    for path in named:
+        real = Path(os.path.realpath(path))
+        if is_among(home.folder, [real]) or any(is_among(each, [real, *real.parents]) for each in protected):
+            raise UsageError(
+                f"{escape_controls(str(path))}: is a folder or file of the home itself, not new reviews. Next: name "
+                f"{escape_controls(str(home.inbox))}, or files elsewhere."
+            )
 
 
 def is_among(folder: Path, others: Sequence[Path]) -> bool:

@@ -1,4 +1,4 @@
-"""Turns the errors of decoders into refusals of review files, each with a rule and a message of our own.
+"""Says why review files are refused: for the errors of decoders, and for too many bad rows.
 
 No file is refused because the machine is short of memory (`memory.py`).
 """
@@ -8,17 +8,34 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError
-from data_contracts.rules_and_limits import FILE_RULES
+from data_contracts.rules_and_limits import (
+    FILE_RULES,
+    TEXT_NOT_GIVEN,
+    UNCOUNTED_RULES,
+    RowLimits,
+    exceeds_bad_rows,
+)
 from tasks.support.memory import is_memory_error, require_memory
 
 _MOST_SHOWN = 2_000
 """Characters of a message that may have values of the file in it."""
+_OTHER_ENCODING = (
+    "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING, or `encoding` in the profile of "
+    "its source, to its encoding, cp1252 for most of Excel's"
+)
+_NO_TEXTS = (
+    "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
+    "rows there by largest_bad_share"
+)
+_WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
+"""What to do about the most frequent rule of bad rows."""
 DECODER_ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     EOFError,
@@ -43,6 +60,18 @@ def refusal(rule: str, problem: str) -> FileRefusedError:
     Its message is `problem` (place and fault, without a full stop) and the rule's text, which has the next step.
     """
     return FileRefusedError(rule, f"{make_showable(problem)}. {FILE_RULES[rule]}")
+
+
+def describe_bad_rows(rows_read: int, rows_bad: Counter[str], limits: RowLimits) -> str | None:
+    """Say of how many rows a file would be refused, given its bad rows by rule; None if they are few enough."""
+    broken = Counter({rule: rows for rule, rows in rows_bad.items() if rule not in UNCOUNTED_RULES})
+    if rows_bad[TEXT_NOT_GIVEN] == rows_read and exceeds_bad_rows(rows_read, rows_read, limits):
+        return f"none of the {rows_read:,} rows has a text ({TEXT_NOT_GIVEN})"
+    if not exceeds_bad_rows(rows_read, broken.total(), limits):
+        return None
+    by_rule = ", ".join(f"{rule} {rows:,}" for rule, rows in broken.most_common())
+    way = _WAYS_OUT.get(broken.most_common(1)[0][0])
+    return f"{broken.total():,} of {rows_read:,} rows are bad ({by_rule})" + (f"; {way}" if way else "")
 
 
 def make_showable(problem: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_contracts.errors import BundleError, SourceError
+from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer, score_texts
 from models.evaluation.behaviour import (
     compare_behaviour,
@@ -22,6 +23,7 @@ from models.evaluation.behaviour import (
 from models.evaluation.comparison import Comparison, compare_scores
 from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
 from models.evaluation.slices import mark_slices
+from tasks.support.progress import show_progress
 from tasks.warehouse.model_registry import PromotedModel
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 NOT_COMPARED = "not_compared"
 """The only check of a challenger that could not be compared with the champion."""
+CONTEST_STEPS = 4
+"""The steps of `hold_contest` that a progress bar counts."""
 COST_REVIEWS = 300
 """Number of validation reviews that both models are timed on."""
 COST_REPEATS = 5
@@ -58,20 +62,20 @@ def load_contest_rows(home: "Home", *scorers: Scorer) -> ContestRows:
 
 
 def judge_challenger(
-    champion: PromotedModel | None,
-    load: Callable[[PromotedModel], tuple[Scorer, Scorer, ContestRows]],
-    report: Callable[[int], None] = lambda _: None,
+    home: "Home", challenger: Scorer, champion: PromotedModel | None
 ) -> tuple[GateCheck, ...]:
-    """Return the gate's checks of a challenger against the champion.
+    """Return the gate's checks of a challenger against the champion, with a progress bar.
 
-    `load` returns the scorer of the challenger, the scorer of the given champion, and the rows. If it
-    raises, because a bundle is altered or missing or there are no rows, return the one failed check `not_compared`.
-    `report` is called as by `hold_contest`.
+    If the champion's bundle is altered or missing, or there are no rows, return the one failed check `not_compared`.
     """
     if champion is None:
         return (pass_first_model(),)
     try:
-        return judge_contest(hold_contest(*load(champion), report))
+        with show_progress("Comparing with the champion", CONTEST_STEPS) as report:
+            other = load_blessed_scorer(home.bundles / champion.model_id, champion.bundle_fingerprint)
+            return judge_contest(
+                hold_contest(challenger, other, load_contest_rows(home, challenger, other), report)
+            )
     except (BundleError, SourceError) as error:
         return (GateCheck(NOT_COMPARED, False, f"could not be compared with the champion: {error}"),)
 
@@ -82,7 +86,7 @@ def hold_contest(
     rows: ContestRows,
     report: Callable[[int], None] = lambda _: None,
 ) -> Contest:
-    """Compare both models on the rows and the behavioural tests; call `report(1)` after each of 4 steps."""
+    """Compare both models on the rows and the behavioural tests; call `report(1)` after each of `CONTEST_STEPS`."""
     validation = rows.validation
     new = score_texts(challenger, validation.texts)
     report(1)

@@ -12,7 +12,7 @@ import pytest
 
 from data_contracts.errors import ObjectChangedError, StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up_to_store, restore_from_store
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.exports.export_files import ExportRequest
 from tasks.exports.to_store import export_to_store
 from tasks.inbox import source_files
@@ -194,8 +194,8 @@ def test_exports_and_backups_go_to_a_bucket_and_backups_come_back(store: Store, 
     for rows in (2, 0):
         assert export_to_store(home, f"{store.uri}/scores", ExportRequest(only_new=True)).rows == rows
     said: list[str] = []
-    back_up_to_store(home, f"{store.uri}/backups", said.append)
-    restore_from_store(other, said[-1].split()[-1], said.append)
+    back_up_home(home, f"{store.uri}/backups", said.append)
+    restore_home(other, said[-1].split()[-1], said.append)
     assert ask(other.published, "select count(*) from scored_reviews") == [(2,)]
     kinds = {each.key.split("/")[0] for each in object_operations.list_objects(store, "")}
     assert kinds == {"exists", "scores", "backups"}

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings, load_settings
-from flows.command.actions import backup, quarantine
-from flows.command.actions import promote as promotion
-from flows.command.actions import verify as verification
 from flows.command.actions.export import export as export_scores
-from flows.command.actions.forget import forget as forget_rows
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.exports.export_files import ExportRequest
+from tasks.maintenance import quarantine, verifying
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.maintenance.quarantine import Choice
+from tasks.training import champion_choice
 from tasks.warehouse.row_names import parse_row_name
 
 BY = "explorer"
@@ -31,21 +31,24 @@ def rescan(say: Say) -> None:
 
 
 def promote(say: Say, model: str) -> None:
-    request = promotion.PromotionRequest(model, BY, "for a test", force=True)
-    promotion.promote(_settings().home, request, say)
+    champion_choice.promote(_settings().home, model, say, "for a test", BY)
 
 
 def roll_back(say: Say, model: str | None = None) -> None:
-    promotion.go_back(_settings().home, model, None, BY, say)
+    champion_choice.go_back(_settings().home, model, f"rolled back by {BY}", say)
 
 
 def release(say: Say, rows: list[str], rule: str | None, encoding: str) -> None:
     choice = Choice(tuple(map(parse_row_name, rows)), rule, None)
-    quarantine.release(_settings(), choice, encoding, BY, say)
+    settings = _settings()
+    request = quarantine.ReleaseRequest(
+        choice, BY, settings.limits, encoding, fallback_encoding=settings.fallback_encoding
+    )
+    quarantine.release(settings.home, request, say)
 
 
 def forget(say: Say, name: str, kind: str) -> None:
-    forget_rows(_settings().home, ForgetRequest(name, kind, BY, "asked for"), say)
+    forget_everywhere(_settings().home, ForgetRequest(name, kind, BY, "asked for"), say)
 
 
 def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
@@ -55,15 +58,15 @@ def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
 
 def back_up(say: Say, folder: str | None, full: bool) -> None:
     settings = _settings()
-    backup.back_up(settings.home, Path(folder) if folder else None, say, settings.keep_backups, full)
+    back_up_home(settings.home, Path(folder) if folder else None, say, settings.keep_backups, full)
 
 
 def restore(say: Say, folder: str) -> None:
-    backup.restore(_settings().home, Path(folder), say)
+    restore_home(_settings().home, Path(folder), say)
 
 
 def verify(say: Say, check_all: bool) -> None:
-    verification.run_verify(_settings().home, check_all, say)
+    verifying.verify_home(_settings().home, check_all, say)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -29,10 +29,10 @@ def leave_prefect_out() -> None:
     from prefect import Task
 
     from flows import group_loop, recording, score_reviews, scoring_page
-    from flows.command.actions import promote
     from models.evaluation.gate import pass_first_model
     from tasks.stages import log_messages, run_page
     from tasks.stages import score as score_stages
+    from tasks.training import champion_choice
 
     for module in (score_stages, score_reviews, group_loop):
         for name, value in list(vars(module).items()):
@@ -46,7 +46,7 @@ def leave_prefect_out() -> None:
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
     # Which of two untrained models is better is no question here.
-    _put(promote, "_judge_promotion", lambda *contest: (pass_first_model(),))
+    _put(champion_choice, "judge_challenger", lambda *contest: (pass_first_model(),))
 
 
 class _FlowRun:

@@ -22,9 +22,9 @@ from data_contracts.errors import ReviewsError
 from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
-from flows.command.actions.verify import run_verify
 from flows.command.demo import put_demo_files
 from tasks.backups.restoring import BUNDLES, check_backup, put_database
+from tasks.maintenance.verifying import verify_home
 from tasks.warehouse.publishing import publish
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
@@ -236,7 +236,7 @@ def _verify(home: Home) -> list[str]:
     said: list[str] = []
     try:
         if home.warehouse.exists():
-            run_verify(home, True, said.append)
+            verify_home(home, True, said.append)
     except ReviewsError as error:
         return [f"reviews verify: {error} {' '.join(said)}"]
     return []

@@ -14,14 +14,14 @@ import pytest
 
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up, restore
-from flows.command.actions.verify import run_verify
 from models.bundle.fingerprint import require_fingerprint
 from tasks.backups import making, restoring
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.backups.manifests import read_manifest
 from tasks.backups.restoring import check_backup, put_database
 from tasks.inbox.arrival_order import read_arrivals
 from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
+from tasks.maintenance.verifying import verify_home
 from tasks.stages import score as score_stages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
@@ -43,7 +43,7 @@ def later_home(empty_home: Home) -> Home:
 
 def fill_later_home(home: Home) -> None:
     copy_scored_home(home, {"a.csv": CSV})
-    back_up(home, home.folder / "backup", quiet)
+    back_up_home(home, home.folder / "backup", quiet)
     drop(home, "b.csv", MORE)
     run()
 
@@ -57,8 +57,8 @@ def test_a_restore_says_of_which_home_the_backup_is_and_when_it_was_made(
 ) -> None:
     with open_warehouse(empty_home.warehouse, write=True):
         pass
-    backup, said = back_up(empty_home, None, quiet), list[str]()
-    restore(Home(tmp_path / "other"), backup, said.append)
+    backup, said = back_up_home(empty_home, None, quiet), list[str]()
+    restore_home(Home(tmp_path / "other"), backup, said.append)
     made_at = read_manifest(backup).made_at[:16].replace("T", " ")
     assert said[0] == (
         f"Restored {backup}\n  a backup of {gethostname()}:{empty_home.folder}, made at {made_at} UTC"
@@ -75,17 +75,17 @@ def test_a_damaged_database_is_named_and_restored(later_home: Home, damage: str)
     damage_database(later_home, damage)
     with pytest.raises(WarehouseError, match="reviews restore BACKUP"):
         run()
-    restore(later_home, later_home.folder / "backup", quiet)
+    restore_home(later_home, later_home.folder / "backup", quiet)
     assert count(later_home, "scored_reviews") == 2
 
 
 @pytest.mark.slow
 def test_a_lost_database_is_rebuilt_from_backup_and_inbox(later_home: Home) -> None:
     later_home.warehouse.unlink()
-    restore(later_home, later_home.folder / "backup", quiet)
+    restore_home(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
-    run_verify(later_home, True, quiet)
+    verify_home(later_home, True, quiet)
 
 
 @pytest.mark.slow
@@ -93,12 +93,12 @@ def test_what_checks_found_before_a_restore_is_said_no_more(later_home: Home) ->
     write_proof(later_home, begin_proof(later_home, None))
     keep_broken(later_home, ["no row is lost"], is_proven=True)
     assert read_verified(later_home) != Verified()
-    restore(later_home, later_home.folder / "backup", quiet)
+    restore_home(later_home, later_home.folder / "backup", quiet)
     assert read_verified(later_home) == Verified()
 
 
 def test_the_database_before_it_is_kept(later_home: Home) -> None:
-    restore(later_home, later_home.folder / "backup", quiet)
+    restore_home(later_home, later_home.folder / "backup", quiet)
     [kept] = later_home.folder.glob("reviews.replaced-*.duckdb")
     with duckdb.connect(str(kept), read_only=True) as connection:
         assert connection.sql("select count(*) from scored_reviews").fetchall() == [(3,)]
@@ -112,12 +112,12 @@ def corrected_home(empty_home: Home) -> Home:
 
 def fill_corrected_home(home: Home) -> None:
     copy_scored_home(home, {"a.csv": CSV})
-    back_up(home, home.folder / "backup", quiet)
+    back_up_home(home, home.folder / "backup", quiet)
     for name, text in (("day9.csv", "good film"), ("day10.csv", "corrected: bad plot")):
         drop(home, name, f"review_id,text\nu1,{text}\n")
         run()
     assert ask(home.published, LATEST_TEXT) == [("corrected: bad plot",)]
-    restore(home, home.folder / "backup", quiet)
+    restore_home(home, home.folder / "backup", quiet)
 
 
 LATEST_TEXT = "select text from latest_scores where review_id = 'u1'"
@@ -129,7 +129,7 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
     corrected_home: Home, restores: int
 ) -> None:
     for _ in range(restores - 1):
-        restore(corrected_home, corrected_home.folder / "backup", quiet)
+        restore_home(corrected_home, corrected_home.folder / "backup", quiet)
     run()
     assert ask(corrected_home.published, LATEST_TEXT) == [("corrected: bad plot",)]
     assert list(corrected_home.running.iterdir()) == []
@@ -172,17 +172,17 @@ def test_a_ledger_that_can_not_be_read_does_not_keep_a_backup_from_being_restore
     monkeypatch.setattr(
         restoring, "_read_arrivals", lambda path: (fail if path == later_home.warehouse else reading)(path)
     )
-    restore(later_home, later_home.folder / "backup", quiet)
+    restore_home(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
 
 
 def test_a_bundle_that_was_lost_comes_back(home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     [bundle] = home.bundles.iterdir()
     [(fingerprint,)] = ask(home.warehouse, "select bundle_fingerprint from models")
     (bundle / "vocabulary.json").unlink()
-    restore(home, tmp_path / "backup", quiet)
+    restore_home(home, tmp_path / "backup", quiet)
     require_fingerprint(bundle, fingerprint)
 
 
@@ -193,10 +193,10 @@ def test_a_profile_that_the_home_lacks_comes_back_and_one_that_it_has_stays(
     lost, mended = home.sources / "shop-a.toml", home.sources / "shop-b.toml"
     for profile in (lost, mended):
         profile.write_text('[columns]\ntext = "Body"\n', "utf-8")
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     lost.unlink()
     mended.write_text('[columns]\ntext = "Words"\n', "utf-8")
-    restore(home, tmp_path / "backup", quiet)
+    restore_home(home, tmp_path / "backup", quiet)
     assert [each.read_text("utf-8").splitlines()[1] for each in (lost, mended)] == [
         'text = "Body"',
         'text = "Words"',
@@ -221,7 +221,7 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
     writer.start()
     try:
         for number in range(5):
-            back_up(home, tmp_path / str(number), quiet)
+            back_up_home(home, tmp_path / str(number), quiet)
     finally:
         stop.set()
         writer.join()
@@ -239,36 +239,36 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
     ("start", "content"), [(0, b""), (0, bytes(12_288)), (4_136, bytes(8)), (12_288, b"\xff" * 2_000_000)]
 )
 def test_a_database_that_can_not_be_opened_is_not_backed_up(home: Home, start: int, content: bytes) -> None:
-    sound = back_up(home, None, quiet)
+    sound = back_up_home(home, None, quiet)
     whole = home.warehouse.read_bytes()
     home.warehouse.write_bytes((whole[:start] + content + whole[start + len(content) :]) if content else b"x")
     with pytest.raises(WarehouseError, match=r"damaged.*reviews restore"):
-        back_up(home, None, quiet)
+        back_up_home(home, None, quiet)
     assert list(home.backups.iterdir()) == [sound]
 
 
 @pytest.mark.parametrize("name", ["packs/000001.pack", "blocks.json", "manifest.json"])
 def test_a_damaged_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path, name: str) -> None:
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     with (tmp_path / "backup" / name).open("r+b") as file:
         file.seek(100)
         file.write(b"\xff\xff")
     before = home.warehouse.read_bytes()
     with pytest.raises(ReviewsError, match=r"damaged|is no backup"):
-        restore(home, tmp_path / "backup", quiet)
+        restore_home(home, tmp_path / "backup", quiet)
     assert home.warehouse.read_bytes() == before
 
 
 def test_a_backup_that_lacks_a_file_is_refused(home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     next((tmp_path / "backup").rglob("vocabulary.json")).unlink()
     with pytest.raises(ReviewsError, match=r"vocabulary\.json is missing"):
-        restore(home, tmp_path / "backup", quiet)
+        restore_home(home, tmp_path / "backup", quiet)
 
 
 def test_a_folder_that_is_no_backup_is_refused(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no backup"):
-        restore(home, tmp_path, quiet)
+        restore_home(home, tmp_path, quiet)
 
 
 def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_backup_of_a_newer_version_is_refused_and_changes_nothing(home: Home, 
     write_old_backup(home, tmp_path / "backup")
     home.warehouse.write_bytes(b"another")
     with pytest.raises(WarehouseError, match="tables of version 999"):
-        restore(home, tmp_path / "backup", quiet)
+        restore_home(home, tmp_path / "backup", quiet)
     assert home.warehouse.read_bytes() == b"another"
 
 
@@ -303,42 +303,42 @@ def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) ->
     write_old_backup(home, tmp_path / "backup")
     home.warehouse.unlink()
     shutil.rmtree(home.bundles)
-    restore(home, tmp_path / "backup", quiet)
-    run_verify(home, True, quiet)
+    restore_home(home, tmp_path / "backup", quiet)
+    verify_home(home, True, quiet)
     assert count(home, "scored_reviews") == 2
 
 
 def test_what_is_written_and_what_is_shared_is_said(home: Home) -> None:
     said: list[str] = []
     for name in ("first", "second"):
-        back_up(home, home.backups / name, said.append)
+        back_up_home(home, home.backups / name, said.append)
     assert [line for line in said if "shared" in line] == [said[-1]]
     assert said[-1].endswith(" are shared with first")
 
 
 @pytest.mark.parametrize("damage", ["blocks.json", "manifest.json"])
 def test_a_backup_names_the_earlier_ones_that_can_not_be_restored(home: Home, damage: str) -> None:
-    back_up(home, None, quiet)
-    dead = back_up(home, None, quiet)
+    back_up_home(home, None, quiet)
+    dead = back_up_home(home, None, quiet)
     (dead / damage).write_text("{}")
     said: list[str] = []
-    back_up(home, None, said.append)
+    back_up_home(home, None, said.append)
     assert [line for line in said if "damaged" in line] == [
         f"  an earlier backup is damaged and can't be restored: {dead.name}. Next: delete its folder"
     ]
 
 
 def test_a_damaged_backup_that_is_to_be_restored_names_a_sound_one_beside_it(home: Home) -> None:
-    sound, dead = back_up(home, None, quiet), back_up(home, None, quiet)
+    sound, dead = back_up_home(home, None, quiet), back_up_home(home, None, quiet)
     index = dead / "blocks.json"
     index.write_bytes(index.read_bytes()[:-1] + b" ")
     with pytest.raises(ReviewsError, match=rf"blocks\.json has changed\. Next: `reviews restore {sound}`"):
-        restore(home, dead, quiet)
+        restore_home(home, dead, quiet)
 
 
 def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
-        back_up(home, tmp_path, quiet)
+        back_up_home(home, tmp_path, quiet)
 
 
 def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +346,7 @@ def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(
             making, "name_backup", lambda folder, day=day: folder / f"reviews-2026110{day}T000000Z"
         )
-        back_up(home, None, quiet, keep=7)
+        back_up_home(home, None, quiet, keep=7)
     assert [path.name[8:16] for path in sorted(home.backups.iterdir())] == [
         f"2026110{day}" for day in range(3, 10)
     ]
@@ -356,12 +356,12 @@ def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatc
 def test_files_that_were_moved_after_the_backup_are_scored_anew(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     drop(home, "b.csv", MORE)
     run()
     said: list[str] = []
-    restore(home, tmp_path / "backup", said.append)
+    restore_home(home, tmp_path / "backup", said.append)
     assert "moved back to the inbox" in "".join(said)
     assert run().rows_scored == 1
     assert count(home, "scored_reviews") == 3
@@ -369,11 +369,11 @@ def test_files_that_were_moved_after_the_backup_are_scored_anew(
 
 def test_a_backup_does_not_go_into_the_inbox(home: Home) -> None:
     with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        back_up(home, home.inbox / "backup", quiet)
+        back_up_home(home, home.inbox / "backup", quiet)
 
 
 def test_a_backup_is_closed_to_other_users(home: Home, tmp_path: Path) -> None:
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
 
 
@@ -382,5 +382,5 @@ def test_what_a_killed_backup_left_is_removed_and_one_that_goes_on_is_not(home: 
     strange = tmp_path / ".other.999999999.tmp"
     for folder in (gone, going_on, strange):
         folder.mkdir()
-    back_up(home, tmp_path / "backup", quiet)
+    back_up_home(home, tmp_path / "backup", quiet)
     assert [folder.exists() for folder in (gone, going_on, strange)] == [False, True, True]

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from data_contracts.storage.home import Home
 from deployments.metrics.destination_metrics import read_destination_metrics
 from flows.command.actions.destinations import deliver_forgotten
-from flows.command.actions.forget import forget
 from flows.command.cli import main
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary, _describe_end
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring.run_outcome import RunOutcome
 from tasks.stages import publish as stage
 from tests.support.exported_homes import add, make_home
@@ -147,6 +147,6 @@ def test_what_is_forgotten_leaves_destinations_at_once_and_those_that_fail_are_n
     run(home, "deliver")
     write(home, "down", tmp_path / "no" / "disk")
     said: list[str] = []
-    forget(home, ForgetRequest(f"{hash_text('a.csv')[:12]}:1", "row", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest(f"{hash_text('a.csv')[:12]}:1", "row", "ann"), said.append)
     assert count_rows(tmp_path / "lake") == 1
     assert any("a destination may still hold it: down" in line for line in said)

@@ -7,13 +7,13 @@ import pytest
 
 from data_contracts.part_schemas import PART_SCHEMAS
 from deployments.settings import load_settings
-from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
-from flows.command.actions.forget import forget
 from models.bundle.reading_facts import read_facts
 from models.tensorflow import load_tensorflow
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive
 from tests.support.promoting import promote_model
@@ -49,10 +49,10 @@ def use_every_command(folder: Path) -> None:
     drop(home, "a.csv", CSV)
     run()
     export(home, None, ExportRequest(only_new=True))
-    back_up(home, home.folder / "backup", quiet)
-    forget(home, ForgetRequest("a", None, "ann"), quiet)
+    back_up_home(home, home.folder / "backup", quiet)
+    forget_everywhere(home, ForgetRequest("a", None, "ann"), quiet)
     (next(home.bundles.iterdir()) / "vocabulary.json").unlink()
-    restore(home, home.folder / "backup", quiet)
+    restore_home(home, home.folder / "backup", quiet)
 
 
 def list_content(path: Path) -> Iterable[Path]:

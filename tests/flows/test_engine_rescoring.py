@@ -12,10 +12,10 @@ import pytest
 from data_contracts.errors import EngineError, ReviewsError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from flows.command.actions.forget import forget
 from flows.score_reviews import ScoringSummary
 from tasks.engine import worker_text_task
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring import rescoring
 from tasks.scoring.rescoring import find_rescorable
 from tasks.stages.engine import rescoring_on_engine
@@ -325,7 +325,7 @@ def test_forgetting_leaves_no_byte_of_a_row_among_texts_and_scores_of_a_killed_r
     [(text,)] = ask(
         older_home.published, "select text_sha256 from source_reviews where text like '%fish film 7'"
     )
-    forget(older_home, ForgetRequest(text, "text", "ann"), lambda line: None, f"file://{store}")
+    forget_everywhere(older_home, ForgetRequest(text, "text", "ann"), lambda line: None, f"file://{store}")
     assert list_parts(store) == []
     assert not older_home.spool.exists()
     with use_inner_engine(tmp_path / "worker"):

@@ -12,9 +12,9 @@ import pytest
 from data_contracts.errors import ContractError, EngineError, UsageError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from flows.command.actions.forget import forget
 from tasks.engine import worker_group_task
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring.part_folders import list_uris
 from tasks.scoring.plan import ScoringRequest, require_consistent
 from tasks.stages import score as stages
@@ -310,7 +310,7 @@ def test_forgetting_leaves_no_byte_of_a_row_in_parts_in_a_store_that_is_set_no_m
     (tmp_path / "left").mkdir()
     (tmp_path / "left" / "source_reviews.parquet").write_bytes(b"good film")
     upload_part(left, tmp_path / "left", "run-of-a-killed-flow")
-    forget(scored_home, ForgetRequest("a", None, "ann"), lambda line: None, store=None)
+    forget_everywhere(scored_home, ForgetRequest("a", None, "ann"), lambda line: None, store=None)
     assert [name for name in list_files(store) if b"good film" in (store / name).read_bytes()] == [
         "inbox/a.csv"
     ]

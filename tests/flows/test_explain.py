@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from data_contracts.storage.home import Home
-from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tests.conftest import PROJECT_ROOT
 from tests.support.promoting import promote_model
 from tests.support.scoring_runs import drop, run
@@ -133,7 +133,7 @@ def test_an_altered_model_explains_nothing(own_home: Home) -> None:
 
 @pytest.mark.slow
 def test_what_was_forgotten_is_not_explained(own_home: Home) -> None:
-    forget(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
+    forget_everywhere(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
 
 
@@ -142,7 +142,7 @@ def test_a_page_among_the_reports_is_deleted_with_what_it_shows(own_home: Home) 
     own_home.reports.mkdir(exist_ok=True)
     for name in ("a", "b"):
         assert call(own_home, name, "--html", str(own_home.reports / f"{name}.html")).exit_code == 0
-    forget(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
+    forget_everywhere(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
     assert [path.name for path in own_home.reports.glob("*.html")] == ["b.html"]
 
 

@@ -8,13 +8,12 @@ import pytest
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.command.actions.backup import back_up, restore
 from flows.command.actions.export import export
-from flows.command.actions.forget import forget
-from flows.command.actions.quarantine import release
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest
-from tasks.maintenance.quarantine import Choice
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
+from tasks.maintenance.quarantine import Choice, ReleaseRequest, release
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -58,7 +57,7 @@ def fill(home: Home) -> None:
 @pytest.mark.slow
 def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Home) -> None:
     said: list[str] = []
-    forget(home, ForgetRequest("r2", "review", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert f"  may still hold it: {home.exports}" in said
     assert any("`reviews export` without --new" in line for line in said)
     assert len(read(home)) == 2
@@ -76,7 +75,7 @@ def test_forgetting_names_the_export_of_the_current_scores_which_is_then_made_an
 
     export(home, None, ExportRequest(current=True))
     said: list[str] = []
-    forget(home, ForgetRequest("r2", "review", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert f"  may still hold it: {home.current_export}" in said
     assert any("`reviews export --current` replaces" in line for line in said)
     assert any(SECRET in text for (text,) in read_texts())
@@ -89,15 +88,15 @@ def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:
     for path in sorted(home.exports.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     said: list[str] = []
-    forget(home, ForgetRequest("r2", "review", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert not [line for line in said if "export" in line]
 
 
 @pytest.mark.slow
 def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -> None:
-    forget(home, ForgetRequest("r1", "review", "ann"), quiet)
-    forget(home, ForgetRequest("r2", "review", "ann"), quiet)
-    release(load_settings(), Choice(), "utf-8", "ann", quiet)
+    forget_everywhere(home, ForgetRequest("r1", "review", "ann"), quiet)
+    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), quiet)
+    release(home, ReleaseRequest(Choice(), "ann", load_settings().limits, "utf-8"), quiet)
     assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
 
 
@@ -107,7 +106,7 @@ def later_home(empty_home: Home) -> Home:
 
     def fill_later(made: Home) -> None:
         copy_home(made, "exported", fill)
-        back_up(made, made.folder / "backup", quiet)
+        back_up_home(made, made.folder / "backup", quiet)
         drop(made, "b.csv", "review_id,movie_id,text\nb1,tt9,good plot\nb2,tt9,bad film\n")
         run()
         do_export(made, only_new=True)
@@ -117,12 +116,12 @@ def later_home(empty_home: Home) -> Home:
 
 @pytest.mark.slow
 def test_after_a_restore_to_before_the_export_a_new_one_is_refused(later_home: Home) -> None:
-    restore(later_home, later_home.folder / "backup", quiet)
+    restore_home(later_home, later_home.folder / "backup", quiet)
     assert do_export(later_home, only_new=True).startswith("Nothing new")
     run()
     with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(later_home, only_new=True)
-    forget(later_home, ForgetRequest("b2", "review", "ann"), quiet)
+    forget_everywhere(later_home, ForgetRequest("b2", "review", "ann"), quiet)
     with pytest.raises(UsageError, match="export everything again, without --new"):
         do_export(later_home, only_new=True)
     do_export(later_home)

@@ -7,15 +7,15 @@ import pytest
 
 from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up, restore
-from flows.command.actions.forget import describe_forgettable, forget
-from flows.command.actions.verify import run_verify
 from flows.score_reviews import score_reviews
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.backups.manifests import read_manifest, write_manifest
 from tasks.labelling.intake import list_stored_sheets
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import describe_forgettable, forget_everywhere
 from tasks.maintenance.forgotten_record import write_record
+from tasks.maintenance.verifying import verify_home
 from tasks.report.writing import write_report
 from tasks.stages import score as score_stages
 from tasks.store import inbox_objects
@@ -31,7 +31,7 @@ CSV = f"review_id,movie_id,text\nr1,tt1,good film\nr2,tt2,a bad {SECRET} plot\nr
 
 def do_forget(home: Home, name: str, kind: str | None = None, store: str | None = None) -> str:
     said: list[str] = []
-    forget(home, ForgetRequest(name, kind, "ann", "asked for"), said.append, store)
+    forget_everywhere(home, ForgetRequest(name, kind, "ann", "asked for"), said.append, store)
     return "\n".join(said)
 
 
@@ -47,7 +47,7 @@ def test_rows_leave_every_table_and_the_copy(home: Home) -> None:
         for database in (home.warehouse, home.published):
             assert ask(database, "select count(*) from source_reviews") == [(left,)]
             assert ask(database, "select count(*) from scored_reviews") == [(left,)]
-    run_verify(home, True, lambda said: None)
+    verify_home(home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_a_row_that_is_deleted_while_nothing_can_be_published_is_said_to_be_and_
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tasks.warehouse.publishing.copy_warehouse", fail)
         with pytest.raises(WarehouseError, match=r"readers still see the copy before it.*next run publishes"):
-            forget(home, ForgetRequest("r2", "review", "ann"), said.append)
+            forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert said[0].startswith("Forgot 1 row")
     assert f"  may still hold it: {home.inbox / 'a.csv'}" in said
     run()
@@ -123,7 +123,7 @@ def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> N
     assert "Forgot 3 rows (file" in do_forget(home, sha)
     assert run().files_scored == 0
     assert count(home, "source_reviews") == 0
-    run_verify(home, True, lambda said: None)
+    verify_home(home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -131,12 +131,12 @@ def test_what_was_forgotten_is_not_scored_by_a_later_model(home: Home) -> None:
     do_forget(home, "r2", "review")
     promote_small_model(home, seed=1)
     assert run(rescore=True).rows_rescored == 1
-    run_verify(home, True, lambda said: None)
+    verify_home(home, True, lambda said: None)
 
 
 @pytest.mark.slow
 def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path: Path) -> None:
-    back_up(home, None, lambda said: None)
+    back_up_home(home, None, lambda said: None)
     said = do_forget(home, "r2", "review")
     assert f"may still hold it: {home.inbox / 'a.csv'}" in said
     assert f"may still hold it: {home.backups}" in said
@@ -182,7 +182,7 @@ def test_a_store_whose_share_is_not_mounted_is_not_read_as_empty(home: Home, tmp
 
 @pytest.mark.slow
 def test_a_backup_that_was_made_with_the_clock_set_back_may_still_hold_it(home: Home) -> None:
-    backup = back_up(home, None, lambda said: None)
+    backup = back_up_home(home, None, lambda said: None)
     write_manifest(backup, replace(read_manifest(backup), made_at="2001-01-01T00:00:00+00:00"))
     assert f"may still hold it: {backup}\n" in do_forget(home, "r2", "review")
 
@@ -296,7 +296,7 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("flows.command.actions.forget.rewrite_warehouse", die)
+        patch.setattr("tasks.maintenance.forgetting_everywhere.rewrite_warehouse", die)
         with pytest.raises(KeyboardInterrupt):
             do_forget(home, "r2", "review")
     run()
@@ -309,7 +309,7 @@ def test_one_row_is_forgotten_by_its_name(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
     assert "Forgot 1 row (row" in do_forget(home, f"{sha[:12]}:3")
     assert count(home, "quarantined_rows") == 0
-    run_verify(home, True, lambda said: None)
+    verify_home(home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -327,14 +327,14 @@ def restored_home(empty_home: Home) -> Home:
 
     def fill(made: Home) -> None:
         copy_scored_home(made, {"a.csv": CSV})
-        back_up(made, made.folder / "backup", lambda said: None)
+        back_up_home(made, made.folder / "backup", lambda said: None)
         drop(made, "later.csv", f"review_id,text\nr8,good film\nr9,the {SECRET} film\n")
         run()
         for name in ("r2", "r9"):
             do_forget(made, name, "review")
         made.warehouse.write_bytes(b"\0" * 5000)
         made.published.unlink()
-        restore(made, made.folder / "backup", lambda said: None)
+        restore_home(made, made.folder / "backup", lambda said: None)
 
     return copy_home(empty_home, "restored", fill)
 
@@ -354,7 +354,7 @@ def test_what_was_forgotten_is_left_out_when_its_file_is_scored_anew_after_a_res
     assert run().rows_scored == 1
     assert count(restored_home, "source_reviews where review_id = 'r8'") == 1
     assert count(restored_home, "source_reviews where review_id = 'r9'") == 0
-    run_verify(restored_home, True, lambda said: None)
+    verify_home(restored_home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -362,10 +362,10 @@ def test_a_backup_that_was_told_leaves_out_what_was_forgotten_in_another_home(
     restored_home: Home, tmp_path: Path
 ) -> None:
     other = Home(tmp_path / "other")
-    restore(other, restored_home.folder / "backup", lambda said: None)
+    restore_home(other, restored_home.folder / "backup", lambda said: None)
     assert count(other, "source_reviews where review_id = 'r2'") == 0
     assert SECRET.encode() not in other.warehouse.read_bytes()
-    run_verify(other, True, lambda said: None)
+    verify_home(other, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -377,7 +377,7 @@ def test_what_was_forgotten_is_left_out_by_a_new_database(home: Home) -> None:
     for database in (home.warehouse, home.published):
         assert ask(database, "select review_id from source_reviews") == [("r1",)]
         assert ask(database, "select row_number, forgotten_by from forgotten_rows") == [(2, "ann")]
-    run_verify(home, True, lambda said: None)
+    verify_home(home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -393,7 +393,7 @@ def test_a_new_database_refuses_a_file_whose_forgotten_rows_have_other_numbers_n
 
 @pytest.mark.slow
 def test_a_command_that_is_killed_before_its_commit_is_finished_by_the_next_run(home: Home) -> None:
-    back_up(home, None, lambda said: None)
+    back_up_home(home, None, lambda said: None)
 
     def die(connection: object, path: Path) -> None:
         write_record(connection, path)  # type: ignore[arg-type]
@@ -415,7 +415,7 @@ def check(home: Home) -> str:
     """Return what `reviews verify` finds broken, with its next step."""
     said = list[str]()
     with pytest.raises(ReviewsError) as raised:
-        run_verify(home, True, said.append)
+        verify_home(home, True, said.append)
     return "\n".join([*(line for line in said if line.startswith("BROKEN")), str(raised.value)])
 
 
@@ -435,16 +435,16 @@ def test_what_only_the_database_or_only_the_record_has_as_forgotten_is_found_and
     assert "1 promise broken. Next: `reviews score` mends that" in check(home)
     run()
     assert count(home, "source_reviews") == 1
-    run_verify(home, True, lambda said: None)
+    verify_home(home, True, lambda said: None)
 
 
 @pytest.mark.slow
 def test_a_damaged_record_is_named_before_a_backup_is_restored_or_a_row_forgotten(home: Home) -> None:
-    backup = back_up(home, None, lambda said: None)
+    backup = back_up_home(home, None, lambda said: None)
     for damage in ("{", '{"source_sha256": "f"}\n'):
         home.forgotten.write_text(damage, "utf-8")
         with pytest.raises(ReviewsError, match=r"reviews.forgotten.jsonl: is damaged .* Next: correct"):
-            restore(home, backup, lambda said: None)
+            restore_home(home, backup, lambda said: None)
         with pytest.raises(ReviewsError, match=r"reviews.forgotten.jsonl: is damaged .* Next: correct"):
             do_forget(home, "r2", "review")
     assert count(home, "source_reviews") == 2

@@ -12,15 +12,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up, restore
-from flows.command.actions.forget import forget
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring.group_to_part import ScoringJob, score_group
 from tasks.scoring.grown_files import note_growth
 from tasks.stages.score import find_earlier, keep_checked
@@ -156,7 +156,7 @@ def test_a_forgotten_row_leaves_what_the_file_was_before_and_stays_forgotten_as_
     [(row,)] = ask(
         home.published, f"select {ROW_NAME} from latest_scores where text = '{FORGOTTEN}' and source = 'same'"
     )
-    forget(home, ForgetRequest(row, "row", "ann"), lambda said: None)
+    forget_everywhere(home, ForgetRequest(row, "row", "ann"), lambda said: None)
     texts = f"source_reviews where file_source = 'same' and text = '{FORGOTTEN}'"
     assert count(home, texts) == 0
     drop(home, "same/a.csv", write_whole("same") + "yet another good film\n")
@@ -171,8 +171,8 @@ def test_a_backup_learns_which_rows_of_a_grown_file_were_forgotten(home: Home) -
     [(row,)] = ask(
         home.published, f"select {ROW_NAME} from latest_scores where text = '{FORGOTTEN}' and source = 'same'"
     )
-    backup = back_up(home, None, lambda said: None)
-    forget(home, ForgetRequest(row, "row", "ann"), lambda said: None)
+    backup = back_up_home(home, None, lambda said: None)
+    forget_everywhere(home, ForgetRequest(row, "row", "ann"), lambda said: None)
     before = home.forgotten.read_bytes()
     drop(home, "same/a.csv", write_whole("same") + "yet another good film\n")
     run()
@@ -188,10 +188,10 @@ def test_after_a_restore_a_grown_file_still_takes_the_place_of_what_it_was(
     monkeypatch.setenv("REVIEWS_SCORED_FILES", "move")
     drop(home, "moved/a.csv", f"{FEW} and mo")
     run()
-    backup = back_up(home, None, lambda said: None)
+    backup = back_up_home(home, None, lambda said: None)
     drop(home, "moved/a.csv", f"{FEW} and moved\n")
     run()
-    restore(home, backup, lambda said: None)
+    restore_home(home, backup, lambda said: None)
     run()
     assert list_texts(home, "moved") == ["good and moved"]
     prove(home)

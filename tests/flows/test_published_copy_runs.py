@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
-from flows.command.actions.verify import run_verify
 from flows.command.cli import main
 from flows.command.flow_summaries import describe_scoring
+from tasks.maintenance.verifying import verify_home
 from tasks.store import published_upload
 from tasks.store.upload_trouble import read_trouble
 from tests.support.scoring_runs import CSV, drop, run
@@ -33,7 +33,7 @@ def test_a_run_uploads_the_copy_and_a_report_is_written_where_only_that_is(
     drop(scoring_home, "a.csv", CSV)
     assert run().undelivered == ()
     said: list[str] = []
-    run_verify(scoring_home, True, said.append, store)
+    verify_home(scoring_home, True, said.append, store)
     assert "ok      the copy in the store is whole and up to date" in said
     reader = Home(tmp_path / "reader")
     monkeypatch.setenv("REVIEWS_HOME", str(reader.folder))

@@ -11,11 +11,10 @@ import pytest
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.command.actions.quarantine import release, show_row
-from flows.command.actions.verify import run_verify
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.tokenizer import EncodedReviews
-from tasks.maintenance.quarantine import Choice, list_query
+from tasks.maintenance.quarantine import Choice, ReleaseRequest, describe_row, list_query, release
+from tasks.maintenance.verifying import verify_home
 from tasks.queries.run_query import query_published
 from tasks.scoring import part_rows as scored_rows
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -27,9 +26,16 @@ LONG = "review_id,movie_id,text,rating\na,tt1,good film,8/10\nb,tt9," + "bad " *
 EVERY = Choice()
 
 
+def make_request(choice: Choice, encoding: str | None) -> ReleaseRequest:
+    settings = load_settings()
+    return ReleaseRequest(
+        choice, "ann", settings.limits, encoding, fallback_encoding=settings.fallback_encoding
+    )
+
+
 def release_all(home: Home, choice: Choice = EVERY, encoding: str | None = "utf-8") -> str:
     said: list[str] = []
-    release(load_settings(), choice, encoding, "ann", said.append)
+    release(home, make_request(choice, encoding), said.append)
     return "\n".join(said)
 
 
@@ -83,14 +89,14 @@ def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: 
     run(rescore=True)
     release_all(long_row)
     assert count(long_row, "scored_reviews where row_number = 2") == 2
-    run_verify(long_row, True, lambda said: None)
+    verify_home(long_row, True, lambda said: None)
 
 
 @pytest.mark.slow
 def test_a_later_model_scores_released_rows_too(released_home: Home) -> None:
     promote_small_model(released_home, seed=1)
     assert run(rescore=True).rows_rescored == 2
-    run_verify(released_home, True, lambda said: None)
+    verify_home(released_home, True, lambda said: None)
 
 
 @pytest.mark.slow
@@ -112,7 +118,7 @@ def test_a_row_is_released_once(released_home: Home) -> None:
 def test_a_row_that_still_breaks_a_rule_stays_and_is_named(scored_home: Home) -> None:
     said: list[str] = []
     with pytest.raises(ReviewsError, match="No row was released"):
-        release(load_settings(), EVERY, "utf-8", "ann", said.append)
+        release(scored_home, make_request(EVERY, "utf-8"), said.append)
     assert re.search(r"stays +[0-9a-f]{12}:3 of a\.csv: still breaks text_blank", said[0])
     assert count(scored_home, "quarantined_rows where released_at is null") == 1
 
@@ -188,7 +194,7 @@ def test_undecodable_texts_are_released_in_the_fallback_encoding_if_they_are_not
 def _try_release(home: Home, choice: Choice = EVERY) -> list[str]:
     said: list[str] = []
     with pytest.raises(ReviewsError):
-        release(load_settings(), choice, "utf-8", "ann", said.append)
+        release(home, make_request(choice, "utf-8"), said.append)
     return said
 
 
@@ -255,7 +261,7 @@ def test_the_list_names_rows_as_the_other_commands_take_them(long_row: Home) -> 
     listed = "".join(query_published(long_row.published, list_query("text_too_long", None), "csv"))
     name = listed.splitlines()[1].split(",")[0]
     said: list[str] = []
-    show_row(long_row, name, said.append)
+    said += describe_row(long_row, name)
     assert any(line.startswith("rule") and "text_too_long" in line for line in said)
     assert said[-1] == ("bad " * 50).rstrip(" ") + " " or said[-1].startswith("bad bad")
     assert "".join(query_published(long_row.published, list_query("it's", None), "json")) == "[]\n"
@@ -346,7 +352,7 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     assert ask(unknown_home.published, ledger) == [("scored", "1")]
     query = "select rule, count(*) from quarantined_rows group by all"
     assert ask(unknown_home.published, query) == [("text_no_known_word", 21)]
-    run_verify(unknown_home, True, lambda words: None)
+    verify_home(unknown_home, True, lambda words: None)
 
 
 @pytest.mark.slow
@@ -406,7 +412,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
     assert "Released 20 rows" in said
     assert count(unknown_home, "quarantined_rows where released_at is null") == 1
     assert count(unknown_home, "scored_reviews") == 21
-    run_verify(unknown_home, True, lambda words: None)
+    verify_home(unknown_home, True, lambda words: None)
 
 
 @pytest.mark.slow

@@ -10,10 +10,10 @@ from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 
 from data_contracts.storage.home import Home
-from flows.command.actions.forget import forget
 from flows.command.cli import main
 from flows.score_reviews import score_reviews
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.report import writing
 from tests.support.report_homes import HOSTILE
 from tests.support.scoring_runs import CSV, drop, run
@@ -141,7 +141,7 @@ def test_hostile_texts_and_names_are_words_in_report_artifacts_and_terminal(scor
 def test_forgetting_removes_the_reports_that_show_the_text(reported_home: Home) -> None:
     [report] = list_reports(reported_home)
     said: list[str] = []
-    forget(reported_home, ForgetRequest("a", "review", "ann"), said.append)
+    forget_everywhere(reported_home, ForgetRequest("a", "review", "ann"), said.append)
     assert list_reports(reported_home) == []
     assert any(f"deleted a report that showed it: {report.name}" in line for line in said)
     assert CliRunner().invoke(main, ["report", report.stem]).exit_code == 0

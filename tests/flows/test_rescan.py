@@ -8,11 +8,11 @@ import pytest
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.command.actions.export import export
-from flows.command.actions.forget import forget
 from flows.command.flow_summaries import describe_plan, describe_scoring
 from tasks.explain.history import find_history
 from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -270,7 +270,7 @@ def test_a_row_whose_rating_only_the_profile_before_could_not_read_has_it_after_
 @pytest.mark.slow
 def test_a_row_that_was_forgotten_stays_forgotten_when_its_file_is_read_again(misread: Home) -> None:
     [(name,)] = ask(misread.warehouse, "select left(source_sha256, 12) || ':1' from scored_files")
-    forget(misread, ForgetRequest(name, "row", "ann"), lambda line: None)
+    forget_everywhere(misread, ForgetRequest(name, "row", "ann"), lambda line: None)
     run(rescan="shop-a")
     assert list_latest(misread) == READ_RIGHT[1:]
     prove(misread)
@@ -279,7 +279,7 @@ def test_a_row_that_was_forgotten_stays_forgotten_when_its_file_is_read_again(mi
 @pytest.mark.slow
 def test_forgetting_deletes_a_review_from_all_readings(reread: Home) -> None:
     said: list[str] = []
-    forget(reread, ForgetRequest("7", "review", "ann"), said.append)
+    forget_everywhere(reread, ForgetRequest("7", "review", "ann"), said.append)
     assert "Forgot 1 row" in said[0]
     assert ask(reread.warehouse, "select count(*) from source_reviews where text = 'good film'") == [(0,)]
     prove(reread)

@@ -4,7 +4,7 @@ import pytest
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from flows.command.scheduled import back_up_home, verify_home
+from flows.scheduled import back_up_home, verify_home
 from tasks.maintenance.verified_changes import read_verified
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home

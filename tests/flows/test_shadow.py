@@ -15,13 +15,13 @@ import tasks.shadow.scoring
 import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows import shadow_scoring
-from flows.command.actions.backup import back_up, restore
-from flows.command.actions.forget import forget
 from flows.command.cli import main
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from models.bundle.scorer import load_scorer, score_texts
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.support.locking import hold_folder
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
@@ -334,11 +334,11 @@ def test_a_copy_that_lacks_the_shadows_scores_is_renewed_by_the_next_run(
 @pytest.mark.slow
 def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(shadowed_home: Home) -> None:
     backup = shadowed_home.folder / "backup"
-    back_up(shadowed_home, backup, lambda line: None)
-    forget(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
+    back_up_home(shadowed_home, backup, lambda line: None)
+    forget_everywhere(shadowed_home, ForgetRequest("a", None, "ann"), lambda line: None)
     with open_warehouse(shadowed_home.warehouse, write=True) as connection:
         connection.execute("DELETE FROM shadow_scores")
-    restore(shadowed_home, backup, lambda line: None)
+    restore_home(shadowed_home, backup, lambda line: None)
     assert ask(shadowed_home.published, "select row_number from shadow_scores") == [(2,)]
     prove(shadowed_home)
 
@@ -372,7 +372,7 @@ def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
 def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_is_forced(
     judged_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.command.actions.promote.load_contest_rows", lambda *_: None)
+    monkeypatch.setattr("tasks.training.contest.load_contest_rows", lambda *_: None)
     monkeypatch.setattr(tasks.training.contest, "hold_contest", lambda *_: hold_better())
     shadow = find_shadow_id(judged_home)
     refused = reviews("models", "promote", shadow)

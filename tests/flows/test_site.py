@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from data_contracts.errors import SourceError
 from data_contracts.storage.home import Home
-from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.site import writing
 from tasks.stages import write_pages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -136,7 +136,7 @@ def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
     CliRunner().invoke(main, ["week", "--of", week])
     assert SECRET in (home.reports / f"week-{week}.html").read_text("utf-8")
     said: list[str] = []
-    forget(home, ForgetRequest("tt9", "movie", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest("tt9", "movie", "ann"), said.append)
     assert list(home.reports.glob("*.html")) == []
     assert any(f"(to write it again: reviews week --of {week})" in line for line in said)
 
@@ -159,7 +159,7 @@ def test_a_site_that_can_not_be_made_fails_no_run(
 def test_forgetting_leaves_no_byte_of_the_text_in_the_site_which_stays_whole(name: str, home: Home) -> None:
     said: list[str] = []
     assert len(find_secret(home)) == 2
-    forget(home, ForgetRequest(name, "review", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest(name, "review", "ann"), said.append)
     assert len(find_secret(home)) == 1
     assert "  1 page of the site showed it: the site was made anew without it" in said
     assert list(list_broken_links(home)) == []
@@ -174,8 +174,8 @@ def test_where_the_site_can_not_be_renewed_the_page_is_deleted_all_the_same(
 
     said: list[str] = []
     monkeypatch.setattr(writing, "write_site", fail)
-    forget(home, ForgetRequest("tt0000001", "movie", "ann"), said.append)
-    forget(home, ForgetRequest("r3", "review", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest("tt0000001", "movie", "ann"), said.append)
+    forget_everywhere(home, ForgetRequest("r3", "review", "ann"), said.append)
     assert find_secret(home) == []
     assert any("showed it: deleted" in line for line in said)
     assert any(

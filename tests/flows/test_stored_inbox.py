@@ -11,11 +11,11 @@ import pytest
 from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from flows.command.actions.verify import run_verify
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
 from tasks.maintenance.data_promises import WORK_PROMISE
 from tasks.maintenance.store_leftovers import check_stores
+from tasks.maintenance.verifying import verify_home
 from tasks.scoring.plan import ScoringPlan
 from tasks.store import inbox_objects
 from tasks.store.published_upload import remember_store
@@ -227,7 +227,7 @@ def test_verify_says_what_deletes_that_which_is_left_in_the_store(scored_home: H
     leave_texts(scored_home, store)
     said: list[str] = []
     with pytest.raises(ReviewsError, match=r"1 promise broken\. Next: a run without named files"):
-        run_verify(scored_home, True, said.append)
+        verify_home(scored_home, True, said.append)
     assert f"BROKEN  {WORK_PROMISE}: 1" in "\n".join(said)
     run()
     prove(scored_home)

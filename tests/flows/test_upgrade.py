@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import restore
+from tasks.backups.home_backup import restore_home
 from tests.support.scoring_runs import drop, prove, run
 from tests.support.small_home import ask
 
@@ -72,6 +72,6 @@ def test_a_backup_of_0_1_0_can_be_restored(old_home: Home) -> None:
     before = read_scores(old_home.warehouse)
     old_home.warehouse.write_bytes(b"damaged")
     [backup] = old_home.backups.iterdir()
-    restore(old_home, backup, lambda said: None)
+    restore_home(old_home, backup, lambda said: None)
     assert read_scores(old_home.warehouse) == before
     prove(old_home)

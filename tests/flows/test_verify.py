@@ -18,10 +18,8 @@ from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.actions import verify as verify_action
-from flows.command.actions.verify import run_verify
 from flows.command.cli import main
-from tasks.maintenance import verification
+from tasks.maintenance import verification, verifying
 from tasks.maintenance.data_promises import (
     COPIES_PROMISE,
     FLIPS_PROMISE,
@@ -33,6 +31,7 @@ from tasks.maintenance.data_promises import (
 )
 from tasks.maintenance.verification import Finding
 from tasks.maintenance.verified_changes import Changed, begin_proof, find_changed, read_proof, write_proof
+from tasks.maintenance.verifying import verify_home
 from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
@@ -51,7 +50,7 @@ def verify(home: Home, check_all: bool = False) -> list[str]:
     """Return the lines on broken promises."""
     said: list[str] = []
     try:
-        run_verify(home, check_all, said.append)
+        verify_home(home, check_all, said.append)
     except ReviewsError:
         return [line for line in said if line.startswith("BROKEN")]
     assert said[-1] == "All promises hold."
@@ -204,9 +203,9 @@ def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
         yield Finding("every row read is accounted for", 0, ())
         raise WarehouseError("reviews.duckdb: is damaged: corrupt block. Next: restore a backup.")
 
-    monkeypatch.setattr(verify_action, "verify", fail)
+    monkeypatch.setattr(verifying, "verify", fail)
     with pytest.raises(WarehouseError):
-        run_verify(scored_home, True, lambda line: None)
+        verify_home(scored_home, True, lambda line: None)
     assert ": reviews.duckdb: is damaged: corrupt block. Next: reviews" in read_status(scored_home)[0]
 
 
@@ -237,7 +236,7 @@ def test_where_a_promoted_bundle_is_gone_alone_its_folder_of_a_backup_mends_it_a
     publish(scored_home)
     said: list[str] = []
     with pytest.raises(ReviewsError, match="do what is said of each bundle above; the database is whole"):
-        run_verify(scored_home, True, said.append)
+        verify_home(scored_home, True, said.append)
     [missing] = [line for line in said if line.startswith("BROKEN")]
     assert f"{bundle}: there is no such bundle. Next: put its folder of a backup back" in missing
     shutil.move(tmp_path / bundle.name, bundle)
@@ -295,7 +294,7 @@ def test_where_the_next_run_replaces_the_published_copy_the_run_alone_is_advised
 ) -> None:
     corrupt(scored_home)
     with pytest.raises(ReviewsError, match="only the published copy is wrong") as broken:
-        run_verify(scored_home, True, lambda line: None)
+        verify_home(scored_home, True, lambda line: None)
     assert str(broken.value).endswith("`reviews score`, which publishes a new copy.")
 
 

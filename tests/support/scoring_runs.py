@@ -12,10 +12,10 @@ import pytest
 
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.command.actions.verify import run_verify
 from flows.grants import grant
 from flows.score_reviews import ScoringSummary, score_reviews
 from tasks.inbox import source_files
+from tasks.maintenance.verifying import verify_home
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages import score as stages
 from tests.support.forked import start
@@ -43,7 +43,7 @@ def describe(home: Home, profile: str, source: str) -> None:
 
 def prove(home: Home) -> None:
     """Run `reviews verify` on every row."""
-    run_verify(home, True, lambda line: None)
+    verify_home(home, True, lambda line: None)
 
 
 def count(home: Home, table: str) -> int:

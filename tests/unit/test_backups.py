@@ -13,8 +13,8 @@ import pytest
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up
 from tasks.backups import making, restoring
+from tasks.backups.home_backup import back_up_home
 from tasks.backups.manifests import Manifest, describe_file, read_manifest, write_manifest
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.forked import make_context, start
@@ -108,7 +108,7 @@ def back_up_at_one_time(folder: Path, both: Barrier) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(making, "datetime", StoppedClock)
         patch.setattr(making, "_remove_unfinished", wait)
-        back_up(Home(folder), None, lambda said: None)
+        back_up_home(Home(folder), None, lambda said: None)
 
 
 def test_a_backup_that_only_another_user_can_read_is_neither_damaged_nor_deleted(

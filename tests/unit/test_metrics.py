@@ -27,8 +27,8 @@ from deployments.metrics.server_metrics import read_server_metrics
 from deployments.metrics.unscored_files import make_unscored_finder
 from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import load_settings
-from flows.command.actions.backup import back_up
-from flows.command.actions.verify import run_verify
+from tasks.backups.home_backup import back_up_home
+from tasks.maintenance.verifying import verify_home
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
 from tests.support.databases import borrow_tables
@@ -316,8 +316,8 @@ def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Path) -> None:
     home = Home(tmp_path)
     publish(home)
-    back_up(home, None, lambda line: None)
-    run_verify(home, False, lambda line: None)
+    back_up_home(home, None, lambda line: None)
+    verify_home(home, False, lambda line: None)
     figures = gather(read_upkeep_metrics(home))
     for name in ("reviews_backup_timestamp_seconds", "reviews_verified_timestamp_seconds"):
         assert figures[name][()] == pytest.approx(time.time(), abs=60)
@@ -328,7 +328,7 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
 def test_a_backup_elsewhere_counts_as_one(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     publish(home)
-    back_up(home, tmp_path / "elsewhere", lambda line: None)
+    back_up_home(home, tmp_path / "elsewhere", lambda line: None)
     figures = gather(read_upkeep_metrics(home))
     assert figures["reviews_backup_timestamp_seconds"][()] == pytest.approx(time.time(), abs=60)
 

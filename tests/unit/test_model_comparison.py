@@ -3,22 +3,17 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
-import numpy as np
-
-from models.bundle.scorer import Scorer, load_scorer
+from data_contracts.storage.home import Home
+from models.bundle.scorer import Scorer
 from models.evaluation.gate import decide_promotion
-from tasks.training.contest import COST_REPEATS, ContestRows, judge_challenger, time_in_turns
-from tasks.training.dataset import DatasetTexts
+from tasks.training.contest import COST_REPEATS, judge_challenger, time_in_turns
 from tasks.warehouse.model_registry import PromotedModel
 
 CHAMPION = PromotedModel("m1", "lstm", "a fingerprint", 1, "first", datetime(2026, 3, 1, tzinfo=UTC))
-VALIDATION = ContestRows(DatasetTexts(["good"], ["sha"], np.array([True]), np.array([9.0]), ["tt1"]))
-
-
-def load_from(folder: Path) -> Callable[[PromotedModel], tuple[Scorer, Scorer, ContestRows]]:
-    """Return a loader of bundles for a folder without bundles."""
-    return lambda champion: (load_scorer(folder / "new"), load_scorer(folder / champion.model_id), VALIDATION)
+CHALLENGER = cast(Scorer, None)
+"""It is not asked where there is nothing to compare it with."""
 
 
 def make_action(name: str, seconds: list[float], calls: list[str], now: list[float]) -> Callable[[], None]:
@@ -39,18 +34,18 @@ def test_actions_take_turns_and_their_best_times_count() -> None:
 
 
 def test_without_a_champion_the_first_model_passes(tmp_path: Path) -> None:
-    [check] = judge_challenger(None, load_from(tmp_path))
+    [check] = judge_challenger(Home(tmp_path), CHALLENGER, None)
     assert (check.name, check.passed) == ("first_model", True)
 
 
 def test_a_champion_that_is_gone_is_a_check_that_failed(tmp_path: Path) -> None:
-    [check] = judge_challenger(CHAMPION, load_from(tmp_path))
+    [check] = judge_challenger(Home(tmp_path), CHALLENGER, CHAMPION)
     assert (check.name, check.passed) == ("not_compared", False)
     assert "no such bundle" in check.detail
 
 
 def test_beside_a_champion_that_is_gone_no_one_is_promoted_by_the_gate(tmp_path: Path) -> None:
-    decision = decide_promotion("auto", judge_challenger(CHAMPION, load_from(tmp_path)))
+    decision = decide_promotion("auto", judge_challenger(Home(tmp_path), CHALLENGER, CHAMPION))
     assert not decision.promote
     assert decision.reason.startswith("could not be compared with the champion")
     assert decide_promotion("always", decision.checks).promote

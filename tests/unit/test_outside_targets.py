@@ -6,8 +6,7 @@ import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from flows.command.actions.home_protection import require_no_own_folder
-from tasks.support.outside_targets import require_free_target
+from tasks.support.outside_targets import require_free_target, require_no_own_folder
 
 
 @pytest.fixture

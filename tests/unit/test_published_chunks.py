@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 import reviews
 from data_contracts.errors import ReviewsError, SourceError, StoreError, StoreUnreachableError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.actions.forget import forget
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.store import object_operations, published_chunks, published_download, published_upload
 from tasks.store.connecting import describe_error, open_store
 from tasks.store.published_chunks import LATEST, PUBLISHED, Layout, find_copy
@@ -247,7 +247,7 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
     fetch(reader, folder)
     assert is_in_store(folder, SECRET)
     said: list[str] = []
-    forget(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
+    forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
     assert f"  the copy in the store was made anew without it: file://{folder}/published" in said
     assert {path.name for path in list_chunks(folder)} == {
         each.split()[0] for each in read_copy(folder)["chunks"]
@@ -271,7 +271,7 @@ def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothin
 
     with monkeypatch.context() as patch:
         patch.setattr(published_upload, "delete", fail)
-        forget(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
+        forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
     assert any(
         line.startswith(f"  the store file://{folder} may still hold it: the store is away.") for line in said
     )
@@ -528,7 +528,7 @@ def test_where_a_store_can_not_be_cleared_nothing_is_forgotten_and_that_is_said(
     else:
         home.stores_with_rows.write_text("{")
     with pytest.raises(ReviewsError, match=r"^Nothing was forgotten\. .*Next:"):
-        forget(home, ForgetRequest("secret-1", None, "ann", None), print, f"file://{folder}")
+        forget_everywhere(home, ForgetRequest("secret-1", None, "ann", None), print, f"file://{folder}")
     assert ask(home.warehouse, "SELECT count(*) FROM source_reviews WHERE review_id = 'secret-1'") == [(1,)]
 
 
@@ -539,7 +539,7 @@ def test_what_is_forgotten_leaves_every_store_that_got_the_copy_whatever_is_set_
     add(home, "secret.csv", [{"review_id": "secret-1"}])
     upload(home, folder)
     said: list[str] = []
-    forget(home, ForgetRequest("secret-1", None, "ann", None), said.append)
+    forget_everywhere(home, ForgetRequest("secret-1", None, "ann", None), said.append)
     assert not is_in_store(folder, "secret-1")
     assert any(f"made anew without it: file://{folder}" in line for line in said)
 

@@ -7,13 +7,13 @@ import pytest
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
-from flows.command.actions.backup import back_up_to_store, restore_from_store
-from flows.command.actions.forget import forget
 from tasks.backups import in_store
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.backups.in_store import OBJECTS, fetch_backup, upload_backup
 from tasks.backups.making import back_up
 from tasks.backups.manifests import MANIFEST
 from tasks.maintenance.forgetting import ForgetRequest
+from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tests.support.exported_homes import add, make_home
 from tests.support.small_home import ask
 
@@ -47,9 +47,9 @@ def quiet(said: str) -> None:
 @pytest.mark.slow
 def test_a_home_is_restored_from_a_store_on_another_machine(home: Home, folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    back_up_to_store(home, f"file://{folder}", said.append)
+    back_up_home(home, f"file://{folder}", said.append)
     other = Home(tmp_path / "other")
-    restore_from_store(other, said[-1].split()[-1], said.append)
+    restore_home(other, said[-1].split()[-1], said.append)
     assert count(other) == count(home) == 1
     assert not any(path.is_file() for path in other.uploads.rglob("*"))
 
@@ -59,11 +59,11 @@ def test_a_backup_in_a_store_is_told_what_is_forgotten_later(
     home: Home, folder: Path, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    back_up_to_store(home, f"file://{folder}", said.append)
+    back_up_home(home, f"file://{folder}", said.append)
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
-    forget(home, ForgetRequest(sha, "file", "ann"), quiet)
+    forget_everywhere(home, ForgetRequest(sha, "file", "ann"), quiet)
     other = Home(tmp_path / "other")
-    restore_from_store(other, said[-1].split()[-1], said.append)
+    restore_home(other, said[-1].split()[-1], said.append)
     assert ask(other.warehouse, "select count(*) from source_reviews") == [(0,)]
     assert ask(other.warehouse, "select forgotten_by from forgotten_rows limit 1") == [("ann",)]
 
@@ -101,7 +101,7 @@ def test_a_damaged_object_is_named_and_nothing_restored(home: Home, folder: Path
         path.write_bytes(content[:-1] if damage == "cut" else content[:-1] + b"x")
     before = home.warehouse.read_bytes()
     with pytest.raises(ReviewsError, match=rf"{path.name}: .*damaged"):
-        restore_from_store(home, uri, quiet)
+        restore_home(home, uri, quiet)
     assert home.warehouse.read_bytes() == before
 
 

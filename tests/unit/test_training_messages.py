@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from flows.command.actions.promote import NEXT
 from flows.command.flow_summaries import describe_training
 from flows.train_model import TrainingSummary
 from models.evaluation.gate import GateCheck, pass_first_model
+from tasks.training.champion_choice import NEXT
 from tests.support.small_models import describe_untrained
 
 RATING = {"mae": 1.0, "spearman": 0.5, "titles": 0}

@@ -4,8 +4,8 @@ from prefect import flow
 
 from deployments.home_of_deployment import load_settings_of_run
 from flows.alerts import alert_at_end
-from flows.command.actions.backup import back_up
-from flows.command.actions.verify import run_verify
+from tasks.backups import home_backup
+from tasks.maintenance import verifying
 from tasks.sharing.machine_turn import hold_turn
 from tasks.stages.log_messages import tell
 from tasks.stages.queue_turns import take_turn
@@ -29,7 +29,7 @@ def back_up_home(full: bool = False) -> str:
             pass  # from here on this machine has what others of a shared home have written
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
-        folder = str(back_up(settings.home, None, tell, settings.keep_backups, full))
+        folder = str(home_backup.back_up_home(settings.home, None, tell, settings.keep_backups, full))
     return end_completed(f"Backed up: {folder}", folder)
 
 
@@ -49,5 +49,5 @@ def verify_home(check_all: bool = False) -> str:
     ):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
-        run_verify(settings.home, check_all, tell, settings.copy_store)
+        verifying.verify_home(settings.home, check_all, tell, settings.copy_store)
     return end_completed("All promises hold.", "All promises hold.")

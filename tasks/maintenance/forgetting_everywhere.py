@@ -1,22 +1,21 @@
-"""What `reviews forget` does: delete rows for good, and name the files that may still hold their texts."""
+"""Forgets rows in the database, its copies, pages and destinations, and names the files that may still hold them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
-from flows.command.actions.destinations import deliver_forgotten
-from flows.command.actions.home_protection import keep_runs_out
-from flows.command.actions.site import renew_site
 from tasks.backups.forgotten_beside import note_forgotten
+from tasks.destinations.configuration import load_destinations
+from tasks.destinations.delivery import deliver, list_removed
 from tasks.exports.export_ledger import holds_export
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import NAME_SHOWN, ForgetRequest, Forgotten
 from tasks.pages.formatting import cut_name
 from tasks.store.work_folders import clear_spool
+from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.rewriting import rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import require_warehouse
@@ -27,47 +26,39 @@ _REPLACED = "reviews.replaced-*.duckdb"
 _NOTHING_TO_FORGET = "`reviews score`; before that there is nothing to forget"
 
 
-@dataclass(frozen=True)
-class _Deleted:
-    """What was deleted, and what was made anew without it."""
-
-    rows: Forgotten
-    reports: Sequence[Path]
-    pages: Sequence[Path]
-    stored: Sequence[str]
-    """What there is to say of the copies in stores, and of backups: sentences."""
-    trouble: str | None
-    """Why the site could not be made anew."""
-    unpublished: WarehouseError | None
-    """Why readers still see the copy of before; then those in stores and the site, which are made from it, wait too."""
-
-
-def forget(
+def forget_everywhere(
     home: Home,
     request: ForgetRequest,
-    echo: Callable[[str], None],
+    say: Callable[[str], None],
     store: str | None = None,
     destination_urls: Mapping[str, str] | None = None,
 ) -> None:
-    """Do what `reviews forget` does: delete rows, also from copies, parts, pages; list other files that have them.
+    """Delete rows from the database, copies, parts and pages; say what was deleted, and which other files have them.
 
     Of the object store that is set, and of those that were, the parts are deleted, whatever is in them: the next run
     makes them again. The copy there is made anew without the rows. The destinations get the deletion too;
-    `destination_urls` are the addresses of their databases.
+    `destination_urls` are the addresses of their databases. Raises the `WarehouseError` of a copy that can't be
+    published at the end: readers still see the one of before.
     """
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
-    with keep_runs_out(home, echo):
-        deleted = _delete(home, request, store)
-    _report_deleted(deleted, request.name, echo)
-    for problem in deliver_forgotten(home, destination_urls or {}):
-        echo(f"  a destination may still hold it: {escape_controls(problem)}")
-    _report_copies(home, deleted.rows, store, echo)
-    if deleted.unpublished:
-        raise deleted.unpublished
+    with keep_runs_out(home, say):
+        rows, lines, unpublished = _delete(home, request, store)
+    for line in lines:
+        say(line)
+    for problem in _deliver_forgotten(home, destination_urls or {}):
+        say(f"  a destination may still hold it: {escape_controls(problem)}")
+    _report_copies(home, rows, store, say)
+    if unpublished:
+        raise unpublished
 
 
-def _delete(home: Home, request: ForgetRequest, store: str | None) -> _Deleted:
-    """Delete rows from the database, its copies here and in stores, and the pages that show them."""
+def _delete(
+    home: Home, request: ForgetRequest, store: str | None
+) -> tuple[Forgotten, list[str], WarehouseError | None]:
+    """Delete rows from the database, its copies here and in stores, and the pages that show them.
+
+    Return the rows, lines on what was deleted, and why no copy without them could be published, if so.
+    """
     from tasks.report.writing import drop_reports_of_forgotten
     from tasks.site.writing import drop_pages_of_forgotten
 
@@ -76,38 +67,65 @@ def _delete(home: Home, request: ForgetRequest, store: str | None) -> _Deleted:
     stores = _prepare_stores(home, store)
     matched = forgetting.find_forgettable(home.warehouse, request.name, request.kind)
     rows = forgetting.forget(home.warehouse, request, matched.kind)
-    untold = note_forgotten(home)
+    notes = note_forgotten(home)
     reports = drop_reports_of_forgotten(home)
     pages = drop_pages_of_forgotten(home)
     rewrite_warehouse(home.warehouse)
+    unpublished = None
     try:
         publish(home)
-    except WarehouseError as error:
-        waiting = [f"the copy in the store {each} may still hold it, until the next run" for each in stores]
-        trouble = "the site waits for the next run"
-        return _Deleted(rows, reports, pages, [*untold, *waiting], trouble if pages else None, error)
-    stored = [*untold, *(line for each in stores if (line := _renew_stored_copy(home, each)))]
-    return _Deleted(rows, reports, pages, stored, renew_site(home), None)
+    except (
+        WarehouseError
+    ) as error:  # the copies in stores and the site are made from the published one, and wait too
+        unpublished = error
+        notes += [f"the copy in the store {each} may still hold it, until the next run" for each in stores]
+        trouble = "the site waits for the next run" if pages else None
+    else:
+        notes += [line for each in stores if (line := _renew_stored_copy(home, each))]
+        trouble = _renew_site(home)
+    lines = [
+        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(request.name, NAME_SHOWN)}), "
+        f"{rows.rows_quarantined:,} of them quarantined{_describe_earlier(rows)}.",
+        *map(_describe_report, reports),
+    ]
+    if pages:
+        without = "deleted" if trouble else "the site was made anew without it"
+        lines.append(f"  {count(len(pages), 'page')} of the site showed it: {without}")
+    lines += [f"  {trouble}"] * bool(trouble)
+    return rows, [*lines, *(f"  {escape_controls(note)}" for note in notes)], unpublished
 
 
-def _report_deleted(deleted: _Deleted, name: str, echo: Callable[[str], None]) -> None:
-    """Print what was deleted, and what was made anew without it."""
-    rows = deleted.rows
-    echo(
-        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(name, NAME_SHOWN)}), {rows.rows_quarantined:,} of "
-        f"them quarantined{_describe_earlier(rows)}."
-    )
-    for path in deleted.reports:
-        week = path.stem.removeprefix("week-")
-        again = f"report {path.stem}" if week == path.stem else f"week --of {week}"
-        echo(f"  deleted a report that showed it: {path.name} (to write it again: reviews {again})")
-    if deleted.pages:
-        without = "the site was made anew without it" if deleted.trouble is None else "deleted"
-        echo(f"  {count(len(deleted.pages), 'page')} of the site showed it: {without}")
-    if deleted.trouble is not None:
-        echo(f"  {deleted.trouble}")
-    for line in deleted.stored:
-        echo(f"  {escape_controls(line)}")
+def _describe_report(path: Path) -> str:
+    """Return the line on a report, or a page of a week, that was deleted."""
+    week = path.stem.removeprefix("week-")
+    again = f"report {path.stem}" if week == path.stem else f"week --of {week}"
+    return f"  deleted a report that showed it: {path.name} (to write it again: reviews {again})"
+
+
+def _renew_site(home: Home) -> str | None:
+    """Bring the site of a home up to date if it has one; return what to do if that fails, else None."""
+    from tasks.site.writing import has_site, write_site
+
+    if not has_site(home):
+        return None
+    try:
+        write_site(home)
+    except ReviewsError as error:
+        return f"The site was not brought up to date ({error}). Next: reviews site"
+    return None
+
+
+def _deliver_forgotten(home: Home, urls: Mapping[str, str]) -> Iterator[str]:
+    """Deliver to all destinations that rows were forgotten; yield a line for each that may still hold them."""
+    found = load_destinations(home, urls)
+    yield from found.broken.values()
+    for name in list_removed(home):
+        yield f"{name}: its file was removed. Next: delete what was delivered there, or put the file back."
+    for destination in found.known:
+        try:
+            deliver(home, destination)
+        except (ReviewsError, OSError) as error:
+            yield str(error)
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
@@ -140,12 +158,12 @@ def _renew_stored_copy(home: Home, store: str) -> str | None:
     return f"the copy in the store was made anew without it: {done.uri}" if done else None
 
 
-def _report_copies(home: Home, done: Forgotten, store: str | None, echo: Callable[[str], None]) -> None:
+def _report_copies(home: Home, done: Forgotten, store: str | None, say: Callable[[str], None]) -> None:
     """List what may still hold the forgotten rows: source files, sheets of labels, backups, exports."""
     from tasks.labelling.intake import list_sheets
 
     present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
-    sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, echo)]
+    sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, say)]
     replaced = sorted(home.folder.glob(_REPLACED))
     exports = {
         home.exports: "`reviews export` without --new",
@@ -153,17 +171,17 @@ def _report_copies(home: Home, done: Forgotten, store: str | None, echo: Callabl
     }
     exported = [path for path in exports if holds_export(path)]
     for path in (*present, *sheets, *(backups := _list_backups(home)), *replaced, *exported):
-        echo(f"  may still hold it: {escape_controls(str(path))}")
+        say(f"  may still hold it: {escape_controls(str(path))}")
     for path in exported:
-        echo(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
+        say(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
     if present or sheets or backups or replaced:
-        echo(
+        say(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."
         )
 
 
 def _list_stored_sheets(
-    home: Home, store: str | None, done: Forgotten, echo: Callable[[str], None]
+    home: Home, store: str | None, done: Forgotten, say: Callable[[str], None]
 ) -> list[str]:
     """Return the URIs of sheets of labels in stores that may hold the forgotten rows; say so if nobody can tell."""
     from tasks.labelling.intake import list_sheets_of_others, list_stored_sheets
@@ -172,7 +190,7 @@ def _list_stored_sheets(
     try:
         return [*others, *(list_stored_sheets(home, store, done.texts) if store else ())]
     except ReviewsError as error:
-        echo(
+        say(
             f"  the store {store} may still hold it, look through its {LABELS_IN_STORE}/: {escape_controls(str(error))}"
         )
         return others

@@ -1,4 +1,4 @@
-"""What `reviews verify` does: check every promise, and print the rows that break one."""
+"""Checks every promise on a home and its stores, says which hold, and keeps what was found."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -6,7 +6,6 @@ from itertools import chain
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.actions.home_protection import keep_runs_out
 from tasks.backups.forgotten_beside import note_forgotten
 from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
@@ -21,50 +20,58 @@ from tasks.maintenance.data_promises import (
 from tasks.maintenance.store_leftovers import check_stores
 from tasks.maintenance.verification import Finding, verify
 from tasks.maintenance.verified_changes import (
-    Changed,
-    Proof,
     begin_proof,
     find_changed,
     keep_broken,
     read_proof,
     write_proof,
 )
+from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 
 
-def run_verify(home: Home, check_all: bool, echo: Callable[[str], None], store: str | None = None) -> None:
-    """Print for each promise whether it holds; raise `ReviewsError` at the end if one does not.
+def verify_home(home: Home, check_all: bool, say: Callable[[str], None], store: str | None = None) -> None:
+    """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not.
 
     Reads only what changed since the last check that found all promises kept, unless `check_all`. `store`: where runs
     upload the published copy.
     """
     require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
-    with keep_runs_out(home, echo):
+    with keep_runs_out(home, say):
         before = None if check_all else read_proof(home)
         changed = find_changed(home, before) if before else None
         proof = begin_proof(home, before if changed else None)
-        echo(_describe_extent(before, changed))
-        findings = chain(verify(home, changed, store), check_stores(home))
-        broken = _check_and_keep(home, findings, echo)
+        if before is None or changed is None:
+            say("Checking every row.")
+        else:
+            say(
+                f"Checking the rows of {count(changed.files, 'file')} changed since {before.checked_at}; all rows were "
+                f"last checked at {before.all_checked_at} (--all checks them again)."
+            )
+        broken = _check_and_keep(home, chain(verify(home, changed, store), check_stores(home)), say)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
         for line in note_forgotten(home):
-            echo(f"note    {escape_controls(line)}")
+            say(f"note    {escape_controls(line)}")
         if broken:
             raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
-    echo("All promises hold.")
+    say("All promises hold.")
 
 
-def _check_and_keep(home: Home, findings: Iterator[Finding], echo: Callable[[str], None]) -> set[str]:
-    """Print for each promise whether it holds; keep in the home, and return, those that do not.
+def _check_and_keep(home: Home, findings: Iterator[Finding], say: Callable[[str], None]) -> set[str]:
+    """Say of each promise whether it holds; keep in the home, and return, those that do not.
 
     A database that can't be read to its end is kept as broken too.
     """
+    broken = set[str]()
     try:
-        broken = _check(findings, echo)
+        for finding in findings:
+            say(_describe_finding(finding))
+            if finding.broken:
+                broken.add(finding.promise)
     except WarehouseBusyError:
         raise
     except WarehouseError as error:
@@ -96,26 +103,6 @@ def _advise(broken: set[str], home: Home) -> str:
             "but the promise is broken until the bundle is back as it was promoted."
         )
     return "correct what is named above, or `reviews restore` a backup."
-
-
-def _check(findings: Iterator[Finding], echo: Callable[[str], None]) -> set[str]:
-    """Print for each promise whether it holds; return those that do not."""
-    broken = set()
-    for finding in findings:
-        echo(_describe_finding(finding))
-        if finding.broken:
-            broken.add(finding.promise)
-    return broken
-
-
-def _describe_extent(before: Proof | None, changed: Changed | None) -> str:
-    """Describe which rows `reviews verify` reads."""
-    if before is None or changed is None:
-        return "Checking every row."
-    return (
-        f"Checking the rows of {count(changed.files, 'file')} changed since {before.checked_at}; all rows were last "
-        f"checked at {before.all_checked_at} (--all checks them again)."
-    )
 
 
 def _describe_finding(finding: Finding) -> str:

@@ -1,0 +1,76 @@
+"""Drafts the profile of a source from a file, with the answers of a person, and writes it into the home."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
+from data_contracts.rules_and_limits import FILE_RULES
+from data_contracts.sources.profile import Profile
+from data_contracts.storage.durable import make_folder, write_whole
+from data_contracts.storage.home import Home
+from tasks.sources.catalogue import name_profile
+from tasks.sources.proposal.proposing import propose
+from tasks.sources.proposal.writing import change, format_proposal
+from tasks.support.wording import quote_word
+
+
+@dataclass(frozen=True)
+class Named:
+    """What the user names of a file, where it does not show it."""
+
+    text: Sequence[str] = ()
+    """The columns of the text, in the order in which they are joined."""
+    layout: Mapping[str, str] = field(default_factory=dict)
+    """The sheet of a workbook, or the path of the array in a JSON document, by their keys in [file]."""
+    fallback_encoding: str | None = None
+    """The encoding of files that are not UTF-8, by the settings."""
+
+
+def choose_path(home: Home, source: str, replace: bool) -> Path:
+    """Return the path of a source's profile to write; raise `UsageError` if there is one that must stay."""
+    path = name_profile(home, source)
+    if path.exists() and not replace:
+        raise UsageError(f"{path}: exists already. Next: edit it, or write a new one with --replace.")
+    return path
+
+
+def draft_profile(
+    source: str, file: Path, named: Named, ask: Callable[[str, Sequence[str]], int] | None
+) -> tuple[str, Profile]:
+    """Return the profile of a source that a file suggests, as text and checked.
+
+    `ask` asks a question and returns the number of the answer, from 0; None: the likely answers are taken.
+    """
+    try:
+        proposal = propose(file, named.text, named.layout, named.fallback_encoding)
+    except FileRefusedError as error:
+        raise _describe_refusal(error, source, file, named) from error
+    if ask is not None:
+        for question in proposal.questions:
+            chosen = list(question.answers.values())[ask(question.words, list(question.answers))]
+            proposal = replace(proposal, draft=change(proposal.draft, chosen), questions=())
+    return format_proposal(proposal, source, file.name), Profile.model_validate(proposal.draft)
+
+
+def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: Named) -> ReviewsError:
+    """Return the error for a file that no profile can be made of as it is, with the command that can be copied."""
+    command = f"reviews sources init {quote_word(source)} {quote_word(str(file))}"
+    reason = error.detail.removesuffix(FILE_RULES[error.rule]).replace(
+        "reviews sources init NAME FILE", command
+    )
+    if error.rule == "json_broken":
+        return UsageError(f"{file}: {reason}Next: mend it, or write its reviews as one array of objects.")
+    if error.rule != "text_column_missing":
+        return FileRefusedError(error.rule, error.detail.replace("reviews sources init NAME FILE", command))
+    options = {"--sheet": named.layout.get("sheet"), "--json-path": named.layout.get("json_path")}
+    given = "".join(f" {option} {quote_word(value)}" for option, value in options.items() if value)
+    return UsageError(f"{file}: {reason}Next: name the text: {command}{given} --text COLUMN")
+
+
+def write_profile(home: Home, path: Path, content: str) -> None:
+    """Write a profile into the home."""
+    home.make()
+    make_folder(home.sources)
+    with write_whole(path) as building:
+        building.write_text(content, "utf-8")
