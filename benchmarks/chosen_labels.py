@@ -1,4 +1,4 @@
-"""What labels of the reviews that `reviews label` chooses gain, beside as many labels of reviews drawn at random.
+"""What labels of the reviews that `reviews models label` chooses gain, beside as many of reviews drawn at random.
 
     python -m benchmarks.chosen_labels HOME EXPORTS
 
@@ -78,7 +78,7 @@ def measure_draw(
 def choose(
     pool: NDArray[np.int64], distance: NDArray[np.float64], unknown: NDArray[np.float64], number: int
 ) -> NDArray[np.int64]:
-    """Return the rows that `reviews label` would choose, without random ones."""
+    """Return the rows that `reviews models label` would choose, without random ones."""
     unlike = np.argsort(-unknown, kind="stable")[: number // 3]
     uncertain = [place for place in np.argsort(distance, kind="stable") if place not in set(unlike.tolist())]
     chosen: NDArray[np.int64] = pool[np.array([*unlike, *uncertain[: number - len(unlike)]])]

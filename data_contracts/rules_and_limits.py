@@ -96,7 +96,7 @@ FILE_RULES = {
     "sheet_missing": "Say which sheet has the reviews, in a profile: reviews sources init NAME FILE",
     "header_broken": "The first line is not a usable header; give each column a name of its own.",
     "header_changed": "From there on the columns are others; split the file there, so that each part has one header.",
-    "label_sheet": "A sheet of `reviews label` is no file of reviews; put it, by itself, into inbox/labels/.",
+    "label_sheet": "A sheet of `reviews models label` is no file of reviews; put it, by itself, into inbox/labels/.",
     "text_column_missing": "Say which column is the text, in a profile: reviews sources init NAME FILE",
     "text_column_doubled": "Say which column is the text, in a profile: reviews sources init NAME FILE",
     "text_column_type": "Say which column is the text, in a profile: reviews sources init NAME FILE",

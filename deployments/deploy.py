@@ -1,4 +1,4 @@
-"""`reviews deploy`: create or update the work pool and all deployments on the server that PREFECT_API_URL names.
+"""Creates or updates the work pool and all deployments on a server, for `reviews up --deploy-only`.
 
 It creates the pool if it is missing, and runs `prefect --no-prompt deploy --all`, in this process, since another one
 would load Prefect anew. A second run changes only what was changed in `prefect.yaml`.

@@ -65,7 +65,7 @@ def load_settings_of_run() -> Settings:
         raise UsageError(
             f"This run is for the home {deployed}, but the worker that got it, on {socket.gethostname()}, has "
             f"{settings.home.folder}. Nothing was done. Next: start the worker with REVIEWS_HOME of that home; or, if "
-            "its home is right, run `reviews deploy` on its machine."
+            "its home is right, run `reviews up --deploy-only` on its machine."
         )
     return settings
 
@@ -76,5 +76,5 @@ def _compare_versions(deployed: str | None, present: str) -> str:
         return ""
     return (
         f"This run was deployed by version {deployed}, and this worker, on {socket.gethostname()}, has {present}. "
-        "Next: install the same version on both, then run `reviews deploy`."
+        "Next: install the same version on both, then run `reviews up --deploy-only`."
     )

@@ -136,8 +136,8 @@ class Settings:
     """REVIEWS_DESTINATION_NAME_URL: the PostgreSQL database of the destination NAME, such as
     `postgresql://user:password@host/database`; in capitals, with `_` for `-`; a secret that is never shown."""
     alert_url: str | None = field(default=None, repr=False)
-    """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; where flows run, and for `reviews deploy`; a
-    secret that is never shown."""
+    """REVIEWS_ALERT_URL: the URL of the webhook that receives the alerts; where flows run, and for
+    `reviews up --deploy-only`; a secret that is never shown."""
 
     keep_backups: int = 7
     """REVIEWS_KEEP_BACKUPS: how many of the newest backups stay in `backups/`; 0 keeps all."""
@@ -148,8 +148,8 @@ class Settings:
     write_site: bool = False
     """REVIEWS_SITE: with `true`, runs that scored bring the site up to date, as `reviews site` does."""
     write_weeks: bool = False
-    """REVIEWS_WEEKS: with `true`, the first scoring run after a week's end writes its page, as `reviews week` does,
-    and the webhook of REVIEWS_ALERT_URL gets its text."""
+    """REVIEWS_WEEKS: with `true`, the first scoring run after a week's end writes its page, as `reviews report --week`
+    does, and the webhook of REVIEWS_ALERT_URL gets its text."""
     keep_runs_days: float = 30
     """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: float = 0
@@ -163,7 +163,7 @@ class Settings:
     """REVIEWS_TRAIN_AT_LABELS: after how many new labels a training is due; 0 never for this reason."""
     train_when_due: bool = False
     """REVIEWS_TRAIN_WHEN_DUE: with `true`, the deployment `train-model` runs with own labels when a training is due;
-    it holds from the next `reviews up` or `reviews deploy` on."""
+    it holds from the next `reviews up` on."""
     rescore_minutes: float | None = None
     """REVIEWS_RESCORE_MINUTES: after how many minutes of scoring again a run leaves the rest to the next one; more than
     0; without it, there is no limit."""

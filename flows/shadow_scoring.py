@@ -64,7 +64,7 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
     if outcome.trouble and is_news:
         warn(
             f"The shadow {shadow.model_id} could not score: {outcome.trouble} The champion's scores are complete. "
-            "Next: reviews shadow status"
+            "Next: reviews models shadow status"
         )
     if outcome.done.files or is_news:
         publish_copy(home)
@@ -102,6 +102,6 @@ def _describe(shadow: Shadow, outcome: "ShadowOutcome") -> str:
     rows, files = count(outcome.done.rows, "review"), count(outcome.done.files, "file")
     left = f"{count(outcome.files_waiting, 'file')} left to the next run"
     if not outcome.done.files:
-        return f"{shadow.model_id} could not score, {left}: reviews shadow status"
+        return f"{shadow.model_id} could not score, {left}: reviews models shadow status"
     more = f", {left}" if outcome.files_waiting else ""
-    return f"{rows} of {files} scored too by {shadow.model_id}{more}: reviews shadow status"
+    return f"{rows} of {files} scored too by {shadow.model_id}{more}: reviews models shadow status"

@@ -66,7 +66,7 @@ def train_model(
     """Train one variant, evaluate it, and promote it if it passes the gate.
 
     Args:
-        variant: name of the variant, as `reviews variants` lists them.
+        variant: name of the variant, as `reviews models variants` lists them.
         seed: random seed; the same seed gives the same weights on the same machine, but for a GPU.
         epochs: passes over the training rows. The default is the variant's own number.
         promote: 'auto' promotes the first model, and others if they pass the gate; 'always' ignores the gate's refusal;

@@ -6,7 +6,7 @@ SELECT
     round(promised, 3) AS promised, -- accuracy on held-out reviews
     promised_by, -- whose: of the source, or of the archive
     round(right_reviews / nullif(reviews, 0), 3) AS held, -- accuracy on labelled reviews that came since, in the last 90 days
-    reviews, -- that came with a label, each once; live_accuracy counts every row, and labels of `reviews label` too
+    reviews, -- that came with a label, each once; live_accuracy counts every row, and labels of `reviews models label` too
     round(evidence, 2) AS evidence, -- of a fall; from 1 on beyond chance
     fallen_since,
     round(right_since_fall / nullif(reviews_since_fall, 0), 3) AS held_since_fall,

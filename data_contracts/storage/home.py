@@ -49,7 +49,7 @@ class Home:
 
     @property
     def labels(self) -> Path:
-        """The folder of the inbox with files of labels: answers of `reviews label`, and sheets that were filled in."""
+        """The folder of the inbox with files of labels: answers of `reviews models label`, and filled-in sheets."""
         return self.inbox / LABELS
 
     @property

@@ -86,7 +86,7 @@ CREATE TABLE quarantined_rows (
 -- One row per bundle. Shares and areas are 0 to 1, log losses are in nats; null where not measured.
 CREATE TABLE models (
     model_id VARCHAR PRIMARY KEY, -- variant, seed and a digest of what it learned
-    variant VARCHAR NOT NULL, -- see `reviews variants`
+    variant VARCHAR NOT NULL, -- see `reviews models variants`
     seed BIGINT NOT NULL, -- of its random numbers
     epochs INTEGER, -- number of epochs trained
     kept_epoch INTEGER, -- the epoch whose weights were kept, from 1

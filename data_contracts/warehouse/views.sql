@@ -134,7 +134,7 @@ GROUP BY ALL;
 -- days without such rows are omitted. A missing label is taken from the rating: 7 stars or more are positive, 4 or
 -- fewer are negative, ratings in between give no label. A label or rating counts for rows without one too that have the
 -- same review_id and movie_id, or the same text, such as rows that were scored before it came; once for each model, for
--- the row that it scored first. So do labels of `reviews label` for reviews that were drawn at random. Near-copies of a
+-- the row that it scored first. So do labels of `reviews models label` for reviews that were drawn at random. Near-copies of a
 -- source, whose texts differ by a number, a name or a few words, count once for each model, for the row that it scored
 -- first. Of a file that was read again, the reading that counts.
 CREATE OR REPLACE VIEW live_accuracy AS

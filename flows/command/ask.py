@@ -1,4 +1,4 @@
-"""The commands that answer from the published copy of the database: sql, export, explain, report, week and site."""
+"""The commands that answer from the published copy of the database: sql, export, explain, report and site."""
 
 import sys
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
       reviews sql "show tables"
     """
     from flows.command.console.arguments import decode_input
-    from flows.command.startup import find_home_to_read
+    from flows.command.startup import load_settings_to_read
     from tasks.queries.named_queries import describe_queries, find_query, read_values
     from tasks.queries.run_query import list_tables, write_answer
 
@@ -84,7 +84,7 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
     if query is None:
         raise UsageError("The query is missing. Next: give SQL, or a name that `reviews sql --list` shows.")
     question = decode_input(sys.stdin.buffer.read()) if query == "-" else query
-    published = find_home_to_read().published
+    published = load_settings_to_read().home.published
     named = find_query(question, lambda: list_tables(published))
     if named is None and values:
         raise UsageError("--param works only with a named query. `reviews sql --list` lists them.")
@@ -151,7 +151,7 @@ def export(
       reviews export --current /mnt/share/current --format csv
     """
     from flows.command.actions.export import export as write_export
-    from flows.command.startup import find_home_to_read
+    from flows.command.startup import load_settings_to_read
     from tasks.exports.export_files import ExportRequest
 
     if raw and form != "csv" and not only_new:
@@ -163,7 +163,7 @@ def export(
         )
     request = ExportRequest(form, no_text, raw, since and since.date(), only_new, no_extra, current)
     target = folder.absolute() if isinstance(folder, Path) else folder
-    echo(write_export(find_home_to_read(), target, request))
+    echo(write_export(load_settings_to_read().home, target, request))
 
 
 @click.command()
@@ -238,13 +238,13 @@ def _show_explanation(
     explain_in: "Callable[[Home], Explained]", top: int, form: str, page: Path | None
 ) -> None:
     """Print an explanation and, if a page is named, write it there too."""
-    from flows.command.startup import find_home_to_read
+    from flows.command.startup import load_settings_to_read
     from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
     from tasks.pages.writing import require_page_place, write_page
     from tasks.support.outside_targets import require_free_target
 
-    home = find_home_to_read()
+    home = load_settings_to_read().home
     if page:
         require_free_target(home, page, home.reports)
         require_page_place(page)
@@ -259,7 +259,7 @@ def _show_explanation(
 
 def _show_history(context: click.Context, name: str | None, form: str) -> None:
     """Print the history of the review called `name`; of the other options of explain only --format goes with it."""
-    from flows.command.startup import find_home_to_read
+    from flows.command.startup import load_settings_to_read
     from tasks.explain.history import find_history
     from tasks.explain.history_table import write_history, write_history_as_json
 
@@ -277,66 +277,69 @@ def _show_history(context: click.Context, name: str | None, form: str) -> None:
             "--history needs a review_id or the name of a row, and takes no option but --format. Next: "
             "`reviews explain --history REVIEW_ID`."
         )
-    histories = find_history(find_home_to_read().published, str(name))
+    histories = find_history(load_settings_to_read().home.published, str(name))
     (write_history_as_json if form == "json" else write_history)(histories, sys.stdout)
 
 
 @click.command()
-@click.argument("run", default="latest", metavar="[RUN|latest]")
+@click.argument("run", required=False, metavar="[RUN|latest]")
+@click.option(
+    "--week",
+    is_flag=False,
+    flag_value="",
+    metavar="[WEEK]",
+    help="Write the page of a week instead: such as 2026-W47, by default the last that is over.",
+)
 @click.option(
     "--output",
     type=PathName(dir_okay=False, path_type=Path),
     help="Write to this file instead of `reports/` of the home.",
 )
-def report(run: str, output: Path | None) -> None:
-    """Write the report of a run as one self-contained HTML file.
+def report(run: str | None, week: str | None, output: Path | None) -> None:
+    """Write the report of a run or a week as one HTML file.
 
-    RUN is a run_id of the table `runs`, or its beginning; `latest` is the newest run that scored, trained or failed.
-    The file contains excerpts of reviews.
+    RUN is a run_id of the table `runs`, or its beginning; `latest`, the default, is the newest run that scored, trained
+    or failed. The page of a week says what came in, moved and drifted, and what the model got wrong; weeks are those of
+    the ISO calendar, from Monday to Sunday in UTC. With REVIEWS_WEEKS=true the first scoring run after the end of a
+    week writes its page. The files contain excerpts of reviews.
 
     \b
     Examples:
       reviews report
       reviews report 3fa94c12
       reviews report latest --output today.html
+      reviews report --week
+      reviews report --week 2026-W47
     """
     from flows.command.startup import load_settings_to_read
     from tasks.report.writing import write_report
     from tasks.support.outside_targets import require_free_target
 
+    if week is not None:
+        if run or output:
+            raise UsageError(
+                "The page of a week is of no run, and lies in `reports/` of the home. Next: give --week alone."
+            )
+        _write_week(week)
+        return
     settings = load_settings_to_read()
     if output:
         require_free_target(settings.home, output, settings.home.reports)
-    path = write_report(settings.home, run, output and output.absolute(), settings.keep_reports)
+    path = write_report(settings.home, run or "latest", output and output.absolute(), settings.keep_reports)
     echo(f"Wrote {path}")
 
 
-@click.command()
-@click.option(
-    "--of", "name", metavar="WEEK", help="A week such as 2026-W47. [default: the last that is over]"
-)
-def week(name: str | None) -> None:
-    """Write the page of a week: what came in, moved and drifted.
-
-    It lies beside the reports, and has what the model got wrong too. Weeks are those of the ISO calendar, from
-    Monday to Sunday in UTC. The page contains excerpts of reviews.
-
-    With REVIEWS_WEEKS=true the first scoring run after the end of a week writes its page.
-
-    \b
-    Examples:
-      reviews week
-      reviews week --of 2026-W47
-    """
+def _write_week(name: str) -> None:
+    """Write the page of a week, by default of the last that is over."""
     from datetime import UTC
 
-    from flows.command.startup import find_home_to_read
+    from flows.command.startup import load_settings_to_read
     from tasks.week.due_weeks import find_last_week, parse_week, require_begun
     from tasks.week.writing import write_week
 
     now = datetime.now(UTC)
     asked = require_begun(parse_week(name), now) if name else find_last_week(now)
-    written = write_week(find_home_to_read(), asked)
+    written = write_week(load_settings_to_read().home, asked)
     echo(f"{written.summary}\nWrote {written.path}")
 
 

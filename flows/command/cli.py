@@ -30,16 +30,22 @@ from tasks.support.interruption import stop_if_interrupted
 
 MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
-    "ask": ("sql", "export", "explain", "report", "week", "site"),
-    "label": ("label",),
+    "ask": ("sql", "export", "explain", "report", "site"),
     "sources": ("sources",),
     "destinations": ("destinations",),
-    "models": ("models", "variants"),
-    "shadow": ("shadow",),
+    "models": ("models",),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
-    "servers": ("up", "down", "status", "deploy", "serve"),
+    "servers": ("up", "down", "status", "serve"),
 }
 """The commands in each module of this package; a command has the name of its function."""
+MOVED = {
+    "deploy": "up --deploy-only",
+    "label": "models label",
+    "shadow": "models shadow",
+    "variants": "models variants",
+    "week": "report --week",
+}
+"""What has taken the place of commands of the last release."""
 _MODULE_OF = {command: module for module, commands in MODULES.items() for command in commands}
 
 
@@ -57,6 +63,14 @@ class _ReviewsGroup(click.Group):
                 module = import_module(f"flows.command.{_MODULE_OF[name]}")
                 self.add_command(getattr(module, name))
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; of one that has moved say where it is."""
+        if args[0] in MOVED and not ctx.resilient_parsing:
+            raise UsageError(f"`{args[0]}` is now `reviews {MOVED[args[0]]}`.")
+        return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command as click does, and report an output that can't be written like any other error."""

@@ -38,7 +38,9 @@ def ingest(archive: str | None, accept_unverified: bool) -> None:
 
 
 @click.command()
-@click.option("--variant", metavar="NAME", default=None, help="See `reviews variants`. [default: wide_lstm]")
+@click.option(
+    "--variant", metavar="NAME", default=None, help="See `reviews models variants`. [default: wide_lstm]"
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the rows. [default: the variant's]")
 @click.option(

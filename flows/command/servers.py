@@ -1,4 +1,4 @@
-"""The commands of servers: up, down, status and deploy for Prefect's, and serve for scores of single texts."""
+"""The commands of servers: up, down and status for Prefect's, and serve for scores of single texts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data_contracts.errors import ReviewsError, WarehouseBusyError
+from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError
 from deployments.installation_paths import RUNBOOK
 from flows.command.console.output import echo, echo_error
 from flows.command.startup import prepare_prefect
@@ -28,18 +28,27 @@ COMMIT_SECONDS = 1.0
 @click.option(
     "--detach", is_flag=True, help="Run in the background; return when it is ready. `reviews down` stops it."
 )
-def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
+@click.option(
+    "--deploy-only",
+    is_flag=True,
+    help="Start nothing: create or update the work pool and the deployments on the server of PREFECT_API_URL.",
+)
+def up(port: int | None, watch_inbox: bool, detach: bool, deploy_only: bool) -> None:
     """Start a Prefect server, the deployments and a worker.
 
     The server is on 127.0.0.1, unless REVIEWS_HOST names another address. They run in the foreground until Ctrl-C,
     unless --detach is given. New files in the inbox are scored every 15 minutes (see prefect.yaml), or at once with
     --watch-inbox.
 
+    With --deploy-only, for a server of your own or Prefect Cloud, `prefect --no-prompt deploy --all` is run in the
+    project's folder, and nothing else.
+
     \b
     Examples:
       reviews up
       reviews up --detach --watch-inbox
       reviews --home /srv/reviews up --port 4300
+      PREFECT_API_URL=http://prefect.example:4200/api reviews up --deploy-only
     """
     from dataclasses import replace
 
@@ -48,11 +57,26 @@ def up(port: int | None, watch_inbox: bool, detach: bool) -> None:
     from deployments.settings import load_settings
 
     settings = load_settings()
+    if deploy_only:
+        if port or watch_inbox or detach:
+            raise UsageError("--deploy-only starts nothing. Next: leave out the other options.")
+        _deploy(settings)
+        return
     settings = replace(settings, port=port or settings.port, watch_inbox=watch_inbox or settings.watch_inbox)
     if detach:
         start_detached(settings, echo)
     else:
         run_up(settings, echo)
+
+
+def _deploy(settings: "Settings") -> None:
+    """Create or update the deployments on a server that runs."""
+    prepare_prefect(may_start=False)
+    from deployments.deploy import deploy_all
+
+    deploy_all()
+    *others, last = settings.deployments
+    echo(f"The deployments {', '.join(others)} and {last} are up to date.")
 
 
 @click.command()
@@ -263,23 +287,6 @@ def _describe_set_aside(set_aside: Mapping[str, int]) -> Iterator[str]:
 def _show_time(moment: str) -> str:
     """Return a time in ISO format and UTC, to the minute."""
     return f"{moment[:16].replace('T', ' ')} UTC"
-
-
-@click.command()
-def deploy() -> None:
-    """Create or update all deployments on a server of your own.
-
-    PREFECT_API_URL names the Prefect server; its work pool is made too. Use it for a server of your own, or
-    Prefect Cloud; `reviews up` does this by itself. It creates the work pool, then runs `prefect --no-prompt deploy
-    --all` in the project's folder.
-    """
-    prepare_prefect(may_start=False)
-    from deployments.deploy import deploy_all
-    from deployments.settings import load_settings
-
-    deploy_all()
-    *others, last = load_settings().deployments
-    echo(f"The deployments {', '.join(others)} and {last} are up to date.")
 
 
 @click.command()

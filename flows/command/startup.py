@@ -20,7 +20,6 @@ from tasks.support.interruption import INTERRUPTED
 from tasks.support.wording import quote_word
 
 if TYPE_CHECKING:
-    from data_contracts.storage.home import Home
     from deployments.settings import Settings
 
 PREFECT_DEFAULTS = {
@@ -100,11 +99,6 @@ def load_settings_to_write() -> Iterator["Settings"]:
     settings = load_settings()
     with hold_turn(settings.home, settings.shared_store, partial(click.echo, err=True)):
         yield settings
-
-
-def find_home_to_read() -> "Home":
-    """Return the home of `load_settings_to_read`."""
-    return load_settings_to_read().home
 
 
 def is_encoding_chosen() -> bool:

@@ -56,12 +56,12 @@ def quarantine() -> None:
 )
 def quarantine_list(rule: str | None, uri: str | None, form: str) -> None:
     """List the quarantined rows, newest first."""
-    from flows.command.startup import find_home_to_read
+    from flows.command.startup import load_settings_to_read
     from tasks.maintenance.quarantine import list_query, require_known_rule
     from tasks.queries.run_query import write_answer
 
     require_known_rule(rule)
-    write_answer(find_home_to_read().published, list_query(rule, uri), form, sys.stdout)
+    write_answer(load_settings_to_read().home.published, list_query(rule, uri), form, sys.stdout)
 
 
 @quarantine.command("show")

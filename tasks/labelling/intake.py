@@ -1,4 +1,4 @@
-"""Takes in the files of labels in the inboxes: answers of `reviews label`, and sheets that were filled in.
+"""Takes in the files of labels in the inboxes: answers of `reviews models label`, and sheets that were filled in.
 
 A label is of a text, by its digest, and counts for all rows with it. It makes no row of its own, so no review counts
 twice, and no tally of a source changes. Of two labels of a text the later one counts. A file that was changed is taken

@@ -1,4 +1,4 @@
-"""Keeps the answers of a session of `reviews label`: a line each in a file of the inbox, safe as soon as it is given.
+"""Keeps the answers of a session of `reviews models label`: a line each in a file of the inbox, safe once given.
 
 While the session lasts, the file's name ends in `.part`, which no run takes in, and the session holds a lock on it.
 That of a session that was killed gets its final name by the next session or run. The lines have no texts, only their

@@ -1,4 +1,4 @@
-"""Reads a file of labels: answers of `reviews label`, or a sheet that was filled in, in any format of review files."""
+"""Reads a file of labels: answers of `reviews models label`, or a filled-in sheet, in any format of review files."""
 
 import json
 import re
@@ -135,7 +135,7 @@ def _describe_refusal(error: FileRefusedError) -> str:
     """Return why a file can't be read, and what to do."""
     why = str(error) if error.rule == "bomb_suspected" else error.rule  # other details may quote the file
     return (
-        f"can't be read as labels ({why}). Next: fill in a sheet of `reviews label --csv FILE`, and keep its "
+        f"can't be read as labels ({why}). Next: fill in a sheet of `reviews models label --csv FILE`, and keep its "
         "columns; reviews belong in another folder of the inbox"
     )
 

@@ -98,8 +98,8 @@ def _delete(
 def _describe_report(path: Path) -> str:
     """Return the line on a report, or a page of a week, that was deleted."""
     week = path.stem.removeprefix("week-")
-    again = f"report {path.stem}" if week == path.stem else f"week --of {week}"
-    return f"  deleted a report that showed it: {path.name} (to write it again: reviews {again})"
+    again = path.stem if week == path.stem else f"--week {week}"
+    return f"  deleted a report that showed it: {path.name} (to write it again: reviews report {again})"
 
 
 def _renew_site(home: Home) -> str | None:

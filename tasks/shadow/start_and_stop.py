@@ -46,7 +46,7 @@ def start(home: Home, asked: record.ShadowStart, minutes: float, say: Callable[[
         arrives = "arrives from now on" if asked.since is None else f"arrived since {asked.since:%Y-%m-%d}"
         say(
             f"Runs of `reviews score` score with it, after the champion, what {arrives}. Nobody sees these scores.\n"
-            "Next: reviews shadow status"
+            "Next: reviews models shadow status"
         )
 
 
@@ -59,5 +59,5 @@ def stop(home: Home, by: str, say: Callable[[str], None]) -> None:
     publish(home)
     say(
         f"{stopped.model_id} is no longer the shadow; its scores stay for the comparison. Next: "
-        f"`reviews shadow status`, or `reviews models promote {stopped.model_id}`"
+        f"`reviews models shadow status`, or `reviews models promote {stopped.model_id}`"
     )

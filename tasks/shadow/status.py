@@ -15,7 +15,7 @@ from tasks.warehouse.shadow.comparison import Row, choose_rows, judge_row
 from tasks.warehouse.shadow.record import PROMOTION, Shadow, find_last_shadow
 from tasks.warehouse.shadow.scores import count_shadow_scores
 
-NONE_YET = "No model is the shadow. Next: reviews shadow start MODEL"
+NONE_YET = "No model is the shadow. Next: reviews models shadow start MODEL"
 _READ_ALL = "SELECT * FROM shadow_comparison WHERE model_id = $model_id ORDER BY source NULLS FIRST"
 _TIMES = ("started_at", "since", "until", "ended_at", "trouble_since")
 

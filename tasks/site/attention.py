@@ -141,7 +141,9 @@ def _find_troubled_shadow(ask: Ask) -> Iterator[Concern]:
             f"{_shorten(row['trouble'])} The champion's scores are complete. Each run tries again, so mend it, or end "
             "it by the command."
         )
-        yield Concern(f"The shadow {cut_name(row['model_id'])} can't score", why, "reviews shadow stop")
+        yield Concern(
+            f"The shadow {cut_name(row['model_id'])} can't score", why, "reviews models shadow stop"
+        )
 
 
 def _shorten(problem: str | None) -> str:

@@ -93,6 +93,6 @@ def describe_expectations(
     return [
         f"{source}: new, and unlike the movie reviews that the model was tested on ({', '.join(unlike)}), of which it "
         f"called {accuracy:.1%} right: expect fewer, such as the 85 to 90 % of reviews of clothes, food and speakers. "
-        f"50 labels help: `reviews label --source {quote_word(source)}`, then `reviews train --with-own`"
+        f"50 labels help: `reviews models label --source {quote_word(source)}`, then `reviews train --with-own`"
         for source, accuracy in connection.execute(_LIST_NEW, {"runs": list(run_ids)}).fetchall()
     ]

@@ -61,7 +61,9 @@ def write_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | No
             emit_week(*each)
         return tuple(f"{summary} {address}" for _, summary, address in told)
     except Exception as error:  # likewise
-        warn(f"The page of a week was not written ({escape_controls(str(error))}). Next: reviews week")
+        warn(
+            f"The page of a week was not written ({escape_controls(str(error))}). Next: reviews report --week"
+        )
         return None
 
 

@@ -46,7 +46,7 @@ SELECT greatest(
      WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true')
 )
 """
-# With those that people gave by `reviews label`.
+# With those that people gave by `reviews models label`.
 _COUNT_LABELS = f"""{LABELLED_SINCE.rstrip()},
 known AS (SELECT unnest($known::VARCHAR[]) AS text_sha256)
 SELECT (SELECT count(*) FROM labelled ANTI JOIN known USING (text_sha256)) + (

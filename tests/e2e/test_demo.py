@@ -99,7 +99,7 @@ def test_help_lists_every_command_with_examples(demo: Demo) -> None:
     listed = re.findall(
         r"^  ([a-z]+) ", call_reviews(demo.home, "--help").out.split("Commands:")[1], re.MULTILINE
     )
-    assert {"ingest", "train", "score", "sql", "models", "variants", "demo"} <= set(listed)
+    assert {"ingest", "train", "score", "sql", "models", "demo"} <= set(listed)
     for command in ("ingest", "train", "score", "sql"):
         assert "Examples:" in call_reviews(demo.home, command, "--help").out
 

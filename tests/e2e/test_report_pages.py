@@ -37,7 +37,7 @@ def report(request: pytest.FixtureRequest, demo: Demo) -> Path:
 def week(demo: Demo) -> Path:
     """The page of a week."""
     name = find_last_week(datetime.now(UTC)).add(1).name
-    assert call_reviews(demo.home, "week", "--of", name).status == 0
+    assert call_reviews(demo.home, "report", "--week", name).status == 0
     return demo.home / "reports" / f"week-{name}.html"
 
 

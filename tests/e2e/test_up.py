@@ -538,10 +538,10 @@ def test_deploying_to_no_server_and_to_one_that_is_away_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    nowhere = call_reviews(tmp_path, "--home", tmp_path, "deploy")
+    nowhere = call_reviews(tmp_path, "--home", tmp_path, "up", "--deploy-only")
     assert nowhere.status == 2
     assert f"No Prefect server is named. Next: `reviews --home {tmp_path} up`" in nowhere.err
     url = f"http://127.0.0.1:{find_free_port()}/api"
-    away = run_reviews(tmp_path / "home", "deploy", server={"PREFECT_API_URL": url})
+    away = run_reviews(tmp_path / "home", "up", "--deploy-only", server={"PREFECT_API_URL": url})
     assert (away.status, away.err.count("\n")) == (1, 1)
     assert f"{url} does not answer" in away.err

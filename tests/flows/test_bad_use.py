@@ -188,8 +188,12 @@ TABLE = [
     parameter(
         "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
     ),
-    parameter("source that has no reviews", "label", "--source", "x", says="'x' has scored reviews; those"),
-    parameter("movie that has no reviews", "label", "--movie", "x", says="No movie 'x' has scored reviews"),
+    parameter(
+        "source that has no reviews", "models", "label", "--source", "x", says="'x' has scored reviews; those"
+    ),
+    parameter(
+        "movie that has no reviews", "models", "label", "--movie", "x", says="No movie 'x' has scored reviews"
+    ),
     parameter("unknown thing to forget", "forget", "--yes", "r-99", says="no row has it as review"),
     parameter(
         "unknown kind to forget", "forget", "--yes", "--as", "person", "x", says="'person' is not one of"
@@ -379,7 +383,7 @@ def test_whatever_text_is_given_the_answer_is_words_and_a_status(
 
 
 def test_a_setting_that_there_is_not_is_told_once_on_standard_error() -> None:
-    done = CliRunner(env={"REVIEWS_HOMES": "/x"}).invoke(main, ["variants"])
+    done = CliRunner(env={"REVIEWS_HOMES": "/x"}).invoke(main, ["models", "variants"])
     assert done.stderr == "reviews: 'REVIEWS_HOMES' sets nothing. Did you mean REVIEWS_HOME?\n"
     assert (done.exit_code, "REVIEWS" in done.stdout) == (0, False)
 

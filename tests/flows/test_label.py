@@ -1,4 +1,4 @@
-"""Tests of `reviews label` on a scored home: from the question to the answers of the views."""
+"""Tests of `reviews models label` on a scored home: from the question to the answers of the views."""
 
 import pytest
 from click.testing import CliRunner, Result
@@ -28,7 +28,7 @@ def home(empty_home: Home) -> Home:
 
 
 def label(*arguments: str, typed: str = "") -> Result:
-    return CliRunner().invoke(main, ["label", *arguments], input=typed, catch_exceptions=False)
+    return CliRunner().invoke(main, ["models", "label", *arguments], input=typed, catch_exceptions=False)
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def test_a_model_from_other_data_is_named(
     champion: str, challenger: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     present = SimpleNamespace(data_fingerprint="of today")
-    monkeypatch.setattr("tasks.archive.parquet_files.read_provenance", lambda _: present)
+    monkeypatch.setattr("tasks.training.champion_choice.read_provenance", lambda _: present)
     assert f"{challenger} was trained on other data" in reviews("compare", challenger).stdout
 
 

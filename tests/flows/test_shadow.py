@@ -222,7 +222,7 @@ def test_only_files_that_came_since_its_beginning_are_scored(scored_home: Home) 
 
 @pytest.mark.slow
 def test_a_stopped_shadow_scores_nothing_more(waiting_home: Home) -> None:
-    assert reviews("shadow", "stop").exit_code == 0
+    assert reviews("models", "shadow", "stop").exit_code == 0
     assert run().shadow is None
     assert count(waiting_home, "shadow_files") == 0
 
@@ -238,7 +238,7 @@ def test_a_shadow_whose_bundle_is_gone_costs_the_run_nothing_and_is_named_once(
     assert "could not score" in capsys.readouterr().err
     run()
     assert capsys.readouterr().err == ""
-    shown = reviews("shadow", "status").stdout
+    shown = reviews("models", "shadow", "status").stdout
     assert "trouble     since" in shown
     assert "1 file left to the next run" in shown
 
@@ -253,7 +253,7 @@ def test_a_shadow_whose_scorer_fails_leaves_its_files_to_the_next_run(
     with monkeypatch.context() as patch:
         patch.setattr(tasks.shadow.scoring, "rescore_group", fail)
         run()
-    shown = json.loads(reviews("shadow", "status", "--format", "json").stdout)
+    shown = json.loads(reviews("models", "shadow", "status", "--format", "json").stdout)
     assert shown["trouble"] == "a.csv: the engine broke"
     run()
     assert count(waiting_home, "shadow_scores") == 3
@@ -355,7 +355,7 @@ def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
     with open_warehouse(judged_home.warehouse, write=True) as connection:
         connection.execute("update shadows set trouble = 'renewed'")
     run()
-    shown = reviews("shadow", "status").stdout
+    shown = reviews("models", "shadow", "status").stdout
     for words in (
         "150 reviews of 1 file",
         "0.0 % have the same sentiment, 150 another",
@@ -364,7 +364,7 @@ def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
         "own_traffic is broken",
     ):
         assert words in shown
-    facts = json.loads(reviews("shadow", "status", "--format", "json").stdout)
+    facts = json.loads(reviews("models", "shadow", "status", "--format", "json").stdout)
     assert (facts["state"], facts["gate"]["passed"], facts["comparison"][0]["reviews"]) == ("on", False, 150)
 
 
@@ -406,7 +406,7 @@ def test_the_report_of_the_run_compares_the_shadow_with_the_champion(shadowed: S
 def test_what_can_not_be_a_shadow_is_refused(empty_home: Home, arguments: tuple[str, ...], says: str) -> None:
     copy_scoring_home(empty_home)
     write_small_bundle(empty_home, 1)
-    refused = reviews("shadow", "start", *arguments)
+    refused = reviews("models", "shadow", "start", *arguments)
     assert refused.exit_code == 2
     assert says in refused.stderr
 
@@ -414,7 +414,7 @@ def test_what_can_not_be_a_shadow_is_refused(empty_home: Home, arguments: tuple[
 def test_a_model_whose_bundle_was_altered_can_not_be_the_shadow(empty_home: Home) -> None:
     copy_scoring_home(empty_home)
     (write_small_bundle(empty_home, 1) / "vocabulary.json").write_text("[]")
-    refused = reviews("shadow", "start", "cnn_lstm-s1")
+    refused = reviews("models", "shadow", "start", "cnn_lstm-s1")
     assert refused.exit_code == 1
     assert "was altered" in refused.stderr
     assert find_shadow(empty_home.warehouse) is None
@@ -422,7 +422,7 @@ def test_a_model_whose_bundle_was_altered_can_not_be_the_shadow(empty_home: Home
 
 def test_without_a_champion_there_is_no_shadow(empty_home: Home) -> None:
     write_small_bundle(empty_home, 1)
-    refused = reviews("shadow", "start", "cnn_lstm-s1")
+    refused = reviews("models", "shadow", "start", "cnn_lstm-s1")
     assert "No model has been promoted yet" in refused.stderr
 
 
@@ -430,12 +430,18 @@ def test_without_a_champion_there_is_no_shadow(empty_home: Home) -> None:
 def test_the_commands_say_what_is_and_what_to_do_next(empty_home: Home) -> None:
     copy_scoring_home(empty_home)
     shadow = write_small_bundle(empty_home, 1).name
-    assert "No model is the shadow. Next: reviews shadow start MODEL" in reviews("shadow", "status").stdout
-    assert json.loads(reviews("shadow", "status", "--format", "json").stdout) == {"state": "none"}
-    assert "nothing to stop" in reviews("shadow", "stop").stdout
-    assert f"{shadow} is the shadow until" in reviews("shadow", "start", "cnn_lstm-s1", "--for", "12h").stdout
+    assert (
+        "No model is the shadow. Next: reviews models shadow start MODEL"
+        in reviews("models", "shadow", "status").stdout
+    )
+    assert json.loads(reviews("models", "shadow", "status", "--format", "json").stdout) == {"state": "none"}
+    assert "nothing to stop" in reviews("models", "shadow", "stop").stdout
+    assert (
+        f"{shadow} is the shadow until"
+        in reviews("models", "shadow", "start", "cnn_lstm-s1", "--for", "12h").stdout
+    )
     assert f"The shadow, which scores unseen, is {shadow}" in reviews("models").stdout
-    assert "is the shadow still, now until" in reviews("shadow", "start", "cnn_lstm-s1").stdout
-    assert "compared    not yet" in reviews("shadow", "status").stdout
-    assert "is no longer the shadow" in reviews("shadow", "stop").stdout
-    assert "stopped it on" in reviews("shadow", "status").stdout
+    assert "is the shadow still, now until" in reviews("models", "shadow", "start", "cnn_lstm-s1").stdout
+    assert "compared    not yet" in reviews("models", "shadow", "status").stdout
+    assert "is no longer the shadow" in reviews("models", "shadow", "stop").stdout
+    assert "stopped it on" in reviews("models", "shadow", "status").stdout

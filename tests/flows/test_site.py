@@ -120,11 +120,11 @@ def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
 
 @pytest.mark.slow
 def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> None:
-    done = CliRunner().invoke(main, ["week", "--of", "2026-w47"])
+    done = CliRunner().invoke(main, ["report", "--week", "2026-w47"])
     assert done.exit_code == 0
     assert done.output.startswith("2026-W47 (16 to 22 November 2026): ")
     assert done.output.endswith(f"Wrote {home.reports / 'week-2026-W47.html'}\n")
-    assert CliRunner().invoke(main, ["week", "--of", "last"]).exit_code == 2
+    assert CliRunner().invoke(main, ["report", "--week", "last"]).exit_code == 2
 
 
 @pytest.mark.slow
@@ -133,12 +133,12 @@ def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
     drop(home, "rated.csv", f"review_id,movie_id,text,rating\n{rows}")  # one of them is called wrong
     run()
     week = find_last_week(datetime.now(UTC)).add(1).name
-    CliRunner().invoke(main, ["week", "--of", week])
+    CliRunner().invoke(main, ["report", "--week", week])
     assert SECRET in (home.reports / f"week-{week}.html").read_text("utf-8")
     said: list[str] = []
     forget_everywhere(home, ForgetRequest("tt9", "movie", "ann"), said.append)
     assert list(home.reports.glob("*.html")) == []
-    assert any(f"(to write it again: reviews week --of {week})" in line for line in said)
+    assert any(f"(to write it again: reviews report --week {week})" in line for line in said)
 
 
 @pytest.mark.slow

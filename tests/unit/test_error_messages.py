@@ -132,7 +132,7 @@ def test_no_summary_of_a_command_is_cut_in_80_columns(group: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["variants"], ["score", "--help"]], ids=" ".join
+    "arguments", [["--help"], ["--version"], ["models", "variants"], ["score", "--help"]], ids=" ".join
 )
 def test_output_that_can_not_be_written_ends_with_a_message(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -148,7 +148,7 @@ def test_output_that_can_not_be_written_ends_with_a_message(
 @pytest.mark.process
 @pytest.mark.parametrize("redirection", [">/dev/full", ">&-", ">/dev/full 2>&-", "2>/dev/full >&-"])
 def test_nothing_is_added_when_the_process_ends(redirection: str) -> None:
-    command = f"{sys.executable} -m flows.command.cli variants {redirection}"
+    command = f"{sys.executable} -m flows.command.cli models variants {redirection}"
     done = subprocess.run(
         ["sh", "-c", command], cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
     )

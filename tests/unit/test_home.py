@@ -33,12 +33,12 @@ def test_a_home_that_others_may_enter_is_closed_by_the_next_command_and_that_of_
     home.id_file.parent.mkdir(parents=True)
     home.id_file.touch()
     home.folder.chmod(before)
-    said = CliRunner().invoke(main, ["--home", str(home.folder), "variants"])
+    said = CliRunner().invoke(main, ["--home", str(home.folder), "models", "variants"])
     assert (said.exit_code, read_mode(home)) == (0, after)
     assert ("is closed now" in said.stderr) == (before != after)
 
 
 def test_a_folder_that_is_no_home_is_not_closed(home: Home) -> None:
     home.folder.mkdir(mode=0o755)
-    CliRunner().invoke(main, ["--home", str(home.folder), "variants"])
+    CliRunner().invoke(main, ["--home", str(home.folder), "models", "variants"])
     assert read_mode(home) == 0o755

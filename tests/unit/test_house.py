@@ -282,7 +282,8 @@ def test_every_module_says_what_it_is_for(package: str) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["sql", "select 1"], ["variants"], ["score", "--help"], ["explain", "r-1"]]
+    "arguments",
+    [["--help"], ["sql", "select 1"], ["models", "variants"], ["score", "--help"], ["explain", "r-1"]],
 )
 def test_light_commands_load_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
     script = (

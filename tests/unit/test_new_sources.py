@@ -21,4 +21,6 @@ def test_a_source_of_other_reviews_than_the_archives_is_told_once_what_accuracy_
             tables.run([PartFile(f"{number}.csv", [{}], ledger={"source": "shop"})], each)
         said = describe_expectations(tables.connection, [run_id], [UNLIKE])
     assert [words.partition(":")[0] for words in said] == told
-    assert all("called 80.0% right" in words and "reviews label --source shop" in words for words in said)
+    assert all(
+        "called 80.0% right" in words and "reviews models label --source shop" in words for words in said
+    )

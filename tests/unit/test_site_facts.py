@@ -522,7 +522,7 @@ def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person
     assert find(site, home) == {
         "down gets no scores": "reviews destinations deliver down",
         "The copy in s3://ours is behind": "reviews score",
-        "The shadow other can't score": "reviews shadow stop",
+        "The shadow other can't score": "reviews models shadow stop",
     }
     destination, copy, shadow = find_concerns(site.ask, home)
     assert copy.why.startswith("the store is away. Each run")

@@ -62,7 +62,7 @@ class Shadow:
 
 @dataclass(frozen=True)
 class ShadowStart:
-    """What `reviews shadow start` asks for."""
+    """What `reviews models shadow start` asks for."""
 
     model_id: str
     by: str
@@ -104,13 +104,13 @@ def start_shadow(warehouse: Path, asked: ShadowStart) -> bool:
             return True
         if last.model_id != asked.model_id:
             raise UsageError(
-                f"{last.model_id} is the shadow, and there is one at a time. Next: `reviews shadow stop`, then this "
-                "command again."
+                f"{last.model_id} is the shadow, and there is one at a time. Next: `reviews models shadow stop`, then "
+                "this command again."
             )
         if asked.since is not None:
             raise UsageError(
                 f"{last.model_id} is the shadow already, since {last.since:%Y-%m-%d %H:%M} UTC. Next: leave out "
-                "--since, or `reviews shadow stop` first."
+                "--since, or `reviews models shadow stop` first."
             )
         connection.execute(_CHANGE_END, {"until": asked.until})
         return False
