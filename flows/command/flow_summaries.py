@@ -5,15 +5,11 @@ from itertools import groupby
 from typing import Any
 
 from data_contracts.archive import DATASETS
-from data_contracts.errors import BundleError
-from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from flows.ingest_reviews import IngestSummary
 from flows.score_reviews import ScoringSummary
 from flows.scoring_page import name_copies, name_labels, name_limit
 from flows.train_model import TrainingSummary
-from models.bundle.fingerprint import require_fingerprint
-from models.bundle.reading_facts import has_bundle
 from models.evaluation.gate import FIRST_MODEL, GateCheck
 from models.evaluation.stars import TITLE_REVIEWS
 from models.own_labels.fitting import FEWEST_OF_A_LABEL
@@ -39,7 +35,7 @@ _LISTED_BY = {
 PLAN_LINES = 50
 """The largest number of files that the message of a plan lists."""
 _READ_AGAIN = (
-    "  known       what was scored before is not read again, whatever {} says. Next: put it into a folder of the "
+    "what was scored before is not read again, whatever {} says. Next: put it into a folder of the "
     "inbox, write a profile by `reviews sources init`, then `reviews sources rescan`"
 )
 
@@ -71,7 +67,11 @@ def describe_training(summary: TrainingSummary) -> str:
         f"{metrics['validation']['log_loss']:.4f} (epoch {facts['kept_epoch']} of {facts['epochs']} kept)",
         f"  test        accuracy {test['accuracy']:.4f}, AUC {test['auc']:.4f}, log loss "
         f"{test['log_loss']:.4f}, calibration error {test['calibration_error']:.4f}",
-        *_describe_interval(metrics),
+        *(
+            f"  test        accuracy's 95 % interval {each['lower']:.4f} to {each['upper']:.4f}"
+            for each in [metrics.get("accuracy_interval", {}).get("test")]
+            if each
+        ),
         f"  test        accuracy {unseen['accuracy']:.4f} without the texts that are also in train",
         f"  test        scored positive: {test['true_positives']:,} right, {test['false_positives']:,} wrong; "
         f"scored negative: {test['true_negatives']:,} right, {test['false_negatives']:,} wrong",
@@ -82,19 +82,11 @@ def describe_training(summary: TrainingSummary) -> str:
         *_describe_gate(summary.checks),
         *(f"  warning     {warning}" for warning in summary.warnings),
         f"  {'promoted' if summary.promoted else 'not promoted'}: {escape_controls(summary.reason)}",
-        *_name_report(summary.report),
+        *([f"  report      {summary.report}"] if summary.report else []),
     ]
     if summary.promoted and not any(check.name == FIRST_MODEL for check in summary.checks):
         lines.append(NEXT)
     return "\n".join(lines)
-
-
-def _describe_interval(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the line of the message of a training on the interval of the accuracy."""
-    interval = metrics.get("accuracy_interval", {}).get("test")
-    if not interval:
-        return []
-    return [f"  test        accuracy's 95 % interval {interval['lower']:.4f} to {interval['upper']:.4f}"]
 
 
 def _describe_behaviour(metrics: Mapping[str, Any]) -> list[str]:
@@ -148,7 +140,9 @@ def _describe_layer(source: Mapping[str, Any]) -> str:
         labels += f"; {count(others, 'review')} without a label"
     valence = source.get("valence", 0.0)
     if source["bias"] == 0 and not source["ngrams"] and not valence:
-        return f"{labels}; nothing is changed{_explain_no_change(source)}"
+        of_a_kind = min(source["labels"] - source["positive"], source["positive"])
+        few = f", as at least {FEWEST_OF_A_LABEL} labels of each kind are needed among those that are learnt from"
+        return f"{labels}; nothing is changed{few if of_a_kind < FEWEST_OF_A_LABEL else ''}"
     changed = f"logit {source['bias']:+.2f}" + (f", {valence:+.2f} for a valence of 1," if valence else "")
     return (
         f"{labels}; {changed} and weights of {count(source['ngrams'], 'n-gram')}; "
@@ -173,16 +167,6 @@ def _describe_file(file: Mapping[str, Any]) -> str:
     )
 
 
-def _explain_no_change(source: Mapping[str, Any]) -> str:
-    """Say why the labels of a source settle nothing, where it is that hardly any is of one kind."""
-    negative = source["labels"] - source["positive"]
-    if min(negative, source["positive"]) >= FEWEST_OF_A_LABEL:
-        return ""
-    return (
-        f", as at least {FEWEST_OF_A_LABEL} labels of each kind are needed among those that are learnt from"
-    )
-
-
 def _describe_gate(checks: Sequence[GateCheck]) -> list[str]:
     """Return lines of a message: how many rules of the gate held, the accuracy beside the champion's, broken rules."""
     accuracy = [f"; {check.detail}" for check in checks if check.name == "accuracy"]
@@ -202,11 +186,6 @@ def _describe_stars(rating: Mapping[str, Any]) -> str:
     return f"{words}; of {count(rating['titles'], 'title')} with {TITLE_REVIEWS} reviews {rating['title_spearman']:.2f}"
 
 
-def _has_read(summary: ScoringSummary) -> bool:
-    """Return whether a run has read files: to score or refuse them, or in vain."""
-    return bool(summary.files_scored or summary.refused or summary.skipped)
-
-
 def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None = None) -> str:
     """Return the message of `reviews score`: what was scored, quarantined, refused and skipped; or that of a plan.
 
@@ -214,27 +193,35 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
     """
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
+    has_read = summary.files_scored or summary.refused or summary.skipped
+    # The model that scored is trained again in seconds, if nothing but the labels is new.
+    variant = (summary.model_id or "").rpartition("-")[0].rpartition("-s")[0]
+    train = f"reviews train --with-own{f' --variant {variant}' if variant else ''}"
+    said: dict[str, Sequence[str]] = {
+        "left": [
+            f"{count(summary.rows_left, 'review')} of {count(summary.files_left, 'file')} for the next run with "
+            "--rescore: the time of REVIEWS_RESCORE_MINUTES is over"
+        ]
+        * bool(summary.files_left),
+        "known": [_READ_AGAIN.format(option)] if option and not has_read else [],
+        "unclear": summary.unclear,
+        "labels": [name_labels(summary.taken)] if summary.taken.sheets else [],
+        "accuracy": summary.sources.accuracy,
+        "delivery": summary.sources.deliveries,
+        "language": summary.sources.languages,
+        "drift": summary.drifted,
+        "training": [f"is due: {words}. Next: {train}" for words in summary.due],
+        "refused": summary.refused,
+        "copies": [name_copies(summary.copies)] if summary.copies else [],
+        "in part": [f"{each.uri}: {each.reason}" for each in summary.taken.partly],
+        "skipped": [f"{each.uri}: {each.reason}" for each in summary.skipped],
+        "undelivered": [*map(_describe_undelivered, summary.undelivered)],
+        "shadow": [summary.shadow] if summary.shadow else [],
+        "report": [summary.report] if summary.report else [],
+    }
     lines = [
         *_describe_scored(summary),
-        *_describe_left(summary),
-        *([_READ_AGAIN.format(option)] if option and not _has_read(summary) else []),
-        *(f"  unclear     {escape_controls(words)}" for words in summary.unclear),
-        *([f"  labels      {name_labels(summary.taken)}"] if summary.taken.sheets else []),
-        *(f"  accuracy    {escape_controls(words)}" for words in summary.sources.accuracy),
-        *(f"  delivery    {escape_controls(words)}" for words in summary.sources.deliveries),
-        *(f"  language    {escape_controls(words)}" for words in summary.sources.languages),
-        *(f"  drift       {escape_controls(words)}" for words in summary.drifted),
-        *(
-            f"  training    is due: {escape_controls(words)}. Next: reviews train --with-own{_name_variant(summary)}"
-            for words in summary.due
-        ),
-        *(f"  refused     {escape_controls(line)}" for line in summary.refused),
-        *([f"  copies      {name_copies(summary.copies)}"] if summary.copies else []),
-        *(f"  in part     {escape_controls(each.uri)}: {each.reason}" for each in summary.taken.partly),
-        *(f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in summary.skipped),
-        *map(_describe_undelivered, summary.undelivered),
-        *([f"  shadow      {summary.shadow}"] if summary.shadow else []),
-        *_name_report(summary.report),
+        *(f"  {kind:<12}{escape_controls(words)}" for kind, found in said.items() for words in found),
     ]
     return "\n".join(lines if len(lines) <= MOST_LINES else _shorten(lines))
 
@@ -250,21 +237,10 @@ def _shorten(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _describe_undelivered(name: str) -> str:
-    """Return the line of a message on a destination, or the copy in a store, that gets no scores."""
+    """Say that a destination, or the copy in a store, gets no scores."""
     if is_store_uri(name):
-        return f"  undelivered {name} is behind: the next run tries again"
-    return f"  undelivered {name} gets no scores: reviews destinations status"
-
-
-def _name_report(path: str | None) -> list[str]:
-    """Return the line of a message that names the report, if one was written."""
-    return [f"  report      {path}"] if path else []
-
-
-def _name_variant(summary: ScoringSummary) -> str:
-    """Return the option by which the model that scored is trained again, which takes seconds if nothing else is new."""
-    variant = (summary.model_id or "").rpartition("-")[0].rpartition("-s")[0]
-    return f" --variant {variant}" if variant else ""
+        return f"{name} is behind: the next run tries again"
+    return f"{name} gets no scores: reviews destinations status"
 
 
 def _describe_scored(summary: ScoringSummary) -> list[str]:
@@ -292,16 +268,6 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
         query = "select uri, row_number, rule, detail from open_quarantine"
         lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')
     return lines
-
-
-def _describe_left(summary: ScoringSummary) -> list[str]:
-    """Return the line of the message of `reviews score` on what it leaves to be scored again."""
-    if not summary.files_left:
-        return []
-    left = f"{count(summary.rows_left, 'review')} of {count(summary.files_left, 'file')}"
-    return [
-        f"  left        {left} for the next run with --rescore: the time of REVIEWS_RESCORE_MINUTES is over"
-    ]
 
 
 def _describe_counting_again(summary: ScoringSummary) -> list[str]:
@@ -337,16 +303,9 @@ def _describe_again(plan: ScoringPlan) -> list[str]:
     if (rescoring := plan.rescoring) is None:
         return limit
     pieces, rows = count(rescoring.pieces, "group"), count(rescoring.rows, "row")
-    return [
-        f"  again: {pieces}, {rows}; one process like this one takes {_estimate(rescoring.seconds)}",
-        *limit,
-    ]
-
-
-def _estimate(seconds: float) -> str:
-    """Return a time that was estimated."""
-    taken = describe_duration(seconds)
-    return taken if taken.startswith("less") else f"about {taken}"
+    taken = describe_duration(rescoring.seconds)
+    about = "" if taken.startswith("less") else "about "
+    return [f"  again: {pieces}, {rows}; one process like this one takes {about}{taken}", *limit]
 
 
 def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
@@ -354,7 +313,14 @@ def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
     shown = files[:PLAN_LINES]
     totals = _total_plan(files)
     width = max(len("why"), *(len(why) for why in totals))
-    rows = [(file.why, "-" if file.rows is None else f"{file.rows:,}", _name_planned(file)) for file in shown]
+    rows = [
+        (
+            file.why,
+            "-" if file.rows is None else f"{file.rows:,}",
+            escape_controls("  ".join(filter(None, (file.uri, file.trouble)))),
+        )
+        for file in shown
+    ]
     digits = max(len("rows"), *(len(count) for _, count, _ in rows))
     lines = [
         f"  {why:<{width}}  {count:>{digits}}  {name}"
@@ -363,11 +329,6 @@ def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:
     if len(files) > len(shown):
         lines.append(f"  and {len(files) - len(shown):,} more")
     return [*lines, *(f"  total {why}: {words}" for why, words in totals.items())]
-
-
-def _name_planned(file: PlannedFile) -> str:
-    """Return the name of a file in the message of a plan, with its trouble."""
-    return escape_controls("  ".join(filter(None, (file.uri, file.trouble))))
 
 
 def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
@@ -384,49 +345,3 @@ def _total_plan(files: Sequence[PlannedFile]) -> dict[str, str]:
         unscored = f", {troubled:,} of the files would not be scored" if troubled else ""
         totals[why] = f"{count(len(those), 'file')}{rows}{unscored}"
     return totals
-
-
-def describe_models(models: Sequence[dict[str, Any]], home: Home) -> str:
-    """Return the message of `reviews models`: a table of the models, in their order, a star before the champion."""
-    if not models:
-        return f"There is no model yet in {home.folder}. Next: reviews train"
-    header = f"  {'model':<34} {'dataset':<9} {'validation':>10} {'test':>7}  {'trained at':<16}  gate"
-    missing = [model["model_id"] for model in models if not _has_bundle(model, home)]
-    rows = [
-        f"{'*' if model['is_champion'] else ' '} {model['model_id']:<34} {model['dataset']:<9} "
-        f"{model['validation_accuracy']:>10.4f} {model['test_accuracy']:>7.4f}  {model['trained_at']:%Y-%m-%d %H:%M}"
-        f"  {_describe_last_decision(model)}{'  bundle missing' if model['model_id'] in missing else ''}"
-        for model in models
-    ]
-    champions = [_describe_champion(model, home) for model in models if model["is_champion"]] or [
-        "None of them is the champion, so nothing is scored. Next: reviews models promote MODEL"
-    ]
-    legend = ["Figures are accuracies. gate: how many of its rules held at the model's last check."]
-    if missing:
-        legend.append(
-            f"bundle missing: its folder in {home.bundles} is gone, so it can't be promoted or gone back to. Next: put "
-            "that of a backup back, or train it again."
-        )
-    return "\n".join([header, *rows, *champions, *legend])
-
-
-def _has_bundle(model: Mapping[str, Any], home: Home) -> bool:
-    """Return whether the bundle of a model is where it should be: those of a home that only reads are elsewhere."""
-    return not home.warehouse.exists() or has_bundle(home.bundles / model["model_id"])
-
-
-def _describe_champion(champion: Mapping[str, Any], home: Home) -> str:
-    """Return the line of a message that says whether the champion can score, its bundle being unaltered."""
-    if not home.warehouse.exists():
-        return "* the champion. The bundles are in the home that publishes this copy; nothing is scored here."
-    try:
-        require_fingerprint(home.bundles / champion["model_id"], champion["bundle_fingerprint"])
-    except BundleError as error:
-        return f"* the champion, but it does not score: {error}"
-    return "* the champion: it scores."
-
-
-def _describe_last_decision(model: Mapping[str, Any]) -> str:
-    """Return the column `gate` of the message of `reviews models`: how many rules held."""
-    rules, held = model["gate_rules"], model["gate_rules_held"]
-    return f"{held} of {rules}" if rules else "-"

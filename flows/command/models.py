@@ -49,7 +49,7 @@ def models(context: click.Context) -> None:
         return
     from data_contracts.errors import WarehouseError
     from deployments.settings import load_settings
-    from flows.command.flow_summaries import describe_models
+    from tasks.training.model_list import describe_models
     from tasks.warehouse.model_registry import list_models
     from tasks.warehouse.shadow.record import find_shadow
 

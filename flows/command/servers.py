@@ -1,6 +1,6 @@
 """The commands of servers: up, down and status for Prefect's, and serve for scores of single texts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from flows.command.startup import prepare_prefect
 from tasks.support.wording import count, escape_controls, format_json
 
 if TYPE_CHECKING:
-    from data_contracts.storage.home import Home
     from deployments.settings import Settings
 
 COMMIT_SECONDS = 1.0
@@ -124,7 +123,15 @@ def status(form: str) -> None:
     if form == "json":
         echo(format_json({**server, **home}))
     else:
-        _show_status(server, trouble, home)
+        if trouble is None:
+            from deployments.local_server.status import describe_status
+
+            echo(describe_status(server))
+        else:
+            echo_error(str(trouble))
+        if lines := list(_describe_home(home)):
+            echo(escape_controls("\n".join(lines), keep="\n"))
+        echo(f"  runbook   {RUNBOOK}")
     if trouble is not None or home["trouble"] is not None:
         raise SystemExit(1 if trouble is None else trouble.exit_status)
 
@@ -144,42 +151,46 @@ def _look_at_server(settings: "Settings") -> tuple[dict[str, Any], ReviewsError 
 
 
 def _look_at_home(settings: "Settings") -> dict[str, Any]:
-    """Return how a home is, whether its server is up or not; if its database can't be read, why."""
-    try:
-        return {**_read_home(settings), "trouble": None}
-    except ReviewsError as error:
-        nothing: dict[str, Any] = {
-            "destinations": [],
-            "upload": None,
-            "champion": None,
-            "killed": [],
-            "is_committing": False,
-            "last_unclear": None,
-            "last_unread": None,
-            "set_aside": None,
-        }
-        return {**nothing, "verified": _read_verified(settings.home), "trouble": str(error)}
+    """Return how a home is, whether its server is up or not; if its database can't be read, why.
 
-
-def _read_home(settings: "Settings") -> dict[str, Any]:
-    """Return what is behind, what the champion holds, and which runs were killed."""
+    While a run commits, what the champion holds is of the published copy, and what only the database knows is left out.
+    """
     from flows.command.actions.destinations import read_all_standings
-    from tasks.store.upload_trouble import read_trouble
-
-    upload = read_trouble(settings.home)
-    return {
-        "destinations": read_all_standings(settings),
-        "upload": asdict(upload) if upload else None,
-        "verified": _read_verified(settings.home),
-        **_read_database(settings.home),
-    }
-
-
-def _read_verified(home: "Home") -> dict[str, Any] | None:
-    """Return what the last checks by `reviews verify` have found; None if there is no database."""
+    from tasks.maintenance.set_aside import count_set_aside
     from tasks.maintenance.verified_changes import read_verified
+    from tasks.scoring.unclear_values import read_last_unclear
+    from tasks.store.upload_trouble import read_trouble
+    from tasks.training.champion_promise import read_published_standing, read_standing
+    from tasks.warehouse.run_log import find_unread, list_killed
 
-    return asdict(read_verified(home)) if home.warehouse.exists() else None
+    home = settings.home
+    found: dict[str, Any] = {
+        "destinations": [],
+        "upload": None,
+        "verified": asdict(read_verified(home)) if home.warehouse.exists() else None,
+        "champion": None,
+        "killed": [],
+        "is_committing": False,
+        "last_unclear": None,
+        "last_unread": None,
+        "set_aside": None,
+        "trouble": None,
+    }
+    try:
+        upload = read_trouble(home)
+        found |= {"upload": upload and asdict(upload), "destinations": read_all_standings(settings)}
+        try:
+            return found | {
+                "champion": read_standing(home.readable, COMMIT_SECONDS),
+                "killed": list_killed(home, COMMIT_SECONDS),
+                "last_unclear": read_last_unclear(home, COMMIT_SECONDS),
+                "last_unread": find_unread(home, COMMIT_SECONDS),
+                "set_aside": count_set_aside(home, COMMIT_SECONDS),
+            }
+        except WarehouseBusyError:  # the copy does not know which runs go on
+            return found | {"champion": read_published_standing(home.published), "is_committing": True}
+    except ReviewsError as error:
+        return found | {"trouble": str(error)}
 
 
 def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
@@ -198,50 +209,6 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
         else "never"
     )
     return [f"  verified  {never}: damage to the tables is not seen here. Next: reviews verify"]
-
-
-def _read_database(home: "Home") -> dict[str, Any]:
-    """Return what the champion holds, what was left unclear or unread or set aside, and which runs were killed.
-
-    While a run commits, only the first, as it was published.
-    """
-    from tasks.maintenance.set_aside import count_set_aside
-    from tasks.scoring.unclear_values import read_last_unclear
-    from tasks.training.champion_promise import read_published_standing, read_standing
-    from tasks.warehouse.run_log import find_unread, list_killed
-
-    try:
-        champion = read_standing(home.readable, COMMIT_SECONDS)
-        killed = list_killed(home, COMMIT_SECONDS)
-        last = {
-            "last_unclear": read_last_unclear(home, COMMIT_SECONDS),
-            "last_unread": find_unread(home, COMMIT_SECONDS),
-            "set_aside": count_set_aside(home, COMMIT_SECONDS),
-        }
-        return {"champion": champion, "killed": killed, "is_committing": False, **last}
-    except WarehouseBusyError:  # the copy does not know which runs go on
-        champion = read_published_standing(home.published)
-        return {
-            "champion": champion,
-            "killed": [],
-            "is_committing": True,
-            "last_unclear": None,
-            "last_unread": None,
-            "set_aside": None,
-        }
-
-
-def _show_status(server: dict[str, Any], trouble: ReviewsError | None, home: dict[str, Any]) -> None:
-    """Print what was found of a server and its home."""
-    if trouble is None:
-        from deployments.local_server.status import describe_status
-
-        echo(describe_status(server))
-    else:
-        echo_error(str(trouble))
-    if lines := list(_describe_home(home)):
-        echo(escape_controls("\n".join(lines), keep="\n"))
-    echo(f"  runbook   {RUNBOOK}")
 
 
 def _describe_home(home: dict[str, Any]) -> Iterator[str]:
@@ -263,7 +230,11 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
         failed = ", and a later run failed before it looked" if left["failed_since"] else ""
         when = f"{_show_time(left['ended_at'])}{failed}"
         yield f"  unread    {files} by the run of {when}. Next: `reviews score` names those that wait, and why"
-    yield from _describe_set_aside(home["set_aside"] or {})
+    set_aside = home["set_aside"] or {}
+    if refused := set_aside.get("files_refused"):
+        yield f"  refused   {count(refused, 'file')}, still there and not corrected. Next: reviews sql rejected-files"
+    if rows := set_aside.get("rows_quarantined"):
+        yield f"  bad rows  {rows:,} quarantined and not released. Next: reviews quarantine list"
     for run in home["killed"]:
         started = _show_time(run["started_at"])
         yield f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
@@ -274,14 +245,6 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
         )
     if home["trouble"] is not None:
         yield f"  the home can't be read: {home['trouble']}"
-
-
-def _describe_set_aside(set_aside: Mapping[str, int]) -> Iterator[str]:
-    """Yield a line on refused files and one on quarantined rows, if there are any, with the command that lists them."""
-    if files := set_aside.get("files_refused"):
-        yield f"  refused   {count(files, 'file')}, still there and not corrected. Next: reviews sql rejected-files"
-    if rows := set_aside.get("rows_quarantined"):
-        yield f"  bad rows  {rows:,} quarantined and not released. Next: reviews quarantine list"
 
 
 def _show_time(moment: str) -> str:

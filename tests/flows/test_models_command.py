@@ -13,10 +13,10 @@ import tasks.stages.events
 import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from flows.command.flow_summaries import describe_models
 from models.evaluation.gate import Contest
 from tasks.training import dataset
 from tasks.training.dataset import DatasetTexts
+from tasks.training.model_list import describe_models
 from tasks.warehouse.model_registry import find_champion, list_models
 from tests.support.contests import hold_better, hold_worse
 from tests.support.promoting import promote_model

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.command.flow_summaries import describe_models
 from models.bundle.reading_facts import FACTS_FILE
 from tasks.site.kept_days import make_days
 from tasks.site.models_page.charts import draw_models, name_lines
 from tasks.site.models_page.facts import ModelsFacts, read_models
 from tasks.site.models_page.kept_comparison import find_comparison
 from tasks.site.writing import write_site
+from tasks.training.model_list import describe_models
 from tasks.warehouse.model_registry import list_models
 from tests.support.once import copy_once
 from tests.support.report_homes import asking, change
