@@ -1,20 +1,16 @@
 """The commands that answer from the published copy of the database: sql, export, explain, report and site."""
 
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import DAY_FORMATS, Moment, PathName, PathOrUri
 from flows.command.console.output import echo
-
-if TYPE_CHECKING:
-    from data_contracts.storage.home import Home
-    from tasks.explain.explanation import Explained
 
 
 def _complete_query(context: click.Context, argument: click.Parameter, begun: str) -> list[str]:
@@ -217,42 +213,33 @@ def explain(
       reviews explain --text "Does what it should" --source shop-a
       reviews explain - --format json < review.txt
     """
-    from flows.command.console.arguments import decode_input
-    from tasks.explain.explanation import explain as explain_score
-    from tasks.explain.finding_text import FoundText
-
     if history:
         _show_history(context, name, form)
         return
+    from flows.command.console.arguments import decode_input
+    from flows.command.startup import load_settings_to_read
+    from tasks.explain.explanation import explain as explain_score
+    from tasks.explain.finding_text import FoundText
+    from tasks.explain.page import render_page
+    from tasks.explain.terminal import write_explanation, write_explanation_as_json
+    from tasks.pages.writing import require_page_place, write_page
+    from tasks.support.outside_targets import require_free_target
+
     if (name is None) == (text is None):
         raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
     if name == "-":
         name, text = None, decode_input(sys.stdin.buffer.read())
     if name is not None and source is not None:
         raise UsageError("--source goes with --text, or with -: a review has the source of its file.")
-    asked = FoundText(text or "", source=source or None) if name is None else name
-    _show_explanation(lambda home: explain_score(home, asked, model_id), top, form, page)
-
-
-def _show_explanation(
-    explain_in: "Callable[[Home], Explained]", top: int, form: str, page: Path | None
-) -> None:
-    """Print an explanation and, if a page is named, write it there too."""
-    from flows.command.startup import load_settings_to_read
-    from tasks.explain.page import render_page
-    from tasks.explain.terminal import write_explanation, write_explanation_as_json
-    from tasks.pages.writing import require_page_place, write_page
-    from tasks.support.outside_targets import require_free_target
-
     home = load_settings_to_read().home
     if page:
         require_free_target(home, page, home.reports)
         require_page_place(page)
-    explained = explain_in(home)
+    asked = FoundText(text or "", source=source or None) if name is None else name
+    explained = explain_score(home, asked, model_id)
     if page:
         write_page(page, render_page(explained, top))
-    write = write_explanation_as_json if form == "json" else write_explanation
-    write(explained, top, sys.stdout)
+    (write_explanation_as_json if form == "json" else write_explanation)(explained, top, sys.stdout)
     if page:
         click.echo(f"Wrote {page}", err=True)
 
@@ -263,15 +250,8 @@ def _show_history(context: click.Context, name: str | None, form: str) -> None:
     from tasks.explain.history import find_history
     from tasks.explain.history_table import write_history, write_history_as_json
 
-    options = {
-        "text": "--text",
-        "source": "--source",
-        "model_id": "--model",
-        "top": "--top",
-        "page": "--html",
-    }
-    default = click.core.ParameterSource.DEFAULT
-    given = [option for field, option in options.items() if context.get_parameter_source(field) != default]
+    others = ("text", "source", "model_id", "top", "page")
+    given = [each for each in others if context.get_parameter_source(each) != ParameterSource.DEFAULT]
     if name in (None, "-") or given:
         raise UsageError(
             "--history needs a review_id or the name of a row, and takes no option but --format. Next: "

@@ -185,6 +185,8 @@ TABLE = [
         status=FAILED,
     ),
     parameter("no rows named", "quarantine", "release", says="No rows are chosen"),
+    parameter("a run and a week", "report", "latest", "--week", says="Next: give --week alone"),
+    parameter("deploying in the background", "up", "--deploy-only", "--detach", says="leave out the other"),
     parameter(
         "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
     ),
