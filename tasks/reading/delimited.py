@@ -7,11 +7,9 @@ with a defect if its number of fields is not that of the header, if a field is n
 as in concatenated files; the other rows are read.
 
 Quotes are `"`, doubled inside (RFC 4180), and a quoted field may have line breaks, unless the start of the text shows
-otherwise. MySQL and the older sets of Kaggle write `\"` inside a quoted field; here it becomes a doubled quote. Many
-programs that write tabs protect nothing: a quote is a character like any other there, and would swallow the rows up to
-the next one if it were taken for a protection. Dumps of PostgreSQL, MySQL and ClickHouse with tabs write a line break
-as `\n`, a tab as `\t`, null as `\N`, and some of them an apostrophe as `\'`; `INTO OUTFILE` of MySQL writes a
-backslash before the line break or the tab itself.
+otherwise: if each quote inside a quoted field is `\"`, it becomes a doubled one. Many programs that write tabs protect
+nothing: a quote is a character like any other there, and would swallow the rows up to the next one if it were taken for
+a protection.
 
 The text is cut into pieces that end with a row, and Arrow parses each. Arrow's own streaming reader is not used: it
 calls Python from its threads, which may crash the program at its end.
@@ -28,7 +26,6 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
@@ -71,15 +68,6 @@ _QUOTE = ord('"')
 
 _ESCAPED = re.compile(rb'\\(["\\]|\r?\n)')
 _ESCAPE_AT_END = re.compile(rb"(?<!\\)(?:\\\\)*(\\\r?)\Z")
-_DUMP_PAIR = re.compile(rb"\\[\\ntrbfv0N'\"]")
-_OTHER_ESCAPE = re.compile(rb"\\(?!\Z)")
-_KEPT_BREAKS = (b"\\\n", b"\\\r\n", b"\\\t")
-_KEPT_BREAK = re.compile(rb"\\(?:(\r?\n)|(\t)|[^\r\n\t])")
-_QUOTED = re.compile(rb'(?:\A|[\t\r\n])"')
-_HELD = "\ufffe"
-"""Stands for a backslash of the database while others are decoded."""
-_USUAL_ESCAPES = (("\\\\", _HELD), ("\\n", "\n"), ("\\t", "\t"))
-_RARE_ESCAPES = {"r": "\r", "'": "'", '"': '"', "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _FEW_QUOTES = 8
 """Bytes of a text for each quote from which on its places take little memory."""
 _MANY_QUOTES = 1 << 19
@@ -90,7 +78,7 @@ _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes pr
 _STRAY_QUOTE = (
     "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
 )
-_Style = Literal["doubled", "escaped", "dumped", "none"]
+_Style = Literal["doubled", "escaped", "none"]
 """How quotes in a field are written, or that none protects it."""
 
 
@@ -107,7 +95,7 @@ class _Table:
     @property
     def has_quotes(self) -> bool:
         """Whether quotes protect fields; else they are characters like any other."""
-        return self.style in ("doubled", "escaped")
+        return self.style != "none"
 
 
 @dataclass(frozen=True)
@@ -169,12 +157,10 @@ def _open_table(
         raise refusal("header_broken", "there are NUL characters in the column names")
     reading = choose_reading(names, options.profile, options.text_column)
     start = below[size:]
-    style = _find_style(start, len(head) < HEADER_BYTES, separator, len(names))
+    style = _find_style(start, len(head) < HEADER_BYTES, separator)
     table = _Table(separator, names, reading, select_columns(names, reading.profile), style)
     body = chain([start], text)
-    if style == "escaped":
-        return table, unescape(body)
-    return table, write_out_breaks(body) if style == "dumped" else body
+    return table, unescape(body) if style == "escaped" else body
 
 
 def _choose_separator(
@@ -413,8 +399,6 @@ def _parse(pieces: Sequence[bytes | memoryview], table: _Table) -> _Rows | None:
     if not parsed.num_rows or parsed.column(0)[-1].as_py() != _END:
         return None
     batch = parsed.to_batches()[0].slice(0, parsed.num_rows - 1)
-    if table.style == "dumped":
-        batch = pa.RecordBatch.from_arrays(list(map(_decode_dump, batch.columns)), batch.schema.names)
     return _Rows(batch, misshapen)
 
 
@@ -443,14 +427,11 @@ def _make_rows(rows: _Rows, table: _Table, first_row: int, escaped: bool) -> Raw
 # How fields are protected
 
 
-def _find_style(start: bytes, is_whole: bool, separator: str, width: int) -> _Style:
-    """Return how a text of rows of `width` fields protects these, as its start shows; `is_whole`: that is all of it.
+def _find_style(start: bytes, is_whole: bool, separator: str) -> _Style:
+    """Return how a text protects its fields, as its start shows; `is_whole`: that is all of it.
 
     Raises `FileRefusedError`: csv_broken, if quotes protect some fields and are characters of others.
     """
-    is_dump = separator == "\t" and _is_dump(start, width)
-    if is_dump and not _QUOTED.search(start):
-        return "dumped"
     is_escaped = b"\\" in start and b'\\"' in start  # a single byte is found far faster
     if separator != "\t" and not is_escaped:
         return "doubled"
@@ -464,20 +445,7 @@ def _find_style(start: bytes, is_whole: bool, separator: str, width: int) -> _St
     quoted = _compile_quoted(separator).findall(start[: _measure_strict(start, separator)])
     if any(map(re.compile(rb'""|[%b\r\n]' % re.escape(separator.encode())).search, quoted)):
         raise refusal("csv_broken", _WRONG_QUOTE)
-    return "dumped" if is_dump else "none"
-
-
-def _is_dump(start: bytes, width: int) -> bool:
-    """Return whether each backslash in the start of a text is one of a dump.
-
-    One before a line break is not if both lines are whole rows: then a text ends with it.
-    """
-    if b"\\" not in start:
-        return False
-    whole = _write_out_breaks(start)
-    if _OTHER_ESCAPE.search(_DUMP_PAIR.sub(b"", whole)):
-        return False
-    return whole is start or (width > 1 and all(line.count(b"\t") < width for line in whole.split(b"\n")))
+    return "none"
 
 
 def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -486,35 +454,10 @@ def unescape(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield _ESCAPED.sub(lambda match: b'""' if match[1] == b'"' else match[1], data)
 
 
-def write_out_breaks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    r"""Yield a dump with `\n` and `\t`, as most databases write them, for a backslash before a line break or a tab."""
-    return map(_write_out_breaks, cut_anew(chunks, _find_escape_at_end))
-
-
 def _find_escape_at_end(data: bytes) -> int:
     """Return the position of a backslash at the end of a text that may escape what follows, else the end."""
     cut = _ESCAPE_AT_END.search(data) if data.endswith((b"\\", b"\\\r")) else None
     return cut.start(1) if cut else len(data)
-
-
-def _write_out_breaks(data: bytes) -> bytes:
-    """Return a piece of a dump that ends outside of an escape, as `write_out_breaks` does."""
-    if not any(escape in data for escape in _KEPT_BREAKS):
-        return data
-    return _KEPT_BREAK.sub(lambda match: rb"\n" if match[1] else rb"\t" if match[2] else match[0], data)
-
-
-def _decode_dump(column: pa.Array) -> pa.Array:
-    """Return n fields of a dump as they were in the database, null as an empty text."""
-    if not pc.any(pc.match_substring(column, "\\")).as_py():
-        return column
-    column = pc.if_else(pc.equal(column, r"\N"), "", column)
-    for written, meant in _USUAL_ESCAPES:
-        column = pc.replace_substring(column, written, meant)
-    if pc.any(pc.match_substring(column, "\\")).as_py():
-        for letter, meant in _RARE_ESCAPES.items():
-            column = pc.replace_substring(column, f"\\{letter}", meant)
-    return pc.replace_substring(column, _HELD, "\\")
 
 
 def _keeps_style(start: bytes, is_whole: bool, separator: str, *, escaped: bool) -> bool:

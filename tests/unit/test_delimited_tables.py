@@ -16,7 +16,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.reading import delimited
 from tasks.reading.columns import format_columns
-from tasks.reading.delimited import read_delimited, unescape, write_out_breaks
+from tasks.reading.delimited import read_delimited, unescape
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.text import drop_inner_marks, to_utf8
 from tasks.reading.values import NO_TEXT_WORDS
@@ -234,59 +234,13 @@ def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) ->
     assert read_texts(tmp_path, "a.csv", content) == expected
 
 
-DUMPED = st.lists(st.text("b\\\n\t\rnN ", min_size=1).filter(str.strip), min_size=1)
-
-
-@pytest.mark.slow
-@given(DUMPED)
-def test_texts_of_a_dump_with_tabs_are_those_of_the_database(tmp_path: Path, texts: list[str]) -> None:
-    escapes = str.maketrans({"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"})
-    rows = "".join(f"{number}\t{text.translate(escapes)}\n" for number, text in enumerate(texts))
-    found = read_texts(tmp_path, "a.tsv", f"id\ttext\n{rows}0\t\\N\n".encode())
-    assert found == [*(None if text.strip().lower() == r"\n" else text for text in texts), ""]
-
-
-def test_rare_escapes_of_a_dump_are_those_of_the_database(tmp_path: Path) -> None:
-    row = rb"1	It\'s \"fine\",\nC:\\bin\\'s.\r\b\f\v"
-    assert read_texts(tmp_path, "a.tsv", b"id\ttext\n" + row + b"\n2\tPlain\n") == [
-        "It's \"fine\",\nC:\\bin\\'s.\r\b\f\v",
-        "Plain",
-    ]
-
-
-KEPT_BREAKS = rb"""review_id	film	text
-1	\N	\
-One\
-two\	three.\\
-x	Film	"Tin" is a\
-film
-\N	Film	Plain.
-"""
-
-
-def test_a_backslash_before_a_line_break_is_part_of_the_text_of_a_dump(tmp_path: Path) -> None:
-    found = [(row["review_id"], row["movie_id"], row["text"]) for row in read(tmp_path, "a.tsv", KEPT_BREAKS)]
-    assert found == [
-        ("1", None, "\nOne\ntwo\tthree.\\"),
-        ("x", "Film", '"Tin" is a\nfilm'),
-        (None, "Film", "Plain."),
-    ]
-
-
-@pytest.mark.parametrize("size", range(1, 9))
-def test_breaks_of_a_dump_are_written_out_in_pieces_of_any_size(size: int) -> None:
-    data = b"a\\\\\tb\\\r\nc\\\td\\\\\\\ne\\N"
-    pieces = (data[start : start + size] for start in range(0, len(data), size))
-    assert b"".join(write_out_breaks(pieces)) == rb"a\\	b\nc\td\\\ne\N"
-
-
 def test_a_text_that_ends_with_a_backslash_keeps_its_row(tmp_path: Path) -> None:
     rows = read(tmp_path, "a.tsv", b"id\ttext\n1\tIt ends so \\\n2\tAnother\n")
     assert [row["text"] for row in rows] == ["It ends so \\", "Another"]
 
 
 @pytest.mark.parametrize("text", [r"C:\Users is \n here", r'"quoted\n"'])
-def test_backslashes_of_other_files_with_tabs_stay(tmp_path: Path, text: str) -> None:
+def test_backslashes_of_files_with_tabs_stay(tmp_path: Path, text: str) -> None:
     assert read_texts(tmp_path, "a.tsv", f"id\ttext\n1\t{text}\n".encode()) == [text.strip('"')]
 
 

@@ -68,13 +68,6 @@ def name_columns(*names: str) -> dict[str, str]:
     return dict(zip(("review_id", "movie_id", "reviewed_at", "given_rating", "text"), names, strict=True))
 
 
-def write_bare(rows: Rows) -> bytes:
-    """Write rows as psql does: no quotes, and line breaks and tabs as escapes."""
-    escapes = str.maketrans({"\n": r"\n", "\t": r"\t"})
-    lines = ["\t".join(str(value).translate(escapes) for value in line) for line in to_grid(rows)]
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
 def write_escaped(rows: Rows) -> bytes:
     """Write rows as MySQL does INTO OUTFILE: quotes and line breaks behind a backslash."""
     escapes = str.maketrans({'"': r"\"", "\n": "\\\n"})
@@ -120,7 +113,6 @@ LABELLED = {"given_label": "Sentiment", "text": "Review"}
 WORDS = ("", "Poor", "Fair", "So so", "Good", "Excellent")
 READ = (
     Export("psql_copy.csv", SQL, encode_csv, "given_rating", "{}+00".format),
-    Export("psql_copy_text.tsv", SQL, write_bare, "given_rating", str),
     Export("mysql_outfile.csv", SQL, write_escaped, "given_rating", str),
     Export("bigquery.json.gz", SQL, lambda rows: gzip.compress(encode_jsonl(rows)), "given_rating", "{} UTC".format),
     Export("spark.json", CAMEL | {"reviewed_at": "ts"}, encode_jsonl, "reviewed_at given_rating", str, int),
