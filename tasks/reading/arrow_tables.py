@@ -9,10 +9,7 @@ before its values are used. Binary values of further columns that are not UTF-8 
 
 import base64
 import io
-import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -94,8 +91,7 @@ def read_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterato
         schema = pa.schema([(field.name, getattr(field.type, "storage_type", field.type)) for field in found])
         _require_columns(len(schema))
         checked = _check_batches(batches, first_row, options.most_rows)
-        named = _name_classes(checked, find_classes(found))
-        for raw in _read_batches(schema, named, first_row, options):
+        for raw in _read_batches(schema, checked, first_row, options):
             rows += len(raw.row_numbers)
             yield raw
 
@@ -234,77 +230,6 @@ def _is_textual(kind: pa.DataType) -> bool:
     return _is_text(value) or (_is_bytes(value) and not pt.is_fixed_size_binary(value))
 
 
-# Names of classes. Hugging Face keeps them in the metadata of a schema, so that a label `0` is what the data set says,
-# whichever class it counts first. A number below zero is null, since it writes -1 for a row without a label. What the
-# metadata say is not trusted: only short names are taken, and a larger number without one stays as it is.
-
-_CLASSES_KEY = b"huggingface"
-_MOST_CLASS_BYTES = 1 << 20
-"""Most bytes of metadata that are read."""
-_LONGEST_CLASS = 100
-_REPEATED = re.compile(r"\D*0*(\d+)", re.ASCII)
-"""A name that may only repeat the number of its class, such as `LABEL_0`."""
-_Classes = Mapping[int, Sequence[str]]
-"""The names of the classes, by the position of the column that has their numbers."""
-
-
-def find_classes(schema: pa.Schema) -> _Classes:
-    """Return the names that the metadata of a schema has for the classes in its columns of whole numbers."""
-    stated = (schema.metadata or {}).get(_CLASSES_KEY, b"")
-    try:
-        features = json.loads(stated) if len(stated) <= _MOST_CLASS_BYTES else None
-    except (ValueError, RecursionError):
-        return {}
-    for key in ("info", "features"):
-        features = features.get(key) if isinstance(features, dict) else None
-    if not isinstance(features, dict):
-        return {}
-    counts = Counter(schema.names)
-    named = {
-        place: _list_classes(features.get(column.name))
-        for place, column in enumerate(schema)
-        if counts[column.name] == 1 and pt.is_integer(column.type)
-    }
-    return {place: names for place, names in named.items() if names}
-
-
-def _list_classes(feature: Any) -> list[str]:
-    """Return the names of the classes of a feature; none if it is of another kind, or they say nothing."""
-    names = (
-        feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
-    )
-    if not isinstance(names, list) or not all(
-        isinstance(name, str) and 0 < len(name) <= _LONGEST_CLASS and name.isprintable() for name in names
-    ):
-        return []
-    repeated = map(_REPEATED.fullmatch, names)
-    is_repeated = all(found and int(found[1]) == number for number, found in enumerate(repeated))
-    return [] if is_repeated else names
-
-
-def _name_classes(batches: Iterable[pa.RecordBatch], classes: _Classes) -> Iterator[pa.RecordBatch]:
-    """Yield batches with the names of classes in place of their numbers, at most `_DECODED_ROWS` rows at a time."""
-    if not classes:
-        yield from batches
-        return
-    for batch in batches:
-        for start in range(0, batch.num_rows, _DECODED_ROWS):
-            part = batch.slice(start, _DECODED_ROWS)
-            columns = part.columns
-            for place, names in classes.items():
-                values = [
-                    None if number is None or number < 0 else _name_class(number, names)
-                    for number in columns[place].to_pylist()
-                ]
-                columns[place] = pa.array(values, pa.string())
-            yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _name_class(number: int, names: Sequence[str]) -> str:
-    """Return the name of a class; a larger number than is known stays, as a text."""
-    return names[number] if number < len(names) else str(number)
-
-
 # Arrow
 
 
@@ -367,15 +292,13 @@ def _decode_parquet(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iter
     metadata = parquet.metadata
     # Columns by position, since several may have the same name.
     encoded = _open_parquet(file, metadata, range(metadata.num_columns))
-    classes = find_classes(parquet.schema_arrow)
     for group in range(metadata.num_row_groups):
         longest_row = _measure_longest_row(encoded, group)
         group_metadata = metadata.row_group(group)
         mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), _DECODED_ROWS, options.batch_rows)
-        batches = parquet.iter_batches(rows, row_groups=[group], use_threads=False)
-        for batch in _name_classes(batches, classes):
+        for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
             yield from _decode_slices(batch, options.batch_bytes)
 
 

@@ -18,7 +18,6 @@ profile names it, is refused.
 import io
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -41,7 +40,7 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
-from tasks.reading.streams import cut_anew, read_stream
+from tasks.reading.streams import read_stream
 from tasks.reading.text import escape_invalid, restore_bytes, to_utf8
 from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
@@ -356,12 +355,6 @@ _BUFFER_BYTES = 1 << 16
 _MOST_HELD = 64 << 20
 """Bytes of the first array of a document up to which it is kept until it is known that no other one has objects."""
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
-_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
-_ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + b"|(" + _HIGH + b"|" + _LOW + b")")
-_HIGH_AT_END = re.compile(_HIGH + rb"\Z")
-_ESCAPE_BYTES, _PAIR_BYTES = 6, 12
 _Events = Iterator[tuple[str, Any]]
 _Item = tuple[Any, int]
 """A value, and roughly its bytes."""
@@ -375,7 +368,7 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     text, escaped = to_utf8(read_stream(file, size), options), Event()
-    source = _TextSource(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
+    source = _TextSource(escape_invalid(text, escaped.set), options.batch_bytes)
     document = _Document(source, options.profile.file.json_path if options.profile else None)
     items = _refuse_broken(document)
 
@@ -387,37 +380,6 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
             yield [_make_element(_restore(value) if escaped.is_set() else value) for value, _ in group]
 
     return make_batches(make_groups(), first_row, options)
-
-
-def decode_half_pairs(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Replace each escape of half a surrogate pair by its bytes, which are not UTF-8; the rest is unchanged.
-
-    The parser would put a question mark for it.
-    """
-    return map(_replace_halves, cut_anew(chunks, _find_end))
-
-
-def _find_end(data: bytes) -> int:
-    """Return a position near the end that is not inside of an escape or a pair of them."""
-    start = data.find(b"\\", max(len(data) - _PAIR_BYTES + 1, 0))
-    if start < 0:
-        return len(data)
-    before = data[:start]
-    # After an odd number of backslashes, this one is the second half of an escaped backslash.
-    start -= (len(before) - len(before.rstrip(b"\\"))) % 2
-    window = data[max(start - _ESCAPE_BYTES, 0) : start]
-    return start - _ESCAPE_BYTES if _HIGH_AT_END.match(window) else start
-
-
-def _replace_halves(data: bytes) -> bytes:
-    """Replace the halves in text that begins and ends outside of escapes."""
-    if not any(half in data for half in _HALF_PAIRS):
-        return data
-
-    def encode(match: re.Match[bytes]) -> bytes:
-        return match[0] if match[1] is None else chr(int(match[1][2:], 16)).encode("utf-8", "surrogatepass")
-
-    return _ESCAPES.sub(encode, data)
 
 
 def _make_element(value: Any) -> ObjectRow:
@@ -460,6 +422,8 @@ def _describe(error: str, is_at_end: bool) -> str:
         return "more follows its end; if each line is an object, call it .jsonl"
     if "NaN" in error or "Infinity" in error:
         return "NaN or Infinity is no number of JSON: write null for it"
+    if "utf-8" in error:
+        return "a text has half a surrogate pair, such as \\udc00, which is no character"
     return "a comma, a quote, a bracket or a number is wrong"
 
 
