@@ -1,24 +1,23 @@
 """Reads the rows of a sheet of a workbook (xlsx, xlsm, xlsb, xls, ods); runs in a process of its own.
 
-The sheet is the one that the profile names, else the only visible one that has a text column. The header is the first
+The sheet is the one that the profile names, else the only visible one that may have reviews. The header is the first
 row that is not empty, at or below the one that the profile names; empty rows are no rows. Every cell becomes the text
-that a person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error. A cell that is
-merged with those above has their value.
+that a person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error, for a formula whose
+value was not saved, and for all cells of a merged one but the first.
 Calamine holds the sheet whole, so the size of a workbook is limited, packed and unpacked.
 """
 
 import datetime as dt
 import io
 import os
-import re
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from python_calamine import (
     CalamineError,
     CalamineSheet,
@@ -51,31 +50,15 @@ from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
-_WORKBOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
-_SHEET = re.compile(rb'<(?:\w+:)?sheet [^<]{0,2000}?\w:id="([^"<]+)"')
-_TARGET = rb'<(?:\w+:)?Relationship (?=[^<]{0,2000}?\bId="%b")[^<]{0,2000}?\bTarget="([^"<]+)"'
-# A formula whose value is an empty text has the type `str`.
-_UNSAVED = re.compile(
-    rb'<c (?![^>]{0,200}\bt="str")[^>]{0,200}?\br="([A-Z]{1,3})(\d{1,7})"[^>]{0,200}>'
-    rb"<f(?:[^>]{0,300}/>|[^>]{0,300}>[^<]{0,10000}</f>)(?:<v ?/>|<v></v>)?</c>"
-)
-"""A cell of an xlsx with a formula whose value was not saved: the letters of its column, and its row."""
-_LONGEST_CELL = 12_000
 _PARTS = (".xml", ".rels", ".bin")
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
-_OF_ODS = "mimetype"
-"""A part by which Calamine knows an ods."""
-_KEPT_UNPACKED = 64 << 20
-"""Bytes of parts up to which they are kept unpacked until Calamine has read them."""
 _PIECE_BYTES = 1 << 20
 _FEWEST_ROWS = 2
-"""Rows of a sheet up to which it is a note, and no table that may have reviews."""
+"""Rows of a sheet up to which it is a note, if it has no text, and no table that may have reviews."""
 _PRECISE = 2**53
 """Beyond this, a floating-point number is not exact: it is no whole number that a person entered."""
 _Row = list[str]
-_Numbered = tuple[int, _Row]
-"""A row, with its number in the sheet from 0."""
 
 
 def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -84,10 +67,9 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
     Raises `FileRefusedError`: workbook_broken, workbook_too_large, archive_encrypted, sheet_missing, header_broken,
     header_changed, and the rules of `choose_reading`.
     """
-    file = _open_checked(file, options.limits)
+    _require_sound(file, options.limits)
     with _refusing_broken(file), _silence_panics():
-        workbook = CalamineWorkbook.from_filelike(file)
-        sheet = _choose_sheet(workbook, options)
+        sheet = _choose_sheet(CalamineWorkbook.from_filelike(file), options)
         names, rows = _open_table(sheet, options)
         if len(names) > MAX_COLUMNS:
             raise refusal("header_broken", f"it has {len(names):,} columns, the limit is {MAX_COLUMNS:,}")
@@ -95,60 +77,32 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
             raise refusal("header_broken", f"the sheet {quote_name(sheet.name)} has no cell")
         reading = choose_reading(names, options.profile, options.text_column)
         table = (reading, names, select_columns(names, reading.profile))
-        unsaved = _find_unsaved_columns(file, workbook.sheet_names.index(sheet.name))
-        start = _list_columns(sheet).start
         next_row = first_row
         for batch in group_into_batches(
-            rows, lambda row: sum(map(len, row[1])), options.batch_rows, options.batch_bytes
+            rows, lambda row: sum(map(len, row)), options.batch_rows, options.batch_bytes
         ):
             require_rows(next_row - 1 + len(batch), options.most_rows)
-            made = _make_rows([row for _, row in batch], table, next_row)
-            for ours, place in table[2].known.items():
-                if start + place in unsaved and not pc.min(pc.binary_length(made.known[ours])).as_py():
-                    problem = f"{quote_name(names[place])} has formulas whose values were not saved"
-                    way = "open the workbook in the spreadsheet program and save it again"
-                    raise refusal("workbook_broken", f"{problem}: {way}")
-            yield made
+            yield _make_rows(batch, table, next_row)
             next_row += len(batch)
 
 
-def _open_checked(file: IO[bytes], limits: ContainerLimits) -> IO[bytes]:
-    """Return the workbook, perhaps unpacked; refuse one too large to be held, packed or unpacked, and a damaged zip."""
-    size = file.seek(0, io.SEEK_END)
+def _require_sound(file: IO[bytes], limits: ContainerLimits) -> None:
+    """Refuse a workbook too large to be held, packed or unpacked, and a damaged zip; the file is left at its start."""
+    size, most = file.seek(0, io.SEEK_END), limits.workbook_unpacked_bytes
     if size > limits.workbook_bytes:
         raise refusal("workbook_too_large", f"it has {size:,} bytes, the limit is {limits.workbook_bytes:,}")
     file.seek(0)
     if file.read(2) == b"PK":
+        # What is no picture is unpacked, since the sizes that a zip states may be false; that verifies checksums too.
         with refusing("workbook_broken", lambda: "the zip that it is can't be unpacked"):
-            file = _unpack(zipfile.ZipFile(file), limits.workbook_unpacked_bytes) or file
+            archive, unpacked = zipfile.ZipFile(file), 0
+            for info in archive.infolist():
+                with archive.open(info) as part:
+                    while info.filename.lower().endswith(_PARTS) and (chunk := part.read(_PIECE_BYTES)):
+                        unpacked += len(chunk)
+                        if unpacked > most:
+                            raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
     file.seek(0)
-    return file
-
-
-def _unpack(archive: zipfile.ZipFile, most: int) -> IO[bytes] | None:
-    """Unpack what is no picture, since the sizes that a zip states may be false; checksums are verified with it.
-
-    Return a zip with the unpacked parts, so that Calamine need not unpack them again; None where it would be large, or
-    where it might not be the same workbook.
-    """
-    parts = [info for info in archive.infolist() if info.filename.lower().endswith(_PARTS)]
-    is_small = sum(info.file_size for info in parts) <= _KEPT_UNPACKED
-    has_others = _OF_ODS in archive.namelist() or len(set(archive.namelist())) < len(archive.namelist())
-    kept = io.BytesIO() if is_small and not has_others else None
-    unpacked = 0
-    with nullcontext() if kept is None else zipfile.ZipFile(kept, "w") as copy:
-        for info in parts:
-            with (
-                archive.open(info) as part,
-                copy.open(info.filename, "w") if copy else nullcontext() as target,
-            ):
-                while chunk := part.read(_PIECE_BYTES):
-                    unpacked += len(chunk)
-                    if unpacked > most:
-                        raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
-                    if target:
-                        target.write(chunk)
-    return kept
 
 
 @contextmanager
@@ -188,9 +142,10 @@ def _silence_panics() -> Iterator[None]:
 
 
 def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineSheet:
-    """Return the sheet to read: the one that the profile names, else the only visible one that has a table with a text.
+    """Return the sheet to read: the one that the profile names, else the only visible one that may have reviews.
 
-    A workbook of which no sheet has a text is read as its first sheet with cells, so that its refusal names columns.
+    That has a text, or is a table whose text no profile names. A workbook without any is read as its first sheet with
+    cells, so that its refusal names columns.
     """
     wanted = options.profile.file.sheet if options.profile else None
     if wanted is not None:
@@ -207,25 +162,18 @@ def _choose_sheet(workbook: CalamineWorkbook, options: ReadOptions) -> CalamineS
     filled = [sheet for sheet in sheets if next(_read_rows(sheet), None) is not None]
     if not filled:
         raise refusal("sheet_missing", "no visible sheet has any cell")
-    with_text = [sheet for sheet in filled if _has_text(sheet, options)]
-    if not with_text:
-        return filled[0]
-    first, *others = with_text
-    if others:
-        _refuse_choice(f"{quote_name(first.name)} and {quote_name(others[0].name)} both have texts", first)
-    # It may be a legend, and the reviews, or more of them, be in a column whose name is not known.
-    tables = [sheet for sheet in filled if sheet.height > _FEWEST_ROWS and sheet.width > 1]
-    rest = [sheet for sheet in tables if sheet.name != first.name and options.profile is None]
-    if rest:
-        found = f"{quote_name(first.name)} has a text, but {quote_name(rest[0].name)} has rows too"
-        _refuse_choice(found, max((first, *rest), key=lambda sheet: sheet.height))
-    return first
-
-
-def _refuse_choice(found: str, likely: CalamineSheet) -> NoReturn:
-    """Refuse (sheet_missing) a workbook of which several sheets may have the reviews."""
-    command = f"reviews sources init NAME FILE --sheet {quote_word(likely.name)}"
-    raise refusal("sheet_missing", f"{found}, and no profile says which is read: {command}")
+    likely = [
+        sheet
+        for sheet in filled
+        if _has_text(sheet, options)
+        or (options.profile is None and sheet.height > _FEWEST_ROWS and sheet.width > 1)
+    ]
+    if len(likely) > 1:
+        largest = max(likely, key=lambda sheet: sheet.height).name
+        found = f"{quote_name(likely[0].name)} and {quote_name(likely[1].name)} may both have reviews"
+        command = f"reviews sources init NAME FILE --sheet {quote_word(largest)}"
+        raise refusal("sheet_missing", f"{found}, and no profile says which is read: {command}")
+    return (likely or filled)[0]
 
 
 def _has_text(sheet: CalamineSheet, options: ReadOptions) -> bool:
@@ -241,26 +189,19 @@ def _has_text(sheet: CalamineSheet, options: ReadOptions) -> bool:
 # The rows
 
 
-def _open_table(sheet: CalamineSheet, options: ReadOptions) -> tuple[_Row, Iterator[_Numbered]]:
-    """Return the names of the columns, and the rows below them with the values of merged cells in each."""
-    number = options.profile.file.header if options.profile else 1
-    rows = _fill_merged(sheet, _read_rows(sheet))
-    names = next((row for place, row in rows if place >= number - 1), [])
-    return names, rows
+def _open_table(sheet: CalamineSheet, options: ReadOptions) -> tuple[_Row, Iterator[_Row]]:
+    """Return the names of the columns, and the rows below them."""
+    first = options.profile.file.header if options.profile else 1
+    rows = _read_rows(sheet, first - 1)
+    return next(rows, []), rows
 
 
-def _list_columns(sheet: CalamineSheet) -> range:
-    """Return the columns of a sheet, by number from 0, from the first one that has a cell."""
-    start = sheet.start[1] if sheet.start else 0
-    return range(start, start + sheet.width)
-
-
-def _read_rows(sheet: CalamineSheet) -> Iterator[_Numbered]:
-    """Yield the rows that are not empty, as texts, each with its number from 0."""
-    for number, cells in enumerate(sheet.iter_rows()):
+def _read_rows(sheet: CalamineSheet, first: int = 0) -> Iterator[_Row]:
+    """Yield the rows that are not empty, as texts, from the one with the number `first`, from 0."""
+    for cells in islice(sheet.iter_rows(), first, None):
         row = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
         if any(row):
-            yield number, row
+            yield row
 
 
 def _format_cell(cell: Any) -> str:
@@ -280,55 +221,3 @@ def _make_rows(rows: Sequence[_Row], table: tuple[Reading, _Row, Columns], first
     numbers = number_rows(first_row, len(rows))
     defects = find_headers(arrays, table[1], numbers)
     return make_raw_rows(table, [(array, {}) for array in arrays], numbers, defects)
-
-
-# Cells that are merged over several rows, or have a formula without a value
-
-
-def _fill_merged(sheet: CalamineSheet, rows: Iterable[_Numbered]) -> Iterator[_Numbered]:
-    """Yield numbered rows with the value of a merged cell in each of its rows, as a person sees it."""
-    columns = _list_columns(sheet)
-    spans: dict[int, list[tuple[int, int]]] = {}
-    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
-        if bottom > top and left in columns:
-            spans.setdefault(top, []).append((columns.index(left), bottom))
-    open_cells: dict[int, tuple[int, str]] = {}
-    for number, row in rows:
-        filled = row[:]
-        for column, (last, value) in open_cells.items():
-            if number <= last and not row[column]:
-                filled[column] = value
-        open_cells |= {column: (last, row[column]) for column, last in spans.get(number, ())}
-        yield number, filled
-
-
-def _find_unsaved_columns(file: IO[bytes], sheet: int) -> set[int]:
-    """Return the columns of a sheet of an xlsx, by number from 0, that have a formula whose value was not saved.
-
-    Calamine finds no value in such a cell, though a person may see one. `sheet` is its number from 0.
-    """
-    places: set[int] = set()
-    if not zipfile.is_zipfile(file):
-        return places
-    with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
-        if not {_WORKBOOK, _RELATIONS} <= set(names):
-            return places
-        sheets = _SHEET.findall(archive.read(_WORKBOOK))
-        target = _TARGET % re.escape(sheets[sheet]) if sheet < len(sheets) else b"$."
-        found = re.search(target, archive.read(_RELATIONS))
-        path = found[1].decode("utf-8", "replace") if found else ""
-        path = path[1:] if path.startswith("/") else f"xl/{path}"
-        if path not in names:
-            return places
-        with archive.open(path) as part:
-            before = b""
-            while piece := part.read(_PIECE_BYTES):
-                if b"<f" in (text := before + piece):
-                    for match in _UNSAVED.finditer(text):
-                        place = 0
-                        for letter in match[1].decode():
-                            place = 26 * place + ord(letter) - ord("A") + 1
-                        places.add(place - 1)
-                before = text[-_LONGEST_CELL:]
-    return places
