@@ -6,7 +6,6 @@ can't be parsed is kept with the further columns, under our name of its column.
 
 import math
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -79,19 +78,13 @@ _MONTHS = (
     "december décembre decembre dezember diciembre dicembre dezembro",
 )
 """In order, each in English, French, German, Spanish, Italian and Portuguese."""
-_ANY_EPOCH = re.compile(r"-?\d{1,19}(\.\d*)?", re.ASCII)
-_MANY_DIGITS = re.compile(r"\d{9,}", re.ASCII)
-_DIGITS = re.compile(r"(\d{8,19})(?:\.(\d*))?", re.ASCII)
-_EPOCH_UNITS = (1, 10**3, 10**6, 10**9)
-"""How many units of an epoch are a second: seconds to nanoseconds."""
+_ANY_EPOCH = re.compile(r"\d{1,19}(\.\d*)?", re.ASCII)
+_CLEAR_EPOCH = re.compile(r"[1-9]\d{9}(\d{3})?(\.\d*)?", re.ASCII)
+"""Seconds or milliseconds of a moment after 2001: no other number of so many digits is a date."""
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Digits before it are rather a number of another kind; other dates may be earlier."""
-_CALENDAR = (8, 12, 14)
-"""Digits of a day, of a day and a minute, and of a day and a second."""
-_MILLISECONDS_FROM = 10**11
-_YEARS_AHEAD = 2 * 366 * 86400
-"""Seconds from now on after which digits are rather no epoch."""
+_MOST_SECONDS = 10**11
+"""Seconds of an epoch; more are thousandths of these, or of them in turn."""
+_CALENDAR_DIGITS, _OFFSET_AT = 8, 10
 
 _MONTH = r"(?P<month>[a-zà-ÿ]{3,10})\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|\.)?"
@@ -108,14 +101,7 @@ _WORDS = tuple(
         rf"{_MONTH}[\s/.-]*{_DAY}(?:,\s*|[\s/-]+){_YEAR}",
     )
 )
-_CLOCK_BEFORE_YEAR = re.compile(
-    r"(?:[a-z]{3},?\s+)?(?P<month>[a-z]{3})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-    r"(?P<part>)(?P<half>)(?:\s+(?P<zone>utc|gmt|[+-]\d{4}))?\s+(?P<year>\d{4})",
-    _FLAGS,
-)
-"""As C's `ctime` and Twitter write it."""
 _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})([-/. ])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}}){_TIME}", _FLAGS)
-_DAY_WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)([+-]\d\d:?\d\d)", re.ASCII)
 _NUMBERS = re.compile(
     rf"(?P<first>\d{{1,2}})([-/. ])(?P<second_>\d{{1,2}})(?:\2|,\s*)(?P<year>\d{{4}}|\d\d){_TIME}", _FLAGS
 )
@@ -177,15 +163,15 @@ def _parse_date(text: str, form: str) -> datetime:
         day, month = numbers if form == "day-first" else numbers[::-1]
         return _build(match, month, day)
     # What is left can be read in one way only, unless its year has two digits: 15-Nov-20 may be of 2015.
-    if match := _DIGITS.fullmatch(text):
-        return _parse_digits(match)
+    if _CLEAR_EPOCH.fullmatch(text):
+        return _parse_epoch(text)
     try:
         return _parse_iso(text)
     except ValueError:
         pass
     if match := _YEAR_FIRST.fullmatch(text):
         return _build(match, int(match["month"]), int(match["day"]))
-    for pattern in (*_WORDS, _CLOCK_BEFORE_YEAR):
+    for pattern in _WORDS:
         if (match := pattern.fullmatch(text)) and (form != "clear" or len(match["year"]) >= _YEAR_DIGITS):
             return _build(match, _find_month(match["month"].lower()), int(match["day"]))
     return _fail()
@@ -193,44 +179,20 @@ def _parse_date(text: str, form: str) -> datetime:
 
 def _parse_iso(text: str) -> datetime:
     """Parse a date of ISO 8601, also one with an offset and no time: `2024-01-05+02:00`."""
-    if _MANY_DIGITS.fullmatch(text):  # `fromisoformat` would take some of the digits for a time of day
+    # `fromisoformat` would take further digits, or the offset, for a time of day.
+    if text.isdigit() and len(text) != _CALENDAR_DIGITS:
         _fail()
-    if match := _DAY_WITH_OFFSET.fullmatch(text):  # `fromisoformat` would take the offset for a time of day
-        return datetime.fromisoformat(f"{match[1]}T00:00{match[2]}")
+    if text[_OFFSET_AT : _OFFSET_AT + 1] in ("+", "-"):
+        text = f"{text[:_OFFSET_AT]}T00:00{text[_OFFSET_AT:]}"
     return datetime.fromisoformat(text)
 
 
-def _parse_digits(match: re.Match[str]) -> datetime:
-    """Parse digits alone: `20260131`, `20260131221051`, or an epoch from seconds to nanoseconds.
-
-    Which of these a number is shows in its size: each has plausible moments only, and the ranges do not overlap.
-    """
-    if seconds := _find_seconds(float(match[0])):
-        return _EPOCH_START + timedelta(seconds=seconds)
-    digits = match[1]
-    if len(digits) not in _CALENDAR or (match[2] or "").strip("0"):
-        _fail()
-    moment = datetime.fromisoformat(f"{digits[:8]}T{digits[8:] or '00'}")
-    if moment.year < (_FIRST_YEAR if len(digits) == _CALENDAR[0] else _EARLIEST.year):
-        _fail()
-    return moment
-
-
 def _parse_epoch(text: str) -> datetime:
-    """Parse an epoch that a profile says to be one: in the unit in which it is plausible, else as small numbers are."""
-    number = float(text)
-    seconds = _find_seconds(number) or (number / 1000 if abs(number) >= _MILLISECONDS_FROM else number)
-    try:
-        return _EPOCH_START + timedelta(seconds=seconds)
-    except OverflowError as error:
-        raise ValueError("not in the years 1 to 9999") from error
-
-
-def _find_seconds(number: float) -> float | None:
-    """Return the seconds of a number that is a plausible epoch in some unit; None if it is in none."""
-    latest = time.time() + _YEARS_AHEAD
-    moments = (number / size for size in _EPOCH_UNITS)
-    return next((seconds for seconds in moments if _EARLIEST.timestamp() <= seconds < latest), None)
+    """Parse an epoch, in the unit that its size shows: seconds, or milliseconds to nanoseconds."""
+    seconds = float(text)
+    while abs(seconds) >= _MOST_SECONDS:
+        seconds /= 1000
+    return _EPOCH_START + timedelta(seconds=seconds)
 
 
 def _build(match: re.Match[str], month: int, day: int) -> datetime:
@@ -315,15 +277,13 @@ def _make_label_parser(labels: Labels | None) -> Callable[[str], str | None]:
 
 _NUMBER = r"(-?\d{1,4}(?:[.,]\d{0,17})?)"
 _STARS = r"stars?(?:\s+rating)?|stern(?:en?)?|étoiles?|estrellas?|stell[ae]|★|\*"
-_UNITS = rf"(?:(?:\s*|-)(?:({_STARS})|points?|pts|bubbles?))?"
+_UNITS = rf"(?:(?:\s*|-)(?:({_STARS})|points?|pts))?"
 _OUT_OF = r"(?:/|out of|of|von|sur|su|de|sobre)"
 _RATING = re.compile(
     rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*{_OUT_OF}\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?", _FLAGS
 )
 _THOUSAND = re.compile(r"\.\d{3}", re.ASCII)
 _SYMBOLS = re.compile(r"(?:([★⭐]\ufe0f?|\*)+½?|½)([☆✩]\ufe0f?)*")
-_BUBBLES = re.compile(r"(?:ui_bubble_rating )?bubble_([0-5][05])")
-"""A rating of TripAdvisor as its pages name it: `bubble_45` is 4.5 of 5."""
 
 
 @dataclass(frozen=True)
@@ -346,8 +306,6 @@ def find_rating(text: str) -> FoundRating | None:
         full = sum(text.count(symbol) for symbol in "★⭐*") + (0.5 if "½" in text else 0)
         hollow = sum(text.count(symbol) for symbol in "☆✩")
         return FoundRating(full, math.ceil(full) + hollow if hollow else None, symbols=True)
-    if bubbles := _BUBBLES.fullmatch(text):
-        return FoundRating(int(bubbles[1]) / 10, 5, symbols=True)
     match = _RATING.fullmatch(text)
     if match is None:
         return None
