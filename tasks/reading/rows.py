@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts.errors import UsageError
 from data_contracts.sources.known_profiles import normalize_name
 from data_contracts.sources.profile import Profile
-from data_contracts.text_encodings import extends_ascii, find_encoding
 from tasks.reading.columns import Columns, Reading, format_columns, to_texts
 from tasks.reading.streams import ContainerLimits
 from tasks.support.refusals import refusal
 
 KEPT_BYTES = 1 << 16
 """Bytes that the quarantine keeps of a row that is too long."""
+_MARK = "\ufeff"
+"""The byte order mark."""
 _FEWEST_REORDERED = 3
 """Names from which on a row that has them in another order can only be a header."""
 _Item = TypeVar("_Item")
@@ -59,14 +59,6 @@ class ReadOptions:
     def encoding(self) -> str | None:
         """The encoding of text files without a byte order mark, such as 'cp1252'; None: UTF-8."""
         return self.profile.file.encoding if self.profile else None
-
-    def __post_init__(self) -> None:
-        """Raise `UsageError` for a fallback encoding that can't be one."""
-        name = self.fallback_encoding
-        if name and find_encoding(name) is None:
-            raise UsageError(f"The encoding {name!r} is not known. Next: name one such as cp1252.")
-        if name and not extends_ascii(name):
-            raise UsageError(f"A fallback encoding must extend ASCII, as cp1252 does, not {name}.")
 
 
 def require_rows(rows: int, most: int) -> None:
@@ -193,19 +185,19 @@ def find_headers(
     A row that has the names in another order is refused (header_changed): below it, the columns are others. `numbers`
     has the numbers of the rows, and the `separator` stands between the names that are kept.
     """
-    # Few values are as long as a name: Arrow's functions would take three percent of the time of reading all.
-    long = np.flatnonzero(np.isin(measure_texts(arrays[0]), [len(name.encode()) for name in names]))
-    first = pc.utf8_lower(arrays[0].take(pa.array(long)))
+    # Few values are as long as a name: Arrow's functions would take three percent of the time of reading all. A file
+    # that was appended to another one may begin with a byte order mark.
+    sizes = [len(name.encode()) + mark for name in names for mark in (0, len(_MARK.encode()))]
+    long = np.flatnonzero(np.isin(measure_texts(arrays[0]), sizes))
+    first = pc.utf8_ltrim(pc.utf8_lower(arrays[0].take(pa.array(long))), _MARK)
     rows = long[np.asarray(pc.is_in(first, pa.array([name.lower() for name in names])))].tolist()
     own = sorted(map(normalize_name, names))
     defects: dict[int, Defect] = {}
     for row in rows:
-        found = [array[row].as_py() for array in arrays]
+        found = [(array[row].as_py() or "").lstrip(_MARK) for array in arrays]
         if found == list(names):
             defects[row] = Defect("row_shape", "it repeats the column names", separator.join(names).encode())
-        elif len({*own} - {""}) >= _FEWEST_REORDERED and own == sorted(
-            normalize_name(each or "") for each in found
-        ):
+        elif len({*own} - {""}) >= _FEWEST_REORDERED and own == sorted(map(normalize_name, found)):
             problem = f"row {numbers[row].as_py():,} has the names of the columns in another order"
             raise refusal("header_changed", problem)
     return defects

@@ -33,7 +33,6 @@ _MARKS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 _MARK_BYTES = max(map(len, _MARKS))
-_LINE_MARK = b"\n" + codecs.BOM_UTF8
 
 # A byte is escaped as two of Unicode's 32 noncharacters U+FDD0 to U+FDEF: one of the first 16 for its upper four bits,
 # one of the last 16 for its lower four. Bytes that are not UTF-8 are 0x80 and above.
@@ -68,21 +67,9 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
         )
     chunks = chain([head[len(mark) :]], chunks)
     if encoding != "utf-8":
-        chunks = _transcode(chunks, encoding)
-    elif fallback := _find_fallback(mark, options):
-        chunks = _fall_back(chunks, fallback)
-    # Only files that have marks are joined with theirs; all others need not be searched.
-    return drop_inner_marks(chunks) if mark else chunks
-
-
-def drop_inner_marks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a text in UTF-8 without the byte order marks at the start of its lines, as files that were joined have."""
-
-    def find_end(data: bytes) -> int:
-        size = next((size for size in (3, 2, 1) if data.endswith(_LINE_MARK[:size])), 0)
-        return len(data) - size
-
-    return (data.replace(_LINE_MARK, b"\n") for data in cut_anew(chunks, find_end))
+        return _transcode(chunks, encoding)
+    fallback = _find_fallback(mark, options)
+    return _fall_back(chunks, fallback) if fallback else chunks
 
 
 def _find_mark(data: bytes) -> bytes:

@@ -18,7 +18,7 @@ from tasks.reading import delimited
 from tasks.reading.columns import format_columns
 from tasks.reading.delimited import read_delimited, unescape
 from tasks.reading.reader import ReadOptions, read_review_file
-from tasks.reading.text import drop_inner_marks, to_utf8
+from tasks.reading.text import to_utf8
 from tasks.reading.values import NO_TEXT_WORDS
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import encode_csv, encode_json, encode_jsonl, to_gz, to_tar
@@ -326,19 +326,12 @@ def test_the_first_character_beyond_ascii_decides_however_much_is_read_at_a_time
 def test_files_that_were_joined_with_their_byte_order_marks_are_one_table(
     tmp_path: Path, encoding: str
 ) -> None:
-    parts = ('review_id,text\na1,"Fine, really"\n', "review_id,text\na2,Bad\n", "a3,Dull\n")
+    parts = ('review_id,text\na1,"Fine, really"\n', "review_id,text\na2,Bad\na3,Dull\n")
     rows = read(tmp_path, "a.csv", b"".join(part.encode(encoding) for part in parts))
     assert [row["review_id"] for row in rows if row["rule"] is None] == ["a1", "a2", "a3"]
     assert [(row["rule"], row["detail"]) for row in rows[1:2]] == [
         ("row_shape", "it repeats the column names")
     ]
-
-
-@pytest.mark.parametrize("size", range(1, 9))
-def test_byte_order_marks_of_lines_are_dropped_in_pieces_of_any_size(size: int) -> None:
-    data = "a\n\ufeffb\ufeff\n\n\ufeffc\ufefe\n".encode()
-    pieces = (data[start : start + size] for start in range(0, len(data), size))
-    assert b"".join(drop_inner_marks(pieces)).decode() == "a\nb\ufeff\n\nc\ufefe\n"
 
 
 def test_a_short_row_below_a_quoted_header_refuses_no_file(tmp_path: Path) -> None:
