@@ -16,7 +16,7 @@ import pyarrow as pa
 from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
-from tasks.reading.json_files import ObjectRow, drop_invalid, is_valid_text, make_batches, make_row
+from tasks.reading.json_files import ObjectRow, make_batches, make_row
 from tasks.reading.rows import RawRows, ReadOptions, group_into_batches, require_rows
 from tasks.support.refusals import refusal, refusing
 
@@ -100,10 +100,7 @@ def _make_row(record: Any) -> ObjectRow:
     """Return the columns of a record, and its defect if it has one."""
     if not isinstance(record, dict):
         raise refusal("avro_broken", "its items are no records")
-    row, defect = make_row(_simplify(record), b"")
-    if defect is not None or all(map(is_valid_text, row.values())):
-        return row, defect
-    return drop_invalid(row, b"")
+    return make_row(_simplify(record), b"")
 
 
 def _simplify(value: Any) -> Any:

@@ -19,9 +19,8 @@ import io
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import lru_cache
 from threading import Event
 from typing import IO, Any
 
@@ -29,7 +28,8 @@ import pyarrow as pa
 
 from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.sources.known_profiles import DEFAULT, load_default
-from tasks.reading.columns import Columns, Reading, choose_reading, format_object, quote_name, select_columns
+from data_contracts.sources.profile import Profile
+from tasks.reading.columns import Reading, choose_reading, format_object, quote_name, select_columns
 from tasks.reading.rows import (
     KEPT_BYTES,
     Defect,
@@ -52,12 +52,10 @@ MAX_KEYS = 10_000
 """Most keys of one object, the same limit as for the columns of a CSV."""
 _MOST_NAMES = 1 << 20
 """Most characters by which the names of the values in one nested object grow by its key."""
-_MAX_KEY_SETS, _CACHED_CHARACTERS = 1000, 10_000
-"""Different sets of keys whose columns are cached, and the most characters of one of them."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 ObjectRow = tuple[dict[str, Any], Defect | None]
-"""The usable columns of a row, and its defect if it has one."""
+"""The columns of a row, in which bytes that are not UTF-8 are lone surrogates, or its defect."""
 
 
 # Objects
@@ -70,40 +68,25 @@ def make_batches(
 
     Raises `FileRefusedError` as `choose_reading` does for the keys of the first group that has objects.
     """
-    select: _Select | None = None
+    reading: Reading | None = None
     next_row = first_row
     for rows in groups:
-        if select is None and (names := _list_names(rows)) is not None:
-            select = _Select(choose_reading(names, options.profile, options.text_column, may_lack=True))
-        yield _make_rows(rows, select or _Select(Reading(DEFAULT, load_default())), next_row)
+        if reading is None and any(defect is None for _, defect in rows):
+            names = dict.fromkeys(name for row, _ in rows for name in row if is_valid_text(name))
+            reading = choose_reading([*names], options.profile, options.text_column, may_lack=True)
+        shaped = reading or Reading(DEFAULT, load_default())
+        try:
+            yield _make_rows(rows, shaped, next_row)
+        except UnicodeEncodeError:
+            valid = [row if row[1] else _set_aside_invalid(row[0], shaped.profile) for row in rows]
+            yield _make_rows(valid, shaped, next_row)
         next_row += len(rows)
 
 
-def _list_names(rows: Sequence[ObjectRow]) -> list[str] | None:
-    """Return the keys of the rows without a defect, else of those in another encoding, else None."""
-    sound: list[Mapping[str, Any]] = [row for row, defect in rows if defect is None]
-    usable = sound or [defect.values for _, defect in rows if isinstance(defect, _Undecoded)]
-    names = dict.fromkeys(name for row in usable for name in row)
-    return [name for name in names if is_valid_text(name)] if usable else None
-
-
-class _Select:
-    """Maps the keys of an object to its columns by a reading; caches the columns of small sets of keys."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self._cached = lru_cache(_MAX_KEY_SETS)(lambda names: select_columns(names, reading.profile))
-
-    def __call__(self, names: tuple[str, ...]) -> Columns:
-        """Return the columns of an object with these keys."""
-        is_short = sum(map(len, names)) <= _CACHED_CHARACTERS
-        return (self._cached if is_short else self._cached.__wrapped__)(names)
-
-
-def _make_rows(rows: Sequence[ObjectRow], select: _Select, first_row: int) -> RawRows:
-    """Build the raw rows of n objects."""
+def _make_rows(rows: Sequence[ObjectRow], reading: Reading, first_row: int) -> RawRows:
+    """Build the raw rows of n objects; raise `UnicodeEncodeError` if any has bytes that are not UTF-8."""
     keys = [tuple(row) for row, _ in rows]
-    selected = {each: select(each) for each in set(keys)}
+    selected = {each: select_columns(each, reading.profile) for each in set(keys)}
     known: dict[str, list[str | None]] = {ours: [] for columns in selected.values() for ours in columns.known}
     known.setdefault("text", [])
     further: list[str | None] = []
@@ -115,21 +98,39 @@ def _make_rows(rows: Sequence[ObjectRow], select: _Select, first_row: int) -> Ra
         if defect is None and text is not None and not isinstance(text, str):
             defect = Defect("text_type", f"{_TYPE_NAMES[type(text)]}, not a text", dump_value(text))
         if defect is not None:
-            defects[position] = _keep_text_bytes(defect, select) if isinstance(defect, _Undecoded) else defect
+            defects[position] = defect
             own_values["text"] = None
         for ours, column in known.items():
             column.append(format_value(own_values.get(ours)))
         further.append(format_object((name, values[place]) for name, place in columns.further.items()))
     arrays = {ours: pa.array(column, pa.string()) for ours, column in known.items()}
     numbers = number_rows(first_row, len(rows))
-    return RawRows(select.reading, numbers, arrays, pa.array(further, pa.string()), defects)
+    return RawRows(reading, numbers, arrays, pa.array(further, pa.string()), defects)
+
+
+def _set_aside_invalid(row: dict[str, Any], profile: Profile) -> ObjectRow:
+    """Return the columns of a row that are valid text, and its defect if any is not.
+
+    It is text_encoding with the bytes of the text, which may be released as one, or row_shape with those of the row if
+    it has no text.
+    """
+    invalid = [name for name, value in row.items() if not (is_valid_text(name) and is_valid_text(value))]
+    if not invalid:
+        return row, None
+    name = invalid[0].encode("utf-8", "replace").decode()
+    detail = f"column '{name}' holds bytes that are not UTF-8, or half a surrogate pair"
+    values = list(row.values())
+    texts = [values[place] for place in select_columns(tuple(row), profile).list_text()]
+    if texts and isinstance(texts[-1], str):
+        parts = [_restore_surrogates(text) for text in texts if isinstance(text, str)]
+        defect = Defect("text_encoding", detail, join_bytes(parts))
+    else:
+        defect = Defect("row_shape", detail, _restore_surrogates(json.dumps(row, ensure_ascii=False)))
+    return {name: value for name, value in row.items() if name not in invalid}, defect
 
 
 def make_row(value: Any, line: bytes) -> ObjectRow:
-    """Return the columns of an object, and its defect if it has one; `line` has the bytes of the whole row.
-
-    Bytes that are not UTF-8 are lone surrogates in it.
-    """
+    """Return the columns of an object, or its defect; `line` has the bytes of the whole row."""
     if not isinstance(value, dict):
         return {}, Defect(
             "row_shape", f"{_TYPE_NAMES.get(type(value), 'a text or null')}, not an object", line
@@ -145,41 +146,6 @@ def make_row(value: Any, line: bytes) -> ObjectRow:
     if len(row) > MAX_KEYS:
         return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
     return row, None
-
-
-@dataclass(frozen=True)
-class _Undecoded(Defect):
-    """A text_encoding defect of an object, whose text is not known yet."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    """All columns of the row."""
-
-
-def drop_invalid(row: dict[str, Any], line: bytes) -> ObjectRow:
-    """Return the columns of a row that are valid text, and a text_encoding defect if any column is not.
-
-    `line` has the bytes of the whole row, which are kept if its text is not known.
-    """
-    invalid = [name for name, value in row.items() if not (is_valid_text(name) and is_valid_text(value))]
-    if not invalid:
-        return row, None
-    name = invalid[0].encode("utf-8", "replace").decode()
-    detail = f"column '{name}' holds bytes that are not UTF-8, or half a surrogate pair"
-    kept = {name: value for name, value in row.items() if name not in invalid}
-    return kept, _Undecoded("text_encoding", detail, line, row)
-
-
-def _keep_text_bytes(defect: _Undecoded, select: _Select) -> Defect:
-    """Return a text_encoding defect with the bytes of the text; one of row_shape with those of the row if it has none.
-
-    What is kept as a text may be released as one.
-    """
-    values = list(defect.values.values())
-    texts = [values[place] for place in select(tuple(defect.values)).list_text()]
-    parts = [_restore_surrogates(text) for text in texts if isinstance(text, str)]
-    if not parts or not isinstance(texts[-1], str):
-        return Defect("row_shape", defect.detail, defect.raw)
-    return Defect(defect.rule, defect.detail, join_bytes(parts))
 
 
 def _restore_surrogates(text: str) -> bytes:
@@ -255,8 +221,6 @@ def is_valid_text(value: Any) -> bool:
 
 # Lines
 
-# The beginning of JSON's escape of half a surrogate pair, \\ud800 to \\udfff.
-_HALF_PAIRS = (b"\\ud", b"\\uD")
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 _KEY_END = b'":'
 """The end of a key, as most programs write it."""
@@ -308,14 +272,11 @@ def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_
 
 
 def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
-    """Parse one line; return its object and None, or the usable columns and the defect."""
+    """Parse one line; return its columns, or its defect."""
     if length > longest:
         detail = f"a line of {length:,} bytes, the limit is {longest:,}"
         return {}, Defect("text_too_long", detail, line[:KEPT_BYTES])
-    try:
-        text, is_utf8 = line.decode(), True
-    except UnicodeDecodeError:
-        text, is_utf8 = line.decode("utf-8", "surrogateescape"), False
+    text = line.decode("utf-8", "surrogateescape")
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -323,12 +284,13 @@ def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
     except (ValueError, RecursionError):
         return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
     row, defect = make_row(value, line)
-    if defect is not None:
-        return row, defect
-    if line.count(_KEY_END) != len(row) and (repeated := _find_repeated_key(text)) is not None:
+    if (
+        defect is None
+        and line.count(_KEY_END) != len(row)
+        and (repeated := _find_repeated_key(text)) is not None
+    ):
         return {}, Defect("row_shape", f"the key {quote_name(repeated)} has several values", line)
-    is_sound = is_utf8 and not any(half in line for half in _HALF_PAIRS)
-    return (row, None) if is_sound else drop_invalid(row, line)
+    return row, defect
 
 
 def _find_repeated_key(text: str) -> str | None:
@@ -352,8 +314,6 @@ items row rows record records entry entries document documents docs hits objects
 ARRAY_NAMES = frozenset(["", *_ROW_NAMES.split()])
 """The keys of arrays that have the rows of a document without a profile. Others may be replies, or people."""
 _BUFFER_BYTES = 1 << 16
-_MOST_HELD = 64 << 20
-"""Bytes of the first array of a document up to which it is kept until it is known that no other one has objects."""
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 _Events = Iterator[tuple[str, Any]]
 _Item = tuple[Any, int]
@@ -385,9 +345,9 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
 def _make_element(value: Any) -> ObjectRow:
     """Return the columns of an element, and its defect if it has one."""
     row, defect = make_row(value, b"")
-    if defect is not None:
-        return row, Defect(defect.rule, defect.detail, None if isinstance(value, dict) else dump_value(value))
-    return (row, None) if all(map(is_valid_text, (*row, *row.values()))) else drop_invalid(row, b"")
+    if defect is None:
+        return row, None
+    return row, replace(defect, raw=None if isinstance(value, dict) else dump_value(value))
 
 
 def _restore(value: Any) -> Any:
@@ -473,28 +433,14 @@ class _Document:
     """Whether an array of other values was there."""
 
     def read_rows(self) -> Iterator[_Item]:
-        """Yield the elements of the array that has the rows.
-
-        An array inside of an object is kept until the end is reached, or until it is large: another one that follows
-        could have the reviews too. One that follows a large one ends the reading with a refusal.
-        """
+        """Yield the elements of the array that has the rows; another one that follows it ends in a refusal."""
         import ijson
 
         events = iter(ijson.basic_parse(self.source, buf_size=_BUFFER_BYTES))
-        held: list[_Item] = []
-        size, is_free = 0, self.wanted is not None
         kind, value = next(events)
         for item in self._walk(kind, value, events, ()):
             self.built += 1
-            if is_free or self.arrays == [""]:
-                yield item
-                continue
-            held.append(item)
-            size += item[1]
-            if size > _MOST_HELD:
-                yield from held
-                held, is_free = [], True
-        yield from held
+            yield item
         for _ in events:  # what follows the end is an error
             pass
         if not self.arrays and (self.has_lists or not self.has_empty):
