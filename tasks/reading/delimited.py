@@ -27,7 +27,6 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from numpy.typing import NDArray
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.sources.profile import is_delimiter
@@ -72,8 +71,6 @@ _FEW_QUOTES = 8
 """Bytes of a text for each quote from which on its places take little memory."""
 _MANY_QUOTES = 1 << 19
 """Quotes whose places take little memory in every text."""
-_RARE_QUOTES = 256
-"""Bytes of a text for each quote from which on it is faster to look for them eight bytes at a time."""
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
 _STRAY_QUOTE = (
     "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
@@ -239,8 +236,7 @@ def _decode_lines(head: bytes, note_size: Callable[[int], None]) -> Iterator[str
 def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
     """Yield the parsed text in pieces; each piece ends at the end of a row."""
     rest, done = b"", 0
-    may_be_plain = table.separator != "\t" or not table.has_quotes
-    while may_be_plain and (chunk := next(text, None)) is not None:
+    while (chunk := next(text, None)) is not None:
         end = _find_line_break(chunk, table.separator)
         rows = _parse_plain(rest, chunk, end, table) if end else None
         if rows is None:
@@ -327,44 +323,39 @@ def _parse_plain(rest: bytes, chunk: bytes, end: int, table: _Table) -> _Rows | 
     They are not joined before, which would take a tenth of the time of reading.
     """
     rows = _parse((rest, memoryview(chunk)[:end]), table)
-    if rows is None or not table.has_quotes or (b'"' not in rest and chunk.find(b'"', 0, end) < 0):
-        return rows
-    return None if _has_break_inside(rows, _choose_line_break(chunk)) else rows
+    return None if rows is None or _has_break_inside(rows, chunk, table) else rows
 
 
 def _parse_strict(data: bytes, end: int, table: _Table, done: int) -> _Rows | None:
     """Parse text up to `end`, below `done` rows, as `_parse` does; refuse (csv_broken) wrong quotes.
 
-    With tabs such is a quoted field that goes on after its closing quote; with other separators only one that has a
-    line break too: its second quote may have been that of another row.
+    Such is a quoted field that has a line break and goes on after its closing quote, which may have been that of
+    another row.
     """
-    text, has_tabs = memoryview(data)[:end], table.separator == "\t"
+    text = memoryview(data)[:end]
     rows = _parse((text,), table)
-    if rows is None or not table.has_quotes or data.find(b'"', 0, end) < 0:
+    if (
+        rows is None
+        or not _has_break_inside(rows, data, table)
+        or _is_surely_strict(text, True, table.separator)
+    ):
         return rows
-    if not has_tabs and not _has_break_inside(rows, _choose_line_break(data)):
-        return rows
-    if _is_surely_strict(text, True, table.separator):
-        return rows
-    place = _measure_strict(text, table.separator, may_go_on=not has_tabs)
+    place = _measure_strict(text, table.separator, may_go_on=True)
     if place == len(text):
         return rows
     before = _parse((text[: _find_end_by_reading(data[:place], table.separator)],), table)
-    fault = _WRONG_QUOTE if has_tabs else _STRAY_QUOTE
-    raise refusal("csv_broken", f"after row {done + len(before or ()):,} {fault}")
+    raise refusal("csv_broken", f"after row {done + len(before or ()):,} {_STRAY_QUOTE}")
 
 
-def _has_break_inside(rows: _Rows, line_break: bytes) -> bool:
-    """Return whether any field has the line break of its text."""
-    if any(_BREAKS.search(line.strip()) for _, line in rows.misshapen.values()):
-        return True
-    for column in rows.batch.columns:
-        data = memoryview(column.buffers()[2] or b"")
-        # In steps, whose memory need not be asked for anew.
-        steps = range(0, len(data), _COUNTED_BYTES)
-        if any(line_break in bytes(data[start : start + _COUNTED_BYTES]) for start in steps):
-            return True
-    return False
+def _has_break_inside(rows: _Rows, data: bytes, table: _Table) -> bool:
+    """Return whether any field has the line break of its text, `data`; only one in quotes can have it."""
+    if not table.has_quotes:
+        return False
+    line_break = _choose_line_break(data)[0]
+    values = (np.frombuffer(column.buffers()[2] or b"", np.uint8) for column in rows.batch.columns)
+    return any(_BREAKS.search(line.strip()) for _, line in rows.misshapen.values()) or any(
+        (each == line_break).any() for each in values
+    )
 
 
 def _parse(pieces: Sequence[bytes | memoryview], table: _Table) -> _Rows | None:
@@ -479,21 +470,12 @@ def _is_surely_strict(data: bytes | memoryview, is_whole: bool, separator: str) 
     quotes = np.count_nonzero(is_quote)
     if quotes > max(len(characters) // _FEW_QUOTES, _MANY_QUOTES) or (is_whole and quotes % 2):
         return False
-    are_rare = quotes < len(characters) // _RARE_QUOTES
-    places = _find_places(is_quote) if are_rare else np.flatnonzero(is_quote)
+    places = np.flatnonzero(is_quote)
     may_be_beside = np.isin(np.arange(256), [_QUOTE, *separator.encode(), *b"\r\n"])
     opening, closing = places[::2], places[1::2]
     before = characters[opening[opening > 0] - 1]
     after = characters[closing[closing < len(characters) - 1] + 1]
     return bool(may_be_beside[before].all() and may_be_beside[after].all())
-
-
-def _find_places(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the positions of the true ones of n marks, of which few are: eight at a time, which is far faster."""
-    whole = len(marks) - len(marks) % 8
-    eights = np.flatnonzero(marks[:whole].view(np.uint64))
-    found, beside = np.nonzero(marks[:whole].reshape(-1, 8)[eights])
-    return np.concatenate([eights[found] * 8 + beside, whole + np.flatnonzero(marks[whole:])])
 
 
 def _measure_strict(
