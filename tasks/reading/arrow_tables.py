@@ -1,5 +1,7 @@
 """Reads the rows of Parquet, ORC and Arrow files with columns of any type; runs in a process of its own.
 
+Structs become columns with dotted names, as nested objects of JSON do.
+
 A Parquet file of a few kilobytes may repeat one long text a million times. So only as many rows are decoded at a time
 as fit into `DECODED_BYTES` even if each had the whole dictionary of every column. Other encodings, lists and wrong
 metadata may also expand a thousandfold; against these the memory limit of the process protects. Page checksums are
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, select_columns
+from tasks.reading.columns import MAX_COLUMNS, MAX_DEPTH, Columns, Reading, choose_reading, select_columns
 from tasks.reading.rows import (
     RawRows,
     ReadOptions,
@@ -71,7 +73,6 @@ def read_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[
     with refusing("orc_broken", lambda: f"it can't be read after row {rows:,}"):
         source = pa_orc.ORCFile(file)
         require_rows(first_row - 1 + source.nrows, options.most_rows)
-        _require_columns(len(source.schema))
         stripes = map(source.read_stripe, range(source.nstripes))
         for raw in _read_batches(source.schema, stripes, first_row, options):
             rows += len(raw.row_numbers)
@@ -89,7 +90,6 @@ def read_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterato
         found, batches = _open_arrow(file)
         # Extension types, such as that for JSON, are read as the types in which they are stored.
         schema = pa.schema([(field.name, getattr(field.type, "storage_type", field.type)) for field in found])
-        _require_columns(len(schema))
         checked = _check_batches(batches, first_row, options.most_rows)
         for raw in _read_batches(schema, checked, first_row, options):
             rows += len(raw.row_numbers)
@@ -113,6 +113,8 @@ def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
 
     Refuses a file whose text column does not have texts (text_column_type), and as `choose_reading` does.
     """
+    schema = _flatten(schema.empty_table()).schema
+    _require_columns(len(schema))
     reading = choose_reading(schema.names, options.profile, options.text_column)
     columns = select_columns(schema.names, reading.profile)
     for text in map(schema.field, columns.list_text()):
@@ -175,11 +177,23 @@ def _make_rows(batch: pa.RecordBatch, table: _Table, first_row: int) -> RawRows:
     """Return a batch of n rows as raw rows; the first one gets the number `first_row`."""
     columns = table[2]
     known = set(columns.known.values()) - set(columns.further.values())
+    flat = _flatten(pa.Table.from_batches([batch]))
     decoded = [
-        _convert_known(array) if position in known else _convert_further(array)
-        for position, array in enumerate(batch.columns)
+        _convert_known(column.combine_chunks())
+        if position in known
+        else _convert_further(column.combine_chunks())
+        for position, column in enumerate(flat.columns)
     ]
     return make_raw_rows(table, decoded, number_rows(first_row, batch.num_rows), {})
+
+
+def _flatten(table: pa.Table) -> pa.Table:
+    """Return a table with the values of structs as columns of their own, with names such as `user.name`."""
+    for _ in range(MAX_DEPTH):
+        if not any(pt.is_struct(field.type) for field in table.schema):
+            break
+        table = table.flatten()
+    return table
 
 
 # Types

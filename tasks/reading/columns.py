@@ -31,8 +31,8 @@ from tasks.support.wording import drop_nan
 
 PART, STATE = "text_part_", "state_"
 """Begin our names of a column whose text comes before that of `text`, and of one that says if a row is a review."""
-MAX_COLUMNS = 10_000
-"""Most columns of a file."""
+MAX_COLUMNS, MAX_DEPTH = 10_000, 64
+"""Most columns of a file, or keys of an object, and most levels of nested objects and lists."""
 _OWN = "own"
 """The name of the profile of a source."""
 _AUTHOR = "author"

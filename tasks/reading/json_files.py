@@ -29,7 +29,15 @@ import pyarrow as pa
 from data_contracts.errors import FileRefusedError, ReviewsError
 from data_contracts.sources.known_profiles import DEFAULT, load_default
 from data_contracts.sources.profile import Profile
-from tasks.reading.columns import Reading, choose_reading, format_object, quote_name, select_columns
+from tasks.reading.columns import (
+    MAX_COLUMNS,
+    MAX_DEPTH,
+    Reading,
+    choose_reading,
+    format_object,
+    quote_name,
+    select_columns,
+)
 from tasks.reading.rows import (
     KEPT_BYTES,
     Defect,
@@ -46,10 +54,6 @@ from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 
-MAX_DEPTH = 64
-"""Most levels of nested objects and lists."""
-MAX_KEYS = 10_000
-"""Most keys of one object, the same limit as for the columns of a CSV."""
 _MOST_NAMES = 1 << 20
 """Most characters by which the names of the values in one nested object grow by its key."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
@@ -143,8 +147,8 @@ def make_row(value: Any, line: bytes) -> ObjectRow:
             f"objects or lists more than {MAX_DEPTH} deep in each other, or under too long a key",
             line,
         )
-    if len(row) > MAX_KEYS:
-        return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_KEYS:,}", line)
+    if len(row) > MAX_COLUMNS:
+        return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_COLUMNS:,}", line)
     return row, None
 
 
