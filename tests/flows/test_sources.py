@@ -269,26 +269,6 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found: never" in said
 
 
-@pytest.mark.process
-def test_a_preview_of_a_workbook_names_the_columns_in_which_no_row_has_a_value(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    described = '[columns]\ntext = "text"\nmovie_id = "movie"\nreviewed_at = "date"\ngiven_rating = "stars"\n'
-    describe(scoring_home, "shop-x", described)
-    path = tmp_path / "a.xlsx"
-    rows: list[list[Any]] = [
-        ["text", "stars", "date", "movie"],
-        *(["A good film", None, None, "Heat"] for _ in range(3)),
-    ]
-    path.write_bytes(write_xlsx({"Sheet1": rows}))
-    status, said = call(scoring_home, "check", "shop-x", str(path))
-    assert status == 0, said
-    assert "'date', 'stars': no row has a value. If these are formulas" in said
-    rows[1:] = [["A good film", 4, "2026-01-31", "Heat"]]
-    path.write_bytes(write_xlsx({"Sheet1": rows}))
-    assert "no row has a value" not in call(scoring_home, "check", "shop-x", str(path))[1]
-
-
 def test_a_check_of_a_file_with_other_columns_names_the_file_and_the_profile(
     scoring_home: Home, tmp_path: Path
 ) -> None:
@@ -412,20 +392,6 @@ def test_a_check_says_what_a_run_would_do_with_dates_that_can_not_be_read(
     assert status == 0, said
     [line] = [each for each in said.splitlines() if each.startswith("reviewed_at")]
     assert done in line
-
-
-def test_a_check_says_what_reads_dates_whose_day_and_month_are_numbers(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    described = '[columns]\ntext = "text"\nreviewed_at = "Day"\n'
-    describe(scoring_home, "shop-a", described)
-    path = tmp_path / "a.csv"
-    path.write_text("text,Day\ngood film,27.03.2026\n")
-    _, said = call(scoring_home, "check", "shop-a", str(path))
-    assert 'with format = "day-first"' in said
-    describe(scoring_home, "shop-a", described + '[dates]\nformat = "day-first"\n')
-    _, said = call(scoring_home, "check", "shop-a", str(path))
-    assert "day-first" not in said
 
 
 def test_without_a_terminal_a_proposal_is_written_with_yes_alone(scoring_home: Home, tmp_path: Path) -> None:
@@ -612,52 +578,3 @@ def test_a_preview_reads_what_is_not_utf_8_by_the_fallback_encoding_as_a_run_doe
         assert status == 0, said
         assert "Good café." in said
     assert parse_profile(scoring_home.sources / "shop-a.toml").file.encoding is None
-
-
-@pytest.mark.process
-def test_a_preview_of_a_workbook_in_which_no_row_has_a_text_asks_for_formulas(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    describe(scoring_home, "shop-x", '[columns]\ntext = "text"\n')
-    path = tmp_path / "a.xlsx"
-    path.write_bytes(write_xlsx({"Sheet1": [["text", "movie"], *([None, "Heat"] for _ in range(12))]}))
-    said = call(scoring_home, "check", "shop-x", str(path))[1]
-    assert "'text': no row has a value. If these are formulas" in said
-
-
-PAIRED = [("p", 8), ("p", 9), ("p", 10), ("n", 2), ("n", 1), ("n", 3)]
-"""The labels and ratings of reviews, of a feed that has both."""
-
-
-@pytest.mark.parametrize(("positive", "says"), [("n", True), ("p", False)])
-def test_a_preview_says_that_labels_contradict_the_ratings_of_their_rows(
-    scoring_home: Home, tmp_path: Path, positive: str, says: bool
-) -> None:
-    negative = {"p": "n", "n": "p"}[positive]
-    labels = f'[labels]\npositive = "{positive}"\nnegative = "{negative}"\n'
-    columns = '[columns]\ntext = "text"\ngiven_label = "label"\ngiven_rating = "stars"\n'
-    describe(scoring_home, "shop-a", f"{columns}{labels}[rating]\nlowest = 1\nhighest = 10\n")
-    path = tmp_path / "a.csv"
-    path.write_text("text,label,stars\n" + "".join(f"good film,{label},{stars}\n" for label, stars in PAIRED))
-    said = call(scoring_home, "check", "shop-a", str(path))[1]
-    assert ("6 of 6 labels contradict the rating of their row" in said) == says
-
-
-@pytest.mark.parametrize(
-    ("rows", "accepted", "says"),
-    [
-        (["1,a,good film", "1,a,bad film"], "", True),
-        (["1,a,good film", "1,a,bad film"], '[severity]\nshared_ids = "accept"\n', False),
-        (["1,a,good film", "1,a,good film", "1,b,bad film", "2,a,"], "", False),
-    ],
-)
-def test_a_preview_says_that_a_review_id_has_several_texts(
-    scoring_home: Home, tmp_path: Path, rows: list[str], accepted: str, says: bool
-) -> None:
-    describe(
-        scoring_home, "shop-a", f'[columns]\ntext = "text"\nreview_id = "id"\nmovie_id = "movie"\n{accepted}'
-    )
-    path = tmp_path / "a.csv"
-    path.write_text("\n".join(["id,movie,text", *rows]))
-    said = call(scoring_home, "check", "shop-a", str(path))[1]
-    assert ("1 review id with several texts" in said) == says
