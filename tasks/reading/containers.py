@@ -23,7 +23,6 @@ from tasks.inbox.source_files import is_marker
 from tasks.reading.formats import (
     MAGIC_BYTES,
     UNKNOWN,
-    describe_unread,
     format_of,
     is_archive,
     require_content,
@@ -96,7 +95,7 @@ def iterate_file(
     format_name = format_of(path)
     if format_name == UNKNOWN:
         name = _to_storable(path.name)
-        raise refusal("format_unknown", f"'{name}' {describe_unread(name)}")
+        raise refusal("format_unknown", f"the name '{name}' has no ending that is read")
     size = measure_file(path)
     guard = limit(limits.count_bytes(size, limits.total_bytes), "the file unpacks to")
     limits = replace(limits, members=min(limits.members, limits.count_rows(size)))
@@ -149,7 +148,7 @@ def _open_member(
         if is_archive(path):
             raise refusal("member_nested_archive", "it is an archive itself")
         if format_name == UNKNOWN:
-            problem = f"it {describe_unread(path.name)}; if it has no reviews, take it out"
+            problem = "its name has no ending that is read; if it has no reviews, take it out"
             raise refusal("format_unknown", problem)
         limit(limits.member_bytes)(size)
         base, compression = split_format(format_name)

@@ -1,6 +1,6 @@
-"""Finds the format of a file by its name, refuses content that contradicts it, and says what to do with other files."""
+"""Finds the format of a file by its name, and refuses content that contradicts it."""
 
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from tasks.support.refusals import refusal
 
@@ -54,42 +54,6 @@ _OWN_MAGIC = {
     **{name: {"zip", "OLE"} for name in WORKBOOKS},
 }
 
-_TABLE = "save its table as CSV UTF-8 or as xlsx"
-_UNPACK = "unpack it, and pack what is in it as zip or tar.gz"
-_BY_PROGRAM = "export the table of reviews as CSV UTF-8 from the program that made it"
-_PRINTED = "a printed page has no rows: export the reviews as CSV UTF-8 where it was made"
-_COMPRESSED = "call it by what is in it too, such as .csv.gz; a zip or a workbook in it must be unpacked"
-_WAYS = {
-    ".pdf .ps .xps": _PRINTED,
-    ".doc .docx .odt .rtf .pages .ppt .pptx .odp": f"{_TABLE} from a spreadsheet, or each review as a .txt file",
-    ".numbers .xlt .xltx .fods .gsheet .wks": f"{_TABLE} from the spreadsheet",
-    ".htm .html .mht .mhtml .xml .xhtml": f"open it in a spreadsheet and {_TABLE}",
-    ".yaml .yml": "write it as JSON into a .json file, by `yq -o=json .`, or by `yq .` where yq is that of Python",
-    ".rar .7z .lzh .arj .cab .iso .dmg .jar .ar .deb .rpm": _UNPACK,
-    ".lz4 .lz .lzma .z .br .sz .lzo": "unpack it, or compress it as .gz, .zst, .bz2 or .xz",
-    ".db .sqlite .sqlite3 .duckdb .mdb .accdb .sql .dump": _BY_PROGRAM,
-    ".sav .por .dta .sas7bdat .xpt .rds .rda .rdata .mat": _BY_PROGRAM,
-    ".pkl .pickle .npy .npz .h5 .hdf5": "save it as Parquet or CSV UTF-8 from Python",
-    ".png .jpg .jpeg .gif .heic .tif .tiff .webp": "a picture has no text: export the reviews as CSV UTF-8",
-    ".dat .asc .out .log .md .text": "if it is a table with a header, call it .csv or .tsv; if it is one review, .txt",
-}
-"""What a sender can do with a file that is not read, by its ending."""
-_WAYS_BY_CONTENT = {
-    "gzip": "add .gz to its name",
-    "zstd": "add .zst to its name",
-    "bzip2": "add .bz2 to its name",
-    "xz": "add .xz to its name",
-    "zip": "call it .xlsx if it is a workbook, else .zip",
-    "OLE": "call it .xls if it is a workbook",
-    "parquet": "call it .parquet",
-    "arrow": "call it .feather",
-    "avro": "call it .avro",
-    "pdf": _PRINTED,
-    "7z": _UNPACK,
-    "rar": _UNPACK,
-    "sqlite": _BY_PROGRAM,
-}
-
 
 def format_of(path: Path | PurePosixPath) -> str:
     """Return the format of a file or member by its name: 'csv', 'tar', ..., with '.gz', '.xz' etc. if compressed.
@@ -118,23 +82,11 @@ def is_archive(path: PurePosixPath) -> bool:
     return not _ARCHIVE_ENDINGS.isdisjoint(suffix.lower() for suffix in path.suffixes[-2:])
 
 
-def describe_unread(name: str) -> str:
-    """Say of a file by the ending of its name that it is not read, and what to do with it."""
-    ending = PurePath(name).suffix.lower()
-    if ending in _COMPRESSIONS:
-        return f"has no known ending: {_COMPRESSED}"
-    for endings, way in _WAYS.items():
-        if ending in endings.split():
-            return f"ends with {ending}, which is not read: {way}"
-    return "has no known ending: save it as CSV UTF-8, with the name of its text column in the first row"
-
-
 def require_content(expected: str, head: bytes) -> None:
     """Refuse content whose first bytes are those of another format than `expected` ('csv', 'gz', ...)."""
     found = next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
     if found and found not in _OWN_MAGIC.get(expected, ()):
-        problem = f"the name says {expected}, the content begins as {found} data does"
-        raise refusal("format_mismatch", f"{problem}: {_WAYS_BY_CONTENT[found]}")
+        raise refusal("format_mismatch", f"the name says {expected}, the content begins as {found} data does")
     if found or not head:
         return
     if expected in _COMPRESSIONS.values() and all(byte >= _SPACE or byte in b"\t\r\n" for byte in head):
