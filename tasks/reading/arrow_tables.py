@@ -11,7 +11,7 @@ before its values are used. Binary values of further columns that are not UTF-8 
 
 import base64
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -42,70 +42,59 @@ _AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 _Table = tuple[Reading, list[str], Columns]
 """How a table is read, the names of its columns, and which of them become ours."""
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
+_Opened = tuple[pa.Schema, Iterable[pa.RecordBatch], int | None]
+"""The schema of a file, its batches, and the number of its rows, if it states one."""
 
 
 def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of a Parquet file; the first one gets the number `first_row`.
-
-    Raises `FileRefusedError`: parquet_broken, bomb_suspected, and the rules of `_open_table`.
-    """
-    next_row = first_row
-    with refusing("parquet_broken", lambda: f"it can't be read after row {next_row - first_row:,}"):
-        parquet = _open_parquet(file)
-        metadata = parquet.metadata
-        require_rows(first_row - 1 + metadata.num_rows, options.most_rows)
-        _require_columns(metadata.num_columns)
-        table = _open_table(parquet.schema_arrow, options)
-        for batch in _combine(_decode_parquet(parquet, file, options), options):
-            yield _make_rows(batch, table, next_row)
-            next_row += batch.num_rows
-        _require_count("parquet_broken", metadata.num_rows, next_row - first_row)
+    """Yield the rows of a Parquet file, see `_read`; a damaged one is refused (parquet_broken)."""
+    return _read("parquet_broken", _open_parquet, file, first_row, options)
 
 
 def read_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of an ORC file, stripe after stripe; the first one gets the number `first_row`.
-
-    Raises `FileRefusedError`: orc_broken, bomb_suspected, and the rules of `_open_table`.
-    """
-    import pyarrow.orc as pa_orc
-
-    rows = 0
-    with refusing("orc_broken", lambda: f"it can't be read after row {rows:,}"):
-        source = pa_orc.ORCFile(file)
-        require_rows(first_row - 1 + source.nrows, options.most_rows)
-        stripes = map(source.read_stripe, range(source.nstripes))
-        for raw in _read_batches(source.schema, stripes, first_row, options):
-            rows += len(raw.row_numbers)
-            yield raw
-        _require_count("orc_broken", source.nrows, rows)
+    """Yield the rows of an ORC file, stripe after stripe, see `_read`; a damaged one is refused (orc_broken)."""
+    return _read("orc_broken", _open_orc, file, first_row, options)
 
 
 def read_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of an Arrow file or stream (Feather); the first one gets the number `first_row`.
+    """Yield the rows of an Arrow file or stream (Feather), see `_read`; a damaged one is refused (arrow_broken)."""
+    return _read("arrow_broken", _open_arrow, file, first_row, options)
 
-    Raises `FileRefusedError`: arrow_broken, bomb_suspected, and the rules of `_open_table`.
+
+def _read(
+    rule: str,
+    open_file: Callable[[IO[bytes], int, ReadOptions], _Opened],
+    file: IO[bytes],
+    first_row: int,
+    options: ReadOptions,
+) -> Iterator[RawRows]:
+    """Yield the rows of a file; the first one gets the number `first_row`.
+
+    Raises `FileRefusedError`: `rule` if the file is damaged, bomb_suspected, and the rules of `_open_table`.
     """
-    rows = 0
-    with refusing("arrow_broken", lambda: f"it can't be read after row {rows:,}"):
-        found, batches = _open_arrow(file)
-        # Extension types, such as that for JSON, are read as the types in which they are stored.
-        schema = pa.schema([(field.name, getattr(field.type, "storage_type", field.type)) for field in found])
-        checked = _check_batches(batches, first_row, options.most_rows)
-        for raw in _read_batches(schema, checked, first_row, options):
-            rows += len(raw.row_numbers)
-            yield raw
+    rows, most = 0, max(options.batch_rows // _DECODED_ROWS, 1)
+    with refusing(rule, lambda: f"it can't be read after row {rows:,}"):
+        schema, batches, stated = open_file(file, first_row, options)
+        require_rows(first_row - 1 + (stated or 0), options.most_rows)
+        table = _open_table(schema, options)
+        slices = (
+            small
+            for batch in batches
+            for start in range(0, batch.num_rows, _DECODED_ROWS)
+            for small in _decode_slices(batch.slice(start, _DECODED_ROWS), options.batch_bytes)
+        )
+        for group in group_into_batches(slices, lambda part: part.nbytes, most, options.batch_bytes):
+            made = _make_rows(pa.concat_batches(group), table, first_row + rows)
+            rows += len(made.row_numbers)
+            yield made
+        if stated not in (None, rows):
+            raise refusal(rule, f"it states {count(stated or 0, 'row')} and has {rows:,}")
 
 
 def _require_columns(columns: int) -> None:
     """Refuse a table with too many columns."""
     if columns > MAX_COLUMNS:
         raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
-
-
-def _require_count(rule: str, stated: int, rows: int) -> None:
-    """Refuse a file that has other rows than it states."""
-    if rows != stated:
-        raise refusal(rule, f"it states {count(stated, 'row')} and has {rows:,}")
 
 
 def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
@@ -122,32 +111,6 @@ def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
             problem = f"the values of column '{text.name}' are of type {text.type}"
             raise refusal("text_column_type", problem)
     return reading, schema.names, columns
-
-
-def _read_batches(
-    schema: pa.Schema,
-    batches: Iterable[pa.RecordBatch],
-    first_row: int,
-    options: ReadOptions,
-) -> Iterator[RawRows]:
-    """Yield the raw rows of batches of any size; the first row gets the number `first_row`."""
-    table = _open_table(schema, options)
-    slices = (
-        small
-        for batch in batches
-        for start in range(0, batch.num_rows, _DECODED_ROWS)
-        for small in _decode_slices(batch.slice(start, _DECODED_ROWS), options.batch_bytes)
-    )
-    for batch in _combine(slices, options):
-        yield _make_rows(batch, table, first_row)
-        first_row += batch.num_rows
-
-
-def _combine(slices: Iterator[pa.RecordBatch], options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Yield batches of at most `batch_rows` rows and about `batch_bytes` bytes."""
-    most = max(options.batch_rows // _DECODED_ROWS, 1)
-    groups = group_into_batches(slices, lambda part: part.nbytes, most, options.batch_bytes)
-    return map(pa.concat_batches, groups)
 
 
 def _decode_slices(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -244,27 +207,39 @@ def _is_textual(kind: pa.DataType) -> bool:
     return _is_text(value) or (_is_bytes(value) and not pt.is_fixed_size_binary(value))
 
 
-# Arrow
+# Arrow and ORC
 
 
-def _open_arrow(file: IO[bytes]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return the schema and the batches of a file or a stream; the marks at the start tell which it is."""
+def _open_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opened:
+    import pyarrow.orc as pa_orc
+
+    source = pa_orc.ORCFile(file)
+    return source.schema, map(source.read_stripe, range(source.nstripes)), source.nrows
+
+
+def _open_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opened:
+    """Open a file or a stream; the marks at the start tell which it is."""
     file.seek(0)
     mark = file.read(len(_FILE_MARK))
     if mark.startswith(_OLD_FEATHER):
         raise refusal("arrow_broken", "it is of the first version of Feather, which is no longer written")
+    source: Any
     if mark == _FILE_MARK:
         file.seek(0)
         source = pa.ipc.open_file(file)
-        return source.schema, map(source.get_batch, range(source.num_record_batches))
-    if file.seek(0, io.SEEK_END) < len(_STREAM_END):
-        raise refusal("arrow_broken", "it is too short for a stream")
-    file.seek(-len(_STREAM_END), io.SEEK_END)
-    if file.read() != _STREAM_END:  # Arrow would take it to be whole
-        raise refusal("arrow_broken", "it ends without an end mark")
-    file.seek(0)
-    stream = pa.ipc.open_stream(file)
-    return stream.schema, iter(stream)
+        batches = map(source.get_batch, range(source.num_record_batches))
+    else:
+        if file.seek(0, io.SEEK_END) < len(_STREAM_END):
+            raise refusal("arrow_broken", "it is too short for a stream")
+        file.seek(-len(_STREAM_END), io.SEEK_END)
+        if file.read() != _STREAM_END:  # Arrow would take it to be whole
+            raise refusal("arrow_broken", "it ends without an end mark")
+        file.seek(0)
+        source = pa.ipc.open_stream(file)
+        batches = iter(source)
+    # Extension types, such as that for JSON, are read as the types in which they are stored.
+    kinds = [(field.name, getattr(field.type, "storage_type", field.type)) for field in source.schema]
+    return pa.schema(kinds), _check_batches(batches, first_row, options.most_rows), None
 
 
 def _check_batches(
@@ -286,7 +261,13 @@ def _check_batches(
 # Parquet
 
 
-def _open_parquet(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
+def _open_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opened:
+    parquet = _make_parquet_file(file)
+    _require_columns(parquet.metadata.num_columns)
+    return parquet.schema_arrow, _decode_parquet(parquet, file, options), parquet.metadata.num_rows
+
+
+def _make_parquet_file(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
     """Open a Parquet file so that it takes little memory and pages are checked."""
     import pyarrow.parquet as pq
 
@@ -305,15 +286,14 @@ def _decode_parquet(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iter
     """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
     metadata = parquet.metadata
     # Columns by position, since several may have the same name.
-    encoded = _open_parquet(file, metadata, range(metadata.num_columns))
+    encoded = _make_parquet_file(file, metadata, range(metadata.num_columns))
     for group in range(metadata.num_row_groups):
         longest_row = _measure_longest_row(encoded, group)
         group_metadata = metadata.row_group(group)
         mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
         most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
         rows = min(max(most, 1), _DECODED_ROWS, options.batch_rows)
-        for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
-            yield from _decode_slices(batch, options.batch_bytes)
+        yield from parquet.iter_batches(rows, row_groups=[group], use_threads=False)
 
 
 def _measure_longest_row(encoded: Any, group: int) -> int:
