@@ -17,7 +17,7 @@ from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
 from tasks.reading.json_files import ObjectRow, make_batches, make_row
-from tasks.reading.rows import RawRows, ReadOptions, group_into_batches, require_rows
+from tasks.reading.rows import RawRows, ReadOptions
 from tasks.support.refusals import refusal, refusing
 
 _CHECKSUM_BYTES = 4
@@ -30,18 +30,12 @@ def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator
     """
     BLOCK_READERS.update(snappy=_read_snappy, zstandard=_read_zstd)
     rows = 0
-
-    def read_groups() -> Iterator[list[ObjectRow]]:
-        nonlocal rows
-        records = fastavro.reader(file, handle_unicode_errors="surrogateescape")
-        for group in group_into_batches(records, _measure, options.batch_rows, options.batch_bytes):
-            rows += len(group)
-            require_rows(first_row - 1 + rows, options.most_rows)
-            yield list(map(_make_row, group))
-
     try:
         with refusing("avro_broken", lambda: f"it can't be read after row {rows:,}"):
-            yield from make_batches(read_groups(), first_row, options)
+            records = fastavro.reader(file, handle_unicode_errors="surrogateescape")
+            for raw in make_batches(records, _measure, _make_row, first_row, options):
+                rows += len(raw.row_numbers)
+                yield raw
     except ReviewsError:
         raise
     except Exception as error:  # on a damaged schema, fastavro raises errors of all kinds

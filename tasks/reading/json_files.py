@@ -18,11 +18,11 @@ profile names it, is refused.
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from threading import Event
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 
@@ -58,6 +58,7 @@ _MOST_NAMES = 1 << 20
 """Most characters by which the names of the values in one nested object grow by its key."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
+_Item = TypeVar("_Item")
 ObjectRow = tuple[dict[str, Any], Defect | None]
 """The columns of a row, in which bytes that are not UTF-8 are lone surrogates, or its defect."""
 
@@ -66,15 +67,21 @@ ObjectRow = tuple[dict[str, Any], Defect | None]
 
 
 def make_batches(
-    groups: Iterator[list[ObjectRow]], first_row: int, options: ReadOptions
+    items: Iterable[_Item],
+    size_of: Callable[[_Item], int],
+    make: Callable[[_Item], ObjectRow],
+    first_row: int,
+    options: ReadOptions,
 ) -> Iterator[RawRows]:
-    """Yield the raw rows of groups of objects; the first row gets the number `first_row`.
+    """Yield the raw rows that are made of items of about these bytes; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError` as `choose_reading` does for the keys of the first group that has objects.
+    Raises `FileRefusedError` as `choose_reading` does for the keys of the first batch that has objects.
     """
     reading: Reading | None = None
     next_row = first_row
-    for rows in groups:
+    for group in group_into_batches(items, size_of, options.batch_rows, options.batch_bytes):
+        require_rows(next_row - 1 + len(group), options.most_rows)
+        rows = list(map(make, group))
         if reading is None and any(defect is None for _, defect in rows):
             names = dict.fromkeys(name for row, _ in rows for name in row if is_valid_text(name))
             reading = choose_reading([*names], options.profile, options.text_column, may_lack=True)
@@ -238,19 +245,20 @@ def read_json_lines(chunks: Iterator[bytes], first_row: int, options: ReadOption
     `choose_reading` and of `to_utf8`.
     """
     longest, most = options.batch_bytes, options.most_rows - first_row + 1
-    all_lines = _split_lines(to_utf8(chunks, options), longest, most)
-    lines = (line for line in all_lines if line[0] and not line[0].isspace())
-    groups = group_into_batches(lines, lambda line: len(line[0]), options.batch_rows, options.batch_bytes)
-    return make_batches(_parse_groups(groups, longest), first_row, options)
 
+    def list_lines() -> Iterator[_Line]:
+        is_first = True
+        for line, length in _split_lines(to_utf8(chunks, options), longest, most):
+            start = line.strip()
+            if is_first and (start.startswith(b"[") or start == b"{"):
+                raise refusal("json_broken", "it is one document, not an object a line: call it .json")
+            if start:
+                is_first = False
+                yield line, length
 
-def _parse_groups(groups: Iterator[list[_Line]], longest: int) -> Iterator[list[ObjectRow]]:
-    """Yield the objects of groups of lines; refuse a file that is not one object a line, as its first line shows."""
-    for number, group in enumerate(groups):
-        start = group[0][0].strip()
-        if number == 0 and (start.startswith(b"[") or start == b"{"):
-            raise refusal("json_broken", "it is one document, not an object a line: call it .json")
-        yield [_parse_line(line, length, longest) for line, length in group]
+    return make_batches(
+        list_lines(), lambda line: len(line[0]), lambda line: _parse_line(*line, longest), first_row, options
+    )
 
 
 def _split_lines(chunks: Iterator[bytes], longest: int, most: int) -> Iterator[_Line]:
@@ -320,7 +328,7 @@ ARRAY_NAMES = frozenset(["", *_ROW_NAMES.split()])
 _BUFFER_BYTES = 1 << 16
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 _Events = Iterator[tuple[str, Any]]
-_Item = tuple[Any, int]
+_Sized = tuple[Any, int]
 """A value, and roughly its bytes."""
 
 
@@ -334,16 +342,11 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
     text, escaped = to_utf8(read_stream(file, size), options), Event()
     source = _TextSource(escape_invalid(text, escaped.set), options.batch_bytes)
     document = _Document(source, options.profile.file.json_path if options.profile else None)
-    items = _refuse_broken(document)
 
-    def make_groups() -> Iterator[list[ObjectRow]]:
-        last = first_row - 1
-        for group in group_into_batches(items, lambda item: item[1], options.batch_rows, options.batch_bytes):
-            last += len(group)
-            require_rows(last, options.most_rows)
-            yield [_make_element(_restore(value) if escaped.is_set() else value) for value, _ in group]
+    def make(item: _Sized) -> ObjectRow:
+        return _make_element(_restore(item[0]) if escaped.is_set() else item[0])
 
-    return make_batches(make_groups(), first_row, options)
+    return make_batches(_refuse_broken(document), lambda item: item[1], make, first_row, options)
 
 
 def _make_element(value: Any) -> ObjectRow:
@@ -363,7 +366,7 @@ def _restore(value: Any) -> Any:
     return [_restore(each) for each in value] if isinstance(value, list) else value
 
 
-def _refuse_broken(document: "_Document") -> Iterator[_Item]:
+def _refuse_broken(document: "_Document") -> Iterator[_Sized]:
     """Yield the elements of a document; turn the errors of the parser into refusals."""
     import ijson
 
@@ -436,7 +439,7 @@ class _Document:
     has_lists: bool = False
     """Whether an array of other values was there."""
 
-    def read_rows(self) -> Iterator[_Item]:
+    def read_rows(self) -> Iterator[_Sized]:
         """Yield the elements of the array that has the rows; another one that follows it ends in a refusal."""
         import ijson
 
@@ -462,7 +465,7 @@ class _Document:
             "json_broken", f"{problem}: reviews sources init NAME FILE --json-path {self.arrays[0]}"
         )
 
-    def _walk(self, kind: str, value: Any, events: _Events, place: tuple[str, ...]) -> Iterator[_Item]:
+    def _walk(self, kind: str, value: Any, events: _Events, place: tuple[str, ...]) -> Iterator[_Sized]:
         """Yield the elements of the array with rows at or below a value that begins by the event `kind`."""
         self.source.mark()
         if kind == "start_map":
@@ -478,7 +481,7 @@ class _Document:
         elif kind == "start_array":
             yield from self._walk_array(events, place)
 
-    def _walk_array(self, events: _Events, place: tuple[str, ...]) -> Iterator[_Item]:
+    def _walk_array(self, events: _Events, place: tuple[str, ...]) -> Iterator[_Sized]:
         """Yield the elements of an array, if it has objects and may be the one with the rows; else pass over it."""
         kind, value = next(events)
         path, keys = ".".join(place), self._match(place)
@@ -535,7 +538,7 @@ def _skip(kind: str, events: _Events, source: _TextSource) -> bool:
         kind, _ = next(events)
 
 
-def _build(kind: str, value: Any, events: _Events) -> _Item:
+def _build(kind: str, value: Any, events: _Events) -> _Sized:
     """Build the value that begins by an event; return it with roughly its bytes."""
     if kind not in _OPENING:
         return _convert(value), 8 + len(value) if kind == "string" else 8
