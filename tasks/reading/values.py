@@ -283,6 +283,7 @@ _RATING = re.compile(
     rf"(?:rated\s+)?{_NUMBER}{_UNITS}(?:\s*{_OUT_OF}\s*(\d{{1,3}})(?:[.,]0{{1,2}})?{_UNITS}|(\s*%))?", _FLAGS
 )
 _THOUSAND = re.compile(r"\.\d{3}", re.ASCII)
+_MOST_DRAWN = 5
 _SYMBOLS = re.compile(r"(?:([★⭐]\ufe0f?|\*)+½?|½)([☆✩]\ufe0f?)*")
 
 
@@ -293,8 +294,8 @@ class FoundRating:
     value: float
     highest: int | None = None
     """The highest rating, if the rating states it: 5 for `4/5`."""
-    symbols: bool = False
-    """It is written as symbols, such as ★★★, or counted as stars."""
+    most: float = math.inf
+    """The highest rating of scales on which it is written so: nobody draws six stars, or counts more than ten."""
     comma: bool = False
     """Its decimal separator is a comma."""
 
@@ -305,13 +306,14 @@ def find_rating(text: str) -> FoundRating | None:
     if _SYMBOLS.fullmatch(text):  # hollow ones show the highest rating
         full = sum(text.count(symbol) for symbol in "★⭐*") + (0.5 if "½" in text else 0)
         hollow = sum(text.count(symbol) for symbol in "☆✩")
-        return FoundRating(full, math.ceil(full) + hollow if hollow else None, symbols=True)
+        return FoundRating(full, math.ceil(full) + hollow if hollow else None, _MOST_DRAWN)
     match = _RATING.fullmatch(text)
     if match is None:
         return None
     number, stars, highest, _, percent = match.groups()
     own = 100 if percent else int(highest) if highest else None
-    return FoundRating(float(number.replace(",", ".")), own, stars is not None, "," in number)
+    most = HIGHEST_STARS if stars else math.inf
+    return FoundRating(float(number.replace(",", ".")), own, most, "," in number)
 
 
 def make_rating_parser(scale: Rating | None) -> Callable[[str], float | None]:
@@ -349,10 +351,10 @@ def to_stars(value: float, scale: Rating) -> float:
 
 
 def _choose_scale(found: FoundRating, scale: Rating | None) -> Rating:
-    """Return the scale of a rating: the one that it states, else `scale`; nobody draws more than ten stars."""
+    """Return the scale of a rating: the one that it states, else `scale`."""
     if found.highest is not None and (scale is None or found.highest != scale.highest):
         scale = OWN_SCALES.get(found.highest)
-    elif found.symbols and scale is not None and scale.highest > HIGHEST_STARS:
+    elif scale is not None and scale.highest > found.most:
         scale = None
     if scale is None:
         raise ValueError("on no known scale")

@@ -176,6 +176,12 @@ def test_numbers_in_a_column_of_judgements_are_labels_and_the_texts_say_which_is
     assert not found.questions
 
 
+@pytest.mark.parametrize("labels", [["positive", "awful"], ["superb", "negative"]])
+def test_a_word_beside_one_known_label_is_its_opposite(tmp_path: Path, labels: list[str]) -> None:
+    found = look_at(tmp_path, {"label": labels * 15, "text": TEXTS})
+    assert found.draft["labels"] == {"positive": labels[:1], "negative": labels[1:]}
+
+
 def test_labels_that_the_texts_do_not_tell_apart_are_asked_for(tmp_path: Path) -> None:
     found = look_at(tmp_path, {"label": [1, 0] * 15, "text": [f"{GOOD} {number}" for number in range(30)]})
     assert found.draft["labels"]["positive"] == ["1"]

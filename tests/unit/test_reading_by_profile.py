@@ -370,6 +370,7 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
         ("-1", TEN),
         ("½", None),
         ("½", TEN),
+        ("★★★", TEN),
         ("★★★★★", Rating(lowest=0, highest=100)),
         ("4.5 stars", Rating(lowest=0, highest=100)),
     ],

@@ -158,6 +158,9 @@ def find_labels(column: Column, texts: Sequence[str], is_judgement: bool) -> Fou
         return answers["none"]["labels"], question if others else None
     is_clear = has_words(column, "given_label", "sure")
     pair = _find_pair({*values} - {*meant["none"]}, is_clear) if is_judgement else None
+    known = [*meant["positive"], *meant["negative"]]
+    if is_judgement and len(known) == len(others) == 1:  # what one word leaves is its opposite
+        pair = (known[0], others[0])[:: 1 if meant["positive"] else -1]
     if pair is None or (pair[0] in "24" and has_words(column, "given_rating", "any")):
         return None
     difference = _compare_texts(
