@@ -29,7 +29,7 @@ from tasks.reading.values import parse_rows, parse_table
 
 __all__ = ["ReadOptions", "format_of", "read_review_file"]
 
-_LINES = re.compile(rb"\s*\{[^\r\n]*\}[ \t]*\r?\n\s*\{")
+LINES = re.compile(rb"\s*\{[^\r\n]*\}[ \t]*\r?\n\s*\{")
 """The beginning of a .json that has an object on each line."""
 _START_BYTES = 1 << 16
 _COUNTED = ("review_id", "movie_id", "text", "extra", "raw")
@@ -53,14 +53,10 @@ def read_review_file(path: Path, options: ReadOptions | None = None) -> Iterator
             for batch in (_read_texts if is_text else read_tables)(group, next_row, options):
                 next_row += batch.num_rows
                 require_rows(next_row - 1, options.most_rows)
-                guard(_measure(batch))
+                # Without the names of members, which are not theirs.
+                guard(sum(int(measure_texts(batch[name]).sum()) for name in _COUNTED))
                 for start in range(0, batch.num_rows, options.batch_rows):
                     yield batch.slice(start, options.batch_rows)
-
-
-def _measure(batch: pa.RecordBatch) -> int:
-    """Return the bytes of all texts in rows, without the names of members, which are not theirs."""
-    return sum(int(measure_texts(batch[name]).sum()) for name in _COUNTED)
 
 
 def _settle_format(member: Member, options: ReadOptions) -> Member:
@@ -72,13 +68,8 @@ def _settle_format(member: Member, options: ReadOptions) -> Member:
         return member
     with naming_member(member.name):
         head = read_head(member.chunks, _START_BYTES)
-    format_name = "jsonl" if is_json_lines(head) else "json"
+    format_name = "jsonl" if LINES.match(head) else "json"
     return replace(member, format=format_name, chunks=chain([head], member.chunks))
-
-
-def is_json_lines(head: bytes) -> bool:
-    """Return whether a .json begins with an object that is a line of its own, and another one below it."""
-    return _LINES.match(head) is not None
 
 
 def _read_texts(members: Iterator[Member], first_row: int, options: ReadOptions) -> Iterator[pa.RecordBatch]:

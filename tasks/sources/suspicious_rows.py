@@ -107,10 +107,17 @@ def list_suspicious(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: 
 def _describe_file(file: FileRows, accepts_repeated: bool) -> Iterator[str]:
     """Yield a phrase for each thing that is doubtful in the rows of a file."""
     if file.repeated and not accepts_repeated:
-        yield f"{file.uri}: {say_repeated(file.repeated)}"
-    if are_turned(file.turned, file.judged):
-        rescan = name_rescan(name_source(file.uri))
-        yield f"{file.uri}: {say_turned(file.turned, file.judged)}; for these {rescan}"
+        yield (
+            f"{file.uri}: {count(file.repeated, 'review id')} with several texts on the same movie in it; "
+            "latest_scores shows the newest of each. If these are reviews of their own, another column names them (review_id in a "
+            'profile); if not, shared_ids = "accept" under [severity] silences this'
+        )
+    if file.judged >= _FEWEST_TURNED and file.turned > file.judged / 2:
+        yield (
+            f"{file.uri}: {file.turned:,} of {count(file.judged, 'label')} contradict the rating of their row, so "
+            "positive and negative, or the best and the worst rating, may be turned round. Next: [labels] or [rating] "
+            f"in a profile says which is which; for these {name_rescan(name_source(file.uri))}"
+        )
     if file.alike:
         yield (
             f"{file.uri}: {count(file.alike, 'row')} without a review id repeat the text of another on the same movie; "
@@ -134,28 +141,6 @@ def name_rescan(source: str) -> str:
     """Return the command that reads the files of a source again: it finds those alone that lie in its folder."""
     command = f"`reviews sources rescan {source}`"
     return f"copy them to inbox/{source}, then {command}" if source == _OF_NO_SOURCE else command
-
-
-def say_repeated(ids: int) -> str:
-    """Return the phrase on review ids that have several texts in a file."""
-    return (
-        f"{count(ids, 'review id')} with several texts on the same movie in it; latest_scores shows the newest of each"
-        ". If these are reviews of their own, another column names them (review_id in a profile); if not, "
-        'shared_ids = "accept" under [severity] silences this'
-    )
-
-
-def are_turned(turned: int, judged: int) -> bool:
-    """Return whether the labels of a file mostly contradict its ratings."""
-    return judged >= _FEWEST_TURNED and turned > judged / 2
-
-
-def say_turned(turned: int, judged: int) -> str:
-    """Return the phrase on labels that contradict their ratings."""
-    return (
-        f"{turned:,} of {count(judged, 'label')} contradict the rating of their row, so positive and negative, or the "
-        "best and the worst rating, may be turned round. Next: [labels] or [rating] in a profile says which is which"
-    )
 
 
 def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

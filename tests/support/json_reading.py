@@ -5,14 +5,14 @@ import json
 from typing import Any
 
 from tasks.reading.json_files import read_json_document, read_json_lines
-from tasks.reading.reader import is_json_lines
+from tasks.reading.reader import LINES
 from tasks.reading.rows import RawRows, ReadOptions
 
 
 def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
     """Return the batches of a .json file with these bytes, which come in chunks of `size`."""
     chosen = ReadOptions(**options)
-    if is_json_lines(data):
+    if LINES.match(data):
         chunks = (data[start : start + size] for start in range(0, len(data), size))
         return list(read_json_lines(chunks, 1, chosen))
     return list(read_json_document(io.BytesIO(data), 1, chosen))
