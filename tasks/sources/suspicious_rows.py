@@ -109,8 +109,8 @@ def _describe_file(file: FileRows, accepts_repeated: bool) -> Iterator[str]:
     if file.repeated and not accepts_repeated:
         yield (
             f"{file.uri}: {count(file.repeated, 'review id')} with several texts on the same movie in it; "
-            "latest_scores shows the newest of each. If these are reviews of their own, another column names them (review_id in a "
-            'profile); if not, shared_ids = "accept" under [severity] silences this'
+            "latest_scores shows the newest of each. If these are reviews of their own, another column names them "
+            '(review_id in a profile); if not, shared_ids = "accept" under [severity] silences this'
         )
     if file.judged >= _FEWEST_TURNED and file.turned > file.judged / 2:
         yield (
