@@ -296,11 +296,8 @@ def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
     except (ValueError, RecursionError):
         return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
     row, defect = make_row(value, line)
-    if (
-        defect is None
-        and line.count(_KEY_END) != len(row)
-        and (repeated := _find_repeated_key(text)) is not None
-    ):
+    may_repeat = defect is None and line.count(_KEY_END) != len(row)
+    if may_repeat and (repeated := _find_repeated_key(text)) is not None:
         return {}, Defect("row_shape", f"the key {quote_name(repeated)} has several values", line)
     return row, defect
 
