@@ -23,7 +23,7 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
 from data_contracts.sources.profile import Columns, Profile
-from tasks.reading import arrow_tables, delimited
+from tasks.reading import arrow_tables
 from tasks.reading.arrow_tables import read_parquet
 from tasks.reading.reader import ReadOptions, format_of, read_review_file
 from tasks.reading.streams import decompress
@@ -691,21 +691,6 @@ def test_any_texts_written_as_csv_are_read_back(tmp_path: Path, texts: list[str]
     rows = [{"text": text, "tag": "a"} for text in texts]
     found = read_bytes(tmp_path, "a.csv", encode_csv(rows, quoting=csv.QUOTE_ALL))
     assert [row["text"] for row in found] == texts
-
-
-@given(st.text('"\n\rab', max_size=60).map(str.encode), st.integers(1, 7))
-def test_a_line_break_with_an_even_number_of_quotes_before_it_is_found_in_pieces_of_any_size(
-    data: bytes, size: int
-) -> None:
-    line_break = b"\n" if b"\n" in data else b"\r"
-    ends = [
-        end
-        for end in range(1, len(data) + 1)
-        if data[end - 1 : end] == line_break and data[:end].count(b'"') % 2 == 0
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delimited, "_COUNTED_BYTES", size)
-        assert delimited._find_end_by_counting(data, ",") == max(ends, default=0)
 
 
 @pytest.mark.slow
