@@ -94,7 +94,7 @@ def _make_row(record: Any) -> ObjectRow:
     """Return the columns of a record, and its defect if it has one."""
     if not isinstance(record, dict):
         raise refusal("avro_broken", "its items are no records")
-    return make_row(_simplify(record), b"")
+    return make_row(_simplify(record), None)
 
 
 def _simplify(value: Any) -> Any:

@@ -19,7 +19,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Event
 from typing import IO, Any, TypeVar
@@ -140,8 +140,8 @@ def _set_aside_invalid(row: dict[str, Any], profile: Profile) -> ObjectRow:
     return {name: value for name, value in row.items() if name not in invalid}, defect
 
 
-def make_row(value: Any, line: bytes) -> ObjectRow:
-    """Return the columns of an object, or its defect; `line` has the bytes of the whole row."""
+def make_row(value: Any, line: bytes | None) -> ObjectRow:
+    """Return the columns of an object, or its defect; `line` has the bytes of the whole row, if they are known."""
     if not isinstance(value, dict):
         return {}, Defect(
             "row_shape", f"{_TYPE_NAMES.get(type(value), 'a text or null')}, not an object", line
@@ -341,17 +341,10 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
     document = _Document(source, options.profile.file.json_path if options.profile else None)
 
     def make(item: _Sized) -> ObjectRow:
-        return _make_element(_restore(item[0]) if escaped.is_set() else item[0])
+        value = _restore(item[0]) if escaped.is_set() else item[0]
+        return make_row(value, None if isinstance(value, dict) else dump_value(value))
 
     return make_batches(_refuse_broken(document), lambda item: item[1], make, first_row, options)
-
-
-def _make_element(value: Any) -> ObjectRow:
-    """Return the columns of an element, and its defect if it has one."""
-    row, defect = make_row(value, b"")
-    if defect is None:
-        return row, None
-    return row, replace(defect, raw=None if isinstance(value, dict) else dump_value(value))
 
 
 def _restore(value: Any) -> Any:

@@ -11,7 +11,7 @@ import datetime as dt
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -30,8 +30,6 @@ from python_calamine import (
 from data_contracts.errors import FileRefusedError
 from tasks.reading.columns import (
     MAX_COLUMNS,
-    Columns,
-    Reading,
     choose_reading,
     quote_name,
     quote_names,
@@ -82,7 +80,10 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
             rows, lambda row: sum(map(len, row)), options.batch_rows, options.batch_bytes
         ):
             require_rows(next_row - 1 + len(batch), options.most_rows)
-            yield _make_rows(batch, table, next_row)
+            arrays = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+            numbers = number_rows(next_row, len(batch))
+            headers = find_headers(arrays, names, numbers)
+            yield make_raw_rows(table, [(array, {}) for array in arrays], numbers, headers)
             next_row += len(batch)
 
 
@@ -213,11 +214,3 @@ def _format_cell(cell: Any) -> str:
     if isinstance(cell, (dt.date, dt.time)):
         return cell.isoformat()
     return str(cell)
-
-
-def _make_rows(rows: Sequence[_Row], table: tuple[Reading, _Row, Columns], first_row: int) -> RawRows:
-    """Build the raw rows of n rows of cells; those that repeat the header have a defect."""
-    arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-    numbers = number_rows(first_row, len(rows))
-    defects = find_headers(arrays, table[1], numbers)
-    return make_raw_rows(table, [(array, {}) for array in arrays], numbers, defects)
