@@ -31,7 +31,7 @@ __all__ = ["ReadOptions", "format_of", "read_review_file"]
 
 LINES = re.compile(rb"\s*\{[^\r\n]*\}[ \t]*\r?\n\s*\{")
 """The beginning of a .json that has an object on each line."""
-_START_BYTES = 1 << 16
+_START_BYTES = 1 << 20
 _COUNTED = ("review_id", "movie_id", "text", "extra", "raw")
 
 
@@ -68,7 +68,7 @@ def _settle_format(member: Member, options: ReadOptions) -> Member:
         return member
     with naming_member(member.name):
         head = read_head(member.chunks, _START_BYTES)
-    format_name = "jsonl" if LINES.match(head) else "json"
+    format_name = "jsonl" if LINES.match(head, 0, _START_BYTES) else "json"
     return replace(member, format=format_name, chunks=chain([head], member.chunks))
 
 

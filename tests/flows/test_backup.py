@@ -138,11 +138,11 @@ def test_after_a_restore_a_correction_is_still_the_newest_whatever_its_name(
 @pytest.mark.slow
 def test_a_refused_file_keeps_its_place_in_the_order_of_before_a_restore(empty_home: Home) -> None:
     copy_scored_home(empty_home, {"a.csv": CSV})
-    back_up(empty_home, empty_home.folder / "backup", quiet)
+    back_up_home(empty_home, empty_home.folder / "backup", quiet)
     drop(empty_home, "refused.csv", "colour\nred\n")
     drop(empty_home, "scored.csv", "text\ngood film\n")
     run()
-    restore(empty_home, empty_home.folder / "backup", quiet)
+    restore_home(empty_home, empty_home.folder / "backup", quiet)
     assert list(read_arrivals(empty_home).values()) == [0, 0]
 
 

@@ -629,6 +629,23 @@ def test_a_quoted_text_may_be_longer_than_what_is_read_at_a_time(
     assert [row["text"] for row in rows] == texts
 
 
+@pytest.mark.parametrize("chunk_bytes", [1 << 16, 1 << 20])
+def test_a_json_whose_first_line_is_long_is_read_as_lines_in_chunks_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+) -> None:
+    monkeypatch.setattr("tasks.reading.streams.CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr("tasks.reading.containers.CHUNK_BYTES", chunk_bytes)
+    texts = ["good film " * 10_000, "bad"]
+    rows = read_bytes(tmp_path, "a.json", "\n".join(json.dumps({"text": text}) for text in texts).encode())
+    assert [row["text"] for row in rows] == texts
+
+
+def test_a_text_after_a_megabyte_of_blanks_is_read_in_its_time(tmp_path: Path) -> None:
+    """A search that begins anew at each blank takes minutes for it."""
+    [row] = read_bytes(tmp_path, "a.txt", b" " * (1 << 20) + b"A good film.")
+    assert row["text"].strip() == "A good film."
+
+
 @pytest.mark.parametrize("start", ["<!DOCTYPE html>", "\n<html lang='en'>", "<HTML>"])
 def test_a_web_page_saved_as_text_is_no_review(tmp_path: Path, start: str) -> None:
     [row] = read_bytes(tmp_path, "a.txt", f"{start}<body>A good film.</body></html>".encode())
