@@ -41,7 +41,7 @@ from tasks.support.setting_values import (
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 (a setting's value, not where anything listens)
 SITE_HOST = "127.0.0.1"
 """Where `reviews up` serves the site: its pages have texts of reviews, and nobody is asked for a password."""
-OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_SITE", "REVIEWS_WEEKS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
+OTHER_VARIABLES = ("REVIEWS_REPORTS", "REVIEWS_WEEKS", "REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables whose names differ from the field that they set, or that set no field, such as the mark of processes."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "back-up-home", "verify-home", "score-reviews")
 """The deployments of a home, each named like its flow."""
@@ -107,7 +107,7 @@ class Settings:
     needs REVIEWS_ALLOWED_HOSTS."""
     site_port: int | None = None
     """REVIEWS_SITE_PORT: the port of 127.0.0.1, such as 8400, on which `reviews up` serves the site and the
-    reports, without a password; needs REVIEWS_SITE."""
+    reports, without a password."""
     drain_seconds: float = 60
     """REVIEWS_DRAIN_SECONDS: the seconds that `reviews up` waits for active runs when it stops; 0 does not wait."""
     serve_port: int = 8300
@@ -145,8 +145,6 @@ class Settings:
     """REVIEWS_REPORTS: with `false`, runs write no report at their end; `reviews report` can still write it."""
     keep_reports: int = 100
     """REVIEWS_KEEP_REPORTS: how many of the newest reports stay in `reports/`; 0 keeps all."""
-    write_site: bool = False
-    """REVIEWS_SITE: with `true`, runs that scored bring the site up to date, as `reviews site` does."""
     write_weeks: bool = False
     """REVIEWS_WEEKS: with `true`, the first scoring run after a week's end writes its page, as `reviews report --week`
     does, and the webhook of REVIEWS_ALERT_URL gets its text."""
@@ -220,7 +218,7 @@ class Settings:
     @property
     def site_url(self) -> str | None:
         """The URL of the site and the reports that `reviews up` serves; None if it serves none."""
-        return _make_url(SITE_HOST, self.site_port) if self.site_port and self.write_site else None
+        return _make_url(SITE_HOST, self.site_port) if self.site_port else None
 
     @property
     def serve_url(self) -> str:
@@ -296,7 +294,6 @@ def _read_keeping(settings: Settings, values: Mapping[str, str]) -> Settings:
         keep_backups=read_whole(values, "REVIEWS_KEEP_BACKUPS", Settings.keep_backups, 0, 10**6),
         write_reports=read_switch(values, "REVIEWS_REPORTS", Settings.write_reports),
         keep_reports=read_whole(values, "REVIEWS_KEEP_REPORTS", Settings.keep_reports, 0, 10**6),
-        write_site=read_switch(values, "REVIEWS_SITE"),
         write_weeks=read_switch(values, "REVIEWS_WEEKS"),
         keep_runs_days=read_number(values, "REVIEWS_KEEP_RUNS_DAYS", Settings.keep_runs_days, 0.1, 36500),
         keep_quarantine_days=read_days(values, "REVIEWS_KEEP_QUARANTINE_DAYS", Settings.keep_quarantine_days),

@@ -47,7 +47,7 @@ from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import end_completed, name_failure, name_run
 from tasks.stages.store_inbox import drop_leftovers, report_trouble
 from tasks.stages.take_in_labels import count_labels, take_labels
-from tasks.stages.write_pages import report_run, report_weeks, update_site
+from tasks.stages.write_pages import report_run, report_weeks
 from tasks.store.work_folders import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -180,11 +180,8 @@ def _score_and_deliver(
 
 
 def _deliver(settings: Settings) -> tuple[str, ...]:
-    """Deliver what was committed; return the destinations to which that failed, and bring the site to name these."""
-    due = deliver_due(settings.home, settings.destination_urls, settings.copy_store)
-    if due.is_news and settings.write_site:
-        update_site(settings.home)
-    return due.failing
+    """Deliver what was committed; return the destinations to which that failed."""
+    return deliver_due(settings.home, settings.destination_urls, settings.copy_store)
 
 
 def _run_scoring(
@@ -224,14 +221,8 @@ def _run_scoring(
 
 
 def _write_weeks(settings: Settings) -> tuple[str, ...]:
-    """Write the pages of the weeks that are over, if the settings ask for them, and link them on the site.
-
-    Return what they say.
-    """
-    told = report_weeks(settings.home, settings.site_url) if settings.write_weeks else None
-    if told is not None and settings.write_site:
-        update_site(settings.home)
-    return told or ()
+    """Write the pages of the weeks that are over, if the settings ask for them; return what they say."""
+    return report_weeks(settings.home, settings.site_url) if settings.write_weeks else ()
 
 
 def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> ScoringSummary:
@@ -265,7 +256,7 @@ def _check_outcome(
 
 
 def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
-    """Publish what was committed, show it on the run's page, emit its events, write its report and the site.
+    """Publish what was committed, show it on the run's page, emit its events, and write its report.
 
     Return the path of the report. A run before this one may have committed and could not publish: it is named, and
     reported too.
@@ -280,12 +271,9 @@ def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds:
         tell(f"Published what the run {run_id} had committed and could not publish.")
         if settings.write_reports:
             report_run(Run(home, run_id), settings.keep_reports, settings.site_url)
-    report = None
     if outcome.has_committed() and settings.write_reports:
-        report = report_run(run, settings.keep_reports, settings.site_url)
-    if (outcome.has_committed() or late) and settings.write_site:
-        update_site(home)  # after the reports, which it links
-    return report
+        return report_run(run, settings.keep_reports, settings.site_url)
+    return None
 
 
 def _tidy_up(settings: Settings) -> None:

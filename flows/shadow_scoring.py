@@ -12,7 +12,6 @@ from deployments.settings import Settings
 from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.stages.log_messages import log_figures, log_warning, warn
 from tasks.stages.publish import publish_copy, upload_copy
-from tasks.stages.write_pages import update_site
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -69,8 +68,6 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
     if outcome.done.files or is_news:
         publish_copy(home)
         upload_copy(home, settings.copy_store)
-        if settings.write_site:
-            update_site(home)  # once more: until here it must wait for no shadow
     return _describe(shadow, outcome)
 
 

@@ -103,8 +103,8 @@ class Home:
         return self.folder / "reports"
 
     @property
-    def site(self) -> Path:
-        """The folder of pages for people, which `reviews site` writes."""
+    def old_site(self) -> Path:
+        """The folder of pages for people that earlier versions wrote."""
         return self.folder / "site"
 
     @property
@@ -232,7 +232,6 @@ class Home:
             self.exports,
             self.current_export,
             self.reports,
-            self.site,
             self.scored,
             self.published.parent,
             self.prefect,

@@ -43,7 +43,7 @@ class Ports:
 def open_ports(settings: Settings) -> Iterator[Ports]:
     """Listen on the ports of the server, of the metrics and of the site until the block ends.
 
-    Raises `UsageError` if two are the same or the site has one but is off, `ReviewsError` if one can't be used.
+    Raises `UsageError` if two are the same, `ReviewsError` if one can't be used.
     """
     _require_different_ports(settings)
     with ExitStack() as opened:
@@ -78,17 +78,9 @@ def open_metrics_port(settings: Settings) -> socket.socket | None:
 
 
 def open_site_port(settings: Settings) -> socket.socket | None:
-    """Listen on the port of the site; return None if the settings have none.
-
-    Raises `UsageError` if nothing keeps the site up to date.
-    """
+    """Listen on the port of the site; return None if the settings have none."""
     if settings.site_port is None:
         return None
-    if not settings.write_site:
-        raise UsageError(
-            "REVIEWS_SITE_PORT is set, but REVIEWS_SITE is not, so runs would not bring the site up to date. Next: set "
-            "REVIEWS_SITE=true, or no port."
-        )
     return open_port(SITE_HOST, settings.site_port, "REVIEWS_SITE_PORT")
 
 

@@ -7,25 +7,19 @@ import socket
 import sys
 
 from data_contracts.errors import ReviewsError, UsageError
-from deployments.guarded_server import list_site_hosts
-from deployments.http_serving import configure_server
 from deployments.local_server.server_process import open_site_port
 from deployments.settings import load_settings
-from deployments.site.app import make_site_app
+from deployments.site.app import serve_site
 
 
 def _main(arguments: list[str]) -> None:
     """Serve on the socket that was handed over, or on one that is opened here, until a signal."""
-    import uvicorn
-
     try:
         settings = load_settings()
         listening = socket.socket(fileno=int(arguments[0])) if arguments else open_site_port(settings)
         if listening is None:
             raise UsageError("REVIEWS_SITE_PORT is not set. Next: set it to a free port, such as 8400.")
-        app = make_site_app(settings.home, list_site_hosts(settings))
-        config = configure_server(app, lifespan="off", log_level="warning", server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        serve_site(settings, listening)
     except ReviewsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_status)

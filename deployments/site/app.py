@@ -1,15 +1,21 @@
 """The web app that serves the site and the reports of a home, and changes nothing.
 
-Paths are those in the home, `/site/index.html` and `/reports/RUN.html`, so links between the two folders lead to the
-same pages as without a server. Whoever can connect can read the texts on the pages, so they are served on 127.0.0.1
-alone; pages of other origins and unknown host names are refused as by Prefect's server.
+Pages of the site are made when they are asked for, from the published copy; reports are files of the home. Paths are
+`/site/index.html` and `/reports/RUN.html`. Whoever can connect can read the texts on the pages, so they are served on
+127.0.0.1 alone; pages of other origins and unknown host names are refused as by Prefect's server.
 """
 
 import os
+import socket
+import time
 from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,14 +23,17 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from deployments.guarded_server import guard
+from deployments.guarded_server import guard, list_site_hosts
+from deployments.settings import Settings
+from tasks.site.pages import make_page
+from tasks.site.rendering import STYLE, format_style
+from tasks.warehouse.published import identify_copy
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope
 
-SERVED = {".html", ".css", ".js"}
-"""The endings of pages and of what they load; no other file of the two folders is served."""
 FIRST_PAGE = "/site/index.html"
 LEADING = ("/", "/site", "/site/")
 """The addresses that lead to the first page."""
@@ -32,10 +41,9 @@ RULES = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self' 'unsafe-inline'",
-        "script-src 'self'",
         "img-src data:",
         "base-uri 'none'",
-        "form-action 'none'",
+        "form-action 'self'",
         "frame-ancestors 'none'",
     )
 )
@@ -45,11 +53,15 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-NOT_THERE = "There is no such page. The first one is /site/index.html. `reviews site` writes the pages.\n"
+NOT_THERE = "There is no such page. The first one is /site/index.html.\n"
+PAGES_KEPT, SECONDS_KEPT = 32, 30
+"""Pages that are in memory, until another copy is published, and how long: what else they show may change."""
+POLITENESS = 19
+"""How far the server gives way to other processes, such as a run."""
 
 
-class Pages(StaticFiles):
-    """Serves the pages of a folder and what they load: nothing hidden, and nothing outside to which a link leads."""
+class Reports(StaticFiles):
+    """Serves the reports of a folder: nothing hidden, and nothing outside to which a link leads."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, check_dir=False)
@@ -62,7 +74,7 @@ class Pages(StaticFiles):
         """Return the path and the state of a file to serve; no state if there is none."""
         asked = PurePosixPath(path)
         is_hidden = any(part.startswith(".") for part in asked.parts)
-        if is_hidden or asked.suffix not in SERVED or self._folder.is_symlink():
+        if is_hidden or asked.suffix != ".html" or self._folder.is_symlink():
             return "", None
         return super().lookup_path(path)
 
@@ -79,15 +91,59 @@ class Pages(StaticFiles):
         return response
 
 
+def serve_site(settings: Settings, listening: socket.socket) -> None:
+    """Serve the site and the reports of the home on an open socket, until a signal."""
+    import uvicorn
+
+    from deployments.http_serving import configure_server
+
+    os.nice(POLITENESS)
+    app = make_site_app(settings.home, list_site_hosts(settings))
+    config = configure_server(app, lifespan="off", log_level="warning", server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
 def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
-    """Return the web app that serves the site and the reports of a home under the host names `hosts`."""
+    """Return the web app that serves the site and the reports of a home under the host names `hosts`.
+
+    It makes one page at a time, so readers take little memory beside a run, and see the newest copy: of a process all
+    connections that overlap are to the copy which was opened first.
+    """
+    in_turn = CapacityLimiter(1)
+
+    @lru_cache(maxsize=PAGES_KEPT)
+    def keep(address: str, query: tuple[tuple[str, str], ...], state: object) -> bytes | None:
+        page = make_page(home, address, dict(query))
+        return None if page is None else page.encode("utf-8", "replace")
+
+    async def answer(request: Request) -> Response:
+        address = request.path_params["address"]
+        if address == STYLE:
+            return _send(request, format_style().encode(), "text/css")
+        query = tuple(request.query_params.items())
+        state = (identify_copy(home.published), time.monotonic() // SECONDS_KEPT)
+        try:
+            content = await run_sync(keep, address, query, state, limiter=in_turn)
+        except ReviewsError as error:
+            return PlainTextResponse(f"{error}\n", 503, HEADERS)
+        return _send(request, content, "text/html") if content else await _say_not_there(request, None)
+
     routes = [
         *(Route(path, _lead_to_first_page) for path in LEADING),
-        Mount("/site", Pages(home.site)),
-        Mount("/reports", Pages(home.reports)),
+        Route("/site/{address:path}", answer),
+        Mount("/reports", Reports(home.reports)),
     ]
     app = Starlette(routes=routes, exception_handlers={404: _say_not_there})
     return guard(app, hosts, RULES)
+
+
+def _send(request: Request, content: bytes, kind: str) -> Response:
+    """Return the answer with a page, or that it is the one that the browser has."""
+    tag = f'"{blake2b(content, digest_size=16).hexdigest()}"'
+    headers = {**HEADERS, "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=kind)
 
 
 async def _lead_to_first_page(request: Request) -> Response:
@@ -95,7 +151,7 @@ async def _lead_to_first_page(request: Request) -> Response:
     return RedirectResponse(FIRST_PAGE)
 
 
-async def _say_not_there(request: Request, error: Exception) -> Response:
+async def _say_not_there(request: Request, error: Exception | None) -> Response:
     """Answer that there is no such page."""
     headers = error.headers if isinstance(error, HTTPException) else None
     return PlainTextResponse(NOT_THERE, 404, headers)

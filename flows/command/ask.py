@@ -319,37 +319,36 @@ def _write_week(name: str) -> None:
 
     now = datetime.now(UTC)
     asked = require_begun(parse_week(name), now) if name else find_last_week(now)
-    written = write_week(load_settings_to_read().home, asked)
+    settings = load_settings_to_read()
+    written = write_week(settings.home, asked, is_served=settings.site_url is not None)
     echo(f"{written.summary}\nWrote {written.path}")
 
 
 @click.command()
-@click.option(
-    "--all", "anew", is_flag=True, help="Write every page, also those whose reviews did not change."
-)
-def site(anew: bool) -> None:
-    """Write pages for people: an overview, and one for each movie.
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def site(folder: Path | None) -> None:
+    """Open pages for people in a browser: an overview, and one for each movie.
 
-    They are in `site/` of the home. Open site/index.html in a browser: no server, no network and no SQL is needed.
-    Only pages of movies whose reviews changed are written again. The pages contain excerpts of reviews.
+    They are made when they are asked for, from the published copy. Where `reviews up` serves them, at
+    REVIEWS_SITE_PORT, that address is opened, else they are served on 127.0.0.1 until Ctrl-C. The pages contain
+    excerpts of reviews.
+
+    With FOLDER all pages are written into it, in place of those of an earlier call: for a share or a mail. To look at
+    them no server and no network is needed.
 
     To name movies, put a file titles.csv into the home, with the columns movie_id, title and year.
-
-    With REVIEWS_SITE=true each run that scored brings the site up to date; with REVIEWS_SITE_PORT too, `reviews up`
-    serves the site and the reports.
 
     \b
     Examples:
       reviews site
-      reviews site --all
       reviews --home data/demo site
+      reviews site ~/share/movies
     """
-    from flows.command.actions.site import describe_renewal, describe_site, find_address
+    from flows.command.actions.site import open_site, write_pages
     from flows.command.startup import load_settings_to_read
-    from tasks.site.writing import write_site
 
     settings = load_settings_to_read()
-    summary = write_site(settings.home, anew=anew)
-    echo(describe_site(summary, find_address(settings, summary.index)))
-    for line in describe_renewal(settings):
-        echo(f"  {line}")
+    if folder is None:
+        open_site(settings, echo)
+    else:
+        echo(write_pages(settings.home, folder))

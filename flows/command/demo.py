@@ -6,7 +6,6 @@ from collections.abc import Callable
 from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.errors import UsageError
 from deployments.settings import load_settings
-from flows.command.actions.site import describe_renewal, find_address
 from flows.command.flow_summaries import describe_ingest, describe_scoring, describe_training
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
@@ -15,7 +14,6 @@ from tasks.archive.parquet_files import read_provenance, read_split
 from tasks.archive.sample import write_sample_archive
 from tasks.archive.sample.inbox_files import put_demo_files
 from tasks.queries.run_query import write_answer
-from tasks.site.writing import write_site
 from tasks.support.progress import show_progress
 from tasks.support.wording import quote_word
 from tasks.warehouse.model_registry import find_champion
@@ -66,7 +64,4 @@ def run_demo(echo: Callable[[str], None]) -> None:
         write_answer(settings.home.published, query, "table", sys.stdout)
     echo(f'\nAsk more: reviews --home {quote_word(str(settings.home.folder))} sql "from movie_ratings"')
     echo(f"The reports of both runs: {settings.home.reports}")
-    address = find_address(settings, write_site(settings.home).index)
-    for line in describe_renewal(settings):
-        echo(line)
-    echo(f"Look at the movies in a browser: {address}")
+    echo(f"Look at the movies in a browser: reviews --home {quote_word(str(settings.home.folder))} site")

@@ -60,7 +60,7 @@ def _delete(
     Return the rows, lines on what was deleted, and why no copy without them could be published, if so.
     """
     from tasks.report.writing import drop_reports_of_forgotten
-    from tasks.site.writing import drop_pages_of_forgotten
+    from tasks.site.writing import drop_old_site
 
     forgetting.commit_waiting(home)
     clear_spool(home)
@@ -69,29 +69,25 @@ def _delete(
     rows = forgetting.forget(home.warehouse, request, matched.kind)
     notes = note_forgotten(home)
     reports = drop_reports_of_forgotten(home)
-    pages = drop_pages_of_forgotten(home)
+    has_old_site = drop_old_site(home)
     rewrite_warehouse(home.warehouse)
     unpublished = None
     try:
         publish(home)
-    except (
-        WarehouseError
-    ) as error:  # the copies in stores and the site are made from the published one, and wait too
+    except WarehouseError as error:  # the copies in stores are made from the published one, and wait too
         unpublished = error
         notes += [f"the copy in the store {each} may still hold it, until the next run" for each in stores]
-        trouble = "the site waits for the next run" if pages else None
     else:
         notes += [line for each in stores if (line := _renew_stored_copy(home, each))]
-        trouble = _renew_site(home)
     lines = [
         f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(request.name, NAME_SHOWN)}), "
         f"{rows.rows_quarantined:,} of them quarantined{_describe_earlier(rows)}.",
         *map(_describe_report, reports),
     ]
-    if pages:
-        without = "deleted" if trouble else "the site was made anew without it"
-        lines.append(f"  {count(len(pages), 'page')} of the site showed it: {without}")
-    lines += [f"  {trouble}"] * bool(trouble)
+    if has_old_site:
+        lines.append(
+            "  deleted the pages in site/, which nothing brings up to date any more: see reviews site"
+        )
     return rows, [*lines, *(f"  {escape_controls(note)}" for note in notes)], unpublished
 
 
@@ -100,19 +96,6 @@ def _describe_report(path: Path) -> str:
     week = path.stem.removeprefix("week-")
     again = path.stem if week == path.stem else f"--week {week}"
     return f"  deleted a report that showed it: {path.name} (to write it again: reviews report {again})"
-
-
-def _renew_site(home: Home) -> str | None:
-    """Bring the site of a home up to date if it has one; return what to do if that fails, else None."""
-    from tasks.site.writing import has_site, write_site
-
-    if not has_site(home):
-        return None
-    try:
-        write_site(home)
-    except ReviewsError as error:
-        return f"The site was not brought up to date ({error}). Next: reviews site"
-    return None
 
 
 def _deliver_forgotten(home: Home, urls: Mapping[str, str]) -> Iterator[str]:

@@ -84,7 +84,7 @@ def _begin(home: Home, uri: str, announce: Callable[[str], object]) -> None:
 def _tell_followed(home: Home, announce: Callable[[str], object]) -> None:
     """Say that another machine has written, and delete the pages here that show what it has forgotten."""
     from tasks.report.writing import drop_reports_of_forgotten
-    from tasks.site.writing import drop_pages_of_forgotten
+    from tasks.site.writing import drop_old_site
 
     announce("Another machine has written this home since: its database was fetched.")
     if home.pending.exists():
@@ -93,7 +93,7 @@ def _tell_followed(home: Home, announce: Callable[[str], object]) -> None:
             "more: files are scored again by whoever comes first. Next: repeat a promotion or another decision of then."
         )
     drop_reports_of_forgotten(home)
-    drop_pages_of_forgotten(home)
+    drop_old_site(home)
 
 
 def _end(home: Home, uri: str, announce: Callable[[str], object]) -> None:

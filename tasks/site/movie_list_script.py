@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.pages.formatting import cut_name
 from tasks.site.movie_facts import Movie
-from tasks.site.page_names import is_plain, show_id
+from tasks.site.page_names import is_plain, name_page, show_id
 
 TITLE_CHARACTERS = 200
 """Most characters of a title or an id in the list."""
@@ -23,7 +23,11 @@ def format_movies(movies: Sequence[Movie]) -> str:
             cut_name(movie.title.title, TITLE_CHARACTERS) if movie.title else "" for movie in movies
         ),
         "years": [int(movie.title.year) if movie.title and movie.title.year else 0 for movie in movies],
-        "pages": {place: movie.page for place, movie in enumerate(movies) if not is_plain(movie.movie_id)},
+        "pages": {
+            place: name_page(movie.movie_id)
+            for place, movie in enumerate(movies)
+            if not is_plain(movie.movie_id)
+        },
         "reviews": [movie.figures["reviews"] for movie in movies],
         "stars": _scale((movie.figures["mean_predicted_rating"] for movie in movies), 10_000),
         "low": _scale((movie.figures["rating_low"] for movie in movies), 10),

@@ -7,7 +7,6 @@ Everything that comes from outside has its control characters spelled out, and i
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 
 from markupsafe import Markup
@@ -23,12 +22,6 @@ WORD_CHARACTERS = 30
 """How many fewer are shown at most, so that no word is cut."""
 _CUT_END = re.compile(r"(<(b(r[ \t\r\n]*/?)?)?|\r)\Z", re.IGNORECASE)
 """What the cut may leave at the end of a text: a part of the tag `<br>`, or of a line end."""
-_ARTICLE = re.compile(
-    r'<article data-row="([0-9a-f]{12}:[0-9]+)" data-text="([0-9a-f]{16})" data-judged="([^"]*)">\n.*?</article>\n',
-    re.DOTALL,
-)
-"""A review as `_format_review` makes it; no tag of a review's writer is a tag in it."""
-
 _CHANCE = (235.8, 19.21, 9.22, 6.62, 5.51, 4.90, 4.53, 4.28, 4.09, 3.96, 3.85, 3.76, 3.69, 3.64, 3.59)
 """By how many of its errors a trend may differ from none by chance, by the dated reviews less two: from 1 on.
 
@@ -37,16 +30,6 @@ one in twenty would be too many. The last one is for more reviews too.
 """
 _SMALLEST_TREND = 0.05
 """Below so many stars a year a trend is shown as none."""
-
-
-@dataclass(frozen=True)
-class KeptReview:
-    """A review as the present page of its movie shows it."""
-
-    text_digest: str
-    judged: str
-    """What the model said of it, as `describe_judgement` does."""
-    article: str
 
 
 def format_ratings(rows: Iterable[Row], name: str) -> Markup:
@@ -74,15 +57,13 @@ def format_reviews(rows: Iterable[Row]) -> Markup:
 
 
 def _format_review(row: Row) -> str:
-    """Return a review; one that the page showed before as it is there."""
-    if "shown" in row:
-        return str(row["shown"])
+    """Return a review; `data-row` names its row, by which pages that show a forgotten one are found."""
     name = escape(row["row_name"])
     sure = format_share(row["score"] if row["sentiment"] == "positive" else 1 - row["score"])
     review = "" if row["review_id"] is None else f"review {_name(row['review_id'])}, "
     written = f"{row['written_on']}, " if row["written_on"] else ""
     return (
-        f'<article data-row="{name}" data-text="{row["text_digest"]}" data-judged="{describe_judgement(row)}">\n'
+        f'<article data-row="{name}">\n'
         f'<p class="score">{format_stars(row["stars"])} stars '
         f"<span>{sure} sure that it is {escape(row['sentiment'])}</span>{_format_given(row)}</p>\n{_format_text(row)}"
         f'<p class="meta">{written}{review}{_name(row["uri"])} <span class="id">{name}</span></p>\n</article>\n'
@@ -98,16 +79,6 @@ def _format_given(row: Row) -> str:
     mark = '<strong class="tag care">' if is_opposite else "<span>"
     end = "</strong>" if is_opposite else "</span>"
     return f"{mark}its writer gave {round(stars, 1):g} {'star' if stars == 1 else 'stars'}{end}"
-
-
-def find_reviews(page: str) -> dict[str, KeptReview]:
-    """Return the reviews on the page of a movie, by the names of their rows."""
-    return {found[1]: KeptReview(found[2], found[3], found[0]) for found in _ARTICLE.finditer(page)}
-
-
-def describe_judgement(row: Row) -> str:
-    """Return what the model said of a review exactly: with it, its row and its text all that is shown is the same."""
-    return f"{row['score']!r} {row['stars']!r}"
 
 
 def _format_text(row: Row) -> str:

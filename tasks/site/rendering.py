@@ -10,6 +10,8 @@ from data_contracts.rules_and_limits import COUNT_THEM
 from tasks.pages.formatting import cut_name
 from tasks.pages.jinja_setup import TEMPLATES, make_environment
 from tasks.report.names_and_commands import name_measure
+from tasks.site.models_page.charts import draw_models
+from tasks.site.models_page.facts import ModelsFacts
 from tasks.site.movie_facts import Movie, MovieFacts
 from tasks.site.movie_page_parts import (
     describe_given,
@@ -19,30 +21,25 @@ from tasks.site.movie_page_parts import (
     format_ratings,
     format_reviews,
 )
+from tasks.site.movie_search import ENOUGH_REVIEWS, SORTS, Search, link_more, link_sort
 from tasks.site.overview import Overview
-from tasks.site.overview_facts import last_moment
-from tasks.site.page_names import PAGES, PLAIN, show_id
+from tasks.site.page_names import PAGES, PLAIN, link_served, link_written, show_id
 
 if TYPE_CHECKING:
     import jinja2
 
 OWN = Path(__file__).parent / "templates"
-MODELS_ON_OVERVIEW = 5
-MOVIES_LISTED, MOVIES_BEFORE_SEARCH = 10, 50
-"""Movies in each list of the overview, and of the list of all movies without a script."""
-ENOUGH_REVIEWS = 5
-"""Fewest reviews of a movie among the best and the worst, and of those that the search shows if asked to."""
 STYLE, SCRIPT, DATA = "style.css", "search.js", "movies.js"
-"""The files that pages of the site load."""
+"""The files that pages load; the server has the first alone."""
 
 
 def render_movie(facts: MovieFacts) -> str:
     """Return the page of a movie."""
     return _load("movie.html").render(
         movie=facts.movie,
-        figures=facts.figures,
-        trend=describe_trend(facts.figures),
-        given=describe_given(facts.figures),
+        figures=facts.movie.figures,
+        trend=describe_trend(facts.movie.figures),
+        given=describe_given(facts.movie.figures),
         by_period=format_ratings(facts.by_period, "period"),
         by_source=format_ratings(facts.by_source, "source"),
         reviews={kind: format_reviews(rows) for kind, rows in facts.reviews.items()},
@@ -51,56 +48,48 @@ def render_movie(facts: MovieFacts) -> str:
     )
 
 
-def render_movies(movies: Sequence[Movie]) -> str:
-    """Return the page on which movies are searched and sorted."""
+def render_movies(movies: Sequence[Movie], total: int, search: Search | None = None) -> str:
+    """Return the page on which movies are searched and sorted: by the server, else by scripts, which show more."""
     return _load("movies.html").render(
-        movies=movies[:MOVIES_BEFORE_SEARCH],
-        total=len(movies),
+        movies=movies,
+        total=total,
+        search=search,
+        columns={column: link_sort(search, column) for column in SORTS} if search else {},
+        more=link_more(search, movies[0].figures["found"]) if search and movies else None,
+        script=SCRIPT,
+        data=DATA,
+        enough=ENOUGH_REVIEWS,
+        link=link_served if search else link_written,
         root="",
         here="movies",
-        script=SCRIPT,
-        enough=ENOUGH_REVIEWS,
-        data=DATA,
     )
 
 
-def render_overview(overview: Overview, movies: Sequence[Movie]) -> str:
-    """Return the first page."""
+def render_overview(overview: Overview, *, is_served: bool) -> str:
+    """Return the first page; reports are linked only where they are served beside it."""
     return _load("overview.html").render(
         overview=overview,
         facts=overview.facts,
-        lists=list_extremes(movies),
-        total=len(movies),
-        as_of=last_moment(overview.facts),
-        models=overview.models.models[:MODELS_ON_OVERVIEW],
+        champion=next((row for row in overview.models if row["is_champion"]), None),
         enough=ENOUGH_REVIEWS,
         count_them=COUNT_THEM,
+        is_served=is_served,
+        link=link_served if is_served else link_written,
         root="",
         here="overview",
     )
 
 
-def render_models(overview: Overview) -> str:
+def render_models(facts: ModelsFacts) -> str:
     """Return the page on which the models stand beside each other."""
     return _load("models.html").render(
-        facts=overview.models,
-        charts=overview.model_charts,
-        slice_columns=["model", *(f"#{name.replace('_', ' ')}" for name in overview.models.slices)],
+        facts=facts,
+        charts=draw_models(facts.models),
+        slice_columns=["model", *(f"#{name.replace('_', ' ')}" for name in facts.slices)],
         datasets=DATASETS,
         root="",
         here="models",
     )
-
-
-def list_extremes(movies: Sequence[Movie]) -> dict[str, list[Movie]]:
-    """Return the movies that their reviews rate best and worst, of those with enough reviews, and the most reviewed."""
-    enough = [movie for movie in movies if movie.figures["reviews"] >= ENOUGH_REVIEWS]
-    ordered = sorted(enough, key=lambda movie: (-movie.figures["mean_predicted_rating"], movie.movie_id))
-    return {
-        "best": ordered[:MOVIES_LISTED],
-        "worst": ordered[::-1][:MOVIES_LISTED],
-        "most": list(movies[:MOVIES_LISTED]),
-    }
 
 
 def format_style() -> str:
@@ -109,7 +98,7 @@ def format_style() -> str:
 
 
 def format_script() -> str:
-    """Return the script of the search."""
+    """Return the script of the search in a folder."""
     return (OWN / SCRIPT).read_text("utf-8").replace("PLAIN_IDS", f"^{PLAIN}$")
 
 

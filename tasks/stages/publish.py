@@ -1,7 +1,6 @@
 """The stages that publish a copy of the database, upload it to a store, and deliver its scores to the destinations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,23 +11,13 @@ from data_contracts.storage.listing import list_paths
 from tasks.maintenance.forgetting import remember_forgotten
 from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
-from tasks.store.upload_trouble import drop_trouble, note_trouble, read_trouble
+from tasks.store.upload_trouble import drop_trouble, note_trouble
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish
 
 if TYPE_CHECKING:
     from tasks.destinations.configuration import Destination
     from tasks.destinations.results_and_errors import Delivered
-
-
-@dataclass(frozen=True)
-class DueDeliveries:
-    """How the deliveries of a run went."""
-
-    failing: tuple[str, ...] = ()
-    """The names of the destinations that get no scores, and the URI of the copy in a store if it is behind."""
-    is_news: bool = False
-    """Whether others failed before, or for other reasons; of the copy in a store likewise."""
 
 
 @task(name="publish", **RETRY_TRANSIENT)
@@ -62,27 +51,25 @@ def upload_copy(home: Home, store: str | None) -> bool:
     return True
 
 
-def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> DueDeliveries:
+def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> tuple[str, ...]:
     """Upload the copy to a store, and deliver to each destination what it may lack.
 
-    `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here.
+    Return the names of the destinations that get no scores, and the URI of the copy in a store if it is behind. `urls`
+    are the addresses of databases, by destination. Without a store and destinations nothing is done here.
     """
-    before = read_trouble(home)
     is_uploaded = upload_copy(home, store)
     # What another machine of a shared home does not see may be scored again by it.
-    due = _deliver_due(home, urls) if is_uploaded or not home.base.exists() else DueDeliveries()
-    due = replace(due, is_news=due.is_news or read_trouble(home) != before)
-    return due if is_uploaded else replace(due, failing=(*due.failing, f"{store}/published"))
+    failing = _deliver_due(home, urls) if is_uploaded or not home.base.exists() else ()
+    return failing if is_uploaded else (*failing, f"{store}/published")
 
 
-def _deliver_due(home: Home, urls: Mapping[str, str]) -> DueDeliveries:
-    """Deliver to each destination what it may lack."""
+def _deliver_due(home: Home, urls: Mapping[str, str]) -> tuple[str, ...]:
+    """Deliver to each destination what it may lack; return the names of those that get no scores."""
     if not list_paths(home.destinations, "[!.]*.toml"):
-        return DueDeliveries()
+        return ()
     from tasks.destinations.configuration import load_destinations
-    from tasks.destinations.delivery import is_due, note_broken
+    from tasks.destinations.delivery import is_due, list_failing, note_broken
 
-    before = _list_errors(home)
     found = load_destinations(home, urls)
     for name, problem in found.broken.items():
         if note_broken(home, name, problem):
@@ -90,15 +77,7 @@ def _deliver_due(home: Home, urls: Mapping[str, str]) -> DueDeliveries:
     for destination in found.known:
         if is_due(home, destination):
             deliver_scores(home, destination)
-    failing = _list_errors(home)
-    return DueDeliveries(tuple(failing), failing != before)
-
-
-def _list_errors(home: Home) -> dict[str, str | None]:
-    """Return why destinations get no scores, by their names."""
-    from tasks.destinations.delivery import list_failing
-
-    return {name: standing.error for name, standing in list_failing(home).items()}
+    return tuple(list_failing(home))
 
 
 @task(name="deliver", task_run_name="deliver-{destination.name}")

@@ -364,12 +364,12 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     if finish_forgetting(home):
         from tasks.backups.forgotten_beside import note_forgotten
         from tasks.report.writing import drop_reports_of_forgotten
-        from tasks.site.writing import drop_pages_of_forgotten
+        from tasks.site.writing import drop_old_site
 
         for trouble in note_forgotten(home):
             warn(trouble)
         drop_reports_of_forgotten(home)
-        drop_pages_of_forgotten(home)
+        drop_old_site(home)
     finish_rewriting(home.warehouse)
     if not any(home.parts.iterdir()):
         return  # saves the import below, which is slow

@@ -1,4 +1,4 @@
-"""The Prefect tasks that write the report of a run, and the site: the last stages, whose failure fails no run."""
+"""The Prefect tasks that write the report of a run, and the pages of weeks: their failure fails no run."""
 
 from prefect import task
 
@@ -31,14 +31,14 @@ def report_run(run: Run, keep: int, site_url: str | None = None) -> str | None:
     return str(path)
 
 
-def report_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | None:
-    """Write the pages of weeks that are over and have none yet; return what they say, and None if there are none.
+def report_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...]:
+    """Write the pages of weeks that are over and have none yet; return what they say.
 
     Most runs find none, at no cost.
     """
     if not home.published.is_file() or not find_due_weeks(home):
-        return None
-    return write_weeks(home, site_url)
+        return ()
+    return write_weeks(home, site_url) or ()
 
 
 @task(name="write-weeks")
@@ -54,7 +54,7 @@ def write_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | No
 
         told = [
             (each.week.name, each.summary, name_address(each.path, site_url))
-            for each in write_due_weeks(home)
+            for each in write_due_weeks(home, is_served=site_url is not None)
             if each.has_begun
         ]
         for each in told:
@@ -64,16 +64,4 @@ def write_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | No
         warn(
             f"The page of a week was not written ({escape_controls(str(error))}). Next: reviews report --week"
         )
-        return None
-
-
-@task(name="write-site")
-def update_site(home: Home) -> str | None:
-    """Bring the site up to date, and return the path of its first page; if that fails, warn and return None."""
-    try:
-        from tasks.site.writing import write_site
-
-        return str(write_site(home).index)
-    except Exception as error:  # likewise
-        warn(f"The site was not written ({escape_controls(str(error))}). Next: reviews site")
         return None

@@ -32,7 +32,7 @@ def render_week(
 ) -> str:
     """Return the page of a week; `names` and `pages` have the names and the addresses of movies, by their id.
 
-    `overview` is the address of the site's first page, if there is one.
+    `overview` is the address of the site's first page, if it is served.
     """
     return (
         _make_environment()

@@ -1,6 +1,6 @@
 """Writes the pages of weeks beside the reports: one that is asked for, or those that are over and have none yet."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +10,9 @@ from data_contracts.storage.home import Home
 from tasks.pages.titles import Title, read_titles
 from tasks.pages.writing import write_page
 from tasks.queries.run_query import MOST_MEMORY, ask_published
-from tasks.report.moved_movies import MovedMovie
 from tasks.report.writing import require_nothing_forgotten
-from tasks.site.page_names import PAGES, name_page
-from tasks.site.writing import INDEX
+from tasks.site.page_names import link_served
+from tasks.site.pages import INDEX
 from tasks.support.locking import hold_folder
 from tasks.week.due_weeks import RECORD, Week, find_due_weeks
 from tasks.week.facts import WeekFacts, read_week
@@ -34,26 +33,26 @@ class WeekPage:
     """Whether the first file of the home came before the end of the week."""
 
 
-def write_week(home: Home, week: Week) -> WeekPage:
-    """Write the page of a week beside the reports, in place of an older one.
+def write_week(home: Home, week: Week, *, is_served: bool = False) -> WeekPage:
+    """Write the page of a week beside the reports, in place of an older one; it links the site where that is served.
 
     Raises `UsageError` if the file of titles can't be read, `WarehouseError` if nothing has been published, and
     `SourceError` if the page can't be written, or a review on it was forgotten meanwhile.
     """
-    made = _make_page(home, week)
+    made = _make_page(home, week, is_served)
     write_page(made.path, made.page)
     require_nothing_forgotten(home, made.path)
     return made
 
 
-def write_due_weeks(home: Home, now: datetime | None = None) -> list[WeekPage]:
+def write_due_weeks(home: Home, now: datetime | None = None, *, is_served: bool = False) -> list[WeekPage]:
     """Write the pages of the weeks that are over and have none yet, and return them, the oldest first.
 
     A record says up to which week they are written, so that a page which was deleted is not written again. It comes
     after the pages: a killed run leaves pages that the next one replaces.
     """
     due = find_due_weeks(home, now)
-    made = [_make_page(home, week) for week in due]
+    made = [_make_page(home, week, is_served) for week in due]
     make_folder(home.reports)
     with hold_folder(home.reports):
         if find_due_weeks(home, now) != due:
@@ -72,14 +71,15 @@ def _write(path: Path, content: str) -> None:
         building.write_bytes(content.encode("utf-8", "replace"))
 
 
-def _make_page(home: Home, week: Week) -> WeekPage:
+def _make_page(home: Home, week: Week, is_served: bool) -> WeekPage:
     """Read the facts of a week, and render its page."""
     titles = read_titles(home.titles)
     with ask_published(home.published, MOST_MEMORY) as ask:
         facts = read_week(ask, week)
         [begun] = ask(_HAS_BEGUN, {"end": week.end})
     names = _name_movies(facts, titles)
-    page = render_week(facts, names, _find_pages(home, facts.moved), _find_page(home, INDEX))
+    pages = {each.movie_id: f"../site/{link_served(each.movie_id)}" for each in facts.moved if is_served}
+    page = render_week(facts, names, pages, f"../site/{INDEX}" if is_served else None)
     return WeekPage(
         week, home.reports / name_week_page(week), page, describe_week(facts, names), begun["has_begun"]
     )
@@ -93,14 +93,3 @@ def name_week_page(week: Week) -> str:
 def _name_movies(facts: WeekFacts, titles: Mapping[str, Title]) -> dict[str, str]:
     """Return the names of the movies that moved, by their id."""
     return {each.movie_id: name_movie(each.movie_id, titles.get(each.movie_id)) for each in facts.moved}
-
-
-def _find_pages(home: Home, moved: Iterable[MovedMovie]) -> dict[str, str]:
-    """Return the addresses of the pages of movies that the site has, as the page of a week links them, by their id."""
-    found = {each.movie_id: _find_page(home, f"{PAGES}/{name_page(each.movie_id)}.html") for each in moved}
-    return {movie_id: address for movie_id, address in found.items() if address}
-
-
-def _find_page(home: Home, page: str) -> str | None:
-    """Return the address of a page of the site, as the page of a week links it; None if there is none."""
-    return f"../{home.site.name}/{page}" if (home.site / page).is_file() else None

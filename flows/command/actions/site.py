@@ -1,52 +1,47 @@
-"""What commands do about the site besides making it: name its address, and bring it up to date."""
+"""What `reviews site` does: open the site in a browser, serve it if nobody does, or write its pages into a folder."""
 
-from typing import TYPE_CHECKING
+import os
+import sys
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
 
-from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from deployments.settings import Settings
-from tasks.support.wording import count, quote_word
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tasks.site.writing import SiteSummary
+from deployments.settings import SITE_HOST, Settings
+from tasks.support.wording import count
 
 
-def find_address(settings: Settings, index: "Path") -> str:
-    """Return the address at which a browser opens the site: that of its server, else that of its first page."""
+def open_site(settings: Settings, echo: Callable[[str], object]) -> None:
+    """Open the site that `reviews up` serves; if it serves none, serve it until Ctrl-C."""
     from deployments.local_server.running import find_running
+    from tasks.warehouse.published import require_published
 
+    require_published(settings.home.published)
     running = find_running(settings)
-    return running.site_url if running and running.site_url else index.as_uri()
+    if running and running.site_url:
+        _open(running.site_url, echo)
+        return
+    from deployments.local_server.server_process import open_port
+    from deployments.site.app import serve_site
+
+    with open_port(SITE_HOST, settings.site_port or 0, "REVIEWS_SITE_PORT") as listening:
+        _open(f"http://{SITE_HOST}:{listening.getsockname()[1]}", echo)
+        echo("It is served until Ctrl-C; `reviews up` serves it with REVIEWS_SITE_PORT.")
+        serve_site(settings, listening)
 
 
-def describe_renewal(settings: Settings) -> list[str]:
-    """Return the line that says how the site gets what is scored later; none where each run brings it up to date."""
-    if settings.write_site:
-        return []
-    command = f"reviews --home {quote_word(str(settings.home.folder))} site"
-    return [
-        f"The site shows what is scored by now. Later: {command} (or set REVIEWS_SITE=true: then each run does so)"
-    ]
+def _open(address: str, echo: Callable[[str], object]) -> None:
+    """Print an address and, where there is a screen, open it in a browser."""
+    echo(f"The site: {address}")
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
 
 
-def describe_site(summary: "SiteSummary", address: str) -> str:
-    """Return the message of `reviews site`: how many pages were written, and the address of the first."""
-    lines = [f"Wrote {count(summary.pages_written, 'page')} of {count(summary.movies, 'movie')}"]
-    if summary.pages_removed:
-        lines.append(f"  removed {count(summary.pages_removed, 'page')} of movies without reviews")
-    return "\n".join([*lines, f"  open {address}"])
+def write_pages(home: Home, folder: Path) -> str:
+    """Write all pages into a folder; return the message about it."""
+    from tasks.site.writing import write_site
+    from tasks.support.outside_targets import require_free_target
 
-
-def renew_site(home: Home) -> str | None:
-    """Bring the site of a home up to date if it has one; return what to do if that fails, else None."""
-    from tasks.site.writing import has_site, write_site
-
-    if not has_site(home):
-        return None
-    try:
-        write_site(home)
-    except ReviewsError as error:
-        return f"The site was not brought up to date ({error}). Next: reviews site"
-    return None
+    require_free_target(home, folder, home.old_site, or_itself=True)
+    done = write_site(home, folder.absolute())
+    return f"Wrote the pages of {count(done.movies, 'movie')}\n  open {done.index.as_uri()}"

@@ -1,0 +1,36 @@
+-- Which reviews speak most clearly for a movie and against it, and of which is the model least sure?
+-- $movie text = none: only of the movie with this movie_id
+-- $limit count = 3: reviews at most of each kind, each text once
+WITH kinds AS (
+    SELECT
+        movie_id, rowid AS place,
+        CASE WHEN best_score >= 0.75 THEN 'for' WHEN best_score <= 0.25 THEN 'against' ELSE 'unsure' END AS kind,
+        CASE kind WHEN 'for' THEN -best_score WHEN 'against' THEN best_score ELSE abs(best_score - 0.5) END AS rank
+    FROM source_reviews
+    WHERE is_latest AND best_model_id IS NOT NULL -- as in latest_scores
+    AND movie_id IS NOT NULL AND ($movie IS NULL OR movie_id = $movie)
+),
+-- Some more than are shown, since copies of a text have the same score. Texts are read by their places, which is fast.
+picked AS MATERIALIZED (
+    FROM kinds QUALIFY row_number() OVER (PARTITION BY movie_id, kind ORDER BY rank, place) <= 2 * $limit
+),
+told AS (
+    SELECT review.*, kind, rank, place FROM picked JOIN source_reviews AS review ON review.rowid = place
+    QUALIFY row_number() OVER (PARTITION BY picked.movie_id, kind, text_sha256 ORDER BY rank, place) = 1
+)
+SELECT
+    movie_id,
+    kind, -- 'for' from a score of 0.75 on, 'against' up to 0.25, else 'unsure'
+    left(source_sha256, 12) || ':' || row_number AS row_name,
+    best_score AS score, -- P(positive), 0 to 1
+    best_sentiment AS sentiment,
+    best_predicted_rating AS stars, -- 1 to 10, by the model
+    given_rating, -- 1 to 10 stars by its writer
+    review_id,
+    file_uri AS uri,
+    CASE WHEN isfinite(reviewed_at) THEN strftime(make_timestamp(epoch_us(reviewed_at)), '%Y-%m-%d') END AS written_on,
+    left(text, 1000) AS text,
+    length(text) AS characters -- of the whole text
+FROM told
+QUALIFY row_number() OVER (PARTITION BY movie_id, kind ORDER BY rank, place) <= $limit
+ORDER BY movie_id, kind, rank, place;
