@@ -345,10 +345,10 @@ def site(folder: Path | None) -> None:
       reviews site ~/share/movies
     """
     from flows.command.actions.site import open_site, write_pages
-    from flows.command.startup import load_settings_to_read
+    from flows.command.startup import has_screen, load_settings_to_read
 
     settings = load_settings_to_read()
     if folder is None:
-        open_site(settings, echo)
+        open_site(settings, echo, has_screen=has_screen())
     else:
         echo(write_pages(settings.home, folder))

@@ -5,6 +5,7 @@ No other module of the command reads or sets environment variables.
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -56,6 +57,11 @@ def close_home() -> None:
 def keep_to_this_machine() -> None:
     """Let this process share nothing with other machines, whatever the settings are."""
     os.environ["REVIEWS_SHARE_HOME"] = os.environ["REVIEWS_PUBLISH_TO_STORE"] = "false"
+
+
+def has_screen() -> bool:
+    """Return whether this process can open a window, such as that of a browser."""
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def load_settings_to_read() -> "Settings":

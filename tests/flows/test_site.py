@@ -1,25 +1,22 @@
-"""Tests that runs bring the site up to date if they are asked to, and that `reviews forget` leaves no byte in it."""
+"""Tests of `reviews site`, of the pages of weeks, and that `reviews forget` leaves no byte in pages."""
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.errors import SourceError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
-from tasks.site import writing
+from tasks.site.pages import make_page
+from tasks.site.writing import drop_old_site, write_site
 from tasks.stages import write_pages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tasks.week.due_weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
-from tests.support.sites import list_broken_links, read_pages
 from tests.support.small_home import copy_home
 
 SECRET = "zebrafish"
@@ -39,13 +36,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def home(home: Home) -> Home:
-    """A home with scored reviews and a site."""
-
-    def fill(made: Home) -> None:
-        copy_scored_home(made, {"a.csv": CSV})
-        assert CliRunner().invoke(main, ["site"]).exit_code == 0
-
-    return copy_home(home, "site", fill)
+    """A home with scored reviews."""
+    return copy_home(home, "site", lambda made: copy_scored_home(made, {"a.csv": CSV}))
 
 
 def backdate(home: Home) -> None:
@@ -55,39 +47,28 @@ def backdate(home: Home) -> None:
     publish(home)
 
 
-def find_secret(home: Home) -> list[Path]:
-    return [path for path in home.site.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
-
-
 @pytest.mark.slow
-def test_the_command_says_what_it_wrote_and_where_to_look(home: Home) -> None:
-    done = CliRunner().invoke(main, ["site", "--all"])
-    said = f"Wrote 2 pages of 2 movies\n  open {(home.site / 'index.html').as_uri()}\n"
-    later = f"  The site shows what is scored by now. Later: reviews --home {home.folder} site (or set REVIEWS_SITE"
-    assert done.exit_code == 0
-    assert done.output.startswith(said + later)
-    assert list(list_broken_links(home)) == []
-
-
-@pytest.mark.slow
-def test_a_run_leaves_the_site_alone_unless_the_setting_asks_for_it(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+def test_the_command_writes_all_pages_into_a_folder_and_says_where_to_look(
+    home: Home, tmp_path: Path
 ) -> None:
-    for asked in ("false", "true"):
-        monkeypatch.setenv("REVIEWS_SITE", asked)
-        drop(home, f"{asked}.csv", f"movie_id,text\ntt000000{len(asked)},good film {asked}\n")
-        run()
-    text = {name: page.text for name, page in read_pages(home).items()}
-    assert "good film true" in text["movies/tt0000004.html"]
-    assert "good film false" in text["movies/tt0000005.html"]
-    assert list(list_broken_links(home)) == []
+    done = CliRunner().invoke(main, ["site", str(tmp_path / "share")])
+    assert done.exit_code == 0
+    index = tmp_path / "share" / "index.html"
+    assert done.output == f"Wrote the pages of 2 movies\n  open {index.as_uri()}\n"
+    assert index.is_file()
+
+
+@pytest.mark.parametrize("name", [".", "reports", "published"])
+def test_no_pages_are_written_where_the_home_keeps_its_own_files(name: str, home: Home) -> None:
+    (home.folder / name).mkdir(exist_ok=True)
+    done = CliRunner().invoke(main, ["site", str(home.folder / name)])
+    assert (done.exit_code, "which must not be changed" in done.output) == (2, True)
 
 
 @pytest.mark.slow
-def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_site_links_it(
+def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_two_link_each_other(
     home: Home, monkeypatch: pytest.MonkeyPatch, told: list[tuple[str, str]]
 ) -> None:
-    monkeypatch.setenv("REVIEWS_SITE", "true")
     monkeypatch.setenv("REVIEWS_SITE_PORT", "8400")
     run()
     assert told == []
@@ -97,8 +78,8 @@ def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_site_li
     run()
     week = find_last_week(datetime.now(UTC)).name
     assert told == [(week, f"http://127.0.0.1:8400/reports/week-{week}.html")]
-    assert f"../reports/week-{week}.html" in read_pages(home)["index.html"].values("href")
-    assert list(list_broken_links(home)) == []
+    assert f"../reports/week-{week}.html" in (make_page(home, "index.html", {}) or "")
+    assert "../site/index.html" in (home.reports / f"week-{week}.html").read_text("utf-8")
 
 
 @pytest.mark.slow
@@ -142,49 +123,22 @@ def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_site_that_can_not_be_made_fails_no_run(
-    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("REVIEWS_SITE", "true")
-    home.titles.write_text("what is this")
-    drop(home, "b.csv", "text\ngood film\n")
-    assert run().rows_scored == 1
-    said = capsys.readouterr().err
-    assert "The site was not written (" in said
-    assert "Next: reviews site" in said
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["r2", "r3"])
-def test_forgetting_leaves_no_byte_of_the_text_in_the_site_which_stays_whole(name: str, home: Home) -> None:
+def test_forgetting_deletes_the_pages_that_an_earlier_version_wrote_and_nothing_else(home: Home) -> None:
     said: list[str] = []
-    assert len(find_secret(home)) == 2
-    forget_everywhere(home, ForgetRequest(name, "review", "ann"), said.append)
-    assert len(find_secret(home)) == 1
-    assert "  1 page of the site showed it: the site was made anew without it" in said
-    assert list(list_broken_links(home)) == []
-
-
-@pytest.mark.slow
-def test_where_the_site_can_not_be_renewed_the_page_is_deleted_all_the_same(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*arguments: Any) -> None:
-        raise SourceError("the disk is full.")
-
-    said: list[str] = []
-    monkeypatch.setattr(writing, "write_site", fail)
-    forget_everywhere(home, ForgetRequest("tt0000001", "movie", "ann"), said.append)
+    pages = write_site(home, home.old_site).index.parent
+    for name in (".made-from.json", ".days.json", "movies/.tt1.html.999999999.tmp"):
+        (pages / name).write_text(SECRET)
+    (pages / "notes.txt").write_text("mine")
+    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
+    assert [path.name for path in pages.rglob("*")] == ["notes.txt"]
+    assert any("deleted the pages in site/" in line for line in said)
+    (pages / "notes.txt").unlink()
     forget_everywhere(home, ForgetRequest("r3", "review", "ann"), said.append)
-    assert find_secret(home) == []
-    assert any("showed it: deleted" in line for line in said)
-    assert any(
-        "The site was not brought up to date (the disk is full.). Next: reviews site" in line for line in said
-    )
+    assert not pages.exists()
 
 
-@pytest.mark.slow
-def test_what_a_killed_forget_left_in_the_site_is_deleted_by_the_next_run(home: Home) -> None:
-    forgetting.forget(home.warehouse, ForgetRequest("r3", None, "ann"), "review")
-    run()
-    assert [path.name for path in find_secret(home)] == ["tt0000001.html"]
+def test_pages_of_an_earlier_version_that_lie_behind_a_link_stay(home: Home, tmp_path: Path) -> None:
+    write_site(home, tmp_path / "elsewhere")
+    home.old_site.symlink_to(tmp_path / "elsewhere")
+    assert drop_old_site(home) is False
+    assert (tmp_path / "elsewhere" / "index.html").is_file()

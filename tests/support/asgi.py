@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -46,6 +47,7 @@ async def send_to(
 
     own = {name.replace("_", "-"): value for name, value in headers.items()}
     named = {"host": HOST, "content-type": "application/json", **own}
+    address, _, query = path.partition("?")
     encoded = [(name.encode(), value.encode()) for name, value in named.items()]
     scope = {
         "type": "http",
@@ -53,9 +55,9 @@ async def send_to(
         "http_version": "1.1",
         "method": "GET" if body is None else "POST",
         "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
+        "path": unquote(address),
+        "raw_path": address.encode(),
+        "query_string": query.encode(),
         "root_path": "",
         "headers": encoded,
         "client": ("127.0.0.1", 50_000),

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from data_contracts.storage.home import Home
+from tasks.site.writing import write_site
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import NEXT_RUN, RUN, change, make_bundle_facts, make_run, promote
@@ -52,17 +53,22 @@ def list_challenger(model_id: str, words: str = "a reason") -> tuple[str, ...]:
     )
 
 
-def read_pages(home: Home) -> dict[str, Page]:
-    """Return all pages of the site, parsed, by their path in it."""
-    paths = sorted(home.site.rglob("*.html"))
-    return {path.relative_to(home.site).as_posix(): Page(path.read_text("utf-8")) for path in paths}
+def write_pages(home: Home) -> Path:
+    """Write the site into a folder of the home, and return that."""
+    return write_site(home, home.folder / "written").index.parent
 
 
-def list_broken_links(home: Home) -> Iterator[str]:
-    """Yield what the pages of the site link or load that is not there, and what is outside the home."""
-    for name, page in read_pages(home).items():
+def read_pages(folder: Path) -> dict[str, Page]:
+    """Return all pages of a folder, parsed, by their path in it."""
+    paths = sorted(folder.rglob("*.html"))
+    return {path.relative_to(folder).as_posix(): Page(path.read_text("utf-8")) for path in paths}
+
+
+def list_broken_links(folder: Path) -> Iterator[str]:
+    """Yield what the pages of a folder link or load that is not in it."""
+    for name, page in read_pages(folder).items():
         for link in page.values("href") + page.values("src"):
-            target = (home.site / name).parent / unquote(link)
-            is_inside = target.resolve().is_relative_to(home.folder.resolve())
+            target = (folder / name).parent / unquote(link)
+            is_inside = target.resolve().is_relative_to(folder.resolve())
             if not link.startswith(("#", "data:")) and not (is_inside and target.is_file()):
                 yield f"{name}: {link}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import duckdb
 import pytest
@@ -71,6 +72,92 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         [
             ("r3", None, "positive", 0.6, 6.4, None, "Half good"),
             ("r4", None, "negative", 0.2, 2.8, 8.0, "A dull plot"),
+        ],
+    ),
+    (
+        "movie-over-time",
+        ["movie=tt1"],
+        [
+            ("tt1", "2025 Q1", 9.1, None, None, 1, 1.0, 9.0),
+            ("tt1", "2026 Q1", 1.9, None, None, 1, 0.0, 2.0),
+            ("tt1", None, 7.3, None, None, 1, 1.0, None),
+        ],
+    ),
+    ("movie-by-source", ["movie=tt1"], [("tt1", "default", 6.1, None, None, 3, 2 / 3, 5.5)]),
+    (
+        "movie-voices",
+        ["movie=tt1"],
+        [
+            (
+                "tt1",
+                "against",
+                f"{MONDAY[:12]}:2",
+                *R2[2:3],
+                "negative",
+                *R2[3:5],
+                "r2",
+                "monday.csv",
+                "2026-03-01",
+                R2[5],
+                11,
+            ),
+            (
+                "tt1",
+                "for",
+                f"{MONDAY[:12]}:1",
+                *R1[2:3],
+                "positive",
+                *R1[3:5],
+                "r1",
+                "monday.csv",
+                "2025-03-01",
+                R1[5],
+                11,
+            ),
+            (
+                "tt1",
+                "unsure",
+                f"{TUESDAY[:12]}:1",
+                *R5[2:3],
+                "positive",
+                *R5[3:5],
+                "r5",
+                "tuesday.csv",
+                None,
+                R5[5],
+                10,
+            ),
+        ],
+    ),
+    (
+        "source-figures",
+        [],
+        [
+            (None, 6, 0, 2 / 3, 5.5, 0.5, 4, 0, 1.8, None, False, None, False, NOON + DAY),
+            ("default", 6, 0, 2 / 3, 5.5, 0.5, 4, 0, 1.8, None, False, ANY, False, NOON + DAY),
+        ],
+    ),
+    (
+        "figures-over-time",
+        ["step=year"],
+        sorted(
+            [
+                (date(2026, 1, 1), "accuracy", "default", 3 / 8),
+                (date.today().replace(month=1, day=1), "arrived", None, 7.0),
+                (date(2026, 1, 1), "positive", "default", 6 / 11),
+            ],
+            key=lambda row: row[:2],
+        ),
+    ),
+    (
+        "models-side-by-side",
+        [],
+        [
+            (
+                *("model-a", True, "cnn_lstm", 0, None, "sample", None, None, NOON, 0.9, 0.8),
+                *(None,) * 6,
+                *(6, 0.5, 4, 1.8, 3, None),
+            )
         ],
     ),
     ("least-certain", ["limit=2"], [SO_SO, R3]),

@@ -74,10 +74,6 @@ def test_scoring_again_has_no_limit_unless_one_is_set() -> None:
     assert [load_settings({}).rescore_minutes, *found] == [None, None, 0.5]
 
 
-def test_runs_make_the_site_only_where_that_is_asked_for() -> None:
-    assert [load_settings(each).write_site for each in ({}, {"REVIEWS_SITE": "true"})] == [False, True]
-
-
 def test_so_many_reports_are_kept_as_the_environment_says() -> None:
     assert (load_settings({}).keep_reports, load_settings({"REVIEWS_KEEP_REPORTS": "0"}).keep_reports) == (
         100,

@@ -12,13 +12,12 @@ from data_contracts.storage.home import Home
 from tasks.destinations.delivery import note_broken
 from tasks.maintenance.set_aside import count_refused
 from tasks.pages.titles import Title
-from tasks.site import kept_days
 from tasks.site.attention import find_concerns
-from tasks.site.kept_days import make_days
 from tasks.site.models_page.facts import read_models
-from tasks.site.movie_facts import MovieFacts, list_movies, read_movies
+from tasks.site.movie_facts import MovieFacts, find_movies, keep_movies, read_movie, read_movies
 from tasks.site.movie_page_parts import describe_given, describe_trend
-from tasks.site.overview_facts import choose_step, read_overview
+from tasks.site.movie_search import Search
+from tasks.site.overview_facts import OverviewFacts, choose_step, keep_days, read_overview
 from tasks.store.published_chunks import note_base
 from tasks.store.upload_trouble import note_trouble
 from tests.support.databases import make_tables
@@ -60,14 +59,16 @@ def fill_site(tables: FilledTables, rows: list[dict[str, Any]]) -> None:
     tables.settle()
 
 
-def read_movie(tables: FilledTables) -> MovieFacts:
-    [movie] = [each for each in list_movies(tables.ask, {}) if each.movie_id == MOVIE]
-    [found] = read_movies(tables.ask, [movie])
+def read_movie_of(tables: FilledTables) -> MovieFacts:
+    found = read_movie(tables.ask, MOVIE, {})
+    assert found is not None
+    tables.drop_temporary()
     return found
 
 
-def name_states(tables: FilledTables, titles: dict[str, Title] | None = None) -> dict[str, str]:
-    return {movie.movie_id: movie.made_from for movie in list_movies(tables.ask, titles or {})}
+def read_first_page(tables: FilledTables) -> OverviewFacts:
+    keep_days(tables.ask)
+    return read_overview(tables.ask)
 
 
 def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
@@ -85,8 +86,8 @@ def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
 
 def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it(site: FilledTables) -> None:
     site.change(ERRORS)
-    facts = read_movie(site)
-    [row], figures = facts.by_source, facts.figures
+    facts = read_movie_of(site)
+    [row], figures = facts.by_source, facts.movie.figures
     for name, column in (
         ("reviews", "reviews"),
         ("stars", "mean_predicted_rating"),
@@ -106,12 +107,38 @@ def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tables: FilledTable
     fill_site(tables, [*rows, {"movie_id": MOVIE, "text": "rated", "given_rating": 7.0}])
     tables.change(ERRORS)
     [row] = tables.ask("FROM movie_ratings")
-    figures = read_movie(tables).figures
+    figures = read_movie_of(tables).movie.figures
     assert row["trend"] is not None
     for name in row.keys() - {"first_reviewed_at", "last_reviewed_at"}:
         assert figures[name] == (pytest.approx(row[name]) if isinstance(row[name], float) else row[name]), (
             name
         )
+
+
+@pytest.mark.slow
+def test_the_pages_of_many_movies_show_what_each_shows_alone(
+    tables: FilledTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.site.movie_facts.ROWS_AT_ONCE", 3)
+    rows = [
+        {
+            "movie_id": f"tt{number % 4}",
+            "text": f"a film {number % 7}",
+            "score": number / 20,
+            "given_rating": 5.0,
+        }
+        for number in range(20)
+    ]
+    fill_site(tables, [*rows, {"text": "of no movie"}])
+    titles = {"tt1": Title("One")}
+    alone = {}
+    for movie_id in ("tt0", "tt1", "tt2", "tt3"):
+        alone[movie_id] = read_movie(tables.ask, movie_id, titles)
+        tables.drop_temporary()
+    keep_movies(tables.ask, titles)
+    together = list(read_movies(tables.ask, find_movies(tables.ask, Search()), titles))
+    tables.drop_temporary()
+    assert {each.movie.movie_id: each for each in together} == alone
 
 
 @pytest.mark.parametrize(
@@ -168,7 +195,7 @@ def test_a_rating_over_time_is_by_quarter_year_or_decade(
 ) -> None:
     days = [*(datetime(year, 5, 1, tzinfo=UTC) for year in years), None]
     fill_site(tables, make_reviews(days))
-    assert [row["period"] for row in read_movie(tables).by_period] == periods
+    assert [row["period"] for row in read_movie_of(tables).by_period] == periods
 
 
 @pytest.mark.slow
@@ -184,26 +211,10 @@ def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_o
     rows += [{**row, "review_id": f"again {row['score']}"} for row in rows[::3]]
     rows.append({"movie_id": MOVIE, "text": "one more", "score": 0.7})
     fill_site(tables, rows)
-    shown = read_movie(tables).reviews
+    shown = read_movie_of(tables).reviews
     assert {kind: [row["text"] for row in found] for kind, found in shown.items()} == {
         kind: [f"{kind} {score}" for score in each] for kind, each in scores.items()
     }
-
-
-@pytest.mark.slow
-def test_what_a_page_is_made_from_changes_with_its_reviews_its_scores_and_its_title_alone(
-    site: FilledTables,
-) -> None:
-    before = name_states(site)
-    assert name_states(site) == before
-    titled = name_states(site, {MOVIE: Title("A title")})
-    site.run([PartFile("tuesday.csv", [{"movie_id": MOVIE, "text": "another"}])], NEXT_RUN)
-    site.settle()
-    grown = name_states(site)
-    site.change(ERRORS)
-    for after in (titled, grown):
-        assert {name for name in before if after[name] != before[name]} == {MOVIE}
-    assert not set(name_states(site).values()) & set(grown.values())
 
 
 @pytest.mark.parametrize(
@@ -215,7 +226,7 @@ def test_a_longer_history_is_shown_in_longer_steps(last: str, step: str) -> None
 
 
 def test_the_overview_counts_what_came_in_and_what_was_called_right(site: FilledTables) -> None:
-    facts = read_overview(site.ask)
+    facts = read_first_page(site)
     assert facts.totals["reviews"] == 3
     assert (facts.totals["accuracy"], facts.totals["judged"]) == (1.0, 2)
     assert [run["run_id"] for run in facts.runs] == [RUN]
@@ -223,7 +234,7 @@ def test_the_overview_counts_what_came_in_and_what_was_called_right(site: Filled
 
 def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overview(site: FilledTables) -> None:
     site.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
-    facts = read_overview(site.ask)
+    facts = read_first_page(site)
     assert (facts.totals["reviews"], facts.totals["judged"], facts.totals["accuracy"]) == (3, 0, None)
     assert facts.totals["learnt"] == 2
     [source] = facts.sources
@@ -236,7 +247,7 @@ def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_s
 ) -> None:
     site.run([PartFile("corrected.csv", [{**row, "score": 0.2} for row in ROWS])], NEXT_RUN)
     site.settle()
-    facts, models = read_overview(site.ask), read_models(site.ask, Home(tmp_path)).models
+    facts, models = read_first_page(site), read_models(site.ask, Home(tmp_path)).models
     [(current,)] = [tuple(row.values()) for row in site.ask("SELECT count(*) AS reviews FROM latest_scores")]
     [source], [model] = facts.sources, models
     assert (
@@ -249,59 +260,11 @@ def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_s
     assert source["stars_off"] == pytest.approx((abs(2.8 - 9) + abs(2.8 - 2)) / 2)
 
 
-def read_days(tables: FilledTables, folder: Path | None) -> dict[tuple[Any, ...], list[float]]:
-    make_days(tables.ask, folder)
-    rows = [tuple(row.values()) for row in tables.ask("FROM scored_days")]
-    tables.drop_temporary()
-    return {row[:3]: list(row[3:]) for row in rows}
-
-
-@pytest.mark.slow
-def test_figures_of_days_are_those_of_the_views_with_only_new_files_read(
-    site: FilledTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = read_days(site, None)
-    assert read_days(site, tmp_path) == whole
-    with monkeypatch.context() as patch:
-        patch.setattr(kept_days, "_READ_ALL", "SELECT error('the history is read')")
-        assert read_days(site, tmp_path) == whole
-        more = [{**row, "given_label": "negative"} for row in ROWS]
-        site.run([PartFile("tuesday.csv", more, ledger={"source": "shop"})], NEXT_RUN)
-        site.settle()
-        grown = read_days(site, tmp_path)
-    assert sum(values[0] for values in grown.values()) == 6
-    after = read_days(site, None)
-    assert grown.keys() == after.keys()
-    assert grown == {key: pytest.approx(values) for key, values in after.items()}
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE scored_files SET superseded_at = now()",
-        f"INSERT INTO forgotten_rows VALUES ('{hash_text('monday.csv')}', 1, false, NULL, 'ann', now(), NULL)",
-        "UPDATE quarantined_rows SET released_at = now()",
-        "UPDATE scored_files SET committed_at = committed_at - INTERVAL 1 DAY",
-        "INSERT INTO review_labels SELECT DISTINCT text_sha256, 'positive', NULL, true, now(), 'a' FROM source_reviews",
-    ],
-)
-def test_where_something_else_changed_than_new_files_all_days_are_read_anew(
-    statement: str, tables: FilledTables, tmp_path: Path
-) -> None:
-    tables.run([PartFile("monday.csv", ROWS, bad_rows=[4])])
-    read_days(tables, tmp_path)
-    tables.change("DELETE FROM scored_reviews WHERE row_number = 1", statement)
-    tables.settle()
-    assert read_days(tables, tmp_path) == read_days(tables, None)
-    (tmp_path / kept_days.NAME).write_text("[1")
-    assert read_days(tables, tmp_path) == read_days(tables, None)
-
-
 @pytest.mark.slow
 def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(site: FilledTables) -> None:
     site.run([PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
     site.settle()
-    found = {row["source"]: row["reviews"] for row in read_overview(site.ask).sources}
+    found = {row["source"]: row["reviews"] for row in read_first_page(site).sources}
     assert found == {"shop": 3, "default": 0}
 
 

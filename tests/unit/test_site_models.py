@@ -1,23 +1,20 @@
 """Tests of the page of the models: the champion and the others beside each other, their bundles, shadow and history."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from data_contracts.storage.home import Home
 from models.bundle.reading_facts import FACTS_FILE
-from tasks.site.kept_days import make_days
 from tasks.site.models_page.charts import draw_models, name_lines
 from tasks.site.models_page.facts import ModelsFacts, read_models
-from tasks.site.models_page.kept_comparison import find_comparison
-from tasks.site.writing import write_site
+from tasks.site.overview_facts import keep_days
+from tasks.site.pages import make_page
 from tasks.training.model_list import describe_models
 from tasks.warehouse.model_registry import list_models
 from tests.support.once import copy_once
 from tests.support.report_homes import asking, change
-from tests.support.sites import add_challenger, make_site_home, read_pages
+from tests.support.sites import add_challenger, make_site_home
 
 OTHER = "lstm-s1-0123456789ab"
 
@@ -37,7 +34,7 @@ def fill_home(folder: Path) -> None:
 
 def read(home: Home) -> ModelsFacts:
     with asking(home.folder) as ask:
-        make_days(ask)
+        keep_days(ask)
         return read_models(ask, home)
 
 
@@ -78,28 +75,6 @@ def test_the_shadow_is_compared_with_the_champion_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_comparison_is_kept_until_one_of_the_models_has_scored_more_of_it(tmp_path: Path) -> None:
-    home, grown = (
-        make_home(tmp_path),
-        "INSERT INTO shadow_files SELECT 'more', model_id, 1, run_id, now() FROM shadow_files",
-    )
-    compared: list[str] = []
-    home.site.mkdir()
-    with asking(home.folder) as ask:
-
-        def count(sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
-            compared.extend(["compared"] * ("FROM shadow_comparison" in sql))
-            return ask(sql, parameters)
-
-        first, again = (find_comparison(count, home.site, OTHER) for _ in range(2))
-    assert (len(first), first, compared) == (2, again, ["compared"])
-    change(home.warehouse, grown)
-    with asking(home.folder) as ask:
-        find_comparison(count, home.site, OTHER)
-    assert compared == ["compared"] * 2
-
-
-@pytest.mark.slow
 def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     assert [row["has_bundle"] for row in read(home).models] == [True, False]
@@ -111,10 +86,8 @@ def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Pat
         if line[2:].startswith((OTHER, "model-a"))
     ] == [line[2:].startswith(OTHER) for line in lines if line[2:].startswith((OTHER, "model-a"))]
     assert "Next: put that of a backup back, or train it again." in lines[-1]
-    write_site(home)
-    pages = read_pages(home)
-    assert "missing" in pages["models.html"].text
-    assert "bundle missing" in pages["index.html"].text
+    assert "missing" in (make_page(home, "models.html", {}) or "")
+    assert "bundle missing" in (make_page(home, "index.html", {}) or "")
 
 
 @pytest.mark.slow
@@ -129,8 +102,7 @@ def test_where_no_model_is_the_champion_the_list_says_what_promotes_one(tmp_path
 def test_a_page_without_models_says_what_trains_one(tmp_path: Path) -> None:
     home = make_site_home(tmp_path)
     change(home.warehouse, "DELETE FROM models", "DELETE FROM promotions")
-    write_site(home)
-    assert "reviews train" in read_pages(home)["models.html"].text
+    assert "reviews train" in (make_page(home, "models.html", {}) or "")
 
 
 def test_lines_of_charts_have_short_names_of_their_own() -> None:

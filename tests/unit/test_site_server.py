@@ -1,11 +1,13 @@
-"""Tests of the server of the site: pages and reports of the home are read over HTTP, and nothing else is."""
+"""Tests of the server of the site: pages are made when they are asked for, reports are read, and nothing else is."""
 
 import asyncio
+import re
 from pathlib import Path
+from urllib.parse import quote
 
+import psutil
 import pytest
 
-from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from deployments.guarded_server import list_site_hosts
 from deployments.local_server.running import Running
@@ -14,55 +16,139 @@ from deployments.local_server.status import describe_status
 from deployments.settings import Settings, load_settings
 from deployments.site.app import make_site_app
 from flows.command.actions import site
+from tasks.support.locking import lock_file
 from tests.support.asgi import HOST, Answered, ask_app, send_to
+from tests.support.once import copy_once
+from tests.support.parsed_pages import Page
+from tests.support.report_homes import HOSTILE, RUN
+from tests.support.sites import add_challenger, add_rows, make_site_home
 
 SECRET = b"a secret of the home"
-SET = {"REVIEWS_SITE": "true", "REVIEWS_SITE_PORT": "8400"}
+SET = {"REVIEWS_SITE_PORT": "8400"}
+PAGES = ("index.html", "movies.html", "models.html", "movies/tt0000001.html")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with a page, a report, and files and links that nobody may read over HTTP."""
-    home = Home(tmp_path_factory.mktemp("served"))
-    for folder in (home.site / "movies", home.reports / ".old", home.site / "folder.html"):
-        folder.mkdir(parents=True)
+def served(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home with reviews and a report, and with files and links that nobody may read over HTTP."""
+    home = make_site_home(tmp_path_factory.mktemp("served"))
+    (home.reports / ".old").mkdir(parents=True)
     (home.folder / "outside.html").write_bytes(SECRET)
-    for path in (
-        home.warehouse,
-        home.site / ".made-from.json",
-        home.site / ".index.html.1.tmp",
-        home.site / "notes.txt",
-        home.reports / ".hidden.html",
-        home.reports / ".old" / "run.html",
-    ):
-        path.write_bytes(SECRET)
-    (home.site / "index.html").write_text("the first page")
-    (home.site / "movies" / "tt1.html").write_text("a movie")
-    (home.site / "search.js").write_text("'use strict';")
-    (home.reports / "run.html").write_text("a report")
-    (home.site / "linked.html").symlink_to("../outside.html")
-    (home.site / "up").symlink_to("..")
-    (home.site / "twin.html").symlink_to("index.html")
+    for name in (".hidden.html", ".old/run.html", "notes.txt", "search.js"):
+        (home.reports / name).write_bytes(SECRET)
+    (home.reports / f"{RUN}.html").write_text("a report")
+    (home.reports / "week-2026-W10.html").write_text("a week")
+    (home.reports / "folder.html").mkdir()
+    (home.reports / "linked.html").symlink_to("../outside.html")
+    (home.reports / "up").symlink_to("..")
     return home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home with reviews, which a test may change."""
+    copy_once("two movies", tmp_path, make_site_home)
+    return Home(tmp_path)
 
 
 def ask(home: Home, path: str, **headers: str) -> Answered:
     return ask_app(make_site_app(home, ["127.0.0.1"]), path, **headers)
 
 
+def read(home: Home, path: str) -> Page:
+    answered = ask(home, f"/site/{path}")
+    assert (answered.status, answered.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    return Page(answered.body.decode())
+
+
+@pytest.mark.slow
+def test_every_link_of_the_site_leads_to_a_page_or_a_report(served: Home) -> None:
+    asked: dict[str, int] = {}
+    waiting = [f"/site/{name}" for name in PAGES]
+    while waiting:
+        path = waiting.pop()
+        answered = ask(served, path)
+        asked[path] = answered.status
+        if answered.headers["content-type"].startswith("text/html") and path.startswith("/site/"):
+            links = [link for link in Page(answered.body.decode()).values("href") if link[0] not in "#d"]
+            found = (re.sub(r"/[^/]+/\.\./", "/", f"{path.rpartition('/')[0]}/{link}") for link in links)
+            waiting += [each for each in found if each not in asked]
+    assert set(asked.values()) == {200}
+    assert {f"/reports/{RUN}.html", "/reports/week-2026-W10.html", "/site/style.css"} < set(asked)
+    assert "/site/movies/tt0000002.html" in asked
+
+
+def test_a_page_shows_what_is_published_at_that_moment(home: Home) -> None:
+    app = make_site_app(home, ["127.0.0.1"])
+    before = ask_app(app, "/site/movies/tt0000002.html").body
+    add_rows(home, [{"movie_id": "tt0000002", "text": "what a film"}])
+    after = ask_app(app, "/site/movies/tt0000002.html").body
+    assert (b"what a film" in before, b"what a film" in after) == (False, True)
+
+
+def test_nothing_is_open_after_a_page_so_the_next_copy_costs_what_is_new(home: Home) -> None:
+    read(home, "index.html")
+    with home.published.open("r+b") as file:
+        assert lock_file(file)
+    assert not [each for each in psutil.Process().open_files() if each.path == str(home.published)]
+
+
+def test_a_page_is_not_made_twice_of_one_copy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_site_app(home, ["127.0.0.1"])
+    first = ask_app(app, "/site/models.html").body
+    monkeypatch.setattr("deployments.site.app.make_page", None)
+    assert ask_app(app, "/site/models.html").body == first
+
+
+def test_a_title_names_its_movie_at_once(home: Home) -> None:
+    read(home, "movies/tt0000001.html")
+    home.titles.write_text("movie_id,title,year\ntt0000001,The Film,1999\n")
+    assert "The Film (1999)" in read(home, "movies/tt0000001.html").text
+    assert "The Film (1999)" in read(home, "index.html").text
+
+
+@pytest.mark.parametrize("movie_id", ["TT1", "", "../../etc/passwd", HOSTILE["html"], "a&id=b c%20+#?é"])
+@pytest.mark.slow
+def test_a_movie_with_any_id_has_a_page_that_lists_link(movie_id: str, tmp_path: Path) -> None:
+    home = make_site_home(tmp_path, [{"movie_id": movie_id, "text": "a film of that id"}])
+    [link] = [each for each in read(home, "movies.html").values("href") if each.startswith("movies/")]
+    path, _, query = link.partition("?")
+    assert query == f"id={quote(movie_id, safe='')}"
+    assert "a film of that id" in read(home, f"{path}?{query}").text
+
+
 @pytest.mark.parametrize(
-    ("path", "text"),
+    ("query", "found"),
     [
-        ("/site/index.html", b"the first page"),
-        ("/site/movies/tt1.html", b"a movie"),
-        ("/site/search.js", b"'use strict';"),
-        ("/reports/run.html", b"a report"),
-        ("/site/twin.html", b"the first page"),
+        ("", ["tt0000001", "tt0000002"]),
+        ("q=tt0000002", ["tt0000002"]),
+        ("q=ETOILE+1999", ["tt0000001"]),
+        ("q=film+tt0000002", []),
+        ("sort=reviews&order=ascending", ["tt0000002", "tt0000001"]),
+        ("sort=year", ["tt0000001", "tt0000002"]),
+        ("sort=title&order=ascending", ["tt0000002", "tt0000001"]),
+        ("at_least=5", []),
+        ("limit=0x&sort=no;drop&order=&q=%00", []),
+        ("q=%25", []),
     ],
 )
-def test_pages_and_reports_are_served_at_their_paths_in_the_home(home: Home, path: str, text: bytes) -> None:
-    answered = ask(home, path)
-    assert (answered.status, answered.body) == (200, text)
+def test_the_server_searches_and_sorts_movies_by_title_year_and_id(
+    query: str, found: list[str], home: Home
+) -> None:
+    home.titles.write_text("movie_id,title,year\ntt0000001,Une Étoile,1999\n")
+    page = read(home, f"movies.html?{query}")
+    links = [each for each in page.values("href") if each.startswith("movies/")]
+    assert links == [f"movies/{each}.html" for each in found]
+
+
+def test_more_movies_than_a_page_has_are_shown_on_request(tmp_path: Path) -> None:
+    home = make_site_home(
+        tmp_path, [{"movie_id": f"tt{number}", "text": f"film {number}"} for number in range(60)]
+    )
+    page = read(home, "movies.html")
+    assert len([each for each in page.values("href") if each.startswith("movies/")]) == 50
+    [more] = [each for each in page.values("href") if "limit=100" in each]
+    assert len([each for each in read(home, more).values("href") if each.startswith("movies/")]) == 60
 
 
 @pytest.mark.parametrize(
@@ -72,17 +158,20 @@ def test_pages_and_reports_are_served_at_their_paths_in_the_home(home: Home, pat
         "/site/../outside.html",
         "/site/movies/../../outside.html",
         "/site/%2e%2e/outside.html",
-        "/site/..\\outside.html",
         "/site//outside.html",
-        "/reports/../site/.made-from.json",
-        "/site/linked.html",
-        "/site/up/outside.html",
-        "/site/.made-from.json",
-        "/site/.index.html.1.tmp",
-        "/site/notes.txt",
-        "/site/folder.html",
+        "/site/outside.html",
+        "/site/movies/tt9.html",
+        "/site/movies/movie.html",
+        "/site/movies/tt0000001.html/",
+        "/site/movies.js",
+        "/reports/../outside.html",
+        "/reports/linked.html",
+        "/reports/up/outside.html",
         "/reports/.hidden.html",
         "/reports/.old/run.html",
+        "/reports/notes.txt",
+        "/reports/search.js",
+        "/reports/folder.html",
         "/outside.html",
         "/reviews.duckdb",
         "/site//",
@@ -91,60 +180,89 @@ def test_pages_and_reports_are_served_at_their_paths_in_the_home(home: Home, pat
         f"/site/{'x' * 5000}.html",
     ],
 )
-def test_nothing_else_of_the_home_is_served(home: Home, path: str) -> None:
-    answered = ask(home, path)
+def test_nothing_else_of_the_home_is_served(served: Home, path: str) -> None:
+    answered = ask(served, path)
     assert answered.status in (307, 404)
     assert SECRET not in answered.body
 
 
-def test_an_absolute_path_leads_nowhere(home: Home) -> None:
-    assert ask(home, f"/site/{home.folder}/outside.html").status == 404
+def test_an_absolute_path_leads_nowhere(served: Home) -> None:
+    assert ask(served, f"/reports/{served.folder}/outside.html").status == 404
 
 
-def test_a_folder_that_is_a_link_is_not_served(home: Home, tmp_path: Path) -> None:
-    Home(tmp_path).site.symlink_to(home.site)
-    assert ask(Home(tmp_path), "/site/index.html").status == 404
+def test_a_folder_of_reports_that_is_a_link_is_not_served(served: Home, tmp_path: Path) -> None:
+    Home(tmp_path).reports.symlink_to(served.reports)
+    assert ask(Home(tmp_path), f"/reports/{RUN}.html").status == 404
 
 
-def test_before_there_is_a_site_the_answer_says_what_writes_it(tmp_path: Path) -> None:
+def test_before_anything_is_published_the_answer_says_what_publishes(tmp_path: Path) -> None:
     answered = ask(Home(tmp_path), "/site/index.html")
-    assert (answered.status, b"`reviews site` writes the pages" in answered.body) == (404, True)
+    assert (answered.status, b"run `reviews score`" in answered.body) == (503, True)
+
+
+def test_a_wrong_file_of_titles_is_named_with_the_next_step(home: Home) -> None:
+    home.titles.write_text("what,is,this\n")
+    answered = ask(home, "/site/index.html")
+    assert (answered.status, b"titles.csv: has no column movie_id" in answered.body) == (503, True)
 
 
 @pytest.mark.parametrize("path", ["/", "/site", "/site/"])
-def test_the_address_and_that_of_the_folder_lead_to_the_first_page(path: str, home: Home) -> None:
-    answered = ask(home, path)
+def test_the_address_and_that_of_the_folder_lead_to_the_first_page(path: str, served: Home) -> None:
+    answered = ask(served, path)
     assert (answered.status, answered.headers["location"]) == (307, "/site/index.html")
 
 
-def test_nothing_can_be_written(home: Home) -> None:
-    app = make_site_app(home, ["127.0.0.1"])
-    assert asyncio.run(send_to(app, "/site/index.html", b"{}")).status == 405
-    assert (home.site / "index.html").read_text() == "the first page"
+def test_nothing_can_be_written(served: Home) -> None:
+    app = make_site_app(served, ["127.0.0.1"])
+    for path in ("/site/index.html", f"/reports/{RUN}.html"):
+        assert asyncio.run(send_to(app, path, b"{}")).status == 405
 
 
-def test_strangers_are_refused_and_an_answer_lets_a_browser_load_nothing_from_elsewhere(home: Home) -> None:
-    assert ask(home, "/site/index.html", host="rebound.test:8400").status == 400
-    assert ask(home, "/site/index.html", origin="http://stranger.test").status == 403
-    headers = ask(home, "/site/index.html", origin=f"http://{HOST}").headers
-    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
-    assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-cache")
+def test_strangers_are_refused_and_an_answer_lets_a_browser_load_nothing_from_elsewhere(
+    served: Home,
+) -> None:
+    assert ask(served, "/site/index.html", host="rebound.test:8400").status == 400
+    assert ask(served, "/site/index.html", origin="http://stranger.test").status == 403
+    for path in ("/site/index.html", "/site/style.css", f"/reports/{RUN}.html", "/site/no.html"):
+        headers = ask(served, path, origin=f"http://{HOST}").headers
+        rules = headers["content-security-policy"]
+        assert rules.startswith("default-src 'none'; style-src 'self'")
+        assert ("frame-ancestors 'none'" in rules, "script-src" in rules) == (True, False)
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        if "no.html" not in path:
+            assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-cache")
 
 
-def test_a_page_that_did_not_change_is_not_sent_again(home: Home) -> None:
-    first = ask(home, "/site/index.html")
-    again = ask(home, "/site/index.html", if_none_match=first.headers["etag"])
+@pytest.mark.parametrize("path", ["/site/models.html", "/site/style.css", f"/reports/{RUN}.html"])
+def test_a_page_that_did_not_change_is_not_sent_again(served: Home, path: str) -> None:
+    first = ask(served, path)
+    again = ask(served, path, if_none_match=first.headers["etag"])
     assert (again.status, again.body) == (304, b"")
 
 
-def test_the_site_has_an_address_only_while_it_is_kept_up_to_date() -> None:
+@pytest.mark.slow
+def test_a_served_page_has_no_script_and_shows_hostile_words_as_text(tmp_path: Path) -> None:
+    nasty = HOSTILE["html"] + HOSTILE["ansi"] + HOSTILE["bidi"]
+    home = make_site_home(tmp_path, [{"movie_id": nasty, "review_id": nasty, "text": HOSTILE["script"]}])
+    add_challenger(home.warehouse, HOSTILE["html"], nasty)
+    home.titles.write_text('movie_id,title\nx,"</script><script>alert(1)</script>"\n')
+    asked = quote(f'"><script>alert(1)</script>{nasty}', safe="")
+    for path in (
+        "index.html",
+        "models.html",
+        f"movies.html?q={asked}",
+        f"movies/movie.html?id={quote(nasty)}",
+    ):
+        page = read(home, path)
+        assert page.open == []
+        assert not {"script", "iframe", "object", "embed", "base", "img"} & {tag for tag, _ in page.elements}
+        assert not [each for _, attributes in page.elements for each in attributes if each.startswith("on")]
+
+
+def test_the_site_is_served_where_it_has_a_port() -> None:
     assert load_settings(SET).site_url == "http://127.0.0.1:8400"
-    off = load_settings({"REVIEWS_SITE_PORT": "8400"})
-    assert off.site_url is None
-    with pytest.raises(UsageError, match="REVIEWS_SITE_PORT is set, but REVIEWS_SITE is not"):
-        open_site_port(off)
-    assert open_site_port(load_settings({"REVIEWS_SITE": "true"})) is None
+    assert load_settings({}).site_url is None
+    assert open_site_port(load_settings({})) is None
 
 
 def test_the_site_is_served_under_names_of_this_machine_and_of_a_proxy() -> None:
@@ -152,15 +270,32 @@ def test_the_site_is_served_under_names_of_this_machine_and_of_a_proxy() -> None
     assert list_site_hosts(settings) == ["127.0.0.1", "localhost", "[::1]", "films.example.org"]
 
 
-def test_commands_name_the_address_of_a_site_that_is_served_else_the_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_screen", [True, False])
+def test_the_command_opens_the_address_of_the_server_that_runs_where_there_is_a_screen(
+    served: Home, monkeypatch: pytest.MonkeyPatch, has_screen: bool
 ) -> None:
-    index = tmp_path / "site" / "index.html"
     running = Running(1, "http://127.0.0.1:1", "", "", "", True, site_url="http://127.0.0.1:8400")
-    settings = Settings(Home(tmp_path))
-    assert site.find_address(settings, index) == index.as_uri()
+    opened: list[str] = []
+    said: list[str] = []
     monkeypatch.setattr("deployments.local_server.running.find_running", lambda settings: running)
-    assert site.find_address(settings, index) == "http://127.0.0.1:8400"
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    site.open_site(Settings(served), said.append, has_screen=has_screen)
+    assert said == ["The site: http://127.0.0.1:8400"]
+    assert opened == (["http://127.0.0.1:8400"] if has_screen else [])
     state = {"url": "u", "process": 1, "since": "s", "stopping": None, "workers": [], "deployments": {}}
     assert "  site    http://127.0.0.1:8400" in describe_status({**state, "site": running.site_url})
     assert "site" not in describe_status({**state, "site": None})
+
+
+def test_where_nobody_serves_the_site_the_command_does_on_this_machine_alone(
+    served: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    addresses: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        "deployments.site.app.serve_site",
+        lambda settings, listening: addresses.append(listening.getsockname()),
+    )
+    site.open_site(Settings(served), said.append, has_screen=False)
+    [(host, port)] = addresses
+    assert (host, said[0]) == ("127.0.0.1", f"The site: http://127.0.0.1:{port}")

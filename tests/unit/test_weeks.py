@@ -231,10 +231,8 @@ def test_what_the_model_may_have_learnt_from_is_not_told_as_its_mistake(tables: 
 def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) -> None:
     home = make_week_home(tmp_path)
     home.titles.write_text("movie_id,title\ntt1,A film\n")
-    (home.site / "movies").mkdir(parents=True)
-    for name in ("movies/tt1.html", "index.html"):
-        (home.site / name).write_text("")
-    written = write_week(home, WEEK)
+    assert not [link for link in Page(write_week(home, WEEK).page).values("href") if "site" in link]
+    written = write_week(home, WEEK, is_served=True)
     page = Page(written.path.read_text("utf-8"))
     assert written.path == home.reports / "week-2026-W10.html"
     assert page.open == []
@@ -310,7 +308,9 @@ def test_each_week_is_due_once_and_none_is_skipped(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(
         writing,
         "_make_page",
-        lambda home, week: writing.WeekPage(week, home.reports / writing.name_week_page(week), week.name, ""),
+        lambda home, week, is_served: writing.WeekPage(
+            week, home.reports / writing.name_week_page(week), week.name, ""
+        ),
     )
     for days in (0, 0, 1, 4, 7, 8, 29, 30, 30):
         written += [each.week.name for each in write_due_weeks(home, WEDNESDAY + timedelta(days=days))]
@@ -333,7 +333,7 @@ def test_of_two_runs_at_a_time_one_writes_the_page(tmp_path: Path, monkeypatch: 
     home = Home(tmp_path)
     home.reports.mkdir()
 
-    def make_while_another_run_writes(home: Home, week: Week) -> writing.WeekPage:
+    def make_while_another_run_writes(home: Home, week: Week, is_served: bool) -> writing.WeekPage:
         (home.reports / RECORD).write_text(week.name)
         return writing.WeekPage(week, home.reports / "page.html", "", "")
 

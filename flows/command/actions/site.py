@@ -1,7 +1,5 @@
 """What `reviews site` does: open the site in a browser, serve it if nobody does, or write its pages into a folder."""
 
-import os
-import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +9,7 @@ from deployments.settings import SITE_HOST, Settings
 from tasks.support.wording import count
 
 
-def open_site(settings: Settings, echo: Callable[[str], object]) -> None:
+def open_site(settings: Settings, echo: Callable[[str], object], *, has_screen: bool) -> None:
     """Open the site that `reviews up` serves; if it serves none, serve it until Ctrl-C."""
     from deployments.local_server.running import find_running
     from tasks.warehouse.published import require_published
@@ -19,21 +17,21 @@ def open_site(settings: Settings, echo: Callable[[str], object]) -> None:
     require_published(settings.home.published)
     running = find_running(settings)
     if running and running.site_url:
-        _open(running.site_url, echo)
+        _open(running.site_url, echo, has_screen)
         return
     from deployments.local_server.server_process import open_port
     from deployments.site.app import serve_site
 
     with open_port(SITE_HOST, settings.site_port or 0, "REVIEWS_SITE_PORT") as listening:
-        _open(f"http://{SITE_HOST}:{listening.getsockname()[1]}", echo)
+        _open(f"http://{SITE_HOST}:{listening.getsockname()[1]}", echo, has_screen)
         echo("It is served until Ctrl-C; `reviews up` serves it with REVIEWS_SITE_PORT.")
         serve_site(settings, listening)
 
 
-def _open(address: str, echo: Callable[[str], object]) -> None:
+def _open(address: str, echo: Callable[[str], object], has_screen: bool) -> None:
     """Print an address and, where there is a screen, open it in a browser."""
     echo(f"The site: {address}")
-    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+    if has_screen:
         webbrowser.open(address)
 
 
