@@ -93,13 +93,13 @@ SELECT
     CASE WHEN hash(id, 'dated') % 10 > 0
         THEN TIMESTAMPTZ '2015-01-01 00:00:00+00' + to_seconds((hash(id, 'date') % 340000000)::BIGINT)
     END AS reviewed_at,
-    text, sha256(text) AS text_sha256,
+    text, sha256(text) AS text_sha256, uri AS file_uri, 'default' AS file_source, seen_at AS file_seen_at,
     CASE WHEN {_LABELLED} THEN if(hash(id, 'good') % 2 = 0, 'positive', 'negative') END AS given_label,
     CASE WHEN {_LABELLED} THEN if(hash(id, 'good') % 2 = 0, 7, 1) + hash(id, 'stars') % 4 END AS given_rating,
     NULL AS extra
 FROM (
     SELECT
-        source_sha256, row_number, number * $rows + row_number AS id,
+        source_sha256, row_number, number * $rows + row_number AS id, uri, seen_at,
         array_to_string([$words[1 + (hash(id, word) % len($words))::INTEGER] for word in range(40)], ' ') AS text
     FROM files, range(1, $rows + 1) AS numbers (row_number)
     WHERE number BETWEEN $first AND $last

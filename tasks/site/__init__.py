@@ -1,4 +1,4 @@
-"""The site: pages for people, an overview and a page a movie, offline in a folder of the home. The entry is `writing`.
+"""The site: pages for people, an overview and a page a movie, made when they are asked for. The entry is `pages`.
 
 Reads the published copy. Matplotlib and Jinja are imported only when pages are made.
 """
