@@ -1,16 +1,22 @@
-"""Tests the demo's site in a real offline browser: no requests, accessible, and searched with the keyboard alone."""
+"""Tests the demo's site in a real offline browser: accessible, searched with the keyboard alone, no other requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from data_contracts.storage.home import Home
+from deployments.site.app import RULES
+from tasks.site.pages import make_page
+from tasks.site.rendering import STYLE, format_style
+from tasks.site.writing import write_site
 from tests.e2e.conftest import Demo
 from tests.e2e.screens import FITS, Screen, find_barriers, open_screen
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.server, pytest.mark.training]
 
@@ -22,10 +28,14 @@ CUT_TABLES = """
 """
 
 
+SERVER = "http://site.test/site"
+"""Where the browser asks for pages of the server."""
+
+
 @pytest.fixture(scope="module")
-def site(demo: Demo) -> Path:
-    """The site that the demo made."""
-    return demo.home / "site"
+def site(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all pages of the demo."""
+    return write_site(Home(demo.home), tmp_path_factory.mktemp("share") / "site").index.parent
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +58,58 @@ def movies(screen: Screen, site: Path) -> "Page":
     return screen.load(site / "movies.html", site)
 
 
-def test_the_demo_ends_with_the_address_of_its_site(demo: Demo) -> None:
-    assert demo.said.out.splitlines()[-1].endswith("/home/site/index.html")
-    assert (demo.home / "site" / "index.html").is_file()
+@pytest.fixture
+def served(screen: Screen, demo: Demo) -> Iterator["Page"]:
+    """A window that gets the pages of the demo as from the server."""
+
+    def answer(route: "Route") -> None:
+        asked = urlsplit(route.request.url)
+        address = asked.path.removeprefix("/site/")
+        query = dict(parse_qsl(asked.query))
+        content = format_style() if address == STYLE else make_page(Home(demo.home), address, query)
+        headers = {
+            "Content-Security-Policy": RULES,
+            "Content-Type": f"text/{'css' if address == STYLE else 'html'}",
+        }
+        route.fulfill(body=content or "", headers=headers)
+
+    screen.trouble.clear()
+    screen.own = SERVER
+    screen.page.route(f"{SERVER}/**", answer)
+    yield screen.page
+    screen.page.unroute(f"{SERVER}/**")
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+@pytest.mark.parametrize("name", ["index.html", "movies.html?q=tt&sort=stars"])
+def test_a_served_page_fits_the_screen_and_is_accessible(
+    screen: Screen, served: "Page", name: str, width: int, scheme: str
+) -> None:
+    screen.become(width, scheme)
+    served.goto(f"{SERVER}/{name}")
+    assert served.evaluate(FITS)
+    if width > 1000:
+        assert served.evaluate(CUT_TABLES) == []
+    assert served.locator("h1").evaluate("each => getComputedStyle(each).fontWeight") == "680"
+    assert find_barriers(served, preload=False) == {}
+
+
+def test_the_search_of_the_server_is_a_form_that_the_keyboard_alone_sends(served: "Page", site: Path) -> None:
+    name = min(site.glob("movies/*.html")).stem
+    served.goto(f"{SERVER}/movies.html")
+    served.locator("#words").focus()
+    served.keyboard.type(name)
+    served.keyboard.press("Enter")
+    served.wait_for_url(f"**/movies.html?q={name}*")
+    assert served.locator("tbody tr").count() == 1
+    served.locator("thead a", has_text="stars").click()
+    assert served.locator("th[aria-sort]").inner_text().startswith("stars")
+    served.locator("tbody a").click()
+    served.wait_for_url(f"**/movies/{name}.html")
+
+
+def test_the_demo_ends_with_the_command_that_opens_its_site(demo: Demo) -> None:
+    assert demo.said.out.splitlines()[-1].endswith(" site")
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)

@@ -73,7 +73,7 @@ def hook() -> Iterator[Hook]:
 def up(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     home = make_home(tmp_path_factory.mktemp("up") / "home")
     served = {f"REVIEWS_{name}_PORT": str(find_free_port()) for name in ("METRICS", "SITE")}
-    asked = {"REVIEWS_SITE": "true", "REVIEWS_REPORTS": "true"}
+    asked = {"REVIEWS_REPORTS": "true"}
     with bring_up(home, REVIEWS_ALERT_URL=hook.url, **served, **asked) as deployed:
         yield deployed
 
