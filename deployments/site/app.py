@@ -56,8 +56,8 @@ HEADERS = {
 NOT_THERE = "There is no such page. The first one is /site/index.html.\n"
 PAGES_KEPT, SECONDS_KEPT = 32, 30
 """Pages that are in memory, until another copy is published, and how long: what else they show may change."""
-POLITENESS = 14
-"""By how much the server gives way to a run: of a processor that both want, Linux gives it some 4 %."""
+POLITENESS = 10
+"""By how much the server gives way to a run: of a processor that both want, Linux gives it some 10 %."""
 
 
 class Reports(StaticFiles):
