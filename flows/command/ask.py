@@ -327,7 +327,7 @@ def _write_week(name: str) -> None:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def site(folder: Path | None) -> None:
-    """Open pages for people in a browser: an overview, and one for each movie.
+    """Open pages for people: an overview, and one for each movie.
 
     They are made when they are asked for, from the published copy. Where `reviews up` serves them, at
     REVIEWS_SITE_PORT, that address is opened, else they are served on 127.0.0.1 until Ctrl-C. The pages contain
