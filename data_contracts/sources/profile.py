@@ -421,9 +421,19 @@ def find_line(content: str, keys: Sequence[str]) -> int | None:
 
 
 def name_version(profile: Profile) -> str:
-    """Return the version of a profile: the first 12 digits of the sha256 of what it says, whatever its spelling."""
-    said = json.dumps(profile.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
-    return sha256(said.encode()).hexdigest()[:12]
+    """Return the version of a profile: 12 digits of the sha256 of what it says, whatever its spelling.
+
+    If it says which part of a file has the rows, a dash and 4 digits of that follow: versions that differ in them
+    number the rows of a file otherwise (`ROWS_CHOSEN` in `tasks/warehouse/row_names.py`).
+    """
+    version = _digest(profile.model_dump(mode="json", exclude_defaults=True))[:12]
+    chosen = profile.file.model_dump(mode="json", exclude_defaults=True, exclude={"encoding", "delimiter"})
+    return f"{version}-{_digest(chosen)[:4]}" if chosen else version
+
+
+def _digest(said: Mapping[str, Any]) -> str:
+    """Return the sha256 of what a profile, or a table of it, says."""
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def make_schema() -> dict[str, Any]:

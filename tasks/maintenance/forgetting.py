@@ -32,7 +32,7 @@ from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
-from tasks.warehouse.row_names import CONTENT, DIGITS_SHOWN, HAS_NAME, ROW_NAME, SUPERSEDED
+from tasks.warehouse.row_names import CONTENT, DIGITS_SHOWN, HAS_NAME, ROW_NAME, ROWS_CHOSEN, SUPERSEDED
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.near_copies import note_copies, settle_copies
 from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
@@ -60,9 +60,12 @@ UNION ALL SELECT source_sha256, row_number, released_at IS NULL, true FROM quara
 """
 _FIND_ROWS = """
 CREATE OR REPLACE TEMP TABLE rows_to_forget AS
-SELECT found.*, files.rows_read, $reason::VARCHAR AS reason, $by::VARCHAR AS forgotten_by, now() AS forgotten_at
+SELECT
+    found.*, files.rows_read, files.rows_chosen, $reason::VARCHAR AS reason,
+    $by::VARCHAR AS forgotten_by, now() AS forgotten_at
 FROM ({found}) AS found LEFT JOIN (
-    SELECT source_sha256, max(rows_read) AS rows_read FROM scored_files WHERE status = 'scored' GROUP BY ALL
+    SELECT source_sha256, max(rows_read) AS rows_read, max({chosen}) AS rows_chosen
+    FROM scored_files WHERE status = 'scored' GROUP BY ALL
 ) AS files USING (source_sha256)
 """
 _FIND_REMEMBERED = """
@@ -77,7 +80,7 @@ INSERT INTO rows_to_forget BY NAME
 WITH ledger AS (
     SELECT DISTINCT
         source_sha256, {CONTENT} AS content, coalesce(grown_into, {CONTENT}) AS whole, profile_version, rows_read,
-        superseded_at IS NOT NULL AS is_history
+        {ROWS_CHOSEN} AS rows_chosen, superseded_at IS NOT NULL AS is_history
     FROM scored_files WHERE status = 'scored'
 ),
 chosen AS (
@@ -88,16 +91,18 @@ chosen AS (
 ),
 others AS (
     SELECT
-        other.source_sha256, other.rows_read, other.is_history, chosen.row_number AS chosen_number,
-        CASE WHEN other.content = chosen.content THEN coalesce(other.rows_read = chosen.rows_read, true)
+        other.source_sha256, other.rows_read, other.rows_chosen, other.is_history, chosen.row_number AS chosen_number,
+        CASE WHEN other.content = chosen.content
+            THEN coalesce(other.rows_read = chosen.rows_read, true)
+            AND other.rows_chosen = coalesce(chosen.rows_chosen, '')
             ELSE other.profile_version IS NOT DISTINCT FROM chosen.profile_version END AS is_numbered_alike,
         chosen.is_known, chosen.reason, chosen.forgotten_by, chosen.forgotten_at
     FROM chosen JOIN ledger AS other ON other.whole = chosen.whole AND other.source_sha256 <> chosen.source_sha256
 )
 SELECT
     source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, is_numbered_alike AS is_named,
-    any_value(rows_read) AS rows_read, any_value(reason) AS reason, any_value(forgotten_by) AS forgotten_by,
-    min(forgotten_at) AS forgotten_at
+    any_value(rows_read) AS rows_read, any_value(rows_chosen) AS rows_chosen, any_value(reason) AS reason,
+    any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at
 FROM (
     SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews
     UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
@@ -177,7 +182,8 @@ _ADD_TRACE = """
 INSERT INTO forgotten_rows BY NAME
 SELECT
     source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, any_value(reason) AS reason,
-    any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at, any_value(rows_read) AS rows_read
+    any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at, any_value(rows_read) AS rows_read,
+    any_value(rows_chosen) AS rows_chosen
 FROM rows_to_forget GROUP BY source_sha256, row_number ON CONFLICT DO NOTHING
 """
 
@@ -375,7 +381,7 @@ def _select_rows(connection: duckdb.DuckDBPyConnection, request: ForgetRequest) 
     if kind != _NOT_IN_QUARANTINE:
         query += _FIND_QUARANTINED.format(condition=KINDS[kind])
     values = {"name": request.name, "reason": request.reason, "by": request.by}
-    connection.execute(_FIND_ROWS.format(found=query), values)
+    connection.execute(_FIND_ROWS.format(found=query, chosen=ROWS_CHOSEN), values)
     connection.execute(_ADD_OTHER_READINGS)
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
     [(of_earlier,)] = connection.execute(_COUNT_EARLIER).fetchall()

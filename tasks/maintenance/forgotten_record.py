@@ -33,6 +33,7 @@ _COLUMNS = {
     "forgotten_by": "VARCHAR",
     "forgotten_at": "TIMESTAMPTZ",
     "rows_read": "BIGINT",
+    "rows_chosen": "VARCHAR",
 }
 _MAKE_REMEMBERED = f"""
 CREATE OR REPLACE TEMP TABLE remembered ({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})

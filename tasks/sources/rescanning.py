@@ -25,7 +25,7 @@ from tasks.sources.catalogue import (
 )
 from tasks.support.wording import count, escape_controls, quote_word
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.row_names import CONTENT, LAST_COUNTING, name_content, name_reading
+from tasks.warehouse.row_names import CONTENT, LAST_COUNTING, ROWS_CHOSEN, name_content, name_reading
 
 MISSING_NAMED = 20
 """Most missing files that a message names."""
@@ -46,7 +46,9 @@ replaced AS (
     SELECT {CONTENT} AS content FROM readings
     GROUP BY ALL HAVING NOT bool_or(counts) AND NOT bool_or(has_grown) AND arg_max(source, last_counting) = $source
 )
-SELECT * EXCLUDE (has_grown), source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten
+SELECT
+    * EXCLUDE (has_grown), source_sha256 IN (SELECT source_sha256 FROM forgotten_rows) AS has_forgotten,
+    {ROWS_CHOSEN} AS rows_chosen
 FROM readings
 WHERE {CONTENT} IN (SELECT {CONTENT} FROM readings WHERE counts AND source IN ($source, '{DEFAULT}'))
 OR (NOT $replaces AND {CONTENT} IN (FROM replaced))
@@ -71,11 +73,18 @@ class Reading:
     last_counting: int
     """Greater if it counted later; greatest if it counts."""
     has_forgotten: bool
+    rows_chosen: str
+    """As `ROWS_CHOSEN`."""
 
     @property
     def standing(self) -> tuple[bool, int]:
         """Greatest of the reading that counts; without one, of that which counted last."""
         return self.is_scored and self.counts, self.last_counting
+
+    @property
+    def numbering(self) -> tuple[int | None, str]:
+        """Equal in two readings of a file that number its rows alike."""
+        return self.rows_read, self.rows_chosen
 
 
 @dataclass(frozen=True)
@@ -188,7 +197,7 @@ def _find_earlier(known: Sequence[KnownFile], version: str | None) -> tuple[list
         others = any(each.counts for each in file.readings if each is not reading)
         if reading is None or (reading.counts and not others):
             continue
-        if present.has_forgotten and present.rows_read != reading.rows_read:
+        if present.has_forgotten and present.numbering != reading.numbering:
             barred.append(f"{present.uri}: {RENUMBERED}: {FILE_RULES[RENUMBERED]}")
         else:
             earlier.append(reading)

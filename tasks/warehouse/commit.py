@@ -28,7 +28,7 @@ from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_sc
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
 from tasks.warehouse.readings.grown_files import find_grown, replace_grown
 from tasks.warehouse.readings.superseding import let_count
-from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER
+from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER, ROWS_CHOSEN
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
@@ -60,22 +60,25 @@ FROM accepted
 # those of what it was before.
 _FIND_FORGOTTEN = f"""
 INSERT INTO forgotten_before
-WITH arriving AS (SELECT *, {CONTENT} AS content FROM accepted WHERE status = 'scored'),
+WITH arriving AS (SELECT *, {CONTENT} AS content, {ROWS_CHOSEN} AS rows_chosen FROM accepted WHERE status = 'scored'),
 known AS (
     SELECT
         {CONTENT} AS content,
-        unnest(arg_max(struct_pack(source_sha256, rows_read), {LAST_COUNTING}))
+        unnest(arg_max(struct_pack(source_sha256, rows_read, rows_chosen := {ROWS_CHOSEN}), {LAST_COUNTING}))
     FROM scored_files WHERE status = 'scored' GROUP BY content
 )
 SELECT DISTINCT
-    later.source_sha256, later.rows_read = known.rows_read AS is_numbered_alike,
+    later.source_sha256,
+    later.rows_read = known.rows_read AND later.rows_chosen = known.rows_chosen AS is_numbered_alike,
     forgotten.* EXCLUDE (source_sha256)
 FROM (FROM arriving WHERE {IS_LATER}) AS later
 JOIN known ON known.content = later.content AND known.source_sha256 <> later.source_sha256
 JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = known.source_sha256
 UNION ALL
 SELECT DISTINCT
-    new.source_sha256, coalesce(new.rows_read = forgotten.rows_read, true), forgotten.* EXCLUDE (source_sha256, content)
+    new.source_sha256,
+    coalesce(new.rows_read = forgotten.rows_read, true) AND new.rows_chosen = coalesce(forgotten.rows_chosen, ''),
+    forgotten.* EXCLUDE (source_sha256, content)
 FROM (FROM arriving ANTI JOIN known USING (content)) AS new
 JOIN (SELECT *, {CONTENT} AS content FROM forgotten_rows) AS forgotten ON forgotten.content = new.content
 """  # noqa: S608 (our own names)

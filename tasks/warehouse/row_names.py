@@ -14,6 +14,10 @@ CONTENT = f"left(source_sha256, {CONTENT_DIGITS})"
 """SQL: the sha256 of a file's bytes, from the name of any of its readings in the column `source_sha256`."""
 NO_PROFILE = "none"
 """Stands in the name of a later reading for the version, if the source has no profile."""
+ROWS_CHOSEN = "coalesce(split_part(profile_version, '-', 2), '')"
+"""SQL: what the profile of a reading says on which part of a file has its rows (`name_version`); '' if nothing.
+
+Two readings of a file number its rows alike if they agree in it, and in how many rows they read."""
 IS_LATER = f"length(source_sha256) > {CONTENT_DIGITS}"
 """SQL: whether a reading is a later one of its file."""
 SUPERSEDED = "(SELECT DISTINCT source_sha256 FROM scored_files WHERE superseded_at IS NOT NULL)"

@@ -1,5 +1,6 @@
 """Tests of `reviews sources rescan`: what a mended profile reads again counts in place of the reading before."""
 
+import json
 from typing import Any
 
 import duckdb
@@ -16,6 +17,7 @@ from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.row_names import ROW_NAME
 from tests.support.scoring_runs import DoneRun, describe, drop, plan, prove, run, run_once
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
@@ -274,6 +276,47 @@ def test_a_row_that_was_forgotten_stays_forgotten_when_its_file_is_read_again(mi
     run(rescan="shop-a")
     assert list_latest(misread) == READ_RIGHT[1:]
     prove(misread)
+
+
+REVIEWS = [{"No": "1", "Body": "good"}, {"No": "2", "Body": "bad"}]
+LISTS = json.dumps({"new": REVIEWS, "best": REVIEWS[::-1]})
+
+
+def read_list(home: Home, path: str, rescan: str | None = None) -> list[str]:
+    """Read the list at this path of the file of a source; return the rules by which it was refused."""
+    profile = f'[columns]\ntext = "Body"\nreview_id = "No"\n[file]\njson_path = "{path}"\n'
+    describe(home, profile, "shop-a")
+    return [line.split(": ")[1] for line in run(rescan=rescan).refused]
+
+
+@pytest.fixture
+def listed(scoring_home: Home) -> Home:
+    """A home with a file of two lists of the same reviews, of which one was read."""
+    drop(scoring_home, "shop-a/lists.json", LISTS)
+    assert read_list(scoring_home, "new") == []
+    return scoring_home
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_where_a_row_was_forgotten_another_part_with_as_many_rows_is_refused(listed: Home) -> None:
+    forget_everywhere(listed, ForgetRequest("2", "review", "ann"), lambda line: None)
+    assert read_list(listed, "best", "shop-a") == ["rows_renumbered"]
+    assert [row[:2] for row in list_latest(listed)] == [("1", "good")]
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_forgetting_deletes_all_of_an_earlier_reading_of_another_part_which_counts_no_more(
+    listed: Home,
+) -> None:
+    assert read_list(listed, "best", "shop-a") == []
+    [(name,)] = ask(
+        listed.warehouse, f"select {ROW_NAME} from source_reviews where review_id = '2' and row_number = 1"
+    )
+    forget_everywhere(listed, ForgetRequest(name, "row", "ann"), lambda line: None)
+    assert ask(listed.warehouse, "select review_id, row_number from source_reviews") == [("1", 2)]
+    assert read_list(listed, "new", "shop-a") == ["rows_renumbered"]
 
 
 @pytest.mark.slow

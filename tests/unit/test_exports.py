@@ -468,7 +468,7 @@ def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Home) -> Non
     assert read(home) == expect(home)
 
 
-FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now(), NULL)"
+FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now(), NULL, NULL)"
 
 
 def forget_row(home: Home, row: int) -> None:
@@ -540,7 +540,7 @@ def test_what_was_forgotten_since_stops_no_new_export(home: Home) -> None:
         home,
         "UPDATE scored_reviews SET row_number = 2, run_id = 'run-of-release'",
         "UPDATE source_reviews SET row_number = 2",
-        f"INSERT INTO forgotten_rows VALUES ('{sha}', 1, false, NULL, 'ann', now(), NULL)",
+        f"INSERT INTO forgotten_rows VALUES ('{sha}', 1, false, NULL, 'ann', now(), NULL, NULL)",
     )
     assert run(home, only_new=True).rows == 1
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from data_contracts.storage.home import Home
 from data_contracts.warehouse import list_migrations, read_views
 from tasks.maintenance.data_promises import PROMISES
-from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget
+from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget, forget_again
 from tasks.warehouse import latest_scores
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.migrating import bring_up_to_date
@@ -21,7 +22,7 @@ from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebui
 from tasks.warehouse.tallies.near_copies import FIND_WRONG_COPIES
 from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
-from tests.support.warehouse_parts import NOON, PartFile, write_part
+from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
 
 def find_outdated(warehouse: Path) -> list[tuple[Any, ...]]:
@@ -284,6 +285,22 @@ def test_a_reading_that_numbers_rows_otherwise_does_not_bring_back_forgotten_one
         query = "SELECT source_sha256, rule FROM scored_files WHERE status = 'refused'"
         [(reading, rule)] = connection.execute(query).fetchall()
     assert (reading[:64], rule) == (first.source_sha256, "rows_renumbered")
+
+
+@pytest.mark.parametrize(("version", "rule"), [("v2-beef", None), ("v3-cafe", "rows_renumbered")])
+def test_a_new_database_takes_the_part_of_a_file_in_which_rows_were_forgotten_and_no_other(
+    tmp_path: Path, version: str, rule: str | None
+) -> None:
+    def write(place: str, version: str) -> Path:
+        file = PartFile("f.json", [{}, {}], ledger={"profile_version": version})
+        return write_part(tmp_path / place, [file])
+
+    lost, found, record = (tmp_path / name for name in ("lost.duckdb", "found.duckdb", "record"))
+    commit_parts(lost, write("first", "v1-beef"))
+    forget(lost, ForgetRequest(f"{hash_text('f.json')[:12]}:1", "row", "ann"), "row")
+    Home(tmp_path).forgotten.rename(record)
+    forget_again(found, record, [])
+    assert [file.rule for file in commit_parts(found, write("again", version)).files] == [rule]
 
 
 def test_a_grown_file_of_another_profile_is_refused_if_rows_of_it_were_forgotten(history: History) -> None:

@@ -172,6 +172,17 @@ def test_a_version_is_of_what_a_profile_says_not_of_its_spelling(tmp_path: Path)
     assert first == second != third
 
 
+def test_only_versions_of_profiles_that_choose_the_same_rows_end_alike(tmp_path: Path) -> None:
+    def find_end(file: str) -> str:
+        profile = parse_profile(write(tmp_path, f'[columns]\ntext = "a"\n[file]\n{file}\n'))
+        return name_version(profile).partition("-")[2]
+
+    ends = [find_end(file) for file in ("header = 2", 'json_path = "a"', 'sheet = "a"', 'members = "a"')]
+    assert len({"", find_end('format = "csv"'), *ends}) == 6
+    assert find_end('delimiter = ";"\nencoding = "cp1252"\nheader = 1') == ""
+    assert find_end('delimiter = ";"\nheader = 2') == ends[0]
+
+
 def test_the_schema_names_every_table() -> None:
     assert {"columns", "dates", "rating", "labels", "rows", "file", "limits", "severity"} <= make_schema()[
         "properties"
