@@ -38,10 +38,12 @@ ENDED_WELL, ENDED_BADLY = ["COMPLETED"], ["FAILED", "CRASHED"]
 def read_server_metrics(settings: Settings) -> list[Sample]:
     """Return the samples of the server that is configured; of one that gives no answer only that it is not up.
 
-    That of `reviews up` must show a page, too.
+    That of `reviews up` must show a page, too. If none is configured, none is up: Prefect's client would start one that
+    has no password.
     """
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
-    if PREFECT_API_URL.value() == settings.api_url and not shows_page(settings.ui_url, ANSWER_SECONDS):
+    url = PREFECT_API_URL.value()
+    if not url or (url == settings.api_url and not shows_page(settings.ui_url, ANSWER_SECONDS)):
         return [Sample(SERVER_UP, (), 0)]
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:

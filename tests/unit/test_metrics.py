@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from data_contracts.storage.home import Home
@@ -280,6 +281,13 @@ class Client:
         return [run]
 
 
+@pytest.fixture
+def named_server() -> Iterator[None]:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        yield
+
+
+@pytest.mark.usefixtures("named_server")
 def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: Client())
     figures = gather(read_server_metrics(load_settings({})))
@@ -296,12 +304,22 @@ def test_the_runs_of_each_deployment_are_counted(monkeypatch: pytest.MonkeyPatch
     assert figures["reviews_server_up"] == {(): 1}
 
 
+@pytest.mark.usefixtures("named_server")
 def test_a_schedule_is_on_unless_it_or_its_deployment_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: Client())
     found = gather(read_server_metrics(load_settings({})))["reviews_schedule_active"]
     assert [name for name, is_on in found.items() if is_on] == [("score-reviews",)]
 
 
+def test_where_no_server_is_named_none_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(server_metrics, "get_client", lambda sync_client: asked.append(sync_client))
+    with temporary_settings({PREFECT_API_URL: None}):
+        assert read_server_metrics(load_settings({})) == [Sample(SERVER_UP, (), 0)]
+    assert asked == []
+
+
+@pytest.mark.usefixtures("named_server")
 def test_a_server_that_is_away_is_not_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(sync_client: bool) -> None:
         raise ConnectionRefusedError
