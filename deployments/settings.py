@@ -366,7 +366,8 @@ def _suggest(name: str, known: Collection[str]) -> str:
     """Return words that suggest the setting probably meant, or none."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known, 1, 0.75)
+    longer = sorted(each for each in known if each.startswith(f"{name}_"))
+    near = longer or get_close_matches(name, known, 1, 0.75)
     return f" Did you mean {near[0]}?" if near else ""
 
 

@@ -9,17 +9,14 @@ WITH kinds AS (
     FROM source_reviews
     WHERE is_latest AND best_model_id IS NOT NULL -- as in latest_scores
     AND movie_id IS NOT NULL AND ($movie IS NULL OR movie_id = $movie)
+    QUALIFY row_number() OVER (PARTITION BY movie_id, kind, text_sha256 ORDER BY rank, place) = 1
 ),
--- Some more than are shown, since copies of a text have the same score. Texts are read by their places, which is fast.
+-- Texts are read by their places, which is fast.
 picked AS MATERIALIZED (
-    FROM kinds QUALIFY row_number() OVER (PARTITION BY movie_id, kind ORDER BY rank, place) <= 2 * $limit
-),
-told AS (
-    SELECT review.*, kind, rank, place FROM picked JOIN source_reviews AS review ON review.rowid = place
-    QUALIFY row_number() OVER (PARTITION BY picked.movie_id, kind, text_sha256 ORDER BY rank, place) = 1
+    FROM kinds QUALIFY row_number() OVER (PARTITION BY movie_id, kind ORDER BY rank, place) <= $limit
 )
 SELECT
-    movie_id,
+    review.movie_id,
     kind, -- 'for' from a score of 0.75 on, 'against' up to 0.25, else 'unsure'
     left(source_sha256, 12) || ':' || row_number AS row_name,
     best_score AS score, -- P(positive), 0 to 1
@@ -31,6 +28,5 @@ SELECT
     CASE WHEN isfinite(reviewed_at) THEN strftime(make_timestamp(epoch_us(reviewed_at)), '%Y-%m-%d') END AS written_on,
     left(text, 1000) AS text,
     length(text) AS characters -- of the whole text
-FROM told
-QUALIFY row_number() OVER (PARTITION BY movie_id, kind ORDER BY rank, place) <= $limit
-ORDER BY movie_id, kind, rank, place;
+FROM picked JOIN source_reviews AS review ON review.rowid = place
+ORDER BY review.movie_id, kind, rank, place;

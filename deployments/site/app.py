@@ -55,7 +55,7 @@ HEADERS = {
 }
 NOT_THERE = "There is no such page. The first one is /site/index.html.\n"
 PAGES_KEPT, SECONDS_KEPT = 32, 30
-"""Pages that are in memory, until another copy is published, and how long: what else they show may change."""
+"""Pages that are in memory, and how long they are answered: what they show beside the published copy may change."""
 POLITENESS = 10
 """By how much the server gives way to a run: of a processor that both want, Linux gives it some 10 %."""
 
@@ -110,6 +110,7 @@ def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
     connections that overlap are to the copy which was opened first.
     """
     in_turn = CapacityLimiter(1)
+    kept_of: object = None
 
     @lru_cache(maxsize=PAGES_KEPT)
     def keep(address: str, query: tuple[tuple[str, str], ...], state: object) -> bytes | None:
@@ -121,7 +122,11 @@ def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
         if address == STYLE:
             return _send(request, format_style().encode(), "text/css")
         query = tuple(request.query_params.items())
+        nonlocal kept_of
         state = (identify_copy(home.published), time.monotonic() // SECONDS_KEPT)
+        if state != kept_of:  # they may show what is forgotten by now
+            keep.cache_clear()
+            kept_of = state
         try:
             content = await run_sync(keep, address, query, state, limiter=in_turn)
         except ReviewsError as error:
@@ -154,4 +159,4 @@ async def _lead_to_first_page(request: Request) -> Response:
 async def _say_not_there(request: Request, error: Exception | None) -> Response:
     """Answer that there is no such page."""
     headers = error.headers if isinstance(error, HTTPException) else None
-    return PlainTextResponse(NOT_THERE, 404, headers)
+    return PlainTextResponse(NOT_THERE, 404, {**HEADERS, **(headers or {})})

@@ -334,7 +334,7 @@ def site(folder: Path | None) -> None:
     excerpts of reviews.
 
     With FOLDER all pages are written into it, in place of those of an earlier call: for a share or a mail. To look at
-    them no server and no network is needed.
+    them no server and no network is needed. `reviews forget` does not change them: write them again.
 
     To name movies, put a file titles.csv into the home, with the columns movie_id, title and year.
 

@@ -45,7 +45,7 @@ MOVED = {
     "variants": "models variants",
     "week": "report --week",
 }
-"""What has taken the place of commands of the last release."""
+"""What has taken the place of commands of earlier versions."""
 _MODULE_OF = {command: module for module, commands in MODULES.items() for command in commands}
 
 

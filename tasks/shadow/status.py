@@ -11,12 +11,11 @@ from tasks.queries.run_query import ask_published
 from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.model_registry import find_champion
-from tasks.warehouse.shadow.comparison import Row, choose_rows, judge_row
+from tasks.warehouse.shadow.comparison import READ_COMPARISONS, Row, choose_rows, judge_row
 from tasks.warehouse.shadow.record import PROMOTION, Shadow, find_last_shadow
 from tasks.warehouse.shadow.scores import count_shadow_scores
 
 NONE_YET = "No model is the shadow. Next: reviews models shadow start MODEL"
-_READ_ALL = "SELECT * FROM shadow_comparison WHERE model_id = $model_id ORDER BY source NULLS FIRST"
 _TIMES = ("started_at", "since", "until", "ended_at", "trouble_since")
 
 
@@ -65,7 +64,7 @@ def _read_rows(home: Home, model_id: str) -> list[Row]:
     if not home.published.is_file():
         return []
     with ask_published(home.published) as ask:
-        return ask(_READ_ALL, {"model_id": model_id})
+        return ask(READ_COMPARISONS, {"model_id": model_id})
 
 
 def _name_state(shadow: Shadow) -> str:

@@ -82,7 +82,7 @@ def _begin(home: Home, uri: str, announce: Callable[[str], object]) -> None:
 
 
 def _tell_followed(home: Home, announce: Callable[[str], object]) -> None:
-    """Say that another machine has written, and delete the pages here that show what it has forgotten."""
+    """Say that another machine has written; delete reports here that show what it has forgotten, and the old site."""
     from tasks.report.writing import drop_reports_of_forgotten
     from tasks.site.writing import drop_old_site
 

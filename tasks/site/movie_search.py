@@ -36,7 +36,7 @@ def read_search(query: Mapping[str, str]) -> Search:
         ENOUGH_REVIEWS if query.get("at_least") else 0,
         sort if sort in SORTS else "reviews",
         query.get("order") == "ascending",
-        min(int(limit), MOST_SHOWN) if limit.isdecimal() and len(limit) < 6 else MOVIES_SHOWN,
+        (min(int(limit), MOST_SHOWN) if limit.isdecimal() and len(limit) < 6 else 0) or MOVIES_SHOWN,
     )
 
 

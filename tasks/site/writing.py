@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_contracts.errors import SourceError, UsageError
-from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole
+from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole, write_whole
 from data_contracts.storage.home import Home
 from tasks.queries.run_query import Ask, ask_published
 from tasks.report.scoring_facts import require_present_tables
@@ -22,8 +22,10 @@ from tasks.support.locking import hold_folder
 from tasks.support.wording import escape_controls
 
 _FILES = (INDEX, MOVIES, MODELS, STYLE, SCRIPT, DATA)
-_RECORDS = (".made-from.json", ".days.json", ".charts.json", ".model-charts.json", ".comparison.json")
-"""What earlier versions kept beside the pages."""
+_MARK = ".made-by-reviews"
+"""The file by which a folder of pages is known as one: a web site of somebody else has an index.html too."""
+_RECORDS = (".days.json", ".charts.json", ".model-charts.json", ".comparison.json", ".made-from.json")
+"""What earlier versions kept beside the pages; the last one, which is deleted last, was in every folder of theirs."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def write_site(home: Home, folder: Path) -> SiteSummary:
     try:
         with ask_published(home.published) as ask:
             require_present_tables(ask)
+            with write_whole(folder / _MARK) as building:
+                building.touch()
             make_folder(folder / PAGES)
             with hold_folder(folder):
                 return _write(ask, home, folder)
@@ -59,13 +63,13 @@ def _require_own(folder: Path) -> None:
     """Raise `UsageError` if a folder has files that the site did not write."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{escape_controls(str(folder))}: is a file. Next: name a folder.")
-    pages = set(_list_pages(folder))
+    pages, is_marked = set(_list_pages(folder)), (folder / _MARK).is_file()
     for path in (*folder.glob("[!.]*"), *(folder / PAGES).glob("[!.]*")):
         is_own = path in pages or path == folder / PAGES or (path.parent == folder and path.name in _FILES)
-        if not is_own or path.is_symlink():
+        if not is_marked or not is_own or path.is_symlink():
             raise UsageError(
-                f"{escape_controls(str(folder))}: has {escape_controls(path.name)}, which is no page of a site. Next: "
-                "name a new folder."
+                f"{escape_controls(str(folder))}: has {escape_controls(path.name)}, which the site did not write. "
+                "Next: name a new folder."
             )
 
 
@@ -119,7 +123,7 @@ def drop_old_site(home: Home) -> bool:
     Return whether there were any. Other files in their folder stay.
     """
     folder = home.old_site
-    if folder.is_symlink() or not folder.is_dir():
+    if folder.is_symlink() or not (folder / _RECORDS[-1]).is_file():
         return False
     places = [place for place in (folder / PAGES, folder) if place.is_dir() and not place.is_symlink()]
     for place in places:

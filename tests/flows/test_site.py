@@ -126,15 +126,20 @@ def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
 def test_forgetting_deletes_the_pages_that_an_earlier_version_wrote_and_nothing_else(home: Home) -> None:
     said: list[str] = []
     pages = write_site(home, home.old_site).index.parent
+    (pages / ".made-by-reviews").unlink()
     for name in (".made-from.json", ".days.json", "movies/.tt1.html.999999999.tmp"):
         (pages / name).write_text(SECRET)
     (pages / "notes.txt").write_text("mine")
     forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert [path.name for path in pages.rglob("*")] == ["notes.txt"]
     assert any("deleted the pages in site/" in line for line in said)
-    (pages / "notes.txt").unlink()
-    forget_everywhere(home, ForgetRequest("r3", "review", "ann"), said.append)
-    assert not pages.exists()
+
+
+def test_pages_in_the_home_that_the_site_did_not_write_stay(home: Home) -> None:
+    home.old_site.mkdir()
+    (home.old_site / "index.html").write_text("mine")
+    assert drop_old_site(home) is False
+    assert (home.old_site / "index.html").read_text() == "mine"
 
 
 def test_pages_of_an_earlier_version_that_lie_behind_a_link_stay(home: Home, tmp_path: Path) -> None:

@@ -98,10 +98,20 @@ def test_a_folder_with_other_files_is_refused_and_stays_as_it_is(name: str, home
     (folder / name).write_text("mine")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     with pytest.raises(
-        UsageError, match=r"written: has .*, which is no page of a site\. Next: name a new folder"
+        UsageError, match=r"written: has .*, which the site did not write\. Next: name a new folder"
     ):
         write_pages(home)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_web_site_of_somebody_else_is_refused_and_stays_as_it_is(home: Home) -> None:
+    shutil.rmtree(home.folder / "written")
+    page = home.folder / "written" / "index.html"
+    page.parent.mkdir()
+    page.write_text("mine")
+    with pytest.raises(UsageError, match=r"has index\.html, which the site did not write"):
+        write_pages(home)
+    assert page.read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["index.html", "movies", FIRST])
@@ -109,7 +119,7 @@ def test_a_link_in_place_of_a_page_is_not_written_through(name: str, home: Home)
     place, elsewhere = home.folder / "written" / name, home.folder / "elsewhere"
     place.rename(elsewhere)
     place.symlink_to(elsewhere)
-    with pytest.raises(UsageError, match="which is no page of a site"):
+    with pytest.raises(UsageError, match="which the site did not write"):
         write_pages(home)
 
 
@@ -167,10 +177,10 @@ def test_before_anything_is_published_nothing_is_written(tmp_path: Path) -> None
 
 def test_a_wrong_file_of_titles_leaves_the_folder_as_it_is(home: Home) -> None:
     home.titles.write_text("what,is,this\n")
-    shutil.rmtree(home.folder / "written")
+    before = read_pages(home.folder / "written")
     with pytest.raises(UsageError, match=r"titles\.csv: has no column movie_id"):
         write_pages(home)
-    assert not [path for path in (home.folder / "written").rglob("*") if path.is_file()]
+    assert read_pages(home.folder / "written") == before
 
 
 @pytest.fixture(scope="module")

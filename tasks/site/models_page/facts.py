@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MODELS_SHOWN, PROMOTIONS_SHOWN = 30, 100
 
-_COMPARE = "SELECT * FROM shadow_comparison WHERE model_id = $model_id ORDER BY source NULLS FIRST"
 _FIND_SHADOW = """
 SELECT
     model_id, started_at, until, coalesce(ended_at, until) AS ended_at, ended_by, trouble, trouble_since,
@@ -98,7 +97,7 @@ def _read_shadow(ask: Ask, champion: str | None) -> ShadowFacts | None:
     found = ask(_FIND_SHADOW)
     if not found:
         return None
-    from tasks.warehouse.shadow.comparison import choose_rows, judge_row  # slow to import
+    from tasks.warehouse.shadow.comparison import READ_COMPARISONS, choose_rows, judge_row  # slow to import
 
-    rows = choose_rows(ask(_COMPARE, {"model_id": found[0]["model_id"]}), champion)
+    rows = choose_rows(ask(READ_COMPARISONS, {"model_id": found[0]["model_id"]}), champion)
     return ShadowFacts(found[0], rows, judge_row(rows[0]) if rows else None)

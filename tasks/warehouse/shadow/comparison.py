@@ -16,6 +16,8 @@ from tasks.warehouse.shadow.sums import define_shadow_sums
 Row = dict[str, Any]
 """A row of the view `shadow_comparison`, by column."""
 
+READ_COMPARISONS = "SELECT * FROM shadow_comparison WHERE model_id = $model_id ORDER BY source NULLS FIRST"
+"""SQL: a model beside each other that scored its reviews: the rows over all sources, then those of each source."""
 READ_COMPARISON = """
 SELECT * FROM shadow_comparison WHERE model_id = $model_id AND compared_with = $compared_with
 ORDER BY source NULLS FIRST
