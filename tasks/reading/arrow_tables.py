@@ -11,7 +11,10 @@ before its values are used. Binary values of further columns that are not UTF-8 
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import pyarrow as pa
@@ -32,6 +35,8 @@ from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
 
 DECODED_BYTES = 256 << 20
+_MOST_NAMES = 1 << 24
+"""Most characters of the names of all columns, those of structs in front of each of their values."""
 _DECODED_ROWS = 512
 """Most rows that are decoded at a time; they are combined into batches afterwards."""
 _BUFFER_BYTES = 1 << 20
@@ -42,6 +47,8 @@ _AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
 _Table = tuple[Reading, list[str], Columns]
 """How a table is read, the names of its columns, and which of them become ours."""
 _Column = tuple[pa.Array, dict[int, bytes]]  # [n] values; position -> bytes that are not UTF-8
+_Classes = Mapping[int, Sequence[str]]
+"""The names of classes, by the position of the column that has their numbers."""
 _Opened = tuple[pa.Schema, Iterable[pa.RecordBatch], int | None]
 """The schema of a file, its batches, and the number of its rows, if it states one."""
 
@@ -76,12 +83,13 @@ def _read(
     with refusing(rule, lambda: f"it can't be read after row {rows:,}"):
         schema, batches, stated = open_file(file, first_row, options)
         require_rows(first_row - 1 + (stated or 0), options.most_rows)
-        table = _open_table(schema, options)
+        flat = _flatten_schema(schema)
+        table, classes = _open_table(flat, options), find_classes(flat)
         slices = (
             small
             for batch in batches
             for start in range(0, batch.num_rows, _DECODED_ROWS)
-            for small in _decode_slices(batch.slice(start, _DECODED_ROWS), options.batch_bytes)
+            for small in _decode_slices(batch.slice(start, _DECODED_ROWS), classes, options.batch_bytes)
         )
         for group in group_into_batches(slices, lambda part: part.nbytes, most, options.batch_bytes):
             made = _make_rows(pa.concat_batches(group), table, first_row + rows)
@@ -97,13 +105,39 @@ def _require_columns(columns: int) -> None:
         raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
 
 
+def _flatten_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of the columns that `_flatten` makes, as the types in which their values are stored.
+
+    Refuses a file with too many of them, too deep ones, or names that grow too long (bomb_suspected).
+    """
+    waiting = [("", field, 0) for field in reversed(schema)]
+    columns: list[tuple[str, pa.DataType]] = []
+    characters = 0
+    while waiting:
+        above, field, depth = waiting.pop()
+        name = above + field.name
+        characters += len(name)
+        if depth > MAX_DEPTH:
+            raise refusal("bomb_suspected", f"structs are more than {MAX_DEPTH} deep in each other")
+        if characters > _MOST_NAMES:
+            raise refusal(
+                "bomb_suspected", f"the names of its columns have more than {_MOST_NAMES:,} characters"
+            )
+        if pt.is_struct(field.type):
+            parts = map(field.type.field, reversed(range(field.type.num_fields)))
+            waiting += [(f"{name}.", part, depth + 1) for part in parts]
+        else:
+            # Extension types, such as that for JSON, are read as the types in which they are stored.
+            columns.append((name, getattr(field.type, "storage_type", field.type)))
+            _require_columns(len(columns))
+    return pa.schema(columns, schema.metadata)
+
+
 def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
     """Choose how a table is read, and map its columns to ours.
 
     Refuses a file whose text column does not have texts (text_column_type), and as `choose_reading` does.
     """
-    schema = _flatten(schema.empty_table()).schema
-    _require_columns(len(schema))
     reading = choose_reading(schema.names, options.profile, options.text_column)
     columns = select_columns(schema.names, reading.profile)
     for text in map(schema.field, columns.list_text()):
@@ -113,9 +147,15 @@ def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
     return reading, schema.names, columns
 
 
-def _decode_slices(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Yield a batch in slices of about `most_bytes` bytes, each row of which has its values for itself."""
-    decoded = pa.RecordBatch.from_arrays(list(map(_decode, batch.columns)), batch.schema.names)
+def _decode_slices(batch: pa.RecordBatch, classes: _Classes, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Yield a batch without structs, in slices of about `most_bytes` bytes, each row of which has its own values."""
+    flat = _flatten(pa.Table.from_batches([batch]))
+    columns = [_decode(column.combine_chunks()) for column in flat.columns]
+    for place, names in classes.items():
+        columns[place] = pa.array(
+            [_name_class(number, names) for number in columns[place].to_pylist()], pa.string()
+        )
+    decoded = pa.RecordBatch.from_arrays(columns, flat.schema.names)
     size = decoded.nbytes
     if size <= most_bytes and len(decoded):
         yield decoded
@@ -126,6 +166,7 @@ def _decode_slices(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.Record
 
 def _decode(array: pa.Array) -> pa.Array:
     """Return values of which several may lie in one place as values of which each has its own."""
+    array = getattr(array, "storage", array)
     if pt.is_dictionary(array.type):
         return array.dictionary_decode()
     if pt.is_run_end_encoded(array.type):
@@ -140,12 +181,9 @@ def _make_rows(batch: pa.RecordBatch, table: _Table, first_row: int) -> RawRows:
     """Return a batch of n rows as raw rows; the first one gets the number `first_row`."""
     columns = table[2]
     known = set(columns.known.values()) - set(columns.further.values())
-    flat = _flatten(pa.Table.from_batches([batch]))
     decoded = [
-        _convert_known(column.combine_chunks())
-        if position in known
-        else _convert_further(column.combine_chunks())
-        for position, column in enumerate(flat.columns)
+        _convert_known(column) if position in known else _convert_further(column)
+        for position, column in enumerate(batch.columns)
     ]
     return make_raw_rows(table, decoded, number_rows(first_row, batch.num_rows), {})
 
@@ -207,6 +245,59 @@ def _is_textual(kind: pa.DataType) -> bool:
     return _is_text(value) or (_is_bytes(value) and not pt.is_fixed_size_binary(value))
 
 
+# Names of classes. Hugging Face keeps them in the metadata of a schema, so that a label `0` is what the data set says,
+# whichever class it counts first. A number below zero is null, since it writes -1 for a row without a label. What the
+# metadata say is not trusted: only short names are taken, and a larger number without one stays as it is.
+
+_CLASSES_KEY = b"huggingface"
+_MOST_CLASS_BYTES = 1 << 20
+"""Most bytes of metadata that are read."""
+_LONGEST_CLASS = 100
+_REPEATED = re.compile(r"\D*0*(\d+)", re.ASCII)
+"""A name that may only repeat the number of its class, such as `LABEL_0`."""
+
+
+def find_classes(schema: pa.Schema) -> _Classes:
+    """Return the names that the metadata of a schema have for the classes in its columns of whole numbers."""
+    stated = (schema.metadata or {}).get(_CLASSES_KEY, b"")
+    try:
+        features = json.loads(stated) if len(stated) <= _MOST_CLASS_BYTES else None
+    except (ValueError, RecursionError):
+        return {}
+    for key in ("info", "features"):
+        features = features.get(key) if isinstance(features, dict) else None
+    if not isinstance(features, dict):
+        return {}
+    counts = Counter(schema.names)
+    named = {
+        place: _list_classes(features.get(column.name))
+        for place, column in enumerate(schema)
+        if counts[column.name] == 1 and pt.is_integer(column.type)
+    }
+    return {place: names for place, names in named.items() if names}
+
+
+def _list_classes(feature: Any) -> list[str]:
+    """Return the names of the classes of a feature; none if it is of another kind, or they say nothing."""
+    names = (
+        feature.get("names") if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else None
+    )
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) and 0 < len(name) <= _LONGEST_CLASS and name.isprintable() for name in names
+    ):
+        return []
+    repeated = map(_REPEATED.fullmatch, names)
+    is_repeated = all(found and int(found[1]) == number for number, found in enumerate(repeated))
+    return [] if is_repeated else names
+
+
+def _name_class(number: int | None, names: Sequence[str]) -> str | None:
+    """Return the name of a class; a larger number than is known stays, as a text."""
+    if number is None or number < 0:
+        return None
+    return names[number] if number < len(names) else str(number)
+
+
 # Arrow and ORC
 
 
@@ -237,9 +328,7 @@ def _open_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opene
         file.seek(0)
         source = pa.ipc.open_stream(file)
         batches = iter(source)
-    # Extension types, such as that for JSON, are read as the types in which they are stored.
-    kinds = [(field.name, getattr(field.type, "storage_type", field.type)) for field in source.schema]
-    return pa.schema(kinds), _check_batches(batches, first_row, options.most_rows), None
+    return source.schema, _check_batches(batches, first_row, options.most_rows), None
 
 
 def _check_batches(

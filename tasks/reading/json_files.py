@@ -18,6 +18,7 @@ profile names it, is refused.
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -48,7 +49,7 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
-from tasks.reading.streams import read_stream
+from tasks.reading.streams import cut_anew, read_stream
 from tasks.reading.text import escape_invalid, restore_bytes, to_utf8
 from tasks.support.memory import require_memory
 from tasks.support.refusals import refusal
@@ -179,7 +180,7 @@ def format_value(value: Any) -> str | None:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return str(int(value))
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)  # bytes that are not UTF-8 are found when it is encoded
 
 
 def flatten_object(row: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -324,6 +325,13 @@ ARRAY_NAMES = frozenset(["", *_ROW_NAMES.split()])
 """The keys of arrays that have the rows of a document without a profile. Others may be replies, or people."""
 _BUFFER_BYTES = 1 << 16
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
+_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
+_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+# Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
+_ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + b"|(" + _HIGH + b"|" + _LOW + b")")
+_HALF_PAIRS = (b"\\ud", b"\\uD")
+_HIGH_AT_END = re.compile(_HIGH + rb"\Z")
+_ESCAPE_BYTES, _PAIR_BYTES = 6, 12
 _Events = Iterator[tuple[str, Any]]
 _Sized = tuple[Any, int]
 """A value, and roughly its bytes."""
@@ -337,7 +345,7 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     text, escaped = to_utf8(read_stream(file, size), options), Event()
-    source = _TextSource(escape_invalid(text, escaped.set), options.batch_bytes)
+    source = _TextSource(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
     document = _Document(source, options.profile.file.json_path if options.profile else None)
 
     def make(item: _Sized) -> ObjectRow:
@@ -345,6 +353,37 @@ def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) ->
         return make_row(value, None if isinstance(value, dict) else dump_value(value))
 
     return make_batches(_refuse_broken(document), lambda item: item[1], make, first_row, options)
+
+
+def decode_half_pairs(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Replace each escape of half a surrogate pair by its bytes, which are not UTF-8; the rest is unchanged.
+
+    The parser would put a question mark for it.
+    """
+    return map(_replace_halves, cut_anew(chunks, _find_end))
+
+
+def _find_end(data: bytes) -> int:
+    """Return a position near the end that is not inside of an escape or a pair of them."""
+    start = data.find(b"\\", max(len(data) - _PAIR_BYTES + 1, 0))
+    if start < 0:
+        return len(data)
+    before = data[:start]
+    # After an odd number of backslashes, this one is the second half of an escaped backslash.
+    start -= (len(before) - len(before.rstrip(b"\\"))) % 2
+    window = data[max(start - _ESCAPE_BYTES, 0) : start]
+    return start - _ESCAPE_BYTES if _HIGH_AT_END.match(window) else start
+
+
+def _replace_halves(data: bytes) -> bytes:
+    """Replace the halves in text that begins and ends outside of escapes."""
+    if not any(half in data for half in _HALF_PAIRS):
+        return data
+
+    def encode(match: re.Match[bytes]) -> bytes:
+        return match[0] if match[1] is None else chr(int(match[1][2:], 16)).encode("utf-8", "surrogatepass")
+
+    return _ESCAPES.sub(encode, data)
 
 
 def _restore(value: Any) -> Any:
@@ -379,8 +418,6 @@ def _describe(error: str, is_at_end: bool) -> str:
         return "more follows its end; if each line is an object, call it .jsonl"
     if "NaN" in error or "Infinity" in error:
         return "NaN or Infinity is no number of JSON: write null for it"
-    if "utf-8" in error:
-        return "a text has half a surrogate pair, such as \\udc00, which is no character"
     return "a comma, a quote, a bracket or a number is wrong"
 
 

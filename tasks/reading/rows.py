@@ -186,15 +186,16 @@ def find_headers(
     has the numbers of the rows, and the `separator` stands between the names that are kept.
     """
     # Few values are as long as a name: Arrow's functions would take three percent of the time of reading all. A file
-    # that was appended to another one may begin with a byte order mark.
-    sizes = [len(name.encode()) + mark for name in names for mark in (0, len(_MARK.encode()))]
+    # that was appended to another one may begin with a byte order mark, which leaves quotes as characters.
+    mark = len(_MARK.encode())
+    sizes = [len(name.encode()) + more for name in names for more in (0, mark, mark + 2)]
     long = np.flatnonzero(np.isin(measure_texts(arrays[0]), sizes))
-    first = pc.utf8_ltrim(pc.utf8_lower(arrays[0].take(pa.array(long))), _MARK)
+    first = pc.utf8_trim(pc.utf8_lower(arrays[0].take(pa.array(long))), f'{_MARK}"')
     rows = long[np.asarray(pc.is_in(first, pa.array([name.lower() for name in names])))].tolist()
     own = sorted(map(normalize_name, names))
     defects: dict[int, Defect] = {}
     for row in rows:
-        found = [(array[row].as_py() or "").lstrip(_MARK) for array in arrays]
+        found = [(array[row].as_py() or "").strip(f'{_MARK}"') for array in arrays]
         if found == list(names):
             defects[row] = Defect("row_shape", "it repeats the column names", separator.join(names).encode())
         elif len({*own} - {""}) >= _FEWEST_REORDERED and own == sorted(map(normalize_name, found)):

@@ -78,9 +78,9 @@ _MONTHS = (
     "december décembre decembre dezember diciembre dicembre dezembro",
 )
 """In order, each in English, French, German, Spanish, Italian and Portuguese."""
-_ANY_EPOCH = re.compile(r"\d{1,19}(\.\d*)?", re.ASCII)
+_ANY_EPOCH = re.compile(r"-?\d{1,19}(\.\d*)?", re.ASCII)
 _CLEAR_EPOCH = re.compile(r"[1-9]\d{9}(\d{3})?(\.\d*)?", re.ASCII)
-"""Seconds or milliseconds of a moment after 2001: no other number of so many digits is a date."""
+"""Seconds or milliseconds of a moment after 2001."""
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_SECONDS = 10**11
 """Seconds of an epoch; more are thousandths of these, or of them in turn."""
@@ -179,9 +179,12 @@ def _parse_date(text: str, form: str) -> datetime:
 
 def _parse_iso(text: str) -> datetime:
     """Parse a date of ISO 8601, also one with an offset and no time: `2024-01-05+02:00`."""
-    # `fromisoformat` would take further digits, or the offset, for a time of day.
-    if text.isdigit() and len(text) != _CALENDAR_DIGITS:
-        _fail()
+    # `fromisoformat` would take further digits, those behind a point, or the offset, for a time of day.
+    whole, _, rest = text.partition(".")
+    if whole.isdigit():
+        if len(whole) != _CALENDAR_DIGITS or rest.strip("0"):
+            _fail()
+        text = whole
     if text[_OFFSET_AT : _OFFSET_AT + 1] in ("+", "-"):
         text = f"{text[:_OFFSET_AT]}T00:00{text[_OFFSET_AT:]}"
     return datetime.fromisoformat(text)

@@ -225,6 +225,31 @@ def test_structs_are_columns_with_dotted_names_as_objects_of_json_are(format_nam
     assert list_further(rows) == [{"review.by.name": "Ann"}] * 2
 
 
+def test_values_of_an_extension_type_in_a_struct_are_read_as_they_are_stored() -> None:
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16)))
+    by = pa.StructArray.from_arrays([ids], ["id"])
+    (rows,) = read("arrow", write_arrow(pa.table({"text": ["A good film"], "by": by})))
+    assert list_further(rows) == [{"by.id": "0" * 16}]
+
+
+def nest(levels: int, name: str) -> pa.DataType:
+    return pa.int8() if levels == 0 else pa.struct([(name, nest(levels - 1, name))])
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (nest(70, "a"), "more than 64 deep"),
+        (nest(60, "a" * 20_000), "the names of its columns"),
+        (pa.struct([(f"f{number}", pa.int8()) for number in range(20_000)]), "columns"),
+    ],
+)
+def test_structs_that_would_become_too_much_are_refused(kind: pa.DataType, problem: str) -> None:
+    schema = pa.schema([("text", pa.string()), ("nested", kind)])
+    with pytest.raises(FileRefusedError, match=problem):
+        read("arrow", write_arrow(schema.empty_table()))
+
+
 def test_values_of_a_named_column_that_can_be_no_rating_are_kept_as_such() -> None:
     table = pa.table({"text": ["A good film"], "score": [[4]]})
     profile = make_profile("text", given_rating="score", tables={"rating": {"lowest": 1, "highest": 5}})

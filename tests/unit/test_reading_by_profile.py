@@ -287,6 +287,7 @@ def test_of_two_columns_for_one_value_none_is_taken_without_a_profile(
         ("1700000000500", "clear", datetime(2023, 11, 14, 22, 13, 20, 500_000)),
         ("86400", "epoch", datetime(1970, 1, 2)),
         ("1700000000000000", "epoch", datetime(2023, 11, 14, 22, 13, 20)),
+        ("20260131.0", "clear", datetime(2026, 1, 31)),
         ("week 3 of 2026", "week %W of %Y", datetime(2026, 1, 1)),
     ],
 )
@@ -316,6 +317,7 @@ def test_a_date_without_a_zone_is_in_that_of_the_profile() -> None:
         ("939340800", "clear"),
         ("1700000000000000", "clear"),
         ("20231114221320", "clear"),
+        ("20260131.12", "clear"),
     ],
 )
 def test_a_date_of_another_format_or_of_no_review_is_not_read(found: str, form: str) -> None:

@@ -378,9 +378,9 @@ def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
     decoded: list[int] = []
     decode = arrow_tables._decode_slices
 
-    def decode_and_note(batch: pa.RecordBatch, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    def decode_and_note(batch: pa.RecordBatch, *how: Any) -> Iterator[pa.RecordBatch]:
         decoded.append(batch.nbytes)
-        return decode(batch, most_bytes)
+        return decode(batch, *how)
 
     monkeypatch.setattr(arrow_tables, "DECODED_BYTES", 1 << 20)
     monkeypatch.setattr(arrow_tables, "_decode_slices", decode_and_note)

@@ -1,0 +1,131 @@
+"""Tests that numbers of classes are read as the names that Hugging Face keeps for them, whatever its metadata say."""
+
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.reading.arrow_tables import find_classes, read_arrow, read_parquet
+from tasks.reading.rows import RawRows, ReadOptions
+from tests.support.review_file_builders import list_further
+
+KEYS = ("info", "features", "label", "names", "_type", "\ud800")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def describe(names: Any, kind: Any = "ClassLabel") -> bytes:
+    """Return the metadata of a column of classes."""
+    return json.dumps({"info": {"features": {"label": {"names": names, "_type": kind}}}}).encode()
+
+
+def make_table(labels: list[int | None], stated: bytes, kind: pa.DataType | None = None) -> pa.Table:
+    """Return a table of labels with what the metadata states of them."""
+    columns = {
+        "text": [f"film {number}" for number in range(len(labels))],
+        "label": pa.array(labels, kind or pa.int64()),
+    }
+    return pa.table(columns).replace_schema_metadata({"huggingface": stated})
+
+
+def write(format_name: str, table: pa.Table) -> io.BytesIO:
+    """Return a file with a table."""
+    file = io.BytesIO()
+    if format_name == "parquet":
+        pq.write_table(table, file)
+    else:
+        start = pa.ipc.new_stream if format_name == "stream" else pa.ipc.new_file
+        with start(file, table.schema) as writer:
+            writer.write_table(table)
+    file.seek(0)
+    return file
+
+
+def read(format_name: str, table: pa.Table) -> list[RawRows]:
+    """Read a table from a file."""
+    reader = read_parquet if format_name == "parquet" else read_arrow
+    return list(reader(write(format_name, table), 1, ReadOptions()))
+
+
+def read_labels(format_name: str, table: pa.Table) -> list[str | None]:
+    """Read the labels of a table from a file."""
+    return [label for rows in read(format_name, table) for label in rows.known["given_label"].to_pylist()]
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "file", "stream"])
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.int64()])
+def test_classes_are_read_by_their_names(format_name: str, kind: pa.DataType) -> None:
+    table = make_table([1, 0, None, 2], describe(["positive", "negative", "neutral"]), kind)
+    assert read_labels(format_name, table) == ["negative", "positive", None, "neutral"]
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "file"])
+def test_more_rows_than_are_decoded_at_a_time_are_named(format_name: str) -> None:
+    labels = [number % 2 for number in range(1300)]
+    found = read_labels(format_name, make_table([*labels], describe(["no", "yes"])))
+    assert found == [("no", "yes")[label] for label in labels]
+
+
+def test_numbers_without_a_name_stay() -> None:
+    table = make_table([0, 2, 2**62], describe(["neg", "pos"]))
+    assert read_labels("parquet", table) == ["neg", "2", str(2**62)]
+
+
+@pytest.mark.parametrize("format_name", ["parquet", "file", "stream"])
+def test_a_number_below_zero_is_no_label(format_name: str) -> None:
+    table = make_table([0, -1, 1, -(2**62)], describe(["neg", "pos"]))
+    assert read_labels(format_name, table) == ["neg", None, "pos", None]
+
+
+def test_the_names_of_other_columns_are_kept_in_place_of_their_numbers() -> None:
+    table = make_table([1], describe(["neg", "pos"])).rename_columns(["text", "topic"])
+    stated = describe(["films", "books"]).replace(b'"label"', b'"topic"')
+    (rows,) = read("parquet", table.replace_schema_metadata({"huggingface": stated}))
+    assert list_further(rows) == [{"topic": "books"}]
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b'{"info": {"features": ' + b"9" * 5000 + b"}}",
+        b"\xff",
+        describe(["neg", 3]),
+        describe(["neg", "\ud800"]),
+        describe(["neg", "p" * 101]),
+        describe(["neg", ""]),
+        describe([]),
+        describe({"0": "neg"}),
+        describe(["neg", "pos"], "Value"),
+        describe(["neg", *(f"class {number:09}" for number in range(100_000))]),
+        describe(["LABEL_0", "LABEL_1"]),
+        describe(["0", "1"]),
+    ],
+    ids=range(15),
+)
+def test_metadata_that_name_no_classes_leave_the_numbers(stated: bytes) -> None:
+    assert read_labels("parquet", make_table([0, 1], stated)) == ["0", "1"]
+
+
+@given(JSON)
+def test_any_metadata_are_taken_or_passed_over(stated: Any) -> None:
+    for found in (stated, {"info": {"features": stated}}, {"info": {"features": {"label": stated}}}):
+        schema = pa.schema([("label", pa.int8())], {"huggingface": json.dumps(found)})
+        assert find_classes(schema).keys() <= {0}
+
+
+def test_columns_of_one_name_or_of_no_whole_numbers_are_not_named() -> None:
+    metadata = {"huggingface": describe(["neg", "pos"])}
+    assert find_classes(pa.schema([("label", pa.float64())], metadata)) == {}
+    assert find_classes(pa.schema([("label", pa.int8()), ("label", pa.int8())], metadata)) == {}
+    assert find_classes(pa.schema([("label", pa.int8())], metadata)) == {0: ["neg", "pos"]}
