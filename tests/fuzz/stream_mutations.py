@@ -202,7 +202,7 @@ def _xz_field(chance: random.Random, data: bytes) -> bytes:
     """Change a byte of a header, with its checksum corrected, or of the end."""
     if chance.random() < 0.3 or len(data) < 24:
         return overwrite(data, max(len(data) - chance.randrange(1, 30), 0), chance.randbytes(1))
-    size = (data[12] + 1) * 4
+    size = max((data[12] + 1) * 4, 8)  # another mutation may have made it less than a header has
     header = bytearray(data[12 : 12 + size])
     header[chance.choice([1, 2, 3, 4])] = chance.choice([0, 0x40, 0xC0, 0x21, 40, 37, chance.randrange(256)])
     header[-4:] = struct.pack("<I", zlib.crc32(header[:-4]))
