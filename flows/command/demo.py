@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 
-from data_contracts.archive import EXPECTED_REVIEWS
 from data_contracts.errors import UsageError
 from deployments.settings import load_settings
 from flows.command.flow_summaries import describe_ingest, describe_scoring, describe_training
@@ -11,10 +10,8 @@ from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
 from flows.train_model import train_model
 from tasks.archive.parquet_files import read_provenance, read_split
-from tasks.archive.sample import write_sample_archive
-from tasks.archive.sample.inbox_files import put_demo_files
+from tasks.archive.sample import put_demo_files, write_sample_archive
 from tasks.queries.run_query import write_answer
-from tasks.support.progress import show_progress
 from tasks.support.wording import quote_word
 from tasks.warehouse.model_registry import find_champion
 
@@ -49,8 +46,7 @@ def run_demo(echo: Callable[[str], None]) -> None:
     echo(f"This demo runs on generated reviews, not on real ones. Its home is {settings.home.folder}\n")
     archive = settings.home.archive / "sample_reviews.tar.gz"
     if not archive.exists():
-        with show_progress("Generating the sample", sum(EXPECTED_REVIEWS["sample"].values())) as report:
-            write_sample_archive(archive, report)
+        write_sample_archive(archive)
     echo(describe_ingest(ingest_reviews(archive=str(archive))) + "\n")
     champion = find_champion(settings.home.warehouse)
     if champion is None:

@@ -22,7 +22,7 @@ from data_contracts.errors import ReviewsError
 from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
-from tasks.archive.sample.inbox_files import put_demo_files
+from tasks.archive.sample import put_demo_files
 from tasks.backups.restoring import BUNDLES, check_backup, put_database
 from tasks.maintenance.verifying import verify_home
 from tasks.warehouse.publishing import publish

@@ -4,7 +4,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from data_contracts.archive import PublishedArchive
 from data_contracts.errors import SourceError
-from tasks.archive.download import FetchedArchive, RetryPolicy, fetch_archive
+from tasks.archive import download
+from tasks.archive.download import FetchedArchive, fetch_archive
 from tasks.support.locking import hold_folder
 from tests.support.small_disks import limit_file_size
 
 DATA = bytes(range(1, 256)) * 2000
 OTHER_DATA = DATA[::-1]
-POLICY = RetryPolicy(attempts=3, first_pause=0.001, longest_pause=0.01, timeout=0.3)
+ATTEMPTS = 3
 
 Answer = Callable[["Handler"], None]
 
@@ -69,6 +70,18 @@ def known_certificates() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         yield
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up soon, so that a test takes no minutes."""
+    for name, value in {
+        "ATTEMPTS": ATTEMPTS,
+        "FIRST_PAUSE": 0.001,
+        "LONGEST_PAUSE": 0.01,
+        "TIMEOUT": 0.3,
+    }.items():
+        monkeypatch.setattr(download, name, value)
 
 
 @pytest.fixture
@@ -154,8 +167,13 @@ def publish(site: Site, data: bytes = DATA) -> PublishedArchive:
 
 
 def fetch(site: Site, folder: Path, **changes: Any) -> FetchedArchive:
-    arguments = {"published": publish(site), "policy": POLICY, **changes}
+    arguments = {"published": publish(site), **changes}
     return fetch_archive(site.url(), folder, **arguments)
+
+
+def find_part(folder: Path) -> Path:
+    [part] = folder.glob("*.part")
+    return part
 
 
 def list_names(folder: Path) -> list[str]:
@@ -191,7 +209,7 @@ def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
 )
 def test_an_address_that_can_not_be_fetched_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Next: "):
-        fetch_archive(address, tmp_path, policy=POLICY)
+        fetch_archive(address, tmp_path)
 
 
 def test_a_download_is_kept_whole_and_nothing_else(site: Site, tmp_path: Path) -> None:
@@ -218,17 +236,16 @@ def test_progress_adds_up_to_the_size_after_a_new_beginning(site: Site, tmp_path
 
 
 def test_a_broken_download_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=1000), send(stop_after=500), send()]
+    site.answers = [send(stop_after=1000), send(), send(stop_after=500), send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, "bytes=1000-", "bytes=1500-"]
-    assert site.requests[1]["if-range"] == '"one"'
+    assert site.ranges() == [None, None, "bytes=1000-", None, "bytes=1500-"]
+    assert site.requests[2]["if-range"] == '"one"'
 
 
 def test_a_download_goes_on_in_a_later_run(site: Site, tmp_path: Path) -> None:
     site.answers = [send(stop_after=1000), refuse(503)]
-    with pytest.raises(SourceError, match=r"gave up after 3 attempts.*1000 bytes are kept in .*\.part"):
+    with pytest.raises(SourceError, match=r"gave up after 3 attempts.*What came is kept in"):
         fetch(site, tmp_path)
-    assert list_names(tmp_path) == ["reviews.tar.gz.part", "reviews.tar.gz.part.json"]
     site.answers = [send()]
     amounts: list[int] = []
     assert fetch(site, tmp_path, report=amounts.append).path.read_bytes() == DATA
@@ -241,45 +258,44 @@ def test_a_part_that_lacks_only_its_name_is_not_asked_for_again(site: Site, tmp_
     with pytest.raises(SourceError):
         fetch(site, tmp_path)
     asked = len(site.requests)
-    (tmp_path / "reviews.tar.gz.part").write_bytes(DATA)
+    find_part(tmp_path).write_bytes(DATA)
+    site.answers = [send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert len(site.requests) == asked
+    assert site.ranges()[asked:] == [None]
 
 
 def test_the_date_stands_in_for_a_missing_or_weak_etag(site: Site, tmp_path: Path) -> None:
     date = "Sun, 26 Jun 2011 01:02:03 GMT"
-    site.answers = [send(etag='W/"weak"', stop_after=1000, headers={"Last-Modified": date}), refuse(404)]
+    weak = partial(send, etag='W/"weak"', headers={"Last-Modified": date})
+    site.answers = [weak(stop_after=1000), weak(), refuse(404)]
     with pytest.raises(SourceError):
         fetch(site, tmp_path)
-    assert site.requests[1]["if-range"] == date
+    assert site.requests[2]["if-range"] == date
 
 
 def test_a_server_without_validators_is_resumed_by_size(site: Site, tmp_path: Path) -> None:
     site.answers = [send(etag=None, stop_after=1000), send(etag=None)]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, "bytes=1000-"]
-    assert "if-range" not in site.requests[1]
+    assert site.ranges() == [None, None, "bytes=1000-"]
+    assert "if-range" not in site.requests[2]
 
 
 def test_a_server_that_ignores_range_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=1000), send(ranges=False)]
+    site.answers = [send(stop_after=1000), send(), send(ranges=False)]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
 
 
 def test_a_file_that_changes_in_between_is_fetched_anew(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA, etag='"old"', stop_after=1000), send(DATA, etag='"new"')]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.requests[1]["if-range"] == '"old"'
+    assert site.ranges() == [None, None]
 
 
-def test_a_changed_file_is_noticed_though_the_server_ignores_the_condition(
-    site: Site, tmp_path: Path
-) -> None:
-    rest = f'HTTP/1.1 206 Partial\nETag: "new"\nContent-Range: bytes 1000-{len(DATA) - 1}/{len(DATA)}'
-    length = f"\nContent-Length: {len(DATA) - 1000}"
-    site.answers = [send(OTHER_DATA, stop_after=1000), send_raw(rest + length, DATA[1000:]), send()]
+def test_a_file_that_changes_before_its_rest_is_sent_is_fetched_anew(site: Site, tmp_path: Path) -> None:
+    changed = send(DATA, etag='"new"')
+    site.answers = [send(OTHER_DATA, stop_after=1000), send(OTHER_DATA), changed, changed]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, "bytes=1000-", None]
+    assert site.requests[2]["if-range"] == '"one"'
 
 
 @pytest.mark.parametrize(
@@ -293,38 +309,24 @@ def test_a_changed_file_is_noticed_though_the_server_ignores_the_condition(
 def test_a_part_that_does_not_fit_makes_it_begin_anew(site: Site, tmp_path: Path, content_range: str) -> None:
     answered = content_range.format(last=len(DATA) - 1, size=len(DATA))
     part = send_raw(f"HTTP/1.1 206 Partial\nContent-Range: {answered}\nContent-Length: 4", b"oops")
-    site.answers = [send(stop_after=1000), part, send()]
+    site.answers = [send(stop_after=1000), send(), part, send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, "bytes=1000-", None]
+    assert site.ranges() == [None, None, "bytes=1000-", None]
 
 
 def test_a_range_that_can_not_be_satisfied_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=1000), refuse(416), send()]
+    site.answers = [send(stop_after=1000), send(), refuse(416), send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, "bytes=1000-", None]
+    assert site.ranges() == [None, None, "bytes=1000-", None]
 
 
 def test_a_part_of_another_address_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA, stop_after=1000), refuse(404)]
     with pytest.raises(SourceError):
-        fetch_archive(site.url("other/reviews.tar.gz"), tmp_path, policy=POLICY)
+        fetch_archive(site.url("other/reviews.tar.gz"), tmp_path)
     site.answers = [send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert site.ranges()[-1] is None
-
-
-def test_a_part_without_its_note_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "reviews.tar.gz.part").write_bytes(b"left by someone")
-    site.answers = [send()]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None]
-
-
-def test_a_note_that_is_broken_is_taken_for_none(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "reviews.tar.gz.part").write_bytes(DATA[:1000])
-    (tmp_path / "reviews.tar.gz.part.json").write_text("[1, 2")
-    site.answers = [send()]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
@@ -348,37 +350,29 @@ def test_pauses_grow_and_heed_the_server_up_to_a_limit(
     monkeypatch.setattr("time.sleep", pauses.append)
     busy = [refuse(503) for _ in range(4)]
     site.answers = [*busy, refuse(429, Retry_After="7"), refuse(429, Retry_After="9999"), send()]
-    policy = RetryPolicy(attempts=9, first_pause=0.5, growth=2, longest_pause=20, jitter=0, timeout=5)
-    fetch(site, tmp_path, policy=policy)
+    for name, value in {"ATTEMPTS": 9, "FIRST_PAUSE": 0.5, "LONGEST_PAUSE": 20}.items():
+        monkeypatch.setattr(download, name, value)
+    monkeypatch.setattr("random.random", lambda: 0.0)
+    fetch(site, tmp_path)
     assert pauses == [0.5, 1, 2, 4, 8, 20]
-
-
-def test_pauses_are_jittered(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
-    site.answers = [*[refuse(503) for _ in range(6)], send()]
-    policy = RetryPolicy(attempts=9, first_pause=1, growth=1, longest_pause=20, jitter=0.5, timeout=5)
-    fetch(site, tmp_path, policy=policy)
-    assert all(1 <= pause <= 1.5 for pause in pauses)
-    assert len(set(pauses)) > 1
 
 
 def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tmp_path: Path) -> None:
     site.answers = [stall]
-    with pytest.raises(SourceError, match=r"gave up after 2 attempts.*Next: run it again"):
-        fetch(site, tmp_path, policy=RetryPolicy(attempts=2, first_pause=0.001, timeout=0.1))
+    with pytest.raises(SourceError, match=r"gave up after 3 attempts.*Next: run it again"):
+        fetch(site, tmp_path)
 
 
 def test_a_server_that_stalls_once_is_asked_again(site: Site, tmp_path: Path) -> None:
     site.answers = [stall, send()]
-    assert fetch(site, tmp_path, policy=RetryPolicy(first_pause=0.001, timeout=0.1)).path.read_bytes() == DATA
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
 
 
 def test_a_server_that_is_not_there_is_given_up(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         port = server.server_port
     with pytest.raises(SourceError, match="gave up after 3 attempts"):
-        fetch_archive(f"http://127.0.0.1:{port}/reviews.tar.gz", tmp_path, policy=POLICY)
+        fetch_archive(f"http://127.0.0.1:{port}/reviews.tar.gz", tmp_path)
 
 
 def test_attempts_begin_anew_while_they_bring_something(
@@ -387,14 +381,14 @@ def test_attempts_begin_anew_while_they_bring_something(
     monkeypatch.setattr("tasks.archive.download.PROGRESS_BYTES", 50_000)
     site.answers = [send(stop_after=60_000)]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert len(site.requests) > POLICY.attempts
+    assert len(site.requests) > ATTEMPTS
 
 
 def test_attempts_that_bring_next_to_nothing_are_given_up(site: Site, tmp_path: Path) -> None:
     site.answers = [send(stop_after=10)]
     with pytest.raises(SourceError, match="gave up after 3 attempts"):
         fetch(site, tmp_path)
-    assert len(site.requests) == 3
+    assert site.ranges() == [None, None, "bytes=10-", None, "bytes=20-"]
 
 
 def test_a_body_with_more_than_promised_is_cut_where_it_was_promised_to_end(
@@ -407,9 +401,9 @@ def test_a_body_with_more_than_promised_is_cut_where_it_was_promised_to_end(
 def test_a_part_with_more_than_promised_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
     head = f"HTTP/1.1 206 Partial\nContent-Range: bytes 1000-{len(DATA) - 1}/{len(DATA)}"
     part = send_raw(f"{head}\nContent-Length: {len(DATA)}", DATA)
-    site.answers = [send(stop_after=1000), part, send()]
+    site.answers = [send(stop_after=1000), send(), part, send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, "bytes=1000-", None]
+    assert site.ranges() == [None, None, "bytes=1000-", None]
 
 
 def test_a_body_of_unknown_size_is_taken_to_its_end(site: Site, tmp_path: Path) -> None:
@@ -436,7 +430,7 @@ def test_a_redirect_in_circles_is_refused(site: Site, tmp_path: Path) -> None:
 
 def test_a_redirect_to_another_kind_of_address_is_refused(site: Site, tmp_path: Path) -> None:
     site.answers = [refuse(302, Location="file:///etc/hosts")]
-    with pytest.raises(SourceError, match="redirects to a URL that is not http or https"):
+    with pytest.raises(SourceError, match="can't be downloaded"):
         fetch(site, tmp_path)
 
 
@@ -448,15 +442,12 @@ def test_a_web_page_is_refused_as_such(site: Site, tmp_path: Path, content_type:
     assert len(site.requests) == 1
 
 
-def test_a_wrong_file_is_set_aside_with_both_checksums(site: Site, tmp_path: Path) -> None:
+def test_a_wrong_file_is_set_aside_with_its_checksum(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA)]
-    with pytest.raises(SourceError) as refusal:
+    with pytest.raises(SourceError, match=rf"{sha256(DATA).hexdigest()}.*Next: "):
         fetch(site, tmp_path)
-    came, due = sha256(OTHER_DATA).hexdigest(), sha256(DATA).hexdigest()
-    aside = tmp_path / f"reviews.tar.gz.wrong-{came[:12]}"
-    for words in (came, due, str(aside), f"{len(OTHER_DATA)} bytes", "Next: "):
-        assert words in str(refusal.value)
-    assert list_names(tmp_path) == [aside.name]
+    [aside] = tmp_path.iterdir()
+    assert aside.name == f"reviews.tar.gz.wrong-{sha256(OTHER_DATA).hexdigest()}"
     assert aside.read_bytes() == OTHER_DATA
 
 
@@ -470,32 +461,22 @@ def test_a_file_that_is_there_and_does_not_fit_is_set_aside_and_replaced(site: S
     (tmp_path / "reviews.tar.gz").write_bytes(OTHER_DATA)
     site.answers = [send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
-    aside = f"reviews.tar.gz.wrong-{sha256(OTHER_DATA).hexdigest()[:12]}"
+    aside = f"reviews.tar.gz.wrong-{sha256(OTHER_DATA).hexdigest()}"
     assert (tmp_path / aside).read_bytes() == OTHER_DATA
 
 
-def test_another_address_is_kept_without_a_published_checksum(site: Site, tmp_path: Path) -> None:
+def test_a_file_of_another_address_is_not_downloaded_again(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA)]
-    fetched = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site), policy=POLICY)
-    assert fetched == FetchedArchive(tmp_path / "mirror.tar.gz", sha256(OTHER_DATA).hexdigest())
-
-
-def test_another_address_is_not_downloaded_again_while_its_file_is_unchanged(
-    site: Site, tmp_path: Path
-) -> None:
-    site.answers = [send(OTHER_DATA)]
-    first = fetch_archive(site.url("mirror.tar.gz"), tmp_path, policy=POLICY)
-    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, policy=POLICY) == first
+    first = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site))
+    assert first.path.read_bytes() == OTHER_DATA
+    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site)) == first
     assert len(site.requests) == 1
-    first.path.write_bytes(b"changed")
-    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, policy=POLICY) == first
-    assert len(site.requests) == 2
 
 
 def test_two_addresses_with_files_of_one_name_do_not_pass_for_each_other(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA), send(DATA)]
-    fetch_archive(site.url("a/mirror.tar.gz"), tmp_path, policy=POLICY)
-    second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path, policy=POLICY)
+    fetch_archive(site.url("a/mirror.tar.gz"), tmp_path)
+    second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path)
     assert second.path.read_bytes() == DATA
 
 
@@ -503,15 +484,15 @@ def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: P
     site.answers = [send(stop_after=1000), refuse(404)]
     address = site.url("a.tar.gz?token=hidden").replace("http://", "http://user:secret@")
     with pytest.raises(SourceError) as refusal:
-        fetch_archive(address, tmp_path, policy=POLICY)
-    written = str(refusal.value) + "".join(path.read_text("latin-1") for path in tmp_path.glob("*.json"))
+        fetch_archive(address, tmp_path)
+    written = str(refusal.value) + "".join(list_names(tmp_path))
     assert "secret" not in written
     assert "hidden" not in written
 
 
 def test_a_promise_of_too_many_bytes_is_refused(site: Site, tmp_path: Path) -> None:
     site.answers = [send_raw("HTTP/1.1 200 OK\nContent-Length: 9999999999")]
-    with pytest.raises(SourceError, match="the limit is 2048 MiB"):
+    with pytest.raises(SourceError, match="the limit of 2048 MiB"):
         fetch(site, tmp_path)
 
 
@@ -522,7 +503,7 @@ def test_too_many_bytes_without_a_promise_are_refused(
     site.answers = [send_raw("HTTP/1.1 200 OK\nConnection: close", DATA)]
     with pytest.raises(SourceError, match="the limit"):
         fetch(site, tmp_path)
-    assert list_names(tmp_path) == []
+    assert find_part(tmp_path).stat().st_size == 0
 
 
 def test_a_folder_that_can_not_be_made_is_a_source_error(site: Site, tmp_path: Path) -> None:
@@ -535,7 +516,7 @@ def test_a_full_disk_is_a_source_error_and_the_download_goes_on_later(site: Site
     site.answers = [send()]
     with limit_file_size(100_000), pytest.raises(SourceError, match=r"the archive can't be stored: .*Next: "):
         fetch(site, tmp_path)
-    kept = (tmp_path / "reviews.tar.gz.part").stat().st_size
+    kept = find_part(tmp_path).stat().st_size
     assert 0 < kept <= 100_000
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert site.ranges()[-1] == f"bytes={kept}-"
@@ -551,4 +532,4 @@ def test_a_folder_in_use_by_another_run_is_left_alone(site: Site, tmp_path: Path
 @given(st.text(max_size=40))
 def test_any_address_is_refused_or_given_up_but_never_a_raw_error(rest: str) -> None:
     with pytest.raises(SourceError, match="Next: "):
-        fetch_archive(f"ftp://{rest}", Path("never-made"), policy=POLICY)
+        fetch_archive(f"ftp://{rest}", Path("never-made"))

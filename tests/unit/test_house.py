@@ -23,7 +23,7 @@ ORDER = (
     "tasks.backups", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
     "tasks.labelling", "tasks.destinations", "tasks.exports",
     "tasks.queries", "tasks.store",
-    "tasks.warehouse", "tasks.archive", "tasks.archive.sample", "tasks.reading",
+    "tasks.warehouse", "tasks.archive", "tasks.reading",
     "tasks.inbox", "tasks.pages", "tasks.support",
     "models.word_effects", "models.bundle", "models.variants", "models.list_of_kinds", "models.evaluation",
     "models.own_labels", "models.wide_lstm", "models.lstm", "models.training", "models.graphs",

@@ -1,16 +1,47 @@
-"""Makes the files that arrive in the inbox of the demo."""
+"""Provides the sample archive and the files of the demo's inbox. None of its reviews is real.
 
+`sample_reviews.tar.bz2` has 8,000 reviews in Stanford's layout that a program wrote from lists of words and sentence
+frames. Its numbers of reviews and its content digest are in `data_contracts/archive.py`.
+"""
+
+import bz2
 import csv
 import gzip
 import json
 import random
+import shutil
 from datetime import date, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from data_contracts.errors import SourceError
+from data_contracts.storage.durable import write_whole
+
+SAMPLE = files("tasks.archive") / "sample_reviews.tar.bz2"
 CSV_REVIEWS, JSON_REVIEWS, TEXT_REVIEWS = 400, 100, 5
 FIRST_DAY, DAYS = date(2025, 1, 1), 690
 """The dates given to the demo's reviews: from this day on, spread over so many days. Plain texts have no date."""
+
+
+def write_sample_archive(path: Path) -> Path:
+    """Write the sample as a .tar.gz to `path`, completely or not at all, and return `path`.
+
+    A file there is replaced; missing folders are created. Raises `SourceError` if `path` can't be written.
+    """
+    try:
+        with (
+            write_whole(path) as building,
+            SAMPLE.open("rb") as packed,
+            bz2.open(packed) as tar,
+            gzip.open(building, "wb") as repacked,
+        ):
+            shutil.copyfileobj(tar, repacked)
+    except OSError as error:
+        raise SourceError(
+            f"{path}: the sample archive can't be written ({error.strerror}). Next: free space, or name another path."
+        ) from error
+    return path
 
 
 def put_demo_files(inbox: Path, reviews: list[dict[str, Any]]) -> None:
