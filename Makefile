@@ -61,8 +61,8 @@ docs: $(STAMP) ## Write what the pages repeat of the code, and the answers of a 
 faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
 	$(BIN)/python -m tests.faults --document
 
-mutations: $(STAMP) ## Put small faults into a copy and see which tests catch them, into docs/mutations.md (a quarter of an hour)
-	$(BIN)/python -m tests.mutations --document
+mutations: $(STAMP) ## Put small faults into a copy and see which tests catch them (a quarter of an hour)
+	$(BIN)/python -m tests.mutations
 
 explore: $(STAMP) ## Use, kill, damage and mend a home in any order for an hour, every promise checked (make explore MINUTES=10)
 	$(BIN)/python -m tests.explore $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))

@@ -1,6 +1,6 @@
-"""Writes `docs/models.md`, its pictures and `docs/misjudged.md` from the stored results; it measures nothing.
+"""Writes `docs/models.md` and its pictures from the stored results; it measures nothing.
 
-`benchmarks/variants.py` measures and stores the results; `benchmarks/misjudged_page.py` generates the second page.
+`benchmarks/variants.py` measures and stores the results.
 """
 
 import json
@@ -10,9 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import misjudged_page
 from benchmarks.elsewhere_section import format_elsewhere, format_interval, format_points
-from benchmarks.misjudged_page import find_misjudged, make_misjudged_page
 from benchmarks.models_figures import (
     Compared,
     Model,
@@ -66,9 +64,6 @@ multiple of the speed of stock `model.predict` of `lstm` in the same run ({stock
 from ids (more is faster); *from ids* is our scoring measured from ids too. For the baseline: words and pairs in use;
 the seconds of counting, fitting and predicting.
 """
-MISJUDGED = """
-[misjudged.md](misjudged.md) lists the {missed} reviews that most seeds of `{best}` misjudge, with their texts.
-"""
 BEHAVIOUR = """
 Behavioural tests that pass, in per cent, by type and capability ([evaluation-sets.md](evaluation-sets.md)); the mean
 of the seeds.
@@ -87,8 +82,8 @@ leads to another result in the same range, and only the ranges are comparable. N
 """
 
 
-def write_pages() -> None:
-    """Write both pages and the pictures from the stored results."""
+def write_page() -> None:
+    """Write the page and the pictures from the stored results."""
     results = read_results()
     charts = draw_all(results)
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -96,7 +91,6 @@ def write_pages() -> None:
         (IMAGES / name).write_text(make_standalone(chart), "utf-8")
     reviews = pick_measured(results, read_elsewhere())
     PAGE.write_text(make_page(results, charts, reviews), "utf-8")
-    misjudged_page.PAGE.write_text(make_misjudged_page(results, reviews), "utf-8")
 
 
 def read_results(path: Path = RESULTS) -> dict[str, Any]:
@@ -114,7 +108,6 @@ def make_page(results: Results, charts: Mapping[str, Chart], reviews: Sequence[E
         _format_quality(results, charts),
         _format_cost(results, charts),
         format_elsewhere(results, reviews, compared),
-        _format_misjudged(results, reviews),
         _format_behaviour(results),
         _format_ablations(results),
         _format_stock(results),
@@ -236,13 +229,6 @@ def _format_cost_row(results: Results, name: str, models: Sequence[Model]) -> li
         f"{speed['words_found_ratio']:.1f}" if speed else NOTHING,
         f"{speed['reviews_a_second']:,.0f}" if speed else NOTHING,
     ]
-
-
-def _format_misjudged(results: Results, reviews: Sequence[ElsewhereReview]) -> str:
-    best, missed = find_best(results), find_misjudged(results, reviews)
-    if not missed:
-        return f"Most seeds of `{best}` classify all of them correctly."
-    return fill_paragraph(MISJUDGED, best=best, missed=len(missed))
 
 
 def _format_behaviour(results: Results) -> str:

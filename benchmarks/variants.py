@@ -8,8 +8,7 @@ of the current data and code is measured; with `--any-code` also bundles of earl
 `--train` ingests if necessary, and trains missing bundles with `reviews train --promote never`; before each seed it
 trains `cnn_lstm` with stock Keras in plain code. The machine should do nothing else. The time of each command and the
 results of stock Keras are stored in `HOME/benchmarks/variants.jsonl`. All figures are stored in
-`benchmarks/results/models.json`, which is in git; `--render` only writes the page, its pictures and `docs/misjudged.md`
-from these figures.
+`benchmarks/results/models.json`, which is in git; `--render` only writes the page and its pictures from these figures.
 """
 
 import argparse
@@ -23,7 +22,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.all import describe_machine
-from benchmarks.models_page import PAGE, RESULTS, write_pages
+from benchmarks.models_page import PAGE, RESULTS, write_page
 from benchmarks.plain_keras import SEED_VARIANTS
 from benchmarks.scoring_engine import prepare_predict, read_texts, time_of
 from data_contracts.errors import BundleError
@@ -66,7 +65,7 @@ def main() -> None:
             train_missing(home, variants, arguments.seeds, fingerprints, arguments.stock)
         bundles = find_bundles(home / "bundles", variants, arguments.seeds, fingerprints)
         keep_results(measure(home, bundles, arguments.runs))
-    write_pages()
+    write_page()
     print(f"Written: {PAGE.relative_to(PROJECT_ROOT)}")
 
 
@@ -84,7 +83,7 @@ def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--any-code", action="store_true", help="also measure bundles that earlier code trained"
     )
-    parser.add_argument("--render", action="store_true", help="only write the pages from the stored figures")
+    parser.add_argument("--render", action="store_true", help="only write the page from the stored figures")
     arguments = parser.parse_args(words)
     if SPEED_VARIANT not in arguments.variants:
         parser.error(f"{SPEED_VARIANT} must be among the variants: speeds are ratios to its model.predict")

@@ -1,7 +1,6 @@
 """Puts faults into a copy of the checkout, one at a time, and reports which tests catch them.
 
-`python -m tests.mutations [--area AREA]`. Exit status 1 if a fault is missed. With --document the table goes into
-docs/mutations.md.
+`python -m tests.mutations [--area AREA]`. Exit status 1 if a fault is missed.
 """
 
 import argparse
@@ -9,18 +8,13 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from docs.markdown import NOTHING, format_table
-from docs.pages import DOCS, Part, write_part
 from tests.mutations.copies import NOTHING_FAILED, Copy, open_copy
 from tests.mutations.faults import AREAS, FAULTS, Fault
 
 ROOT = Path(__file__).parents[2]
-PART = Part(DOCS / "mutations.md", "make mutations", "mutations")
-BEFORE = Path(__file__).with_name("before.json")
-"""By fault, the test that caught it before the packages, in the commit c8b73b6."""
 MISSED = "missed"
 FOLDERS = ("tests/unit", "tests/contracts", "tests/models", "tests/flows")
 
@@ -31,15 +25,16 @@ def main() -> int:
     parser.add_argument("--checkout", type=Path, default=ROOT, help="another one, with a .venv of its own")
     parser.add_argument("--area", help="faults of one area alone")
     parser.add_argument("--record", type=Path, help="keep results in this file, and go on from those in it")
-    parser.add_argument("--document", action="store_true", help="write the table into docs/mutations.md")
     arguments = parser.parse_args()
     faults = [fault for fault in FAULTS if arguments.area in (None, fault.area)]
     caught = try_all(arguments.checkout.resolve(), faults, arguments.record)
-    table = describe(faults, json.loads(BEFORE.read_text("utf-8")), caught)
-    print(table)
-    if arguments.document:
-        write_part(PART, table)
-    return 1 if MISSED in caught.values() else 0
+    missed = [fault.name for fault in faults if caught[fault.name] == MISSED]
+    print(
+        f"caught: {len(faults) - len(missed)} of {len(faults)}",
+        *(f"missed: {name}" for name in missed),
+        sep="\n",
+    )
+    return 1 if missed else 0
 
 
 def try_all(checkout: Path, faults: Sequence[Fault], record: Path | None) -> dict[str, str]:
@@ -88,47 +83,6 @@ def require_sound(copy: Copy, tests: Iterable[str]) -> None:
     ended = copy.run(sorted(test for test in tests if "::" in test))
     if ended.status != 0:
         raise RuntimeError(f"{ended.failed} fails without a fault")
-
-
-def describe(faults: Sequence[Fault], before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """Format the totals by area, then one row per fault."""
-    areas = {fault.area: [each for each in faults if each.area == fault.area] for fault in faults}
-    totals = [
-        (area, *(count_caught(chosen, each) for each in (before, now)))
-        for area, chosen in {**areas, "all": faults}.items()
-    ]
-    rows = [
-        (
-            fault.area,
-            fault.name,
-            describe_result(before.get(fault.name)),
-            describe_result(now[fault.name]),
-            show_test(now[fault.name]),
-        )
-        for fault in faults
-    ]
-    return "\n\n".join(
-        [
-            format_table(("area", "caught before the packages", "caught now"), totals),
-            format_table(("area", "fault", "before the packages", "now", "by"), rows, words=5),
-        ]
-    )
-
-
-def count_caught(faults: Iterable[Fault], caught: Mapping[str, str]) -> str:
-    """Format how many of the tried faults were caught."""
-    tried = [caught[fault.name] for fault in faults if fault.name in caught]
-    return f"{len(tried) - tried.count(MISSED)} of {len(tried)}"
-
-
-def describe_result(caught: str | None) -> str:
-    """Describe the result of a fault."""
-    return NOTHING if caught is None else MISSED if caught == MISSED else "caught"
-
-
-def show_test(caught: str) -> str:
-    """Format the test that caught a fault, without its parameters."""
-    return NOTHING if caught == MISSED else f"`{caught.partition('[')[0]}`"
 
 
 if __name__ == "__main__":
