@@ -12,7 +12,6 @@ import asyncio
 import gc
 import itertools
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -91,9 +90,8 @@ def serve(home: Home) -> Iterator[Served]:
     """Run `reviews serve` on a free port until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    environment = {**os.environ, "REVIEWS_SERVE_RATE": "0"}
     command = [str(REVIEWS), "--home", str(home.folder), "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         wait_until_healthy(port)
         yield Served(port, psutil.Process(process.pid))

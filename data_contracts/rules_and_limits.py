@@ -185,9 +185,6 @@ class ServingLimits:
     """The largest number of texts of one request."""
     serve_max_bytes: int = 4_000_000
     """The largest request, in bytes."""
-    serve_rate: float = 2000
-    """How many texts a second one address may send, with a burst of two seconds; an explanation counts as 100; 0 sets
-    no limit."""
 
 
 def exceeds_bad_rows(rows_read: int, rows_bad: int, limits: RowLimits) -> bool:

@@ -117,9 +117,6 @@ class Settings:
     and `0.0.0.0` (every address) REVIEWS_ALLOWED_HOSTS too."""
     serve_token: str | None = field(default=None, repr=False)
     """REVIEWS_SERVE_TOKEN: the token that requests to `reviews serve` must have; a secret of 16 characters or more."""
-    serve_keep: str | None = None
-    """REVIEWS_SERVE_KEEP: the source, such as `asked`, as whose files `reviews serve` keeps the texts that it answers,
-    for the next run to score."""
     serving: ServingLimits = field(default_factory=ServingLimits)
     """Limits of requests to `reviews serve`, each a setting of its own."""
     watch_inbox: bool = False
@@ -268,7 +265,6 @@ def _read_addresses(settings: Settings, values: Mapping[str, str]) -> Settings:
         serve_port=read_whole(values, "REVIEWS_SERVE_PORT", Settings.serve_port, 1, 65535),
         serve_host=values.get("REVIEWS_SERVE_HOST", "").strip() or Settings.serve_host,
         serve_token=read_token(values, "REVIEWS_SERVE_TOKEN"),
-        serve_keep=values.get("REVIEWS_SERVE_KEEP", "").strip() or None,
     )
 
 
@@ -343,7 +339,6 @@ def _read_serving(values: Mapping[str, str]) -> ServingLimits:
     return ServingLimits(
         serve_max_texts=read_whole(values, "REVIEWS_SERVE_MAX_TEXTS", default.serve_max_texts, 1, 10_000),
         serve_max_bytes=read_whole(values, "REVIEWS_SERVE_MAX_BYTES", default.serve_max_bytes, 1_000, 10**9),
-        serve_rate=read_number(values, "REVIEWS_SERVE_RATE", default.serve_rate, 0, 10**9),
     )
 
 

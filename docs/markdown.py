@@ -1,6 +1,5 @@
 """Formats Markdown for generated pages: paragraphs, tables and figures."""
 
-import re
 import statistics
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -28,12 +27,6 @@ def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, words
 def escape_cell(text: str) -> str:
     """Escape `|` and `<` in Markdown that stands in a cell of a table; its other markup stays."""
     return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-def escape_markdown(text: str) -> str:
-    """Escape all markup of a text for a cell of a Markdown table, and put it on one line."""
-    marked = re.sub(r"([\\`*_\[\]|~$:])", r"\\\1", " ".join(text.split()))
-    return marked.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def format_spread(values: Sequence[float], digits: int) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from data_contracts.rules_and_limits import RowLimits
 from deployments.serving.batching import Answers, Batching, start_batching
 from deployments.serving.champion_following import FollowedChampion
-from deployments.serving.kept_texts import Keeping
 from deployments.serving.metrics import ServingMetrics, make_metrics
 from tasks.explain.explanation import explain_text
 from tasks.explain.finding_text import FoundText
@@ -44,13 +43,9 @@ class Desk:
     explanations: "set[Future[Answers]]"
     """Those that wait or are made."""
     metrics: ServingMetrics
-    keeping: Keeping | None
-    """Keeps the texts that have a score; None if they are not kept."""
 
 
-def open_desk(
-    champion: FollowedChampion, limits: RowLimits, keeping: Keeping | None = None, home: str = ""
-) -> Desk:
+def open_desk(champion: FollowedChampion, limits: RowLimits, home: str = "") -> Desk:
     """Start the threads that answer, until `close_desk`; `home` is the label of the metrics."""
 
     def score(texts: Sequence[TextOfSource]) -> Answers:
@@ -59,16 +54,14 @@ def open_desk(
 
     batching = start_batching(score)
     metrics = make_metrics(champion, batching.count_waiting, home)
-    desk = Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics, keeping)
+    desk = Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics)
     return desk
 
 
 def close_desk(desk: Desk) -> None:
-    """Answer what waits, end the threads, and hand over what was kept."""
+    """Answer what waits, and end the threads."""
     desk.batching.stop()
     desk.explaining.shutdown()
-    if desk.keeping is not None:
-        desk.keeping.hand_over()
 
 
 def is_full(desk: Desk, texts: int, *, explain: bool = False) -> bool:
@@ -103,12 +96,9 @@ def _explain(desk: Desk, text: TextOfSource) -> Answers:
 
 
 def _answer(desk: Desk, champion: LoadedChampion, asked: Sequence[TextOfSource]) -> Answers:
-    """Score texts by one model, count them, and keep those that have a score."""
+    """Score texts by one model, and count them."""
     texts, sources = [each.text for each in asked], [each.source for each in asked]
     answers: Answers = score_asked(champion, texts, desk.limits, sources).to_pylist()
     for answer in answers:
         desk.metrics.texts.labels(answer["rule"] or SCORED).inc()
-    scored = [text for text, answer in zip(texts, answers, strict=True) if answer["rule"] is None]
-    if desk.keeping is not None and scored:
-        desk.metrics.not_kept.inc(desk.keeping.keep(scored))
     return answers

@@ -1,11 +1,10 @@
 """The ASGI app of `reviews serve`: what it answers under which path, and what it refuses.
 
-Requests are refused, in this order, for their host or origin, their token, their size, their form, the rate of their
-address, and because too much waits. Every refusal is JSON with a `message`, which never repeats a text.
+Requests are refused, in this order, for their host or origin, their token, their size, their form, and because too
+much waits. Every refusal is JSON with a `message`, which never repeats a text.
 """
 
 import asyncio
-import math
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -26,10 +25,8 @@ from deployments.serving.answering import Desk, TextOfSource, ask, ask_why, is_f
 from deployments.serving.metrics import measure_requests
 from deployments.serving.request_limits import (
     STATIC_PATH,
-    Charge,
     bound_bodies,
     end_quietly,
-    make_charge,
     refuse_in_json,
     require_token,
 )
@@ -47,8 +44,6 @@ from deployments.serving.schemas import (
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-EXPLANATION_TEXTS = 100
-"""Texts that an explanation counts as: it scores the text once without each of its words."""
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": Trouble, "description": "The request is not JSON, or names another host."},
     401: {"model": Trouble, "description": "The token is missing or wrong."},
@@ -56,7 +51,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     408: {"model": Trouble, "description": "The request came too slowly."},
     413: {"model": Trouble, "description": "The request is too large."},
     422: {"model": Trouble, "description": "The request has another form, or its text has no score."},
-    429: {"model": Trouble, "description": "This address sends too many texts."},
     503: {"model": Trouble, "description": "Too many texts wait."},
 }
 NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
@@ -108,11 +102,9 @@ def _make_api(desk: Desk, limits: ServingLimits, needs_token: bool) -> FastAPI:
 
 def _add_scores(api: FastAPI, desk: Desk, limits: ServingLimits) -> None:
     """Add the paths that score texts."""
-    charge = make_charge(limits.serve_rate)
 
     @api.post("/score", summary="Score one text", response_model=ScoreOfText, responses=REFUSALS)
-    async def score(request: Request, asked: AskedText) -> Any:
-        _admit(request, charge, EXPLANATION_TEXTS if asked.explain else 1)
+    async def score(asked: AskedText) -> Any:
         _require_room(desk, 1, explain=asked.explain)
         text = TextOfSource(asked.text, asked.source)
         answers = ask_why(desk, text) if asked.explain else ask(desk, [text])
@@ -122,14 +114,13 @@ def _add_scores(api: FastAPI, desk: Desk, limits: ServingLimits) -> None:
         return {"words": None, **answer}
 
     @api.post("/scores", summary="Score several texts", response_model=ScoresOfTexts, responses=REFUSALS)
-    async def score_several(request: Request, asked: AskedTexts) -> Any:
+    async def score_several(asked: AskedTexts) -> Any:
         if len(asked.texts) > limits.serve_max_texts:
             raise HTTPException(
                 413,
                 f"The request has {len(asked.texts):,} texts, and may have {limits.serve_max_texts:,}. Next: send "
                 "fewer at a time, or raise REVIEWS_SERVE_MAX_TEXTS.",
             )
-        _admit(request, charge, len(asked.texts))
         _require_room(desk, len(asked.texts))
         texts = [TextOfSource(text, asked.source) for text in asked.texts]
         answers = await asyncio.wrap_future(ask(desk, texts))
@@ -164,17 +155,6 @@ def _show(answer: dict[str, Any]) -> dict[str, Any]:
     if answer["rule"] is None:
         return {name: answer[name] for name in Score.model_fields}
     return {name: answer[name] for name in Refused.model_fields}
-
-
-def _admit(request: Request, charge: Charge, texts: int) -> None:
-    """Charge the address of a request for its texts; refuse it if it has sent too many."""
-    wait = charge(request.client.host if request.client else "", texts)
-    if wait:
-        raise HTTPException(
-            429,
-            "This address sends more texts than REVIEWS_SERVE_RATE allows. Next: wait as long as Retry-After says.",
-            {"Retry-After": str(math.ceil(wait))},
-        )
 
 
 def _require_room(desk: Desk, texts: int, *, explain: bool = False) -> None:

@@ -24,15 +24,12 @@ TEXTS = Metric(
     ("outcome",),
 )
 TOGETHER = Metric("reviews_serve_batch_texts", "How many texts were scored together: a histogram.")
-NOT_KEPT = Metric(
-    "reviews_serve_texts_not_kept_total", "Texts that were answered, but could not be kept for a run."
-)
 WAITING = Metric("reviews_serve_texts_waiting", "Texts that wait to be scored.")
 MODEL = Metric("reviews_serve_model_info", "1 for the model that answers.", ("model_id", "variant"))
 CURRENT = Metric(
     "reviews_serve_champion_answers", "1 if that is the champion, 0 if the champion can't be loaded."
 )
-SERVING = (REQUESTS, SECONDS, TEXTS, TOGETHER, NOT_KEPT, WAITING, MODEL, CURRENT)
+SERVING = (REQUESTS, SECONDS, TEXTS, TOGETHER, WAITING, MODEL, CURRENT)
 
 PATHS = ("/score", "/scores", "/health", "/metrics", "/docs", "/openapi.json")
 """Values of the label `path`; all other paths are `other`, so that nobody can invent values."""
@@ -49,7 +46,6 @@ class ServingMetrics:
     seconds: Histogram
     texts: Counter
     together: Histogram
-    not_kept: Counter
 
 
 class _State(Collector):
@@ -77,7 +73,6 @@ def make_metrics(champion: FollowedChampion, count_waiting: Callable[[], int], h
         Histogram(SECONDS.name, SECONDS.meaning, SECONDS.labels, registry=registry, buckets=SECONDS_BOUNDS),
         Counter(TEXTS.name, TEXTS.meaning, TEXTS.labels, registry=registry),
         Histogram(TOGETHER.name, TOGETHER.meaning, registry=registry, buckets=TEXTS_BOUNDS),
-        Counter(NOT_KEPT.name, NOT_KEPT.meaning, registry=registry),
     )
 
 

@@ -1,12 +1,7 @@
-"""Limits of requests: the bytes and values of a body, whose token it must have, how many texts an address may send.
-
-All but the last are checked before anything is made of a request's body.
-"""
+"""Limits of requests, checked before anything is made of their bodies: their bytes and values, and the token."""
 
 import asyncio
 import secrets
-import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -32,14 +27,6 @@ BODY_SECONDS = 30.0
 OTHER_MARKS = 32
 """Commas, colons and brackets that a request may have beside a comma for each text and as many again."""
 CLOSING = {"Connection": "close"}
-BURST_SECONDS = 2.0
-"""For how many seconds' worth of texts an address that was silent may send at once."""
-MOST_ADDRESSES = 10_000
-"""Addresses whose texts are counted; of more, those that were silent for longest are forgotten."""
-
-Charge = Callable[[str, int], float]
-"""Charges an address for texts; returns 0, or the seconds until it may send more, and then charges nothing."""
-
 GUARD_WORDS = {
     400: "The request names another host than this server's. Next: add its name to REVIEWS_ALLOWED_HOSTS.",
     403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
@@ -187,24 +174,3 @@ def _has_more_marks(body: bytearray, most: int) -> bool:
     bare = body.replace(rb"\\", b"").replace(rb"\"", b"")
     outside = (bare,) if b"\0" in bare else bare.split(b'"', 2 * most)[::2]
     return sum(piece.count(mark) for piece in outside for mark in (b",", b":", b"[", b"{")) > most
-
-
-def make_charge(rate: float, read_clock: Callable[[], float] = time.monotonic) -> Charge:
-    """Return a function that lets each address send `rate` texts a second, after a burst; 0 sets no limit.
-
-    A request is let in while the address has some of its texts left, and may then exceed them: the next one waits for
-    longer. So the rate holds on average, and no request is too large to be let in at all.
-    """
-    left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-    burst = rate * BURST_SECONDS
-
-    def charge(address: str, texts: int) -> float:
-        now = read_clock()
-        before, then = left.pop(address, (burst, now))
-        has = min(burst, before + (now - then) * rate)
-        left[address] = (has - texts if has > 0 else has, now)
-        while len(left) > MOST_ADDRESSES:
-            left.popitem(last=False)
-        return 0.0 if has > 0 else (1 - has) / rate
-
-    return charge if rate else lambda address, texts: 0.0

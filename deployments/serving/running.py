@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError, UsageError
-from data_contracts.storage.home import LABELS
 from deployments.guarded_server import list_serving_hosts
 from deployments.local_server.server_process import open_port
 from deployments.local_server.stopping import catch_signals
@@ -17,8 +16,6 @@ from tasks.support.extras import name_install
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
-
-    from deployments.serving.kept_texts import Keeping
 
 KEEP_SECONDS = 65
 """How long a connection without a request stays open: a little longer than those of most clients and proxies."""
@@ -40,46 +37,17 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     from deployments.serving.app import make_app
     from deployments.serving.champion_following import follow_champion, keep_following
 
-    keeping = _start_keeping(settings)
     port = "`reviews serve --port 8301`, or REVIEWS_SERVE_PORT"
     with open_port(settings.serve_host, settings.serve_port, port) as listening:
         champion = follow_champion(settings.home)
-        desk = open_desk(champion, settings.limits, keeping, settings.label)
+        desk = open_desk(champion, settings.limits, settings.label)
         app = make_app(desk, hosts, settings.serve_token, settings.serving)
         echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
         echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")
-        if settings.serve_keep:
-            echo(f"  texts  are kept as files of the source {settings.serve_keep}, for the next run")
         _keep_latency_low()
         with keep_following(champion), catch_signals():
             _answer(app, listening)
         close_desk(desk)
-
-
-def _start_keeping(settings: Settings) -> "Keeping | None":
-    """Keep the texts that are asked, if that is set.
-
-    Raises `UsageError` where the setting is no source of the inbox on this machine, `ReviewsError` where its folder
-    can't be used.
-    """
-    from deployments.serving.kept_texts import start_keeping
-    from tasks.sources.catalogue import require_name
-
-    if settings.serve_keep is None:
-        return None
-    if settings.serve_keep == LABELS:
-        raise UsageError(
-            f"REVIEWS_SERVE_KEEP={LABELS}: inbox/{LABELS}/ has labels of reviews, and is the folder of no source. "
-            "Next: name another one, such as asked."
-        )
-    folder = settings.home.inbox / require_name(settings.serve_keep)
-    try:
-        return start_keeping(folder)
-    except OSError as error:
-        raise ReviewsError(
-            f"{folder}: texts can't be kept there ({error.strerror or error}). Next: make it a folder that this user "
-            "may write into, or unset REVIEWS_SERVE_KEEP."
-        ) from error
 
 
 def _keep_latency_low() -> None:

@@ -263,7 +263,7 @@ def serve(port: int | None) -> None:
 
     The address is 127.0.0.1 by default. POST /score answers one text and POST /scores several, with the numbers that
     `reviews score` would write; the page /docs shows both and tries them out, also without the internet. Another
-    champion answers as soon as it is promoted, without a restart. Nothing is stored unless REVIEWS_SERVE_KEEP is set.
+    champion answers as soon as it is promoted, without a restart. Nothing is stored.
     Needs the extra `serve`.
 
     \b

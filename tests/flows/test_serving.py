@@ -23,7 +23,6 @@ from deployments.serving import answering as desk_module
 from deployments.serving.answering import Desk, close_desk, open_desk
 from deployments.serving.app import make_app
 from deployments.serving.champion_following import FollowedChampion, follow_champion
-from deployments.serving.kept_texts import start_keeping
 from deployments.serving.metrics import SERVING
 from tasks.explain.explanation import explain
 from tasks.explain.finding_text import FoundText
@@ -110,21 +109,6 @@ def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: 
     assert answer["words"] == [pytest.approx(word) for word in shown["words"]]
     assert answer["score"] == pytest.approx(shown["score"], abs=1e-6)
     assert ask_app(app, "/score", {"text": "   ", "explain": True}).status == 422
-
-
-def test_texts_with_a_score_are_kept_for_the_next_run_if_that_is_asked_for(
-    served_home: Home, tmp_path: Path
-) -> None:
-    opened = open_desk(follow_champion(served_home), LIMITS, start_keeping(tmp_path))
-    app = make_app(opened, LOOPBACK_NAMES)
-    ask_app(app, "/scores", {"texts": ["a film", "   "]})
-    ask_app(app, "/score", {"text": "bad plot", "explain": True})
-    close_desk(opened)
-    [path] = tmp_path.iterdir()
-    assert [json.loads(line) for line in path.read_text().splitlines()] == [
-        {"text": "a film"},
-        {"text": "bad plot"},
-    ]
 
 
 # Models
@@ -327,13 +311,6 @@ def test_a_body_that_does_not_come_in_time_is_refused_and_its_connection_closed(
     asyncio.run(wait_for_it())
     assert said[0]["status"] == 408
     assert (b"connection", b"close") in said[0]["headers"]
-
-
-def test_an_address_that_sends_too_many_texts_is_told_when_to_come_back(desk: Desk) -> None:
-    app = make_app(desk, LOOPBACK_NAMES, None, ServingLimits(serve_rate=1))
-    first, second = (ask_app(app, "/scores", {"texts": ["good film"] * 4}) for _ in range(2))
-    assert (first.status, second.status) == (200, 429)
-    assert int(second.headers["retry-after"]) >= 1
 
 
 @pytest.mark.parametrize(

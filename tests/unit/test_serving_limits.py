@@ -3,7 +3,6 @@
 import socket
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from data_contracts.errors import UsageError
 from deployments.local_server.server_process import open_port
 from deployments.serving import champion_following, running
 from deployments.serving.batching import MANY, MOST_TOGETHER, Answers, start_batching
-from deployments.serving.request_limits import BURST_SECONDS, MOST_ADDRESSES, make_charge
 from deployments.serving.running import run_serve
 from deployments.settings import load_settings
 
@@ -96,36 +94,6 @@ def test_a_request_that_was_given_up_is_not_scored() -> None:
     assert scored == ["first", "last"]
 
 
-def test_the_rate_holds_on_average_and_each_address_has_its_own() -> None:
-    clock = [0.0]
-    charge = make_charge(10, lambda: clock[0])
-    allowed = 0
-    for _ in range(1000):
-        allowed += 4 * (charge("a", 4) == 0)
-        clock[0] += 0.1
-    assert allowed == pytest.approx(10 * (100 + BURST_SECONDS), abs=8)
-    assert charge("b", 4) == 0
-
-
-def test_a_request_larger_than_the_burst_is_let_in_and_the_next_one_waits() -> None:
-    clock = [0.0]
-    charge = make_charge(10, lambda: clock[0])
-    assert charge("a", 100) == 0
-    wait = charge("a", 1)
-    assert wait == pytest.approx(8.1)
-    clock[0] += wait
-    assert charge("a", 1) == 0
-
-
-def test_a_rate_of_0_sets_no_limit_and_addresses_that_are_silent_are_forgotten() -> None:
-    assert not any(make_charge(0)("a", 10**6) for _ in range(3))
-    charge = make_charge(1, lambda: 0.0)
-    for number in range(MOST_ADDRESSES + 1):
-        charge(str(number), 100)
-    assert charge("0", 1) == 0
-    assert charge(str(MOST_ADDRESSES), 1) > 0
-
-
 def test_other_machines_are_let_in_only_with_a_token() -> None:
     for values in (
         {"REVIEWS_SERVE_HOST": "192.0.2.7"},
@@ -163,11 +131,3 @@ def test_the_champion_is_looked_at_again_and_again_until_the_end(monkeypatch: py
     ):
         assert all(looked.acquire(timeout=10) for _ in range(3))
     assert "champion" not in {thread.name for thread in threading.enumerate()}
-
-
-@pytest.mark.parametrize("name", ["labels", "../x"])
-def test_a_folder_of_no_source_is_refused_for_texts_that_are_kept(tmp_path: Path, name: str) -> None:
-    values = {"REVIEWS_HOME": str(tmp_path), "REVIEWS_SERVE_KEEP": name}
-    with pytest.raises(UsageError, match=r"Next: name"):
-        run_serve(load_settings(values), print)
-    assert not list(tmp_path.iterdir())
