@@ -70,7 +70,6 @@ def list_commands(
         "ingest": ("ingest", str(archive), *every),
         "start-up": ("start_up", str(home), *every),
         "flow": ("whole_flow", str(home), *every),
-        "profile": ("where_time_goes", str(home)),
         "answers": ("answers", *every),
         "growth": ("growth",),
         "backups": ("backups", *every),
