@@ -27,10 +27,10 @@ from typing import Any
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from tasks.destinations.columns import KEYS, Layout, list_columns
-from tasks.destinations.configuration import Destination
-from tasks.destinations.delivery import deliver
-from tasks.destinations.rows import choose_every_current, read_rows
+from tasks.delivery.columns import KEYS, POSTGRES_TYPES, Layout, list_columns
+from tasks.delivery.delivering import deliver
+from tasks.delivery.destinations import Destination
+from tasks.delivery.rows import choose_every_current, read_rows
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
@@ -162,8 +162,8 @@ def make_destination(url: str, layout: Layout) -> Destination:
 
 def format_rows(home: Home, layout: Layout) -> list[bytes]:
     """Return all rows as CSV, in pieces."""
-    from tasks.destinations.postgres import _format_csv
-    from tasks.destinations.rows import choose_rows
+    from tasks.delivery.postgres import _format_csv
+    from tasks.delivery.rows import choose_rows
 
     with open_published(home.published) as published:
         if layout.rows == "current":
@@ -171,7 +171,7 @@ def format_rows(home: Home, layout: Layout) -> list[bytes]:
         else:
             sources = published.execute("SELECT DISTINCT source_sha256 FROM scored_files").fetchall()
             choose_rows(published, layout, [source for (source,) in sources])
-        return [bytes(_format_csv(rows)) for rows in read_rows(published, layout, for_postgres=True)]
+        return [bytes(_format_csv(rows)) for rows in read_rows(published, layout, "postgres")]
 
 
 def measure_delivery(home: Home, server: PostgresServer, layout: Layout) -> Cost:
@@ -186,7 +186,8 @@ def measure_copy(server: PostgresServer, layout: Layout, content: Sequence[bytes
     """Return the cost of a COPY of rows that are ready into an empty table."""
     import psycopg
 
-    columns = [f'"{column.name}" {column.postgres}' for column in list_columns(layout)]
+    types = {name: POSTGRES_TYPES[kind] for name, kind in list_columns(layout).items()} | {"review": "uuid"}
+    columns = [f'"{name}" {kind}' for name, kind in types.items()]
     key = [f"PRIMARY KEY ({', '.join(KEYS[layout.rows])})"] if with_key else []
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute("DROP TABLE IF EXISTS bare; CHECKPOINT")
@@ -268,7 +269,7 @@ def change_home(history: History, number: int, chance: random.Random) -> None:
 
 def deliver_in_process(home: Home, destination: Destination) -> None:
     """Deliver in small transactions, in a process of its own; what goes wrong is the trial's."""
-    from tasks.destinations import changes
+    from tasks.delivery import changes
 
     changes.BATCH_ROWS = 300
     with suppress(ReviewsError):

@@ -16,7 +16,7 @@ from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_inbox_store, parse_workers
 from deployments.installation_paths import find_default_home, read_settings_file
-from tasks.destinations.addresses import list_variables, read_urls
+from tasks.delivery.addresses import list_variables, read_urls
 from tasks.support.secret_files import read_secret_files
 from tasks.support.setting_values import (
     quote_value,

@@ -17,7 +17,7 @@ from deployments.settings import DEPLOYMENTS
 from docs import events_table, settings_table, tables_page
 from docs.pages import DOCS
 from flows.command.cli import main as reviews
-from tasks.destinations.columns import COLUMNS
+from tasks.delivery.columns import COLUMNS
 from tasks.texts.scores import ANSWER_SCHEMA
 
 FILE = DOCS / "public-names.txt"
@@ -30,7 +30,7 @@ def list_public_names() -> list[str]:
     events = (f"event {name}" for name in _find_first_cells(events_table.make_table()))
     deployments = (f"deployment {name}/{name}" for name in DEPLOYMENTS)
     metrics = (f"metric {metric.name} {{{', '.join(metric.labels)}}}" for metric in (*METRICS, *SERVING))
-    delivered = (f"destination {column.name}" for column in COLUMNS)
+    delivered = (f"destination {name}" for name in COLUMNS)
     answers = (f"answer {name}" for name in ANSWER_SCHEMA.names)
     commands = _list_commands(reviews, "reviews")
     return sorted(

@@ -16,7 +16,7 @@ from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from deployments.automations import is_slack
 from deployments.settings import Settings
-from tasks.destinations.delivery import list_failing
+from tasks.delivery.delivering import list_failing
 from tasks.inbox.source_files import SkippedFile
 from tasks.stages.log_messages import log_warning
 from tasks.store.upload_trouble import read_trouble

@@ -10,8 +10,8 @@ def read_destination_metrics(home: Home) -> list[Sample]:
     """Return the samples of each destination whose file can be read."""
     if not any(home.destinations.glob("[!.]*.toml")):
         return []
-    from tasks.destinations.configuration import load_destinations
-    from tasks.destinations.delivery import read_standing
+    from tasks.delivery.delivering import read_standing
+    from tasks.delivery.destinations import load_destinations
 
     samples = []
     for destination in load_destinations(home, {}).known:

@@ -1,4 +1,4 @@
-"""The commands that answer from the published copy of the database: sql, export, explain, report and site."""
+"""The commands that answer from the published copy of the database: sql, explain, report and site."""
 
 import sys
 from datetime import datetime
@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from data_contracts.errors import UsageError
-from flows.command.console.arguments import DAY_FORMATS, Moment, PathName, PathOrUri
+from flows.command.console.arguments import PathName
 from flows.command.console.output import echo
 
 
@@ -86,80 +86,6 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
         raise UsageError("--param works only with a named query. `reviews sql --list` lists them.")
     parameters = read_values(named, values) if named else None
     write_answer(published, named.sql if named else question, form, sys.stdout, parameters)
-
-
-@click.command()
-@click.argument("folder", required=False, type=PathOrUri(file_okay=False, path_type=Path))
-@click.option("--new", "only_new", is_flag=True, help="Add only rows that FOLDER does not have yet.")
-@click.option(
-    "--since",
-    type=Moment(DAY_FORMATS),
-    metavar="DATE",
-    help="Export only what was scored on this day (UTC) or later.",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["parquet", "csv"]),
-    help="[default: parquet; with --new, the format that FOLDER has]",
-)
-@click.option(
-    "--current", is_flag=True, help="Export one row per review, as latest_scores has it, to a single file."
-)
-@click.option("--no-text", is_flag=True, help="Export without the texts.")
-@click.option("--no-extra", is_flag=True, help="Export without the other columns of the source files.")
-@click.option(
-    "--raw", is_flag=True, help="In CSV, do not escape texts that a spreadsheet would run as formulas."
-)
-def export(
-    folder: Path | str | None,
-    only_new: bool,
-    since: datetime | None,
-    form: str | None,
-    current: bool,
-    no_text: bool,
-    no_extra: bool,
-    raw: bool,
-) -> None:
-    """Export scored reviews to FOLDER as Parquet or CSV.
-
-    There is one subfolder per day of scoring (UTC), such as `day=2026-11-24/`. A row is a row of scored_reviews:
-    one per source row and model, with all columns of its file and the text. With --new, each row is exported
-    exactly once, even if an export is killed and repeated. The default FOLDER is `exports/` of the home. Without
-    --new the export replaces the one that is there.
-
-    With --current a row is a row of latest_scores: the newest row of a review, with the champion's score or, if it has
-    not scored that row, that of the model promoted last among those that have. They are written to one file,
-    latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
-    The default FOLDER is then `exports-current/` of the home. A folder has exports of one kind.
-
-    FOLDER may be a URI such as s3://bucket/scores: then only what is new there is uploaded.
-
-    Exports are copies: `reviews forget` does not change them.
-
-    \b
-    Examples:
-      reviews export
-      reviews export --new
-      reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
-      reviews export --new s3://bucket/scores
-      reviews export --current
-      reviews export --current /mnt/share/current --format csv
-    """
-    from flows.command.actions.export import export as write_export
-    from flows.command.startup import load_settings_to_read
-    from tasks.exports.export_files import ExportRequest
-
-    if raw and form != "csv" and not only_new:
-        raise UsageError("--raw needs --format csv: Parquet holds texts unchanged anyway.")
-    if current and (only_new or since):
-        raise UsageError(
-            f"--current writes every review anew each time, so {'--new' if only_new else '--since'} does not fit. "
-            "Next: give one of the two."
-        )
-    request = ExportRequest(form, no_text, raw, since and since.date(), only_new, no_extra, current)
-    target = folder.absolute() if isinstance(folder, Path) else folder
-    echo(write_export(load_settings_to_read().home, target, request))
 
 
 @click.command()
@@ -344,11 +270,16 @@ def site(folder: Path | None) -> None:
       reviews --home data/demo site
       reviews site ~/share/movies
     """
-    from flows.command.actions.site import open_site, write_pages
+    from deployments.site.opening import open_site
     from flows.command.startup import has_screen, load_settings_to_read
+    from tasks.site.writing import write_site
+    from tasks.support.outside_targets import require_free_target
+    from tasks.support.wording import count
 
     settings = load_settings_to_read()
     if folder is None:
         open_site(settings, echo, has_screen=has_screen())
-    else:
-        echo(write_pages(settings.home, folder))
+        return
+    require_free_target(settings.home, folder, settings.home.old_site, or_itself=True)
+    done = write_site(settings.home, folder.absolute())
+    echo(f"Wrote the pages of {count(done.movies, 'movie')}\n  open {done.index.as_uri()}")

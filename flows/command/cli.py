@@ -30,9 +30,9 @@ from tasks.support.interruption import stop_if_interrupted
 
 MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
-    "ask": ("sql", "export", "explain", "report", "site"),
+    "ask": ("sql", "explain", "report", "site"),
     "sources": ("sources",),
-    "destinations": ("destinations",),
+    "destinations": ("destinations", "export"),
     "models": ("models",),
     "upkeep": ("verify", "quarantine", "forget", "backup", "restore"),
     "servers": ("up", "down", "status", "serve"),

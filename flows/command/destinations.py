@@ -1,19 +1,33 @@
-"""The commands on destinations, the places where scores are delivered: destinations add, list, check, backfill, ..."""
+"""The commands that send scores to other places: destinations add, list, check, deliver, ..., and export."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.command.console.arguments import PathOrUri
+from data_contracts.errors import ReviewsError, UsageError
+from flows.command.console.arguments import DAY_FORMATS, Moment, PathOrUri
 from flows.command.console.output import echo
+from tasks.support.progress import show_progress
+from tasks.support.wording import count, escape_controls
+
+if TYPE_CHECKING:
+    from deployments.settings import Settings
+    from tasks.delivery.destinations import Destination
+    from tasks.delivery.results import Delivered
+
+NO_DESTINATION = "There is no destination. Next: reviews destinations add NAME --table SCHEMA.TABLE"
 
 
 @click.group()
 def destinations() -> None:
     """Set up where scores are delivered: in PostgreSQL, in files.
 
-    A destination is a table in PostgreSQL, or a folder of Parquet files. After each run that committed, each
+    A destination is a table in PostgreSQL, or a folder of Parquet or CSV files. After each run that committed, each
     destination gets what it lacks, each row once. A destination that can't be reached gets it in a later run. The
     address of a database comes from the environment: of the destination bi-team from
     REVIEWS_DESTINATION_BI_TEAM_URL, or the file that REVIEWS_DESTINATION_BI_TEAM_URL_FILE names.
@@ -39,6 +53,7 @@ def destinations() -> None:
     metavar="PATH|URI",
     help="A folder of Parquet files, or the URI of one in a store.",
 )
+@click.option("--csv", is_flag=True, help="Fill the folder with CSV instead, with formulas made harmless.")
 @click.option(
     "--rows",
     type=click.Choice(["current", "all"]),
@@ -48,7 +63,9 @@ def destinations() -> None:
 )
 @click.option("--texts", is_flag=True, help="Deliver the texts of the reviews too.")
 @click.option("--extra", is_flag=True, help="Deliver the other columns of the source files too, as JSON.")
-def add(name: str, table: str | None, folder: Path | str | None, rows: str, texts: bool, extra: bool) -> None:
+def add(
+    name: str, table: str | None, folder: Path | str | None, csv: bool, rows: str, texts: bool, extra: bool
+) -> None:
     """Add the destination NAME, a table or a folder.
 
     Nothing is delivered yet. It is written to destinations/NAME.toml in the home, and can be changed there.
@@ -58,20 +75,57 @@ def add(name: str, table: str | None, folder: Path | str | None, rows: str, text
       reviews destinations add bi-team --table reviews.scores
       reviews destinations add lake --folder /mnt/lake/scores --rows all --texts
     """
+    from data_contracts.storage.durable import make_folder, write_whole
     from deployments.settings import load_settings
-    from flows.command.actions.destinations import add_destination
+    from tasks.delivery.addresses import name_variable
+    from tasks.delivery.destinations import (
+        format_destination,
+        require_free_place,
+        require_name,
+        require_own_folder,
+    )
 
-    content = {"rows": rows, "texts": texts, "extra": extra}
-    echo(add_destination(load_settings().home, name, table, folder, content))
+    home = load_settings().home
+    path = home.destinations / f"{require_name(name)}.toml"
+    if path.exists():
+        raise UsageError(f"{path}: exists already. Next: edit it, or choose another name.")
+    if (table is None) == (folder is None) or (csv and table):
+        raise UsageError(
+            "A destination is a table or a folder, of CSV too. Next: give one of --table and --folder."
+        )
+    if isinstance(folder, Path):
+        folder = str(folder.absolute())
+    if folder is not None:
+        require_free_place(home, folder, home.exports)
+        require_own_folder(home, folder)
+    kind = "postgres" if table else "csv" if csv else "parquet"
+    text = format_destination(
+        {"kind": kind, "table": table, "folder": folder, "rows": rows, "texts": texts, "extra": extra}
+    )
+    home.make()
+    make_folder(home.destinations, mode=0o700)
+    with write_whole(path) as building:
+        building.write_text(text, "utf-8")
+    echo(f"Wrote {path}.")
+    if table:
+        echo(
+            f"Next: set {name_variable(name)} to postgresql://USER:PASSWORD@HOST/DATABASE, wherever runs are."
+        )
+    for verb in ("check", "deliver"):
+        echo(f"Next: reviews destinations {verb} {name}")
 
 
 @destinations.command(name="list")
 def list_() -> None:
     """List the destinations: where they are and which rows they get."""
     from deployments.settings import load_settings
-    from flows.command.actions.destinations import list_destinations
+    from tasks.delivery.destinations import load_destinations
 
-    echo(list_destinations(load_settings()))
+    settings = load_settings()
+    found = load_destinations(settings.home, settings.destination_urls)
+    lines = [f"{each.name:<24} {_describe_place(each)}" for each in found.known]
+    lines += [f"{name:<24} {problem}" for name, problem in found.broken.items()]
+    echo("\n".join(sorted(lines)) or NO_DESTINATION)
 
 
 @destinations.command()
@@ -82,9 +136,23 @@ def check(name: str) -> None:
     It works if it can be reached and its schema is right. Nothing is changed.
     """
     from deployments.settings import load_settings
-    from flows.command.actions.destinations import check_destination
+    from tasks.delivery.delivering import inspect
+    from tasks.delivery.destinations import load_destinations
 
-    echo(check_destination(load_settings(), name))
+    settings = load_settings()
+    destination = load_destinations(settings.home, settings.destination_urls).find(name)
+    found = inspect(settings.home, destination)
+    echo(f"{name}: {_describe_place(destination)}.")
+    if found.rows_held is None:
+        echo("Nothing was delivered there yet.")
+    else:
+        echo(f"It has {count(found.rows_held, 'row')}; the home has {found.rows_wanted:,}.")
+    if found.files_lacking:
+        echo(
+            f"It lacks changes of {count(found.files_lacking, 'file')}. Next: reviews destinations deliver {name}"
+        )
+    elif found.rows_held not in (None, found.rows_wanted):
+        echo(f"Rows were added or deleted there by somebody else. Next: reviews destinations backfill {name}")
 
 
 @destinations.command()
@@ -94,11 +162,25 @@ def deliver(name: str | None) -> None:
 
     At first that is all that was ever scored.
     """
-    from flows.command.actions.destinations import deliver_now
     from flows.command.startup import load_settings_to_write
+    from tasks.delivery.delivering import deliver as deliver_to
+    from tasks.delivery.destinations import load_destinations
 
     with load_settings_to_write() as settings:
-        deliver_now(settings, name, echo)
+        found = load_destinations(settings.home, settings.destination_urls)
+        chosen = (found.find(name),) if name else found.known
+        problems = [] if name else [*found.broken.values()]
+        for destination in chosen:
+            try:
+                echo(
+                    _describe_delivered(destination, deliver_to(settings.home, destination, _show_delivering))
+                )
+            except ReviewsError as error:
+                problems.append(str(error))
+    if problems:
+        raise ReviewsError("\n".join(problems))
+    if not chosen:
+        echo(NO_DESTINATION)
 
 
 @destinations.command()
@@ -110,11 +192,14 @@ def backfill(name: str, take_over: bool) -> None:
     Also what it has is delivered: rows that differ or are missing are mended. If it is killed, the next delivery goes
     on with the rest.
     """
-    from flows.command.actions.destinations import backfill_destination
     from flows.command.startup import load_settings_to_write
+    from tasks.delivery.delivering import deliver as deliver_to
+    from tasks.delivery.destinations import load_destinations
 
     with load_settings_to_write() as settings:
-        echo(backfill_destination(settings, name, take_over))
+        destination = load_destinations(settings.home, settings.destination_urls).find(name)
+        done = deliver_to(settings.home, destination, _show_delivering, repeats=True, takes_over=take_over)
+    echo(_describe_delivered(destination, done))
 
 
 @destinations.command()
@@ -122,7 +207,180 @@ def backfill(name: str, take_over: bool) -> None:
 def status(form: str) -> None:
     """Show when each destination last got all, what it lacks, and why. Nothing is asked of the destinations."""
     from deployments.settings import load_settings
-    from flows.command.actions.destinations import describe_standing, read_all_standings
 
     found = read_all_standings(load_settings())
-    echo(json.dumps(found, indent=2) if form == "json" else describe_standing(found))
+    echo(json.dumps(found, indent=2) if form == "json" else _describe_standings(found))
+
+
+def read_all_standings(settings: "Settings") -> list[dict[str, Any]]:
+    """Return how the last delivery to each destination went; a folder of destinations that can't be read is one."""
+    from dataclasses import asdict
+
+    from tasks.delivery.delivering import read_standing
+    from tasks.delivery.destinations import load_destinations
+
+    folder = settings.home.destinations
+    try:
+        found = load_destinations(settings.home, settings.destination_urls)
+    except OSError as error:
+        problem = f"{folder}: can't be read ({error.strerror}). Next: give yourself the right to read it."
+        return [{"name": folder.name, "error": problem}]
+    standings = []
+    for each in found.known:
+        standing = read_standing(settings.home, each.name)
+        known = asdict(standing)
+        kept = {key: known[key] for key in ("tried_at", "delivered_at", "failing_since", "error")}
+        standings.append(
+            {"name": each.name, "place": each.place, **kept, "rows_behind": standing.rows_behind}
+        )
+    wrong = [{"name": name, "error": problem} for name, problem in found.broken.items()]
+    return sorted([*standings, *wrong], key=lambda each: str(each["name"]))
+
+
+def _describe_standings(standings: list[dict[str, Any]]) -> str:
+    """Describe in lines what `read_all_standings` returned."""
+    lines = []
+    for each in standings:
+        if each["error"]:
+            since = f" since {each['failing_since']}" if each.get("failing_since") else ""
+            behind = f", up to {count(each['rows_behind'], 'row')} behind" if each.get("rows_behind") else ""
+            lines += [
+                f"{each['name']}: failing{since}{behind}; each run tries again",
+                f"  {escape_controls(str(each['error']))}",
+            ]
+        else:
+            at = (
+                f"complete at {each['delivered_at']}" if each["delivered_at"] else "nothing was delivered yet"
+            )
+            lines.append(f"{each['name']}: {at}")
+    return "\n".join(lines) or NO_DESTINATION
+
+
+def describe_failing(standings: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each destination to which the last delivery failed, as `reviews status` shows them."""
+    names = [escape_controls(str(each["name"])) for each in standings if each["error"]]
+    return [f"  {name} gets no scores. Next: reviews destinations status" for name in names]
+
+
+def _describe_place(destination: "Destination") -> str:
+    """Describe where a destination's rows go and which they are."""
+    layout = destination.layout
+    rows = "one row a review" if layout.rows == "current" else "every score"
+    more = [what for what, is_given in (("texts", layout.texts), ("extra columns", layout.extra)) if is_given]
+    what = f"{rows}, with {' and '.join(more)}" if more else rows
+    return f"{'table' if destination.kind == 'postgres' else 'folder'} {destination.place} ({what})"
+
+
+def _describe_delivered(destination: "Destination", done: "Delivered") -> str:
+    """Describe what a delivery did."""
+    if not done.files:
+        return f"{destination.name}: nothing new."
+    removed = f", {count(done.removed, 'row')} removed" if done.removed else ""
+    return (
+        f"{destination.name}: {count(done.rows, 'row')} of {count(done.files, 'file')} delivered to "
+        f"{destination.place}{removed}."
+    )
+
+
+def _show_delivering(total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show a progress bar of rows."""
+    return show_progress("Delivering", total)
+
+
+@click.command()
+@click.argument("folder", required=False, type=PathOrUri(file_okay=False, path_type=Path))
+@click.option("--new", "only_new", is_flag=True, help="Add only rows that FOLDER does not have yet.")
+@click.option(
+    "--since",
+    type=Moment(DAY_FORMATS),
+    metavar="DATE",
+    help="Export only what was scored on this day (UTC) or later.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv"]),
+    help="[default: parquet; with --new, the format that FOLDER has]",
+)
+@click.option(
+    "--current", is_flag=True, help="Export one row per review, as latest_scores has it, to a single file."
+)
+@click.option("--no-text", is_flag=True, help="Export without the texts.")
+@click.option("--no-extra", is_flag=True, help="Export without the other columns of the source files.")
+@click.option(
+    "--raw", is_flag=True, help="In CSV, do not escape texts that a spreadsheet would run as formulas."
+)
+@click.option("--take-over", is_flag=True, help="Go on with what another home has exported there.")
+def export(
+    folder: Path | str | None,
+    only_new: bool,
+    since: datetime | None,
+    form: str | None,
+    current: bool,
+    no_text: bool,
+    no_extra: bool,
+    raw: bool,
+    take_over: bool,
+) -> None:
+    """Export scored reviews to FOLDER as Parquet or CSV.
+
+    There is one subfolder per day of scoring (UTC), such as `day=2026-11-24/`. A row is a row of scored_reviews:
+    one per source row and model, with all columns of its file and the text. The default FOLDER is `exports/` of the
+    home. Without --new the export replaces the one that is there. With --new the folder gets what it lacks, each row
+    exactly once, even if an export is killed and repeated, and loses rows that were forgotten.
+
+    With --current a row is a row of latest_scores: the newest row of a review, with the champion's score or, if it has
+    not scored that row, that of the model promoted last among those that have. They are written to one file,
+    latest_scores.parquet or latest_scores.csv, which is replaced as a whole each time.
+    The default FOLDER is then `exports-current/` of the home. A folder has exports of one kind.
+
+    FOLDER may be a URI such as s3://bucket/scores. `reviews forget` brings the home's two folders up to date; others
+    are copies, which keep what was forgotten until they are exported to again.
+
+    \b
+    Examples:
+      reviews export
+      reviews export --new
+      reviews export /mnt/share/scores --format csv --no-text --since 2026-11-01
+      reviews export --new s3://bucket/scores
+      reviews export --current
+      reviews export --current /mnt/share/current --format csv
+    """
+    from flows.command.startup import load_settings_to_read
+    from tasks.delivery.delivering import ExportRequest
+    from tasks.delivery.delivering import export as deliver_export
+
+    if raw and form != "csv" and not only_new:
+        raise UsageError("--raw needs --format csv: Parquet holds texts unchanged anyway.")
+    if current and (only_new or since):
+        raise UsageError(
+            f"--current writes every review anew each time, so {'--new' if only_new else '--since'} does not fit. "
+            "Next: give one of the two."
+        )
+    day = since and since.date()
+    request = ExportRequest(form, no_text, raw, day, only_new, no_extra, current, take_over)
+    target = folder.absolute() if isinstance(folder, Path) else folder
+    exported, done = deliver_export(load_settings_to_read().home, target, request, _show_exporting)
+    echo(_describe_exported(exported, done, only_new))
+
+
+def _show_exporting(total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show a progress bar of rows."""
+    return show_progress("Exporting", total)
+
+
+def _describe_exported(exported: "Destination", done: "Delivered", only_new: bool) -> str:
+    """Describe what `reviews export` did, with the SQL that reads it."""
+    from tasks.warehouse.database.duckdb_engine import quote_sql
+
+    layout, form = exported.layout, exported.kind
+    if not done.files and layout.rows == "all":
+        return f"Nothing {'new ' if only_new else ''}to export: {exported.place}"
+    rows = count(done.rows, "review" if layout.rows == "current" else "scored row")
+    removed = f", {count(done.removed, 'row')} removed" if done.removed else ""
+    texts = "with their texts" if layout.texts else "without their texts"
+    if layout.rows == "current":
+        query = f"from read_{form}({quote_sql(f'{exported.place}/latest_scores.{form}')})"
+    else:
+        query = f"from read_{form}({quote_sql(f'{exported.place}/**/*.{form}')}, hive_partitioning = true)"
+    return f"Exported {rows} {texts}{removed}:\n  {exported.place}\nTo read it in SQL: {query}"

@@ -278,7 +278,7 @@ def _describe_counting_again(summary: ScoringSummary) -> list[str]:
         f"Read in this way before, and count so again: {count(len(files), 'file')}; nothing of them is scored",
         *(f"  {escape_controls(uri)}" for uri in files[:PLAN_LINES]),
         *more,
-        "`reviews export --new` writes no row of theirs again; `reviews export --current` has the readings that count",
+        "`reviews export --new` brings an export up to date with the readings that count",
     ]
 
 

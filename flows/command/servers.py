@@ -155,7 +155,7 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
 
     While a run commits, what the champion holds is of the published copy, and what only the database knows is left out.
     """
-    from flows.command.actions.destinations import read_all_standings
+    from flows.command.destinations import read_all_standings
     from tasks.maintenance.set_aside import count_set_aside
     from tasks.maintenance.verified_changes import read_verified
     from tasks.scoring.unclear_values import read_last_unclear
@@ -213,7 +213,7 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
 
 def _describe_home(home: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each thing to know of a home: its champion, what is behind, unclear, killed or can't be read."""
-    from flows.command.actions.destinations import describe_failing
+    from flows.command.destinations import describe_failing
     from tasks.training.champion_promise import describe_standing
 
     yield from describe_standing(home["champion"])

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.durable import write_whole
-from tasks.exports.export_files import escape_formulas
 from tasks.labelling.choosing import ChosenReview
-from tasks.queries.answer_formats import format_answer
+from tasks.queries.answer_formats import escape_formulas, format_answer
 
 COLUMNS = ("label", "stars", "text", "source", "movie_id", "review_id", "written_on", "drawn", "label_of")
 

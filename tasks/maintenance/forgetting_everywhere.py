@@ -1,6 +1,6 @@
 """Forgets rows in the database, its copies, pages and destinations, and names the files that may still hold them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from data_contracts.errors import ReviewsError, WarehouseError
@@ -8,9 +8,7 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
 from tasks.backups.forgotten_beside import note_forgotten
-from tasks.destinations.configuration import load_destinations
-from tasks.destinations.delivery import deliver, list_removed
-from tasks.exports.export_ledger import holds_export
+from tasks.delivery.delivering import deliver_forgotten
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import NAME_SHOWN, ForgetRequest, Forgotten
 from tasks.pages.formatting import cut_name
@@ -36,16 +34,16 @@ def forget_everywhere(
     """Delete rows from the database, copies, parts and pages; say what was deleted, and which other files have them.
 
     Of the object store that is set, and of those that were, the parts are deleted, whatever is in them: the next run
-    makes them again. The copy there is made anew without the rows. The destinations get the deletion too;
-    `destination_urls` are the addresses of their databases. Raises the `WarehouseError` of a copy that can't be
-    published at the end: readers still see the one of before.
+    makes them again. The copy there is made anew without the rows. The destinations and the home's exports get the
+    deletion too; `destination_urls` are the addresses of their databases. Raises the `WarehouseError` of a copy that
+    can't be published at the end: readers still see the one of before.
     """
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     with keep_runs_out(home, say):
         rows, lines, unpublished = _delete(home, request, store)
     for line in lines:
         say(line)
-    for problem in _deliver_forgotten(home, destination_urls or {}):
+    for problem in deliver_forgotten(home, destination_urls or {}):
         say(f"  a destination may still hold it: {escape_controls(problem)}")
     _report_copies(home, rows, store, say)
     if unpublished:
@@ -98,19 +96,6 @@ def _describe_report(path: Path) -> str:
     return f"  deleted a report that showed it: {path.name} (to write it again: reviews report {again})"
 
 
-def _deliver_forgotten(home: Home, urls: Mapping[str, str]) -> Iterator[str]:
-    """Deliver to all destinations that rows were forgotten; yield a line for each that may still hold them."""
-    found = load_destinations(home, urls)
-    yield from found.broken.values()
-    for name in list_removed(home):
-        yield f"{name}: its file was removed. Next: delete what was delivered there, or put the file back."
-    for destination in found.known:
-        try:
-            deliver(home, destination)
-        except (ReviewsError, OSError) as error:
-            yield str(error)
-
-
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
     """Delete the parts of a home in the store that is set; return all stores that may have rows of it.
 
@@ -142,21 +127,14 @@ def _renew_stored_copy(home: Home, store: str) -> str | None:
 
 
 def _report_copies(home: Home, done: Forgotten, store: str | None, say: Callable[[str], None]) -> None:
-    """List what may still hold the forgotten rows: source files, sheets of labels, backups, exports."""
+    """List what may still hold the forgotten rows: source files, sheets of labels, backups."""
     from tasks.labelling.intake import list_sheets
 
     present = [*forgetting.list_present(done, home), *forgetting.list_objects(done)]
     sheets = [*list_sheets(home, done.texts), *_list_stored_sheets(home, store, done, say)]
     replaced = sorted(home.folder.glob(_REPLACED))
-    exports = {
-        home.exports: "`reviews export` without --new",
-        home.current_export: "`reviews export --current`",
-    }
-    exported = [path for path in exports if holds_export(path)]
-    for path in (*present, *sheets, *(backups := _list_backups(home)), *replaced, *exported):
+    for path in (*present, *sheets, *(backups := _list_backups(home)), *replaced):
         say(f"  may still hold it: {escape_controls(str(path))}")
-    for path in exported:
-        say(f"Next: {exports[path]} replaces the export in {path.name}/ by one without it.")
     if present or sheets or backups or replaced:
         say(
             "Next: edit or delete these files yourself. A scored file is read again only if it changes, or in a rescan."

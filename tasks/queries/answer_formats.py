@@ -20,6 +20,8 @@ TABLE_ROWS = 100
 """Most rows of a table."""
 CELL_WIDTH = 80
 """Width of the widest cell of a table, in terminal columns; longer values are cut."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
+"""First characters by which a spreadsheet takes a cell for a formula; by the full-width ones where it is Japanese."""
 NARROWEST_CELL = 12
 """Columns are narrowed to this width at most; if the table is still too wide, its last columns are dropped."""
 
@@ -59,6 +61,11 @@ def _format_csv(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
+
+
+def escape_formulas(row: Iterable[Any]) -> list[Any]:
+    """Return `row` with an apostrophe before each text that a spreadsheet would take for a formula."""
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell for cell in row]
 
 
 def _format_json(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:

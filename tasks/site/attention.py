@@ -118,7 +118,7 @@ def _find_failing_destinations(home: Home) -> Iterator[Concern]:
     """Yield the destinations that get no scores."""
     if not any(home.destinations.glob("[!.]*.toml")):
         return  # saves the import below, which is slow
-    from tasks.destinations.delivery import list_failing
+    from tasks.delivery.delivering import list_failing
 
     for name, standing in list_failing(home).items():
         behind = f" It is up to {count(standing.rows_behind, 'row')} behind." if standing.rows_behind else ""

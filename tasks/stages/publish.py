@@ -16,8 +16,8 @@ from tasks.support.wording import count, escape_controls
 from tasks.warehouse.publishing import publish
 
 if TYPE_CHECKING:
-    from tasks.destinations.configuration import Destination
-    from tasks.destinations.results_and_errors import Delivered
+    from tasks.delivery.destinations import Destination
+    from tasks.delivery.results import Delivered
 
 
 @task(name="publish", **RETRY_TRANSIENT)
@@ -67,8 +67,8 @@ def _deliver_due(home: Home, urls: Mapping[str, str]) -> tuple[str, ...]:
     """Deliver to each destination what it may lack; return the names of those that get no scores."""
     if not list_paths(home.destinations, "[!.]*.toml"):
         return ()
-    from tasks.destinations.configuration import load_destinations
-    from tasks.destinations.delivery import is_due, list_failing, note_broken
+    from tasks.delivery.delivering import is_due, list_failing, note_broken
+    from tasks.delivery.destinations import load_destinations
 
     found = load_destinations(home, urls)
     for name, problem in found.broken.items():
@@ -83,7 +83,7 @@ def _deliver_due(home: Home, urls: Mapping[str, str]) -> tuple[str, ...]:
 @task(name="deliver", task_run_name="deliver-{destination.name}")
 def deliver_scores(home: Home, destination: "Destination") -> "Delivered | None":
     """Deliver to a destination; if that fails, warn once of each reason and return None: the next run tries again."""
-    from tasks.destinations.delivery import deliver, read_standing
+    from tasks.delivery.delivering import deliver, read_standing
 
     before = read_standing(home, destination.name).error
     try:

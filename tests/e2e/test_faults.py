@@ -21,7 +21,7 @@ from tests.faults.harness import (
 )
 from tests.machines.sharing import KILLED_FOLLOWERS
 from tests.machines.trials import KILLED_RUNS, KILLED_WORKERS
-from tests.support.deliveries import OF_FOLDERS, OF_TABLES
+from tests.support.deliveries import OF_TABLES
 
 pytestmark = [pytest.mark.process, pytest.mark.server]
 
@@ -32,8 +32,8 @@ POINTS = (
     "score: inside publishing",
     "shadow: inside commit",
     "rescan: reading replaced",
-    "export: before ledger",
-    "export: after ledger",
+    "deliver: a ledger begun",
+    "deliver: a file in place",
     "backup: pack half written",
 )
 RANDOM_KILLS = 2
@@ -98,5 +98,5 @@ def test_every_fault_point_belongs_to_a_scenario_or_to_trials_of_machines_or_del
 ) -> None:
     of_scenarios = {point for name in scenarios for point in points_of(name)}
     of_trials = {*KILLED_WORKERS.values(), *KILLED_RUNS.values(), *KILLED_FOLLOWERS.values()}
-    of_trials |= {*OF_FOLDERS, *OF_TABLES}
+    of_trials |= {*OF_TABLES}
     assert of_scenarios | of_trials == {*FAULT_POINTS}

@@ -13,8 +13,7 @@ import pytest
 from data_contracts.errors import ObjectChangedError, StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
 from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.exports.export_files import ExportRequest
-from tasks.exports.to_store import export_to_store
+from tasks.delivery.delivering import ExportRequest, export
 from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
 from tasks.stages.engine import committing_groups, large_objects, rescoring_on_engine
@@ -192,7 +191,7 @@ def test_exports_and_backups_go_to_a_bucket_and_backups_come_back(store: Store, 
     home, other = Home(tmp_path / "home"), Home(tmp_path / "other")
     add(home, "a.csv", [{}, {}])
     for rows in (2, 0):
-        assert export_to_store(home, f"{store.uri}/scores", ExportRequest(only_new=True)).rows == rows
+        assert export(home, f"{store.uri}/scores", ExportRequest(only_new=True))[1].rows == rows
     said: list[str] = []
     back_up_home(home, f"{store.uri}/backups", said.append)
     restore_home(other, said[-1].split()[-1], said.append)

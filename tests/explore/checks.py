@@ -1,10 +1,11 @@
 """Checks that must pass after every step: each reads the disk and describes what is wrong.
 
-They use the model only for facts that the disk lacks: rows of files, forgotten rows, exported rows.
+They use the model only for facts that the disk lacks: rows of files, forgotten rows.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from tests.explore.observing import find_bytes, observe, read_export
 from tests.explore.world import World
@@ -106,12 +107,10 @@ def _find_half_made(world: World) -> Iterator[str]:
 
 
 def _find_wrong_exports(world: World) -> Iterator[str]:
-    """Find rows that are in an export more than once, including files that were taken away."""
-    for folder, export in world.exports.items():
-        rows: Counter[Key] = read_export(folder)
-        if export.is_sure:
-            rows = rows + export.taken
-        yield from (f"{folder.name} has {key} {copies} times" for key, copies in rows.items() if copies > 1)
+    """Find rows that are in an export more than once."""
+    for folder in world.exports:
+        copies: Counter[Key] = read_export(folder)
+        yield from (f"{folder.name} has {key} {times} times" for key, times in copies.items() if times > 1)
 
 
 CHECKS: dict[str, Callable[[World], Iterator[str]]] = {
@@ -143,12 +142,9 @@ def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
     assert not found, f"bytes of forgotten rows are in {found}; named were {named}"
 
 
-def check_export_complete(world: World, before: Counter[Key], name: str) -> None:
-    """Check that after an addition an export has exactly the published rows of the readings that count."""
-    export, folder = world.exports[world.folder / name], world.folder / name
+def check_export_complete(world: World, folder: Path) -> None:
+    """Check that an export has exactly the published rows of the readings that count."""
     database = observe(world.settings.home.published).database
     published = Counter(score for score in database.scores if database.counts(score[0]))
     after = read_export(folder)
-    assert not (extra := (after - before) - published), f"{name} was given {extra}"
-    missing = published - after - export.taken
-    assert not missing, f"{name} lacks {missing}"
+    assert after == published, f"{folder.name} has {after - published} and lacks {published - after}"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings, load_settings
-from flows.command.actions.export import export as export_scores
 from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.exports.export_files import ExportRequest
+from tasks.delivery.delivering import ExportRequest
+from tasks.delivery.delivering import export as export_scores
 from tasks.maintenance import quarantine, verifying
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
@@ -53,7 +53,8 @@ def forget(say: Say, name: str, kind: str) -> None:
 
 def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
     first_day = date.fromisoformat(since) if since else None
-    say(export_scores(_settings().home, Path(folder), ExportRequest(since=first_day, only_new=only_new)))
+    request = ExportRequest(since=first_day, only_new=only_new)
+    say(f"Exported {export_scores(_settings().home, Path(folder), request)[1].rows:,} rows")
 
 
 def back_up(say: Say, folder: str | None, full: bool) -> None:

@@ -1,6 +1,5 @@
 """Reads the state of a home from the disk by plain SQL and file names, without the program's code."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -136,12 +135,6 @@ def read_export(folder: Path) -> Counter[tuple[str, int, str]]:
         return Counter()
     query = "SELECT source_sha256, row_number, model_id FROM read_parquet(?)"
     return Counter(duckdb.execute(query, [files]).fetchall())
-
-
-def read_export_number(folder: Path) -> int:
-    """Return the number of the last export in a folder's ledger; 0 if there is no ledger."""
-    ledger = folder / "_exported.json"
-    return int(json.loads(ledger.read_text("utf-8"))["number"]) if ledger.is_file() else 0
 
 
 def find_bytes(home: Path, looked_for: Sequence[bytes]) -> list[Path]:

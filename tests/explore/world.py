@@ -5,7 +5,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,18 +61,6 @@ class Backup:
     is_damaged: bool = False
 
 
-@dataclass
-class Export:
-    """Facts about an export's folder that its files do not contain."""
-
-    taken: Counter[tuple[str, int, str]] = field(default_factory=Counter)
-    """Rows of files that whoever uses them has taken away."""
-    is_sure: bool = True
-    """Whether it is known what the folder's ledger holds; a killed export of all leaves that open."""
-    after_restore: bool = False
-    """Whether the database was restored since all was exported, so that --new may be refused."""
-
-
 class World:
     """A home, its model and the facts that the checks need; one for each history."""
 
@@ -93,7 +81,7 @@ class World:
         self.backups: dict[Path, Backup] = {}
         self.arrivals: dict[str, int] = {}
         """In which order files came before the last restore."""
-        self.exports: dict[Path, Export] = {}
+        self.exports: set[Path] = set()
         self.scores: dict[tuple[str, str], float] = {}
         self.kept: set[str] = set()
         """Contents that were put in and that no one but the product has touched since."""
@@ -279,4 +267,4 @@ def damage_file(path: Path, place: int) -> None:
         file.write(bytes([byte[0] ^ 0xFF]))
 
 
-__all__ = ["DONE", "KILLED", "REFUSED", "Backup", "Export", "Kill", "Plan", "World", "damage_file"]
+__all__ = ["DONE", "KILLED", "REFUSED", "Backup", "Kill", "Plan", "World", "damage_file"]

@@ -131,7 +131,7 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
         Scenario("score", ("score",), filled, server),
         Scenario("shadow", ("score",), shadowed, server),
         Scenario("rescan", ("sources", "rescan", "default"), misread, server),
-        Scenario("export", ("export", "--new"), scored, server),
+        Scenario("deliver", ("export", "--new"), scored, server),
         Scenario("backup", ("backup",), backed_up, server),
     )
     return {scenario.name: scenario for scenario in scenarios}

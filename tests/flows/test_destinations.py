@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from data_contracts.storage.home import Home
 from deployments.metrics.destination_metrics import read_destination_metrics
-from flows.command.actions.destinations import deliver_forgotten
 from flows.command.cli import main
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary, _describe_end
+from tasks.delivery.delivering import deliver_forgotten
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring.run_outcome import RunOutcome
@@ -43,7 +43,7 @@ def write(home: Home, name: str, folder: Path) -> None:
 
 
 def count_rows(folder: Path) -> int:
-    [(rows,)] = duckdb.execute(f"SELECT count(*) FROM read_parquet('{folder}/*.parquet')").fetchall()
+    [(rows,)] = duckdb.execute(f"SELECT count(*) FROM read_parquet('{folder}/**/*.parquet')").fetchall()
     return int(rows)
 
 

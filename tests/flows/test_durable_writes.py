@@ -7,11 +7,10 @@ import pytest
 
 from data_contracts.part_schemas import PART_SCHEMAS
 from deployments.settings import load_settings
-from flows.command.actions.export import export
 from models.bundle.reading_facts import read_facts
 from models.tensorflow import load_tensorflow
 from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.exports.export_files import ExportRequest
+from tasks.delivery.delivering import ExportRequest, export
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.warehouse.model_registry import record_model
@@ -25,7 +24,7 @@ NAMED = {
     "backup",
     "bundles/*",
     "exports/*/reviews-000001.parquet",
-    "exports/_exported.json",
+    "exports/_delivered.json",
     "parts/*",
     "published/reviews.duckdb",
     "reviews.duckdb",

@@ -5,12 +5,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.command.actions.export import export
 from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.exports.export_files import ExportRequest
+from tasks.delivery.delivering import ExportRequest, export
+from tasks.delivery.folders import OLD_EXPORT
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.maintenance.quarantine import Choice, ReleaseRequest, release
@@ -22,8 +21,8 @@ ROWS = f"review_id,text\nr1,good film\nr2,a bad {SECRET} plot\nr3,{'bad ' * 40}\
 KEYS = "source_sha256, row_number, model_id, run_id"
 
 
-def do_export(home: Home, *, only_new: bool = False) -> str:
-    return export(home, None, ExportRequest(only_new=only_new))
+def do_export(home: Home, *, only_new: bool = False) -> int:
+    return export(home, None, ExportRequest(only_new=only_new))[1].rows
 
 
 def read(home: Home) -> list[tuple[Any, ...]]:
@@ -51,45 +50,30 @@ def fill(home: Home) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_MAX_TEXT_CHARS", "100")
         run()
-    assert do_export(home).startswith("Exported 2 scored rows")
+    assert do_export(home) == 2
 
 
 @pytest.mark.slow
-def test_forgetting_names_the_export_which_is_then_made_anew_without_it(home: Home) -> None:
-    said: list[str] = []
-    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
-    assert f"  may still hold it: {home.exports}" in said
-    assert any("`reviews export` without --new" in line for line in said)
-    assert len(read(home)) == 2
-    do_export(home)
-    assert read(home) == expect(home)
-    assert len(read(home)) == 1
-
-
-@pytest.mark.slow
-def test_forgetting_names_the_export_of_the_current_scores_which_is_then_made_anew_without_it(
-    home: Home,
-) -> None:
-    def read_texts() -> list[tuple[str]]:
-        return duckdb.execute(f"select text from '{home.current_export}/latest_scores.parquet'").fetchall()
-
-    export(home, None, ExportRequest(current=True))
-    said: list[str] = []
-    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
-    assert f"  may still hold it: {home.current_export}" in said
-    assert any("`reviews export --current` replaces" in line for line in said)
-    assert any(SECRET in text for (text,) in read_texts())
-    export(home, None, ExportRequest(current=True))
-    assert not any(SECRET in text for (text,) in read_texts())
-
-
-@pytest.mark.slow
-def test_forgetting_names_no_export_where_there_is_none(home: Home) -> None:
-    for path in sorted(home.exports.rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
+def test_what_is_forgotten_leaves_the_exports_of_the_home(home: Home) -> None:
+    export(home, None, ExportRequest("csv", current=True))
     said: list[str] = []
     forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert not [line for line in said if "export" in line]
+    assert (read(home), len(read(home))) == (expect(home), 1)
+    assert SECRET not in (home.current_export / "latest_scores.csv").read_text()
+
+
+@pytest.mark.slow
+def test_forgetting_names_an_export_of_an_earlier_version_which_is_then_replaced_by_one_without_it(
+    home: Home,
+) -> None:
+    (home.exports / "_delivered.json").unlink()
+    (home.exports / OLD_EXPORT).write_text('{"manner": {}}')
+    said: list[str] = []
+    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
+    assert any(str(home.exports) in line and "Next: `reviews export` replaces it" in line for line in said)
+    do_export(home)
+    assert (read(home), len(read(home))) == (expect(home), 1)
 
 
 @pytest.mark.slow
@@ -97,7 +81,7 @@ def test_a_release_after_forgetting_comes_with_the_next_new_export(home: Home) -
     forget_everywhere(home, ForgetRequest("r1", "review", "ann"), quiet)
     forget_everywhere(home, ForgetRequest("r2", "review", "ann"), quiet)
     release(home, ReleaseRequest(Choice(), "ann", load_settings().limits, "utf-8"), quiet)
-    assert do_export(home, only_new=True).startswith("Exported 1 scored row ")
+    assert do_export(home, only_new=True) == 1
 
 
 @pytest.fixture
@@ -115,14 +99,10 @@ def later_home(empty_home: Home) -> Home:
 
 
 @pytest.mark.slow
-def test_after_a_restore_to_before_the_export_a_new_one_is_refused(later_home: Home) -> None:
+def test_after_a_restore_to_before_the_export_the_next_one_has_each_row_once(later_home: Home) -> None:
     restore_home(later_home, later_home.folder / "backup", quiet)
-    assert do_export(later_home, only_new=True).startswith("Nothing new")
-    run()
-    with pytest.raises(UsageError, match="export everything again, without --new"):
-        do_export(later_home, only_new=True)
-    forget_everywhere(later_home, ForgetRequest("b2", "review", "ann"), quiet)
-    with pytest.raises(UsageError, match="export everything again, without --new"):
-        do_export(later_home, only_new=True)
-    do_export(later_home)
+    do_export(later_home, only_new=True)
     assert read(later_home) == expect(later_home)
+    run()
+    do_export(later_home, only_new=True)
+    assert (read(later_home), len(read(later_home))) == (expect(later_home), 4)

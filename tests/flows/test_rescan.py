@@ -8,10 +8,9 @@ import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from flows.command.actions.export import export
 from flows.command.flow_summaries import describe_plan, describe_scoring
+from tasks.delivery.delivering import ExportRequest, export
 from tasks.explain.history import find_history
-from tasks.exports.export_files import ExportRequest
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.queries.named_queries import embed_query
@@ -140,7 +139,7 @@ def test_a_profile_that_is_changed_back_lets_its_own_reading_count_again_without
     said = describe_scoring(summary).splitlines()
     assert said[0].startswith("Read in this way before, and count so again: 1 file;")
     assert said[1] == "  shop-a/2026-04.csv"
-    assert "`reviews export --new` writes no row of theirs again" in said[2]
+    assert "`reviews export --new` brings an export up to date" in said[2]
     prove(reread)
 
 
@@ -338,19 +337,11 @@ def test_a_movie_that_only_an_earlier_reading_named_makes_no_second_review_of_an
 
 
 @pytest.mark.slow
-def test_an_export_of_what_is_new_adds_the_later_reading_alone(misread: Home) -> None:
-    folder = misread.exports
-    export(misread, folder, ExportRequest(only_new=True))
+def test_an_export_of_what_is_new_replaces_the_earlier_reading(misread: Home) -> None:
+    export(misread, None, ExportRequest(only_new=True))
     run(rescan="shop-a")
-    export(misread, folder, ExportRequest(only_new=True))
-    export(misread, folder, ExportRequest(only_new=True))
-    query = f"select count(*), count(distinct source_sha256) from read_parquet('{folder}/*/*.parquet')"
-    assert duckdb.execute(query).fetchall() == [(4, 2)]
-
-
-def test_a_whole_export_has_the_reading_that_counts(reread: Home) -> None:
-    export(reread, reread.exports, ExportRequest())
-    query = f"select given_rating from read_parquet('{reread.exports}/*/*.parquet') order by 1"
+    export(misread, None, ExportRequest(only_new=True))
+    query = f"select given_rating from read_parquet('{misread.exports}/*/*.parquet') order by 1"
     assert duckdb.execute(query).fetchall() == [(1.0,), (10.0,)]
 
 

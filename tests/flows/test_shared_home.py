@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from data_contracts.errors import BundleError, SourceError, StoreError, UsageError
 from data_contracts.storage.home import Home
-from flows.command.actions.destinations import add_destination
 from flows.command.cli import main
 from flows.score_reviews import ScoringSummary
 from tasks.store import published_upload
@@ -236,7 +235,8 @@ def test_a_run_that_can_t_upload_fails_and_delivers_nothing_and_the_next_one_of_
     machines: Machines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     machines.send("b.csv", MORE)
-    add_destination(machines.first, "lake", None, tmp_path / "lake", {})
+    machines.first.destinations.mkdir()
+    (machines.first.destinations / "lake.toml").write_text(f'kind = "parquet"\nfolder = "{tmp_path}/lake"\n')
 
     def fail(*arguments: object) -> None:
         raise StoreError("access is refused.")

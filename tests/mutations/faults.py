@@ -12,9 +12,9 @@ QUARANTINE = "tasks/maintenance/quarantine.py"
 CHECKING_AGAIN = "tasks/maintenance/rechecking.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
 FORGET = "tasks/maintenance/forgetting_everywhere.py"
-EXPORTS = "tasks/exports/by_day.py"
-EXPORT_FILES = "tasks/exports/export_files.py"
-EXPORT_LEDGER = "tasks/exports/export_ledger.py"
+DELIVERED_ROWS = "tasks/delivery/rows.py"
+FOLDERS = "tasks/delivery/folders.py"
+ANSWER_FORMATS = "tasks/queries/answer_formats.py"
 TOKENIZER = "models/tokenizer.py"
 BUILDER = "models/graphs/builder.py"
 LSTM_ENGINE = "models/lstm/engine.py"
@@ -57,6 +57,7 @@ TEST_LEDGER = "tests/unit/test_ledger.py"
 TEST_GATE = "tests/models/test_gate.py"
 TEST_REGISTRY = "tests/unit/test_model_registry.py"
 TEST_EXPORTS = "tests/unit/test_exports.py"
+TEST_DESTINATIONS = "tests/unit/test_destinations.py"
 TEST_TEXT = "tests/models/test_text.py"
 TEST_ENGINE = "tests/models/test_engine.py"
 TEST_WINDOW_ENGINE = "tests/models/test_window_engine.py"
@@ -484,49 +485,41 @@ FAULTS = (
     Fault(
         "the first day that is asked for is not exported",
         "exports",
-        EXPORTS,
-        "key not in start.keys and key[0] >= first_day",
-        "key not in start.keys and key[0] > first_day",
+        DELIVERED_ROWS,
+        "WHERE day >= 'day=' || $since",
+        "WHERE day > 'day=' || $since",
         (TEST_EXPORTS,),
     ),
     Fault(
-        "the scores of every model are exported for each model",
+        "every file of a day has the scores of all days",
         "exports",
-        EXPORTS,
-        "AND chosen_keys.model_id = scored.model_id AND chosen_keys.run_id",
-        "AND chosen_keys.run_id",
+        DELIVERED_ROWS,
+        "$day IS NULL OR {_DAY} = $day",
+        "$day IS NULL OR $day IS NOT NULL",
         (TEST_EXPORTS,),
     ),
     Fault(
-        "an addition forgets what was exported before",
+        "new rows are written over those of a large file",
         "exports",
-        EXPORTS,
-        "{**start.keys, **numbers}",
-        "numbers",
-        (TEST_EXPORTS,),
+        FOLDERS,
+        "number, is_full = number + 1, False",
+        "number, is_full = max(number, 1), False",
+        (TEST_DESTINATIONS,),
     ),
     Fault(
-        "an addition writes over the files before it",
+        "a file that is begun counts as delivered",
         "exports",
-        EXPORTS,
-        "start.number + 1, start.export_format",
-        "start.number, start.export_format",
-        (TEST_EXPORTS,),
+        FOLDERS,
+        'dict.fromkeys(waiting, "")',
+        "{}",
+        (TEST_EXPORTS, TEST_DESTINATIONS),
     ),
     Fault(
         "a CSV file keeps a formula that begins with @",
         "exports",
-        EXPORT_FILES,
+        ANSWER_FORMATS,
         '"-", "@", "\\t"',
         '"-", "\\t"',
-        (TEST_EXPORTS,),
-    ),
-    Fault(
-        "the last row of a range is lost in the ledger of exports",
-        "exports",
-        EXPORT_LEDGER,
-        "int(last or first) + 1",
-        "int(last or first)",
         (TEST_EXPORTS,),
     ),
     Fault(

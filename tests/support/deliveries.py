@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
-from tasks.destinations.columns import Layout
+from tasks.delivery.columns import Layout
 from tasks.warehouse.publishing import publish
 from tests.support.histories import History
 
-OF_FOLDERS = ("deliver: a file in place", "deliver: a ledger written")
+OF_FOLDERS = ("deliver: a ledger begun", "deliver: a file in place", "deliver: a ledger written")
 OF_TABLES = (
-    "deliver: inside a transaction",
-    "deliver: inside a staged transaction",
-    "deliver: a transaction committed",
+    "postgres: inside a transaction",
+    "postgres: a transaction committed",
 )
 """The fault points of deliveries. Tests of destinations, and `benchmarks.destinations`, end deliveries there."""
 

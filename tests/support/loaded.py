@@ -20,7 +20,7 @@ MODULES = (
     "prefect.main",
     "pyarrow.dataset",
     "pyarrow.pandas_compat",
-    "tasks.exports.by_day",
+    "tasks.delivery.folders",
     "tasks.scoring.group_to_part",
 )
 

@@ -1,5 +1,6 @@
 """Tests of destinations: their files, and deliveries to a folder of Parquet files, each row in one file."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +11,18 @@ import pytest
 
 from data_contracts.errors import DestinationError, ReviewsError, UsageError
 from data_contracts.storage.home import Home
-from tasks.destinations import parquet
-from tasks.destinations.addresses import name_variable, read_urls
-from tasks.destinations.columns import Layout
-from tasks.destinations.configuration import (
+from data_contracts.storage.home_id import ensure_home_id
+from tasks.delivery import folders
+from tasks.delivery.addresses import name_variable, read_urls
+from tasks.delivery.columns import Layout
+from tasks.delivery.delivering import deliver, inspect, is_due, read_standing
+from tasks.delivery.destinations import (
     Destination,
     format_destination,
     load_destinations,
     parse_destination,
 )
-from tasks.destinations.delivery import deliver, is_due, read_standing
-from tasks.destinations.inspecting import inspect
-from tasks.destinations.results_and_errors import Delivered
+from tasks.delivery.results import Delivered
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy
 from tests.support.deliveries import ALL, CURRENT, OF_FOLDERS, ROW, change, make_history, select_wanted
@@ -64,10 +65,12 @@ def make(folder: Path, layout: Layout = ALL) -> Destination:
 
 def read(folder: Path) -> list[tuple[Any, ...]]:
     """Return the rows of all files, as an engine that knows no ledger reads them."""
-    if not list(folder.glob("*.parquet")):
+    if not list(folder.glob("**/*.parquet")):
         return []
     columns = "source_sha256, row_number, model_id, score"
-    return duckdb.execute(f"SELECT {columns} FROM read_parquet('{folder}/*.parquet') ORDER BY ALL").fetchall()
+    return duckdb.execute(
+        f"SELECT {columns} FROM read_parquet('{folder}/**/*.parquet') ORDER BY ALL"
+    ).fetchall()
 
 
 def expect(home: Home, rows: str) -> list[tuple[Any, ...]]:
@@ -99,7 +102,7 @@ def test_a_store_gets_the_same_files_as_a_disk(
     deliver(home, destination)
     assert read(folder) == expect(home, layout.rows)
     assert deliver(home, destination) == Delivered()
-    assert {path.suffix for path in folder.iterdir()} == {".parquet", ".json"}
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".parquet", ".json"}
 
 
 @pytest.mark.slow
@@ -127,11 +130,11 @@ def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
     deliver(home, make(folder))
     change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
     deliver(home, make(folder))
-    assert [path.name for path in folder.glob("*.parquet")] == ["scores-000001.parquet"]
-    monkeypatch.setattr(parquet, "SMALL_ROWS", 2)
+    assert [path.name for path in folder.rglob("*.parquet")] == ["reviews-000001.parquet"]
+    monkeypatch.setattr(folders, "SMALL_ROWS", 2)
     change(history, ("add", [[{**ROW, "review_id": "r5"}]]))
     assert deliver(home, make(folder)).rows == 1
-    assert sorted(path.name for path in folder.glob("*.parquet"))[1:] == ["scores-000002.parquet"]
+    assert sorted(path.name for path in folder.rglob("*.parquet"))[1:] == ["reviews-000002.parquet"]
     assert read(folder) == expect(home, "all")
 
 
@@ -148,17 +151,17 @@ def make_killer(point: str, times: int) -> Callable[[str], None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("point", "times"), [(OF_FOLDERS[0], 1), (OF_FOLDERS[0], 2), (OF_FOLDERS[1], 1)])
+@pytest.mark.parametrize(("point", "times"), [*((point, 1) for point in OF_FOLDERS), (OF_FOLDERS[1], 2)])
 def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twice(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch, point: str, times: int
 ) -> None:
-    monkeypatch.setattr(parquet, "BATCH_ROWS", 3)
-    monkeypatch.setattr(parquet, "SMALL_ROWS", 1)
+    monkeypatch.setattr(folders, "BATCH_ROWS", 3)
+    monkeypatch.setattr(folders, "SMALL_ROWS", 1)
     deliver(home, make(folder))
     change(history, ("forget", 0))
     change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
     with monkeypatch.context() as patch:
-        patch.setattr(parquet, "pass_fault_point", make_killer(point, times))
+        patch.setattr(folders, "pass_fault_point", make_killer(point, times))
         with pytest.raises(DestinationError):
             deliver(home, make(folder))
     assert len(read(folder)) == len(set(read(folder)))
@@ -177,7 +180,7 @@ def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_nex
     history.apply(("rescore", (1, "model-b")))
     change(history, ("promote", "model-b"))
     with monkeypatch.context() as patch:
-        patch.setattr(parquet, "pass_fault_point", make_killer(OF_FOLDERS[0], 1))
+        patch.setattr(folders, "pass_fault_point", make_killer(OF_FOLDERS[1], 1))
         with pytest.raises(DestinationError):
             deliver(home, make(folder, CURRENT))
     assert read(folder) == expect(home, "current")
@@ -196,37 +199,69 @@ def test_a_backfill_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it
 
     deliver(home, make(folder, layout))
     with monkeypatch.context() as patch:
-        patch.setattr(parquet, "_plan", kill)
+        patch.setattr(folders, "pass_fault_point", kill)
         with pytest.raises(KeyboardInterrupt):
             deliver(home, make(folder, layout), repeats=True)
     assert is_due(home, make(folder, layout))
     assert deliver(home, make(folder, layout)).files == 2
 
 
+def test_a_folder_that_an_earlier_version_filled_is_delivered_anew_and_its_files_go(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir()
+    (folder / "scores-000001.parquet").write_text("old")
+    layout = {"rows": "all", "texts": False, "extra": False}
+    old = {"home": ensure_home_id(home), "home_place": "", "version": 1, "number": 1}
+    (folder / "_delivered.json").write_text(json.dumps({**old, "layout": layout, "files": {}}))
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "pass_fault_point", make_killer(OF_FOLDERS[2], 1))
+        with pytest.raises(DestinationError):
+            deliver(home, make(folder))
+    assert (folder / "scores-000001.parquet").exists()
+    deliver(home, make(folder))
+    assert not (folder / "scores-000001.parquet").exists()
+    assert read(folder) == expect(home, "all")
+
+
+@pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
+def test_a_destination_of_csv_gets_each_row_once_and_no_formula(
+    home: Home, history: History, folder: Path, layout: Layout
+) -> None:
+    destination = replace(make(folder, layout), kind="csv")
+    deliver(home, destination)
+    change(history, ("add", [[{**ROW, "review_id": "=1+1"}]]))
+    deliver(home, destination)
+    rows = duckdb.execute(
+        f"SELECT review_id FROM read_csv('{folder}/**/*.csv', all_varchar = true)"
+    ).fetchall()
+    assert (len(rows), "'=1+1" in {name for (name,) in rows}) == (len(expect(home, layout.rows)), True)
+
+
 def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Path) -> None:
     deliver(home, make(folder))
-    (folder / "scores-000001.parquet").unlink()
+    next(folder.rglob("*.parquet")).unlink()
     deliver(home, make(folder))
     assert read(folder) == expect(home, "all")
 
 
 def test_a_folder_with_files_of_somebody_else_is_refused(home: Home, folder: Path) -> None:
     folder.mkdir()
-    (folder / "scores.parquet").write_bytes(b"theirs")
+    (folder / "latest_scores.parquet").write_bytes(b"theirs")
     with pytest.raises(
         DestinationError, match=r"it is not known who made it\. Next: name another folder; or"
     ):
         deliver(home, make(folder, CURRENT))
-    with pytest.raises(DestinationError, match=r"has a file scores\.parquet, but no _delivered\.json"):
+    with pytest.raises(DestinationError, match=r"has a file latest_scores\.parquet, but no _delivered\.json"):
         inspect(home, make(folder, CURRENT))
-    assert (folder / "scores.parquet").read_bytes() == b"theirs"
+    assert (folder / "latest_scores.parquet").read_bytes() == b"theirs"
 
 
 def test_a_damaged_ledger_is_named_with_the_files_to_delete(home: Home, folder: Path) -> None:
     folder.mkdir()
     (folder / "_delivered.json").write_text("{")
     with pytest.raises(
-        DestinationError, match=r"/_delivered.json is damaged. Next: delete it and scores\*.parquet"
+        DestinationError, match=r"/_delivered.json is damaged. Next: delete it, and reviews-\*"
     ):
         deliver(home, make(folder))
 
@@ -250,7 +285,7 @@ def test_rows_of_the_other_kind_are_refused(home: Home, folder: Path) -> None:
 @pytest.mark.slow
 def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: Path) -> None:
     def list_columns() -> set[str]:
-        query = f"DESCRIBE FROM read_parquet('{folder}/*.parquet')"
+        query = f"DESCRIBE FROM read_parquet('{folder}/**/*.parquet')"
         return {name for name, *_ in duckdb.execute(query).fetchall()}
 
     deliver(home, make(folder))
@@ -325,7 +360,7 @@ def write(home: Home, content: str, name: str = "bi") -> Path:
         ('kind = "mysql"\ntable = "t"', "kind"),
         (
             'folder = "/b"',
-            'has no kind: a line kind = "postgres" is for a table, kind = "parquet" for a folder',
+            'has no kind: a line kind = "postgres" is for a table, kind = "parquet" or "csv" for a folder',
         ),
         ('kind = "postgres"', "needs the key table"),
         ('kind = "postgres"\ntable = "a"\nfolder = "/b"', "has no key folder"),

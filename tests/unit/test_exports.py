@@ -1,8 +1,9 @@
-"""Tests of exports: every scored row once, in a folder per day, after any kills; and no formulas in spreadsheets."""
+"""Tests of exports: every score once in a folder per day, or the current ones in one file; and no formulas in CSV."""
 
 import csv
 import errno
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,15 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.errors import ReviewsError, SourceError, UsageError, WarehouseError
+from data_contracts.errors import DestinationError, ReviewsError, SourceError, UsageError, WarehouseError
 from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
-from flows.command.actions.export import export as export_command
 from flows.command.cli import main
-from tasks.exports import by_day
-from tasks.exports.by_day import export_reviews
-from tasks.exports.export_files import FORMATS, Exported, ExportRequest
-from tasks.exports.export_ledger import LEDGER, LEDGER_VERSION, ExportFormat
+from tasks.delivery import folders, places, rows
+from tasks.delivery.columns import COLUMNS
+from tasks.delivery.delivering import ExportRequest, export
+from tasks.delivery.folders import LEDGER, OLD_EXPORT
+from tasks.delivery.results import Delivered
+from tasks.store import object_operations
+from tasks.store.folder_claim import LEASE
 from tasks.support.locking import hold_folder
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy
@@ -31,9 +34,9 @@ from tests.support.once import copy_once
 from tests.support.warehouse_parts import NOON, hash_text
 
 NEXT_DAY = NOON + timedelta(days=1)
-CSV = ExportRequest(form="csv")
-OLD_MANNER = {"form": "parquet", "with_text": True, "raw": False}
-OLD_FORMAT = ExportFormat(with_extra=False, with_source=False)
+CSV, NEW, CURRENT = ExportRequest(form="csv"), ExportRequest(only_new=True), ExportRequest(current=True)
+FORMS = ("parquet", "csv")
+FIRST = "day=2026-03-01/reviews-000001.parquet"
 KEYS = "source_sha256, row_number, model_id, run_id, score, text, day"
 
 
@@ -42,12 +45,8 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
-def run(
-    home: Home, request: ExportRequest | None = None, start_progress: Any = None, **changes: Any
-) -> Exported:
-    request = replace(request or ExportRequest(), **changes)
-    further = [start_progress] if start_progress else []
-    return export_reviews(home.published, home.exports, request, *further)
+def run(home: Home, request: ExportRequest | None = None, **changes: Any) -> Delivered:
+    return export(home, None, replace(request or ExportRequest(), **changes))[1]
 
 
 def read(home: Home, form: str = "parquet") -> list[tuple[Any, ...]]:
@@ -74,7 +73,7 @@ def list_files(home: Home) -> list[str]:
 def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     done = run(home)
-    assert (done.rows, done.files) == (2, 2)
+    assert (done.rows, done.files) == (2, 1)
     assert read(home) == expect(home)
     assert [row[-1] for row in read(home)] == [date(2026, 3, 1), date(2026, 3, 2)]
     assert list_files(home) == [
@@ -97,7 +96,7 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
     extra = '{"user":{"name":"Ann"}}'
     add(home, "f.csv", [{**given, "given_rating": 8.0, "score": 0.75, "text": "fine", "extra": extra}])
     run(home)
-    path = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
+    path = home.exports / FIRST
     [row] = pq.ParquetFile(path).read().to_pylist()
     assert row == {
         **given,
@@ -121,24 +120,10 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
     }
 
 
-@pytest.mark.slow
-def test_a_folder_of_an_earlier_version_keeps_its_columns(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home, no_extra=True)
-    make_old_ledger(home)
-    add(home, "g.csv", [{}])
-    told = export_command(home, None, ExportRequest(only_new=True))
-    assert "begun without the columns source and extra" in told
-    names = pq.read_schema(home.exports / "day=2026-03-01" / "reviews-000002.parquet").names
-    assert {"source", "extra"} & set(names) == set()
-    run(home)
-    assert json.loads((home.exports / LEDGER).read_text())["manner"]["with_source"] is True
-
-
 def test_the_columns_of_the_files_can_be_left_out_but_the_source_stays(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, no_extra=True)
-    names = pq.read_schema(home.exports / "day=2026-03-01" / "reviews-000001.parquet").names
+    names = pq.read_schema(home.exports / FIRST).names
     assert ("extra" in names, "source" in names) == (False, True)
 
 
@@ -152,20 +137,8 @@ def test_a_second_new_export_gives_nothing(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     assert run(home, only_new=True).rows == 2
     before = {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)}
-    assert run(home, only_new=True) == Exported(0, 0, 0, ExportFormat())
+    assert run(home, only_new=True) == Delivered()
     assert {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)} == before
-
-
-@pytest.mark.slow
-def test_a_new_export_adds_what_came_in_and_leaves_the_rest(home: Home) -> None:
-    add(home, "f.csv", [{}, {}])
-    run(home)
-    first = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
-    before = first.read_bytes()
-    add(home, "g.csv", [{}])
-    assert run(home, only_new=True).rows == 1
-    assert first.read_bytes() == before
-    assert read(home) == expect(home)
 
 
 @pytest.mark.slow
@@ -173,22 +146,7 @@ def test_scores_of_another_model_come_with_the_next_new_export(home: Home) -> No
     add(home, "f.csv", [{}, {}])
     run(home, only_new=True)
     add(home, "f.csv", [{"score": 0.1}, {}], model_id="model-b")
-    assert run(home, only_new=True).rows == 2
-    assert read(home) == expect(home)
-
-
-@pytest.mark.slow
-def test_released_rows_come_with_the_next_new_export(home: Home) -> None:
-    add(home, "f.csv", [{}])
     run(home, only_new=True)
-    change(
-        home,
-        *(
-            f"INSERT INTO {table} SELECT * REPLACE (2 AS row_number{also}) FROM {table}"
-            for table, also in (("source_reviews", ""), ("scored_reviews", ", 'run-2' AS run_id"))
-        ),
-    )
-    assert run(home, only_new=True).rows == 1
     assert read(home) == expect(home)
 
 
@@ -203,8 +161,10 @@ def test_since_leaves_out_days_which_a_later_new_export_brings(home: Home) -> No
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
     assert run(home, since=NEXT_DAY.date()).rows == 1
     assert [row[-1] for row in read(home)] == [NEXT_DAY.date()]
-    assert run(home, only_new=True, since=NEXT_DAY.date()).rows == 0
-    assert run(home, only_new=True).rows == 1
+    assert run(home, only_new=True, since=NEXT_DAY.date()) == Delivered()
+    run(home, only_new=True)
+    assert read(home) == expect(home)
+    run(home, only_new=True, since=NEXT_DAY.date())
     assert read(home) == expect(home)
 
 
@@ -221,10 +181,10 @@ def test_an_export_of_everything_takes_the_place_of_the_one_before(home: Home) -
 
 @pytest.mark.slow
 def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_day, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(rows, "CHUNK_TEXTS", 3)
     for name in ("f.csv", "g.csv"):
         add(home, name, [{}] * 5)
-    for form in FORMATS:
+    for form in FORMS:
         assert run(home, ExportRequest(form)).rows == 10
         assert read(home, form) == expect(home)
 
@@ -232,7 +192,7 @@ def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.Mo
 def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(by_day, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(rows, "CHUNK_TEXTS", 2)
     add(home, "f.csv", [{}] * 3)
     told: list[int] = []
 
@@ -245,7 +205,7 @@ def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
 
         def __exit__(self, *raised: object) -> None: ...
 
-    run(home, start_progress=Progress)
+    export(home, None, ExportRequest(), Progress)
     assert told[0] == sum(told[1:]) == 3
     assert len(told) > 2
 
@@ -259,56 +219,36 @@ def export_and_add(home: Home) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("only_new", [False, True])
-@pytest.mark.parametrize("point", [point for point in FAULT_POINTS if point.startswith("export:")])
+@pytest.mark.parametrize("point", [point for point in FAULT_POINTS if point.startswith("deliver:")])
 def test_an_export_that_is_killed_is_completed_by_the_next(home: Home, point: str, only_new: bool) -> None:
     copy_once("exported, and scored since", home.folder, lambda folder: export_and_add(Home(folder)))
-    run_to_fault(point, export_command, home, None, ExportRequest(only_new=only_new))
+    run_to_fault(point, export, home, None, ExportRequest(only_new=only_new))
     assert len(read(home)) == len(set(read(home)))
-    export_command(home, None, ExportRequest(only_new=only_new))
+    run(home, only_new=True)
     assert read(home) == expect(home)
     assert not [name for name in list_files(home) if ".tmp" in name]
 
 
-@pytest.mark.process
-def test_a_first_export_that_is_killed_leaves_nothing_that_counts(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run_to_fault("export: before ledger", export_command, home, None, ExportRequest())
-    assert list_files(home) == ["day=2026-03-01/.reviews-000001.parquet.tmp"]
-    run(home, only_new=True)
-    assert read(home) == expect(home)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["write_ledger", "make_durable"])
-def test_a_full_disk_leaves_the_export_before_it(
-    home: Home, monkeypatch: pytest.MonkeyPatch, step: str
+def test_a_full_disk_leaves_what_was_there_and_the_next_export_completes_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(home, "f.csv", [{}])
     run(home)
-    before, rows = list_files(home), read(home)
+    before = read(home)
     add(home, "g.csv", [{}])
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object) -> Iterator[int]:
+        yield 1
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(by_day, step, fail)
-        with pytest.raises(OSError, match="No space left"):
+        patch.setattr(folders, "_write_parquet", fail)
+        with pytest.raises(DestinationError, match="No space left"):
             run(home)
-    assert run(home, only_new=True).rows == 1
-    assert [name for name in list_files(home) if name in before] == before
-    assert [row for row in read(home) if row in rows] == rows
-    assert read(home) == expect(home)
-
-
-@pytest.mark.slow
-def test_files_that_were_taken_away_are_not_exported_again(home: Home) -> None:
-    add(home, "f.csv", [{}])
+    assert (read(home), list_files(home)) == (before, [LEDGER, FIRST])
     run(home, only_new=True)
-    (home.exports / "day=2026-03-01" / "reviews-000001.parquet").unlink()
-    add(home, "g.csv", [{}])
-    assert run(home, only_new=True).rows == 1
-    assert [row[0] for row in read(home)] == [hash_text("g.csv")]
+    assert read(home) == expect(home)
 
 
 def test_files_of_others_are_left_alone(home: Home) -> None:
@@ -373,7 +313,7 @@ def test_lines_of_csv_end_in_lf(home: Home) -> None:
     assert (path.read_bytes().count(b"\r"), path.read_bytes().count(b"\n")) == (0, 2)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None:
     moments = ["infinity", "-infinity", "290000-01-01"]
     add(home, "f.csv", [{} for _ in moments])
@@ -390,7 +330,7 @@ def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None
 def test_texts_can_be_left_out(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, ExportRequest(no_text=True))
-    path = home.exports / "day=2026-03-01" / "reviews-000001.parquet"
+    path = home.exports / FIRST
     assert "text" not in pq.read_schema(path).names
     assert not [
         each for each in home.exports.rglob("*") if each.is_file() and b"text 1 of f.csv" in each.read_bytes()
@@ -402,7 +342,9 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home, ExportRequest("csv", no_text=True))
     add(home, "g.csv", [{}])
-    assert run(home, only_new=True).export_format == ExportFormat("csv", with_text=False)
+    run(home, only_new=True)
+    assert "text" not in duckdb.execute(f"FROM read_csv('{home.exports}/**/*.csv')").fetchdf().columns
+    assert read_cells(home, "row_number") == ["1", "1"]
 
 
 @pytest.mark.parametrize(
@@ -417,7 +359,7 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
 def test_a_new_export_in_another_manner_is_refused(home: Home, request_made: ExportRequest) -> None:
     add(home, "f.csv", [{}])
     run(home)
-    with pytest.raises(UsageError, match="holds an export made as --format parquet, and --new adds"):
+    with pytest.raises(UsageError, match="holds an export in another format"):
         run(home, request_made, only_new=True)
 
 
@@ -425,7 +367,7 @@ def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
     (home.exports / LEDGER).unlink()
-    with pytest.raises(UsageError, match=f"belongs to an export whose {LEDGER} is missing"):
+    with pytest.raises(DestinationError, match=f"has a file {FIRST}, but no {LEDGER}"):
         run(home)
     assert read(home) == expect(home)
 
@@ -435,10 +377,9 @@ def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
     [
         ("{", "is damaged"),
         ("{}", "is damaged"),
-        ('{"version": 99}', "a newer version"),
         (
-            '{"version": 2, "number": 1, "manner": {}, "files": [], "keys": [["day", "a", "m", "r", "1-x"]]}',
-            "is damaged",
+            '{"version": 9, "home": "", "home_place": "", "layout": {"rows": "all", "new": 1}}',
+            "newer version",
         ),
     ],
 )
@@ -446,103 +387,82 @@ def test_a_ledger_that_can_not_be_read_is_named(home: Home, content: str, messag
     add(home, "f.csv", [{}])
     run(home)
     (home.exports / LEDGER).write_text(content)
-    with pytest.raises(UsageError, match=message):
-        run(home)
+    with pytest.raises(DestinationError, match=message):
+        run(home, takes_over=True)
 
 
-def test_the_ledger_holds_keys_alone(home: Home) -> None:
+def test_the_ledger_holds_no_text(home: Home) -> None:
     add(home, "f.csv", [{"review_id": "r1", "text": "a secret"}])
     run(home)
-    ledger = json.loads((home.exports / LEDGER).read_text())
-    assert ledger["keys"] == [["2026-03-01", hash_text("f.csv"), "model-a", "run-1", "1"]]
-    assert ledger["files"] == ["day=2026-03-01/reviews-000001.parquet"]
+    assert not [word for word in ("secret", "r1") if f'"{word}' in (home.exports / LEDGER).read_text()]
 
 
-def test_after_a_restore_rows_scored_anew_are_not_added_twice(home: Home) -> None:
+def test_after_a_restore_rows_scored_anew_take_the_place_of_those_before(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
-    change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
-    with pytest.raises(UsageError, match="an older backup was restored"):
+    change(
+        home,
+        "UPDATE scored_files SET run_id = 'later'",
+        "UPDATE scored_reviews SET run_id = 'later', scored_at = scored_at + INTERVAL 1 DAY",
+    )
+    run(home, only_new=True)
+    assert read(home) == expect(home)
+    assert list_files(home) == [LEDGER, "day=2026-03-02/reviews-000001.parquet"]
+
+
+def write_old_export(home: Home, folder: Path, *, current: bool = False) -> Path:
+    """Write what an earlier version exported, with what a killed one left."""
+    (folder / "day=2026-03-01").mkdir(parents=True)
+    name = "latest_scores.csv" if current else FIRST
+    content = {"version": 3, "number": 1, "manner": {"current": current}, "files": [name], "keys": []}
+    (folder / OLD_EXPORT).write_text(json.dumps(content))
+    (folder / name).write_text("old")
+    (folder / "day=2026-03-01/.reviews-000002.parquet.tmp").write_text("half")
+    return folder
+
+
+def test_an_export_of_an_earlier_version_is_not_added_to_but_replaced(home: Home) -> None:
+    add(home, "f.csv", [{}])
+    write_old_export(home, home.exports)
+    with pytest.raises(DestinationError, match="replace it by `reviews export` without --new"):
         run(home, only_new=True)
+    assert (home.exports / FIRST).read_text() == "old"
     run(home)
+    assert list_files(home) == [LEDGER, "day=2026-03-01/reviews-000002.parquet"]
     assert read(home) == expect(home)
 
 
-FORGET = "INSERT INTO forgotten_rows VALUES ('{}', {}, false, NULL, 'ann', now(), NULL, NULL)"
+def test_the_current_scores_of_an_earlier_version_are_replaced_in_another_format_too(home: Home) -> None:
+    add(home, "f.csv", [{}])
+    folder = write_old_export(home, home.folder.with_name("share"), current=True)
+    with pytest.raises(DestinationError, match='was begun with rows = "current"'):
+        export(home, folder, ExportRequest())
+    export(home, folder, CURRENT)
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
+        LEDGER,
+        "latest_scores.parquet",
+    ]
 
 
-def forget_row(home: Home, row: int) -> None:
-    chosen = f"source_sha256 = '{hash_text('f.csv')}' AND row_number = {row}"
-    deleted = [f"DELETE FROM {table} WHERE {chosen}" for table in ("source_reviews", "scored_reviews")]
-    change(home, *deleted, FORGET.format(hash_text("f.csv"), row))
-
-
-def make_old_ledger(home: Home) -> None:
-    """Change the ledger to version 1, which had no numbers of rows."""
-    path = home.exports / LEDGER
-    content = json.loads(path.read_text())
-    keys = [key[:4] for key in content["keys"]]
-    path.write_text(json.dumps({**content, "version": 1, "manner": OLD_MANNER, "keys": keys}))
-
-
-def test_the_numbers_of_exported_rows_are_kept_as_ranges(home: Home) -> None:
-    add(home, "f.csv", [{}] * 6)
-    for row in (2, 6):
-        forget_row(home, row)
-    run(home)
-    [key] = json.loads((home.exports / LEDGER).read_text())["keys"]
-    assert key[4] == "1,3-5"
-
-
-@pytest.mark.parametrize("forgotten", [[2], [2, 3, 4]])
-def test_rows_scored_anew_after_a_restore_are_not_added_twice_though_others_of_their_file_were_forgotten(
-    home: Home, forgotten: list[int]
-) -> None:
-    add(home, "f.csv", [{}] * 3)
-    forget_row(home, 3)
-    run(home)
-    exported = read(home)
-    change(
-        home,
-        *(FORGET.format(hash_text("f.csv"), row) + " ON CONFLICT DO NOTHING" for row in forgotten),
-        f"DELETE FROM scored_reviews WHERE row_number IN ({', '.join(map(str, forgotten))})",
-        "UPDATE scored_reviews SET run_id = 'run-after-restore'",
-    )
-    with pytest.raises(UsageError, match="an older backup was restored"):
-        run(home, only_new=True)
-    assert read(home) == exported
-
-
-def test_the_numbers_that_an_older_ledger_lacks_are_added_by_the_next_export(home: Home) -> None:
-    add(home, "f.csv", [{}, {}])
-    run(home)
-    make_old_ledger(home)
-    assert run(home, only_new=True) == Exported(0, 0, 0, OLD_FORMAT)
-    ledger = json.loads((home.exports / LEDGER).read_text())
-    assert (ledger["version"], [key[4] for key in ledger["keys"]]) == (LEDGER_VERSION, ["1-2"])
-
-
-def test_beside_rows_of_an_older_ledger_that_are_gone_the_same_rows_are_not_added(home: Home) -> None:
-    add(home, "f.csv", [{}, {}])
-    run(home)
-    make_old_ledger(home)
-    forget_row(home, 1)
-    change(home, "UPDATE scored_reviews SET run_id = 'run-after-restore'")
-    with pytest.raises(UsageError, match="export everything again"):
-        run(home, only_new=True)
-
-
-def test_what_was_forgotten_since_stops_no_new_export(home: Home) -> None:
+@pytest.mark.process
+def test_of_two_forms_one_is_there_after_a_kill_between_them(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
-    sha = hash_text("f.csv")
-    change(
-        home,
-        "UPDATE scored_reviews SET row_number = 2, run_id = 'run-of-release'",
-        "UPDATE source_reviews SET row_number = 2",
-        f"INSERT INTO forgotten_rows VALUES ('{sha}', 1, false, NULL, 'ann', now(), NULL, NULL)",
-    )
-    assert run(home, only_new=True).rows == 1
+    run_to_fault("deliver: a ledger written", export, home, None, CSV)
+    run(home, CSV)
+    assert list_files(home) == [LEDGER, "day=2026-03-01/reviews-000002.csv"]
+    assert read(home, "csv") == expect(home)
+
+
+def test_another_home_is_refused_until_it_takes_over(home: Home) -> None:
+    add(home, "f.csv", [{}])
+    run(home)
+    home.id_file.write_text("another")
+    for only_new in (False, True):
+        with pytest.raises(DestinationError, match="`reviews export --take-over`"):
+            run(home, only_new=only_new)
+    assert run(home, takes_over=True).rows == 1
+    assert run(home, only_new=True) == Delivered()
 
 
 def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Home) -> None:
@@ -550,7 +470,7 @@ def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Home) ->
     change(home, "DELETE FROM source_reviews WHERE row_number = 1")
     with pytest.raises(ReviewsError, match="1 rows were read, but the database counts 2"):
         run(home)
-    assert list_files(home) == []
+    assert list_files(home) == [LEDGER]
 
 
 def test_an_empty_database_gives_an_empty_export(home: Home) -> None:
@@ -571,20 +491,32 @@ def test_two_exports_to_one_folder_at_a_time_are_refused(home: Home) -> None:
         run(home)
 
 
+def call(home: Home, *options: str, status: int = 0) -> str:
+    done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.folder)})
+    assert done.exit_code == status, done.output
+    return done.output
+
+
 def test_the_command_says_what_is_there_and_how_to_read_it(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
-    exported = export_command(home, None, ExportRequest())
-    assert exported.startswith("Exported 2 scored rows with their texts (1 file, 0.0 MiB):")
-    query = exported.split("To read the whole folder in SQL: ")[1]
+    exported = call(home)
+    assert "Exported 2 scored rows with their texts:" in exported
+    query = exported.split("To read it in SQL: ")[1]
     assert len(duckdb.execute(query).fetchall()) == 2
-    assert (
-        export_command(home, None, ExportRequest(only_new=True)) == f"Nothing new to export: {home.exports}"
-    )
+    assert f"Nothing new to export: {home.exports}" in call(home, "--new")
 
 
-def test_an_export_does_not_go_into_the_inbox(home: Home) -> None:
-    with pytest.raises(UsageError, match="lies in `inbox/` of the home"):
-        export_command(home, home.inbox / "out", ExportRequest())
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_an_export_does_not_go_into_a_folder_of_the_home(home: Home, scheme: str) -> None:
+    add(home, "f.csv", [{}])
+    assert "must not be changed" in call(home, f"{scheme}{home.bundles}/out", status=2)
+
+
+def test_an_export_does_not_go_into_the_folder_of_a_destination(home: Home, tmp_path: Path) -> None:
+    add(home, "f.csv", [{}])
+    home.destinations.mkdir()
+    (home.destinations / "lake.toml").write_text(f'kind = "csv"\nfolder = "{tmp_path}/lake"\n')
+    assert "lake delivers there already" in call(home, str(tmp_path / "lake"), status=2)
 
 
 @pytest.mark.parametrize(
@@ -592,13 +524,214 @@ def test_an_export_does_not_go_into_the_inbox(home: Home) -> None:
     [(["--raw"], "--raw needs --format csv"), (["--since", "24.11.2026"], "Write it as 2026-11-24")],
 )
 def test_wrong_usage_of_the_command_ends_with_status_2(home: Home, options: list[str], message: str) -> None:
-    done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.folder)})
-    assert (done.exit_code, message in done.stderr) == (2, True)
+    assert message in call(home, *options, status=2)
 
 
 def test_the_command_writes_to_a_folder_that_is_named(home: Home, tmp_path: Path) -> None:
     add(home, "f.csv", [{}])
-    command = ["export", str(tmp_path / "share"), "--format", "csv", "--no-text", "--since", "2026-03-01"]
-    done = CliRunner().invoke(main, command, env={"REVIEWS_HOME": str(home.folder)})
-    assert done.exit_code == 0
+    call(home, str(tmp_path / "share"), "--format", "csv", "--no-text", "--since", "2026-03-01")
     assert (tmp_path / "share" / "day=2026-03-01" / "reviews-000001.csv").is_file()
+
+
+# The current scores
+
+
+LATEST = "review_id, movie_id, text, score, sentiment, predicted_rating, model_id, source_sha256, row_number, source"
+
+
+ABSENT = ("run_id", "review", "in_english", "text_sha256")
+"""Columns that an export of the current scores has not."""
+
+
+@pytest.fixture
+def promoted(home: Home) -> Home:
+    """A home with three reviews, scored by a model that was promoted."""
+    copy_once("current export", home.folder, lambda folder: fill(Home(folder)))
+    return home
+
+
+def fill(home: Home) -> None:
+    change(home, "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL)")
+    add(
+        home,
+        "f.csv",
+        [{"review_id": "r1", "extra": '{"shop":"a"}'}, {"review_id": "r2"}, {"reviewed_at": NOON}],
+    )
+
+
+def read_current(home: Home, columns: str = LATEST, form: str = "parquet") -> list[tuple[Any, ...]]:
+    query = f"SELECT {columns} FROM read_{form}('{home.current_export}/latest_scores.{form}') ORDER BY ALL"
+    return duckdb.execute(query).fetchall()
+
+
+def expect_current(home: Home) -> list[tuple[Any, ...]]:
+    with open_copy(home.published) as connection:
+        return connection.execute(f"SELECT {LATEST} FROM latest_scores ORDER BY ALL").fetchall()
+
+
+@pytest.mark.slow
+def test_the_current_scores_are_those_of_latest_scores_in_the_last_format_alone(promoted: Home) -> None:
+    run(promoted, CURRENT)
+    add(promoted, "g.csv", [{"review_id": "r1", "text": "newer", "score": 0.1}])
+    for form in FORMS:
+        assert run(promoted, CURRENT, form=form).rows == 3
+        assert read_current(promoted, form=form) == expect_current(promoted)
+        assert sorted(path.name for path in promoted.current_export.iterdir()) == [
+            LEDGER,
+            f"latest_scores.{form}",
+        ]
+
+
+def test_the_columns_are_typed_as_documented(promoted: Home) -> None:
+    run(promoted, CURRENT)
+    described = duckdb.execute(f"DESCRIBE FROM '{promoted.current_export}/latest_scores.parquet'").fetchall()
+    types = {name: kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for name, kind, *_ in described}
+    assert types == {name: kind for name, kind in COLUMNS.items() if name not in ABSENT}
+    assert read_current(promoted, "review_id, extra->>'shop', source")[0] == ("r1", "a", "default")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_a_review_the_file_of_the_current_scores_has_its_columns(home: Home, form: str) -> None:
+    publish(home)
+    assert run(home, CURRENT, form=form).rows == 0
+    described = duckdb.execute(f"DESCRIBE FROM read_{form}('{home.current_export}/latest_scores.{form}')")
+    assert [name for name, *_ in described.fetchall()] == [name for name in COLUMNS if name not in ABSENT]
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+def test_a_folder_with_an_export_of_the_other_kind_is_left_as_it_is(
+    promoted: Home, tmp_path: Path, is_current: bool
+) -> None:
+    folder = tmp_path / "share"
+    export(promoted, folder, ExportRequest(current=is_current))
+    before = list_names(folder)
+    with pytest.raises(DestinationError, match="was begun with rows ="):
+        export(promoted, folder, ExportRequest(current=not is_current))
+    assert list_names(folder) == before
+
+
+def test_a_ledger_that_lists_files_elsewhere_deletes_none(promoted: Home) -> None:
+    kept = promoted.folder / "kept.txt"
+    kept.write_text("mine")
+    run(promoted, CURRENT)
+    ledger = promoted.current_export / LEDGER
+    content = json.loads(ledger.read_text())
+    ledger.write_text(json.dumps({**content, "outdated": ["../kept.txt"]}))
+    run(promoted, CURRENT, form="csv")
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.parametrize("option", [["--new"], ["--since", "2026-03-01"]])
+def test_options_for_parts_of_the_scores_are_refused(promoted: Home, option: list[str]) -> None:
+    assert f"so {option[0]} does not fit" in call(promoted, "--current", *option, status=2)
+    assert not promoted.current_export.exists()
+
+
+# In a store
+
+
+class KilledError(Exception):
+    """Ends an export as a kill would: nothing of what follows in the program is done."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a store."""
+    made = tmp_path / "scores"
+    made.mkdir()
+    return made
+
+
+def store(home: Home, folder: Path, request: ExportRequest = NEW) -> int:
+    return export(home, f"file://{folder}", request)[1].rows
+
+
+def read_store(folder: Path) -> list[tuple[Any, ...]]:
+    """Return the rows of all files, as an engine that knows no ledger reads them."""
+    if not list(folder.rglob("*.parquet")):
+        return []
+    query = f"SELECT source_sha256, row_number FROM read_parquet('{folder}/**/*.parquet') ORDER BY ALL"
+    return duckdb.execute(query).fetchall()
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_", [NEW, ExportRequest()], ids=["new", "all"])
+@pytest.mark.parametrize("steps", range(4))
+def test_rows_are_in_a_store_once_after_an_export_that_was_killed(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, request_: ExportRequest, steps: int
+) -> None:
+    add(home, "a.csv", [{}, {"scored_at": NEXT_DAY}])
+    store(home, folder)
+    add(home, "b.csv", [{}])
+    with monkeypatch.context() as patch:
+        kill_after(patch, steps)
+        try:
+            store(home, folder, request_)
+        except KilledError:
+            rows = read_store(folder)
+            assert len(rows) == len(set(rows))
+    store(home, folder)
+    assert read_store(folder) == sorted(row[:2] for row in expect(home))
+    assert not any(path.is_file() for path in home.uploads.rglob("*") if path.name != "id")
+
+
+def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let an export write so many times to its store; the next write is done, and ends it; no claim is given back."""
+    done: list[str] = []
+
+    def wrap(name: str) -> None:
+        act = getattr(object_operations, name)
+
+        def write(*arguments: Any) -> None:
+            if len(done) > steps:
+                raise KilledError
+            act(*arguments)
+            done.append(name)
+            if len(done) > steps:
+                raise KilledError
+
+        patch.setattr(places, name, write)
+
+    for name in ("put", "delete"):
+        wrap(name)
+    patch.setattr("tasks.store.folder_claim.delete", lambda *arguments: None)
+
+
+@pytest.mark.slow
+def test_another_home_does_not_write_into_a_store_at_the_same_time(home: Home, folder: Path) -> None:
+    add(home, "a.csv", [{}])
+    (folder / LEASE).write_text('{"id": "x", "host": "far", "home": "/away"}')
+    with pytest.raises(SourceError, match="far:/away"):
+        store(home, folder)
+    (folder / LEASE).unlink()
+    assert store(home, folder) == 1
+
+
+def test_the_claim_of_a_killed_export_is_taken_over_by_its_home(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(home, "a.csv", [{}])
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.store.folder_claim.delete", lambda *arguments: None)
+        store(home, folder)
+    assert LEASE in list_names(folder)
+    assert store(home, folder) == 0
+    assert LEASE not in list_names(folder)
+
+
+def test_the_inbox_of_a_store_holds_no_exports(home: Home, folder: Path) -> None:
+    publish(home)
+    (folder / "inbox").mkdir()
+    with pytest.raises(UsageError, match="inbox"):
+        store(home, folder / "inbox")
+
+
+def test_an_error_of_an_export_names_the_store_and_no_folder_of_the_home(home: Home, folder: Path) -> None:
+    publish(home)
+    (folder / LEDGER).write_text("{", "utf-8")
+    with pytest.raises(DestinationError, match=f"file://{folder}/{LEDGER} is damaged"):
+        store(home, folder)

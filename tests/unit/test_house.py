@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("reviews", "flows", "deployments", "tasks", "models", "data_contracts")
 ORDER = (
     "reviews",
-    "flows.command", "flows.command.console", "flows.command.actions", "flows",
+    "flows.command", "flows.command.console", "flows",
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages.engine", "tasks.stages",
     "tasks.sharing", "tasks.shadow", "tasks.training", "tasks.explain",
     "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.verifying",
     "tasks.week", "tasks.site", "tasks.report",
     "tasks.backups", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
-    "tasks.labelling", "tasks.destinations", "tasks.exports",
+    "tasks.labelling", "tasks.delivery",
     "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.archive", "tasks.reading",
     "tasks.inbox", "tasks.pages", "tasks.support",

@@ -9,9 +9,9 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from deployments.settings import Settings
-from flows.command.actions.destinations import describe_failing, read_all_standings
+from flows.command.destinations import describe_failing, read_all_standings
 from tasks.backups.making import back_up
-from tasks.destinations.configuration import load_destinations
+from tasks.delivery.destinations import load_destinations
 from tasks.maintenance.verification import _find_broken_splits
 from tasks.sources.catalogue import load_catalogue
 from tasks.warehouse.database.warehouse_connection import open_warehouse

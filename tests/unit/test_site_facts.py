@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.destinations.delivery import note_broken
+from tasks.delivery.delivering import note_broken
 from tasks.maintenance.set_aside import count_refused
 from tasks.pages.titles import Title
 from tasks.site.attention import find_concerns

@@ -15,7 +15,7 @@ from deployments.local_server.server_process import open_site_port
 from deployments.local_server.status import describe_status
 from deployments.settings import Settings, load_settings
 from deployments.site.app import make_site_app
-from flows.command.actions import site
+from deployments.site.opening import open_site
 from tasks.support.locking import lock_file
 from tests.support.asgi import HOST, Answered, ask_app, send_to
 from tests.support.once import copy_once
@@ -279,7 +279,7 @@ def test_the_command_opens_the_address_of_the_server_that_runs_where_there_is_a_
     said: list[str] = []
     monkeypatch.setattr("deployments.local_server.running.find_running", lambda settings: running)
     monkeypatch.setattr("webbrowser.open", opened.append)
-    site.open_site(Settings(served), said.append, has_screen=has_screen)
+    open_site(Settings(served), said.append, has_screen=has_screen)
     assert said == ["The site: http://127.0.0.1:8400"]
     assert opened == (["http://127.0.0.1:8400"] if has_screen else [])
     state = {"url": "u", "process": 1, "since": "s", "stopping": None, "workers": [], "deployments": {}}
@@ -296,6 +296,6 @@ def test_where_nobody_serves_the_site_the_command_does_on_this_machine_alone(
         "deployments.site.app.serve_site",
         lambda settings, listening: addresses.append(listening.getsockname()),
     )
-    site.open_site(Settings(served), said.append, has_screen=False)
+    open_site(Settings(served), said.append, has_screen=False)
     [(host, port)] = addresses
     assert (host, said[0]) == ("127.0.0.1", f"The site: http://127.0.0.1:{port}")

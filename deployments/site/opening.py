@@ -1,12 +1,9 @@
-"""What `reviews site` does: open the site in a browser, serve it if nobody does, or write its pages into a folder."""
+"""Opens the site in a browser, and serves it if nobody does."""
 
 import webbrowser
 from collections.abc import Callable
-from pathlib import Path
 
-from data_contracts.storage.home import Home
 from deployments.settings import SITE_HOST, Settings
-from tasks.support.wording import count
 
 
 def open_site(settings: Settings, echo: Callable[[str], object], *, has_screen: bool) -> None:
@@ -33,13 +30,3 @@ def _open(address: str, echo: Callable[[str], object], has_screen: bool) -> None
     echo(f"The site: {address}")
     if has_screen:
         webbrowser.open(address)
-
-
-def write_pages(home: Home, folder: Path) -> str:
-    """Write all pages into a folder; return the message about it."""
-    from tasks.site.writing import write_site
-    from tasks.support.outside_targets import require_free_target
-
-    require_free_target(home, folder, home.old_site, or_itself=True)
-    done = write_site(home, folder.absolute())
-    return f"Wrote the pages of {count(done.movies, 'movie')}\n  open {done.index.as_uri()}"

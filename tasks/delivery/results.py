@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from data_contracts.errors import DestinationError
-from tasks.destinations.configuration import Destination
+from tasks.delivery.destinations import Destination
 
 StartProgress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Takes the number of rows; the block's value is a function to call with each number of rows done."""
@@ -45,26 +45,24 @@ class Sender:
     """Whether everything is delivered again, whatever was."""
 
 
-def refuse_other_home(destination: Destination, place: str) -> DestinationError:
-    """Return the error for a destination to which another home delivers."""
-    return DestinationError(
-        f"{destination.name}: another home delivers to {destination.place} ({place}), so this one may not: each would "
-        "delete the rows of the other. Next: give each home a place of its own; if that home is gone, "
-        f"`reviews destinations backfill {destination.name} --take-over`."
-    )
+def require_own(destination: Destination, sender: Sender, home: str, place: str, rows: str) -> None:
+    """Raise `DestinationError` if another home, in words at `place`, began a destination, or it has other rows."""
+    begun = f"{destination.name}: {destination.place}"
+    if home != sender.home_id and not sender.takes_over:
+        raise DestinationError(
+            f"{begun}: another home delivers there ({place}), so this one may not: each would delete the rows of the "
+            "other. Next: give each home a place of its own; if that home is gone, "
+            f"`{destination.repeating} --take-over`."
+        )
+    if rows != destination.layout.rows:
+        raise DestinationError(
+            f'{begun} was begun with rows = "{rows}". Next: name another place, or delete what is there with its '
+            "ledger."
+        )
 
 
-def refuse_other_rows(destination: Destination, rows: str) -> DestinationError:
-    """Return the error for a destination that was begun with the other kind of rows."""
-    return DestinationError(
-        f'{destination.name}: {destination.place} was begun with rows = "{rows}". Next: name another place, or delete '
-        "what is there with its ledger."
-    )
-
-
-def refuse_newer(destination: Destination, version: int) -> DestinationError:
+def refuse_newer(destination: Destination) -> DestinationError:
     """Return the error for a destination that a newer version of this program has filled."""
     return DestinationError(
-        f"{destination.name}: {destination.place} has schema version {version}, which only a newer version of this "
-        "program knows. Next: update this program."
+        f"{destination.name}: a newer version of this program has filled {destination.place}. Next: update this one."
     )

@@ -5,7 +5,7 @@ from small tables: the ledger, promotions, releases and forgotten rows. A destin
 it has in the transaction that delivered it, so what is new is found without a clock, and without reading rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -59,28 +59,6 @@ class FileState:
     """At most; quarantined ones are counted too."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Files that are delivered in one transaction."""
-
-    files: tuple[FileState, ...] = ()
-    """New or changed ones, in their order of arrival."""
-    held: tuple[str, ...] = ()
-    """Those of which the destination may have rows: the changed ones, and those that count no more."""
-    gone: tuple[str, ...] = ()
-    """Those of `held` that count no more."""
-
-    @property
-    def sources(self) -> list[str]:
-        """The files whose rows are to be delivered."""
-        return [file.source_sha256 for file in self.files]
-
-    @property
-    def rows(self) -> int:
-        """Rows at most."""
-        return sum(file.rows for file in self.files)
-
-
 def read_states(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, FileState]:
     """Return the state of every file that counts, by its name, in the order of arrival; `rows` is one of `KEYS`."""
     query = _READ_STATES.format(scored_by=_SCORED_BY[rows], rows=_ROWS[rows])
@@ -90,33 +68,25 @@ def read_states(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, F
     }
 
 
-def find_changes(states: Mapping[str, FileState], delivered: Mapping[str, str]) -> list[Batch]:
-    """Return what a destination lacks, in transactions; `delivered` are the states that it has, by file.
+def find_changes(states: Mapping[str, FileState], delivered: Mapping[str, str]) -> list[FileState]:
+    """Return the files that differ in a destination that has the states `delivered`: what is gone, changed, and new.
 
-    If that is little, it is one transaction, so that readers see what a run did at once. Else what counts no more goes
-    first, so that no row is there twice meanwhile.
+    In this order no row is there twice meanwhile. Those that count no more have no rows, and '' as their state.
     """
-    gone = tuple(sorted(delivered.keys() - states.keys()))
-    changed = [file for name, file in states.items() if name in delivered and delivered[name] != file.state]
-    new = [file for name, file in states.items() if name not in delivered]
-    held = (*(file.source_sha256 for file in changed), *gone)
-    if held and sum(file.rows for file in (*changed, *new)) <= BATCH_ROWS:
-        return [Batch((*changed, *new), held, gone)]
-    batches = [Batch((), gone, gone)] if gone else []
-    for files in _group(changed):
-        batches.append(Batch(files, tuple(file.source_sha256 for file in files)))
-    return [*batches, *map(Batch, _group(new))]
+    gone = [FileState(name, "", 0) for name in sorted(delivered.keys() - states.keys())]
+    differing = [file for name, file in states.items() if delivered.get(name) != file.state]
+    return [*gone, *sorted(differing, key=lambda file: file.source_sha256 not in delivered)]
 
 
-def _group(files: Sequence[FileState]) -> Iterator[tuple[FileState, ...]]:
+def group_files(files: Iterable[FileState]) -> Iterator[list[FileState]]:
     """Yield files in groups of about `BATCH_ROWS` rows."""
     group: list[FileState] = []
     rows = 0
     for file in files:
         if group and rows + file.rows > BATCH_ROWS:
-            yield tuple(group)
+            yield group
             group, rows = [], 0
         group.append(file)
         rows += file.rows
     if group:
-        yield tuple(group)
+        yield group

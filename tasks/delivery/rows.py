@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from tasks.destinations.columns import Layout, list_columns, make_arrow_schema
+from tasks.delivery.columns import Layout, list_columns, make_arrow_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK_ROWS, CHUNK_TEXTS = 25_000, 10_000
 """Source rows in memory at a time: without their texts, and with them."""
+_DAY = "'day=' || (scored_at AT TIME ZONE 'UTC')::DATE"
 NUL_SHOWN = "\N{REPLACEMENT CHARACTER}"
 """What stands for a NUL character, which PostgreSQL can't store."""
 KEY_DIGITS = 16
@@ -32,35 +33,36 @@ REVIEW = f"""(
 _IS_CURRENT = "is_latest AND best_model_id IS NOT NULL"
 _FIND_CURRENT = f"""
 CREATE OR REPLACE TEMP TABLE chosen_rows AS
-SELECT place, is_only FROM (
-    SELECT rowid AS place, {_IS_CURRENT} AS is_current, count(*) OVER (PARTITION BY review_key) = 1 AS is_only
-    FROM source_reviews SEMI JOIN (
-        SELECT review_key FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
-        UNION SELECT unnest($reviews::UBIGINT[])
-    ) USING (review_key)
-) WHERE is_current
+SELECT rowid AS place FROM source_reviews SEMI JOIN (
+    SELECT review_key FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
+    UNION SELECT unnest($reviews::UBIGINT[])
+) USING (review_key)
+WHERE {_IS_CURRENT}
 """  # noqa: S608 (our own names)
 _FIND_EVERY_CURRENT = f"""
-CREATE OR REPLACE TEMP TABLE chosen_rows AS
-SELECT rowid AS place, true AS is_only FROM source_reviews WHERE {_IS_CURRENT}
+CREATE OR REPLACE TEMP TABLE chosen_rows AS SELECT rowid AS place FROM source_reviews WHERE {_IS_CURRENT}
 """  # noqa: S608 (our own names)
 _FIND_FILES = """
 CREATE OR REPLACE TEMP TABLE chosen_files AS SELECT unnest($sources::VARCHAR[]) AS source_sha256
 """
-_FIND_SCORES = """
+_COUNT_DAYS = f"""
+SELECT {_DAY} AS day, source_sha256, count(*) AS rows
+FROM scored_reviews JOIN (SELECT rowid AS place, * FROM chosen_files) USING (source_sha256)
+WHERE day >= 'day=' || $since GROUP BY day, source_sha256, place ORDER BY day, place
+"""  # noqa: S608 (our own names)
+_FIND_SCORES = f"""
 CREATE OR REPLACE TEMP TABLE chosen_scores AS
-SELECT scored.*, files.uri FROM (FROM scored_reviews SEMI JOIN chosen_files USING (source_sha256)) AS scored
-LEFT JOIN scored_files AS files USING (source_sha256, model_id)
-"""
+SELECT scored.*, files.uri FROM (
+    FROM scored_reviews SEMI JOIN chosen_files USING (source_sha256) WHERE $day IS NULL OR {_DAY} = $day
+) AS scored LEFT JOIN scored_files AS files USING (source_sha256, model_id)
+"""  # noqa: S608 (our own names)
 _FIND_SCORED = """
 CREATE OR REPLACE TEMP TABLE chosen_rows AS
-SELECT rowid AS place, true AS is_only FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
+SELECT rowid AS place FROM source_reviews SEMI JOIN chosen_files USING (source_sha256)
 """
-_LIST_CHUNKS = """
-SELECT DISTINCT place // $rows AS chunk FROM chosen_rows WHERE is_only IN (SELECT unnest($only::BOOLEAN[])) ORDER BY ALL
-"""
-_CHOSEN = "(FROM chosen_rows WHERE is_only IN (SELECT unnest($only::BOOLEAN[])))"
+_LIST_CHUNKS = "SELECT DISTINCT place // $rows AS chunk FROM chosen_rows ORDER BY chunk"
 _RANGE = "(SELECT rowid AS place, * FROM source_reviews WHERE rowid BETWEEN $first AND $last)"
+_CHOSEN = "(FROM chosen_rows WHERE place BETWEEN $first AND $last)"
 _READ_CURRENT = f"""
 SELECT {{columns}} FROM (
     SELECT
@@ -70,7 +72,7 @@ SELECT {{columns}} FROM (
         best_truncated AS truncated, best_scored_at AS scored_at, file_uri AS uri, member, file_source AS source,
         in_english, text_sha256, extra::VARCHAR AS extra, text
     FROM {_RANGE} SEMI JOIN {_CHOSEN} AS chosen USING (place)
-) ORDER BY place
+)
 """  # noqa: S608 (our own names)
 _READ_ALL = f"""
 SELECT {{columns}} FROM (
@@ -79,9 +81,8 @@ SELECT {{columns}} FROM (
         given_rating, scores.model_id, scores.score, scores.sentiment, scores.predicted_rating, scores.token_count,
         scores.oov_rate, scores.truncated, scores.scored_at, scores.run_id, scores.uri, member, scores.source,
         in_english, text_sha256, extra::VARCHAR AS extra, text
-    FROM {_RANGE} SEMI JOIN {_CHOSEN} AS chosen USING (place)
-    JOIN chosen_scores AS scores USING (source_sha256, row_number)
-) ORDER BY place, model_id
+    FROM {_RANGE} JOIN chosen_scores AS scores USING (source_sha256, row_number)
+)
 """  # noqa: S608 (our own names)
 
 
@@ -90,18 +91,22 @@ def choose_rows(
     layout: Layout,
     sources: Collection[str],
     reviews: Collection[str] = (),
-) -> None:
+    day: str | None = None,
+) -> int | None:
     """Store which rows `read_rows` reads: those that concern these files and, of the current ones, these reviews.
 
-    A review of a file may have its newest row in another one: then that is chosen.
+    A review of a file may have its newest row in another one: then that is chosen. Of every score, only those of a UTC
+    `day`, such as day=2026-11-24, can be chosen, and their number is returned.
     """
     connection.execute(_FIND_FILES, {"sources": list(sources)})
     if layout.rows == "current":
         keys = [int(review.replace("-", "")[:KEY_DIGITS], 16) for review in reviews]
         connection.execute(_FIND_CURRENT, {"reviews": keys})
-        return
-    connection.execute(_FIND_SCORES)
+        return None
+    connection.execute(_FIND_SCORES, {"day": day})
     connection.execute(_FIND_SCORED)
+    [(rows,)] = connection.execute("SELECT count(*) FROM chosen_scores").fetchall()
+    return int(rows)
 
 
 def choose_every_current(connection: duckdb.DuckDBPyConnection) -> None:
@@ -109,35 +114,41 @@ def choose_every_current(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_FIND_EVERY_CURRENT)
 
 
-def read_rows(
-    connection: duckdb.DuckDBPyConnection,
-    layout: Layout,
-    for_postgres: bool = False,
-    only: bool | None = None,
-) -> Iterator["pa.Table"]:
-    """Yield the chosen rows in tables; `for_postgres`: with times as texts, and only with what PostgreSQL can store.
+def count_days(
+    connection: duckdb.DuckDBPyConnection, sources: Collection[str], since: str | None
+) -> dict[str, dict[str, int]]:
+    """Return the number of scores of each day, as its folder is called, and of each file, in the order given."""
+    connection.execute(_FIND_FILES, {"sources": list(sources)})
+    days: dict[str, dict[str, int]] = {}
+    for day, source, rows in connection.execute(_COUNT_DAYS, {"since": since or ""}).fetchall():
+        days.setdefault(day, {})[source] = rows
+    return days
 
-    `only`: those that are the only row of their review in the home, or those that are not; None: all. Of every score,
-    all are.
+
+def read_rows(connection: duckdb.DuckDBPyConnection, layout: Layout, kind: str) -> Iterator["pa.Table"]:
+    """Yield the chosen rows in tables, as a destination of this kind takes them.
+
+    For CSV and PostgreSQL times are texts, since some lie outside the years of others.
     """
-    wanted = [True, False] if only is None else [only]
-    select = _select_for_postgres(layout) if for_postgres else _select(layout)
-    query = (_READ_CURRENT if layout.rows == "current" else _READ_ALL).format(columns=select)
+    query = (_READ_CURRENT if layout.rows == "current" else _READ_ALL).format(columns=_select(layout, kind))
     size = CHUNK_TEXTS if layout.texts or layout.extra else CHUNK_ROWS
-    for (chunk,) in connection.execute(_LIST_CHUNKS, {"rows": size, "only": wanted}).fetchall():
-        bounds = {"first": chunk * size, "last": (chunk + 1) * size - 1, "only": wanted}
+    for (chunk,) in connection.execute(_LIST_CHUNKS, {"rows": size}).fetchall():
+        bounds = {"first": chunk * size, "last": (chunk + 1) * size - 1}
         table = connection.sql(query, params=bounds).to_arrow_table()
-        yield table if for_postgres else table.cast(make_arrow_schema(layout))
+        yield table.cast(make_arrow_schema(layout)) if kind == "parquet" else table
 
 
-def _select(layout: Layout) -> str:
+def _select(layout: Layout, kind: str) -> str:
     """Return the SELECT list of the columns of a layout."""
-    return ", ".join(column.name for column in list_columns(layout))
+    replaced = _REPLACED.get(kind, {})
+    return ", ".join(
+        replaced.get(type_, "{name}").format(name=name) for name, type_ in list_columns(layout).items()
+    )
 
 
-def _select_for_postgres(layout: Layout) -> str:
-    """Return the SELECT list of the columns of a layout, each as PostgreSQL reads it from CSV."""
-    replaced = {
+_REPLACED = {
+    "csv": {"TIMESTAMPTZ": "{name}::VARCHAR AS {name}"},
+    "postgres": {
         "VARCHAR": f"replace({{name}}, chr(0), '{NUL_SHOWN}') AS {{name}}",
         # PostgreSQL has no dates before 4713 BC, and writes BC at the end.
         "TIMESTAMPTZ": (
@@ -145,7 +156,6 @@ def _select_for_postgres(layout: Layout) -> str:
             "WHEN {name} < '4712-01-01 (BC)'::TIMESTAMPTZ THEN '-infinity' "
             "ELSE replace({name}::VARCHAR, ' (BC)', '') || ' BC' END AS {name}"
         ),
-    }
-    return ", ".join(
-        replaced.get(column.parquet, "{name}").format(name=column.name) for column in list_columns(layout)
-    )
+    },
+}
+"""How values are selected for a kind of destination, by the type of their column."""

@@ -1,9 +1,10 @@
 """The destinations of a home: a TOML file each, `destinations/NAME.toml`, which says where scores go and which ones.
 
 A file holds no secret: the address of a PostgreSQL database comes from the environment, in the variable that
-`tasks/destinations/addresses.py` names.
+`tasks/delivery/addresses.py` names.
 """
 
+import json
 import os
 import re
 import tomllib
@@ -19,7 +20,7 @@ from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import is_store_uri, parse_store_uri
-from tasks.destinations.columns import Layout
+from tasks.delivery.columns import Layout
 from tasks.support.outside_targets import require_free_target
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
@@ -31,7 +32,7 @@ class _Content(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    kind: Literal["postgres", "parquet"]
+    kind: Literal["postgres", "parquet", "csv"]
     rows: Literal["current", "all"] = "current"
     table: str | None = None
     folder: str | None = None
@@ -58,12 +59,19 @@ class Destination:
 
     name: str
     kind: str
-    """postgres or parquet."""
+    """postgres, parquet or csv."""
     layout: Layout
     place: str
     """`schema.table`, the absolute path of a folder, or the URI of one in a store."""
     url: str | None = field(default=None, repr=False)
     """The address of the database; a secret that is never shown."""
+    is_export: bool = False
+    """Whether it is the folder of `reviews export`, which no file describes."""
+
+    @property
+    def repeating(self) -> str:
+        """The command that delivers everything again."""
+        return "reviews export" if self.is_export else f"reviews destinations backfill {self.name}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,8 @@ def load_destinations(home: Home, urls: Mapping[str, str]) -> Destinations:
     for path in list_paths(home.destinations, "[!.]*.toml"):
         try:
             found = parse_destination(path, urls.get(path.stem))
-            require_free_place(home, found.kind, found.place)
+            if found.kind != "postgres":
+                require_free_place(home, found.place, home.exports)
             other = known.setdefault((found.kind, _name_place(found)), found)
             if other is not found:
                 raise UsageError(f"{path}: delivers to the place of {other.name}. Next: name another place.")
@@ -107,16 +116,16 @@ def load_destinations(home: Home, urls: Mapping[str, str]) -> Destinations:
     return Destinations(tuple(known.values()), broken)
 
 
-def require_free_place(home: Home, kind: str, place: str) -> None:
-    """Raise `UsageError` if the place of a destination is a folder that holds the home's own files, or in one."""
-    if kind == "parquet" and (folder := _find_folder(place)) is not None:
-        require_free_target(home, folder, home.exports)
+def require_free_place(home: Home, place: str, own: Path, *, or_itself: bool = False) -> None:
+    """Raise `UsageError` if a path or URI is a folder that holds the home's own files, or in one; but for `own`."""
+    if (folder := _find_folder(place)) is not None:
+        require_free_target(home, folder, own, or_itself=or_itself)
 
 
 def require_own_folder(home: Home, place: str) -> None:
     """Raise `UsageError` if a destination delivers to a folder or URI already."""
     for each in load_destinations(home, {}).known:
-        if each.kind == "parquet" and _name_folder(each.place) == _name_folder(place):
+        if each.kind != "postgres" and _name_folder(each.place) == _name_folder(place):
             raise UsageError(f"{place}: {each.name} delivers there already. Next: name another folder.")
 
 
@@ -164,8 +173,8 @@ def format_destination(content: Mapping[str, Any]) -> str:
         raise UsageError(
             f"{_describe(error.errors(include_url=False)[0])}. Next: correct the command."
         ) from None
-    lines = [f"{key} = {_format_value(value)}" for key, value in kept.items()]
-    return "\n".join(lines) + "\n"
+    # A text or a truth value of JSON is one of TOML.
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in kept.items())
 
 
 def require_name(name: str) -> str:
@@ -205,13 +214,8 @@ def _describe(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{key} is not a key of a destination"
     if error["type"] == "missing":  # only the kind is required by itself
-        return 'it has no kind: a line kind = "postgres" is for a table, kind = "parquet" for a folder'
+        return (
+            'it has no kind: a line kind = "postgres" is for a table, kind = "parquet" or "csv" for a folder'
+        )
     reason = str(error["msg"]).removeprefix("Value error, ")
     return f"{key}: {reason}" if key else reason
-
-
-def _format_value(value: str | bool) -> str:
-    """Return a value in TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,322 @@
+"""Delivers to the destinations of a home, one after the other, and remembers in the home how that went.
+
+The rows come from the published copy. A home delivers to one destination at a time, so that an older copy is never
+delivered after a newer one. An export is a delivery to a folder that no file describes: only its ledger knows of it.
+"""
+
+import json
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
+
+from data_contracts.errors import DestinationError, ReviewsError, UsageError
+from data_contracts.storage.durable import write_whole
+from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id
+from data_contracts.storage.listing import list_paths
+from data_contracts.storage.store_uris import parse_store_uri, require_clear_inbox
+from tasks.delivery import folders, postgres
+from tasks.delivery.changes import find_changes, read_states
+from tasks.delivery.columns import Layout
+from tasks.delivery.destinations import (
+    Destination,
+    load_destinations,
+    require_free_place,
+    require_own_folder,
+)
+from tasks.delivery.places import FilePlace, open_place
+from tasks.delivery.results import Delivered, Sender, StartProgress, start_no_progress
+from tasks.support.locking import hold_folder
+from tasks.warehouse.published import identify_copy, open_published, require_published
+
+_COUNT_WANTED = {
+    "current": "SELECT count(*) FROM latest_scores",
+    "all": "SELECT count(*) FROM scored_reviews ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) "
+    "AS superseded USING (source_sha256)",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the last delivery to a destination went, and what it has."""
+
+    tried_at: str | None = None
+    delivered_at: str | None = None
+    """When the last delivery was complete; times are in UTC, in ISO format."""
+    failing_since: str | None = None
+    """When the first delivery failed of those that have failed since then; None if the last one was complete."""
+    error: str | None = None
+    rows: int = 0
+    """Rows of the source files that it has, since the last complete delivery."""
+    rows_committed: int = 0
+    """Rows of the source files that there were when it was last tried."""
+    copy: tuple[int, int] | None = None
+    """What tells the published copy that was delivered from others."""
+    settings: str | None = None
+    """Where it went, and which rows."""
+
+    @property
+    def rows_behind(self) -> int:
+        """Rows that it lacks, as far as the home knows."""
+        return max(0, self.rows_committed - self.rows) if self.error else 0
+
+
+def read_standing(home: Home, name: str) -> Standing:
+    """Return how the last delivery to a destination went; that of none if it is not known."""
+    try:
+        content = json.loads(_name_standing(home, name).read_text("utf-8"))
+        copy = content.get("copy")
+        return replace(Standing(**content), copy=tuple(copy) if copy else None)
+    except (OSError, ValueError, TypeError):
+        return Standing()
+
+
+def list_failing(home: Home) -> dict[str, Standing]:
+    """Return how it stands with the destinations to which the last delivery failed, by their names."""
+    names = [path.stem for path in list_paths(home.destinations, "[!.]*.toml")]
+    standings = {name: read_standing(home, name) for name in names}
+    return {name: standing for name, standing in standings.items() if standing.error}
+
+
+def list_removed(home: Home) -> list[str]:
+    """Return the names of the destinations that rows were delivered to and that have no file any more."""
+    names = (
+        path.name.removeprefix(".").removesuffix(".json") for path in list_paths(home.destinations, ".*.json")
+    )
+    gone = (name for name in names if not (home.destinations / f"{name}.toml").exists())
+    return sorted(name for name in gone if read_standing(home, name).delivered_at)
+
+
+def note_broken(home: Home, name: str, problem: str) -> bool:
+    """Remember what is wrong with the file of a destination; return whether that is new."""
+    before = read_standing(home, name)
+    if before.error == problem:
+        return False
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    since = before.failing_since or now
+    _write_standing(home, name, replace(before, tried_at=now, failing_since=since, error=problem))
+    return True
+
+
+def is_due(home: Home, destination: Destination) -> bool:
+    """Return whether something may have to be delivered: the copy is another one, or the last delivery failed."""
+    standing = read_standing(home, destination.name)
+    copy = identify_copy(home.published)
+    return copy is not None and (
+        standing.error is not None
+        or (standing.copy, standing.settings) != (copy, _describe_settings(destination))
+    )
+
+
+def deliver(
+    home: Home,
+    destination: Destination,
+    start_progress: StartProgress = start_no_progress,
+    *,
+    repeats: bool = False,
+    takes_over: bool = False,
+) -> Delivered:
+    """Deliver what a destination lacks of the published copy; `repeats`: deliver all of it again.
+
+    Raises a `ReviewsError` if that fails, which `read_standing` has from then on.
+    """
+    sender = _make_sender(home, takes_over=takes_over, repeats=repeats)
+    with hold_folder(home.destinations):
+        if repeats:  # a run goes on with it if it is killed
+            standing = replace(read_standing(home, destination.name), copy=None)
+            _write_standing(home, destination.name, standing)
+        # Before it is opened: of a newer one, rows would count as delivered.
+        copy = identify_copy(home.published)
+        with open_published(home.published) as published:
+            states = read_states(published, destination.layout.rows)
+            rows = sum(file.rows for file in states.values())
+            with _noting(home, destination, rows, copy):
+                if destination.kind == "postgres":
+                    return postgres.deliver(published, destination, sender, states, start_progress)
+                with open_place(home, destination) as place:
+                    return folders.deliver(published, place, sender, states, start_progress)
+
+
+def _make_sender(home: Home, *, takes_over: bool = False, repeats: bool = False) -> Sender:
+    """Return a home as one that delivers."""
+    return Sender(ensure_home_id(home), f"{socket.gethostname()}:{home.folder}", takes_over, repeats)
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What a destination has, and what it should have."""
+
+    rows_held: int | None
+    """None if nothing was delivered yet."""
+    rows_wanted: int
+    files_lacking: int
+    """Source files that are new, changed or gone."""
+
+
+def inspect(home: Home, destination: Destination) -> Inspected:
+    """Return what a destination has and lacks, without changing it; raise a `ReviewsError` if it can't be reached."""
+    with open_published(home.published) as published:
+        states = read_states(published, destination.layout.rows)
+        [(rows_wanted,)] = published.execute(_COUNT_WANTED[destination.layout.rows]).fetchall()
+    sender = _make_sender(home)
+    if destination.kind == "postgres":
+        rows_held, known = postgres.inspect(destination, sender)
+    else:
+        with open_place(home, destination, to_write=False) as place:
+            ledger = folders.read_ledger(place, place.list_names(), sender)
+        rows_held, known = sum(file.rows for file in ledger.files.values()), dict(ledger.states)
+    return Inspected(rows_held if known else None, rows_wanted, len(find_changes(states, known)))
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """Which rows to export, and how."""
+
+    form: str | None = None
+    """'parquet' or 'csv'; None for the format of the folder or, for a new one, Parquet."""
+    no_text: bool = False
+    raw: bool = False
+    since: date | None = None
+    """The first day, in UTC, whose scores are exported."""
+    only_new: bool = False
+    """Whether to deliver what the folder lacks, instead of everything again."""
+    no_extra: bool = False
+    current: bool = False
+    """Whether to export one row per review, as `latest_scores` has it, instead of every score."""
+    takes_over: bool = False
+    """Whether it may go on with what another home has exported."""
+
+    def choose_layout(self) -> Layout:
+        """Return the layout of a folder that is filled anew."""
+        since = self.since.isoformat() if self.since else None
+        rows = "current" if self.current else "all"
+        return Layout(rows, not self.no_text, not self.no_extra, identities=False, raw=self.raw, since=since)
+
+
+def export(
+    home: Home,
+    folder: Path | str | None,
+    request: ExportRequest,
+    start_progress: StartProgress = start_no_progress,
+) -> tuple[Destination, Delivered]:
+    """Deliver to a folder, or the URI of one in a store; by default, to that of the home for such exports.
+
+    Raises `UsageError` if the folder is not free, or rows of another format are to be added to it.
+    """
+    require_published(home.published)
+    own = home.current_export if request.current else home.exports
+    target = parse_store_uri(require_clear_inbox(folder)) if isinstance(folder, str) else str(folder or own)
+    require_free_place(home, target, own, or_itself=True)
+    require_own_folder(home, target)
+    made = Destination("export", request.form or "parquet", request.choose_layout(), target, is_export=True)
+    sender = _make_sender(home, takes_over=request.takes_over, repeats=not request.only_new)
+    with open_place(home, made) as place:
+        if request.only_new and (content := place.read(folders.LEDGER)):
+            place = replace(place, destination=_go_on(made, folders.parse_ledger(content, made), request))
+        return place.destination, _deliver_files(home, place, sender, start_progress)
+
+
+def _go_on(made: Destination, ledger: folders.Ledger, request: ExportRequest) -> Destination:
+    """Return an export to which new rows are added, in the format that it has; raise `UsageError` if another is asked.
+
+    Of two first days, the earlier one counts, so that nothing is taken away.
+    """
+    held = ledger.layout
+    if (
+        request.form not in (None, ledger.kind)
+        or (request.no_text and held.texts)
+        or (request.no_extra and held.extra)
+        or (request.raw and not held.raw)
+    ):
+        raise UsageError(
+            f"{made.place}: holds an export in another format ({ledger.kind}), and --new adds to it in the same. Next: "
+            "drop the options that differ, name another folder, or export everything again without --new."
+        )
+    since = min(made.layout.since, held.since) if made.layout.since and held.since else None
+    return replace(made, kind=ledger.kind, layout=replace(held, rows=made.layout.rows, since=since))
+
+
+def _deliver_files(home: Home, place: FilePlace, sender: Sender, start_progress: StartProgress) -> Delivered:
+    """Deliver to a folder what it lacks of the published copy, which is opened once the folder is held."""
+    with open_published(home.published) as published:
+        states = read_states(published, place.destination.layout.rows)
+        return folders.deliver(published, place, sender, states, start_progress)
+
+
+def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
+    """Deliver to all destinations, and the home's exports, that rows were forgotten.
+
+    Return a line for each that may still hold them.
+    """
+    found = load_destinations(home, urls)
+    kept = "its file was removed. Next: delete what was delivered there, or put the file back."
+    lines = [*found.broken.values(), *(f"{name}: {kept}" for name in list_removed(home))]
+    deliveries = [partial(deliver, home, destination) for destination in found.known]
+    for folder in (home.exports, home.current_export):
+        if (folder / folders.LEDGER).is_file():
+            deliveries.append(partial(_renew_export, home, folder))
+        elif (folder / folders.OLD_EXPORT).is_file():
+            current = " --current" if folder == home.current_export else ""
+            lines.append(
+                f"{folder}: an earlier version made it. Next: `reviews export{current}` replaces it."
+            )
+    for act in deliveries:
+        try:
+            act()
+        except (ReviewsError, OSError) as error:
+            lines.append(str(error))
+    return lines
+
+
+def _renew_export(home: Home, folder: Path) -> Delivered:
+    """Deliver to an export of the home what it lacks, as it was asked for."""
+    made = Destination("export", "parquet", Layout(), str(folder), is_export=True)
+    with open_place(home, made) as place:
+        ledger = folders.parse_ledger(place.read(folders.LEDGER) or b"", made)
+        made = replace(made, kind=ledger.kind, layout=ledger.layout)
+        place = replace(place, destination=made)
+        return _deliver_files(home, place, _make_sender(home), start_no_progress)
+
+
+@contextmanager
+def _noting(home: Home, destination: Destination, rows: int, copy: tuple[int, int] | None) -> Iterator[None]:
+    """Write down how the delivery in the block went."""
+    before, now = read_standing(home, destination.name), datetime.now(UTC).isoformat(timespec="seconds")
+    try:
+        yield
+    except Exception as error:
+        message = str(error) if isinstance(error, ReviewsError) else f"{type(error).__name__}: {error}"
+        failed = replace(
+            before,
+            tried_at=now,
+            failing_since=before.failing_since or now,
+            error=message,
+            rows_committed=rows,
+        )
+        _write_standing(home, destination.name, failed)
+        if isinstance(error, ReviewsError):
+            raise
+        raise DestinationError(f"{destination.name}: {message}. Next: run the command again.") from error
+    settings = _describe_settings(destination)
+    done = Standing(now, now, rows=rows, rows_committed=rows, copy=copy, settings=settings)
+    _write_standing(home, destination.name, done)
+
+
+def _describe_settings(destination: Destination) -> str:
+    """Return where a destination's rows go, and which ones, without any secret."""
+    return json.dumps([destination.kind, destination.place, asdict(destination.layout)])
+
+
+def _name_standing(home: Home, name: str) -> Path:
+    """Return the path of the file that has how the last delivery went."""
+    return home.destinations / f".{name}.json"
+
+
+def _write_standing(home: Home, name: str, standing: Standing) -> None:
+    """Write how the last delivery to a destination went."""
+    with write_whole(_name_standing(home, name)) as building:
+        building.write_text(json.dumps(asdict(standing)), "utf-8")
