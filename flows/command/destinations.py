@@ -213,10 +213,8 @@ def status(form: str) -> None:
 
 
 def read_all_standings(settings: "Settings") -> list[dict[str, Any]]:
-    """Return how the last delivery to each destination went; a folder of destinations that can't be read is one."""
-    from dataclasses import asdict
-
-    from tasks.delivery.delivering import read_standing
+    """Return how the last delivery to each destination went, and what waits; a folder that can't be read is one."""
+    from tasks.delivery.delivering import find_waiting, read_standing
     from tasks.delivery.destinations import load_destinations
 
     folder = settings.home.destinations
@@ -227,12 +225,10 @@ def read_all_standings(settings: "Settings") -> list[dict[str, Any]]:
         return [{"name": folder.name, "error": problem}]
     standings = []
     for each in found.known:
-        standing = read_standing(settings.home, each.name)
-        known = asdict(standing)
-        kept = {key: known[key] for key in ("tried_at", "delivered_at", "failing_since", "error")}
-        standings.append(
-            {"name": each.name, "place": each.place, **kept, "rows_behind": standing.rows_behind}
-        )
+        standing, waiting = read_standing(settings.home, each.name), find_waiting(settings.home, each)
+        kept = {key: getattr(standing, key) for key in ("tried_at", "delivered_at", "failing_since", "error")}
+        behind = {"files_behind": len(waiting), "rows_behind": sum(file.rows for file in waiting)}
+        standings.append({"name": each.name, "place": each.place, **kept, **behind})
     wrong = [{"name": name, "error": problem} for name, problem in found.broken.items()]
     return sorted([*standings, *wrong], key=lambda each: str(each["name"]))
 
@@ -249,10 +245,12 @@ def _describe_standings(standings: list[dict[str, Any]]) -> str:
                 f"  {escape_controls(str(each['error']))}",
             ]
         else:
-            at = (
-                f"complete at {each['delivered_at']}" if each["delivered_at"] else "nothing was delivered yet"
-            )
-            lines.append(f"{each['name']}: {at}")
+            files, at = each["files_behind"], each["delivered_at"]
+            was = f"{'was ' if files else ''}complete at {at}" if at else "nothing was delivered yet"
+            lines.append(f"{each['name']}: {was}")
+            if files:
+                waiting = f"changes of {count(files, 'file')} wait for the next run"
+                lines.append(f"  {waiting}. Next: reviews destinations deliver {each['name']}")
     return "\n".join(lines) or NO_DESTINATION
 
 

@@ -8,7 +8,7 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from data_contracts.storage.home_id import ensure_home_id
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import parse_store_uri, require_clear_inbox
 from tasks.delivery import folders, postgres
-from tasks.delivery.changes import find_changes, read_states
+from tasks.delivery.changes import FileState, find_changes, read_states
 from tasks.delivery.columns import Layout
 from tasks.delivery.destinations import (
     Destination,
@@ -31,7 +31,7 @@ from tasks.delivery.destinations import (
 from tasks.delivery.places import FilePlace, open_place
 from tasks.delivery.results import Delivered, Sender, StartProgress, start_no_progress
 from tasks.support.locking import hold_folder
-from tasks.warehouse.published import identify_copy, open_published, require_published
+from tasks.warehouse.published import open_published, require_published
 
 _COUNT_WANTED = {
     "current": "SELECT count(*) FROM latest_scores",
@@ -50,28 +50,21 @@ class Standing:
     failing_since: str | None = None
     """When the first delivery failed of those that have failed since then; None if the last one was complete."""
     error: str | None = None
-    rows: int = 0
-    """Rows of the source files that it has, since the last complete delivery."""
-    rows_committed: int = 0
-    """Rows of the source files that there were when it was last tried."""
-    copy: tuple[int, int] | None = None
-    """What tells the published copy that was delivered from others."""
+    rows_behind: int = 0
+    """Rows of the files that differed when the last delivery failed."""
+    states: Mapping[str, str] = field(default_factory=dict)
+    """The state of each source file that it has, since the last complete delivery."""
     settings: str | None = None
     """Where it went, and which rows."""
-
-    @property
-    def rows_behind(self) -> int:
-        """Rows that it lacks, as far as the home knows."""
-        return max(0, self.rows_committed - self.rows) if self.error else 0
 
 
 def read_standing(home: Home, name: str) -> Standing:
     """Return how the last delivery to a destination went; that of none if it is not known."""
+    known = {each.name for each in fields(Standing)}  # an earlier version noted others
     try:
         content = json.loads(_name_standing(home, name).read_text("utf-8"))
-        copy = content.get("copy")
-        return replace(Standing(**content), copy=tuple(copy) if copy else None)
-    except (OSError, ValueError, TypeError):
+        return Standing(**{key: value for key, value in content.items() if key in known})
+    except (OSError, ValueError, TypeError, AttributeError):
         return Standing()
 
 
@@ -102,14 +95,28 @@ def note_broken(home: Home, name: str, problem: str) -> bool:
     return True
 
 
+def find_waiting(home: Home, destination: Destination) -> list[FileState]:
+    """Return the files that are new, changed or gone since a destination got all; it is not asked what it has."""
+    if not home.published.exists():
+        return []
+    with open_published(home.published) as published:
+        states = read_states(published, destination.layout.rows)
+    return _find_waiting(destination, read_standing(home, destination.name), states)
+
+
+def _find_waiting(
+    destination: Destination, standing: Standing, states: Mapping[str, FileState]
+) -> list[FileState]:
+    """Return the files that a destination lacks, has differently or has too many; all of them if it was changed."""
+    is_same = standing.settings == _describe_settings(destination)
+    return find_changes(states, standing.states if is_same else {})
+
+
 def is_due(home: Home, destination: Destination) -> bool:
-    """Return whether something may have to be delivered: the copy is another one, or the last delivery failed."""
-    standing = read_standing(home, destination.name)
-    copy = identify_copy(home.published)
-    return copy is not None and (
-        standing.error is not None
-        or (standing.copy, standing.settings) != (copy, _describe_settings(destination))
-    )
+    """Return whether something waits for a destination, or the last delivery failed."""
+    if read_standing(home, destination.name).error is not None:
+        return home.published.exists()
+    return bool(find_waiting(home, destination))
 
 
 def deliver(
@@ -127,14 +134,11 @@ def deliver(
     sender = _make_sender(home, takes_over=takes_over, repeats=repeats)
     with hold_folder(home.destinations):
         if repeats:  # a run goes on with it if it is killed
-            standing = replace(read_standing(home, destination.name), copy=None)
+            standing = replace(read_standing(home, destination.name), states={})
             _write_standing(home, destination.name, standing)
-        # Before it is opened: of a newer one, rows would count as delivered.
-        copy = identify_copy(home.published)
         with open_published(home.published) as published:
             states = read_states(published, destination.layout.rows)
-            rows = sum(file.rows for file in states.values())
-            with _noting(home, destination, rows, copy):
+            with _noting(home, destination, states):
                 if destination.kind == "postgres":
                     return postgres.deliver(published, destination, sender, states, start_progress)
                 with open_place(home, destination) as place:
@@ -283,7 +287,7 @@ def _renew_export(home: Home, folder: Path) -> Delivered:
 
 
 @contextmanager
-def _noting(home: Home, destination: Destination, rows: int, copy: tuple[int, int] | None) -> Iterator[None]:
+def _noting(home: Home, destination: Destination, states: Mapping[str, FileState]) -> Iterator[None]:
     """Write down how the delivery in the block went."""
     before, now = read_standing(home, destination.name), datetime.now(UTC).isoformat(timespec="seconds")
     try:
@@ -295,14 +299,14 @@ def _noting(home: Home, destination: Destination, rows: int, copy: tuple[int, in
             tried_at=now,
             failing_since=before.failing_since or now,
             error=message,
-            rows_committed=rows,
+            rows_behind=sum(file.rows for file in _find_waiting(destination, before, states)),
         )
         _write_standing(home, destination.name, failed)
         if isinstance(error, ReviewsError):
             raise
         raise DestinationError(f"{destination.name}: {message}. Next: run the command again.") from error
-    settings = _describe_settings(destination)
-    done = Standing(now, now, rows=rows, rows_committed=rows, copy=copy, settings=settings)
+    delivered = {name: file.state for name, file in states.items()}
+    done = Standing(now, now, states=delivered, settings=_describe_settings(destination))
     _write_standing(home, destination.name, done)
 
 

@@ -117,9 +117,18 @@ def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path
     assert "It lacks changes of 1 file" in run(home, "check", "lake")
     assert "2 rows of 1 file delivered" in run(home, "deliver")
     assert "It has 2 rows; the home has 2." in run(home, "check", "lake")
-    assert "complete at" in run(home, "status")
+    assert "lake: complete at" in run(home, "status")
     assert '"rows_behind": 0' in run(home, "status", "--format", "json")
     assert "2 rows" in run(home, "backfill", "lake")
+
+
+def test_the_status_says_what_waits_for_the_next_run(home: Home, tmp_path: Path) -> None:
+    write(home, "lake", tmp_path / "lake")
+    run(home, "deliver")
+    add(home, "b.csv")
+    said = run(home, "status")
+    assert "lake: was complete at" in said
+    assert "changes of 1 file wait for the next run. Next: " in said
 
 
 def test_a_folder_that_another_destination_has_is_refused_at_once(home: Home, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from data_contracts.storage.home_id import ensure_home_id
 from tasks.delivery import folders
 from tasks.delivery.addresses import name_variable, read_urls
 from tasks.delivery.columns import Layout
-from tasks.delivery.delivering import deliver, inspect, is_due, read_standing
+from tasks.delivery.delivering import deliver, find_waiting, inspect, is_due, read_standing
 from tasks.delivery.destinations import (
     Destination,
     format_destination,
@@ -119,7 +119,9 @@ def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp
     for step in steps:
         change(history, step)
         for layout in (ALL, CURRENT):
-            deliver(home, make(tmp_path / layout.rows, layout))
+            destination = replace(make(tmp_path / layout.rows, layout), name=layout.rows)
+            waiting = len(find_waiting(home, destination))
+            assert deliver(home, destination).files == waiting, step
             assert read(tmp_path / layout.rows) == expect(home, layout.rows), step
 
 
@@ -313,12 +315,15 @@ def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: H
 # How a delivery went
 
 
-def test_a_destination_is_due_until_it_has_the_published_copy(home: Home, folder: Path) -> None:
+def test_a_destination_is_due_where_rows_have_changed_that_were_published(
+    home: Home, history: History, folder: Path
+) -> None:
     destination = make(folder)
     assert is_due(home, destination)
     deliver(home, destination)
-    assert not is_due(home, destination)
     publish(home)
+    assert not is_due(home, destination)
+    change(history, ("release", (0, ROW)))
     assert is_due(home, destination)
 
 
@@ -333,13 +338,16 @@ def test_while_deliveries_fail_the_home_knows_since_when_and_how_many_rows(
 ) -> None:
     deliver(home, make(folder))
     change(history, ("add", [[ROW]]))
-    missing = make(folder / "not" / "there")
+    disk = folder.rename(folder.with_name("away"))
+    folder.touch()
     for _ in range(2):
         with pytest.raises(ReviewsError):
-            deliver(home, missing)
+            deliver(home, make(folder))
     standing = read_standing(home, "lake")
     assert standing.rows_behind == 2  # the row and the quarantined one
     assert standing.failing_since is not None
+    folder.unlink()
+    disk.rename(folder)
     deliver(home, make(folder))
     assert read_standing(home, "lake").rows_behind == 0
 
