@@ -177,16 +177,6 @@ class FileLimits(RowLimits):
     """A file with fewer rows, bad ones included, is refused."""
 
 
-@dataclass(frozen=True)
-class ServingLimits:
-    """The limits of requests to `reviews serve`."""
-
-    serve_max_texts: int = 256
-    """The largest number of texts of one request."""
-    serve_max_bytes: int = 4_000_000
-    """The largest request, in bytes."""
-
-
 def exceeds_bad_rows(rows_read: int, rows_bad: int, limits: RowLimits) -> bool:
     """Return whether the bad rows exceed both limits, the number and the share, so that `too_many_bad_rows` applies."""
     return rows_bad > limits.min_bad_rows and rows_bad > limits.max_bad_share * rows_read

@@ -1,4 +1,4 @@
-"""Generates the table in docs/settings.md: every setting with its default and meaning, from the classes of settings.
+"""Generates the table in docs/settings.md: every setting with its default and meaning, from the class of settings.
 
 The meaning is the docstring under a field. The docstring begins with the name of the variable; otherwise the name is
 REVIEWS_ and the name of the field in capitals.
@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any
 
 from data_contracts.archive import PUBLISHED_URL
-from data_contracts.rules_and_limits import RowLimits, ServingLimits
 from deployments.settings import Settings
 from docs.markdown import escape_cell, format_table
 
@@ -25,24 +24,19 @@ DEFAULTS = {
     "destination_urls": "none",
 }
 """Descriptions of defaults that are computed, by field."""
-LIMITS = {"limits": RowLimits, "serving": ServingLimits}
-"""The classes of limits, by the field that holds them."""
 _NAMED = re.compile(r"([A-Z_]{5,}): (.*)", re.DOTALL)
 
 
 def make_table() -> str:
-    """Return the Markdown table; the fields of limits take the place of the field of `Settings` that holds them."""
-    return format_table(COLUMNS, list(_list_rows(Settings)), words=len(COLUMNS))
+    """Return the Markdown table."""
+    return format_table(COLUMNS, list(_list_rows()), words=len(COLUMNS))
 
 
-def _list_rows(kind: type) -> Iterator[list[str]]:
-    meanings = _read_meanings(kind)
-    for each in fields(kind):
-        if each.name in LIMITS:
-            yield from _list_rows(LIMITS[each.name])
-        else:
-            name, meaning = _read_name(each.name, meanings[each.name])
-            yield [f"`{name}`", _format_default(each), escape_cell(meaning)]
+def _list_rows() -> Iterator[list[str]]:
+    meanings = _read_meanings(Settings)
+    for each in fields(Settings):
+        name, meaning = _read_name(each.name, meanings[each.name])
+        yield [f"`{name}`", _format_default(each), escape_cell(meaning)]
 
 
 def _read_name(field: str, docstring: str) -> tuple[str, str]:

@@ -281,7 +281,7 @@ def _tidy_up(settings: Settings) -> None:
 
     Delete the checkpoints of trainings that were stopped long ago, too.
     """
-    drop_old_trainings(settings.home, settings.keep_trainings_days)
+    drop_old_trainings(settings.home)
     move, days = settings.scored_files == "move", settings.keep_quarantine_days
     if (move or days) and stages.tidy_up(settings.home, move=move, quarantine_days=days):
         publish_copy(settings.home)

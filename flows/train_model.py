@@ -86,7 +86,7 @@ def train_model(
             pass  # from here on the training knows what other machines of a shared home have left
         with record_flow_run("train-model", parameters, settings) as run:
             concerns |= name_killed(run)
-            stages.drop_trainings(settings.home, settings.keep_trainings_days)
+            stages.drop_trainings(settings.home)
             request = stages.TrainingRequest(
                 variant, seed, epochs, anew=anew, may_exist=with_own and not anew, device=device
             )

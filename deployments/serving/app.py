@@ -19,12 +19,12 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from data_contracts.rules_and_limits import ServingLimits
 from deployments.guarded_server import guard
 from deployments.serving.answering import Desk, TextOfSource, ask, ask_why, is_full
 from deployments.serving.metrics import measure_requests
 from deployments.serving.request_limits import (
     STATIC_PATH,
+    ServingLimits,
     bound_bodies,
     end_quietly,
     refuse_in_json,
@@ -115,11 +115,11 @@ def _add_scores(api: FastAPI, desk: Desk, limits: ServingLimits) -> None:
 
     @api.post("/scores", summary="Score several texts", response_model=ScoresOfTexts, responses=REFUSALS)
     async def score_several(asked: AskedTexts) -> Any:
-        if len(asked.texts) > limits.serve_max_texts:
+        if len(asked.texts) > limits.max_texts:
             raise HTTPException(
                 413,
-                f"The request has {len(asked.texts):,} texts, and may have {limits.serve_max_texts:,}. Next: send "
-                "fewer at a time, or raise REVIEWS_SERVE_MAX_TEXTS.",
+                f"The request has {len(asked.texts):,} texts, and may have {limits.max_texts:,}. Next: send "
+                "fewer at a time.",
             )
         _require_room(desk, len(asked.texts))
         texts = [TextOfSource(text, asked.source) for text in asked.texts]

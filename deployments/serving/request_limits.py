@@ -3,13 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
-
-from data_contracts.rules_and_limits import ServingLimits
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,11 +31,21 @@ GUARD_WORDS = {
     403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
 }
 """What `guard` refuses, by the status."""
-LARGE = "The request has more than {:,} bytes. Next: send less at a time, or raise REVIEWS_SERVE_MAX_BYTES."
-MANY = "The request has more values than {:,} texts need. Next: send fewer at a time, or raise REVIEWS_SERVE_MAX_TEXTS."
+LARGE = "The request has more than {:,} bytes. Next: send less at a time."
+MANY = "The request has more values than {:,} texts need. Next: send fewer at a time."
 HELD = "Too many bytes of other requests wait. Next: ask again in a second."
 SLOW = f"The body did not come within {BODY_SECONDS:g} s. Next: send it again, less at a time."
 STOPPING = "The server stops, and this request was not answered in time. Next: send it again later."
+
+
+@dataclass(frozen=True)
+class ServingLimits:
+    """The limits of requests."""
+
+    max_texts: int = 256
+    """The largest number of texts of one request."""
+    max_bytes: int = 4_000_000
+    """The largest request, in bytes."""
 
 
 def require_token(app: "ASGIApp", token: str) -> "ASGIApp":
@@ -112,7 +121,7 @@ def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
     These are its bytes (413), the bytes that all requests hold until they are answered (503), the time in which it
     comes (408), and how many values it has (413), which are counted before any is made.
     """
-    most, held = limits.serve_max_bytes, 0
+    most, held = limits.max_bytes, 0
 
     async def bound(scope: "Scope", receive: "Receive", send: "Send") -> None:
         own, asked = 0, False
@@ -156,12 +165,12 @@ async def _read_whole(receive: "Receive", hold: Callable[[int], bool], limits: S
         piece = message.get("body", b"")
         body += piece
         full = hold(len(piece))
-        if len(body) > limits.serve_max_bytes:
-            raise HTTPException(413, LARGE.format(limits.serve_max_bytes))
+        if len(body) > limits.max_bytes:
+            raise HTTPException(413, LARGE.format(limits.max_bytes))
         if full and len(body) > SMALL_BYTES:
             raise HTTPException(503, HELD, {"Retry-After": "1"})
-    if _has_more_marks(body, 2 * limits.serve_max_texts + OTHER_MARKS):
-        raise HTTPException(413, MANY.format(limits.serve_max_texts))
+    if _has_more_marks(body, 2 * limits.max_texts + OTHER_MARKS):
+        raise HTTPException(413, MANY.format(limits.max_texts))
     return {**message, "body": bytes(body)}
 
 

@@ -41,7 +41,7 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
     with open_port(settings.serve_host, settings.serve_port, port) as listening:
         champion = follow_champion(settings.home)
         desk = open_desk(champion, settings.limits, settings.label)
-        app = make_app(desk, hosts, settings.serve_token, settings.serving)
+        app = make_app(desk, hosts, settings.serve_token)
         echo(f"{champion.find().promoted.model_id} answers on {settings.serve_url}")
         echo(f"  page   {settings.serve_url}/docs (Ctrl-C stops)")
         _keep_latency_low()

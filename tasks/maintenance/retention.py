@@ -26,6 +26,8 @@ UPDATE quarantined_rows SET raw = NULL, raw_is_text = false
 WHERE raw IS NOT NULL AND quarantined_at < now() - to_seconds(?)
 """
 _DAY_SECONDS = 86_400
+TRAINING_DAYS = 7
+"""After how many days the checkpoints of a training that was stopped are deleted."""
 _NAME_BYTES = 255
 """Longest file name, in bytes, on common file systems."""
 
@@ -94,19 +96,19 @@ def drop_old_bytes(warehouse: Path, days: float) -> int:
     return int(row[0])
 
 
-def drop_old_trainings(home: Home, days: float) -> list[str]:
-    """Delete the checkpoints of trainings whose last one is older than `days`; return the names of their folders.
+def drop_old_trainings(home: Home) -> list[str]:
+    """Delete the checkpoints of trainings that were given up; return the names of their folders.
 
-    A training that goes on at this moment keeps them, and 0 days keep all.
+    A training that goes on at this moment keeps them.
     """
-    folders = sorted(path for path in home.trainings.glob("*") if path.is_dir()) if days else []
-    return [folder.name for folder in folders if _drop_old_training(folder, days)]
+    folders = sorted(path for path in home.trainings.glob("*") if path.is_dir())
+    return [folder.name for folder in folders if _drop_old_training(folder)]
 
 
-def _drop_old_training(folder: Path, days: float) -> bool:
+def _drop_old_training(folder: Path) -> bool:
     """Delete the checkpoints of a training if they are old and nobody holds them; return whether they were deleted."""
     with suppress(SourceError), hold_folder(folder, refuse_to_wait):
-        if _is_older(folder, days):
+        if _is_older(folder, TRAINING_DAYS):
             remove(folder)
             return True
     return False

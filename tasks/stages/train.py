@@ -22,7 +22,7 @@ from models.training.kind_of_model import Variant
 from models.training.trained_model import TrainedModel
 from models.variants import find_variant
 from tasks.archive.parquet_files import read_provenance
-from tasks.maintenance.retention import drop_old_trainings
+from tasks.maintenance.retention import TRAINING_DAYS, drop_old_trainings
 from tasks.stages.events import emit_promoted
 from tasks.stages.lineage import BUNDLE, PARQUET
 from tasks.stages.log_messages import tell
@@ -143,11 +143,12 @@ def _train(home: Home, job: TrainingJob, *, anew: bool) -> tuple[TrainedModel, f
         return train_on(job, journal), journal.count_seconds()
 
 
-def drop_trainings(home: Home, days: float) -> None:
-    """Delete the checkpoints of trainings that were stopped more than `days` ago, and say so; 0 keeps them."""
-    for name in drop_old_trainings(home, days):
-        ago = f"{days:g} day{'' if days == 1 else 's'} ago"
-        tell(f"The checkpoints of {name} are deleted: that training was stopped more than {ago}.")
+def drop_trainings(home: Home) -> None:
+    """Delete the checkpoints of trainings that were given up, and say so."""
+    for name in drop_old_trainings(home):
+        tell(
+            f"The checkpoints of {name} are deleted: that training was stopped more than {TRAINING_DAYS} days ago."
+        )
 
 
 def _find_same(home: Home, variant: Variant, seed: int, epochs: int) -> TrainedBundle | None:

@@ -100,19 +100,23 @@ def unpromote(home: Home) -> None:
 
 
 TABLE = [
-    setting("REVIEWS_PORT", "seventy", "REVIEWS_PORT must be a number, not 'seventy'"),
-    setting("REVIEWS_PORT", "70000", "REVIEWS_PORT must be from 1 to 65535, not 70000"),
-    setting("REVIEWS_POLL_SECONDS", "0", "REVIEWS_POLL_SECONDS must be from 0.5 to 3600"),
-    setting("REVIEWS_WATCH_INBOX", "perhaps", "REVIEWS_WATCH_INBOX must be true or false, not 'perhaps'"),
+    setting("REVIEWS_PORT", "seventy", "REVIEWS_PORT='seventy': it must be a valid integer"),
+    setting("REVIEWS_PORT", "70000", "REVIEWS_PORT='70000': it must be less than or equal to 65535"),
+    setting("REVIEWS_POLL_SECONDS", "0", "REVIEWS_POLL_SECONDS='0': it must be greater than"),
+    setting("REVIEWS_WATCH_INBOX", "perhaps", "REVIEWS_WATCH_INBOX='perhaps': it must be a valid boolean"),
     setting(
         "REVIEWS_ALERT_URL",
         "ftp://user:secret@host",
-        "REVIEWS_ALERT_URL must start with http:// or https://.",
+        "REVIEWS_ALERT_URL: must start with http:// or https://.",
     ),
-    setting("REVIEWS_KEEP_BACKUPS", "-1", "REVIEWS_KEEP_BACKUPS must be from 0"),
-    setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS must be from 0.1"),
-    setting("REVIEWS_KEEP_QUARANTINE_DAYS", "a week", "REVIEWS_KEEP_QUARANTINE_DAYS must be a number"),
-    setting("REVIEWS_SCORED_FILES", "burn", "REVIEWS_SCORED_FILES must be keep or move, not 'burn'"),
+    setting("REVIEWS_KEEP_BACKUPS", "-1", "REVIEWS_KEEP_BACKUPS='-1': it must be greater than"),
+    setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS='0': it must be greater than"),
+    setting(
+        "REVIEWS_KEEP_QUARANTINE_DAYS",
+        "a week",
+        "REVIEWS_KEEP_QUARANTINE_DAYS='a week': it must be a valid number",
+    ),
+    setting("REVIEWS_SCORED_FILES", "burn", "REVIEWS_SCORED_FILES='burn': it must be 'keep' or 'move'"),
     setting(
         "REVIEWS_HOST",
         "0.0.0.0",
@@ -120,7 +124,7 @@ TABLE = [
         command=("up",),
     ),
     setting(
-        "REVIEWS_ALLOWED_HOSTS", "*", "REVIEWS_ALLOWED_HOSTS must be names or addresses", command=("up",)
+        "REVIEWS_ALLOWED_HOSTS", "*", "REVIEWS_ALLOWED_HOSTS='*': must be names or addresses", command=("up",)
     ),
     setting("REVIEWS_HOST", "here", "REVIEWS_HOST must be an address such as 127.0.0.1", command=("up",)),
     parameter("unknown command", "scor", says="No such command 'scor'"),

@@ -107,7 +107,7 @@ def test_other_machines_are_let_in_only_with_a_token() -> None:
 
 @pytest.mark.parametrize("token", ["short", "sixteen chars, but spaces", "ünïcödé-ünïcödé-ünïcödé"])
 def test_a_token_that_can_not_be_sent_or_is_guessed_is_refused_and_not_repeated(token: str) -> None:
-    with pytest.raises(UsageError, match="REVIEWS_SERVE_TOKEN must have") as caught:
+    with pytest.raises(UsageError, match="REVIEWS_SERVE_TOKEN: must have") as caught:
         load_settings({"REVIEWS_SERVE_TOKEN": token})
     assert token not in str(caught.value)
 

@@ -51,8 +51,6 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch,
         ("REVIEWS_DRAIN_SECONDS", "-1"),
         ("REVIEWS_FALLBACK_ENCODING", "latin-9000"),
         ("REVIEWS_FALLBACK_ENCODING", "utf-16"),
-        ("REVIEWS_SERVE_MAX_TEXTS", "0"),
-        ("REVIEWS_SERVE_MAX_BYTES", "10"),
         ("REVIEWS_DASK", "tcp://host"),
         ("REVIEWS_DASK", "host:8786"),
         ("REVIEWS_DASK", "local:0"),
@@ -86,7 +84,7 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
         Path("/srv/b c"),
     )
     with pytest.raises(
-        UsageError, match="REVIEWS_INPUT_DIRS must have absolute paths of folders, not 'exports'"
+        UsageError, match=r"REVIEWS_INPUT_DIRS=.*must have absolute paths of folders, not 'exports'"
     ):
         load_settings({"REVIEWS_INPUT_DIRS": "/srv/a:exports"})
 
@@ -94,15 +92,15 @@ def test_input_folders_are_whole_paths_set_apart_like_those_of_path() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("REVIEWS_PORT", "80.5", "must be a whole number, not '80.5'"),
-        ("REVIEWS_RESCORE_MINUTES", "0", "must be more than 0, at most 1440, not 0. Next: leave it out"),
-        ("REVIEWS_RESCORE_MINUTES", "nan", "must be more than 0, at most 1440, not nan. Next: leave it out"),
-        ("REVIEWS_RESCORE_MINUTES", "inf", "must be more than 0, at most 1440, not inf. Next: leave it out"),
-        ("REVIEWS_SHADOW_MINUTES", "nan", "must be from 0 to 1440, not nan"),
-        ("REVIEWS_KEEP_BACKUPS", "0.5", "must be a whole number"),
-        ("REVIEWS_KEEP_REPORTS", "1e-3", "must be a whole number"),
-        ("REVIEWS_MAX_TEXT_CHARS", "inf", "must be from 1 to 1e"),
-        ("REVIEWS_POLL_SECONDS", "x" * 100_000, r"must be a number, not 'x{80}\.\.\.'"),
+        ("REVIEWS_PORT", "80.5", "must be a valid integer"),
+        ("REVIEWS_RESCORE_MINUTES", "0", "must be greater than 0"),
+        ("REVIEWS_RESCORE_MINUTES", "nan", "must be less than or equal to 1440"),
+        ("REVIEWS_RESCORE_MINUTES", "inf", "must be less than or equal to 1440"),
+        ("REVIEWS_SHADOW_MINUTES", "nan", "must be a finite number"),
+        ("REVIEWS_KEEP_BACKUPS", "0.5", "must be a valid integer"),
+        ("REVIEWS_KEEP_REPORTS", "1e-3", "must be a valid integer"),
+        ("REVIEWS_MAX_TEXT_CHARS", "inf", "must be a valid integer"),
+        ("REVIEWS_POLL_SECONDS", "x" * 100_000, r"'x{80}\.\.\.': it must be a valid number"),
         ("REVIEWS_HOME", "~no-such-user-here", "there is no such user"),
         ("REVIEWS_HOME", "/tmp/\udcff", "is not UTF-8"),
         ("REVIEWS_ARCHIVE", "/tmp/\udcff", "is not UTF-8"),
@@ -125,7 +123,7 @@ def test_a_setting_that_makes_no_sense_is_named_with_what_it_may_be(name: str, v
     ["http://", "https:///path", "http://:80/", "http://host:99999", "http://[::1/x", "http://host:0"],
 )
 def test_an_address_without_a_host_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(UsageError, match="REVIEWS_ALERT_URL has no host") as caught:
+    with pytest.raises(UsageError, match="REVIEWS_ALERT_URL: has no host") as caught:
         load_settings({"REVIEWS_ALERT_URL": f"{address}?secret"})
     assert "secret" not in str(caught.value)
 
@@ -139,7 +137,7 @@ def test_the_address_of_a_database_gets_the_driver_that_prefect_needs(scheme: st
 
 @pytest.mark.parametrize("address", ["mysql://u:secret@db/p", "postgresql:///secret", "secret"])
 def test_an_address_of_another_database_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(UsageError, match="REVIEWS_DATABASE_URL must be like postgresql://") as caught:
+    with pytest.raises(UsageError, match="REVIEWS_DATABASE_URL: must be like postgresql://") as caught:
         load_settings({"REVIEWS_DATABASE_URL": address})
     assert "secret" not in str(caught.value)
 
