@@ -38,17 +38,8 @@ def name_home() -> dict[str, str]:
 
 
 def identify_home(settings: Settings) -> str:
-    """Return the id of the home of this machine: if machines share it, that of the others."""
-    _join_others(settings)
+    """Return the id of the home of this machine."""
     return ensure_home_id(settings.home)
-
-
-def _join_others(settings: Settings) -> None:
-    """Give this machine's home the id that it has on other machines, if they share it and this one has none yet."""
-    if settings.shared_store:
-        from tasks.sharing.newer_database import join
-
-        join(settings.home, settings.shared_store)
 
 
 def load_settings_of_run() -> Settings:
@@ -57,7 +48,6 @@ def load_settings_of_run() -> Settings:
     Warn if another version of the program made the deployment.
     """
     settings = load_settings()
-    _join_others(settings)
     if warning := _compare_versions(settings.deployed_version, read_version()):
         get_run_logger().warning(warning)
     deployed = settings.deployed_home

@@ -177,9 +177,6 @@ class Settings:
     publish_to_store: bool = False
     """REVIEWS_PUBLISH_TO_STORE: with `true`, runs upload what is new of the published copy to `published/` of
     REVIEWS_STORE; there `reviews sql` on other machines reads it."""
-    share_home: bool = False
-    """REVIEWS_SHARE_HOME: with `true`, several machines share this home by REVIEWS_STORE: one at a time writes, from
-    where the one before has ended; includes REVIEWS_PUBLISH_TO_STORE."""
     dask: Annotated[str | None, _read_by(parse_workers)] = None
     """REVIEWS_DASK: the workers that score the objects of the store, and score again: those of the scheduler at
     `tcp://HOST:PORT`, or N processes of this machine, `local:N`."""
@@ -304,12 +301,7 @@ class Settings:
     @property
     def copy_store(self) -> str | None:
         """The store to which runs upload the published copy; None if they upload none."""
-        return self.store if self.publish_to_store or self.share_home else None
-
-    @property
-    def shared_store(self) -> str | None:
-        """The store by which several machines share the home; None if this machine has it alone."""
-        return self.store if self.share_home else None
+        return self.store if self.publish_to_store else None
 
     @property
     def api_url(self) -> str:
@@ -382,17 +374,11 @@ def _quote(text: str) -> str:
 
 
 def _require_store(settings: Settings) -> None:
-    """Raise `UsageError` if a setting needs a store, and none is set, or contradicts another one."""
-    for name in ("publish_to_store", "share_home"):
-        if getattr(settings, name) and settings.store is None:
-            raise UsageError(
-                f"{name_variable(name)} is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a "
-                "store, such as s3://bucket/prefix."
-            )
-    if settings.share_home and settings.scored_files == "move":
+    """Raise `UsageError` if a setting needs a store, and none is set."""
+    if settings.publish_to_store and settings.store is None:
         raise UsageError(
-            "REVIEWS_SCORED_FILES=move can't be used with REVIEWS_SHARE_HOME: another machine may have to score a file "
-            "again that this one has moved. Next: unset REVIEWS_SCORED_FILES."
+            "REVIEWS_PUBLISH_TO_STORE is set, but REVIEWS_STORE is not. Next: set REVIEWS_STORE to the URI of a "
+            "store, such as s3://bucket/prefix."
         )
 
 

@@ -19,9 +19,7 @@ from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.archive.parquet_files import is_up_to_date
 from tasks.inbox.opening import place_within
-from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import ingest as stages
-from tasks.stages.log_messages import tell
 from tasks.stages.publish import publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import name_failure, name_run
@@ -78,10 +76,7 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
     home = settings.home
     source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}
-    with (
-        alert_at_end("ingest-reviews", settings) as concerns,
-        hold_turn(home, settings.shared_store, tell),
-    ):
+    with alert_at_end("ingest-reviews", settings) as concerns:
         with record_flow_run("ingest-reviews", parameters, settings) as run:
             concerns |= name_killed(run)
             fetched = stages.fetch(source, home)

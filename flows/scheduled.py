@@ -6,7 +6,6 @@ from deployments.home_of_deployment import load_settings_of_run
 from flows.alerts import alert_at_end
 from tasks.backups import home_backup
 from tasks.maintenance import verifying
-from tasks.sharing.machine_turn import hold_turn
 from tasks.stages.log_messages import tell
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import end_completed, name_failure
@@ -25,8 +24,6 @@ def back_up_home(full: bool = False) -> str:
     """
     settings = load_settings_of_run()
     with alert_at_end("back-up-home", settings):
-        with hold_turn(settings.home, settings.shared_store, tell):
-            pass  # from here on this machine has what others of a shared home have written
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
         folder = str(home_backup.back_up_home(settings.home, None, tell, settings.keep_backups, full))
@@ -43,10 +40,7 @@ def verify_home(check_all: bool = False) -> str:
         check_all: check every row, also of files that a check has found right.
     """
     settings = load_settings_of_run()
-    with (
-        alert_at_end("verify-home", settings),
-        hold_turn(settings.home, settings.shared_store, tell),
-    ):
+    with alert_at_end("verify-home", settings):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
         verifying.verify_home(settings.home, check_all, tell, settings.copy_store)

@@ -39,7 +39,6 @@ from tasks.scoring.plan import (
 )
 from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, require_no_failure
-from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import score as stages
 from tasks.stages.log_messages import tell
 from tasks.stages.publish import deliver_due, publish_copy
@@ -148,19 +147,11 @@ def score_reviews(
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     with alert_at_end("score-reviews", settings, looks_at_all=not named) as concerns:
-        summary, outcome = _score_in_turn(request, settings, concerns)
+        summary, outcome, scoring = _score_and_deliver(request, settings, concerns)
+        concerns |= {words: words for words in _write_weeks(settings)}
+        summary = _add_shadow(summary, settings, scoring)
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
-
-
-def _score_in_turn(
-    request: ScoringRequest, settings: Settings, concerns: Concerns
-) -> tuple[ScoringSummary, RunOutcome]:
-    """Do all that writes, while no other machine of a shared home does."""
-    with hold_turn(settings.home, settings.shared_store, tell):
-        summary, outcome, run = _score_and_deliver(request, settings, concerns)
-        concerns |= {words: words for words in _write_weeks(settings)}
-        return _add_shadow(summary, settings, run), outcome
 
 
 def _score_and_deliver(

@@ -4,26 +4,20 @@ It reads what `ingest-reviews` wrote. The same variant and seed on the same data
 machine give the same model; on a GPU it may differ a little.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from prefect import flow
 from pydantic import Field
 
-from data_contracts.errors import StoreError
 from data_contracts.storage.faults import pass_fault_point
 from deployments.home_of_deployment import load_settings_of_run
-from deployments.settings import Settings
 from flows.alerts import alert_at_end, name_killed
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.tensorflow import Device
 from models.variants import DEFAULT_VARIANT, list_variants
-from tasks.sharing.machine_turn import hold_turn
 from tasks.stages import train as stages
-from tasks.stages.log_messages import tell
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import name_failure, name_run
@@ -80,10 +74,7 @@ def train_model(
     settings = load_settings_of_run()
     asked = {"variant": variant, "seed": seed, "epochs": epochs}
     parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own, "device": device}
-    with ExitStack() as turn:  # the turn begins when the bundle is there: others go on meanwhile
-        concerns = turn.enter_context(alert_at_end("train-model", settings))
-        with hold_turn(settings.home, settings.shared_store, tell):
-            pass  # from here on the training knows what other machines of a shared home have left
+    with alert_at_end("train-model", settings) as concerns:
         with record_flow_run("train-model", parameters, settings) as run:
             concerns |= name_killed(run)
             stages.drop_trainings(settings.home)
@@ -91,7 +82,6 @@ def train_model(
                 variant, seed, epochs, anew=anew, may_exist=with_own and not anew, device=device
             )
             bundle = stages.train(run, request)
-            turn.enter_context(_take_turn(bundle, settings))
             if with_own:
                 bundle = stages.learn_own_labels(bundle, settings.home)
             decision = stages.decide(Attempt(bundle.model_id, promote, run.run_id), settings.home)
@@ -104,19 +94,6 @@ def train_model(
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")
     return _summarize(bundle, decision, report)
-
-
-@contextmanager
-def _take_turn(bundle: TrainedBundle, settings: Settings) -> Iterator[None]:
-    """Hold the turn of a shared home with a model that was just trained; an error of the store says how to go on."""
-    try:
-        with hold_turn(settings.home, settings.shared_store, tell):
-            yield
-    except StoreError as error:
-        raise StoreError(
-            f"{error} The model {bundle.model_id} is trained and kept: once the store answers, `reviews models promote "
-            f"{bundle.model_id}`."
-        ) from error
 
 
 def _summarize(bundle: TrainedBundle, decision: Decision, report: str | None) -> TrainingSummary:

@@ -138,31 +138,6 @@ class Home:
         return self.published.with_name("from-store.json")
 
     @property
-    def base(self) -> Path:
-        """The file that says that machines share this home, and on which copy of the store its database is built."""
-        return self.published.with_name("shared-base.json")
-
-    @property
-    def next_base(self) -> Path:
-        """The file with the copy that this machine was about to write to the store of a shared home."""
-        return self.published.with_name("shared-next.json")
-
-    @property
-    def pending(self) -> Path:
-        """The file that says that a turn of this machine has begun, and has not uploaded all that it did."""
-        return self.published.with_name("shared-pending")
-
-    @property
-    def shared_files(self) -> Path:
-        """The file with the profiles, destinations and titles that this machine last saw in the store."""
-        return self.published.with_name("shared-files.json")
-
-    @property
-    def place_file(self) -> Path:
-        """The file with a random name of this folder, which no other machine of a shared home has."""
-        return self.published.with_name("place")
-
-    @property
     def stores_with_rows(self) -> Path:
         """The file that lists the stores to which runs uploaded the published copy, or texts for workers."""
         return self.published.with_name("stores.json")

@@ -1,4 +1,4 @@
-"""The id of a home: a random name, by which deployments and object stores know it wherever it lies; and its place."""
+"""The id of a home: a random name, by which deployments and object stores know it wherever it lies."""
 
 import uuid
 
@@ -33,9 +33,3 @@ def ensure_home_id(home: Home) -> str:
     if not (kept := read_home_id(home)):
         raise ReviewsError(f"{home.id_file}: is empty. Next: put a copy back; delete it if there is none.")
     return kept
-
-
-def ensure_place(home: Home) -> str:
-    """Return the random name of a home's folder on this machine; it is drawn and kept when it is first asked for."""
-    create_whole(home.place_file, uuid.uuid4().hex.encode())
-    return home.place_file.read_text("utf-8").strip()

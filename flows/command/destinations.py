@@ -162,21 +162,19 @@ def deliver(name: str | None) -> None:
 
     At first that is all that was ever scored.
     """
-    from flows.command.startup import load_settings_to_write
+    from deployments.settings import load_settings
     from tasks.delivery.delivering import deliver as deliver_to
     from tasks.delivery.destinations import load_destinations
 
-    with load_settings_to_write() as settings:
-        found = load_destinations(settings.home, settings.destination_urls)
-        chosen = (found.find(name),) if name else found.known
-        problems = [] if name else [*found.broken.values()]
-        for destination in chosen:
-            try:
-                echo(
-                    _describe_delivered(destination, deliver_to(settings.home, destination, _show_delivering))
-                )
-            except ReviewsError as error:
-                problems.append(str(error))
+    settings = load_settings()
+    found = load_destinations(settings.home, settings.destination_urls)
+    chosen = (found.find(name),) if name else found.known
+    problems = [] if name else [*found.broken.values()]
+    for destination in chosen:
+        try:
+            echo(_describe_delivered(destination, deliver_to(settings.home, destination, _show_delivering)))
+        except ReviewsError as error:
+            problems.append(str(error))
     if problems:
         raise ReviewsError("\n".join(problems))
     if not chosen:
@@ -192,13 +190,13 @@ def backfill(name: str, take_over: bool) -> None:
     Also what it has is delivered: rows that differ or are missing are mended. If it is killed, the next delivery goes
     on with the rest.
     """
-    from flows.command.startup import load_settings_to_write
+    from deployments.settings import load_settings
     from tasks.delivery.delivering import deliver as deliver_to
     from tasks.delivery.destinations import load_destinations
 
-    with load_settings_to_write() as settings:
-        destination = load_destinations(settings.home, settings.destination_urls).find(name)
-        done = deliver_to(settings.home, destination, _show_delivering, repeats=True, takes_over=take_over)
+    settings = load_settings()
+    destination = load_destinations(settings.home, settings.destination_urls).find(name)
+    done = deliver_to(settings.home, destination, _show_delivering, repeats=True, takes_over=take_over)
     echo(_describe_delivered(destination, done))
 
 

@@ -13,7 +13,6 @@ from flows.command.console.output import echo
 from flows.command.startup import (
     find_api_url,
     load_settings_to_read,
-    load_settings_to_write,
     prepare_prefect,
 )
 from tasks.support.who import name_user
@@ -112,10 +111,11 @@ def models_promote(model: str, reason: str | None, force: bool) -> None:
       reviews models promote cnn_lstm-s1
       reviews models promote lstm-s0 --force --reason "the cnn_lstm misjudges long reviews"
     """
+    from deployments.settings import load_settings
     from tasks.training.champion_choice import promote
 
-    with load_settings_to_write() as settings:
-        champion = promote(settings.home, model, echo, reason, name_user() if force else None)
+    settings = load_settings()
+    champion = promote(settings.home, model, echo, reason, name_user() if force else None)
     _notify_promoted(settings.home, champion)
 
 
@@ -133,10 +133,11 @@ def models_rollback(model: str | None, reason: str | None) -> None:
       reviews models rollback
       reviews models rollback --to cnn_lstm-s0 --reason "too many complaints"
     """
+    from deployments.settings import load_settings
     from tasks.training.champion_choice import go_back
 
-    with load_settings_to_write() as settings:
-        champion = go_back(settings.home, model, reason or f"rolled back by {name_user()}", echo)
+    settings = load_settings()
+    champion = go_back(settings.home, model, reason or f"rolled back by {name_user()}", echo)
     _notify_promoted(settings.home, champion)
 
 
@@ -203,6 +204,7 @@ def start(model: str, duration: timedelta | None, until: datetime | None, since:
       reviews models shadow start cnn_lstm-s1 --for 30d
       reviews models shadow start cnn_lstm-s1 --since 2026-11-01 --until 2026-12-24
     """
+    from deployments.settings import load_settings
     from tasks.scoring.plan import to_utc
     from tasks.shadow.start_and_stop import start as start_shadow
     from tasks.warehouse.shadow.record import ShadowStart
@@ -210,18 +212,19 @@ def start(model: str, duration: timedelta | None, until: datetime | None, since:
     if duration is not None and until is not None:
         raise UsageError("--for and --until both say when it ends. Next: give one of them.")
     end = to_utc(until) or datetime.now(UTC) + (duration or FOR_TIME)
-    with load_settings_to_write() as settings:
-        asked = ShadowStart(model, name_user(), end, to_utc(since))
-        start_shadow(settings.home, asked, settings.shadow_minutes, echo)
+    settings = load_settings()
+    asked = ShadowStart(model, name_user(), end, to_utc(since))
+    start_shadow(settings.home, asked, settings.shadow_minutes, echo)
 
 
 @shadow.command()
 def stop() -> None:
     """End the shadow. Its scores stay, for the comparison and the gate."""
+    from deployments.settings import load_settings
     from tasks.shadow.start_and_stop import stop as stop_shadow
 
-    with load_settings_to_write() as settings:
-        stop_shadow(settings.home, name_user(), echo)
+    settings = load_settings()
+    stop_shadow(settings.home, name_user(), echo)
 
 
 @shadow.command()
@@ -288,9 +291,8 @@ def label(wanted: int, source: str | None, movie: str | None, sheet: Path | None
     from tasks.warehouse.database.migrating import require_no_reader
 
     settings = load_settings()
-    if not settings.shared_store:
-        require_no_reader(settings.home.warehouse)
-    home = load_settings_to_read().home if settings.shared_store else settings.home
+    require_no_reader(settings.home.warehouse)
+    home = settings.home
     if sheet:
         require_free_target(home, sheet, home.labels)
         require_new(sheet)

@@ -77,7 +77,6 @@ def init(
       reviews sources init shop-a export.csv --yes --replace
     """
     from deployments.settings import load_settings
-    from flows.command.startup import load_settings_to_write
     from tasks.reading.rows import ReadOptions
     from tasks.sources.catalogue import DEFAULT
     from tasks.sources.new_profile import Named, choose_path, draft_profile, write_profile
@@ -101,9 +100,7 @@ def init(
     if not (yes or asks):  # what is piped was typed before anybody saw the proposal
         raise UsageError("nobody can be asked here, so nothing was written. Next: run it again with --yes.")
     if yes or confirm(f"Write this profile to {path}?", default=True):
-        with load_settings_to_write():
-            choose_path(home, source, replace)  # another machine of a shared home may have written one
-            write_profile(home, path, content)
+        write_profile(home, path, content)
         folder = home.inbox if source == DEFAULT else home.inbox / source
         echo(
             f"Wrote {path}. It holds for files in {folder}/ from the next run on.\n"
@@ -172,13 +169,13 @@ def rescan(names: tuple[str, ...], dry_run: bool) -> None:
       reviews sources rescan shop-a --dry-run
       reviews sources rescan shop-a shop-b
     """
+    from deployments.settings import load_settings
     from flows.command.run_flows import run_scoring
-    from flows.command.startup import load_settings_to_write
     from tasks.sources.rescanning import require_rescannable
 
-    with load_settings_to_write() as settings:
-        for source in names:
-            require_rescannable(settings.home, source)
+    settings = load_settings()
+    for source in names:
+        require_rescannable(settings.home, source)
     for source in names:
         echo(run_scoring(settings, [], {"rescan": source, "dry_run": dry_run}))
 

@@ -7,9 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -55,8 +54,8 @@ def close_home() -> None:
 
 
 def keep_to_this_machine() -> None:
-    """Let this process share nothing with other machines, whatever the settings are."""
-    os.environ["REVIEWS_SHARE_HOME"] = os.environ["REVIEWS_PUBLISH_TO_STORE"] = "false"
+    """Let this process send nothing to a store, whatever the settings are."""
+    os.environ["REVIEWS_PUBLISH_TO_STORE"] = "false"
 
 
 def has_screen() -> bool:
@@ -67,8 +66,8 @@ def has_screen() -> bool:
 def load_settings_to_read() -> "Settings":
     """Return the settings for a command that reads the published copy.
 
-    If the home has no database, or other machines write it too, and a store is set, the newest copy of the store is
-    fetched before; then a line on standard error says where it is from, and how old it is.
+    If the home has no database, and a store is set, the newest copy of the store is fetched before; then a line on
+    standard error says where it is from, and how old it is.
     """
     from deployments.settings import load_settings
 
@@ -78,33 +77,7 @@ def load_settings_to_read() -> "Settings":
 
         if newest := find_newest(settings.home, settings.store):
             click.echo(newest.describe(), err=True)
-            _fetch_bundles(settings)
     return settings
-
-
-def _fetch_bundles(settings: "Settings") -> None:
-    """Fetch the bundles that a copy of a shared home needs; without the store, who needs one misses it."""
-    if settings.shared_store:
-        from data_contracts.errors import StoreError
-        from tasks.sharing.shared_bundles import fetch_bundles
-        from tasks.store.connecting import open_store
-
-        with suppress(StoreError):
-            fetch_bundles(settings.home, open_store(settings.shared_store))
-
-
-@contextmanager
-def load_settings_to_write() -> Iterator["Settings"]:
-    """Yield the settings for a command that writes the home; of a shared one, it is this machine's turn meanwhile.
-
-    Before, it waits for the turn of another machine, and fetches what that has written.
-    """
-    from deployments.settings import load_settings
-    from tasks.sharing.machine_turn import hold_turn
-
-    settings = load_settings()
-    with hold_turn(settings.home, settings.shared_store, partial(click.echo, err=True)):
-        yield settings
 
 
 def is_encoding_chosen() -> bool:

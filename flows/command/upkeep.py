@@ -8,7 +8,6 @@ import click
 from data_contracts.errors import UsageError
 from flows.command.console.arguments import PathOrUri
 from flows.command.console.output import confirm, echo
-from flows.command.startup import load_settings_to_write
 from tasks.support.who import name_user
 
 
@@ -30,10 +29,11 @@ def verify(check_all: bool) -> None:
       reviews verify          after a run, in seconds
       reviews verify --all    once a week
     """
+    from deployments.settings import load_settings
     from tasks.maintenance.verifying import verify_home
 
-    with load_settings_to_write() as settings:
-        verify_home(settings.home, check_all, echo, settings.copy_store)
+    settings = load_settings()
+    verify_home(settings.home, check_all, echo, settings.copy_store)
 
 
 @click.group()
@@ -110,6 +110,7 @@ def quarantine_release(
       reviews quarantine release --file export.csv --encoding cp1252
       REVIEWS_MAX_TEXT_CHARS=200000 reviews quarantine release --rule text_too_long
     """
+    from deployments.settings import load_settings
     from tasks.maintenance.quarantine import Choice, ReleaseRequest
     from tasks.maintenance.quarantine import release as release_rows
     from tasks.warehouse.row_names import parse_row_name
@@ -117,11 +118,11 @@ def quarantine_release(
     if not (rows or rule or uri or everything):
         raise UsageError("No rows are chosen. Next: name them, or give --rule, --file or --all.")
     choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
-    with load_settings_to_write() as settings:
-        request = ReleaseRequest(
-            choice, by or name_user(), settings.limits, encoding, fallback_encoding=settings.fallback_encoding
-        )
-        release_rows(settings.home, request, echo)
+    settings = load_settings()
+    request = ReleaseRequest(
+        choice, by or name_user(), settings.limits, encoding, fallback_encoding=settings.fallback_encoding
+    )
+    release_rows(settings.home, request, echo)
 
 
 @click.command()
@@ -151,19 +152,17 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
       reviews forget tt0111161 --as movie --yes
       reviews forget 3fa94c12ab07:17
     """
+    from deployments.settings import load_settings
     from tasks.maintenance.forgetting import ForgetRequest
     from tasks.maintenance.forgetting_everywhere import describe_forgettable, forget_everywhere
 
+    settings = load_settings()
     if not yes:
-        with load_settings_to_write() as settings:
-            click.echo(f"To be forgotten: {describe_forgettable(settings.home, name, kind)}")
-        if not confirm(
-            "This can't be undone. Go on?"
-        ):  # other machines of a shared home don't wait for a person
+        click.echo(f"To be forgotten: {describe_forgettable(settings.home, name, kind)}")
+        if not confirm("This can't be undone. Go on?"):
             raise click.Abort
     request = ForgetRequest(name, kind, by or name_user(), reason)
-    with load_settings_to_write() as settings:
-        forget_everywhere(settings.home, request, echo, settings.store, settings.destination_urls)
+    forget_everywhere(settings.home, request, echo, settings.store, settings.destination_urls)
 
 
 @click.command()
@@ -188,11 +187,11 @@ def backup(path: Path | str | None, full: bool, gone: bool) -> None:
       reviews backup /mnt/safe/reviews-2026-11-24
       reviews backup --gone /mnt/lost
     """
+    from deployments.settings import load_settings
     from tasks.backups.forgotten_beside import give_up_backups
     from tasks.backups.home_backup import back_up_home
 
-    with load_settings_to_write() as settings:
-        pass  # from here on this machine has what others of a shared home have written, and they go on meanwhile
+    settings = load_settings()
     place = path.absolute() if isinstance(path, Path) else path
     if gone:
         if path is None:
@@ -216,7 +215,8 @@ def restore(path: Path | str) -> None:
       reviews restore data/backups/reviews-20261124T063000Z
       reviews restore s3://bucket/backups/reviews-20261124T063000Z
     """
+    from deployments.settings import load_settings
     from tasks.backups.home_backup import restore_home
 
-    with load_settings_to_write() as settings:
-        restore_home(settings.home, path.absolute() if isinstance(path, Path) else path, echo)
+    settings = load_settings()
+    restore_home(settings.home, path.absolute() if isinstance(path, Path) else path, echo)

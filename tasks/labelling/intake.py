@@ -16,7 +16,6 @@ import duckdb
 
 from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
-from data_contracts.storage.home_id import ensure_place
 from data_contracts.storage.store_uris import LABELS_IN_STORE, is_store_uri
 from tasks.inbox.source_files import Findings, FoundFile, SkippedFile, SourceFile, look_at_labels
 from tasks.labelling.kept_answers import finish_sessions
@@ -203,7 +202,7 @@ def _find_unread(
 ) -> Findings:
     """Find the files that are new or were changed, likewise; `known` as in `_read_waiting`."""
     found = look_at_labels(home.inbox)
-    files = [_name_place(home, file) for file in found.files]
+    files = list(found.files)
     return Findings(tuple(_pick_waiting([*files, *objects], known)), found.skipped)
 
 
@@ -250,14 +249,6 @@ def _read_all(
         else:
             read.append(file)
     return read, skipped
-
-
-def _name_place(home: Home, file: FoundFile) -> FoundFile:
-    """Return a file of labels with the name of the home's folder here in its own, if machines share the home.
-
-    Each has an inbox of its own: a file there must not take the place of another machine's of the same name.
-    """
-    return replace(file, uri=f"{ensure_place(home)}/{file.uri}") if home.base.exists() else file
 
 
 def _list_known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:

@@ -49,8 +49,8 @@ def count_refused(connection: duckdb.DuckDBPyConnection, home: Home) -> int:
 
 
 def _is_elsewhere(home: Home) -> bool:
-    """Return whether files may lie in inboxes of other machines, or in one that is not mounted."""
-    return home.base.exists() or not home.warehouse.exists() or not os.access(home.inbox, os.F_OK)
+    """Return whether files may lie in an inbox that is not mounted."""
+    return not home.warehouse.exists() or not os.access(home.inbox, os.F_OK)
 
 
 def is_there(home: Home, uri: str) -> bool:

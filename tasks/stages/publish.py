@@ -58,8 +58,7 @@ def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -
     are the addresses of databases, by destination. Without a store and destinations nothing is done here.
     """
     is_uploaded = upload_copy(home, store)
-    # What another machine of a shared home does not see may be scored again by it.
-    failing = _deliver_due(home, urls) if is_uploaded or not home.base.exists() else ()
+    failing = _deliver_due(home, urls)
     return failing if is_uploaded else (*failing, f"{store}/published")
 
 

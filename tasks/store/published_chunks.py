@@ -16,11 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError, StoreUnreachableError
-from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.store.checked_folders import parsing_manifest
 from tasks.store.connecting import Store
@@ -95,8 +93,6 @@ class StoredCopy:
     chunks: tuple[Chunk, ...]
     retired: dict[str, int] = field(default_factory=dict)
     """When each chunk left the list that readers may still fetch, in seconds since 1970; 0 if it must go at once."""
-    is_shared: bool = False
-    """Whether several machines share the home, so that only a machine that takes turns may replace the copy."""
 
     def list_chunks(self) -> Iterator[tuple[tuple[int, int], Chunk]]:
         """Yield each chunk, with its place in the file."""
@@ -126,36 +122,6 @@ def format_copy(copy: StoredCopy) -> bytes:
     """Return the content of `latest.json`."""
     chunks = [f"{each.name} {each.mark}" for each in copy.chunks]
     return json.dumps({**asdict(copy), "chunks": chunks}, indent=0).encode()
-
-
-def is_base(home: Home, copy: StoredCopy | None) -> bool:
-    """Return whether the database of a shared home is built on this copy, and so goes on from it; None: on none.
-
-    A copy that this machine was about to write counts, since its write may have been done without an answer.
-    """
-    content = b"" if copy is None else format_copy(copy)
-    known = [path.read_bytes() for path in (home.base, home.next_base) if path.exists()]
-    return home.base.exists() and content in known
-
-
-def note_base(home: Home, copy: StoredCopy | None) -> None:
-    """Note that the database of a shared home is built on this copy; None: there was none in the store."""
-    content = b"" if copy is None else format_copy(copy)
-    if not home.base.exists() or home.base.read_bytes() != content:
-        _write(home.base, content)
-    home.next_base.unlink(missing_ok=True)
-
-
-def note_next_base(home: Home, copy: StoredCopy) -> None:
-    """Note which copy a shared home is about to write."""
-    _write(home.next_base, format_copy(copy))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a small file, completely or not at all."""
-    make_folder(path.parent)
-    with write_whole(path) as building:
-        building.write_bytes(content)
 
 
 def find_copy(store: Store) -> tuple[StoredCopy, Any] | None:
@@ -204,7 +170,6 @@ def _parse(stated: Any) -> StoredCopy:
         layout,
         tuple(Chunk(found["name"], found["mark"]) for found in chunks if found),
         retired,
-        bool(stated.get("is_shared")),
     )
     if not _HOME_ID.fullmatch(copy.home_id) or not all(map(_NAME.fullmatch, retired)):
         raise ValueError("it names objects that no home writes")

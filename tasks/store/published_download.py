@@ -1,4 +1,4 @@
-"""Gives a home without a database, or a shared one, the published copy of a store: the chunks that the one here lacks.
+"""Gives a home without a database the published copy of a store: the chunks that the one here lacks.
 
 So `reviews sql`, reports and notebooks on any machine read the newest copy. It is put in place as a new published copy
 of the home would be: readers of the one before are not disturbed, and a fetch that is cut off leaves it as it was.
@@ -32,11 +32,9 @@ from tasks.store.published_chunks import (
     StoredCopy,
     find_copy,
     format_copy,
-    is_base,
     name_chunk,
     show_transfer,
 )
-from tasks.store.published_upload import require_own
 from tasks.warehouse.publishing import is_unchanged, replace_copy
 
 FETCHED_AT_ONCE = 8
@@ -63,40 +61,22 @@ class FetchedCopy:
 
 
 def is_reader(home: Home) -> bool:
-    """Return whether a home has no database, and no published copy of its own; or one that other machines write too."""
-    return home.base.exists() or (
-        not home.warehouse.exists() and (home.fetched.exists() or not home.published.exists())
-    )
+    """Return whether a home has no database, and no published copy of its own."""
+    return not home.warehouse.exists() and (home.fetched.exists() or not home.published.exists())
 
 
 def find_newest(home: Home, uri: str | None) -> FetchedCopy | None:
     """Return the copy that a home without a database reads, the newest of the store at `uri`; None for other homes.
-
-    So does a shared home, if another machine has written since; else it reads its own.
 
     Without a store it is the one that was fetched before. Raises as `fetch_copy` does.
     """
     if not is_reader(home):
         return None
     if uri is not None:
-        return None if _is_newest(home, uri) else fetch_copy(home, uri)
+        return fetch_copy(home, uri)
     if not (home.published.exists() and home.fetched.exists()):
         return None
     return _describe_kept(home, "a store", "REVIEWS_STORE is not set, so no newer copy is looked for.")
-
-
-def _is_newest(home: Home, uri: str) -> bool:
-    """Return whether a home is shared, and no other machine has written since its own published copy."""
-    try:
-        return home.base.exists() and not home.fetched.exists() and not _has_newer(home, uri)
-    except StoreError:
-        return False  # reading it once more says why
-
-
-def _has_newer(home: Home, uri: str) -> bool:
-    """Return whether the store of a shared home has a copy that another machine has written."""
-    found = find_copy(open_store(uri))
-    return not is_base(home, found[0] if found else None)
 
 
 def fetch_copy(home: Home, uri: str) -> FetchedCopy:
@@ -107,7 +87,7 @@ def fetch_copy(home: Home, uri: str) -> FetchedCopy:
     """
     name = f"{uri.rstrip('/')}/{PUBLISHED}"
     try:
-        return FetchedCopy(name, fetch_newest(home, open_store(uri)))
+        return FetchedCopy(name, _fetch_newest(home, open_store(uri)))
     except (SourceError, StoreError, WarehouseError) as error:
         if not home.published.exists():
             raise
@@ -119,11 +99,10 @@ def _describe_kept(home: Home, name: str, trouble: str) -> FetchedCopy:
     return FetchedCopy(name, int(home.published.stat().st_mtime), trouble)
 
 
-def fetch_newest(home: Home, store: Store, *, even_own: bool = False) -> int:
+def _fetch_newest(home: Home, store: Store) -> int:
     """Make the published copy of a home that of a store; return when it was published.
 
-    That of a shared home stays if no other machine has written since; `even_own`: it is fetched all the same. Raises
-    `WarehouseError` if the store has none, `SourceError` if it has another home's, `StoreError` if it can't be read.
+    Raises `WarehouseError` if the store has none, `StoreError` if it can't be read.
     """
     copy = _require_copy(home, store)
     if _has(home, copy):
@@ -133,8 +112,6 @@ def fetch_newest(home: Home, store: Store, *, even_own: bool = False) -> int:
     written: list[StoredCopy] = []
 
     def write(target: BinaryIO) -> int:
-        if not even_own and is_base(home, _require_copy(home, store)):
-            raise _OwnCopyError  # a turn of this machine has ended meanwhile
         home.fetched.touch()  # from here on the copy is not one of the home's own
         written.append(_write_newest(home, store, target))
         return written[-1].published_at
@@ -143,22 +120,13 @@ def fetch_newest(home: Home, store: Store, *, even_own: bool = False) -> int:
         with write_whole(home.fetched) as building:
             building.write_bytes(format_copy(written[-1]))
 
-    try:
-        replace_copy(home, write, note)
-    except _OwnCopyError:
-        return copy.published_at
+    replace_copy(home, write, note)
     return written[-1].published_at
-
-
-class _OwnCopyError(Exception):
-    """Ends the fetching of a copy, since the home's own is the newest."""
 
 
 def _require_copy(home: Home, store: Store) -> StoredCopy:
     """Return the copy in a store; raise `WarehouseError` if there is none."""
     if found := find_copy(store):
-        if home.base.exists():
-            require_own(home, store, found[0])
         return found[0]
     if home.published.exists():
         raise StoreError(

@@ -29,16 +29,13 @@ from tasks.store.published_chunks import (
     describe_place,
     find_copy,
     format_copy,
-    is_base,
     name_chunk,
-    note_base,
-    note_next_base,
     show_transfer,
 )
 from tasks.support.locking import hold_folder, share_file
 from tasks.warehouse.database.block_copy import read_shape
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES
-from tasks.warehouse.published import REPUBLISH_ADVICE, open_published
+from tasks.warehouse.published import REPUBLISH_ADVICE
 
 GRACE_SECONDS = 3600
 """How long chunks stay that are in the list no more."""
@@ -61,15 +58,12 @@ def upload_copy(home: Home, uri: str) -> UploadedCopy:
     Raises `SourceError` if another home publishes there, `StoreError`, and `WarehouseError` if the home has no copy.
     """
     store, home_id = open_store(uri), ensure_home_id(home)
-    if home.base.exists() and not _has_model(home):
-        return UploadedCopy(store.name(PUBLISHED), 0, 0)
     with _hold_uploads(home), _open_published(home) as file:
         remember_store(home, uri)
         before, marks = _find_own(home, store) or (None, None)
         layout, seen = _look_at(file)
         stored = _list_stored(store, home_id)
-        if before and _is_current(before, seen, stored) and before.is_shared == home.base.exists():
-            _note_shared(home, before)
+        if before and _is_current(before, seen, stored):
             return UploadedCopy(store.name(PUBLISHED), layout.size, 0)
         known = {chunk.mark: chunk.name for chunk in before.chunks} if before else {}
         drop_unfinished(store, f"{PUBLISHED}/{home_id}")
@@ -77,28 +71,9 @@ def upload_copy(home: Home, uri: str) -> UploadedCopy:
         chunks, sent = _complete(upload, layout, seen)
         new = _describe(home, file, layout, chunks)
         new = replace(new, retired=_retire(before, new, upload.stored))
-        if home.base.exists():
-            note_next_base(home, new)
         _swap(store, new, marks)
-        _note_shared(home, new)
         _delete_gone(store, new, upload.stored)
     return UploadedCopy(store.name(PUBLISHED), layout.size, sent)
-
-
-def _has_model(home: Home) -> bool:
-    """Return whether a model was promoted in the published copy of a shared home.
-
-    Without one, the home is not begun in the store: the machine that has the model may come later. Raises `SourceError`
-    if the other machines have one.
-    """
-    with open_published(home.published) as connection:
-        [(promotions,)] = connection.execute("SELECT count(*) FROM promotions").fetchall()
-    if not promotions and home.base.stat().st_size:
-        raise SourceError(
-            f"{home.warehouse}: has no promoted model, unlike the copy of the other machines, so it does not take the "
-            f"place of that. Next: to fetch that one, delete {home.base}."
-        )
-    return bool(promotions)
 
 
 def renew_copy(home: Home, uri: str) -> UploadedCopy | None:
@@ -111,9 +86,7 @@ def renew_copy(home: Home, uri: str) -> UploadedCopy | None:
         return None
     found = find_copy(store)
     if found and found[0].home_id == home_id:
-        if found[0].is_shared or not home.base.exists():
-            return upload_copy(home, uri)
-        delete(store, [LATEST])  # of a store that the home had before it was shared
+        return upload_copy(home, uri)
     with _hold_uploads(home):
         drop_unfinished(store, f"{PUBLISHED}/{home_id}")
         delete(store, [name_chunk(home_id, name) for name in _list_stored(store, home_id)])
@@ -199,52 +172,24 @@ def _look_at(file: BinaryIO) -> tuple[Layout, list[str]]:
 
 
 def _find_own(home: Home, store: Store) -> tuple[StoredCopy, Any] | None:
-    """Return the copy in a store that a newer one of the home may replace.
-
-    Raises `SourceError` if it is of another home, or of a shared one and this machine's database is not built on it.
-    """
+    """Return the copy in a store that a newer one of the home may replace; raise `SourceError` if another has it."""
     found = find_copy(store)
     if found:
-        require_own(home, store, found[0])
-        _require_turns(home, store, found[0])
-    if home.base.exists() and not is_base(home, found[0] if found else None):
-        by = f" by {found[0].home}" if found else ""
-        raise SourceError(
-            f"{store.name(LATEST)}: was replaced{by} since this machine took its turn, which it lost because it was "
-            "silent for too long. What it has done meanwhile does not count. Next: run the command again; files are "
-            "scored by whoever comes first."
-        )
+        _require_own(home, store, found[0])
     return found
 
 
-def _require_turns(home: Home, store: Store, copy: StoredCopy) -> None:
-    """Raise `SourceError` if machines share the home of the copy in a store, and this one takes no turns."""
-    if copy.is_shared and not home.base.exists():
-        raise SourceError(
-            f"{store.name(LATEST)}: several machines share this home, so only a machine that takes turns may replace "
-            "its copy. Next: set REVIEWS_SHARE_HOME=true; or delete "
-            f"{home.id_file}, and give this home a store of its own (REVIEWS_STORE)."
-        )
-
-
-def require_own(home: Home, store: Store, copy: StoredCopy) -> None:
+def _require_own(home: Home, store: Store, copy: StoredCopy) -> None:
     """Raise `SourceError` if the copy in a store is of another home."""
     if copy.home_id != ensure_home_id(home):
         raise SourceError(_describe_other(store, copy))
-
-
-def _note_shared(home: Home, copy: StoredCopy) -> None:
-    """Note on which copy the database of a shared home is built from now on."""
-    if home.base.exists():
-        note_base(home, copy)
 
 
 def _describe_other(store: Store, copy: StoredCopy) -> str:
     """Return the error of a place in which another home publishes."""
     return (
         f"{store.name(LATEST)}: another home publishes there ({copy.home}). Next: give each home a store of its own "
-        "(REVIEWS_STORE); to share that home, begin with an empty folder (REVIEWS_HOME); if that home is gone, delete "
-        "this object."
+        "(REVIEWS_STORE); if that home is gone, delete this object."
     )
 
 
@@ -307,10 +252,7 @@ def _describe(home: Home, file: BinaryIO, layout: Layout, chunks: tuple[Chunk, .
     """Return the new copy, which retires nothing yet."""
     identity = sha256(os.pread(file.fileno(), HEADER_BYTES, 0)).hexdigest()
     published_at = int(os.fstat(file.fileno()).st_mtime)
-    place, is_shared = describe_place(home), home.base.exists()
-    return StoredCopy(
-        ensure_home_id(home), place, published_at, identity, layout, chunks, is_shared=is_shared
-    )
+    return StoredCopy(ensure_home_id(home), describe_place(home), published_at, identity, layout, chunks)
 
 
 def _retire(before: StoredCopy | None, new: StoredCopy, stored: Mapping[str, int]) -> dict[str, int]:

@@ -31,8 +31,6 @@ ON CONFLICT (run_id) DO UPDATE SET
     parameters = excluded.parameters, code_version = excluded.code_version, status = 'running',
     ended_at = NULL, counts = NULL
 """
-_OUTSIDE_TURNS = "train-model"
-"""The flow that goes on while other machines of a shared home write."""
 _FIND_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
@@ -145,16 +143,16 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
     with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
         running = connection.execute(_FIND_RUNNING).fetchall()
     found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
-    return [run for run in found if _has_stopped(home, run["run_id"], run["flow"])]
+    return [run for run in found if not _goes_on(home, run["run_id"])]
 
 
 def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:
     """Return run_id, ended_at and files_unread of the last run that looked at all files here, if it left any unread.
 
     `failed_since` says whether a later one has failed, or was killed, before it had looked at them.
-    Of a copy from a store, and of a home that machines share, the files lie elsewhere: then it returns None.
+    Of a copy from a store the files lie elsewhere: then it returns None.
     """
-    if home.fetched.exists() or home.base.exists() or not home.warehouse.exists():
+    if home.fetched.exists() or not home.warehouse.exists():
         return None
     with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
         found = connection.execute(_FIND_UNREAD).fetchone()
@@ -164,17 +162,12 @@ def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any
     return {"run_id": run_id, "ended_at": ended_at, "files_unread": files, "failed_since": bool(failed)}
 
 
-def list_going_on(home: Home) -> list[str]:
-    """Return the ids of the runs whose processes go on on this machine."""
-    return [folder.name for folder in home.running.glob("*/") if _goes_on(home, folder.name)]
-
-
 def _record_stopped(home: Home, running: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
     """Record and return those of the `running` runs as stopped whose process ended without recording how.
 
     It was killed, or the machine went down.
     """
-    killed = tuple(each for each in running if _has_stopped(home, each[0], each[1]))
+    killed = tuple(each for each in running if not _goes_on(home, each[0]))
     stopped = [run_id for run_id, *_ in killed]
     if stopped:  # the status is looked at again: one of them may just have ended well
         with open_warehouse(home.warehouse, write=True) as connection:
@@ -182,15 +175,6 @@ def _record_stopped(home: Home, running: Sequence[tuple[str, str, str]]) -> tupl
         for run_id in stopped:
             _remove_lock(home.running / run_id)
     return killed
-
-
-def _has_stopped(home: Home, run_id: str, flow: str) -> bool:
-    """Return whether a run that is recorded as running has ended.
-
-    Of a training on another machine of a shared home nothing is known here.
-    """
-    is_elsewhere = home.base.exists() and flow == _OUTSIDE_TURNS and not (home.running / run_id).is_dir()
-    return not is_elsewhere and not _goes_on(home, run_id)
 
 
 def _goes_on(home: Home, run_id: str) -> bool:

@@ -19,7 +19,6 @@ from tests.faults.harness import (
     try_moment,
     try_point,
 )
-from tests.machines.sharing import KILLED_FOLLOWERS
 from tests.machines.trials import KILLED_RUNS, KILLED_WORKERS
 from tests.support.deliveries import OF_TABLES
 
@@ -97,6 +96,6 @@ def test_every_fault_point_belongs_to_a_scenario_or_to_trials_of_machines_or_del
     scenarios: dict[str, Scenario],
 ) -> None:
     of_scenarios = {point for name in scenarios for point in points_of(name)}
-    of_trials = {*KILLED_WORKERS.values(), *KILLED_RUNS.values(), *KILLED_FOLLOWERS.values()}
+    of_trials = {*KILLED_WORKERS.values(), *KILLED_RUNS.values()}
     of_trials |= {*OF_TABLES}
     assert of_scenarios | of_trials == {*FAULT_POINTS}

@@ -2,8 +2,8 @@
 
 The machines are network namespaces, so it needs root, `ip` and the S3 server of the tests. With --home HOME they first
 score 40,000 reviews of the archive, in 30 files of six formats, with its champion. Then each trial lets something
-happen to a run, or to two machines that share a home (with --sharing only to these), runs once more, and compares with
-one machine. Prints a Markdown table; --document writes it into docs/reliability.md. Exit status 1 if anything differs.
+happen to a run, runs once more, and compares with one machine. Prints a Markdown table; --document writes it into
+docs/reliability.md. Exit status 1 if anything differs.
 """
 
 import argparse
@@ -22,7 +22,6 @@ from docs.pages import DOCS, Part, write_part
 from tests.machines.network import STORE_HOST, make_machines
 from tests.machines.processes import start_run
 from tests.machines.real_reviews import write_formats
-from tests.machines.sharing import SHARED, try_sharing
 from tests.machines.trials import (
     HAPPENINGS,
     MACHINES,
@@ -51,7 +50,6 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="a home with the archive's Parquet and a champion")
-    parser.add_argument("--sharing", action="store_true", help="only let machines share a home")
     parser.add_argument("--only", default="", help="only what has this in its name")
     parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
@@ -66,8 +64,7 @@ def main() -> int:
         place = Place(Path(name) / "trial" / "home", "", server, addresses, random.Random(arguments.seed))
         if arguments.home:
             compare_real(arguments.home, Path(name), place)
-        names = [*SHARED] if arguments.sharing else [*HAPPENINGS, *SHARED]
-        names = [name for name in names if arguments.only in name]
+        names = [name for name in HAPPENINGS if arguments.only in name]
         found = list(try_all(Path(name), place, arguments.trials, names))
     table = format_table(found)
     print(table)
@@ -117,8 +114,7 @@ def try_all(folder: Path, place: Place, trials: int, names: Sequence[str]) -> It
             continue
         name = names[number % len(names)]
         started = time.monotonic()
-        try_it = try_sharing if name in SHARED else try_happening
-        trouble = try_it(template, place, name, reference)
+        trouble = try_happening(template, place, name, reference)
         words = "; ".join(trouble) or "equal"
         print(
             f"{number + 1}: {name}: {words} ({time.monotonic() - started:.0f} s)", file=sys.stderr, flush=True

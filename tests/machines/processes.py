@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from data_contracts.storage.home import Home
 from tasks.inbox import source_files
-from tasks.sharing import home_lease
-from tasks.sharing.machine_turn import hold_turn
 from tasks.stages.engine import committing_groups, engine_scoring, rescoring_on_engine
 from tests.machines.network import enter
 from tests.support.forked import start
@@ -19,8 +16,6 @@ from tests.support.serverless import run_without_server
 
 SCHEDULER_PORT = 8786
 GROUP_FILES = 2
-PACE = home_lease.Pace(renewal=0.5, expiry=4, look=0.2)
-"""Of the lease of a shared home, so that a trial need not wait a minute for a dead machine's."""
 JOINED_FILES = 4
 """So a run commits several times, two groups at once."""
 WORKER_GROUP_BYTES = 2_000
@@ -42,18 +37,6 @@ def start_worker(
 def start_run(machine: str, environment: Mapping[str, str]) -> ForkServerProcess:
     """Start a scoring run on a machine; if it fails, its status is 1 and its error is in the file FAILURE."""
     return start(_score, machine, dict(environment))
-
-
-def start_turn(machine: str, environment: Mapping[str, str]) -> ForkServerProcess:
-    """Start a turn on a machine that shares a home, in which nothing is done."""
-    return start(_take_turn, machine, dict(environment))
-
-
-def _take_turn(machine: str, environment: Mapping[str, str]) -> None:
-    enter(machine)
-    os.environ.update(environment)
-    with hold_turn(Home(Path(environment["REVIEWS_HOME"])), environment["REVIEWS_STORE"], print):
-        pass
 
 
 def _schedule(machine: str, host: str) -> None:
@@ -86,7 +69,6 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     enter(machine)
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
-    home_lease.PACE = PACE
     vars(committing_groups).update(GROUP_FILES=JOINED_FILES)
     for module in (engine_scoring, rescoring_on_engine):
         vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)

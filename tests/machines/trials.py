@@ -50,8 +50,6 @@ class Place:
     with_workers: bool = True
     machine: str = "hub"
     """On which the runs are."""
-    shares: bool = False
-    """Whether other machines share the home."""
     running: dict[str, ForkServerProcess] = field(default_factory=dict)
 
     @property
@@ -67,8 +65,6 @@ class Place:
         }
         if self.with_workers:
             settings["REVIEWS_DASK"] = self.scheduler
-        if self.shares:
-            settings["REVIEWS_SHARE_HOME"] = "true"
         return {**self.server.environment, **settings}
 
     @property

@@ -17,7 +17,7 @@ ORDER = (
     "flows.command", "flows.command.console", "flows",
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages.engine", "tasks.stages",
-    "tasks.sharing", "tasks.shadow", "tasks.training", "tasks.explain",
+    "tasks.shadow", "tasks.training", "tasks.explain",
     "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.verifying",
     "tasks.week", "tasks.site", "tasks.report",
     "tasks.backups", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",

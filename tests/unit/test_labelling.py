@@ -822,13 +822,6 @@ def test_labels_in_a_store_are_taken_in_under_their_uri_and_no_copy_stays(home: 
     assert not home.spool.exists()
 
 
-def test_labels_in_a_store_have_one_name_on_all_machines_of_a_home(home: Home, store: Path) -> None:
-    home.base.touch()
-    uri = send_labels(store, "a.csv", ("fine", "positive"))
-    take_all(home, store)
-    assert ask(home.warehouse, "select uri from label_files") == [(uri,)]
-
-
 def test_an_object_of_labels_is_fetched_once_while_it_stays_the_same(
     home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

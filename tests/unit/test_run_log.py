@@ -9,7 +9,6 @@ import pytest
 from data_contracts.errors import WarehouseError
 from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
-from tasks.store.published_chunks import note_base
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tasks.warehouse.run_log import (
@@ -80,14 +79,6 @@ def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_publis
         "second": "completed",
     }
     assert list(home.running.iterdir()) == []
-
-
-def test_a_training_on_another_machine_of_a_shared_home_is_not_recorded_as_stopped(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    for run_id, flow in (("elsewhere", "train-model"), ("killed", "score-reviews")):
-        start_run(home.warehouse, run_id, flow, {}, None)
-    note_base(home, None)
-    assert [run["run_id"] for run in list_killed(home)] == ["killed"]
 
 
 def record_unread(home: Home, run_id: str, files: int, parameters: dict[str, Any]) -> None:

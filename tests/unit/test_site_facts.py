@@ -18,7 +18,6 @@ from tasks.site.movie_facts import MovieFacts, find_movies, keep_movies, read_mo
 from tasks.site.movie_page_parts import describe_given, describe_trend
 from tasks.site.movie_search import Search
 from tasks.site.overview_facts import OverviewFacts, choose_step, keep_days, read_overview
-from tasks.store.published_chunks import note_base
 from tasks.store.upload_trouble import note_trouble
 from tests.support.databases import make_tables
 from tests.support.failures import make_failure
@@ -417,15 +416,13 @@ def test_the_status_counts_refused_files_that_are_still_there(tables: FilledTabl
     assert count_refused(tables.connection, home) == 1
 
 
-@pytest.mark.parametrize("elsewhere", ["a copy alone", "shared", "not mounted"])
+@pytest.mark.parametrize("elsewhere", ["a copy alone", "not mounted"])
 def test_the_status_counts_refused_files_that_may_lie_in_an_inbox_that_is_not_here(
     tables: FilledTables, home: Home, elsewhere: str
 ) -> None:
     tables.run([PartFile("a.csv", status="refused")])
     if elsewhere != "a copy alone":
         home.warehouse.touch()
-    if elsewhere == "shared":
-        note_base(home, None)
     if elsewhere == "not mounted":
         home.inbox.rmdir()
     assert count_refused(tables.connection, home) == 1
