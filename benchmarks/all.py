@@ -72,7 +72,6 @@ def list_commands(
         "flow": ("whole_flow", str(home), *every),
         "answers": ("answers", *every),
         "growth": ("growth",),
-        "backups": ("backups", *every),
         "site": ("site", *every),
         "sizes": (
             "whole_flow",
