@@ -30,7 +30,7 @@ from data_contracts.storage.home import Home
 from tasks.delivery.columns import KEYS, POSTGRES_TYPES, Layout, list_columns
 from tasks.delivery.delivering import deliver
 from tasks.delivery.destinations import Destination
-from tasks.delivery.rows import choose_every_current, read_rows
+from tasks.delivery.rows import choose_rows, read_rows
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.published import open_published
 from tasks.warehouse.publishing import publish
@@ -163,11 +163,10 @@ def make_destination(url: str, layout: Layout) -> Destination:
 def format_rows(home: Home, layout: Layout) -> list[bytes]:
     """Return all rows as CSV, in pieces."""
     from tasks.delivery.postgres import _format_csv
-    from tasks.delivery.rows import choose_rows
 
     with open_published(home.published) as published:
         if layout.rows == "current":
-            choose_every_current(published)
+            choose_rows(published, layout, None)
         else:
             sources = published.execute("SELECT DISTINCT source_sha256 FROM scored_files").fetchall()
             choose_rows(published, layout, [source for (source,) in sources])

@@ -2,10 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 KEYS = {"current": ("review",), "all": ("source_sha256", "row_number", "model_id")}
 """The columns that are unique, by what is delivered."""
@@ -73,19 +69,3 @@ def list_columns(layout: Layout) -> Mapping[str, str]:
     absent = {"run_id": layout.rows == "current", "extra": not layout.extra, "text": not layout.texts}
     absent |= dict.fromkeys(("review", "in_english", "text_sha256"), not layout.identities)
     return {name: kind for name, kind in COLUMNS.items() if not absent.get(name)}
-
-
-def make_arrow_schema(layout: Layout) -> "pa.Schema":
-    """Return the schema of the Parquet files of a layout."""
-    import pyarrow as pa
-
-    types = {
-        "VARCHAR": pa.string(),
-        "BIGINT": pa.int64(),
-        "INTEGER": pa.int32(),
-        "DOUBLE": pa.float64(),
-        "FLOAT": pa.float32(),
-        "BOOLEAN": pa.bool_(),
-        "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
-    }
-    return pa.schema([(name, types[kind]) for name, kind in list_columns(layout).items()])

@@ -6,7 +6,7 @@ delivered after a newer one. An export is a delivery to a folder that no file de
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
@@ -28,7 +28,7 @@ from tasks.delivery.destinations import (
     require_free_place,
     require_own_folder,
 )
-from tasks.delivery.places import FilePlace, open_place
+from tasks.delivery.places import open_place
 from tasks.delivery.results import Delivered, Sender, StartProgress, start_no_progress
 from tasks.support.locking import hold_folder
 from tasks.warehouse.published import open_published, require_published
@@ -206,10 +206,13 @@ def export(
     folder: Path | str | None,
     request: ExportRequest,
     start_progress: StartProgress = start_no_progress,
+    *,
+    renews: bool = False,
 ) -> tuple[Destination, Delivered]:
     """Deliver to a folder, or the URI of one in a store; by default, to that of the home for such exports.
 
-    Raises `UsageError` if the folder is not free, or rows of another format are to be added to it.
+    `renews`: bring it up to date as it was asked for, whatever else the request says. Raises `UsageError` if the folder
+    is not free, or rows of another format are to be added to it.
     """
     require_published(home.published)
     own = home.current_export if request.current else home.exports
@@ -220,8 +223,17 @@ def export(
     sender = _make_sender(home, takes_over=request.takes_over, repeats=not request.only_new)
     with open_place(home, made) as place:
         if request.only_new and (content := place.read(folders.LEDGER)):
-            place = replace(place, destination=_go_on(made, folders.parse_ledger(content, made), request))
-        return place.destination, _deliver_files(home, place, sender, start_progress)
+            ledger = folders.parse_ledger(content, made)
+            made = (
+                replace(made, kind=ledger.kind, layout=ledger.layout)
+                if renews
+                else _go_on(made, ledger, request)
+            )
+        with open_published(home.published) as published:  # now that the folder is held
+            states = read_states(published, made.layout.rows)
+            return made, folders.deliver(
+                published, replace(place, destination=made), sender, states, start_progress
+            )
 
 
 def _go_on(made: Destination, ledger: folders.Ledger, request: ExportRequest) -> Destination:
@@ -244,13 +256,6 @@ def _go_on(made: Destination, ledger: folders.Ledger, request: ExportRequest) ->
     return replace(made, kind=ledger.kind, layout=replace(held, rows=made.layout.rows, since=since))
 
 
-def _deliver_files(home: Home, place: FilePlace, sender: Sender, start_progress: StartProgress) -> Delivered:
-    """Deliver to a folder what it lacks of the published copy, which is opened once the folder is held."""
-    with open_published(home.published) as published:
-        states = read_states(published, place.destination.layout.rows)
-        return folders.deliver(published, place, sender, states, start_progress)
-
-
 def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     """Deliver to all destinations, and the home's exports, that rows were forgotten.
 
@@ -259,31 +264,17 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     found = load_destinations(home, urls)
     kept = "its file was removed. Next: delete what was delivered there, or put the file back."
     lines = [*found.broken.values(), *(f"{name}: {kept}" for name in list_removed(home))]
-    deliveries = [partial(deliver, home, destination) for destination in found.known]
+    deliveries: list[Callable[[], object]] = [partial(deliver, home, each) for each in found.known]
     for folder in (home.exports, home.current_export):
-        if (folder / folders.LEDGER).is_file():
-            deliveries.append(partial(_renew_export, home, folder))
-        elif (folder / folders.OLD_EXPORT).is_file():
-            current = " --current" if folder == home.current_export else ""
-            lines.append(
-                f"{folder}: an earlier version made it. Next: `reviews export{current}` replaces it."
-            )
+        if list_paths(folder, "_*.json"):
+            request = ExportRequest(only_new=True, current=folder == home.current_export)
+            deliveries.append(partial(export, home, folder, request, renews=True))
     for act in deliveries:
         try:
             act()
         except (ReviewsError, OSError) as error:
             lines.append(str(error))
     return lines
-
-
-def _renew_export(home: Home, folder: Path) -> Delivered:
-    """Deliver to an export of the home what it lacks, as it was asked for."""
-    made = Destination("export", "parquet", Layout(), str(folder), is_export=True)
-    with open_place(home, made) as place:
-        ledger = folders.parse_ledger(place.read(folders.LEDGER) or b"", made)
-        made = replace(made, kind=ledger.kind, layout=ledger.layout)
-        place = replace(place, destination=made)
-        return _deliver_files(home, place, _make_sender(home), start_no_progress)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from tasks.delivery.addresses import name_variable
 from tasks.delivery.changes import FileState, find_changes, group_files
 from tasks.delivery.columns import KEYS, POSTGRES_TYPES, REQUIRED, list_columns
 from tasks.delivery.destinations import Destination
-from tasks.delivery.results import Delivered, Sender, StartProgress, refuse_newer, require_own
+from tasks.delivery.results import Delivered, Sender, StartProgress, require_own
 from tasks.delivery.rows import choose_rows, read_rows
 from tasks.support.extras import name_install
 
@@ -293,7 +293,10 @@ def _prepare(table: _Table, sender: Sender) -> int:
         home, place, version, rows, known, deliveries = begun
         require_own(destination, sender, home, place, rows)
         if version > SCHEMA_VERSION:
-            raise refuse_newer(destination)
+            raise DestinationError(
+                f"{destination.name}: a newer version of this program has filled {destination.place}. Next: update "
+                "this one."
+            )
         if not table.has("table"):
             _create(table)
         new = [name for name in columns if name not in known]

@@ -59,10 +59,3 @@ def require_own(destination: Destination, sender: Sender, home: str, place: str,
             f'{begun} was begun with rows = "{rows}". Next: name another place, or delete what is there with its '
             "ledger."
         )
-
-
-def refuse_newer(destination: Destination) -> DestinationError:
-    """Return the error for a destination that a newer version of this program has filled."""
-    return DestinationError(
-        f"{destination.name}: a newer version of this program has filled {destination.place}. Next: update this one."
-    )

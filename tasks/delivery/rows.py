@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from tasks.delivery.columns import Layout, list_columns, make_arrow_schema
+from tasks.delivery.columns import Layout, list_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,29 +89,28 @@ SELECT {{columns}} FROM (
 def choose_rows(
     connection: duckdb.DuckDBPyConnection,
     layout: Layout,
-    sources: Collection[str],
+    sources: Collection[str] | None,
     reviews: Collection[str] = (),
     day: str | None = None,
-) -> int | None:
-    """Store which rows `read_rows` reads: those that concern these files and, of the current ones, these reviews.
+) -> int:
+    """Store which rows `read_rows` reads, and return their number: those that concern these files and these reviews.
 
-    A review of a file may have its newest row in another one: then that is chosen. Of every score, only those of a UTC
-    `day`, such as day=2026-11-24, can be chosen, and their number is returned.
+    Of the current rows, those of all files can be chosen, by None. A review of a file may have its newest row in
+    another one: then that is chosen. Of every score, only those of a UTC `day`, such as day=2026-11-24, can be chosen.
     """
-    connection.execute(_FIND_FILES, {"sources": list(sources)})
-    if layout.rows == "current":
+    chosen = "chosen_rows"
+    connection.execute(_FIND_FILES, {"sources": list(sources or ())})
+    if sources is None:
+        connection.execute(_FIND_EVERY_CURRENT)
+    elif layout.rows == "current":
         keys = [int(review.replace("-", "")[:KEY_DIGITS], 16) for review in reviews]
         connection.execute(_FIND_CURRENT, {"reviews": keys})
-        return None
-    connection.execute(_FIND_SCORES, {"day": day})
-    connection.execute(_FIND_SCORED)
-    [(rows,)] = connection.execute("SELECT count(*) FROM chosen_scores").fetchall()
+    else:
+        chosen = "chosen_scores"
+        connection.execute(_FIND_SCORES, {"day": day})
+        connection.execute(_FIND_SCORED)
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {chosen}").fetchall()  # noqa: S608 (our own names)
     return int(rows)
-
-
-def choose_every_current(connection: duckdb.DuckDBPyConnection) -> None:
-    """Store that `read_rows` reads the current rows of all reviews."""
-    connection.execute(_FIND_EVERY_CURRENT)
 
 
 def count_days(
@@ -126,27 +125,23 @@ def count_days(
 
 
 def read_rows(connection: duckdb.DuckDBPyConnection, layout: Layout, kind: str) -> Iterator["pa.Table"]:
-    """Yield the chosen rows in tables, as a destination of this kind takes them.
+    """Yield the chosen rows in one table at least, as a destination of this kind takes them.
 
     For CSV and PostgreSQL times are texts, since some lie outside the years of others.
     """
-    query = (_READ_CURRENT if layout.rows == "current" else _READ_ALL).format(columns=_select(layout, kind))
-    size = CHUNK_TEXTS if layout.texts or layout.extra else CHUNK_ROWS
-    for (chunk,) in connection.execute(_LIST_CHUNKS, {"rows": size}).fetchall():
-        bounds = {"first": chunk * size, "last": (chunk + 1) * size - 1}
-        table = connection.sql(query, params=bounds).to_arrow_table()
-        yield table.cast(make_arrow_schema(layout)) if kind == "parquet" else table
-
-
-def _select(layout: Layout, kind: str) -> str:
-    """Return the SELECT list of the columns of a layout."""
-    replaced = _REPLACED.get(kind, {})
-    return ", ".join(
-        replaced.get(type_, "{name}").format(name=name) for name, type_ in list_columns(layout).items()
+    columns = (
+        _REPLACED[kind].get(type_, "{name}::{type} AS {name}").format(name=name, type=type_)
+        for name, type_ in list_columns(layout).items()
     )
+    query = (_READ_CURRENT if layout.rows == "current" else _READ_ALL).format(columns=", ".join(columns))
+    size = CHUNK_TEXTS if layout.texts or layout.extra else CHUNK_ROWS
+    for (chunk,) in connection.execute(_LIST_CHUNKS, {"rows": size}).fetchall() or [(0,)]:
+        bounds = {"first": chunk * size, "last": (chunk + 1) * size - 1}
+        yield connection.sql(query, params=bounds).to_arrow_table()
 
 
-_REPLACED = {
+_REPLACED: dict[str, dict[str, str]] = {
+    "parquet": {},
     "csv": {"TIMESTAMPTZ": "{name}::VARCHAR AS {name}"},
     "postgres": {
         "VARCHAR": f"replace({{name}}, chr(0), '{NUL_SHOWN}') AS {{name}}",

@@ -1,6 +1,5 @@
 """Tests of destinations: their files, and deliveries to a folder of Parquet files, each row in one file."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,7 @@ import pytest
 
 from data_contracts.errors import DestinationError, ReviewsError, UsageError
 from data_contracts.storage.home import Home
-from data_contracts.storage.home_id import ensure_home_id
-from tasks.delivery import folders
+from tasks.delivery import changes, folders
 from tasks.delivery.addresses import name_variable, read_urls
 from tasks.delivery.columns import Layout
 from tasks.delivery.delivering import deliver, find_waiting, inspect, is_due, read_standing
@@ -157,7 +155,7 @@ def make_killer(point: str, times: int) -> Callable[[str], None]:
 def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twice(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch, point: str, times: int
 ) -> None:
-    monkeypatch.setattr(folders, "BATCH_ROWS", 3)
+    monkeypatch.setattr(changes, "BATCH_ROWS", 3)
     monkeypatch.setattr(folders, "SMALL_ROWS", 1)
     deliver(home, make(folder))
     change(history, ("forget", 0))
@@ -206,24 +204,6 @@ def test_a_backfill_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it
             deliver(home, make(folder, layout), repeats=True)
     assert is_due(home, make(folder, layout))
     assert deliver(home, make(folder, layout)).files == 2
-
-
-def test_a_folder_that_an_earlier_version_filled_is_delivered_anew_and_its_files_go(
-    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder.mkdir()
-    (folder / "scores-000001.parquet").write_text("old")
-    layout = {"rows": "all", "texts": False, "extra": False}
-    old = {"home": ensure_home_id(home), "home_place": "", "version": 1, "number": 1}
-    (folder / "_delivered.json").write_text(json.dumps({**old, "layout": layout, "files": {}}))
-    with monkeypatch.context() as patch:
-        patch.setattr(folders, "pass_fault_point", make_killer(OF_FOLDERS[2], 1))
-        with pytest.raises(DestinationError):
-            deliver(home, make(folder))
-    assert (folder / "scores-000001.parquet").exists()
-    deliver(home, make(folder))
-    assert not (folder / "scores-000001.parquet").exists()
-    assert read(folder) == expect(home, "all")
 
 
 @pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)

@@ -21,7 +21,7 @@ from flows.command.cli import main
 from tasks.delivery import folders, places, rows
 from tasks.delivery.columns import COLUMNS
 from tasks.delivery.delivering import ExportRequest, export
-from tasks.delivery.folders import LEDGER, OLD_EXPORT
+from tasks.delivery.folders import LEDGER
 from tasks.delivery.results import Delivered
 from tasks.store import object_operations
 from tasks.store.folder_claim import LEASE
@@ -379,7 +379,7 @@ def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
         ("{}", "is damaged"),
         (
             '{"version": 9, "home": "", "home_place": "", "layout": {"rows": "all", "new": 1}}',
-            "newer version",
+            "another version",
         ),
     ],
 )
@@ -408,40 +408,6 @@ def test_after_a_restore_rows_scored_anew_take_the_place_of_those_before(home: H
     run(home, only_new=True)
     assert read(home) == expect(home)
     assert list_files(home) == [LEDGER, "day=2026-03-02/reviews-000001.parquet"]
-
-
-def write_old_export(home: Home, folder: Path, *, current: bool = False) -> Path:
-    """Write what an earlier version exported, with what a killed one left."""
-    (folder / "day=2026-03-01").mkdir(parents=True)
-    name = "latest_scores.csv" if current else FIRST
-    content = {"version": 3, "number": 1, "manner": {"current": current}, "files": [name], "keys": []}
-    (folder / OLD_EXPORT).write_text(json.dumps(content))
-    (folder / name).write_text("old")
-    (folder / "day=2026-03-01/.reviews-000002.parquet.tmp").write_text("half")
-    return folder
-
-
-def test_an_export_of_an_earlier_version_is_not_added_to_but_replaced(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    write_old_export(home, home.exports)
-    with pytest.raises(DestinationError, match="replace it by `reviews export` without --new"):
-        run(home, only_new=True)
-    assert (home.exports / FIRST).read_text() == "old"
-    run(home)
-    assert list_files(home) == [LEDGER, "day=2026-03-01/reviews-000002.parquet"]
-    assert read(home) == expect(home)
-
-
-def test_the_current_scores_of_an_earlier_version_are_replaced_in_another_format_too(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    folder = write_old_export(home, home.folder.with_name("share"), current=True)
-    with pytest.raises(DestinationError, match='was begun with rows = "current"'):
-        export(home, folder, ExportRequest())
-    export(home, folder, CURRENT)
-    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == [
-        LEDGER,
-        "latest_scores.parquet",
-    ]
 
 
 @pytest.mark.process
