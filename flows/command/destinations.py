@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,6 @@ def add(
         format_destination,
         require_free_place,
         require_name,
-        require_own_folder,
     )
 
     home = load_settings().home
@@ -97,7 +97,6 @@ def add(
         folder = str(folder.absolute())
     if folder is not None:
         require_free_place(home, folder, home.exports)
-        require_own_folder(home, folder)
     kind = "postgres" if table else "csv" if csv else "parquet"
     text = format_destination(
         {"kind": kind, "table": table, "folder": folder, "rows": rows, "texts": texts, "extra": extra}
@@ -343,7 +342,7 @@ def export(
       reviews export --current /mnt/share/current --format csv
     """
     from flows.command.startup import load_settings_to_read
-    from tasks.delivery.delivering import ExportRequest
+    from tasks.delivery.delivering import EXPORTED, ExportRequest
     from tasks.delivery.delivering import export as deliver_export
 
     if raw and form != "csv" and not only_new:
@@ -353,8 +352,15 @@ def export(
             f"--current writes every review anew each time, so {'--new' if only_new else '--since'} does not fit. "
             "Next: give one of the two."
         )
-    day = since and since.date()
-    request = ExportRequest(form, no_text, raw, day, only_new, no_extra, current, take_over)
+    layout = replace(
+        EXPORTED,
+        rows="current" if current else "all",
+        texts=not no_text,
+        extra=not no_extra,
+        raw=raw,
+        since=f"{since:%Y-%m-%d}" if since else None,
+    )
+    request = ExportRequest(form, layout, only_new, take_over)
     target = folder.absolute() if isinstance(folder, Path) else folder
     exported, done = deliver_export(load_settings_to_read().home, target, request, _show_exporting)
     echo(_describe_exported(exported, done, only_new))

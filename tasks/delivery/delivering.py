@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from tasks.delivery.destinations import (
     Destination,
     load_destinations,
     require_free_place,
-    require_own_folder,
 )
 from tasks.delivery.places import open_place
 from tasks.delivery.results import Delivered, Sender, StartProgress, start_no_progress
@@ -176,29 +175,21 @@ def inspect(home: Home, destination: Destination) -> Inspected:
     return Inspected(rows_held if known else None, rows_wanted, len(find_changes(states, known)))
 
 
+EXPORTED = Layout("all", texts=True, extra=True, identities=False)
+"""The layout of an export, unless something else is asked for."""
+
+
 @dataclass(frozen=True)
 class ExportRequest:
     """Which rows to export, and how."""
 
     form: str | None = None
     """'parquet' or 'csv'; None for the format of the folder or, for a new one, Parquet."""
-    no_text: bool = False
-    raw: bool = False
-    since: date | None = None
-    """The first day, in UTC, whose scores are exported."""
+    layout: Layout = EXPORTED
     only_new: bool = False
     """Whether to deliver what the folder lacks, instead of everything again."""
-    no_extra: bool = False
-    current: bool = False
-    """Whether to export one row per review, as `latest_scores` has it, instead of every score."""
     takes_over: bool = False
     """Whether it may go on with what another home has exported."""
-
-    def choose_layout(self) -> Layout:
-        """Return the layout of a folder that is filled anew."""
-        since = self.since.isoformat() if self.since else None
-        rows = "current" if self.current else "all"
-        return Layout(rows, not self.no_text, not self.no_extra, identities=False, raw=self.raw, since=since)
 
 
 def export(
@@ -215,11 +206,10 @@ def export(
     is not free, or rows of another format are to be added to it.
     """
     require_published(home.published)
-    own = home.current_export if request.current else home.exports
+    own = home.current_export if request.layout.rows == "current" else home.exports
     target = parse_store_uri(require_clear_inbox(folder)) if isinstance(folder, str) else str(folder or own)
     require_free_place(home, target, own, or_itself=True)
-    require_own_folder(home, target)
-    made = Destination("export", request.form or "parquet", request.choose_layout(), target, is_export=True)
+    made = Destination("export", request.form or "parquet", request.layout, target, is_export=True)
     sender = _make_sender(home, takes_over=request.takes_over, repeats=not request.only_new)
     with open_place(home, made) as place:
         if request.only_new and (content := place.read(folders.LEDGER)):
@@ -241,19 +231,19 @@ def _go_on(made: Destination, ledger: folders.Ledger, request: ExportRequest) ->
 
     Of two first days, the earlier one counts, so that nothing is taken away.
     """
-    held = ledger.layout
+    held, wanted = ledger.layout, request.layout
     if (
         request.form not in (None, ledger.kind)
-        or (request.no_text and held.texts)
-        or (request.no_extra and held.extra)
-        or (request.raw and not held.raw)
+        or (held.texts and not wanted.texts)
+        or (held.extra and not wanted.extra)
+        or (wanted.raw and not held.raw)
     ):
         raise UsageError(
             f"{made.place}: holds an export in another format ({ledger.kind}), and --new adds to it in the same. Next: "
             "drop the options that differ, name another folder, or export everything again without --new."
         )
-    since = min(made.layout.since, held.since) if made.layout.since and held.since else None
-    return replace(made, kind=ledger.kind, layout=replace(held, rows=made.layout.rows, since=since))
+    since = min(wanted.since, held.since) if wanted.since and held.since else None
+    return replace(made, kind=ledger.kind, layout=replace(held, rows=wanted.rows, since=since))
 
 
 def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
@@ -265,9 +255,9 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     kept = "its file was removed. Next: delete what was delivered there, or put the file back."
     lines = [*found.broken.values(), *(f"{name}: {kept}" for name in list_removed(home))]
     deliveries: list[Callable[[], object]] = [partial(deliver, home, each) for each in found.known]
-    for folder in (home.exports, home.current_export):
+    for folder, rows in ((home.exports, "all"), (home.current_export, "current")):
         if list_paths(folder, "_*.json"):
-            request = ExportRequest(only_new=True, current=folder == home.current_export)
+            request = ExportRequest(layout=Layout(rows), only_new=True)
             deliveries.append(partial(export, home, folder, request, renews=True))
     for act in deliveries:
         try:

@@ -106,8 +106,8 @@ def load_destinations(home: Home, urls: Mapping[str, str]) -> Destinations:
     for path in list_paths(home.destinations, "[!.]*.toml"):
         try:
             found = parse_destination(path, urls.get(path.stem))
-            if found.kind != "postgres":
-                require_free_place(home, found.place, home.exports)
+            if found.kind != "postgres" and (folder := _find_folder(found.place)) is not None:
+                require_free_target(home, folder, home.exports)
             other = known.setdefault((found.kind, _name_place(found)), found)
             if other is not found:
                 raise UsageError(f"{path}: delivers to the place of {other.name}. Next: name another place.")
@@ -117,13 +117,9 @@ def load_destinations(home: Home, urls: Mapping[str, str]) -> Destinations:
 
 
 def require_free_place(home: Home, place: str, own: Path, *, or_itself: bool = False) -> None:
-    """Raise `UsageError` if a path or URI is a folder that holds the home's own files, or in one; but for `own`."""
+    """Raise `UsageError` if a path or URI is in the home, but for `own`, or a destination delivers there."""
     if (folder := _find_folder(place)) is not None:
         require_free_target(home, folder, own, or_itself=or_itself)
-
-
-def require_own_folder(home: Home, place: str) -> None:
-    """Raise `UsageError` if a destination delivers to a folder or URI already."""
     for each in load_destinations(home, {}).known:
         if each.kind != "postgres" and _name_folder(each.place) == _name_folder(place):
             raise UsageError(f"{place}: {each.name} delivers there already. Next: name another folder.")

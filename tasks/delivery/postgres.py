@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 """The version of the tables; of a later one than it knows, a program delivers nothing."""
-DELIVERED_AT = "delivered_at"
+DELIVERED_AT = {"delivered_at": "timestamp with time zone NOT NULL DEFAULT now()"}
 """The column that a table has besides: when the row was written or changed."""
 CONNECT_SECONDS = 10
 SILENT_SECONDS = 30
@@ -96,7 +96,7 @@ INSERT INTO {removed} (review, source_sha256, row_number, model_id) SELECT * FRO
 """
 _UPSERT = """
 INSERT INTO {table} AS held ({columns}) SELECT {columns} FROM staged_rows
-ON CONFLICT ({keys}) DO UPDATE SET {updates}, {delivered_at} = now() WHERE ({held}) IS DISTINCT FROM ({excluded})
+ON CONFLICT ({keys}) DO UPDATE SET {updates}, delivered_at = now() WHERE ({held}) IS DISTINCT FROM ({excluded})
 """
 _ENTER = """
 INSERT INTO {files} (source_sha256, state) SELECT unnest(%s::text[]), unnest(%s::text[])
@@ -324,9 +324,9 @@ def _create(table: _Table) -> None:
     """Create the table of scores; whatever was delivered before is not there."""
     rows = table.destination.layout.rows
     lines = [
-        f'"{name}" {kind}{" NOT NULL" if name in REQUIRED else ""}' for name, kind in table.columns.items()
+        f'"{name}" {kind}{" NOT NULL" if name in REQUIRED else ""}'
+        for name, kind in {**table.columns, **DELIVERED_AT}.items()
     ]
-    lines.append(f"{DELIVERED_AT} timestamp with time zone NOT NULL DEFAULT now()")
     lines.append(f"PRIMARY KEY ({', '.join(KEYS[rows])})")
     table.execute(f"CREATE TABLE {{table}} ({', '.join(lines)})")
     if rows == "current":  # else the primary key begins with it
@@ -341,19 +341,13 @@ def _require_columns(table: _Table) -> None:
     """
     destination, name_shown = table.destination, table.names["table"]
     found = dict(table.execute(_LIST_COLUMNS, name_shown).fetchall())
-    for name, kind in {**table.columns, DELIVERED_AT: "timestamp with time zone"}.items():
-        if found.get(name) == kind:
-            continue
-        if name in found:
-            wrong = f"has a column {name} of type {found[name]}, which was {kind}"
-            step = f"ALTER COLUMN {name} TYPE {kind} USING {name}::{kind}"
-        else:
-            default = " NOT NULL DEFAULT now()" if name == DELIVERED_AT else ""
-            wrong, step = f"has no column {name}, which was there", f"ADD COLUMN {name} {kind}{default}"
-        raise DestinationError(
-            f"{destination.name}: {destination.place} {wrong}. Nothing was delivered. Next: ALTER TABLE {name_shown} "
-            f"{step}; then `{destination.repeating}`."
-        )
+    for name, kind in {**table.columns, **DELIVERED_AT}.items():
+        if found.get(name) != kind.partition(" NOT NULL")[0]:
+            raise DestinationError(
+                f"{destination.name}: {destination.place}: the column {name} was of type {kind}, and is "
+                f"{found.get(name, 'gone')}. Nothing was delivered. Next: ALTER TABLE {name_shown} DROP COLUMN IF "
+                f"EXISTS {name}, ADD COLUMN {name} {kind}; then `{destination.repeating}`."
+            )
     for name, key in (("text", "texts"), ("extra", "extra")):
         if name in found.keys() - table.columns.keys():
             raise DestinationError(
@@ -392,7 +386,6 @@ def _deliver_batch(
         updates=", ".join(f'"{name}" = excluded."{name}"' for name in table.columns),
         held=", ".join(f'held."{name}"' for name in table.columns),
         excluded=", ".join(f'excluded."{name}"' for name in table.columns),
-        delivered_at=DELIVERED_AT,
     ).rowcount
     is_same = " AND ".join(f"staged.{key} = held.{key}" for key in keys)
     removed = table.execute(_REMOVE, held, is_same=is_same).rowcount if held else 0

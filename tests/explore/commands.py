@@ -1,13 +1,13 @@
 """Calls the functions of the real commands by name, as the command line does, on the home of the settings."""
 
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings, load_settings
 from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.delivery.delivering import ExportRequest
+from tasks.delivery.delivering import EXPORTED, ExportRequest
 from tasks.delivery.delivering import export as export_scores
 from tasks.maintenance import quarantine, verifying
 from tasks.maintenance.forgetting import ForgetRequest
@@ -52,8 +52,7 @@ def forget(say: Say, name: str, kind: str) -> None:
 
 
 def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
-    first_day = date.fromisoformat(since) if since else None
-    request = ExportRequest(since=first_day, only_new=only_new)
+    request = ExportRequest(layout=replace(EXPORTED, since=since), only_new=only_new)
     say(f"Exported {export_scores(_settings().home, Path(folder), request)[1].rows:,} rows")
 
 

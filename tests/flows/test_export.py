@@ -1,5 +1,6 @@
 """Tests of `reviews export` after changes of the database: releases, later models, forgetting, restores."""
 
+from dataclasses import replace
 from typing import Any
 
 import duckdb
@@ -8,7 +9,7 @@ import pytest
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.delivery.delivering import ExportRequest, export
+from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.maintenance.quarantine import Choice, ReleaseRequest, release
@@ -54,7 +55,7 @@ def fill(home: Home) -> None:
 
 @pytest.mark.slow
 def test_what_is_forgotten_leaves_the_exports_of_the_home(home: Home) -> None:
-    export(home, None, ExportRequest("csv", current=True))
+    export(home, None, ExportRequest("csv", replace(EXPORTED, rows="current")))
     said: list[str] = []
     forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
     assert not [line for line in said if "export" in line]

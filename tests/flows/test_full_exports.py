@@ -1,7 +1,7 @@
 """Tests of sources whose files replace each other: the answers have the last full export alone."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from data_contracts.storage.home import Home
 from flows.command.flow_summaries import describe_scoring
 from flows.score_reviews import ScoringSummary
-from tasks.delivery.delivering import ExportRequest, export
+from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.explain.history import find_history
 from tasks.scoring import chunks
 from tasks.scoring.run_outcome import REPLACED
@@ -87,7 +87,7 @@ def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(sent: Se
 
 @pytest.mark.slow
 def test_an_export_of_the_current_scores_has_the_last_full_export_alone(exported: Home) -> None:
-    assert export(exported, None, ExportRequest(current=True))[1].rows == 2
+    assert export(exported, None, ExportRequest(layout=replace(EXPORTED, rows="current")))[1].rows == 2
 
 
 @pytest.mark.slow

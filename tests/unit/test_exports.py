@@ -20,7 +20,7 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.delivery import folders, places, rows
 from tasks.delivery.columns import COLUMNS
-from tasks.delivery.delivering import ExportRequest, export
+from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.delivery.folders import LEDGER
 from tasks.delivery.results import Delivered
 from tasks.store import object_operations
@@ -34,7 +34,11 @@ from tests.support.once import copy_once
 from tests.support.warehouse_parts import NOON, hash_text
 
 NEXT_DAY = NOON + timedelta(days=1)
-CSV, NEW, CURRENT = ExportRequest(form="csv"), ExportRequest(only_new=True), ExportRequest(current=True)
+CSV, NEW, CURRENT = (
+    ExportRequest("csv"),
+    ExportRequest(only_new=True),
+    ExportRequest(layout=replace(EXPORTED, rows="current")),
+)
 FORMS = ("parquet", "csv")
 FIRST = "day=2026-03-01/reviews-000001.parquet"
 KEYS = "source_sha256, row_number, model_id, run_id, score, text, day"
@@ -46,7 +50,9 @@ def home(tmp_path: Path) -> Home:
 
 
 def run(home: Home, request: ExportRequest | None = None, **changes: Any) -> Delivered:
-    return export(home, None, replace(request or ExportRequest(), **changes))[1]
+    request = request or ExportRequest()
+    layout = {name: changes.pop(name) for name in [*changes] if hasattr(EXPORTED, name)}
+    return export(home, None, replace(request, layout=replace(request.layout, **layout), **changes))[1]
 
 
 def read(home: Home, form: str = "parquet") -> list[tuple[Any, ...]]:
@@ -122,7 +128,7 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
 
 def test_the_columns_of_the_files_can_be_left_out_but_the_source_stays(home: Home) -> None:
     add(home, "f.csv", [{}])
-    run(home, no_extra=True)
+    run(home, extra=False)
     names = pq.read_schema(home.exports / FIRST).names
     assert ("extra" in names, "source" in names) == (False, True)
 
@@ -159,12 +165,12 @@ def test_a_row_without_a_run_is_exported_once(home: Home) -> None:
 @pytest.mark.slow
 def test_since_leaves_out_days_which_a_later_new_export_brings(home: Home) -> None:
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
-    assert run(home, since=NEXT_DAY.date()).rows == 1
+    assert run(home, since=str(NEXT_DAY.date())).rows == 1
     assert [row[-1] for row in read(home)] == [NEXT_DAY.date()]
-    assert run(home, only_new=True, since=NEXT_DAY.date()) == Delivered()
+    assert run(home, only_new=True, since=str(NEXT_DAY.date())) == Delivered()
     run(home, only_new=True)
     assert read(home) == expect(home)
-    run(home, only_new=True, since=NEXT_DAY.date())
+    run(home, only_new=True, since=str(NEXT_DAY.date()))
     assert read(home) == expect(home)
 
 
@@ -284,7 +290,7 @@ def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Home) -
 
 def test_raw_csv_has_texts_as_they_are(home: Home) -> None:
     add(home, "f.csv", [{"text": text} for text in HOSTILE])
-    run(home, ExportRequest("csv", raw=True))
+    run(home, CSV, raw=True)
     assert read_cells(home, "text") == HOSTILE
 
 
@@ -329,7 +335,7 @@ def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None
 
 def test_texts_can_be_left_out(home: Home) -> None:
     add(home, "f.csv", [{}])
-    run(home, ExportRequest(no_text=True))
+    run(home, texts=False)
     path = home.exports / FIRST
     assert "text" not in pq.read_schema(path).names
     assert not [
@@ -340,27 +346,19 @@ def test_texts_can_be_left_out(home: Home) -> None:
 @pytest.mark.slow
 def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     add(home, "f.csv", [{}])
-    run(home, ExportRequest("csv", no_text=True))
+    run(home, CSV, texts=False)
     add(home, "g.csv", [{}])
     run(home, only_new=True)
     assert "text" not in duckdb.execute(f"FROM read_csv('{home.exports}/**/*.csv')").fetchdf().columns
     assert read_cells(home, "row_number") == ["1", "1"]
 
 
-@pytest.mark.parametrize(
-    "request_made",
-    [
-        ExportRequest("csv"),
-        ExportRequest(no_text=True),
-        ExportRequest(raw=True),
-        ExportRequest(no_extra=True),
-    ],
-)
-def test_a_new_export_in_another_manner_is_refused(home: Home, request_made: ExportRequest) -> None:
+@pytest.mark.parametrize("changes", [{"form": "csv"}, {"texts": False}, {"raw": True}, {"extra": False}])
+def test_a_new_export_in_another_manner_is_refused(home: Home, changes: dict[str, Any]) -> None:
     add(home, "f.csv", [{}])
     run(home)
     with pytest.raises(UsageError, match="holds an export in another format"):
-        run(home, request_made, only_new=True)
+        run(home, only_new=True, **changes)
 
 
 def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
@@ -569,10 +567,11 @@ def test_a_folder_with_an_export_of_the_other_kind_is_left_as_it_is(
     promoted: Home, tmp_path: Path, is_current: bool
 ) -> None:
     folder = tmp_path / "share"
-    export(promoted, folder, ExportRequest(current=is_current))
+    kinds = (CURRENT, ExportRequest())
+    export(promoted, folder, kinds[not is_current])
     before = list_names(folder)
     with pytest.raises(DestinationError, match="was begun with rows ="):
-        export(promoted, folder, ExportRequest(current=not is_current))
+        export(promoted, folder, kinds[is_current])
     assert list_names(folder) == before
 
 
