@@ -206,11 +206,10 @@ _FILL_REST = (
     FROM range(21) AS numbers (source)
     """,
     """
-    INSERT INTO training_reasons
+    INSERT INTO findings BY NAME
     SELECT
-        (SELECT max(number) FROM promotions), 'model-b', reason, '2026-03-20 00:00:00+00',
-        'the reason, with its figures', '2026-07-01 00:00:00+00'
-    FROM (VALUES ('accuracy'), ('drift'), ('labels')) AS reasons (reason)
+        1 AS number, 'late_source' AS kind, 'source-1' AS subject, 'source-1' AS source, 'warning' AS level, '' AS what,
+        '' AS next, 'open' AS state, now() AS first_seen, now() AS last_seen
     """,
     """
     INSERT INTO reference_measures

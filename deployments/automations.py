@@ -50,12 +50,9 @@ MESSAGE = (
 )
 """The template of the alert after the run's name."""
 FORMER_ALERTS = (
-    "reviews: tell of weeks",
     "reviews: alert of broken contracts",
     "reviews: alert of refused files",
     "reviews: alert of late sources",
-    "reviews: alert of trainings that are due",
-    "reviews: report weeks",
 )
 """Names that alerts had before. Automations are found by their names, so these would send every message twice."""
 

@@ -1,101 +1,90 @@
-"""Tells the webhook of REVIEWS_ALERT_URL what a run found that needs a person, whoever started the run.
+"""Ends a run: records whether it failed, and tells the webhook of REVIEWS_ALERT_URL what needs a person.
 
-A thing is told of once, as long as it lasts. That a run of a deployment failed or crashed is told by Prefect's server
-(`deployments/automations.py`), since a process that was killed, or could not read its settings, can't do so.
+So a thing is told of whoever started the run, and once as long as it lasts. That a run of a deployment failed or
+crashed is told by Prefect's server (`deployments/automations.py`), since a process that was killed, or could not read
+its settings, can't do so.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from prefect.context import FlowRunContext
 
-from data_contracts.storage.durable import make_folder, write_whole
-from data_contracts.storage.home import Home
 from deployments.automations import is_slack
 from deployments.settings import Settings
-from tasks.delivery.delivering import list_failing
-from tasks.inbox.source_files import SkippedFile
+from tasks.findings.finding import Finding
+from tasks.findings.gathering import OF_ENDS, gather_at_end, name_failed
+from tasks.findings.recorded import note_findings, tell_untold
+from tasks.findings.rendering import list_told
 from tasks.stages.log_messages import log_warning
-from tasks.store.upload_trouble import read_trouble
+from tasks.stages.publish import publish_copy, upload_copy
 from tasks.support.wording import escape_controls
-from tasks.warehouse.run_log import Run
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 
-Concerns = dict[str, str]
-"""What needs a person, in words, by what makes it the same thing in the next run."""
 SEND_SECONDS = 10.0
 """How long the webhook may take to answer."""
-_FILES_NAMED = 5
-_STATES = ("unread in ", "undelivered to ")
-"""How the keys begin of what lasts, and may have ended before it could be sent; all else has happened."""
+_OF_FLOWS = ("failed_run", "killed_run")
+"""The kinds whose subject is a flow: they last until it ends well."""
 
 
 @contextmanager
-def alert_at_end(flow: str, settings: Settings, *, looks_at_all: bool = True) -> Iterator[Concerns]:
-    """Yield what needs a person, for the run to fill; at its end, tell the webhook of what was not told before.
+def tell_at_end(flow: str, settings: Settings) -> Iterator[list[Finding]]:
+    """Record how the run in the block ended, and tell what needs a person.
 
-    A run that failed, or does not look at all files, has not noticed what still lasts: that stays told.
+    Yield a list for the block to fill with what it notices to have happened; afterwards it has what was found at the
+    end. What can't be recorded fails no run: of its own failure it tells all the same.
     """
-    concerns: Concerns = {}
-    is_whole = False
+    happened: list[Finding] = []
     try:
-        yield concerns
-        is_whole = looks_at_all
+        yield happened
+        with _warning():
+            happened[:] = _note(flow, settings, happened)
     except Exception as error:
-        if not _is_deployed():
-            concerns[f"failed: {error}"] = f"The run failed: {error}"
+        failed = name_failed(settings.home, flow, error, _is_deployed())
+        is_recorded = False
+        with suppress(Exception):  # such as a database that can't be opened, which may be why the run failed
+            _note(flow, settings, [*happened, failed])
+            is_recorded = settings.home.warehouse.exists()
+        if settings.alert_url and not is_recorded and not failed.is_told:
+            _send(flow, settings, settings.alert_url, [failed])
         raise
     finally:
         if settings.alert_url:
-            _tell(flow, settings, settings.alert_url, concerns, is_whole)
+            with _warning():
+                tell_untold(settings.home.warehouse, partial(_send, flow, settings, settings.alert_url))
 
 
-def name_killed(run: Run) -> Concerns:
-    """Return the runs that were killed before this one, of which Prefect's server has not told."""
-    return {
-        run_id: _describe_killed(flow, started_at, run.flow)
-        for run_id, flow, started_at in run.killed
-        if not _is_of_deployment(run_id)
-    }
-
-
-def _describe_killed(flow: str, started_at: str, present: str) -> str:
-    """Say that a run was killed, and which one goes on with its work."""
-    then = (
-        "this run goes on with the rest." if flow == present else "started again, it goes on with the rest."
+def _note(flow: str, settings: Settings, happened: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Record the end of a run, and publish that if it has changed; return what is open of it."""
+    home = settings.home
+    if not home.warehouse.exists():
+        return ()
+    with open_warehouse(home.warehouse, write=False) as connection:
+        found = gather_at_end(connection, home)
+    context = FlowRunContext.get()
+    run_id = str(context.flow_run.id) if context and context.flow_run else None
+    noted = note_findings(
+        home.warehouse,
+        [*found, *happened],
+        lambda row: row["kind"] in OF_ENDS or (row["kind"] in _OF_FLOWS and row["subject"] == flow),
+        run_id,
     )
-    when = f"{started_at[:16].replace('T', ' ')} UTC"
-    return (
-        f"The run of {flow} of {when} was killed, or its machine stopped. What it had committed stays; {then}"
-    )
+    if noted.is_changed:
+        with _warning():
+            publish_copy(home)
+            upload_copy(home, settings.copy_store)
+    return noted.seen
 
 
-def name_unread(skipped: Sequence[SkippedFile]) -> Concerns:
-    """Return the reasons for which files of a folder are not read, until somebody does something."""
-    files: dict[tuple[str, str], list[str]] = {}
-    for each in skipped:
-        if not each.waits:
-            files.setdefault((each.uri.rpartition("/")[0], each.reason), []).append(each.uri)
-    return {
-        f"unread in {folder}: {reason}": f"Not read: {_name_files(uris)}: {reason}"
-        for (folder, reason), uris in files.items()
-    }
-
-
-def _name_files(uris: Sequence[str]) -> str:
-    """Name the first of some files, and the number of the others."""
-    more = f" and {len(uris) - _FILES_NAMED:,} more" if len(uris) > _FILES_NAMED else ""
-    return f"{', '.join(uris[:_FILES_NAMED])}{more}"
-
-
-def name_undelivered(home: Home) -> Concerns:
-    """Return the destinations to which the last delivery failed, and the copy in a store likewise."""
-    failing = {name: str(standing.error) for name, standing in list_failing(home).items()}
-    if trouble := read_trouble(home):
-        failing[f"{trouble.store}/published"] = trouble.error
-    return {f"undelivered to {name}": f"Not delivered to {name}: {error}" for name, error in failing.items()}
+@contextmanager
+def _warning() -> Iterator[None]:
+    """Warn of an error of the block, which fails no run."""
+    try:
+        yield
+    except Exception as error:
+        log_warning(f"What was found could not be recorded or told ({error}). The next run tries again.")
 
 
 def _is_deployed() -> bool:
@@ -104,7 +93,7 @@ def _is_deployed() -> bool:
     return bool(context and context.flow_run and context.flow_run.deployment_id)
 
 
-def _is_of_deployment(run_id: str) -> bool:
+def is_of_deployment(run_id: str) -> bool:
     """Return whether the server in use knows a run as one of a deployment, and has told how it ended."""
     from uuid import UUID
 
@@ -113,34 +102,6 @@ def _is_of_deployment(run_id: str) -> bool:
     with suppress(Exception), get_client(sync_client=True) as client:
         return client.read_flow_run(UUID(run_id)).deployment_id is not None
     return False
-
-
-def _tell(flow: str, settings: Settings, url: str, concerns: Concerns, is_whole: bool) -> None:
-    """Send what was not told before; what can't be sent is sent with what the next run tells."""
-    path = settings.home.prefect / f"alerted-{flow}.json"
-    told, unsent = _read_told(path)
-    ended = {key for key in unsent if is_whole and key.startswith(_STATES)} - concerns.keys()
-    waiting = {key: words for key, words in unsent.items() if key not in ended}
-    news = {**waiting, **{key: words for key, words in concerns.items() if key not in told}}
-    if not news and (not is_whole or told <= concerns.keys()):
-        return
-    is_sent = not news or _send(url, _make_message(flow, settings, list(news.values()), is_slack(url)))
-    kept = {*concerns} if is_whole else {*told, *concerns}
-    with suppress(OSError):  # it is told twice then
-        make_folder(path.parent)
-        with write_whole(path) as building:
-            building.write_text(
-                json.dumps({"told": sorted(kept), "unsent": {} if is_sent else news}), "utf-8"
-            )
-
-
-def _read_told(path: Path) -> tuple[set[str], Mapping[str, str]]:
-    """Return what was told and still lasts, and what could not be sent."""
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        return set(content["told"]), content["unsent"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return set(), {}
 
 
 def _make_message(flow: str, settings: Settings, said: Sequence[str], for_slack: bool) -> dict[str, Any]:
@@ -162,10 +123,11 @@ def _make_message(flow: str, settings: Settings, said: Sequence[str], for_slack:
     return {"text": text, "event": "reviews.alert", "home": settings.label, **ids}
 
 
-def _send(url: str, message: Mapping[str, Any]) -> bool:
-    """Send a message to the webhook; warn and return False if that fails. The address is a secret."""
+def _send(flow: str, settings: Settings, url: str, findings: Sequence[Finding]) -> bool:
+    """Send findings to the webhook; warn and return False if that fails. The address is a secret."""
     import httpx
 
+    message = _make_message(flow, settings, list(list_told(findings)), is_slack(url))
     try:
         httpx.post(url, json=message, timeout=SEND_SECONDS).raise_for_status()
     except Exception as error:  # no run fails for its alert, and its own error must not be hidden

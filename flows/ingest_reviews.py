@@ -14,10 +14,11 @@ from data_contracts.expectations import describe_failure
 from data_contracts.storage.faults import pass_fault_point
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
-from flows.alerts import alert_at_end, name_killed
+from flows.alerts import is_of_deployment, tell_at_end
 from flows.grants import is_granted
 from flows.recording import record_flow_run
 from tasks.archive.parquet_files import is_up_to_date
+from tasks.findings.gathering import name_killed
 from tasks.inbox.opening import place_within
 from tasks.stages import ingest as stages
 from tasks.stages.publish import publish_copy
@@ -76,9 +77,9 @@ def ingest_reviews(archive: str | None = None, accept_unverified: bool = False) 
     home = settings.home
     source = _choose_source(archive, settings)
     parameters = {"archive": source, "accept_unverified": accept_unverified}
-    with alert_at_end("ingest-reviews", settings) as concerns:
+    with tell_at_end("ingest-reviews", settings) as happened:
         with record_flow_run("ingest-reviews", parameters, settings) as run:
-            concerns |= name_killed(run)
+            happened += name_killed(run, is_of_deployment)
             fetched = stages.fetch(source, home)
             changed = not is_up_to_date(home.reviews, fetched.sha256, accept_unverified)
             checks = []

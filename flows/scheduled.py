@@ -3,7 +3,7 @@
 from prefect import flow
 
 from deployments.home_of_deployment import load_settings_of_run
-from flows.alerts import alert_at_end
+from flows.alerts import tell_at_end
 from tasks.backups import home_backup
 from tasks.maintenance import verifying
 from tasks.stages.log_messages import tell
@@ -23,7 +23,7 @@ def back_up_home(full: bool = False) -> str:
         full: write all of it, and share no file with an earlier backup.
     """
     settings = load_settings_of_run()
-    with alert_at_end("back-up-home", settings):
+    with tell_at_end("back-up-home", settings):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
         folder = str(home_backup.back_up_home(settings.home, None, tell, settings.keep_backups, full))
@@ -40,7 +40,7 @@ def verify_home(check_all: bool = False) -> str:
         check_all: check every row, also of files that a check has found right.
     """
     settings = load_settings_of_run()
-    with alert_at_end("verify-home", settings):
+    with tell_at_end("verify-home", settings):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
         verifying.verify_home(settings.home, check_all, tell, settings.copy_store)

@@ -6,8 +6,7 @@ to score. One run at a time per home: a second one waits for the first. If a gro
 the others and fails at its end. If a shadow is on, it scores last (`flows/shadow_scoring.py`).
 """
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 
@@ -19,13 +18,15 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
 from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
-from flows import scoring_page as page
-from flows.alerts import Concerns, alert_at_end, name_killed, name_undelivered, name_unread
+from flows.alerts import is_of_deployment, tell_at_end
 from flows.grants import is_granted
 from flows.group_loop import score_kept, score_new
 from flows.recording import record_flow_run
+from flows.scoring_message import ScoringSummary, describe_scoring, name_outcome
 from flows.shadow_scoring import score_with_shadow
-from tasks.inbox.source_files import SkippedFile
+from tasks.findings.finding import NOTE, Finding
+from tasks.findings.gathering import name_killed, name_refused, name_unread
+from tasks.findings.rendering import list_told
 from tasks.labelling.intake import TakenLabels, find_unread
 from tasks.maintenance.retention import drop_old_trainings
 from tasks.scoring.plan import (
@@ -40,60 +41,21 @@ from tasks.scoring.plan import (
 from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, require_no_failure
 from tasks.stages import score as stages
-from tasks.stages.log_messages import tell
+from tasks.stages.events import emit_outcome
+from tasks.stages.log_messages import log_warning, tell
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import end_completed, name_failure, name_run
+from tasks.stages.run_page import end_completed, join_lines, judge_checks, name_failure, name_run, show_lines
 from tasks.stages.store_inbox import drop_leftovers, report_trouble
 from tasks.stages.take_in_labels import count_labels, take_labels
-from tasks.stages.write_pages import report_run, report_weeks
+from tasks.stages.write_pages import report_run, write_weeks
 from tasks.store.work_folders import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.publishing import list_unpublished_runs, needs_publishing
 from tasks.warehouse.run_log import Run
-
-
-@dataclass(frozen=True)
-class ScoringSummary:
-    """What the flow returns: what its run did; `refused` and `skipped` name the files that somebody should look at."""
-
-    inbox: str
-    files_found: int
-    files_scored: int
-    rows_scored: int
-    rows_quarantined: int
-    model_id: str | None
-    refused: tuple[str, ...]
-    skipped: tuple[SkippedFile, ...]
-    files_rescored: int = 0
-    """Source files that another model had scored before; not counted in `files_scored`."""
-    rows_rescored: int = 0
-    files_left: int = 0
-    """Source files that the next run scores again, since the time of this one for that was over."""
-    rows_left: int = 0
-    drifted: tuple[str, ...] = ()
-    """The measures in which the scored reviews differ from the model's held-out reviews: a phrase for each."""
-    counting_again: tuple[str, ...] = ()
-    """The files of which an earlier reading, by the present profile, counts again."""
-    files_replaced: int = 0
-    """Files that count no more, since a full export of their source took their place."""
-    unclear: tuple[str, ...] = ()
-    """Dates, labels and ratings that could not be read or seem wrong, and files without rows: a phrase for each."""
-    sources: stages.SourceNotes = field(default_factory=stages.SourceNotes)
-    due: tuple[str, ...] = ()
-    """The reasons for which a training became due in this run: a phrase for each."""
-    report: str | None = None
-    """Path of the run's report; None if nothing was committed or reports are switched off."""
-    undelivered: tuple[str, ...] = ()
-    """The destinations that get no scores, since the last delivery to each failed; the copy in a store likewise."""
-    taken: TakenLabels = field(default_factory=TakenLabels)
-    """The labels that people gave to reviews, taken in from the inboxes."""
-    copies: tuple[str, ...] = ()
-    """The files that have come with the bytes of others that came before."""
-    shadow: str | None = None
-    """What was scored with the shadow, in words; None if no shadow is on, or nothing waited for it."""
+from tasks.week.due_weeks import find_due_weeks
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
@@ -146,44 +108,37 @@ def score_reviews(
     require_consistent(request)
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
-    with alert_at_end("score-reviews", settings, looks_at_all=not named) as concerns:
-        summary, outcome, scoring = _score_and_deliver(request, settings, concerns)
-        concerns |= {words: words for words in _write_weeks(settings)}
-        summary = _add_shadow(summary, settings, scoring)
+    with tell_at_end("score-reviews", settings) as happened:
+        summary, outcome = _score_and_deliver(request, settings, happened)
+    summary = replace(summary, findings=(*happened, *summary.findings))
     pass_fault_point("score: before reported")
     return _end_run(summary, outcome)
 
 
 def _score_and_deliver(
-    request: ScoringRequest, settings: Settings, concerns: Concerns
-) -> tuple[ScoringSummary, RunOutcome, Run]:
-    """Score, tidy up, and deliver to the destinations what was committed, even if the run fails."""
+    request: ScoringRequest, settings: Settings, happened: list[Finding]
+) -> tuple[ScoringSummary, RunOutcome]:
+    """Score, tidy up, and deliver what was committed, even if the run fails; then let the shadow score."""
     try:
-        summary, outcome, run = _run_scoring(request, settings, concerns)
+        summary, outcome, run = _run_scoring(request, settings, happened)
         _tidy_up(settings)
     except Exception:
-        _deliver(settings)
+        deliver_due(settings.home, settings.destination_urls, settings.copy_store)
         raise
-    else:
-        return replace(summary, undelivered=_deliver(settings)), outcome, run
-    finally:
-        concerns |= name_undelivered(settings.home)
-
-
-def _deliver(settings: Settings) -> tuple[str, ...]:
-    """Deliver what was committed; return the destinations to which that failed."""
-    return deliver_due(settings.home, settings.destination_urls, settings.copy_store)
+    deliver_due(settings.home, settings.destination_urls, settings.copy_store)
+    if settings.write_weeks and settings.home.published.is_file() and find_due_weeks(settings.home):
+        happened += write_weeks(settings.home, settings.site_url)
+    return _add_shadow(summary, settings, run), outcome
 
 
 def _run_scoring(
-    request: ScoringRequest, settings: Settings, concerns: Concerns
+    request: ScoringRequest, settings: Settings, happened: list[Finding]
 ) -> tuple[ScoringSummary, RunOutcome, Run]:
     """Score all pending files while no other run does, and publish what was committed, even if a group fails."""
     home = settings.home
     home.make()
     for folder in (home.inbox, home.parts):
         folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
     done: list[GroupResult] = []
     with name_committed(done):
         try:
@@ -191,29 +146,20 @@ def _run_scoring(
                 hold_folder(home.parts, stages.announce_wait),
                 record_flow_run("score-reviews", list_parameters(request), settings) as run,
             ):
-                concerns |= name_killed(run)
+                happened += name_killed(run, is_of_deployment)
                 summary = _score_pending(request, settings, run, done)
-                concerns |= name_unread(summary.skipped)
                 outcome = RunOutcome(tuple(done))
-                require_no_failure(outcome)
-                summary = _check_outcome(summary, settings, outcome, run, concerns)
+                summary = _note_found(summary, settings, outcome, run, is_whole=not request.named)
         except Exception:
             # Readers get what was committed, labels too, even though the run failed.
             outcome = RunOutcome(tuple(done))
             if outcome.has_committed() or (done and needs_publishing(home)):
-                _publish_outcome(outcome, settings, run, time.monotonic() - started)
+                _publish_outcome(outcome, settings, run)
             raise
-        finally:
-            concerns |= page.name_refusal(RunOutcome(tuple(done)))
         if outcome.has_committed() or needs_publishing(home):
-            report = _publish_outcome(outcome, settings, run, time.monotonic() - started)
+            report = _publish_outcome(outcome, settings, run)
             summary = replace(summary, report=report)
     return summary, outcome, run
-
-
-def _write_weeks(settings: Settings) -> tuple[str, ...]:
-    """Write the pages of the weeks that are over, if the settings ask for them; return what they say."""
-    return report_weeks(settings.home, settings.site_url) if settings.write_weeks else ()
 
 
 def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> ScoringSummary:
@@ -225,28 +171,40 @@ def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> Scorin
     return replace(summary, shadow=did)
 
 
-def _check_outcome(
-    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run, concerns: Concerns
+def _note_found(
+    summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run, *, is_whole: bool
 ) -> ScoringSummary:
-    """Add to the summary what could not be read, what the sources sent, what drifted, and why a training is due."""
+    """Record what the run found, and add it to the summary.
+
+    Raises the errors of groups that failed, and `ContractError` for drift where that is an error.
+    """
     scored = outcome.files("scored")
-    if not any(file.run_id for file in scored):
-        sources = stages.find_late_sources(run)
-        concerns |= page.name_unusual(sources)
-        return replace(summary, sources=sources)
-    try:
-        found = stages.check_scored(run, scored, settings.drift)
-    finally:  # also where drift fails the run: it may be a reason for a training
-        due = stages.judge_promise(run, settings.train_at_labels)
-        concerns |= page.name_due(due)
-    concerns |= page.name_unusual(found.sources)
-    run.counts["findings_unclear"] = len(found.unclear)
-    return replace(
-        summary, unclear=found.unclear, sources=found.sources, drifted=found.drifted, due=tuple(due)
+    checked = stages.Checked()
+    if any(file.run_id for file in scored):
+        checked = stages.check_scored(run, scored, settings.drift)
+        checked = stages.judge_promise(run, checked, settings.train_at_labels)
+    lasting = name_unread([each for each in summary.skipped if not each.waits])
+    refused = {file.uri: file for file in outcome.files("refused")}
+    noted = stages.note_found(run, checked, lasting, refused, is_whole)
+    # A file that is refused when it is read again keeps the reading that it has.
+    said = "\n".join(each.what for each in noted if each.kind == "refused_file")
+    others = refused.keys() - {each.subject for each in noted}
+    kept = [refused[uri] for uri in sorted(others) if uri not in said]
+    findings = (
+        *noted,
+        *(name_refused(run.home, [each.uri], str(each.rule), str(each.detail)) for each in kept),
+        *name_unread([each for each in summary.skipped if each.waits], level=NOTE),
+        *name_unread(summary.taken.partly, "Read in part", NOTE),
     )
+    for line in list_told(findings):
+        log_warning(line)
+    require_no_failure(outcome)
+    if checked.sources:
+        judge_checks(run, checked.drift, stages.DRIFT_NEXT_STEP)
+    return replace(summary, findings=findings, accuracy=checked.accuracy)
 
 
-def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds: float) -> str | None:
+def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run) -> str | None:
     """Publish what was committed, show it on the run's page, emit its events, and write its report.
 
     Return the path of the report. A run before this one may have committed and could not publish: it is named, and
@@ -256,8 +214,7 @@ def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run, seconds:
     scorers = {file.run_id for file in outcome.files()}
     late = [run_id for run_id in list_unpublished_runs(home) if run_id not in scorers]
     publish_copy(home)
-    page.show_outcome(outcome, seconds)
-    page.show_sources(outcome, home)
+    emit_outcome(outcome)
     for run_id in late:
         tell(f"Published what the run {run_id} had committed and could not publish.")
         if settings.write_reports:
@@ -280,39 +237,24 @@ def _tidy_up(settings: Settings) -> None:
 
 def _end_plan(plan: ScoringPlan) -> ScoringPlan:
     """End the flow after a dry run: show the plan on its page, and return it; raise `StoreError` as the run would."""
-    page.show_plan(plan)
     planned = count(len(plan.files), "file")
     name_run(f"score-reviews dry run {planned}")
+    message = describe_scoring(plan)
+    show_lines("outcome", message)
     if plan.trouble:
         raise StoreError(
             f"{plan.trouble}\nA run would score {planned} of the home, then fail for this reason."
         )
-    return end_completed(page.describe_plan(plan), plan)
+    return end_completed(join_lines(message), plan)
 
 
 def _end_run(summary: ScoringSummary, outcome: RunOutcome) -> ScoringSummary:
-    """Name the run after its outcome, and complete it with a message that names the files to be looked at."""
-    name_run(f"score-reviews {page.name_outcome(outcome, len(summary.skipped))}")
-    return end_completed(_describe_end(summary, outcome), summary)
-
-
-def _describe_end(summary: ScoringSummary, outcome: RunOutcome) -> str:
-    """Return the message of a run: what it scored, what drifted, and the files to be looked at."""
-    message = page.name_scored(outcome) or "Nothing new"
-    if quarantined := outcome.total("rows_quarantined"):
-        message += f", {count(quarantined, 'row')} quarantined"
-    message += f", {page.name_left(**outcome.count_left())}" if summary.files_left else ""
-    message += f", {page.name_labels(summary.taken)}" if summary.taken.sheets else ""
-    warnings = [f"Drift: {'; '.join(summary.drifted)}"] if summary.drifted else []
-    warnings += [f"A training is due: {'; '.join(summary.due)}"] if summary.due else []
-    warnings += page.name_notes(summary.sources)
-    warnings += [f"Not delivered to {', '.join(summary.undelivered)}"] if summary.undelivered else []
-    refused = outcome.files("refused")
-    warnings += [page.name_refused(refused)] if refused else []
-    warnings += [page.name_copies(summary.copies)] if summary.copies else []
-    warnings += [page.name_unread(summary.skipped)] if summary.skipped else []
-    warnings += [page.name_unread(partly, "read in part")] if (partly := summary.taken.partly) else []
-    return ". ".join([message, *warnings])
+    """Name the run after its outcome, show what it did and found on its page, and complete it with that."""
+    name_run(f"score-reviews {name_outcome(outcome, len(summary.skipped))}")
+    message = describe_scoring(summary)
+    if outcome.has_committed():
+        show_lines("outcome", message)
+    return end_completed(join_lines(message), summary)
 
 
 def _score_pending(
@@ -338,8 +280,6 @@ def _score_pending(
     run.counts["files_failed"] = len(RunOutcome(tuple(done)).list_failed())
     skipped = (*summary.skipped, *taken.skipped)
     run.counts["files_unread"] = len({file.uri for file in skipped})
-    page.log_unread(skipped)
-    page.log_unread(taken.partly, "Read in part")
     return replace(summary, taken=taken, skipped=skipped)
 
 
@@ -400,10 +340,7 @@ def _summarise_scoring(
         rows_scored=outcome.total("rows_scored"),
         rows_quarantined=outcome.total("rows_quarantined"),
         model_id=model.model_id if model else None,
-        refused=(
-            *outcome.describe_refused(found.copies),
-            *(found.rescan.refused if found.rescan else ()),
-        ),
+        files_refused=outcome.total("files_refused"),
         skipped=(*found.skipped, *outcome.list_postponed()),
         files_rescored=outcome.total("files_rescored"),
         rows_rescored=outcome.total("rows_rescored"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from data_contracts.storage.durable import remove_leftovers
 from deployments.settings import Settings
 from tasks.shadow.waiting_files import find_waiting_for_shadow
-from tasks.stages.log_messages import log_figures, log_warning, warn
+from tasks.stages.log_messages import log_figures, log_warning
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
@@ -60,15 +60,10 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
     with hold_folder(home.shadow, _refuse_to_wait):
         outcome = _try_to_score(run, shadow, settings)
     is_news = note_trouble(home.warehouse, shadow, outcome.trouble)
-    if outcome.trouble and is_news:
-        warn(
-            f"The shadow {shadow.model_id} could not score: {outcome.trouble} The champion's scores are complete. "
-            "Next: reviews models shadow status"
-        )
     if outcome.done.files or is_news:
         publish_copy(home)
         upload_copy(home, settings.copy_store)
-    return _describe(shadow, outcome)
+    return _describe(shadow, outcome) if outcome.done.files else None
 
 
 def _refuse_to_wait(folder: Path) -> NoReturn:
@@ -97,8 +92,5 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
 def _describe(shadow: Shadow, outcome: "ShadowOutcome") -> str:
     """Return in words what the shadow did in a run."""
     rows, files = count(outcome.done.rows, "review"), count(outcome.done.files, "file")
-    left = f"{count(outcome.files_waiting, 'file')} left to the next run"
-    if not outcome.done.files:
-        return f"{shadow.model_id} could not score, {left}: reviews models shadow status"
-    more = f", {left}" if outcome.files_waiting else ""
+    more = f", {count(outcome.files_waiting, 'file')} left to the next run" if outcome.files_waiting else ""
     return f"{rows} of {files} scored too by {shadow.model_id}{more}: reviews models shadow status"

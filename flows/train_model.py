@@ -12,11 +12,12 @@ from pydantic import Field
 
 from data_contracts.storage.faults import pass_fault_point
 from deployments.home_of_deployment import load_settings_of_run
-from flows.alerts import alert_at_end, name_killed
+from flows.alerts import is_of_deployment, tell_at_end
 from flows.recording import record_flow_run
 from models.evaluation.gate import Decision, GateCheck
 from models.tensorflow import Device
 from models.variants import DEFAULT_VARIANT, list_variants
+from tasks.findings.gathering import name_killed, refresh_findings
 from tasks.stages import train as stages
 from tasks.stages.publish import publish_copy, upload_copy
 from tasks.stages.queue_turns import take_turn
@@ -74,9 +75,9 @@ def train_model(
     settings = load_settings_of_run()
     asked = {"variant": variant, "seed": seed, "epochs": epochs}
     parameters = {**asked, "promote": promote, "anew": anew, "with_own": with_own, "device": device}
-    with alert_at_end("train-model", settings) as concerns:
+    with tell_at_end("train-model", settings) as happened:
         with record_flow_run("train-model", parameters, settings) as run:
-            concerns |= name_killed(run)
+            happened += name_killed(run, is_of_deployment)
             stages.drop_trainings(settings.home)
             request = stages.TrainingRequest(
                 variant, seed, epochs, anew=anew, may_exist=with_own and not anew, device=device
@@ -87,6 +88,7 @@ def train_model(
             decision = stages.decide(Attempt(bundle.model_id, promote, run.run_id), settings.home)
             run.counts.update(bundle.facts["rows"], model_id=bundle.model_id, decision=decision.reason)
         pass_fault_point("train: after promotion")
+        refresh_findings(settings.home, run.run_id)
         publish_copy(settings.home)
         upload_copy(settings.home, settings.copy_store)
     report = report_run(run, settings.keep_reports, settings.site_url) if settings.write_reports else None

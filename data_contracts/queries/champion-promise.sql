@@ -13,13 +13,8 @@ SELECT
     due_since, -- null where no training is due, also if one with own labels has followed
     why
 FROM promises LEFT JOIN (
-    SELECT number, min(due_at) AS due_since, string_agg(words, '; ' ORDER BY due_at, reason) AS why
-    FROM training_reasons
-    WHERE due_at > coalesce((
-        SELECT max(started_at) FROM runs
-        WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true'
-    ), '-infinity')
-    GROUP BY number
-) AS reasons ON reasons.number = promises.number AND source IS NULL
+    SELECT min(first_seen) AS due_since, string_agg(what, '; ' ORDER BY first_seen, subject) AS why
+    FROM findings WHERE kind = 'training_due' AND state <> 'settled'
+) AS reasons ON source IS NULL
 WHERE promises.number = (SELECT max(number) FROM promotions)
 ORDER BY source NULLS FIRST;

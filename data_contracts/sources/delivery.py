@@ -35,12 +35,6 @@ def judge_deliveries(found: Iterable[Delivery]) -> list[CheckResult]:
     return [result for each in found for result in (*_judge_time(each), *_judge_volume(each))]
 
 
-def name_day(result: CheckResult, found: Iterable[Delivery]) -> date:
-    """Return the day from which a broken rule of a source dates: the last one with files, or that of unusual rows."""
-    delivery = next(each for each in found if each.source == result.source)
-    return delivery.last_day if result.rule == ON_TIME else delivery.volume_day or delivery.last_day
-
-
 def _judge_time(found: Delivery) -> list[CheckResult]:
     """Return the result of a regular source: whether it is late."""
     if not found.is_regular:

@@ -733,3 +733,13 @@ LEFT JOIN last_judged USING (source);
 -- rating, as in live_accuracy.
 CREATE OR REPLACE VIEW shadow_comparison AS
 $shadow_comparison;
+
+-- One row per source and rule of which a finding was opened. Deprecated: `findings` has these and all others.
+CREATE OR REPLACE VIEW source_alerts AS
+SELECT
+    source, -- as in source_days
+    CASE kind WHEN 'late_source' THEN 'files_on_time' ELSE 'rows_as_usual' END AS rule, -- 'files_on_time' or 'rows_as_usual'
+    make_timestamp(epoch_us(first_seen))::DATE AS day, -- on which it was found
+    first_seen AS alerted_at -- when it was found
+FROM findings
+WHERE kind IN ('late_source', 'unusual_delivery');

@@ -62,7 +62,12 @@ def _read_metric(connection: duckdb.DuckDBPyConnection, metric: Metric, run_id: 
     values = {
         name: value for name, value in (("run_id", run_id), ("since", None)) if f"${name}" in metric.query
     }
-    rows = connection.execute(metric.query, values).fetchall()
+    try:
+        rows = connection.execute(metric.query, values).fetchall()
+    except duckdb.CatalogException:
+        if metric.name == "reviews_findings":
+            return []  # until the first run after an upgrade
+        raise
     return [
         Sample(metric, _name_labels(labels), float(value)) for *labels, value in rows if value is not None
     ]

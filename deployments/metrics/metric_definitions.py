@@ -123,6 +123,12 @@ DATABASE = (
         ("source",),
         "SELECT source, is_late::INTEGER FROM deliveries",
     ),
+    Metric(
+        "reviews_findings",
+        "Findings that are open, as `reviews findings` lists them.",
+        ("kind", "level"),
+        "SELECT kind, level, count(*) FROM findings WHERE state = 'open' GROUP BY ALL",
+    ),
 )
 READABLE = Metric(
     "reviews_published_readable",
@@ -139,23 +145,6 @@ OLDEST = Metric(
     "Seconds since the first of them was put there; 0 if there is none.",
 )
 INBOX = (UNSCORED, OLDEST)
-
-DESTINATION_FAILING = Metric(
-    "reviews_destination_failing_seconds",
-    "Seconds since deliveries to a destination fail; 0 if the last one was complete.",
-    ("destination",),
-)
-DESTINATION_BEHIND = Metric(
-    "reviews_destination_rows_behind",
-    "Rows of source files that were committed since a destination last got all, while deliveries to it fail.",
-    ("destination",),
-)
-DELIVERED = Metric(
-    "reviews_destination_delivered_timestamp_seconds",
-    "When a destination last got all, in seconds since 1970.",
-    ("destination",),
-)
-DESTINATIONS = (DESTINATION_FAILING, DESTINATION_BEHIND, DELIVERED)
 
 BACKED_UP = Metric(
     "reviews_backup_timestamp_seconds",
@@ -191,4 +180,4 @@ FAILED = Metric(
 )
 SERVER = (SERVER_UP, WORKERS, SCHEDULED, ACTIVE, WAITING, SUCCESS, SECONDS, FAILED)
 
-METRICS = (*DATABASE, READABLE, *INBOX, *DESTINATIONS, *UPKEEP, *SERVER)
+METRICS = (*DATABASE, READABLE, *INBOX, *UPKEEP, *SERVER)

@@ -19,7 +19,6 @@ from data_contracts.errors import WarehouseError
 from data_contracts.storage.home import Home
 from deployments.guarded_server import guard
 from deployments.metrics.database_metrics import make_cached_reader
-from deployments.metrics.destination_metrics import read_destination_metrics
 from deployments.metrics.home_registry import HomeRegistry
 from deployments.metrics.metric_definitions import READABLE, Metric, Sample
 from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
@@ -48,7 +47,6 @@ class Figures(Collector):
         with self._lock:
             samples = [
                 *self._read_home(),
-                *read_destination_metrics(self._home),
                 *read_upkeep_metrics(self._home),
                 *self._read_server(),
             ]

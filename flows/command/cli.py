@@ -31,6 +31,7 @@ from tasks.support.interruption import stop_if_interrupted
 MODULES = {
     "run_flows": ("ingest", "train", "score", "demo"),
     "ask": ("sql", "explain", "report", "site"),
+    "findings": ("findings",),
     "sources": ("sources",),
     "destinations": ("destinations", "export"),
     "models": ("models",),

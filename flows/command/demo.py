@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from data_contracts.errors import UsageError
 from deployments.settings import load_settings
-from flows.command.flow_summaries import describe_ingest, describe_scoring, describe_training
+from flows.command.flow_summaries import describe_ingest, describe_training
 from flows.ingest_reviews import ingest_reviews
 from flows.score_reviews import score_reviews
+from flows.scoring_message import describe_scoring
 from flows.train_model import train_model
 from tasks.archive.parquet_files import read_provenance, read_split
 from tasks.archive.sample import put_demo_files, write_sample_archive

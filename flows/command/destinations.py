@@ -164,6 +164,7 @@ def deliver(name: str | None) -> None:
     from deployments.settings import load_settings
     from tasks.delivery.delivering import deliver as deliver_to
     from tasks.delivery.destinations import load_destinations
+    from tasks.findings.gathering import refresh_findings
 
     settings = load_settings()
     found = load_destinations(settings.home, settings.destination_urls)
@@ -174,6 +175,7 @@ def deliver(name: str | None) -> None:
             echo(_describe_delivered(destination, deliver_to(settings.home, destination, _show_delivering)))
         except ReviewsError as error:
             problems.append(str(error))
+    refresh_findings(settings.home)
     if problems:
         raise ReviewsError("\n".join(problems))
     if not chosen:
@@ -249,12 +251,6 @@ def _describe_standings(standings: list[dict[str, Any]]) -> str:
                 waiting = f"changes of {count(files, 'file')} wait for the next run"
                 lines.append(f"  {waiting}. Next: reviews destinations deliver {each['name']}")
     return "\n".join(lines) or NO_DESTINATION
-
-
-def describe_failing(standings: list[dict[str, Any]]) -> list[str]:
-    """Return a line for each destination to which the last delivery failed, as `reviews status` shows them."""
-    names = [escape_controls(str(each["name"])) for each in standings if each["error"]]
-    return [f"  {name} gets no scores. Next: reviews destinations status" for name in names]
 
 
 def _describe_place(destination: "Destination") -> str:

@@ -165,9 +165,9 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
 def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str, Any]) -> str:
     """Run the flow `score-reviews` over the files, or over the inbox if there are none; return its result in words."""
     wait_for_server = prepare_prefect()
-    from flows.command.flow_summaries import describe_scoring
     from flows.grants import grant
     from flows.score_reviews import score_reviews
+    from flows.scoring_message import describe_scoring
 
     if not parameters["dry_run"]:
         warm_up(settings, files)

@@ -10,7 +10,7 @@ from data_contracts.errors import ReviewsError, UsageError, WarehouseBusyError
 from deployments.installation_paths import RUNBOOK
 from flows.command.console.output import echo, echo_error
 from flows.command.startup import prepare_prefect
-from tasks.support.wording import count, escape_controls, format_json
+from tasks.support.wording import escape_controls, format_json
 
 if TYPE_CHECKING:
     from deployments.settings import Settings
@@ -97,12 +97,10 @@ def down(now: bool) -> None:
 def status(form: str) -> None:
     """Show whether `reviews up` runs, and how the home is.
 
-    Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what
-    the champion promised and holds, destinations and a copy in a store that are behind, how much was unclear in the
-    files that were scored last, how many files the last run left unread, how many refused files are still there and
-    not corrected, how many rows are quarantined, runs that were killed, and what `reviews verify` has last found; the
-    status reads no reviews, so it notices no damage to them by itself.
-    The exit status is 0 if it is up and the home can be read, else 1.
+    Of each deployment it shows the current, last and next run. Of the home it shows, also if nothing is up: what the
+    champion promised and holds, the findings that are open, runs that were killed, and what `reviews verify` has last
+    found; the status reads no reviews, so it notices no damage to them by itself. The exit status is 0 if it is up and
+    the home can be read, else 1.
 
     \b
     Examples:
@@ -155,40 +153,34 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
 
     While a run commits, what the champion holds is of the published copy, and what only the database knows is left out.
     """
-    from flows.command.destinations import read_all_standings
-    from tasks.maintenance.set_aside import count_set_aside
+    from tasks.findings.recorded import LIST_OPEN, make_findings, read_findings
     from tasks.maintenance.verified_changes import read_verified
-    from tasks.scoring.unclear_values import read_last_unclear
-    from tasks.store.upload_trouble import read_trouble
-    from tasks.training.champion_promise import read_published_standing, read_standing
-    from tasks.warehouse.run_log import find_unread, list_killed
+    from tasks.training.champion_promise import find_standing
+    from tasks.warehouse.database.warehouse_connection import open_warehouse
+    from tasks.warehouse.published import open_published
+    from tasks.warehouse.run_log import list_killed
 
     home = settings.home
     found: dict[str, Any] = {
-        "destinations": [],
-        "upload": None,
         "verified": asdict(read_verified(home)) if home.warehouse.exists() else None,
         "champion": None,
         "killed": [],
         "is_committing": False,
-        "last_unclear": None,
-        "last_unread": None,
-        "set_aside": None,
+        "findings": [],
         "trouble": None,
     }
     try:
-        upload = read_trouble(home)
-        found |= {"upload": upload and asdict(upload), "destinations": read_all_standings(settings)}
         try:
-            return found | {
-                "champion": read_standing(home.readable, COMMIT_SECONDS),
-                "killed": list_killed(home, COMMIT_SECONDS),
-                "last_unclear": read_last_unclear(home, COMMIT_SECONDS),
-                "last_unread": find_unread(home, COMMIT_SECONDS),
-                "set_aside": count_set_aside(home, COMMIT_SECONDS),
-            }
+            if home.readable.exists():
+                with open_warehouse(home.readable, write=False, wait_seconds=COMMIT_SECONDS) as connection:
+                    is_open = make_findings(read_findings(connection, LIST_OPEN))
+                    found |= {"champion": find_standing(connection), "findings": [*map(asdict, is_open)]}
+            return found | {"killed": list_killed(home, COMMIT_SECONDS)}
         except WarehouseBusyError:  # the copy does not know which runs go on
-            return found | {"champion": read_published_standing(home.published), "is_committing": True}
+            if home.published.exists():
+                with open_published(home.published) as connection:
+                    found |= {"champion": find_standing(connection)}
+            return found | {"is_committing": True}
     except ReviewsError as error:
         return found | {"trouble": str(error)}
 
@@ -212,36 +204,21 @@ def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
 
 
 def _describe_home(home: dict[str, Any]) -> Iterator[str]:
-    """Yield a line for each thing to know of a home: its champion, what is behind, unclear, killed or can't be read."""
-    from flows.command.destinations import describe_failing
+    """Yield a line for each thing to know of a home: its champion, what was found, killed or can't be read."""
+    from tasks.findings.finding import Finding
+    from tasks.findings.rendering import list_lines
     from tasks.training.champion_promise import describe_standing
 
     yield from describe_standing(home["champion"])
-    yield from describe_failing(home["destinations"])
     yield from _describe_verified(home["verified"])
-    if upload := home["upload"]:
-        since = _show_time(upload["failing_since"])
-        yield f"  the copy in {upload['store']} is behind since {since}: {upload['error']} Each run tries again"
-    if left := home["last_unclear"]:
-        found = count(left["findings"], "finding")
-        yield f"  unclear   {found} in the files that were scored last: reviews report {left['run_id'][:8]}"
-    if left := home["last_unread"]:
-        files = count(left["files_unread"], "file")
-        failed = ", and a later run failed before it looked" if left["failed_since"] else ""
-        when = f"{_show_time(left['ended_at'])}{failed}"
-        yield f"  unread    {files} by the run of {when}. Next: `reviews score` names those that wait, and why"
-    set_aside = home["set_aside"] or {}
-    if refused := set_aside.get("files_refused"):
-        yield f"  refused   {count(refused, 'file')}, still there and not corrected. Next: reviews sql rejected-files"
-    if rows := set_aside.get("rows_quarantined"):
-        yield f"  bad rows  {rows:,} quarantined and not released. Next: reviews quarantine list"
+    yield from list_lines([Finding(**each) for each in home["findings"]])
     for run in home["killed"]:
         started = _show_time(run["started_at"])
         yield f"  killed    the run of {run['flow']} of {started}; the next one goes on with what it left"
     if home["is_committing"]:
         yield (
             "  a run is committing, or another program has the database open: what the champion holds is of the "
-            "published copy, and which runs were killed is not known"
+            "published copy; what was found, and which runs were killed, is not known"
         )
     if home["trouble"] is not None:
         yield f"  the home can't be read: {home['trouble']}"

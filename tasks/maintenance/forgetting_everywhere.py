@@ -9,6 +9,7 @@ from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
 from tasks.backups.forgotten_beside import note_forgotten
 from tasks.delivery.delivering import deliver_forgotten
+from tasks.findings.gathering import refresh_findings
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import NAME_SHOWN, ForgetRequest, Forgotten
 from tasks.pages.formatting import cut_name
@@ -68,6 +69,7 @@ def _delete(
     notes = note_forgotten(home)
     reports = drop_reports_of_forgotten(home)
     has_old_site = drop_old_site(home)
+    refresh_findings(home)
     rewrite_warehouse(home.warehouse)
     unpublished = None
     try:

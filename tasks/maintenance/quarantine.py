@@ -18,6 +18,7 @@ from data_contracts.errors import BundleError, ReviewsError, UsageError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from data_contracts.text_encodings import find_encoding
+from tasks.findings.gathering import refresh_findings
 from tasks.maintenance.rechecking import TEXT_ENCODING, UTF_8, StillBad, check_again
 from tasks.sources.catalogue import load_catalogue
 from tasks.support.lock_holders import keep_runs_out
@@ -191,6 +192,7 @@ def release(home: Home, request: ReleaseRequest, say: Callable[[str], None]) -> 
         encodings = load_catalogue(home).list_encodings()
         done = _release_rows(home, replace(request, encodings=encodings), run.run_id)
         if done.rows:
+            refresh_findings(home, run.run_id)
             publish(home)
     for each in done.still_bad:
         say(f"  stays       {each.name} of {escape_controls(each.uri)}: {escape_controls(each.reason)}")

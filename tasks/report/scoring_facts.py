@@ -218,9 +218,10 @@ SELECT * FROM promises
 WHERE number = (SELECT max(number) FROM promotions WHERE "at" <= $ended_at) ORDER BY source NULLS FIRST
 """
 _READ_DUE = """
-SELECT * FROM training_reasons
-WHERE number = (SELECT max(number) FROM promotions WHERE "at" <= $ended_at) AND due_at <= $ended_at
-    AND due_at > coalesce((
+SELECT what AS words, first_seen AS due_at, regexp_extract(subject, '[(](.*)[)]$', 1) AS reason FROM findings
+WHERE kind = 'training_due' AND first_seen <= $ended_at
+    AND starts_with(subject, (SELECT arg_max(model_id, number) FROM promotions WHERE "at" <= $ended_at) || ' (')
+    AND first_seen > coalesce((
         SELECT max(started_at) FROM runs
         WHERE flow = 'train-model' AND status = 'completed' AND parameters->>'with_own' = 'true'
             AND started_at <= $ended_at
@@ -275,7 +276,7 @@ class ScoringFacts:
     promise: Sequence[Row] = ()
     """Rows of `promises` of the champion: over all sources, then by source if there are several."""
     due: Sequence[Row] = ()
-    """Rows of `training_reasons` of the champion up to the end of the run, after the last training with own labels."""
+    """Why a training was due at the end of the run: words, due_at and reason."""
     shadow: Sequence[Row] = ()
     """How the shadow does beside the models of this run, in all and by source, on its newest scores: `RECENT_ROWS`."""
     shadow_rows: int = RECENT_ROWS

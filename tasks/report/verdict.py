@@ -11,7 +11,7 @@ from data_contracts.sources.language import BOUNDARY as LANGUAGE
 from data_contracts.sources.language import UNNOTICED_SHARE
 from models.evaluation.stars import INTERVAL_SHARE
 from tasks.pages.formatting import format_share
-from tasks.report.names_and_commands import MEASURES, name_measure
+from tasks.report.names_and_commands import name_measure
 from tasks.report.run_choice import LoggedRun, Row
 from tasks.report.scoring_facts import ScoringFacts
 from tasks.report.training_facts import TrainingFacts
@@ -32,8 +32,7 @@ ENOUGH_INSIDE = 0.85
 _JUDGED_BY_FIGURES = (REVIEW_FILES, DRIFT, LANGUAGE, DELIVERIES)
 """The boundaries whose warnings are judged by what they warn of: quarantined rows, drift, other languages. Late sources
 say nothing against these scores."""
-_MEASURES_PLURAL = {**MEASURES, "score": "scores", "token_count": "lengths"}
-"""The same, in the plural, for 'the ... drifted'."""
+_CHECK = "{boundary}: {rule}"
 
 
 @dataclass(frozen=True)
@@ -123,46 +122,33 @@ def _judge_end(run: LoggedRun) -> list[Reason]:
 
 def _judge_checks(checks: Sequence[Row]) -> list[Reason]:
     """Return the reasons of the verdict from the checks of the contracts."""
-    total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
-    failed = [row for row in checks if row["is_broken"] and row["severity"] == "error"]
-    # What these warn of is judged by its figures, in functions of its own.
-    warned = [
-        row
-        for row in checks
-        if row["is_broken"] and row["severity"] != "error" and row["boundary"] not in _JUDGED_BY_FIGURES
+    broken = [row for row in checks if row["is_broken"]]
+    failed = [row for row in broken if row["severity"] == "error"]
+    # What the others warn of is judged by its figures, in functions of its own.
+    warned = [row for row in broken if row not in failed and row["boundary"] not in _JUDGED_BY_FIGURES]
+    reasons = [
+        Reason(weight, brief, f"{did} ({', '.join(map(_CHECK.format_map, rows))}).")
+        for weight, brief, did, rows in (
+            (BAD, "a contract is broken", "Contracts are broken", failed),
+            (CARE, "a contract warned", "Contracts warned", warned),
+        )
+        if rows
     ]
-    reasons = []
-    if failed:
-        names = ", ".join(f"{row['boundary']}: {row['rule']}" for row in failed)
-        reasons.append(Reason(BAD, "a contract is broken", f"Contracts are broken ({names})."))
-    if warned:
-        names = ", ".join(f"{row['boundary']}: {row['rule']}" for row in warned)
-        reasons.append(Reason(CARE, "a contract warned", f"Contracts warned ({names})."))
-    if total and not failed and not warned:
-        others = (
-            "; the others warned of drift, quarantined rows, other languages or late sources, which are listed here"
-            if held < total
-            else ""
-        )
-        reasons.append(
-            Reason(
-                GOOD, "no contract is broken", f"{held:,} of {count(total, 'contract check')} held{others}."
-            )
-        )
+    total, held = (sum(row[name] for row in checks) for name in ("checks", "passed"))
+    if total and not reasons:
+        held_of = f"{held:,} of {count(total, 'contract check')} held"
+        reasons.append(Reason(GOOD, "no contract is broken", f"{held_of}; no contract is broken."))
     return reasons
 
 
 def _judge_refused(totals: Row) -> Reason:
     """Return the reason of the verdict from the refused files."""
-    refused, again = totals["files_refused"], totals["files_rescored"]
-    files = totals["files"] - again
+    refused = totals["files_refused"]
     if not refused:
-        parts = [f"{count(files, 'file')} came in"] if files or not again else ["nothing came in"]
-        parts += [f"{count(again, 'file')} {'was' if again == 1 else 'were'} scored again"] if again else []
-        return Reason(GOOD, "no file was refused", f"No file was refused: {_join_words(parts)}.")
-    were, them = ("was", "it") if refused == 1 else ("were", "them")
-    words = f"{refused:,} of {count(files, 'file')} {were} refused: nothing of {them} is scored."
-    return Reason(CARE, f"{count(refused, 'file')} {were} refused", words)
+        return Reason(GOOD, "no file was refused", "No file was refused.")
+    files = count(totals["files"] - totals["files_rescored"], "file")
+    words = f"Refused: {refused:,} of {files}, of which nothing is scored."
+    return Reason(CARE, f"{count(refused, 'file')} refused", words)
 
 
 def _judge_quarantined(totals: Row) -> Reason:
@@ -181,78 +167,41 @@ def _judge_quarantined(totals: Row) -> Reason:
 
 
 def _judge_drift(facts: ScoringFacts) -> list[Reason]:
-    """Return the reasons of the verdict from the drift, of the run and of its sources."""
-    if not facts.models:
-        return []
-    if not facts.drift and not facts.source_drift:
-        words = "Drift was not measured: too few reviews of its sources came before, or the model has no reference."
-        return [Reason(GOOD, "", words)]
-    drifted = _list_drifted(facts.drift)
+    """Return the reasons of the verdict from drift that the profiles of the sources do not accept."""
+    drifted: dict[str | None, list[Row]] = {}
+    for row in (*facts.drift, *facts.source_drift):
+        if row["drifted"] and not row["is_accepted"]:
+            drifted.setdefault(row.get("source"), []).append(row)
     if not drifted:
-        return _judge_source_drift(facts) or [_describe_no_drift(facts)]
-    figures = f"Unlike the model's held-out reviews ({_list_figures(drifted)})."
-    return [Reason(CARE, f"the {_name_measures(drifted)} drifted", figures), *_judge_source_drift(facts)]
+        words = "Scores and texts are like what came before, or their sources accept how they differ."
+        return [Reason(GOOD, "nothing drifted", words)] if facts.drift or facts.source_drift else []
+    return [_describe_drift(source, rows) for source, rows in drifted.items()]
 
 
-def _list_drifted(rows: Sequence[Row]) -> list[Row]:
-    """Return the measures that drifted, without those whose drift the profiles of their sources accept."""
-    return [row for row in rows if row["drifted"] and not row["is_accepted"]]
-
-
-def _describe_no_drift(facts: ScoringFacts) -> Reason:
-    """Return the reason of the verdict of a run in which nothing drifted, or the sources accept what did."""
-    accepted = [row for row in (*facts.drift, *facts.source_drift) if row["is_accepted"]]
-    if accepted:
-        words = f"Drift that the profiles of the sources accept ({_list_figures(accepted)})."
-        return Reason(GOOD, "the sources accept what drifted", words)
-    words = "Scores and texts are like what their sources sent before or, of new ones, the held-out reviews."
-    return Reason(GOOD, "nothing drifted", words)
-
-
-def _judge_source_drift(facts: ScoringFacts) -> list[Reason]:
-    """Return the reasons of the verdict from sources that differ from their own past."""
-    drifted = _list_drifted(facts.source_drift)
-    by_source = {
-        row["source"]: [each for each in drifted if each["source"] == row["source"]] for row in drifted
-    }
-    return [
-        Reason(
-            CARE,
-            f"the {_name_measures(rows)} of {source} drifted",
-            f"Unlike what {source} sent before ({_list_figures(rows)}).",
-        )
-        for source, rows in by_source.items()
-    ]
-
-
-def _name_measures(drifted: Sequence[Row]) -> str:
-    """Return the names of the measures that drifted, each once."""
-    names = (_MEASURES_PLURAL.get(str(row["measure"]), str(row["measure"])) for row in drifted)
-    return _join_words(list(dict.fromkeys(names)))
-
-
-def _list_figures(drifted: Sequence[Row]) -> str:
-    """Return the figures of the measures that drifted."""
-    return ", ".join(
-        f"{name_measure(row['measure'])}: PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}"
-        for row in drifted
+def _describe_drift(source: str | None, rows: Sequence[Row]) -> Reason:
+    """Return the reason of the verdict from measures that drifted, of a source or of all reviews."""
+    measures = {name_measure(row["measure"]): row for row in rows}
+    of, before = (f" of {source}", f"what {source} sent before") if source else ("", "the held-out reviews")
+    figures = (
+        f"{name}, PSI {row['psi']:.3f}, threshold {row['threshold']:.3f}" for name, row in measures.items()
+    )
+    return Reason(
+        CARE, f"the {_join_words(list(measures))}{of} drifted", f"Unlike {before}: {'; '.join(figures)}."
     )
 
 
 def _judge_language(facts: ScoringFacts) -> list[Reason]:
     """Return the reason of the verdict from the reviews that do not count since they are not in English, if any."""
-    foreign = {row["source"]: row["not_counted"] for row in facts.sources if row["not_counted"]}
-    total = sum(foreign.values())
+    total = sum(row["not_counted"] for row in facts.sources)
     if not total:
         return []
-    named = ", ".join(f"{source}: {rows:,}" for source, rows in foreign.items())
     words = (
-        f"Not in English, so in no share or rating: {total:,} of {count(facts.reviews_scored, 'review')} ({named}). "
-        f"If they should count: {COUNT_THEM}."
+        f"Not in English, so in no share or rating: {total:,} of {count(facts.reviews_scored, 'review')}. If they "
+        f"should count: {COUNT_THEM}."
     )
-    is_few = total <= UNNOTICED_SHARE * facts.reviews_scored
-    brief = "" if is_few else f"{count(total, 'review')} {'does' if total == 1 else 'do'} not count"
-    return [Reason(GOOD if is_few else CARE, brief, words)]
+    if total <= UNNOTICED_SHARE * facts.reviews_scored:
+        return [Reason(GOOD, "", words)]
+    return [Reason(CARE, f"{count(total, 'review')} not counted", words)]
 
 
 def _judge_given(facts: ScoringFacts) -> list[Reason]:
@@ -272,10 +221,9 @@ def _judge_given(facts: ScoringFacts) -> list[Reason]:
 
 def _judge_promise(facts: ScoringFacts) -> list[Reason]:
     """Return the reasons of the verdict from why a training is due; new labels say nothing against the scores."""
+    marks = {"labels": (GOOD, "")}
     return [
-        Reason(GOOD, "", f"A training is due: {row['words']}.")
-        if row["reason"] == "labels"
-        else Reason(CARE, "a training is due", f"A training is due: {row['words']}.")
+        Reason(*marks.get(row["reason"], (CARE, "a training is due")), f"A training is due: {row['words']}.")
         for row in facts.due
     ]
 

@@ -1,6 +1,6 @@
 """Reads how far the reviews of a run are from earlier ones of their sources, and checks this against a contract."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import duckdb
 
@@ -45,18 +45,13 @@ def judge_drift(
     found = _find_drift(connection, run_ids)
     if not found:
         return []
-    sources = connection.execute(_LIST_SOURCES, {"runs": list(run_ids)}).fetchall()
-    results = accept_findings(home, check_drift(found, severity), [name for (name,) in sources])
+    results = accept_findings(home, check_drift(found, severity), list_sources(connection, run_ids))
     picked: dict[tuple[str | None, str], CheckResult] = {}
     for result in sorted(results, key=lambda each: each.success):
         picked.setdefault((result.source, result.columns), result)
     return list(picked.values())
 
 
-def describe_drifted(results: Sequence[CheckResult]) -> list[str]:
-    """Return a line about each measure by which the reviews of a run, or of a source in it, have drifted."""
-    return [
-        f"{f'{result.source}, ' if result.source else ''}{result.columns}: {result.observed}; {result.expected}"
-        for result in results
-        if not result.success
-    ]
+def list_sources(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str]) -> list[str]:
+    """Return the sources of which these runs scored files."""
+    return [name for (name,) in connection.execute(_LIST_SOURCES, {"runs": list(run_ids)}).fetchall()]

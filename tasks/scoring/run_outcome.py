@@ -8,7 +8,7 @@ from itertools import chain
 from data_contracts.errors import ReviewsError
 from tasks.inbox.source_files import SkippedFile, SourceFile
 from tasks.scoring.rescoring import OlderSource
-from tasks.support.wording import count, escape_controls
+from tasks.support.wording import count, name_files
 from tasks.warehouse.commit import CommitSummary, CommittedFile
 from tasks.warehouse.file_ledger import Known
 
@@ -24,8 +24,7 @@ COUNTS = (
 """The counts of a commit. The run log, events and assets use the same names."""
 FILES, ROWS = ("files_scored", "files_rescored"), ("rows_scored", "rows_rescored")
 """The counts whose sum is the number of files, or rows, to which a run gave scores."""
-FILES_NAMED = 20
-"""Most files of a failed group that a message names."""
+
 
 REPLACED = (
     "byte for byte a full export that a later one has replaced, and that one still counts. Next: if this is the "
@@ -140,15 +139,6 @@ class RunOutcome:
         """Return the files that the run has added to the ledger: all, or those with `status`."""
         return [file for each in self.list_commits() for file in each.files if status in (None, file.status)]
 
-    def describe_refused(self, copies: Mapping[str, str | None]) -> list[str]:
-        """Return a line for each file that was refused, and for each of the `copies` of such files."""
-        refused = {file.uri: file for file in self.files("refused")}
-        twins = [(copy, refused[first]) for copy, first in copies.items() if first in refused]
-        return [
-            *(f"{file.uri}: {file.rule}: {file.detail}" for file in refused.values()),
-            *(f"{copy}: {file.rule}: it has the bytes of {file.uri}" for copy, file in twins),
-        ]
-
     def list_copies(self, copies: Mapping[str, str | None]) -> tuple[str, ...]:
         """Return those of the `copies` that are not copies of files that were refused."""
         refused = {file.uri for file in self.files("refused")}
@@ -187,12 +177,6 @@ def require_no_failure(outcome: RunOutcome) -> None:
     lines = [f"- {names}: {error}" for names, _, error in failed]
     head = f"{len(lines)} groups of files failed:"
     raise ReviewsError("\n".join([head, *lines, FAILED_NEXT_STEP])) from first
-
-
-def name_files(uris: Sequence[str], most: int = FILES_NAMED) -> str:
-    """Return the names of the first `most` files in one line, with the number of the others."""
-    more = f" and {len(uris) - most:,} more" if len(uris) > most else ""
-    return ", ".join(map(escape_controls, uris[:most])) + more
 
 
 def _extend_error(error: Exception, addition: str) -> Exception:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from models.bundle.blessed_scorer import load_blessed_scorer
+from tasks.findings.gathering import refresh_findings
 from tasks.warehouse.model_registry import find_champion, find_model
 from tasks.warehouse.publishing import publish
 from tasks.warehouse.shadow import record
@@ -56,6 +57,7 @@ def stop(home: Home, by: str, say: Callable[[str], None]) -> None:
     if stopped is None:
         say("No model is the shadow, so there is nothing to stop.")
         return
+    refresh_findings(home)
     publish(home)
     say(
         f"{stopped.model_id} is no longer the shadow; its scores stay for the comparison. Next: "

@@ -5,12 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from data_contracts.storage.home import Home
+from tasks.findings.recorded import LIST_OPEN, make_findings
+from tasks.findings.rendering import Shown, show_on_page
 from tasks.pages.svg_charts import Chart
 from tasks.pages.titles import Title
 from tasks.queries.run_query import Ask
 from tasks.report.run_choice import Row
 from tasks.report.writing import name_report
-from tasks.site.attention import Concern, find_concerns
 from tasks.site.models_page.facts import list_models
 from tasks.site.movie_facts import Movie, count_movies, find_movies, keep_movies
 from tasks.site.movie_search import ENOUGH_REVIEWS, Search
@@ -29,7 +30,7 @@ class Overview:
     """What the overview shows."""
 
     facts: OverviewFacts
-    concerns: Sequence[Concern]
+    findings: Sequence[Shown]
     charts: Sequence[Chart]
     movies: int
     lists: Mapping[str, Sequence[Movie]]
@@ -55,7 +56,7 @@ def make_overview(ask: Ask, home: Home, titles: Mapping[str, Title]) -> Overview
     reports = {run["run_id"]: name_report(run["run_id"]) for run in facts.runs}
     return Overview(
         facts,
-        find_concerns(ask, home),
+        show_on_page(make_findings(ask(LIST_OPEN)), home.folder),
         draw_timeline(facts.timeline, [row["source"] for row in facts.sources]),
         count_movies(ask),
         {name: find_movies(ask, search) for name, search in searches.items()},

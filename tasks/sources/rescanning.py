@@ -128,8 +128,6 @@ class Rescan:
     earlier: tuple[Reading, ...] = ()
     """Readings by the present profile that count again, in place of later ones by others."""
     skipped: tuple[SkippedFile, ...] = ()
-    refused: tuple[str, ...] = ()
-    """Words on each file of which no reading by the present profile may count."""
     replaces: bool = False
     """Whether each file of the source takes the place of those before it."""
 
@@ -162,8 +160,7 @@ def plan_rescan(home: Home, name: str) -> Rescan:
             _make_reading(catalogue, unread[content], file, version) for content, file in found.items()
         ),
         earlier=tuple(earlier),
-        skipped=tuple(_describe_missing(home, source, missing)),
-        refused=tuple(barred),
+        skipped=(*_describe_missing(home, source, missing), *barred),
         replaces=replaces,
     )
 
@@ -186,7 +183,7 @@ def _make_reading(
     )
 
 
-def _find_earlier(known: Sequence[KnownFile], version: str | None) -> tuple[list[Reading], list[str]]:
+def _find_earlier(known: Sequence[KnownFile], version: str | None) -> tuple[list[Reading], list[SkippedFile]]:
     """Return the readings by this version that do not count alone, and the files of which none may count again.
 
     Where rows were forgotten, and the two readings number rows otherwise, it is not known which rows these are.
@@ -198,7 +195,7 @@ def _find_earlier(known: Sequence[KnownFile], version: str | None) -> tuple[list
         if reading is None or (reading.counts and not others):
             continue
         if present.has_forgotten and present.numbering != reading.numbering:
-            barred.append(f"{present.uri}: {RENUMBERED}: {FILE_RULES[RENUMBERED]}")
+            barred.append(SkippedFile(present.uri, f"{RENUMBERED}: {FILE_RULES[RENUMBERED]}"))
         else:
             earlier.append(reading)
     return earlier, barred

@@ -1,16 +1,16 @@
-"""Describes what the rows of newly scored files show together: ids and texts that repeat, and judgements that disagree.
+"""Finds what the rows of newly scored files show together: ids and texts that repeat, and judgements that disagree.
 
 Only the rows of these files are read, so that what it costs follows what is new; and those of movies that they seem to
 flood.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import duckdb
 
 from data_contracts.storage.home import Home
+from tasks.findings.finding import NOTE, Finding, find_in_files
 from tasks.sources.catalogue import Catalogue, load_catalogue
 from tasks.support.wording import count, quote_word
 from tasks.warehouse.latest_scores import describe_files
@@ -56,7 +56,7 @@ WITH reviews AS (
 )
 SELECT
     uri, source, count_if(has_id AND has_several) AS repeated, sum(rows - 1) FILTER (NOT has_id) AS alike,
-    sum(rows) FILTER (NOT has_id) AS without_id, sum(turned) AS turned, sum(judged) AS judged
+    sum(turned) AS turned, sum(judged) AS judged
 FROM reviews GROUP BY source_sha256, uri, source ORDER BY uri
 """  # noqa: S608 (our own names)
 _LIST_FLOODED = f"""
@@ -78,52 +78,45 @@ SELECT text, best_predicted_rating AS stars FROM (
 """  # noqa: S608 (likewise)
 
 
-@dataclass(frozen=True)
-class FileRows:
-    """What the rows of a file show together, in numbers."""
-
-    uri: str
-    source: str
-    repeated: int
-    """Review ids with several texts."""
-    alike: int | None
-    """Rows without an id whose text another one has; None if each has an id."""
-    without_id: int | None
-    turned: int
-    """Of the `judged` rows, which have a label and a clear rating, those whose label is the opposite."""
-    judged: int
-
-
-def list_suspicious(connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]) -> list[str]:
-    """Return a phrase for each thing that is doubtful in the rows of the files that these runs scored first."""
+def find_suspicious(
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
+) -> Iterator[Finding]:
+    """Yield what is doubtful in the rows of the files that these runs scored first."""
     if connection.execute(_STORE_FILES, {"runs": list(run_ids)}).fetchall() == [(0,)]:
-        return []
-    files = [FileRows(*row) for row in connection.execute(_COUNT_ROWS).fetchall()]
-    accepting = list_accepting(home) if any(file.repeated for file in files) else set()
-    said = (phrase for file in files for phrase in _describe_file(file, file.source in accepting))
-    return [*said, *_describe_flooded(connection)]
-
-
-def _describe_file(file: FileRows, accepts_repeated: bool) -> Iterator[str]:
-    """Yield a phrase for each thing that is doubtful in the rows of a file."""
-    if file.repeated and not accepts_repeated:
-        yield (
-            f"{file.uri}: {count(file.repeated, 'review id')} with several texts on the same movie in it; "
-            "latest_scores shows the newest of each. If these are reviews of their own, another column names them "
-            '(review_id in a profile); if not, shared_ids = "accept" under [severity] silences this'
-        )
-    if file.judged >= _FEWEST_TURNED and file.turned > file.judged / 2:
-        yield (
-            f"{file.uri}: {file.turned:,} of {count(file.judged, 'label')} contradict the rating of their row, so "
-            "positive and negative, or the best and the worst rating, may be turned round. Next: [labels] or [rating] "
-            f"in a profile says which is which; for these {name_rescan(name_source(file.uri))}"
-        )
-    if file.alike:
-        yield (
-            f"{file.uri}: {count(file.alike, 'row')} without a review id repeat the text of another on the same movie; "
-            "latest_scores has each text once. If they are reviews of their own, a profile says so: review_id names "
-            'the column of their ids, or equal_texts = "each" under [rows]'
-        )
+        return
+    rows = connection.execute(_COUNT_ROWS).fetchall()
+    accepting = list_accepting(home) if any(repeated for _, _, repeated, *_ in rows) else set()
+    for uri, source, repeated, alike, turned, judged in rows:
+        if repeated and source not in accepting:
+            yield find_in_files(
+                "shared_ids",
+                source,
+                [uri],
+                f"{count(repeated, 'review id')} with several texts on the same movie in it; latest_scores shows the "
+                "newest of each",
+                "if these are reviews of their own, another column names them (review_id in a profile); if not, "
+                'shared_ids = "accept" under [severity] silences this',
+            )
+        if judged >= _FEWEST_TURNED and turned > judged / 2:
+            yield find_in_files(
+                "turned_labels",
+                source,
+                [uri],
+                f"{turned:,} of {count(judged, 'label')} contradict the rating of their row, so positive and negative, "
+                "or the best and the worst rating, may be turned round",
+                f"[labels] or [rating] in a profile says which is which; for these {name_rescan(name_source(uri))}",
+            )
+        if alike:
+            yield find_in_files(
+                "equal_texts",
+                source,
+                [uri],
+                f"{count(alike, 'row')} without a review id repeat the text of another on the same movie; "
+                "latest_scores has each text once",
+                "if they are reviews of their own, a profile says so: review_id names the column of their ids, or "
+                'equal_texts = "each" under [rows]',
+            )
+    yield from _find_flooded(connection)
 
 
 def list_accepting(home: Home) -> set[str]:
@@ -143,8 +136,8 @@ def name_rescan(source: str) -> str:
     return f"copy them to inbox/{source}, then {command}" if source == _OF_NO_SOURCE else command
 
 
-def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Yield a phrase for each movie whose rating the files move by many texts that are hardly different."""
+def _find_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
+    """Yield each movie whose rating the files move by many texts that are hardly different."""
     for movie, uri, source_sha256, files in connection.execute(_LIST_FLOODED).fetchall():
         import numpy as np  # which most commands need not load
         import pyarrow as pa
@@ -159,24 +152,33 @@ def _describe_flooded(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             continue
         others = f" and {count(files - 1, 'other file')}" if files > 1 else ""
         query = f"reviews sql reviews-of-movie --param {quote_word(f'movie={movie}')}"
-        yield (
+        what = (
             f"{uri}{others}: {int((~first).sum()):,} of {count(len(rows), 'review')} of the movie {quote_word(movie)} "
             f"are near-copies of others, which differ by a number, a name or a few words: its mean predicted rating is "
-            f"{with_all:.1f} stars, and {once:.1f} if such count once. All of them count in movie_ratings. Next: look "
-            f"at them, `{query}`; if nobody wrote them, `reviews forget {source_sha256[:12]} --as file`"
+            f"{with_all:.1f} stars, and {once:.1f} if such count once. All of them count in movie_ratings"
         )
+        step = (
+            f"look at them, `{query}`; if nobody wrote them, `reviews forget {source_sha256[:12]} --as file`"
+        )
+        yield Finding("flooded_movie", movie, what, step, NOTE, Catalogue().find(uri).name)
 
 
-def describe_reused_ids(home: Home, files: "Sequence[CommittedFile]") -> list[str]:
-    """Return a phrase for each file nearly all of whose review ids its source has given to other texts before."""
+def find_reused_ids(home: Home, files: "Sequence[CommittedFile]") -> list[Finding]:
+    """Return the files nearly all of whose review ids their sources have given to other texts before."""
     reusing = [
         each for each in files if each.ids_reused >= max(_FEWEST_REUSED, _MOST_REUSED * each.rows_scored)
     ]
     accepting = list_accepting(home) if reusing else set()
     return [
-        f"{each.uri}: {count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the "
-        "same movie; latest_scores shows the newest of each. If each file counts anew: ids_hold_across_files = false "
-        f"in a profile, then `reviews sources rescan {name_source(each.uri)}`"
+        find_in_files(
+            "reused_ids",
+            Catalogue().find(each.uri).name,
+            [each.uri],
+            f"{count(each.ids_reused, 'review id')} of earlier files of its source too, for other texts on the same "
+            "movie; latest_scores shows the newest of each",
+            "if each file counts anew: ids_hold_across_files = false in a profile, then `reviews sources rescan "
+            f"{name_source(each.uri)}`",
+        )
         for each in reusing
         if Catalogue().find(each.uri).name not in accepting
     ]

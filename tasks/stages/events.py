@@ -10,7 +10,6 @@
 | `reviews.files.refused` | `reviews.inbox` | `files`, `uris` (ten at most), `rules` |
 | `reviews.inbox.changed` | `reviews.inbox` | `files` |
 | `reviews.training.due` | `reviews.model.<model_id>` | of the champion `model_id`, `variant`, `seed`, `epochs`; `reasons` (accuracy, drift, labels), `findings` (in words) |
-| `reviews.week.written` | `reviews.scored_reviews` | `week`, `text` (in words), `url` |
 """  # noqa: E501 (rows of a table)
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from data_contracts.storage.home_id import ensure_home_id
 
 if TYPE_CHECKING:
     from data_contracts.expectations import CheckResult
+    from tasks.scoring.run_outcome import RunOutcome
 
 HOME_LABEL = "reviews.home"
 """The label of an event's resource that has the id of its home."""
@@ -36,9 +36,16 @@ def emit_promoted(home: Home, model_id: str, reason: str, compared_with: str | N
     _emit("reviews.model.promoted", f"reviews.model.{model_id}", payload, home)
 
 
-def emit_committed(model_id: str | None, counts: Mapping[str, int]) -> None:
-    """Emit the counts of what a run added to the database."""
-    _emit("reviews.scores.committed", "reviews.scored_reviews", {"model_id": model_id, **counts})
+def emit_outcome(outcome: "RunOutcome") -> None:
+    """Emit the counts of what a run added to the database, by model, and which files it refused."""
+    refused = outcome.files("refused")
+    if refused:
+        uris, rules = [file.uri for file in refused], sorted({str(file.rule) for file in refused})
+        payload = {"files": len(refused), "uris": uris[:NAMES_LISTED], "rules": rules}
+        _emit("reviews.files.refused", "reviews.inbox", payload)
+    for model_id in dict.fromkeys(file.model_id for file in outcome.files("scored")):
+        counts = outcome.of_model(model_id).count()
+        _emit("reviews.scores.committed", "reviews.scored_reviews", {"model_id": model_id, **counts})
 
 
 def emit_contract_failed(failed: Sequence["CheckResult"]) -> None:
@@ -65,12 +72,6 @@ def emit_unusual_deliveries(sources: Sequence[str], findings: Sequence[str]) -> 
     _emit("reviews.deliveries.unusual", "reviews.inbox", payload)
 
 
-def emit_refused(uris: Sequence[str], rules: Sequence[str]) -> None:
-    """Emit which files were refused, and by which rules."""
-    payload = {"files": len(uris), "uris": list(uris[:NAMES_LISTED]), "rules": sorted(set(rules))}
-    _emit("reviews.files.refused", "reviews.inbox", payload)
-
-
 def emit_inbox_changed(home: Home, files: int) -> None:
     """Emit the number of new or changed files in the inbox. The event starts a scoring run."""
     _emit("reviews.inbox.changed", "reviews.inbox", {"files": files}, home)
@@ -86,11 +87,6 @@ def emit_training_due(
     same = {name: champion[name] for name in ("model_id", "variant", "seed", "epochs")}
     payload = {**same, "reasons": list(reasons), "findings": list(findings)}
     _emit("reviews.training.due", f"reviews.model.{champion['model_id']}", payload, home)
-
-
-def emit_week(week: str, text: str, url: str) -> None:
-    """Emit that the page of a week was written, with what it says in a few sentences and its address."""
-    _emit("reviews.week.written", "reviews.scored_reviews", {"week": week, "text": text, "url": url})
 
 
 def _emit(event: str, resource_id: str, payload: Mapping[str, Any], home: Home | None = None) -> None:

@@ -31,42 +31,32 @@ def publish_copy(home: Home) -> None:
     publish(home)
 
 
-def upload_copy(home: Home, store: str | None) -> bool:
-    """Bring the copy in a store up to date; warn and return False if that fails: the next run tries again.
+def upload_copy(home: Home, store: str | None) -> None:
+    """Bring the copy in a store up to date; warn if that fails: the next run tries again.
 
     Without a store, or a published copy, nothing is done.
     """
-    if store is None or not home.published.is_file():
-        drop_trouble(home)
-        return True
-    from tasks.store import published_upload
+    if store is not None and home.published.is_file():
+        from tasks.store import published_upload
 
-    try:
-        look("upload-copy", partial(published_upload.upload_copy, home, store))
-    except Exception as error:  # the scores are committed, so the run has not failed
-        warn(f"The published copy was not uploaded: {error}")
-        note_trouble(home, store, str(error))
-        return False
+        try:
+            look("upload-copy", partial(published_upload.upload_copy, home, store))
+        except Exception as error:  # the scores are committed, so the run has not failed
+            warn(f"The published copy was not uploaded: {error}")
+            note_trouble(home, store, str(error))
+            return
     drop_trouble(home)
-    return True
 
 
-def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> tuple[str, ...]:
+def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> None:
     """Upload the copy to a store, and deliver to each destination what it may lack.
 
-    Return the names of the destinations that get no scores, and the URI of the copy in a store if it is behind. `urls`
-    are the addresses of databases, by destination. Without a store and destinations nothing is done here.
+    `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here.
     """
-    is_uploaded = upload_copy(home, store)
-    failing = _deliver_due(home, urls)
-    return failing if is_uploaded else (*failing, f"{store}/published")
-
-
-def _deliver_due(home: Home, urls: Mapping[str, str]) -> tuple[str, ...]:
-    """Deliver to each destination what it may lack; return the names of those that get no scores."""
+    upload_copy(home, store)
     if not list_paths(home.destinations, "[!.]*.toml"):
-        return ()
-    from tasks.delivery.delivering import is_due, list_failing, note_broken
+        return
+    from tasks.delivery.delivering import is_due, note_broken
     from tasks.delivery.destinations import load_destinations
 
     found = load_destinations(home, urls)
@@ -76,7 +66,6 @@ def _deliver_due(home: Home, urls: Mapping[str, str]) -> tuple[str, ...]:
     for destination in found.known:
         if is_due(home, destination):
             deliver_scores(home, destination)
-    return tuple(list_failing(home))
 
 
 @task(name="deliver", task_run_name="deliver-{destination.name}")

@@ -1,23 +1,25 @@
 """The stages of `score-reviews` as Prefect tasks. The model is loaded only if there is something to score."""
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import task
 from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import ContractError, EngineLostError, StoreUnreachableError
+from data_contracts.errors import ContractError, EngineLostError, ReviewsError, StoreUnreachableError
 from data_contracts.rules_and_limits import RowLimits
-from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.storage.durable import name_full_disk, remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
+from tasks.findings.finding import ERROR, KINDS, OF_FILES, Finding
+from tasks.findings.gathering import OF_TABLES, check_deliveries, gather_from_tables, name_drift
+from tasks.findings.recorded import Noted, Row, note_findings
 from tasks.inbox.killed_runs import record_scoring
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.maintenance.forgetting import finish_forgetting
@@ -32,17 +34,16 @@ from tasks.scoring.plan import (
     make_read_options,
 )
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
-from tasks.scoring.run_outcome import COUNTS, GroupResult, name_files
-from tasks.sources.accepted_findings import accept_findings
+from tasks.scoring.run_outcome import COUNTS, GroupResult
 from tasks.sources.catalogue import load_catalogue
 from tasks.stages.events import emit_drift, emit_training_due, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
-from tasks.stages.log_messages import log_warning, warn
+from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.lock_holders import describe_holder
-from tasks.support.wording import escape_controls
+from tasks.support.wording import escape_controls, name_files, quote_word
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import finish_rewriting
@@ -76,26 +77,17 @@ class ScoredGroup:
 
 
 @dataclass(frozen=True)
-class SourceNotes:
-    """What is to be known of the sources of a run: phrases."""
+class Checked:
+    """What the files that a run scored show."""
 
-    languages: tuple[str, ...] = ()
-    """For each source with rows that seem not to be in English."""
+    found: tuple[Finding, ...] = ()
+    sources: frozenset[str] = frozenset()
+    """The sources of these files."""
     accuracy: tuple[str, ...] = ()
-    """For each source that gave labels or ratings."""
-    deliveries: tuple[str, ...] = ()
-    """For each source that is late, or sent unusually few or many rows."""
-
-
-@dataclass(frozen=True)
-class ScoredNotes:
-    """What is to be known of the files that a run scored: phrases."""
-
-    sources: SourceNotes
-    unclear: tuple[str, ...]
-    """For values that could not be read, columns that were not used, ids of two sources, and files without a row."""
-    drifted: tuple[str, ...]
-    """For each measure that has drifted."""
+    """A phrase for each source that gave labels or ratings."""
+    drift: tuple["CheckResult", ...] = ()
+    champion: Mapping[str, Any] | None = None
+    """The row of the champion, where a training is due from now on."""
 
 
 def announce_wait(folder: Path) -> None:
@@ -219,97 +211,95 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)
-def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> ScoredNotes:
-    """Return what is to be known of the files that were committed; record what was checked for `run`.
+def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Checked:
+    """Return what the files that were committed show; record for `run` whether their sources sent as usual.
 
-    The reviews of each source are compared with its past, those of new ones with held-out ones: raises
-    `ContractError` for drift if `severity` is 'error'.
+    The reviews of each source are compared with its past, those of new ones with held-out ones; `severity` is that of
+    the setting REVIEWS_DRIFT.
     """
-    from tasks.scoring.drift import judge_drift
+    from tasks.scoring.drift import judge_drift, list_sources
     from tasks.scoring.unclear_values import list_unclear
-    from tasks.sources.accuracy import describe_agreement, describe_expectations, measure_agreement
-    from tasks.sources.not_english import describe_languages
-    from tasks.sources.suspicious_rows import describe_reused_ids
-    from tasks.sources.unusual_deliveries import read_deliveries
+    from tasks.sources.accuracy import describe_agreement, measure_agreement
+    from tasks.sources.suspicious_rows import find_reused_ids
 
     run_ids = {file.run_id for file in files if file.run_id}
     scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))
     with open_warehouse(run.home.warehouse, write=False) as connection:
-        found = read_deliveries(connection)
-        languages = tuple(describe_languages(connection, scored_by))
-        accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
-        unclear = (*list_unclear(connection, run.home, scored_by), *describe_reused_ids(run.home, files))
+        deliveries = check_deliveries(connection, run.home)
         drift = judge_drift(connection, run.home, scored_by, severity)
-        accuracy += tuple(describe_expectations(connection, scored_by, drift))
-    deliveries = _judge_deliveries(run, found, keep_passed=True)
-    for description in (*languages, *(f"Look at {each}" for each in unclear)):
-        log_warning(description)
-    drifted = _warn_of_drift(run, drift, severity)
-    return ScoredNotes(SourceNotes(languages, accuracy, deliveries), unclear, drifted)
-
-
-def _warn_of_drift(run: Run, results: Sequence["CheckResult"], severity: str) -> tuple[str, ...]:
-    """Return and, if it is to be warned of, log and emit a description of each measure that has drifted."""
-    from tasks.scoring.drift import describe_drifted
-
-    drifted = describe_drifted(results)
-    if drifted and severity == "warn":
-        for description in drifted:
-            log_warning(f"Drift in {description}")
-        emit_drift([result.columns for result in results if not result.success], drifted)
-    judge_checks(run, results, DRIFT_NEXT_STEP)
-    return tuple(drifted)
-
-
-def find_late_sources(run: Run) -> SourceNotes:
-    """Return which sources did not send as usual, for a run that scored nothing."""
-    return SourceNotes(deliveries=look("find-late-sources", partial(_find_late_sources, run)))
-
-
-def _find_late_sources(run: Run) -> tuple[str, ...]:
-    """Do the stage that looks for sources that did not send as usual."""
-    from tasks.sources.unusual_deliveries import read_deliveries
-
-    with open_warehouse(run.home.warehouse, write=False) as connection:
-        found = read_deliveries(connection)
-    return _judge_deliveries(run, found, keep_passed=False)
-
-
-def _judge_deliveries(run: Run, found: Sequence[Delivery], *, keep_passed: bool) -> tuple[str, ...]:
-    """Return a phrase for each source that is late, or sent few or many rows; emit an event once for each such case.
-
-    The results are recorded for `run`; those that passed only with `keep_passed`, since most runs find nothing new.
-    """
-    from tasks.sources.unusual_deliveries import describe_delivery, pick_unalerted, record_alerts
-
-    warehouse = run.home.warehouse
-    results = accept_findings(run.home, judge_deliveries(found))
-    broken = [result for result in results if not result.success]
-    record_checks(run, results if keep_passed else broken)
-    if unalerted := pick_unalerted(warehouse, broken, found):
-        emit_unusual_deliveries(
-            [str(result.source) for result in unalerted], [describe_delivery(result) for result in unalerted]
+        accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
+        found = (
+            *name_drift(drift),
+            *list_unclear(connection, run.home, scored_by),
+            *find_reused_ids(run.home, files),
         )
-        # Afterwards, so that a run that is killed in between causes an event twice rather than never.
-        record_alerts(warehouse, unalerted, found)
-    descriptions = tuple(map(describe_delivery, broken))
-    for description in descriptions:
-        log_warning(description)
-    return descriptions
+        sources = {*list_sources(connection, scored_by), *(each.source for each in found if each.source)}
+    record_checks(run, deliveries)
+    return Checked(found, frozenset(sources), accuracy, tuple(drift))
 
 
-def judge_promise(run: Run, at_labels: int) -> list[str]:
-    """Judge the champion by what it promised; return and emit for which reasons a training is due from now on.
+def note_found(
+    run: Run, checked: Checked, unread: Sequence[Finding], refused: Collection[str], is_whole: bool
+) -> tuple[Finding, ...]:
+    """Record what a run found, and emit events of what is new; return what it has opened, or seen itself.
 
-    Each reason is told of once for a champion. `at_labels` new labels are a reason; 0 never.
+    `refused` are the files that it refused; `is_whole`: it looked at the whole inbox, so `unread` is all of these.
     """
-    return look("judge-promise", partial(_judge_promise, run, at_labels))
+    try:
+        noted = look("note-findings", partial(_note_found, run, checked, unread, is_whole))
+    except ReviewsError as error:  # the scores are committed, so the run has not failed
+        warn(f"What the run found was not recorded: {error}")
+        return ()
+    itself = {each.key for each in (*checked.found, *unread, *noted.opened)}
+    itself |= {("refused_file", uri) for uri in refused}
+    return tuple(
+        each
+        for each in noted.seen
+        if each.kind != "quarantined_rows"  # of which the message has a number
+        and (each.key in itself or KINDS[each.kind].word == "delivery")
+    )
 
 
-def _judge_promise(run: Run, at_labels: int) -> list[str]:
+def _note_found(run: Run, checked: Checked, unread: Sequence[Finding], is_whole: bool) -> Noted:
+    """Do the stage that records what a run found."""
+    with open_warehouse(run.home.warehouse, write=False) as connection:
+        in_tables = gather_from_tables(connection, run.home)
+
+    def covers(row: Row) -> bool:
+        if row["kind"] in OF_FILES:
+            return bool(checked.sources) and row["source"] in {None, *checked.sources}
+        return row["kind"] in OF_TABLES or (is_whole and row["kind"] == "unread_file")
+
+    found = (*checked.found, *unread, *in_tables)
+    return note_findings(run.home.warehouse, found, covers, run.run_id, partial(_emit_opened, run, checked))
+
+
+def _emit_opened(run: Run, checked: Checked, noted: Noted) -> None:
+    """Emit which sources have drifted, are late or sent few or many rows, and why a training is due, if it is news."""
+    opened: dict[str, list[Finding]] = {}
+    for each in noted.opened:
+        opened.setdefault(KINDS[each.kind].word, []).append(each)
+    if drifted := [each.what for each in opened.get("drift", ()) if each.level != ERROR]:
+        emit_drift([result.columns for result in checked.drift if not result.success], drifted)
+    if unusual := opened.get("delivery"):
+        emit_unusual_deliveries([each.subject for each in unusual], [each.what for each in unusual])
+    if checked.champion and (due := opened.get("training")):
+        reasons = [each.subject.rpartition("(")[2].rstrip(")") for each in due]
+        emit_training_due(run.home, checked.champion, reasons, [each.what for each in due])
+
+
+def judge_promise(run: Run, checked: Checked, at_labels: int) -> Checked:
+    """Judge the champion by what it promised; return also for which reasons a training is due from now on.
+
+    Each reason is found once for a champion. `at_labels` new labels are a reason; 0 never.
+    """
+    return look("judge-promise", partial(_judge_promise, run, checked, at_labels))
+
+
+def _judge_promise(run: Run, checked: Checked, at_labels: int) -> Checked:
     """Do the stage that judges the champion."""
     from tasks.training.champion_promise import judge_champion
-    from tasks.training.due import find_new_reasons, record_reasons
+    from tasks.training.due import find_new_reasons, name_reason
     from tasks.training.own_rows import find_archive_texts
 
     with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
@@ -317,16 +307,14 @@ def _judge_promise(run: Run, at_labels: int) -> list[str]:
         texts = partial(find_archive_texts, run.home)
         reasons = find_new_reasons(connection, judged, at_labels, texts) if judged else []
     if judged is None or not reasons:
-        return []
-    words = [each.words for each in reasons]
-    for description in words:
-        log_warning(f"A training is due: {description}")
+        return checked
     champion = find_model(run.home.warehouse, judged.champion.model_id)
-    emit_training_due(run.home, champion, [each.reason for each in reasons], words)
-    # Afterwards, so that a run that is killed in between causes an event twice rather than never.
-    with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
-        record_reasons(connection, judged.champion, reasons)
-    return words
+    command = f"reviews train --with-own --variant {quote_word(champion['variant'])}"
+    due = [
+        Finding("training_due", name_reason(judged.champion, each.reason), each.words, command)
+        for each in reasons
+    ]
+    return replace(checked, found=(*checked.found, *due), champion=champion)
 
 
 @task(name="tidy-up", **RETRY_TRANSIENT)

@@ -3,12 +3,11 @@
 from prefect import task
 
 from data_contracts.storage.home import Home
-from tasks.stages.events import emit_week
+from tasks.findings.finding import NOTE, Finding
 from tasks.stages.log_messages import warn
 from tasks.stages.run_page import name_address, show_report
 from tasks.support.wording import escape_controls
 from tasks.warehouse.run_log import Run
-from tasks.week.due_weeks import find_due_weeks
 
 
 @task(name="write-report")
@@ -31,37 +30,28 @@ def report_run(run: Run, keep: int, site_url: str | None = None) -> str | None:
     return str(path)
 
 
-def report_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...]:
-    """Write the pages of weeks that are over and have none yet; return what they say.
-
-    Most runs find none, at no cost.
-    """
-    if not home.published.is_file() or not find_due_weeks(home):
-        return ()
-    return write_weeks(home, site_url) or ()
-
-
 @task(name="write-weeks")
-def write_weeks(home: Home, site_url: str | None = None) -> tuple[str, ...] | None:
-    """Write these pages and return what they say, with their addresses; if that fails, warn and return None.
+def write_weeks(home: Home, site_url: str | None = None) -> list[Finding]:
+    """Write these pages and return what they say, with their addresses; if that fails, warn.
 
-    Of a week that was over before the first file came, nothing is said.
-
-    `site_url` is where they are served, if they are.
+    Of a week that was over before the first file came, nothing is said. `site_url` is where they are served, if so.
     """
     try:
         from tasks.week.writing import write_due_weeks
 
-        told = [
-            (each.week.name, each.summary, name_address(each.path, site_url))
+        return [
+            Finding(
+                "week",
+                each.week.name,
+                f"{each.summary} {name_address(each.path, site_url)}",
+                f"reviews report --week {each.week.name}",
+                NOTE,
+                is_over=True,
+            )
             for each in write_due_weeks(home, is_served=site_url is not None)
             if each.has_begun
         ]
-        for each in told:
-            emit_week(*each)
-        return tuple(f"{summary} {address}" for _, summary, address in told)
     except Exception as error:  # likewise
-        warn(
-            f"The page of a week was not written ({escape_controls(str(error))}). Next: reviews report --week"
-        )
-        return None
+        problem = escape_controls(str(error))
+        warn(f"The page of a week was not written ({problem}). Next: reviews report --week")
+        return []

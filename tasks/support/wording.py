@@ -6,7 +6,7 @@ Imports only the standard library, so that light commands start fast.
 import functools
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
@@ -31,6 +31,12 @@ def describe_duration(seconds: float) -> str:
 def escape_controls(text: str, keep: str = "") -> str:
     """Return `text` with control characters, ANSI codes too, as `\\x1b` and the like, except those in `keep`."""
     return text if text.isprintable() else text.translate(_map_to_escapes(keep))
+
+
+def name_files(uris: Sequence[str], most: int = 20) -> str:
+    """Return the names of the first `most` files in one line, with the number of the others."""
+    more = f" and {len(uris) - most:,} more" if len(uris) > most else ""
+    return ", ".join(map(escape_controls, uris[:most])) + more
 
 
 def quote_word(text: str) -> str:

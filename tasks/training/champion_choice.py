@@ -10,6 +10,7 @@ from data_contracts.storage.home import Home
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.evaluation.gate import Contest, Decision, GateCheck, decide_promotion, judge_contest
 from tasks.archive.parquet_files import read_provenance
+from tasks.findings.gathering import refresh_findings
 from tasks.queries.answer_formats import format_answer
 from tasks.support.progress import show_progress
 from tasks.support.wording import count, escape_controls
@@ -61,6 +62,7 @@ def promote(
     decision = promotion.promote(home, attempt, partial(judge_challenger, home))
     if decision.promote:
         say(f"Promoted {model_id}: {escape_controls(decision.reason)}")
+    refresh_findings(home)
     publish(home)
     if not decision.promote:
         raise _describe_refusal(model_id, decision)
@@ -88,6 +90,7 @@ def go_back(home: Home, name: str | None, reason: str, say: Callable[[str], None
     present = find_champion(home.warehouse)
     back = promotion.go_back(home, reason, chosen)
     say(f"Rolled back to {back.model_id}: it scores from now on. The scores of other models stay.")
+    refresh_findings(home)
     publish(home)
     say(NEXT)
     return back.model_id, back.reason, present.model_id if present else None

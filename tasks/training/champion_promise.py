@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,7 +19,6 @@ import duckdb
 from data_contracts.queries import read_named
 from models.evaluation.gate import FEWEST_OWN_REVIEWS
 from models.evaluation.promise_judging import (
-    ARCHIVE_MARGIN,
     LAST_DAYS,
     Promise,
     Standing,
@@ -28,10 +26,8 @@ from models.evaluation.promise_judging import (
     Tally,
     judge_promise,
 )
-from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
+from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel, read_champion
-from tasks.warehouse.published import open_published
 from tasks.warehouse.tallies.score_sums import GIVEN_SENTIMENT
 
 MANY_REVIEWS = 20_000
@@ -251,22 +247,6 @@ def describe_fall(standing: Standing) -> str:
     )
 
 
-def read_standing(warehouse: Path, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:
-    """Return how the champion stands by its promise, by a database that other processes may have for a time."""
-    if not warehouse.exists():
-        return None
-    with open_warehouse(warehouse, write=False, wait_seconds=wait_seconds) as connection:
-        return find_standing(connection)
-
-
-def read_published_standing(published: Path) -> dict[str, Any] | None:
-    """Return how the champion stood by its promise when the published copy was made."""
-    if not published.exists():
-        return None
-    with open_published(published) as connection:
-        return find_standing(connection)
-
-
 def find_standing(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
     """Return the first row of `champion-promise`, over all sources, with times in ISO 8601.
 
@@ -281,26 +261,13 @@ def find_standing(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | Non
 
 
 def describe_standing(found: Mapping[str, Any] | None) -> list[str]:
-    """Return the lines of the status on what the champion promised and holds, and why a training is due."""
+    """Return the lines of the status on what the champion promised and holds."""
     if found is None:
         return []
     reviews = count(found["reviews"], "review")
     held = f"holds {found['held']:.1%} of {reviews} that" if found["reviews"] else "no review"
-    fall = f": {_describe_fall(found)}" if found["reviews"] else ""
     promised = f"{found['promised']:.1%} right {_MEASURED_ON[found['promised_by']]}"
-    lines = [
+    return [
         f"  champion  {found['model_id']} promised {promised}, {held} came labelled since {found['since'][:10]}, in "
-        f"the last {LAST_DAYS} days{fall}"
+        f"the last {LAST_DAYS} days"
     ]
-    if found["due_since"]:
-        lines.append(f"  training  due since {found['due_since'][:10]}: {escape_controls(found['why'])}")
-    return lines
-
-
-def _describe_fall(found: Mapping[str, Any]) -> str:
-    """Return whether the champion has fallen below its promise, or seems to have."""
-    if found["fallen_since"]:
-        return f"fallen since {found['fallen_since']}"
-    if found["held"] < found["promised"] - ARCHIVE_MARGIN:
-        return "lower, but over all sources a fall is not proven"
-    return "over all sources no fall beyond chance"

@@ -1,10 +1,10 @@
-"""Finds the reasons for which a training is due, and remembers those of which an event was emitted.
+"""Finds the reasons for which a training is due.
 
-Each is there once for a champion: its accuracy fell, the reviews of a source drifted for long, or enough labels came
+Each is found once for a champion: its accuracy fell, the reviews of a source drifted for long, or enough labels came
 since the last training with own labels. After such a training new labels are counted anew, and can be a reason again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -55,8 +55,7 @@ SELECT (SELECT count(*) FROM labelled ANTI JOIN known USING (text_sha256)) + (
 )
 """  # noqa: S608 (our own words)
 _FIND_LAST_COMMIT = "SELECT coalesce(max(commit_number), 0) FROM scored_files WHERE committed_at <= ?"
-_IS_KNOWN = "SELECT 1 FROM training_reasons WHERE number = ? AND reason = ? AND since = ?"
-_ADD = "INSERT INTO training_reasons VALUES (?, ?, ?, ?, ?, now())"
+_IS_KNOWN = "SELECT 1 FROM findings WHERE kind = 'training_due' AND subject = ? AND first_seen > ?"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class TrainingReason:
 def find_new_reasons(
     connection: duckdb.DuckDBPyConnection, judged: Judged, at_labels: int, list_archive: ListTexts
 ) -> list[TrainingReason]:
-    """Return the reasons that are not recorded yet; `at_labels` new labels are one, 0 never.
+    """Return the reasons that are no finding yet; `at_labels` new labels are one, 0 never.
 
     `list_archive` is called if there are so many, since no training with own labels learns from texts of the archive.
     """
@@ -89,17 +88,13 @@ def find_new_reasons(
 def _is_known(
     connection: duckdb.DuckDBPyConnection, champion: PromotedModel, reason: str, since: datetime
 ) -> bool:
-    """Return whether a reason is recorded."""
-    return bool(connection.execute(_IS_KNOWN, [champion.number, reason, since]).fetchall())
+    """Return whether a reason was found before, whatever has become of it."""
+    return bool(connection.execute(_IS_KNOWN, [name_reason(champion, reason), since]).fetchall())
 
 
-def record_reasons(
-    connection: duckdb.DuckDBPyConnection, champion: PromotedModel, reasons: Sequence[TrainingReason]
-) -> None:
-    """Record that an event was emitted of these reasons."""
-    for each in reasons:
-        row = [champion.number, champion.model_id, each.reason, each.since, each.words]
-        connection.execute(_ADD, row)
+def name_reason(champion: PromotedModel, reason: str) -> str:
+    """Return the subject of the finding that a training is due for a reason."""
+    return f"{champion.model_id} ({reason})"
 
 
 def _find_fall(judged: Judged) -> Iterator[TrainingReason]:

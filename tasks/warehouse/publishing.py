@@ -37,6 +37,7 @@ UNION ALL SELECT 'released', (count(released_at), max(released_at))::VARCHAR FRO
 UNION ALL SELECT 'forgotten', count(*)::VARCHAR FROM forgotten_rows
 UNION ALL SELECT 'stopped', count(*)::VARCHAR FROM runs WHERE status = 'stopped'
 UNION ALL SELECT 'labels', sum(hash(review_labels))::VARCHAR FROM review_labels
+UNION ALL SELECT 'findings', sum(hash(number, state, level, what, next))::VARCHAR FROM findings
 UNION ALL SELECT 'version', arg_max((version, views_sha256), version)::VARCHAR FROM schema_migrations
 """
 """SQL: rows that differ between two databases if their readers would see different data.

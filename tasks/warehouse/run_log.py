@@ -5,14 +5,13 @@ next one does, which sees that nobody holds its lock.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 
 from data_contracts.errors import ReviewsError, WarehouseError
@@ -34,19 +33,6 @@ ON CONFLICT (run_id) DO UPDATE SET
 _FIND_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
-"""
-# A run over named files or of a rescan has not looked at the others, and one that fails early has counted none.
-_FIND_UNREAD = """
-WITH whole AS (
-    FROM runs WHERE flow = 'score-reviews'
-    AND coalesce(parameters->>'files', parameters->>'since', parameters->>'rescan') IS NULL
-)
-SELECT
-    run_id, strftime(make_timestamp(epoch_us(ended_at)), '%Y-%m-%dT%H:%M:%S+00:00'),
-    TRY_CAST(counts->>'files_unread' AS BIGINT),
-    (SELECT max(started_at) FROM whole WHERE status IN ('failed', 'stopped')) > ended_at
-FROM whole WHERE ended_at IS NOT NULL AND counts->>'files_unread' IS NOT NULL
-ORDER BY ended_at DESC LIMIT 1
 """
 _STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
 _CHECKS_SCHEMA = pa.schema(
@@ -146,22 +132,6 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
     return [run for run in found if not _goes_on(home, run["run_id"])]
 
 
-def find_unread(home: Home, wait_seconds: float = WAIT_SECONDS) -> dict[str, Any] | None:
-    """Return run_id, ended_at and files_unread of the last run that looked at all files here, if it left any unread.
-
-    `failed_since` says whether a later one has failed, or was killed, before it had looked at them.
-    Of a copy from a store the files lie elsewhere: then it returns None.
-    """
-    if home.fetched.exists() or not home.warehouse.exists():
-        return None
-    with open_warehouse(home.warehouse, write=False, wait_seconds=wait_seconds) as connection:
-        found = connection.execute(_FIND_UNREAD).fetchone()
-    if not found or not found[2]:
-        return None
-    run_id, ended_at, files, failed = found
-    return {"run_id": run_id, "ended_at": ended_at, "files_unread": files, "failed_since": bool(failed)}
-
-
 def _record_stopped(home: Home, running: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:
     """Record and return those of the `running` runs as stopped whose process ended without recording how.
 
@@ -189,33 +159,6 @@ def _remove_lock(folder: Path) -> None:
     """Remove the folder by which a run is locked, if it is there and empty."""
     with suppress(OSError):
         folder.rmdir()
-
-
-def list_unclear_fields(
-    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rules: Sequence[str]
-) -> list[tuple[str, str, int]]:
-    """Return (uri, rule, rows) from the log for each file that these runs scored and each of `rules` its rows broke."""
-    query = """
-        SELECT files.uri, checks.rule, sum(unexpected_count)::BIGINT FROM contract_results AS checks
-        JOIN scored_files AS files USING (source_sha256, run_id)
-        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = ANY($rules::VARCHAR[]) AND NOT success
-            AND files.status = 'scored'
-        GROUP BY ALL ORDER BY ALL
-    """
-    return connection.execute(query, {"runs": list(run_ids), "rules": list(rules)}).fetchall()
-
-
-def list_observed(
-    connection: duckdb.DuckDBPyConnection, run_ids: Collection[str], rule: str
-) -> list[tuple[str, str]]:
-    """Return (uri, what was found) from the log for each file that these runs scored and that broke a rule."""
-    query = """
-        SELECT files.uri, any_value(checks.observed) FROM contract_results AS checks
-        JOIN scored_files AS files USING (source_sha256, run_id)
-        WHERE run_id = ANY($runs::VARCHAR[]) AND checks.rule = $rule AND NOT success AND files.status = 'scored'
-        GROUP BY files.uri ORDER BY files.uri
-    """
-    return connection.execute(query, {"runs": list(run_ids), "rule": rule}).fetchall()
 
 
 def record_checks(run: Run, results: Sequence["CheckResult"]) -> None:

@@ -28,7 +28,7 @@ def leave_prefect_out() -> None:
     """Replace flows and tasks by their plain functions, and discard what they show on Prefect's pages."""
     from prefect import Task
 
-    from flows import group_loop, recording, score_reviews, scoring_page
+    from flows import group_loop, recording, score_reviews
     from models.evaluation.gate import pass_first_model
     from tasks.stages import log_messages, run_page
     from tasks.stages import score as score_stages
@@ -40,9 +40,8 @@ def leave_prefect_out() -> None:
                 setattr(module, name, value.fn)
     _put(log_messages, "get_run_logger", lambda: logging.getLogger("explore"))
     _silence(score_stages, "add_asset_metadata", "emit_drift")
-    _silence(scoring_page, "show_table", "show_lineage", "emit_committed", "emit_refused", "trace_lineage")
-    _silence(run_page, "create_markdown_artifact", "create_progress_artifact", "emit_contract_failed")
-    _silence(score_reviews, "name_run")
+    _silence(run_page, "create_progress_artifact", "emit_contract_failed")
+    _silence(score_reviews, "name_run", "emit_outcome", "show_lines")
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
     # Which of two untrained models is better is no question here.

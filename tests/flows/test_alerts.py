@@ -9,11 +9,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
+from flows import alerts
+from flows.command.cli import main
 from tasks.warehouse.run_log import start_run
-from tests.support.scoring_runs import CSV, describe, drop, run
+from tests.support.scoring_runs import CSV, count, describe, drop, run
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +116,7 @@ def test_a_failed_delivery_that_has_ended_before_the_webhook_was_back_is_not_tol
     drop(scoring_home, "a.csv", CSV)
     hook.is_there = False
     run()
-    assert "undelivered to lake" in next(scoring_home.prefect.glob("alerted-*")).read_text()
+    assert count(scoring_home, "findings where kind = 'undelivered' and state = 'open'") == 1
     (tmp_path / "disk").mkdir()
     hook.is_there = True
     run()
@@ -192,3 +195,37 @@ def test_a_copy_in_a_store_that_is_behind_is_told_of(
         run()
     [text] = hook.take()
     assert "Not delivered to file:///dev/null/store/published: " in text
+
+
+def test_a_run_that_fails_and_can_t_record_it_tells_why_all_the_same(
+    scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise ReviewsError("the database can't be opened")
+
+    monkeypatch.setattr(alerts, "note_findings", refuse)
+    next(scoring_home.bundles.iterdir()).rename(scoring_home.folder / "away")
+    drop(scoring_home, "a.csv", CSV)
+    with pytest.raises(Exception, match="bundle"):
+        run()
+    [text] = hook.take()
+    assert "The run failed: " in text
+
+
+def test_a_finding_that_was_accepted_is_listed_shown_and_told_no_more(scoring_home: Home, hook: Hook) -> None:
+    drop(scoring_home, "bad.csv", "")
+    hook.is_there = False
+    run()
+
+    def call(*words: str) -> str:
+        done = CliRunner().invoke(main, ["--home", str(scoring_home.folder), *words])
+        assert done.exception is None or words == ("status",), done.output
+        return done.output
+
+    assert all("bad.csv" in call(word) for word in ("findings", "status"))
+    call("findings", "accept", "1", "--reason", "an empty day")
+    assert not any("bad.csv" in call(word) for word in ("findings", "status"))
+    assert "an empty day" in call("findings", "--all")
+    hook.is_there = True
+    run()
+    assert hook.take() == []

@@ -7,7 +7,7 @@ import pytest
 from data_contracts.storage.home import Home
 from tasks.stages import score as stages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tests.support.scoring_runs import copy_scored_home, drop, run
+from tests.support.scoring_runs import copy_scored_home, drop, list_said, run
 from tests.support.small_home import ask
 
 _BACKDATE = """
@@ -46,14 +46,14 @@ def delivered_home(empty_home: Home) -> Home:
 def test_runs_that_find_nothing_new_warn_of_a_late_source_and_emit_one_event(
     delivered_home: Home, emitted: list[list[str]]
 ) -> None:
-    assert run().sources.deliveries == ()
+    assert list_said(run(), "delivery") == []
     backdate(delivered_home, days_ago=5)
     for _ in range(2):
-        [words] = run().sources.deliveries
+        [words] = list_said(run(), "delivery")
         assert words.startswith("shop-a: the last files came on ")
     assert emitted == [["shop-a"]]
-    query = "SELECT source, severity, success FROM contract_results WHERE rule = 'files_on_time'"
-    assert ask(delivered_home.warehouse, query) == [("shop-a", "warning", False)] * 2
+    query = "SELECT source, state FROM findings WHERE kind = 'late_source'"
+    assert ask(delivered_home.published, query) == [("shop-a", "open")]
 
 
 @pytest.mark.slow
@@ -62,9 +62,10 @@ def test_a_source_that_is_late_again_causes_another_event(
 ) -> None:
     backdate(delivered_home, days_ago=9)
     run()
-    with open_warehouse(delivered_home.warehouse, write=True) as connection:
-        connection.execute("UPDATE source_days SET day = day + 1")
-    run()
+    for days in (9, -9):
+        with open_warehouse(delivered_home.warehouse, write=True) as connection:
+            connection.execute(f"UPDATE source_days SET day = day + {days}")
+        run()
     assert emitted == [["shop-a"], ["shop-a"]]
 
 
@@ -74,9 +75,9 @@ def test_a_file_with_far_more_rows_than_usual_is_named_by_its_run(
 ) -> None:
     backdate(delivered_home, days_ago=0)
     drop(delivered_home, "shop-a/b.csv", "text\n" + "bad plot\n" * 4)
-    [words] = run().sources.deliveries
+    [words] = list_said(run(), "delivery")
     assert words.startswith("shop-a: 5 rows on ")
-    assert words.endswith("; expected about 1 to 1 rows a day, as before")
+    assert "; expected about 1 to 1 rows a day, as before. " in words
     assert emitted == [["shop-a"]]
 
 
@@ -100,6 +101,6 @@ def test_a_file_that_is_read_again_was_sent_once(scoring_home: Home) -> None:
         '[columns]\ntext = "text"\ngiven_label = "label"\n[labels]\npositive = "pos"\nnegative = "neg"\n'
     )
     (scoring_home.sources / "shop-a.toml").write_text(profile, "utf-8")
-    [words] = run(rescan="shop-a").sources.accuracy
+    [words] = run(rescan="shop-a").accuracy
     assert " of 2 reviews " in words
     assert ask(scoring_home.published, "SELECT source, files, rows FROM source_days") == [("shop-a", 1, 2)]

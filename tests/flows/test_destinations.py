@@ -8,14 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from data_contracts.storage.home import Home
-from deployments.metrics.destination_metrics import read_destination_metrics
 from flows.command.cli import main
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary, _describe_end
-from tasks.delivery.delivering import deliver_forgotten
+from flows.scoring_message import ScoringSummary, describe_scoring
+from tasks.delivery.delivering import deliver_forgotten, list_failing
+from tasks.findings.finding import Finding
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
-from tasks.scoring.run_outcome import RunOutcome
 from tasks.stages import publish as stage
 from tests.support.exported_homes import add, make_home
 from tests.support.warehouse_parts import hash_text
@@ -59,20 +57,24 @@ def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
 ) -> None:
     write(home, "down", tmp_path / "no" / "disk")
     write(home, "lake", tmp_path / "lake")
-    due = [stage.deliver_due(home, {}) for _ in range(2)]
-    assert due == [("down",), ("down",)]
+    for _ in range(2):
+        stage.deliver_due(home, {})
     assert [text.partition(":")[0] for text in warned] == ["Not delivered"]
     assert count_rows(tmp_path / "lake") == 2
     (tmp_path / "no").mkdir()
     add(home, "b.csv")
-    assert stage.deliver_due(home, {}) == ()
+    stage.deliver_due(home, {})
+    assert list_failing(home) == {}
     assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
 
 
 def test_a_run_names_the_destinations_that_get_no_scores_in_its_message_and_to_its_user() -> None:
-    summary = ScoringSummary("inbox", 1, 1, 2, 0, "lstm", (), (), undelivered=("bi", "lake"))
-    assert _describe_end(summary, RunOutcome()) == "Nothing new. Not delivered to bi, lake"
-    assert "  undelivered lake gets no scores: reviews destinations status" in describe_scoring(summary)
+    failing = Finding(
+        "undelivered", "lake", "Not delivered to lake: the disk is full", "reviews destinations deliver lake"
+    )
+    summary = ScoringSummary("inbox", 1, 1, 2, 0, "lstm", 0, (), findings=(failing,))
+    said = "Not delivered to lake: the disk is full. Next: reviews destinations deliver lake"
+    assert f"  undelivered {said}" in describe_scoring(summary)
 
 
 def test_a_wrong_file_is_warned_of_once_until_it_is_mended(
@@ -96,17 +98,6 @@ def test_a_destination_whose_file_was_removed_is_named_when_a_row_is_forgotten(
     (home.destinations / "lake.toml").unlink()
     [line] = deliver_forgotten(home, {})
     assert line.startswith("lake: its file was removed. Next: delete what was delivered there")
-
-
-def test_metrics_say_since_when_a_destination_fails_and_what_it_lacks(
-    home: Home, warned: list[str], tmp_path: Path
-) -> None:
-    write(home, "down", tmp_path / "no" / "disk")
-    stage.deliver_due(home, {})
-    found = {sample.metric.name: sample.value for sample in read_destination_metrics(home)}
-    assert found["reviews_destination_rows_behind"] == 2
-    assert found["reviews_destination_failing_seconds"] >= 0
-    assert "reviews_destination_delivered_timestamp_seconds" not in found
 
 
 @pytest.mark.slow

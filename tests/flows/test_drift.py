@@ -8,8 +8,9 @@ import pytest
 from data_contracts.errors import ContractError
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from flows.score_reviews import ScoringSummary, score_reviews
-from tests.support.scoring_runs import DoneRun, describe, drop, run_killed, run_once
+from flows.score_reviews import score_reviews
+from flows.scoring_message import ScoringSummary
+from tests.support.scoring_runs import DoneRun, describe, drop, list_said, run_killed, run_once
 from tests.support.small_home import ask, copy_home, promote_small_model
 
 LONG_REVIEWS = {
@@ -62,8 +63,8 @@ def other_reviews(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
 
 @pytest.mark.slow
 def test_a_run_of_other_reviews_warns_and_its_scores_stand(other_reviews: DoneRun) -> None:
-    (words,) = other_reviews.summary.drifted
-    assert words.startswith("token_count: PSI ")
+    (words,) = list_said(other_reviews.summary, "drift")
+    assert "token_count: PSI " in words
     assert list_results(other_reviews.home) == [("token_count_like_held_out", "warning", False)]
     assert ask(other_reviews.home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
 
@@ -74,8 +75,8 @@ def test_drift_of_a_part_of_an_earlier_run_and_of_new_files_is_said_once(judged_
     drop_reviews(judged_home, words=10)
     run_killed(judged_home, "commit")
     drop_reviews(judged_home, words=12)
-    (words,) = score().drifted
-    assert words.startswith("token_count: PSI ")
+    (words,) = list_said(score(), "drift")
+    assert "token_count: PSI " in words
     failed = [rule for rule, _, success in list_results(judged_home) if not success]
     assert failed == ["token_count_like_held_out"]
     assert ask(judged_home.published, "SELECT count(DISTINCT run_id) FROM scored_reviews") == [(2,)]
@@ -85,11 +86,11 @@ def test_drift_of_a_part_of_an_earlier_run_and_of_new_files_is_said_once(judged_
 def test_a_run_of_sources_that_all_accept_drift_says_nothing(judged_home: Home) -> None:
     describe(judged_home, '[columns]\ntext = "text"\n[severity]\ndrift = "accept"\n', "default")
     drop_reviews(judged_home, words=10)
-    assert score().drifted == ()
+    assert list_said(score(), "drift") == []
     assert list_results(judged_home) == [("token_count_like_held_out", "warning", True)]
     drop(judged_home, "shop-a/a.csv", "text\n" + "".join(f"good film {n}\n" for n in range(200)))
     drop_reviews(judged_home, words=12)
-    assert len(score().drifted) == 1
+    assert len(list_said(score(), "drift")) == 1
 
 
 @pytest.mark.server
@@ -97,8 +98,9 @@ def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home
     drop_reviews(judged_home, words=10)
     (judged_home.inbox / "blank.csv").write_text("text\n   \ngood film\n", "utf-8")
     state: Any = score_reviews(return_state=True)
-    assert state.message.startswith(
-        "201 reviews of 2 files scored, 1 row quarantined. Drift: token_count: PSI "
+    assert state.message.startswith("Scored 201 reviews of 2 files with ")
+    assert all(
+        words in state.message for words in (" | 1 row quarantined: ", " | drift ", "token_count: PSI ")
     )
 
 
@@ -132,11 +134,11 @@ def test_a_source_that_changes_is_named_though_the_model_has_no_reference(scorin
     for number in range(4):
         rows = "".join(f"good film {number} {row}\n" for row in range(100))
         drop(scoring_home, f"shop-a/{number}.csv", f"text\n{rows}")
-    assert score().drifted == ()
+    assert list_said(score(), "drift") == []
     rows = "".join(f"a bad film {row} {'and a plot' * 10}\n" for row in range(100))
     drop(scoring_home, "shop-a/other.csv", f"text\n{rows}")
-    words = score().drifted
-    assert any(line.startswith("shop-a, token_count: PSI ") for line in words)
+    words = list_said(score(), "drift")
+    assert any(line.startswith("Drift of shop-a: ") and " token_count: PSI " in line for line in words)
     query = (
         "SELECT DISTINCT source FROM contract_results WHERE rule = 'token_count_like_before' AND NOT success"
     )

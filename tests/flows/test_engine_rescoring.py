@@ -12,7 +12,7 @@ import pytest
 from data_contracts.errors import EngineError, ReviewsError, WorkerKilledError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import ScoringSummary
 from tasks.engine import worker_text_task
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere

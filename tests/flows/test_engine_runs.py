@@ -88,7 +88,7 @@ def test_what_workers_score_equals_what_one_machine_scores(pair: Pair, query: st
 def test_a_run_counts_what_workers_have_scored_and_what_they_refused(pair: Pair) -> None:
     summary = pair.summary
     assert (summary.files_scored, summary.rows_scored, summary.rows_quarantined) == (10, 20, 4)
-    assert len(summary.refused) == 1
+    assert summary.files_refused == 1
 
 
 def test_what_workers_have_scored_is_whole_and_nothing_is_left_to_do_or_to_delete(

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import ScoringSummary, describe_scoring
 from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.explain.history import find_history
 from tasks.scoring import chunks
 from tasks.scoring.run_outcome import REPLACED
-from tests.support.scoring_runs import describe, drop, prove, run
+from tests.support.scoring_runs import describe, drop, list_refused, prove, run
 from tests.support.small_home import ask, copy_scoring_home
 
 ADDS = '[columns]\ntext = "Body"\nreview_id = "No"\nmovie_id = "Film"\n'
@@ -98,14 +97,14 @@ def test_the_history_of_a_review_names_the_export_that_lacks_it(sent: Sent) -> N
 
 @pytest.mark.slow
 def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(sent: Sent, exported: Home) -> None:
-    [refused] = sent.last.refused
+    [refused] = list_refused(sent.last)
     assert refused.startswith(
         "shop/3.csv: export_too_small: it has 0 reviews, less than 50% of the 2 reviews"
     )
     assert list_latest(sent.home) == ["8", "9"]
     path = drop(exported, "shop/3.csv", f"{HEAD}9,tt2,a good plot\n")
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.6\n", "shop")
-    [refused] = run().refused
+    [refused] = list_refused(run())
     assert "it has 1 review, less than 60% of the 2 reviews" in refused
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n", "shop")
     run(files=[str(path)])
@@ -162,7 +161,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     drop(home, "other/1.csv", FIRST.replace("Body", "text") + bad)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_HOME", str(home.folder))
-        return sorted(run().refused)
+        return sorted(list_refused(run()))
 
 
 @pytest.mark.slow

@@ -12,8 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.storage.home import Home
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer
 from tasks.backups.home_backup import back_up_home, restore_home

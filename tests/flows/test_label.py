@@ -40,7 +40,7 @@ def test_answers_count_after_the_next_run_and_change_nothing_else(home: Home) ->
         str(score) in said for (score,) in ask(home.published, "select round(score, 3) from latest_scores")
     )
     summary = run()
-    assert (summary.taken.labels, summary.files_scored, summary.drifted, summary.skipped) == (3, 0, (), ())
+    assert (summary.taken.labels, summary.files_scored, summary.findings, summary.skipped) == (3, 0, (), ())
     assert {table: ask(home.warehouse, f"from {table} order by all") for table in UNCHANGED} == before
     # Of four reviews one is drawn at random.
     assert ask(home.published, "select source, labelled_reviews from live_accuracy") == [("shop-a", 1)]

@@ -8,11 +8,11 @@ from click.testing import CliRunner
 from data_contracts.errors import StoreError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from flows.command.flow_summaries import describe_scoring
+from flows.scoring_message import describe_scoring
 from tasks.maintenance.verifying import verify_home
 from tasks.store import published_upload
 from tasks.store.upload_trouble import read_trouble
-from tests.support.scoring_runs import CSV, drop, run
+from tests.support.scoring_runs import CSV, drop, list_said, run
 from tests.support.small_home import ask
 
 
@@ -31,7 +31,7 @@ def test_a_run_uploads_the_copy_and_a_report_is_written_where_only_that_is(
     scoring_home: Home, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(scoring_home, "a.csv", CSV)
-    assert run().undelivered == ()
+    assert list_said(run(), "undelivered") == []
     said: list[str] = []
     verify_home(scoring_home, True, said.append, store)
     assert "ok      the copy in the store is whole and up to date" in said
@@ -59,12 +59,12 @@ def test_a_run_whose_copy_can_t_be_uploaded_completes_and_says_so_and_the_next_o
         summary = run()
     assert summary.files_scored == 1
     assert "The published copy was not uploaded: access is refused." in capsys.readouterr().err
-    assert f"  undelivered {store}/published is behind: the next run tries again" in describe_scoring(summary)
+    said = f"Not delivered to {store}/published: access is refused. Next: reviews score"
+    assert f"  undelivered {said}" in describe_scoring(summary)
     status = CliRunner().invoke(main, ["status"])
     assert (status.exit_code, status.stderr[:14]) == (1, "reviews: Down:")
-    assert f"  the copy in {store} is behind since 20" in status.stdout
-    assert "UTC: access is refused. Each run tries again" in status.stdout
-    assert run().undelivered == ()
+    assert f"  undelivered {said}" in status.stdout
+    assert list_said(run(), "undelivered") == []
     assert published_upload.find_faults(scoring_home, store) == []
     assert read_trouble(scoring_home) is None
 

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
-from flows.command.flow_summaries import describe_plan, describe_scoring
+from flows.scoring_message import describe_plan, describe_scoring
 from tasks.delivery.delivering import ExportRequest, export
 from tasks.explain.history import find_history
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
@@ -17,7 +17,17 @@ from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.row_names import ROW_NAME
-from tests.support.scoring_runs import DoneRun, describe, drop, plan, prove, run, run_once
+from tests.support.scoring_runs import (
+    DoneRun,
+    describe,
+    drop,
+    list_refused,
+    list_said,
+    plan,
+    prove,
+    run,
+    run_once,
+)
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 
 WRONG = """
@@ -160,7 +170,7 @@ def without_refused(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
         copy_home(home, "misread", misread_export)
         for name in ("corrected.csv", "deleted.csv"):
             drop(home, f"shop-a/{name}", "No,Film,Body,Points\n" + f"1,{name}, ,0\n" * 12)
-        assert len(run().refused) == 2
+        assert run().files_refused == 2
         drop(home, "shop-a/corrected.csv", EXPORT.replace("film", "plot"))
         (home.inbox / "shop-a/deleted.csv").unlink()
         run()
@@ -218,7 +228,7 @@ def test_a_file_that_the_present_profile_refuses_keeps_its_reading(misread: Home
 def test_a_file_that_the_profile_before_refused_is_read_again(scoring_home: Home) -> None:
     describe(scoring_home, RIGHT + '[file]\nencoding = "utf-16"\n', "shop-a")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
-    assert len(run().refused) == 1
+    assert run().files_refused == 1
     describe(scoring_home, RIGHT, "shop-a")
     run(rescan="shop-a")
     assert list_latest(scoring_home) == READ_RIGHT
@@ -285,7 +295,9 @@ def read_list(home: Home, path: str, rescan: str | None = None) -> list[str]:
     """Read the list at this path of the file of a source; return the rules by which it was refused."""
     profile = f'[columns]\ntext = "Body"\nreview_id = "No"\n[file]\njson_path = "{path}"\n'
     describe(home, profile, "shop-a")
-    return [line.split(": ")[1] for line in run(rescan=rescan).refused]
+    summary = run(rescan=rescan)
+    said = [*list_refused(summary), *(f"{each.uri}: {each.reason}" for each in summary.skipped)]
+    return [line.split(": ")[1] for line in said]
 
 
 @pytest.fixture
@@ -419,7 +431,7 @@ def test_a_source_whose_profile_was_deleted_is_read_again_by_what_its_files_show
 def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(reread: Home) -> None:
     without = RIGHT.replace('movie_id = "Film"\n', "").partition("given_rating")[0]
     describe(reread, without, "shop-a")
-    movies, ratings = sorted(run(rescan="shop-a").unclear, reverse=True)
+    movies, ratings = sorted(list_said(run(rescan="shop-a"), "unclear"), reverse=True)
     assert ratings.startswith(
         "given_rating: 2 rows of files that were read again had a value before, and none now"
     )
@@ -428,4 +440,4 @@ def test_a_rescan_says_of_which_columns_it_has_read_fewer_values(reread: Home) -
 
 @pytest.mark.slow
 def test_a_rescan_that_reads_more_says_nothing(rereading: DoneRun) -> None:
-    assert rereading.summary.unclear == ()
+    assert list_said(rereading.summary, "unclear") == []

@@ -9,18 +9,17 @@ import pytest
 
 from data_contracts.errors import BundleError, WarehouseError
 from data_contracts.storage.home import Home
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary, _describe_end, score_reviews
-from flows.scoring_page import _describe_file, _describe_total, name_outcome
+from flows.score_reviews import score_reviews
+from flows.scoring_message import ScoringSummary, describe_scoring, name_outcome
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.inbox import source_files as inbox
 from tasks.inbox.source_files import group_found_files
 from tasks.scoring import chunks
 from tasks.scoring.plan import PlannedFile
 from tasks.scoring.rescoring import OlderSource, find_rescorable, measure_rescorable, rescore_group
-from tasks.scoring.run_outcome import GroupResult, RunOutcome, make_left
+from tasks.scoring.run_outcome import GroupResult, RunOutcome
 from tasks.stages import score as score_stages
-from tasks.warehouse.commit import CommitSummary, CommittedFile
+from tasks.warehouse.commit import CommitSummary
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_promoted
 from tests.support.scoring_runs import CSV, count, drop, plan, run, run_killed
@@ -138,7 +137,7 @@ def test_a_source_of_bad_rows_alone_is_done_with(rescored: Rescored) -> None:
 
 @pytest.mark.slow
 def test_what_was_refused_for_the_earlier_model_stays_refused(rescored: Rescored) -> None:
-    assert rescored.summary.refused == ()
+    assert rescored.summary.files_refused == 0
     assert count(rescored.home, "scored_files where uri = 'empty.csv'") == 1
 
 
@@ -308,27 +307,13 @@ def test_a_dry_run_says_when_a_run_leaves_the_rest_where_there_is_something_to_s
     assert plan().rescore_seconds is None
 
 
-def test_the_page_of_a_run_says_apart_what_was_new_and_what_was_scored_again() -> None:
+def test_the_name_of_a_run_says_apart_what_was_new_and_what_was_scored_again() -> None:
     new, again = CommitSummary(1, 0, 3, 0), CommitSummary(0, 0, 0, 0, 2, 1400)
     outcome = RunOutcome((GroupResult((), new), GroupResult((), again)))
-    words = "3 reviews of 1 file scored, 1,400 reviews of 2 files scored again"
-    assert _describe_end(ScoringSummary("inbox", 1, 1, 3, 0, "model", (), ()), outcome) == words
-    assert _describe_total(outcome, 1).startswith(f"{words}, 0 rows quarantined")
     assert name_outcome(outcome, 1) == "1 file 3 reviews, 2 files 1,400 reviews again 1 file not read"
     assert name_outcome(RunOutcome(), 0) == "nothing new"
 
 
-@pytest.mark.parametrize(("is_rescored", "status"), [(False, "scored"), (True, "scored again")])
-def test_the_table_of_a_run_says_which_files_were_scored_again(is_rescored: bool, status: str) -> None:
-    file = CommittedFile("a.csv", "model", "csv", "scored", None, None, 1, 1, 0, is_rescored)
-    assert _describe_file(file)["status"] == status
-
-
 def test_a_run_says_what_it_leaves_to_be_scored_again_by_the_next_one() -> None:
-    left = make_left([(OlderSource("1", "a.csv", "csv", 9, 4, texts=3),)])
-    outcome = RunOutcome((left,))
-    summary = ScoringSummary("inbox", 1, 0, 0, 0, "model", (), (), files_left=1, rows_left=3)
+    summary = ScoringSummary("inbox", 1, 0, 0, 0, "model", 0, (), files_left=1, rows_left=3)
     assert "  left        3 reviews of 1 file for the next run with --rescore" in describe_scoring(summary)
-    words = "3 reviews of 1 file left for the next run with rescore"
-    assert _describe_end(summary, outcome) == f"Nothing new, {words}"
-    assert _describe_total(outcome, 1).endswith(f"(0 reviews/s); {words}.")

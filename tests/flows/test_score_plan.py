@@ -12,8 +12,7 @@ from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from flows.command import startup
 from flows.command.cli import main
-from flows.command.flow_summaries import PLAN_LINES, describe_plan, describe_scoring
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import PLAN_LINES, ScoringSummary, describe_plan, describe_scoring
 from tasks.inbox.source_files import SkippedFile
 from tasks.scoring.plan import PlannedFile, ScoringPlan, ScoringRequest, name_inboxes
 from tasks.scoring.rescoring import RescoringPlan
@@ -187,6 +186,6 @@ def test_a_long_plan_is_cut_and_says_so() -> None:
 
 
 def test_a_run_that_finds_no_file_says_where_it_looked() -> None:
-    said = describe_scoring(ScoringSummary("typo/inbox", 0, 0, 0, 0, None, (), ()))
+    said = describe_scoring(ScoringSummary("typo/inbox", 0, 0, 0, 0, None, 0, ()))
     assert said == "Nothing new: 0 files looked at, in typo/inbox"
     assert name_inboxes(Home(Path("home")), ScoringRequest(("/srv/empty",))) == "/srv/empty"

@@ -17,29 +17,36 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 
 from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
-from flows.command.cli import main
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary, score_reviews
+from flows.score_reviews import score_reviews
+from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.scorer import load_scorer, score_texts
+from tasks.findings.finding import KINDS, Finding
 from tasks.inbox import source_files as inbox
 from tasks.inbox.killed_runs import NEVER_FROM, record_scoring
-from tasks.inbox.source_files import SkippedFile, SourceFile, look_into
+from tasks.inbox.source_files import SourceFile, look_into
 from tasks.labelling import intake
-from tasks.labelling.intake import TakenLabels
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import part_rows as scored_rows
 from tasks.scoring.plan import ScoringRequest, find_pending_files
-from tasks.scoring.unclear_values import read_last_unclear
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
-from tests.support.exported_homes import change
-from tests.support.scoring_runs import CSV, DoneRun, count, drop, plan, run, run_killed, run_once
+from tests.support.scoring_runs import (
+    CSV,
+    DoneRun,
+    count,
+    drop,
+    list_refused,
+    list_said,
+    plan,
+    run,
+    run_killed,
+    run_once,
+)
 from tests.support.small_home import (
     ask,
     copy_home,
@@ -117,10 +124,10 @@ def name_refused(done: DoneRun, *names: str) -> list[list[str]]:
 @pytest.mark.slow
 def test_a_refused_file_stops_no_other_and_is_reported_once(refusing_run: DoneRun, empty_home: Home) -> None:
     summary = refusing_run.summary
-    assert (summary.files_scored, summary.rows_scored, len(summary.refused)) == (2, 3, 5)
+    assert (summary.files_scored, summary.rows_scored, summary.files_refused) == (2, 3, 5)
     assert name_refused(refusing_run, "broken.csv.gz") == [["broken.csv.gz", "compression_broken"]]
     home = refusing_run.copy_home(empty_home)
-    assert run().refused == ()
+    assert list_refused(run()) == []
     ledger = ask(home.published, "select status, rule from scored_files where uri = 'broken.csv.gz'")
     assert ledger == [("refused", "compression_broken")]
 
@@ -141,11 +148,10 @@ def test_a_file_that_is_refused_is_named_once_and_its_copy_as_refused_too(empty_
     for name in ("bad.csv", "copy-of-bad.csv"):
         drop(empty_home, name, "text,date\ngood film,2/1/2026\n" + "...,3/4/2026\n" * 30)
     summary = run()
-    assert [line.split(": ")[:2] for line in summary.refused] == [
-        ["bad.csv", "too_many_bad_rows"],
-        ["copy-of-bad.csv", "too_many_bad_rows"],
+    assert [line.split(": ")[:2] for line in list_refused(summary)] == [
+        ["bad.csv, copy-of-bad.csv", "too_many_bad_rows"]
     ]
-    assert (summary.unclear, summary.copies) == ((), ())
+    assert (list_said(summary, "unclear"), summary.copies) == ([], ())
 
 
 @pytest.mark.slow
@@ -569,7 +575,10 @@ def test_what_a_library_makes_of_ctrl_c_does_not_let_the_run_go_on(
 @pytest.mark.slow
 def test_files_that_were_refused_before_a_run_was_killed_are_reported_by_the_next(stopped_home: Home) -> None:
     summary = run()
-    assert (summary.files_scored, [line.split(":")[0] for line in summary.refused]) == (1, ["empty.csv"])
+    assert (summary.files_scored, [line.split(":")[0] for line in list_refused(summary)]) == (
+        1,
+        ["empty.csv"],
+    )
 
 
 @pytest.mark.slow
@@ -611,8 +620,9 @@ def note_reading(event, arguments):
     if event == "open" and str(arguments[0]).endswith(".csv"):
         read.add(str(arguments[0]).rpartition("/")[2])
 sys.addaudithook(note_reading)
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary, score_reviews
+from flows.scoring_message import describe_scoring
+from flows.score_reviews import score_reviews
+from flows.scoring_message import ScoringSummary
 from tests.support.serverless import run_without_server
 for _ in range(2):
     with run_without_server():
@@ -693,7 +703,7 @@ def later_run(unclear_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) ->
 
 def list_ids_anew(done: DoneRun) -> list[str]:
     """Return what a run says of review ids that begin anew."""
-    return [said for said in done.summary.unclear if "earlier files of its source" in said]
+    return [said for said in list_said(done.summary, "unclear") if "earlier files of its source" in said]
 
 
 @pytest.mark.slow
@@ -707,7 +717,7 @@ def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said(later_run: Don
 
 @pytest.mark.slow
 def test_a_full_export_with_some_edited_reviews_is_not_said(later_run: DoneRun) -> None:
-    assert [said for said in later_run.summary.unclear if "edited/" in said] == []
+    assert [said for said in list_said(later_run.summary, "unclear") if "edited/" in said] == []
 
 
 @pytest.mark.slow
@@ -725,7 +735,7 @@ def test_ids_of_another_source_are_not_those_of_a_source(unclear_run: DoneRun) -
 def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "shop.csv"
     path.write_text("rating,review\n1,bad film\n5,good plot\n", "utf-8")
-    [ratings] = run(files=[str(path)]).unclear
+    [ratings] = list_said(run(files=[str(path)]), "unclear")
     assert ratings.endswith("for these copy them to inbox/NAME, then `reviews sources rescan NAME`")
     profile = "[columns]\ntext = ['review']\ngiven_rating = 'rating'\n[rating]\nlowest = 1\nhighest = 5\n"
     scoring_home.sources.mkdir(exist_ok=True)
@@ -737,7 +747,7 @@ def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Hom
 
 
 def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_before() -> None:
-    summary = ScoringSummary("inbox", 1, 0, 0, 0, None, (), ())
+    summary = ScoringSummary("inbox", 1, 0, 0, 0, None, 0, ())
     assert (
         "known       what was scored before is not read again, whatever --text-column says"
         in describe_scoring(summary, "--text-column")
@@ -745,27 +755,18 @@ def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_be
     assert "known" not in describe_scoring(replace(summary, files_scored=1), "--text-column")
 
 
-def test_a_file_of_labels_of_which_a_part_was_taken_in_is_none_that_was_not_read() -> None:
-    rest = SkippedFile("labels/a.csv", "1 label of it taken in; 1 row of it can't be read as labels (row 2)")
-    taken = TakenLabels(("labels/a.csv",), 1, partly=(rest,))
-    said = describe_scoring(ScoringSummary("inbox", 0, 0, 0, 0, None, (), (), taken=taken))
-    assert f"  in part     labels/a.csv: {rest.reason}" in said
-    assert "not read" not in said
-
-
 def test_the_message_of_a_run_of_many_files_has_at_most_25_lines() -> None:
     many = tuple(f"shop-{number}/a.csv: a finding" for number in range(30))
-    notes = score_stages.SourceNotes(languages=many, accuracy=many, deliveries=many)
-    said = describe_scoring(
-        ScoringSummary("inbox", 99, 30, 300, 9, "m", many, (), unclear=many, sources=notes, drifted=many[:3])
-    ).splitlines()
+    found = tuple(Finding(kind, each, each, "reviews") for kind in KINDS for each in many)
+    summary = ScoringSummary("inbox", 99, 30, 300, 9, "m", 30, (), accuracy=many, findings=found)
+    said = describe_scoring(summary).splitlines()
     assert len(said) <= 25
-    assert "  refused     and 28 more: reviews sql rejected-files" in said
+    assert "  more        reviews findings" in said
 
 
 @pytest.mark.slow
 def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(unclear_run: DoneRun) -> None:
-    [ratings] = [said for said in unclear_run.summary.unclear if "reviews forget" in said]
+    [ratings] = [said for said in list_said(unclear_run.summary, "unclear") if "reviews forget" in said]
     path = unclear_run.home.inbox / UNPRINTABLE
     command = f"reviews sources init default {quote_word(str(path))}` says what they are"
     assert command.isprintable()
@@ -786,20 +787,3 @@ def test_dates_and_ratings_that_are_not_understood_are_named_by_file(unclear_run
     assert unclear.startswith("shop.csv: not used: 'date' (yesterday, today), 'rating' (four, 8, 9). Next: ")
     query = "select count(*) from source_reviews join scored_files using (source_sha256)"
     assert ask(unclear_run.home.published, f"{query} where uri = 'shop.csv'") == [(3,)]
-
-
-@pytest.mark.slow
-def test_the_status_counts_the_findings_that_the_run_printed(unclear_run: DoneRun) -> None:
-    status = CliRunner().invoke(main, ["--home", str(unclear_run.home.folder), "status"]).output
-    findings = len(unclear_run.summary.unclear)
-    assert f"  unclear   {findings} findings in the files that were scored last: reviews " in status
-
-
-@pytest.mark.slow
-def test_of_a_run_that_ended_before_it_looked_the_status_counts_what_needs_no_look_into_reviews(
-    unclear_run: DoneRun, home: Home
-) -> None:
-    change(unclear_run.copy_home(home), "update runs set counts = null")
-    found = read_last_unclear(home, 1.0)
-    assert found is not None
-    assert 0 < found["findings"] < len(unclear_run.summary.unclear)

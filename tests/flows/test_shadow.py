@@ -16,8 +16,7 @@ import tasks.training.contest
 from data_contracts.storage.home import Home
 from flows import shadow_scoring
 from flows.command.cli import main
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.maintenance.forgetting import ForgetRequest
@@ -228,16 +227,12 @@ def test_a_stopped_shadow_scores_nothing_more(waiting_home: Home) -> None:
 
 
 @pytest.mark.slow
-def test_a_shadow_whose_bundle_is_gone_costs_the_run_nothing_and_is_named_once(
-    home: Home, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_shadow_whose_bundle_is_gone_costs_the_run_nothing_and_is_a_finding(home: Home) -> None:
     shutil.rmtree(home.bundles / find_shadow_id(home))
     drop(home, "a.csv", CSV)
     summary = run()
     assert (summary.files_scored, summary.rows_scored) == (1, 2)
-    assert "could not score" in capsys.readouterr().err
-    run()
-    assert capsys.readouterr().err == ""
+    assert [each.kind for each in summary.findings] == ["shadow_trouble"]
     shown = reviews("models", "shadow", "status").stdout
     assert "trouble     since" in shown
     assert "1 file left to the next run" in shown

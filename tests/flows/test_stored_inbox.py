@@ -11,8 +11,7 @@ import pytest
 from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
-from flows.command.flow_summaries import describe_scoring
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import ScoringSummary, describe_scoring
 from tasks.maintenance.data_promises import WORK_PROMISE
 from tasks.maintenance.store_leftovers import check_stores
 from tasks.maintenance.verifying import verify_home
@@ -20,7 +19,7 @@ from tasks.scoring.plan import ScoringPlan
 from tasks.store import inbox_objects
 from tasks.store.published_upload import remember_store
 from tests.support.forked import run_to_fault
-from tests.support.scoring_runs import CSV, count, drop, plan, prove, run
+from tests.support.scoring_runs import CSV, count, drop, list_refused, plan, prove, run
 from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stored_runs import score_stored, send
 from tests.support.warehouse_parts import hash_text
@@ -136,10 +135,10 @@ def test_a_refused_object_is_named_by_its_uri_and_tried_again_when_it_is_named(
     stored: Stored, stored_home: Home
 ) -> None:
     uri = stored.uris["refused.csv.gz"]
-    [refused] = stored.first.refused
+    [refused] = list_refused(stored.first)
     assert refused.startswith(uri)
-    assert stored.next.refused == ()
-    assert len(run(files=[uri]).refused) == 1
+    assert stored.next.files_refused == 0
+    assert len(list_refused(run(files=[uri]))) == 1
 
 
 def test_a_dry_run_names_objects_and_fetches_none(

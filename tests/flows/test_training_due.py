@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.command.flow_summaries import describe_scoring
+from flows.scoring_message import describe_scoring
 from tasks.stages import score as stages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tests.support.scoring_runs import drop, run
+from tests.support.scoring_runs import drop, list_said, run
 from tests.support.small_home import ask
 
 
@@ -33,12 +33,11 @@ def test_a_reason_is_told_of_once_by_the_run_that_finds_it_and_stays_in_reports(
     first = run()
     words = "2 reviews with a label or a clear rating came, and none was learnt from yet"
     words += "; this counts labels, not errors"
-    assert first.due == (words,)
-    assert f"  training    is due: {words}. Next: reviews train --with-own" in describe_scoring(first)
+    assert f"  training    {words}. Next: reviews train --with-own --variant " in describe_scoring(first)
     monkeypatch.setenv("REVIEWS_REPORTS", "true")
     drop(scoring_home, "shop-a/b.csv", "text,rating\ngood plot,8/10\nno plot,3/10\n")
     second = run()
-    assert second.due == ()
+    assert list_said(second, "training") == []
     assert emitted == [[scoring_home.folder.name, first.model_id, "labels", words]]
     page = Path(str(second.report)).read_text("utf-8")
     assert f"A training is due: {words}." in page

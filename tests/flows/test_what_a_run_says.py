@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from data_contracts.rules_and_limits import ROW_RULES
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from tests.support.scoring_runs import DoneRun, describe, drop, run_once
+from tests.support.scoring_runs import DoneRun, describe, drop, list_said, run_once
 from tests.support.small_home import ask, copy_scoring_home
 
 pytestmark = pytest.mark.slow
@@ -166,7 +166,8 @@ def test_a_file_of_which_every_column_is_used_is_nothing_to_look_at(scored: Done
 
 def test_a_file_without_rows_is_named(scored: DoneRun) -> None:
     names = ["empty/blank.jsonl", "empty/empty.csv"]
-    assert scored.list_unclear("empty/") == [f"{name}: it has no rows" for name in names]
+    said = scored.list_unclear("empty/")
+    assert [each.partition(". Next: ")[0] for each in said] == [f"{name}: it has no rows" for name in names]
     statuses = [ask_of(scored, name, "select status from scored_files where {}") for name in names]
     assert statuses == [[("scored",)], [("scored",)]]
 
@@ -182,10 +183,10 @@ def test_a_file_whose_bytes_are_no_texts_is_named_with_what_helps(scored: DoneRu
     encoding, zeros = scored.list_unclear("other-bytes/")
     assert encoding == (
         "other-bytes/latin 1.txt: its only row was not scored, by the rule text_encoding. The text's bytes are not "
-        "valid in the file's encoding; save the file as UTF-8; or, if it is in another encoding, such as cp1252: "
+        "valid in the file's encoding; save the file as UTF-8; or it is in another encoding, such as cp1252. Next: "
         "reviews quarantine release --file 'other-bytes/latin 1.txt' --encoding cp1252"
     )
-    assert zeros.endswith("the rule text_nul. " + ROW_RULES["text_nul"].removesuffix("."))
+    assert f"the rule text_nul. {ROW_RULES['text_nul']} Next: reviews quarantine list --file " in zeros
 
 
 def test_a_file_that_is_in_another_language_is_named_with_what_scores_it_all_the_same(
@@ -193,7 +194,7 @@ def test_a_file_that_is_in_another_language_is_named_with_what_scores_it_all_the
 ) -> None:
     assert scored.list_unclear("german/") == [
         "german/a.csv: none of its 30 rows was scored, most by the rule not_english. The text is not in "
-        "English, and the profile of its source quarantines such rows; release the row to score it all the same: "
+        "English, and the profile of its source quarantines such rows; release the row to score it all the same. Next: "
         "reviews quarantine release --file german/a.csv"
     ]
 
@@ -216,10 +217,8 @@ def list_counting(home: Home, source: str) -> list[tuple[Any, ...]]:
 
 
 def test_rows_in_another_language_are_scored_but_do_not_count_and_a_run_says_so(scored: DoneRun) -> None:
-    [said] = scored.summary.sources.languages
-    assert said.startswith(
-        "1 row of the source bonjour is not in English, so in no rating or share: bonjour/a.csv (1). Next: "
-    )
+    [said] = list_said(scored.summary, "language")
+    assert said.startswith("bonjour/a.csv: 1 row not in English, so in no rating or share. Next: ")
     yes, no = (True, True, True), (False, False, False)
     assert list_counting(scored.home, "bonjour") == [("b1", *yes), ("b2", *no), ("b3", *yes)]
     query = "select source, observed, success from contract_results where rule = 'not_english' and {}"
@@ -249,7 +248,7 @@ def test_a_source_says_what_becomes_of_values_that_can_not_be_read(scored: DoneR
     rows, quarantined, unclear, refused = FATES[severity]
     uri = f"{severity}/a.csv"
     assert ask_of(scored, uri, "select count(*) from scored_reviews where {}") == [(rows,)]
-    assert scored.list_unclear(uri) == unclear
+    assert [said.partition(". Next: ")[0] for said in scored.list_unclear(uri)] == unclear
     assert [said.partition(" By ")[0] for said in scored.list_refused(uri)] == refused
     details = ask_of(scored, uri, "select detail from quarantined_rows where {}")
     assert [detail.startswith("'soon': The date can't be read") for (detail,) in details] == [

@@ -873,7 +873,7 @@ FAULTS = (
         "a training is due once more for each run",
         "promise",
         DUE,
-        "    return bool(connection.execute(_IS_KNOWN, [champion.number, reason, since]).fetchall())\n",
+        "    return bool(connection.execute(_IS_KNOWN, [name_reason(champion, reason), since]).fetchall())\n",
         "    return False\n",
         (TEST_DUE,),
     ),

@@ -13,7 +13,10 @@ import pytest
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
 from flows.grants import grant
-from flows.score_reviews import ScoringSummary, score_reviews
+from flows.score_reviews import score_reviews
+from flows.scoring_message import ScoringSummary
+from tasks.findings.finding import KINDS
+from tasks.findings.rendering import describe_finding
 from tasks.inbox import source_files
 from tasks.maintenance.verifying import verify_home
 from tasks.scoring.plan import ScoringPlan
@@ -88,6 +91,16 @@ def plan(**parameters: Any) -> ScoringPlan:
     return found
 
 
+def list_said(summary: ScoringSummary, word: str) -> list[str]:
+    """Return the findings of a run whose line in the terminal begins with a word."""
+    return [describe_finding(each) for each in summary.findings if KINDS[each.kind].word == word]
+
+
+def list_refused(summary: ScoringSummary) -> list[str]:
+    """Return the name, the rule and the detail of each file that a run refused."""
+    return [said.replace(" refused, ", ": ", 1) for said in list_said(summary, "refused")]
+
+
 @dataclass(frozen=True)
 class DoneRun:
     """A run that several tests read, each of which copies its home before it changes something there."""
@@ -103,11 +116,11 @@ class DoneRun:
 
     def list_refused(self, *names: str) -> list[str]:
         """Return what the run said of refused files whose names begin so."""
-        return [said for said in self.summary.refused if said.startswith(names)]
+        return [said for said in list_refused(self.summary) if said.startswith(names)]
 
     def list_unclear(self, *names: str) -> list[str]:
         """Return what the run found unclear in files whose names begin so."""
-        return [said for said in self.summary.unclear if said.startswith(names)]
+        return [said for said in list_said(self.summary, "unclear") if said.startswith(names)]
 
 
 def run_once(folder: Path, fill: Callable[[Home], object], **parameters: Any) -> DoneRun:

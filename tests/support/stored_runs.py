@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data_contracts.storage.home import Home
-from flows.score_reviews import ScoringSummary
+from flows.scoring_message import ScoringSummary
 from tasks.scoring.plan import PlannedFile, ScoringPlan
 from tests.support.inner_engine import InnerEngine, use_inner_engine
 from tests.support.scoring_runs import CSV, plan, run

@@ -1,6 +1,7 @@
 """Tests that flows emit exactly the events of the module's table, which the docs show."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,27 @@ from data_contracts.expectations import CheckResult
 from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import read_home_id
 from docs.events_table import make_table
-from tasks.scoring.run_outcome import COUNTS
+from tasks.scoring.run_outcome import GroupResult, RunOutcome
 from tasks.stages import events
+from tasks.warehouse.commit import CommitSummary, CommittedFile
 
 FAILED = CheckResult("reviews", "a_rule", "expect_it", "column", "error", False, "2", "1", 1)
 CHAMPION = {"model_id": "lstm-s0", "variant": "lstm", "seed": 0, "epochs": 2, "dataset": "sample"}
+SCORED = CommittedFile("a.csv", "lstm-s0", "csv", "scored", None, None, 1, 1, 0, False)
+REFUSED = replace(SCORED, status="refused", rule="file_empty")
 EMITTING: list[Callable[[Home], None]] = [
     lambda home: events.emit_promoted(home, "lstm-s0", "it is the first", None),
-    lambda home: events.emit_committed("lstm-s0", dict.fromkeys(COUNTS, 0)),
+    lambda home: events.emit_outcome(
+        RunOutcome((GroupResult((), CommitSummary(1, 0, 1, 0, files=(SCORED,))),))
+    ),
     lambda home: events.emit_contract_failed([FAILED]),
     lambda home: events.emit_drift(["score"], ["it moved"]),
     lambda home: events.emit_unusual_deliveries(["shop-a"], ["it is late"]),
-    lambda home: events.emit_refused(["a.csv"], ["file_empty"]),
+    lambda home: events.emit_outcome(
+        RunOutcome((GroupResult((), CommitSummary(0, 1, 0, 0, files=(REFUSED,))),))
+    ),
     lambda home: events.emit_inbox_changed(home, 1),
     lambda home: events.emit_training_due(home, CHAMPION, ["drift"], ["it lasts"]),
-    lambda home: events.emit_week("2026-W47", "nothing came in", "http://127.0.0.1:8400/reports/week.html"),
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from data_contracts.sources.near_copies import make_near_keys
 from data_contracts.storage.home import Home
-from tasks.sources.suspicious_rows import list_suspicious
+from tasks.findings.rendering import describe_finding
+from tasks.sources.suspicious_rows import find_suspicious
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
@@ -46,9 +47,8 @@ def name_findings(folder: Path, texts: list[str]) -> tuple[list[str], tuple[int,
         )
         rebuild(connection)
         [rating] = connection.execute(RATING).fetchall()
-        return [
-            each for each in list_suspicious(connection, home, ["run-2"]) if "near-copies" in each
-        ], rating
+        found = find_suspicious(connection, home, ["run-2"])
+        return [describe_finding(each) for each in found if each.kind == "flooded_movie"], rating
 
 
 def test_near_copies_that_move_a_movie_are_named_with_the_movie_and_stay(tmp_path: Path) -> None:

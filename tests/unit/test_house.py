@@ -18,19 +18,20 @@ ORDER = (
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages.engine", "tasks.stages",
     "tasks.shadow", "tasks.training", "tasks.explain",
-    "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.verifying",
-    "tasks.week", "tasks.site", "tasks.report",
+    "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.quarantine", "tasks.maintenance.verifying",
+    "tasks.week", "tasks.site", "tasks.findings", "tasks.report",
     "tasks.backups", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
     "tasks.labelling", "tasks.delivery",
     "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.archive", "tasks.reading",
-    "tasks.inbox", "tasks.pages", "tasks.support",
+    "tasks.inbox", "tasks.pages", "tasks.findings.finding", "tasks.support",
     "models.word_effects", "models.bundle", "models.variants", "models.list_of_kinds", "models.evaluation",
     "models.own_labels", "models.wide_lstm", "models.lstm", "models.training", "models.graphs",
     "models.tokenizer", "models.tensorflow",
     "data_contracts.queries", "data_contracts.warehouse", "data_contracts.storage", "data_contracts",
 )  # fmt: skip
-"""Imports run one way: a room (a package, or a module at the top of `models`) imports itself and those after it."""
+"""Imports run one way: a room (a package, a module at the top of `models`, or the type of findings) imports itself and
+those after it."""
 
 MOST_PARAMETERS = 5
 

@@ -24,7 +24,7 @@ from data_contracts.errors import (
     WarehouseError,
 )
 from data_contracts.storage.home import Home
-from flows.scoring_page import name_labels
+from flows.scoring_message import name_labels
 from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
 from tasks.labelling import kept_answers as answer_files
 from tasks.labelling import label_files

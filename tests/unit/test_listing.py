@@ -9,9 +9,10 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from deployments.settings import Settings
-from flows.command.destinations import describe_failing, read_all_standings
+from flows.command.destinations import read_all_standings
 from tasks.backups.making import back_up
 from tasks.delivery.destinations import load_destinations
+from tasks.findings.gathering import gather_at_end
 from tasks.maintenance.verification import _find_broken_splits
 from tasks.sources.catalogue import load_catalogue
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -45,14 +46,14 @@ def test_what_is_in_a_folder_that_can_t_be_read_is_not_passed_over(
     assert str(home.folder / folder) in str(raised.value)
 
 
-def test_the_status_names_a_folder_of_destinations_that_can_t_be_read(tmp_path: Path) -> None:
+def test_a_folder_of_destinations_that_can_t_be_read_is_a_finding(tmp_path: Path) -> None:
     settings = Settings(Home(tmp_path))
     settings.home.destinations.touch()
     [standing] = read_all_standings(settings)
     assert standing["error"].startswith(f"{settings.home.destinations}: can't be read (Not a directory)")
-    assert describe_failing([standing]) == [
-        "  destinations gets no scores. Next: reviews destinations status"
-    ]
+    with open_warehouse(settings.home.warehouse, write=False) as connection:
+        [found] = gather_at_end(connection, settings.home)
+    assert "can't be read (Not a directory)" in found.what
 
 
 def test_verify_finds_a_folder_of_reviews_that_can_t_be_read(tmp_path: Path) -> None:

@@ -79,6 +79,9 @@ def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> 
     for number in (1, 2):
         broken = {"rule": "text_blank", "quarantined_at": NOON, "uri": "f"}
         add_row(connection, "quarantined_rows", source_sha256="f", row_number=10 + number, **broken)
+    for number, state in enumerate(("open", "open", "settled")):
+        named = {"kind": "late_source", "subject": str(number), "level": "warning", "what": "", "next": ""}
+        add_row(connection, "findings", number=number, state=state, first_seen=NOON, last_seen=NOON, **named)
     rebuild(connection)
     figures = gather(read_samples(connection))
     days = (NOON + timedelta(days=2), NOON)
@@ -93,6 +96,7 @@ def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> 
         "reviews_champion_test_accuracy": {(): 0.9},
         "reviews_live_accuracy": {("default",): pytest.approx(2 / 3)},
         "reviews_live_accuracy_rows": {("default",): 3},
+        "reviews_findings": {("late_source", "warning"): 2},
     }
 
 

@@ -344,8 +344,10 @@ def _add_facts(connection: duckdb.DuckDBPyConnection) -> None:
         "(1, 'model-b', NULL, $noon, 0.9, 'archive', 10, 9, 0, NULL, 0, 0, $later), "
         "(2, 'model-a', 'shop', $later, 0.9, 'archive', 0, 0, 0, NULL, 0, 0, $later), "
         "(2, 'model-a', NULL, $later, 0.9, 'both', 10, 8, 1.2, '2026-03-02', 4, 2, $later)",
-        "INSERT INTO training_reasons VALUES (2, 'model-a', 'accuracy', $later, 'a', $later), "
-        "(2, 'model-a', 'labels', $noon, 'b', $later), (1, 'model-b', 'labels', $noon, 'c', $noon)",
+        "INSERT INTO findings BY NAME SELECT number, 'training_due' AS kind, subject, what, state, first_seen, "
+        "'warning' AS level, '' AS next, first_seen AS last_seen FROM (VALUES "
+        "(1, 'model-b (labels)', 'c', 'settled', $noon), (2, 'model-a (accuracy)', 'a', 'open', $later), "
+        "(3, 'model-a (labels)', 'b', 'open', $later)) AS due(number, subject, what, state, first_seen)",
         "INSERT INTO shadow_scores SELECT * EXCLUDE (source) REPLACE ('model-s' AS model_id) FROM scored_reviews "
         "WHERE model_id = 'model-b'",
         "INSERT INTO reference_measures VALUES ('model-a', 'truncated', 100, 0.1, 1.0)",

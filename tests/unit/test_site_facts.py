@@ -1,4 +1,4 @@
-"""Tests of what the pages of movies and the overview show: figures as the views have them, and what needs a person."""
+"""Tests of what the pages of movies and the overview show: figures as the views have them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -9,22 +9,17 @@ import duckdb
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.delivery.delivering import note_broken
-from tasks.maintenance.set_aside import count_refused
 from tasks.pages.titles import Title
-from tasks.site.attention import find_concerns
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import MovieFacts, find_movies, keep_movies, read_movie, read_movies
 from tasks.site.movie_page_parts import describe_given, describe_trend
 from tasks.site.movie_search import Search
 from tasks.site.overview_facts import OverviewFacts, choose_step, keep_days, read_overview
-from tasks.store.upload_trouble import note_trouble
 from tests.support.databases import make_tables
-from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.report_homes import NEXT_RUN, RUN
-from tests.support.sites import ROWS, list_challenger
-from tests.support.warehouse_parts import PartFile, hash_text
+from tests.support.sites import ROWS
+from tests.support.warehouse_parts import PartFile
 
 MOVIE = "tt0000001"
 ERRORS = "UPDATE models SET rating_interval_title = 0.9, rating_interval_review = 3.2"
@@ -265,236 +260,3 @@ def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(site: Filled
     site.settle()
     found = {row["source"]: row["reviews"] for row in read_first_page(site).sources}
     assert found == {"shop": 3, "default": 0}
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """A home with an inbox, to which the tables belong."""
-    (tmp_path / "inbox").mkdir()
-    return Home(tmp_path)
-
-
-def find(tables: FilledTables, home: Home) -> dict[str, str]:
-    found = find_concerns(tables.ask, home)
-    named = f"reviews --home {home.folder} "
-    assert all(named in concern.command for concern in found)
-    return {concern.what: concern.command.replace(named, "reviews ") for concern in found}
-
-
-def put(home: Home, name: str, content: str = "") -> Path:
-    """Put a file into the inbox."""
-    (home.inbox / name).write_text(content)
-    return home.inbox / name
-
-
-def test_where_all_is_well_nothing_needs_a_person(site: FilledTables, home: Home) -> None:
-    assert find(site, home) == {}
-
-
-@pytest.mark.slow
-def test_refused_files_and_quarantined_rows_are_named_with_the_command_that_mends_them(
-    tables: FilledTables, home: Home
-) -> None:
-    files = [PartFile("a b.csv", status="refused"), PartFile("good.csv", [{"score": 0.9}], bad_rows=[2, 3])]
-    tables.run(files)
-    put(home, "a b.csv")
-    tables.change("UPDATE quarantined_rows SET raw_is_text = row_number = 2")
-    assert find(tables, home) == {
-        "1 file refused (csv_broken)": f"reviews score '{home.inbox}/a b.csv'",
-        "2 rows of 1 file in quarantine (text_encoding)": (
-            "reviews quarantine release --rule text_encoding --encoding cp1252"
-        ),
-    }
-
-
-@pytest.mark.slow
-def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_leave_the_list(
-    tables: FilledTables, home: Home
-) -> None:
-    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
-    tables.change("UPDATE quarantined_rows SET rule = 'text_blank', raw_is_text = true")
-    assert find(tables, home) == {
-        "1 row of 1 file in quarantine (text_blank)": "reviews quarantine list --rule text_blank"
-    }
-    [concern] = find_concerns(tables.ask, home)
-    for each in (
-        "The command lists them.",
-        "reviews forget ROW deletes",
-        "reviews quarantine release then checks",
-    ):
-        assert each in concern.why
-
-
-def test_rows_that_were_released_need_nobody(tables: FilledTables, home: Home) -> None:
-    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
-    tables.change("UPDATE quarantined_rows SET released_at = quarantined_at")
-    assert find(tables, home) == {}
-
-
-@pytest.mark.slow
-def test_ratings_without_a_text_need_nobody(tables: FilledTables, home: Home) -> None:
-    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
-    tables.change("UPDATE quarantined_rows SET rule = 'text_not_given'")
-    assert find(tables, home) == {}
-
-
-@pytest.mark.slow
-def test_a_refused_file_that_was_corrected_under_its_name_needs_nobody_any_more(
-    site: FilledTables, home: Home
-) -> None:
-    put(home, "a.csv")
-    refused = [PartFile(name, status="refused", ledger={"uri": "a.csv"}) for name in ("before", "after")]
-    site.run([refused[0]], NEXT_RUN)
-    assert [*find(site, home)] == ["1 file refused (csv_broken)"]
-    site.run([PartFile("a.csv", [{"text": "corrected"}])], "33333333-3333-4333-8333-333333333333")
-    assert find(site, home) == {}
-    site.run([refused[1]], "44444444-4444-4444-8444-444444444444")
-    assert [*find(site, home)] == ["1 file refused (csv_broken)"]
-
-
-@pytest.mark.slow
-def test_a_refused_file_needs_somebody_for_as_long_as_it_is_there(tables: FilledTables, home: Home) -> None:
-    tables.run([PartFile(name, status="refused") for name in ("a.csv", "b.csv")])
-    paths = [put(home, name) for name in ("a.csv", "b.csv")]
-    assert [*find(tables, home)] == ["2 files refused (csv_broken)"]
-    paths[0].unlink()
-    assert find(tables, home) == {"1 file refused (csv_broken)": f"reviews score {paths[1]}"}
-    paths[1].unlink()
-    assert find(tables, home) == {}
-
-
-@pytest.mark.slow
-def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(
-    tables: FilledTables, home: Home
-) -> None:
-    tables.run([PartFile("a.csv", status="refused")])
-    path = put(home, "renamed.csv")
-    see(tables, "a.csv", "a.csv")
-    see(tables, "renamed.csv", "a.csv")
-    assert find(tables, home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
-
-
-@pytest.mark.slow
-def test_a_refused_file_that_was_renamed_since_the_last_run_is_found_by_its_content(
-    tables: FilledTables, home: Home
-) -> None:
-    files = [PartFile("broken", status="refused", ledger={"uri": "a.csv", "bytes": 6})]
-    tables.run(files)
-    path = put(home, "renamed.csv", "broken")
-    put(home, "of its size.csv", "other!")
-    see(tables, "a.csv", "broken")
-    assert find(tables, home) == {"1 file refused (csv_broken)": f"reviews score {path}"}
-    path.unlink()
-    assert find(tables, home) == {}
-
-
-@pytest.mark.slow
-def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(
-    tables: FilledTables, home: Home
-) -> None:
-    tables.run([PartFile("a.csv", status="refused")])
-    put(home, "a.csv")
-    see(tables, "a.csv", "other content")
-    assert find(tables, home) == {}
-
-
-@pytest.mark.slow
-def test_a_refused_object_of_a_store_needs_somebody_since_it_is_not_looked_at(
-    tables: FilledTables, home: Home
-) -> None:
-    ledger = {"uri": "s3://bucket/inbox/a.csv"}
-    tables.run([PartFile("a.csv", status="refused", ledger=ledger)])
-    assert find(tables, home) == {"1 file refused (csv_broken)": "reviews sql rejected-files"}
-
-
-def test_the_status_counts_refused_files_that_are_still_there(tables: FilledTables, home: Home) -> None:
-    home.warehouse.touch()
-    tables.run([PartFile(name, status="refused") for name in ("a.csv", "b.csv", "edited.csv")])
-    for name in ("a.csv", "edited.csv"):
-        put(home, name)
-    see(tables, "edited.csv", "other content")
-    assert count_refused(tables.connection, home) == 1
-
-
-@pytest.mark.parametrize("elsewhere", ["a copy alone", "not mounted"])
-def test_the_status_counts_refused_files_that_may_lie_in_an_inbox_that_is_not_here(
-    tables: FilledTables, home: Home, elsewhere: str
-) -> None:
-    tables.run([PartFile("a.csv", status="refused")])
-    if elsewhere != "a copy alone":
-        home.warehouse.touch()
-    if elsewhere == "not mounted":
-        home.inbox.rmdir()
-    assert count_refused(tables.connection, home) == 1
-
-
-def see(tables: FilledTables, name: str, content: str) -> None:
-    """Record which content was found last under a name."""
-    tables.change(
-        "INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen) "
-        f"VALUES ('{name}', 0, 0, '{hash_text(content)}', now(), now())",
-    )
-
-
-@pytest.mark.slow
-def test_drift_of_the_last_run_and_a_run_that_failed_need_a_person(site: FilledTables, home: Home) -> None:
-    drift: dict[str, Any] = {"boundary": "drift", "columns": "score", "observed": "PSI 0.3"}
-    site.record([make_failure(**drift), make_failure(**drift, source="shop")])
-    site.run([PartFile("late.csv", [{"score": 0.9}])], NEXT_RUN, status="failed")
-    assert find(site, home) == {
-        "The last run of score-reviews failed": "reviews score",
-        "The newest reviews drifted": f"reviews report {RUN}",
-        "shop drifted": f"reviews report {RUN}",
-    }
-
-
-@pytest.mark.slow
-def test_a_run_that_was_killed_needs_a_person_until_the_next_one(site: FilledTables, home: Home) -> None:
-    site.change("UPDATE runs SET status = 'stopped'")
-    assert find(site, home) == {"The last run of score-reviews was killed": "reviews score"}
-    asked = """{"variant": "lstm", "seed": 3, "epochs": null, "promote": "never", "with_own": true, "device": "cpu"}"""
-    site.change(f"UPDATE runs SET flow = 'train-model', parameters = '{asked}'")
-    again = "reviews train --variant lstm --seed 3 --promote never --device cpu --with-own"
-    assert find(site, home) == {"The last run of train-model was killed": again}
-
-
-def test_a_training_that_is_due_needs_a_person_who_is_told_why(site: FilledTables, home: Home) -> None:
-    number = "(SELECT max(number) FROM promotions)"
-    site.change(
-        f"INSERT INTO promises VALUES ({number}, 'model-a', NULL, now(), 0.9, 'archive', 9, 2, 7, NULL, 9, 2, now())",
-        f"INSERT INTO training_reasons VALUES ({number}, 'model-a', 'accuracy', now(), 'the <b>accuracy fell', now())",
-    )
-    [concern] = find_concerns(site.ask, home)
-    assert (concern.what, concern.why) == ("A training is due", "The <b>accuracy fell.")
-    assert concern.command.endswith("train --with-own --variant lstm")
-
-
-@pytest.mark.slow
-def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_need_a_person_with_the_reason(
-    site: FilledTables, home: Home
-) -> None:
-    site.change(*list_challenger("other", "its bundle is gone"))
-    home.destinations.mkdir()
-    for name in ("down", "well"):
-        (home.destinations / f"{name}.toml").touch()
-    note_broken(home, "down", "<b>the disk is full. Next: free space")
-    note_trouble(home, "s3://ours", "the store is away.")
-    assert find(site, home) == {
-        "down gets no scores": "reviews destinations deliver down",
-        "The copy in s3://ours is behind": "reviews score",
-        "The shadow other can't score": "reviews models shadow stop",
-    }
-    destination, copy, shadow = find_concerns(site.ask, home)
-    assert copy.why.startswith("the store is away. Each run")
-    assert destination.why.startswith("<b>the disk is full. Next: free space. Each run")
-    assert shadow.why.startswith("its bundle is gone. The champion")
-
-
-@pytest.mark.slow
-def test_a_late_source_needs_a_person_unless_its_profile_accepts_that(site: FilledTables, home: Home) -> None:
-    days = "SELECT 'shop', (now() - to_days(day::INTEGER))::DATE, 1, 10, now() - to_days(day::INTEGER)"
-    site.change(f"INSERT INTO source_days {days} FROM range(8, 30) AS numbers (day)")
-    assert find(site, home) == {"shop is late": "reviews sql sources"}
-    home.sources.mkdir()
-    (home.sources / "shop.toml").write_text('[columns]\ntext = "text"\n[severity]\ndeliveries = "accept"\n')
-    assert find(site, home) == {}

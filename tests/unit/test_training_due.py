@@ -10,7 +10,7 @@ import pytest
 
 from models.evaluation.promise_judging import LAST_DAYS, Tally
 from tasks.training.champion_promise import Judged, describe_standing, find_standing, judge_champion
-from tasks.training.due import DRIFT_DAYS, find_new_reasons, record_reasons
+from tasks.training.due import DRIFT_DAYS, find_new_reasons, name_reason
 from tests.support.databases import borrow_tables
 from tests.support.warehouse_parts import NOON
 from tests.unit.view_tables import add_model, add_row, promote
@@ -68,6 +68,16 @@ def list_reasons(connection: Tables, at_labels: int = 0) -> dict[str, str]:
     return {
         each.reason: each.words for each in find_new_reasons(connection, judge(connection), at_labels, list)
     }
+
+
+def record(connection: Tables, at_labels: int, day: float = 0.5) -> None:
+    """Record the new reasons as findings of a run so many days after the promotion."""
+    judged, moment = judge(connection), NOON + timedelta(days=day)
+    for number, each in enumerate(find_new_reasons(connection, judged, at_labels, list)):
+        subject = name_reason(judged.champion, each.reason)
+        words = {"kind": "training_due", "level": "warning", "what": each.words, "next": "", "state": "open"}
+        times = {"first_seen": moment, "last_seen": moment}
+        add_row(connection, "findings", number=number, subject=subject, **words, **times)
 
 
 def test_reviews_count_once_from_the_promotion_on_and_by_the_champion_alone(connection: Tables) -> None:
@@ -181,14 +191,13 @@ def test_a_fall_is_a_reason_and_named_once_for_a_champion(connection: Tables) ->
         "accuracy": "the accuracy is below the promise since 2026-03-08: from then on 78.0% of 400 labelled "
         "reviews are called right, and 93.0% were promised"
     }
-    judged = judge(connection)
-    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 0, list))
+    record(connection, 0)
     assert list_reasons(connection) == {}
     promote(connection, CHAMPION, "rollback", day=1)
     assert list(list_reasons(connection)) == ["accuracy"]
 
 
-def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_due(connection: Tables) -> None:
+def test_the_status_says_what_was_promised_and_what_is_held(connection: Tables) -> None:
     assert describe_standing(find_standing(connection)) == []
     judge(connection)
     promised = "  champion  model-a promised 93.0% right on held-out reviews of the archive, "
@@ -196,28 +205,10 @@ def test_the_status_says_what_was_promised_what_is_held_and_why_a_training_is_du
         f"{promised}no review came labelled since 2026-03-01, in the last 90 days"
     ]
     add(connection, "monday", 1, 40, 36)
-    judged = judge(connection)
-    record_reasons(connection, judged.champion, find_new_reasons(connection, judged, 40, list))
-    first, second = describe_standing(find_standing(connection))
-    holds = "holds 90.0% of 40 reviews that came labelled since 2026-03-01, in the last 90 days"
-    fall = "over all sources no fall beyond chance"
-    assert first == f"{promised}{holds}: {fall}"
-    assert second.startswith("  training  due since ")
-    assert (
-        ": 40 reviews with a label or a clear rating came, and none was learnt from yet; this counts"
-        in second
-    )
-    add_training(connection, day=100_000)
-    assert describe_standing(find_standing(connection)) == [first]
-    connection.execute("UPDATE promises SET fallen_since = '2026-03-02'")
+    record(connection, 40)
     [first] = describe_standing(find_standing(connection))
-    assert first.endswith("in the last 90 days: fallen since 2026-03-02")
-
-
-def test_an_accuracy_far_below_the_promise_is_not_called_chance_where_no_fall_is_proven() -> None:
-    found = {"model_id": "a", "promised": 0.92, "held": 0.73, "reviews": 1850, "since": "2026-03-01T00:00:00"}
-    [line] = describe_standing({**found, "promised_by": "both", "fallen_since": None, "due_since": None})
-    assert line.endswith(": lower, but over all sources a fall is not proven")
+    holds = "holds 90.0% of 40 reviews that came labelled since 2026-03-01, in the last 90 days"
+    assert first == f"{promised}{holds}"
 
 
 def test_texts_of_the_archive_are_no_new_labels_since_no_training_learns_from_them(
@@ -297,7 +288,7 @@ def test_enough_labels_since_the_last_training_with_own_labels_are_a_reason_each
     assert [each.words for each in reasons] == [
         "30 reviews with a label or a clear rating came, and none was learnt from yet; this counts labels, not errors"
     ]
-    record_reasons(connection, judged.champion, reasons)
+    record(connection, 30)
     add(connection, "monday", 1, 30, 30)
     assert list_reasons(connection, 30) == {}
     add_training(connection, day=2)

@@ -33,6 +33,8 @@ from deployments.marked_processes import find_marked, stop_marked
 from deployments.settings import Settings
 from flows.command import servers
 from flows.command.cli import main
+from tasks.findings.finding import Finding
+from tasks.findings.recorded import note_findings
 from tasks.support.locking import hold_folder
 from tasks.support.wording import format_json
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -189,25 +191,14 @@ def test_the_status_does_not_wait_for_a_commit_and_shows_what_was_published(
     assert "  a run is committing, or another program has the database open: " in done.stdout
 
 
-def test_the_status_counts_what_is_refused_and_quarantined_and_names_the_commands_that_list_it(
-    settings: Settings,
-) -> None:
-    files = "INSERT INTO scored_files (source_sha256, model_id, status, uri, committed_at) VALUES "
-    rows = "INSERT INTO quarantined_rows (source_sha256, row_number, rule, quarantined_at) VALUES "
-    with open_warehouse(settings.home.warehouse, write=True) as connection:
-        connection.execute(
-            files + "('f', '', 'refused', 'f.csv', now()), ('g', 'm', 'scored', 'g.csv', now())"
-        )
-        connection.execute(rows + "('g', 1, 'text_blank', now()), ('g', 2, 'text_blank', now())")
-    settings.home.inbox.mkdir(parents=True)
-    (settings.home.inbox / "f.csv").touch()
+def test_the_status_names_open_findings_with_commands_that_can_be_copied(settings: Settings) -> None:
+    late = Finding("late_source", "shop", "shop: the last files came 3 days ago", "reviews sql sources")
+    note_findings(settings.home.warehouse, [late], lambda row: True, None)
     command = ["--home", str(settings.home.folder), "status"]
     said = CliRunner().invoke(main, command).stdout
-    own = f"reviews --home {settings.home.folder}"
-    assert f"  refused   1 file, still there and not corrected. Next: {own} sql rejected-files\n" in said
-    assert f"  bad rows  2 quarantined and not released. Next: {own} quarantine list\n" in said
+    assert f"  delivery    {late.what}. Next: reviews --home {settings.home.folder} sql sources\n" in said
     found = json.loads(CliRunner().invoke(main, [*command, "--format", "json"]).stdout)
-    assert found["set_aside"] == {"files_refused": 1, "rows_quarantined": 2}
+    assert [each["subject"] for each in found["findings"]] == ["shop"]
 
 
 def test_the_status_names_the_runbook_of_this_installation(settings: Settings) -> None:

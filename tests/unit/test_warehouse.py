@@ -44,13 +44,12 @@ TABLES = {
     "promotions",
     "gate_checks",
     "promises",
-    "training_reasons",
     "reference_measures",
     "reference_bins",
     "source_measures",
     "run_measures",
     "source_days",
-    "source_alerts",
+    "findings",
     "shadows",
     "shadow_files",
     "shadow_scores",
@@ -73,6 +72,7 @@ VIEWS = {
     "drift",
     "deliveries",
     "shadow_comparison",
+    "source_alerts",
 }
 HOLD = """
 import sys, time
