@@ -8,26 +8,22 @@ other columns of ours. NaN and Infinity, which some programs write, become null 
 A line that is not an object, has two values of one key, or bytes that are not UTF-8, is reported with a defect, and the
 other lines are read. A .jsonl file that begins with an array, or with an object over several lines, is refused.
 
-A document is an array of objects, or an object that has one such array somewhere in it. It is read in a process of its
-own (`table_process`), since the parser may crash, as on a number of thousands of digits. It is parsed as a stream, so
-memory does not grow with its size. An element that is no object is reported with a defect. A document that is no JSON,
-repeats a key of an object, or has objects in several arrays, or in one whose name says nothing of rows, while no
-profile names it, is refused.
+A document is an array of objects, or an object that has one such array somewhere in it. Its elements are read one by
+one, by the rules of lines, so memory does not grow with its size. A document that is no JSON, or has objects in several
+arrays, or in one whose name says nothing of rows, while no profile names it, is refused.
 """
 
-import io
+import codecs
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from threading import Event
-from typing import IO, Any, TypeVar
+from itertools import chain
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from data_contracts.errors import FileRefusedError, ReviewsError
+from data_contracts.errors import FileRefusedError
 from data_contracts.sources.known_profiles import DEFAULT, load_default
 from data_contracts.sources.profile import Profile
 from tasks.reading.columns import (
@@ -49,14 +45,15 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
-from tasks.reading.streams import cut_anew, read_stream
-from tasks.reading.text import escape_invalid, restore_bytes, to_utf8
-from tasks.support.memory import require_memory
+from tasks.reading.text import to_utf8
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 
 _MOST_NAMES = 1 << 20
 """Most characters by which the names of the values in one nested object grow by its key."""
+_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
+_KEY_END = '":'
+"""The end of a key, as most programs write it."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 _Item = TypeVar("_Item")
@@ -141,23 +138,25 @@ def _set_aside_invalid(row: dict[str, Any], profile: Profile) -> ObjectRow:
     return {name: value for name, value in row.items() if name not in invalid}, defect
 
 
-def make_row(value: Any, line: bytes | None) -> ObjectRow:
-    """Return the columns of an object, or its defect; `line` has the bytes of the whole row, if they are known."""
+def make_row(value: Any, text: str | None) -> ObjectRow:
+    """Return the columns of an object, or its defect; `text` is that of the whole row, if it is known."""
+    row: dict[str, Any] = {}
+    detail = None
     if not isinstance(value, dict):
-        return {}, Defect(
-            "row_shape", f"{_TYPE_NAMES.get(type(value), 'a text or null')}, not an object", line
-        )
-    try:
-        row = flatten_object(value)
-    except RecursionError:
-        return {}, Defect(
-            "row_shape",
-            f"objects or lists more than {MAX_DEPTH} deep in each other, or under too long a key",
-            line,
-        )
+        detail = f"{_TYPE_NAMES.get(type(value), 'a text or null')}, not an object"
+    else:
+        try:
+            row = flatten_object(value)
+        except RecursionError:
+            detail = f"objects or lists more than {MAX_DEPTH} deep in each other, or under too long a key"
     if len(row) > MAX_COLUMNS:
-        return {}, Defect("row_shape", f"an object of {len(row):,} keys, the limit is {MAX_COLUMNS:,}", line)
-    return row, None
+        detail = f"an object of {len(row):,} keys, the limit is {MAX_COLUMNS:,}"
+    elif text is not None and text.count(_KEY_END) != len(row) and detail is None:
+        repeated = _find_repeated_key(text)
+        detail = None if repeated is None else f"the key {quote_name(repeated)} has several values"
+    if detail is None:
+        return row, None
+    return {}, Defect("row_shape", detail, None if text is None else _restore_surrogates(text))
 
 
 def _restore_surrogates(text: str) -> bytes:
@@ -233,9 +232,6 @@ def is_valid_text(value: Any) -> bool:
 
 # Lines
 
-_DECODER = json.JSONDecoder(parse_constant=lambda name: None)
-_KEY_END = b'":'
-"""The end of a key, as most programs write it."""
 _Line = tuple[bytes, int]  # A line, or the start of one that is too long; the whole line's bytes.
 
 
@@ -296,11 +292,7 @@ def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
         return {}, Defect("row_shape", f"not JSON from character {error.pos + 1:,} on", line)
     except (ValueError, RecursionError):
         return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
-    row, defect = make_row(value, line)
-    may_repeat = defect is None and line.count(_KEY_END) != len(row)
-    if may_repeat and (repeated := _find_repeated_key(text)) is not None:
-        return {}, Defect("row_shape", f"the key {quote_name(repeated)} has several values", line)
-    return row, defect
+    return make_row(value, text)
 
 
 def _find_repeated_key(text: str) -> str | None:
@@ -323,142 +315,109 @@ _ROW_NAMES = """reviews review feedback feedbacks responses answers submissions 
 items row rows record records entry entries document documents docs hits objects list values content"""
 ARRAY_NAMES = frozenset(["", *_ROW_NAMES.split()])
 """The keys of arrays that have the rows of a document without a profile. Others may be replies, or people."""
-_BUFFER_BYTES = 1 << 16
-_OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
-_HIGH = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
-_LOW = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-# Escaped backslashes and whole pairs are matched first, so that what is left is half a pair.
-_ESCAPES = re.compile(rb"\\\\|" + _HIGH + _LOW + b"|(" + _HIGH + b"|" + _LOW + b")")
-_HALF_PAIRS = (b"\\ud", b"\\uD")
-_HIGH_AT_END = re.compile(_HIGH + rb"\Z")
-_ESCAPE_BYTES, _PAIR_BYTES = 6, 12
-_Events = Iterator[tuple[str, Any]]
-_Sized = tuple[Any, int]
-"""A value, and roughly its bytes."""
+_SPACE = re.compile(r"[ \t\r\n]*")
+_ENDS = {"{": "}", "[": "]"}
+_LONGEST_WORD = len("-Infinity")
+_CUT_OFF = "it ends in the middle, as a file does that was cut off"
+_WRONG = "a comma, a quote, a bracket or a number is wrong"
+_Element = tuple[Any, str, Mapping[str, str]]
+"""An element, its text, and further columns of its row."""
 
 
-def read_json_document(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
+def read_json_document(chunks: Iterator[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
     """Yield the rows of a JSON document; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError`: json_broken, bomb_suspected, and the rules of `choose_reading` and of `to_utf8`.
+    Raises `FileRefusedError`: json_broken, and the rules of `choose_reading` and of `to_utf8`.
     """
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    text, escaped = to_utf8(read_stream(file, size), options), Event()
-    source = _TextSource(escape_invalid(decode_half_pairs(text), escaped.set), options.batch_bytes)
-    document = _Document(source, options.profile.file.json_path if options.profile else None)
+    text = _Text(to_utf8(chunks, options), options.batch_bytes)
+    document = _Document(text, options.profile.file.json_path if options.profile else None)
 
-    def make(item: _Sized) -> ObjectRow:
-        value = _restore(item[0]) if escaped.is_set() else item[0]
-        return make_row(value, None if isinstance(value, dict) else dump_value(value))
+    def make(item: _Element) -> ObjectRow:
+        value, its_text, columns = item
+        row, defect = make_row(value, its_text)
+        return (row if defect else {**row, **columns}), defect
 
-    return make_batches(_refuse_broken(document), lambda item: item[1], make, first_row, options)
+    return make_batches(document.read_rows(), lambda item: len(item[1]), make, first_row, options)
 
 
-def decode_half_pairs(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Replace each escape of half a surrogate pair by its bytes, which are not UTF-8; the rest is unchanged.
-
-    The parser would put a question mark for it.
-    """
-    return map(_replace_halves, cut_anew(chunks, _find_end))
-
-
-def _find_end(data: bytes) -> int:
-    """Return a position near the end that is not inside of an escape or a pair of them."""
-    start = data.find(b"\\", max(len(data) - _PAIR_BYTES + 1, 0))
-    if start < 0:
-        return len(data)
-    before = data[:start]
-    # After an odd number of backslashes, this one is the second half of an escaped backslash.
-    start -= (len(before) - len(before.rstrip(b"\\"))) % 2
-    window = data[max(start - _ESCAPE_BYTES, 0) : start]
-    return start - _ESCAPE_BYTES if _HIGH_AT_END.match(window) else start
-
-
-def _replace_halves(data: bytes) -> bytes:
-    """Replace the halves in text that begins and ends outside of escapes."""
-    if not any(half in data for half in _HALF_PAIRS):
-        return data
-
-    def encode(match: re.Match[bytes]) -> bytes:
-        return match[0] if match[1] is None else chr(int(match[1][2:], 16)).encode("utf-8", "surrogatepass")
-
-    return _ESCAPES.sub(encode, data)
-
-
-def _restore(value: Any) -> Any:
-    """Undo `escape_invalid` in a value: bytes that are not UTF-8 become lone surrogates."""
-    if isinstance(value, str):
-        return restore_bytes(value).decode("utf-8", "surrogateescape")
-    if isinstance(value, dict):
-        return {_restore(name): _restore(each) for name, each in value.items()}
-    return [_restore(each) for each in value] if isinstance(value, list) else value
-
-
-def _refuse_broken(document: "_Document") -> Iterator[_Sized]:
-    """Yield the elements of a document; turn the errors of the parser into refusals."""
-    import ijson
-
-    try:
-        yield from document.read_rows()
-    except ReviewsError:
-        raise
-    except (ijson.JSONError, ValueError, ArithmeticError, SystemError, MemoryError, RecursionError) as error:
-        require_memory(error)
-        place = f"it is not JSON after {count(document.built, 'object')}"
-        found = _describe(str(error), document.source.is_at_end)
-        raise refusal("json_broken", f"{place}: {found}") from error
-
-
-def _describe(error: str, is_at_end: bool) -> str:
-    """Say what the parser found; its own words repeat the content."""
-    if "premature EOF" in error and is_at_end:
-        return "it ends in the middle, as a file does that was cut off"
-    if "trailing garbage" in error:
-        return "more follows its end; if each line is an object, call it .jsonl"
-    if "NaN" in error or "Infinity" in error:
-        return "NaN or Infinity is no number of JSON: write null for it"
-    return "a comma, a quote, a bracket or a number is wrong"
-
-
-class _TextSource:
-    """The text as a file for the parser; it refuses one that goes on for too long without anything to be yielded."""
+class _Text:
+    """The text of a document, read value by value; only what is being read is held."""
 
     def __init__(self, chunks: Iterator[bytes], longest: int) -> None:
         self._chunks, self._longest = chunks, longest
-        self._rest = memoryview(b"")
-        self._since_mark = 0
-        self.is_at_end = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._held, self._place, self._is_whole = "", 0, False
 
-    def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, at most `size`; b"" at the end."""
-        while not self._rest and not self.is_at_end:
+    def _hold_more(self) -> bool:
+        """Drop what was read, and hold twice as much of what follows; return False at the end."""
+        if self._is_whole:
+            return False
+        rest = self._held[self._place :]
+        if len(rest) > self._longest:
+            raise refusal("json_broken", f"an object or a text has more than {self._longest:,} bytes")
+        pieces, size = [rest], 0
+        while size <= len(rest) and not self._is_whole:
             chunk = next(self._chunks, None)
-            self.is_at_end = chunk is None
-            self._rest = memoryview(chunk or b"")
-        piece, self._rest = self._rest[: max(size, 0)], self._rest[max(size, 0) :]
-        self._since_mark += len(piece)
-        if self._since_mark > self._longest + 2 * _BUFFER_BYTES:
-            problem = f"an object or a text has more than {self._longest:,} bytes, or only white space has"
-            raise refusal("json_broken", problem)
-        return bytes(piece)
+            self._is_whole = chunk is None
+            pieces.append(self._decoder.decode(chunk or b"", final=self._is_whole))
+            size += len(pieces[-1])
+        self._held, self._place = "".join(pieces), 0
+        return True
 
-    def mark(self) -> None:
-        """Note that all that was read so far is done with."""
-        self._since_mark = 0
+    def peek(self) -> str:
+        """Return the next character that is no white space; an empty text at the end."""
+        while True:
+            self._place = _SPACE.match(self._held, self._place).end()  # type: ignore[union-attr]
+            if self._place < len(self._held) or not self._hold_more():
+                return self._held[self._place : self._place + 1]
+
+    def take(self, wanted: str) -> str:
+        """Pass over the next character, which must be one of those wanted, and return it."""
+        found = self.peek()
+        if not found or found not in wanted:
+            raise ValueError(_WRONG if found else _CUT_OFF)
+        self._place += 1
+        return found
+
+    def enter(self) -> Iterator[str]:
+        """Yield the first character of each member of an object or array; it must be read before the next."""
+        end = _ENDS[self.take("{[")]
+        while self.peek() != end:
+            yield self.peek()
+            if self.take(f",{end}") == end:
+                return
+            if self.peek() == end:
+                raise ValueError(_WRONG)
+        self.take(end)
+
+    def read_value(self) -> tuple[Any, str]:
+        """Return the next value and its text."""
+        self.peek()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._held, self._place)
+            except ValueError as error:  # also a number of too many digits
+                is_cut = isinstance(error, json.JSONDecodeError) and (
+                    "Unterminated" in error.msg or error.pos >= len(self._held) - _LONGEST_WORD
+                )
+                if not is_cut or not self._hold_more():
+                    raise ValueError(_CUT_OFF if is_cut else _WRONG) from error
+            else:
+                if end < len(self._held) or not self._hold_more():  # else a number may go on
+                    text = self._held[self._place : end]
+                    self._place = end
+                    return value, text
 
 
 @dataclass
 class _Document:
     """The state of reading one document."""
 
-    source: _TextSource
+    text: _Text
     wanted: str | None
     """The path of the array, such as `data.reviews`; None: the only one that has objects.
 
     `*` in it is any key: then several arrays have rows, each of which has the key as its column `*`."""
-    built: int = 0
-    """Elements that were built."""
     arrays: list[str] = field(default_factory=list)
     """The paths of the arrays with objects."""
     has_empty: bool = False
@@ -466,17 +425,19 @@ class _Document:
     has_lists: bool = False
     """Whether an array of other values was there."""
 
-    def read_rows(self) -> Iterator[_Sized]:
+    def read_rows(self) -> Iterator[_Element]:
         """Yield the elements of the array that has the rows; another one that follows it ends in a refusal."""
-        import ijson
-
-        events = iter(ijson.basic_parse(self.source, buf_size=_BUFFER_BYTES))
-        kind, value = next(events)
-        for item in self._walk(kind, value, events, ()):
-            self.built += 1
-            yield item
-        for _ in events:  # what follows the end is an error
-            pass
+        built = 0
+        try:
+            for item in self._walk(()):
+                built += 1
+                yield item
+            if self.text.peek():
+                raise ValueError("more follows its end; if each line is an object, call it .jsonl")
+        except (ValueError, RecursionError) as error:
+            too_deep = f"objects or lists are more than {MAX_DEPTH} deep in each other"
+            found = too_deep if isinstance(error, RecursionError) else str(error)
+            raise refusal("json_broken", f"it is not JSON after {count(built, 'object')}: {found}") from error
         if not self.arrays and (self.has_lists or not self.has_empty):
             where = (
                 f"no array of objects is at '{self.wanted}'" if self.wanted else "it has no array of objects"
@@ -492,47 +453,44 @@ class _Document:
             "json_broken", f"{problem}: reviews sources init NAME FILE --json-path {self.arrays[0]}"
         )
 
-    def _walk(self, kind: str, value: Any, events: _Events, place: tuple[str, ...]) -> Iterator[_Sized]:
-        """Yield the elements of the array with rows at or below a value that begins by the event `kind`."""
-        self.source.mark()
-        if kind == "start_map":
-            if len(place) > MAX_DEPTH:
-                raise refusal("json_broken", f"objects are more than {MAX_DEPTH} deep in each other")
-            names: set[str] = set()
-            for event, name in events:
-                if event == "end_map":
-                    return
-                _add_key(names, name)
-                kind, value = next(events)
-                yield from self._walk(kind, value, events, (*place, name))
-        elif kind == "start_array":
-            yield from self._walk_array(events, place)
+    def _walk(self, place: tuple[str, ...]) -> Iterator[_Element]:
+        """Yield the elements of the array with rows at or below the next value."""
+        first = self.text.peek()
+        if first == "[":
+            yield from self._walk_array(place)
+        elif first != "{":
+            self.text.read_value()
+        elif len(place) > MAX_DEPTH:
+            raise refusal("json_broken", f"objects are more than {MAX_DEPTH} deep in each other")
+        else:
+            for _ in self.text.enter():
+                key, _ = self.text.read_value()
+                self.text.take(":")
+                yield from self._walk((*place, str(key)))
 
-    def _walk_array(self, events: _Events, place: tuple[str, ...]) -> Iterator[_Sized]:
+    def _walk_array(self, place: tuple[str, ...]) -> Iterator[_Element]:
         """Yield the elements of an array, if it has objects and may be the one with the rows; else pass over it."""
-        kind, value = next(events)
-        path, keys = ".".join(place), self._match(place)
-        is_here = keys is not None
-        if kind == "end_array" and path:
+        path, columns, members = ".".join(place), self._match(place), self.text.enter()
+        first = next(members, "")
+        is_here = columns is not None
+        if not first and path:
             self.has_empty |= is_here
             return
-        if not is_here or (path and kind != "start_map" and self.wanted is None):
+        members = chain([first] if first else [], members)
+        if columns is None or (path and first != "{" and self.wanted is None):
             self.has_lists |= is_here
-            if _skip(kind, events, self.source) and is_here:
+            if sum(isinstance(self.text.read_value()[0], dict) for _ in members) and is_here:
                 self.arrays.append(path)
                 raise self._ask(f"the array {quote_name(path)} has objects and other values")
             return
         self.arrays.append(path)
-        if len(self.arrays) > 1 and not keys:
+        if len(self.arrays) > 1 and not columns:
             shown = ", ".join(quote_name(each) for each in self.arrays)
             raise self._ask(
                 f"several arrays have objects ({shown}), and no profile says which has the reviews"
             )
-        while kind != "end_array":
-            self.source.mark()
-            item, size = _build(kind, value, events)
-            yield ({**item, **keys} if keys and isinstance(item, dict) else item), size
-            kind, value = next(events)
+        for _ in members:
+            yield *self.text.read_value(), columns
 
     def _match(self, place: tuple[str, ...]) -> dict[str, str] | None:
         """Return the columns that a path gives to the rows of its array; None if it is not the wanted one."""
@@ -544,63 +502,3 @@ class _Document:
         if any(each not in ("*", key) for each, key in zip(wanted, place, strict=True)):
             return None
         return {"*": place[wanted.index("*")]}
-
-
-def _add_key(names: set[str], name: str) -> None:
-    """Note a key of an object; refuse an object that has it already."""
-    if name in names:
-        raise refusal("json_broken", f"an object has the key {quote_name(name)} twice")
-    names.add(name)
-
-
-def _skip(kind: str, events: _Events, source: _TextSource) -> bool:
-    """Pass over the rest of an array whose next event is `kind`; return whether it has objects."""
-    depth, has_objects = 1, False
-    while True:
-        source.mark()
-        has_objects |= depth == 1 and kind == "start_map"
-        depth += (kind in _OPENING) - (kind in _CLOSING)
-        if depth == 0:
-            return has_objects
-        kind, _ = next(events)
-
-
-def _build(kind: str, value: Any, events: _Events) -> _Sized:
-    """Build the value that begins by an event; return it with roughly its bytes."""
-    if kind not in _OPENING:
-        return _convert(value), 8 + len(value) if kind == "string" else 8
-    root: Any = {} if kind == "start_map" else []
-    open_values, keys, size, key = [root], [set[str]()], 16, ""
-    for event, leaf in events:
-        if event == "map_key":
-            _add_key(keys[-1], leaf)
-            key = leaf
-            size += len(leaf) + 4
-            continue
-        if event in _CLOSING:
-            open_values.pop()
-            keys.pop()
-            if not open_values:
-                break
-            continue
-        new = ({} if event == "start_map" else []) if event in _OPENING else _convert(leaf)
-        size += len(leaf) + 4 if event == "string" else 8
-        holder = open_values[-1]
-        if isinstance(holder, dict):
-            holder[key] = new
-        else:
-            holder.append(new)
-        if event in _OPENING:
-            if len(open_values) >= MAX_DEPTH:
-                raise refusal("json_broken", f"objects or lists are more than {MAX_DEPTH} deep in each other")
-            open_values.append(new)
-            keys.append(set())
-    return root, size
-
-
-def _convert(value: Any) -> Any:
-    """Return a number as Python's JSON parser would; it is null if it is too large to be represented."""
-    if isinstance(value, Decimal):
-        number = float(value)
-        return number if math.isfinite(number) else None
-    return value

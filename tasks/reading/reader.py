@@ -20,7 +20,7 @@ import pyarrow as pa
 from tasks.reading.containers import Member, iterate_file, measure_file, naming_member
 from tasks.reading.delimited import read_delimited
 from tasks.reading.formats import format_of
-from tasks.reading.json_files import read_json_lines
+from tasks.reading.json_files import read_json_document, read_json_lines
 from tasks.reading.rows import ReadOptions, group_into_batches, measure_texts, require_rows
 from tasks.reading.streams import limit, read_head
 from tasks.reading.table_process import TABLE_FORMATS, TimeLeft, read_in_process
@@ -32,6 +32,7 @@ __all__ = ["ReadOptions", "format_of", "read_review_file"]
 LINES = re.compile(rb"\s*\{[^\r\n]*\}[ \t]*\r?\n\s*\{")
 """The beginning of a .json that has an object on each line."""
 _START_BYTES = 1 << 20
+_JSON_READERS = {"jsonl": read_json_lines, "json": read_json_document}
 _COUNTED = ("review_id", "movie_id", "text", "extra", "raw")
 
 
@@ -92,11 +93,10 @@ def _read_tables(
             if member.format in TABLE_FORMATS:
                 batches = read_in_process(member, next_row, options, time_left)
             else:
-                rows = (
-                    read_json_lines(member.chunks, next_row, options)
-                    if member.format == "jsonl"
-                    else read_delimited(member.chunks, member.format, next_row, options)
-                )
+                if member.format in _JSON_READERS:
+                    rows = _JSON_READERS[member.format](member.chunks, next_row, options)
+                else:
+                    rows = read_delimited(member.chunks, member.format, next_row, options)
                 batches = parse_table(rows, member.name, options.report_reading)
             for batch in batches:
                 yield batch

@@ -1,4 +1,4 @@
-"""Reads Parquet files, workbooks, JSON documents and other tables in a separate process with limited memory and time.
+"""Reads Parquet files, workbooks and other tables in a separate process with limited memory and time.
 
 A few hundred bytes of Parquet may expand to gigabytes, by delta encodings, dictionaries, lists or compressed pages, and
 the metadata may be wrong on purpose. Arrow decodes whole values and rows, so no way of reading bounds its memory for
@@ -50,7 +50,6 @@ TABLE_FORMATS = {
     "orc": ("arrow_tables", "read_orc", "orc_broken"),
     "arrow": ("arrow_tables", "read_arrow", "arrow_broken"),
     "avro": ("avro", "read_avro", "avro_broken"),
-    "json": ("json_files", "read_json_document", "json_broken"),
     **dict.fromkeys(WORKBOOKS, ("workbooks", "read_workbook", "workbook_broken")),
 }
 """Format -> the module here and its function that yields `RawRows` from an open file, and the rule of a damaged one."""

@@ -1,6 +1,5 @@
 """Reads JSON as a file's rows are read, in this process."""
 
-import io
 import json
 from typing import Any
 
@@ -12,10 +11,8 @@ from tasks.reading.rows import RawRows, ReadOptions
 def read(data: bytes, size: int = 1 << 20, **options: Any) -> list[RawRows]:
     """Return the batches of a .json file with these bytes, which come in chunks of `size`."""
     chosen = ReadOptions(**options)
-    if LINES.match(data):
-        chunks = (data[start : start + size] for start in range(0, len(data), size))
-        return list(read_json_lines(chunks, 1, chosen))
-    return list(read_json_document(io.BytesIO(data), 1, chosen))
+    chunks = (data[start : start + size] for start in range(0, len(data), size))
+    return list((read_json_lines if LINES.match(data) else read_json_document)(chunks, 1, chosen))
 
 
 def read_texts(document: Any, **options: Any) -> list[str]:
