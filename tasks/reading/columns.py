@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import UNREADABLE_COLUMNS
 from data_contracts.sources.known_profiles import (
     DEFAULT,
@@ -84,7 +85,7 @@ def choose_reading(
 ) -> Reading:
     """Return how a table with these columns is read; refuse it if it has no text, or lacks a column of its profile.
 
-    `may_lack`: later rows may have further columns, so only a text is needed. Raises `FileRefusedError`:
+    `may_lack`: later rows may have further columns, so only a text is needed here. Raises `FileRefusedError`:
     text_column_missing, text_column_doubled, profile_column_missing, label_sheet.
     """
     if not names:
@@ -123,19 +124,37 @@ def _require_text(profile: Profile, names: Sequence[str]) -> Profile:
 
 def _require_columns(names: Sequence[str], profile: Profile, may_lack: bool) -> Profile:
     """Return the profile of a source with the names that its columns have in a table; refuse one that lacks some."""
-    find, fields = _index(names), profile.columns.list_fields()
-    wanted = [*profile.columns.text, *fields.values(), *profile.rows.only, *profile.rows.never]
-    found = {name: names[place] for name in wanted if (place := find(name)) is not None}
-    missing = [name for name in wanted if name not in found]
-    if missing and (not may_lack or found.keys().isdisjoint(profile.columns.text)):
-        raise refusal(
-            "profile_column_missing",
-            f"none of the columns {quote_names(names)} is called {quote_name(missing[0])}",
-        )
-    texts = tuple(found.get(name, name) for name in profile.columns.text)
-    renamed = {field: found.get(name, name) for field, name in fields.items()}
+    missing = list_missing(names, profile)
+    if missing and (not may_lack or {*profile.columns.text} <= {*missing}):
+        raise refuse_missing(names, missing[0])
+    find = _index(names)
+
+    def rename(name: str) -> str:
+        place = find(name)
+        return name if place is None else names[place]
+
+    renamed = {field: rename(name) for field, name in profile.columns.list_fields().items()}
+    texts = tuple(map(rename, profile.columns.text))
     columns = profile.columns.model_copy(update={"text": texts, **renamed})
     return profile.model_copy(update={"columns": columns})
+
+
+def list_missing(names: Sequence[str], profile: Profile | None, *, may_lack: bool = False) -> list[str]:
+    """Return the columns that the profile of a source names and a table lacks.
+
+    `may_lack`: a row may lack any, so those are left out that only rows that are no reviews have.
+    """
+    if profile is None or isinstance(profile, KnownProfile):
+        return []
+    find, marks = _index(names), () if may_lack else profile.rows.never
+    wanted = [*profile.columns.text, *profile.columns.list_fields().values(), *profile.rows.only, *marks]
+    return [name for name in wanted if find(name) is None]
+
+
+def refuse_missing(names: Sequence[str], missing: str) -> FileRefusedError:
+    """Return the refusal of a table that lacks a column of the profile of its source."""
+    problem = f"none of the columns {quote_names(names)} is called {quote_name(missing)}"
+    return refusal("profile_column_missing", problem)
 
 
 def _name_text(profile: Profile, names: Sequence[str], text: str) -> Profile:

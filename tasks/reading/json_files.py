@@ -32,7 +32,9 @@ from tasks.reading.columns import (
     Reading,
     choose_reading,
     format_object,
+    list_missing,
     quote_name,
+    refuse_missing,
     select_columns,
 )
 from tasks.reading.rows import (
@@ -73,16 +75,23 @@ def make_batches(
 ) -> Iterator[RawRows]:
     """Yield the raw rows that are made of items of about these bytes; the first one gets the number `first_row`.
 
-    Raises `FileRefusedError` as `choose_reading` does for the keys of the first batch that has objects.
+    Raises `FileRefusedError` as `choose_reading` does for the keys of the first batch that has objects, and at the end
+    if no row has a column that the profile of the source names.
     """
     reading: Reading | None = None
+    names: dict[str, None] = {}
+    missing: list[str] = []
     next_row = first_row
     for group in group_into_batches(items, size_of, options.batch_rows, options.batch_bytes):
         require_rows(next_row - 1 + len(group), options.most_rows)
         rows = list(map(make, group))
         if reading is None and any(defect is None for _, defect in rows):
-            names = dict.fromkeys(name for row, _ in rows for name in row if is_valid_text(name))
+            names = _list_names(rows)
             reading = choose_reading([*names], options.profile, options.text_column, may_lack=True)
+            missing = list_missing([*names], options.profile, may_lack=True)
+        elif missing:
+            lacking = list_missing([*_list_names(rows)], options.profile, may_lack=True)
+            missing = [name for name in missing if name in lacking]
         shaped = reading or Reading(DEFAULT, load_default())
         try:
             yield _make_rows(rows, shaped, next_row)
@@ -90,6 +99,13 @@ def make_batches(
             valid = [row if row[1] else _set_aside_invalid(row[0], shaped.profile) for row in rows]
             yield _make_rows(valid, shaped, next_row)
         next_row += len(rows)
+    if missing:
+        raise refuse_missing([*names], missing[0])
+
+
+def _list_names(rows: Sequence[ObjectRow]) -> dict[str, None]:
+    """Return the keys of objects in the order in which they first come."""
+    return dict.fromkeys(name for row, _ in rows for name in row if is_valid_text(name))
 
 
 def _make_rows(rows: Sequence[ObjectRow], reading: Reading, first_row: int) -> RawRows:

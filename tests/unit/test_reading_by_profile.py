@@ -91,8 +91,13 @@ def test_a_file_that_lacks_a_column_of_its_profile_is_refused(tmp_path: Path) ->
     assert "'title'" in refused.value.detail
 
 
-def test_lines_may_lack_a_column_of_their_profile_that_is_not_the_text(tmp_path: Path) -> None:
-    assert read_one(tmp_path, {"text": "t"}, make_profile("text", movie_id="title"))["text"] == "t"
+def test_of_lines_one_at_least_has_each_column_of_their_profile(tmp_path: Path) -> None:
+    profile = make_profile("text", movie_id="title", tables={"rows": {"never": {"spam": ["yes"]}}})
+    lines = encode_jsonl([{"text": "t"}] * 3)
+    with pytest.raises(FileRefusedError, match="profile_column_missing") as refused:
+        read(tmp_path, lines, profile, "a.jsonl")
+    assert "'title'" in refused.value.detail
+    assert len(read(tmp_path, lines + encode_jsonl([{"text": "t", "Title": "Up"}]), profile, "a.jsonl")) == 4
 
 
 @pytest.mark.parametrize("row", [{"Title": "Bad film", "Body": ""}, {"Title": "", "Body": "Bad film"}])
