@@ -2,11 +2,10 @@
 
 Structs become columns with dotted names, as nested objects of JSON do.
 
-A Parquet file of a few kilobytes may repeat one long text a million times. So only as many rows are decoded at a time
-as fit into `DECODED_BYTES` even if each had the whole dictionary of every column. Other encodings, lists and wrong
-metadata may also expand a thousandfold; against these the memory limit of the process protects. Page checksums are
-verified if the file has them. Data of Arrow, made for shared memory, is taken as it is, so every batch is checked
-before its values are used. Binary values of further columns that are not UTF-8 are kept as base64.
+A file of a few kilobytes may repeat one long text a million times. So few rows are decoded at a time, and against what
+still expands too far the memory limit of the process protects. Page checksums are verified if the file has them. Data
+of Arrow, made for shared memory, is taken as it is, so every batch is checked before its values are used. Binary values
+of further columns that are not UTF-8 are kept as base64.
 """
 
 import base64
@@ -15,6 +14,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import IO, Any
 
 import pyarrow as pa
@@ -34,7 +34,6 @@ from tasks.reading.text import decode_column
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
 
-DECODED_BYTES = 256 << 20
 _MOST_NAMES = 1 << 24
 """Most characters of the names of all columns, those of structs in front of each of their values."""
 _DECODED_ROWS = 512
@@ -53,24 +52,9 @@ _Opened = tuple[pa.Schema, Iterable[pa.RecordBatch], int | None]
 """The schema of a file, its batches, and the number of its rows, if it states one."""
 
 
-def read_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of a Parquet file, see `_read`; a damaged one is refused (parquet_broken)."""
-    return _read("parquet_broken", _open_parquet, file, first_row, options)
-
-
-def read_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of an ORC file, stripe after stripe, see `_read`; a damaged one is refused (orc_broken)."""
-    return _read("orc_broken", _open_orc, file, first_row, options)
-
-
-def read_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
-    """Yield the rows of an Arrow file or stream (Feather), see `_read`; a damaged one is refused (arrow_broken)."""
-    return _read("arrow_broken", _open_arrow, file, first_row, options)
-
-
 def _read(
     rule: str,
-    open_file: Callable[[IO[bytes], int, ReadOptions], _Opened],
+    open_file: Callable[[IO[bytes], ReadOptions], _Opened],
     file: IO[bytes],
     first_row: int,
     options: ReadOptions,
@@ -81,17 +65,20 @@ def _read(
     """
     rows, most = 0, max(options.batch_rows // _DECODED_ROWS, 1)
     with refusing(rule, lambda: f"it can't be read after row {rows:,}"):
-        schema, batches, stated = open_file(file, first_row, options)
+        schema, batches, stated = open_file(file, options)
         require_rows(first_row - 1 + (stated or 0), options.most_rows)
         flat = _flatten_schema(schema)
         table, classes = _open_table(flat, options), find_classes(flat)
-        slices = (
-            small
-            for batch in batches
-            for start in range(0, batch.num_rows, _DECODED_ROWS)
-            for small in _decode_slices(batch.slice(start, _DECODED_ROWS), classes, options.batch_bytes)
-        )
-        for group in group_into_batches(slices, lambda part: part.nbytes, most, options.batch_bytes):
+
+        def decode() -> Iterator[pa.RecordBatch]:
+            done = first_row - 1
+            for batch in batches:
+                done += batch.num_rows
+                require_rows(done, options.most_rows)
+                for start in range(0, batch.num_rows, _DECODED_ROWS):
+                    yield from _decode_slices(batch.slice(start, _DECODED_ROWS), classes, options.batch_bytes)
+
+        for group in group_into_batches(decode(), lambda part: part.nbytes, most, options.batch_bytes):
             made = _make_rows(pa.concat_batches(group), table, first_row + rows)
             rows += len(made.row_numbers)
             yield made
@@ -99,38 +86,31 @@ def _read(
             raise refusal(rule, f"it states {count(stated or 0, 'row')} and has {rows:,}")
 
 
-def _require_columns(columns: int) -> None:
-    """Refuse a table with too many columns."""
-    if columns > MAX_COLUMNS:
-        raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
-
-
 def _flatten_schema(schema: pa.Schema) -> pa.Schema:
     """Return the schema of the columns that `_flatten` makes, as the types in which their values are stored.
 
     Refuses a file with too many of them, too deep ones, or names that grow too long (bomb_suspected).
     """
-    waiting = [("", field, 0) for field in reversed(schema)]
-    columns: list[tuple[str, pa.DataType]] = []
-    characters = 0
-    while waiting:
-        above, field, depth = waiting.pop()
-        name = above + field.name
-        characters += len(name)
-        if depth > MAX_DEPTH:
-            raise refusal("bomb_suspected", f"structs are more than {MAX_DEPTH} deep in each other")
-        if characters > _MOST_NAMES:
-            raise refusal(
-                "bomb_suspected", f"the names of its columns have more than {_MOST_NAMES:,} characters"
-            )
-        if pt.is_struct(field.type):
-            parts = map(field.type.field, reversed(range(field.type.num_fields)))
-            waiting += [(f"{name}.", part, depth + 1) for part in parts]
-        else:
+    fields = list(schema)
+    for _ in range(MAX_DEPTH + 1):
+        if len(fields) > MAX_COLUMNS:
+            raise refusal("bomb_suspected", f"it has more than {MAX_COLUMNS:,} columns")
+        if sum(len(field.name) for field in fields) > _MOST_NAMES:
+            problem = f"the names of its columns have more than {_MOST_NAMES:,} characters"
+            raise refusal("bomb_suspected", problem)
+        if not any(pt.is_struct(field.type) for field in fields):
             # Extension types, such as that for JSON, are read as the types in which they are stored.
-            columns.append((name, getattr(field.type, "storage_type", field.type)))
-            _require_columns(len(columns))
-    return pa.schema(columns, schema.metadata)
+            stored = [(field.name, getattr(field.type, "storage_type", field.type)) for field in fields]
+            return pa.schema(stored, schema.metadata)
+        fields = [part for field in fields for part in field.flatten()]
+    raise refusal("bomb_suspected", f"structs are more than {MAX_DEPTH} deep in each other")
+
+
+def _flatten(table: pa.Table) -> pa.Table:
+    """Return a table with the values of structs as columns of their own, with names such as `user.name`."""
+    while any(pt.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    return table
 
 
 def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
@@ -186,15 +166,6 @@ def _make_rows(batch: pa.RecordBatch, table: _Table, first_row: int) -> RawRows:
         for position, column in enumerate(batch.columns)
     ]
     return make_raw_rows(table, decoded, number_rows(first_row, batch.num_rows), {})
-
-
-def _flatten(table: pa.Table) -> pa.Table:
-    """Return a table with the values of structs as columns of their own, with names such as `user.name`."""
-    for _ in range(MAX_DEPTH):
-        if not any(pt.is_struct(field.type) for field in table.schema):
-            break
-        table = table.flatten()
-    return table
 
 
 # Types
@@ -259,22 +230,18 @@ _REPEATED = re.compile(r"\D*0*(\d+)", re.ASCII)
 
 def find_classes(schema: pa.Schema) -> _Classes:
     """Return the names that the metadata of a schema have for the classes in its columns of whole numbers."""
-    stated = (schema.metadata or {}).get(_CLASSES_KEY, b"")
+    stated = (schema.metadata or {}).get(_CLASSES_KEY, b"{}")
     try:
-        features = json.loads(stated) if len(stated) <= _MOST_CLASS_BYTES else None
-    except (ValueError, RecursionError):
-        return {}
-    for key in ("info", "features"):
-        features = features.get(key) if isinstance(features, dict) else None
-    if not isinstance(features, dict):
+        features = json.loads(stated)["info"]["features"] if len(stated) <= _MOST_CLASS_BYTES else {}
+        found = {name: _list_classes(feature) for name, feature in features.items()}
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return {}
     counts = Counter(schema.names)
-    named = {
-        place: _list_classes(features.get(column.name))
+    return {
+        place: found[column.name]
         for place, column in enumerate(schema)
-        if counts[column.name] == 1 and pt.is_integer(column.type)
+        if counts[column.name] == 1 and pt.is_integer(column.type) and found.get(column.name)
     }
-    return {place: names for place, names in named.items() if names}
 
 
 def _list_classes(feature: Any) -> list[str]:
@@ -298,18 +265,19 @@ def _name_class(number: int | None, names: Sequence[str]) -> str | None:
     return names[number] if number < len(names) else str(number)
 
 
-# Arrow and ORC
+# Arrow, ORC and Parquet
 
 
-def _open_orc(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opened:
+def _open_orc(file: IO[bytes], options: ReadOptions) -> _Opened:
+    """Open a file, of which one stripe after the other is read."""
     import pyarrow.orc as pa_orc
 
     source = pa_orc.ORCFile(file)
     return source.schema, map(source.read_stripe, range(source.nstripes)), source.nrows
 
 
-def _open_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opened:
-    """Open a file or a stream; the marks at the start tell which it is."""
+def _open_arrow(file: IO[bytes], options: ReadOptions) -> _Opened:
+    """Open a file or a stream (Feather); the marks at the start tell which it is."""
     file.seek(0)
     mark = file.read(len(_FILE_MARK))
     if mark.startswith(_OLD_FEATHER):
@@ -328,76 +296,41 @@ def _open_arrow(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opene
         file.seek(0)
         source = pa.ipc.open_stream(file)
         batches = iter(source)
-    return source.schema, _check_batches(batches, first_row, options.most_rows), None
+    return source.schema, map(_check_batch, batches), None
 
 
-def _check_batches(
-    batches: Iterator[pa.RecordBatch], first_row: int, most_rows: int
-) -> Iterator[pa.RecordBatch]:
-    """Yield batches whose offsets, sizes and dictionaries are valid; refuse more rows than the file may have."""
-    rows = first_row - 1
-    for batch in batches:
-        rows += batch.num_rows
-        require_rows(rows, most_rows)
-        arrays = [getattr(array, "storage", array) for array in batch.columns]
-        for array in arrays:
-            # As bytes, since a text that is not UTF-8 is a defect of its row.
-            bytes_type = _AS_BYTES.get(array.type)
-            (array if bytes_type is None else array.view(bytes_type)).validate(full=True)
-        yield pa.RecordBatch.from_arrays(arrays, batch.schema.names)
+def _check_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch whose offsets, sizes and dictionaries are valid."""
+    arrays = [getattr(array, "storage", array) for array in batch.columns]
+    for array in arrays:
+        # As bytes, since a text that is not UTF-8 is a defect of its row.
+        bytes_type = _AS_BYTES.get(array.type)
+        (array if bytes_type is None else array.view(bytes_type)).validate(full=True)
+    return pa.RecordBatch.from_arrays(arrays, batch.schema.names)
 
 
-# Parquet
-
-
-def _open_parquet(file: IO[bytes], first_row: int, options: ReadOptions) -> _Opened:
-    parquet = _make_parquet_file(file)
-    _require_columns(parquet.metadata.num_columns)
-    return parquet.schema_arrow, _decode_parquet(parquet, file, options), parquet.metadata.num_rows
-
-
-def _make_parquet_file(file: IO[bytes], metadata: Any = None, read_dictionary: Sequence[int] = ()) -> Any:
-    """Open a Parquet file so that it takes little memory and pages are checked."""
+def _open_parquet(file: IO[bytes], options: ReadOptions) -> _Opened:
+    """Open a file so that it takes little memory and pages are checked."""
     import pyarrow.parquet as pq
 
-    return pq.ParquetFile(
+    parquet = pq.ParquetFile(
         file,
-        metadata=metadata,
-        read_dictionary=read_dictionary,
         pre_buffer=False,
         buffer_size=_BUFFER_BYTES,
         page_checksum_verification=True,
         arrow_extensions_enabled=False,
     )
 
+    def decode() -> Iterator[pa.RecordBatch]:
+        for group in range(parquet.num_row_groups):
+            metadata = parquet.metadata.row_group(group)
+            mean_row = metadata.total_byte_size // max(metadata.num_rows, 1)
+            rows = max(min(_DECODED_ROWS, options.batch_rows, options.batch_bytes // max(mean_row, 1)), 1)
+            yield from parquet.iter_batches(rows, row_groups=[group], use_threads=False)
 
-def _decode_parquet(parquet: Any, file: IO[bytes], options: ReadOptions) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Parquet file in batches that are small once their dictionaries are decoded."""
-    metadata = parquet.metadata
-    # Columns by position, since several may have the same name.
-    encoded = _make_parquet_file(file, metadata, range(metadata.num_columns))
-    for group in range(metadata.num_row_groups):
-        longest_row = _measure_longest_row(encoded, group)
-        group_metadata = metadata.row_group(group)
-        mean_row = group_metadata.total_byte_size // max(group_metadata.num_rows, 1)
-        most = min(DECODED_BYTES // max(longest_row, 1), options.batch_bytes // max(mean_row, 1))
-        rows = min(max(most, 1), _DECODED_ROWS, options.batch_rows)
-        yield from parquet.iter_batches(rows, row_groups=[group], use_threads=False)
+    return parquet.schema_arrow, decode(), parquet.metadata.num_rows
 
 
-def _measure_longest_row(encoded: Any, group: int) -> int:
-    """Return the bytes of a row that has, in each column, the complete dictionary, or the first value if there is none.
-
-    `encoded` is the file opened with dictionaries kept: its first row comes with the complete dictionaries. Columns are
-    read one by one, since a column with a delta encoding, which has no dictionary, makes Arrow fail for all.
-    """
-    longest = 0
-    for name in {encoded.schema.column(place).path for place in range(encoded.metadata.num_columns)}:
-        try:
-            rows = encoded.iter_batches(1, row_groups=[group], columns=[name], use_threads=False)
-            longest += next((row.nbytes for row in rows), 0)
-        except MemoryError:  # keeping a dictionary takes twice the memory of decoding by it
-            longest += DECODED_BYTES
-        except OSError:
-            continue
-    return longest
+read_parquet = partial(_read, "parquet_broken", _open_parquet)
+read_orc = partial(_read, "orc_broken", _open_orc)
+read_arrow = partial(_read, "arrow_broken", _open_arrow)

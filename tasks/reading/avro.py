@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import fastavro
 import pyarrow as pa
+from fastavro.io.binary_decoder import BinaryDecoder
 from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
@@ -21,6 +22,8 @@ from tasks.reading.rows import RawRows, ReadOptions
 from tasks.support.refusals import refusal, refusing
 
 _CHECKSUM_BYTES = 4
+_DECODER: Any = BinaryDecoder
+"""It reads the values of a file; it is not typed."""
 
 
 def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator[RawRows]:
@@ -47,35 +50,17 @@ def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator
 
 def _read_snappy(file: IO[bytes]) -> io.BytesIO:
     """Read a block that is compressed by snappy: its unpacked size, its data, and four bytes of checksum."""
-    data = _read_block(file)[:-_CHECKSUM_BYTES]
-    size = _decode_varint(io.BytesIO(data))
+    data = _DECODER(file).read_bytes()[:-_CHECKSUM_BYTES]
+    # The decoder takes the size for an integer in Avro's zigzag encoding: 0, -1, 1, -2, ...
+    taken = _DECODER(io.BytesIO(data)).read_long()
+    size = 2 * taken if taken >= 0 else -2 * taken - 1
     return io.BytesIO(pa.Codec("snappy").decompress(data, size, asbytes=True))
 
 
 def _read_zstd(file: IO[bytes]) -> io.BytesIO:
     """Read a block that is compressed by zstd."""
-    data = _read_block(file)
+    data = _DECODER(file).read_bytes()
     return io.BytesIO(pa.CompressedInputStream(pa.BufferReader(data), "zstd").read())
-
-
-def _read_block(file: IO[bytes]) -> bytes:
-    """Read a block after its length, an integer in Avro's zigzag encoding; refuse one that can't be."""
-    number = _decode_varint(file)
-    size = number >> 1 ^ -(number & 1)
-    if size < 0:
-        raise ValueError("a negative length")
-    return file.read(size)
-
-
-def _decode_varint(file: IO[bytes]) -> int:
-    """Read an integer of seven bits a byte, lowest first."""
-    number = shift = 0
-    while True:
-        (byte,) = file.read(1)
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number
-        shift += 7
 
 
 # Records

@@ -5,6 +5,7 @@ import decimal
 import io
 import json
 import uuid
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -29,7 +30,11 @@ from tests.support.review_file_builders import (
     write_avro,
 )
 
-READERS = {"orc": read_orc, "arrow": read_arrow, "avro": read_avro}
+READERS: dict[str, Callable[..., Iterator[RawRows]]] = {
+    "orc": read_orc,
+    "arrow": read_arrow,
+    "avro": read_avro,
+}
 ENCODERS = {"orc": encode_orc, "arrow": encode_arrow, "avro": encode_avro}
 NOON = dt.datetime(2024, 5, 17, 12, tzinfo=dt.UTC)
 
@@ -240,7 +245,7 @@ def nest(levels: int, name: str) -> pa.DataType:
     ("kind", "problem"),
     [
         (nest(70, "a"), "more than 64 deep"),
-        (nest(60, "a" * 20_000), "the names of its columns"),
+        (nest(60, "a" * 300_000), "the names of its columns"),
         (pa.struct([(f"f{number}", pa.int8()) for number in range(20_000)]), "columns"),
     ],
 )

@@ -2,14 +2,12 @@
 
 import bz2
 import csv
-import io
 import json
 import subprocess
 import sys
 import tracemalloc
 from bz2 import BZ2Decompressor
 from collections import Counter
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +21,6 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES
 from data_contracts.sources.profile import Columns, Profile
-from tasks.reading import arrow_tables
-from tasks.reading.arrow_tables import read_parquet
 from tasks.reading.reader import ReadOptions, format_of, read_review_file
 from tasks.reading.streams import decompress
 from tasks.reading.table_process import TABLE_FORMATS
@@ -353,47 +349,6 @@ def test_an_id_that_a_spreadsheet_has_rounded_is_no_id(tmp_path: Path) -> None:
     assert [json.loads(row["extra"] or "{}").get("rounded_ids") for row in rows] == [
         *("9.03E+09", None, "1,2E+12, 1.8e+15", None)
     ]
-
-
-LONG = "x" * 100_000
-LONG_TEXTS: dict[str, Callable[[], pa.Array]] = {
-    "texts": lambda: pa.array([LONG] * 150),
-    "large texts": lambda: pa.array([LONG] * 150, pa.large_string()),
-    "bytes": lambda: pa.array([LONG.encode()] * 150),
-    "a dictionary": lambda: pa.array([LONG] * 150).dictionary_encode(),
-    "texts, the first one missing": lambda: pa.array([None, *[LONG] * 149]),
-    "structs": lambda: pa.array([{"inner": LONG}] * 150),
-    "lists": lambda: pa.array([[LONG]] * 150),
-    "bytes of one length": lambda: pa.array([LONG.encode()] * 150, pa.binary(len(LONG))),
-}
-"""What makes columns of 15 MB: they would take time and 120 MB of each process that only collects the tests."""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", LONG_TEXTS)
-def test_few_rows_are_decoded_at_a_time_where_parquet_repeats_a_long_text(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    column = LONG_TEXTS[kind]()
-    decoded: list[int] = []
-    decode = arrow_tables._decode_slices
-
-    def decode_and_note(batch: pa.RecordBatch, *how: Any) -> Iterator[pa.RecordBatch]:
-        decoded.append(batch.nbytes)
-        return decode(batch, *how)
-
-    monkeypatch.setattr(arrow_tables, "DECODED_BYTES", 1 << 20)
-    monkeypatch.setattr(arrow_tables, "_decode_slices", decode_and_note)
-    texts = pa.array(["A good film."] * len(column))
-    data = write_parquet(
-        pa.Table.from_arrays([texts, column, column], ["text", "more", "more"]),
-        use_dictionary=["more", "more.inner", "more.list.element"],
-        column_encoding={"text": "DELTA_BYTE_ARRAY"},
-    )
-    assert len(data) < 100_000
-    rows = sum(len(found.row_numbers) for found in read_parquet(io.BytesIO(data), 1, ReadOptions()))
-    assert rows == len(column)
-    assert max(decoded) <= 1 << 20
 
 
 @pytest.mark.process
