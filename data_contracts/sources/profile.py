@@ -232,7 +232,10 @@ class FileLayout(_Strict):
         description="A pattern of the paths of those members of an archive that have reviews: '*/reviews.csv'.",
     )
     header: int = Field(
-        default=1, ge=1, le=50, description="The number of the line, or row, with the names of the columns."
+        default=1,
+        ge=0,
+        le=50,
+        description="The number of the line, or row, with the names of the columns; 0: none has them.",
     )
 
     @field_validator("encoding")

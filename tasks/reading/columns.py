@@ -232,6 +232,11 @@ def _name_further(
     return further
 
 
+def name_columns(count: int) -> list[str]:
+    """Return the names of columns without any: column_1, column_2, …"""
+    return [f"column_{number}" for number in range(1, count + 1)]
+
+
 def quote_name(name: str) -> str:
     """Return a name in quotes for a message; a long one is cut, with a mark at its end."""
     return f"'{name if len(name) <= _SHOWN else name[:_SHOWN] + '…'}'"

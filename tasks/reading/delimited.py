@@ -30,7 +30,7 @@ import pyarrow.csv as pa_csv
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.sources.profile import is_delimiter
-from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, select_columns
+from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, name_columns, select_columns
 from tasks.reading.rows import (
     Defect,
     RawRows,
@@ -152,6 +152,8 @@ def _open_table(
         raise refusal("header_broken", _OTHER_ENCODING) from error
     if any("\0" in name for name in names):
         raise refusal("header_broken", "there are NUL characters in the column names")
+    if options.profile and options.profile.file.header == 0:
+        names, size = name_columns(len(fields)), 0
     reading = choose_reading(names, options.profile, options.text_column)
     start = below[size:]
     style = _find_style(start, len(head) < HEADER_BYTES, separator)

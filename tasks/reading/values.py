@@ -50,7 +50,7 @@ NO_TEXT_WORDS = frozenset(
 )
 """Those that stand for no text too, with the errors of spreadsheets. People write `none` as a review."""
 _LONGEST_NO_TEXT = 64
-"""Bytes up to which a text may be only blanks, and is looked at."""
+"""Bytes up to which a text may be only blanks, or more than a word for none, and is looked at."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
 
 
@@ -504,7 +504,7 @@ def _drop_missing_texts(
 def _mark_none(texts: pa.Array, none: frozenset[str]) -> NDArray[np.bool_]:
     """Return which of n texts are missing, blank or a word for none."""
     marks: NDArray[np.bool_] = texts.is_null().to_numpy(zero_copy_only=False).copy()
-    longest = max(_LONGEST_NO_TEXT, *map(len, map(str.encode, none)))
+    longest = _LONGEST_NO_TEXT + max(map(len, map(str.encode, none)))
     # Only short texts are looked at, since few are.
     places = np.flatnonzero(~marks & (measure_texts(texts) <= longest))
     if len(places):

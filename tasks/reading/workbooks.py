@@ -13,7 +13,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,6 +31,7 @@ from data_contracts.errors import FileRefusedError
 from tasks.reading.columns import (
     MAX_COLUMNS,
     choose_reading,
+    name_columns,
     quote_name,
     quote_names,
     select_columns,
@@ -192,9 +193,10 @@ def _has_text(sheet: CalamineSheet, options: ReadOptions) -> bool:
 
 def _open_table(sheet: CalamineSheet, options: ReadOptions) -> tuple[_Row, Iterator[_Row]]:
     """Return the names of the columns, and the rows below them."""
-    first = options.profile.file.header if options.profile else 1
-    rows = _read_rows(sheet, first - 1)
-    return next(rows, []), rows
+    header = options.profile.file.header if options.profile else 1
+    rows = _read_rows(sheet, max(header - 1, 0))
+    names = next(rows, [])
+    return (names, rows) if header else (name_columns(len(names)), chain([names] if names else [], rows))
 
 
 def _read_rows(sheet: CalamineSheet, first: int = 0) -> Iterator[_Row]:

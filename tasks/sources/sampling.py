@@ -37,6 +37,8 @@ _VALUE = re.compile(
     r"-?\d+([.,]\d+)?|https?://\S+|\d{4}-\d\d-\d\d.*|pos(itive)?|neg(ative)?|[\[{].*", re.IGNORECASE
 )
 """What is rather a value than the name of a column."""
+_SENTENCE = re.compile(r"(\S+\s+){3}.*[^\s?]\s*$", re.DOTALL)
+"""A name so is that of a column only in surveys, which ask something."""
 _UNREAD, _MAY_BE_LAYOUT = (
     ("row_shape", "text_encoding"),
     ("header_broken", "encoding_broken", "encoding_unknown"),
@@ -114,8 +116,10 @@ def sample_tables(path: Path, layout: Mapping[str, Any], fallback: str | None) -
 
 def _is_no_prose(table: Table) -> bool:
     """Return whether a text file is a table: it has tabs, or short names without a title above them."""
-    is_short = "delimiter" in table.layout or max(map(len, table.names), default=0) <= _LONGEST_IN_TEXT
-    return len(table.columns) > 1 and table.is_split and is_short and "header" not in table.layout
+    has_tabs = "delimiter" in table.layout
+    is_short = has_tabs or max(map(len, table.names), default=0) <= _LONGEST_IN_TEXT
+    is_top = table.layout.get("header", 1) in ((0, 1) if has_tabs else (1,))
+    return len(table.columns) > 1 and table.is_split and is_short and is_top
 
 
 def _list_arrays(path: Path) -> list[str]:
@@ -175,7 +179,8 @@ def _settle(path: Path, layout: Mapping[str, Any], options: ReadOptions) -> list
     if not is_settled:
         found = sorted([*found, *read_all("encoding", _ENCODINGS, layout)], key=rate, reverse=True)
     if found and not (found[0].has_names and found[0].is_split):  # titles and notes may stand above the names
-        tables = read_all("header", range(2, 9), found[0].layout)
+        numbers = [*range(2, 9), *([0] if any(map(_SENTENCE.match, found[0].names)) else [])]
+        tables = read_all("header", numbers, found[0].layout)
         found = [*(each for each in tables if each.has_names and each.is_split and each.columns[1:]), *found]
     return found[:1]
 
@@ -230,6 +235,7 @@ def _make_table(rows: Sequence[Mapping[str, str]], read: Table) -> Table:
         for name in names
         if (match := _MADE_UP.fullmatch(name)) and match[1] in (None, *names, *read.names)
     ]
+    unnamed = unnamed if read.layout.get("header", 1) else []
     usable = [name for name in names if name not in unnamed and len(name) <= _LONGEST_NAME]
     numbers = [[*map(str, range(start, start + len(rows)))] for start in (0, 1)] if len(rows) > 2 else []
     found = {name: [row.get(name, "") for row in rows] for name in names}

@@ -377,7 +377,6 @@ def test_a_table_that_is_called_txt_has_a_format(tmp_path: Path) -> None:
     ("name", "content", "step"),
     [
         ("a.txt", "A fine film, I say.\nIt was long.\n", "drop such files into the inbox"),
-        ("a.txt", f"{TEXTS[0]}\t1\n{TEXTS[1]}\t0\n{TEXTS[2]}\t1\n", "write a line with the"),
         ("a.csv", "text,1\n" + f"{TEXTS[0]},0\n" * 5, "write a line with the"),
         ("a.csv", "text stars\n" + "Fine film,5\n" * 9, "mend that line"),
     ],
@@ -503,3 +502,26 @@ def test_whatever_the_table_it_is_refused_or_read_by_what_is_proposed(
     assert (
         sum(batch.num_rows for batch in read_review_file(folder / "a.csv", ReadOptions(profile=stated))) >= 0
     )
+
+
+def test_a_table_without_names_gets_numbered_ones_by_which_all_its_rows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"{text}\t{1 - place % 2 * 2}.0\n" for place, text in enumerate(TEXTS)))
+    draft = propose(path, [], {}, None).draft
+    assert (draft["columns"], draft["file"]["header"]) == (
+        {"text": ["column_1"], "given_label": "column_2"},
+        0,
+    )
+    profile = Profile.model_validate(draft)
+    rows = [
+        row for batch in read_review_file(path, ReadOptions(profile=profile)) for row in batch.to_pylist()
+    ]
+    assert [row["text"] for row in rows] == TEXTS
+    assert [row["given_label"] for row in rows] == ["positive", "negative"] * (len(TEXTS) // 2)
+
+
+def test_texts_of_nothing_but_what_a_form_asked_are_none(tmp_path: Path) -> None:
+    asked = ["Meal type: Dinner, Price per person: ₹1,000–1,200, Food: 4", "Service: 5, Atmosphere: 5"]
+    told = ["Verdict: dull, Acting: wooden", f"{GOOD}  Food: 5, Service: 4"]
+    proposal = look_at(tmp_path, {"text": [*TEXTS, *asked, *told], "stars": [*STARS, 5, 4, 1, 2]})
+    assert sorted(proposal.draft["rows"]["no_text"]) == asked

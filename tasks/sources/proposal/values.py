@@ -24,7 +24,7 @@ _IN_NAME = re.compile(r"(\d+)\s*(?:-|–|to|_to_)\s*(\d+)\D*$|(?:/|of|[\s_])[\s_
 _MEANINGS = ("positive", "negative", "none")
 _MOST_WORDS, _MOST_LABELS, _ENOUGH_RATINGS, _ENOUGH_TEXTS, _MOST_SHOWN, _FEW = 21, 5, 20, 5, 11, 0.01
 _CLEAR_DIFFERENCE, _CLEARLY_TURNED = 0.1, 0.3
-_OFTEN, _FEWEST_EQUAL, _MOST_NO_TEXT = 0.05, 10, 20
+_OFTEN, _FEWEST_EQUAL, _MOST_NO_TEXT = 0.05, 10, 60
 
 
 def find_dates(column: Column) -> tuple[Found, float]:
@@ -201,7 +201,7 @@ def find_no_texts(columns: Sequence[Column]) -> list[str]:
         often = max(_FEWEST_EQUAL, _OFTEN * column.filled)
         for value, rows in column.counts.items():
             is_often = rows >= often and " " in value.strip() and not rate_mood(value)
-            if is_often or re.fullmatch(f"(?:{pattern})\\.?", value.strip()[: 2 * _LONGEST], re.IGNORECASE):
+            if is_often or re.fullmatch(f"(?:{pattern})\\.?", value.strip(), re.IGNORECASE):
                 found[value.strip()] += rows
         found.update(sorted(column.nothings))
     listed = {value.casefold(): value for value, _ in reversed(found.most_common())}  # case does not matter
