@@ -21,7 +21,6 @@ from tasks.sources.accuracy import describe_agreement, measure_agreement
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import DoneRun, drop, plan, run, run_once
 from tests.support.small_home import ask, copy_scoring_home
-from tests.support.workbook_builders import write_xlsx
 
 PROFILE = """
 ids_hold_across_files = true
@@ -215,17 +214,6 @@ def test_review_ids_that_another_source_gave_to_other_texts_are_named(
     assert "Next: ids_hold_across_files = false" in collision
 
 
-@pytest.mark.slow
-def test_a_review_id_with_several_texts_in_a_file_is_named(first_run: DoneRun) -> None:
-    [unclear] = first_run.list_unclear("several.csv")
-    assert unclear.startswith("several.csv: 1 review id with several texts on the same movie in it")
-
-
-@pytest.mark.slow
-def test_a_review_that_its_own_source_sends_again_is_no_collision(later_run: DoneRun) -> None:
-    assert later_run.list_unclear("again/") == []
-
-
 def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
     drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
@@ -258,18 +246,6 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "2026-04-03" in said
     assert "seem" not in said
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found: never" in said
-
-
-def test_a_check_of_a_file_with_other_columns_names_the_file_and_the_profile(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    describe(scoring_home, "shop-a")
-    path = tmp_path / "other.csv"
-    path.write_text("foo,bar\n1,2\n")
-    status, said = call(scoring_home, "check", "shop-a", str(path))
-    profile = scoring_home.sources / "shop-a.toml"
-    assert status == 1
-    assert f"{path}: would be refused by the profile {profile}. profile_column_missing: " in said
 
 
 def test_a_check_says_that_a_run_would_refuse_the_file_for_blank_texts(
@@ -313,33 +289,11 @@ def test_a_check_counts_rows_in_another_language_that_the_profile_quarantines(
     assert "would refuse" not in said
 
 
-def test_a_check_tells_a_row_that_breaks_two_rules_of_a_profile_by_the_one_that_a_run_would(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    described = '[columns]\ntext = "text"\nreviewed_at = "Day"\n[severity]\ndates = "quarantine"\n'
-    describe(scoring_home, "shop-a", f'other_languages = "quarantine"\n{described}')
-    path = tmp_path / "a.csv"
-    german = "Der Film war leider nicht so gut wie ich gedacht habe.,never\n"
-    path.write_text("text,Day\ngood film,2026-03-27\n" + german * 30)
-    assert (
-        "would refuse the file: 30 of 31 rows are bad (date_not_read 30)"
-        in call(scoring_home, "check", "shop-a", str(path))[1]
-    )
-
-
 CRM = "comment,testimonial\n" + "".join(
     f"we called them on a Monday at {number},I liked this film a great deal and saw it {number} times\n"
     for number in range(6)
 )
 """A file with two columns that may be the text."""
-
-
-def test_what_is_open_is_shown_with_the_answer_that_is_taken(scoring_home: Home, tmp_path: Path) -> None:
-    path = tmp_path / "crm.csv"
-    path.write_text(CRM)
-    said = call(scoring_home, "init", "crm", str(path), "--yes")[1]
-    assert "# Open: Which column is the text of the review? Taken: 'testimonial'; else:" in said
-    assert parse_profile(scoring_home.sources / "crm.toml").columns.text == ("testimonial",)
 
 
 @pytest.mark.parametrize(("typed", "text"), [("\ny\n", ("testimonial",)), ("2\ny\n", ("comment",))])
@@ -395,16 +349,6 @@ def test_without_a_terminal_a_proposal_is_written_with_yes_alone(scoring_home: H
     assert list(scoring_home.sources.glob("*")) == []
 
 
-def test_a_check_by_a_profile_where_there_is_none_says_how_to_make_one(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("text\ngood film\n")
-    status, said = call(scoring_home, "check", "shop-a", str(path))
-    assert status == 2
-    assert "there is no such profile. Next: write down how" in said
-
-
 @pytest.mark.slow
 def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "antworten.csv"
@@ -436,33 +380,6 @@ def test_a_proposal_keeps_the_array_that_the_user_names(scoring_home: Home, tmp_
     assert "A bad film" in call(scoring_home, "check", "shop-a", str(path))[1]
 
 
-def test_the_command_that_names_the_text_of_an_object_of_a_store_has_its_uri(
-    scoring_home: Home, tmp_path: Path
-) -> None:
-    (tmp_path / "a.csv").write_text("x,y\nA,B\n")
-    uri = f"file://{tmp_path}/a.csv"
-    assert f"sources init shop-a {uri} --text COLUMN" in call(scoring_home, "init", "shop-a", uri)[1]
-
-
-@pytest.mark.process
-def test_the_command_that_names_the_text_keeps_the_other_options(scoring_home: Home, tmp_path: Path) -> None:
-    path = tmp_path / "answer.json"
-    path.write_text(json.dumps({"old": [{"x": "A good film"}], "new": [{"y": "A bad film"}]}))
-    _, said = call(scoring_home, "init", "shop-a", str(path), "--json-path", "new")
-    assert f"sources init shop-a {path} --json-path new --text COLUMN" in said
-
-
-@pytest.mark.process
-def test_a_proposal_keeps_the_sheet_that_the_user_names(scoring_home: Home, tmp_path: Path) -> None:
-    path = tmp_path / "export.xlsx"
-    path.write_bytes(
-        write_xlsx({"Old": [["text", "id"], ["Fine", "1"]], "New 2": [["text", "id"], ["Dull", "2"]]})
-    )
-    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes", "--sheet", "New 2")
-    assert (status, "Dull" in said) == (0, True), said
-    assert "Dull" in call(scoring_home, "check", "shop-a", str(path))[1]
-
-
 def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
     describe(scoring_home, "shop-b", "[columns]\n")
@@ -474,19 +391,6 @@ def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home:
     assert lines["shop-a"].startswith("profile ")
     assert "columns.text is missing" in lines["shop-b"]
     assert lines["shop-c"].startswith("no profile")
-
-
-def test_a_link_in_the_inbox_is_no_source(scoring_home: Home, tmp_path: Path) -> None:
-    scoring_home.inbox.mkdir(exist_ok=True)
-    (scoring_home.inbox / "linked").symlink_to(tmp_path)
-    status, said = call(scoring_home, "list")
-    assert (status, [line.split()[0] for line in said.splitlines()]) == (0, ["default"])
-
-
-def test_the_name_of_a_folder_can_not_write_to_the_terminal(scoring_home: Home) -> None:
-    drop(scoring_home, "shop\x1b[31m/a.csv", "text\ngood film\n")
-    status, said = call(scoring_home, "list")
-    assert (status, "\x1b" in said, "shop" in said) == (0, False, True)
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", ".hidden", ""])
@@ -503,12 +407,6 @@ def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -
         for name in ("shop-a", "shop-b")
     ]
     assert [result.success for result in accept_findings(scoring_home, late)] == [True, False]
-
-
-@pytest.mark.slow
-def test_a_source_may_accept_that_another_has_the_same_review_ids(later_run: DoneRun) -> None:
-    [said] = later_run.list_unclear("warn/", "accept/")
-    assert said.startswith("warn/a.csv: 1 review id of the source")
 
 
 @pytest.mark.slow
@@ -547,15 +445,6 @@ def test_the_accuracy_of_a_run_tells_of_labels_that_the_model_may_have_learnt(
     labelled = next(each for each in found if each["labelled"])
     words = f"the model may have learnt from {labelled['learnt']} of these {labelled['labelled']}"
     assert words in describe_agreement(labelled)
-
-
-def test_a_check_counts_the_rows_that_are_not_in_english(scoring_home: Home, tmp_path: Path) -> None:
-    describe(scoring_home, "shop-a", 'other_languages = "quarantine"\n[columns]\ntext = "text"\n')
-    path = tmp_path / "a.csv"
-    path.write_text("text\ngood film\nDer Film ist zu lang und nicht gut\nbad plot\n")
-    status, said = call(scoring_home, "check", "shop-a", str(path))
-    assert status == 0, said
-    assert "1 row is not in English" in said
 
 
 def test_a_preview_reads_what_is_not_utf_8_by_the_fallback_encoding_as_a_run_does(

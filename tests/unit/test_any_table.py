@@ -91,7 +91,7 @@ class Described:
         """Return the file of the table."""
         if self.format in WORKBOOKS:
             return WORKBOOKS[self.format](rows)
-        if self.format in TABLE_FORMATS and self.format != "json":
+        if self.format in TABLE_FORMATS:
             return ENCODERS[self.format](rows)
         data = encode_csv(rows, self.delimiter) if self.format == "csv" else ENCODERS[self.format](rows)
         return data.decode().encode(self.encoding)
@@ -125,7 +125,7 @@ def reviews(draw: st.DrawFn, described: Described) -> tuple[dict[str, str], dict
 
 DESCRIBED = st.builds(
     Described,
-    st.sampled_from(["csv", "jsonl", *TABLE_FORMATS]),
+    st.sampled_from(["csv", "jsonl", "json", *TABLE_FORMATS]),
     st.sampled_from(sorted(DATES)),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
     st.sampled_from(SCALES),

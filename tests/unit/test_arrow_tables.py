@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
@@ -54,25 +53,6 @@ def read_extra(format_name: str, data: bytes) -> dict[str, Any]:
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
-
-
-@pytest.mark.parametrize("format_name", READERS)
-@given(table=st.lists(st.tuples(TEXTS, TEXTS), min_size=1))
-@settings(deadline=None)
-def test_any_texts_are_read_back(format_name: str, table: list[tuple[str, str]]) -> None:
-    (rows,) = read(format_name, ENCODERS[format_name]([{"text": text, "tag": tag} for text, tag in table]))
-    tags = (row.get("tag", "") for row in list_further(rows))
-    found = zip(rows.known["text"].to_pylist(), tags, strict=True)
-    assert list(found) == table
-
-
-@pytest.mark.parametrize("format_name", READERS)
-def test_rows_are_numbered_on_over_batches_of_the_size_asked_for(format_name: str) -> None:
-    data = ENCODERS[format_name]([{"text": f"Film {number}"} for number in range(2000)])
-    batches = read(format_name, data, batch_rows=600)
-    numbers = [number for rows in batches for number in rows.row_numbers.to_pylist()]
-    assert max(len(rows.row_numbers) for rows in batches) <= 600
-    assert numbers == list(range(1, 2001))
 
 
 @pytest.mark.parametrize("format_name", READERS)

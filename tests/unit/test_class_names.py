@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tasks.reading.arrow_tables import find_classes, read_arrow, read_parquet
 from tasks.reading.rows import RawRows, ReadOptions
-from tests.support.review_file_builders import list_further
 
 KEYS = ("info", "features", "label", "names", "_type", "\ud800")
 JSON = st.recursive(
@@ -67,13 +66,6 @@ def test_classes_are_read_by_their_names(format_name: str, kind: pa.DataType) ->
     assert read_labels(format_name, table) == ["negative", "positive", None, "neutral"]
 
 
-@pytest.mark.parametrize("format_name", ["parquet", "file"])
-def test_more_rows_than_are_decoded_at_a_time_are_named(format_name: str) -> None:
-    labels = [number % 2 for number in range(1300)]
-    found = read_labels(format_name, make_table([*labels], describe(["no", "yes"])))
-    assert found == [("no", "yes")[label] for label in labels]
-
-
 def test_numbers_without_a_name_stay() -> None:
     table = make_table([0, 2, 2**62], describe(["neg", "pos"]))
     assert read_labels("parquet", table) == ["neg", "2", str(2**62)]
@@ -83,13 +75,6 @@ def test_numbers_without_a_name_stay() -> None:
 def test_a_number_below_zero_is_no_label(format_name: str) -> None:
     table = make_table([0, -1, 1, -(2**62)], describe(["neg", "pos"]))
     assert read_labels(format_name, table) == ["neg", None, "pos", None]
-
-
-def test_the_names_of_other_columns_are_kept_in_place_of_their_numbers() -> None:
-    table = make_table([1], describe(["neg", "pos"])).rename_columns(["text", "topic"])
-    stated = describe(["films", "books"]).replace(b'"label"', b'"topic"')
-    (rows,) = read("parquet", table.replace_schema_metadata({"huggingface": stated}))
-    assert list_further(rows) == [{"topic": "books"}]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,12 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.reading import delimited
-from tasks.reading.columns import format_columns
 from tasks.reading.delimited import read_delimited, unescape
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.text import to_utf8
 from tasks.reading.values import NO_TEXT_WORDS
 from tests.support.profiles import make_profile
-from tests.support.review_file_builders import encode_csv, encode_json, encode_jsonl, to_gz, to_tar
+from tests.support.review_file_builders import encode_csv, encode_json, encode_jsonl, to_gz
 
 ROWS = [{"id": "1", "text": "Good; short, no | bar\tno tab"}, {"id": "2", "text": "Bad"}]
 TEXTS = [row["text"] for row in ROWS]
@@ -80,11 +77,6 @@ def test_a_profile_may_name_any_other_separator(tmp_path: Path, separator: str) 
     assert read_by(tmp_path, "a.csv", encode_csv(ROWS, separator), delimiter=separator) == TEXTS
 
 
-def test_the_separator_that_a_profile_names_is_the_only_one(tmp_path: Path) -> None:
-    profile = make_profile("text", tables={"file": {"delimiter": "|"}})
-    assert refuse(tmp_path, "a.csv", encode_csv(ROWS), profile=profile).rule == "profile_column_missing"
-
-
 @pytest.mark.parametrize("separator", [";", "^"])
 def test_a_first_line_may_state_the_separator(tmp_path: Path, separator: str) -> None:
     data = f"sep={separator}\r\n".encode() + encode_csv(ROWS, separator)
@@ -97,11 +89,6 @@ def test_a_file_that_is_a_table_by_two_separators_is_refused(tmp_path: Path, hea
     assert (error.rule, "may both separate its columns" in error.detail) == ("header_broken", True)
 
 
-def test_a_refusal_shows_the_columns_by_the_likely_separator(tmp_path: Path) -> None:
-    error = refuse(tmp_path, "a.csv", b"Anmerkung;Note;Tag\nGut;1;2\n")
-    assert "'Anmerkung', 'Note', 'Tag'" in error.detail
-
-
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 @pytest.mark.parametrize("line", [3, 4])
 def test_a_profile_may_say_on_which_line_the_header_is(tmp_path: Path, name: str, line: int) -> None:
@@ -111,19 +98,7 @@ def test_a_profile_may_say_on_which_line_the_header_is(tmp_path: Path, name: str
     assert refuse(tmp_path, name, data).rule == "text_column_missing"
 
 
-def test_a_header_that_a_profile_places_below_the_end_is_refused(tmp_path: Path) -> None:
-    profile = make_profile("text", tables={"file": {"header": 4}})
-    assert refuse(tmp_path, "a.csv", b"a\nb\nc\n", profile=profile).rule == "header_broken"
-
-
 # Text files
-
-
-@pytest.mark.parametrize(
-    "text", ["It bites.\nIt bores.\n\n" * 20, "text,id\nA film.,1\n", "\tA film\n\tof two lines.\n"]
-)
-def test_a_text_file_is_one_review(tmp_path: Path, text: str) -> None:
-    assert read_texts(tmp_path, "a.txt", text.encode()) == [text]
 
 
 @pytest.mark.parametrize("text", ["It bites.\n" * 201, "text\tstars\nA film.\t5\n"])
@@ -143,17 +118,6 @@ def test_a_text_file_that_can_only_be_a_table_or_a_list_is_set_aside(tmp_path: P
 )
 def test_a_profile_may_say_of_which_format_text_files_are(tmp_path: Path, form: str, data: bytes) -> None:
     assert read_by(tmp_path, "a.txt", data, format=form) == TEXTS
-
-
-def test_text_files_and_tables_may_be_in_one_archive(tmp_path: Path) -> None:
-    table = b"text\tid\nA film.\t1\nAnother.\t2\n"
-    rows = read(tmp_path, "a.tar", to_tar({"1.txt": b"One.", "2.tsv.gz": to_gz(table), "3.txt": b"Three."}))
-    assert [(row["member"], row["row_number"], row["text"]) for row in rows] == [
-        ("1.txt", 1, "One."),
-        ("2.tsv.gz", 2, "A film."),
-        ("2.tsv.gz", 3, "Another."),
-        ("3.txt", 4, "Three."),
-    ]
 
 
 @pytest.mark.parametrize("again", ["review,film,stars", "Stars,Film,Review", '"stars","review","film"'])
@@ -179,12 +143,6 @@ def test_a_file_with_tabs_that_protects_some_fields_only_is_refused(tmp_path: Pa
     assert refuse(tmp_path, "a.tsv", content.encode()).rule == "csv_broken"
 
 
-@pytest.mark.slow
-def test_a_quote_that_protects_nothing_is_found_far_from_the_header_too(tmp_path: Path) -> None:
-    good = "".join(f'{number}\t"a fine film"\n' for number in range(1 << 17))
-    assert refuse(tmp_path, "a.tsv", f"id\ttext\n{good}{RAW}".encode()).rule == "csv_broken"
-
-
 STRAY = [
     'Heat,"A fine film they said,4/5\nAlien,I slept well,1/5\nUp,"Classic" they say,5/5\n',
     'Heat,"A fine film they said,4/5\r\nAlien,I slept well,1/5\r\nUp,"Classic they say,5/5\r\n',
@@ -202,13 +160,6 @@ def test_a_stray_quote_that_swallows_rows_refuses_the_file(tmp_path: Path, rows:
     content = f"film,review,rating\n{good}{rows}".replace(",", separator)
     error = refuse(tmp_path, "a.csv", content.encode())
     assert (error.rule, "after row 2 a quote opens" in error.detail) == ("csv_broken", True)
-
-
-@pytest.mark.slow
-def test_a_stray_quote_is_found_far_from_the_header_too(tmp_path: Path) -> None:
-    good = 'Up,"Of ""two""\nlines",3/5\n' * (1 << 17)
-    error = refuse(tmp_path, "a.csv", f"film,review,rating\n{good}{STRAY[0]}".encode())
-    assert "after row 131,072 a quote opens" in error.detail
 
 
 @pytest.mark.parametrize(
@@ -232,16 +183,6 @@ def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) ->
     expected = ['He said "no", twice', "one\ntwo", 'back\\slash "', None]
     content = b"\n".join(map(separator.encode().join, rows))
     assert read_texts(tmp_path, "a.csv", content) == expected
-
-
-def test_a_text_that_ends_with_a_backslash_keeps_its_row(tmp_path: Path) -> None:
-    rows = read(tmp_path, "a.tsv", b"id\ttext\n1\tIt ends so \\\n2\tAnother\n")
-    assert [row["text"] for row in rows] == ["It ends so \\", "Another"]
-
-
-@pytest.mark.parametrize("text", [r"C:\Users is \n here", r'"quoted\n"'])
-def test_backslashes_of_files_with_tabs_stay(tmp_path: Path, text: str) -> None:
-    assert read_texts(tmp_path, "a.tsv", f"id\ttext\n1\t{text}\n".encode()) == [text.strip('"')]
 
 
 @given(texts=st.lists(st.text('ab"\\\n', min_size=1).filter(str.strip), min_size=1), size=st.integers(1, 9))
@@ -276,32 +217,16 @@ def test_a_byte_order_mark_counts_more_than_the_encoding_that_is_named(
     assert read_texts(tmp_path, "a.csv", data, **options)[0] == UMLAUTS[0]["text"]
 
 
-def test_a_file_in_utf_8_is_read_as_such_whatever_the_fallback(tmp_path: Path) -> None:
-    found = read_texts(tmp_path, "a.csv", encode_csv(UMLAUTS), fallback_encoding="cp1252")
-    assert found[0] == UMLAUTS[0]["text"]
-
-
 def test_a_bad_row_of_a_file_in_utf_8_is_set_aside_whatever_the_fallback(tmp_path: Path) -> None:
     data = "text,n\nSchön,1\nSch".encode() + b"\xf6n,2\n"
     rows = read(tmp_path, "a.csv", data, fallback_encoding="cp1252")
     assert [row["rule"] for row in rows] == [None, "text_encoding"]
 
 
-def test_without_an_encoding_that_is_named_none_is_guessed(tmp_path: Path) -> None:
-    rows = read(tmp_path, "a.csv", "text,n\nSchön,1\nBad,2\n".encode("cp1252"))
-    assert [row["rule"] for row in rows] == ["text_encoding", None]
-
-
 def test_bytes_that_the_encoding_does_not_have_refuse_the_file(tmp_path: Path) -> None:
     error = refuse(tmp_path, "a.csv", b"text\nA \x81 film\n", **CP1252)
     assert error.rule == "encoding_broken"
     assert "CP1252" in error.detail
-
-
-def test_names_of_columns_that_are_not_utf_8_are_refused_with_both_ways_out(tmp_path: Path) -> None:
-    error = refuse(tmp_path, "a.csv", "text,Größe\nA film.,1\n".encode("cp1252"))
-    assert error.rule == "header_broken"
-    assert "save it as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING" in error.detail
 
 
 @given(
@@ -334,11 +259,6 @@ def test_files_that_were_joined_with_their_byte_order_marks_are_one_table(
     ]
 
 
-def test_a_short_row_below_a_quoted_header_refuses_no_file(tmp_path: Path) -> None:
-    found = read(tmp_path, "a.csv", b'"id","text","rating"\n"1","A film","8"\n"2","Bad"\n"3","Good","9"\n')
-    assert [row["rule"] for row in found] == [None, "row_shape", None]
-
-
 # Anything
 
 CODECS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252", "cp1250", "koi8-r", "gb18030")
@@ -361,28 +281,6 @@ def test_any_texts_in_any_encoding_and_with_any_separator_are_read_back(
     rows = read(tmp_path, "a.csv", stream.getvalue().encode(encoding), **options)
     texts = ["" if text.strip().casefold() in NO_TEXT_WORDS else text for text, _ in table]
     assert [row["text"] if row["rule"] is None else "" for row in rows] == texts
-
-
-@given(st.text('"a\t\n', max_size=12), st.booleans())
-def test_quotes_that_are_found_strict_at_once_are_so_field_after_field(text: str, is_whole: bool) -> None:
-    data = ("bbbbbbb\n" * len(text) + text).encode()
-    if delimited._is_surely_strict(data, is_whole, "\t"):
-        end = delimited._measure_strict(data, "\t")
-        is_open = delimited._compile_open(False).fullmatch(data, end) is not None
-        assert end == len(data) or (is_open and not is_whole)
-
-
-@given(
-    st.dictionaries(
-        st.text(st.characters(codec="utf-8"), max_size=5),
-        st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=2, max_size=2),
-    )
-)
-def test_further_columns_are_json_without_empty_values(columns: dict[str, list[str]]) -> None:
-    objects = format_columns({name: pa.array(values, pa.string()) for name, values in columns.items()})
-    filled = [{name: values[row] for name, values in columns.items() if values[row]} for row in range(2)]
-    expected = [json.dumps(row, ensure_ascii=False) if row else None for row in filled]
-    assert (objects.to_pylist() if objects else [None, None]) == expected
 
 
 def test_the_time_for_a_row_of_many_chunks_grows_with_its_length_only() -> None:

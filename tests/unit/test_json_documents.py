@@ -12,7 +12,7 @@ from data_contracts.errors import FileRefusedError
 from tasks.reading.json_files import flatten_object
 from tests.support.json_reading import read, read_texts
 from tests.support.profiles import make_profile
-from tests.support.review_file_builders import encode_json, encode_jsonl, list_further
+from tests.support.review_file_builders import encode_jsonl, list_further
 
 GOOD = [{"text": "A good film.", "stars": 8}, {"text": "A bad film.", "stars": 2}]
 TEXTS = [row["text"] for row in GOOD]
@@ -53,11 +53,6 @@ def test_a_profile_may_name_the_array() -> None:
 def test_a_path_at_which_there_is_no_array_refuses_the_document() -> None:
     with pytest.raises(FileRefusedError, match=r"no array of objects is at 'data\.reviews'"):
         read_texts({"reviews": GOOD}, profile=AT_REVIEWS)
-
-
-def test_an_array_in_the_rows_is_a_value_of_theirs() -> None:
-    rows = [{"text": "A film.", "replies": [{"text": "No."}]}]
-    assert read_texts({"reviews": rows}) == ["A film."]
 
 
 @pytest.mark.parametrize(
@@ -173,16 +168,6 @@ def test_nested_objects_become_columns_with_dotted_names(
 def test_a_number_too_large_for_a_float_is_null() -> None:
     (rows,) = read(b'[{"text": "A film.", "n": 1e999}]')
     assert list_further(rows) == [{"n": None}]
-
-
-def test_a_nested_text_can_be_named() -> None:
-    assert read_texts([{"review": {"body": "A film."}}], text_column="review.body") == ["A film."]
-
-
-def test_rows_are_numbered_on_from_batch_to_batch() -> None:
-    batches = read(encode_json(GOOD * 50), batch_rows=30)
-    assert [len(rows.row_numbers) for rows in batches] == [30, 30, 30, 10]
-    assert [n for rows in batches for n in rows.row_numbers.to_pylist()] == list(range(1, 101))
 
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=6).filter(lambda name: name == name.strip())

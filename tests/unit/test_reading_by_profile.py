@@ -73,12 +73,6 @@ def test_a_profile_says_what_every_column_becomes(tmp_path: Path, ending: str) -
     assert json.loads(row["extra"]) == {"author": "Ann", "rating": "3"}
 
 
-def test_our_own_names_mean_nothing_where_a_profile_names_others(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"Body": "t", "date": "2026-11-01", "given_rating": "4"}, make_profile("Body"))
-    assert (row["reviewed_at"], row["given_rating"]) == (None, None)
-    assert json.loads(row["extra"]) == {"date": "2026-11-01", "given_rating": "4"}
-
-
 def test_ids_that_do_not_hold_across_files_are_kept_as_a_further_column(tmp_path: Path) -> None:
     profile = make_profile("text", review_id="id", tables={"ids_hold_across_files": False})
     row = read_one(tmp_path, {"text": "t", "id": "7"}, profile)
@@ -106,11 +100,6 @@ def test_a_title_or_a_body_alone_is_the_text_of_its_row(tmp_path: Path, row: dic
     assert (found["text"], found["rule"]) == ("Bad film", None)
 
 
-def test_a_body_that_is_no_text_is_reported_whatever_its_title(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"Title": "Bad film", "Body": 3}, make_profile("Title", "Body"))
-    assert (row["text"], row["rule"]) == (None, "text_type")
-
-
 def test_of_an_archive_only_the_members_that_the_profile_names_are_read(tmp_path: Path) -> None:
     data = to_zip({"x/reviews.csv": b"text\nGood\n", "x/notes.csv": b"text\nNo\n", "x/movies.docx": b"?"})
     profile = make_profile("text", tables={"file": {"members": "*/reviews.csv"}})
@@ -134,14 +123,6 @@ def test_rows_of_which_a_column_says_that_they_are_no_reviews_are_set_aside(
     assert [json.loads(row["extra"]) for row in found] == [{"Status": state} for state in states]
 
 
-@pytest.mark.parametrize("rows", [{"only": {"status": ["ok"]}}, {"never": {"status": ["spam"]}}])
-def test_a_table_without_the_column_that_says_what_is_a_review_is_refused(
-    tmp_path: Path, rows: dict[str, Any]
-) -> None:
-    with pytest.raises(FileRefusedError, match="is called 'status'"):
-        read(tmp_path, b"text,kind\nA film.,spam\n", make_profile("text", tables={"rows": rows}))
-
-
 def test_a_value_that_is_not_read_takes_the_place_of_no_other_column(tmp_path: Path) -> None:
     profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 5}}, given_rating="Stars")
     row = read_one(tmp_path, {"text": "A film.", "Stars": "odd", "given_rating": "7"}, profile)
@@ -161,10 +142,6 @@ def test_a_short_floating_point_number_is_the_rating_that_was_written(tmp_path: 
     profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 10}}, given_rating="Stars")
     found = read(tmp_path, (tmp_path / "a.parquet").read_bytes(), profile, "a.parquet")
     assert [row["given_rating"] for row in found] == [pytest.approx(4.4), 5]
-
-
-def test_without_a_profile_no_column_says_that_a_row_is_no_review(tmp_path: Path) -> None:
-    assert [row["rule"] for row in read(tmp_path, b"text,status\nA film.,spam\n", None)] == [None]
 
 
 def test_a_text_that_the_profile_says_to_stand_for_none_is_none_in_each_column(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
@@ -87,12 +86,6 @@ def test_an_ods_has_the_same_values_as_an_xlsx() -> None:
     assert read(write_ods({"S": grid})) == read(write_xlsx({"S": grid}))
 
 
-def test_an_old_xls_is_read() -> None:
-    (rows,) = read(write_xls({"S": [["text", "stars"], ["Fin — ein Film 映画", 5.0]]}))
-    assert rows.known["text"].to_pylist() == ["Fin — ein Film 映画"]
-    assert rows.known["given_rating"].to_pylist() == ["5"]
-
-
 # Rows
 
 
@@ -117,22 +110,9 @@ def test_a_table_may_begin_right_of_the_first_column() -> None:
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"n": "1"}])
 
 
-def test_cells_right_of_the_header_are_kept() -> None:
-    (rows,) = read(write_xlsx({"S": [["text"], ["a", "more"]]}))
-    assert list_further(rows) == [{"column_2": "more"}]
-
-
 def test_a_header_that_is_repeated_is_set_aside() -> None:
     (rows,) = read(write_xlsx({"S": [*GOOD, *GOOD]}))
     assert {place: defect.rule for place, defect in rows.defects.items()} == {1: "row_shape"}
-
-
-def test_rows_are_numbered_on_from_batch_to_batch() -> None:
-    grid: Grid = [["text"], *([f"Film {number}"] for number in range(100))]
-    batches = read(write_xlsx({"S": grid}), batch_rows=30)
-    numbers = [number for rows in batches for number in rows.row_numbers.to_pylist()]
-    assert [len(rows.row_numbers) for rows in batches] == [30, 30, 30, 10]
-    assert numbers == list(range(1, 101))
 
 
 @pytest.mark.parametrize(
@@ -156,23 +136,8 @@ XML_TEXTS = st.text(
 )
 
 
-@given(st.lists(st.tuples(XML_TEXTS.filter(bool), XML_TEXTS), min_size=1, max_size=8))
-@settings(deadline=None)
-def test_any_texts_written_as_xlsx_are_read_back(table: list[tuple[str, str]]) -> None:
-    (rows,) = read(write_xlsx({"S": [["text", "tag"], *table]}))
-    tags = (row.get("tag", "") for row in list_further(rows))
-    found = zip(rows.known["text"].to_pylist(), tags, strict=True)
-    assert list(found) == table
-
-
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
 """Words of visible characters: ods has one space for several."""
-
-
-@given(st.lists(st.lists(WORDS, min_size=2, max_size=4).map(" ".join), min_size=1, max_size=8))
-@settings(deadline=None)
-def test_any_texts_written_as_ods_are_read_back(texts: list[str]) -> None:
-    assert read_texts(write_ods({"S": [["text"], *([text] for text in texts)]})) == texts
 
 
 # Sheets
