@@ -79,7 +79,7 @@ def init(
     from deployments.settings import load_settings
     from tasks.reading.rows import ReadOptions
     from tasks.sources.catalogue import DEFAULT
-    from tasks.sources.new_profile import Named, choose_path, draft_profile, write_profile
+    from tasks.sources.new_profile import choose_path, draft_profile, write_profile
     from tasks.sources.preview import describe_file
     from tasks.store.work_folders import borrow_file
 
@@ -87,14 +87,14 @@ def init(
     home = settings.home
     path = choose_path(home, source, replace)
     layout = {key: value for key, value in (("sheet", sheet), ("json_path", json_path)) if value is not None}
-    named = Named(text, layout, settings.fallback_encoding)
-    asks = sys.stdin.isatty() and not yes
+    fallback, asks = settings.fallback_encoding, sys.stdin.isatty() and not yes
     with borrow_file(home, file) as local:
-        content, profile = draft_profile(source, local, named, choose if asks else None)
+        ask = choose if asks else None
+        content, profile = draft_profile(source, local, text, layout, fallback, ask)
         echo(content)
         if source == DEFAULT:
             echo(FOR_ALL)
-        options = ReadOptions(fallback_encoding=settings.fallback_encoding)
+        options = ReadOptions(fallback_encoding=fallback)
         for line in describe_file(local, profile, options, settings.limits):
             echo(line)
     if not (yes or asks):  # what is piped was typed before anybody saw the proposal

@@ -148,7 +148,7 @@ class _Process:
                 yield batch
         except (EOFError, OSError):
             # The connection was closed, so the process has ended or is about to.
-            return _judge_process_end(self.process.wait(), rows, request["format_name"])
+            raise _judge_process_end(self.process.wait(), rows, request["format_name"]) from None
         outcome: Outcome = json.loads(message)
         return outcome
 
@@ -214,30 +214,22 @@ def _end_idle() -> None:
         _idle.pop().end()
 
 
-def _judge_process_end(status: int, rows: int, format_name: str) -> Outcome:
-    """Return the outcome for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
+def _judge_process_end(status: int, rows: int, format_name: str) -> ReviewsError:
+    """Return the error for a file whose process ended with `status`, negative for a signal, after `rows` rows."""
     place = f"it can't be read after row {rows:,}"
     if -status == signal.SIGXCPU:
-        return _make_refusal("bomb_suspected", f"{place}: {_TOO_SLOW}")
+        return refusal("bomb_suspected", f"{place}: {_TOO_SLOW}")
     # Without memory, libraries end their process just as with damaged files, so the file can't be judged then.
     if status >= 0 or -status in _ENDED_FROM_OUTSIDE or not has_memory(MOST_MEMORY):
-        return {
-            "error": f"The process that reads {format_name} files ended before its time (status {status}). "
+        return ReviewsError(
+            f"The process that reads {format_name} files ended before its time (status {status}). "
             "Was it killed, or memory short? Next: run it again."
-        }
+        )
     # Calamine tells of damage by an exception, and ends the process if it gets no memory.
     if -status == signal.SIGABRT and format_name in WORKBOOKS:
-        return _make_refusal(
-            "workbook_too_large", f"{place}: its cells take more memory than any sound one's"
-        )
+        return refusal("workbook_too_large", f"{place}: its cells take more memory than any sound one's")
     # The remaining signals are crashes, such as segmentation faults: Arrow does not detect every damage.
-    return _make_refusal(TABLE_FORMATS[format_name][2], place)
-
-
-def _make_refusal(rule: str, found: str) -> Outcome:
-    """Return the outcome by which the process refuses a file."""
-    error = refusal(rule, found)
-    return {"rule": error.rule, "detail": error.detail}
+    return refusal(TABLE_FORMATS[format_name][2], place)
 
 
 # In the separate process
@@ -278,7 +270,7 @@ def _serve_file(
         ):
             if batch.nbytes > options.batch_bytes + ROW_BYTES:
                 problem = f"after row {rows:,} a row has more than {ROW_BYTES:,} bytes"
-                return _make_refusal("bomb_suspected", problem)
+                raise refusal("bomb_suspected", problem)
             rows, size = rows + len(batch), size + batch.nbytes
             # Were all of the time renewed with each batch, files with a few slow rows in each could take days.
             full_batches = rows / options.batch_rows + size / options.batch_bytes
@@ -290,18 +282,16 @@ def _serve_file(
             before = now
             while data:
                 data = data[os.write(connection.fileno(), data) :]
+        left = until - time.process_time()
+        if left < 0:
+            raise refusal("bomb_suspected", f"it can't be read after row {rows:,}: {_TOO_SLOW}")
     except Exception as error:
         return _judge_error(error, rows)
-    left = until - time.process_time()
-    if left < 0:
-        return _make_refusal("bomb_suspected", f"it can't be read after row {rows:,}: {_TOO_SLOW}")
     return {"seconds_left": str(min(left, float(SECONDS)))}
 
 
 def _judge_error(error: Exception, rows: int) -> Outcome:
     """Return the outcome for a file that an error ended after `rows` rows; raise one that is a mistake of ours."""
-    if isinstance(error, FileRefusedError):
-        return {"rule": error.rule, "detail": error.detail}
     if not isinstance(error, ReviewsError):
         if not is_memory_error(error):
             raise error
@@ -310,8 +300,11 @@ def _judge_error(error: Exception, rows: int) -> Outcome:
         except ReviewsError as short:
             error = short
         else:
-            problem = f"after row {rows:,} a row takes more memory than any sound one"
-            return _make_refusal("bomb_suspected", problem)
+            error = refusal(
+                "bomb_suspected", f"after row {rows:,} a row takes more memory than any sound one"
+            )
+    if isinstance(error, FileRefusedError):
+        return {"rule": error.rule, "detail": error.detail}
     return {"error": str(error)}
 
 

@@ -16,6 +16,7 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import name_rated_sentiment
 from data_contracts.sources.profile import OWN_SCALES, Columns, Profile
 from tasks.reading.columns import Reading
@@ -59,8 +60,8 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
     Raises `FileRefusedError`: encoding_broken, or encoding_unknown for text that looks like UTF-16 without a mark.
     """
     head = read_head(chunks, _MARK_BYTES)
-    mark = _find_mark(head)
-    encoding = _choose_encoding(mark, options)
+    mark = next((mark for mark in _MARKS if head.startswith(mark)), b"")
+    encoding = _MARKS.get(mark) or codecs.lookup(options.encoding or "utf-8").name
     if not mark and options.encoding is None and b"\0" in head[:_MARK_BYTES]:
         raise refusal(
             "encoding_unknown", "NUL bytes at the very start, as in UTF-16 without a byte order mark"
@@ -68,23 +69,9 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
     chunks = chain([head[len(mark) :]], chunks)
     if encoding != "utf-8":
         return _transcode(chunks, encoding)
-    fallback = _find_fallback(mark, options)
+    # Nothing but the content can tell whether the text is in the fallback encoding.
+    fallback = None if mark or options.encoding else options.fallback_encoding
     return _fall_back(chunks, fallback) if fallback else chunks
-
-
-def _find_mark(data: bytes) -> bytes:
-    """Return the byte order mark of a text, empty if it has none."""
-    return next((mark for mark in _MARKS if data.startswith(mark)), b"")
-
-
-def _choose_encoding(mark: bytes, options: ReadOptions) -> str:
-    """Return Python's name of the encoding of a text with this byte order mark, or with none."""
-    return _MARKS.get(mark) or codecs.lookup(options.encoding or "utf-8").name
-
-
-def _find_fallback(mark: bytes, options: ReadOptions) -> str | None:
-    """Return the fallback encoding, if nothing but the content can tell whether a text is UTF-8 or in that one."""
-    return None if mark or options.encoding else options.fallback_encoding
 
 
 def _fall_back(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -275,14 +262,14 @@ def _decode_text_file(file: TextFile, options: ReadOptions) -> str | Defect:
     if file.size > options.batch_bytes:
         detail = f"a file of {file.size:,} bytes, the limit is {options.batch_bytes:,}"
         return Defect("text_too_long", detail, file.data[:KEPT_BYTES])
-    mark = _find_mark(file.data)
-    encoding = _choose_encoding(mark, options)
-    if not file.data.isascii() and not _is_utf8_at_first(file.data):
-        encoding = _find_fallback(mark, options) or encoding
     try:
-        text = file.data[len(mark) :].decode(encoding)
-    except UnicodeDecodeError as error:
-        detail = f"byte {error.start + 1:,} is not valid {error.encoding.upper()}"
+        text = b"".join(to_utf8(iter([file.data]), options)).decode()
+    except (UnicodeDecodeError, FileRefusedError) as error:
+        detail = (
+            f"byte {error.start + 1:,} is not valid UTF-8"
+            if isinstance(error, UnicodeDecodeError)
+            else error.detail
+        )
         return Defect("text_encoding", detail, file.data)
     if _MARKED_UP.match(text):
         return Defect("row_shape", "a web page, XML or JSON, not a review", file.data)

@@ -1,7 +1,7 @@
 """Drafts the profile of a source from a file, with the answers of a person, and writes it into the home."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
@@ -15,18 +15,6 @@ from tasks.sources.proposal.writing import change, format_proposal
 from tasks.support.wording import quote_word
 
 
-@dataclass(frozen=True)
-class Named:
-    """What the user names of a file, where it does not show it."""
-
-    text: Sequence[str] = ()
-    """The columns of the text, in the order in which they are joined."""
-    layout: Mapping[str, str] = field(default_factory=dict)
-    """The sheet of a workbook, or the path of the array in a JSON document, by their keys in [file]."""
-    fallback_encoding: str | None = None
-    """The encoding of files that are not UTF-8, by the settings."""
-
-
 def choose_path(home: Home, source: str, replace: bool) -> Path:
     """Return the path of a source's profile to write; raise `UsageError` if there is one that must stay."""
     path = name_profile(home, source)
@@ -36,16 +24,22 @@ def choose_path(home: Home, source: str, replace: bool) -> Path:
 
 
 def draft_profile(
-    source: str, file: Path, named: Named, ask: Callable[[str, Sequence[str]], int] | None
+    source: str,
+    file: Path,
+    text: Sequence[str],
+    layout: Mapping[str, str],
+    fallback_encoding: str | None,
+    ask: Callable[[str, Sequence[str]], int] | None,
 ) -> tuple[str, Profile]:
     """Return the profile of a source that a file suggests, as text and checked.
 
-    `ask` asks a question and returns the number of the answer, from 0; None: the likely answers are taken.
+    The user may name the columns of the `text`, and in `layout` keys of [file]. `ask` asks a question and returns the
+    number of the answer, from 0; None: the likely answers are taken.
     """
     try:
-        proposal = propose(file, named.text, named.layout, named.fallback_encoding)
+        proposal = propose(file, text, layout, fallback_encoding)
     except FileRefusedError as error:
-        raise _describe_refusal(error, source, file, named) from error
+        raise _describe_refusal(error, source, file, layout) from error
     if ask is not None:
         for question in proposal.questions:
             chosen = list(question.answers.values())[ask(question.words, list(question.answers))]
@@ -53,7 +47,9 @@ def draft_profile(
     return format_proposal(proposal, source, file.name), Profile.model_validate(proposal.draft)
 
 
-def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: Named) -> ReviewsError:
+def _describe_refusal(
+    error: FileRefusedError, source: str, file: Path, layout: Mapping[str, str]
+) -> ReviewsError:
     """Return the error for a file that no profile can be made of as it is, with the command that can be copied."""
     command = f"reviews sources init {quote_word(source)} {quote_word(str(file))}"
     reason = error.detail.removesuffix(FILE_RULES[error.rule]).replace(
@@ -63,7 +59,7 @@ def _describe_refusal(error: FileRefusedError, source: str, file: Path, named: N
         return UsageError(f"{file}: {reason}Next: mend it, or write its reviews as one array of objects.")
     if error.rule != "text_column_missing":
         return FileRefusedError(error.rule, error.detail.replace("reviews sources init NAME FILE", command))
-    options = {"--sheet": named.layout.get("sheet"), "--json-path": named.layout.get("json_path")}
+    options = {"--sheet": layout.get("sheet"), "--json-path": layout.get("json_path")}
     given = "".join(f" {option} {quote_word(value)}" for option, value in options.items() if value)
     return UsageError(f"{file}: {reason}Next: name the text: {command}{given} --text COLUMN")
 

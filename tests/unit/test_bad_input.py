@@ -417,7 +417,7 @@ ROW_CASES = [
     bad_row("zip", "text latin-1", "text is not UTF-8", "a.zip", make.to_zip(texts_with(b"caf\xe9")), "text_encoding", "byte 4", b"caf\xe9"),
     bad_row("zip", "text", "file with 0 bytes", "a.zip", make.to_zip(texts_with(b"")), "text_blank"),
     bad_row("tar", "text utf-16", "half a character", "a.tar", make.to_tar(texts_with(b"\xff\xfea\0b")), "text_encoding", "UTF-16", b"\xff\xfea\0b"),
-    bad_row("tar", "text utf-16 unmarked", "NUL in every second byte", "a.tar", make.to_tar(texts_with(b"a\0b\0")), "text_nul"),
+    bad_row("tar", "text utf-16 unmarked", "NUL in every second byte", "a.tar", make.to_tar(texts_with(b"a\0b\0")), "text_encoding", "byte order mark"),
     bad_row("tar.gz", "text", "file longer than can be held", "a.tgz", make.to_gz(make.to_tar(texts_with(b"word " * 1000))), "text_too_long", "a file of 5,000 bytes", batch_bytes=2000),
     bad_row("tar", "text.gz", "compressed text is not UTF-8", "a.tar", make.to_tar(texts_with(make.to_gz(b"\xff"), "2_2.txt.gz")), "text_encoding", "byte 1", b"\xff"),
 ]  # fmt: skip

@@ -95,14 +95,15 @@ def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -
     ],
 )
 def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, form: str, rule: str) -> None:
-    assert table_process._judge_process_end(-getattr(signal, signal_name), 7, form)["rule"] == rule
+    error = table_process._judge_process_end(-getattr(signal, signal_name), 7, form)
+    assert str(error).startswith(f"{rule}: ")
 
 
 @pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
 def test_no_file_is_refused_for_a_process_that_was_ended_from_outside(status: int) -> None:
-    outcome = table_process._judge_process_end(status, 7, "parquet")
-    assert "Next: run it again." in outcome["error"]
-    assert "rule" not in outcome
+    error = table_process._judge_process_end(status, 7, "parquet")
+    assert "Next: run it again." in str(error)
+    assert not isinstance(error, FileRefusedError)
 
 
 def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
