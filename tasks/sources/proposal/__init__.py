@@ -1,4 +1,1 @@
-"""Proposes the profile of a source from one of its files: what names and values show, and questions on what is open.
-
-It may be as clever as a careful person, since somebody sees the proposal before it counts; a run never guesses.
-"""
+"""Proposes the profile of a source from one of its files. Somebody sees it before it counts, so it may guess."""

@@ -117,9 +117,8 @@ def _find_labels(columns: _Columns) -> _Step:
 
 def _join_texts(columns: _Columns) -> list[str]:
     """Return the text of each row."""
-    return [
-        " ".join(filter(None, each)) for each in zip(*(text.values for text in columns["text"]), strict=True)
-    ]
+    rows = zip(*(text.values for text in columns["text"]), strict=True)
+    return [" ".join(filter(None, row)) for row in rows]
 
 
 def _find_movie(columns: _Columns) -> _Step:

@@ -62,26 +62,22 @@ def find_scale(column: Column, texts: Sequence[str], best: Sequence[Column], is_
         numbers[number] += column.counts[value]
     if not numbers or numbers.total() < 0.9 * column.filled or min(numbers) < 0:
         return None
-    highest = {rating.highest if (rating := found[value]) else None for value in meant}
-    stated = next(iter(highest)) if len(highest) == 1 else None
-    if stated is not None:
+    stated, *others = {rating.highest if (rating := found[value]) else None for value in meant}
+    if stated is not None and not others:
         own = OWN_SCALES.get(stated)
         is_enough = own is not None and own.lowest <= min(numbers) and max(numbers) <= own.highest
         return ({} if is_enough else {"lowest": min(1, *numbers), "highest": stated}), None
-    if max(numbers) <= 1 and not words:  # of a hundred, as a spreadsheet stores percentages
-        is_share = is_rating and _IN_NAME.search(column.name[-_LONGEST:]) is not None
-        return ({"lowest": 0, "highest": 1}, None) if is_share else None
+    if max(numbers) <= 1 and not words:
+        return None
     lowest, likely, is_sure = _choose_scale(column, numbers, best)
     comma = any(rating and rating.comma for rating in found.values())
-    others = ({"decimal_comma": True} if comma else {}) | ({"words": words} if words else {})
-    scales: dict[str, Mapping[str, Any]]
-    scales = {f"{each:g}": {"lowest": lowest, "highest": each, **others} for each in likely}
+    further = ({"decimal_comma": True} if comma else {}) | ({"words": words} if words else {})
+    scales: dict[str, Any] = {f"{each:g}": {"lowest": lowest, "highest": each, **further} for each in likely}
     top, is_turned = likely[0] if likely[0] <= 5 else min(likely), False
     if top <= _MOST_WORDS and all(clean_label(value).isdigit() for value in meant):
         turned = {f"{each:g}": lowest + top - each for each in range(int(lowest), int(top) + 1)}
-        middle = (lowest + top) / 2
-        low = {value for value, number in meant.items() if number < middle}
-        high = {value for value, number in meant.items() if number > middle}
+        low = {value for value, number in meant.items() if number < (lowest + top) / 2}
+        high = {value for value, number in meant.items() if number > (lowest + top) / 2}
         is_turned = _compare_texts(column, texts, high, low) < -_CLEARLY_TURNED
         last = {f"{lowest:g}, and {top:g} is the worst": {"lowest": lowest, "highest": top, "words": turned}}
         scales = last | scales if is_turned else scales | last
@@ -179,10 +175,9 @@ def find_labels(column: Column, texts: Sequence[str], is_judgement: bool) -> Fou
 def _find_pair(said: set[str], is_clear: bool) -> tuple[str, ...] | None:
     """Return the positive and the negative value that labels are: both, or a third one too, or one of them."""
     pairs = [tuple(pair.split()) for pair in list_words("values", "pairs", "|")]
-    fits = [pair for pair in pairs if said == {*pair}]
-    fits += [pair for pair in pairs if {*pair} < said and len(said) == 3]
+    fits = [pair for pair in pairs if {*pair} <= said and len(said) <= 3]
     fits += [pair for pair in pairs if said and said < {*pair} and is_clear]
-    return next(iter(fits), None)
+    return min(fits, key=lambda pair: len(said - {*pair}), default=None)
 
 
 def _compare_texts(column: Column, texts: Sequence[str], one: Set[str], two: Set[str]) -> float:
@@ -204,5 +199,4 @@ def find_no_texts(columns: Sequence[Column]) -> list[str]:
             if is_often or re.fullmatch(f"(?:{pattern})\\.?", value.strip(), re.IGNORECASE):
                 found[value.strip()] += rows
         found.update(sorted(column.nothings))
-    listed = {value.casefold(): value for value, _ in reversed(found.most_common())}  # case does not matter
-    return [*reversed(listed.values())][:_MOST_NO_TEXT]
+    return [value for value, _ in found.most_common(_MOST_NO_TEXT)]
