@@ -186,7 +186,8 @@ ROWS = st.lists(st.dictionaries(NAMES.map("x{}y".format), VALUES, max_size=4), m
 @settings(deadline=None)
 def test_any_objects_are_read_back(rows: list[dict[str, Any]], ascii_only: bool, size: int) -> None:
     document = json.dumps(
-        {"a": {"data": [{"text": "A film.", **row} for row in rows]}}, ensure_ascii=ascii_only
+        {"n": -1234.5e-6, "a": {"data": [{"text": "A film.", **row} for row in rows]}},
+        ensure_ascii=ascii_only,
     )
     found = [row for batch in read(document.encode(), size) for row in list_further(batch)]
     assert found == [

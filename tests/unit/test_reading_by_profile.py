@@ -91,7 +91,9 @@ def test_of_lines_one_at_least_has_each_column_of_their_profile(tmp_path: Path) 
     with pytest.raises(FileRefusedError, match="profile_column_missing") as refused:
         read(tmp_path, lines, profile, "a.jsonl")
     assert "'title'" in refused.value.detail
-    assert len(read(tmp_path, lines + encode_jsonl([{"text": "t", "Title": "Up"}]), profile, "a.jsonl")) == 4
+    (tmp_path / "b.jsonl").write_bytes(lines + encode_jsonl([{"text": "t", "Title": "Up"}]))
+    options = ReadOptions(profile=profile, batch_rows=2)
+    assert sum(map(len, read_review_file(tmp_path / "b.jsonl", options))) == 4
 
 
 @pytest.mark.parametrize("row", [{"Title": "Bad film", "Body": ""}, {"Title": "", "Body": "Bad film"}])

@@ -105,6 +105,11 @@ def test_a_profile_may_say_which_row_is_the_header(row: int) -> None:
     assert refuse(write_xlsx({"S": grid})).rule == "text_column_missing"
 
 
+def test_a_sheet_may_have_no_names_of_columns() -> None:
+    profile = make_profile("column_2", tables={"file": {"header": 0}})
+    assert read_texts(write_xlsx({"S": [[1, "a"], [0, "b"]]}), profile=profile) == ["a", "b"]
+
+
 def test_a_table_may_begin_right_of_the_first_column() -> None:
     (rows,) = read(write_xlsx({"S": [[None, "text", "n"], [None, "a", 1]]}))
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"n": "1"}])
