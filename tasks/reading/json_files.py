@@ -333,7 +333,7 @@ ARRAY_NAMES = frozenset(["", *_ROW_NAMES.split()])
 """The keys of arrays that have the rows of a document without a profile. Others may be replies, or people."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 _ENDS = {"{": "}", "[": "]"}
-_LONGEST_WORD = len("-Infinity")
+_LONGEST_WORD, _EXPONENT = len("-Infinity"), len("e-")
 _CUT_OFF = "it ends in the middle, as a file does that was cut off"
 _WRONG = "a comma, a quote, a bracket or a number is wrong"
 _Element = tuple[Any, str, Mapping[str, str]]
@@ -419,7 +419,8 @@ class _Text:
                 if not is_cut or not self._hold_more():
                     raise ValueError(_CUT_OFF if is_cut else _WRONG) from error
             else:
-                if end < len(self._held) or not self._hold_more():  # else a number may go on
+                # Else a number may go on, as `1` does before `.5` or `e-5`.
+                if end < len(self._held) - _EXPONENT or not self._hold_more():
                     text = self._held[self._place : end]
                     self._place = end
                     return value, text
