@@ -1,19 +1,24 @@
 """Serves the metrics over HTTP in Prometheus's text format.
 
 Whoever can connect can read them, so the default address is 127.0.0.1; pages of other origins and unknown host names
-are refused as by Prefect's server.
+are refused as by Prefect's server. All who ask while the figures are read get these, so many questions cost as one.
 """
 
+import asyncio
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prometheus_client import make_asgi_app
+from anyio.to_thread import run_sync
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.home import Home
@@ -39,17 +44,15 @@ class Figures(Collector):
         self._read_database = make_cached_reader(home.published)
         self._find_unscored = make_unscored_finder(home)
         self._read_server = read_server
-        self._lock = threading.Lock()
         self._reported = ""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all metrics of which there are samples."""
-        with self._lock:
-            samples = [
-                *self._read_home(),
-                *read_upkeep_metrics(self._home),
-                *self._read_server(),
-            ]
+        samples = [
+            *self._read_home(),
+            *read_upkeep_metrics(self._home),
+            *self._read_server(),
+        ]
         families: dict[Metric, GaugeMetricFamily] = {}
         for sample in samples:
             family = families.setdefault(sample.metric, _make_family(sample.metric))
@@ -81,7 +84,15 @@ def make_metrics_app(settings: Settings, hosts: Sequence[str], read_server: Read
     """Return the web app that serves the metrics of a home under the host names `hosts`."""
     registry = HomeRegistry(settings.label)
     registry.register(Figures(settings.home, read_server))
-    return guard(make_asgi_app(registry), hosts)
+    reading: asyncio.Task[bytes] | None = None
+
+    async def answer(request: Request) -> Response:
+        nonlocal reading
+        if reading is None or reading.done():
+            reading = asyncio.create_task(run_sync(generate_latest, registry))
+        return Response(await asyncio.shield(reading), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return guard(Starlette(routes=[Route("/metrics", answer)]), hosts)
 
 
 def serve_metrics(listening: socket.socket, app: "ASGIApp") -> None:

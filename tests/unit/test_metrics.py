@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from deployments.installation_paths import PROJECT_ROOT, RUNBOOK
 from deployments.metrics import database_metrics, server_metrics
 from deployments.metrics.database_metrics import make_cached_reader, read_samples
 from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
-from deployments.metrics.metrics_endpoint import make_metrics_app
+from deployments.metrics.metrics_endpoint import Reader, make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.metrics.unscored_files import make_unscored_finder
 from deployments.metrics.upkeep_metrics import read_upkeep_metrics
@@ -358,26 +359,50 @@ def test_a_backup_elsewhere_counts_as_one(tmp_path: Path) -> None:
 # As they are served
 
 
-def fetch(home: Home, host: str = "127.0.0.1:9108") -> tuple[int, str]:
-    """Ask the app of a home for its metrics; return the status and the text."""
-    said: list[dict[str, Any]] = []
-
-    async def send(message: Any) -> None:
-        said.append(message)
+def fetch_often(
+    home: Home, times: int, read_server: Reader, host: str = "127.0.0.1:9108"
+) -> list[tuple[int, str]]:
+    """Ask the app of a home so often for its metrics at once; return the status and the text of each answer."""
+    headers = [(b"host", host.encode()), (b"accept", b"text/plain")]
+    scope = {"type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": headers}
+    settings = load_settings({"REVIEWS_HOME": str(home.folder), "REVIEWS_NAME": "shop-a"})
+    app = make_metrics_app(settings, ["127.0.0.1"], read_server)
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b""}
 
-    headers = [(b"host", host.encode()), (b"accept", b"text/plain")]
-    scope = {"type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": headers}
-    settings = load_settings({"REVIEWS_HOME": str(home.folder), "REVIEWS_NAME": "shop-a"})
-    app = make_metrics_app(settings, ["127.0.0.1"], lambda: [Sample(SERVER_UP, (), 0)])
+    async def ask() -> tuple[int, str]:
+        said: list[Any] = []
 
-    async def ask() -> None:
-        await app(scope, receive, send)
+        async def send(message: Any) -> None:
+            said.append(message)
 
-    asyncio.run(ask())
-    return said[0]["status"], said[1]["body"].decode()
+        await app(dict(scope), receive, send)
+        return said[0]["status"], said[1]["body"].decode()
+
+    async def ask_all() -> list[tuple[int, str]]:
+        return await asyncio.gather(*(ask() for _ in range(times)))
+
+    return asyncio.run(ask_all())
+
+
+def fetch(home: Home, host: str = "127.0.0.1:9108") -> tuple[int, str]:
+    """Ask the app of a home for its metrics; return the status and the text."""
+    [answer] = fetch_often(home, 1, lambda: [Sample(SERVER_UP, (), 0)], host)
+    return answer
+
+
+def test_many_who_ask_at_once_get_what_is_read_once_while_the_app_goes_on(tmp_path: Path) -> None:
+    read: list[int] = []
+
+    def read_server() -> list[Sample]:
+        read.append(threading.get_ident())
+        return [Sample(SERVER_UP, (), 0)]
+
+    answers = fetch_often(Home(tmp_path), 50, read_server)
+    assert {status for status, _ in answers} == {200}
+    assert len(read) == 1
+    assert read != [threading.get_ident()]
 
 
 def test_before_anything_is_published_the_other_metrics_are_served(tmp_path: Path) -> None:
