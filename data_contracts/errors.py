@@ -37,6 +37,10 @@ class WarehouseError(ReviewsError):
     """The database can't be opened, read or brought up to date."""
 
 
+class WarehouseMemoryError(WarehouseError):
+    """The database needed more memory at once than it may use."""
+
+
 class WarehouseBusyError(WarehouseError):
     """Another process kept the database locked beyond the waiting time."""
 

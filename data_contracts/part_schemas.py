@@ -5,6 +5,8 @@ import pyarrow as pa
 from data_contracts.scored_reviews import SCORED_SCHEMA
 
 _INSTANT = pa.timestamp("us", tz="UTC")
+_JSON = pa.json_(pa.string())
+"""DuckDB takes it as it is; to check a text that is to become JSON it needs many times its bytes."""
 
 SOURCE_SCHEMA = pa.schema(
     [
@@ -18,7 +20,7 @@ SOURCE_SCHEMA = pa.schema(
         pa.field("text_sha256", pa.string(), nullable=False),
         ("given_label", pa.string()),
         ("given_rating", pa.float64()),
-        ("extra", pa.string()),
+        ("extra", _JSON),
         ("in_english", pa.bool_()),
         ("counts", pa.bool_()),
         ("near_key", pa.uint64()),
@@ -42,7 +44,7 @@ QUARANTINE_SCHEMA = pa.schema(
         ("reviewed_at", _INSTANT),
         ("given_label", pa.string()),
         ("given_rating", pa.float64()),
-        ("extra", pa.string()),
+        ("extra", _JSON),
         ("raw_is_text", pa.bool_()),
     ]
 )

@@ -35,17 +35,18 @@ def score_new(
     is_whole = not (request.named or request.since or request.rescan or arranged.last or arranged.aside)
     hasty = replace(job, options=replace(job.options, may_postpone=True))
     for group in _group_in_order(job, request, arranged.first):
-        result, deferred = _take_out_deferred(_score_group(hasty, group))
-        last += [file for file in group if file.uri in deferred]
-        is_whole = is_whole and result.error is None
-        yield result
+        for scored in stages.score_together(home, group, partial(_score_group, hasty)):
+            result, deferred = stages.take_out(scored, OUT_OF_PROPORTION)
+            last += [file for file in group if file.uri in deferred]
+            is_whole = is_whole and result.error is None
+            yield result
     if is_whole:
         drop_arrivals(home)
     last += arranged.last
     if last and needs_publishing(home):
         publish_copy(home)  # the run may be killed again, or take long
     for file in last:
-        yield _score_group(job, (file,))
+        yield from stages.score_together(home, (file,), partial(_score_group, job))
     if arranged.aside:
         yield make_skipped(arranged.aside)
 
@@ -65,13 +66,6 @@ def _group_in_order(
         for file in together:
             sizes[sources[file.uri]] += file.size
         yield from group_found_files(sorted(together, key=lambda file: sizes[sources[file.uri]]))
-
-
-def _take_out_deferred(result: GroupResult) -> tuple[GroupResult, set[str]]:
-    """Return the result of a group without the files that are to be scored last, and the uris of these."""
-    deferred = {file.uri for file in result.postponed if file.reason == OUT_OF_PROPORTION}
-    postponed = tuple(file for file in result.postponed if file.uri not in deferred)
-    return replace(result, postponed=postponed), deferred
 
 
 def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:

@@ -2,7 +2,8 @@
 
 While a run reads and scores a group, `running/scored-now.json` in the home names its files. What the next run finds
 there was being scored when a run was killed: by a library that crashed, for want of memory, or by a person. From the
-second time on such a file is scored last, alone, and from the fifth time on it is not scored unless it is named.
+second time on such a file is scored last, alone, and from the fifth time on it is not scored unless it is named. A
+file that failed alone is scored last and alone until it is scored.
 """
 
 import json
@@ -84,6 +85,13 @@ def record_scoring(home: Home, files: Sequence[SourceFile]) -> Iterator[None]:
         for name in names:
             counts.pop(name, None)
         _write(path, [], counts)
+
+
+def let_alone(home: Home, file: FoundFile | SourceFile) -> None:
+    """Let later runs score a file last and alone, since it failed alone."""
+    counts = read_killed_runs(home).counts
+    counts[_name(file)] = max(ALONE_FROM, counts.get(_name(file), 0))
+    _write(home.running / _NAME, [], counts)
 
 
 def _name(file: FoundFile | SourceFile) -> str:

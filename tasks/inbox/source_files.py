@@ -25,8 +25,11 @@ HIDDEN = "is hidden, unfinished, or only says something of the files beside it"
 HAS_LABELS = f"is no file of reviews: what lies in {LABELS}/ of an inbox is taken in as labels"
 """Reason for skipping a file, likewise."""
 OUT_OF_PROPORTION = "is out of proportion to its size: it is scored after all other files, alone"
-"""Reason for postponing a file within a run."""
+FOR_NEXT_GROUP = "is read after the files before it are committed, which have many rows"
+"""Reasons for postponing a file within a run."""
 GROUP_BYTES = 32 * 2**20
+MOST_UNPACKED_BYTES = 8 * GROUP_BYTES
+"""Bytes of rows from which on no other file of a group is read with them."""
 WORKER_GROUP_BYTES = 8 * 2**20
 """Most bytes of a group for a worker of an engine: fewer, so that all workers end at about the same time. The
 rows of a large object are cut to this, and so is what is scored again, however large a file was."""

@@ -3,7 +3,7 @@
 The profile is that of the source, a known platform's, or that of our own names. Names are compared exactly, then
 without case, spaces, `_`, `-`, dots and a byte order mark: `reviewText`, `Review Text` and `review_text` are one name.
 All unmatched columns are further columns. Their nulls and empty texts are left out; a value that Python can't represent
-is null, and the key `UNREADABLE_COLUMNS` of its object lists such columns.
+is null, and the key `UNREADABLE_COLUMNS` of its object lists such columns, and those for which a row has no room.
 """
 
 import json
@@ -34,6 +34,8 @@ PART, STATE = "text_part_", "state_"
 """Begin our names of a column whose text comes before that of `text`, and of one that says if a row is a review."""
 MAX_COLUMNS, MAX_DEPTH = 10_000, 64
 """Most columns of a file, or keys of an object, and most levels of nested objects and lists."""
+MOST_KEPT, MOST_SHOWN = 1 << 16, 1000
+"""Most characters of a row's further columns together, and of a value of ours that can't be read, that are kept."""
 _OWN = "own"
 """The name of the profile of a source."""
 _AUTHOR = "author"
@@ -41,6 +43,7 @@ _AUTHOR = "author"
 _NAMES_SHOWN, _SHOWN = 12, 80
 _BINARY = {"0", "1"}
 _UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
+_DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 _LENIENT = json.JSONEncoder(ensure_ascii=False, default=str)
 
@@ -248,6 +251,12 @@ def quote_names(names: Sequence[str]) -> str:
     return f"{shown} and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else shown
 
 
+def _list_shown(names: Sequence[str]) -> list[str]:
+    """Return the names of the first columns, long ones cut, and how many more there are."""
+    more = [f"and {len(names) - _NAMES_SHOWN:,} more"] if len(names) > _NAMES_SHOWN else []
+    return [*(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…" for name in names[:_NAMES_SHOWN]), *more]
+
+
 # Values
 
 
@@ -264,28 +273,52 @@ def format_columns(columns: Mapping[str, pa.Array]) -> pa.Array | None:
     """Return further columns of n values, by their names, as JSON objects, [n]; null for a row without any."""
     if not columns:
         return None
-    members: list[list[str | None]] = []
+    keys = [f"{encode_basestring(name)}: " for name in columns]
+    values: list[list[Any]] = []
     unreadable: dict[int, list[str]] = {}
     for name, array in columns.items():
-        values, places = _read_values(array)
+        found, places = _read_values(array)
+        values.append(found)
         for place in places:
             unreadable.setdefault(place, []).append(name)
-        if array.type == pa.string():  # the usual case, which is in all files of texts
-            key = f"{encode_basestring(name)}: "
-            members.append([key + encode_basestring(value) if value else None for value in values])
-        else:
-            empty = (None, "")
-            members.append([None if value in empty else _format_member(name, value) for value in values])
-    rows = [list(filter(None, row)) for row in zip(*members, strict=True)]
-    for place, names in unreadable.items():
-        rows[place].append(_format_member(UNREADABLE_COLUMNS, names))
-    return pa.array([f"{{{', '.join(row)}}}" if row else None for row in rows], pa.string())
+    # Row by row: the names of the columns may be far longer than all values.
+    rows = (
+        [
+            key + (encode_basestring(value) if type(value) is str else _encode(value))
+            for key, value in zip(keys, row, strict=True)
+            if value is not None and value != ""
+        ]
+        for row in zip(*values, strict=True)
+    )
+    return pa.array(
+        [_join_members(row, unreadable.get(place, ())) for place, row in enumerate(rows)], pa.string()
+    )
+
+
+def _join_members(members: Sequence[str], left_out: Sequence[str] = ()) -> str | None:
+    """Return the members of a JSON object as one of `MOST_KEPT` characters; None if there are none.
+
+    What does not fit is left out, and listed with the names of the columns that are left out already.
+    """
+    kept, names = members, list(left_out)
+    if sum(map(len, members)) > MOST_KEPT:
+        kept, room = [], MOST_KEPT
+        for member in members:
+            if len(member) > room:
+                names.append(_DECODER.raw_decode(member)[0])
+            else:
+                kept.append(member)
+                room -= len(member)
+    if names:
+        kept = [*kept, _format_member(UNREADABLE_COLUMNS, _list_shown(names))]
+    return f"{{{', '.join(kept)}}}" if kept else None
 
 
 def format_object(values: Iterable[tuple[str, Any]]) -> str | None:
     """Return names and values that are not parsed any further as a JSON object; None if all are empty."""
-    members = [_format_member(name, value) for name, value in values if value is not None and value != ""]
-    return f"{{{', '.join(members)}}}" if members else None
+    return _join_members(
+        [_format_member(name, value) for name, value in values if value is not None and value != ""]
+    )
 
 
 def add_values(
@@ -296,7 +329,8 @@ def add_values(
         return objects
     rows = [None] * len(column) if objects is None else objects.to_pylist()
     values = column.take(pa.array(positions)).to_pylist()
-    for position, value in zip(positions, values, strict=True):
+    for position, found in zip(positions, values, strict=True):
+        value = found if found is None or len(found) <= MOST_SHOWN else f"{found[:MOST_SHOWN]}…"
         if (row := rows[position]) is None:
             rows[position] = format_object([(name, value)])
         elif f"{encode_basestring(name)}: " in row:  # it takes the place of one of the same name

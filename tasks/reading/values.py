@@ -28,7 +28,7 @@ from data_contracts.rules_and_limits import (
 )
 from data_contracts.sources.profile import DATE_STYLES, OWN_SCALES, Labels, Rating, Rows
 from tasks.reading.columns import PART, STATE, Reading, add_values, settle_labels
-from tasks.reading.rows import Defect, RawRows, drop_defective, measure_texts
+from tasks.reading.rows import KEPT_BYTES, Defect, RawRows, drop_defective, measure_texts
 from tasks.support.refusals import make_showable
 
 # Words that programs write where there is no value
@@ -52,6 +52,8 @@ NO_TEXT_WORDS = frozenset(
 _LONGEST_NO_TEXT = 64
 """Bytes up to which a text may be only blanks, or more than a word for none, and is looked at."""
 _ROUNDED_ID = r"^\d(?:[.,]\d+)?[eE]\+\d{2,3}$"
+LONGEST_ID = 2000
+"""Most bytes of an id: the longest are URLs. A longer one is the text of a row whose quotes are wrong."""
 
 
 def is_nothing(text: str) -> bool:
@@ -387,6 +389,7 @@ def parse_rows(raw: RawRows, members: pa.Array, reading: Reading | None = None) 
     """
     profile, size = (reading or raw.reading).profile, len(raw.row_numbers)
     ids, further = _drop_rounded(raw)
+    ids, long_ids = _drop_long(ids)
     columns = {"row_number": raw.row_numbers, "member": members, **ids}
     if profile.movie is not None:
         columns["movie_id"] = pc.fill_null(
@@ -404,7 +407,8 @@ def parse_rows(raw: RawRows, members: pa.Array, reading: Reading | None = None) 
     columns["extra"] = pa.nulls(size, pa.string()) if further is None else further
     none = NO_TEXT_WORDS | {text.strip().casefold() for text in profile.rows.no_text}
     text, not_given = _drop_missing_texts(raw, none, columns["extra"])
-    defects = {**not_given, **_find_no_reviews(raw, profile.rows, text), **raw.defects}
+    no_reviews = _find_no_reviews(raw, profile.rows, text)
+    defects = {**not_given, **no_reviews, **long_ids, **raw.defects}
     columns["text"] = drop_defective(text, defects)
     if defects or columns["text"].null_count:
         missing = pc.if_else(pc.is_null(columns["text"]), "text_missing", pa.scalar(None, pa.string()))
@@ -438,6 +442,20 @@ def _drop_rounded(raw: RawRows) -> tuple[dict[str, pa.Array], pa.Array | None]:
     joined = reduce(partial(_join_pair, between=", "), rounded)
     places = pc.indices_nonzero(pc.is_valid(joined)).to_pylist()
     return ids, add_values(raw.further, ROUNDED_IDS, joined, places)
+
+
+def _drop_long(ids: Mapping[str, pa.Array]) -> tuple[dict[str, pa.Array], dict[int, Defect]]:
+    """Return ids, by our column, without those that are too long to be one, and the defects of the rows with such."""
+    kept: dict[str, pa.Array] = {}
+    defects: dict[int, Defect] = {}
+    for name, column in ids.items():
+        is_long = pc.fill_null(pc.greater(pc.binary_length(column), LONGEST_ID), False)
+        for place in pc.indices_nonzero(is_long).to_pylist():
+            value = column[place].as_py().encode()
+            problem = f"its {name} has {len(value):,} bytes, more than any id"
+            defects[place] = Defect("row_shape", problem, value[:KEPT_BYTES])
+        kept[name] = pc.if_else(is_long, None, column)
+    return kept, defects
 
 
 def _parse_column(

@@ -47,7 +47,8 @@ def require_bounded_bad_rows(file: SourceFile, bytes_kept: int) -> None:
 def measure_bad_rows(rows: pa.Table) -> dict[str, int]:
     """Return the bytes of the columns `raw` and `extra` of quarantined rows, summed by the sha256 of their file."""
     sizes = pc.add(
-        pc.fill_null(pc.binary_length(rows["raw"]), 0), pc.fill_null(pc.binary_length(rows["extra"]), 0)
+        pc.fill_null(pc.binary_length(rows["raw"]), 0),
+        pc.fill_null(pc.binary_length(rows["extra"].cast(pa.string())), 0),
     )
     table = pa.table({"source": rows["source_sha256"], "size": pc.cast(sizes, pa.int64())})
     sums = table.group_by("source").aggregate([("size", "sum")])

@@ -10,7 +10,15 @@ import pyarrow.compute as pc
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.rules_and_limits import RowLimits
-from tasks.inbox.source_files import GROUP_BYTES, OUT_OF_PROPORTION, SkippedFile, SourceFile, has_changed
+from tasks.inbox.source_files import (
+    FOR_NEXT_GROUP,
+    GROUP_BYTES,
+    MOST_UNPACKED_BYTES,
+    OUT_OF_PROPORTION,
+    SkippedFile,
+    SourceFile,
+    has_changed,
+)
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring.bad_rows import can_only_be_refused, require_bounded_bad_rows
 from tasks.scoring.file_outcomes import Tally, record_reading, record_refusal
@@ -88,8 +96,11 @@ def read_chunks(
 def _read_in_proportion(file: SourceFile, options: ReadOptions, tally: Tally) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a file; postpone it, if the options allow that, once they are out of proportion to its size.
 
-    Or once the CPU time for them is, here and in the process for tables.
+    Or once the CPU time for them is, here and in the process for tables, or if the files before it have many rows.
     """
+    if options.may_postpone and tally.bytes_read.total() > MOST_UNPACKED_BYTES:
+        tally.postponed[file.source_sha256] = SkippedFile(file.uri, FOR_NEXT_GROUP)
+        return
     most_bytes = max(GROUP_BYTES, MOST_UNPACKED_RATIO * file.size)
     most_seconds = MOST_READING_SECONDS * max(1, file.size / 1_000_000)
     elsewhere = list[float]()
@@ -98,6 +109,7 @@ def _read_in_proportion(file: SourceFile, options: ReadOptions, tally: Tally) ->
     for batch in read_review_file(file.path, options):
         seconds += time.thread_time() - started + sum(elsewhere)
         unpacked += batch.nbytes
+        tally.bytes_read[file.source_sha256] = unpacked
         elsewhere.clear()
         if options.may_postpone and (unpacked > most_bytes or seconds > most_seconds):
             tally.postponed[file.source_sha256] = SkippedFile(file.uri, OUT_OF_PROPORTION)

@@ -45,6 +45,8 @@ class Tally:
     """The further columns of the first and of some later rows of a file, as JSON objects."""
     readings: defaultdict[str, list[Reading]] = field(default_factory=lambda: defaultdict(list))
     """How the tables of a file were read, `MOST_READINGS` at most."""
+    bytes_read: Counter[str] = field(default_factory=Counter)
+    """Bytes of all rows."""
     bytes_kept: Counter[str] = field(default_factory=Counter)
     """Bytes of the quarantined rows."""
     first_bad: dict[str, str] = field(default_factory=dict)

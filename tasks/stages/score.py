@@ -6,13 +6,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import task
 from prefect.assets import add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import ContractError, EngineLostError, ReviewsError, StoreUnreachableError
+from data_contracts.errors import (
+    BundleError,
+    ContractError,
+    EngineError,
+    EngineLostError,
+    ReviewsError,
+    StoreError,
+    StoreUnreachableError,
+    WarehouseError,
+    WarehouseMemoryError,
+)
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.durable import name_full_disk, remove
 from data_contracts.storage.faults import pass_fault_point
@@ -20,8 +30,8 @@ from data_contracts.storage.home import Home
 from tasks.findings.finding import ERROR, KINDS, OF_FILES, Finding
 from tasks.findings.gathering import OF_TABLES, check_deliveries, gather_from_tables, name_drift
 from tasks.findings.recorded import Noted, Row, note_findings
-from tasks.inbox.killed_runs import record_scoring
-from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
+from tasks.inbox.killed_runs import let_alone, record_scoring
+from tasks.inbox.source_files import FOR_NEXT_GROUP, FoundFile, SkippedFile, SourceFile
 from tasks.maintenance.forgetting import finish_forgetting
 from tasks.maintenance.retention import drop_old_bytes, move_scored
 from tasks.scoring.grown_files import note_growth
@@ -65,6 +75,7 @@ DRIFT_NEXT_STEP = (
     "will keep coming, train again, or set REVIEWS_DRIFT=warn."
 )
 
+_AnyFile = TypeVar("_AnyFile", FoundFile, SourceFile)
 _STORE_READINGS = "CREATE TEMP TABLE earlier_readings AS SELECT unnest(?::VARCHAR[]) AS source_sha256"
 
 
@@ -331,23 +342,59 @@ def tidy_up(home: Home, *, move: bool, quarantine_days: float) -> bool:
     return bool(quarantine_days and drop_old_bytes(home.warehouse, quarantine_days))
 
 
+def score_together(
+    home: Home, files: Sequence[_AnyFile], score: Callable[[Sequence[_AnyFile]], GroupResult]
+) -> Iterator[GroupResult]:
+    """Score and commit files by `score` as one group, or as several if they have too many rows for one.
+
+    If one of them may be why that fails, each is scored alone; one that fails alone is so in later runs too.
+    """
+    waiting = tuple(files)
+    while waiting:
+        result, deferred = take_out(score(waiting), FOR_NEXT_GROUP)
+        if may_be_of_a_file(result.error):
+            if len(waiting) > 1:
+                for file in waiting:
+                    yield from score_together(home, (file,), score)
+                return
+            let_alone(home, waiting[0])
+        yield result
+        waiting = tuple(file for file in waiting if file.uri in deferred)
+
+
+def take_out(result: GroupResult, reason: str) -> tuple[GroupResult, set[str]]:
+    """Return the result of a group without the files that were postponed for a reason, and the uris of these."""
+    deferred = {file.uri for file in result.postponed if file.reason == reason}
+    postponed = tuple(file for file in result.postponed if file.uri not in deferred)
+    return replace(result, postponed=postponed), deferred
+
+
+def may_be_of_a_file(error: Exception | None) -> bool:
+    """Return whether the content of a file may be what a group failed for, not the machine, the model or a store."""
+    others = (OSError, BundleError, EngineError, StoreError, WarehouseError)
+    return error is not None and (isinstance(error, WarehouseMemoryError) or not isinstance(error, others))
+
+
 def score_and_commit(home: Home, uris: Sequence[str], score: Callable[[], ScoredGroup]) -> GroupResult:
     """Score a group of files by `score` and commit its part; return an error as a result, so that others go on."""
     postponed: tuple[SkippedFile, ...] = ()
+    scored = None
     try:
         with name_full_disk(home.parts):
             scored = score()
         postponed = scored.postponed
         return GroupResult(tuple(uris), commit(scored.part_dir, home.warehouse), postponed)
     except Exception as error:  # no error of one group may stop the others
+        if scored is not None and may_be_of_a_file(error):
+            remove(scored.part_dir)  # its files are scored again, each alone
         return warn_of_failure(GroupResult(tuple(uris), None, postponed, error), error)
 
 
 def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     """Commit the leftover parts of an earlier run, yielding the result of each; delete its unfinished parts.
 
-    A part that is damaged or breaks its contract is deleted too. Its files are not in the ledger, so they are scored
-    again. Before that, what was to be forgotten is.
+    A part that is damaged, breaks its contract or needs too much memory is deleted too. Its files are not in the
+    ledger, so they are scored again. Before that, what was to be forgotten is.
     """
     if finish_forgetting(home):
         from tasks.backups.forgotten_beside import note_forgotten
@@ -373,11 +420,11 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
 
 
 def _commit_leftover(part_dir: Path, warehouse: Path) -> CommitSummary | None:
-    """Before scoring, commit a leftover part by the stage `commit`; delete it if it breaks its contract."""
+    """Before scoring, commit a leftover part by the stage `commit`; delete it if it never can be committed."""
     try:
         return commit(part_dir, warehouse)
-    except ContractError as error:
-        _warn_of_dropped(part_dir, f"breaks its contract ({error})")
+    except (ContractError, WarehouseMemoryError) as error:
+        _warn_of_dropped(part_dir, f"can't be committed ({error})")
         remove(part_dir)
         return None
 

@@ -20,7 +20,7 @@ from tasks.scoring.run_outcome import GroupResult, describe_replaced, make_skipp
 from tasks.stages.log_messages import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
-from tasks.stages.score import score_and_commit, score_files, warn_of_failure
+from tasks.stages.score import score_and_commit, score_files, score_together, warn_of_failure
 from tasks.store.connecting import open_store
 from tasks.store.inbox_objects import fetch_arrivals
 from tasks.store.published_upload import list_remembered
@@ -86,13 +86,14 @@ def score_stored(
     Those over which runs were killed come last, each alone.
     If the store does not answer, the groups after it wait for the next run.
     """
-    arranged = read_killed_runs(job.run.home).arrange(files, tries_all=bool(request.named))
+    home = job.run.home
+    arranged = read_killed_runs(home).arrange(files, tries_all=bool(request.named))
     for group in (*group_found_files(arranged.first), *((file,) for file in arranged.last)):
-        result = score_object_group(job, request, group)
-        clear_spool(job.run.home)
-        yield result
-        if isinstance(result.error, StoreUnreachableError):
-            return
+        for result in score_together(home, group, partial(score_object_group, job, request)):
+            clear_spool(home)
+            yield result
+            if isinstance(result.error, StoreUnreachableError):
+                return
     if arranged.aside:
         yield make_skipped(arranged.aside)
 

@@ -21,7 +21,7 @@ from data_contracts.errors import ContractError
 from data_contracts.part_schemas import CHECKS, LATER_COLUMNS, PART_ONLY, PART_SCHEMAS
 from data_contracts.storage.faults import pass_fault_point
 from tasks.warehouse.accounting import require_accounted
-from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql
+from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql, stream_first
 from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
@@ -238,7 +238,8 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     connection.execute(_FIND_NEW_SOURCES)
     connection.execute(_FIND_NEW_SCORES)
     connection.execute("INSERT INTO scored_reviews BY NAME FROM new_scores")
-    connection.execute(_INSERT_BAD_ROWS)
+    with stream_first(connection):
+        connection.execute(_INSERT_BAD_ROWS)
     connection.execute(_FORGET_REFUSALS)
     _enter_in_ledger(connection)
     if has_later and connection.execute(_FIND_LATER).fetchall() != [(0,)]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from tasks.warehouse.database.duckdb_engine import stream_first
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, COUNTS, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
@@ -233,7 +234,8 @@ def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, sco
 
     Afterwards each of their reviews has one newest row. Return whether some have several rows, for `count_reused_ids`.
     """
-    connection.execute(_ADD_TEXTS.format(files=files, texts=texts, scores=scores))
+    with stream_first(connection):
+        connection.execute(_ADD_TEXTS.format(files=files, texts=texts, scores=scores))
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
         connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     reviews = note_reviews(connection, texts)

@@ -18,7 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data_contracts.errors import BundleError, ContractError, ReviewsError, UsageError, WarehouseError
+from data_contracts.errors import (
+    BundleError,
+    ContractError,
+    ReviewsError,
+    UsageError,
+    WarehouseError,
+    WarehouseMemoryError,
+)
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
 from flows.score_reviews import score_reviews
@@ -32,9 +39,11 @@ from tasks.labelling import intake
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import part_rows as scored_rows
+from tasks.scoring.part_folders import list_uris
 from tasks.scoring.plan import ScoringRequest, find_pending_files
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
+from tasks.warehouse.commit import CommitSummary, commit_parts
 from tests.support.scoring_runs import (
     CSV,
     DoneRun,
@@ -275,11 +284,11 @@ def leave_part(home: Home) -> None:
     drop(home, "empty.csv", "")
 
     def fail(*arguments: object) -> None:
-        raise RuntimeError("stopped before the commit")
+        raise OSError("stopped before the commit")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(score_stages, "commit_parts", fail)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(ReviewsError, match="stopped before the commit"):
             run()
 
 
@@ -433,6 +442,40 @@ def test_a_file_out_of_proportion_is_scored_after_all_others_in_the_same_run(
     summary = run()
     assert (summary.files_scored, summary.rows_scored, summary.skipped) == (2, 5001, ())
     assert list_committed(scoring_home) == ["b.csv", "a.csv.gz"]
+
+
+def test_files_with_too_many_rows_for_one_commit_are_committed_in_several_in_their_order(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "MOST_UNPACKED_BYTES", 10_000)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        drop(scoring_home, name, "text\n" + f"good film {name}\n" * 500)
+    summary = run()
+    assert (summary.files_scored, summary.skipped) == (3, ())
+    commits = ask(scoring_home.published, "select uri from scored_files order by commit_number, uri")
+    numbers = ask(scoring_home.published, "select count(distinct commit_number) from scored_files")
+    assert (commits, numbers) == ([("a.csv",), ("b.csv",), ("c.csv",)], [(3,)])
+
+
+def test_a_file_that_can_not_be_committed_stops_no_other_of_its_group_and_is_scored_last_from_then_on(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit_or_fail(warehouse: Path, part_dir: Path) -> CommitSummary:
+        if "b.csv" in list_uris(part_dir):
+            raise WarehouseMemoryError("b.csv needs too much memory.")
+        return commit_parts(warehouse, part_dir)
+
+    for name in ("a.csv", "b.csv", "c.csv"):
+        drop(scoring_home, name, f"text\ngood film {name}\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(score_stages, "commit_parts", commit_or_fail)
+        with pytest.raises(WarehouseMemoryError, match=r"(?s)Not scored: b\.csv\n.*2 files, 2 reviews"):
+            run()
+    assert list_committed(scoring_home) == ["a.csv", "c.csv"]
+    assert not [*scoring_home.parts.iterdir()]
+    drop(scoring_home, "d.csv", "text\ngood plot\n")
+    run()
+    assert list_committed(scoring_home) == ["a.csv", "c.csv", "d.csv", "b.csv"]
 
 
 def test_a_file_that_takes_long_to_read_for_its_size_is_scored_after_all_others_in_the_same_run(

@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ContractError
 from tasks.warehouse.commit import CommitSummary, commit_parts
+from tasks.warehouse.database.duckdb_engine import stream_first
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.forked import make_context, start
 from tests.support.once import copy_once
@@ -57,6 +59,20 @@ def test_a_commit_names_each_file_with_what_became_of_it(warehouse: Path, tmp_pa
         ("broken.csv", "refused", "csv_broken", 1, 0),
         ("monday.csv", "scored", None, 3, 1),
     ]
+
+
+def test_texts_that_are_joined_to_their_scores_need_not_fit_into_memory(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.parquet"
+    table = pa.table({"row_number": range(60), "text": [f"{number}" * 10**6 for number in range(60)]})
+    pq.write_table(table, texts, row_group_size=4, use_dictionary=False)
+    scores = "(SELECT range AS row_number FROM range(1000))"
+    query = f"SELECT sum(length(text)) FROM '{texts}' JOIN {scores} USING (row_number)"
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("SET memory_limit = '60MB'")
+        with stream_first(connection):
+            assert connection.execute(query).fetchall() == [(110 * 10**6,)]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -296,6 +297,34 @@ def test_a_further_value_that_can_not_be_read_is_left_out_and_its_column_named(t
         {"tag": "y", "unreadable_columns": ["days"]},
         {"tag": "z"},
     ]
+
+
+def encode_wide_rows(name: str, columns: Sequence[str], values: Sequence[str]) -> bytes:
+    """Return a file with two rows of a text and these further columns."""
+    rows = [dict(zip(columns, values, strict=True)) | {"text": text} for text in ("good", "bad")]
+    return encode_csv(rows) if name.endswith("csv") else encode_jsonl(rows)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_of_a_row_with_more_than_is_kept_the_rest_is_left_out_and_named(tmp_path: Path, name: str) -> None:
+    columns = ["first", "long", *("c" * 100 + str(number) for number in range(900))]
+    data = encode_wide_rows(name, columns, ["1", "x" * 70_000, *"y" * 900])
+    rows = read_bytes(tmp_path, name, data)
+    assert [row["text"] for row in rows] == ["good", "bad"]
+    for row in rows:
+        kept = json.loads(row["extra"])
+        assert (kept["first"], kept["unreadable_columns"][0]) == ("1", "long")
+        assert 60_000 < len(row["extra"]) < 70_000
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_row_with_an_id_that_is_too_long_to_be_one_is_bad_and_its_id_not_kept(
+    tmp_path: Path, name: str
+) -> None:
+    data = encode_wide_rows(name, ["review_id", "movie_id"], ["7", "t" * 1_000_000])
+    for row in read_bytes(tmp_path, name, data):
+        assert (row["rule"], row["review_id"], row["movie_id"]) == ("row_shape", "7", None)
+        assert len(row["raw"]) < 70_000
 
 
 def test_a_text_may_be_left_out_beside_a_rating_and_not_elsewhere(tmp_path: Path) -> None:

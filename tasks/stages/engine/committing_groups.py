@@ -23,7 +23,7 @@ from tasks.stages.engine.engine_run import Ended, EngineRun
 from tasks.stages.engine.fetched_parts import Fetch, fetch_joined, fetch_scored, fetch_whole, warn_of_dropped
 from tasks.stages.log_messages import log_warning
 from tasks.stages.run_page import judge_checks
-from tasks.stages.score import NEXT_STEP, commit, score_and_commit, warn_of_failure
+from tasks.stages.score import NEXT_STEP, commit, may_be_of_a_file, score_and_commit, warn_of_failure
 from tasks.store.stored_parts import StoredPart, delete_part
 from tasks.support.interruption import stop_if_interrupted
 from tasks.warehouse.file_ledger import look_up
@@ -136,7 +136,8 @@ def _end_group(run: EngineRun, ended: tuple[GroupTask, GroupSummary | Exception]
     folder = run.home.parts / result.key
     fetch = partial(fetch_scored, folder, _describe_fetch(run, (group, result)))
     done = score_and_commit(run.home, uris, fetch)
-    if done.committed or folder.exists():  # then the home keeps it for the next run
+    # The home keeps it for the next run, or it never can be committed.
+    if done.committed or folder.exists() or may_be_of_a_file(done.error):
         _drop_part(_name_part(run, result))
     return replace(done, postponed=(*replaced, *done.postponed))
 

@@ -230,6 +230,17 @@ def begin_transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def stream_first(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let DuckDB read the first table of each join row by row, and hold the others in memory.
+
+    By itself it holds the one that it takes for the smaller one, and takes texts to be as short as other values.
+    """
+    connection.execute("SET disabled_optimizers = 'join_order, build_side_probe_side'")
+    yield  # after an error the engine is stopped
+    connection.execute("RESET disabled_optimizers")
+
+
 def quote_sql(text: str) -> str:
     """Return a text as an SQL string literal, for places that accept no parameter."""
     return "'" + text.replace("'", "''") + "'"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from data_contracts.errors import WarehouseError
+from data_contracts.errors import WarehouseError, WarehouseMemoryError
 
 MEMORY_LIMIT = "1GB"
 """Memory that DuckDB may use: enough to commit a million reviews in one transaction."""
@@ -28,7 +28,8 @@ def translate_errors(path: Path, when_damaged: str = RESTORE_ADVICE) -> Iterator
     try:
         yield
     except duckdb.Error as error:
-        raise WarehouseError(
+        is_memory = isinstance(error, duckdb.OutOfMemoryException) and not _is_disk_full(error)
+        raise (WarehouseMemoryError if is_memory else WarehouseError)(
             f"{path}: {shorten_error(error)}. Next: {_choose_next_step(error, when_damaged)}"
         ) from error
 
@@ -43,10 +44,20 @@ def shorten_error(error: Exception) -> str:
     return line.rstrip(" .!") or type(error).__name__
 
 
+def _is_disk_full(error: duckdb.Error) -> bool:
+    """Return whether an error of DuckDB says that the disk, or what it may use of it, is full."""
+    text = str(error).lower()
+    full = (
+        *(os.strerror(number).lower() for number in (errno.ENOSPC, errno.EDQUOT)),
+        "max_temp_directory_size",
+    )
+    return any(words in text for words in full)
+
+
 def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
     """Return the next step for an error of DuckDB, by its type or text."""
     text = str(error).lower()
-    if any(os.strerror(number).lower() in text for number in (errno.ENOSPC, errno.EDQUOT)):
+    if _is_disk_full(error):
         return "free space on that disk, or raise the quota, then run the command again."
     if any(
         words in text for words in ("not a valid duckdb", "corrupt", "checksum", "deserializ", "enough bytes")
@@ -60,7 +71,7 @@ def _choose_next_step(error: duckdb.Error, when_damaged: str) -> str:
         return "a table or view is missing: `reviews restore BACKUP`."
     if isinstance(error, duckdb.OutOfMemoryException):
         return (
-            f"free disk space beside the database: DuckDB needed more than {MEMORY_LIMIT} of memory, and "
-            "could not write the rest to disk."
+            f"DuckDB needed more than the {MEMORY_LIMIT} of memory that it may use, for what no disk can take; if "
+            "files are named, send them with fewer large values, or in smaller files."
         )
     return "check that the disk is not full and the folder is writable, then run the command again."
