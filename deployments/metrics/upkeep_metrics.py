@@ -1,6 +1,7 @@
 """Reads when the home was last backed up and verified, and how much of its disk is free."""
 
 import shutil
+import time
 from contextlib import suppress
 from datetime import datetime
 
@@ -18,6 +19,7 @@ def read_upkeep_metrics(home: Home) -> list[Sample]:
         made = [path.stat().st_mtime for path in home.backups.glob(f"[!.]*/{MANIFEST}")]
         if home.backed_up_elsewhere.exists():
             made.append(home.backed_up_elsewhere.stat().st_mtime)
+        made = [moment for moment in made if moment <= time.time()]  # a clock was wrong
         samples += [Sample(BACKED_UP, (), max(made))] if made else []
     if home.warehouse.exists():
         verified = read_verified(home)

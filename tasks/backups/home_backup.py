@@ -68,7 +68,7 @@ def _make(home: Home, target: Path | None, say: Callable[[str], None], keep: int
     if target is None:
         for path in making.list_damaged(home.backups):
             say(f"  an earlier backup is damaged and can't be restored: {path.name}. Next: delete its folder")
-        for path in making.drop_older_backups(home.backups, keep, done.folder):
+        for path in making.drop_older_backups(home.backups, keep):
             say(f"  deleted an older backup: {path.name}")
     return done.folder
 

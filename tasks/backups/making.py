@@ -36,6 +36,7 @@ from tasks.backups.manifests import (
     list_complete,
     name_origin,
     read_manifest,
+    read_number,
     try_link,
     write_manifest,
 )
@@ -97,7 +98,8 @@ def _build(home: Home, target: Path, full: bool) -> Backup:
     """Write a backup under a temporary name, and give it its own; raise `ReviewsError` if it can't be written."""
     try:
         with build_folder(target, mode=0o700) as building:
-            done = _fill_backup(building, home, [] if full else list_complete(target.parent))
+            number = 1 + max(map(read_number, target.parent.glob("[!.]*")), default=0)
+            done = _fill_backup(building, home, [] if full else list_complete(target.parent), number)
             pass_fault_point("backup: before in place")
             return done
     except OSError as error:
@@ -106,7 +108,7 @@ def _build(home: Home, target: Path, full: bool) -> Backup:
         ) from error
 
 
-def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]]) -> Backup:
+def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manifest]], number: int) -> Backup:
     """Write a backup into an empty folder, and share files with the first of `earlier` that is of this database."""
     with hold_still(home.warehouse) as (source, shape), require_opening(home.warehouse):
         base = find_base(earlier, source, shape.block_bytes)
@@ -119,7 +121,7 @@ def _fill_backup(building: Path, home: Home, earlier: Sequence[tuple[Path, Manif
     files = {name: facts for each in written for name, facts in each.files.items()}
     shared = sum(each.files[name].bytes for each in written for name in each.shared)
     made_at = datetime.now(UTC).isoformat(timespec="microseconds")
-    write_manifest(building, Manifest(made_at, files, home=name_origin(home)))
+    write_manifest(building, Manifest(made_at, files, home=name_origin(home), number=number))
     note_in_folder(home.forgotten, building)
     total = sum(facts.bytes for facts in files.values())
     return Backup(building, total, len(bundles), shared, base.folder if base and shared else None)
@@ -189,15 +191,15 @@ def _remove_unfinished(home: Home) -> None:
             mark.unlink(missing_ok=True)
 
 
-def drop_older_backups(backups_dir: Path, keep: int, made: Path) -> list[Path]:
+def drop_older_backups(backups_dir: Path, keep: int) -> list[Path]:
     """Delete unfinished backups, and all but the newest `keep` backups that are named by their time; 0 keeps all.
 
-    `made` counts as the newest, whatever its name, since the clock may have been set back. Return the deleted backups.
+    Return the deleted backups.
     """
     remove_leftovers(backups_dir)
     own = _list_named(backups_dir, os.R_OK | os.W_OK | os.X_OK)
     complete = (path for path in own if (path / MANIFEST).is_file())
-    oldest_first = sorted(complete, key=lambda path: (path == made, path.name))
+    oldest_first = sorted(complete, key=lambda path: (read_number(path), path.name))
     dropped = oldest_first[:-keep] if keep else []
     for path in dropped:
         _drop(path)

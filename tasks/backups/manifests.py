@@ -41,6 +41,8 @@ class Manifest:
     format: int = FORMAT
     home: str | None = None
     """The machine and the folder of the home; None in one that an earlier version wrote."""
+    number: int = 0
+    """The later it was made in its folder, the higher, whatever the clock said; 0 in one of an earlier version."""
 
 
 def name_origin(home: Home) -> str:
@@ -80,11 +82,18 @@ def read_manifest(folder: Path) -> Manifest:
             str(name): FileFacts(facts["sha256"], facts["bytes"], facts.get("modified", 0))
             for name, facts in read["files"].items()
         }
-        return Manifest(read["made_at"], files, read["format"], read.get("home"))
+        return Manifest(read["made_at"], files, read["format"], read.get("home"), int(read.get("number", 0)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a folder that `reviews backup` made."
         ) from error
+
+
+def read_number(folder: Path) -> int:
+    """Return the number of a backup; 0 if it has none that can be read."""
+    with suppress(UsageError):
+        return read_manifest(folder).number
+    return 0
 
 
 def list_complete(backups_dir: Path) -> list[tuple[Path, Manifest]]:
@@ -93,7 +102,7 @@ def list_complete(backups_dir: Path) -> list[tuple[Path, Manifest]]:
     Left out are those of other formats, and those that other users can write to.
     """
     found = [each for path in backups_dir.glob(f"[!.]*/{MANIFEST}") for each in _read_complete(path.parent)]
-    return sorted(found, key=lambda each: (each[1].made_at, each[0].name), reverse=True)
+    return sorted(found, key=lambda each: (each[1].number, each[1].made_at, each[0].name), reverse=True)
 
 
 def _read_complete(folder: Path) -> Iterator[tuple[Path, Manifest]]:

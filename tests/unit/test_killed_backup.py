@@ -26,7 +26,7 @@ def warehouse(tmp_path: Path) -> Path:
 def back_up_alone(folder: Path, target: Path) -> None:
     """Back up a home, and delete all other backups beside this one."""
     back_up(Home(folder), target)
-    drop_older_backups(target.parent, 1, target)
+    drop_older_backups(target.parent, 1)
 
 
 def kill_backup(warehouse: Path, target: Path, point: str = "backup: pack half written") -> None:
@@ -83,7 +83,7 @@ def test_after_a_kill_at_any_point_the_next_backup_leaves_nothing_half(
     back_up(home, backups / "reviews-20260101T000000Z")
     kill_backup(warehouse, backups / "reviews-20260102T000000Z", point)
     made = back_up(home, backups / "reviews-20260103T000000Z").folder
-    drop_older_backups(backups, 1, made)
+    drop_older_backups(backups, 1)
     assert (list(backups.iterdir()), sorted(home.folder.iterdir())) == (
         [made],
         [home.backed_up_elsewhere, home.backups_elsewhere, warehouse],

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ from deployments.metrics.unscored_files import make_unscored_finder
 from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import load_settings
 from tasks.backups.home_backup import back_up_home
+from tasks.backups.manifests import MANIFEST
 from tasks.maintenance.verifying import verify_home
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
@@ -346,6 +348,15 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
         assert figures[name][()] == pytest.approx(time.time(), abs=60)
     assert figures["reviews_promises_broken"] == {(): 0}
     assert figures["reviews_disk_free_bytes"][()] > 0
+
+
+def test_a_backup_from_the_future_is_not_taken_for_the_last_one(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    publish(home)
+    folder = back_up_home(home, None, lambda line: None)
+    later = time.time() + 100_000
+    os.utime(Path(folder) / MANIFEST, (later, later))
+    assert "reviews_backup_timestamp_seconds" not in gather(read_upkeep_metrics(home))
 
 
 def test_a_backup_elsewhere_counts_as_one(tmp_path: Path) -> None:
