@@ -21,7 +21,9 @@ OTHER_RECORD = re.compile(RECORD.pattern.replace(LEVELS, "(DEBUG|INFO)"))
 BEGIN = r"Traceback \(most|  \+ Exception Group Traceback|The above exception was the|During handling of the above"
 BEGIN_OF_TRACE, PART_OF_TRACE = re.compile(BEGIN), re.compile(rf"{BEGIN}|\s")
 """The beginnings of the lines of a traceback, but of its last one, which says what happened."""
-FROM_OUTSIDE = re.compile(r"[\w.]*(OperationalError|OSError|Connection\w*Error|Timeout\w*|HTTPStatusError)\b")
+FROM_OUTSIDE = re.compile(
+    r"((httpx|httpcore)\.\w+|[\w.]*(OperationalError|OSError|Connection\w*Error|Timeout\w*|HTTPStatusError|WebSocketDisconnect\w*))\b"
+)
 """Errors of a disk, network or database, such as a busy SQLite: where in the code they occurred says nothing."""
 VARYING = re.compile(r'\d\d:\d\d:\d\d\.\d+|"time": "[^"]*"|\s*\d+ ?ms\b|0x[0-9a-f]+')
 """What differs between two lines about the same error."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
+import pytest
+
 from deployments.local_server.repeated_errors import AGAIN_SECONDS, TELL_SECONDS, count_repeated_errors
 
 HEAD = "22:14:09.{} | ERROR   | docket.dependencies - ↩ [ {}ms] monitor_late_runs()"
@@ -84,3 +86,16 @@ def test_what_is_logged_after_an_error_without_a_link_is_printed() -> None:
     statement = [line for line in CHAINED if not line.startswith("(Background")]
     logged = ["22:14:10.1 | INFO    | prefect.server - started", "and a line of no record"]
     assert pass_lines([*statement, *logged])[-2:] == logged
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "httpx.ConnectError: All connection attempts failed",
+        "httpx.ReadError",
+        "httpcore.ReadError",
+        "starlette.websockets.WebSocketDisconnected: not connected",
+    ],
+)
+def test_of_a_connection_that_broke_off_one_line_is_printed(error: str) -> None:
+    assert pass_lines([*TRACE, error]) == [error]
