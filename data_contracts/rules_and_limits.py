@@ -105,7 +105,7 @@ FILE_RULES = {
     "too_many_bad_rows": "Too large a share of the rows is bad; look at their rules, then correct the file.",
     "too_few_rows": "The profile of the file's source requires more rows; export it again, or lower fewest_rows.",
     "export_too_small": "If that is right, lower smallest_share_of_last in the profile, then score the file by name.",
-    "rows_renumbered": "Rows of it were forgotten, and its rows have other numbers now; send others as another file.",
+    "rows_renumbered": "Rows of it were forgotten, by other numbers than now; delete these rows from the file.",
     "values_not_read": "By [severity] the profile of its source refuses such files; correct the file or the profile.",
     "workers_killed": "Look at the workers' logs; score it without REVIEWS_DASK, or name it to try it again.",
     "link_refused": "The file is a link, and links are not followed; replace it by the file itself.",

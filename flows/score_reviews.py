@@ -346,7 +346,7 @@ def _summarise_scoring(
         rows_rescored=outcome.total("rows_rescored"),
         files_left=left["files_left"],
         rows_left=left["rows_left"],
-        files_replaced=outcome.total("files_replaced"),
+        files_replaced=found.files_replaced + outcome.total("files_replaced"),
         counting_again=tuple(each.uri for each in found.rescan.earlier) if found.rescan else (),
         copies=outcome.list_copies(found.copies),
     )

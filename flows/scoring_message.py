@@ -42,7 +42,7 @@ class ScoringSummary:
     counting_again: tuple[str, ...] = ()
     """The files of which an earlier reading, by the present profile, counts again."""
     files_replaced: int = 0
-    """Files that count no more, since a full export of their source took their place."""
+    """Files that count no more, since a full export, or a file that begins with them, took their place."""
     findings: tuple[Finding, ...] = ()
     """What the run has found that somebody should know: what is new, and what it has seen itself."""
     accuracy: tuple[str, ...] = ()
@@ -95,7 +95,9 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
     accuracy = list(summary.accuracy[:_SOURCES_NAMED])
     if more := len(summary.accuracy) - len(accuracy):
         accuracy.append(f"and {more:,} more: reviews sql live-accuracy")
+    replaced = f"{count(summary.files_replaced, 'earlier file')} of the same source: what the new one lacks counts no more"
     said: dict[str, Iterable[str]] = {
+        "replaced": [replaced] * bool(summary.files_replaced),
         "left": [left] * bool(summary.files_left),
         "known": [_READ_AGAIN.format(option)] if option and not has_read else [],
         "labels": filter(None, [name_labels(summary.taken)]),
@@ -131,9 +133,6 @@ def _describe_scored(summary: ScoringSummary) -> list[str]:
         lines.append(f"  again       {again} that other models had scored")
     if summary.counting_again:
         lines += [f"  {line}" for line in _describe_counting_again(summary)]
-    if summary.files_replaced:
-        files = count(summary.files_replaced, "earlier file")
-        lines.append(f"  replaced    {files} of the same source: what the new one lacks counts no more")
     if summary.rows_quarantined:
         query = "select uri, row_number, rule, detail from open_quarantine"
         lines.append(f'  {count(summary.rows_quarantined, "row")} quarantined: reviews sql "{query}"')

@@ -22,7 +22,7 @@ from data_contracts.storage.home import Home
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile
 from tasks.reading.rows import ReadOptions
 from tasks.scoring.grown_files import note_growth
-from tasks.scoring.plan import pick_new
+from tasks.scoring.known_files import pick_new
 from tasks.sources.catalogue import Catalogue
 from tasks.store.connecting import open_store
 from tasks.store.inbox_objects import fetch_arrivals, place_copy
@@ -60,8 +60,8 @@ class GroupTask:
 
     recipe: Recipe
     files: tuple[FoundFile, ...]
-    known: frozenset[str] = frozenset()
-    """The sha256 of contents of the same sizes that need not be scored."""
+    known: frozenset[tuple[str, str]] = frozenset()
+    """URI and sha256 of what each object may have that need not be scored."""
     earlier: tuple[EarlierFile, ...] = ()
     """Those that came before, of which one of the group may begin with all bytes."""
 
@@ -127,10 +127,10 @@ def _(task: GroupTask, place: Home, bundles: Path) -> GroupSummary:
     if not seen:  # either nobody may read these objects, or this worker may read nothing
         require_bundle(open_store(recipe.store), recipe.model_id, recipe.fingerprint)
     skipped = tuple(each for each in fetched if isinstance(each, SkippedFile))
-    new = pick_new(seen, dict.fromkeys(task.known, "scored"))
+    seen = tuple(note_growth(seen, task.earlier, lambda uri: recipe.catalogue.find(uri).name))
+    new = pick_new(seen, {file: "scored" for file in seen if (file.uri, file.source_sha256) in task.known})
     if not new:
         return GroupSummary(seen, skipped, None)
-    new = note_growth(new, task.earlier, lambda uri: recipe.catalogue.find(uri).name)
     part = StoredPart(open_store(recipe.store), recipe.home_id, name_work(recipe, new))
     dropped = drop_damaged(part)
     manifest = find_manifest(part)

@@ -31,12 +31,8 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.rewriting import name_rewrite_mark
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.latest_scores import note_reviews, settle_latest
+from tasks.warehouse.forgotten_rows import ADD_OTHER_READINGS, ADD_TRACE, LIST_TEXTS, delete_rows
 from tasks.warehouse.row_names import CONTENT, DIGITS_SHOWN, HAS_NAME, ROW_NAME, ROWS_CHOSEN, SUPERSEDED
-from tasks.warehouse.shadow.sums import renew_shadow_sums
-from tasks.warehouse.tallies.near_copies import note_copies, settle_copies
-from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
-from tasks.warehouse.tallies.score_sums import renew_sums
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,10 +57,10 @@ UNION ALL SELECT source_sha256, row_number, released_at IS NULL, true FROM quara
 _FIND_ROWS = """
 CREATE OR REPLACE TEMP TABLE rows_to_forget AS
 SELECT
-    found.*, files.rows_read, files.rows_chosen, $reason::VARCHAR AS reason,
+    found.*, files.rows_read, files.rows_chosen, files.bytes, $reason::VARCHAR AS reason,
     $by::VARCHAR AS forgotten_by, now() AS forgotten_at
 FROM ({found}) AS found LEFT JOIN (
-    SELECT source_sha256, max(rows_read) AS rows_read, max({chosen}) AS rows_chosen
+    SELECT source_sha256, max(rows_read) AS rows_read, max({chosen}) AS rows_chosen, max(bytes) AS bytes
     FROM scored_files WHERE status = 'scored' GROUP BY ALL
 ) AS files USING (source_sha256)
 """
@@ -72,44 +68,6 @@ _FIND_REMEMBERED = """
 CREATE OR REPLACE TEMP TABLE rows_to_forget AS
 SELECT *, true AS is_named FROM ({remembered}) ANTI JOIN forgotten_rows USING (source_sha256, row_number)
 """
-# The same rows in the other readings of their files, and in what these were before they grew. Where one numbers the
-# rows otherwise, it is not known which they are: of an earlier one all rows go. So do those of any, if this database
-# lacks the reading whose rows are known.
-_ADD_OTHER_READINGS = f"""
-INSERT INTO rows_to_forget BY NAME
-WITH ledger AS (
-    SELECT DISTINCT
-        source_sha256, {CONTENT} AS content, coalesce(grown_into, {CONTENT}) AS whole, profile_version, rows_read,
-        {ROWS_CHOSEN} AS rows_chosen, superseded_at IS NOT NULL AS is_history
-    FROM scored_files WHERE status = 'scored'
-),
-chosen AS (
-    SELECT rows.*, wholes.whole, own.profile_version, own.source_sha256 IS NOT NULL AS is_known
-    FROM (SELECT *, {CONTENT} AS content FROM rows_to_forget) AS rows
-    JOIN (SELECT content, any_value(whole) AS whole FROM ledger GROUP BY content) AS wholes USING (content)
-    LEFT JOIN ledger AS own USING (source_sha256)
-),
-others AS (
-    SELECT
-        other.source_sha256, other.rows_read, other.rows_chosen, other.is_history, chosen.row_number AS chosen_number,
-        CASE WHEN other.content = chosen.content
-            THEN coalesce(other.rows_read = chosen.rows_read, true)
-            AND other.rows_chosen = coalesce(chosen.rows_chosen, '')
-            ELSE other.profile_version IS NOT DISTINCT FROM chosen.profile_version END AS is_numbered_alike,
-        chosen.is_known, chosen.reason, chosen.forgotten_by, chosen.forgotten_at
-    FROM chosen JOIN ledger AS other ON other.whole = chosen.whole AND other.source_sha256 <> chosen.source_sha256
-)
-SELECT
-    source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, is_numbered_alike AS is_named,
-    any_value(rows_read) AS rows_read, any_value(rows_chosen) AS rows_chosen, any_value(reason) AS reason,
-    any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at
-FROM (
-    SELECT source_sha256, row_number, false AS was_quarantined FROM source_reviews
-    UNION ALL SELECT source_sha256, row_number, released_at IS NULL FROM quarantined_rows
-) JOIN others USING (source_sha256)
-WHERE CASE WHEN is_numbered_alike THEN row_number = chosen_number ELSE is_history OR NOT is_known END
-GROUP BY source_sha256, row_number, is_numbered_alike
-"""  # noqa: S608 (our own names)
 _COUNT = f"""
 SELECT count(*), count(*) FILTER (was_quarantined) FROM (
     SELECT {CONTENT}, row_number, bool_and(was_quarantined) AS was_quarantined FROM rows_to_forget
@@ -169,23 +127,6 @@ kept AS (
 SELECT list(DISTINCT '`reviews forget ' || left(content, {DIGITS_SHOWN}) || '` forgets ' || uri)
 FROM names SEMI JOIN kept USING (content) WHERE uri IN ($name, $path) OR ends_with(uri, '/' || $name)
 """  # noqa: S608 (our own names)
-_FIND_TEXTS = """
-CREATE OR REPLACE TEMP TABLE texts_to_forget AS
-SELECT DISTINCT text_sha256 FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number)
-"""
-_LIST_TEXTS = "SELECT text_sha256 FROM texts_to_forget"
-_DELETE_LABELS = """
-DELETE FROM review_labels WHERE text_sha256 IN (FROM texts_to_forget)
-AND text_sha256 NOT IN (SELECT text_sha256 FROM source_reviews SEMI JOIN texts_to_forget USING (text_sha256))
-"""
-_ADD_TRACE = """
-INSERT INTO forgotten_rows BY NAME
-SELECT
-    source_sha256, row_number, bool_or(was_quarantined) AS was_quarantined, any_value(reason) AS reason,
-    any_value(forgotten_by) AS forgotten_by, min(forgotten_at) AS forgotten_at, any_value(rows_read) AS rows_read,
-    any_value(rows_chosen) AS rows_chosen
-FROM rows_to_forget GROUP BY source_sha256, row_number ON CONFLICT DO NOTHING
-"""
 
 
 @dataclass(frozen=True)
@@ -307,34 +248,11 @@ def forget(warehouse: Path, request: ForgetRequest, kind: str) -> Forgotten:
     name_rewrite_mark(warehouse).touch()
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
         forgotten = _select_rows(connection, replace(request, kind=kind))
-        connection.execute(_ADD_TRACE)
-        _delete(connection)
-        texts = frozenset(text for (text,) in connection.execute(_LIST_TEXTS).fetchall())
+        connection.execute(ADD_TRACE)
+        delete_rows(connection)
+        texts = frozenset(text for (text,) in connection.execute(LIST_TEXTS).fetchall())
         write_record(connection, Home(warehouse.parent).forgotten)
     return replace(forgotten, texts=texts)
-
-
-def _delete(connection: duckdb.DuckDBPyConnection) -> None:
-    """Delete the rows whose keys are in `rows_to_forget` from every table that holds texts or scores.
-
-    The row before takes the place of a review's newest row. Labels of texts that no row has any more go too.
-    """
-    connection.execute(_FIND_TEXTS)
-    rows = "(FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number))"
-    reviews = note_reviews(connection, rows)
-    note_texts(connection, rows)
-    note_copies(connection, rows)
-    for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
-        connection.execute(
-            f"DELETE FROM {table} AS rows USING rows_to_forget AS keys "  # noqa: S608
-            "WHERE rows.source_sha256 = keys.source_sha256 AND rows.row_number = keys.row_number"
-        ).fetchall()
-    connection.execute(_DELETE_LABELS).fetchall()
-    settle_latest(connection, reviews)
-    drop_noted_texts(connection)
-    settle_copies(connection)
-    renew_sums(connection, "rows_to_forget")
-    renew_shadow_sums(connection, "rows_to_forget")
 
 
 def finish_forgetting(home: Home) -> bool:
@@ -350,14 +268,6 @@ def finish_forgetting(home: Home) -> bool:
     return bool(unwritten) or name_rewrite_mark(home.warehouse).exists()
 
 
-def remember_forgotten(home: Home) -> bool:
-    """Write into the home's record what a commit has left out, as rows of a grown file; return whether it did."""
-    if not home.forgotten.exists() or not compare_record(home)[1]:
-        return False
-    forget_again(home.warehouse, home.forgotten, [])
-    return True
-
-
 def forget_again(warehouse: Path, record: Path, others: Sequence["Path | pa.Table"]) -> bool:
     """Forget the rows of a record, and of other records and tables like `forgotten_rows`, in a database without them.
 
@@ -367,9 +277,9 @@ def forget_again(warehouse: Path, record: Path, others: Sequence["Path | pa.Tabl
         remembered = load_records(connection, [record, *others])
         [(new,)] = connection.execute(_FIND_REMEMBERED.format(remembered=remembered)).fetchall()
         if new:
-            connection.execute(_ADD_OTHER_READINGS).fetchall()
-            connection.execute(_ADD_TRACE).fetchall()
-            _delete(connection)
+            connection.execute(ADD_OTHER_READINGS).fetchall()
+            connection.execute(ADD_TRACE).fetchall()
+            delete_rows(connection)
         write_record(connection, record)
     return bool(new)
 
@@ -382,7 +292,7 @@ def _select_rows(connection: duckdb.DuckDBPyConnection, request: ForgetRequest) 
         query += _FIND_QUARANTINED.format(condition=KINDS[kind])
     values = {"name": request.name, "reason": request.reason, "by": request.by}
     connection.execute(_FIND_ROWS.format(found=query, chosen=ROWS_CHOSEN), values)
-    connection.execute(_ADD_OTHER_READINGS)
+    connection.execute(ADD_OTHER_READINGS)
     rows, quarantined = connection.execute(_COUNT).fetchall()[0]
     [(of_earlier,)] = connection.execute(_COUNT_EARLIER).fetchall()
     files = tuple(uri for (uri,) in connection.execute(_LIST_FILES).fetchall())

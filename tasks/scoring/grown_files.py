@@ -4,11 +4,13 @@ import hashlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from tasks.inbox.opening import open_regular
-from tasks.inbox.source_files import SourceFile
+from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.reading.formats import format_of, split_format
-from tasks.warehouse.file_ledger import FILES_COMPARED, EarlierFile
+from tasks.sources.catalogue import Catalogue
+from tasks.warehouse.file_ledger import FILES_COMPARED, EarlierFile, list_earlier
 from tasks.warehouse.row_names import name_first
 
 _FORMATS = {"csv", "tsv", "jsonl", "json", "text"}
@@ -16,12 +18,24 @@ _FORMATS = {"csv", "tsv", "jsonl", "json", "text"}
 _READ_BYTES = 1 << 20
 
 
+def find_earlier(
+    warehouse: Path, catalogue: Catalogue, files: Sequence[FoundFile] | Sequence[SourceFile]
+) -> list[EarlierFile]:
+    """Return the files that came before some and may be what these were before they grew."""
+    sources = {catalogue.find(file.uri).name for file in files}
+    names = {
+        name_first(file.uri, file.source_sha256) if isinstance(file, SourceFile) else file.uri
+        for file in files
+    }
+    return list_earlier(warehouse, sources, names)
+
+
 def note_growth(
     files: Sequence[SourceFile], earlier: Sequence[EarlierFile], name_source: Callable[[str], str]
 ) -> list[SourceFile]:
     """Return the files, each with those before it that it begins with as `grown_from`.
 
-    The files before one are the `earlier` ones and those before it in `files`, of the same source.
+    The files before one are the `earlier` ones and those before it in `files`, of the same source or of any.
     """
     of_source = defaultdict[str, deque[EarlierFile]](lambda: deque(maxlen=FILES_COMPARED))
     of_name: dict[tuple[str, str], EarlierFile] = {}
@@ -30,14 +44,18 @@ def note_growth(
         of_source[each.source].append(each)
         of_name[each.source, each.uri] = each
 
+    anywhere = [each for each in earlier if not each.source]
     for each in earlier:
-        add(each)
+        if each.source:
+            add(each)
     noted = []
     for file in files:
         source = name_source(file.uri)
         name = name_first(file.uri, file.source_sha256)
         same_name = [of_name[source, name]] if (source, name) in of_name else []
-        noted.append(replace(file, grown_from=_find_beginnings(file, [*same_name, *of_source[source]])))
+        noted.append(
+            replace(file, grown_from=_find_beginnings(file, [*same_name, *of_source[source], *anywhere]))
+        )
         add(EarlierFile(source, name, file.size, file.source_sha256))
     return noted
 

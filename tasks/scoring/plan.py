@@ -28,12 +28,13 @@ from tasks.inbox.source_files import (
     make_source_file,
 )
 from tasks.labelling.intake import find_unread
+from tasks.scoring.known_files import find_statuses, pick_new, settle_returned
 from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
 from tasks.scoring.run_outcome import describe_replaced, find_copies
 from tasks.store.inbox_objects import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.warehouse.file_ledger import SeenFile, list_done, look_up, read_refusing_versions, read_seen_files
+from tasks.warehouse.file_ledger import SeenFile, look_up, read_seen_files, record_seen
 from tasks.warehouse.model_registry import find_scoring_model
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class PendingFiles:
     copies: Mapping[str, str | None] = field(default_factory=dict)
     """The files that came under a name for the first time, with the bytes of another one before that is not refused ->
     that one, if it is among `new`."""
+    files_replaced: int = 0
+    """Files that count no more, since a known one that begins with them has come again."""
 
 
 @dataclass(frozen=True)
@@ -178,16 +181,21 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
     findings = _find_files(home.inbox, request)
     seen_files = read_seen_files(home.warehouse, findings.files)
     known, unread = _hash_unknown(findings.files, seen_files)
-    stored = Arrivals()
+    stored, beginnings = Arrivals(), 0
     if request.named_objects or not request.named:
         stored = find_arrivals(home, request.store, request.named_objects, request.since_ns)
+    if not request.named:
+        stored = _leave_refused(home, stored)
     unrecorded = [file for file in known if _is_unrecorded(seen_files.get(file.uri))]
     before = {uri: seen.source_sha256 for uri, seen in seen_files.items()}
     come = [file for file in known if file.source_sha256 != before.get(file.uri)]
     asked = {file.source_sha256 for file in come}
-    ledger = look_up(home.warehouse, asked, [*unrecorded, *stored.stale] if record else ())
+    ledger = look_up(home.warehouse, asked)
+    if record:
+        beginnings = settle_returned(home, come, ledger.statuses, request.source)
+        record_seen(home.warehouse, [*unrecorded, *stored.stale])
     recorded = {**{seen.source_sha256: seen.status for seen in seen_files.values()}, **ledger.statuses}
-    statuses = _drop_outdated_refusals(home, known, recorded)
+    statuses = find_statuses(home, known, recorded)
     sources = {*(file.source_sha256 for file in known), *stored.list_known()}
     new = pick_new(known, statuses, retry_refused=bool(request.named))
     replaced = describe_replaced(come, ledger)
@@ -200,28 +208,20 @@ def find_pending_files(home: Home, request: ScoringRequest, record: bool) -> Pen
         named_sources=frozenset(sources) if request.named else None,
         stored=stored,
         copies=find_copies(come, new, statuses, told=[file.uri for file in replaced]),
+        files_replaced=beginnings,
     )
 
 
-def _drop_outdated_refusals(
-    home: Home, files: Sequence[SourceFile], statuses: dict[str, str | None]
-) -> dict[str, str | None]:
-    """Return statuses without those of files that were refused before their source got the profile that it has now."""
-    refused = {
-        file.source_sha256: file.uri for file in files if statuses.get(file.source_sha256) == "refused"
-    }
-    if not refused:
-        return statuses
-    from tasks.sources.catalogue import load_catalogue
-
-    catalogue = load_catalogue(home)
-    versions = read_refusing_versions(home.warehouse, refused)
-    outdated = {
-        sha256
-        for sha256, uri in refused.items()
-        if catalogue.find(uri).version not in (None, versions.get(sha256))
-    }
-    return {sha256: status for sha256, status in statuses.items() if sha256 not in outdated}
+def _leave_refused(home: Home, stored: Arrivals) -> Arrivals:
+    """Return what was found in a store without the objects that would be refused again."""
+    refused = [
+        make_source_file(file, known.source_sha256)
+        for file in stored.unread
+        if (known := stored.seen.get(file.uri)) and known.is_unchanged and known.status == "refused"
+    ]
+    statuses = find_statuses(home, refused, {file.source_sha256: "refused" for file in refused})
+    left = {file.uri for file, status in statuses.items() if status == "refused"}
+    return replace(stored, unread=tuple(file for file in stored.unread if file.uri not in left))
 
 
 def _find_rescanned(home: Home, source: str) -> PendingFiles:
@@ -274,21 +274,6 @@ def name_inboxes(home: Home, request: ScoringRequest) -> str:
     """Return where a run looks for new files, in words."""
     inboxes = [str(home.inbox), *([f"{request.store}/inbox"] if request.store else [])]
     return " and ".join(request.named or inboxes)
-
-
-def pick_new(
-    files: Sequence[SourceFile], statuses: Mapping[str, str | None], retry_refused: bool = False
-) -> list[SourceFile]:
-    """Return the files to plan, in order: those not yet scored or refused by content; of several copies the first.
-
-    `statuses` are those of the ledger by sha256. With `retry_refused`, refused files are returned too.
-    """
-    done = list_done(retry_refused)
-    firsts: dict[str, SourceFile] = {}
-    for file in files:
-        if (status := statuses.get(file.source_sha256)) not in done:
-            firsts.setdefault(file.source_sha256, replace(file, was_refused=status == "refused"))
-    return list(firsts.values())
 
 
 def make_read_options(request: ScoringRequest) -> "ReadOptions":
@@ -389,9 +374,9 @@ def _is_unrecorded(seen: SeenFile | None) -> bool:
     return seen is None or not seen.is_unchanged or seen.is_stale
 
 
-def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: dict[str, str | None]) -> str:
+def _find_reason(file: SourceFile, seen: SeenFile | None, statuses: Mapping[SourceFile, str | None]) -> str:
     """Return the reason why a file is planned."""
-    if statuses.get(file.source_sha256) == "refused":
+    if statuses.get(file) == "refused":
         return REFUSED_BEFORE
     return CHANGED if seen and seen.source_sha256 != file.source_sha256 else NEW
 

@@ -71,19 +71,19 @@ def describe_replaced(come: Sequence[SourceFile], ledger: Known) -> list[Skipped
 def find_copies(
     come: Sequence[SourceFile],
     new: Sequence[SourceFile],
-    statuses: Mapping[str, str | None],
+    statuses: Mapping[SourceFile, str | None],
     told: Collection[str] = (),
 ) -> dict[str, str | None]:
     """Return, of the files that have come anew, the copies of others that no run refused -> that one if it is `new`.
 
-    `statuses` are those of the ledger by sha256; files that are `told` of otherwise are left out.
+    `statuses` are those of the files; files that are `told` of otherwise are left out.
     """
     firsts = {file.source_sha256: file.uri for file in new}
     others = [file for file in come if file.uri not in {*firsts.values(), *told}]
     return {
         file.uri: firsts.get(file.source_sha256)
         for file in others
-        if file.source_sha256 in firsts or statuses.get(file.source_sha256) != "refused"
+        if file.source_sha256 in firsts or statuses.get(file) != "refused"
     }
 
 

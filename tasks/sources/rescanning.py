@@ -226,7 +226,8 @@ def _require_source(home: Home, catalogue: Catalogue, name: str) -> Source:
 def _list_known(warehouse: Path, source: Source, replaces: bool) -> list[KnownFile]:
     """Return the files that the ledger has of the source, or of none, in the order of their names.
 
-    If each file of the source `replaces` those before it, they are the last one and what came after it.
+    If each file of the source `replaces` those before it, they are the last one and what came after it. An older file
+    of none is read all the same, since that one takes its place too if it was moved into the folder of the source.
     """
     if not warehouse.exists():
         return []
@@ -242,7 +243,11 @@ def _list_known(warehouse: Path, source: Source, replaces: bool) -> list[KnownFi
         for file in known
         if file.present.source == source.name and file.present.is_scored and file.present.rows_read
     ]
-    return [file for file in known if not (replaces and counting) or file.arrival >= max(counting)]
+    return [
+        file
+        for file in known
+        if not (replaces and counting) or file.arrival >= max(counting) or file.present.source != source.name
+    ]
 
 
 def _find_files(

@@ -8,11 +8,12 @@ from prefect import get_run_logger, task
 
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
-from tasks.maintenance.forgetting import remember_forgotten
+from tasks.maintenance.forgetting import finish_forgetting
 from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.store.upload_trouble import drop_trouble, note_trouble
 from tasks.support.wording import count, escape_controls
+from tasks.warehouse.database.rewriting import finish_rewriting
 from tasks.warehouse.publishing import publish
 
 if TYPE_CHECKING:
@@ -23,12 +24,22 @@ if TYPE_CHECKING:
 @task(name="publish", **RETRY_TRANSIENT)
 def publish_copy(home: Home) -> None:
     """Replace the published copy by a new copy of the database, once what it has as forgotten is remembered."""
-    if remember_forgotten(home):
+    end_forgetting(home)
+    publish(home)
+
+
+def end_forgetting(home: Home) -> None:
+    """End what a killed `forget` left undone, and what a commit has left out or deleted of a file that has grown."""
+    if finish_forgetting(home):
         from tasks.backups.forgotten_beside import note_forgotten
+        from tasks.report.writing import drop_reports_of_forgotten
+        from tasks.site.writing import drop_old_site
 
         for trouble in note_forgotten(home):
             warn(trouble)
-    publish(home)
+        drop_reports_of_forgotten(home)
+        drop_old_site(home)
+    finish_rewriting(home.warehouse)
 
 
 def upload_copy(home: Home, store: str | None) -> None:

@@ -32,9 +32,8 @@ from tasks.findings.gathering import OF_TABLES, check_deliveries, gather_from_ta
 from tasks.findings.recorded import Noted, Row, note_findings
 from tasks.inbox.killed_runs import let_alone, record_scoring
 from tasks.inbox.source_files import FOR_NEXT_GROUP, FoundFile, SkippedFile, SourceFile
-from tasks.maintenance.forgetting import finish_forgetting
 from tasks.maintenance.retention import drop_old_bytes, move_scored
-from tasks.scoring.grown_files import note_growth
+from tasks.scoring.grown_files import find_earlier, note_growth
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -49,6 +48,7 @@ from tasks.sources.catalogue import load_catalogue
 from tasks.stages.events import emit_drift, emit_training_due, emit_unusual_deliveries
 from tasks.stages.lineage import BUNDLE, INBOX, SCORES
 from tasks.stages.log_messages import warn
+from tasks.stages.publish import end_forgetting
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.interruption import stop_if_interrupted
@@ -56,13 +56,10 @@ from tasks.support.lock_holders import describe_holder
 from tasks.support.wording import escape_controls, name_files, quote_word
 from tasks.warehouse.commit import CommitSummary, CommittedFile, commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
-from tasks.warehouse.database.rewriting import finish_rewriting
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.file_ledger import EarlierFile, list_earlier
 from tasks.warehouse.model_registry import PromotedModel, find_model, find_scoring_model, require_champion
 from tasks.warehouse.readings.full_exports import replace_files
 from tasks.warehouse.readings.superseding import let_count
-from tasks.warehouse.row_names import name_first
 from tasks.warehouse.run_log import Run, record_checks
 
 if TYPE_CHECKING:
@@ -139,19 +136,10 @@ def score_files(job: "ScoringJob", files: Sequence[SourceFile]) -> ScoredGroup:
 
     name, size = f"Scoring {_name_group(files)}", sum(file.size for file in files)
     with record_scoring(job.run.home, files), show_live_progress(name, size) as report:
-        grown = note_growth(files, find_earlier(job, files), lambda uri: job.catalogue.find(uri).name)
+        earlier = find_earlier(job.run.home.warehouse, job.catalogue, files)
+        grown = note_growth(files, earlier, lambda uri: job.catalogue.find(uri).name)
         outcome = score_group(job, grown, report)
     return keep_checked(job.run, outcome)
-
-
-def find_earlier(job: "ScoringJob", files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[EarlierFile]:
-    """Return the files that came before some and may be what these were before they grew."""
-    sources = {job.catalogue.find(file.uri).name for file in files}
-    names = {
-        name_first(file.uri, file.source_sha256) if isinstance(file, SourceFile) else file.uri
-        for file in files
-    }
-    return list_earlier(job.run.home.warehouse, sources, names)
 
 
 def find_older_scores(
@@ -396,16 +384,7 @@ def commit_leftovers(home: Home) -> Iterator[GroupResult]:
     A part that is damaged, breaks its contract or needs too much memory is deleted too. Its files are not in the
     ledger, so they are scored again. Before that, what was to be forgotten is.
     """
-    if finish_forgetting(home):
-        from tasks.backups.forgotten_beside import note_forgotten
-        from tasks.report.writing import drop_reports_of_forgotten
-        from tasks.site.writing import drop_old_site
-
-        for trouble in note_forgotten(home):
-            warn(trouble)
-        drop_reports_of_forgotten(home)
-        drop_old_site(home)
-    finish_rewriting(home.warehouse)
+    end_forgetting(home)
     if not any(home.parts.iterdir()):
         return  # saves the import below, which is slow
     from tasks.scoring.part_folders import find_waiting, list_uris

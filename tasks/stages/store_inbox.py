@@ -15,7 +15,8 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.home_id import ensure_home_id
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
-from tasks.scoring.plan import ScoringRequest, pick_new
+from tasks.scoring.known_files import find_statuses, pick_new, settle_returned
+from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.run_outcome import GroupResult, describe_replaced, make_skipped
 from tasks.stages.log_messages import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
@@ -27,7 +28,7 @@ from tasks.store.published_upload import list_remembered
 from tasks.store.stored_parts import collect_parts
 from tasks.store.work_folders import clear_spool
 from tasks.support.wording import count
-from tasks.warehouse.file_ledger import look_up
+from tasks.warehouse.file_ledger import look_up, record_seen
 
 if TYPE_CHECKING:
     from tasks.scoring.group_to_part import ScoringJob
@@ -64,8 +65,11 @@ def fetch_objects(home: Home, request: ScoringRequest, files: Sequence[FoundFile
     ) as report:
         fetched = fetch_arrivals(str(request.store), files, report)
     known = [each for each in fetched if isinstance(each, SourceFile)]
-    ledger = look_up(home.warehouse, {file.source_sha256 for file in known}, known)
-    new = pick_new(known, ledger.statuses, retry_refused=bool(request.named))
+    ledger = look_up(home.warehouse, {file.source_sha256 for file in known})
+    settle_returned(home, known, ledger.statuses)
+    record_seen(home.warehouse, known)
+    statuses = find_statuses(home, known, ledger.statuses)
+    new = pick_new(known, statuses, retry_refused=bool(request.named))
     skipped = [each for each in fetched if isinstance(each, SkippedFile)]
     return FetchedGroup(tuple(new), (*skipped, *describe_replaced(known, ledger)))
 

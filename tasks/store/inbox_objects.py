@@ -7,7 +7,7 @@ what a killed run left there is deleted, never read.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -37,7 +37,7 @@ from tasks.inbox.source_files import (
 from tasks.reading.formats import UNKNOWN, format_of
 from tasks.store.connecting import Store, open_store
 from tasks.store.object_operations import StoredObject, fetch, find_object, list_level, list_objects
-from tasks.warehouse.file_ledger import SeenFile, list_done, read_seen_files
+from tasks.warehouse.file_ledger import SeenFile, read_seen_files
 
 FETCHED_AT_ONCE = 16
 TRIES = 3
@@ -56,7 +56,7 @@ class Arrivals:
 
     files_found: int = 0
     unread: tuple[FoundFile, ...] = ()
-    """The objects to read, each with the path of its future copy in the spool."""
+    """The objects to read, also those that were refused, each with the path of its future copy in the spool."""
     labels: tuple[FoundFile, ...] = ()
     """The objects of labels, likewise; which of them are known, who takes them in knows."""
     seen: dict[str, SeenFile] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Arrivals:
 
 
 def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: int | None) -> Arrivals:
-    """Find the objects to read: those of the inbox, or the `named` ones, of which refused ones are read again.
+    """Find the objects that may be to be read: those of the inbox, or the `named` ones, that were not scored.
 
     An error of the store is returned, so that files on disk can be scored. Raises `UsageError` if a named object is
     not in the inbox of the store, or no store is set.
@@ -93,10 +93,10 @@ def find_arrivals(home: Home, uri: str | None, named: Sequence[str], since_ns: i
     found, skipped = _inspect_all(store, listed, home.spool)
     reviews, labels = _separate(found, store.name(f"{LABELS_IN_STORE}/"))
     files = [file for file in reviews if file.mtime_ns >= (since_ns or file.mtime_ns)]
-    seen, done = read_seen_files(home.warehouse, files), list_done(retry_refused=bool(named))
+    seen = read_seen_files(home.warehouse, files)
     return Arrivals(
         len(files) + (len(labels) if named else 0),
-        tuple(place_copy(file, home.spool) for file in files if not _is_done(seen.get(file.uri), done)),
+        tuple(place_copy(file, home.spool) for file in files if not _is_scored(seen.get(file.uri))),
         tuple(place_copy(file, home.spool) for file in labels),
         seen,
         (*unlisted, *skipped),
@@ -150,9 +150,9 @@ def _list_stale(files: Sequence[FoundFile], seen: Mapping[str, SeenFile]) -> Ite
             yield make_source_file(file, known.source_sha256)
 
 
-def _is_done(seen: SeenFile | None, done: Collection[str | None]) -> bool:
-    """Return whether an object is known to have content that need not be scored."""
-    return seen is not None and seen.is_unchanged and seen.status in done
+def _is_scored(seen: SeenFile | None) -> bool:
+    """Return whether an object is known to have content that was scored."""
+    return seen is not None and seen.is_unchanged and seen.status == "scored"
 
 
 def _list_named(store: Store, named: Sequence[str]) -> Iterator[StoredObject]:

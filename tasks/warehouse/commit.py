@@ -26,9 +26,9 @@ from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
-from tasks.warehouse.readings.grown_files import find_grown, replace_grown
+from tasks.warehouse.readings.grown_files import FEWEST_ROWS, find_grown, replace_grown
 from tasks.warehouse.readings.superseding import let_count
-from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER, ROWS_CHOSEN
+from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER, REFUSED_AS, ROWS_CHOSEN
 from tasks.warehouse.shadow.sums import renew_shadow_sums
 from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
@@ -55,18 +55,22 @@ SELECT
     coalesce(bool_or(len(grown_from) > 0), false), (SELECT count(*) > 0 FROM forgotten_rows)
 FROM accepted
 """  # noqa: S608 (our own SQL)
-# For each later reading of a file, the forgotten rows of the reading that counts, or did last; for each file that this
-# database does not know, those that were forgotten in any reading, in one of before it; for each file that has grown
-# those of what it was before.
-_FIND_FORGOTTEN = f"""
-INSERT INTO forgotten_before
-WITH arriving AS (SELECT *, {CONTENT} AS content, {ROWS_CHOSEN} AS rows_chosen FROM accepted WHERE status = 'scored'),
+_KNOWN = f"""
+arriving AS (SELECT *, {CONTENT} AS content, {ROWS_CHOSEN} AS rows_chosen FROM accepted WHERE status = 'scored'),
 known AS (
     SELECT
         {CONTENT} AS content,
-        unnest(arg_max(struct_pack(source_sha256, rows_read, rows_chosen := {ROWS_CHOSEN}), {LAST_COUNTING}))
+        unnest(arg_max(
+            struct_pack(source_sha256, rows_read, profile_version, rows_chosen := {ROWS_CHOSEN}), {LAST_COUNTING}
+        ))
     FROM scored_files WHERE status = 'scored' GROUP BY content
 )
+"""  # noqa: S608 (our own names)
+# For each later reading of a file, the forgotten rows of the reading that counts, or did last; for each file that this
+# database does not know, those that were forgotten in any reading, in one of before it.
+_FIND_FORGOTTEN = f"""
+INSERT INTO forgotten_before
+WITH {_KNOWN}
 SELECT DISTINCT
     later.source_sha256,
     later.rows_read = known.rows_read AND later.rows_chosen = known.rows_chosen AS is_numbered_alike,
@@ -86,14 +90,26 @@ _START_FORGOTTEN = """
 CREATE TEMP TABLE forgotten_before AS
 SELECT source_sha256, false AS is_numbered_alike, * EXCLUDE (source_sha256) FROM forgotten_rows LIMIT 0
 """
-_FIND_FORGOTTEN_OF_GROWN = """
+# For each file that begins with all bytes of others, those that were forgotten in these, which the database may lack.
+# The last row of such a beginning may have been cut: it is the same where the file has grown, or there are enough rows
+# for that not to be chance.
+_FIND_FORGOTTEN_OF_BEGINNINGS = f"""
 INSERT INTO forgotten_before
+WITH {_KNOWN}
 SELECT
-    grown.source_sha256, is_numbered_alike,
-    forgotten.* EXCLUDE (source_sha256) REPLACE (accepted.rows_read AS rows_read)
-FROM grown_files AS grown JOIN forgotten_rows AS forgotten ON forgotten.source_sha256 = grown.earlier
-JOIN accepted ON accepted.source_sha256 = grown.source_sha256
-"""
+    new.source_sha256,
+    coalesce(forgotten.rows_read <= new.rows_read, true) AND CASE WHEN known.content IS NULL
+        THEN coalesce(forgotten.rows_chosen, '') = new.rows_chosen
+        ELSE known.profile_version IS NOT DISTINCT FROM new.profile_version END,
+    forgotten.* EXCLUDE (source_sha256, content) REPLACE (new.rows_read AS rows_read, new.bytes AS bytes)
+FROM (SELECT *, unnest(grown_from) AS beginning FROM arriving WHERE NOT {IS_LATER}) AS new
+JOIN (SELECT *, {CONTENT} AS content FROM forgotten_rows) AS forgotten ON forgotten.content = new.beginning
+LEFT JOIN known ON known.content = forgotten.content
+WHERE (known.content IS NULL OR known.source_sha256 = forgotten.source_sha256) AND (
+    forgotten.row_number < forgotten.rows_read OR forgotten.rows_read >= {FEWEST_ROWS}
+    OR (new.source_sha256, forgotten.source_sha256) IN (SELECT (source_sha256, earlier) FROM grown_files)
+)
+"""  # noqa: S608 (our own names)
 # Without their numbers, the forgotten rows can't be found in a reading.
 _REFUSE_RENUMBERED = """
 UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail
@@ -229,10 +245,13 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     """Insert the rows of a part into the tables, within the transaction of its commit."""
     connection.execute(_FIND_ACCEPTED)
     _add_checks(connection, part_dir)
-    [(has_later, has_full_exports, has_grown, has_forgotten)] = connection.execute(_HAS_SPECIAL).fetchall()
-    has_grown = has_grown and find_grown(connection)
+    [(has_later, has_full_exports, has_beginnings, has_forgotten)] = connection.execute(
+        _HAS_SPECIAL
+    ).fetchall()
+    if has_beginnings:
+        find_grown(connection)
     if has_forgotten:
-        _keep_forgotten(connection, has_grown)
+        _keep_forgotten(connection, has_beginnings)
     if has_full_exports:
         find_full_exports(connection)
     connection.execute(_FIND_NEW_SOURCES)
@@ -244,7 +263,7 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     _enter_in_ledger(connection)
     if has_later and connection.execute(_FIND_LATER).fetchall() != [(0,)]:
         let_count(connection, "later_readings")
-    replaced = replace_grown(connection) if has_grown else 0
+    replaced = replace_grown(connection) if has_beginnings else 0
     if has_full_exports:
         replaced += replace_files(connection, "full_exports")
     add_day(connection, _SENT)
@@ -298,15 +317,15 @@ def _add_checks(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> None:
         connection.execute(_ADD_CHECKS.format(checks=pattern))
 
 
-def _keep_forgotten(connection: duckdb.DuckDBPyConnection, has_grown: bool) -> None:
+def _keep_forgotten(connection: duckdb.DuckDBPyConnection, has_beginnings: bool) -> None:
     """Let the rows that were forgotten in a file's reading stay forgotten in the arriving one, or refuse that.
 
-    If a file has grown, it is a later one too.
+    So do those of the files that an arriving one begins with.
     """
     connection.execute(_START_FORGOTTEN)
     connection.execute(_FIND_FORGOTTEN)
-    if has_grown:
-        connection.execute(_FIND_FORGOTTEN_OF_GROWN)
+    if has_beginnings:
+        connection.execute(_FIND_FORGOTTEN_OF_BEGINNINGS)
     if connection.execute("SELECT count(*) FROM forgotten_before").fetchall() == [(0,)]:
         return
     from data_contracts.rules_and_limits import FILE_RULES
@@ -336,13 +355,15 @@ def _add_texts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _enter_in_ledger(connection: duckdb.DuckDBPyConnection) -> None:
     """Insert the ledger rows of the committed files."""
     names = [name for name in PART_SCHEMAS["scored_files"].names if name not in PART_ONLY]
+    values = _OF_COMMIT | {"refused_as": REFUSED_AS}
     keys = ("source_sha256", "model_id")
     updates = ", ".join(f"{name} = excluded.{name}" for name in (*names, *_OF_COMMIT) if name not in keys)
+    updates += ", refused_as = list_distinct(list_concat(scored_files.refused_as, excluded.refused_as))"
     updates += ", superseded_at = NULL, superseded_number = NULL"
     columns = ", ".join(names)
     connection.execute(
-        f"INSERT INTO scored_files ({columns}, {', '.join(_OF_COMMIT)}) "  # noqa: S608 (our own names)
-        f"SELECT {columns}, {', '.join(_OF_COMMIT.values())} FROM accepted {_OVERWRITE_REFUSAL} {updates}"
+        f"INSERT INTO scored_files ({columns}, {', '.join(values)}) "  # noqa: S608 (our own names)
+        f"SELECT {columns}, {', '.join(values.values())} FROM accepted {_OVERWRITE_REFUSAL} {updates}"
     )
 
 

@@ -14,7 +14,7 @@ import duckdb
 from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
-from tasks.warehouse.row_names import CONTENT, FIRST_URI
+from tasks.warehouse.row_names import CONTENT, FIRST_URI, NO_PROFILE
 
 SEEN_EVERY = "INTERVAL 1 HOUR"
 """Largest age of `last_seen` before it is updated: a run that finds nothing new should not rewrite every row."""
@@ -39,12 +39,12 @@ _READ_STATUSES = """
 SELECT source_sha256, max(status) FROM scored_files
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
-_READ_REFUSING_VERSIONS = """
-SELECT source_sha256, arg_max(profile_version, commit_number) FROM scored_files
+_READ_REFUSALS = """
+SELECT source_sha256, flatten(list(refused_as)) FROM scored_files
 WHERE status = 'refused' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
 _LIST_CONTENTS = """
-SELECT known.source_sha256, max(known.status) FROM scored_files AS known
+SELECT any_value(known.bytes), known.source_sha256, max(known.status) FROM scored_files AS known
 WHERE known.bytes IN (SELECT unnest(?::BIGINT[])) GROUP BY known.source_sha256
 """
 _LIST_REPLACED = f"""
@@ -69,7 +69,10 @@ files AS (
     WHERE number >= least OR source_sha256 IN (FROM named)
     GROUP BY source, source_sha256, number
 )
-SELECT source, uri, size, content FROM files WHERE size IS NOT NULL ORDER BY number, uri
+SELECT source, uri, size, content FROM (
+    FROM files UNION ALL BY NAME SELECT DISTINCT '' AS source, '' AS uri, bytes AS size, {CONTENT} AS content
+    FROM forgotten_rows
+) WHERE size IS NOT NULL ORDER BY number, uri
 """  # noqa: S608 (our own names)
 _FIND_LEDGERED = """
 WITH found AS (
@@ -131,6 +134,7 @@ class EarlierFile:
     """A scored file that one which comes later may begin with."""
 
     source: str
+    """Empty if it is any: of a file of which rows were forgotten."""
     uri: str
     size: int
     source_sha256: str
@@ -157,37 +161,43 @@ def read_seen_files(warehouse: Path, files: Sequence[FoundFile]) -> dict[str, Se
     return {uri: SeenFile(*known) for uri, *known in rows}
 
 
-def look_up(warehouse: Path, sources: Collection[str], seen: Sequence[SourceFile] = ()) -> Known:
-    """Return what the ledger has of the contents `sources`; first record the files `seen`, as `record_seen` does."""
-    if not seen and (not sources or not warehouse.exists()):
+def look_up(warehouse: Path, sources: Collection[str]) -> Known:
+    """Return what the ledger has of the contents `sources`."""
+    if not sources or not warehouse.exists():
         return Known()
-    with open_warehouse(warehouse, write=bool(seen)) as connection:
-        if seen:
-            _record(connection, seen)
+    with open_warehouse(warehouse, write=False) as connection:
         statuses = connection.execute(_READ_STATUSES, [list(sources)]).fetchall()
         replaced = connection.execute(_LIST_REPLACED, [list(sources)]).fetchall()
     return Known(dict(statuses), frozenset(content for (content,) in replaced))
 
 
-def list_contents(warehouse: Path, sizes: Collection[int], done: Collection[str | None]) -> set[str]:
-    """Return the sha256 of those known contents with one of these sizes in bytes whose status is one of `done`."""
+def list_contents(warehouse: Path, sizes: Collection[int]) -> list[tuple[int, str, str]]:
+    """Return size in bytes, sha256 and status of each known content with one of these sizes."""
     if not sizes or not warehouse.exists():
-        return set()
+        return []
     with open_warehouse(warehouse, write=False) as connection:
-        found = connection.execute(_LIST_CONTENTS, [list(sizes)]).fetchall()
-    return {source for source, status in found if status in done}
+        return connection.execute(_LIST_CONTENTS, [list(sizes)]).fetchall()
 
 
-def read_refusing_versions(warehouse: Path, sources: Collection[str]) -> dict[str, str | None]:
-    """Return by sha256 the version of the profile by which each of these contents was refused last."""
+def read_refusals(warehouse: Path, sources: Collection[str]) -> dict[str, list[str]]:
+    """Return by sha256 as what each of these contents was refused, as `name_refusal` names it."""
     if not sources:
         return {}
     with open_warehouse(warehouse, write=False) as connection:
-        return dict(connection.execute(_READ_REFUSING_VERSIONS, [list(sources)]).fetchall())
+        return dict(connection.execute(_READ_REFUSALS, [list(sources)]).fetchall())
+
+
+def name_refusal(version: str | None, uri: str) -> str:
+    """Return as what the file of this name is read by this version of a profile, like `REFUSED_AS`."""
+    return f"{version or NO_PROFILE} {uri}"
 
 
 def list_earlier(warehouse: Path, sources: Collection[str], uris: Collection[str]) -> list[EarlierFile]:
-    """Return the files with rows that came last from each of these sources, and the last one of each of these names."""
+    """Return the files with rows that came last from each of these sources, and the last one of each of these names.
+
+    So are all files of which rows were forgotten, without source and name: what was forgotten in one stays so in each
+    file that begins with it, also where a restored database does not know it.
+    """
     if not warehouse.exists():
         return []
     with open_warehouse(warehouse, write=False) as connection:
@@ -204,14 +214,9 @@ def record_seen(warehouse: Path, files: Sequence[SourceFile]) -> None:
     """Record size, modification time, ETag and content of each file, seen just now; one row per uri."""
     if not files:
         return
-    with open_warehouse(warehouse, write=True) as connection:
-        _record(connection, files)
-
-
-def _record(connection: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> None:
-    """Record that files were seen just now, through an open connection."""
     hashes = [file.source_sha256 for file in files]
-    connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute(_RECORD_SEEN, [*_list_ledger_columns(files), hashes]).fetchall()
 
 
 def _list_ledger_columns(files: Sequence[FoundFile] | Sequence[SourceFile]) -> list[list[Any]]:

@@ -14,6 +14,10 @@ CONTENT = f"left(source_sha256, {CONTENT_DIGITS})"
 """SQL: the sha256 of a file's bytes, from the name of any of its readings in the column `source_sha256`."""
 NO_PROFILE = "none"
 """Stands in the name of a later reading for the version, if the source has no profile."""
+REFUSED_AS = (
+    f"CASE WHEN status = 'refused' THEN [coalesce(profile_version, '{NO_PROFILE}') || ' ' || uri] END"
+)
+"""SQL: as what a refused file was read, in a list: by which version of a profile, under which name."""
 ROWS_CHOSEN = "coalesce(split_part(profile_version, '-', 2), '')"
 """SQL: what the profile of a reading says on which part of a file has its rows (`name_version`); '' if nothing.
 

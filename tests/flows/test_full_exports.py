@@ -182,6 +182,21 @@ def test_an_export_that_comes_again_after_another_replaced_it_is_named_once(sent
     assert sent.next.skipped == ()
 
 
+@pytest.mark.slow
+def test_a_file_that_was_moved_into_the_source_of_a_later_export_counts_no_more_after_a_rescan(
+    exported: Home,
+) -> None:
+    drop(exported, "old.csv", f"{HEAD}5,tt1,good film\n")
+    assert run().rows_scored == 1
+    drop(exported, "shop/3.csv", f"{SECOND}6,tt2,a bad plot\n")
+    run()
+    (exported.inbox / "old.csv").rename(exported.inbox / "shop" / "old.csv")
+    run()
+    run(rescan="shop")
+    assert list_latest(exported) == ["6", "8", "9"]
+    prove(exported)
+
+
 def test_a_full_export_out_of_proportion_does_not_come_after_a_later_one(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,8 @@ from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring.group_to_part import ScoringJob, score_group
-from tasks.scoring.grown_files import note_growth
-from tasks.stages.score import find_earlier, keep_checked
+from tasks.scoring.grown_files import find_earlier, note_growth
+from tasks.stages.score import keep_checked
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion
@@ -196,6 +196,79 @@ def test_after_a_restore_a_grown_file_still_takes_the_place_of_what_it_was(
     prove(home)
 
 
+def write_first(rows: int) -> str:
+    """Return the first rows of a file of a shop."""
+    return "".join(f"{line}\n" for line in ("text", *list_rows("shop")[:rows]))
+
+
+def forget_row(home: Home, text: str) -> None:
+    query = f"select {ROW_NAME} from latest_scores where text = '{text}'"
+    [(row,)] = ask(home.published, query)
+    forget_everywhere(home, ForgetRequest(row, "row", "ann"), lambda said: None)
+
+
+def score_one_after_another(home: Home, *contents: str) -> None:
+    """Score files that lie at one place, one after another."""
+    for content in contents:
+        drop(home, "shop/a.csv", content)
+        run()
+
+
+@pytest.mark.slow
+def test_a_known_file_that_returns_over_its_own_beginning_takes_the_place_of_that(scoring_home: Home) -> None:
+    cut = write_first(12).removesuffix(" hours\n")
+    score_one_after_another(scoring_home, write_first(14), cut)
+    assert len(list_texts(scoring_home, "shop")) == 15
+    drop(scoring_home, "shop/a.csv", write_first(14))
+    assert "replaced    1 earlier file of the same source" in describe_scoring(run())
+    assert list_texts(scoring_home, "shop") == sorted(list_rows("shop"))
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_a_row_that_was_forgotten_in_a_file_goes_from_its_beginning_as_the_file_returns(
+    scoring_home: Home,
+) -> None:
+    score_one_after_another(scoring_home, write_first(14))
+    forgotten = list_rows("shop")[2]
+    forget_row(scoring_home, forgotten)
+    score_one_after_another(scoring_home, write_first(12), write_first(14))
+    assert forgotten not in list_texts(scoring_home, "shop")
+    for database in (scoring_home.warehouse, scoring_home.published):
+        assert forgotten.encode() not in database.read_bytes()
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("forgotten", [3, 13])
+def test_a_row_that_was_forgotten_in_a_grown_file_stays_so_as_it_grows_on_after_a_restore(
+    scoring_home: Home, forgotten: int
+) -> None:
+    score_one_after_another(scoring_home, write_first(12))
+    backup = back_up_home(scoring_home, None, lambda said: None)
+    score_one_after_another(scoring_home, write_first(13))
+    forget_row(scoring_home, list_rows("shop")[forgotten - 1])
+    restore_home(scoring_home, backup, lambda said: None)
+    score_one_after_another(scoring_home, write_first(14))
+    kept = [text for number, text in enumerate(list_rows("shop"), 1) if number != forgotten]
+    assert list_texts(scoring_home, "shop") == sorted(kept)
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_a_beginning_that_was_scored_before_its_file_loses_what_was_forgotten_in_that_before_a_restore(
+    scoring_home: Home,
+) -> None:
+    backup = back_up_home(scoring_home, None, lambda said: None)
+    score_one_after_another(scoring_home, write_first(14))
+    forgotten = list_rows("shop")[2]
+    forget_row(scoring_home, forgotten)
+    restore_home(scoring_home, backup, lambda said: None)
+    score_one_after_another(scoring_home, write_first(12), write_first(14))
+    assert count(scoring_home, f"source_reviews where text = '{forgotten}'") == 0
+    prove(scoring_home)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("has_workers", [False, True])
 def test_an_object_of_a_store_grows_as_a_file_does(
@@ -227,7 +300,8 @@ def take_in(home: Home) -> None:
         run_of, lambda: load_scorer(home.bundles / champion.model_id, champion.bundle_fingerprint)
     )
     files = [file for file in map(hash_file, look_into(home.inbox).files) if isinstance(file, SourceFile)]
-    noted = note_growth(files, find_earlier(job, files), lambda uri: job.catalogue.find(uri).name)
+    earlier = find_earlier(home.warehouse, job.catalogue, files)
+    noted = note_growth(files, earlier, lambda uri: job.catalogue.find(uri).name)
     part = keep_checked(run_of, score_group(job, noted)).part_dir
     commit_parts(home.warehouse, part)
     shutil.rmtree(part)

@@ -9,6 +9,7 @@ import pytest
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.scoring_message import describe_plan, describe_scoring
+from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import ExportRequest, export
 from tasks.explain.history import find_history
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
@@ -328,6 +329,27 @@ def test_forgetting_deletes_all_of_an_earlier_reading_of_another_part_which_coun
     forget_everywhere(listed, ForgetRequest(name, "row", "ann"), lambda line: None)
     assert ask(listed.warehouse, "select review_id, row_number from source_reviews") == [("1", 2)]
     assert read_list(listed, "new", "shop-a") == ["rows_renumbered"]
+
+
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["the profile of before", "the file without the row"])
+def test_a_file_that_is_refused_after_a_restore_since_a_row_was_forgotten_is_read_in_two_ways(
+    scoring_home: Home, way: str
+) -> None:
+    backup = back_up_home(scoring_home, None, lambda said: None)
+    drop(scoring_home, "shop-a/lists.json", LISTS)
+    assert read_list(scoring_home, "new") == []
+    forget_everywhere(scoring_home, ForgetRequest("2", "review", "ann"), lambda line: None)
+    restore_home(scoring_home, backup, lambda said: None)
+    assert read_list(scoring_home, "best") == ["rows_renumbered"]
+    if way == "the profile of before":
+        assert read_list(scoring_home, "new") == []
+    else:
+        drop(scoring_home, "shop-a/lists.json", json.dumps({"best": REVIEWS[:1]}))
+        assert read_list(scoring_home, "best") == []
+    assert [row[:2] for row in list_latest(scoring_home)] == [("1", "good")]
+    prove(scoring_home)
 
 
 @pytest.mark.slow

@@ -48,6 +48,7 @@ from tests.support.scoring_runs import (
     CSV,
     DoneRun,
     count,
+    describe,
     drop,
     list_refused,
     list_said,
@@ -161,6 +162,38 @@ def test_a_file_that_is_refused_is_named_once_and_its_copy_as_refused_too(empty_
         ["bad.csv, copy-of-bad.csv", "too_many_bad_rows"]
     ]
     assert (list_said(summary, "unclear"), summary.copies) == ([], ())
+
+
+LINES = json.dumps({"text": "good plot"}) + "\n"
+
+
+@pytest.mark.slow
+def test_bytes_that_were_refused_are_read_where_their_name_says_another_format(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    drop(empty_home, "a.csv", LINES)
+    assert run().files_refused == 1
+    drop(empty_home, "a.jsonl", LINES)
+    assert (run().rows_scored, run().files_refused) == (1, 0)
+
+
+@pytest.mark.slow
+def test_bytes_that_a_profile_refused_are_read_in_a_source_without_one(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    describe(empty_home, '[columns]\ntext = "text"\n[limits]\nfewest_rows = 9\n', "shop")
+    drop(empty_home, "shop/a.csv", CSV)
+    assert run().files_refused == 1
+    drop(empty_home, "other/a.csv", CSV)
+    assert run().rows_scored == 2
+
+
+@pytest.mark.slow
+def test_bytes_that_are_refused_under_another_name_too_are_said_to_be_once_for_each(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    said = []
+    for name in ("a.csv", "b.csv", "a.csv"):
+        drop(empty_home, name, LINES)
+        said += [line.split(": ")[0] for line in list_refused(run())]
+    assert said == ["a.csv", "b.csv"]
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.inbox.source_files import FoundFile, SourceFile
-from tasks.scoring.plan import pick_new
+from tasks.scoring.known_files import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.file_ledger import Known, list_contents, look_up, read_seen_files, record_seen
@@ -121,15 +121,18 @@ def test_known_contents_are_found_by_their_sizes(warehouse: Path, tmp_path: Path
         PartFile("c.csv", status="refused", ledger={"bytes": 7}),
     ]
     commit_parts(warehouse, write_part(tmp_path / "part", files))
-    assert list_contents(warehouse, {7, 9}, {"scored"}) == {hash_text("a.csv")}
-    assert list_contents(warehouse, {7, 8}, {"scored", "refused"}) == {
-        hash_text(f"{name}.csv") for name in "abc"
+    known = {
+        (7, hash_text("a.csv"), "scored"),
+        (8, hash_text("b.csv"), "scored"),
+        (7, hash_text("c.csv"), "refused"),
     }
+    assert {*list_contents(warehouse, {7, 9})} == {each for each in known if each[0] == 7}
+    assert {*list_contents(warehouse, {7, 8})} == known
 
 
 def test_a_scored_or_refused_content_is_not_new() -> None:
     scored, refused, new = (make_source(name) for name in ("scored.csv", "refused.csv", "new.csv"))
-    statuses = {scored.source_sha256: "scored", refused.source_sha256: "refused", new.source_sha256: None}
+    statuses = {scored: "scored", refused: "refused", new: None}
     assert pick_new([scored, refused, new], statuses) == [new]
     tried = pick_new([scored, refused, new], statuses, retry_refused=True)
     assert [(file, file.was_refused) for file in tried] == [(refused, True), (new, False)]

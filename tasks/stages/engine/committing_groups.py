@@ -26,7 +26,8 @@ from tasks.stages.run_page import judge_checks
 from tasks.stages.score import NEXT_STEP, commit, may_be_of_a_file, score_and_commit, warn_of_failure
 from tasks.store.stored_parts import StoredPart, delete_part
 from tasks.support.interruption import stop_if_interrupted
-from tasks.warehouse.file_ledger import look_up
+from tasks.warehouse.file_ledger import look_up, record_seen
+from tasks.warehouse.readings.grown_files import replace_returned
 
 Ready = tuple[GroupTask, GroupSummary]
 """A group with what its worker said of it; its part is complete in the store."""
@@ -158,6 +159,10 @@ def _record_summaries(run: EngineRun, summaries: Sequence[GroupSummary]) -> list
         if summary.dropped:
             warn_of_dropped(summary.dropped)
     seen = [file for summary in summaries for file in summary.seen]
-    ledger = look_up(run.home.warehouse, {file.source_sha256 for file in seen}, seen)
+    ledger = look_up(run.home.warehouse, {file.source_sha256 for file in seen})
+    returned = [file for file in seen if file.grown_from and file.source_sha256 in ledger.statuses]
+    if returned:
+        replace_returned(run.home.warehouse, returned)
+    record_seen(run.home.warehouse, seen)
     judge_checks(run.job.run, [check for summary in summaries for check in summary.broken], NEXT_STEP)
     return describe_replaced(seen, ledger)

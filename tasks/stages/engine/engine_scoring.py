@@ -4,7 +4,7 @@ Only this run writes to the database. A part is fetched into the home, then comm
 What other models have scored is handed out by its texts; of it only the scores come back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,15 @@ from tasks.engine.dask_workers import open_engine
 from tasks.engine.dispatch import score_groups
 from tasks.engine.worker_group_task import GroupTask, Recipe
 from tasks.inbox.killed_runs import read_killed_runs
-from tasks.inbox.source_files import SHARED_BYTES, WORKER_GROUP_BYTES, FoundFile, group_found_files
+from tasks.inbox.source_files import (
+    SHARED_BYTES,
+    WORKER_GROUP_BYTES,
+    FoundFile,
+    group_found_files,
+    make_source_file,
+)
+from tasks.scoring.grown_files import find_earlier
+from tasks.scoring.known_files import find_statuses
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, set_aside_killers
 from tasks.scoring.run_outcome import GroupResult, make_skipped
@@ -30,7 +38,7 @@ from tasks.stages.engine.rescoring_on_engine import rescore
 from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
-from tasks.stages.score import find_earlier, warn_of_failure
+from tasks.stages.score import warn_of_failure
 from tasks.store.connecting import Store, open_store
 from tasks.store.published_upload import remember_store
 from tasks.store.stored_bundles import upload_bundle
@@ -160,5 +168,20 @@ def _make_tasks(run: EngineRun, request: ScoringRequest, files: Sequence[FoundFi
     """Yield the groups, each with what is known when it is handed out, so that copies of known files are not scored."""
     done = list_done(retry_refused=bool(request.named))
     for group in group_found_files(files, WORKER_GROUP_BYTES):
-        known = list_contents(run.home.warehouse, {file.size for file in group}, done)
-        yield GroupTask(run.recipe, group, frozenset(known), tuple(find_earlier(run.job, group)))
+        earlier = find_earlier(run.home.warehouse, run.job.catalogue, group)
+        yield GroupTask(run.recipe, group, _list_known(run.home, group, done), tuple(earlier))
+
+
+def _list_known(
+    home: Home, files: Sequence[FoundFile], done: Collection[str | None]
+) -> frozenset[tuple[str, str]]:
+    """Return URI and sha256 of what each object may have that need not be scored."""
+    contents = list_contents(home.warehouse, {file.size for file in files})
+    may_be = [
+        make_source_file(file, content)
+        for size, content, _ in contents
+        for file in files
+        if file.size == size
+    ]
+    statuses = find_statuses(home, may_be, {content: status for _, content, status in contents})
+    return frozenset((file.uri, file.source_sha256) for file, status in statuses.items() if status in done)

@@ -63,8 +63,16 @@ WITH files AS (
     SELECT source_sha256, commit_number, uri, source, false FROM scored_files
     WHERE status = 'refused' AND superseded_at IS NULL
 ),
-last AS (
+of_exports AS (
     SELECT source, max({_ARRIVAL}) AS arrival FROM files SEMI JOIN {{exports}} USING (source_sha256) GROUP BY source
+),
+-- A file that was moved into the folder of the source may be older than one with reviews that is there.
+newer AS (SELECT files.* FROM files JOIN of_exports USING (source) WHERE is_scored AND {_ARRIVAL} > arrival),
+last AS (
+    SELECT source, max(arrival) AS arrival FROM (
+        FROM of_exports UNION ALL SELECT source, {_ARRIVAL} FROM newer
+        WHERE source_sha256 IN (SELECT source_sha256 FROM source_reviews SEMI JOIN newer USING (source_sha256))
+    ) GROUP BY source
 )
 SELECT DISTINCT source_sha256, is_scored FROM files JOIN last USING (source) WHERE {_ARRIVAL} < arrival
 """  # noqa: S608 (our own names)
@@ -115,7 +123,7 @@ def _refuse(connection: duckdb.DuckDBPyConnection, export: _Export, last: str) -
 
 
 def replace_files(connection: duckdb.DuckDBPyConnection, exports: str) -> int:
-    """Let the last file of each source in the table `exports` take the place of all files of the source before it.
+    """Let the last file of each source with files in the table `exports` take the place of all its files before.
 
     The rows of the files before leave `latest_scores` in the same transaction. Return the number of scored ones among
     these files.
