@@ -59,7 +59,7 @@ _KNOWN = f"""
 arriving AS (SELECT *, {CONTENT} AS content, {ROWS_CHOSEN} AS rows_chosen FROM accepted WHERE status = 'scored'),
 known AS (
     SELECT
-        {CONTENT} AS content,
+        {CONTENT} AS content, any_value(grown_into) AS grown_into,
         unnest(arg_max(
             struct_pack(source_sha256, rows_read, profile_version, rows_chosen := {ROWS_CHOSEN}), {LAST_COUNTING}
         ))
@@ -92,7 +92,7 @@ SELECT source_sha256, false AS is_numbered_alike, * EXCLUDE (source_sha256) FROM
 """
 # For each file that begins with all bytes of others, those that were forgotten in these, which the database may lack.
 # The last row of such a beginning may have been cut: it is the same where the file has grown, or there are enough rows
-# for that not to be chance.
+# for that not to be chance. One that grew into another one of them shares with that what was forgotten.
 _FIND_FORGOTTEN_OF_BEGINNINGS = f"""
 INSERT INTO forgotten_before
 WITH {_KNOWN}
@@ -105,7 +105,8 @@ SELECT
 FROM (SELECT *, unnest(grown_from) AS beginning FROM arriving WHERE NOT {IS_LATER}) AS new
 JOIN (SELECT *, {CONTENT} AS content FROM forgotten_rows) AS forgotten ON forgotten.content = new.beginning
 LEFT JOIN known ON known.content = forgotten.content
-WHERE (known.content IS NULL OR known.source_sha256 = forgotten.source_sha256) AND (
+WHERE (known.content IS NULL OR known.source_sha256 = forgotten.source_sha256)
+AND NOT coalesce(list_contains(new.grown_from, known.grown_into), false) AND (
     forgotten.row_number < forgotten.rows_read OR forgotten.rows_read >= {FEWEST_ROWS}
     OR (new.source_sha256, forgotten.source_sha256) IN (SELECT (source_sha256, earlier) FROM grown_files)
 )
@@ -116,7 +117,8 @@ UPDATE accepted SET status = 'refused', rule = $rule, detail = $detail
 WHERE source_sha256 IN (SELECT source_sha256 FROM forgotten_before WHERE NOT is_numbered_alike)
 """
 _KEEP_FORGOTTEN = """
-INSERT INTO forgotten_rows SELECT * EXCLUDE (is_numbered_alike) FROM forgotten_before WHERE is_numbered_alike
+INSERT INTO forgotten_rows SELECT * EXCLUDE (is_numbered_alike) FROM forgotten_before
+WHERE source_sha256 IN (SELECT source_sha256 FROM accepted WHERE status = 'scored')
 ON CONFLICT DO NOTHING
 """
 _FIND_LATER = f"CREATE TEMP TABLE later_readings AS FROM new_sources WHERE {IS_LATER}"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -84,7 +85,7 @@ class Content:
     """The content of a file; the program treats two files with the same content as one."""
 
     kind: str
-    """'table', 'no text column' or 'empty'."""
+    """'table', 'lines', 'no text column' or 'empty'."""
     rows: tuple[Row, ...] = ()
     label: str = ""
     """Makes contents without rows differ."""
@@ -95,6 +96,11 @@ class Content:
             return b""
         if self.kind == "no text column":
             return f"a,b\n1,{self.label}\n".encode()
+        if self.kind == "lines":
+            return "".join(
+                json.dumps({"review_id": row.review_id, "movie_id": row.movie_id, "text": row.text}) + "\n"
+                for row in self.rows
+            ).encode()
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["review_id", "movie_id", "text", f"note {self.label}"])
@@ -105,17 +111,27 @@ class Content:
     def sha(self) -> str:
         return sha256(self.bytes_).hexdigest()
 
-    def find_rule(self, max_characters: int) -> str | None:
-        """Return the rule that refuses the whole file."""
+    def begins_with(self, other: "Content") -> bool:
+        """Return whether the bytes of another content are the first ones of this one, which has more."""
+        return self.bytes_ != other.bytes_ and self.bytes_.startswith(other.bytes_)
+
+    def find_rule(self, max_characters: int, uri: str) -> str | None:
+        """Return the rule that refuses the whole file under this name."""
+        if self.kind == "lines" and uri.endswith(".csv"):
+            return "text_column_missing"
+        if self.kind in ("table", "no text column") and not uri.endswith(".csv"):
+            return "json_lines_broken"
         whole = {"empty": "file_empty", "no text column": "text_column_missing"}
         bad = sum(row.find_rule(max_characters) is not None for row in self.rows)
         if bad > MIN_BAD_ROWS and bad > MAX_BAD_SHARE * len(self.rows):
             return "too_many_bad_rows"
         return whole.get(self.kind)
 
-    def waits(self, version: str | None) -> bool:
+    def waits(self, version: str | None, uri: str) -> bool:
         """Return whether a profile's column is missing, so that the file waits."""
-        return version is not None and self.kind == "no text column"
+        has_no_column = self.kind == ("no text column" if uri.endswith(".csv") else "")
+        is_misnamed = self.kind == "lines" and uri.endswith(".csv")
+        return version is not None and (has_no_column or is_misnamed)
 
 
 class Contents(dict[str, Content]):

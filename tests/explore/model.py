@@ -14,6 +14,8 @@ from tests.explore.content import Content, Row, find_content
 
 Key = tuple[str, int]
 """(sha256 of the file, row number)."""
+FEWEST_ROWS = 10
+"""With fewer, a file is the beginning of one of the same name alone."""
 Contents = Mapping[str, Content]
 """By sha256: all that was ever put into the inbox."""
 
@@ -28,6 +30,8 @@ class Entry:
     version: str | None = None
     """Of the profile by which it was read."""
     superseded_at: datetime | None = None
+    grown_into: str | None = None
+    refused_as: tuple[str, ...] = ()
 
 
 @dataclass
@@ -50,6 +54,8 @@ class Database:
     """('promote' or 'rollback', model)."""
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict, compare=False)
     """By the keys of the ledger. The model knows their numbers and times only roughly, so they are not compared."""
+    seen: dict[str, str] = field(default_factory=dict, compare=False)
+    """The content of each file of the inbox, by its name, when it was last seen."""
 
     def copy(self) -> "Database":
         return deepcopy(self)
@@ -70,10 +76,15 @@ class Database:
     def knows(self, sha: str) -> bool:
         return any(of == sha for of, _ in self.ledger)
 
-    def find_refusing(self, sha: str) -> str | None:
-        """Return the version of the profile by which a file was read last."""
-        known = [entry for (of, _), entry in self.entries.items() if of == sha]
-        return max(known, key=lambda entry: entry.number).version
+    def is_refused_as(self, sha: str, version: str | None, uri: str) -> bool:
+        """Return whether a content was refused under a name, by a version of the profile."""
+        known = [entry.refused_as for (of, _), entry in self.entries.items() if of == sha]
+        return name_refusal(version, uri) in {each for some in known for each in some}
+
+    def find_whole(self, content: str) -> str:
+        """Return the content that a content grew into, or itself."""
+        found = [each.grown_into for (of, _), each in self.entries.items() if find_content(of) == content]
+        return next(filter(None, found), content)
 
     def scored(self) -> list[str]:
         return sorted({sha for (sha, _), status in self.ledger.items() if status == "scored"})
@@ -160,10 +171,16 @@ class FileOutcome:
     uri: str = ""
     share: float | None = None
     """As of `SHARES`, if it is a full export."""
+    beginnings: Mapping[str, int] = field(default_factory=dict)
+    """As of `find_beginnings`."""
 
     @property
     def is_later(self) -> bool:
         return self.sha != find_content(self.sha)
+
+
+def name_refusal(version: str | None, uri: str) -> str:
+    return f"{version or 'none'} {uri}"
 
 
 @dataclass(frozen=True)
@@ -196,14 +213,28 @@ def score_new(contents: Contents, names: Mapping[str, str], reader: Reader) -> P
     return Part(
         reader.model,
         tuple(
-            replace(_judge(contents[sha], sha, reader), uri=uri, share=reader.share)
+            replace(
+                _judge(contents[sha], sha, reader, uri),
+                uri=uri,
+                share=reader.share,
+                beginnings=find_beginnings(contents, sha),
+            )
             for sha, uri in names.items()
         ),
     )
 
 
-def _judge(content: Content, sha: str, reader: Reader) -> FileOutcome:
-    refused = content.find_rule(reader.max_characters)
+def find_beginnings(contents: Contents, sha: str) -> dict[str, int]:
+    """Return the contents with which another one, read for the first time, begins, with the number of their rows."""
+    if sha != find_content(sha):
+        return {}
+    return {
+        of: len(each.rows) for of, each in contents.items() if each.rows and contents[sha].begins_with(each)
+    }
+
+
+def _judge(content: Content, sha: str, reader: Reader, uri: str) -> FileOutcome:
+    refused = content.find_rule(reader.max_characters, uri)
     if refused:
         return FileOutcome(sha, refused, len(content.rows), reader.version)
     found = {row: _judge_row(row, reader.model, reader.max_characters) for row in content.rows}
@@ -243,11 +274,15 @@ def commit(database: Database, part: Part, moment: datetime) -> Database | None:
     """Return the database with a part committed; None if the part no longer fits."""
     after = database.copy()
     files = [file for file in part.files if _is_accepted(after, part.model, file)]
+    grown = {file.sha: _find_grown(after, files, file) for file in files}
+    files = [_keep_forgotten(after, file, grown[file.sha]) for file in files]
     arriving = {file.sha for file in files if not file.is_later and not after.models_of(file.sha)}
     files, exports = _find_exports(after, files, arriving)
     number = 1 + max((entry.number for entry in database.entries.values()), default=0)
     for file in files:
         _commit_file(after, part.model, file, number, moment)
+    scored = {file.sha for file in files if file.status == "scored"}
+    _replace_grown(after, {sha: (sha, earlier) for sha, earlier in grown.items() if sha in scored}, moment)
     _replace_files(after, exports, arriving, moment)
     fits = all(
         after.is_accounted(file.sha, part.model, file.rows) for file in files if file.status == "scored"
@@ -261,8 +296,110 @@ def _is_accepted(database: Database, model: str, file: FileOutcome) -> bool:
         return False
     if database.models_of(file.sha) and not database.counts(file.sha):
         return False
+    if file.is_later and any(
+        each.grown_into
+        for (sha, _), each in database.entries.items()
+        if find_content(sha) == find_content(file.sha)
+    ):
+        return False
     is_history = file.share is not None and file.is_later
     return not is_history or database.find_counting(find_content(file.sha)) is not None
+
+
+def _find_grown(database: Database, files: Sequence[FileOutcome], file: FileOutcome) -> set[str]:
+    """Return the counting readings in whose place a scored file comes, since it begins with them."""
+    if file.status != "scored":
+        return set()
+    known = {
+        (sha, database.entries[sha, name].uri, database.versions[sha])
+        for sha in database.scored()
+        for name in database.models_of(sha)
+        if database.counts(sha)
+    }
+    known |= {(each.sha, each.uri, each.version) for each in files if each.status == "scored"}
+    return {
+        sha
+        for sha, uri, _ in known
+        if file.beginnings.get(find_content(sha), 0) >= (1 if uri == file.uri else FEWEST_ROWS)
+    }
+
+
+def _keep_forgotten(after: Database, file: FileOutcome, grown: Collection[str]) -> FileOutcome:
+    """Let what was forgotten in the beginnings of a file stay so in it; return it as refused if that can't be found."""
+    if file.status != "scored":
+        return file
+    found = set[Key]()
+    for sha, number in after.forgotten:
+        content = find_content(sha)
+        rows, last = file.beginnings.get(content, 0), after.find_last(content)
+        if after.find_whole(content) != content and after.find_whole(content) in file.beginnings:
+            continue
+        if rows and last in (None, sha) and (number < rows or rows >= FEWEST_ROWS or sha in grown):
+            if last is not None and after.versions[sha] != file.version:
+                return replace(file, status="rows_renumbered")
+            found.add((file.sha, number))
+    after.forgotten |= found
+    return file
+
+
+def _replace_grown(
+    after: Database, grown: Mapping[str, tuple[str, Collection[str]]], moment: datetime
+) -> None:
+    """Let files take the place of their beginnings: by each the content for which it stands, and those readings."""
+    wholes = set[str]()
+    for whole, earlier in sorted(grown.values(), key=lambda each: len(each[1])):
+        contents = {find_content(sha) for sha in earlier}
+        family = {key for key in after.ledger if after.find_whole(find_content(key[0])) in contents}
+        _supersede(after, {sha for sha, _ in family}, moment)
+        after.entries |= {key: replace(after.entries[key], grown_into=whole) for key in family}
+        wholes |= {whole} if earlier else set()
+    shared = {key for key in after.forgotten if after.find_whole(find_content(key[0])) in wholes}
+    _forget_in(after, extend(after, shared))
+
+
+def extend(database: Database, keys: Collection[Key]) -> set[Key]:
+    """Return rows with the same ones in other readings of their files, and in what these were before they grew.
+
+    By another profile it is not known which they are: then they are all rows of a reading that is history.
+    """
+    there = database.texts | database.open.keys() | database.released
+    found = set(keys)
+    for sha, number in keys:
+        content = find_content(sha)
+        if not database.list_readings(content):
+            continue
+        for other, row in there:
+            if other == sha or database.find_whole(find_content(other)) != database.find_whole(content):
+                continue
+            is_alike = find_content(other) == content or database.versions[other] == database.versions.get(
+                sha
+            )
+            if row == number if is_alike else not database.counts(other) or not database.models_of(sha):
+                found.add((other, row))
+    return found
+
+
+def let_return(
+    database: Database, contents: Contents, names: Mapping[str, str], moment: datetime
+) -> Database:
+    """Return the database in which known files, which came again under `names`, took the place of their beginnings."""
+    after, grown = database.copy(), {}
+    for uri, sha in names.items():
+        whole = after.find_whole(sha)
+        readings = [each for each in after.list_readings(sha) if after.models_of(each)]
+        standing = [each for each in readings if whole != sha or after.counts(each)]
+        found = set[str]()
+        for reading in standing:
+            file = FileOutcome(reading, "scored", 0, after.versions[reading], uri=uri)
+            earlier = _find_grown(after, (), replace(file, beginnings=find_beginnings(contents, sha)))
+            found |= {
+                each
+                for each in earlier
+                if after.versions[each] == file.version or all(of != each for of, _ in after.forgotten)
+            }
+        grown[uri] = (whole, found)
+    _replace_grown(after, grown, moment)
+    return after
 
 
 def _find_exports(
@@ -296,7 +433,11 @@ def _list_forgotten(database: Database, sha: str) -> set[Key]:
 
 def _commit_file(after: Database, model: str, file: FileOutcome, number: int, moment: datetime) -> None:
     after.superseded.discard((file.sha, model))
-    after.entries[file.sha, model] = Entry(number, file.uri, file.version)
+    before = after.entries.get((file.sha, model))
+    refused_as = before.refused_as if before else ()
+    if file.status != "scored":
+        refused_as = (*refused_as, name_refusal(file.version, file.uri))
+    after.entries[file.sha, model] = Entry(number, file.uri, file.version, refused_as=refused_as)
     if file.status != "scored":
         after.ledger[file.sha, model] = file.status
         return
@@ -373,13 +514,16 @@ def promote(database: Database, action: str, model: str) -> Database:
 def forget(database: Database, keys: Iterable[Key]) -> Database:
     """Return the database without the rows, with their entries in `forgotten_rows`."""
     after = database.copy()
-    doomed = set(keys)
+    _forget_in(after, set(keys))
+    return after
+
+
+def _forget_in(after: Database, doomed: set[Key]) -> None:
     after.forgotten |= doomed
     after.texts -= doomed
     after.released -= doomed
     after.scores = {score for score in after.scores if score[:2] not in doomed}
     after.open = {key: rule for key, rule in after.open.items() if key not in doomed}
-    return after
 
 
 def release(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from tests.explore.model import Database, Entry
 _LEDGER = """
 SELECT
     source_sha256, model_id, CASE status WHEN 'scored' THEN status ELSE rule END, rows_read, run_id, commit_number, uri,
-    profile_version, superseded_at
+    profile_version, superseded_at, grown_into, coalesce(refused_as, [])
 FROM scored_files
 """
+_SEEN = "SELECT uri, source_sha256 FROM inbox_files"
 _SCORES = """
 SELECT source_sha256, row_number, model_id, text, score FROM scored_reviews
 LEFT JOIN source_reviews USING (source_sha256, row_number)
@@ -57,6 +58,7 @@ def observe(path: Path) -> Observed:
                 ("quarantine", _QUARANTINE),
                 ("forgotten", _FORGOTTEN),
                 ("promotions", _PROMOTIONS),
+                ("seen", _SEEN),
             )
         }
     scores: dict[tuple[str, str], set[float]] = {}
@@ -84,10 +86,14 @@ def _make_database(read: dict[str, list[Any]]) -> Database:
         open={(sha, number): rule for sha, number, rule, is_open in read["quarantine"] if is_open},
         released={(sha, number) for sha, number, _, is_open in read["quarantine"] if not is_open},
         forgotten=set(read["forgotten"]),
-        superseded={(sha, model) for sha, model, *_, superseded_at in read["ledger"] if superseded_at},
-        versions={sha: version for sha, _, status, *_, version, _ in read["ledger"] if status == "scored"},
+        superseded={(sha, model) for sha, model, *_, superseded_at, _, _ in read["ledger"] if superseded_at},
+        versions={sha: row[0] for sha, _, status, _, _, _, _, *row in read["ledger"] if status == "scored"},
         promotions=read["promotions"],
-        entries={(sha, model): Entry(*values) for sha, model, _, _, _, *values in read["ledger"]},
+        entries={
+            (sha, model): replace(Entry(*values), refused_as=tuple(refused_as))
+            for sha, model, _, _, _, *values, refused_as in read["ledger"]
+        },
+        seen=dict(read["seen"]),
     )
 
 

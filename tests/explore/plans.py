@@ -25,11 +25,18 @@ def plan_score(
     states = _start(world)
     chosen = asked or world.database.champion
     parts: list[Part] = []
+    returned = {
+        uri: sha
+        for uri, sha in _list_seen(world, named).items()
+        if states[-1].seen.get(uri) != sha and states[-1].models_of(sha)
+    }
+    settled = model.let_return(states[-1], world.contents, returned, world.next_moment)
+    states += [settled] if settled != states[-1] else []
     new = _list_new(world, states[-1], named)
     if new:
         if not _may_score(world, states[-1], chosen):
             return Plan(states, BUNDLE, must_refuse=True)
-        new = {sha: uri for sha, uri in new.items() if not world.contents[sha].waits(world.version)}
+        new = {sha: uri for sha, uri in new.items() if not world.contents[sha].waits(world.version, uri)}
         reader = model.Reader(str(chosen), max_characters, world.version, world.share)
         for together in _split_by_arrival(world, new):
             parts.append(model.score_new(world.contents, together, reader))
@@ -55,7 +62,7 @@ def plan_rescan(world: World, max_characters: int) -> Plan:
     if earlier:
         moment = world.next_moment + SCORED
         states.append(model.count_again(database, earlier, world.share is not None, moment))
-    new = {sha: uri for sha, uri in unread.items() if not world.contents[sha].waits(version)}
+    new = {sha: uri for sha, uri in unread.items() if not world.contents[sha].waits(version, uri)}
     reader = model.Reader(str(database.champion), max_characters, version, world.share)
     part = model.score_new(world.contents, new, reader)
     states += model.commit_all(states[-1], [part], world.next_moment + 2 * SCORED)[1:]
@@ -95,7 +102,11 @@ def _is_refused(database: Database, content: str) -> bool:
 
 def _list_rescannable(world: World, database: Database) -> list[str]:
     """Return the contents that a rescan looks at."""
-    contents = sorted({find_content(sha) for sha, _ in database.ledger})
+    contents = sorted(
+        content
+        for content in {find_content(sha) for sha, _ in database.ledger}
+        if database.find_whole(content) == content
+    )
     if world.share is None:
         return contents
     counting = [each for each in contents if any(map(database.counts, database.list_readings(each)))]
@@ -108,22 +119,19 @@ def _may_score(world: World, database: Database, chosen: str | None) -> bool:
     return chosen in database.promoted() and chosen not in world.damaged_bundles
 
 
-def _list_found(world: World, named: Sequence[str]) -> dict[str, str]:
-    """Return the contents that a run reads, with the name of the first file of each."""
+def _list_seen(world: World, named: Sequence[str]) -> dict[str, str]:
+    """Return the contents of the files that a run looks at, by their names."""
     found = hash_files(world.settings.home.inbox)
-    first: dict[str, str] = {}
-    for name in named or found:
-        first.setdefault(found[name], name)
-    return first
+    return {name: found[name] for name in named or found}
 
 
 def _list_new(world: World, database: Database, named: Sequence[str]) -> dict[str, str]:
-    return {
-        sha: uri
-        for sha, uri in _list_found(world, named).items()
-        if not database.models_of(sha)
-        and (named or not database.knows(sha) or world.version not in (None, database.find_refusing(sha)))
-    }
+    """Return the contents that a run reads, with the name of the first file that is to be read of each."""
+    new: dict[str, str] = {}
+    for uri, sha in _list_seen(world, named).items():
+        if not database.models_of(sha) and (named or not database.is_refused_as(sha, world.version, uri)):
+            new.setdefault(sha, uri)
+    return new
 
 
 def _split_by_arrival(world: World, new: Mapping[str, str]) -> list[dict[str, str]]:
@@ -136,7 +144,7 @@ def _split_by_arrival(world: World, new: Mapping[str, str]) -> list[dict[str, st
 
 
 def _list_older(world: World, database: Database, named: Sequence[str], chosen: str) -> list[str]:
-    among = set(_list_found(world, named)) if named else None
+    among = set(_list_seen(world, named).values()) if named else None
     return [
         sha
         for sha in database.scored()
@@ -188,7 +196,7 @@ def plan_forget(world: World, kind: str, name: str) -> Plan:
 
 
 def find_meant(world: World, database: Database, kind: str, name: str) -> list[Key]:
-    """Return the rows in the tables that match a name, in all readings of their files."""
+    """Return the rows in the tables that match a name, in all readings of their files and what these were before."""
     there = sorted(database.texts | database.open.keys() | database.released)
     rows = {key: world.contents[key[0]].rows[key[1] - 1] for key in there}
     fits: dict[str, Callable[[Key], bool]] = {
@@ -197,8 +205,7 @@ def find_meant(world: World, database: Database, kind: str, name: str) -> list[K
         "file": lambda key: key[0].startswith(name),
         "row": lambda key: f"{key[0][:12]}:{key[1]}" == name,
     }
-    meant = {(find_content(sha), number) for sha, number in filter(fits[kind], there)}
-    return [(sha, number) for sha, number in there if (find_content(sha), number) in meant]
+    return sorted(model.extend(database, {*filter(fits[kind], there)}))
 
 
 def plan_restore(world: World, folder: Path) -> Plan:
@@ -209,10 +216,5 @@ def plan_restore(world: World, folder: Path) -> Plan:
 
 
 def _forget_again(world: World, database: Database) -> Database:
-    """Return a database without the rows that the home's record has, in all readings of their files."""
-    remembered = world.list_remembered()
-    meant = {(find_content(sha), number) for sha, number in remembered}
-    there = database.texts | database.open.keys() | database.released
-    return model.forget(
-        database, {*remembered, *((sha, n) for sha, n in there if (find_content(sha), n) in meant)}
-    )
+    """Return a database without the rows that the home's record has, in all readings of their files likewise."""
+    return model.forget(database, model.extend(database, world.list_remembered() - database.forgotten))

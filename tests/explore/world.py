@@ -176,8 +176,9 @@ class World:
         awaited: dict[tuple[str, str], str] = {}
         for part in self._list_readable_parts():
             known = self.known_parts[part.model, part.files]
-            if model.commit(self.database, known, self.next_moment) is not None:
-                new = {file.sha for file in known.files if file.status == "scored"}
+            after = model.commit(self.database, known, self.next_moment)
+            if after is not None:
+                new = {file.sha for file in known.files if part.model in after.models_of(file.sha)}
                 new -= {sha for sha in new if part.model in self.database.models_of(sha)}
                 awaited |= {(sha, part.model): part.run for sha in new}
         return awaited

@@ -256,6 +256,19 @@ def test_a_row_that_was_forgotten_in_a_grown_file_stays_so_as_it_grows_on_after_
 
 
 @pytest.mark.slow
+def test_a_file_of_forgotten_rows_that_was_read_again_by_another_profile_grows_on(scoring_home: Home) -> None:
+    describe(scoring_home, '[columns]\ntext = "text"\n', "shop")
+    score_one_after_another(scoring_home, write_first(12))
+    forget_row(scoring_home, list_rows("shop")[2])
+    score_one_after_another(scoring_home, write_first(13))
+    describe(scoring_home, '[columns]\ntext = "text"\n[dates]\nformat = "iso"\n', "shop")
+    run(rescan="shop")
+    score_one_after_another(scoring_home, write_first(14))
+    assert len(list_texts(scoring_home, "shop")) == 13
+    prove(scoring_home)
+
+
+@pytest.mark.slow
 def test_a_beginning_that_was_scored_before_its_file_loses_what_was_forgotten_in_that_before_a_restore(
     scoring_home: Home,
 ) -> None:
