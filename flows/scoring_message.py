@@ -95,7 +95,8 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
     accuracy = list(summary.accuracy[:_SOURCES_NAMED])
     if more := len(summary.accuracy) - len(accuracy):
         accuracy.append(f"and {more:,} more: reviews sql live-accuracy")
-    replaced = f"{count(summary.files_replaced, 'earlier file')} of the same source: what the new one lacks counts no more"
+    earlier = count(summary.files_replaced, "earlier file")
+    replaced = f"{earlier} of the same source: what the new one lacks counts no more"
     said: dict[str, Iterable[str]] = {
         "replaced": [replaced] * bool(summary.files_replaced),
         "left": [left] * bool(summary.files_left),
