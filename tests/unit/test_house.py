@@ -164,18 +164,6 @@ def takes_what_a_user_gives(function: ast.FunctionDef | ast.AsyncFunctionDef) ->
     return any(re.search(r"\b(command|flow)\(", ast.unparse(each)) for each in function.decorator_list)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("package", PACKAGES)
-def test_no_function_but_commands_and_flows_has_more_than_five_parameters(package: str) -> None:
-    assert not [
-        f"{path.relative_to(ROOT)}: {node.name}"
-        for path in list_modules(package)
-        for node in list_nodes(path)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if count_parameters(node) > MOST_PARAMETERS and not takes_what_a_user_gives(node)
-    ]
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_says_in_one_line_what_it_is_for(package: str) -> None:
     inits = [path for path in list_modules(package) if path.name == "__init__.py"]

@@ -128,7 +128,9 @@ def test_the_columns_of_a_part_are_those_of_its_table(warehouse: Path, table: st
     for column in (each for each in PART_SCHEMAS[table] if each.name not in PART_ONLY):
         stored = found.field(column.name).type
         expected = pa.string() if pa.types.is_string(stored) else stored
-        assert column.type == expected, column.name
+        # JSON comes as such, so that it is not parsed once more; DuckDB gives it back as text.
+        kept = column.type.storage_type if isinstance(column.type, pa.JsonType) else column.type
+        assert kept == expected, column.name
 
 
 @IS_NEW
