@@ -39,11 +39,10 @@ def propose(file: Path, text: Sequence[str], layout: Mapping[str, str], fallback
     table, question = _choose_table(file, sample_tables(file, layout, fallback))
     draft, note = _start(file, table, text)
     questions = [question, None if text or note else _ask_text(table, draft)]
-    title = [] if text else [_find_title]
-    steps = [_find_labels, _find_movie, *title, _find_rating, _find_dates, _find_others]
+    steps = [_find_labels, _find_movie, _find_title, _find_rating, _find_dates, _find_others]
     if note:  # a known platform's profile says what else it has
         steps = [_find_movie, _find_dates, _find_others]
-    for step in steps:
+    for step in [each for each in steps if not (text and each is _find_title)]:
         changes, question = step(_sort_columns(table, draft))
         draft, questions = change(draft, changes), [*questions, question]
     return Proposal(draft, [each for each in questions if each][:_MOST_QUESTIONS], table.names, note)

@@ -17,8 +17,6 @@ Found = tuple[Mapping[str, Any], Question | None]
 """The keys of a table of the profile, and what is open about them."""
 _Scale = tuple[float, Sequence[float], bool]
 _MOST_DATES, _LONGEST = 1000, 60
-_BEFORE = re.compile(r"[^\d:]*?[a-z]{2,}:? (?=\S+ ?\d)", re.I)
-"""Words before a date, such as `Posted on `."""
 _AFFIXED = re.compile(r"(\D*?)(\d{1,3}(?:[.,]\d)?)(\D*)", re.ASCII)
 _IN_NAME = re.compile(r"(\d+)\s*(?:-|–|to|_to_)\s*(\d+)\D*$|(?:/|of|[\s_])[\s_]*(5|10|20|100)\D*$", re.I)
 _MEANINGS = ("positive", "negative", "none")
@@ -37,10 +35,8 @@ def find_dates(column: Column) -> tuple[Found, float]:
         answers = {style: {"dates": {"format": style}} for style in styles}
         question = Question(f"Which comes first in dates such as {values[0]} in '{column.name}'?", answers)
         return (answers[styles[0]]["dates"], question if day == month else None), max(day, month)
-    found = _BEFORE.match(values[0]) if values else None
-    prefix = found[0] if found and all(value.startswith(found[0]) for value in values) else ""
-    patterns = [prefix.replace("%", "%%") + each for each in list_words("values", "dates", "|")]
-    shares = {pattern: measure_dates(values, pattern) for pattern in (patterns if clear < 0.5 else [])}
+    patterns = list_words("values", "dates", "|") if clear < 0.5 else ()
+    shares = {pattern: measure_dates(values, pattern) for pattern in patterns}
     best = max(shares, key=lambda pattern: shares[pattern], default="clear")
     return (({"format": best}, None), shares[best]) if shares.get(best, 0) > clear else (({}, None), clear)
 
@@ -154,9 +150,6 @@ def find_labels(column: Column, texts: Sequence[str], is_judgement: bool) -> Fou
         return answers["none"]["labels"], question if others else None
     is_clear = has_words(column, "given_label", "sure")
     pair = _find_pair({*values} - {*meant["none"]}, is_clear) if is_judgement else None
-    known = [*meant["positive"], *meant["negative"]]
-    if is_judgement and len(known) == len(others) == 1:  # what one word leaves is its opposite
-        pair = (known[0], others[0])[:: 1 if meant["positive"] else -1]
     if pair is None or (pair[0] in "24" and has_words(column, "given_rating", "any")):
         return None
     difference = _compare_texts(

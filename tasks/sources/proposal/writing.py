@@ -38,12 +38,9 @@ def change(draft: Draft, changes: Mapping[str, Any]) -> Draft:
     for where, value in changes.items():
         table, _, key = where.partition(".")
         if table == "columns":
-            taken = value if key == "text" else [value]
-            others = {
-                name: each for name, each in changed[table].items() if name != "text" and each not in taken
-            }
-            text = [each for each in changed[table]["text"] if each not in taken] or changed[table]["text"]
-            changed[table] = {"text": text, **others}
+            taken, before = value if key == "text" else [value], changed[table].pop("text")
+            others = {name: each for name, each in changed[table].items() if each not in taken}
+            changed[table] = {"text": [each for each in before if each not in taken] or before, **others}
         changed[table] = {**changed.get(table, {}), key: value} if key else dict(value)
     kept = {
         table: {key: each for key, each in keys.items() if each not in (None, [])}
