@@ -76,11 +76,13 @@ def init(
       reviews sources init shop-b answer.json --json-path data.reviews
       reviews sources init shop-a export.csv --yes --replace
     """
+    from data_contracts.sources.profile import Profile
     from deployments.settings import load_settings
     from tasks.reading.rows import ReadOptions
     from tasks.sources.catalogue import DEFAULT
-    from tasks.sources.new_profile import choose_path, draft_profile, write_profile
+    from tasks.sources.new_profile import answer_questions, choose_path, draft_profile, write_profile
     from tasks.sources.preview import describe_file
+    from tasks.sources.proposal.writing import format_proposal
     from tasks.store.work_folders import borrow_file
 
     settings = load_settings()
@@ -89,8 +91,10 @@ def init(
     layout = {key: value for key, value in (("sheet", sheet), ("json_path", json_path)) if value is not None}
     fallback, asks = settings.fallback_encoding, sys.stdin.isatty() and not yes
     with borrow_file(home, file) as local:
-        ask = choose if asks else None
-        content, profile = draft_profile(source, local, text, layout, fallback, ask)
+        proposal = draft_profile(source, local, text, layout, fallback)
+        proposal = answer_questions(proposal, choose) if asks else proposal
+        content = format_proposal(proposal, source, local.name)
+        profile = Profile.model_validate(proposal.draft)
         echo(content)
         if source == DEFAULT:
             echo(FOR_ALL)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from data_contracts.errors import FileRefusedError, ReviewsError, UsageError
 from data_contracts.rules_and_limits import FILE_RULES
-from data_contracts.sources.profile import Profile
 from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.sources.catalogue import name_profile
 from tasks.sources.proposal.proposing import propose
-from tasks.sources.proposal.writing import change, format_proposal
+from tasks.sources.proposal.writing import Proposal, change
 from tasks.support.wording import quote_word
 
 
@@ -24,27 +23,21 @@ def choose_path(home: Home, source: str, replace: bool) -> Path:
 
 
 def draft_profile(
-    source: str,
-    file: Path,
-    text: Sequence[str],
-    layout: Mapping[str, str],
-    fallback_encoding: str | None,
-    ask: Callable[[str, Sequence[str]], int] | None,
-) -> tuple[str, Profile]:
-    """Return the profile of a source that a file suggests, as text and checked.
-
-    The user may name the columns of the `text`, and in `layout` keys of [file]. `ask` asks a question and returns the
-    number of the answer, from 0; None: the likely answers are taken.
-    """
+    source: str, file: Path, text: Sequence[str], layout: Mapping[str, str], fallback: str | None
+) -> Proposal:
+    """Return the profile of a source that a file suggests, as `propose` does; a refusal names the command to repeat."""
     try:
-        proposal = propose(file, text, layout, fallback_encoding)
+        return propose(file, text, layout, fallback)
     except FileRefusedError as error:
         raise _describe_refusal(error, source, file, layout) from error
-    if ask is not None:
-        for question in proposal.questions:
-            chosen = list(question.answers.values())[ask(question.words, list(question.answers))]
-            proposal = replace(proposal, draft=change(proposal.draft, chosen), questions=())
-    return format_proposal(proposal, source, file.name), Profile.model_validate(proposal.draft)
+
+
+def answer_questions(proposal: Proposal, ask: Callable[[str, Sequence[str]], int]) -> Proposal:
+    """Return a proposal with the answers of a person; `ask` returns the number of the answer, from 0."""
+    for question in proposal.questions:
+        chosen = list(question.answers.values())[ask(question.words, list(question.answers))]
+        proposal = replace(proposal, draft=change(proposal.draft, chosen), questions=())
+    return proposal
 
 
 def _describe_refusal(

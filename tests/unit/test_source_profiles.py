@@ -88,7 +88,7 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
             "line 4: rows.equal_texts must be one of one, each",
         ),
         ('[columns]\ntext = "a"\n[rows.only]\nstatus = []\n', "line 4: rows.only.status should have one"),
-        ('[columns]\ntext = "a"\n[file]\nheader = 0\n', "line 4: file.header should be greater"),
+        ('[columns]\ntext = "a"\n[file]\nheader = -1\n', "line 4: file.header should be greater"),
         ('[columns]\ntext = "a"\n[file]\nformat = "xml"\n', "line 4: file.format should be 'csv', 'tsv'"),
         (
             'movie = "m"\n[columns]\ntext = "a"\nmovie_id = "b"\n',
