@@ -119,8 +119,6 @@ class Content:
         """Return the rule that refuses the whole file under this name."""
         if self.kind == "lines" and uri.endswith(".csv"):
             return "text_column_missing"
-        if self.kind in ("table", "no text column") and not uri.endswith(".csv"):
-            return "json_lines_broken"
         whole = {"empty": "file_empty", "no text column": "text_column_missing"}
         bad = sum(row.find_rule(max_characters) is not None for row in self.rows)
         if bad > MIN_BAD_ROWS and bad > MAX_BAD_SHARE * len(self.rows):

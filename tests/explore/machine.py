@@ -149,9 +149,11 @@ class HomeMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.contents)
     @rule(name=st.sampled_from((*NAMES, LINES_NAME)), which=picks)
     def put_known_content(self, name: str, which: int) -> None:
-        """Put known content into the inbox, under any name."""
-        known = list(self.world.contents.values())
-        self._put(name, known[which % len(known)])
+        """Put known content into the inbox, under any name; what is not JSON lines, under one of a table."""
+        is_table = name != LINES_NAME
+        known = [each for each in self.world.contents.values() if is_table or each.kind == "lines"]
+        if known:
+            self._put(name, known[which % len(known)])
 
     def _put(self, name: str, content: Content) -> None:
         self._count("put")

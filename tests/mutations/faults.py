@@ -11,6 +11,7 @@ GOLDEN = "models/bundle/golden.py"
 QUARANTINE = "tasks/maintenance/quarantine.py"
 CHECKING_AGAIN = "tasks/maintenance/rechecking.py"
 FORGETTING = "tasks/maintenance/forgetting.py"
+FORGOTTEN = "tasks/warehouse/forgotten_rows.py"
 FORGET = "tasks/maintenance/forgetting_everywhere.py"
 DELIVERED_ROWS = "tasks/delivery/rows.py"
 FOLDERS = "tasks/delivery/folders.py"
@@ -202,7 +203,7 @@ FAULTS = (
     Fault(
         "after a deletion no other row of the review becomes its newest",
         "latest scores",
-        FORGETTING,
+        FORGOTTEN,
         "    settle_latest(connection, reviews)\n",
         "",
         (TEST_LATEST,),
@@ -434,7 +435,7 @@ FAULTS = (
     Fault(
         "quarantined rows are not forgotten",
         "forgetting",
-        FORGETTING,
+        FORGOTTEN,
         '("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows")',
         '("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores")',
         ("tests/flows/test_forget.py::test_one_row_is_forgotten_by_its_name",),
@@ -450,7 +451,7 @@ FAULTS = (
     Fault(
         "forgetting a row deletes all of its file",
         "forgetting",
-        FORGETTING,
+        FORGOTTEN,
         " AND rows.row_number = keys.row_number",
         "",
         ("tests/flows/test_forget.py::test_rows_leave_every_table_and_the_copy",),
@@ -477,7 +478,7 @@ FAULTS = (
         "a restore brings back what was forgotten since",
         "forgetting",
         FORGETTING,
-        "            _delete(connection)\n        write_record(connection, record)\n",
+        "            delete_rows(connection)\n        write_record(connection, record)\n",
         "            pass\n        write_record(connection, record)\n",
         ("tests/flows/test_forget.py::test_what_was_forgotten_stays_so_after_a_restore",),
     ),
@@ -808,7 +809,7 @@ FAULTS = (
     Fault(
         "the scores of the shadow are not forgotten",
         "shadow",
-        FORGETTING,
+        FORGOTTEN,
         '"scored_reviews", "shadow_scores", ',
         '"scored_reviews", ',
         (TEST_SHADOW,),
@@ -1016,7 +1017,7 @@ FAULTS = (
     Fault(
         "a forgotten label stays in the sums of accuracy",
         "forgetting",
-        FORGETTING,
+        FORGOTTEN,
         '    renew_sums(connection, "rows_to_forget")\n',
         "",
         (TEST_SUMS,),
@@ -1048,7 +1049,7 @@ FAULTS = (
     Fault(
         "a forgotten row stays in the sums of the shadow",
         "forgetting",
-        FORGETTING,
+        FORGOTTEN,
         '    renew_shadow_sums(connection, "rows_to_forget")\n',
         "",
         (TEST_SUMS,),
