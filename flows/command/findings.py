@@ -35,6 +35,7 @@ def findings(context: click.Context, everything: bool, form: str) -> None:
     from tasks.findings.rendering import describe_finding
     from tasks.queries.run_query import ask_published, write_answer
     from tasks.report.scoring_facts import require_present_tables
+    from tasks.support.wording import escape_controls
 
     published = load_settings_to_read().home.published
     query = _LIST.format(which="" if everything else "WHERE state = 'open'")
@@ -48,7 +49,8 @@ def findings(context: click.Context, everything: bool, form: str) -> None:
         echo("No finding is open.")
     for row in rows:
         [finding] = make_findings([row])
-        state = "" if row["state"] == "open" else f"({row['state']}) "
+        why = f" by {row['accepted_by']}: {row['reason']}" if row["state"] == "accepted" else ""
+        state = "" if row["state"] == "open" else escape_controls(f"({row['state']}{why}) ")
         word = KINDS[finding.kind].word
         echo(f"{row['number']:>5}  {finding.level:<8} {word:<12} {state}{describe_finding(finding)}")
 

@@ -17,6 +17,7 @@ from flows import alerts
 from flows.command.cli import main
 from tasks.warehouse.run_log import start_run
 from tests.support.scoring_runs import CSV, count, describe, drop, run
+from tests.support.small_home import ask
 
 pytestmark = pytest.mark.slow
 
@@ -229,3 +230,17 @@ def test_a_finding_that_was_accepted_is_listed_shown_and_told_no_more(scoring_ho
     hook.is_there = True
     run()
     assert hook.take() == []
+
+
+def test_what_only_new_files_show_holds_until_its_source_sends_files_that_do_not(scoring_home: Home) -> None:
+    states = []
+    for name, content in (
+        ("shop-a/a.csv", "text,by\ngood film,ann\n"),
+        ("shop-b/b.csv", "text\ngood plot\n"),
+        ("shop-a/c.csv", "text\nbad plot\n"),
+    ):
+        drop(scoring_home, name, content)
+        run()
+        query = "SELECT state FROM findings WHERE kind = 'unused_columns' AND subject = 'shop-a'"
+        states += ask(scoring_home.published, query)
+    assert states == [("open",), ("open",), ("settled",)]
