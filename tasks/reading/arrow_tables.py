@@ -30,6 +30,7 @@ from tasks.reading.rows import (
     number_rows,
     require_rows,
 )
+from tasks.reading.streams import limit
 from tasks.reading.text import decode_column
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
@@ -65,6 +66,9 @@ def _read(
     """
     rows, most = 0, max(options.batch_rows // _DECODED_ROWS, 1)
     with refusing(rule, lambda: f"it can't be read after row {rows:,}"):
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        guard = limit(options.limits.count_bytes(size, options.limits.total_bytes), "its rows unpack to")
         schema, batches, stated = open_file(file, options)
         require_rows(first_row - 1 + (stated or 0), options.most_rows)
         flat = _flatten_schema(schema)
@@ -79,6 +83,7 @@ def _read(
                     yield from _decode_slices(batch.slice(start, _DECODED_ROWS), classes, options.batch_bytes)
 
         for group in group_into_batches(decode(), lambda part: part.nbytes, most, options.batch_bytes):
+            guard(sum(part.nbytes for part in group))
             made = _make_rows(pa.concat_batches(group), table, first_row + rows)
             rows += len(made.row_numbers)
             yield made

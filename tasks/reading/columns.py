@@ -43,7 +43,6 @@ _AUTHOR = "author"
 _NAMES_SHOWN, _SHOWN = 12, 80
 _BINARY = {"0", "1"}
 _UNREADABLE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
-_DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 _LENIENT = json.JSONEncoder(ensure_ascii=False, default=str)
 
@@ -281,44 +280,43 @@ def format_columns(columns: Mapping[str, pa.Array]) -> pa.Array | None:
         values.append(found)
         for place in places:
             unreadable.setdefault(place, []).append(name)
-    # Row by row: the names of the columns may be far longer than all values.
-    rows = (
-        [
-            key + (encode_basestring(value) if type(value) is str else _encode(value))
-            for key, value in zip(keys, row, strict=True)
-            if value is not None and value != ""
-        ]
-        for row in zip(*values, strict=True)
-    )
+    rows = zip(*values, strict=True)
     return pa.array(
-        [_join_members(row, unreadable.get(place, ())) for place, row in enumerate(rows)], pa.string()
+        [
+            _join_members(zip(columns, keys, row, strict=True), unreadable.get(place, ()))
+            for place, row in enumerate(rows)
+        ],
+        pa.string(),
     )
-
-
-def _join_members(members: Sequence[str], left_out: Sequence[str] = ()) -> str | None:
-    """Return the members of a JSON object as one of `MOST_KEPT` characters; None if there are none.
-
-    What does not fit is left out, and listed with the names of the columns that are left out already.
-    """
-    kept, names = members, list(left_out)
-    if sum(map(len, members)) > MOST_KEPT:
-        kept, room = [], MOST_KEPT
-        for member in members:
-            if len(member) > room:
-                names.append(_DECODER.raw_decode(member)[0])
-            else:
-                kept.append(member)
-                room -= len(member)
-    if names:
-        kept = [*kept, _format_member(UNREADABLE_COLUMNS, _list_shown(names))]
-    return f"{{{', '.join(kept)}}}" if kept else None
 
 
 def format_object(values: Iterable[tuple[str, Any]]) -> str | None:
     """Return names and values that are not parsed any further as a JSON object; None if all are empty."""
-    return _join_members(
-        [_format_member(name, value) for name, value in values if value is not None and value != ""]
-    )
+    return _join_members(((name, f"{encode_basestring(name)}: ", value) for name, value in values), ())
+
+
+def _join_members(members: Iterable[tuple[str, str, Any]], left_out: Sequence[str]) -> str | None:
+    """Return names, each also as JSON, and values as an object of `MOST_KEPT` characters; None if all are empty.
+
+    What does not fit is left out, and listed with the names of the columns that are left out already.
+    """
+    kept, names, room = list[str](), list(left_out), MOST_KEPT
+    for name, key, value in members:
+        if value is None or value == "":
+            continue
+        # What can't fit is not written first: names may be far longer than values, and repeated in each row.
+        if type(value) is str:
+            member = key + encode_basestring(value) if len(value) < room > len(key) else None
+        else:
+            member = key + _encode(value) if len(key) < room else None
+        if member is None or len(member) > room:
+            names.append(name)
+        else:
+            kept.append(member)
+            room -= len(member)
+    if names:
+        kept.append(_format_member(UNREADABLE_COLUMNS, _list_shown(names)))
+    return f"{{{', '.join(kept)}}}" if kept else None
 
 
 def add_values(

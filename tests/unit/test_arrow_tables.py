@@ -7,15 +7,18 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from tasks.reading.arrow_tables import read_arrow, read_orc
 from tasks.reading.avro import read_avro
+from tasks.reading.reader import read_review_file
 from tasks.reading.rows import RawRows, ReadOptions
 from tasks.reading.values import parse_rows
 from tests.support.profiles import make_profile
@@ -252,3 +255,12 @@ def test_a_column_of_the_name_of_one_that_is_ours_is_kept_too() -> None:
     table = pa.Table.from_arrays([pa.array(["A good film"]), pa.array([[4]]), pa.array([5])], names)
     (rows,) = read("arrow", write_arrow(table), profile=make_profile("text", given_rating="score"))
     assert list_further(rows)[0]["score"] == 5
+
+
+@pytest.mark.process
+def test_rows_that_unpack_to_too_much_refuse_their_file_though_little_of_them_is_kept(tmp_path: Path) -> None:
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), pa.array(["y" * 500_000]))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["a good film"] * 5000, "page": long}), path)
+    with pytest.raises(FileRefusedError, match="its rows unpack to"):
+        list(read_review_file(path))
