@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from data_contracts.storage.home import Home
@@ -45,7 +46,7 @@ def score_new(
     last += arranged.last
     if last and needs_publishing(home):
         publish_copy(home)  # the run may be killed again, or take long
-    for file in last:
+    for file in chain.from_iterable(split_by_arrival(home, last)):
         yield from stages.score_together(home, (file,), partial(_score_group, job))
     if arranged.aside:
         yield make_skipped(arranged.aside)
