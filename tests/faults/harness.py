@@ -286,7 +286,10 @@ def _read_backup(folder: Path) -> Any:
 
 def _list_files(home: Path) -> list[str]:
     names = (path.relative_to(home) for path in home.rglob("*") if path.is_file())
-    return sorted(name.as_posix() for name in names if name.parts[0] not in _NOT_COMPARED)
+    # That a run was killed is published once more, and what was published before stays beside it.
+    return sorted(
+        name.as_posix() for name in names if name.parts[0] not in _NOT_COMPARED and name.suffix != ".standby"
+    )
 
 
 def compare(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

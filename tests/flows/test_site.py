@@ -12,12 +12,11 @@ from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.site.pages import make_page
 from tasks.site.writing import drop_old_site, write_site
-from tasks.stages import write_pages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tasks.week.due_weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
-from tests.support.small_home import copy_home
+from tests.support.small_home import ask, copy_home
 
 SECRET = "zebrafish"
 CSV = (
@@ -26,12 +25,10 @@ CSV = (
 )
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """The weeks of which a run told, with the addresses of their pages."""
-    told: list[tuple[str, str]] = []
-    monkeypatch.setattr(write_pages, "emit_week", lambda week, text, url: told.append((week, url)))
-    return told
+def list_told(home: Home) -> list[tuple[str, str]]:
+    """Return the weeks of which runs told, with the addresses of their pages."""
+    found = ask(home.warehouse, "select subject, what from findings where kind = 'week' order by all")
+    return [(week, what.rpartition(" ")[2]) for week, what in found]
 
 
 @pytest.fixture
@@ -67,17 +64,17 @@ def test_no_pages_are_written_where_the_home_keeps_its_own_files(name: str, home
 
 @pytest.mark.slow
 def test_the_first_run_after_a_week_writes_its_page_if_asked_for_and_the_two_link_each_other(
-    home: Home, monkeypatch: pytest.MonkeyPatch, told: list[tuple[str, str]]
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REVIEWS_SITE_PORT", "8400")
     run()
-    assert told == []
+    assert list_told(home) == []
     monkeypatch.setenv("REVIEWS_WEEKS", "true")
     backdate(home)
     run()
     run()
     week = find_last_week(datetime.now(UTC)).name
-    assert told == [(week, f"http://127.0.0.1:8400/reports/week-{week}.html")]
+    assert list_told(home) == [(week, f"http://127.0.0.1:8400/reports/week-{week}.html")]
     assert f"../reports/week-{week}.html" in (make_page(home, "index.html", {}) or "")
     assert "../site/index.html" in (home.reports / f"week-{week}.html").read_text("utf-8")
 
@@ -87,7 +84,6 @@ def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    told: list[tuple[str, str]],
 ) -> None:
     monkeypatch.setenv("REVIEWS_WEEKS", "true")
     backdate(home)
@@ -96,7 +92,7 @@ def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
     assert "The page of a week was not written (" in capsys.readouterr().err
     home.titles.unlink()
     run()
-    assert [url.startswith("file:///") for _, url in told] == [True]
+    assert [url.startswith("file:///") for _, url in list_told(home)] == [True]
 
 
 @pytest.mark.slow

@@ -174,7 +174,7 @@ def test_the_rows_that_came_in_and_are_no_reviews_are_named(tables: FilledTables
     set_aside(tables, None)
     new = f"WHERE source_sha256 = '{hash_text('new.csv')}'"
     tables.change(
-        f"INSERT INTO forgotten_rows SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now(), NULL, NULL",
+        f"INSERT INTO forgotten_rows SELECT '{hash_text('new.csv')}', 1, false, NULL, 'ann', now(), NULL, NULL, NULL",
         *(f"DELETE FROM {table} {new} AND row_number = 1" for table in ("source_reviews", "scored_reviews")),
     )
     tables.run([PartFile("export.csv", [{"text": "of an export"}] * 2)], "an export")
@@ -348,7 +348,7 @@ def test_a_page_of_a_week_stays_when_old_reports_go_but_not_with_a_forgotten_tex
     assert drop_older_reports(home.reports, 1) == []
     change(
         home.warehouse,
-        f"INSERT INTO forgotten_rows VALUES ('{hash_text('new.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL)",
+        f"INSERT INTO forgotten_rows VALUES ('{hash_text('new.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL)",
     )
     assert drop_reports_of_forgotten(home) == [path]
 
