@@ -2,18 +2,20 @@
 
 The sheet is the one that the profile names, else the only visible one that may have reviews. The header is the first
 row that is not empty, at or below the one that the profile names; empty rows are no rows. Every cell becomes the text
-that a person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error, for a formula whose
-value was not saved, and for all cells of a merged one but the first.
+that a person sees: dates in ISO 8601, whole numbers without a decimal point, nothing for an error. A cell that is
+merged with those above has their value. A workbook with a formula whose value was not saved is refused, since a person
+may see one.
 Calamine holds the sheet whole, so the size of a workbook is limited, packed and unpacked.
 """
 
 import datetime as dt
 import io
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,6 +52,14 @@ from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import quote_word
 
 _PARTS = (".xml", ".rels", ".bin")
+_SHEETS = "xl/worksheets/"
+# The value of a formula whose cell has the type `str` may be an empty text.
+_UNSAVED = re.compile(
+    rb'<c (?![^>]{0,200}\bt="str")[^>]{0,200}?\br="([A-Z]{1,3}\d{1,7})"[^>]{0,200}>'
+    rb"<f(?:[^>]{0,300}/>|[^>]{0,300}>[^<]{0,10000}</f>)(?:<v ?/>|<v></v>)?</c>"
+)
+"""A cell of an xlsx with a formula whose value was not saved, and the cell's name."""
+_LONGEST_CELL = 12_000
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """The name of the part that holds an encrypted xlsx."""
 _PIECE_BYTES = 1 << 20
@@ -100,11 +110,24 @@ def _require_sound(file: IO[bytes], limits: ContainerLimits) -> None:
             archive, unpacked = zipfile.ZipFile(file), 0
             for info in archive.infolist():
                 with archive.open(info) as part:
+                    before = b""
                     while info.filename.lower().endswith(_PARTS) and (chunk := part.read(_PIECE_BYTES)):
                         unpacked += len(chunk)
                         if unpacked > most:
                             raise refusal("workbook_too_large", f"it unpacks to more than {most:,} bytes")
+                        if info.filename.startswith(_SHEETS):
+                            _require_saved(before + chunk)
+                            before = chunk[-_LONGEST_CELL:]
     file.seek(0)
+
+
+def _require_saved(text: bytes) -> None:
+    """Refuse a piece of a sheet with a formula whose value was not saved: Calamine finds nothing in its cell."""
+    found = _UNSAVED.search(text) if b"<f" in text else None
+    if found:
+        problem = f"the cell {found[1].decode()} has a formula whose value was not saved"
+        way = "open the workbook in the spreadsheet program and save it again"
+        raise refusal("workbook_broken", f"{problem}: {way}")
 
 
 @contextmanager
@@ -200,11 +223,33 @@ def _open_table(sheet: CalamineSheet, options: ReadOptions) -> tuple[_Row, Itera
 
 
 def _read_rows(sheet: CalamineSheet, first: int = 0) -> Iterator[_Row]:
-    """Yield the rows that are not empty, as texts, from the one with the number `first`, from 0."""
-    for cells in islice(sheet.iter_rows(), first, None):
+    """Yield the rows that are not empty, as texts, from the one with the number `first`, from 0.
+
+    A cell that is merged with those above has their value.
+    """
+    merged = _list_merged(sheet)
+    held: dict[int, tuple[int, str]] = {}  # the last row of a merged cell and its value, by column
+    for number, cells in enumerate(sheet.iter_rows()):
         row = [cell if type(cell) is str else _format_cell(cell) for cell in cells]
-        if any(row):
-            yield row
+        if not any(row):
+            continue
+        filled = row[:]
+        for column, (last, value) in held.items():
+            if number <= last and not row[column]:
+                filled[column] = value
+        held |= {column: (last, row[column]) for column, last in merged.get(number, ())}
+        if number >= first:
+            yield filled
+
+
+def _list_merged(sheet: CalamineSheet) -> dict[int, list[tuple[int, int]]]:
+    """Return the cells that are merged with those below: by their row the place in the row and the last row."""
+    start = sheet.start[1] if sheet.start else 0
+    merged: dict[int, list[tuple[int, int]]] = {}
+    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
+        if bottom > top and start <= left < start + sheet.width:
+            merged.setdefault(top, []).append((left - start, bottom))
+    return merged
 
 
 def _format_cell(cell: Any) -> str:

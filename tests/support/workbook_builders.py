@@ -60,8 +60,8 @@ def encode_xls(rows: Rows) -> bytes:
 # xlsx
 
 
-def write_xlsx(sheets: Mapping[str, Grid], hidden: Sequence[str] = ()) -> bytes:
-    """Write a workbook with inline texts, and a style for dates."""
+def write_xlsx(sheets: Mapping[str, Grid], hidden: Sequence[str] = (), merged: Sequence[str] = ()) -> bytes:
+    """Write a workbook with inline texts, and a style for dates; cells such as A2:A4 are `merged` in each sheet."""
     numbered = list(enumerate(sheets.items(), 1))
     listed = "".join(
         f'<sheet name={quoteattr(name)} sheetId="{number}" r:id="rId{number}"'
@@ -83,15 +83,19 @@ def write_xlsx(sheets: Mapping[str, Grid], hidden: Sequence[str] = ()) -> bytes:
         "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}"><cellXfs count="3"><xf numFmtId="0"/><xf numFmtId="22"/>'
         '<xf numFmtId="14"/></cellXfs></styleSheet>',
     }
-    members |= {f"xl/worksheets/sheet{number}.xml": write_xlsx_sheet(grid) for number, (_, grid) in numbered}
+    members |= {
+        f"xl/worksheets/sheet{number}.xml": write_xlsx_sheet(grid, merged) for number, (_, grid) in numbered
+    }
     return to_zip({name: (_XML + text).encode() for name, text in members.items()})
 
 
-def write_xlsx_sheet(grid: Grid) -> str:
+def write_xlsx_sheet(grid: Grid, merged: Sequence[str] = ()) -> str:
     rows = (
         f'<row r="{number}">{"".join(_xlsx_cells(number, row))}</row>' for number, row in enumerate(grid, 1)
     )
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{"".join(rows)}</sheetData></worksheet>'
+    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged)
+    cells = f"<mergeCells>{ranges}</mergeCells>" if merged else ""
+    return f'<worksheet xmlns="{_MAIN}"><sheetData>{"".join(rows)}</sheetData>{cells}</worksheet>'
 
 
 def _xlsx_cells(number: int, row: Sequence[Any]) -> Iterator[str]:

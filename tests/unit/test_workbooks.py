@@ -127,12 +127,61 @@ def test_a_header_that_is_repeated_is_set_aside() -> None:
         (Formula("A1&B1", "<v>4</v>", "str"), "4"),
         (Formula('IF(A1="","",4)', "<v></v>", "str"), ""),
         (Formula("1/0", "<v>#DIV/0!</v>", "e"), ""),
-        (Formula("A1&B1"), ""),
     ],
 )
-def test_a_formula_has_the_value_that_was_saved_or_none(cell: Any, expected: str) -> None:
+def test_a_formula_has_the_value_that_was_saved(cell: Any, expected: str) -> None:
     (rows,) = read(write_xlsx({"S": [["Review", "Stars"], ["a", cell], ["b", None]]}))
     assert rows.known["given_rating"].to_pylist() == [expected, ""]
+
+
+@pytest.mark.parametrize("value", ["<v></v>", "<v />", "<v/>", ""])
+def test_a_workbook_with_a_formula_whose_value_was_not_saved_is_refused_with_the_step(value: str) -> None:
+    error = refuse(write_xlsx({"S": [["Review", "Stars"], ["a", Formula('IF(A2="x",1,2)', value)]]}))
+    assert error.rule == "workbook_broken"
+    assert "B2 has a formula" in error.detail
+
+
+def test_a_formula_without_a_value_is_found_where_its_cell_is_cut_in_two_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workbooks, "_PIECE_BYTES", 64)
+    rows: Grid = [
+        ["Review", "Stars"],
+        *(["a film", number] for number in range(9)),
+        ["b", Formula("SUM(A1:A9)")],
+    ]
+    assert refuse(write_xlsx({"S": rows})).rule == "workbook_broken"
+
+
+MERGED: Grid = [
+    ["Movie", "Review", "Stars"],
+    ["Heat", "a", 4],
+    [None, "b", 5],
+    [None, "c", None],
+    ["Up", "d", 1],
+    [None, "e", 2],
+]
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_a_cell_that_is_merged_over_several_rows_has_its_value_in_each(right: int) -> None:
+    grid: Grid = [[None] * right + list(row) for row in MERGED]
+    name, stars = "AB"[right], "CD"[right]
+    merged = [f"{name}2:{name}4", f"{name}5:{name}6", f"{stars}3:{stars}4", "X1:Z9"]
+    (rows,) = read(write_xlsx({"S": grid}, merged=merged))
+    assert rows.known["movie_id"].to_pylist() == ["Heat", "Heat", "Heat", "Up", "Up"]
+    assert rows.known["given_rating"].to_pylist() == ["4", "5", "5", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("merged", "movies"),
+    [(["A2:A3"], ["Heat", "Heat", "", "Up", ""]), (["A2:C2"], ["Heat", "", "", "Up", ""])],
+)
+def test_a_cell_that_is_empty_and_not_merged_with_one_above_stays_empty(
+    merged: list[str], movies: list[str]
+) -> None:
+    (rows,) = read(write_xlsx({"S": MERGED}, merged=merged))
+    assert rows.known["movie_id"].to_pylist() == movies
 
 
 XML_TEXTS = st.text(
