@@ -470,11 +470,21 @@ class _Document:
             "json_broken", f"{problem}: reviews sources init NAME FILE --json-path {self.arrays[0]}"
         )
 
+    def _refuse_value(self, place: tuple[str, ...]) -> FileRefusedError:
+        """Return the refusal of a document that has at a place of the path what is not read, so that no row is lost."""
+        found = quote_name(".".join(place))
+        return refusal(
+            "json_broken", f"the profile's json_path {self.wanted} meets {found}, which it does not read"
+        )
+
     def _walk(self, place: tuple[str, ...]) -> Iterator[_Element]:
         """Yield the elements of the array with rows at or below the next value."""
         first = self.text.peek()
         if first == "[":
             yield from self._walk_array(place)
+        elif self.wanted is not None and self._match(place) is not None:
+            if self.text.read_value()[0] is not None:
+                raise self._refuse_value(place)
         elif first != "{":
             self.text.read_value()
         elif len(place) > MAX_DEPTH:
@@ -496,7 +506,10 @@ class _Document:
         members = chain([first] if first else [], members)
         if columns is None or (path and first != "{" and self.wanted is None):
             self.has_lists |= is_here
-            if sum(isinstance(self.text.read_value()[0], dict) for _ in members) and is_here:
+            has_objects = sum(isinstance(self.text.read_value()[0], dict) for _ in members) > 0
+            if has_objects and self._leads_on(place):
+                raise self._refuse_value(place)
+            if has_objects and is_here:
                 self.arrays.append(path)
                 raise self._ask(f"the array {quote_name(path)} has objects and other values")
             return
@@ -514,8 +527,16 @@ class _Document:
         if self.wanted is None or self.wanted == ".".join(place):
             return {}
         wanted = self.wanted.split(".")
-        if "*" not in wanted or len(wanted) != len(place):
-            return None
-        if any(each not in ("*", key) for each, key in zip(wanted, place, strict=True)):
+        if "*" not in wanted or len(wanted) != len(place) or not _agree(wanted, place):
             return None
         return {"*": place[wanted.index("*")]}
+
+    def _leads_on(self, place: tuple[str, ...]) -> bool:
+        """Return whether the path goes on below a place."""
+        wanted = (self.wanted or "").split(".")
+        return len(place) < len(wanted) and _agree(wanted[: len(place)], place)
+
+
+def _agree(wanted: Sequence[str], place: Sequence[str]) -> bool:
+    """Return whether the keys of a place are the wanted ones, of which `*` is any."""
+    return all(each in ("*", key) for each, key in zip(wanted, place, strict=True))

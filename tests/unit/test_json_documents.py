@@ -95,6 +95,22 @@ def test_a_path_for_any_key_reads_the_rows_of_each_with_it_as_a_column() -> None
     assert rows.known["movie_id"].to_pylist() == ["Heat", "Up"]
 
 
+@pytest.mark.parametrize(
+    "film", [{"reviews": GOOD[0]}, {"reviews": "A film."}, {"reviews": 3}, [{"reviews": GOOD}]]
+)
+@pytest.mark.parametrize("place", ["films.*.reviews", "films.b.reviews"])
+def test_what_a_path_meets_and_can_not_read_refuses_the_document(film: Any, place: str) -> None:
+    profile = make_profile("text", tables={"file": {"json_path": place}})
+    with pytest.raises(FileRefusedError, match=r"json_path .* meets 'films\.b"):
+        read_texts({"films": {"a": {"reviews": GOOD}, "b": film}}, profile=profile)
+
+
+@pytest.mark.parametrize("film", [{"reviews": None}, {"reviews": []}, {}, None, 3])
+def test_a_path_passes_over_what_has_no_review(film: Any) -> None:
+    profile = make_profile("text", tables={"file": {"json_path": "films.*.reviews"}})
+    assert read_texts({"films": {"a": {"reviews": GOOD}, "b": film}}, profile=profile) == TEXTS
+
+
 def test_a_path_that_two_arrays_have_refuses_the_document() -> None:
     with pytest.raises(FileRefusedError, match="several arrays have objects"):
         read_texts({"data.reviews": GOOD, "data": {"reviews": GOOD}}, profile=AT_REVIEWS)
