@@ -24,6 +24,7 @@ from tasks.warehouse.accounting import require_accounted
 from tasks.warehouse.database.duckdb_engine import begin_transaction, quote_sql, stream_first
 from tasks.warehouse.database.duckdb_errors import shorten_error
 from tasks.warehouse.database.warehouse_connection import open_warehouse
+from tasks.warehouse.forgotten_rows import forget_shown
 from tasks.warehouse.latest_scores import add_texts, count_reused_ids, settle_scores
 from tasks.warehouse.readings.full_exports import find_full_exports, replace_files
 from tasks.warehouse.readings.grown_files import FEWEST_ROWS, find_grown, replace_grown
@@ -335,6 +336,7 @@ def _keep_forgotten(connection: duckdb.DuckDBPyConnection, has_beginnings: bool)
     rule = "rows_renumbered"
     connection.execute(_REFUSE_RENUMBERED, {"rule": rule, "detail": FILE_RULES[rule]})
     connection.execute(_KEEP_FORGOTTEN)
+    forget_shown(connection, "forgotten_before")
 
 
 def _add_texts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -82,6 +82,16 @@ _LEAVE_NEW = """
 DELETE FROM rows_to_forget WHERE (source_sha256, row_number) IN (SELECT (source_sha256, row_number) FROM forgotten_rows)
 """
 _COUNT = "SELECT count(*) FROM rows_to_forget"
+# Checks and findings show some values of the columns that are not used.
+_BLANK_OBSERVED = """
+UPDATE contract_results SET observed = 'what was found is not kept, since a row of the file was forgotten'
+WHERE NOT success AND source_sha256 IN (SELECT source_sha256 FROM {rows})
+"""
+_DELETE_SHOWING = """
+DELETE FROM findings WHERE kind IN ('unused_columns', 'flooded_movie') AND source IN (
+    SELECT source FROM scored_files WHERE source_sha256 IN (SELECT source_sha256 FROM {rows})
+)
+"""
 
 
 def delete_rows(connection: duckdb.DuckDBPyConnection) -> None:
@@ -100,11 +110,18 @@ def delete_rows(connection: duckdb.DuckDBPyConnection) -> None:
             "WHERE rows.source_sha256 = keys.source_sha256 AND rows.row_number = keys.row_number"
         ).fetchall()
     connection.execute(_DELETE_LABELS).fetchall()
+    forget_shown(connection, "rows_to_forget")
     settle_latest(connection, reviews)
     drop_noted_texts(connection)
     settle_copies(connection)
     renew_sums(connection, "rows_to_forget")
     renew_shadow_sums(connection, "rows_to_forget")
+
+
+def forget_shown(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Delete what checks and findings show of the files of forgotten rows, whose keys the table `rows` has."""
+    connection.execute(_BLANK_OBSERVED.format(rows=rows)).fetchall()
+    connection.execute(_DELETE_SHOWING.format(rows=rows)).fetchall()
 
 
 def share_forgotten(connection: duckdb.DuckDBPyConnection, files: str) -> None:

@@ -99,6 +99,25 @@ def test_no_byte_of_it_is_left_in_the_databases(home: Home) -> None:
 
 
 @pytest.mark.slow
+def test_what_findings_and_checks_show_of_it_goes_too_and_does_not_come_back_with_its_file(
+    home: Home,
+) -> None:
+    secret = "okapi"
+    rows = f"review_id,movie_id,text,mood\nr7,tt7,good film,{secret}\nr8,tt7,bad plot,calm\n"
+    shown = drop(home, "b.csv", rows)
+    run()
+    find = f"select count(*) from {{}} where {{}} like '%{secret}%'"
+    places = [find.format("findings", "what"), find.format("contract_results", "observed")]
+    assert [ask(home.warehouse, each) for each in places] == [[(1,)], [(1,)]]
+    do_forget(home, "r7")
+    assert not [path for path in home.folder.rglob("*.duckdb*") if secret.encode() in path.read_bytes()]
+    shown.write_text(rows + "r9,tt7,another plot,calm\n")
+    run()
+    assert [ask(home.warehouse, each) for each in places] == [[(0,)], [(0,)]]
+    assert count(home, "source_reviews") == 5
+
+
+@pytest.mark.slow
 def test_what_a_killed_forget_left_is_deleted_by_the_next_run(home: Home) -> None:
     report = write_report(home)
     assert SECRET in report.read_text("utf-8")
