@@ -21,6 +21,9 @@ OPEN, SETTLED, ACCEPTED = "open", "settled", "accepted"
 Row = dict[str, Any]
 """A row of the table."""
 LIST_OPEN = f"FROM findings WHERE state = '{OPEN}' ORDER BY number"
+# What was settled and is not found again does not change, and there is ever more of it.
+_LIST_KNOWN = f"FROM findings WHERE state <> '{SETTLED}' OR subject = ANY(?::VARCHAR[])"
+_FIND_LAST = "SELECT coalesce(max(number), 0) FROM findings"
 _EVENTS = tuple(name for name, kind in KINDS.items() if kind.is_event)
 # An event of long ago is news to nobody, such as to a webhook that was set since.
 _UNTOLD = f"""
@@ -56,15 +59,17 @@ def note_findings(
     so that a run that is killed in between tells twice rather than never.
     """
     with open_warehouse(warehouse, write=True) as connection, begin_transaction(connection):
-        known = {_name_key(row): row for row in read_findings(connection)}
         merged = merge(found)
+        found_before = read_findings(connection, _LIST_KNOWN, [[each.subject for each in merged]])
+        known = {_name_key(row): row for row in found_before}
+        [(last,)] = connection.execute(_FIND_LAST).fetchall()
         rows = {
             **{
                 key: {**row, "state": SETTLED}
                 for key, row in known.items()
                 if row["state"] != SETTLED and covers(row)
             },
-            **_renew(known, merged, run_id),
+            **_renew(known, merged, run_id, last),
         }
         noted = _compare(known, rows, merged)
         if noted.is_changed:
@@ -73,10 +78,12 @@ def note_findings(
     return noted
 
 
-def _renew(known: Mapping[Key, Row], found: Sequence[Finding], run_id: str | None) -> dict[Key, Row]:
-    """Return the rows of what was found."""
+def _renew(
+    known: Mapping[Key, Row], found: Sequence[Finding], run_id: str | None, last: int
+) -> dict[Key, Row]:
+    """Return the rows of what was found; `last` is the highest number of the table."""
     rows, now = {}, datetime.now(UTC)
-    numbers = count(1 + max((row["number"] for row in known.values()), default=0))
+    numbers = count(last + 1)
     for finding in found:
         before = known.get(finding.key)
         said = {name: getattr(finding, name) for name in ("kind", "subject", *_SAID)}
@@ -145,7 +152,7 @@ def _store(connection: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
 
 
 def read_findings(
-    connection: duckdb.DuckDBPyConnection, query: str = "FROM findings", values: Sequence[str] = ()
+    connection: duckdb.DuckDBPyConnection, query: str = "FROM findings", values: Sequence[object] = ()
 ) -> list[Row]:
     """Return rows of the table."""
     found = connection.execute(query, list(values))

@@ -250,6 +250,16 @@ def test_what_still_holds_stays_open_and_what_no_longer_holds_is_settled(warehou
     ]
 
 
+def test_a_settled_finding_that_is_found_again_keeps_its_number_and_no_other_gets_it(warehouse: Path) -> None:
+    note(warehouse, LATE, REFUSED)
+    note(warehouse, LATE, run="run-2")
+    note(warehouse, LATE, UNUSED, run="run-3")
+    note(warehouse, LATE, UNUSED, REFUSED, run="run-4")
+    numbered = dict(ask(warehouse, "SELECT kind, number FROM findings"))
+    assert sorted(numbered.values()) == [1, 2, 3]
+    assert numbered["unused_columns"] == 3
+
+
 def test_a_run_that_changes_no_finding_writes_and_publishes_none(tmp_path: Path) -> None:
     home = Home(tmp_path)
     note(home.warehouse, LATE)
