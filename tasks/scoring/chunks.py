@@ -87,7 +87,9 @@ def read_chunks(
                 file.uri, "changed while it was read: next run", waits=True
             )
         if tally.excludes(file):
-            waiting = [each for each in waiting if each.table["uri"][0].as_py() != file.uri]
+            waiting = [
+                each for each in waiting if each.table["source_sha256"][0].as_py() != file.source_sha256
+            ]
         report(file.size - reported)
     if waiting:
         yield join_chunk(waiting)

@@ -182,6 +182,17 @@ def test_equal_texts_without_ids_are_each_a_review_where_the_profile_says_so(
     assert (len({first, second}), given) == (ids, "r1")
 
 
+def test_a_refused_file_takes_no_row_of_another_one_that_came_under_its_name(tmp_path: Path) -> None:
+    files = []
+    for number, data in enumerate((b"text\nGood.\n", b"verdict\nBad.\n")):
+        path = tmp_path / f"{number}.csv"
+        path.write_bytes(data)
+        status = path.stat()
+        files.append(SourceFile("day.csv", path, status.st_size, status.st_mtime_ns, f"{number}" * 64))
+    [chunk] = read_chunks(files, lambda _: ReadOptions(), lambda _: RowLimits(), Tally(), lambda _: None)
+    assert chunk["text"].to_pylist() == ["Good."]
+
+
 # Values
 
 
