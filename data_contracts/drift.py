@@ -81,25 +81,22 @@ def _bin_reference_measure(values: NDArray[np.float64]) -> ReferenceMeasure:
     )
 
 
-def check_drift(found: Sequence[MeasuredDrift], severity: str) -> list[CheckResult]:
-    """Check the rows of the view `drift` of one run; return one result for each.
-
-    `severity` is one of `DRIFT_SEVERITIES`.
-    """
+def check_drift(found: Sequence[MeasuredDrift]) -> list[CheckResult]:
+    """Check the rows of the view `drift` of one run; return one result for each."""
     import pandas as pd
 
     frame = pd.DataFrame({str(place): [each.psi] for place, each in enumerate(found)})
-    expectations = [_expect_no_drift(str(place), each, severity) for place, each in enumerate(found)]
+    expectations = [_expect_no_drift(str(place), each) for place, each in enumerate(found)]
     results = run_checks(BOUNDARY, frame, expectations)
     return [_describe_result(result, each) for result, each in zip(results, found, strict=True)]
 
 
-def _expect_no_drift(column: str, found: MeasuredDrift, severity: str) -> Any:
+def _expect_no_drift(column: str, found: MeasuredDrift) -> Any:
     """Return the expectation that the PSI in a column is at most the threshold."""
     return import_expectations().ExpectColumnValuesToBeBetween(
         column=column,
         max_value=found.threshold,
-        severity="warning" if severity == "warn" else "critical",
+        severity="warning",
         meta={"rule": f"{found.measure}_like_{'before' if found.source else 'held_out'}"},
     )
 

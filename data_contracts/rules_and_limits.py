@@ -9,9 +9,6 @@ LOWEST_STARS, HIGHEST_STARS = 1, 10
 NEGATIVE_STARS, POSITIVE_STARS = (LOWEST_STARS, 4), (7, HIGHEST_STARS)
 """The lowest and the highest rating of each sentiment, as in the archive. Ratings in between have no sentiment."""
 
-DRIFT_SEVERITIES = ("warn", "error")
-"""The values of REVIEWS_DRIFT: on drift, `warn` reports it and `error` fails the run. The first is the default."""
-
 OTHER_LANGUAGES = ("warn", "accept", "quarantine")
 COUNT_THEM = 'other_languages = "accept" above the tables of the profile of their source'
 """What lets rows count that are not in English."""

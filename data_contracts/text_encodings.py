@@ -2,7 +2,6 @@
 
 import codecs
 
-_ASCII = bytes(range(128))
 _UNSAFE = {"utf-7", "unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined", "mbcs", "oem"}
 """Python's encodings that are no encoding of files, or read ASCII as something else."""
 
@@ -15,11 +14,3 @@ def find_encoding(name: str) -> str | None:
     except (LookupError, ValueError, UnicodeError):
         return None
     return None if info.name in _UNSAFE else info.name
-
-
-def extends_ascii(name: str) -> bool:
-    """Return whether an encoding reads bytes of ASCII as ASCII does, as cp1252 does and UTF-16 does not."""
-    try:
-        return _ASCII.decode(name) == _ASCII.decode("ascii")
-    except UnicodeDecodeError:
-        return False

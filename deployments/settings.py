@@ -22,7 +22,6 @@ from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.faults import VARIABLE, require_known
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import parse_inbox_store, parse_workers
-from data_contracts.text_encodings import extends_ascii, find_encoding
 from deployments.installation_paths import find_default_home, read_settings_file
 from tasks.delivery.addresses import list_variables, read_urls
 from tasks.support.secret_files import read_secret_files
@@ -36,6 +35,12 @@ OTHER_VARIABLES = {
     "write_weeks": "REVIEWS_WEEKS",
 }
 """Variables whose names differ from the field that they set."""
+GONE = {
+    "REVIEWS_FALLBACK_ENCODING": "`encoding` in the profile of a source says it, by `reviews sources init NAME FILE`",
+    "REVIEWS_DRIFT": "drift is a finding, and fails no run",
+    "REVIEWS_POLL_SECONDS": "the worker asks every 2 seconds",
+}
+"""Settings of the last release that are none any more, and what takes their place."""
 UNSET = ("REVIEWS_FAULT", "REVIEWS_UP_HOME")
 """Variables that set no field, such as the mark of processes."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "back-up-home", "verify-home", "score-reviews")
@@ -92,14 +97,6 @@ def _require_token(text: str) -> str:
             "must have 16 characters or more, all ASCII, no space. Next: `openssl rand -hex 24` makes one"
         )
     return text
-
-
-def _name_encoding(text: str) -> str:
-    """Return an encoding by its usual name."""
-    encoding = find_encoding(text)
-    if encoding is None or not extends_ascii(encoding):
-        raise ValueError("must be an encoding that extends ASCII, such as cp1252 or cp1250")
-    return encoding
 
 
 def _require_web_address(text: str) -> str:
@@ -185,9 +182,6 @@ class Settings:
     input_dirs: Annotated[tuple[Path, ...], _read_by(_split_folders)] = ()
     """REVIEWS_INPUT_DIRS: folders besides the inbox from which a run of a deployment may read the files that it names;
     absolute paths, separated by `:`."""
-    fallback_encoding: Annotated[str | None, _read_by(_name_encoding)] = None
-    """REVIEWS_FALLBACK_ENCODING: the encoding, such as `cp1252`, of text files without a byte order mark that are not
-    UTF-8; by default their rows are quarantined."""
     max_text_chars: Annotated[int, Field(ge=1, le=10**7)] = RowLimits.max_text_chars
     """REVIEWS_MAX_TEXT_CHARS: the longest text of a row, in Unicode characters; the longest review of the Stanford
     archive has 14,282."""
@@ -206,9 +200,6 @@ class Settings:
     separated by commas."""
     password: str | None = field(default=None, repr=False)
     """PREFECT_SERVER_API_AUTH_STRING: the password of the server of `reviews up`, such as `user:password`."""
-    poll_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 2
-    """REVIEWS_POLL_SECONDS: the seconds between two requests of the worker for runs, and between two reads of a watched
-    inbox."""
     log: Literal["text", "json"] = "text"
     """REVIEWS_LOG: `text` or `json`, the form of each line that `reviews up` and its runs print."""
     metrics_port: _PortOrNone = None
@@ -258,8 +249,6 @@ class Settings:
     """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: _Days = 0
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
-    drift: Literal["warn", "error"] = "warn"
-    """REVIEWS_DRIFT: with `warn`, a run that finds drift warns; with `error` it fails. Its scores stay either way."""
     train_at_labels: _Number = 500
     """REVIEWS_TRAIN_AT_LABELS: after how many new labels a training is due; 0 never for this reason."""
     train_when_due: bool = False
@@ -399,7 +388,12 @@ def find_unknown(environment: Mapping[str, str] | None = None) -> list[str]:
     addresses = list_variables(values)
     known.update(addresses, (f"{name}_FILE" for name in addresses))
     unknown = sorted(name for name in values if name.startswith("REVIEWS_") and name not in known)
-    return [f"{_quote(name)} sets nothing.{_suggest(name, known)}" for name in unknown]
+    return [
+        f"{name} sets nothing any more: {GONE[name]}."
+        if name in GONE
+        else f"{_quote(name)} sets nothing.{_suggest(name, known)}"
+        for name in unknown
+    ]
 
 
 def _suggest(name: str, known: Collection[str]) -> str:

@@ -45,7 +45,7 @@ from tasks.stages.events import emit_outcome
 from tasks.stages.log_messages import log_warning, tell
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
-from tasks.stages.run_page import end_completed, join_lines, judge_checks, name_failure, name_run, show_lines
+from tasks.stages.run_page import end_completed, join_lines, name_failure, name_run, show_lines
 from tasks.stages.store_inbox import drop_leftovers, report_trouble
 from tasks.stages.take_in_labels import count_labels, take_labels
 from tasks.stages.write_pages import report_run, write_weeks
@@ -67,7 +67,6 @@ def score_reviews(
     model_id: str | None = None,
     rescore: bool = False,
     dry_run: bool = False,
-    text_column: str | None = None,
     source: str | None = None,
     rescan: str | None = None,
 ) -> ScoringSummary | ScoringPlan:
@@ -84,7 +83,6 @@ def score_reviews(
         rescore: Also score again every source file that another model has scored and this one has not; with `files`,
             only those files. The older scores stay.
         dry_run: Change nothing; return the plan: which files would be scored, why, and with which model.
-        text_column: Name of the column that holds the text, if its name is not a known one; only for named files.
         source: Read the named files as files of this source, by its profile; without it, their folders in the inbox say
             of which source they are.
         rescan: Instead of new files, read again the files that this source sent, by its present profile, where another
@@ -96,9 +94,7 @@ def score_reviews(
         to_utc(since),
         model_id,
         rescore,
-        text_column,
         source,
-        settings.fallback_encoding,
         rescan,
         within=None if is_granted(named) else settings.input_dirs,
         store=settings.store,
@@ -174,14 +170,11 @@ def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> Scorin
 def _note_found(
     summary: ScoringSummary, settings: Settings, outcome: RunOutcome, run: Run, *, is_whole: bool
 ) -> ScoringSummary:
-    """Record what the run found, and add it to the summary.
-
-    Raises the errors of groups that failed, and `ContractError` for drift where that is an error.
-    """
+    """Record what the run found, and add it to the summary; raise the errors of groups that failed."""
     scored = outcome.files("scored")
     checked = stages.Checked()
     if any(file.run_id for file in scored):
-        checked = stages.check_scored(run, scored, settings.drift)
+        checked = stages.check_scored(run, scored)
         checked = stages.judge_promise(run, checked, settings.train_at_labels)
     lasting = name_unread([each for each in summary.skipped if not each.waits])
     refused = {file.uri: file for file in outcome.files("refused")}
@@ -199,8 +192,6 @@ def _note_found(
     for line in list_told(findings):
         log_warning(line)
     require_no_failure(outcome)
-    if checked.sources:
-        judge_checks(run, checked.drift, stages.DRIFT_NEXT_STEP)
     return replace(summary, findings=findings, accuracy=checked.accuracy)
 
 

@@ -16,8 +16,8 @@ MOST_FOUND, _SOURCES_NAMED, _FILES_NAMED = 14, 3, 5
 PLAN_LINES = 50
 """The largest number of files that the message of a plan lists."""
 _READ_AGAIN = (
-    "what was scored before is not read again, whatever {} says. Next: put it into a folder of the "
-    "inbox, write a profile by `reviews sources init`, then `reviews sources rescan`"
+    "what was scored before is not read again, whatever --source says. Next: put it into the folder of that source "
+    "in the inbox, then `reviews sources rescan`"
 )
 
 
@@ -76,10 +76,10 @@ def name_outcome(outcome: RunOutcome, files_unread: int) -> str:
     )
 
 
-def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None = None) -> str:
+def describe_scoring(summary: ScoringSummary | ScoringPlan, has_source: bool = False) -> str:
     """Return the message of a run, what it scored and found, or that of its plan.
 
-    `option` is the one that said how to read the named files.
+    `has_source`: somebody named the source by whose profile the files are read.
     """
     if isinstance(summary, ScoringPlan):
         return describe_plan(summary)
@@ -100,7 +100,7 @@ def describe_scoring(summary: ScoringSummary | ScoringPlan, option: str | None =
     said: dict[str, Iterable[str]] = {
         "replaced": [replaced] * bool(summary.files_replaced),
         "left": [left] * bool(summary.files_left),
-        "known": [_READ_AGAIN.format(option)] if option and not has_read else [],
+        "known": [_READ_AGAIN] if has_source and not has_read else [],
         "labels": filter(None, [name_labels(summary.taken)]),
         "accuracy": accuracy,
         "copies": [copies] * bool(summary.copies),

@@ -63,7 +63,8 @@ NOT_OURS = (
     "REVIEWS_DEPLOYED_VERSION",
 )
 """Variables of another server, or of this one alone, that the processes of `reviews up` must not inherit."""
-
+_POLL_SECONDS = 2
+"""Seconds between two requests of the worker for runs, and between two reads of a watched inbox."""
 
 JSON_LOG = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
@@ -122,7 +123,7 @@ def build_environment_of_up(settings: Settings, environment: Mapping[str, str]) 
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{settings.keep_runs_days * 86_400:.0f}",
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.event_order",
         "PREFECT_SERVER_LOGGING_LEVEL": kept.get("PREFECT_SERVER_LOGGING_LEVEL", "WARNING"),
-        "PREFECT_WORKER_QUERY_SECONDS": f"{settings.poll_seconds:g}",
+        "PREFECT_WORKER_QUERY_SECONDS": f"{_POLL_SECONDS}",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_CLI_COLORS": "false",
         "NO_COLOR": "1",
@@ -249,7 +250,7 @@ def _watch_inbox(
         partial(is_scoring, settings.add_name("score-reviews")),
         partial(emit_inbox_changed, settings.home),
     )
-    arguments = (check, settings.poll_seconds, stop, echo)
+    arguments = (check, _POLL_SECONDS, stop, echo)
     threading.Thread(target=check_repeatedly, args=arguments, daemon=True).start()
 
 

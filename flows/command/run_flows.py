@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from data_contracts.errors import UsageError
 from flows.command.console.arguments import TIME_FORMATS, Moment, PathOrUri
 from flows.command.console.output import echo
 from flows.command.startup import choose_home, keep_to_this_machine, prepare_prefect, warm_up
@@ -104,8 +105,17 @@ def train(
     echo(describe_training(done))
 
 
+def _refuse_text_column(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Refuse an option of the last release."""
+    if value is not None:
+        raise UsageError(
+            "`--text-column` is now `text` of a profile. Next: reviews sources init NAME FILE --text COLUMN"
+        )
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=PathOrUri(exists=True, path_type=Path))
+@click.option("--text-column", hidden=True, expose_value=False, callback=_refuse_text_column)
 @click.option(
     "--since",
     type=Moment(TIME_FORMATS),
@@ -120,9 +130,6 @@ def train(
 )
 @click.option("--rescore", is_flag=True, help="Also score again what only other models have scored.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; show what would be scored, and why.")
-@click.option(
-    "--text-column", metavar="NAME", help="The column that holds the text, if its name is not a known one."
-)
 @click.option("--source", metavar="NAME", help="Read the FILES by the profile of this source.")
 def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
     """Score the new files in the inbox, or the FILES named.
@@ -144,7 +151,6 @@ def score(files: tuple[Path | str, ...], **parameters: Any) -> None:
       reviews score --dry-run
       reviews score ~/exports/2026-11-24.csv.gz
       reviews score s3://bucket/prefix/inbox/shop-a/2026-11-24.csv.gz
-      reviews score --text-column Comment survey.csv
       reviews score --source shop-a ~/exports/shop-a-backfill.csv
       reviews score --rescore --since 2026-11-01
       reviews score --rescore --model cnn_lstm-s0-45f69cba155b
@@ -172,11 +178,10 @@ def run_scoring(settings: "Settings", files: list[str], parameters: Mapping[str,
     if not parameters["dry_run"]:
         warm_up(settings, files)
     wait_for_server()
-    option = (
-        "--text-column" if parameters.get("text_column") else "--source" if parameters.get("source") else None
-    )
     with grant(files):
-        return describe_scoring(score_reviews(files=files or None, **parameters), option)
+        return describe_scoring(
+            score_reviews(files=files or None, **parameters), bool(parameters.get("source"))
+        )
 
 
 @click.command()

@@ -89,17 +89,16 @@ def init(
     home = settings.home
     path = choose_path(home, source, replace)
     layout = {key: value for key, value in (("sheet", sheet), ("json_path", json_path)) if value is not None}
-    fallback, asks = settings.fallback_encoding, sys.stdin.isatty() and not yes
+    asks = sys.stdin.isatty() and not yes
     with borrow_file(home, file) as local:
-        proposal = draft_profile(source, local, text, layout, fallback)
+        proposal = draft_profile(source, local, text, layout)
         proposal = answer_questions(proposal, choose) if asks else proposal
         content = format_proposal(proposal, source, local.name)
         profile = Profile.model_validate(proposal.draft)
         echo(content)
         if source == DEFAULT:
             echo(FOR_ALL)
-        options = ReadOptions(fallback_encoding=fallback)
-        for line in describe_file(local, profile, options, settings.limits):
+        for line in describe_file(local, profile, ReadOptions(), settings.limits):
             echo(line)
     if not (yes or asks):  # what is piped was typed before anybody saw the proposal
         raise UsageError("nobody can be asked here, so nothing was written. Next: run it again with --yes.")
@@ -146,7 +145,7 @@ def check(source: str, file: Path) -> None:
 
     settings = load_settings()
     path = require_profile(settings.home, source)
-    options, profile = ReadOptions(fallback_encoding=settings.fallback_encoding), parse_profile(path)
+    options, profile = ReadOptions(), parse_profile(path)
     with borrow_file(settings.home, file) as local:
         try:
             for line in describe_file(local, profile, options, make_limits(profile, settings.limits)):

@@ -86,8 +86,7 @@ def quarantine_show(row: str) -> None:
 @click.option(
     "--encoding",
     metavar="NAME",
-    help="The encoding in which to read undecodable texts. [default: that of their source's profile, else that of "
-    "REVIEWS_FALLBACK_ENCODING, or UTF-8]",
+    help="The encoding in which to read undecodable texts. [default: that of their source's profile, or UTF-8]",
 )
 @click.option("--by", metavar="NAME", help="Who releases them. [default: your user name, and this machine]")
 def quarantine_release(
@@ -119,9 +118,7 @@ def quarantine_release(
         raise UsageError("No rows are chosen. Next: name them, or give --rule, --file or --all.")
     choice = Choice(tuple(map(parse_row_name, rows)), rule, uri)
     settings = load_settings()
-    request = ReleaseRequest(
-        choice, by or name_user(), settings.limits, encoding, fallback_encoding=settings.fallback_encoding
-    )
+    request = ReleaseRequest(choice, by or name_user(), settings.limits, encoding)
     release_rows(settings.home, request, echo)
 
 

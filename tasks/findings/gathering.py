@@ -207,14 +207,13 @@ def name_drift(results: Sequence[CheckResult]) -> Iterator[Finding]:
     broken = sorted((each for each in results if not each.success), key=lambda each: each.source or "")
     for source, group in groupby(broken, lambda each: each.source):
         of_source = list(group)
-        level = ERROR if of_source[0].severity == ERROR else WARNING
         what = "; ".join(f"{each.columns}: {each.observed}; {each.expected}" for each in of_source)
         if source:
-            yield Finding("drift", source, f"Drift of {source}: {what}", "reviews report", level, source)
+            yield Finding("drift", source, f"Drift of {source}: {what}", "reviews report", WARNING, source)
         else:
             unlike = "New sources are unlike the reviews on which the model was tested, so expect fewer right scores"
             step = "50 labels help: `reviews models label`, then `reviews train --with-own`"
-            yield Finding("drift", "all reviews", f"{unlike}: {what}", step, level)
+            yield Finding("drift", "all reviews", f"{unlike}: {what}", step, WARNING)
 
 
 def name_unread(

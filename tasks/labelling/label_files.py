@@ -17,6 +17,8 @@ ROWS_NAMED = 10
 """Rows that a message names, of those that can't be read."""
 _SHEET = {
     "origin": "a sheet of labels",
+    # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
+    "file": {"encoding": "latin-1"},
     "columns": {"text": "label_of", "given_label": "label", "given_rating": "stars"},
     "labels": {"positive": ["p", "pos", "positive"], "negative": ["n", "neg", "negative"]},
     "rating": {"lowest": 1, "highest": 10},
@@ -118,9 +120,8 @@ def _read_rows(found: FoundFile | SourceFile) -> Iterator[dict[str, Any]]:
     from tasks.reading.streams import ContainerLimits
 
     profile = KnownProfile.model_validate(_SHEET)
-    # Digests and labels are ASCII, so it does not matter in which encoding a spreadsheet saved the texts.
     limits = ContainerLimits(MOST_BYTES, MOST_BYTES, MOST_BYTES)
-    options = ReadOptions(profile=profile, root=found.root, fallback_encoding="latin-1", limits=limits)
+    options = ReadOptions(profile=profile, root=found.root, limits=limits)
     for batch in read_review_file(found.path, options):
         yield from batch.select(_COLUMNS).to_pylist()
 

@@ -110,27 +110,15 @@ class ReleaseRequest:
     released_by: str
     limits: RowLimits
     encoding: str | None = None
-    """The encoding in which texts are read whose bytes were kept; None: that of the source's profile, or else
-    `fallback_encoding`, or else UTF-8."""
+    """The encoding in which texts are read whose bytes were kept; None: that of the source's profile, or else UTF-8."""
     encodings: Mapping[str, str] = field(default_factory=dict)
     """That of the profile, by source."""
-    fallback_encoding: str | None = None
-    """That of texts which are not UTF-8 from their first character beyond ASCII on."""
 
     def find_encoding(self, row: Mapping[str, Any]) -> str:
         """Return the encoding of a row's kept bytes. They are the file's own if they were no UTF-8, else UTF-8."""
         if row["rule"] != TEXT_ENCODING:
             return UTF_8
-        return self.encoding or self.encodings.get(row["source"]) or self._fall_back(row["raw"])
-
-    def _fall_back(self, raw: bytes | None) -> str:
-        """Return the encoding of a text of which nothing but its bytes is known, as for a file that a run reads."""
-        try:
-            (raw or b"").decode()
-        except UnicodeDecodeError as error:
-            if (raw or b"")[: error.start].isascii():
-                return self.fallback_encoding or UTF_8
-        return UTF_8
+        return self.encoding or self.encodings.get(row["source"], UTF_8)
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ def _open_table(schema: pa.Schema, options: ReadOptions) -> _Table:
 
     Refuses a file whose text column does not have texts (text_column_type), and as `choose_reading` does.
     """
-    reading = choose_reading(schema.names, options.profile, options.text_column)
+    reading = choose_reading(schema.names, options.profile)
     columns = select_columns(schema.names, reading.profile)
     for text in map(schema.field, columns.list_text()):
         if not (_is_textual(text.type) or pt.is_null(text.type)):

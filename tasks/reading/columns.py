@@ -82,9 +82,7 @@ class Columns:
         return [*parts, self.known["text"]] if "text" in self.known else parts
 
 
-def choose_reading(
-    names: Sequence[str], profile: Profile | None, text_column: str | None = None, *, may_lack: bool = False
-) -> Reading:
+def choose_reading(names: Sequence[str], profile: Profile | None, *, may_lack: bool = False) -> Reading:
     """Return how a table with these columns is read; refuse it if it has no text, or lacks a column of its profile.
 
     `may_lack`: later rows may have further columns, so only a text is needed here. Raises `FileRefusedError`:
@@ -99,15 +97,9 @@ def choose_reading(
         raise refusal("label_sheet", "its column 'label_of' is that of a sheet of labels")
     if profile is not None:
         return Reading(_OWN, _require_columns(names, profile, may_lack))
-    if (
-        text_column is None
-        and (known := find_known(names))
-        and (found := resolve_known(known, names)).columns.text
-    ):
+    if (known := find_known(names)) and (found := resolve_known(known, names)).columns.text:
         return Reading(known.name, found)
     found, rivals = resolve_default(names)
-    if text_column is not None:
-        found, rivals = _name_text(found, names, text_column), ()
     _require_text(found, names)
     if rivals:
         both = quote_names([*found.columns.text, *rivals])
@@ -157,18 +149,6 @@ def refuse_missing(names: Sequence[str], missing: str) -> FileRefusedError:
     """Return the refusal of a table that lacks a column of the profile of its source."""
     problem = f"none of the columns {quote_names(names)} is called {quote_name(missing)}"
     return refusal("profile_column_missing", problem)
-
-
-def _name_text(profile: Profile, names: Sequence[str], text: str) -> Profile:
-    """Return a profile whose text is the column that somebody named."""
-    place = _index(names)(text)
-    if place is None:
-        raise refusal(
-            "text_column_missing", f"none of the columns {quote_names(names)} is called {quote_name(text)}"
-        )
-    taken = [field for field, name in profile.columns.list_fields().items() if name == names[place]]
-    columns = profile.columns.model_copy(update={"text": (names[place],), **dict.fromkeys(taken)})
-    return profile.model_copy(update={"columns": columns})
 
 
 def settle_labels(reading: Reading, labels: pa.Array | None) -> Reading:

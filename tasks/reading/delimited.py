@@ -55,7 +55,7 @@ _SEPARATORS = {"csv": (",", ";", "\t", "|"), "tsv": ("\t", ",", ";", "|")}
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _STATED = re.compile(rb'[\r\n]*"?sep=([^\r\n])"?[ \t]*(?:\r\n|\r|\n)', re.IGNORECASE)
 _OTHER_ENCODING = (
-    "the column names are not UTF-8: save it as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING to its encoding, such "
+    "the column names are not UTF-8: save it as CSV UTF-8, or name its `encoding` in the profile of its source, such "
     "as cp1252"
 )
 
@@ -154,7 +154,7 @@ def _open_table(
         raise refusal("header_broken", "there are NUL characters in the column names")
     if options.profile and options.profile.file.header == 0:
         names, size = name_columns(len(fields)), 0
-    reading = choose_reading(names, options.profile, options.text_column)
+    reading = choose_reading(names, options.profile)
     start = below[size:]
     style = _find_style(start, len(head) < HEADER_BYTES, separator)
     table = _Table(separator, names, reading, select_columns(names, reading.profile), style)

@@ -87,7 +87,7 @@ def make_batches(
         rows = list(map(make, group))
         if reading is None and any(defect is None for _, defect in rows):
             names = _list_names(rows)
-            reading = choose_reading([*names], options.profile, options.text_column, may_lack=True)
+            reading = choose_reading([*names], options.profile, may_lack=True)
             missing = list_missing([*names], options.profile, may_lack=True)
         elif missing:
             lacking = list_missing([*_list_names(rows)], options.profile, may_lack=True)

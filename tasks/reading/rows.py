@@ -35,10 +35,6 @@ class ReadOptions:
 
     profile: Profile | None = None
     """That of their source; None: that of a known platform or our own names, by the columns of each table."""
-    text_column: str | None = None
-    """The name of the text column where there is no profile."""
-    fallback_encoding: str | None = None
-    """The encoding of text files that are not UTF-8 and of which no profile states one; None: they are not read."""
     batch_rows: int = 8192
     """Most rows of a batch."""
     batch_bytes: int = 8 << 20

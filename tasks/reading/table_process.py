@@ -90,7 +90,7 @@ def read_in_process(
     What the table takes of the time of its file is taken from `time_left`.
     Raises `FileRefusedError` as the reader of its format does, and `ReviewsError` if the cause is not the file.
     """
-    names = ("text_column", "fallback_encoding", "batch_rows", "batch_bytes", "most_rows")
+    names = ("batch_rows", "batch_bytes", "most_rows")
     sent = {name: getattr(options, name) for name in names} | {"limits": asdict(options.limits)}
     request = {
         "profile": options.profile and Reading("", options.profile).dump(),

@@ -2,9 +2,8 @@
 
 A byte order mark decides the encoding (UTF-8, UTF-16 or UTF-32); without one it is the option `encoding`, else UTF-8.
 No encoding is guessed: in a Latin-1 or cp1252 file each row with a non-ASCII character is quarantined, and a UTF-16
-file without a mark is refused. Where there is an option `fallback_encoding`, the first character beyond ASCII decides:
-if its bytes are not UTF-8, the file is in that encoding. Other encodings than UTF-8 are transcoded as a stream; a file
-with an error in them is refused, since the rest of it can't be trusted.
+file without a mark is refused. Other encodings than UTF-8 are transcoded as a stream; a file with an error in them is
+refused, since the rest of it can't be trusted.
 """
 
 import codecs
@@ -39,8 +38,6 @@ _MARK_BYTES = max(map(len, _MARKS))
 # one of the last 16 for its lower four. Bytes that are not UTF-8 are 0x80 and above.
 _TO_ESCAPE = re.compile("[\udc80-\udcff\ufdd0-\ufdef]+")
 _ESCAPED = re.compile("[\ufdd8-\ufddf][\ufde0-\ufdef]")
-_CHARACTER_BYTES = 4
-_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _NONCHARACTER_START = b"\xef\xb7"
 
 TEXT_FILES = Reading(
@@ -67,46 +64,7 @@ def to_utf8(chunks: Iterator[bytes], options: ReadOptions) -> Iterator[bytes]:
             "encoding_unknown", "NUL bytes at the very start, as in UTF-16 without a byte order mark"
         )
     chunks = chain([head[len(mark) :]], chunks)
-    if encoding != "utf-8":
-        return _transcode(chunks, encoding)
-    # Nothing but the content can tell whether the text is in the fallback encoding.
-    fallback = None if mark or options.encoding else options.fallback_encoding
-    return _fall_back(chunks, fallback) if fallback else chunks
-
-
-def _fall_back(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield text as it is; if its first character beyond ASCII is not UTF-8, transcode from there on."""
-    rest = b""
-    for chunk in chunks:
-        rest += chunk
-        is_utf8 = _is_utf8_at_first(rest)
-        if is_utf8 is not None:
-            break
-        end = _measure_ascii(rest)
-        yield rest[:end]
-        rest = rest[end:]
-    else:
-        is_utf8 = not rest
-    chunks = chain([rest], chunks)
-    yield from chunks if is_utf8 else _transcode(chunks, encoding)
-
-
-def _measure_ascii(data: bytes) -> int:
-    """Return the number of bytes before the first that is not ASCII."""
-    match = None if data.isascii() else _NOT_ASCII.search(data)
-    return len(data) if match is None else match.start()
-
-
-def _is_utf8_at_first(data: bytes) -> bool | None:
-    """Return whether the first character beyond ASCII is UTF-8; None if there is none, or only the start of one."""
-    start = _measure_ascii(data)
-    if start == len(data):
-        return None
-    try:
-        data[start : start + _CHARACTER_BYTES].decode()
-    except UnicodeDecodeError as error:
-        return None if error.start == 0 and "end of data" in error.reason else error.start > 0
-    return True
+    return chunks if encoding == "utf-8" else _transcode(chunks, encoding)
 
 
 def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:

@@ -84,7 +84,7 @@ def read_workbook(file: IO[bytes], first_row: int, options: ReadOptions) -> Iter
             raise refusal("header_broken", f"it has {len(names):,} columns, the limit is {MAX_COLUMNS:,}")
         if not names:
             raise refusal("header_broken", f"the sheet {quote_name(sheet.name)} has no cell")
-        reading = choose_reading(names, options.profile, options.text_column)
+        reading = choose_reading(names, options.profile)
         table = (reading, names, select_columns(names, reading.profile))
         next_row = first_row
         for batch in group_into_batches(
@@ -205,7 +205,7 @@ def _has_text(sheet: CalamineSheet, options: ReadOptions) -> bool:
     """Return whether the table of a sheet has a text, and a row."""
     names, rows = _open_table(sheet, options)
     try:
-        choose_reading(names, options.profile, options.text_column)
+        choose_reading(names, options.profile)
     except FileRefusedError as error:
         return error.rule == "text_column_doubled"
     return next(rows, None) is not None

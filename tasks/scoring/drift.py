@@ -34,9 +34,9 @@ def _find_drift(connection: duckdb.DuckDBPyConnection, run_ids: Collection[str])
 
 
 def judge_drift(
-    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str], severity: str
+    connection: duckdb.DuckDBPyConnection, home: Home, run_ids: Collection[str]
 ) -> list[CheckResult]:
-    """Check the drift of these runs against the contract; `severity` is that of the setting REVIEWS_DRIFT.
+    """Check the drift of these runs against the contract.
 
     That of a source is accepted where its profile wants it, and that of the runs if all their sources accept theirs.
     Of a measure in which several runs have drifted, the first of them is judged: a run that commits parts of an earlier
@@ -45,7 +45,7 @@ def judge_drift(
     found = _find_drift(connection, run_ids)
     if not found:
         return []
-    results = accept_findings(home, check_drift(found, severity), list_sources(connection, run_ids))
+    results = accept_findings(home, check_drift(found), list_sources(connection, run_ids))
     picked: dict[tuple[str | None, str], CheckResult] = {}
     for result in sorted(results, key=lambda each: each.success):
         picked.setdefault((result.source, result.columns), result)

@@ -60,11 +60,8 @@ class ScoringRequest:
     """Score with this model instead of the champion."""
     rescore: bool = False
     """Also score the sources that other models have scored and this one has not."""
-    text_column: str | None = None
     source: str | None = None
     """The source of the named files; None: their folders in the inbox decide."""
-    fallback_encoding: str | None = None
-    """The encoding of text files that are not UTF-8, see the option of the readers."""
     rescan: str | None = None
     """Instead of new files, read again those of this source that its present profile has not read."""
     within: tuple[Path, ...] | None = ()
@@ -154,8 +151,6 @@ def to_utc(moment: datetime | None) -> datetime | None:
 
 def require_consistent(request: ScoringRequest) -> None:
     """Raise `UsageError` if parameters contradict each other: some are for named files alone, or for new ones."""
-    if request.text_column and not request.named:
-        raise UsageError("--text-column is for named files: reviews score --text-column NAME FILE ...")
     if request.source and not request.named:
         raise UsageError("--source is for named files: reviews score --source NAME FILE ...")
     if request.engine and not request.store:
@@ -166,7 +161,7 @@ def require_consistent(request: ScoringRequest) -> None:
 
 def list_parameters(request: ScoringRequest) -> dict[str, Any]:
     """Return the parameters under the names that the flow has for them, as its run is recorded with."""
-    names = ("since", "model_id", "rescore", "text_column", "source", "rescan")
+    names = ("since", "model_id", "rescore", "source", "rescan")
     return {"files": list(request.named) or None} | {name: getattr(request, name) for name in names}
 
 
@@ -276,22 +271,16 @@ def name_inboxes(home: Home, request: ScoringRequest) -> str:
     return " and ".join(request.named or inboxes)
 
 
-def make_read_options(request: ScoringRequest) -> "ReadOptions":
-    """Return the options by which a run reads files."""
-    from tasks.reading.rows import ReadOptions
-
-    return ReadOptions(text_column=request.text_column, fallback_encoding=request.fallback_encoding)
-
-
 def _plan_new_files(home: Home, pending: PendingFiles, request: ScoringRequest) -> list[PlannedFile]:
     """Plan the new files of a dry run: read them, count the rows of each, or find out why it would be refused."""
     if not pending.new:
         return []
+    from tasks.reading.rows import ReadOptions
     from tasks.sources.catalogue import load_catalogue
     from tasks.sources.profile_options import choose_file_options
 
     catalogue = load_catalogue(home, request.source)
-    choose = partial(choose_file_options, catalogue, make_read_options(request))
+    choose = partial(choose_file_options, catalogue, ReadOptions())
     with show_progress("Reading new files", sum(file.size for file in pending.new)) as report:
         return [
             _plan_file(file, why, choose, report) for file, why in zip(pending.new, pending.why, strict=True)

@@ -22,12 +22,10 @@ def choose_path(home: Home, source: str, replace: bool) -> Path:
     return path
 
 
-def draft_profile(
-    source: str, file: Path, text: Sequence[str], layout: Mapping[str, str], fallback: str | None
-) -> Proposal:
+def draft_profile(source: str, file: Path, text: Sequence[str], layout: Mapping[str, str]) -> Proposal:
     """Return the profile of a source that a file suggests, as `propose` does; a refusal names the command to repeat."""
     try:
-        return propose(file, text, layout, fallback)
+        return propose(file, text, layout)
     except FileRefusedError as error:
         raise _describe_refusal(error, source, file, layout) from error
 

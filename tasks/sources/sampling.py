@@ -91,12 +91,12 @@ class Table:
         return self.unread["row_shape"] <= 0.5 * self.rows
 
 
-def sample_tables(path: Path, layout: Mapping[str, Any], fallback: str | None) -> list[Table]:
+def sample_tables(path: Path, layout: Mapping[str, Any]) -> list[Table]:
     """Return a sample of each table of a file that may have reviews; `layout` has the keys of [file] that are given.
 
     Raises `FileRefusedError` for a file that can't be read, `UsageError` for one that is no table.
     """
-    options, (base, _) = ReadOptions(fallback_encoding=fallback), split_format(format_of(path))
+    options, (base, _) = ReadOptions(), split_format(format_of(path))
     layouts: list[Mapping[str, Any]] = [layout]
     if base == "text":
         layouts = [{"format": "jsonl"}, {"format": "tsv", "delimiter": "\t"}, {"format": "csv"}]

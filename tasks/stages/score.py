@@ -27,7 +27,7 @@ from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.durable import name_full_disk, remove
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
-from tasks.findings.finding import ERROR, KINDS, OF_FILES, Finding
+from tasks.findings.finding import KINDS, OF_FILES, Finding
 from tasks.findings.gathering import OF_TABLES, check_deliveries, gather_from_tables, name_drift
 from tasks.findings.recorded import Noted, Row, note_findings
 from tasks.inbox.killed_runs import let_alone, record_scoring
@@ -40,7 +40,6 @@ from tasks.scoring.plan import (
     ScoringRequest,
     find_pending_files,
     make_plan,
-    make_read_options,
 )
 from tasks.scoring.rescoring import OlderSource, find_rescorable, rescore_group
 from tasks.scoring.run_outcome import COUNTS, GroupResult
@@ -67,10 +66,6 @@ if TYPE_CHECKING:
     from tasks.scoring.group_to_part import GroupOutcome, ScoringJob
 
 NEXT_STEP = "this is a fault of the model or of this program: nothing of the group was committed."
-DRIFT_NEXT_STEP = (
-    'look at the drift: reviews sql "from drift where drifted". The scores are committed and stay. If such reviews '
-    "will keep coming, train again, or set REVIEWS_DRIFT=warn."
-)
 
 _AnyFile = TypeVar("_AnyFile", FoundFile, SourceFile)
 _STORE_READINGS = "CREATE TEMP TABLE earlier_readings AS SELECT unnest(?::VARCHAR[]) AS source_sha256"
@@ -175,13 +170,14 @@ def make_job(
 ) -> "ScoringJob":
     """Return what these stages score every group with. The model is loaded once, when the first group needs it."""
     from models.bundle.blessed_scorer import load_blessed_scorer
+    from tasks.reading.rows import ReadOptions
     from tasks.scoring.group_to_part import ScoringJob
 
     folder = run.home.bundles / model.model_id
     load = functools.cache(partial(load_blessed_scorer, folder, model.bundle_fingerprint))
     # A profile that was changed since the plan must not read under the name of the one before.
     catalogue = found.rescan.catalogue if found.rescan else load_catalogue(run.home, request.source)
-    return ScoringJob(run, load, limits, make_read_options(request), catalogue)
+    return ScoringJob(run, load, limits, ReadOptions(), catalogue)
 
 
 def keep_checked(run: Run, outcome: "GroupOutcome") -> ScoredGroup:
@@ -210,11 +206,10 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)
-def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Checked:
+def check_scored(run: Run, files: Sequence[CommittedFile]) -> Checked:
     """Return what the files that were committed show; record for `run` whether their sources sent as usual.
 
-    The reviews of each source are compared with its past, those of new ones with held-out ones; `severity` is that of
-    the setting REVIEWS_DRIFT.
+    The reviews of each source are compared with its past, those of new ones with held-out ones.
     """
     from tasks.scoring.drift import judge_drift, list_sources
     from tasks.scoring.unclear_values import list_unclear
@@ -225,7 +220,7 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Che
     scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))
     with open_warehouse(run.home.warehouse, write=False) as connection:
         deliveries = check_deliveries(connection, run.home)
-        drift = judge_drift(connection, run.home, scored_by, severity)
+        drift = judge_drift(connection, run.home, scored_by)
         accuracy = tuple(map(describe_agreement, measure_agreement(connection, scored_by)))
         found = (
             *name_drift(drift),
@@ -233,7 +228,7 @@ def check_scored(run: Run, files: Sequence[CommittedFile], severity: str) -> Che
             *find_reused_ids(run.home, files),
         )
         sources = {*list_sources(connection, scored_by), *(each.source for each in found if each.source)}
-    record_checks(run, deliveries)
+    record_checks(run, [*deliveries, *drift])
     return Checked(found, frozenset(sources), accuracy, tuple(drift))
 
 
@@ -278,7 +273,7 @@ def _emit_opened(run: Run, checked: Checked, noted: Noted) -> None:
     opened: dict[str, list[Finding]] = {}
     for each in noted.opened:
         opened.setdefault(KINDS[each.kind].word, []).append(each)
-    if drifted := [each.what for each in opened.get("drift", ()) if each.level != ERROR]:
+    if drifted := [each.what for each in opened.get("drift", ())]:
         emit_drift([result.columns for result in checked.drift if not result.success], drifted)
     if unusual := opened.get("delivery"):
         emit_unusual_deliveries([each.subject for each in unusual], [each.what for each in unusual])

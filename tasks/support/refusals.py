@@ -27,8 +27,8 @@ from tasks.support.memory import is_memory_error, require_memory
 _MOST_SHOWN = 2_000
 """Characters of a message that may have values of the file in it."""
 _OTHER_ENCODING = (
-    "most are not UTF-8: save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING, or `encoding` in the profile of "
-    "its source, to its encoding, cp1252 for most of Excel's"
+    "most are not UTF-8: save the file as CSV UTF-8, or name its `encoding` in the profile of its source, cp1252 for "
+    "most of Excel's"
 )
 _NO_TEXTS = (
     "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "

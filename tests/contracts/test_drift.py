@@ -139,14 +139,8 @@ def test_recording_a_model_twice_keeps_one_reference(database: duckdb.DuckDBPyCo
     assert lowest == [(-math.inf,)]
 
 
-@pytest.mark.parametrize(("severity", "recorded"), [("warn", "warning"), ("error", "error")])
-def test_drift_is_a_warning_or_an_error_as_the_setting_says(severity: str, recorded: str) -> None:
-    (result,) = check_drift([FOUND], severity)
-    assert (result.success, result.severity, result.rule) == (False, recorded, "score_like_held_out")
-
-
 def test_a_result_of_drift_says_how_far_and_what_is_allowed() -> None:
-    (result,) = check_drift([FOUND], "warn")
+    (result,) = check_drift([FOUND])
     assert (result.columns, result.observed, result.expected) == (
         "score",
         "PSI 0.310 over 500 reviews (mean 0.9, of held-out reviews 0.5)",
@@ -156,7 +150,7 @@ def test_a_result_of_drift_says_how_far_and_what_is_allowed() -> None:
 
 def test_up_to_the_bound_there_is_no_drift() -> None:
     at_bound = MeasuredDrift("m", None, "score", 500, 0.5, 0.5, 0.1, 0.1)
-    assert [result.success for result in check_drift([at_bound], "error")] == [True]
+    assert [result.success for result in check_drift([at_bound])] == [True]
 
 
 def test_from_its_second_delivery_on_a_source_is_not_compared_with_the_held_out_reviews(

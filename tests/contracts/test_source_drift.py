@@ -113,6 +113,6 @@ def test_the_greatest_values_are_in_the_last_bin(database: duckdb.DuckDBPyConnec
 
 def test_a_result_names_the_source_and_its_past() -> None:
     found = MeasuredDrift("m", "shop-a", "score", 500, 0.9, 0.5, 0.31, 0.1)
-    (result,) = check_drift([found], "warn")
+    (result,) = check_drift([found])
     assert (result.rule, result.source, result.success) == ("score_like_before", "shop-a", False)
     assert result.observed == "PSI 0.310 over 500 reviews (mean 0.9, of this source before 0.5)"

@@ -41,9 +41,7 @@ def roll_back(say: Say, model: str | None = None) -> None:
 def release(say: Say, rows: list[str], rule: str | None, encoding: str) -> None:
     choice = Choice(tuple(map(parse_row_name, rows)), rule, None)
     settings = _settings()
-    request = quarantine.ReleaseRequest(
-        choice, BY, settings.limits, encoding, fallback_encoding=settings.fallback_encoding
-    )
+    request = quarantine.ReleaseRequest(choice, BY, settings.limits, encoding)
     quarantine.release(settings.home, request, say)
 
 

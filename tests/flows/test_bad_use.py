@@ -102,7 +102,7 @@ def unpromote(home: Home) -> None:
 TABLE = [
     setting("REVIEWS_PORT", "seventy", "REVIEWS_PORT='seventy': it must be a valid integer"),
     setting("REVIEWS_PORT", "70000", "REVIEWS_PORT='70000': it must be less than or equal to 65535"),
-    setting("REVIEWS_POLL_SECONDS", "0", "REVIEWS_POLL_SECONDS='0': it must be greater than"),
+    setting("REVIEWS_DRAIN_SECONDS", "-1", "REVIEWS_DRAIN_SECONDS='-1': it must be greater than"),
     setting("REVIEWS_WATCH_INBOX", "perhaps", "REVIEWS_WATCH_INBOX='perhaps': it must be a valid boolean"),
     setting(
         "REVIEWS_ALERT_URL",
@@ -154,13 +154,6 @@ TABLE = [
     parameter("empty folder", "export", "", says="it is empty. Name a path"),
     parameter("empty home", "--home", "", "models", says="it is empty. Name a path"),
     parameter("device as a file", "sources", "init", "shop-a", "/dev/null", says="is a pipe or a device"),
-    parameter(
-        "text column without a file",
-        "score",
-        "--text-column",
-        "x",
-        says="--text-column is for named files",
-    ),
     parameter(
         "unknown model",
         "score",

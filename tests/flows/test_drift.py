@@ -5,9 +5,7 @@ from typing import Any
 
 import pytest
 
-from data_contracts.errors import ContractError
 from data_contracts.storage.home import Home
-from deployments.settings import load_settings
 from flows.score_reviews import score_reviews
 from flows.scoring_message import ScoringSummary
 from tests.support.scoring_runs import DoneRun, describe, drop, list_said, run_killed, run_once
@@ -105,28 +103,9 @@ def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home
 
 
 @pytest.mark.slow
-def test_where_drift_is_an_error_the_run_fails_and_its_scores_stand(
-    judged_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REVIEWS_DRIFT", "error")
-    drop_reviews(judged_home, words=10)
-    with pytest.raises(ContractError, match=r"drift: token_count_like_held_out .*\n.*REVIEWS_DRIFT=warn"):
-        score_reviews()
-    assert ask(judged_home.published, "SELECT count(*) FROM scored_reviews") == [(200,)]
-    assert ask(judged_home.published, "SELECT status FROM runs") == [("failed",)]
-    assert score().rows_scored == 0
-
-
-@pytest.mark.slow
 def test_the_stars_of_a_score_are_those_of_the_bundle(other_reviews: DoneRun) -> None:
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"
     assert ask(other_reviews.home.published, query) == [(True,)]
-
-
-def test_drift_is_warn_or_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REVIEWS_DRIFT", "panic")
-    with pytest.raises(Exception, match=r"REVIEWS_DRIFT='.*': it must be 'warn' or 'error'"):
-        load_settings()
 
 
 @pytest.mark.slow

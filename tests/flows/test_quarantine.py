@@ -28,9 +28,7 @@ EVERY = Choice()
 
 def make_request(choice: Choice, encoding: str | None) -> ReleaseRequest:
     settings = load_settings()
-    return ReleaseRequest(
-        choice, "ann", settings.limits, encoding, fallback_encoding=settings.fallback_encoding
-    )
+    return ReleaseRequest(choice, "ann", settings.limits, encoding)
 
 
 def release_all(home: Home, choice: Choice = EVERY, encoding: str | None = "utf-8") -> str:
@@ -175,20 +173,6 @@ def test_undecodable_texts_are_released_in_the_encoding_of_their_sources_profile
         ("A füller\n\ngood", "ann (read as cp1252)"),
         (f"b\n\n{long_text.decode()}", "ann"),
     ]
-
-
-@pytest.mark.slow
-def test_undecodable_texts_are_released_in_the_fallback_encoding_if_they_are_not_utf_8_at_first(
-    undecodable_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "cp1252")
-    said = release_all(undecodable_home, Choice(uri="mixed.csv"), encoding=None)
-    assert "Released 1 row," in said, said
-    assert "is not valid utf-8" in said, said
-    query = (
-        "select text, released_by from source_reviews join quarantined_rows using (source_sha256, row_number)"
-    )
-    assert ask(undecodable_home.published, query) == [("a good Füller", "ann (read as cp1252)")]
 
 
 def _try_release(home: Home, choice: Choice = EVERY) -> list[str]:

@@ -28,7 +28,6 @@ from data_contracts.errors import (
 )
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
-from flows.score_reviews import score_reviews
 from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.scorer import load_scorer, score_texts
 from tasks.findings.finding import KINDS, Finding
@@ -244,18 +243,7 @@ def test_scores_are_published_though_a_file_of_labels_gets_the_run_killed(
 def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(refusing_run: DoneRun) -> None:
     [said] = refusing_run.list_refused("excel.csv: ")
     assert "30 of 30 rows are bad (text_encoding 30)" in said
-    assert "save the file as CSV UTF-8, or set REVIEWS_FALLBACK_ENCODING" in said
-
-
-@pytest.mark.slow
-def test_a_file_in_the_fallback_encoding_is_scored_and_planned_so(
-    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "windows-1252")
-    drop(scoring_home, "a.csv", EXCEL_CSV)
-    assert [(file.rows, file.trouble) for file in plan().files] == [(30, None)]
-    assert run().rows_scored == 30
-    assert ask(scoring_home.warehouse, "select distinct text from source_reviews") == [("Schön good plot",)]
+    assert "save the file as CSV UTF-8, or name its `encoding`" in said
 
 
 def test_rows_read_are_rows_scored_plus_rows_quarantined(scored_home: Home) -> None:
@@ -349,12 +337,7 @@ def test_a_damaged_part_of_an_earlier_run_is_scored_anew(stopped_home: Home) -> 
 def test_a_refused_file_is_tried_again_when_it_is_named(refusing_run: DoneRun, empty_home: Home) -> None:
     assert name_refused(refusing_run, "survey.csv") == [["survey.csv", "text_column_missing"]]
     home = refusing_run.copy_home(empty_home)
-    assert run(files=[str(home.inbox / "survey.csv")], text_column="Verdict").rows_scored == 1
-
-
-def test_a_text_column_is_for_named_files_alone(scoring_home: Home) -> None:
-    with pytest.raises(UsageError, match="is for named files"):
-        score_reviews(text_column="Verdict")
+    assert run(files=[str(home.inbox / "survey.csv")]).files_refused == 1
 
 
 @pytest.mark.slow
@@ -411,8 +394,8 @@ def test_named_files_are_scored_wherever_they_lie_a_relative_name_within_the_inb
     drop(scoring_home, "one.txt", "a good film")
     drop(scoring_home, "other.txt", "a bad film")
     path = tmp_path / "export.csv"
-    path.write_text("Verdict\ngood film\n")
-    assert run(files=["one.txt", str(path)], text_column="Verdict").rows_scored == 2
+    path.write_text("text\ngood film\n")
+    assert run(files=["one.txt", str(path)]).rows_scored == 2
     named = ask(scoring_home.published, "select uri from scored_files order by uri")
     assert named == [(str(path),), ("one.txt",)]
 
@@ -824,11 +807,10 @@ def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Hom
 
 def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_before() -> None:
     summary = ScoringSummary("inbox", 1, 0, 0, 0, None, 0, ())
-    assert (
-        "known       what was scored before is not read again, whatever --text-column says"
-        in describe_scoring(summary, "--text-column")
+    assert "known       what was scored before is not read again, whatever --source says" in describe_scoring(
+        summary, has_source=True
     )
-    assert "known" not in describe_scoring(replace(summary, files_scored=1), "--text-column")
+    assert "known" not in describe_scoring(replace(summary, files_scored=1), has_source=True)
 
 
 def test_the_message_of_a_run_of_many_files_has_at_most_25_lines() -> None:

@@ -445,16 +445,3 @@ def test_the_accuracy_of_a_run_tells_of_labels_that_the_model_may_have_learnt(
     labelled = next(each for each in found if each["labelled"])
     words = f"the model may have learnt from {labelled['learnt']} of these {labelled['labelled']}"
     assert words in describe_agreement(labelled)
-
-
-def test_a_preview_reads_what_is_not_utf_8_by_the_fallback_encoding_as_a_run_does(
-    scoring_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes("text,Größe\nGood café.,1\n".encode("cp1252"))
-    monkeypatch.setenv("REVIEWS_FALLBACK_ENCODING", "cp1252")
-    for command in (["init", "shop-a", str(path), "--yes"], ["check", "shop-a", str(path)]):
-        status, said = call(scoring_home, *command)
-        assert status == 0, said
-        assert "Good café." in said
-    assert parse_profile(scoring_home.sources / "shop-a.toml").file.encoding is None

@@ -31,6 +31,7 @@ from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.streams import ContainerLimits
 from tasks.reading.table_process import TABLE_FORMATS
 from tests.support import review_file_builders as make
+from tests.support.profiles import make_profile
 from tests.support.workbook_builders import encode_xlsx, write_xls, write_xlsx
 
 GOOD = "A good film."
@@ -79,12 +80,8 @@ def bad_row(
     return Case(packed, encoding, defect, name, data, None, says, rows, raw, choose(**options))
 
 
-def choose(
-    text_column: str | None = None, batch_bytes: int = 8 << 20, profile: Profile | None = None, **limits: int
-) -> ReadOptions:
-    return ReadOptions(
-        profile=profile, text_column=text_column, batch_bytes=batch_bytes, limits=ContainerLimits(**limits)
-    )
+def choose(batch_bytes: int = 8 << 20, profile: Profile | None = None, **limits: int) -> ReadOptions:
+    return ReadOptions(profile=profile, batch_bytes=batch_bytes, limits=ContainerLimits(**limits))
 
 
 def csv_with(bad: bytes | str, separator: str = ",", encoding: str = "utf-8") -> bytes:
@@ -255,9 +252,8 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "NUL in the header", "a.csv", b"text,i\0d\nA film.,1\n", "header_broken", "NUL"),
     bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
     bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),
-    bad_file("plain", "csv", "named text column is not there", "a.csv", CSV, "text_column_missing", "'verdict'", text_column="verdict"),
     bad_file("plain", "csv", "a sheet of labels", "a.csv", SHEET, "label_sheet", "'label_of'"),
-    bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", text_column="text"),
+    bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", profile=make_profile("text")),
     bad_file("plain", "csv", "a sheet of labels without its texts", "a.csv", SHEET.replace(b"text,", b"words,"), "label_sheet", "'label_of' is that of a sheet"),
     bad_file("zip", "csv", "a sheet of labels beside reviews", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": SHEET}), "label_sheet", "member 'b.csv'"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id,Review\na,1,b\n", "text_column_doubled", "'Review'"),

@@ -15,7 +15,6 @@ from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
 from tasks.reading.delimited import read_delimited, unescape
 from tasks.reading.reader import ReadOptions, read_review_file
-from tasks.reading.text import to_utf8
 from tasks.reading.values import NO_TEXT_WORDS
 from tests.support.profiles import make_profile
 from tests.support.review_file_builders import encode_csv, encode_json, encode_jsonl, to_gz
@@ -63,7 +62,7 @@ def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedE
 )
 def test_one_column_of_texts_with_commas_is_read(tmp_path: Path, header: str, text: str) -> None:
     data = f'"{header}"\n"{text}"\n"Bad, sad."\n'.encode()
-    assert read_texts(tmp_path, "a.csv", data, text_column=header) == [text, "Bad, sad."]
+    assert read_texts(tmp_path, "a.csv", data, profile=make_profile(header)) == [text, "Bad, sad."]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.psv", "a.tab"])
@@ -200,51 +199,23 @@ def test_escaped_quotes_are_read_in_pieces_of_any_size(texts: list[str], size: i
 CP1252 = {"profile": make_profile("text", tables={"file": {"encoding": "cp1252"}})}
 
 
-@pytest.mark.parametrize("options", [CP1252, {"fallback_encoding": "cp1252"}], ids=["profile", "fallback"])
-def test_a_file_in_the_encoding_that_is_named_is_read(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_a_file_in_the_encoding_that_is_named_is_read(tmp_path: Path) -> None:
     data = encode_csv(UMLAUTS).decode().encode("cp1252")
     expected = [row["text"] for row in UMLAUTS]
-    assert read_texts(tmp_path, "a.csv", data, **options) == expected
-    assert read_texts(tmp_path, "a.csv.gz", to_gz(data), **options) == expected
-    assert read_texts(tmp_path, "a.txt", data, **options) == [data.decode("cp1252")]
+    assert read_texts(tmp_path, "a.csv", data, **CP1252) == expected
+    assert read_texts(tmp_path, "a.csv.gz", to_gz(data), **CP1252) == expected
+    assert read_texts(tmp_path, "a.txt", data, **CP1252) == [data.decode("cp1252")]
 
 
-@pytest.mark.parametrize("options", [CP1252, {"fallback_encoding": "cp1252"}], ids=["profile", "fallback"])
-def test_a_byte_order_mark_counts_more_than_the_encoding_that_is_named(
-    tmp_path: Path, options: dict[str, Any]
-) -> None:
+def test_a_byte_order_mark_counts_more_than_the_encoding_that_is_named(tmp_path: Path) -> None:
     data = encode_csv(UMLAUTS).decode().encode("utf-8-sig")
-    assert read_texts(tmp_path, "a.csv", data, **options)[0] == UMLAUTS[0]["text"]
-
-
-def test_a_bad_row_of_a_file_in_utf_8_is_set_aside_whatever_the_fallback(tmp_path: Path) -> None:
-    data = "text,n\nSchön,1\nSch".encode() + b"\xf6n,2\n"
-    rows = read(tmp_path, "a.csv", data, fallback_encoding="cp1252")
-    assert [row["rule"] for row in rows] == [None, "text_encoding"]
+    assert read_texts(tmp_path, "a.csv", data, **CP1252)[0] == UMLAUTS[0]["text"]
 
 
 def test_bytes_that_the_encoding_does_not_have_refuse_the_file(tmp_path: Path) -> None:
     error = refuse(tmp_path, "a.csv", b"text\nA \x81 film\n", **CP1252)
     assert error.rule == "encoding_broken"
     assert "CP1252" in error.detail
-
-
-@given(
-    st.text(st.characters(codec="cp1252"), max_size=30),
-    st.sampled_from(["cp1252", "utf-8"]),
-    st.integers(1, 9),
-)
-def test_the_first_character_beyond_ascii_decides_however_much_is_read_at_a_time(
-    text: str, encoding: str, size: int
-) -> None:
-    data = f"ABCD{text}".encode(encoding)
-    options = ReadOptions(fallback_encoding="cp1252")
-    found = []
-    for step in (len(data), size):
-        chunks = (data[start : start + step] for start in range(0, len(data), step))
-        found.append(b"".join(to_utf8(chunks, options)))
-    assert found[0] == found[1]
-    assert encoding == "cp1252" or found[0] == data
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

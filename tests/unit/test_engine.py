@@ -260,7 +260,7 @@ def test_scores_are_used_again_only_for_the_same_texts_and_model() -> None:
         {"model_id": "other"},
         {"fingerprint": "other"},
         {"limits": RowLimits(max_text_chars=7)},
-        {"options": ReadOptions(text_column="body")},
+        {"options": ReadOptions(batch_rows=7)},
         {"catalogue": Catalogue(chosen="shop-a")},
     ],
 )

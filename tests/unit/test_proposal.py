@@ -35,7 +35,7 @@ def look_at(folder: Path, columns: Mapping[str, Sequence[Any]], name: str = "a.c
 def look_at_bytes(folder: Path, name: str, content: bytes, text: Sequence[str] = ()) -> Proposal:
     path = folder / name
     path.write_bytes(content)
-    return propose(path, text, {}, None)
+    return propose(path, text, {})
 
 
 def write_csv(rows: Sequence[Sequence[Any]]) -> bytes:
@@ -379,7 +379,7 @@ def test_whatever_the_table_it_is_refused_or_read_by_what_is_proposed(
 def test_a_table_without_names_gets_numbered_ones_by_which_all_its_rows_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("".join(f"{text}\t{1 - place % 2 * 2}.0\n" for place, text in enumerate(TEXTS)))
-    draft = propose(path, [], {}, None).draft
+    draft = propose(path, [], {}).draft
     assert (draft["columns"], draft["file"]["header"]) == (
         {"text": ["column_1"], "given_label": "column_2"},
         0,

@@ -166,11 +166,6 @@ def test_a_name_is_known_whatever_its_case_spaces_and_byte_order_mark(tmp_path: 
     assert [(row["text"], row["movie_id"]) for row in rows] == [("Fine.", "tt1")]
 
 
-def test_the_other_columns_are_recognised_beside_a_text_column_that_is_named(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"Verdict": "v", "Review ID": 7, "Rating (1-10)": 3}, text_column="Verdict")
-    assert (row["text"], row["review_id"], row["given_rating"], row["extra"]) == ("v", "7", 3, None)
-
-
 def test_an_id_may_number_the_rows_of_its_file_only_and_so_is_kept_as_found(tmp_path: Path) -> None:
     row = read_one(tmp_path, {"text": "t", "Id": 7})
     assert (row["review_id"], json.loads(row["extra"])) == (None, {"Id": 7})

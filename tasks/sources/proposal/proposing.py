@@ -29,14 +29,14 @@ _Step = tuple[Mapping[str, Any], Question | None]
 _MOST_QUESTIONS, _MOST_RIVALS, _CLOSE, _FEWEST_DATES, _MANY = 5, 3, 1.5, 0.5, 20
 
 
-def propose(file: Path, text: Sequence[str], layout: Mapping[str, str], fallback: str | None) -> Proposal:
+def propose(file: Path, text: Sequence[str], layout: Mapping[str, str]) -> Proposal:
     """Return the profile that a file suggests, with at most five questions.
 
     The user may name the columns of the text, and the sheet or json_path; `fallback` is the encoding of files that are
     not UTF-8, by the settings. Raises `FileRefusedError` for a file that can't be read, or in which no column is a
     text (text_column_missing); `UsageError` for one without a table or the names of its columns.
     """
-    table, question = _choose_table(file, sample_tables(file, layout, fallback))
+    table, question = _choose_table(file, sample_tables(file, layout))
     draft, note = _start(file, table, text)
     questions = [question, None if text or note else _ask_text(table, draft)]
     steps = [_find_labels, _find_movie, _find_title, _find_rating, _find_dates, _find_others]
