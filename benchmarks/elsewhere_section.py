@@ -24,12 +24,12 @@ from models.evaluation.elsewhere import ElsewhereReview, read_elsewhere
 SARCASTIC = "sarcastic"
 
 ELSEWHERE = """
-Accuracy in per cent on {reviews} reviews of our own ([evaluation-sets.md](evaluation-sets.md)), all and by kind, and
+Accuracy in per cent on {reviews} reviews of our own ([variants.md](variants.md)), all and by kind, and
 the *area* under the ROC curve over all: the share of pairs of a positive and a negative review of which the positive
 has the higher score, wherever a score begins to count as positive. The mean of the seeds, and for all the lowest and
 the highest.{newer}
 """
-NEWER = " [On {count} newer ones](evaluation-sets.md#what-the-new-reviews-say) no variant leads."
+NEWER = " [On {count} newer ones](variants.md) no variant leads."
 CERTAINTY = """
 How sure `{best}` is of the sentiment that it chooses, in per cent, beside the share that is right; on reviews of the
 archive the two differ by its calibration error.

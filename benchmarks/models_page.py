@@ -65,7 +65,7 @@ from ids (more is faster); *from ids* is our scoring measured from ids too. For 
 the seconds of counting, fitting and predicting.
 """
 BEHAVIOUR = """
-Behavioural tests that pass, in per cent, by type and capability ([evaluation-sets.md](evaluation-sets.md)); the mean
+Behavioural tests that pass, in per cent, by type and capability ([variants.md](variants.md)); the mean
 of the seeds.
 """
 ABLATIONS = """

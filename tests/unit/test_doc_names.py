@@ -16,7 +16,7 @@ FOLDERS = "flows|tasks|models|data_contracts|deployments|benchmarks|tests|docs"
 MEASURED = ("make bench",)
 """Makers of parts that keep the names that held when they were measured."""
 INVENTED = ("models/bag/", "tests/models/test_bag.py")
-"""Files of the worked example in docs/kinds.md, which would be there if the example were part of the project."""
+"""Files of the worked example in docs/variants.md, which would be there if the example were part of the project."""
 
 _PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]*\w")
 _DOTTED = re.compile(rf"`(?:python -m )?((?:{FOLDERS})(?:\.\w+)+)\b")
