@@ -50,6 +50,21 @@ RELATIONS = (
 )
 """Which columns join two tables, with their cardinality in Mermaid's notation; the database has no foreign keys."""
 
+INTERNAL = {
+    *(
+        "flipped_scores",
+        "text_keys",
+        "score_sums",
+        "repeated_texts",
+        "near_copies",
+        "source_days",
+        "label_files",
+    ),
+    *("reference_measures", "reference_bins", "source_measures", "run_measures", "inbox_files"),
+    *("shadow_sums", "shadow_timings", "shadow_files", "schema_migrations"),
+}
+"""Tables that make answers fast or runs safe, and that people ask by views: the page has their grain alone."""
+
 SOURCES_OF_MEANING = ("latest_scores", "source_reviews", "scored_reviews")
 """Where to look for the meaning of a view's column without a comment, in this order."""
 
@@ -170,31 +185,29 @@ def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def make_page() -> str:
-    """Return the page: a diagram of the tables, and a section for each view and table."""
+    """Return the page: a diagram of the tables, a section for each view and table, and a list of the internal ones."""
     relations = read_relations()
-    tables = [each for each in relations if not each.is_view]
+    tables = [each for each in relations if not each.is_view and each.name not in INTERNAL]
     views = [each for each in relations if each.is_view]
-    parts = [_draw(tables), "## Views", *map(_describe, views), "## Tables", *map(_describe, tables)]
+    internal = [each for each in relations if each.name in INTERNAL]
+    rows = [[f"`{each.name}`", escape_cell(each.grain)] for each in internal]
+    parts = [
+        _draw(),
+        *("## Views", *map(_describe, views)),
+        *("## Tables", *map(_describe, tables)),
+        *("## Tables for the program", format_table(("table", "one row"), rows, words=2)),
+    ]
     return "\n\n".join(parts)
 
 
-def _draw(tables: list[Relation]) -> str:
-    """Draw a Mermaid diagram of the tables with their keys and the columns that join them."""
-    lines = ["```mermaid", "erDiagram"]
-    lines += [f'    {left} {ends} {right} : "{by}"' for left, ends, right, by in RELATIONS]
-    joining = {
-        (table, name)
-        for left, _, right, by in RELATIONS
-        for name in by.split(", ")
-        for table in (left, right)
-    }
-    for table in tables:
-        lines.append(f"    {table.name} {{")
-        for column in table.columns:
-            if column.is_key or (table.name, column.name) in joining:
-                lines.append(f"        {column.type} {column.name}{' PK' if column.is_key else ''}")
-        lines.append("    }")
-    return "\n".join([*lines, "```"])
+def _draw() -> str:
+    """Draw a Mermaid diagram of the tables that people ask, with the columns that join them."""
+    lines = [
+        f'    {left} {ends} {right} : "{by}"'
+        for left, ends, right, by in RELATIONS
+        if not INTERNAL & {left, right}
+    ]
+    return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
 
 def _describe(relation: Relation) -> str:
