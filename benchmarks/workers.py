@@ -1,17 +1,17 @@
-"""How much faster two workers of one core each score a store's objects than one, and what each process costs.
+"""How much faster two workers of one core each score files than one, and what each process costs.
 
-    python -m benchmarks.workers HOME [--rows 100000] [--files 30] [--runs 3] [--again]
+    python -m benchmarks.workers HOME [--rows 400000] [--files 1] [--words 20] [--runs 3]
 
-HOME has the archive's Parquet (`reviews ingest`) and a promoted model. The S3 server, the scheduler, Prefect's server,
-the workers and the run that commits share two cores; each worker is bound to one of them. Prefect's server is up
-before the runs, as that of `reviews up` is for those of a deployment. Before a run is timed, the workers have
-scored a little, so that the model is loaded. With `--again` they score again what a small model has scored, and runs
-without workers take their turns too. Prints Markdown tables: reviews a second as ratios, and seconds of a processor for
-a thousand reviews.
+HOME has a promoted model, such as the one of `make demo`; the reviews are invented. The scheduler, Prefect's server,
+the workers and the run share two cores; each worker is bound to one of them. Prefect's server is up before the runs,
+as that of `reviews up` is for those of a deployment. Before a run is timed, the workers have scored a little, so that
+the model is loaded. Prints Markdown tables: reviews a second as ratios, and seconds of a processor for a thousand
+reviews.
 """
 
 import argparse
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -26,30 +26,17 @@ import duckdb
 import psutil
 
 from benchmarks.ratios import spread
-from benchmarks.whole_flow import REVIEWS, copy_home, run_command, write_csv
-from data_contracts.storage.home import Home
+from benchmarks.whole_flow import REVIEWS, copy_home, run_command
 from deployments.local_server.temporary_server import EPHEMERAL, run_server
-from tasks.store.connecting import open_store
-from tasks.store.object_operations import upload
-from tests.support.once import FOLDER
-from tests.support.small_home import promote_small_model
-from tests.support.stores import find_free_ports, run_s3_server
+from tests.support.stores import find_free_ports
 
 DASK = Path(sys.executable).with_name("dask")
 WORKERS = (1, 2)
-WARM_UP = 2
-"""Objects of a few reviews, one for each worker."""
-
-
-STORE = "s3://bench/reviews"
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is measured: a home, and the arguments of `reviews score` that come before the objects to score."""
-
-    home: Path
-    options: tuple[str, ...] = ()
+WARM_UP_ROWS = 100
+WORDS = (
+    "a the of and this that film movie plot scene acting story ending cast script music good bad great dull slow "
+    "funny boring lovely awful fresh weak strong never always very quite not loved hated liked watched again"
+)
 
 
 @dataclass(frozen=True)
@@ -62,89 +49,61 @@ class Taken:
 
 
 def main() -> None:
-    """Fill the store, let one and two workers score it in turns, and print the tables."""
+    """Let one and two workers score the same files in turns, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--files", type=int, default=30)
+    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--files", type=int, default=1)
+    parser.add_argument("--words", type=int, default=20, help="words of a review")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--again", action="store_true", help="score again instead, without workers too")
     arguments = parser.parse_args()
-    counts = (0, *WORKERS) if arguments.again else WORKERS
-    taken: dict[int, list[Taken]] = {count: [] for count in counts}
-    with tempfile.TemporaryDirectory() as name, run_s3_server() as server, ExitStack() as stack:
-        os.environ.update({**server.environment, FOLDER: name})
+    taken: dict[int, list[Taken]] = {count: [] for count in WORKERS}
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
         prefect = stack.enter_context(
             run_server({**os.environ, **EPHEMERAL, "PREFECT_HOME": f"{name}/prefect"})
         )
         os.environ.update(prefect.environment)
-        fill_store(arguments.home, Path(name), arguments.rows, arguments.files)
-        work = Work(arguments.home)
-        assert server.process is not None
-        servers = {"store": server.process.pid, "Prefect's server": prefect.child.process.pid}
-        if arguments.again:
-            work = stack.enter_context(make_older(arguments.home))
-        for run, count in ((run, count) for run in range(arguments.runs) for count in counts):
-            taken[count].append(measure(work, Path(name), servers, count))
+        each = -(-arguments.rows // arguments.files)
+        for part, rows, files in (("warm", WARM_UP_ROWS, 1), ("main", each, arguments.files)):
+            (folder / part).mkdir()
+            for number in range(files):
+                write_reviews(folder / part / f"{number:03}.csv", rows, arguments.words)
+        for run, count in ((run, count) for run in range(arguments.runs) for count in WORKERS):
+            taken[count].append(measure(arguments.home, folder, prefect.child.process.pid, count))
             print(f"run {run + 1}, {count} workers: {taken[count][-1]}", file=sys.stderr, flush=True)
     print_tables(taken, arguments.rows)
 
 
-@contextmanager
-def make_older(home: Path) -> Iterator[Work]:
-    """Yield the work of the champion of a home to score again what a small model has scored in a copy of it."""
-    with copy_home(home) as own:
-        champion = find_champion(own / "reviews.duckdb")
-        promote_small_model(Home(own))
-        score(Work(own), "", {**os.environ, **name_settings(own)})
-        yield Work(own, ("--rescore", "--model", str(champion)))
+def write_reviews(path: Path, rows: int, words: int) -> None:
+    """Write a CSV file of invented reviews of about so many words."""
+    draw, known = random.Random(path.name), WORDS.split()
+    with path.open("w", encoding="utf-8") as file:
+        file.write("review_id,movie_id,text\n")
+        for row in range(rows):
+            text = " ".join(draw.choices(known, k=draw.randint(words // 2, words * 3 // 2)))
+            file.write(f"{path.stem}-{row},tt{row % 500},{text} {row}\n")
 
 
-def find_champion(warehouse: Path) -> str:
-    """Return the id of the model that was promoted last."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        [(model_id,)] = connection.sql(
-            "SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1"
-        ).fetchall()
-    return str(model_id)
-
-
-def fill_store(home: Path, folder: Path, rows: int, files: int) -> None:
-    """Write reviews of the archive as CSV files of one size into the inbox of a bucket, and a few to warm up with."""
-    whole, each = folder / "whole.csv", -(-rows // files)
-    write_csv(home, whole, rows)
-    found: dict[str, Path] = {}
-    for number in range(files + WARM_UP):
-        name = f"main/{number:03}.csv" if number < files else f"warm/{number}.csv"
-        limit = each if number < files else 50
-        found[f"inbox/{name}"] = folder / name.replace("/", "-")
-        duckdb.sql(
-            f"COPY (SELECT * REPLACE (review || ' {name}' AS review) FROM read_csv('{whole}', header = true) "
-            f"LIMIT {limit} OFFSET {number % files * each}) TO '{found[f'inbox/{name}']}' (HEADER)"
-        )
-    upload(open_store(STORE), found)
-
-
-def measure(work: Work, folder: Path, servers: Mapping[str, int], count: int) -> Taken:
-    """Return what it takes that many workers, or the run alone, to score the objects, in a copy of a home."""
-    with copy_home(work.home) as home, run_cluster(folder, count) as (address, processes):
-        environment = {**os.environ, **name_settings(home), **({"REVIEWS_DASK": address} if count else {})}
-        own = Work(home, work.options)
-        score(own, "warm", environment)
-        processes |= {name: psutil.Process(pid) for name, pid in servers.items()}
+def measure(home: Path, folder: Path, server: int, count: int) -> Taken:
+    """Return what it takes that many workers to score the files, in a copy of a home."""
+    with copy_home(home) as own, run_cluster(folder, count) as (address, processes):
+        environment = {
+            **os.environ,
+            "REVIEWS_HOME": str(own),
+            "REVIEWS_REPORTS": "false",
+            "REVIEWS_DASK": address,
+        }
+        score(folder / "warm", environment)
+        processes["Prefect's server"] = psutil.Process(server)
         before = {name: read_cpu(process) for name, process in processes.items()}
-        cpu = score(own, "main", environment)
+        cpu = score(folder / "main", environment)
         used = {name: read_cpu(process) - before[name] for name, process in processes.items()}
-        with duckdb.connect(str(home / "reviews.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(own / "reviews.duckdb"), read_only=True) as connection:
             query = "SELECT epoch(ended_at - started_at) FROM runs ORDER BY started_at DESC LIMIT 1"
             [(seconds,)] = connection.sql(query).fetchall()
     workers = sum(used.pop(name) for name in list(used) if name.startswith("worker"))
     return Taken(seconds, {"workers": workers, "run": cpu, **used})
-
-
-def name_settings(home: Path) -> dict[str, str]:
-    """Return the settings of a run in a home."""
-    return {"REVIEWS_HOME": str(home), "REVIEWS_REPORTS": "false", "REVIEWS_STORE": STORE}
 
 
 @contextmanager
@@ -181,11 +140,11 @@ def read_cpu(process: psutil.Process) -> float:
     return float(own + sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True)))
 
 
-def score(work: Work, part: str, environment: Mapping[str, str]) -> float:
-    """Score the objects of a folder of the inbox; return the seconds of a processor of the run and its server."""
+def score(folder: Path, environment: Mapping[str, str]) -> float:
+    """Score the files of a folder; return the seconds of a processor of the run."""
     started = perf_counter()
-    usage = run_command([str(REVIEWS), "score", *work.options, f"{STORE}/inbox/{part}"], environment)
-    print(f"{part}: {perf_counter() - started:.1f} s from process start", file=sys.stderr)
+    usage = run_command([str(REVIEWS), "score", str(folder)], environment)
+    print(f"{folder.name}: {perf_counter() - started:.1f} s from process start", file=sys.stderr)
     return usage.ru_utime + usage.ru_stime
 
 
@@ -194,20 +153,15 @@ def print_tables(taken: Mapping[int, Sequence[Taken]], rows: int) -> None:
     print(
         "| reviews a second, to one worker of one core | median | from | to |\n| --- | ---: | ---: | ---: |"
     )
-    for count, runs in taken.items():
-        pairs = zip(taken[WORKERS[0]], runs, strict=True)
-        if count != WORKERS[0]:
-            print(f"| {describe(count)} | {spread([one.seconds / own.seconds for one, own in pairs], 2)} |")
-    names = list(taken[WORKERS[0]][0].cpu)
-    print(f"\n| CPU seconds for 1,000 reviews | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}")
+    pairs = zip(taken[1], taken[2], strict=True)
+    print(f"| two of one core | {spread([one.seconds / two.seconds for one, two in pairs], 2)} |")
+    names = list(taken[1][0].cpu)
+    print(
+        f"\n| workers: CPU seconds for 1,000 reviews | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}"
+    )
     for count, runs in taken.items():
         cells = (statistics.median(run.cpu[name] for run in runs) / rows * 1000 for name in names)
-        print(f"| {describe(count)} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
-
-
-def describe(count: int) -> str:
-    """Return so many workers in words."""
-    return f"{count} of one core" if count else "no worker: the run alone, on both cores"
+        print(f"| {count} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
 
 
 if __name__ == "__main__":

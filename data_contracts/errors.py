@@ -79,19 +79,18 @@ class ObjectChangedError(StoreError):
 
 
 class EngineError(ReviewsError):
-    """The workers that score can't be reached, or ended while they scored."""
-
-    can_pass = True
-
-
-class EngineLostError(EngineError):
-    """No workers can be reached any more: what still waits for them fails too, and the next run goes on."""
-
-    can_pass = False
+    """The workers that score can't be reached any more: what still waits for them is left to the next run."""
 
 
 class WorkerKilledError(ReviewsError):
-    """Several workers ended while they scored one file alone."""
+    """Several workers ended while they scored again the texts of one file, `uri`, alone."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(
+            f"{uri}: its texts ended several workers, alone too, so it keeps its earlier scores. Next: look at the "
+            "workers' logs; `reviews score --rescore` without REVIEWS_DASK scores it."
+        )
+        self.uri = uri
 
 
 class DestinationError(ReviewsError):

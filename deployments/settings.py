@@ -175,8 +175,8 @@ class Settings:
     """REVIEWS_PUBLISH_TO_STORE: with `true`, runs upload what is new of the published copy to `published/` of
     REVIEWS_STORE; there `reviews sql` on other machines reads it."""
     dask: Annotated[str | None, _read_by(parse_workers)] = None
-    """REVIEWS_DASK: the workers that score the objects of the store, and score again: those of the scheduler at
-    `tcp://HOST:PORT`, or N processes of this machine, `local:N`."""
+    """REVIEWS_DASK: the workers that score texts: those of the scheduler at `tcp://HOST:PORT`, or N processes of this
+    machine, `local:N`."""
     archive: str = PUBLISHED_URL
     """REVIEWS_ARCHIVE: path or URL of the Large Movie Review archive."""
     input_dirs: Annotated[tuple[Path, ...], _read_by(_split_folders)] = ()

@@ -1,4 +1,4 @@
-"""The groups of a scoring run, scored one after the other by this process, or by the workers of an engine."""
+"""The groups of a scoring run, one after the other: new files, and what other models have scored."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,17 +7,16 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from data_contracts.errors import WorkerKilledError
 from data_contracts.storage.home import Home
 from tasks.inbox.arrival_order import drop_arrivals, split_by_arrival
 from tasks.inbox.killed_runs import read_killed_runs
-from tasks.inbox.source_files import OUT_OF_PROPORTION, FoundFile, SourceFile, group_found_files
+from tasks.inbox.source_files import OUT_OF_PROPORTION, SourceFile, group_found_files
 from tasks.scoring.plan import ScoringRequest
 from tasks.scoring.rescoring import OlderSource, measure_rescorable, take_in_time
 from tasks.scoring.run_outcome import GroupResult, make_left, make_skipped
 from tasks.stages import score as stages
 from tasks.stages.publish import publish_copy
-from tasks.stages.store_inbox import score_stored
-from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.publishing import needs_publishing
 
 if TYPE_CHECKING:
@@ -66,7 +65,8 @@ def _group_in_order(
         sizes = Counter[str]()
         for file in together:
             sizes[sources[file.uri]] += file.size
-        yield from group_found_files(sorted(together, key=lambda file: sizes[sources[file.uri]]))
+        in_order = sorted(together, key=lambda file: sizes[sources[file.uri]])
+        yield from group_found_files(in_order, request.group_bytes)
 
 
 def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:
@@ -75,37 +75,26 @@ def _score_group(job: "ScoringJob", group: Sequence[SourceFile]) -> GroupResult:
     return stages.score_and_commit(job.run.home, uris, partial(stages.score_files, job, group))
 
 
-def score_kept(
-    job: "ScoringJob",
-    model: PromotedModel,
-    request: ScoringRequest,
-    objects: Sequence[FoundFile],
-    older: Sequence[OlderSource],
-) -> Iterator[GroupResult]:
-    """Score and commit new objects of a store, then again what other models have scored.
-
-    The workers of an engine do both, if one is set. They are started once.
-    """
-    if request.engine is None:
-        yield from score_stored(job, request, objects)
-        yield from _score_older(job, older, request.rescore_seconds)
-    elif objects or older:
-        from tasks.stages.engine.engine_scoring import score_on_engine
-
-        yield from score_on_engine(job, model, request, objects, _measure(job.run.home, older))
-
-
-def _score_older(
-    job: "ScoringJob", older: Sequence[OlderSource], seconds: float | None
+def score_older(
+    job: "ScoringJob", request: ScoringRequest, older: Sequence[OlderSource]
 ) -> Iterator[GroupResult]:
     """Score and commit again source files that other models have scored, group by group, until the time is over."""
-    home = job.run.home
-    groups = iter(group_found_files(_measure(home, older)))
-    for group in take_in_time(groups, seconds):
-        uris = [source.uri for source in group]
-        yield stages.score_and_commit(home, uris, partial(stages.score_again, job, group))
+    groups = iter(group_found_files(_measure(job.run.home, older), request.group_bytes))
+    for group in take_in_time(groups, request.rescore_seconds):
+        yield from _score_again(job, group)
     if (waiting := make_left(groups)).left:
         yield waiting
+
+
+def _score_again(job: "ScoringJob", group: Sequence[OlderSource]) -> Iterator[GroupResult]:
+    """Score and commit a group again; where the texts of a file end workers, the others without it."""
+    rest = tuple(group)
+    while rest:
+        uris = [source.uri for source in rest]
+        result = stages.score_and_commit(job.run.home, uris, partial(stages.score_again, job, rest))
+        killer = result.error.uri if isinstance(result.error, WorkerKilledError) else None
+        yield replace(result, uris=(killer,)) if killer else result
+        rest = tuple(source for source in rest if killer and source.uri != killer)
 
 
 def _measure(home: Home, older: Sequence[OlderSource]) -> Sequence[OlderSource]:

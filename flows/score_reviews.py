@@ -12,7 +12,7 @@ from itertools import chain
 
 from prefect import flow
 
-from data_contracts.errors import StoreError
+from data_contracts.errors import EngineError, StoreError
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
@@ -20,10 +20,11 @@ from deployments.home_of_deployment import load_settings_of_run
 from deployments.settings import Settings
 from flows.alerts import is_of_deployment, tell_at_end
 from flows.grants import is_granted
-from flows.group_loop import score_kept, score_new
+from flows.group_loop import score_new, score_older
 from flows.recording import record_flow_run
 from flows.scoring_message import ScoringSummary, describe_scoring, name_outcome
 from flows.shadow_scoring import score_with_shadow
+from tasks.engine.dask_workers import open_scoring
 from tasks.findings.finding import NOTE, Finding
 from tasks.findings.gathering import name_killed, name_refused, name_unread
 from tasks.findings.rendering import list_told
@@ -42,11 +43,11 @@ from tasks.scoring.rescoring import OlderSource
 from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, require_no_failure
 from tasks.stages import score as stages
 from tasks.stages.events import emit_outcome
-from tasks.stages.log_messages import log_warning, tell
+from tasks.stages.log_messages import log_warning, tell, warn
 from tasks.stages.publish import deliver_due, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import end_completed, join_lines, name_failure, name_run, show_lines
-from tasks.stages.store_inbox import drop_leftovers, report_trouble
+from tasks.stages.store_inbox import report_trouble, score_stored
 from tasks.stages.take_in_labels import count_labels, take_labels
 from tasks.stages.write_pages import report_run, write_weeks
 from tasks.store.work_folders import clear_spool
@@ -260,8 +261,6 @@ def _score_pending(
     clear_spool(home)
     found, model = _score_found(request, settings, run, done)
     outcome = RunOutcome(tuple(done))
-    if request.store and not request.named and outcome.is_whole():
-        drop_leftovers(home, request.store)
     left = outcome.count_left()
     run.counts.update({"files_found": found.files_found, **outcome.count()})
     run.counts.update(left if left["files_left"] else {})
@@ -292,10 +291,15 @@ def _score_found(
     older = _find_older(found, model, request, home)
     if found.new or older or found.stored.unread:
         model = model or stages.choose_model(home)
-        job = stages.make_job(run, model, settings.limits, request, found)
-        kept = score_kept(job, model, request, found.stored.unread, older)
-        for result in chain(score_new(job, request, found.new), kept):
-            done.append(result)
+        with open_scoring(request.engine, warn) as score_by:
+            bundle = home.bundles / model.model_id
+            job = stages.make_job(run, model, settings.limits, request, found)
+            job = replace(job, score_chunks=score_by(bundle, model.bundle_fingerprint))
+            stored = score_stored(job, request, found.stored.unread)
+            for result in chain(score_new(job, request, found.new), stored, score_older(job, request, older)):
+                done.append(result)
+                if isinstance(result.error, EngineError):
+                    break  # each group after it would wait for a worker as long
     return found, model
 
 

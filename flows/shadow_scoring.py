@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from data_contracts.storage.durable import remove_leftovers
 from deployments.settings import Settings
+from tasks.engine.dask_workers import open_scoring
 from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.stages.log_messages import log_figures, log_warning
 from tasks.stages.publish import publish_copy, upload_copy
@@ -78,8 +79,12 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
     began = time.monotonic()
     waiting = find_waiting_for_shadow(run.home.warehouse, shadow)
     champion = require_champion(find_champion(run.home.warehouse))
+    bundle = run.home.bundles / shadow.model_id
     try:
-        outcome = score_beside(ShadowJob(run, shadow, champion, 60 * settings.shadow_minutes), waiting)
+        with open_scoring(settings.dask, log_warning) as score_by:
+            score_chunks = score_by(bundle, shadow.bundle_fingerprint)
+            job = ShadowJob(run, shadow, champion, 60 * settings.shadow_minutes, score_chunks)
+            outcome = score_beside(job, waiting)
     except Exception as error:  # whatever the shadow's bundle raises
         stop_if_interrupted(error)
         outcome = ShadowOutcome(files_waiting=len(waiting), trouble=str(error))

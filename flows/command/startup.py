@@ -165,15 +165,12 @@ def _abort_command() -> None:
 
 
 def warm_up(settings: "Settings", files: Sequence[str]) -> None:
-    """Load the libraries of scoring in another thread if there seems to be something to score, here or by workers.
+    """Load the libraries of scoring in another thread if there seems to be something to score.
 
     Loading takes seconds, and so does the start of Prefect's server: this way both happen at the same time.
     """
-    from data_contracts.storage.store_uris import is_store_uri
-
-    by_workers = settings.dask is not None and bool(files) and all(map(is_store_uri, files))
     if files or _has_new_files(settings):
-        threading.Thread(target=_load_scoring, args=(by_workers,), name="warm-up", daemon=True).start()
+        threading.Thread(target=_load_scoring, args=(settings,), name="warm-up", daemon=True).start()
 
 
 def _has_new_files(settings: "Settings") -> bool:
@@ -186,16 +183,15 @@ def _has_new_files(settings: "Settings") -> bool:
     return any(file.mtime_ns > published for file in look_into(settings.home.inbox).files)
 
 
-def _load_scoring(by_workers: bool) -> None:
-    """Load the libraries of scoring, here or by workers of Dask, in the thread that `warm_up` starts."""
+def _load_scoring(settings: "Settings") -> None:
+    """Load the libraries of scoring, and Dask if workers do it, in the thread that `warm_up` starts."""
     # A library that can't be loaded raises its error again in the task that needs it.
     with suppress(Exception):
-        if by_workers:
+        if settings.dask:
             from tasks.engine.dask_workers import load_client
 
             load_client()
-        else:
-            import onnxruntime  # noqa: F401
+        import onnxruntime  # noqa: F401
 
         import tasks.scoring.group_to_part  # noqa: F401
         from data_contracts.expectations import import_expectations

@@ -1,1 +1,1 @@
-"""Scoring by many workers: a group of objects or of texts is a task of Dask, and the run commits what comes back."""
+"""Scoring by many workers: batches of texts are tasks of Dask, and the run does all else."""

@@ -30,11 +30,8 @@ FOR_NEXT_GROUP = "is read after the files before it are committed, which have ma
 GROUP_BYTES = 32 * 2**20
 MOST_UNPACKED_BYTES = 8 * GROUP_BYTES
 """Bytes of rows from which on no other file of a group is read with them."""
-WORKER_GROUP_BYTES = 8 * 2**20
-"""Most bytes of a group for a worker of an engine: fewer, so that all workers end at about the same time. The
-rows of a large object are cut to this, and so is what is scored again, however large a file was."""
-SHARED_BYTES = 2 * WORKER_GROUP_BYTES
-"""Bytes from which on the rows of one object are shared out among the workers."""
+ENGINE_GROUP_BYTES = 4 * GROUP_BYTES
+"""Most bytes of a group that workers score, who have nothing to do while it is committed."""
 GROUP_FILES = 500
 _HASHED_BYTES = 1 << 20
 """Bytes that are read and hashed at a time."""

@@ -25,9 +25,8 @@ FROM (SELECT DISTINCT source_sha256, rows FROM files) HAVING rows <> in_ledger
 """  # noqa: S608 (our own query)
 BUNDLES_PROMISE = "every promoted bundle is unaltered"
 PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
-WORK_PROMISE = "no store still has texts of ended runs for workers, or their parts of before two days"
 RECORD_PROMISE = "the home remembers what was forgotten, and its database knows all of that"
-OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE, WORK_PROMISE, RECORD_PROMISE}
+OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE, RECORD_PROMISE}
 """The promises that do not depend on the tables: where one is broken, what was found of the tables is still proven."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
 READINGS_PROMISE = (

@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,10 @@ import duckdb
 from data_contracts.errors import ContractError, UsageError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
-from data_contracts.storage.home_id import read_home_id
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.maintenance.forgotten_record import compare_record, load_records, write_record
 from tasks.pages.formatting import cut_name
-from tasks.store.connecting import open_store
-from tasks.store.stored_parts import collect_parts
 from tasks.support.wording import count
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.duckdb_engine import begin_transaction
@@ -331,12 +327,6 @@ def _list_named(files: Sequence[str], inbox: Path, days: Sequence[Path]) -> list
         for path in (day / uri).parent.glob(f"????????????-{Path(uri).name}")
     ]
     return [path for path in (*named, *renamed) if os.path.lexists(path)]
-
-
-def drop_stored_parts(home: Home, store: str) -> None:
-    """Delete the parts that workers left in a store for this home, with the attempts at them."""
-    if home_id := read_home_id(home):
-        collect_parts(open_store(store), home_id, unused_for=timedelta())
 
 
 def commit_waiting(home: Home) -> None:

@@ -99,26 +99,23 @@ def _describe_report(path: Path) -> str:
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
-    """Delete the parts of a home in the store that is set; return all stores that may have rows of it.
+    """Return all stores that may have rows of a home: the one that is set, and those before it.
 
     This comes before anything is forgotten: if it fails, the error says that nothing was.
     """
     from tasks.store.published_upload import list_remembered
 
     try:
-        if store is not None:
-            forgetting.drop_stored_parts(home, store)
         return list(dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)]))
     except ReviewsError as error:
         raise type(error)(f"Nothing was forgotten. {error}") from error
 
 
 def _renew_stored_copy(home: Home, store: str) -> str | None:
-    """Delete the parts of a home in a store, and bring its copy there up to date; return what there is to say of it."""
+    """Bring the copy of a home in a store up to date; return what there is to say of it."""
     from tasks.store.published_upload import renew_copy
 
     try:
-        forgetting.drop_stored_parts(home, store)
         done = renew_copy(home, store)
     except ReviewsError as error:
         return (

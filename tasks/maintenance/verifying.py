@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
@@ -15,9 +14,7 @@ from tasks.maintenance.data_promises import (
     PROMISES,
     RECORD_PROMISE,
     STORED_COPY_PROMISE,
-    WORK_PROMISE,
 )
-from tasks.maintenance.store_leftovers import check_stores
 from tasks.maintenance.verification import Finding, verify
 from tasks.maintenance.verified_changes import (
     begin_proof,
@@ -51,7 +48,7 @@ def verify_home(home: Home, check_all: bool, say: Callable[[str], None], store: 
                 f"Checking the rows of {count(changed.files, 'file')} changed since {before.checked_at}; all rows were "
                 f"last checked at {before.all_checked_at} (--all checks them again)."
             )
-        broken = _check_and_keep(home, chain(verify(home, changed, store), check_stores(home)), say)
+        broken = _check_and_keep(home, verify(home, changed, store), say)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
         for line in note_forgotten(home):
@@ -83,12 +80,6 @@ def _check_and_keep(home: Home, findings: Iterator[Finding], say: Callable[[str]
 
 def _advise(broken: set[str], home: Home) -> str:
     """Return what to do where these promises are broken."""
-    if broken == {WORK_PROMISE}:
-        return (
-            "a run without named files in which nothing fails, with REVIEWS_STORE set to that store, deletes what is "
-            "left there: `reviews score`. So does `reviews forget`. The database is whole."
-        )
-    broken = broken - {WORK_PROMISE}
     if broken == {RECORD_PROMISE}:
         return "`reviews score` mends that: it forgets again what came back, and writes down what is missing."
     if broken == {STORED_COPY_PROMISE}:

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -34,12 +35,29 @@ class ScoredChunk:
     """Rows of `SCORED_SCHEMA` in the order of `rows`, without the unscored ones."""
     unscored: dict[int, tuple[str, str]]
     """Position in `rows` -> rule and detail of a row that can't be scored."""
+    killers: frozenset[str] = frozenset()
+    """The sha256 of files whose texts ended several workers; it has no rows of them."""
 
 
-def score_in_background(scorer: Scorer, run_id: str, chunks: Iterable[pa.Table]) -> Iterator[ScoredChunk]:
-    """Yield the scored chunks in order; one thread encodes a chunk while another scores the chunk before it.
+class ScoreChunks(Protocol):
+    """A function by which a run scores chunks of rows."""
 
-    Meanwhile the caller's thread reads the next chunk from `chunks`. Empty chunks are skipped.
+    def __call__(
+        self, scorer: Scorer, run_id: str, chunks: Iterable[pa.Table], every_row: bool = False
+    ) -> Iterator[ScoredChunk]:
+        """Yield the chunks in order with their scores, cut into smaller ones maybe.
+
+        With `every_row`, also a row without a word that the model knows has a score, and none is set aside.
+        """
+
+
+def score_in_background(
+    scorer: Scorer, run_id: str, chunks: Iterable[pa.Table], every_row: bool = False
+) -> Iterator[ScoredChunk]:
+    """Yield the scored chunks in order, as `ScoreChunks` says.
+
+    One thread encodes a chunk while another scores the chunk before it. Meanwhile the caller's thread reads the next
+    chunk from `chunks`. Empty chunks are skipped.
     """
     waiting: deque[Future[ScoredChunk]] = deque()
     with ThreadPoolExecutor(1) as encoding, ThreadPoolExecutor(1) as scoring:
@@ -48,16 +66,24 @@ def score_in_background(scorer: Scorer, run_id: str, chunks: Iterable[pa.Table])
                 yield waiting.popleft().result()
             if len(chunk):
                 encoded = encoding.submit(encode_texts, scorer, chunk["text"].combine_chunks())
-                now = datetime.now(UTC)
-                waiting.append(scoring.submit(_score_chunk, scorer, run_id, chunk, encoded.result, now))
+                score = partial(_score_every_row if every_row else _score_chunk, scorer, run_id, chunk)
+                waiting.append(scoring.submit(score, encoded.result, datetime.now(UTC)))
         while waiting:
             yield waiting.popleft().result()
 
 
-def score_chunk(scorer: Scorer, run_id: str, good: pa.Table) -> ScoredChunk:
+def score_chunk(scorer: Scorer, run_id: str, good: pa.Table, every_row: bool = False) -> ScoredChunk:
     """Score a chunk of at least one row in this thread, as `score_in_background` scores its chunks."""
     encode = partial(encode_texts, scorer, good["text"].combine_chunks())
-    return _score_chunk(scorer, run_id, good, encode, datetime.now(UTC))
+    score = _score_every_row if every_row else _score_chunk
+    return score(scorer, run_id, good, encode, datetime.now(UTC))
+
+
+def _score_every_row(
+    scorer: Scorer, run_id: str, rows: pa.Table, find_encoded: Callable[[], EncodedTexts], now: datetime
+) -> ScoredChunk:
+    """Score a chunk, of which no row is set aside."""
+    return ScoredChunk(rows, score_rows(scorer, run_id, rows, now, find_encoded()), {})
 
 
 def _score_chunk(

@@ -3,13 +3,12 @@
 Nothing here opens the database. The scorer needs ONNX Runtime.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pyarrow as pa
 
-from data_contracts.errors import FileRefusedError
 from data_contracts.expectations import CheckResult
 from data_contracts.readings import judge_columns
 from data_contracts.review_files import merge_results
@@ -27,13 +26,14 @@ from tasks.scoring.chunk_checks import (
     note_first_rows,
     quarantine_chunk_rows,
 )
-from tasks.scoring.chunk_scores import ScoredChunk, score_in_background
+from tasks.scoring.chunk_scores import ScoreChunks, ScoredChunk, score_in_background
 from tasks.scoring.chunks import read_chunks
 from tasks.scoring.file_outcomes import FileOutcome, Tally, judge_file, make_ledger_entry
 from tasks.scoring.part_folders import Part, Write, check_part, open_part, start_part
 from tasks.scoring.part_rows import make_ledger_rows, make_source_rows
 from tasks.sources.catalogue import Catalogue
 from tasks.sources.profile_options import choose_file_limits, choose_file_options
+from tasks.support.refusals import refusal
 from tasks.warehouse.run_log import Run
 
 
@@ -47,10 +47,8 @@ class ScoringJob:
     limits: RowLimits = field(default_factory=RowLimits)
     options: ReadOptions = field(default_factory=ReadOptions)
     catalogue: Catalogue = field(default_factory=Catalogue)
-    score_chunks: Callable[[Scorer, str, Iterable[pa.Table]], Iterator[ScoredChunk]] = score_in_background
-    """Yields chunks of rows, in order, with their scores of a run; it may cut them into smaller ones."""
-    compression: str = "none"
-    """Of the rows in a part, by Parquet's name."""
+    score_chunks: ScoreChunks = score_in_background
+    """Scores texts in this process, or hands them to workers."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def _score_into(
     """Read, check and score a group of files into an empty part."""
     scorer, run_id = job.load_scorer(), job.run.run_id
     tally, choose_limits = Tally(), partial(choose_file_limits, job.catalogue, job.limits)
-    with open_part(part, job.compression) as write:
+    with open_part(part) as write:
         for chunk in job.score_chunks(scorer, run_id, _read_good(job, files, tally, write, report)):
             _keep_chunk(job, chunk, tally, write)
         pass_fault_point("score: part half written")
@@ -98,16 +96,6 @@ def _score_into(
         *_check_group(part, outcomes),
     )
     return GroupOutcome(part, outcomes, tuple(tally.postponed.values()), checks)
-
-
-def refuse_unread(job: ScoringJob, model_id: str, file: SourceFile, error: FileRefusedError) -> Part:
-    """Return a part by which a file is refused that nobody can read to its end; the caller keeps it."""
-    part = start_part(job.run.home.parts, model_id, [file])
-    outcome = FileOutcome(file, "refused", error.rule, error.detail, 0, 0)
-    entry = {**make_ledger_entry(outcome), **job.catalogue.describe(file.uri)}
-    with open_part(part) as write:
-        write("scored_files", make_ledger_rows([entry], model_id, job.run.run_id))
-    return part
 
 
 def _read_good(
@@ -136,8 +124,15 @@ def _name_sources(uris: pa.ChunkedArray, catalogue: Catalogue) -> pa.Array:
 
 
 def _keep_chunk(job: ScoringJob, chunk: ScoredChunk, tally: Tally, write: Write) -> None:
-    """Write the texts and scores of a chunk; write the rows that can't be scored to the quarantine."""
+    """Write the texts and scores of a chunk; write the rows that can't be scored to the quarantine.
+
+    Refuse the files whose texts end workers.
+    """
     pass_fault_point("score: batch scored")
+    for source in chunk.killers:
+        tally.refused.setdefault(
+            source, refusal("workers_killed", "its texts ended several workers, alone too")
+        )
     good = chunk.rows
     if chunk.unscored:
         quarantine_chunk_rows(good, chunk.unscored, job.run.run_id, tally, write)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -62,29 +61,18 @@ def start_part(parts_dir: Path, model_id: str, files: Sequence[PartSource]) -> P
 
 
 @contextmanager
-def open_part(part: Part, compression: str = "none") -> Iterator[Write]:
+def open_part(part: Part) -> Iterator[Write]:
     """Open the files of a part with the rows for writing; yield the function that appends rows to one of them.
 
-    A part is read only once, so on one machine compressing the texts would cost more than it saves.
+    A part is read only once, so compressing the texts would cost more than it saves.
     """
     with ExitStack() as stack:
-        options = {"compression": compression, "use_dictionary": _REPEATED, "write_page_checksum": True}
+        options = {"compression": "none", "use_dictionary": _REPEATED, "write_page_checksum": True}
         writers = {
             name: stack.enter_context(pq.ParquetWriter(part.building / f"{name}.parquet", schema, **options))
             for name, schema in PART_SCHEMAS.items()
         }
         yield lambda name, rows: writers[name].write_table(rows)
-
-
-def join_parts(part_dirs: Sequence[Path], part: Part) -> None:
-    """Write the rows and checks of several parts, which have different files, into one."""
-    with open_part(part) as write:
-        for name, part_dir in product(PART_SCHEMAS, part_dirs):
-            with pq.ParquetFile(part_dir / f"{name}.parquet") as file:
-                for number in range(file.num_row_groups):  # bounded in bytes, as a worker wrote them
-                    write(name, file.read_row_group(number))
-    checks = [pq.read_table(part_dir / f"{CHECKS}.parquet") for part_dir in part_dirs]
-    pq.write_table(pa.concat_tables(checks), part.building / f"{CHECKS}.parquet")
 
 
 def check_part(

@@ -17,6 +17,8 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.opening import place_within
 from tasks.inbox.source_files import (
+    ENGINE_GROUP_BYTES,
+    GROUP_BYTES,
     HAS_LABELS,
     Findings,
     FoundFile,
@@ -29,7 +31,7 @@ from tasks.inbox.source_files import (
 )
 from tasks.labelling.intake import find_unread
 from tasks.scoring.known_files import find_statuses, pick_new, settle_returned
-from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring, set_aside_killers
+from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring
 from tasks.scoring.run_outcome import describe_replaced, find_copies
 from tasks.store.inbox_objects import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
@@ -69,7 +71,7 @@ class ScoringRequest:
     store: str | None = None
     """The URI of the object store that has an inbox too."""
     engine: str | None = None
-    """Where the workers are that score the objects of the store, and score again; None: this process does."""
+    """Where the workers are that score texts; None: this process does."""
     rescore_seconds: float | None = None
     """After so many seconds of scoring again no further group is begun; None: no limit."""
 
@@ -77,6 +79,11 @@ class ScoringRequest:
     def since_ns(self) -> int | None:
         """The moment `since` as the time of a file."""
         return None if self.since is None else int(self.since.timestamp() * 1_000_000) * 1000
+
+    @property
+    def group_bytes(self) -> int:
+        """The most bytes of a group of files."""
+        return ENGINE_GROUP_BYTES if self.engine else GROUP_BYTES
 
     @property
     def named_objects(self) -> tuple[str, ...]:
@@ -153,8 +160,6 @@ def require_consistent(request: ScoringRequest) -> None:
     """Raise `UsageError` if parameters contradict each other: some are for named files alone, or for new ones."""
     if request.source and not request.named:
         raise UsageError("--source is for named files: reviews score --source NAME FILE ...")
-    if request.engine and not request.store:
-        raise UsageError("REVIEWS_DASK needs REVIEWS_STORE: workers score what lies in a store.")
     if request.rescan is not None and (request.named or request.since):
         raise UsageError("rescan reads all files of a source again. Next: leave out files and since.")
 
@@ -237,7 +242,6 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
     older = []
     if request.rescore and model is not None:
         older = find_rescorable(home.warehouse, model.model_id, request.since, pending.named_sources)
-    older, aside = set_aside_killers(older, tries_all=request.engine is None or bool(request.named))
     if model is not None and (pending.new or older):
         require_fingerprint(home.bundles / model.model_id, model.bundle_fingerprint)
     again = [PlannedFile(source.uri, OLDER_MODEL, source.rows_read) for source in older]
@@ -249,9 +253,9 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         files_found=pending.files_found,
         model_id=model.model_id if model else None,
         files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
-        skipped=(*pending.skipped, *aside, *labels.skipped),
+        skipped=(*pending.skipped, *labels.skipped),
         trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
-        rescoring=plan_rescoring(home, model, older, with_workers=request.engine is not None),
+        rescoring=plan_rescoring(home, model, older, request.group_bytes),
         rescore_seconds=request.rescore_seconds if older else None,
         labels=tuple(PlannedFile(file.uri, WITH_LABELS, None) for file in labels.files),
     )

@@ -1,8 +1,8 @@
 """Rescores sources that other models have scored: reads their texts from the published copy and writes parts.
 
 The source files may be gone, so their texts come from the database: from its published copy, so that the database is
-not locked meanwhile. One chunk of rows is in memory at a time. Older scores stay: a scored row belongs to one model.
-The scorer needs ONNX Runtime; finding the sources does not.
+not locked meanwhile. A few chunks of rows are in memory at a time. Older scores stay: a scored row belongs to one
+model. The scorer needs ONNX Runtime; finding the sources does not.
 """
 
 import math
@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from data_contracts.expectations import CheckResult
+from data_contracts.errors import WorkerKilledError
 from data_contracts.storage.home import Home
-from tasks.inbox.source_files import GROUP_BYTES, WORKER_GROUP_BYTES, SkippedFile, group_found_files
+from tasks.inbox.source_files import group_found_files
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.database.duckdb_engine import open_read_only
 from tasks.warehouse.database.duckdb_errors import translate_errors
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from models.bundle.scorer import Scorer
+    from tasks.scoring.chunk_scores import ScoredChunk
     from tasks.scoring.group_to_part import GroupOutcome, ScoringJob
 
 _Work = TypeVar("_Work")
@@ -41,16 +42,12 @@ READER_MEMORY = "256MB"
 
 _FIND_OLDER = """
 WITH standing AS (SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1),
-chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id),
-killers AS (
-    SELECT source_sha256, count(DISTINCT run_id) AS runs FROM contract_results
-    WHERE boundary = $boundary AND rule = $rule AND NOT success AND expected = $expected || (FROM chosen) GROUP BY ALL
-)
+chosen AS (SELECT coalesce($model_id, (FROM standing)) AS model_id)
 SELECT
     source_sha256, arg_max(uri, commit_number) AS uri, arg_max(format, commit_number),
     arg_max(bytes, commit_number), arg_max(rows_read, commit_number), arg_max(source, commit_number),
-    arg_max(profile_version, commit_number), coalesce(any_value(killers.runs), 0)
-FROM scored_files LEFT JOIN killers USING (source_sha256)
+    arg_max(profile_version, commit_number)
+FROM scored_files
 WHERE status = 'scored' AND superseded_at IS NULL GROUP BY source_sha256
 HAVING NOT bool_or(model_id = (FROM chosen))
     AND ($since::TIMESTAMPTZ IS NULL OR min(committed_at) >= $since::TIMESTAMPTZ)
@@ -64,23 +61,13 @@ _READ_TEXTS = """
 SELECT source_sha256, row_number, text, file_source AS source FROM source_reviews
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[]))
 """
-_IN_ORDER = "AND row_number BETWEEN ? AND ? ORDER BY source_sha256, row_number"
 _COUNT_LEFT_OUT = f"""
 SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
 
-KILLING_RUNS = 3
-"""In so many runs the texts of a source may kill workers before it is handed out no more."""
-_BOUNDARY, _RULE, _EXPECTED = "workers", "workers_killed", "scores by "
-"""How it is recorded among the checks that texts killed workers; the model stands last."""
-
 TIMED_TEXTS = 500
 """The texts on which a plan measures how long scoring takes."""
-
-RowRange = tuple[int, int]
-"""The first and the last row number of some rows."""
-ALL_ROWS: RowRange = (0, 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -94,8 +81,6 @@ class OlderSource:
     rows_read: int
     source: str = "default"
     profile_version: str | None = None
-    killed_in: int = 0
-    """In how many runs its texts killed workers, which were to score them by the chosen model."""
     size: int = 0
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
     texts: int = 0
@@ -107,7 +92,7 @@ class RescoringPlan:
     """What it would take to score sources again."""
 
     pieces: int
-    """How many groups or, with workers, tasks there are."""
+    """How many groups there are."""
     rows: int
     """How many would be scored: without those that were quarantined or forgotten."""
     seconds: float
@@ -133,41 +118,8 @@ def find_rescorable(
         return []
     with open_warehouse(warehouse, write=False) as connection:
         values = {"model_id": model_id, "since": since}
-        values |= {"boundary": _BOUNDARY, "rule": _RULE, "expected": _EXPECTED}
         rows = connection.execute(_FIND_OLDER, values).fetchall()
     return [OlderSource(*row) for row in rows if among is None or name_content(row[0]) in among]
-
-
-def describe_killing(source: OlderSource, model_id: str) -> CheckResult:
-    """Return the failed check by which a run records that the texts of a source killed the workers that scored them."""
-    return CheckResult(
-        boundary=_BOUNDARY,
-        rule=_RULE,
-        expectation="",
-        columns="text",
-        severity="error",
-        success=False,
-        observed="several workers ended over its texts alone",
-        expected=f"{_EXPECTED}{model_id}",
-        unexpected_count=0,
-        source_sha256=source.source_sha256,
-    )
-
-
-def set_aside_killers(
-    sources: Sequence[OlderSource], tries_all: bool
-) -> tuple[list[OlderSource], list[SkippedFile]]:
-    """Return the sources that workers are to score again, and an entry for each whose texts killed them too often.
-
-    `tries_all`: also those are scored again, since somebody has named them, or no workers do it.
-    """
-    aside = [source for source in sources if source.killed_in >= KILLING_RUNS and not tries_all]
-    reason = (
-        "its texts killed workers in {} runs, so it keeps its earlier scores. Next: look at the workers' logs; a "
-        "`reviews score --rescore` without REVIEWS_DASK scores it, one that names it lets workers try it again"
-    )
-    skipped = [SkippedFile(source.uri, reason.format(source.killed_in)) for source in aside]
-    return [source for source in sources if source not in aside], skipped
 
 
 def take_in_time(
@@ -219,22 +171,34 @@ def rescore_group(
     scorer, digests = job.load_scorer(), [source.source_sha256 for source in sources]
     with _open_copy_for_rescoring(job.run.home.published) as connection:
         batches: Any = connection.sql(_READ_TEXTS, params=[digests]).to_arrow_reader(BATCH_ROWS)
-        scores = score_batches(scorer, job.run.run_id, batches, report)
-        return make_rescored_part(job, scorer.model_id, sources, scores, folder)
+        chunks = job.score_chunks(scorer, job.run.run_id, _join_batches(batches), every_row=True)
+        return _make_rescored_part(job, sources, _take_scores(chunks, sources, report), folder)
 
 
-def make_rescored_part(
+def _take_scores(
+    chunks: Iterable["ScoredChunk"], sources: Sequence[OlderSource], report: Callable[[int], None]
+) -> Iterator["pa.Table"]:
+    """Yield the scores of chunks; raise `WorkerKilledError` for a source whose texts ended several workers."""
+    uris = {source.source_sha256: source.uri for source in sources}
+    for chunk in chunks:
+        for killer in chunk.killers:
+            raise WorkerKilledError(uris[killer])
+        yield chunk.scored
+        report(chunk.rows["text"].nbytes)
+
+
+def _make_rescored_part(
     job: "ScoringJob",
-    model_id: str,
     sources: Sequence[OlderSource],
     scores: Iterable["pa.Table"],
-    folder: Path | None = None,
+    folder: Path | None,
 ) -> "GroupOutcome":
     """Make the part of sources whose texts were scored again from their scores, and check it."""
     from tasks.scoring.group_to_part import GroupOutcome
     from tasks.scoring.part_folders import check_part, open_part, start_part
     from tasks.scoring.part_rows import make_ledger_rows
 
+    model_id = job.load_scorer().model_id
     part = start_part(folder or job.run.home.parts, model_id, sources)
     with open_part(part) as write:
         for scored in scores:
@@ -244,17 +208,6 @@ def make_rescored_part(
     rows_read = {source.source_sha256: source.rows_read for source in sources}
     left_out = _count_left_out(job.run.home.published, sources)
     return GroupOutcome(part, (), (), tuple(check_part(part, rows_read, left_out)))
-
-
-def score_batches(
-    scorer: "Scorer", run_id: str, batches: Iterable["pa.RecordBatch"], report: Callable[[int], None]
-) -> Iterator["pa.Table"]:
-    """Yield the scores of texts that come in batches; `report` is called with the bytes of text scored."""
-    from tasks.scoring.part_rows import score_rows
-
-    for chunk in _join_batches(batches):
-        yield score_rows(scorer, run_id, chunk, datetime.now(UTC))
-        report(chunk["text"].nbytes)
 
 
 def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
@@ -274,9 +227,9 @@ def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
 
 
 def plan_rescoring(
-    home: Home, model: PromotedModel | None, sources: Sequence[OlderSource], with_workers: bool
+    home: Home, model: PromotedModel | None, sources: Sequence[OlderSource], most_bytes: int
 ) -> RescoringPlan | None:
-    """Return into how many pieces sources would be cut, and how long one process like this one would take.
+    """Return how many groups of at most so many bytes sources are, and how long one process like this would take.
 
     None if there is nothing to score again, or no published copy.
     """
@@ -285,14 +238,12 @@ def plan_rescoring(
     if model is None or not sources or not home.published.exists():
         return None
     scorer = load_blessed_scorer(home.bundles / model.model_id, model.bundle_fingerprint)
-    most = WORKER_GROUP_BYTES if with_workers else GROUP_BYTES
     with _open_copy_for_rescoring(home.published) as connection:
         measured = _measure_texts(connection, sources)
-        groups = group_found_files(measured, most)
+        groups = group_found_files(measured, most_bytes)
         seconds = _time_texts(connection, scorer, groups[len(groups) // 2])
-    pieces = sum(len(cut_rows(group, most)) for group in groups) if with_workers else len(groups)
     rows = sum(source.texts for source in measured)
-    return RescoringPlan(pieces, rows, seconds * sum(source.size for source in measured))
+    return RescoringPlan(len(groups), rows, seconds * sum(source.size for source in measured))
 
 
 def _time_texts(
@@ -309,49 +260,12 @@ def _time_texts(
 
 def _time_scoring(scorer: "Scorer", texts: "pa.Table") -> float:
     """Return how long it takes to score texts, in seconds; the scores are not kept."""
+    from tasks.scoring.chunk_scores import score_in_background
+
     started = time.perf_counter()
-    for _ in score_batches(scorer, "", texts.to_batches(), lambda size: None):
+    for _ in score_in_background(scorer, "", _join_batches(texts.to_batches()), every_row=True):
         pass
     return time.perf_counter() - started
-
-
-def cut_rows(sources: Sequence[OlderSource], most_bytes: int) -> list[RowRange]:
-    """Return the ranges of row numbers into which a group is cut: one, unless its only source is larger than that."""
-    if len(sources) > 1 or sources[0].size <= most_bytes:
-        return [ALL_ROWS]
-    pieces = -(-sources[0].size // most_bytes)
-    step = max(1, -(-sources[0].rows_read // pieces))
-    starts = range(1, sources[0].rows_read + 1, step)
-    return [(start, start + step - 1 if start != starts[-1] else ALL_ROWS[1]) for start in starts]
-
-
-def write_texts(published: Path, sources: Sequence[OlderSource], rows: RowRange, target: Path) -> None:
-    """Write the texts of some rows of sources to a Parquet file."""
-    digests = [source.source_sha256 for source in sources]
-    with _open_copy_for_rescoring(published) as connection:
-        texts = connection.sql(_READ_TEXTS + _IN_ORDER, params=[digests, *rows]).to_arrow_table()
-    write_text_file(texts, target)
-
-
-def write_text_file(texts: "pa.Table", target: Path) -> None:
-    """Write texts for workers to a Parquet file; the same texts make the same bytes."""
-    import pyarrow.parquet as pq
-
-    pq.write_table(texts, target, compression="zstd", row_group_size=BATCH_ROWS, write_page_checksum=True)
-
-
-def read_texts(path: Path, sources: Sequence[OlderSource]) -> Iterator["pa.RecordBatch"]:
-    """Yield the texts of these sources from such a file, in batches."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    digests = pa.array([source.source_sha256 for source in sources])
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS):
-            chosen = batch.filter(pc.is_in(batch["source_sha256"], value_set=digests))
-            if len(chosen):
-                yield chosen
 
 
 def _count_left_out(published: Path, sources: Sequence[OlderSource]) -> dict[str, int]:

@@ -46,11 +46,6 @@ class GroupResult:
     undone: str = "not scored"
     """What a message says of the files of a failed group."""
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the group did not fail, and nothing of it is left to be scored again."""
-        return self.error is None and not self.left
-
 
 def make_skipped(files: Sequence[SkippedFile]) -> GroupResult:
     """Return the result of files that a run leaves out."""
@@ -130,10 +125,6 @@ class RunOutcome:
         """Return how many files and rows the next run scores again, since the time of this one for that was over."""
         left = [source for group in self.groups for source in group.left]
         return {"files_left": len(left), "rows_left": sum(source.texts for source in left)}
-
-    def is_whole(self) -> bool:
-        """Return whether no group failed, and nothing is left to be scored again."""
-        return all(group.is_whole for group in self.groups)
 
     def files(self, status: str | None = None) -> list[CommittedFile]:
         """Return the files that the run has added to the ledger: all, or those with `status`."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_contracts.errors import ReviewsError
+from data_contracts.errors import EngineError, ReviewsError
 from data_contracts.expectations import require_success
 from data_contracts.storage.durable import remove, remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer, score_texts
 from tasks.inbox.source_files import GROUP_FILES, group_found_files
+from tasks.scoring.chunk_scores import ScoreChunks, score_in_background
 from tasks.scoring.group_to_part import ScoringJob
 from tasks.scoring.rescoring import OlderSource, measure_rescorable, rescore_group, take_in_time
 from tasks.support.interruption import stop_if_interrupted
@@ -46,6 +47,7 @@ class ShadowJob:
     champion: PromotedModel
     seconds: float
     """When so many have passed, no further group is begun."""
+    score_chunks: ScoreChunks = field(default=score_in_background, compare=False)
     clock: Callable[[], float] = field(default=time.monotonic, compare=False)
 
 
@@ -78,6 +80,8 @@ def score_beside(job: ShadowJob, waiting: Sequence[OlderSource]) -> ShadowOutcom
         except Exception as error:  # whatever the shadow's scorer raises is no failure of the run
             stop_if_interrupted(error)
             trouble = trouble or f"{escape_controls(group[0].uri)}: {error}"
+            if isinstance(error, EngineError):
+                break  # each group after it would wait for a worker as long
     total = ShadowCount(sum(each.files for each in done), sum(each.rows for each in done))
     return ShadowOutcome(total, len(waiting) - total.files, trouble)
 
@@ -92,7 +96,8 @@ def _score_group(job: ShadowJob, scorer: Scorer, sources: Sequence[OlderSource])
     """Score and commit a group of files that wait for the shadow."""
     home, run = job.run.home, job.run
     with show_progress("The shadow's scores", sum(source.size for source in sources)) as report:
-        outcome = rescore_group(ScoringJob(run, lambda: scorer), sources, report, home.shadow)
+        scoring = ScoringJob(run, lambda: scorer, score_chunks=job.score_chunks)
+        outcome = rescore_group(scoring, sources, report, home.shadow)
     require_success(
         outcome.checks, "this is a fault of the shadow or of this program: nothing was committed."
     )

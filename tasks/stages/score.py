@@ -16,7 +16,6 @@ from data_contracts.errors import (
     BundleError,
     ContractError,
     EngineError,
-    EngineLostError,
     ReviewsError,
     StoreError,
     StoreUnreachableError,
@@ -411,7 +410,7 @@ def _warn_of_dropped(part_dir: Path, problem: str) -> None:
 def warn_of_failure(result: GroupResult, error: Exception) -> GroupResult:
     """Warn of a failed group and return its result; raise `KeyboardInterrupt` if Ctrl-C was pressed."""
     stop_if_interrupted(error)
-    is_end = isinstance(error, StoreUnreachableError | EngineLostError)  # for all objects after it too
+    is_end = isinstance(error, StoreUnreachableError | EngineError)  # for what comes after it too
     then = "what comes after it waits for the next run" if is_end else "going on with the others"
     warn(f"{name_files(result.uris)}: {result.undone}, {then}. {error}")
     return result

@@ -1,9 +1,7 @@
 """The stages of `score-reviews` that read the inbox of an object store: fetch a group of objects, score it, drop it."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
-from data_contracts.storage.home_id import ensure_home_id
 from tasks.inbox.killed_runs import read_killed_runs
 from tasks.inbox.source_files import FoundFile, SkippedFile, SourceFile, group_found_files
 from tasks.scoring.known_files import find_statuses, pick_new, settle_returned
@@ -22,10 +19,7 @@ from tasks.stages.log_messages import Figures, list_figures
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import show_live_progress
 from tasks.stages.score import score_and_commit, score_files, score_together, warn_of_failure
-from tasks.store.connecting import open_store
 from tasks.store.inbox_objects import fetch_arrivals
-from tasks.store.published_upload import list_remembered
-from tasks.store.stored_parts import collect_parts
 from tasks.store.work_folders import clear_spool
 from tasks.support.wording import count
 from tasks.warehouse.file_ledger import look_up, record_seen
@@ -45,16 +39,6 @@ class FetchedGroup:
 @list_figures.register
 def _(fetched: FetchedGroup) -> Figures:
     return {"files_new": len(fetched.new), "files_skipped": len(fetched.skipped)}
-
-
-def drop_leftovers(home: Home, store: str) -> None:
-    """Delete what runs that ended early have left in a store for workers or from them, once nothing waits for it.
-
-    A store that never had rows of the home is not asked.
-    """
-    if store in list_remembered(home):
-        with suppress(StoreError):  # the next run tries again
-            collect_parts(open_store(store), ensure_home_id(home), timedelta())
 
 
 @task(name="fetch-objects", cache_policy=NO_CACHE, **RETRY_TRANSIENT)
@@ -92,8 +76,9 @@ def score_stored(
     """
     home = job.run.home
     arranged = read_killed_runs(home).arrange(files, tries_all=bool(request.named))
-    for group in (*group_found_files(arranged.first), *((file,) for file in arranged.last)):
-        for result in score_together(home, group, partial(score_object_group, job, request)):
+    groups = group_found_files(arranged.first, request.group_bytes)
+    for group in (*groups, *((file,) for file in arranged.last)):
+        for result in score_together(home, group, partial(_score_object_group, job, request)):
             clear_spool(home)
             yield result
             if isinstance(result.error, StoreUnreachableError):
@@ -102,7 +87,9 @@ def score_stored(
         yield make_skipped(arranged.aside)
 
 
-def score_object_group(job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]) -> GroupResult:
+def _score_object_group(
+    job: "ScoringJob", request: ScoringRequest, files: Sequence[FoundFile]
+) -> GroupResult:
     """Fetch a group of objects, score those with new content, and commit them."""
     uris = tuple(file.uri for file in files)
     try:

@@ -20,7 +20,6 @@ from typing import Any, BinaryIO
 
 from data_contracts.errors import ObjectDamagedError, ObjectMissingError, StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
-from tasks.store.checked_folders import parsing_manifest
 from tasks.store.connecting import Store
 from tasks.store.object_operations import find_object, read_marked
 from tasks.support.progress import show_progress
@@ -30,6 +29,8 @@ from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 
 PUBLISHED = "published"
 LATEST = f"{PUBLISHED}/latest.json"
+_QUOTED = 80
+"""Most characters of what was found instead of a list that a message quotes."""
 CHUNK_BLOCKS = 4
 """Blocks of a chunk: a run that adds a few reviews changes a dozen blocks, far from each other (docs/scale.md)."""
 MOST_CHUNKS = 1_000_000
@@ -136,13 +137,28 @@ def find_copy(store: Store) -> tuple[StoredCopy, Any] | None:
     except StoreUnreachableError as error:
         raise _describe_unread(store, error) from error
     try:
-        with parsing_manifest(store, LATEST, content) as stated:
+        with _parsing_manifest(store, LATEST, content) as stated:
             return _parse(stated), marks
     except ObjectDamagedError as error:
         raise StoreError(
             f"{error} Next: delete this object, and find out who can write there; the next run of the home that "
             "publishes there writes it anew."
         ) from error
+
+
+@contextmanager
+def _parsing_manifest(store: Store, key: str, content: bytes) -> Iterator[Any]:
+    """Yield the content of a manifest, parsed, to a block that takes it apart.
+
+    Raises `ObjectDamagedError`, which says what is wrong, if it can't be read.
+    """
+    try:
+        yield json.loads(content)
+    except KeyError as error:
+        raise ObjectDamagedError(f"{store.name(key)}: is no manifest (it lacks {error}).") from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        reason = ascii(str(error)[:_QUOTED])[1:-1]
+        raise ObjectDamagedError(f"{store.name(key)}: is no manifest ({reason}).") from None
 
 
 def _describe_unread(store: Store, error: StoreUnreachableError) -> StoreUnreachableError:

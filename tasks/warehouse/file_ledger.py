@@ -43,10 +43,6 @@ _READ_REFUSALS = """
 SELECT source_sha256, flatten(list(refused_as)) FROM scored_files
 WHERE status = 'refused' AND source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """
-_LIST_CONTENTS = """
-SELECT any_value(known.bytes), known.source_sha256, max(known.status) FROM scored_files AS known
-WHERE known.bytes IN (SELECT unnest(?::BIGINT[])) GROUP BY known.source_sha256
-"""
 _LIST_REPLACED = f"""
 SELECT {CONTENT} FROM scored_files WHERE {CONTENT} IN (SELECT unnest(?::VARCHAR[]))
 GROUP BY ALL HAVING max(status) = 'scored' AND bool_and(superseded_at IS NOT NULL) AND count(grown_into) = 0
@@ -169,14 +165,6 @@ def look_up(warehouse: Path, sources: Collection[str]) -> Known:
         statuses = connection.execute(_READ_STATUSES, [list(sources)]).fetchall()
         replaced = connection.execute(_LIST_REPLACED, [list(sources)]).fetchall()
     return Known(dict(statuses), frozenset(content for (content,) in replaced))
-
-
-def list_contents(warehouse: Path, sizes: Collection[int]) -> list[tuple[int, str, str]]:
-    """Return size in bytes, sha256 and status of each known content with one of these sizes."""
-    if not sizes or not warehouse.exists():
-        return []
-    with open_warehouse(warehouse, write=False) as connection:
-        return connection.execute(_LIST_CONTENTS, [list(sizes)]).fetchall()
 
 
 def read_refusals(warehouse: Path, sources: Collection[str]) -> dict[str, list[str]]:

@@ -1,12 +1,7 @@
 """Tests of object stores with a real S3 server, and with a proxy before it that does what bad networks do."""
 
-import os
-import shutil
-import signal
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,28 +9,20 @@ from data_contracts.errors import ObjectChangedError, StoreError, StoreUnreachab
 from data_contracts.storage.home import Home
 from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import ExportRequest, export
-from tasks.inbox import source_files
 from tasks.inbox.source_files import SourceFile
-from tasks.stages.engine import committing_groups, large_objects, rescoring_on_engine
 from tasks.store import connecting, object_operations
 from tasks.store.connecting import Store, open_store
 from tasks.store.inbox_objects import fetch_arrivals, find_arrivals
 from tasks.store.published_chunks import LATEST
 from tasks.store.published_download import fetch_copy
 from tasks.store.published_upload import find_faults, upload_copy
-from tasks.store.stored_parts import StoredPart, delete_part, fetch_part, upload_part
 from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
-from tests.support.dask_clusters import run_workers
 from tests.support.exported_homes import add
-from tests.support.inner_engine import share_out_small_objects
-from tests.support.scoring_runs import CSV, prove, run
+from tests.support.scoring_runs import CSV, run
 from tests.support.serverless import run_without_server
-from tests.support.small_home import ask, copy_scoring_home, promote_small_model
+from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stores import S3Server, find_free_ports, run_s3_server
-
-if TYPE_CHECKING:
-    from distributed import LocalCluster
 
 pytestmark = pytest.mark.process
 
@@ -81,97 +68,6 @@ def test_the_inbox_of_a_bucket_is_scored_as_the_files_of_a_home_are(
         (f"{store.uri}/inbox/b.csv", "default"),
         (f"{store.uri}/inbox/shop a/ä%20#.csv", "shop a"),
     ]
-
-
-@pytest.fixture(scope="module")
-def cluster(server: S3Server) -> Iterator["LocalCluster"]:
-    """Two workers that read and write the server's buckets."""
-    with run_workers(2, server.environment) as running:
-        yield running
-
-
-@pytest.fixture
-def sent_home(
-    cluster: "LocalCluster", store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Home]:
-    """A home whose runs let the workers score, each object by itself, and a store with eight new ones."""
-    home = copy_scoring_home(Home(tmp_path / "home"))
-    monkeypatch.setattr(source_files, "GROUP_FILES", 1)
-    for number in range(8):
-        object_operations.put(
-            store, f"inbox/{number}.csv", f"text\ngood film {number}\nbad film {number}\n".encode()
-        )
-    settings = {
-        "HOME": home.folder,
-        "STORE": store.uri,
-        "DASK": cluster.scheduler_address,
-        "REPORTS": "false",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(f"REVIEWS_{name}", str(value))
-    with run_without_server():
-        yield home
-
-
-@pytest.fixture
-def killed(cluster: "LocalCluster", monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The process of a worker that is killed when the run has the first result."""
-    pids: list[int] = []
-
-    def kill_after(act: Callable[..., Any], *arguments: Any) -> Any:
-        done = act(*arguments)
-        if not pids:
-            pids.append(cluster.workers[0].process.pid)
-            os.kill(pids[0], signal.SIGKILL)
-        return done
-
-    monkeypatch.setattr(committing_groups, "_find_ready", partial(kill_after, committing_groups._find_ready))
-    for module in (large_objects, rescoring_on_engine):
-        monkeypatch.setattr(module, "delete_part", partial(kill_after, delete_part))
-    return pids
-
-
-def list_kinds(store: Store) -> set[str]:
-    return {each.key.split("/")[0] for each in object_operations.list_objects(store, "")}
-
-
-def test_a_worker_that_is_killed_costs_its_group_alone(
-    sent_home: Home, store: Store, killed: list[int]
-) -> None:
-    assert (run().rows_scored, run().rows_scored) == (16, 0)
-    assert killed
-    prove(sent_home)
-    assert list_kinds(store) == {"exists", "inbox", "bundles"}
-
-
-def test_the_rows_of_a_large_object_are_scored_by_workers_of_which_one_is_killed(
-    sent_home: Home, store: Store, killed: list[int]
-) -> None:
-    rows = "".join(f"a good film {number}\n" for number in range(12))
-    object_operations.put(store, "inbox/large.csv", f"text\n{rows}".encode())
-    with share_out_small_objects() as pieces:
-        assert (run().rows_scored, run().rows_scored) == (28, 0)
-    assert (len(pieces), len(killed)) == (12, 1)
-    prove(sent_home)
-    assert list_kinds(store) == {"exists", "inbox", "bundles"}
-
-
-def test_what_is_scored_again_by_workers_of_which_one_is_killed_equals_what_one_machine_scores(
-    sent_home: Home, store: Store, killed: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scores = "select source_sha256, row_number, model_id, round(score, 6) from scored_reviews order by all"
-    with monkeypatch.context() as patch:
-        patch.delenv("REVIEWS_DASK")
-        run()
-        promote_small_model(sent_home, seed=1)
-        alone = Home(Path(shutil.copytree(sent_home.folder, sent_home.folder.with_name("alone"))))
-        patch.setenv("REVIEWS_HOME", str(alone.folder))
-        run(rescore=True)
-    assert (run(rescore=True).rows_rescored, run(rescore=True).rows_rescored) == (16, 0)
-    assert killed
-    prove(sent_home)
-    assert ask(sent_home.published, scores) == ask(alone.published, scores)
-    assert list_kinds(store) == {"exists", "inbox", "bundles"}
 
 
 def test_another_content_of_the_same_size_is_noticed_within_the_same_second(
@@ -286,18 +182,14 @@ def test_a_slow_read_is_not_given_up_while_bytes_come(
     assert len([asked for asked in trouble.asked if asked.startswith("GET")]) == 1
 
 
-def test_an_attempt_of_which_the_answer_was_lost_knows_that_it_was_first(
-    proxy: tuple[Store, Trouble], tmp_path: Path
+def test_who_creates_an_object_of_which_the_answer_is_lost_knows_that_they_were_first(
+    proxy: tuple[Store, Trouble],
 ) -> None:
     store, trouble = proxy
-    part = StoredPart(store, "home-1", "abc")
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made" / "scored_reviews.parquet").write_bytes(b"rows")
     trouble.drop = 1
-    ours = upload_part(part, tmp_path / "made", "run-1")
+    assert object_operations.put_if_absent(store, "claim", b"ours")
     assert trouble.drop == 0
-    fetch_part(part, ours, tmp_path / "copy")
-    assert upload_part(part, tmp_path / "made", "run-2") == ours
+    assert not object_operations.put_if_absent(store, "claim", b"theirs")
 
 
 def test_a_throttled_store_is_asked_again(proxy: tuple[Store, Trouble]) -> None:

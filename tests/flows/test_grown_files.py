@@ -292,7 +292,7 @@ def test_an_object_of_a_store_grows_as_a_file_does(
     for content in (write_cut("same"), write_whole("same")):
         send(store, "same/a.csv", content)
         if has_workers:
-            with use_inner_engine(tmp_path / "worker"):
+            with use_inner_engine():
                 run()
         else:
             run()

@@ -1,25 +1,18 @@
 """Tests of `score-reviews` with an object store: what lies in its inbox is scored as files of the home are."""
 
-import os
 import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError
+from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
-from data_contracts.storage.home_id import ensure_home_id
 from flows.scoring_message import ScoringSummary, describe_scoring
-from tasks.maintenance.data_promises import WORK_PROMISE
-from tasks.maintenance.store_leftovers import check_stores
-from tasks.maintenance.verifying import verify_home
 from tasks.scoring.plan import ScoringPlan
 from tasks.store import inbox_objects
-from tasks.store.published_upload import remember_store
 from tests.support.forked import run_to_fault
-from tests.support.scoring_runs import CSV, count, drop, list_refused, plan, prove, run
+from tests.support.scoring_runs import CSV, count, drop, list_refused, plan, run
 from tests.support.small_home import ask, copy_scoring_home
 from tests.support.stored_runs import score_stored, send
 from tests.support.warehouse_parts import hash_text
@@ -157,79 +150,6 @@ def test_what_a_killed_run_left_in_the_spool_is_deleted(scoring_home: Home, stor
     run()
     assert not scoring_home.spool.exists()
     assert not store.joinpath("inbox/a.csv").exists()
-
-
-def leave_texts(home: Home, store: Path) -> Path:
-    """Leave what a run has handed out to workers in a store; return its path."""
-    remember_store(home, f"file://{store}")
-    left = store / "parts" / ensure_home_id(home) / "texts" / "a.parquet"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"texts")
-    return left
-
-
-@pytest.mark.slow
-def test_what_a_run_left_in_the_store_for_workers_goes_with_the_next_one_even_if_that_has_none(
-    scoring_home: Home, store: Path
-) -> None:
-    left = leave_texts(scoring_home, store)
-    run()
-    assert not left.exists()
-
-
-@pytest.mark.slow
-def test_what_a_run_left_in_the_store_for_workers_stays_while_objects_wait(
-    scoring_home: Home, store: Path
-) -> None:
-    left = leave_texts(scoring_home, store)
-    shutil.rmtree(store / "inbox")
-    with pytest.raises(StoreError):
-        run()
-    assert left.exists()
-
-
-def leave_part(home: Home, store: Path, name: str, hours: float) -> str:
-    """Leave an object of the work of a run in a store some hours ago; return its URI."""
-    left = store / "parts" / ensure_home_id(home) / name
-    left.parent.mkdir(parents=True, exist_ok=True)
-    left.write_bytes(b"")
-    os.utime(left, (time.time() - 3600 * hours,) * 2)
-    return f"file://{left}"
-
-
-def test_texts_and_old_parts_that_runs_left_in_the_store_are_named_with_their_age(
-    scoring_home: Home, store: Path
-) -> None:
-    remember_store(scoring_home, f"file://{store}")
-    assert [finding.broken for finding in check_stores(scoring_home)] == [0]
-    leave_part(scoring_home, store, "waiting/manifest.json", 47)  # for the next run
-    old = leave_part(scoring_home, store, "old/manifest.json", 49)
-    texts = leave_part(scoring_home, store, "texts/a.parquet", 2)
-    [finding] = check_stores(scoring_home)
-    assert finding.examples == (f"{old}: left 49 h 0 min ago", f"{texts}: left 2 h 0 min ago")
-
-
-def test_a_store_that_is_gone_is_named_with_the_list_that_has_it(scoring_home: Home, store: Path) -> None:
-    remember_store(scoring_home, f"file://{store}")
-    shutil.rmtree(store)
-    [finding] = check_stores(scoring_home)
-    assert "no such bucket or folder" in finding.examples[0]
-    assert finding.examples[0].endswith(f"is to be taken out of {scoring_home.stores_with_rows}.")
-
-
-def test_a_home_that_gave_no_work_to_a_store_asks_none(scoring_home: Home) -> None:
-    assert list(check_stores(scoring_home)) == []
-
-
-@pytest.mark.slow
-def test_verify_says_what_deletes_that_which_is_left_in_the_store(scored_home: Home, store: Path) -> None:
-    leave_texts(scored_home, store)
-    said: list[str] = []
-    with pytest.raises(ReviewsError, match=r"1 promise broken\. Next: a run without named files"):
-        verify_home(scored_home, True, said.append)
-    assert f"BROKEN  {WORK_PROMISE}: 1" in "\n".join(said)
-    run()
-    prove(scored_home)
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 The machines are network namespaces, so it needs root, `ip` and the S3 server of the tests. With --home HOME they first
 score 40,000 reviews of the archive, in 30 files of six formats, with its champion. Then each trial lets something
-happen to a run, runs once more, and compares with one machine. Prints a Markdown table; --document writes it into
-docs/reliability.md. Exit status 1 if anything differs.
+happen to a run, of files in the home and in a store, runs once more, and compares with one machine. Prints a Markdown
+table; --document writes it into docs/reliability.md. Exit status 1 if anything differs.
 """
 
 import argparse
@@ -42,6 +42,7 @@ from tests.support.stores import run_s3_server
 PART = Part(DOCS / "reliability.md", "python -m tests.machines", "machines")
 OBJECTS = 16
 OLDER = 8
+OWN = 6
 
 
 def main() -> int:
@@ -92,7 +93,7 @@ def compare_real(home: Path, folder: Path, place: Place) -> None:
         status, found = end_run(together.start_run()), describe(together)
     same = status == 0 and found == reference
     print(
-        f"{len(found['scores']):,} reviews of {len(files)} files on three machines: "
+        f"{len(found['scored_reviews']):,} reviews of {len(files)} files on three machines: "
         f"{'equal' if same else 'DIFFERENT'} (status {status}; {between - started:.0f} s alone, "
         f"{time.monotonic() - between:.0f} s on three)",
         file=sys.stderr,
@@ -123,7 +124,7 @@ def try_all(folder: Path, place: Place, trials: int, names: Sequence[str]) -> It
 
 
 def make_older(home: Home, place: Place) -> Path:
-    """Fill a home with files that an earlier champion has scored, one of them larger; return its folder."""
+    """Fill a home with new files, and others that an earlier champion has scored; return its folder."""
     copy_scoring_home(home)
     for number in range(OLDER):
         rows = "".join(f"an older film {number} {row}\n" for row in range(300 if number == 3 else 20))
@@ -132,6 +133,9 @@ def make_older(home: Home, place: Place) -> Path:
     if end_run(start_run("hub", {**settings, "FAILURE": str(home.folder / "failure")})) != 0:
         raise SystemExit((home.folder / "failure").read_text("utf-8"))
     promote_small_model(home, seed=1)
+    for number in range(OWN):
+        rows = "".join(f"good film of mine {number} {row}\n" for row in range(40))
+        drop(home, f"own/{number:02}.csv", f"text\n{rows} \n")
     return home.folder
 
 

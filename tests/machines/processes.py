@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tasks.engine import batches
 from tasks.inbox import source_files
-from tasks.stages.engine import committing_groups, engine_scoring, rescoring_on_engine
 from tests.machines.network import enter
 from tests.support.forked import start
 from tests.support.scoring_runs import run
@@ -16,10 +16,8 @@ from tests.support.serverless import run_without_server
 
 SCHEDULER_PORT = 8786
 GROUP_FILES = 2
-JOINED_FILES = 4
-"""So a run commits several times, two groups at once."""
-WORKER_GROUP_BYTES = 2_000
-"""So the larger file of the trials is cut when it is scored again."""
+BATCH_ROWS = 20
+"""So a run commits several times, and each file is several batches."""
 
 
 def start_scheduler(machine: str, host: str) -> ForkServerProcess:
@@ -30,7 +28,10 @@ def start_scheduler(machine: str, host: str) -> ForkServerProcess:
 def start_worker(
     machine: str, host: str, scheduler: str, environment: Mapping[str, str]
 ) -> ForkServerProcess:
-    """Start a worker on a machine; its files lie in the folder that SCRATCH of its environment names."""
+    """Start a worker on a machine, without the settings and credentials of this process.
+
+    Its files lie in the folder that SCRATCH of its environment names.
+    """
     return start(_work, machine, host, scheduler, dict(environment))
 
 
@@ -52,6 +53,8 @@ def _schedule(machine: str, host: str) -> None:
 
 def _work(machine: str, host: str, scheduler: str, environment: Mapping[str, str]) -> None:
     enter(machine)
+    for name in [each for each in os.environ if each.startswith(("AWS_", "REVIEWS_"))]:
+        del os.environ[name]
     os.environ.update(environment)
     from distributed import Worker
 
@@ -69,9 +72,7 @@ def _score(machine: str, environment: Mapping[str, str]) -> None:
     enter(machine)
     os.environ.update(environment)
     source_files.GROUP_FILES = GROUP_FILES
-    vars(committing_groups).update(GROUP_FILES=JOINED_FILES)
-    for module in (engine_scoring, rescoring_on_engine):
-        vars(module).update(WORKER_GROUP_BYTES=WORKER_GROUP_BYTES)
+    vars(batches).update(BATCH_ROWS=BATCH_ROWS)
     try:
         with run_without_server():
             run(rescore=True)

@@ -47,8 +47,7 @@ LABELS_ANSWERED = "tasks/labelling/kept_answers.py"
 OWN_ROWS = "tasks/training/own_rows.py"
 OWN_FITTING = "models/own_labels/fitting.py"
 PREDICTED_LABELS = "models/own_labels/predicted_labels.py"
-TEXT_WORK = "tasks/engine/worker_text_task.py"
-LARGE_OBJECTS = "tasks/stages/engine/large_objects.py"
+BATCHES = "tasks/engine/batches.py"
 
 TEST_COMMIT = "tests/unit/test_commit.py"
 TEST_LATEST = "tests/unit/test_latest_scores.py"
@@ -70,11 +69,10 @@ TEST_BAD_ROWS = "tests/unit/test_bad_rows.py"
 TEST_SHADOW = "tests/flows/test_shadow.py"
 TEST_DUE = "tests/unit/test_training_due.py"
 TEST_LABELS = "tests/unit/test_labelling.py"
-TEST_DISPATCH = "tests/unit/test_engine.py"
-TEST_LARGE = "tests/flows/test_large_objects.py"
+TEST_BATCHES = "tests/unit/test_engine.py"
 TEST_OWN_LABELS = "tests/models/test_own_labels.py"
 TEST_BAD_INPUT = "tests/unit/test_bad_input.py"
-TEST_RESCORING = "tests/flows/test_engine_rescoring.py"
+TEST_ENGINE_RUNS = "tests/flows/test_engine_runs.py"
 
 
 AREAS = {
@@ -93,7 +91,7 @@ AREAS = {
     "labels": (TEST_LABELS, "tests/unit/test_own_rows.py"),
     "learning": (TEST_OWN_LABELS, "tests/models/test_measured_bundle.py"),
     "reading": (TEST_BAD_INPUT, "tests/flows/test_what_is_read.py"),
-    "workers": (TEST_RESCORING, "tests/flows/test_engine_runs.py"),
+    "workers": (TEST_BATCHES, TEST_ENGINE_RUNS),
     "tally": (
         "tests/flows/test_score_reviews.py",
         "tests/flows/test_what_a_run_says.py",
@@ -1087,46 +1085,52 @@ FAULTS = (
         ("tests/unit/test_published_chunks.py",),
     ),
     Fault(
-        "scores of other texts are used again",
+        "batches come back in another order",
         "workers",
-        TEXT_WORK,
-        "what = [task.texts.file.sha256, *which]",
-        "what = [*which]",
-        (TEST_DISPATCH,),
+        BATCHES,
+        "    rows, handle = sent[0]\n",
+        "    rows, handle = sent[-1]\n",
+        (TEST_BATCHES,),
     ),
     Fault(
-        "a large file is committed before all its rows are scored",
+        "a file is refused that only waited beside one that ends workers",
         "workers",
-        TEXT_WORK,
-        "== task.in_group:\n",
-        "<= task.in_group:\n",
-        (TEST_DISPATCH,),
+        BATCHES,
+        "    workers.wait_for([other for _, other in sent])\n",
+        "",
+        (TEST_BATCHES,),
     ),
     Fault(
-        "of each piece of a large file the last row is not scored",
+        "all files of a batch that ends workers are refused",
         "workers",
-        "tasks/scoring/rescoring.py",
-        "(start, start + step - 1 if",
-        "(start, start + step - 2 if",
-        (TEST_DISPATCH,),
+        BATCHES,
+        "    elif len(sources) == 1:\n",
+        "    elif sources:\n",
+        (TEST_BATCHES,),
     ),
     Fault(
-        "rows of a large object get the scores of rows that were handed out later",
+        "a file that ends workers is handed out to its end",
         "workers",
-        LARGE_OBJECTS,
-        "waiting.popleft()",
-        "waiting.pop()",
-        (f"{TEST_LARGE}::test_what_workers_make_of_its_rows_equals_what_one_machine_does",),
+        BATCHES,
+        "        killers |= scored.killers\n",
+        "",
+        (TEST_BATCHES,),
     ),
     Fault(
-        "the texts of a large object stay in the store where it fails",
+        "a file that ends workers is committed without the rest of its rows",
         "workers",
-        LARGE_OBJECTS,
-        "            delete_all_texts(run.store, run.recipe.home_id)\n",
-        "            pass\n",
-        (
-            f"{TEST_LARGE}::test_it_is_refused_by_name_if_its_rows_kill_workers_and_no_text_stays_in_the_store",
-        ),
+        "tasks/scoring/group_to_part.py",
+        "    for source in chunk.killers:\n",
+        "    for source in ():\n",
+        (TEST_ENGINE_RUNS,),
+    ),
+    Fault(
+        "a run that has lost its workers tries each group",
+        "workers",
+        "flows/score_reviews.py",
+        "                if isinstance(result.error, EngineError):\n",
+        "                if False:\n",
+        (TEST_ENGINE_RUNS,),
     ),
     Fault(
         "scoring again goes on after its time",
@@ -1139,37 +1143,10 @@ FAULTS = (
     Fault(
         "a run does not say which files it left to the next one",
         "workers",
-        "tasks/stages/engine/rescoring_on_engine.py",
+        "flows/group_loop.py",
         "    if (waiting := make_left(groups)).left:\n",
-        "    if (waiting := make_left(groups)).left and seconds is None:\n",
-        (TEST_RESCORING,),
-    ),
-    Fault(
-        "a worker that is late leaves the scores of texts that were forgotten",
-        "workers",
-        TEXT_WORK,
-        "    if not has_texts(part.store, task.texts):\n",
-        "    if False:\n",
-        (f"{TEST_RESCORING}::test_a_worker_whose_texts_were_deleted_meanwhile_leaves_nothing",),
-    ),
-    Fault(
-        "a store that was set before keeps what was forgotten",
-        "workers",
-        FORGET,
-        "        forgetting.drop_stored_parts(home, store)\n        done",
-        "        done",
-        (
-            "tests/flows/test_engine_runs.py::"
-            "test_forgetting_leaves_no_byte_of_a_row_in_parts_in_a_store_that_is_set_no_more",
-        ),
-    ),
-    Fault(
-        "what a killed worker has half written into a folder stays",
-        "workers",
-        "tasks/store/stored_parts.py",
-        "    drop_unfinished(store, folder, before_ns / 1e9)\n",
-        "",
-        ("tests/unit/test_stored_parts.py",),
+        "    if (waiting := make_left(groups)).left and request.rescore_seconds is None:\n",
+        ("tests/flows/test_rescore.py",),
     ),
     Fault(
         "reviews of a source without a label teach nothing",

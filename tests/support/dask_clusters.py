@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tasks.engine.dask_workers import ALLOWED_DEATHS
 from tests.support.forked import make_context
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def run_workers(count: int, environment: Mapping[str, str]) -> Iterator["LocalCl
     forked = {
         "distributed.worker.multiprocessing-method": "forkserver",
         "distributed.deploy.lost-worker-timeout": "300s",
+        "distributed.scheduler.allowed-failures": ALLOWED_DEATHS,
         "logging.distributed": "error",
     }
     with pytest.MonkeyPatch.context() as patch, dask.config.set(forked):

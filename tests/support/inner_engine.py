@@ -1,111 +1,93 @@
-"""An engine whose workers are this process: each group is scored when it is waited for."""
+"""Workers that are this process: each batch is scored when it is waited for."""
 
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from data_contracts.errors import EngineError
-from data_contracts.storage.home import Home
-from tasks.engine.dispatch import Outcome, Task
-from tasks.engine.worker_group_task import score_in
+from models.bundle.blessed_scorer import load_blessed_scorer
+from models.bundle.scorer import Scorer
+from tasks.engine import batches, dask_workers
+from tasks.engine.batches import score_in_order
+from tasks.engine.worker_task import Recipe, write_batch
 from tasks.inbox import source_files
-from tasks.stages.engine import engine_scoring, large_objects
-from tasks.store.stored_texts import StoredTexts, put_texts
-from tests.support.scoring_runs import run
-from tests.support.serverless import run_without_server
+from tasks.scoring.chunk_scores import ScoreChunks, ScoredChunk, score_chunk
 
 KILLER = "killer"
-"""What is in the name of an object that kills workers."""
+"""What is in a text that ends workers."""
 
 
 @dataclass
 class InnerEngine:
-    """Scores the group that was handed out last first; is lost after `lost_after` groups."""
+    """Scores the batches that are waited for; is lost after `lost_after` of them."""
 
-    folder: Path
     lost_after: int = 1000
-    running: dict[int, Task] = field(default_factory=dict)
-    scored: list[tuple[str, ...]] = field(default_factory=list)
-    opened: int = 0
+    scored: list[list[str]] = field(default_factory=list)
+    """The texts of each batch that was scored."""
+    bundles: list[str] = field(default_factory=list)
+    """The fingerprints of those by which it was to score."""
+    left: int = 0
+    """Batches that were handed out and are neither scored nor dropped."""
 
-    def count_workers(self) -> int:
+    def score_by(self, folder: Path, fingerprint: str) -> ScoreChunks:
+        self.bundles.append(fingerprint)
+
+        def score(
+            scorer: Scorer, run_id: str, chunks: Iterable[pa.Table], every_row: bool = False
+        ) -> Iterator[ScoredChunk]:
+            return score_in_order(
+                Workers(self, load_blessed_scorer(folder, fingerprint)),
+                Recipe(fingerprint, run_id, every_row),
+                chunks,
+            )
+
+        return score
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The workers of such an engine with the scorer of a bundle."""
+
+    engine: InnerEngine
+    scorer: Scorer
+
+    def count_threads(self) -> int:
         return 2
 
-    def wait_for_worker(self) -> None: ...
+    def submit(self, recipe: Recipe, rows: pa.Table) -> tuple[Recipe, bytes]:
+        self.engine.left += 1
+        return recipe, write_batch(rows)
 
-    def submit(self, task: Task) -> int:
-        number = len(self.running) + 1000 * len(self.scored)
-        self.running[number] = task
-        return number
+    def wait_for(self, handles: Collection[object]) -> None: ...
 
-    def wait_for_some(self, handles: Collection[Any]) -> Sequence[tuple[Any, Outcome]]:
-        if len(self.scored) == self.lost_after:
+    def collect(self, handle: tuple[Recipe, bytes]) -> ScoredChunk | None:
+        if len(self.engine.scored) == self.engine.lost_after:
             raise EngineError("The scheduler was lost.")
-        handle = max(handles)
-        task = self.running.pop(handle)
-        self.scored.append(tuple(file.uri.rpartition("/")[2] for file in task.files))
-        if any(KILLER in file.uri for file in task.files):
-            return [(handle, None)]
-        try:
-            with TemporaryDirectory(dir=self.folder) as place:
-                return [(handle, score_in(task, Home(Path(place)), self.folder / "bundles"))]
-        except Exception as error:
-            return [(handle, error)]
+        self.engine.left -= 1
+        recipe, batch = handle
+        rows = pa.ipc.open_stream(batch).read_all()
+        texts = rows["text"].to_pylist()
+        if any(KILLER in text for text in texts):
+            return None
+        self.engine.scored.append(texts)
+        return replace(score_chunk(self.scorer, recipe.run_id, rows, recipe.every_row), rows=rows.slice(0, 0))
+
+    def drop(self, handles: Collection[object]) -> None:
+        self.engine.left -= len(handles)
 
 
 @contextmanager
-def use_inner_engine(folder: Path, **how: Any) -> Iterator[InnerEngine]:
-    """Let the runs in the block score by such an engine, in groups of two, with its files in a folder."""
-    engine = InnerEngine(folder, **how)
-
-    @contextmanager
-    def give(address: str, place: Path, announce: object) -> Iterator[InnerEngine]:
-        engine.opened += 1
-        yield engine
-
-    folder.mkdir(exist_ok=True)
+def use_inner_engine(lost_after: int = 1000) -> Iterator[InnerEngine]:
+    """Let the runs in the block score by such an engine, in groups of two files and batches of two rows."""
+    engine = InnerEngine(lost_after)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_scoring, "open_engine", give)
+        patch.setattr(dask_workers, "DaskEngine", lambda *opened: engine)
         patch.setattr(source_files, "GROUP_FILES", 2)
+        patch.setattr(batches, "BATCH_ROWS", 2)
         patch.setenv("REVIEWS_DASK", "tcp://127.0.0.1:1")
         yield engine
-
-
-@contextmanager
-def share_out_small_objects() -> Iterator[list[StoredTexts]]:
-    """Let the runs in the block share out objects of more than a few rows, row by row; yield the list of the pieces."""
-    pieces: list[StoredTexts] = []
-
-    def note(*arguments: Any) -> StoredTexts:
-        pieces.append(put_texts(*arguments))
-        return pieces[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_scoring, "SHARED_BYTES", 100)
-        patch.setattr(large_objects, "WORKER_GROUP_BYTES", 50)
-        patch.setattr(large_objects, "put_texts", note)
-        yield pieces
-
-
-def score_by_engine(home: Path, store: str, folder: Path, **parameters: Any) -> None:
-    """Score the inbox of a store by such an engine, in a process that a test kills."""
-    os.environ.update(REVIEWS_HOME=str(home), REVIEWS_STORE=store, REVIEWS_REPORTS="false")
-    with run_without_server(), use_inner_engine(folder):
-        run(**parameters)
-
-
-def share_out_by_engine(home: Path, store: str, folder: Path) -> None:
-    """Score the inbox of a store by such an engine, and share out small objects, in a process that a test kills."""
-    with share_out_small_objects():
-        score_by_engine(home, store, folder)
-
-
-def rescore_by_engine(home: Path, store: str, folder: Path) -> None:
-    """Score again by such an engine, in a process that a test kills."""
-    score_by_engine(home, store, folder, rescore=True)
+    assert engine.left == 0

@@ -9,7 +9,7 @@ from tasks.inbox.source_files import FoundFile, SourceFile
 from tasks.scoring.known_files import pick_new
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tasks.warehouse.file_ledger import Known, list_contents, look_up, read_seen_files, record_seen
+from tasks.warehouse.file_ledger import Known, look_up, read_seen_files, record_seen
 from tests.support.warehouse_parts import PartFile, hash_text, write_part
 
 
@@ -112,22 +112,6 @@ def test_one_model_that_scored_a_content_outweighs_refusals(warehouse: Path, tmp
     refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")], "model-a")
     commit_parts(warehouse, refused)
     assert look_up(warehouse, [hash_text("f.csv")]).statuses == {hash_text("f.csv"): "scored"}
-
-
-def test_known_contents_are_found_by_their_sizes(warehouse: Path, tmp_path: Path) -> None:
-    files = [
-        PartFile("a.csv", [{}], ledger={"bytes": 7}),
-        PartFile("b.csv", [{}], ledger={"bytes": 8}),
-        PartFile("c.csv", status="refused", ledger={"bytes": 7}),
-    ]
-    commit_parts(warehouse, write_part(tmp_path / "part", files))
-    known = {
-        (7, hash_text("a.csv"), "scored"),
-        (8, hash_text("b.csv"), "scored"),
-        (7, hash_text("c.csv"), "refused"),
-    }
-    assert {*list_contents(warehouse, {7, 9})} == {each for each in known if each[0] == 7}
-    assert {*list_contents(warehouse, {7, 8})} == known
 
 
 def test_a_scored_or_refused_content_is_not_new() -> None:

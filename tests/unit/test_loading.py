@@ -22,6 +22,7 @@ from deployments.installation_paths import PROJECT_ROOT
 from deployments.settings import Settings
 from flows.command import run, startup
 from flows.command.cli import main
+from tasks.engine import dask_workers
 from tasks.support import interruption
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
@@ -135,21 +136,14 @@ def test_ctrl_c_that_a_library_takes_for_a_failure_of_its_own_interrupts_the_com
     assert ended.value.code == 130
 
 
-@pytest.mark.parametrize(
-    ("file", "dask", "by_workers"),
-    [
-        ("s3://bucket/reviews/inbox/a.csv", "tcp://127.0.0.1:8786", True),
-        ("s3://bucket/reviews/inbox/a.csv", None, False),
-        ("/exports/a.csv", "tcp://127.0.0.1:8786", False),
-    ],
-)
-def test_beside_prefect_the_libraries_of_workers_are_loaded_for_objects_that_workers_score(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, dask: str | None, by_workers: bool
+@pytest.mark.parametrize("dask", ["tcp://127.0.0.1:8786", None])
+def test_beside_prefect_dask_is_loaded_where_workers_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dask: str | None
 ) -> None:
-    loaded: list[bool] = []
-    monkeypatch.setattr(startup, "_load_scoring", loaded.append)
-    startup.warm_up(Settings(Home(tmp_path), dask=dask), [file])
+    loaded: list[str] = []
+    monkeypatch.setattr(dask_workers, "load_client", lambda: loaded.append("dask"))
+    startup.warm_up(Settings(Home(tmp_path), dask=dask), ["a.csv"])
     for thread in threading.enumerate():
         if thread.name == "warm-up":
             thread.join()
-    assert loaded == [by_workers]
+    assert loaded == ["dask"] * bool(dask)

@@ -1,1 +1,0 @@
-"""The stages of `score-reviews` that let the workers of an engine score, and commit what they made."""
