@@ -99,13 +99,18 @@ def _describe_report(path: Path) -> str:
 
 
 def _prepare_stores(home: Home, store: str | None) -> list[str]:
-    """Return all stores that may have rows of a home: the one that is set, and those before it.
+    """Look whether the store that is set answers; return all stores that may have rows of a home.
 
     This comes before anything is forgotten: if it fails, the error says that nothing was.
     """
+    from tasks.store.connecting import open_store
+    from tasks.store.object_operations import list_objects
+    from tasks.store.published_chunks import PUBLISHED
     from tasks.store.published_upload import list_remembered
 
     try:
+        if store is not None:
+            next(list_objects(open_store(store), PUBLISHED), None)  # fails if the store does not answer
         return list(dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)]))
     except ReviewsError as error:
         raise type(error)(f"Nothing was forgotten. {error}") from error
