@@ -6,7 +6,7 @@ delivered after a newer one. An export is a delivery to a folder that no file de
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -254,17 +254,27 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     found = load_destinations(home, urls)
     kept = "its file was removed. Next: delete what was delivered there, or put the file back."
     lines = [*found.broken.values(), *(f"{name}: {kept}" for name in list_removed(home))]
-    deliveries: list[Callable[[], object]] = [partial(deliver, home, each) for each in found.known]
-    for folder, rows in ((home.exports, "all"), (home.current_export, "current")):
-        if list_paths(folder, "_*.json"):
-            request = ExportRequest(layout=Layout(rows), only_new=True)
-            deliveries.append(partial(export, home, folder, request, renews=True))
-    for act in deliveries:
+    troubles = _try_each(partial(deliver, home, each) for each in found.known)
+    return [*lines, *troubles, *renew_exports(home)]
+
+
+def renew_exports(home: Home) -> list[str]:
+    """Bring the home's exports up to date; return why one could not be."""
+    held = (
+        (folder, ExportRequest(layout=Layout(rows), only_new=True))
+        for folder, rows in ((home.exports, "all"), (home.current_export, "current"))
+        if list_paths(folder, "_*.json")
+    )
+    return list(_try_each(partial(export, home, folder, request, renews=True) for folder, request in held))
+
+
+def _try_each(deliveries: Iterable[Callable[[], object]]) -> Iterator[str]:
+    """Yield the errors of deliveries that fail."""
+    for deliver_one in deliveries:
         try:
-            act()
+            deliver_one()
         except (ReviewsError, OSError) as error:
-            lines.append(str(error))
-    return lines
+            yield str(error)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tasks.pages.formatting import cut_name
 from tasks.store.work_folders import clear_spool
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.rewriting import rewrite_warehouse
+from tasks.warehouse.database.rewriting import name_renewal_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.publishing import publish
 
@@ -46,6 +46,8 @@ def forget_everywhere(
         say(line)
     for problem in deliver_forgotten(home, destination_urls or {}):
         say(f"  a destination may still hold it: {escape_controls(problem)}")
+    if not unpublished:
+        name_renewal_mark(home.warehouse).unlink(missing_ok=True)
     _report_copies(home, rows, store, say)
     if unpublished:
         raise unpublished

@@ -13,8 +13,8 @@ from tasks.stages.log_messages import warn
 from tasks.stages.retries import RETRY_TRANSIENT, look
 from tasks.store.upload_trouble import drop_trouble, note_trouble
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.rewriting import finish_rewriting
-from tasks.warehouse.publishing import publish
+from tasks.warehouse.database.rewriting import finish_rewriting, name_renewal_mark
+from tasks.warehouse.publishing import needs_publishing, publish
 
 if TYPE_CHECKING:
     from tasks.delivery.destinations import Destination
@@ -62,9 +62,11 @@ def upload_copy(home: Home, store: str | None) -> None:
 def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> None:
     """Upload the copy to a store, and deliver to each destination what it may lack.
 
-    `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here.
+    `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here, unless
+    a killed `forget` has left its rows in the home's exports.
     """
     upload_copy(home, store)
+    _end_renewal(home)
     if not list_paths(home.destinations, "[!.]*.toml"):
         return
     from tasks.delivery.delivering import is_due, note_broken
@@ -77,6 +79,17 @@ def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -
     for destination in found.known:
         if is_due(home, destination):
             deliver_scores(home, destination)
+
+
+def _end_renewal(home: Home) -> None:
+    """Bring the home's exports up to date, if a killed `forget` did not."""
+    mark = name_renewal_mark(home.warehouse)
+    if mark.exists() and not needs_publishing(home):
+        from tasks.delivery.delivering import renew_exports
+
+        for trouble in renew_exports(home):
+            warn(f"An export may still hold what was forgotten: {trouble}")
+        mark.unlink(missing_ok=True)
 
 
 @task(name="deliver", task_run_name="deliver-{destination.name}")

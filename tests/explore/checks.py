@@ -101,7 +101,7 @@ def _find_half_made(world: World) -> Iterator[str]:
     for pattern in (
         "parts/*",
         "published/.*.tmp*",
-        ".reviews.duckdb.to-rewrite",
+        ".reviews.duckdb.to-*",
         ".reviews.duckdb.rewriting",
     ):
         yield from (str(path) for path in home.glob(pattern))

@@ -10,6 +10,7 @@ from data_contracts.storage.home import Home
 from flows.score_reviews import score_reviews
 from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.backups.manifests import read_manifest, write_manifest
+from tasks.delivery.delivering import ExportRequest, export
 from tasks.labelling.intake import list_stored_sheets
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import ForgetRequest
@@ -319,8 +320,24 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
         with pytest.raises(KeyboardInterrupt):
             do_forget(home, "r2", "review")
     run()
-    assert not list(home.folder.glob(".*.to-rewrite"))
+    assert not list(home.folder.glob(".*.to-*"))
     assert SECRET.encode() not in home.warehouse.read_bytes()
+
+
+@pytest.mark.slow
+def test_the_exports_of_the_home_lose_what_a_killed_command_forgot_in_the_next_run(home: Home) -> None:
+    export(home, None, ExportRequest("csv"))
+
+    def die(home: Home) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.maintenance.forgetting_everywhere.publish", die)
+        with pytest.raises(KeyboardInterrupt):
+            do_forget(home, "r2", "review")
+    run()
+    assert not [path for path in home.exports.rglob("*.csv") if SECRET in path.read_text("utf-8")]
+    assert not list(home.folder.glob(".*.to-*"))
 
 
 @pytest.mark.slow

@@ -28,12 +28,19 @@ def rewrite_warehouse(path: Path) -> None:
         connection.execute("COPY FROM DATABASE warehouse TO rewritten")
         connection.execute("DETACH rewritten")
     drop_spilled(path)
-    name_rewrite_mark(path).unlink(missing_ok=True)
+    if name_rewrite_mark(path).exists():
+        name_renewal_mark(path).touch()
+        name_rewrite_mark(path).unlink(missing_ok=True)
 
 
 def name_rewrite_mark(path: Path) -> Path:
     """Return the path of the file whose presence says that the database at `path` must still be rewritten."""
     return path.with_name(f".{path.name}.to-rewrite")
+
+
+def name_renewal_mark(path: Path) -> Path:
+    """Return the path of the file whose presence says that exports may still have what the database at `path` had."""
+    return path.with_name(f".{path.name}.to-renew")
 
 
 def finish_rewriting(path: Path) -> bool:
