@@ -16,6 +16,7 @@ arrays, or in one whose name says nothing of rows, while no profile names it, is
 import codecs
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -52,14 +53,14 @@ from tasks.support.refusals import refusal
 from tasks.support.wording import count
 
 _MOST_NAMES = 1 << 20
-"""Most characters by which the names of the values in one nested object grow by its key."""
+"""Most characters of the names of all values of a row."""
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
-_KEY_END = '":'
-"""The end of a key, as most programs write it."""
+_KEY_END, _SPACED_KEY_END = '":', re.compile(r'"\s+:')
+"""The end of a key, as most programs write it, and as others do."""
 _TYPE_NAMES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 _Item = TypeVar("_Item")
-ObjectRow = tuple[dict[str, Any], Defect | None]
+ObjectRow = tuple[Mapping[str, Any], Defect | None]
 """The columns of a row, in which bytes that are not UTF-8 are lone surrogates, or its defect."""
 
 
@@ -82,9 +83,13 @@ def make_batches(
     names: dict[str, None] = {}
     missing: list[str] = []
     next_row = first_row
-    for group in group_into_batches(items, size_of, options.batch_rows, options.batch_bytes):
-        require_rows(next_row - 1 + len(group), options.most_rows)
-        rows = list(map(make, group))
+    made = ((make(item), size_of(item)) for item in items)
+    # Names of nested values may be far longer than their row.
+    for group in group_into_batches(
+        made, lambda each: each[1] + sum(map(len, each[0][0])), options.batch_rows, options.batch_bytes
+    ):
+        rows = [row for row, _ in group]
+        require_rows(next_row - 1 + len(rows), options.most_rows)
         if reading is None and any(defect is None for _, defect in rows):
             names = _list_names(rows)
             reading = choose_reading([*names], options.profile, may_lack=True)
@@ -133,7 +138,7 @@ def _make_rows(rows: Sequence[ObjectRow], reading: Reading, first_row: int) -> R
     return RawRows(reading, numbers, arrays, pa.array(further, pa.string()), defects)
 
 
-def _set_aside_invalid(row: dict[str, Any], profile: Profile) -> ObjectRow:
+def _set_aside_invalid(row: Mapping[str, Any], profile: Profile) -> ObjectRow:
     """Return the columns of a row that are valid text, and its defect if any is not.
 
     It is text_encoding with the bytes of the text, which may be released as one, or row_shape with those of the row if
@@ -156,7 +161,7 @@ def _set_aside_invalid(row: dict[str, Any], profile: Profile) -> ObjectRow:
 
 def make_row(value: Any, text: str | None) -> ObjectRow:
     """Return the columns of an object, or its defect; `text` is that of the whole row, if it is known."""
-    row: dict[str, Any] = {}
+    row: Mapping[str, Any] = {}
     detail = None
     if not isinstance(value, dict):
         detail = f"{_TYPE_NAMES.get(type(value), 'a text or null')}, not an object"
@@ -167,7 +172,7 @@ def make_row(value: Any, text: str | None) -> ObjectRow:
             detail = f"objects or lists more than {MAX_DEPTH} deep in each other, or under too long a key"
     if len(row) > MAX_COLUMNS:
         detail = f"an object of {len(row):,} keys, the limit is {MAX_COLUMNS:,}"
-    elif text is not None and text.count(_KEY_END) != len(row) and detail is None:
+    elif text is not None and detail is None and _may_repeat_key(text, len(row)):
         repeated = _find_repeated_key(text)
         detail = None if repeated is None else f"the key {quote_name(repeated)} has several values"
     if detail is None:
@@ -198,35 +203,48 @@ def format_value(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)  # bytes that are not UTF-8 are found when it is encoded
 
 
-def flatten_object(row: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+def flatten_object(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the values of nested objects as columns of their own with names such as 'user.name'; lists stay lists.
 
     MongoDB writes the type of a value as the only key of an object: `{"$numberInt": "4"}` is that value. If a name is
     taken, '_2' is added to it. Raises `RecursionError` for more than `MAX_DEPTH` levels, or too long names.
     """
-    if depth > MAX_DEPTH:
-        raise RecursionError
-    flat: dict[str, Any] = {}
-    for name, each in row.items():
-        value = each
-        while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
-            [value] = value.values()
-        if isinstance(value, dict) and value:
-            leaves = flatten_object(value, depth + 1)
-            if len(name) * len(leaves) > _MOST_NAMES:  # a long key stands before each name below it
-                raise RecursionError
-            inner = {f"{name}.{key}": leaf for key, leaf in leaves.items()}
-        else:
+    if not any(isinstance(value, (dict, list)) for value in row.values()):
+        return row
+    columns = _Columns()
+    columns.add(row, "", 0)
+    return columns.found
+
+
+@dataclass
+class _Columns:
+    """The values of one object, by the names of its columns."""
+
+    found: dict[str, Any] = field(default_factory=dict)
+    taken: Counter[str] = field(default_factory=Counter)
+    room: int = _MOST_NAMES
+
+    def add(self, values: Mapping[str, Any], prefix: str, depth: int) -> None:
+        """Add the values of an object at this depth, whose names get the prefix."""
+        if depth > MAX_DEPTH:
+            raise RecursionError
+        for name, each in values.items():
+            value, path = each, prefix + name
+            while isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$"):
+                [value] = value.values()
+            if isinstance(value, dict) and value:
+                self.add(value, f"{path}.", depth + 1)
+                continue
             if isinstance(value, list) and _is_deeper(value, MAX_DEPTH - depth):
                 raise RecursionError
-            inner = {name: value}
-        for plain, leaf in inner.items():
-            path, number = plain, 1
-            while path in flat:
-                number += 1
-                path = f"{plain}_{number}"
-            flat[path] = leaf
-    return flat
+            unique = path
+            while unique in self.found:
+                self.taken[path] += 1
+                unique = f"{path}_{self.taken[path] + 1}"
+            self.room -= len(unique)
+            if self.room < 0:
+                raise RecursionError
+            self.found[unique] = value
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
@@ -309,6 +327,11 @@ def _parse_line(line: bytes, length: int, longest: int) -> ObjectRow:
     except (ValueError, RecursionError):
         return {}, Defect("row_shape", "a number with too many digits, or lists too deep in each other", line)
     return make_row(value, text)
+
+
+def _may_repeat_key(text: str, names: int) -> bool:
+    """Return whether the JSON text of a row has other keys than those of its values, which have so many names."""
+    return text.count(_KEY_END) != names or _SPACED_KEY_END.search(text) is not None
 
 
 def _find_repeated_key(text: str) -> str | None:

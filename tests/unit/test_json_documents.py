@@ -1,6 +1,7 @@
 """Tests that JSON arrays and nested JSON are read as rows, whatever lies around them."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -179,6 +180,27 @@ def test_nested_objects_become_columns_with_dotted_names(
     row: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert read_further(row) == expected
+
+
+def test_a_row_whose_names_would_grow_without_bound_is_set_aside_in_little_memory() -> None:
+    inner = "{" + ",".join(f'"{number}":1' for number in range(9000)) + "}"
+    row = '{"text":"A film.","a":' + f'{{"{"k" * 110}":' * 60 + inner + "}" * 61
+    tracemalloc.start()
+    try:
+        (rows,) = read(f'[{row},{{"text": "B."}}]'.encode())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert ({place: each.rule for place, each in rows.defects.items()}, peak < 50 << 20) == (
+        {0: "row_shape"},
+        True,
+    )
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n\t"])
+def test_a_key_that_is_repeated_with_another_value_is_found_whatever_is_before_its_colon(space: str) -> None:
+    (rows,) = read(f'[{{"text": "A.", "text"{space}: "B."}}, {{"text": "C."}}]'.encode())
+    assert {place: each.rule for place, each in rows.defects.items()} == {0: "row_shape"}
 
 
 def test_a_number_too_large_for_a_float_is_null() -> None:
