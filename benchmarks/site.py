@@ -22,9 +22,9 @@ from time import perf_counter
 from benchmarks.all import describe_machine, write_down
 from benchmarks.answers import fill
 from data_contracts.storage.home import Home
+from tasks.pages.page_names import INDEX, MODELS, MOVIES, link_served
 from tasks.queries.run_query import ask_published
-from tasks.site.page_names import link_served
-from tasks.site.pages import INDEX, MODELS, MOVIES, make_page
+from tasks.site.pages import make_page
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 

@@ -30,6 +30,7 @@ from tasks.findings.gathering import name_killed, name_refused, name_unread
 from tasks.findings.rendering import list_told
 from tasks.labelling.intake import TakenLabels, find_unread
 from tasks.maintenance.retention import drop_old_trainings
+from tasks.report.due_weeks import find_due_weeks
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -56,7 +57,6 @@ from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.publishing import list_unpublished_runs, needs_publishing
 from tasks.warehouse.run_log import Run
-from tasks.week.due_weeks import find_due_weeks
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")

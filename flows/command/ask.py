@@ -17,7 +17,8 @@ def _complete_query(context: click.Context, argument: click.Parameter, begun: st
     """Return the named queries that begin with `begun`, for the shell's completion."""
     from data_contracts.queries import list_names
 
-    return [name for name in list_names() if name.startswith(begun)]
+    names = (*list_names(), *list_names(of_pages=True))
+    return [name for name in names if name.startswith(begun)]
 
 
 def _complete_value(context: click.Context, option: click.Parameter, begun: str) -> list[str]:
@@ -240,8 +241,8 @@ def _write_week(name: str) -> None:
     from datetime import UTC
 
     from flows.command.startup import load_settings_to_read
-    from tasks.week.due_weeks import find_last_week, parse_week, require_begun
-    from tasks.week.writing import write_week
+    from tasks.report.due_weeks import find_last_week, parse_week, require_begun
+    from tasks.report.week import write_week
 
     now = datetime.now(UTC)
     asked = require_begun(parse_week(name), now) if name else find_last_week(now)

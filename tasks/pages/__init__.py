@@ -1,1 +1,1 @@
-"""What all HTML pages share: the base template and style, formatting of values, titles of movies, writing to disk."""
+"""What all HTML pages are made of: sections with named queries, their looks and charts, the frame, writing to disk."""

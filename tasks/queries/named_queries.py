@@ -18,6 +18,7 @@ from data_contracts.queries import KINDS, NONE, NamedQuery, Parameter, list_name
 
 LARGEST_COUNT = 2**63 - 1
 """The largest BIGINT."""
+_TAKEN = re.compile(r"\$(\w+)")
 _ONE_WORD = re.compile(r"[\w-]+")
 _LINE_CHARACTERS = 110
 
@@ -27,7 +28,7 @@ def find_query(text: str, list_tables: Callable[[], Sequence[str]] = tuple) -> N
 
     Raises `UsageError` if it is neither, which suggests similar names, those of `list_tables` too.
     """
-    names = list_names()
+    names = [*list_names(), *list_names(of_pages=True)]
     if text in names:
         return read_named(text)
     if not _ONE_WORD.fullmatch(text) or _is_sql(text):
@@ -51,7 +52,7 @@ def find_near(name: str, names: Sequence[str]) -> list[str]:
 
 def embed_query(name: str) -> str:
     """Return the SQL of a named query as a table for another query, which needs values for the same parameters."""
-    return f"(\n{read_named(name).sql.rstrip().removesuffix(';')}\n)"
+    return f"(\n{read_named(name).sql}\n)"
 
 
 def _is_sql(text: str) -> bool:
@@ -137,14 +138,35 @@ def _describe_parameter(parameter: Parameter) -> str:
     return f"{parameter.name} ({parameter.kind}, {default}): {parameter.meaning}"
 
 
+def fill_values(query: NamedQuery, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for each parameter that the statement of a query's own file takes: as given, else its default."""
+    taken = set(_TAKEN.findall(query.own_sql))
+    return {
+        each.name: given[each.name] if each.name in given else _read_default(query, each)
+        for each in query.parameters
+        if each.name in taken
+    }
+
+
+def _read_default(query: NamedQuery, parameter: Parameter) -> Any:
+    """Return the value that a parameter has where none is given."""
+    if parameter.default in (None, NONE):
+        return None
+    return _parse_parameter_value(query, parameter, str(parameter.default))
+
+
 def describe_queries() -> str:
     """Return a list of the named queries, each with the question that it answers and its parameters."""
-    return "\n".join(
-        line
-        for query in list_queries()
-        for line in (
-            query.name,
-            *textwrap.wrap(query.answers, _LINE_CHARACTERS, initial_indent="  ", subsequent_indent="  "),
-            *(f"    {_describe_parameter(parameter)}" for parameter in query.parameters),
-        )
-    )
+    queries = list_queries()
+    own = [line for query in queries if not query.is_of_page for line in _describe_query(query)]
+    of_pages = [line for query in queries if query.is_of_page for line in _describe_query(query)]
+    return "\n".join([*own, "", "What the sections of pages show:", "", *of_pages])
+
+
+def _describe_query(query: NamedQuery) -> list[str]:
+    """Return the lines on a query in the list of all."""
+    return [
+        query.name,
+        *textwrap.wrap(query.answers, _LINE_CHARACTERS, initial_indent="  ", subsequent_indent="  "),
+        *(f"    {_describe_parameter(parameter)}" for parameter in query.parameters),
+    ]

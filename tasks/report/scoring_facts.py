@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from data_contracts.errors import BundleError, WarehouseError
+from data_contracts.errors import BundleError
 from data_contracts.rules_and_limits import TEXT_NOT_GIVEN
-from data_contracts.warehouse import list_migrations
 from models.bundle.reading_facts import read_facts
 from tasks.queries.run_query import Ask
 from tasks.report.moved_movies import MovedMovie, find_moved
+from tasks.report.present_tables import require_present_tables
 from tasks.report.run_choice import LoggedRun, Row, sum_up_checks
 from tasks.warehouse.row_names import COUNTS, SUPERSEDED
 from tasks.warehouse.shadow.comparison import RECENT_ROWS, compare_recent
@@ -156,7 +156,6 @@ FROM run_bad_rows GROUP BY rule ORDER BY rows DESC, rule
 """
 _LIST_MODELS = "SELECT DISTINCT model_id FROM run_files"
 _LIST_SCORERS = "SELECT DISTINCT run_id FROM run_files WHERE run_id IS NOT NULL ORDER BY run_id"
-_READ_VERSION = "SELECT max(version) AS version FROM schema_migrations"
 # Drift that the check of the reported run found and yet passed is that of sources whose profiles accept it.
 _READ_DRIFT = """
 SELECT drift.*, drifted AND EXISTS (
@@ -348,15 +347,6 @@ def _compare_shadow(ask: Ask, between: Mapping[str, datetime]) -> Sequence[Row]:
         for shadow in ask(_FIND_SHADOW, between)
         for row in compare_recent(ask, shadow["model_id"], models)
     ]
-
-
-def require_present_tables(ask: Ask) -> None:
-    """Raise `WarehouseError` if an older version of this program made the published copy, with fewer columns."""
-    if ask(_READ_VERSION)[0]["version"] < list_migrations()[-1].version:
-        raise WarehouseError(
-            "The published copy is of an older version of this program. Next: run `reviews score`, which publishes a "
-            "new one, then this command again."
-        )
 
 
 def _read_drift(ask: Ask, run_ids: Sequence[str], reported: str) -> list[Row]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.pages.formatting import cut_name
+from tasks.pages.page_names import is_plain, name_page, show_id
 from tasks.site.movie_facts import Movie
-from tasks.site.page_names import is_plain, name_page, show_id
 
 TITLE_CHARACTERS = 200
 """Most characters of a title or an id in the list."""

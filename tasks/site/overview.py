@@ -22,7 +22,7 @@ WEEKS_LINKED = 8
 MOVIES_LISTED = 10
 MODELS_LISTED = 5
 _WEEK_PAGE = re.compile(r"week-([0-9]{4}-W[0-9]{2})\.html")
-"""The names of the pages of weeks, which `tasks/week/` writes."""
+"""The names of the pages of weeks, which `tasks/report/week.py` writes."""
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from data_contracts.storage.home import Home
+from tasks.pages.page_names import ANY_MOVIE, INDEX, MODELS, MOVIES, PAGES, is_plain
 from tasks.pages.titles import Title, read_titles
 from tasks.queries.run_query import Ask, ask_published
-from tasks.report.scoring_facts import require_present_tables
+from tasks.report.present_tables import require_present_tables
 from tasks.site import rendering
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import count_movies, find_movies, keep_movies, read_movie
 from tasks.site.movie_search import read_search
 from tasks.site.overview import make_overview
 from tasks.site.overview_facts import keep_days
-from tasks.site.page_names import ANY_MOVIE, PAGES, is_plain
-
-INDEX, MOVIES, MODELS = "index.html", "movies.html", "models.html"
 
 
 def make_page(home: Home, address: str, query: Mapping[str, str]) -> str | None:

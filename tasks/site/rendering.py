@@ -9,6 +9,7 @@ from data_contracts.archive import DATASETS
 from data_contracts.rules_and_limits import COUNT_THEM
 from tasks.pages.formatting import cut_name
 from tasks.pages.jinja_setup import TEMPLATES, make_environment
+from tasks.pages.page_names import PAGES, PLAIN, link_served, link_written, show_id
 from tasks.report.names_and_commands import name_measure
 from tasks.site.models_page.charts import draw_models
 from tasks.site.models_page.facts import ModelsFacts
@@ -23,7 +24,6 @@ from tasks.site.movie_page_parts import (
 )
 from tasks.site.movie_search import ENOUGH_REVIEWS, SORTS, Search, link_more, link_sort
 from tasks.site.overview import Overview
-from tasks.site.page_names import PAGES, PLAIN, link_served, link_written, show_id
 
 if TYPE_CHECKING:
     import jinja2

@@ -7,16 +7,16 @@ from pathlib import Path
 from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole, write_whole
 from data_contracts.storage.home import Home
+from tasks.pages.page_names import INDEX, MODELS, MOVIES, PAGES, WRITTEN, name_page
 from tasks.queries.run_query import Ask, ask_published
-from tasks.report.scoring_facts import require_present_tables
+from tasks.report.present_tables import require_present_tables
 from tasks.site import rendering
 from tasks.site.models_page.facts import read_models
 from tasks.site.movie_facts import find_movies, read_movies
 from tasks.site.movie_list_script import format_movies
 from tasks.site.movie_search import MOVIES_SHOWN, Search
 from tasks.site.overview import make_overview
-from tasks.site.page_names import PAGES, WRITTEN, name_page
-from tasks.site.pages import INDEX, MODELS, MOVIES, find_titles
+from tasks.site.pages import find_titles
 from tasks.site.rendering import DATA, SCRIPT, STYLE
 from tasks.support.locking import hold_folder
 from tasks.support.wording import escape_controls

@@ -37,7 +37,7 @@ def write_weeks(home: Home, site_url: str | None = None) -> list[Finding]:
     Of a week that was over before the first file came, nothing is said. `site_url` is where they are served, if so.
     """
     try:
-        from tasks.week.writing import write_due_weeks
+        from tasks.report.week import write_due_weeks
 
         return [
             Finding(

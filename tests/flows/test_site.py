@@ -10,11 +10,11 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
+from tasks.report.due_weeks import find_last_week
 from tasks.site.pages import make_page
 from tasks.site.writing import drop_old_site, write_site
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
-from tasks.week.due_weeks import find_last_week
 from tests.support.scoring_runs import copy_scored_home, drop, run
 from tests.support.small_home import ask, copy_home
 
@@ -99,7 +99,7 @@ def test_a_page_of_a_week_that_can_not_be_made_fails_no_run_and_is_tried_again(
 def test_the_command_writes_the_page_of_the_week_that_is_named(home: Home) -> None:
     done = CliRunner().invoke(main, ["report", "--week", "2026-w47"])
     assert done.exit_code == 0
-    assert done.output.startswith("2026-W47 (16 to 22 November 2026): ")
+    assert done.output.startswith("2026-W47 (16 November to 22 November 2026): ")
     assert done.output.endswith(f"Wrote {home.reports / 'week-2026-W47.html'}\n")
     assert CliRunner().invoke(main, ["report", "--week", "last"]).exit_code == 2
 

@@ -114,7 +114,7 @@ class FilledTables:
     def drop_temporary(self) -> None:
         """Drop what a reader made, as if its connection was closed."""
         for kind, name in self.connection.execute(_LIST_TEMPORARY).fetchall():
-            self.connection.execute(f"DROP {kind} {name}")
+            self.connection.execute(f'DROP {kind} "{name}"')
 
 
 @contextmanager

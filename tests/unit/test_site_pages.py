@@ -14,13 +14,13 @@ import pytest
 from data_contracts.errors import SourceError, UsageError, WarehouseError
 from data_contracts.storage import durable
 from data_contracts.storage.home import Home
+from tasks.pages.page_names import name_page
 from tasks.pages.titles import Title
 from tasks.site import rendering
 from tasks.site.movie_facts import Movie
 from tasks.site.movie_list_script import format_movies
 from tasks.site.movie_page_parts import _format_given, _format_text
 from tasks.site.movie_search import ENOUGH_REVIEWS
-from tasks.site.page_names import name_page
 from tasks.site.pages import make_page
 from tasks.site.writing import write_site
 from tests.support.once import copy_once

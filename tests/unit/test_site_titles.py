@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
+from tasks.pages.page_names import name_page
 from tasks.pages.titles import Title, parse_titles, read_titles
-from tasks.site.page_names import name_page
 from tests.conftest import PROJECT_ROOT
 from tests.support.sites import make_site_home
 

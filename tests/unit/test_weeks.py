@@ -12,68 +12,27 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
+from tasks.pages.sections import Answers, Part, Row, Rows
+from tasks.report import week as weeks
+from tasks.report.due_weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
+from tasks.report.week import describe_week, make_plain, read_week, render_week, write_due_weeks, write_week
 from tasks.report.writing import drop_older_reports, drop_reports_of_forgotten
 from tasks.warehouse.run_log import Run, record_checks
-from tasks.week import writing
-from tasks.week.due_weeks import RECORD, Week, find_due_weeks, find_last_week, parse_week, require_begun
-from tasks.week.facts import WeekFacts, read_week
-from tasks.week.rendering import describe_week, make_plain, render_week
-from tasks.week.writing import write_due_weeks, write_week
 from tests.support.databases import make_tables
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables
-from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
 from tests.support.report_homes import HOSTILE, NEXT_RUN, RUN, asking, change, make_run, promote
 from tests.support.warehouse_parts import PartFile, hash_text
-
-WEEK = parse_week("2026-W10")
-WEDNESDAY = datetime(2026, 3, 4, 12, tzinfo=UTC)
-BEFORE = WEDNESDAY - timedelta(days=7)
-
-
-NEW: list[dict[str, Any]] = [
-    {"movie_id": "tt1", "score": 0.1, "text": "new and bad", "given_rating": 2.0},
-    {"movie_id": "tt1", "score": 0.95, "text": "surely wrong", "given_rating": 1.0},
-    {"movie_id": "tt2", "score": 0.4, "text": "hardly wrong", "given_rating": 9.0},
-    {"movie_id": "tt2", "score": 0.5, "text": "not judged"},
-]
-
-
-def make_week_home(folder: Path) -> Home:
-    """Make a home in which five reviews of tt1 came in one week, and the rows of NEW in the next, `WEEK`."""
-    copy_once("a home of two weeks", folder, fill_week_home)
-    return Home(folder)
-
-
-OLD: list[dict[str, Any]] = [
-    {"movie_id": "tt1", "score": 0.9, "text": f"old {number}"} for number in range(5)
-]
-OF_THE_FIRST_WEEK = [PartFile("old.csv", OLD)]
-OF_THE_SECOND_WEEK = [PartFile("new.csv", NEW), PartFile("bad.csv", status="refused")]
-MOMENTS = {"old.csv": BEFORE, "new.csv": WEDNESDAY, "bad.csv": WEDNESDAY}
-SET_MOMENTS = (
-    *(
-        f"UPDATE {table} SET {column} = '{moment}' WHERE source_sha256 = '{hash_text(file)}'"
-        for file, moment in MOMENTS.items()
-        for table, column in (
-            ("scored_files", "committed_at"),
-            ("source_reviews", "file_seen_at"),
-            ("scored_reviews", "scored_at"),
-        )
-    ),
-    f"UPDATE promotions SET \"at\" = '{BEFORE}'",
-    "DELETE FROM source_days",
-    f"INSERT INTO source_days VALUES ('default', '{BEFORE:%Y-%m-%d}', 1, 5, '{BEFORE}'), "
-    f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(NEW)}, '{WEDNESDAY}')",
+from tests.support.weeks import (
+    OF_THE_FIRST_WEEK,
+    OF_THE_SECOND_WEEK,
+    OLD,
+    SET_MOMENTS,
+    WEDNESDAY,
+    WEEK,
+    make_week_home,
 )
-
-
-def fill_week_home(folder: Path) -> None:
-    make_run(folder, OF_THE_FIRST_WEEK)
-    promote(folder / "reviews.duckdb")
-    make_run(folder, OF_THE_SECOND_WEEK, NEXT_RUN)
-    change(folder / "reviews.duckdb", *SET_MOMENTS)
 
 
 @pytest.fixture(scope="module")
@@ -96,33 +55,50 @@ def tables(filled_once: duckdb.DuckDBPyConnection) -> Iterator[FilledTables]:
     filled_once.rollback()
 
 
-def read(tables: FilledTables, week: Week = WEEK) -> WeekFacts:
-    facts = read_week(tables.ask, week)
+def read(tables: FilledTables, week: Week = WEEK) -> list[Part]:
+    parts = read_week(Answers(tables.ask, {"week": week.name}))
     tables.drop_temporary()
-    return facts
+    return parts
+
+
+def find(parts: list[Part], title: str) -> Rows:
+    [found] = [part.rows for part in parts if part.section.title == title]
+    return found
+
+
+def read_figures(tables: FilledTables, week: Week = WEEK) -> Row:
+    [figures] = find(read(tables, week), "In figures")
+    return figures
 
 
 @pytest.mark.slow
 def test_the_facts_of_a_week_are_of_what_came_in_it(tables: FilledTables) -> None:
     tables.record([make_failure(boundary="drift", columns="score", source="shop")], NEXT_RUN)
     tables.change(f"UPDATE contract_results SET checked_at = '{WEDNESDAY}'")
-    facts = read(tables)
-    assert {name: facts.totals[name] for name in ("files", "files_refused", "reviews", "movies")} == {
-        "files": 1,
-        "files_refused": 1,
-        "reviews": 4,
-        "movies": 2,
-    }
-    assert dict(facts.rows) == {"during": 4, "before": 5}
-    assert [(each.movie_id, each.reviews_before, each.reviews_after) for each in facts.moved] == [
+    parts = read(tables)
+    [figures] = find(parts, "In figures")
+    names = ("rows", "rows_the_week_before", "files", "files_refused", "reviews")
+    assert tuple(figures[name] for name in names) == (4, 5, 1, 1, 4)
+    moved = find(parts, "Movies that moved")
+    assert [(row["movie_id"], row["reviews_before"], row["reviews_after"]) for row in moved] == [
         ("tt1", 5, 7)
     ]
-    assert (facts.given["labelled"], facts.given["share_agreeing"]) == (3, pytest.approx(1 / 3))
-    assert [row["text"] for row in facts.wrong] == ["surely wrong", "hardly wrong"]
-    assert [(row["source"], row["measure"], row["times"]) for row in facts.drifted] == [("shop", "score", 1)]
+    came = find(parts, "What came in")[0]
+    assert (came["movies"], came["judged"], came["share_called_right"]) == (2, 3, pytest.approx(1 / 3))
+    assert [row["text"] for row in find(parts, "What the model got wrong")] == [
+        "surely wrong",
+        "hardly wrong",
+    ]
+    drifted = find(parts, "What drifted")
+    assert [(row["source"], row["measure"], row["times"]) for row in drifted] == [("shop", "score", 1)]
     before = read(tables, WEEK.add(-1))
-    assert (before.totals["reviews"], dict(before.rows)) == (5, {"during": 5, "before": 0})
-    assert (before.moved, before.wrong, before.drifted) == ([], [], [])
+    [figures] = find(before, "In figures")
+    assert (figures["reviews"], figures["rows"], figures["rows_the_week_before"]) == (5, 5, 0)
+    assert [part.section.title for part in before if not part.rows] == [
+        "Movies that moved",
+        "What drifted",
+        "What the model got wrong",
+    ]
 
 
 @pytest.mark.slow
@@ -131,12 +107,13 @@ def test_what_another_model_had_scored_before_did_not_come_in(tables: FilledTabl
     tables.run([PartFile("old.csv", [{"score": 0.2}] * 5)], "again", model_id="model-b")
     tables.change(f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE model_id = 'model-b'")
     tables.settle()
-    assert read(tables).totals["reviews"] == 4
+    assert read_figures(tables)["reviews"] == 4
 
 
 def count_rest(tables: FilledTables) -> tuple[int, ...]:
     names = ("reviews", "rows_quarantined", "rows_replaced", "rows_forgotten")
-    return tuple(read(tables).totals[name] for name in names)
+    figures = read_figures(tables)
+    return tuple(figures[name] for name in names)
 
 
 def set_aside(tables: FilledTables, released_at: datetime | None) -> None:
@@ -183,8 +160,7 @@ def test_the_rows_that_came_in_and_are_no_reviews_are_named(tables: FilledTables
     )
     tables.settle()
     assert count_rest(tables) == (2, 1, 2, 1)
-    facts = read(tables)
-    page = Page(render_week(facts, writing._name_movies(facts, {}), {}, None))
+    page = Page(render_week(WEEK, read(tables), {}, is_served=False))
     assert (
         "Of the other rows that came in, 1 is in quarantine at the end of the week, 2 are in files that later ones "
         "replaced, 1 is forgotten."
@@ -202,8 +178,7 @@ def test_the_rows_that_came_in_are_of_all_files_that_came_in(tables: FilledTable
 
 
 def describe(tables: FilledTables) -> str:
-    facts = read(tables)
-    return describe_week(facts, writing._name_movies(facts, {}))
+    return describe_week(WEEK, read(tables), {})
 
 
 @pytest.mark.slow
@@ -212,7 +187,7 @@ def test_what_is_read_again_by_another_profile_did_not_come_in(tmp_path: Path) -
     make_run(tmp_path, [PartFile("old.csv", OLD, version="0123456789ab")], "a rescan")
     change(home.warehouse, f"UPDATE scored_files SET committed_at = '{WEDNESDAY}' WHERE run_id = 'a rescan'")
     with asking(tmp_path) as ask:
-        totals = read_week(ask, WEEK).totals
+        [totals] = read_week(Answers(ask, {"week": WEEK.name}))[0].rows
         [readings] = ask("SELECT count(*) AS found FROM scored_files WHERE uri = 'old.csv'")
     assert (readings["found"], totals["reviews"], totals["rows_replaced"]) == (2, 4, 0)
 
@@ -223,8 +198,9 @@ LEARN_ALL = "UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM
 @pytest.mark.slow
 def test_what_the_model_may_have_learnt_from_is_not_told_as_its_mistake(tables: FilledTables) -> None:
     tables.change(LEARN_ALL)
-    facts = read(tables)
-    assert (facts.given["labelled"], facts.given["learnt"], facts.wrong) == (0, 3, [])
+    parts = read(tables)
+    came = find(parts, "What came in")[0]
+    assert (came["judged"], came["learnt"], find(parts, "What the model got wrong")) == (0, 3, [])
 
 
 @pytest.mark.slow
@@ -238,7 +214,7 @@ def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) 
     assert page.open == []
     for words in (
         "4 rows came in",
-        "2 to 8 March 2026",
+        "2 March to 8 March 2026",
         "surely wrong",
         "Nothing: no measure that was checked",
         "A film",
@@ -246,9 +222,9 @@ def test_the_page_says_what_the_facts_are_and_the_sentences_too(tmp_path: Path) 
         assert words in page.text
     assert {"../site/movies/tt1.html", "../site/index.html"} <= set(page.values("href"))
     assert written.summary == (
-        "2026-W10 (2 to 8 March 2026): 4 rows of 1 file came in, after 5 in the week before. 50.0 % of the reviews are "
-        "positive. Moved most: A film from 9.1 to 8.1 stars. Nothing drifted. Called right: 33.3 % of 3 reviews with "
-        "the writer's verdict."
+        "2026-W10 (2 March to 8 March 2026): 4 rows of 1 file came in, after 5 in the week before. 50.0 % of the "
+        "reviews are positive. Moved most: A film from 9.1 to 8.1 stars. Nothing drifted. Called right: 33.3 % of 3 "
+        "reviews with the writer's verdict."
     )
 
 
@@ -256,7 +232,7 @@ def test_a_week_in_which_nothing_came_has_a_page_that_says_so(tmp_path: Path) ->
     home = make_week_home(tmp_path)
     written = write_week(home, WEEK.add(5))
     assert "0 rows came in" in written.page
-    assert written.summary.startswith("2026-W15 (6 to 12 April 2026): 0 rows of 0 files came in")
+    assert written.summary.startswith("2026-W15 (6 April to 12 April 2026): 0 rows of 0 files came in")
 
 
 @pytest.mark.slow
@@ -306,10 +282,10 @@ def test_a_week_that_has_not_begun_has_no_page() -> None:
 def test_each_week_is_due_once_and_none_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, written = Home(tmp_path), list[str]()
     monkeypatch.setattr(
-        writing,
+        weeks,
         "_make_page",
-        lambda home, week, is_served: writing.WeekPage(
-            week, home.reports / writing.name_week_page(week), week.name, ""
+        lambda home, week, is_served: weeks.WeekPage(
+            week, home.reports / weeks.name_week_page(week), week.name, ""
         ),
     )
     for days in (0, 0, 1, 4, 7, 8, 29, 30, 30):
@@ -333,11 +309,11 @@ def test_of_two_runs_at_a_time_one_writes_the_page(tmp_path: Path, monkeypatch: 
     home = Home(tmp_path)
     home.reports.mkdir()
 
-    def make_while_another_run_writes(home: Home, week: Week, is_served: bool) -> writing.WeekPage:
+    def make_while_another_run_writes(home: Home, week: Week, is_served: bool) -> weeks.WeekPage:
         (home.reports / RECORD).write_text(week.name)
-        return writing.WeekPage(week, home.reports / "page.html", "", "")
+        return weeks.WeekPage(week, home.reports / "page.html", "", "")
 
-    monkeypatch.setattr(writing, "_make_page", make_while_another_run_writes)
+    monkeypatch.setattr(weeks, "_make_page", make_while_another_run_writes)
     assert write_due_weeks(home, WEDNESDAY) == []
     assert not (home.reports / "page.html").exists()
 

@@ -15,6 +15,8 @@ PLAIN = "(?!(?:com|lpt)[0-9]$)[a-z]{0,12}[0-9]{1,40}"
 _PLAIN = re.compile(PLAIN)
 _CAPITALS = re.compile("(?=.*[A-Z])[A-Z0-9]{1,40}")
 """The ids of capitals alone, with or without digits: their pages have them in small letters, with a mark."""
+INDEX, MOVIES, MODELS = "index.html", "movies.html", "models.html"
+"""The pages of the site beside those of movies."""
 PAGES = "movies"
 """The folder of these pages in the site."""
 ANY_MOVIE = "movie"

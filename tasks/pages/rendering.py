@@ -1,0 +1,65 @@
+"""Renders a page: its frame, its head, and its sections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from tasks.pages.cells import Place
+from tasks.pages.jinja_setup import TEMPLATES, make_environment
+from tasks.pages.looks import show_command, show_figures, show_parts, show_verdict, show_words
+from tasks.pages.sections import CHARTS, Part
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a page says beside its sections."""
+
+    heading: str
+    eyebrow: str = ""
+    meta: str = ""
+    title: str = ""
+    """That of the window; '' for the heading."""
+    foot: str = ""
+    """The command that writes the page."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Addresses and names of pages to which its head leads."""
+    here: str = ""
+    """The page of the site that it is."""
+
+
+def render_page(frame: Frame, parts: Sequence[Part], place: Place) -> str:
+    """Return a page; the verdict and the figures with which it begins stand in its head."""
+    head = list(takewhile(lambda part: part.section.look in ("verdict", "figures"), parts))
+    return render(
+        "page.html",
+        frame=frame,
+        head=Markup("\n").join(_show_head(part, place) for part in head if part.rows),
+        body=show_parts(parts[len(head) :], place),
+        has_charts=any(part.section.look in CHARTS for part in parts),
+        root=place.root,
+    )
+
+
+def _show_head(part: Part, place: Place) -> Markup:
+    """Return a part of the head of a page."""
+    if part.section.look == "verdict":
+        return show_verdict(part, place) + show_command(part.command)
+    return show_figures(part, place) + show_words(part.words, "note aside") + show_command(part.command)
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template of pages."""
+    return _load(template).render(**values)
+
+
+@cache
+def _load(name: str) -> "jinja2.Template":
+    """Return a template of pages."""
+    return make_environment(TEMPLATES).get_template(name)

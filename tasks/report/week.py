@@ -1,0 +1,243 @@
+"""Writes the pages of weeks beside the reports: one that is asked for, or those that are over and have none yet.
+
+The page of a week says what came in, which movies moved, what drifted, and what the model got wrong.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from data_contracts.storage.durable import make_folder, write_whole
+from data_contracts.storage.home import Home
+from tasks.pages.cells import Place
+from tasks.pages.formatting import cut_name, format_moment, format_number, format_share
+from tasks.pages.page_names import INDEX, link_served, show_id
+from tasks.pages.sections import Answers, Part, Rows, Section
+from tasks.pages.titles import Title, read_titles
+from tasks.pages.writing import write_page
+from tasks.queries.run_query import MOST_MEMORY, ask_published
+from tasks.report.due_weeks import RECORD, Week, find_due_weeks
+from tasks.report.present_tables import require_present_tables
+from tasks.report.writing import require_nothing_forgotten
+from tasks.support.locking import hold_folder
+from tasks.support.wording import count
+
+MOVIES_NAMED, SOURCES_NAMED = 3, 5
+"""Most movies that moved, and sources that drifted, in the sentences."""
+NAME_CHARACTERS = 60
+"""Most characters of a name in the sentences."""
+_PLAIN = frozenset(" .,;'’!?()–-")
+"""What a name in the sentences may have besides letters and digits: programs for chats act on other characters, such as
+those of links, of markup, and of mentions that call people."""
+
+
+def _tell_rest(rows: Rows) -> str:
+    """Return what became of the rows that came in and are no reviews of the page; '' if there are none."""
+    parts = (
+        ("rows_quarantined", "in quarantine at the end of the week"),
+        ("rows_replaced", "in files that later ones replaced"),
+        ("rows_forgotten", "forgotten"),
+        ("rows_not_counted", "not in English, scored but not counted"),
+    )
+    found = ((rows[0][name], where) for name, where in parts)
+    named = [f"{rows:,} {'is' if rows == 1 else 'are'} {where}" for rows, where in found if rows]
+    return f"Of the other rows that came in, {', '.join(named)}." if named else ""
+
+
+def _tell_verdicts(rows: Rows) -> str:
+    """Return how often the model agrees with the writers."""
+    total = rows[0]
+    told = ["A source is a folder of the inbox; `default` is the inbox itself."]
+    if total["judged"]:
+        of = count(total["judged"], "review")
+        told.append(
+            f"Of {of} with a label or a clear rating, {format_share(total['share_called_right'])} are called right."
+        )
+    if total["learnt"]:
+        told.append(
+            f"{count(total['learnt'], 'review')} came with the writer's verdict before the model learnt from such "
+            "verdicts; as it may have learnt from these, they do not judge it."
+        )
+    return " ".join(told)
+
+
+SECTIONS = (
+    Section(
+        "In figures",
+        "week-figures",
+        _tell_rest,
+        "figures",
+        ("rows", "rows_the_week_before", "reviews", "files", "files_refused"),
+    ),
+    Section(
+        "What came in",
+        "period-sources",
+        _tell_verdicts,
+        columns=(
+            "source",
+            "reviews",
+            "share_positive",
+            "stars",
+            "share_called_right",
+            "judged=of reviews",
+            "stars_off",
+        ),
+        empty="No review of this week was scored.",
+    ),
+    Section(
+        "Movies that moved",
+        "period-movies",
+        "Mean predicted rating, in stars, before the week and at its end, of movies with five reviews or more then.",
+        empty="No movie with reviews of this week had enough of them, both before it and at its end, to be compared.",
+    ),
+    Section(
+        "What drifted",
+        "week-drift",
+        "Measures in which reviews were unlike those on which the model was tested or, of a source, unlike its own "
+        "past. The values are of the last time; `reviews report RUN` shows them in full.",
+        empty="Nothing: no measure that was checked in this week was found to have drifted.",
+    ),
+    Section(
+        "What the model got wrong",
+        "period-reviews",
+        "Reviews of which the model was surest, and whose writers say the opposite; they may be wrong too.",
+        look="reviews",
+        given={"kind": "surely wrong", "limit": 6},
+        empty="Nothing, as far as writers gave a label or a clear rating.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class WeekPage:
+    """The page of a week, and what it says in a few sentences."""
+
+    week: Week
+    path: Path
+    page: str
+    summary: str
+    has_begun: bool = True
+    """Whether the first file of the home came before the end of the week."""
+
+
+def write_week(home: Home, week: Week, *, is_served: bool = False) -> WeekPage:
+    """Write the page of a week beside the reports, in place of an older one; it links the site where that is served.
+
+    Raises `UsageError` if the file of titles can't be read, `WarehouseError` if nothing has been published, and
+    `SourceError` if the page can't be written, or a review on it was forgotten meanwhile.
+    """
+    made = _make_page(home, week, is_served)
+    write_page(made.path, made.page)
+    require_nothing_forgotten(home, made.path)
+    return made
+
+
+def write_due_weeks(home: Home, now: datetime | None = None, *, is_served: bool = False) -> list[WeekPage]:
+    """Write the pages of the weeks that are over and have none yet, and return them, the oldest first.
+
+    A record says up to which week they are written, so that a page which was deleted is not written again. It comes
+    after the pages: a killed run leaves pages that the next one replaces.
+    """
+    due = find_due_weeks(home, now)
+    made = [_make_page(home, week, is_served) for week in due]
+    make_folder(home.reports)
+    with hold_folder(home.reports):
+        if find_due_weeks(home, now) != due:
+            return []  # another run has written them meanwhile
+        for each in made:
+            _write(each.path, each.page)
+            require_nothing_forgotten(home, each.path)
+        if due:
+            _write(home.reports / RECORD, f"{due[-1].name}\n")
+    return made
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file completely or not at all, while the lock on its folder is held."""
+    with write_whole(path) as building:
+        building.write_bytes(content.encode("utf-8", "replace"))
+
+
+def _make_page(home: Home, week: Week, is_served: bool) -> WeekPage:
+    """Read the sections of a week, and render its page."""
+    titles = read_titles(home.titles)
+    with ask_published(home.published, MOST_MEMORY) as ask:
+        require_present_tables(ask)
+        parts = read_week(Answers(ask, {"week": week.name}))
+    page = render_week(week, parts, titles, is_served)
+    [figures] = parts[0].rows
+    return WeekPage(
+        week,
+        home.reports / name_week_page(week),
+        page,
+        describe_week(week, parts, titles),
+        bool(figures["has_begun"]),
+    )
+
+
+def read_week(answers: Answers) -> list[Part]:
+    """Read the sections of the page of a week."""
+    return [answers.read(section) for section in SECTIONS]
+
+
+def render_week(week: Week, parts: list[Part], titles: Mapping[str, Title], is_served: bool) -> str:
+    """Return the page of a week; where the site is served, it links its movies and first page."""
+    from tasks.pages.rendering import Frame, render_page  # loads Jinja
+
+    [figures], now = parts[0].rows, datetime.now(UTC)
+    frame = Frame(
+        heading=f"{count(figures['rows'], 'row')} came in",
+        eyebrow=f"The week {week.name}, {figures['days']}, in UTC",
+        title=f"The week {week.name}",
+        meta="The week is not over: this is what came until the page was written." if now < week.end else "",
+        foot=f"reviews report --week {week.name}, {format_moment(now)}",
+        links=((f"../site/{INDEX}", "Overview of all reviews"),) if is_served else (),
+    )
+    links = {"movie_id": lambda movie_id: f"../site/{link_served(movie_id)}"} if is_served else {}
+    return render_page(
+        frame, parts, Place(names={"movie_id": lambda each: _name_movie(each, titles)}, links=links)
+    )
+
+
+def name_week_page(week: Week) -> str:
+    """Return the name of the file with the page of a week."""
+    return f"week-{week.name}.html"
+
+
+def _name_movie(movie_id: str, titles: Mapping[str, Title]) -> str:
+    """Return the title of a movie, else its id."""
+    return cut_name(titles[movie_id].title) if movie_id in titles else show_id(movie_id)
+
+
+def describe_week(week: Week, parts: list[Part], titles: Mapping[str, Title]) -> str:
+    """Return what a week brought in a few sentences, in which names are letters, digits and marks of plain text."""
+    [figures], sources, movies, drifted = (part.rows for part in parts[:4])
+    files = figures["files"] + figures["files_replaced"]
+    came = f"{count(figures['rows'], 'row')} of {count(files, 'file')} came in"
+    sentences = [
+        f"{week.name} ({figures['days']}): {came}, after {figures['rows_the_week_before']:,} in the week before"
+    ]
+    if figures["reviews"]:
+        sentences.append(f"{format_share(sources[0]['share_positive'])} of the reviews are positive")
+    if movies:
+        moved = (
+            f"{make_plain(_name_movie(row['movie_id'], titles))} from {format_number(row['before'], 1)} to "
+            f"{format_number(row['after'], 1)} stars"
+            for row in movies[:MOVIES_NAMED]
+        )
+        sentences.append(f"Moved most: {', '.join(moved)}")
+    names = list(dict.fromkeys(row["source"] for row in drifted))
+    named = [make_plain(source) if source else "all reviews of a run" for source in names]
+    more = f" and {len(named) - SOURCES_NAMED} more" if len(named) > SOURCES_NAMED else ""
+    sentences.append(f"Drifted: {', '.join(named[:SOURCES_NAMED])}{more}" if named else "Nothing drifted")
+    if sources and sources[0]["judged"]:
+        right, of = format_share(sources[0]["share_called_right"]), count(sources[0]["judged"], "review")
+        sentences.append(f"Called right: {right} of {of} with the writer's verdict")
+    return ". ".join(sentences).replace("\N{NO-BREAK SPACE}", " ") + "."
+
+
+def make_plain(name: str) -> str:
+    """Return a name from outside as plain text of letters, digits and a few marks; a point stands for any other."""
+    plain = "".join(each if each.isalnum() or each in _PLAIN else "·" for each in name[:NAME_CHARACTERS])
+    return f"{plain}…" if len(name) > NAME_CHARACTERS else plain
