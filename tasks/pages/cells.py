@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from tasks.pages.formatting import (
+    NAME_CHARACTERS,
     NO_VALUE,
     cut_name,
     format_moment,
@@ -37,6 +38,7 @@ _TAGS = {
 _TAGGED = ("status", "result")
 """The columns whose values are tags."""
 _IDS = ("run_id", "model_id", "model", "compared_with", "fingerprint", "code_version", "variant")
+_SENTENCES = ("detail", "observed", "expected", "reason", "figures", "hyper_parameters", "versions")
 _RULES = {**ROW_RULES, **SCORING_RULES, **FILE_RULES}
 _LONG = 16
 """Characters of a text that may be wrapped."""
@@ -89,7 +91,7 @@ def format_cell(name: str, value: Any, place: Place, digits: int | None = None) 
         named = "all" if value is None and name == "source" else format_plain(name, value, digits)
         return escape(escape_controls(named))
     called = place.names[name](value) if name in place.names else format_plain(name, value)
-    longest = MOST_CHARACTERS if name in ("detail", "observed", "expected", "reason", "figures") else 80
+    longest = MOST_CHARACTERS if name in _SENTENCES else NAME_CHARACTERS
     shown, whole = cut_name(called, longest), cut_name(called, MOST_CHARACTERS)
     cell = escape(shown) if shown == whole else Markup('<span title="{}">{}</span>').format(whole, shown)
     if name in _IDS:

@@ -6,6 +6,7 @@ from outside has its control characters spelled out, and is escaped.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -170,11 +171,12 @@ def show_review(row: Row, place: Place) -> Markup:
     movie = "" if row.get("movie_id") is None else f"{format_cell('movie_id', row['movie_id'], place)}, "
     review = "" if row["review_id"] is None else f"review {escape(cut_name(row['review_id']))}, "
     written = f"{row['written_on']}, " if row["written_on"] else ""
+    uri = escape(cut_name(row["uri"] or NO_VALUE))
     article = (
         f'<article data-row="{name}">\n'
         f'<p class="score">{format_number(row["stars"], 1)} stars '
         f"<span>{sure} sure that it is {escape(row['sentiment'])}</span>{_show_given(row)}</p>\n{show_text(row)}"
-        f'<p class="meta">{written}{movie}{review}{escape(cut_name(row["uri"]))} <span class="id">{name}</span></p>\n'
+        f'<p class="meta">{written}{movie}{review}{uri} <span class="id">{name}</span></p>\n'
         "</article>\n"
     )
     return Markup(article)  # noqa: S704 (escaped)
@@ -278,14 +280,12 @@ def draw_part(part: Part) -> Chart:
     (x, x_heading), unit = columns[0], section.unit or columns[-1][1]
     caption = Caption(make_slug(section.title), section.title, part.words, (x_heading, unit))
     places = list(dict.fromkeys(row[x] for row in part.rows))
-    labels = [cut_name(format_plain(x, each), NAME_DRAWN) for each in places]
+    labels = [cut_name(format_plain(x, each, 2), NAME_DRAWN) for each in places]
     values = {name: dict(points) for name, points in series.items()}
     if section.look in ("bars", "lying bars"):
         bars = [Series(name, [points.get(each) or 0 for each in places]) for name, points in values.items()]
         is_lying = section.look == "lying bars"
-        return draw_bars(
-            caption, labels, bars, lambda value: format_plain(columns[-1][0], value), horizontal=is_lying
-        )
+        return draw_bars(caption, labels, bars, partial(format_plain, columns[-1][0]), horizontal=is_lying)
     is_scale = isinstance(places[0], int | float)
     lines = [
         Series(name, [*points.values()], [each if is_scale else places.index(each) for each in points])

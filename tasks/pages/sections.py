@@ -31,8 +31,8 @@ class Section:
     words: Words = ""
     look: str = "table"
     """One of `CHARTS`, or of the looks in `tasks/pages/looks.py`."""
-    columns: tuple[str, ...] = ()
-    """The columns shown, `name` or `name=heading`; none for all. Of a chart the first has its labels or x values."""
+    columns: str = ""
+    """The columns shown, `name, name=heading`; '' for all. Of a chart the first has its labels or x values."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """Values of the query's parameters beside those of the page."""
     empty: str = ""
@@ -60,7 +60,9 @@ class Part:
     @property
     def columns(self) -> list[tuple[str, str]]:
         """The columns shown, with their headings."""
-        names = self.section.columns or (self.rows[0] if self.rows else ())
+        names = (
+            self.section.columns.split(", ") if self.section.columns else [*self.rows[0]] if self.rows else []
+        )
         split = (name.partition("=") for name in names)
         return [(name, heading or make_heading(name)) for name, _, heading in split]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.report.run_choice import Row
+from tasks.pages.sections import Row
 
 SLICE_WORDS = {
     "short": "short, under 150 words",
@@ -23,16 +23,6 @@ def name_slice(name: str) -> str:
     return SLICE_WORDS.get(name, name)
 
 
-def name_rule(name: str) -> str:
-    """Return the description of a rule of the gate, by its name."""
-    kind, _, which = name.partition(" ")
-    if kind == "slice":
-        return f"reviews: {name_slice(which)}"
-    if kind == "source":
-        return f"own labels: {which}"
-    return name.replace("_", " ") if not which else f"behaviour: {which.replace('_', ' ')}"
-
-
 def name_length_ranges(starts: Sequence[int]) -> list[str]:
     """Name the length ranges in a report, by the number of words at which each starts, [n]: `1-49`, `1,000 and more`.
 
@@ -40,20 +30,6 @@ def name_length_ranges(starts: Sequence[int]) -> list[str]:
     """
     ends = [f"-{after - 1:,}" for after in starts[1:]]
     return [f"{max(start, 1):,}{end}" for start, end in zip(starts, [*ends, " and more"], strict=True)]
-
-
-MEASURES = {
-    "score": "score",
-    "token_count": "length in words",
-    "oov_rate": "unknown words",
-    "truncated": "cut texts",
-}
-"""The measures of drift, in words."""
-
-
-def name_measure(measure: str) -> str:
-    """Return the name of a measure of drift in words."""
-    return MEASURES.get(measure, measure)
 
 
 RELEASE_COMMANDS = {

@@ -1,11 +1,5 @@
 """Finds the run to report on, by its id, the beginning of its id, or as the newest run that did something."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
-
 from data_contracts.errors import UsageError
 from tasks.queries.run_query import Ask
 from tasks.support.wording import escape_controls
@@ -27,37 +21,10 @@ ORDER BY
     started_at DESC
 LIMIT 1
 """  # noqa: S608
-_SUM_UP_CHECKS = """
-SELECT
-    boundary, rule, severity, count(*) AS checks, count(*) FILTER (success) AS passed, passed < checks AS is_broken,
-    coalesce(sum(unexpected_count) FILTER (NOT success), 0)::BIGINT AS unexpected,
-    arg_min(observed, checked_at) FILTER (NOT success) AS observed,
-    arg_min(expected, checked_at) FILTER (NOT success) AS expected
-FROM contract_results WHERE run_id IN (SELECT unnest($run_ids::VARCHAR[]))
-GROUP BY boundary, rule, severity ORDER BY is_broken DESC, severity, boundary, rule
-"""
-
-Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class LoggedRun:
-    """One row of the table `runs`."""
-
-    run_id: str
-    flow: str
-    parameters: dict[str, Any]
-    code_version: str | None
-    started_at: datetime
-    ended_at: datetime | None
-    """None while the run goes on, and if it was killed."""
-    status: str
-    counts: dict[str, Any]
-    """Counts and other results by name; empty until the run has ended."""
-
-
-def find_run(ask: Ask, name: str) -> LoggedRun:
-    """Return the run whose id is or begins with `name`, or the latest run for 'latest'.
+def find_run(ask: Ask, name: str) -> tuple[str, str]:
+    """Return the id and the flow of the run whose id is or begins with `name`, or of the latest run for 'latest'.
 
     Raises `UsageError` if no run or several runs match, or if it is a run of a flow without a report.
     """
@@ -75,20 +42,9 @@ def find_run(ask: Ask, name: str) -> LoggedRun:
         raise UsageError(
             f"{escape_controls(name)!r} begins several run ids: {named}{more}. Next: give more of the id."
         )
-    run = _parse_run(exact[0])
-    if run.flow not in (SCORING, TRAINING):
+    run_id, flow = exact[0]["run_id"], exact[0]["flow"]
+    if flow not in (SCORING, TRAINING):
         raise UsageError(
-            f"Run {run.run_id} is of {run.flow}: only scoring and training runs have a report. Next: {_LIST_RUNS}"
+            f"Run {run_id} is of {flow}: only scoring and training runs have a report. Next: {_LIST_RUNS}"
         )
-    return run
-
-
-def sum_up_checks(ask: Ask, run_ids: Sequence[str]) -> list[Row]:
-    """Return the summed results of the contract checks of some runs, by boundary, rule and severity; broken first."""
-    return list(ask(_SUM_UP_CHECKS, {"run_ids": list(run_ids)}))
-
-
-def _parse_run(row: dict[str, Any]) -> LoggedRun:
-    """Return a row of the table `runs` as a run to report on."""
-    parsed = {name: json.loads(row[name] or "{}") for name in ("parameters", "counts")}
-    return LoggedRun(**{**{name: row[name] for name in LoggedRun.__dataclass_fields__}, **parsed})
+    return run_id, flow

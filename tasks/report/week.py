@@ -64,49 +64,31 @@ def _tell_verdicts(rows: Rows) -> str:
 
 SECTIONS = (
     Section(
-        "In figures",
-        "week-figures",
-        _tell_rest,
-        "figures",
-        ("rows", "rows_the_week_before", "reviews", "files", "files_refused"),
+        "In figures", "week-figures", _tell_rest, "figures", "rows, rows_the_week_before, reviews, files, files_refused"
     ),
     Section(
-        "What came in",
-        "period-sources",
-        _tell_verdicts,
-        columns=(
-            "source",
-            "reviews",
-            "share_positive",
-            "stars",
-            "share_called_right",
-            "judged=of reviews",
-            "stars_off",
-        ),
+        "What came in", "period-sources", _tell_verdicts,
+        columns="source, reviews, share_positive, stars, share_called_right, judged=of reviews, stars_off",
         empty="No review of this week was scored.",
     ),
     Section(
-        "Movies that moved",
-        "period-movies",
+        "Movies that moved", "period-movies",
         "Mean predicted rating, in stars, before the week and at its end, of movies with five reviews or more then.",
         empty="No movie with reviews of this week had enough of them, both before it and at its end, to be compared.",
     ),
     Section(
-        "What drifted",
-        "week-drift",
+        "What drifted", "week-drift",
         "Measures in which reviews were unlike those on which the model was tested or, of a source, unlike its own "
         "past. The values are of the last time; `reviews report RUN` shows them in full.",
         empty="Nothing: no measure that was checked in this week was found to have drifted.",
     ),
     Section(
-        "What the model got wrong",
-        "period-reviews",
+        "What the model got wrong", "period-reviews",
         "Reviews of which the model was surest, and whose writers say the opposite; they may be wrong too.",
-        look="reviews",
-        given={"kind": "surely wrong", "limit": 6},
+        "reviews", given={"kind": "surely wrong", "limit": 6},
         empty="Nothing, as far as writers gave a label or a clear rating.",
     ),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

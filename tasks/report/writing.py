@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -9,17 +10,17 @@ import duckdb
 from data_contracts.errors import SourceError, WarehouseError
 from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.home import Home
+from tasks.pages.cells import Place
+from tasks.pages.sections import Answers, Part
 from tasks.pages.writing import require_page_place, write_page
-from tasks.queries.run_query import MOST_MEMORY, USUAL_MEMORY, ask_published
+from tasks.queries.run_query import MOST_MEMORY, USUAL_MEMORY, Ask, ask_published
+from tasks.report.present_tables import require_present_tables
 from tasks.report.run_choice import LATEST, SCORING, find_run
-from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
-from tasks.report.training_facts import TrainingFacts, read_training_facts
 from tasks.support.locking import hold_folder
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import ROW_NAME
 
-Facts = ScoringFacts | TrainingFacts
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')
 _FIND_FORGOTTEN = f"""
@@ -37,39 +38,55 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
     """
     if output is not None:
         require_page_place(output)
-    facts = _read_facts(home, name)
-    path = output or home.reports / name_report(facts.run.run_id)
-    write_page(path, _render(facts))
+    run_id, report = _make_report(home, name)
+    path = output or home.reports / name_report(run_id)
+    write_page(path, report)
     require_nothing_forgotten(home, path)
     if output is None and keep:
         drop_older_reports(home.reports, keep)
     return path
 
 
-def _read_facts(home: Home, name: str) -> Facts:
-    """Read what the report of a run shows: with the memory that most runs need or, where that is too little, more."""
+def _make_report(home: Home, name: str) -> tuple[str, str]:
+    """Return the id of a run and its report: with the memory that most need or, where that is too little, more."""
     try:
-        return _read_facts_within(home, name, USUAL_MEMORY)
+        return _make_within(home, name, USUAL_MEMORY)
     except WarehouseError as error:
         if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
             raise
-        return _read_facts_within(home, name, MOST_MEMORY)
+        return _make_within(home, name, MOST_MEMORY)
 
 
-def _read_facts_within(home: Home, name: str, memory: str) -> Facts:
-    """Read what the report of a run shows; raise `WarehouseError` if that takes more memory."""
+def _make_within(home: Home, name: str, memory: str) -> tuple[str, str]:
+    """Return the id of a run and its report; raise `WarehouseError` if that takes more memory."""
     with ask_published(home.published, memory) as ask:
-        run = find_run(ask, name)
-        read = read_scoring_facts if run.flow == SCORING else read_training_facts
-        return read(ask, run, home.bundles)
+        require_present_tables(ask)
+        run_id, flow = find_run(ask, name)
+        return run_id, make_report(ask, run_id, flow)
 
 
-def _render(facts: Facts) -> str:
-    """Return the report of a scoring or training run as HTML."""
-    # Loads Arrow, which the site, that imports this module, does without.
-    from tasks.report.rendering import render_scoring, render_training
+def make_report(ask: Ask, run_id: str, flow: str) -> str:
+    """Return the report of a run as HTML."""
+    from tasks.pages.rendering import render_page  # loads Jinja, which `reviews forget` does without
+    from tasks.report import scoring, training
 
-    return render_scoring(facts) if isinstance(facts, ScoringFacts) else render_training(facts)
+    parts = read_report(ask, run_id, flow)
+    [figures] = parts[1].rows
+    if flow == SCORING:
+        return render_page(scoring.frame_scoring(figures), parts, Place(names=scoring.NAMES))
+    return render_page(training.frame_training(figures), parts, Place(names=training.NAMES))
+
+
+def read_report(ask: Ask, run_id: str, flow: str) -> list[Part]:
+    """Read the sections of the report of a run."""
+    from tasks.report import scoring, training
+
+    answers = Answers(ask, {"run": run_id})
+    if flow != SCORING:
+        return [answers.read(each) for each in training.SECTIONS]
+    [figures] = answers.find("run-figures")
+    answers = replace(answers, given={"run": run_id, "also": figures["killed_run"]})
+    return [answers.read(each) for each in scoring.SECTIONS]
 
 
 def name_report(run_id: str) -> str:

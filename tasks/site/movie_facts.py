@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from data_contracts.queries import read_named
+from tasks.pages.sections import Row
 from tasks.pages.titles import Title
 from tasks.queries.run_query import Ask
-from tasks.report.run_choice import Row
 from tasks.site.movie_search import Search
 
 REVIEWS_SHOWN = 3

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from data_contracts.rules_and_limits import name_rated_sentiment
 from tasks.pages.formatting import BREAK, NO_VALUE, cut_name, format_number, format_share
-from tasks.report.run_choice import Row
+from tasks.pages.sections import Row
 from tasks.support.wording import count, escape_controls
 
 TEXT_SHOWN = 320

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from data_contracts.storage.home import Home
 from tasks.findings.recorded import LIST_OPEN, make_findings
 from tasks.findings.rendering import Shown, show_on_page
+from tasks.pages.sections import Row
 from tasks.pages.svg_charts import Chart
 from tasks.pages.titles import Title
 from tasks.queries.run_query import Ask
-from tasks.report.run_choice import Row
 from tasks.report.writing import name_report
 from tasks.site.models_page.facts import list_models
 from tasks.site.movie_facts import Movie, count_movies, find_movies, keep_movies

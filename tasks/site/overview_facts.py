@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from data_contracts.queries import read_named
+from tasks.pages.sections import Row
 from tasks.queries.run_query import Ask
-from tasks.report.run_choice import Row
 
 RUNS_SHOWN, SOURCES_SHOWN = 20, 50
 DAYS_UP_TO, WEEKS_UP_TO, MONTHS_UP_TO = 45, 280, 1300

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.archive import DATASETS
 from data_contracts.rules_and_limits import COUNT_THEM
+from tasks.pages.cells import MEASURES
 from tasks.pages.formatting import cut_name
 from tasks.pages.jinja_setup import TEMPLATES, make_environment
 from tasks.pages.page_names import PAGES, PLAIN, link_served, link_written, show_id
-from tasks.report.names_and_commands import name_measure
 from tasks.site.models_page.charts import draw_models
 from tasks.site.models_page.facts import ModelsFacts
 from tasks.site.movie_facts import Movie, MovieFacts
@@ -119,7 +119,11 @@ def _load(name: str) -> "jinja2.Template":
 @cache
 def _make_environment() -> "jinja2.Environment":
     """Return the Jinja environment of the templates of the site."""
-    filters: dict[str, Any] = {"called": name_movie, "id": show_id, "measure": name_measure}
+    filters: dict[str, Any] = {
+        "called": name_movie,
+        "id": show_id,
+        "measure": lambda name: MEASURES.get(name, name),
+    }
     environment = make_environment(OWN, **filters)
     environment.globals.update(pages=PAGES, draw_range=draw_range, interval=format_interval)
     return environment

@@ -112,7 +112,7 @@ def test_a_run_that_scores_again_reports_what_it_did(reported_home: Home) -> Non
     run(rescore=True)
     page = (reported_home.reports / f"{find_last_run(reported_home)}.html").read_text("utf-8")
     assert "2 reviews of 1 file scored again" in page
-    assert "1 file with 3 rows that another model had scored before." in page
+    assert "Another model had scored 1 file with 3 rows before." in page
     assert "Quarantined: 1 of 3 rows" in page
 
 

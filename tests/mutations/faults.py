@@ -1375,9 +1375,9 @@ FAULTS = (
     Fault(
         "labels that a model has learnt from judge it in a report",
         "learning",
-        "tasks/report/scoring_facts.py",
-        "count({GIVEN_SENTIMENT}) FILTER (counts AND can_judge AND NOT is_copy) AS labelled",
-        "count({GIVEN_SENTIMENT}) FILTER (counts AND NOT is_copy) AS labelled",
+        "data_contracts/queries/pages/period-sources.sql",
+        "count(verdict) FILTER (judges) AS judged",
+        "count(verdict) FILTER (counts) AS judged",
         ("tests/unit/test_report_facts.py",),
     ),
 )

@@ -7,19 +7,19 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 
 from data_contracts.expectations import CheckResult
 from data_contracts.part_schemas import PART_ONLY
+from tasks.pages.sections import Rows
 from tasks.queries.run_query import make_ask
 from tasks.report.run_choice import find_run
-from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
+from tasks.report.writing import make_report, read_report
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.run_log import make_check_rows
 from tests.support.databases import borrow_tables
-from tests.support.report_homes import RUN, name_run
+from tests.support.report_homes import RUN, key_by_query, name_run
 from tests.support.warehouse_parts import NOON, PartFile, make_part
 
 _HOUR = timedelta(hours=1)
@@ -105,11 +105,17 @@ class FilledTables:
         self.connection.register("checks", make_check_rows(run_id, results))
         self.connection.execute("INSERT INTO contract_results BY NAME FROM checks")
 
-    def read_facts(self, run_id: str = RUN) -> ScoringFacts:
-        """Read the facts of a scoring run's report."""
-        facts = read_scoring_facts(self.ask, find_run(self.ask, run_id), Path("bundles"))
+    def read_report(self, run_id: str = RUN) -> dict[str, Rows]:
+        """Return the rows of the sections of a run's report, by the names of their queries."""
+        rows = key_by_query(read_report(self.ask, *find_run(self.ask, run_id)))
         self.drop_temporary()
-        return facts
+        return rows
+
+    def make_report(self, run_id: str = RUN) -> str:
+        """Return the report of a run."""
+        page = make_report(self.ask, *find_run(self.ask, run_id))
+        self.drop_temporary()
+        return page
 
     def drop_temporary(self) -> None:
         """Drop what a reader made, as if its connection was closed."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tasks.pages import looks
 from tasks.pages.svg_charts import Chart, draw_bars, draw_lines
-from tasks.report import run_charts
 from tasks.site import overview_charts
 
 Draw = Callable[..., Chart]
@@ -23,7 +23,7 @@ def keep_drawn() -> Iterator[None]:
     """Keep what reports and the site draw while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         for draw in (draw_bars, draw_lines):
-            for module in (run_charts, overview_charts):
+            for module in (looks, overview_charts):
                 patch.setattr(module, draw.__name__, _draw_once(draw))
         yield
 

@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
+from tasks.pages.sections import Part, Rows
 from tasks.queries.run_query import Ask, make_ask
+from tasks.report.present_tables import require_present_tables
 from tasks.report.run_choice import find_run
-from tasks.report.scoring_facts import ScoringFacts, read_scoring_facts
+from tasks.report.writing import read_report
 from tasks.warehouse.commit import commit_by
 from tasks.warehouse.database.duckdb_errors import translate_errors
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -115,14 +117,20 @@ def asking(home: Path) -> Iterator[Ask]:
         yield make_ask(connection)
 
 
-def read_facts_of(home: Path, run_id: str = RUN) -> ScoringFacts:
-    """Read the facts of a scoring run's report."""
+def read_report_of(home: Path, run_id: str = RUN) -> dict[str, Rows]:
+    """Return the rows of the sections of a run's report, by the names of their queries."""
     with asking(home) as ask:
-        return read_scoring_facts(ask, find_run(ask, run_id), home / "bundles")
+        require_present_tables(ask)
+        return key_by_query(read_report(ask, *find_run(ask, run_id)))
+
+
+def key_by_query(parts: Iterable[Part]) -> dict[str, Rows]:
+    """Return the rows of sections by the names of their queries."""
+    return {part.section.query: part.rows for part in parts}
 
 
 def make_bundle_facts(**changed: Any) -> dict[str, Any]:
-    """Return the facts of a bundle as a training writes them, with all optional fields."""
+    """Return figures of a model as a training writes them, with all optional fields."""
     evaluation = {
         "reviews": 100,
         "accuracy": 0.9,

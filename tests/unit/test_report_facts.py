@@ -1,6 +1,6 @@
 """Tests of the facts of a report: the run that a name means, and the facts of a scoring run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.report import moved_movies
-from tasks.report.moved_movies import ENOUGH_REVIEWS
-from tasks.report.run_choice import Row, find_run
-from tasks.report.scoring_facts import REVIEWS_SHOWN, TEXT_CHARACTERS
+from tasks.pages.sections import Answers, Rows
+from tasks.report.run_choice import find_run
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables, fill_tables
-from tests.support.report_homes import NEXT_RUN, RUN, change, make_run, promote, read_facts_of
+from tests.support.report_homes import NEXT_RUN, RUN, change, make_run, promote, read_report_of
 from tests.support.warehouse_parts import NOON, PartFile
+
+ENOUGH_REVIEWS = 5
 
 ROWS: list[dict[str, Any]] = [
     {"review_id": f"r{number}", "movie_id": "tt1", "score": number / 10, "given_rating": float(number + 1)}
@@ -35,7 +35,7 @@ def tables() -> Iterator[FilledTables]:
 
 
 def find(tables: FilledTables, name: str) -> str:
-    return find_run(tables.ask, name).run_id
+    return find_run(tables.ask, name)[0]
 
 
 def test_the_latest_run_is_the_newest_that_did_something(tables: FilledTables) -> None:
@@ -70,7 +70,7 @@ def test_what_names_no_run_several_or_one_of_another_flow_is_wrong_usage(tables:
 
 def test_before_any_run_the_message_says_what_to_do(tmp_path: Path, tables: FilledTables) -> None:
     with pytest.raises(WarehouseError, match="there is no published copy"):
-        read_facts_of(tmp_path)
+        read_report_of(tmp_path)
     with pytest.raises(UsageError, match="reviews train"):
         find(tables, "latest")
 
@@ -84,21 +84,19 @@ def test_a_run_has_its_own_files_rows_and_checks(tmp_path: Path) -> None:
         [make_failure(severity="warning", boundary="review_files", rule="text_blank")],
     )
     promote(warehouse)
-    first, second = read_facts_of(tmp_path), read_facts_of(tmp_path, NEXT_RUN)
-    assert first.totals == {
-        "files": 2,
-        "files_refused": 1,
-        "files_rescored": 0,
-        "rows_read": 12,
-        "rows_read_again": 0,
-        "rows_quarantined": 2,
-        "rows_without_text": 0,
-    }
-    assert [(row["uri"], row["rule"]) for row in first.refused] == [("bad.csv", "csv_broken")]
-    assert [(row["rule"], row["rows"]) for row in first.quarantined] == [("text_encoding", 2)]
-    assert [(row["rule"], row["unexpected"]) for row in first.checks] == [("text_blank", 1200)]
-    assert (second.totals["files"], second.reviews_scored, second.checks) == (1, 3, [])
-    assert [row["model_id"] for row in second.lineage] == ["model-a"]
+    first, second = read_report_of(tmp_path), read_report_of(tmp_path, NEXT_RUN)
+    assert read_totals(first) == (10, 1, 1, 0, 12, 0, 2, 0)
+    assert [(row["file"], row["rule"]) for row in first["run-refused"]] == [("bad.csv", "csv_broken")]
+    assert [(row["rule"], row["rows"]) for row in first["run-quarantined"]] == [("text_encoding", 2)]
+    assert [(row["rule"], row["rows_against_it"]) for row in first["run-contracts"]] == [("text_blank", 1200)]
+    assert (read_totals(second)[:2], second["run-contracts"]) == ((3, 1), [])
+    assert [row["model_id"] for row in second["run-lineage"]] == ["model-a"]
+
+
+def read_totals(report: dict[str, Rows]) -> tuple[int, ...]:
+    [row] = report["run-figures"]
+    names = ("reviews", "files", "files_refused", "files_rescored", "rows_read", "rows_read_again")
+    return tuple(row[name] for name in (*names, "rows_quarantined", "rows_without_text"))
 
 
 @pytest.mark.slow
@@ -110,20 +108,11 @@ def test_files_that_another_model_had_scored_are_scored_again_with_what_is_still
     tables.change("UPDATE quarantined_rows SET released_at = quarantined_at WHERE row_number = 12")
     again = PartFile("f.csv", ROWS, ledger={"rows_read": 11})
     tables.run([again, PartFile("new.csv", ROWS[:3])], NEXT_RUN, model_id="model-b")
-    first, second = tables.read_facts(), tables.read_facts(NEXT_RUN)
-    assert (first.totals["rows_quarantined"], first.totals["files_rescored"]) == (2, 0)
-    assert second.totals == {
-        "files": 2,
-        "files_refused": 0,
-        "files_rescored": 1,
-        "rows_read": 14,
-        "rows_read_again": 11,
-        "rows_quarantined": 1,
-        "rows_without_text": 0,
-    }
-    shown = [(row["uri"], row["is_rescored"], row["rows_quarantined"]) for row in second.files]
-    assert shown == [("f.csv", True, 1), ("new.csv", False, 0)]
-    assert (first.only_rescored, second.only_rescored, second.reviews_scored) == (False, False, 13)
+    first, second = tables.read_report(), tables.read_report(NEXT_RUN)
+    assert read_totals(first) == (10, 1, 0, 0, 12, 0, 2, 0)
+    assert read_totals(second) == (13, 2, 0, 1, 14, 11, 1, 0)
+    shown = [(row["file"], row["status"], row["quarantined"]) for row in second["run-files"]]
+    assert shown == [("f.csv", "scored again", 1), ("new.csv", "scored", 0)]
 
 
 @pytest.mark.slow
@@ -138,8 +127,8 @@ def test_what_can_be_released_and_the_longest_of_it_are_counted_without_what_was
         f"{keep} NULL WHERE row_number = 13",
         f"{keep} encode(repeat('x', 999)), released_at = now() WHERE row_number = 14",
     )
-    [row] = tables.read_facts().quarantined
-    assert [row[name] for name in ("rows", "released", "releasable", "longest")] == [4, 1, 2, 150]
+    [row] = tables.read_report()["run-quarantined"]
+    assert [row[name] for name in ("rows", "released_since", "releasable", "longest")] == [4, 1, 2, 150]
 
 
 @pytest.mark.slow
@@ -151,7 +140,9 @@ def test_what_a_killed_run_left_behind_belongs_to_the_run_that_committed_it(tmp_
     commit_parts(warehouse, tmp_path / "parts" / f"{RUN}-model-a")
     end_run(warehouse, NEXT_RUN, "completed", {"files_scored": 1})
     change(warehouse)
-    assert [row["uri"] for row in read_facts_of(tmp_path, NEXT_RUN).files] == ["left.csv"]
+    report = read_report_of(tmp_path, NEXT_RUN)
+    assert [row["file"] for row in report["run-files"]] == ["left.csv"]
+    assert report["run-figures"][0]["killed_run"] == RUN
 
 
 def test_scores_ratings_and_lengths_are_counted_in_their_bars(tables: FilledTables) -> None:
@@ -161,15 +152,13 @@ def test_scores_ratings_and_lengths_are_counted_in_their_bars(tables: FilledTabl
         {"score": 1.0, "token_count": 5000, "given_rating": 10.0},
     ]
     tables.run([PartFile("f.csv", rows)])
-    facts = tables.read_facts()
-    assert (facts.scores[0], facts.scores[1], facts.scores[-1], sum(facts.scores)) == (1, 1, 1, 3)
-    assert (facts.lengths[0], facts.lengths[50], facts.lengths[1000], sum(facts.lengths.values())) == (
-        1,
-        1,
-        1,
-        3,
-    )
-    assert (facts.ratings[1], facts.ratings[10]) == ((2, 0), (1, 1))
+    report = tables.read_report()
+    scores = [row["reviews"] for row in report["run-scores"]]
+    assert (scores[0], scores[1], scores[-1], sum(scores)) == (1, 1, 1, 3)
+    lengths = {row["words"]: row["reviews"] for row in report["run-lengths"] if row["reviews"]}
+    assert lengths == {"1-49": 1, "50-99": 1, "1,000 and more": 1}
+    stars = {row["stars"]: (row["predicted"], row["given_by_writers"]) for row in report["run-ratings"]}
+    assert (stars[1], stars[10]) == ((2, 0), (1, 1))
 
 
 def test_scores_are_held_against_what_the_writers_said(tables: FilledTables) -> None:
@@ -180,12 +169,8 @@ def test_scores_are_held_against_what_the_writers_said(tables: FilledTables) -> 
         {"score": 0.9},
     ]
     tables.run([PartFile("f.csv", rows)])
-    given_by_writers = tables.read_facts().given
-    assert (given_by_writers["labelled"], given_by_writers["share_agreeing"], given_by_writers["rated"]) == (
-        2,
-        0.5,
-        2,
-    )
+    found = tables.read_report()["period-sources"][0]
+    assert (found["judged"], found["share_called_right"], found["rated"]) == (2, 0.5, 2)
 
 
 def test_verdicts_that_a_model_may_have_learnt_from_do_not_judge_it(tables: FilledTables) -> None:
@@ -195,9 +180,9 @@ def test_verdicts_that_a_model_may_have_learnt_from_do_not_judge_it(tables: Fill
     tables.promote()
     tables.settle()
     tables.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
-    found = tables.read_facts().given
-    assert (found["labelled"], found["rated"], found["learnt"]) == (0, 0, 1)
-    assert (found["share_agreeing"], found["rating_mae"]) == (None, None)
+    found = tables.read_report()["period-sources"][0]
+    assert (found["judged"], found["rated"], found["learnt"]) == (0, 0, 1)
+    assert (found["share_called_right"], found["stars_off"]) == (None, None)
 
 
 def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(tables: FilledTables) -> None:
@@ -210,8 +195,8 @@ def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(t
         [PartFile("g.csv", [{**copy, **later, "text": "d"}, {**honest, **later, "text": "e"}])], NEXT_RUN
     )
     tables.settle()
-    reported = [tables.read_facts(run_id).given for run_id in (RUN, NEXT_RUN)]
-    assert [(found["labelled"], found["share_agreeing"]) for found in reported] == [(2, 0.5), (1, 1.0)]
+    reported = [tables.read_report(run_id)["period-sources"][0] for run_id in (RUN, NEXT_RUN)]
+    assert [(found["judged"], found["share_called_right"]) for found in reported] == [(2, 0.5), (1, 1.0)]
     assert tables.ask("SELECT sum(labelled_reviews) AS labelled FROM live_accuracy") == [{"labelled": 3}]
 
 
@@ -223,9 +208,10 @@ def test_each_source_has_its_reviews_and_how_many_do_not_count(tables: FilledTab
             PartFile("b.csv", [{"score": 0.1}]),
         ],
     )
-    sources = tables.read_facts().sources
+    sources = tables.read_report()["period-sources"]
     assert [(row["source"], row["reviews"], row["not_counted"]) for row in sources] == [
-        ("shop-a", 3, 2),
+        (None, 2, 2),
+        ("shop-a", 1, 2),
         ("default", 1, 0),
     ]
 
@@ -237,12 +223,14 @@ def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tables: Fill
         {"score": 0.01, "text": "x" * 1_000_000},
     ]
     tables.run([PartFile("f.csv", rows)])
-    reviews = tables.read_facts().reviews
-    assert [row["score"] for row in reviews["most positive"]] == [0.99, 0.9, 0.8, 0.7, 0.6]
-    assert reviews["least certain"][0]["score"] == 0.5
-    longest = reviews["most negative"][1]
-    assert (len(longest["text"]), longest["characters"]) == (TEXT_CHARACTERS, 1_000_000)
-    assert {len(each) for each in reviews.values()} == {REVIEWS_SHOWN}
+    reviews = tables.read_report()["period-reviews"]
+    scores = {
+        kind: [row["score"] for row in reviews if row["kind"] == kind]
+        for kind in ("most positive", "least certain")
+    }
+    assert scores == {"most positive": [0.99, 0.9, 0.8], "least certain": [0.5, 0.4, 0.6]}
+    [_, longest, _] = [row for row in reviews if row["kind"] == "most negative"]
+    assert (len(longest["text"]), longest["characters"]) == (1000, 1_000_000)
 
 
 @pytest.mark.slow
@@ -255,10 +243,10 @@ def test_movies_are_compared_before_and_after_a_run(tables: FilledTables) -> Non
     second = [{"movie_id": movie, "score": 1.0, "text": f"later {movie}"} for movie in ("tt1", "tt2")]
     tables.run([PartFile("g.csv", second)], NEXT_RUN)
     tables.settle()
-    [movie] = tables.read_facts(NEXT_RUN).moved
-    assert (movie.movie_id, movie.reviews_before, movie.reviews_after) == ("tt1", 5, 6)
-    assert [movie.before, movie.after, movie.change] == pytest.approx([5.5, 6.25, 0.75])
-    assert tables.read_facts().moved == []
+    [movie] = tables.read_report(NEXT_RUN)["period-movies"]
+    assert (movie["movie_id"], movie["reviews_before"], movie["reviews_after"]) == ("tt1", 5, 6)
+    assert [movie["before"], movie["after"], movie["change"]] == pytest.approx([5.5, 6.25, 0.75])
+    assert tables.read_report()["period-movies"] == []
 
 
 REVIEWS = st.lists(
@@ -277,32 +265,19 @@ REVIEWS = st.lists(
 
 @pytest.mark.slow
 @settings(max_examples=15, deadline=None)
-@given(files=st.lists(REVIEWS, min_size=2, max_size=4))
-def test_a_movie_after_the_last_run_is_what_movie_ratings_says_and_before_it_what_all_scores_say(
-    files: list[list[dict[str, Any]]],
-) -> None:
+@given(files=st.lists(REVIEWS, min_size=3, max_size=4))
+def test_a_movie_after_the_last_run_is_what_movie_ratings_says(files: list[list[dict[str, Any]]]) -> None:
     named = [PartFile(f"{number}.csv", rows) for number, rows in enumerate(files)]
     with fill_tables() as tables:
-        ask = tables.ask
         tables.promote()
         tables.run(named[:2])
         tables.run(named[2:], NEXT_RUN)
         tables.settle()
-        wanted = ask(
-            "SELECT movie_id, reviews, mean_predicted_rating AS stars FROM movie_ratings ORDER BY ALL"
-        )
-        run = find_run(ask, NEXT_RUN)
-        read_moment = run.ended_at or run.started_at
-        ask("CREATE TEMP TABLE touched_movies AS SELECT DISTINCT movie_id FROM movie_ratings")
-        before_all, after_all = moved_movies._rate_by_all_scores(ask, run.started_at, read_moment)
-        before, after = moved_movies._rate_by_latest(ask, run.started_at, read_moment)
-    expected = [(row["movie_id"], row["reviews"], round(row["stars"], 9)) for row in wanted]
-    assert list_ratings(after_all) == list_ratings(after) == expected
-    assert list_ratings(before_all) == list_ratings(before)
-
-
-def list_ratings(movies: Mapping[str, Row]) -> list[tuple[str, int, float]]:
-    return sorted((name, row["reviews"], round(row["stars"], 9)) for name, row in movies.items())
+        wanted = tables.ask("SELECT movie_id, reviews, mean_predicted_rating AS after FROM movie_ratings")
+        run = {"run": NEXT_RUN, "at_least": 1, "limit": 9}
+        found = Answers(tables.ask).find("period-movies", run)
+    rated = {row["movie_id"]: (row["reviews"], pytest.approx(row["after"])) for row in wanted}
+    assert all(rated[row["movie_id"]] == (row["reviews_after"], row["after"]) for row in found)
 
 
 def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str = "2000-01-01") -> str:
@@ -324,7 +299,7 @@ def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str 
                 decide(1, rule, promoted=True, passed=rule == "cost")
                 for rule in ("log_loss", "accuracy", "cost")
             ],
-            [{"model_id": "model-a", "rules": "accuracy, log_loss"}],
+            ["Promoted although it broke rules of the gate: model-a (accuracy, log_loss)."],
         ),
         (
             [
@@ -338,11 +313,12 @@ def decide(number: int, name: str, *, promoted: bool, passed: bool, moment: str 
     ids=["none", "held", "refused", "forced", "forced once, held since", "forced after the run"],
 )
 def test_a_model_that_the_gate_refused_is_told_where_it_scored(
-    tables: FilledTables, decisions: list[str], forced: list[dict[str, str]]
+    tables: FilledTables, decisions: list[str], forced: list[str]
 ) -> None:
     tables.run([PartFile("f.csv", ROWS)])
     tables.change(*decisions)
-    assert tables.read_facts().forced == forced
+    reasons = tables.read_report()["run-verdict"]
+    assert [row["words"] for row in reasons if row["words"].startswith("Promoted although")] == forced
 
 
 def test_a_copy_that_an_older_version_published_is_refused_with_the_next_step(tmp_path: Path) -> None:
@@ -350,4 +326,4 @@ def test_a_copy_that_an_older_version_published_is_refused_with_the_next_step(tm
     with duckdb.connect(str(Home(tmp_path).published)) as connection:
         connection.execute("DELETE FROM schema_migrations WHERE version > 4")
     with pytest.raises(WarehouseError, match=r"older version .* Next: run `reviews score`"):
-        read_facts_of(tmp_path)
+        read_report_of(tmp_path)

@@ -1,216 +1,222 @@
 """Tests of the verdict on a run: its sentence, its weight, and each reason."""
 
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import duckdb
 import pytest
 
-from tasks.report.scoring_facts import ScoringFacts
-from tasks.report.verdict import BAD, CARE, GOOD, judge_scoring, judge_training
-from tests.support.report_homes import make_bundle_facts
-from tests.support.run_facts import DONE, TRAINED
+from tasks.pages.sections import Rows
+from tasks.report.verdict import judge_scores, judge_training
+from tests.support.databases import make_tables
+from tests.support.failures import make_failure
+from tests.support.filled_tables import FilledTables
+from tests.support.report_homes import RUN
+from tests.support.trainings import TRAINED, train
+from tests.support.warehouse_parts import PartFile
 
-CHECK = {"boundary": "scored_reviews", "rule": "score_range", "severity": "error", "checks": 3, "passed": 3}
-DRIFT = {
-    "model_id": "m",
-    "measure": "score",
-    "psi": 0.01,
-    "threshold": 0.1,
-    "drifted": False,
-    "is_accepted": False,
-}
-SOUND = ScoringFacts(
-    run=DONE,
-    totals={
-        "files": 2,
-        "files_refused": 0,
-        "files_rescored": 0,
-        "rows_read": 200,
-        "rows_read_again": 0,
-        "rows_quarantined": 0,
-        "rows_without_text": 0,
-    },
-    files=[],
-    refused=[],
-    models=[{"reviews": 200, "counted": 200}],
-    sources=[{"source": "shop-a", "reviews": 200, "not_counted": 0}],
-    deliveries=[],
-    given={"labelled": 150, "share_agreeing": 0.81, "rated": 0, "rating_mae": None},
-    scores=(),
-    ratings={},
-    lengths={},
-    quarantined=[],
-    checks=[{**CHECK, "is_broken": False}],
-    drift=[DRIFT],
-    source_drift=[{**DRIFT, "source": "shop-a"}],
-    reviews={},
-    moved=[],
-    lineage=[{"model_id": "m", "dataset": "stanford", "test_accuracy": 0.8}],
-    forced=[],
-)
+ROWS: list[dict[str, Any]] = [
+    {"text": f"text {number}", "score": 0.9 if number % 5 else 0.1, "given_label": "positive"}
+    for number in range(200)
+]
+"""Of which 80 % are called right, as in the test of the model."""
+OWN_DRIFT = """
+CREATE OR REPLACE TEMP VIEW drift AS SELECT
+    '{run}' AS run_id, 'model-a' AS model_id, {source}::VARCHAR AS source, '{measure}' AS measure,
+    200::BIGINT AS reviews, 0.5 AS mean, 100::BIGINT AS reference_reviews, 0.4 AS reference_mean, {psi} AS psi,
+    0.1 AS threshold, psi > threshold AS drifted
+"""
 
 
-def test_a_run_against_which_nothing_speaks_can_be_trusted() -> None:
-    verdict = judge_scoring(SOUND)
-    assert verdict.weight == GOOD
-    assert verdict.sentence == (
-        "These scores can be trusted: no contract is broken, no file was refused, no row was quarantined, "
+def drift(psi: float, measure: str = "score", source: str | None = None) -> str:
+    return OWN_DRIFT.format(run=RUN, psi=psi, measure=measure, source=f"'{source}'" if source else "NULL")
+
+
+@pytest.fixture(scope="module")
+def filled_once() -> Iterator[duckdb.DuckDBPyConnection]:
+    with make_tables() as connection:
+        tables = FilledTables(connection)
+        tables.promote()
+        tables.run([PartFile("f.csv", ROWS, bad_rows=[201])])
+        tables.settle()
+        tables.change("UPDATE scored_files SET rows_read = 201")
+        yield connection
+
+
+@pytest.fixture
+def tables(filled_once: duckdb.DuckDBPyConnection) -> Iterator[FilledTables]:
+    """A run against which nothing speaks, which a test may change."""
+    filled_once.begin()
+    filled = FilledTables(filled_once)
+    filled.record([make_failure(success=True)])
+    filled.change(drift(0.01))
+    yield filled
+    filled_once.rollback()
+
+
+def judge(tables: FilledTables) -> tuple[str, Rows]:
+    """Return the sentence of the verdict, and its reasons."""
+    rows = tables.read_report()["run-verdict"]
+    return judge_scores(rows), rows
+
+
+def test_a_run_against_which_nothing_speaks_can_be_trusted(tables: FilledTables) -> None:
+    sentence, rows = judge(tables)
+    assert sentence == (
+        "These scores can be trusted: no contract is broken, no file was refused, hardly a row was quarantined, "
         "nothing drifted and the writers agree as in the test."
     )
+    assert {row["weight"] for row in rows} == {"good"}
 
 
-def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict() -> None:
-    totals = {**SOUND.totals, "rows_read": 250, "rows_quarantined": 51, "rows_without_text": 50}
-    verdict = judge_scoring(replace(SOUND, totals=totals))
-    assert verdict.weight == GOOD
-    [words] = [reason.words for reason in verdict.reasons if "uarantined" in reason.words]
-    assert words.startswith(
-        "Quarantined: 1 of 200 rows (0.5\u00a0%). Beside these, 50 rows came without a text"
+REFUSE = (
+    "INSERT INTO scored_files BY NAME SELECT 'x' AS source_sha256, 'none' AS model_id, 'refused' AS status, "
+)
+DUE = (
+    "INSERT INTO findings BY NAME SELECT 1 AS number, 'training_due' AS kind, 'model-a (accuracy)' AS subject, "
+    "'warning' AS level, '80 % right' AS what, '' AS next, 'open' AS state, started_at AS first_seen, "
+    "started_at AS last_seen FROM runs"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "weight", "brief"),
+    [
+        ("UPDATE runs SET status = 'failed'", "bad", "the run failed"),
+        ("UPDATE runs SET status = 'running', ended_at = NULL", "bad", "the run never ended"),
+        (
+            "UPDATE contract_results SET success = false, boundary = 'scored_reviews'",
+            "bad",
+            "a contract is broken",
+        ),
+        (
+            "UPDATE contract_results SET success = false, boundary = 'scored_reviews', severity = 'warning'",
+            "care",
+            "a contract warned",
+        ),
+        (
+            f"{REFUSE} 'b.csv' AS uri, run_id, committed_at, 9 AS commit_number FROM scored_files",
+            "care",
+            "1 file refused",
+        ),
+        ("UPDATE scored_files SET rows_read = 50", "care", "2.0 % of the rows were quarantined"),
+        (DUE, "care", "a training is due"),
+        (drift(0.2, "token_count"), "care", "the length in words drifted"),
+        (drift(0.2, source="shop-a"), "care", "the score of shop-a drifted"),
+        ("UPDATE models SET test_accuracy = 0.9", "care", "fewer writers agree than in the test"),
+        ("UPDATE source_reviews SET counts = false WHERE row_number <= 50", "care", "50 reviews not counted"),
+        ("UPDATE models SET dataset = 'sample'", "care", "the model learnt from generated reviews"),
+        ("UPDATE models SET dataset = 'other'", "care", "the model learnt from unverified reviews"),
+    ],
+)
+def test_what_speaks_against_a_run_is_the_verdict(
+    tables: FilledTables, change: str, weight: str, brief: str
+) -> None:
+    tables.change(change)
+    sentence, rows = judge(tables)
+    assert (rows[0]["weight"], sentence.endswith(f": {brief}.")) == (weight, True), sentence
+
+
+@pytest.mark.parametrize("boundary", ["review_files", "drift", "language", "deliveries"])
+def test_warnings_of_bad_rows_drift_languages_and_lateness_are_no_reason_of_their_own(
+    tables: FilledTables, boundary: str
+) -> None:
+    tables.change(
+        f"UPDATE contract_results SET success = false, severity = 'warning', boundary = '{boundary}'"
+    )
+    assert judge(tables)[1][0]["weight"] == "good"
+
+
+def test_drift_that_the_sources_accept_is_no_reason_for_care(tables: FilledTables) -> None:
+    tables.change(drift(0.2))
+    tables.record([make_failure(success=True, boundary="drift", columns="score", source=None)])
+    assert judge(tables)[1][0]["weight"] == "good"
+
+
+def test_ratings_without_a_text_are_no_quarantined_rows_of_the_verdict(tables: FilledTables) -> None:
+    tables.change(
+        "UPDATE scored_files SET rows_read = 50", "UPDATE quarantined_rows SET rule = 'text_not_given'"
+    )
+    assert (
+        "Quarantined: 0 of 49 rows (0.0 %). Beside these, 1 came without a text: there is nothing to score in them."
+        in [row["words"] for row in judge(tables)[1]]
     )
 
 
+def test_a_few_given_labels_say_nothing(tables: FilledTables) -> None:
+    tables.change(
+        "UPDATE source_reviews SET given_label = NULL WHERE row_number > 50",
+        "UPDATE models SET test_accuracy = 0.99",
+    )
+    assert judge(tables)[1][0]["weight"] == "good"
+
+
+def judge_model(tables: FilledTables) -> tuple[str, Rows]:
+    rows = tables.read_report(TRAINED)["training-verdict"]
+    return judge_training(rows), rows
+
+
+def worsen(tables: FilledTables) -> None:
+    tables.change(
+        "UPDATE models SET validation_log_loss = 0.1, validation_accuracy = 0.95 WHERE model_id = 'model-a'"
+    )
+
+
+def set_model(column: str) -> Callable[[FilledTables], None]:
+    return lambda tables: tables.change(f"UPDATE models SET {column} WHERE model_id = 'model-n'")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("changed", "weight", "brief"),
+    ("change", "metrics", "sentence"),
     [
-        ({"run": replace(DONE, status="failed")}, BAD, "the run failed"),
-        ({"run": replace(DONE, status="running", ended_at=None)}, BAD, "the run never ended"),
-        ({"run": replace(DONE, status="stopped", ended_at=None)}, BAD, "the run never ended"),
-        ({"checks": [{**CHECK, "passed": 2, "is_broken": True}]}, BAD, "a contract is broken"),
-        ({"checks": [{**CHECK, "severity": "warning", "is_broken": True}]}, CARE, "a contract warned"),
-        ({"totals": {**SOUND.totals, "files_refused": 1}}, CARE, "1 file refused"),
         (
-            {"totals": {**SOUND.totals, "rows_quarantined": 3}},
-            CARE,
-            "1.5\u00a0% of the rows were quarantined",
-        ),
-        ({"forced": [{"model_id": "m", "rules": "cost"}]}, CARE, "the gate had refused the model"),
-        ({"due": [{"reason": "accuracy", "words": "80% right"}]}, CARE, "a training is due"),
-        (
-            {"drift": [DRIFT, {**DRIFT, "measure": "token_count", "drifted": True}]},
-            CARE,
-            "the length in words drifted",
+            lambda tables: None,
+            {},
+            "This model scores: it beats the linear baseline and its scores are calibrated.",
         ),
         (
-            {"source_drift": [{**DRIFT, "source": "shop-a", "drifted": True}]},
-            CARE,
-            "the score of shop-a drifted",
-        ),
-        ({"given": {**SOUND.given, "share_agreeing": 0.7}}, CARE, "fewer writers agree than in the test"),
-        (
-            {"sources": [{**SOUND.sources[0], "not_counted": 50}]},
-            CARE,
-            "50 reviews not counted",
-        ),
-        (
-            {"lineage": [{**SOUND.lineage[0], "dataset": "sample"}]},
-            CARE,
-            "the model learnt from generated reviews",
-        ),
-        (
-            {"lineage": [{**SOUND.lineage[0], "dataset": "other"}]},
-            CARE,
-            "the model learnt from unverified reviews",
-        ),
-    ],
-)
-def test_what_speaks_against_a_run_is_the_verdict(changed: dict[str, Any], weight: str, brief: str) -> None:
-    verdict = judge_scoring(replace(SOUND, **changed))
-    assert (verdict.weight, verdict.reasons[0].weight) == (weight, weight)
-    assert verdict.sentence.endswith(f": {brief}.")
-
-
-def test_warnings_of_bad_rows_drift_languages_and_lateness_are_no_reason_of_their_own() -> None:
-    for boundary in ("review_files", "drift", "language", "deliveries"):
-        warned = {**CHECK, "boundary": boundary, "severity": "warning", "is_broken": True}
-        assert judge_scoring(replace(SOUND, checks=[warned])).weight == GOOD
-
-
-def test_drift_that_the_sources_accept_is_no_reason_for_care() -> None:
-    accepted = {**DRIFT, "drifted": True, "is_accepted": True}
-    verdict = judge_scoring(replace(SOUND, drift=[accepted], source_drift=[{**accepted, "source": "shop-a"}]))
-    assert verdict.weight == GOOD
-
-
-def test_a_few_given_labels_say_nothing() -> None:
-    few = {**SOUND.given, "labelled": 10, "share_agreeing": 0.1}
-    assert judge_scoring(replace(SOUND, given=few)).weight == GOOD
-
-
-@pytest.mark.parametrize(
-    ("changed", "weight", "sentence"),
-    [
-        ({}, GOOD, "This model scores: it beats the linear baseline and its scores are calibrated."),
-        (
-            {"bundle": make_bundle_facts(baseline={"test_accuracy": 0.95})},
-            CARE,
+            set_model("baseline_test_accuracy = 0.95"),
+            {},
             "This model scores. To know: a linear model is no worse.",
         ),
+        (set_model("test_ece = 0.06"), {}, "This model scores. To know: its scores are badly calibrated."),
+        (worsen, {}, "This model scores. To know: it is worse than the champion that it replaced."),
         (
-            {"promotion": None, "is_champion": False, "decision": "no better than the champion"},
-            GOOD,
+            lambda tables: tables.change("DELETE FROM promotions WHERE number = 2"),
+            {},
             "This model was trained and does not score: it beats the linear baseline and its scores are calibrated.",
         ),
         (
-            {"run": replace(DONE, status="failed"), "bundle": {}},
-            BAD,
+            lambda tables: tables.change(
+                f"UPDATE runs SET status = 'failed', counts = '{{}}' WHERE run_id = '{TRAINED}'"
+            ),
+            {},
             "This training is not to be relied on: the run failed.",
+        ),
+        (
+            lambda tables: None,
+            {"rating": {"interval_coverage": 0.75}},
+            "This model scores. To know: its intervals are too narrow.",
         ),
     ],
 )
-def test_a_training_is_judged_by_gate_baseline_and_calibration(
-    changed: dict[str, Any], weight: str, sentence: str
+def test_a_training_is_judged_by_gate_baseline_calibration_and_intervals(
+    tables: FilledTables, change: Callable[[FilledTables], None], metrics: Mapping[str, Any], sentence: str
 ) -> None:
-    verdict = judge_training(replace(TRAINED, **changed))
-    assert (verdict.weight, verdict.sentence) == (weight, sentence)
+    train(tables, **metrics)
+    change(tables)
+    assert judge_model(tables)[0] == sentence
 
 
-BETTER = {"validation_log_loss": 0.35, "validation_accuracy": 0.86}
-WORSE = {"validation_log_loss": 0.7, "validation_accuracy": 0.5}
-
-
-def test_a_model_that_is_worse_than_the_champion_it_replaced_is_not_praised() -> None:
-    verdict = judge_training(replace(TRAINED, model={**TRAINED.model, **WORSE}, replaced=BETTER))
-    assert (verdict.weight, verdict.reasons[0].weight) == (CARE, CARE)
-    assert verdict.sentence == "This model scores. To know: it is worse than the champion that it replaced."
-    assert verdict.reasons[0].words == (
-        "Worse than the champion that it replaced: validation log loss 0.7000 against 0.3500, accuracy "
-        "50.0\u00a0% against 86.0\u00a0%. Promoted: the first model."
-    )
-    assert all("promoted" not in each.words.lower() for each in verdict.reasons[1:])
-
-
-@pytest.mark.parametrize(
-    ("model", "replaced", "parameters"),
-    [
-        (BETTER, WORSE, {"promote": "always"}),
-        (WORSE, BETTER, {"promote": "auto"}),
-        (WORSE, {**BETTER, "validation_log_loss": None}, {"promote": "always"}),
-        (WORSE, None, {"promote": "always"}),
-    ],
-)
+@pytest.mark.slow
 def test_a_better_model_or_one_that_the_gate_compared_itself_is_no_reason_for_care(
-    model: dict[str, Any], replaced: dict[str, Any] | None, parameters: dict[str, Any]
+    tables: FilledTables,
 ) -> None:
-    run = replace(TRAINED.run, parameters=parameters)
-    assert judge_training(replace(TRAINED, run=run, model=model, replaced=replaced)).weight == GOOD
-
-
-@pytest.mark.parametrize(("share", "weight"), [(0.94, GOOD), (0.85, GOOD), (0.75, CARE)])
-def test_intervals_are_held_against_what_they_are_made_for(share: float, weight: str) -> None:
-    metrics = make_bundle_facts()["metrics"]
-    metrics = {**metrics, "rating": {**metrics["rating"], "interval_coverage": share}}
-    verdict = judge_training(replace(TRAINED, bundle=make_bundle_facts(metrics=metrics)))
-    assert verdict.weight == weight
-    words = f"Intervals of movie ratings: aimed at 90\u00a0%, held {100 * share:.1f}\u00a0%."
-    assert words in [each.words for each in verdict.reasons if each.weight == weight]
-
-
-def test_the_reason_of_the_gate_is_among_the_reasons() -> None:
-    told = judge_training(replace(TRAINED, promotion=None, decision="less accurate than the champion"))
-    assert "This run did not promote it: less accurate than the champion." in [
-        each.words for each in told.reasons
-    ]
-
-
-def test_a_run_is_not_distrusted_for_too_few_earlier_reviews_of_its_sources() -> None:
-    assert judge_scoring(replace(SOUND, drift=[], source_drift=[])).weight == GOOD
+    train(tables)
+    worsen(tables)
+    tables.change('UPDATE runs SET parameters = \'{"promote": "auto"}\'')
+    rows = judge_model(tables)[1]
+    assert rows[0]["weight"] == "good"
+    assert "It was promoted: it is better." in [row["words"] for row in rows]

@@ -123,13 +123,14 @@ def test_a_report_of_a_row_that_is_forgotten_while_it_is_written_does_not_stay(
 ) -> None:
     values = f"'{hash_text('f.csv')}', 2, false, NULL, 'ann', now(), NULL, NULL, NULL"
     trace = f"INSERT INTO forgotten_rows VALUES ({values})"
-    render = writing._render
+    make = writing._make_report
 
-    def forget_meanwhile(facts: writing.Facts) -> str:
-        change(home / "reviews.duckdb", trace)
-        return render(facts)
+    def forget_meanwhile(home: Home, name: str) -> tuple[str, str]:
+        made = make(home, name)
+        change(home.warehouse, trace)
+        return made
 
-    monkeypatch.setattr(writing, "_render", forget_meanwhile)
+    monkeypatch.setattr(writing, "_make_report", forget_meanwhile)
     with pytest.raises(SourceError, match="was forgotten meanwhile"):
         write(home, RUN)
     assert list((home / "reports").glob("*.html")) == []

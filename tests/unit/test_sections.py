@@ -14,11 +14,13 @@ from tasks.pages.cells import Place, format_cell
 from tasks.pages.looks import show_table, show_words
 from tasks.pages.sections import Answers, Part, Section
 from tasks.queries.named_queries import read_values
-from tasks.report import week
-from tests.support.report_homes import HOSTILE, asking
+from tasks.report import scoring, training, week
+from tasks.report.run_choice import SCORING
+from tasks.report.writing import read_report
+from tests.support.report_homes import HOSTILE, NEXT_RUN, asking
 from tests.support.weeks import WEEK, make_week_home
 
-PAGES = (*week.SECTIONS,)
+PAGES = (*week.SECTIONS, *scoring.SECTIONS, *training.SECTIONS)
 """The sections of all pages."""
 
 
@@ -32,6 +34,8 @@ def list_parts(homes: dict[str, Home]) -> Iterator[tuple[Home, Part]]:
     """Yield the sections of all pages with their rows."""
     with asking(homes["week"].folder) as ask:
         yield from ((homes["week"], part) for part in week.read_week(Answers(ask, {"week": WEEK.name})))
+    with asking(homes["week"].folder) as ask:
+        yield from ((homes["week"], part) for part in read_report(ask, NEXT_RUN, SCORING))
 
 
 def ask_command(home: Path, command: str) -> list[dict[str, object]]:
@@ -46,7 +50,7 @@ def ask_command(home: Path, command: str) -> list[dict[str, object]]:
 def test_what_a_section_shows_is_what_its_query_answers(homes: dict[str, Home]) -> None:
     for home, part in list_parts(homes):
         assert ask_command(home.folder, part.command) == part.rows, part.command
-        assert {name for name, _ in part.columns} <= {*part.rows[0]} if part.rows else part.section.empty
+        assert not part.rows or {name for name, _ in part.columns} <= {*part.rows[0]}
 
 
 def test_every_query_of_pages_is_shown_or_read_by_one_that_is() -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -13,13 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.evaluation.bootstrap import find_interval, resample_means
-from tasks.warehouse.latest_scores import rebuild, rebuild_reviews
-from tasks.warehouse.shadow import comparison
-from tasks.warehouse.shadow.comparison import Row, compare_recent
+from tasks.warehouse.latest_scores import rebuild_reviews
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
 from tests.support.databases import make_tables
 from tests.support.warehouse_parts import NOON
-from tests.unit.view_tables import add_file, add_model, add_row, add_rows, ask, promote
+from tests.unit.view_tables import add_file, add_model, add_rows, ask, promote
 
 SHADOW, CHAMPION = "model-s", "model-a"
 
@@ -302,45 +299,3 @@ def find_upper_end(gained: "pd.Series[int]", titles: "pd.Series[str]") -> float 
         return None
     spread = math.sqrt((off**2).sum() * len(off) / (len(off) - 1))
     return float(gained.mean() + 1.96 * spread / len(gained))
-
-
-def compare_newest(connection: duckdb.DuckDBPyConnection) -> list[Row]:
-    """Return how the shadow does beside the champion on its newest scores, once the tables are as they should be."""
-    rebuild(connection)
-
-    def ask_rows(query: str, values: dict[str, Any] | None = None) -> list[Row]:
-        found = connection.execute(query, values or {})
-        names = [column[0] for column in found.description or []]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-    return list(compare_recent(ask_rows, SHADOW, [CHAMPION]))
-
-
-def add_shadowed(connection: duckdb.DuckDBPyConnection, name: str, day: int, scores: list[float]) -> None:
-    """Add a file of labelled reviews that both models scored."""
-    rows = [{"movie_id": f"tt{number}", "given_label": "positive"} for number, _ in enumerate(scores)]
-    add_file(connection, name, rows, day)
-    add_shadow(connection, name, scores)
-    committed_at = NOON + timedelta(days=day)
-    ledger = {"source_sha256": name, "model_id": SHADOW, "rows": len(scores), "run_id": "run"}
-    add_row(connection, "shadow_files", **ledger, committed_at=committed_at)
-
-
-@pytest.mark.slow
-def test_of_few_scores_a_report_compares_all(connection: duckdb.DuckDBPyConnection) -> None:
-    add_shadowed(connection, "f", 0, [0.9, 0.1, 0.4])
-    add_shadowed(connection, "g", 1, [0.9, 0.9])
-    found = [tuple(row.values()) for row in compare_newest(connection)]
-    assert found == ask(connection, "FROM shadow_comparison ORDER BY source NULLS FIRST")
-    assert [row[3] for row in found] == [5, 5]
-
-
-def test_of_many_scores_a_report_compares_the_newest(
-    connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(comparison, "RECENT_ROWS", 3)
-    add_shadowed(connection, "f", 0, [0.1, 0.1, 0.1])
-    add_shadowed(connection, "g", 1, [0.1, 0.9])
-    add_shadowed(connection, "h", 2, [0.9, 0.9])
-    overall, _ = compare_newest(connection)
-    assert (overall["reviews"], overall["shadow_accuracy"]) == (3, 1.0)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.pages.formatting import cut_name, format_share
+from tasks.pages.sections import Row
 from tasks.pages.svg_charts import Caption, Chart, LineStyle, Series, draw_lines
 from tasks.report.names_and_commands import name_length_ranges
-from tasks.report.run_choice import Row
 
 MODELS_DRAWN = 3
 """Most models in a chart, since more lines can't be told apart; the tables have all."""

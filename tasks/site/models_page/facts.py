@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from data_contracts.queries import read_named
 from data_contracts.storage.home import Home
 from models.bundle.reading_facts import has_bundle
+from tasks.pages.sections import Row
 from tasks.queries.run_query import Ask
 from tasks.report.names_and_commands import SLICE_WORDS
-from tasks.report.run_choice import Row
 
 if TYPE_CHECKING:
     from models.evaluation.gate import GateCheck

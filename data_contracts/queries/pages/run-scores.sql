@@ -1,0 +1,6 @@
+-- How are the scores of a run distributed?
+SELECT bin / 20 AS score_from, count(score) AS reviews
+FROM range(20) AS bins (bin)
+LEFT JOIN (FROM "period-rows" WHERE counts) AS scored ON bin = least(floor(score * 20), 19)::INTEGER
+WHERE EXISTS (FROM "period-rows" WHERE counts)
+GROUP BY bin ORDER BY bin;
