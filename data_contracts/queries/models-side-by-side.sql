@@ -14,6 +14,8 @@ promoted AS (SELECT model_id, max(number) AS number FROM promotions GROUP BY mod
 SELECT
     model_id,
     coalesce(number = (SELECT max(number) FROM promotions), false) AS is_champion,
+    CASE WHEN number = (SELECT max(number) FROM promotions) THEN 'champion' WHEN model_id = shadow THEN 'shadow' END
+        AS status,
     variant,
     seed,
     epochs,
@@ -35,6 +37,8 @@ SELECT
     stars_off, -- mean absolute error over rows with stars of the writer
     rated, -- these rows
     metrics -- JSON: all figures of its evaluation
-FROM models LEFT JOIN scored USING (model_id) LEFT JOIN judged USING (model_id) LEFT JOIN promoted USING (model_id)
+FROM models LEFT JOIN (
+    SELECT model_id AS shadow FROM shadows WHERE ended_at IS NULL AND coalesce(until > now(), true)
+) ON shadow = model_id LEFT JOIN scored USING (model_id) LEFT JOIN judged USING (model_id) LEFT JOIN promoted USING (model_id)
 ORDER BY is_champion DESC, number DESC NULLS LAST, trained_at DESC, model_id
 LIMIT $limit;

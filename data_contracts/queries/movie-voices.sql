@@ -4,8 +4,9 @@
 WITH kinds AS (
     SELECT
         movie_id, rowid AS place,
-        CASE WHEN best_score >= 0.75 THEN 'for' WHEN best_score <= 0.25 THEN 'against' ELSE 'unsure' END AS kind,
-        CASE kind WHEN 'for' THEN -best_score WHEN 'against' THEN best_score ELSE abs(best_score - 0.5) END AS rank
+        CASE WHEN best_score >= 0.75 THEN 'clearly for it' WHEN best_score <= 0.25 THEN 'clearly against it'
+            ELSE 'in doubt' END AS kind,
+        CASE kind WHEN 'clearly for it' THEN -best_score WHEN 'clearly against it' THEN best_score ELSE abs(best_score - 0.5) END AS rank
     FROM source_reviews
     WHERE is_latest AND best_model_id IS NOT NULL -- as in latest_scores
     AND movie_id IS NOT NULL AND ($movie IS NULL OR movie_id = $movie)
@@ -17,7 +18,7 @@ picked AS MATERIALIZED (
 )
 SELECT
     review.movie_id,
-    kind, -- 'for' from a score of 0.75 on, 'against' up to 0.25, else 'unsure'
+    kind, -- 'clearly for it' from a score of 0.75 on, 'clearly against it' up to 0.25, else 'in doubt'
     left(source_sha256, 12) || ':' || row_number AS row_name,
     best_score AS score, -- P(positive), 0 to 1
     best_sentiment AS sentiment,

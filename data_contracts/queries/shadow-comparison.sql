@@ -1,5 +1,6 @@
 -- How does the shadow do beside the champion, on the reviews that both scored?
 -- $model text = none: model_id of a model that was the shadow; without it all of them
+-- $beside text = none: only beside this model
 SELECT
     model_id, -- of the shadow
     compared_with, -- model_id of the champion, or of an earlier one
@@ -19,5 +20,5 @@ SELECT
     round(shadow_rating_mae, 2) AS shadow_stars_off, -- mean absolute error
     round(champion_rating_mae, 2) AS champion_stars_off
 FROM shadow_comparison
-WHERE $model IS NULL OR model_id = $model
+WHERE ($model IS NULL OR model_id = $model) AND ($beside IS NULL OR compared_with = $beside)
 ORDER BY model_id, compared_with, source NULLS FIRST;

@@ -27,8 +27,8 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.guarded_server import guard, list_site_hosts
 from deployments.settings import Settings
+from tasks.pages.rendering import STYLE, format_style
 from tasks.site.pages import make_page
-from tasks.site.rendering import STYLE, format_style
 from tasks.warehouse.published import identify_copy
 
 if TYPE_CHECKING:

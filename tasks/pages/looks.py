@@ -63,7 +63,7 @@ def _show_parts(parts: Sequence[Part], place: Place) -> Iterator[Markup]:
 
 def show_body(part: Part, place: Place) -> Markup:
     """Return the sentence of a section, its rows, and the command of its query."""
-    look = _LOOKS[part.section.look]
+    look = _LOOKS[part.section.look] if isinstance(part.section.look, str) else part.section.look
     pieces = [show_words(part.words), look(part, place) if part.rows else "", show_command(part.command)]
     return Markup("\n").join(each for each in pieces if each)
 
@@ -101,7 +101,9 @@ def show_table(part: Part, place: Place) -> Markup:
 
 
 def _holds_numbers(rows: Sequence[Row], name: str) -> bool:
-    """Return whether a column has numbers."""
+    """Return whether a column has numbers, and no pictures of them."""
+    if name in ("low", "high"):
+        return name == "high"
     value = next((row[name] for row in rows if row[name] is not None), None)
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -116,12 +118,26 @@ def _show_row(part: Part, row: Row, place: Place, digits: dict[str, int]) -> str
     cells = []
     for number, (name, _) in enumerate(part.columns):
         value = row[name]
+        if name in ("low", "high"):
+            cells.append(_show_range(name, row))
+            continue
         shown, kind = format_cell(name, value, place, digits[name]), name_class(name, value)
         if shown == NO_VALUE and not kind:
             kind = name_class(name, next((each[name] for each in part.rows if each[name] is not None), None))
         cells.append(f'<th scope="row"{kind}>{shown}</th>' if number == 0 else f"<td{kind}>{shown}</td>")
     is_this = ' class="this"' if row.get("is_champion") or row.get("is_this") else ""
     return f"<tr{is_this}>{''.join(cells)}</tr>"
+
+
+def _show_range(name: str, row: Row) -> str:
+    """Return the cell of the lower end of a rating, which is a picture, or of the upper one, its figures."""
+    low, high = row["low"], row["high"]
+    if name == "low":
+        return f"<td>{draw_range(low, row['stars'], high)}</td>"
+    between = (
+        NO_VALUE if low is None or high is None else f"{format_number(low, 1)} to {format_number(high, 1)}"
+    )
+    return f'<td class="n">{between}</td>'
 
 
 def box(label: str, content: str) -> Markup:
@@ -136,7 +152,8 @@ def show_figures(part: Part, place: Place) -> Markup:
     """Return the values of the first row as large figures."""
     figures = (
         Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(
-            heading, format_cell(name, part.rows[0][name], place, 1 if "stars" in name else None)
+            heading,
+            format_cell(name, part.rows[0][name], place, 1 if "stars" in name or "rating" in name else None),
         )
         for name, heading in part.columns
     )

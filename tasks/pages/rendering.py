@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import jinja2
 
 
+STYLE = "style.css"
+"""The file with the style, which pages of the site load."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a page says beside its sections."""
@@ -30,8 +34,10 @@ class Frame:
     """The command that writes the page."""
     links: tuple[tuple[str, str], ...] = ()
     """Addresses and names of pages to which its head leads."""
+    warning: str = ""
+    note: str = ""
     here: str = ""
-    """The page of the site that it is."""
+    """The page of the site that it is; '' for a report, which is of no site."""
 
 
 def render_page(frame: Frame, parts: Sequence[Part], place: Place) -> str:
@@ -52,6 +58,11 @@ def _show_head(part: Part, place: Place) -> Markup:
     if part.section.look == "verdict":
         return show_verdict(part, place) + show_command(part.command)
     return show_figures(part, place) + show_words(part.words, "note aside") + show_command(part.command)
+
+
+def format_style() -> str:
+    """Return the style of all pages."""
+    return (TEMPLATES / STYLE).read_text("utf-8")
 
 
 def render(template: str, **values: Any) -> str:

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from markupsafe import Markup
+
 from data_contracts.queries import NamedQuery, read_named
+from tasks.pages.cells import Place
 from tasks.queries.named_queries import fill_values
 from tasks.queries.run_query import Ask
 from tasks.support.wording import quote_word
@@ -19,6 +22,7 @@ Words = str | Callable[[Rows], str]
 """A sentence, or what makes it from the rows. What stands in backticks is code."""
 CHARTS = ("bars", "lying bars", "lines", "shares", "curve")
 """The looks that are charts."""
+_HEADINGS = {"low": "1 to 10 stars", "high": "between", "psi": "PSI"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,8 @@ class Section:
     query: str
     """The name of a query."""
     words: Words = ""
-    look: str = "table"
-    """One of `CHARTS`, or of the looks in `tasks/pages/looks.py`."""
+    look: "str | Callable[[Part, Place], Markup]" = "table"
+    """One of `CHARTS`, of the looks in `tasks/pages/looks.py`, or a function."""
     columns: str = ""
     """The columns shown, `name, name=heading`; '' for all. Of a chart the first has its labels or x values."""
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -76,9 +80,9 @@ class Answers:
     """The values of parameters that all queries of the page have."""
     kept: set[str] = field(default_factory=set)
 
-    def read(self, section: Section) -> Part:
-        """Return a section with its rows."""
-        query, given = read_named(section.query), {**self.given, **section.given}
+    def read(self, section: Section, given: Mapping[str, Any] | None = None) -> Part:
+        """Return a section with its rows; `given` are values beside those of the page and of the section."""
+        query, given = read_named(section.query), {**self.given, **(given or {}), **section.given}
         rows = self.find(section.query, given)
         return Part(section, rows, name_command(query, given))
 
@@ -105,4 +109,6 @@ def name_command(query: NamedQuery, given: Mapping[str, Any]) -> str:
 
 def make_heading(column: str) -> str:
     """Return the heading of a column by its name, such as `positive` of `share_positive`."""
+    if column in _HEADINGS:
+        return _HEADINGS[column]
     return re.sub("^(share|mean|is)_|_(id|at)$", "", column).replace("_", " ")

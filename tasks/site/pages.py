@@ -5,16 +5,31 @@ from functools import lru_cache
 from pathlib import Path
 
 from data_contracts.storage.home import Home
-from tasks.pages.page_names import ANY_MOVIE, INDEX, MODELS, MOVIES, PAGES, is_plain
+from tasks.pages.cells import Place
+from tasks.pages.page_names import (
+    ANY_MOVIE,
+    INDEX,
+    MODELS,
+    MOVIES,
+    PAGES,
+    is_plain,
+    link_served,
+    link_written,
+)
+from tasks.pages.rendering import render_page
+from tasks.pages.sections import Answers, Part
 from tasks.pages.titles import Title, read_titles
-from tasks.queries.run_query import Ask, ask_published
+from tasks.queries.run_query import ask_published
+from tasks.report import scoring
 from tasks.report.present_tables import require_present_tables
-from tasks.site import rendering
-from tasks.site.models_page.facts import read_models
-from tasks.site.movie_facts import count_movies, find_movies, keep_movies, read_movie
-from tasks.site.movie_search import read_search
-from tasks.site.overview import make_overview
-from tasks.site.overview_facts import keep_days
+from tasks.report.writing import name_report
+from tasks.site.models import drop_champion, frame_models, read_models
+from tasks.site.movie import frame_movie, read_movie
+from tasks.site.movie_search import find_movies, keep_titles, name_movies, read_search, render_movies
+from tasks.site.overview import find_weeks, frame_overview, read_overview
+
+KEPT_VIEWS = ("daily_scores", "live_accuracy")
+"""Views that several queries of a page read."""
 
 
 def make_page(home: Home, address: str, query: Mapping[str, str]) -> str | None:
@@ -27,13 +42,15 @@ def make_page(home: Home, address: str, query: Mapping[str, str]) -> str | None:
         return None
     with ask_published(home.published) as ask:
         require_present_tables(ask)
-        titles = {} if address == MODELS else find_titles(home.titles)
+        answers, titles = Answers(ask), {} if address == MODELS else find_titles(home.titles)
         if movie_id is not None:
-            facts = read_movie(ask, movie_id, titles)
-            return rendering.render_movie(facts) if facts else None
-        if address == INDEX:
-            return rendering.render_overview(make_overview(ask, home, titles), is_served=True)
-        return _make_search(ask, titles, query) if address == MOVIES else make_models(ask, home)
+            parts = read_movie(answers, movie_id)
+            return make_movie(titles, movie_id, parts) if parts else None
+        if address == MOVIES:
+            keep_titles(answers, titles)
+            search = read_search(query)
+            return render_movies(find_movies(answers, search), count_movies(answers), search)
+        return make_overview(answers, home, titles) if address == INDEX else make_models(answers, home)
 
 
 def find_movie_id(address: str, query: Mapping[str, str]) -> str | None:
@@ -46,17 +63,51 @@ def find_movie_id(address: str, query: Mapping[str, str]) -> str | None:
     return name if is_plain(name) else None
 
 
-def _make_search(ask: Ask, titles: Mapping[str, Title], query: Mapping[str, str]) -> str:
-    """Return the page with the movies that are asked for."""
-    keep_movies(ask, titles)
-    search = read_search(query)
-    return rendering.render_movies(find_movies(ask, search), count_movies(ask), search)
+def count_movies(answers: Answers) -> int:
+    """Return how many movies there are."""
+    rows = answers.find("movie-search", {"limit": 1})
+    return int(rows[0]["movies"]) if rows else 0
 
 
-def make_models(ask: Ask, home: Home) -> str:
+def make_overview(
+    answers: Answers, home: Home, titles: Mapping[str, Title], *, is_served: bool = True
+) -> str:
+    """Return the first page; reports are linked only where they are served beside it."""
+    keep_views(answers)
+    keep_titles(answers, titles)
+    parts = read_overview(answers)
+    there = {path.name for path in home.reports.glob("*.html")} if is_served else set()
+    weeks = tuple((f"../reports/{name}", week) for week, name in find_weeks(there).items())
+
+    def link_report(run_id: str) -> str | None:
+        name = name_report(run_id)
+        return f"../reports/{name}" if name in there else None
+
+    place = Place(
+        home.folder,
+        names={"movie_id": name_movies(titles), "run_id": lambda run_id: run_id[:8]},
+        links={"movie_id": link_served if is_served else link_written, "run_id": link_report},
+    )
+    return render_page(frame_overview(parts, home, weeks), parts, place)
+
+
+def make_models(answers: Answers, home: Home) -> str:
     """Return the page of the models."""
-    keep_days(ask)
-    return rendering.render_models(read_models(ask, home))
+    keep_views(answers)
+    parts = read_models(answers)
+    return render_page(frame_models(parts, home), drop_champion(parts), Place(home.folder, scoring.NAMES))
+
+
+def make_movie(titles: Mapping[str, Title], movie_id: str, parts: list[Part]) -> str:
+    """Return the page of a movie."""
+    return render_page(frame_movie(name_movies(titles)(movie_id), parts), parts, Place(root="../"))
+
+
+def keep_views(answers: Answers) -> None:
+    """Sum by day what models scored once, for all queries of a page."""
+    for view in KEPT_VIEWS:
+        if view not in answers.kept:
+            answers.keep(view, f"FROM {view}")
 
 
 def find_titles(path: Path) -> Mapping[str, Title]:

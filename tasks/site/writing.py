@@ -8,16 +8,23 @@ from data_contracts.errors import SourceError, UsageError
 from data_contracts.storage.durable import make_folder, remove_leftovers, write_all_whole, write_whole
 from data_contracts.storage.home import Home
 from tasks.pages.page_names import INDEX, MODELS, MOVIES, PAGES, WRITTEN, name_page
+from tasks.pages.rendering import STYLE, format_style
+from tasks.pages.sections import Answers
 from tasks.queries.run_query import Ask, ask_published
 from tasks.report.present_tables import require_present_tables
-from tasks.site import rendering
-from tasks.site.models_page.facts import read_models
-from tasks.site.movie_facts import find_movies, read_movies
-from tasks.site.movie_list_script import format_movies
-from tasks.site.movie_search import MOVIES_SHOWN, Search
-from tasks.site.overview import make_overview
-from tasks.site.pages import find_titles
-from tasks.site.rendering import DATA, SCRIPT, STYLE
+from tasks.site.movie import read_movies
+from tasks.site.movie_search import (
+    ALL,
+    DATA,
+    MOVIES_SHOWN,
+    SCRIPT,
+    Search,
+    find_movies,
+    format_movies,
+    format_script,
+    render_movies,
+)
+from tasks.site.pages import find_titles, make_models, make_movie, make_overview
 from tasks.support.locking import hold_folder
 from tasks.support.wording import escape_controls
 
@@ -82,27 +89,27 @@ def _write(ask: Ask, home: Home, folder: Path) -> SiteSummary:
     """Write all pages, those that others link first."""
     for place in (folder, folder / PAGES):
         remove_leftovers(place, held=True)
-    titles = find_titles(home.titles)
-    overview = rendering.render_overview(make_overview(ask, home, titles), is_served=False)
-    models = rendering.render_models(read_models(ask, home))
-    movies = find_movies(ask, Search())
-    pages = read_movies(ask, movies, titles)
+    titles, answers = find_titles(home.titles), Answers(ask)
+    overview = make_overview(answers, home, titles, is_served=False)
+    models = make_models(Answers(ask, kept=answers.kept), home)
+    movies = find_movies(answers, Search(limit=ALL))
+    pages = read_movies(answers, movies)
     _write_files(
         folder / PAGES,
-        ((f"{name_page(each.movie.movie_id)}.html", rendering.render_movie(each)) for each in pages),
+        ((f"{name_page(movie_id)}.html", make_movie(titles, movie_id, parts)) for movie_id, parts in pages),
     )
     _write_files(
         folder,
         (
-            (STYLE, rendering.format_style()),
-            (SCRIPT, rendering.format_script()),
+            (STYLE, format_style()),
+            (SCRIPT, format_script()),
             (DATA, format_movies(movies)),
-            (MOVIES, rendering.render_movies(movies[:MOVIES_SHOWN], len(movies))),
+            (MOVIES, render_movies(movies[:MOVIES_SHOWN], len(movies))),
             (MODELS, models),
             (INDEX, overview),
         ),
     )
-    _remove(_list_pages(folder), keep={name_page(movie.movie_id) for movie in movies})
+    _remove(_list_pages(folder), keep={name_page(movie["movie_id"]) for movie in movies})
     return SiteSummary(folder / INDEX, len(movies))
 
 

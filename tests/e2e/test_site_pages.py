@@ -9,8 +9,8 @@ import pytest
 
 from data_contracts.storage.home import Home
 from deployments.site.app import RULES
+from tasks.pages.rendering import STYLE, format_style
 from tasks.site.pages import make_page
-from tasks.site.rendering import STYLE, format_style
 from tasks.site.writing import write_site
 from tests.e2e.conftest import Demo
 from tests.e2e.screens import FITS, Screen, find_barriers, open_screen

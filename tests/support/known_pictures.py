@@ -12,7 +12,6 @@ import pytest
 
 from tasks.pages import looks
 from tasks.pages.svg_charts import Chart, draw_bars, draw_lines
-from tasks.site import overview_charts
 
 Draw = Callable[..., Chart]
 _DRAWN: dict[bytes, Chart] = {}
@@ -23,8 +22,7 @@ def keep_drawn() -> Iterator[None]:
     """Keep what reports and the site draw while the block runs."""
     with pytest.MonkeyPatch.context() as patch:
         for draw in (draw_bars, draw_lines):
-            for module in (looks, overview_charts):
-                patch.setattr(module, draw.__name__, _draw_once(draw))
+            patch.setattr(looks, draw.__name__, _draw_once(draw))
         yield
 
 

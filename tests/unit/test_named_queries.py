@@ -90,7 +90,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         [
             (
                 "tt1",
-                "against",
+                "clearly against it",
                 f"{MONDAY[:12]}:2",
                 *R2[2:3],
                 "negative",
@@ -103,7 +103,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
             ),
             (
                 "tt1",
-                "for",
+                "clearly for it",
                 f"{MONDAY[:12]}:1",
                 *R1[2:3],
                 "positive",
@@ -116,7 +116,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
             ),
             (
                 "tt1",
-                "unsure",
+                "in doubt",
                 f"{TUESDAY[:12]}:1",
                 *R5[2:3],
                 "positive",
@@ -154,7 +154,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         [],
         [
             (
-                *("model-a", True, "cnn_lstm", 0, None, "sample", None, None, NOON, 0.9, 0.8),
+                *("model-a", True, "champion", "cnn_lstm", 0, None, "sample", None, None, NOON, 0.9, 0.8),
                 *(None,) * 6,
                 *(6, 0.5, 4, 1.8, 3, None),
             )

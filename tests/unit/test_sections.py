@@ -17,10 +17,18 @@ from tasks.queries.named_queries import read_values
 from tasks.report import scoring, training, week
 from tasks.report.run_choice import SCORING
 from tasks.report.writing import read_report
+from tasks.site import models, movie, overview
 from tests.support.report_homes import HOSTILE, NEXT_RUN, asking
 from tests.support.weeks import WEEK, make_week_home
 
-PAGES = (*week.SECTIONS, *scoring.SECTIONS, *training.SECTIONS)
+PAGES = (
+    *week.SECTIONS,
+    *scoring.SECTIONS,
+    *training.SECTIONS,
+    *overview.SECTIONS,
+    *models.SECTIONS,
+    *movie.SECTIONS,
+)
 """The sections of all pages."""
 
 
@@ -36,6 +44,11 @@ def list_parts(homes: dict[str, Home]) -> Iterator[tuple[Home, Part]]:
         yield from ((homes["week"], part) for part in week.read_week(Answers(ask, {"week": WEEK.name})))
     with asking(homes["week"].folder) as ask:
         yield from ((homes["week"], part) for part in read_report(ask, NEXT_RUN, SCORING))
+    with asking(homes["week"].folder) as ask:
+        for part in (*overview.read_overview(Answers(ask)), *models.read_models(Answers(ask))):
+            yield homes["week"], part
+    with asking(homes["week"].folder) as ask:
+        yield from ((homes["week"], part) for part in movie.read_movie(Answers(ask), "tt1") or ())
 
 
 def ask_command(home: Path, command: str) -> list[dict[str, object]]:

@@ -1,23 +1,18 @@
 """Tests of what the pages of movies and the overview show: figures as the views have them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import pytest
 
-from data_contracts.storage.home import Home
-from tasks.pages.titles import Title
-from tasks.site.models_page.facts import read_models
-from tasks.site.movie_facts import MovieFacts, find_movies, keep_movies, read_movie, read_movies
-from tasks.site.movie_page_parts import describe_given, describe_trend
-from tasks.site.movie_search import Search
-from tasks.site.overview_facts import OverviewFacts, choose_step, keep_days, read_overview
+from tasks.pages.sections import Answers, Rows
+from tasks.site.movie import describe_given, describe_trend, read_movie, read_movies
+from tasks.site.movie_search import Search, find_movies, keep_titles
 from tests.support.databases import make_tables
 from tests.support.filled_tables import FilledTables, fill_tables
-from tests.support.report_homes import NEXT_RUN, RUN
+from tests.support.report_homes import NEXT_RUN, RUN, key_by_query
 from tests.support.sites import ROWS
 from tests.support.warehouse_parts import PartFile
 
@@ -53,16 +48,11 @@ def fill_site(tables: FilledTables, rows: list[dict[str, Any]]) -> None:
     tables.settle()
 
 
-def read_movie_of(tables: FilledTables) -> MovieFacts:
-    found = read_movie(tables.ask, MOVIE, {})
+def read_movie_of(tables: FilledTables) -> dict[str, Rows]:
+    found = read_movie(Answers(tables.ask), MOVIE)
     assert found is not None
     tables.drop_temporary()
-    return found
-
-
-def read_first_page(tables: FilledTables) -> OverviewFacts:
-    keep_days(tables.ask)
-    return read_overview(tables.ask)
+    return key_by_query(found)
 
 
 def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
@@ -81,14 +71,14 @@ def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
 def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it(site: FilledTables) -> None:
     site.change(ERRORS)
     facts = read_movie_of(site)
-    [row], figures = facts.by_source, facts.movie.figures
+    [row], [figures] = facts["movie-by-source"], facts["movie-figures"]
     for name, column in (
         ("reviews", "reviews"),
-        ("stars", "mean_predicted_rating"),
+        ("stars", "stars"),
         ("low", "rating_low"),
         ("high", "rating_high"),
         ("share_positive", "share_positive"),
-        ("given", "mean_given_rating"),
+        ("given", "stars_by_writers"),
     ):
         assert row[name] == pytest.approx(figures[column]), name
     assert figures["rating_low"] is not None
@@ -101,19 +91,29 @@ def test_the_figures_of_a_movie_are_its_row_of_movie_ratings(tables: FilledTable
     fill_site(tables, [*rows, {"movie_id": MOVIE, "text": "rated", "given_rating": 7.0}])
     tables.change(ERRORS)
     [row] = tables.ask("FROM movie_ratings")
-    figures = read_movie_of(tables).movie.figures
+    [figures] = read_movie_of(tables)["movie-figures"]
     assert row["trend"] is not None
-    for name in row.keys() - {"first_reviewed_at", "last_reviewed_at"}:
-        assert figures[name] == (pytest.approx(row[name]) if isinstance(row[name], float) else row[name]), (
-            name
-        )
+    for name in (
+        "reviews",
+        "share_positive",
+        "rating_low",
+        "rating_high",
+        "rated_reviews",
+        "trend",
+        "trend_error",
+    ):
+        assert figures[name] == pytest.approx(row[name]), name
+    assert (figures["stars"], figures["stars_by_writers"]) == (
+        pytest.approx(row["mean_predicted_rating"]),
+        pytest.approx(row["mean_given_rating"]),
+    )
 
 
 @pytest.mark.slow
 def test_the_pages_of_many_movies_show_what_each_shows_alone(
     tables: FilledTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.site.movie_facts.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("tasks.site.movie.ROWS_AT_ONCE", 3)
     rows = [
         {
             "movie_id": f"tt{number % 4}",
@@ -124,15 +124,15 @@ def test_the_pages_of_many_movies_show_what_each_shows_alone(
         for number in range(20)
     ]
     fill_site(tables, [*rows, {"text": "of no movie"}])
-    titles = {"tt1": Title("One")}
     alone = {}
     for movie_id in ("tt0", "tt1", "tt2", "tt3"):
-        alone[movie_id] = read_movie(tables.ask, movie_id, titles)
+        alone[movie_id] = read_movie(Answers(tables.ask), movie_id)
         tables.drop_temporary()
-    keep_movies(tables.ask, titles)
-    together = list(read_movies(tables.ask, find_movies(tables.ask, Search()), titles))
+    answers = Answers(tables.ask)
+    keep_titles(answers, {})
+    together = dict(read_movies(answers, find_movies(answers, Search())))
     tables.drop_temporary()
-    assert {each.movie.movie_id: each for each in together} == alone
+    assert together == alone
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_trend_is_beyond_chance_where_its_error_and_the_number_of_reviews_leav
 def test_a_mean_of_the_writers_outside_the_range_is_remarked_on(
     given: float | None, rated: int, says: str
 ) -> None:
-    figures = {"reviews": 4, "rated_reviews": rated, "mean_given_rating": given, "rating_low": 5.0}
+    figures = {"reviews": 4, "rated_reviews": rated, "stars_by_writers": given, "rating_low": 5.0}
     assert describe_given({**figures, "rating_high": 8.3}) == says
     assert describe_given({**figures, "rating_high": None}) == ""
 
@@ -189,14 +189,18 @@ def test_a_rating_over_time_is_by_quarter_year_or_decade(
 ) -> None:
     days = [*(datetime(year, 5, 1, tzinfo=UTC) for year in years), None]
     fill_site(tables, make_reviews(days))
-    assert [row["period"] for row in read_movie_of(tables).by_period] == periods
+    assert [row["period"] for row in read_movie_of(tables)["movie-over-time"]] == periods
 
 
 @pytest.mark.slow
 def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_once(
     tables: FilledTables,
 ) -> None:
-    scores = {"for": (0.99, 0.8, 0.76), "against": (0.01, 0.2, 0.24), "unsure": (0.5, 0.55, 0.4)}
+    scores = {
+        "clearly for it": (0.99, 0.8, 0.76),
+        "clearly against it": (0.01, 0.2, 0.24),
+        "in doubt": (0.5, 0.55, 0.4),
+    }
     rows: list[dict[str, Any]] = [
         {"movie_id": MOVIE, "text": f"{kind} {score}", "score": score, "review_id": f"{kind} {score}"}
         for kind, each in scores.items()
@@ -205,52 +209,47 @@ def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_o
     rows += [{**row, "review_id": f"again {row['score']}"} for row in rows[::3]]
     rows.append({"movie_id": MOVIE, "text": "one more", "score": 0.7})
     fill_site(tables, rows)
-    shown = read_movie_of(tables).reviews
-    assert {kind: [row["text"] for row in found] for kind, found in shown.items()} == {
+    shown = read_movie_of(tables)["movie-voices"]
+    assert {kind: [row["text"] for row in shown if row["kind"] == kind] for kind in scores} == {
         kind: [f"{kind} {score}" for score in each] for kind, each in scores.items()
     }
 
 
-@pytest.mark.parametrize(
-    ("last", "step"),
-    [("2026-02-10", "day"), ("2026-10-01", "week"), ("2029-01-01", "month"), ("2036-01-01", "year")],
-)
-def test_a_longer_history_is_shown_in_longer_steps(last: str, step: str) -> None:
-    assert choose_step(date(2026, 1, 1), date.fromisoformat(last)) == step
+@pytest.mark.parametrize(("days", "step"), [(40, "day"), (200, "week"), (1000, "month"), (4000, "year")])
+def test_a_longer_history_is_shown_in_longer_steps(days: int, step: str, tables: FilledTables) -> None:
+    tables.change(f"INSERT INTO source_days SELECT 'shop', current_date - {days}, 1, 1, now()")
+    assert [row["step"] for row in Answers(tables.ask).find("time-step")] == [step]
+
+
+def find(tables: FilledTables, query: str) -> Rows:
+    rows = Answers(tables.ask).find(query)
+    tables.drop_temporary()
+    return rows
 
 
 def test_the_overview_counts_what_came_in_and_what_was_called_right(site: FilledTables) -> None:
-    facts = read_first_page(site)
-    assert facts.totals["reviews"] == 3
-    assert (facts.totals["accuracy"], facts.totals["judged"]) == (1.0, 2)
-    assert [run["run_id"] for run in facts.runs] == [RUN]
+    totals = find(site, "source-figures")[0]
+    assert (totals["reviews"], totals["accuracy"], totals["judged"]) == (3, 1.0, 2)
+    assert [run["run_id"] for run in find(site, "newest-runs")] == [RUN]
 
 
 def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overview(site: FilledTables) -> None:
     site.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
-    facts = read_first_page(site)
-    assert (facts.totals["reviews"], facts.totals["judged"], facts.totals["accuracy"]) == (3, 0, None)
-    assert facts.totals["learnt"] == 2
-    [source] = facts.sources
+    totals, source = find(site, "source-figures")
+    assert (totals["reviews"], totals["judged"], totals["accuracy"], totals["learnt"]) == (3, 0, None, 2)
     assert (source["judged"], source["stars_off"]) == (0, None)
 
 
 @pytest.mark.slow
 def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_scored_it(
-    site: FilledTables, tmp_path: Path
+    site: FilledTables,
 ) -> None:
     site.run([PartFile("corrected.csv", [{**row, "score": 0.2} for row in ROWS])], NEXT_RUN)
     site.settle()
-    facts, models = read_first_page(site), read_models(site.ask, Home(tmp_path)).models
-    [(current,)] = [tuple(row.values()) for row in site.ask("SELECT count(*) AS reviews FROM latest_scores")]
-    [source], [model] = facts.sources, models
-    assert (
-        [facts.totals["reviews"], source["reviews"], model["reviews"]]
-        == [current, current, 2 * current]
-        == [3, 3, 6]
-    )
-    assert [facts.totals["judged"], source["judged"], model["judged"]] == [2, 2, 4]
-    assert [facts.totals["accuracy"], source["accuracy"], model["accuracy"]] == [0.5, 0.5, 0.75]
+    (totals, source), [model] = find(site, "source-figures"), find(site, "models-side-by-side")
+    assert [row["reviews"] for row in (totals, source, model)] == [3, 3, 6]
+    assert [row["judged"] for row in (totals, source, model)] == [2, 2, 4]
+    assert [row["accuracy"] for row in (totals, source, model)] == [0.5, 0.5, 0.75]
     assert source["stars_off"] == pytest.approx((abs(2.8 - 9) + abs(2.8 - 2)) / 2)
 
 
@@ -258,5 +257,5 @@ def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_s
 def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(site: FilledTables) -> None:
     site.run([PartFile("again.csv", ROWS, ledger={"source": "shop"})], NEXT_RUN)
     site.settle()
-    found = {row["source"]: row["reviews"] for row in read_first_page(site).sources}
+    found = {row["source"]: row["reviews"] for row in find(site, "source-figures") if row["source"]}
     assert found == {"shop": 3, "default": 0}
