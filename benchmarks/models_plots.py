@@ -19,7 +19,6 @@ from benchmarks.models_figures import (
 from tasks.pages import svg_charts
 from tasks.pages.jinja_setup import TEMPLATES
 from tasks.pages.svg_charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
-from tasks.report.names_and_commands import name_length_ranges
 
 STYLE = TEMPLATES / "style.css"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
@@ -90,6 +89,15 @@ def draw_reliability(results: Results) -> Chart:
     return svg_charts.draw_lines(
         Caption("models-reliability", title, summary, names), series, names, (), style
     )
+
+
+def name_length_ranges(starts: Sequence[int]) -> list[str]:
+    """Name the length ranges in a report, by the number of words at which each starts, [n]: `1-49`, `1,000 and more`.
+
+    A range that begins at 0 is shown from 1, since no scored text has 0 words.
+    """
+    ends = [f"-{after - 1:,}" for after in starts[1:]]
+    return [f"{max(start, 1):,}{end}" for start, end in zip(starts, [*ends, " and more"], strict=True)]
 
 
 def draw_by_length(results: Results) -> Chart:

@@ -103,11 +103,6 @@ class Home:
         return self.folder / "reports"
 
     @property
-    def old_site(self) -> Path:
-        """The folder of pages for people that earlier versions wrote."""
-        return self.folder / "site"
-
-    @property
     def titles(self) -> Path:
         """The file by which a user gives titles to movies."""
         return self.folder / "titles.csv"

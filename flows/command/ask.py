@@ -281,6 +281,6 @@ def site(folder: Path | None) -> None:
     if folder is None:
         open_site(settings, echo, has_screen=has_screen())
         return
-    require_free_target(settings.home, folder, settings.home.old_site, or_itself=True)
+    require_free_target(settings.home, folder, settings.home.folder / "site", or_itself=True)
     done = write_site(settings.home, folder.absolute())
     echo(f"Wrote the pages of {count(done.movies, 'movie')}\n  open {done.index.as_uri()}")

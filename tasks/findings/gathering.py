@@ -22,7 +22,7 @@ from tasks.findings.finding import ERROR, NOTE, WARNING, Finding
 from tasks.findings.recorded import Noted, make_findings, note_findings, read_findings
 from tasks.inbox.source_files import SkippedFile
 from tasks.queries.named_queries import embed_query
-from tasks.report.names_and_commands import format_release
+from tasks.report.release_commands import format_release
 from tasks.report.run_choice import SCORING, TRAINING
 from tasks.sources.accepted_findings import accept_findings
 from tasks.store.upload_trouble import read_trouble

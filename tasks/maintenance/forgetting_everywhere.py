@@ -61,7 +61,6 @@ def _delete(
     Return the rows, lines on what was deleted, and why no copy without them could be published, if so.
     """
     from tasks.report.writing import drop_reports_of_forgotten
-    from tasks.site.writing import drop_old_site
 
     forgetting.commit_waiting(home)
     clear_spool(home)
@@ -70,7 +69,6 @@ def _delete(
     rows = forgetting.forget(home.warehouse, request, matched.kind)
     notes = note_forgotten(home)
     reports = drop_reports_of_forgotten(home)
-    has_old_site = drop_old_site(home)
     refresh_findings(home)
     rewrite_warehouse(home.warehouse)
     unpublished = None
@@ -86,10 +84,6 @@ def _delete(
         f"{rows.rows_quarantined:,} of them quarantined{_describe_earlier(rows)}.",
         *map(_describe_report, reports),
     ]
-    if has_old_site:
-        lines.append(
-            "  deleted the pages in site/, which nothing brings up to date any more: see reviews site"
-        )
     return rows, [*lines, *(f"  {escape_controls(note)}" for note in notes)], unpublished
 
 

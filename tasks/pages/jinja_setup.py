@@ -1,9 +1,7 @@
 """Sets up Jinja for pages: every value is escaped, control characters and characters that change direction too."""
 
 import base64
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +39,6 @@ def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.
         lstrip_blocks=True,
         finalize=_render_value,
         auto_reload=False,  # would look at the files of the templates for each page
-        bytecode_cache=None if sys.dont_write_bytecode else _keep_compiled(templates),
     )
     environment.filters.update(
         number=format_number,
@@ -55,28 +52,6 @@ def make_environment(templates: Path, **filters: Callable[..., Any]) -> "jinja2.
         **filters,
     )
     return environment
-
-
-def _keep_compiled(templates: Path) -> "jinja2.BytecodeCache":
-    """Return a cache of compiled templates beside them, as Python keeps its own: compiling takes a tenth of a second.
-
-    Where nothing can be written there, each process compiles them.
-    """
-    import jinja2
-
-    class Compiled(jinja2.FileSystemBytecodeCache):
-        def load_bytecode(self, bucket: "jinja2.bccache.Bucket") -> None:
-            try:
-                super().load_bytecode(bucket)
-            except Exception:  # a damaged file may raise anything
-                bucket.reset()
-
-        def dump_bytecode(self, bucket: "jinja2.bccache.Bucket") -> None:
-            with suppress(OSError):
-                Path(self.directory).mkdir(exist_ok=True)
-                super().dump_bytecode(bucket)
-
-    return Compiled(str(templates / "__pycache__"), f"%s.jinja-{jinja2.__version__}")
 
 
 def _render_value(value: Any) -> Any:

@@ -260,18 +260,6 @@ def _place(stars: float) -> str:
 def _show_figure(part: Part) -> Markup:
     """Return a chart with its title, its sentence, a table of its figures, and the command of its query."""
     chart = draw_part(part)
-    head = "".join(
-        f'<th scope="col"{"" if not n else _NUMBER}>{escape(name)}</th>'
-        for n, name in enumerate(chart.columns)
-    )
-    body = "\n".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td{_NUMBER}>{escape(cell)}</td>" for cell in cells)}</tr>'
-        for first, *cells in chart.rows
-    )
-    table = box(
-        f"Figures of the chart {chart.title}",
-        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>",
-    )
     return Markup(
         "<figure>\n<figcaption><strong>{}</strong><span>{}</span></figcaption>\n{}\n<details>\n"
         "<summary>Figures of “{}”</summary>\n{}\n</details>\n{}\n</figure>"
@@ -280,12 +268,9 @@ def _show_figure(part: Part) -> Markup:
         chart.summary,
         Markup(chart.svg),  # noqa: S704 (escaped where it is drawn)
         chart.title,
-        table,
+        show_table(part, Place()),
         show_command(part.command),
     )
-
-
-_NUMBER = ' class="n"'
 
 
 def draw_part(part: Part) -> Chart:

@@ -33,6 +33,7 @@ class Section:
     query: str
     """The name of a query."""
     words: Words = ""
+    """'' for the question that the query answers."""
     look: "str | Callable[[Part, Place], Markup]" = "table"
     """One of `CHARTS`, of the looks in `tasks/pages/looks.py`, or a function."""
     columns: str = ""
@@ -59,7 +60,9 @@ class Part:
         """The sentence."""
         if not self.rows:
             return self.section.empty
-        return self.section.words if isinstance(self.section.words, str) else self.section.words(self.rows)
+        if callable(self.section.words):
+            return self.section.words(self.rows)
+        return self.section.words or read_named(self.section.query).answers
 
     @property
     def columns(self) -> list[tuple[str, str]]:

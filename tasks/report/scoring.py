@@ -6,7 +6,7 @@ from data_contracts.archive import DATASETS
 from tasks.pages.formatting import format_moment, format_number
 from tasks.pages.rendering import Frame
 from tasks.pages.sections import Row, Rows, Section
-from tasks.report.names_and_commands import format_release
+from tasks.report.release_commands import format_release
 from tasks.report.verdict import judge_scores
 from tasks.support.wording import count
 
@@ -83,7 +83,7 @@ SECTIONS = (
         "In figures", "run-figures", _tell_figures, "figures",
         "reviews=reviews scored, share_positive, stars=stars of 10 on average, rows_quarantined, files_refused",
     ),
-    Section("Files", "run-files", "Those that were refused first, a hundred at most."),
+    Section("Files", "run-files"),
     Section("Sources that did not send as usual", "run-deliveries"),
     Section(
         "What was refused, and why", "run-refused",
@@ -99,9 +99,9 @@ SECTIONS = (
         "What each source sent", "period-sources", _tell_verdicts,
         columns="source, reviews, not_counted, share_positive, share_called_right, judged=of reviews, stars_off",
     ),
-    Section("Scores", "run-scores", "From 0.5 on a review is called positive.", "bars"),
-    Section("Ratings", "run-ratings", "Of 10 stars, rounded.", "bars", unit="reviews"),
-    Section("Lengths", "run-lengths", "In words.", "lying bars"),
+    Section("Scores", "run-scores", look="bars"),
+    Section("Ratings", "run-ratings", look="bars", unit="reviews"),
+    Section("Lengths", "run-lengths", look="lying bars"),
     Section(
         "Drift", "run-drift",
         "How far the reviews of each source are from its own past, and those of new sources, all together, from the "
@@ -112,12 +112,10 @@ SECTIONS = (
         empty="Nothing was compared: no source sent enough reviews, or the model has no held-out reviews on record.",
     ),
     Section(
-        "Reviews worth a look", "period-reviews",
-        "The texts as written, with control characters spelled out.", "reviews", given={"limit": 3},
+        "Reviews worth a look", "period-reviews", look="reviews", given={"limit": 3},
     ),
     Section(
         "Movies that moved", "period-movies",
-        "Mean predicted rating, in stars, of movies with at least five reviews before and after the run.",
         empty="No movie had enough reviews both before and after this run to be compared.",
     ),
     Section(

@@ -3,13 +3,9 @@
 from tasks.pages.formatting import format_share
 from tasks.pages.rendering import Frame
 from tasks.pages.sections import Row, Rows, Section
-from tasks.report.names_and_commands import name_slice
-from tasks.report.scoring import NAMES as DATA_NAMES
 from tasks.report.scoring import frame_run
 from tasks.report.verdict import judge_training
 from tasks.support.wording import count
-
-NAMES = {**DATA_NAMES, "slice": name_slice}
 
 
 def frame_training(row: Row) -> Frame:
@@ -63,9 +59,7 @@ SECTIONS = (
         "Accuracy", "training-epochs", "The share called right, epoch by epoch.", "lines",
         "epoch, accuracy=training, validation_accuracy=validation", unit="share right",
     ),
-    Section(
-        "ROC curve", "training-roc", "How many positive reviews are found at the price of how many false ones.", "curve"
-    ),
+    Section("ROC curve", "training-roc", look="curve"),
     Section(
         "Calibration", "training-calibration", "On the diagonal a score is the share that is positive.", "curve",
         "mean_score, share_positive",
@@ -89,9 +83,8 @@ SECTIONS = (
     ),
     Section(
         "By kind of review", "training-slices",
-        "Test reviews by length, by their share of words that the model does not know, and those with a negation or a "
-        "contrast such as “but”; the interval is of 95 %.",
-        columns="slice=kind, reviews, accuracy, accuracy_from=from, accuracy_to=to",
+        "Test reviews; the interval is of 95 %.",
+        columns="kind, reviews, accuracy, accuracy_from=from, accuracy_to=to",
     ),
     Section(
         "How it behaves", "training-behaviour",

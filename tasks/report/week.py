@@ -73,7 +73,6 @@ SECTIONS = (
     ),
     Section(
         "Movies that moved", "period-movies",
-        "Mean predicted rating, in stars, before the week and at its end, of movies with five reviews or more then.",
         empty="No movie with reviews of this week had enough of them, both before it and at its end, to be compared.",
     ),
     Section(

@@ -72,9 +72,8 @@ def make_report(ask: Ask, run_id: str, flow: str) -> str:
 
     parts = read_report(ask, run_id, flow)
     [figures] = parts[1].rows
-    if flow == SCORING:
-        return render_page(scoring.frame_scoring(figures), parts, Place(names=scoring.NAMES))
-    return render_page(training.frame_training(figures), parts, Place(names=training.NAMES))
+    frame = scoring.frame_scoring if flow == SCORING else training.frame_training
+    return render_page(frame(figures), parts, Place(names=scoring.NAMES))
 
 
 def read_report(ask: Ask, run_id: str, flow: str) -> list[Part]:

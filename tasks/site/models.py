@@ -1,7 +1,5 @@
 """The page on which the models stand beside each other: its sections."""
 
-from dataclasses import replace
-
 from data_contracts.storage.home import Home
 from tasks.pages.formatting import format_moment
 from tasks.pages.rendering import Frame
@@ -25,10 +23,8 @@ def _tell_shadow(rows: Rows) -> str:
 
 SECTIONS = (
     Section(
-        "The champion", "models-side-by-side",
-        "Of the held-out test reviews, and of those that it scored and whose writers gave a verdict.", "figures",
-        "test_accuracy=of the test reviews called right by the champion, baseline_test_accuracy=by the linear "
-        "baseline, accuracy=called right of your own reviews, judged=of these",
+        "The champion", "champions", "Of the held-out test reviews, called right.", "figures",
+        "test_accuracy=by the champion, baseline_test_accuracy=by a linear model that counts words",
     ),
     Section(
         "The models", "models-side-by-side",
@@ -107,9 +103,3 @@ def frame_models(parts: list[Part], home: Home) -> Frame:
         foot="reviews site",
         here="models",
     )
-
-
-def drop_champion(parts: list[Part]) -> list[Part]:
-    """Return the sections without the figures of the champion, if there is none."""
-    rows = parts[0].rows
-    return parts if rows and rows[0]["is_champion"] else [replace(parts[0], rows=[]), *parts[1:]]

@@ -23,7 +23,7 @@ from tasks.queries.run_query import ask_published
 from tasks.report import scoring
 from tasks.report.present_tables import require_present_tables
 from tasks.report.writing import name_report
-from tasks.site.models import drop_champion, frame_models, read_models
+from tasks.site.models import frame_models, read_models
 from tasks.site.movie import frame_movie, read_movie
 from tasks.site.movie_search import find_movies, keep_titles, name_movies, read_search, render_movies
 from tasks.site.overview import find_weeks, frame_overview, read_overview
@@ -95,7 +95,7 @@ def make_models(answers: Answers, home: Home) -> str:
     """Return the page of the models."""
     keep_views(answers)
     parts = read_models(answers)
-    return render_page(frame_models(parts, home), drop_champion(parts), Place(home.folder, scoring.NAMES))
+    return render_page(frame_models(parts, home), parts, Place(home.folder, scoring.NAMES))
 
 
 def make_movie(titles: Mapping[str, Title], movie_id: str, parts: list[Part]) -> str:

@@ -1,4 +1,4 @@
-"""Writes all pages of the site into a folder, for a share or a mail, and deletes those that earlier versions wrote."""
+"""Writes all pages of the site into a folder, for a share or a mail."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -31,8 +31,6 @@ from tasks.support.wording import escape_controls
 _FILES = (INDEX, MOVIES, MODELS, STYLE, SCRIPT, DATA)
 _MARK = ".made-by-reviews"
 """The file by which a folder of pages is known as one: a web site of somebody else has an index.html too."""
-_RECORDS = (".days.json", ".charts.json", ".model-charts.json", ".comparison.json", ".made-from.json")
-"""What earlier versions kept beside the pages; the last one, which is deleted last, was in every folder of theirs."""
 
 
 @dataclass(frozen=True)
@@ -109,35 +107,12 @@ def _write(ask: Ask, home: Home, folder: Path) -> SiteSummary:
             (INDEX, overview),
         ),
     )
-    _remove(_list_pages(folder), keep={name_page(movie["movie_id"]) for movie in movies})
+    kept = {name_page(movie["movie_id"]) for movie in movies}
+    for path in [path for path in _list_pages(folder) if path.stem not in kept]:
+        path.unlink(missing_ok=True)
     return SiteSummary(folder / INDEX, len(movies))
 
 
 def _write_files(folder: Path, contents: Iterable[tuple[str, str]]) -> None:
     """Write files of a folder; texts may hold what UTF-8 has no bytes for."""
     write_all_whole(folder, ((name, content.encode("utf-8", "replace")) for name, content in contents))
-
-
-def _remove(pages: Iterable[Path], keep: Iterable[str] = ()) -> None:
-    """Delete pages, but for those of these names."""
-    for path in [path for path in pages if path.stem not in keep]:
-        path.unlink(missing_ok=True)
-
-
-def drop_old_site(home: Home) -> bool:
-    """Delete the pages that earlier versions wrote into the home, since nobody takes forgotten texts out of them.
-
-    Return whether there were any. Other files in their folder stay.
-    """
-    folder = home.old_site
-    if folder.is_symlink() or not (folder / _RECORDS[-1]).is_file():
-        return False
-    places = [place for place in (folder / PAGES, folder) if place.is_dir() and not place.is_symlink()]
-    for place in places:
-        remove_leftovers(place)
-    pages = _list_pages(folder) if folder / PAGES in places else ()
-    _remove([*pages, *(folder / name for name in (*_FILES, *_RECORDS))])
-    for place in places:
-        if not any(place.iterdir()):
-            place.rmdir()
-    return True

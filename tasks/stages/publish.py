@@ -33,12 +33,10 @@ def end_forgetting(home: Home) -> None:
     if finish_forgetting(home):
         from tasks.backups.forgotten_beside import note_forgotten
         from tasks.report.writing import drop_reports_of_forgotten
-        from tasks.site.writing import drop_old_site
 
         for trouble in note_forgotten(home):
             warn(trouble)
         drop_reports_of_forgotten(home)
-        drop_old_site(home)
     finish_rewriting(home.warehouse)
 
 

@@ -12,7 +12,6 @@ from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.report.due_weeks import find_last_week
 from tasks.site.pages import make_page
-from tasks.site.writing import drop_old_site, write_site
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.scoring_runs import copy_scored_home, drop, run
@@ -116,30 +115,3 @@ def test_a_forgotten_text_leaves_the_pages_of_weeks_too(home: Home) -> None:
     forget_everywhere(home, ForgetRequest("tt9", "movie", "ann"), said.append)
     assert list(home.reports.glob("*.html")) == []
     assert any(f"(to write it again: reviews report --week {week})" in line for line in said)
-
-
-@pytest.mark.slow
-def test_forgetting_deletes_the_pages_that_an_earlier_version_wrote_and_nothing_else(home: Home) -> None:
-    said: list[str] = []
-    pages = write_site(home, home.old_site).index.parent
-    (pages / ".made-by-reviews").unlink()
-    for name in (".made-from.json", ".days.json", "movies/.tt1.html.999999999.tmp"):
-        (pages / name).write_text(SECRET)
-    (pages / "notes.txt").write_text("mine")
-    forget_everywhere(home, ForgetRequest("r2", "review", "ann"), said.append)
-    assert [path.name for path in pages.rglob("*")] == ["notes.txt"]
-    assert any("deleted the pages in site/" in line for line in said)
-
-
-def test_pages_in_the_home_that_the_site_did_not_write_stay(home: Home) -> None:
-    home.old_site.mkdir()
-    (home.old_site / "index.html").write_text("mine")
-    assert drop_old_site(home) is False
-    assert (home.old_site / "index.html").read_text() == "mine"
-
-
-def test_pages_of_an_earlier_version_that_lie_behind_a_link_stay(home: Home, tmp_path: Path) -> None:
-    write_site(home, tmp_path / "elsewhere")
-    home.old_site.symlink_to(tmp_path / "elsewhere")
-    assert drop_old_site(home) is False
-    assert (tmp_path / "elsewhere" / "index.html").is_file()

@@ -36,8 +36,8 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.titles,
     }
     folders = named - files
-    # The folder of labels is kept with the inbox that it lies in, the old site by nobody.
-    assert set(home.folders) == folders - {home.labels, home.old_site} | {home.published.parent}
+    # The folder of labels is kept with the inbox that it lies in.
+    assert set(home.folders) == folders - {home.labels} | {home.published.parent}
 
 
 def test_every_folder_but_its_own_is_refused_with_all_below(home: Home) -> None:

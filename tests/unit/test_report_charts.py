@@ -2,8 +2,8 @@
 
 import re
 
+from benchmarks.models_plots import name_length_ranges
 from tasks.pages.svg_charts import Caption, Chart, Series, draw_bars, draw_lines
-from tasks.report.names_and_commands import name_length_ranges
 
 LABELS = ["a", "b <c> & d"]
 

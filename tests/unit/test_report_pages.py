@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.report.names_and_commands import format_release
+from tasks.report.release_commands import format_release
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.parsed_pages import Page

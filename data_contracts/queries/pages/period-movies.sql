@@ -1,4 +1,4 @@
--- Which movies did a run or a week move most: their mean rating before it and at its end?
+-- Which movies did a run or a week move most, by their mean rating in stars, of those with five reviews before and after?
 -- $limit count = 10: movies at most
 -- $at_least count = 5: leaves out movies with fewer reviews, before or after
 WITH touched AS ( -- the movies with the most reviews that came in, since each is rated twice
