@@ -96,7 +96,8 @@ def show_table(part: Part, place: Place) -> Markup:
     )
     body = "\n".join(_show_row(part, row, place, digits) for row in part.rows)
     return box(
-        part.section.title, f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+        f"Table: {part.section.title}",
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>",
     )
 
 
