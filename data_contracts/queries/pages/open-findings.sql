@@ -1,2 +1,2 @@
--- What needs a person: which findings are open?
+-- Which findings are open, each with its next step?
 FROM findings WHERE state = 'open' ORDER BY number;
