@@ -172,8 +172,8 @@ class Settings:
     """REVIEWS_STORE: the URI of an object store, such as `s3://bucket/prefix`, whose `inbox/` is read as that of
     the home is."""
     publish_to_store: bool = False
-    """REVIEWS_PUBLISH_TO_STORE: with `true`, runs upload what is new of the published copy to `published/` of
-    REVIEWS_STORE; there `reviews sql` on other machines reads it."""
+    """REVIEWS_PUBLISH_TO_STORE: with `true`, each run keeps a snapshot of the home in `snapshots/` of REVIEWS_STORE,
+    from which `reviews sql` on other machines reads, and `reviews restore` restores."""
     dask: Annotated[str | None, _read_by(parse_workers)] = None
     """REVIEWS_DASK: the workers that score texts: those of the scheduler at `tcp://HOST:PORT`, or N processes of this
     machine, `local:N`."""
@@ -237,7 +237,7 @@ class Settings:
     `reviews up --deploy-only`; a secret that is never shown."""
 
     keep_backups: _Number = 7
-    """REVIEWS_KEEP_BACKUPS: how many of the newest backups stay in `backups/`; 0 keeps all."""
+    """REVIEWS_KEEP_BACKUPS: how many of the newest backups stay in each place; 0 keeps all."""
     write_reports: bool = True
     """REVIEWS_REPORTS: with `false`, runs write no report at their end; `reviews report` can still write it."""
     keep_reports: _Number = 100
@@ -288,8 +288,8 @@ class Settings:
         return self.name or f"{gethostname()}:{self.home.folder}"
 
     @property
-    def copy_store(self) -> str | None:
-        """The store to which runs upload the published copy; None if they upload none."""
+    def snapshot_store(self) -> str | None:
+        """The store in which runs keep snapshots; None if they keep none."""
         return self.store if self.publish_to_store else None
 
     @property

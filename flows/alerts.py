@@ -19,7 +19,7 @@ from tasks.findings.gathering import OF_ENDS, gather_at_end, name_failed
 from tasks.findings.recorded import note_findings, tell_untold
 from tasks.findings.rendering import list_told
 from tasks.stages.log_messages import log_warning
-from tasks.stages.publish import publish_copy, upload_copy
+from tasks.stages.publish import keep_snapshot, publish_copy
 from tasks.support.wording import escape_controls
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
@@ -74,7 +74,7 @@ def _note(flow: str, settings: Settings, happened: Sequence[Finding]) -> tuple[F
     if noted.is_changed:
         with _warning():
             publish_copy(home)
-            upload_copy(home, settings.copy_store)
+            keep_snapshot(home, settings.snapshot_store, settings.keep_backups)
     return noted.seen
 
 

@@ -4,8 +4,9 @@ from prefect import flow
 
 from deployments.home_of_deployment import load_settings_of_run
 from flows.alerts import tell_at_end
-from tasks.backups import home_backup
 from tasks.maintenance import verifying
+from tasks.snapshots import home_backup
+from tasks.snapshots.making import Options
 from tasks.stages.log_messages import tell
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import end_completed, name_failure
@@ -20,14 +21,14 @@ def back_up_home(full: bool = False) -> str:
     """Write a backup into `backups/` of the home, as `reviews backup` does.
 
     Args:
-        full: write all of it, and share no file with an earlier backup.
+        full: write all of it again, which mends what is damaged there.
     """
     settings = load_settings_of_run()
     with tell_at_end("back-up-home", settings):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
-        folder = str(home_backup.back_up_home(settings.home, None, tell, settings.keep_backups, full))
-    return end_completed(f"Backed up: {folder}", folder)
+        made = home_backup.back_up_home(settings.home, None, tell, Options(settings.keep_backups, full))
+    return end_completed(f"Backed up: {made}", made)
 
 
 @flow(name="verify-home", flow_run_name="verify-home")
@@ -43,5 +44,5 @@ def verify_home(check_all: bool = False) -> str:
     with tell_at_end("verify-home", settings):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
-        verifying.verify_home(settings.home, check_all, tell, settings.copy_store)
+        verifying.verify_home(settings.home, check_all, tell, settings.snapshot_store)
     return end_completed("All promises hold.", "All promises hold.")

@@ -45,7 +45,7 @@ from tasks.scoring.run_outcome import GroupResult, RunOutcome, name_committed, r
 from tasks.stages import score as stages
 from tasks.stages.events import emit_outcome
 from tasks.stages.log_messages import log_warning, tell, warn
-from tasks.stages.publish import deliver_due, publish_copy
+from tasks.stages.publish import deliver_due, keep_snapshot, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import end_completed, join_lines, name_failure, name_run, show_lines
 from tasks.stages.store_inbox import report_trouble, score_stored
@@ -106,6 +106,7 @@ def score_reviews(
     if dry_run:
         return _end_plan(stages.plan_scoring(settings.home, request))
     with tell_at_end("score-reviews", settings) as happened:
+        _require_own_snapshots(settings)
         summary, outcome = _score_and_deliver(request, settings, happened)
     summary = replace(summary, findings=(*happened, *summary.findings))
     pass_fault_point("score: before reported")
@@ -120,12 +121,26 @@ def _score_and_deliver(
         summary, outcome, run = _run_scoring(request, settings, happened)
         _tidy_up(settings)
     except Exception:
-        deliver_due(settings.home, settings.destination_urls, settings.copy_store)
+        _hand_on(settings)
         raise
-    deliver_due(settings.home, settings.destination_urls, settings.copy_store)
+    _hand_on(settings)
     if settings.write_weeks and settings.home.published.is_file() and find_due_weeks(settings.home):
         happened += write_weeks(settings.home, settings.site_url)
     return _add_shadow(summary, settings, run), outcome
+
+
+def _require_own_snapshots(settings: Settings) -> None:
+    """Raise `SourceError` if another home has taken over the snapshots in the store: then this one is to stop."""
+    if settings.snapshot_store:
+        from tasks.snapshots.after_runs import require_not_taken_over
+
+        require_not_taken_over(settings.home, settings.snapshot_store)
+
+
+def _hand_on(settings: Settings) -> None:
+    """Keep a snapshot in the store, and deliver to the destinations what was committed."""
+    keep_snapshot(settings.home, settings.snapshot_store, settings.keep_backups)
+    deliver_due(settings.home, settings.destination_urls)
 
 
 def _run_scoring(

@@ -12,7 +12,7 @@ from deployments.settings import Settings
 from tasks.engine.dask_workers import open_scoring
 from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.stages.log_messages import log_figures, log_warning
-from tasks.stages.publish import publish_copy, upload_copy
+from tasks.stages.publish import keep_snapshot, publish_copy
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -63,7 +63,7 @@ def _score_waiting(run: Run, shadow: Shadow, settings: Settings) -> str | None:
     is_news = note_trouble(home.warehouse, shadow, outcome.trouble)
     if outcome.done.files or is_news:
         publish_copy(home)
-        upload_copy(home, settings.copy_store)
+        keep_snapshot(home, settings.snapshot_store, settings.keep_backups)
     return _describe(shadow, outcome) if outcome.done.files else None
 
 

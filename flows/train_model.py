@@ -19,7 +19,7 @@ from models.tensorflow import Device
 from models.variants import DEFAULT_VARIANT, list_variants
 from tasks.findings.gathering import name_killed, refresh_findings
 from tasks.stages import train as stages
-from tasks.stages.publish import publish_copy, upload_copy
+from tasks.stages.publish import keep_snapshot, publish_copy
 from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import name_failure, name_run
 from tasks.stages.write_pages import report_run
@@ -90,7 +90,7 @@ def train_model(
         pass_fault_point("train: after promotion")
         refresh_findings(settings.home, run.run_id)
         publish_copy(settings.home)
-        upload_copy(settings.home, settings.copy_store)
+        keep_snapshot(settings.home, settings.snapshot_store, settings.keep_backups)
     report = report_run(run, settings.keep_reports, settings.site_url) if settings.write_reports else None
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"

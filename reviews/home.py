@@ -115,7 +115,7 @@ def open_home(folder: str | os.PathLike[str] | None = None) -> OpenHome:
 
 def _fetch_newest(home: Home, store: str | None) -> None:
     """Fetch the newest copy of a store if the home has no database; warn if an older one is read."""
-    from tasks.store.published_download import find_newest
+    from tasks.snapshots.reading import find_newest
 
     if (newest := find_newest(home, store)) and newest.trouble:
         warnings.warn(newest.describe(), stacklevel=3)

@@ -94,16 +94,15 @@ def write_all_whole(folder: Path, files: Iterable[tuple[str, bytes]]) -> int:
     written, remaining = 0, iter(files)
     with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
         while batch := [(folder / name, content) for name, content in islice(remaining, _FILES_AT_ONCE)]:
-            for _ in pool.map(_write_file, batch):
+            for _ in pool.map(lambda named: write_synced(*named), batch):
                 pass  # raises what one of them raised
             written += len(batch)
     make_durable(folder)
     return written
 
 
-def _write_file(named: tuple[Path, bytes]) -> None:
-    """Write a file under its temporary name, sync and rename it."""
-    path, content = named
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file under its temporary name, sync and rename it; the caller syncs its folder when all are written."""
     temporary = name_temporary(path)
     try:
         with temporary.open("wb") as file:

@@ -49,11 +49,10 @@ FAULT_POINTS = {
     "deliver: a ledger written": "the files of a batch are written, and the ledger lists them",
     "postgres: inside a transaction": "a batch is in an uncommitted transaction of the destination's database",
     "postgres: a transaction committed": "a batch is in the table, and the ledger beside it has that",
-    "backup: packs shared": "the files that the backup shares with the one before are linked, under its temporary name",
-    "backup: pack half written": "what is new of the database is partly written, under the backup's temporary name",
-    "backup: before in place": "the backup is written whole, under its temporary name",
-    "backup: in place": "the backup has its final name, and older ones are not yet deleted",
-    "backup: older one dropped": "the oldest backup has a temporary name, and is not yet deleted",
+    "snapshot: chunk written": "one of the chunks that the place lacks is written, and no manifest names it",
+    "snapshot: chunks written": "all chunks are written, without a manifest, so there is no new snapshot",
+    "snapshot: in place": "the manifest is written, and older snapshots are not yet deleted",
+    "snapshot: older one dropped": "the manifest of the oldest snapshot is deleted, and its chunks are there",
 }
 """Each fault point, and the state on disk and in the database when the process dies there."""
 

@@ -59,7 +59,7 @@ class Home:
 
     @property
     def uploads(self) -> Path:
-        """The folder of what is written to a store, while it is made, or came from one to be restored."""
+        """The folder of what is made for a store, or was fetched to be restored, and of locks on places elsewhere."""
         return self.folder / "uploads"
 
     @property
@@ -129,17 +129,17 @@ class Home:
 
     @property
     def fetched(self) -> Path:
-        """The file that says that the published copy came from a store, and of what chunks it is made."""
+        """The file that says that the published copy came from a store: the manifest of its snapshot."""
         return self.published.with_name("from-store.json")
 
     @property
     def stores_with_rows(self) -> Path:
-        """The file that lists the stores to which runs uploaded the published copy, or texts for workers."""
+        """The file that lists the stores in which runs kept snapshots, or texts for workers."""
         return self.published.with_name("stores.json")
 
     @property
     def upload_trouble(self) -> Path:
-        """The file that says why the published copy could not be uploaded to a store."""
+        """The file that says why no snapshot could be made in a store."""
         return self.published.with_name("upload-trouble.json")
 
     @property
@@ -154,7 +154,7 @@ class Home:
 
     @property
     def backups_elsewhere(self) -> Path:
-        """The file that lists the backups of this home that lie outside it: folders, and URIs in stores."""
+        """The file that lists the places outside this home where it makes backups: folders, and URIs in stores."""
         return self.folder / ".backups-elsewhere.json"
 
     @property

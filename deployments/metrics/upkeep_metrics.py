@@ -7,7 +7,6 @@ from datetime import datetime
 
 from data_contracts.storage.home import Home
 from deployments.metrics.metric_definitions import BACKED_UP, BROKEN, DISK_FREE, VERIFIED, Sample
-from tasks.backups.manifests import MANIFEST
 from tasks.maintenance.verified_changes import read_verified
 
 
@@ -16,7 +15,7 @@ def read_upkeep_metrics(home: Home) -> list[Sample]:
     samples = []
     with suppress(OSError):
         samples.append(Sample(DISK_FREE, (), shutil.disk_usage(home.folder).free))
-        made = [path.stat().st_mtime for path in home.backups.glob(f"[!.]*/{MANIFEST}")]
+        made = [path.stat().st_mtime for path in home.backups.glob("[0-9]*.json")]
         if home.backed_up_elsewhere.exists():
             made.append(home.backed_up_elsewhere.stat().st_mtime)
         made = [moment for moment in made if moment <= time.time()]  # a clock was wrong

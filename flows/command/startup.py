@@ -73,7 +73,7 @@ def load_settings_to_read() -> "Settings":
 
     settings = load_settings()
     if settings.store is not None or settings.home.fetched.exists():
-        from tasks.store.published_download import find_newest
+        from tasks.snapshots.reading import find_newest
 
         if newest := find_newest(settings.home, settings.store):
             click.echo(newest.describe(), err=True)

@@ -33,7 +33,7 @@ def verify(check_all: bool) -> None:
     from tasks.maintenance.verifying import verify_home
 
     settings = load_settings()
-    verify_home(settings.home, check_all, echo, settings.copy_store)
+    verify_home(settings.home, check_all, echo, settings.snapshot_store)
 
 
 @click.group()
@@ -163,57 +163,55 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 
 
 @click.command()
-@click.argument("path", required=False, type=PathOrUri(path_type=Path))
-@click.option("--full", is_flag=True, help="Write all of it, and share no file with an earlier backup.")
-@click.option("--gone", is_flag=True, help="Make none: what is not there any more of PATH is gone for good.")
-def backup(path: Path | str | None, full: bool, gone: bool) -> None:
-    """Copy the database and the bundles to the new folder PATH.
+@click.argument("place", required=False, type=PathOrUri(path_type=Path))
+@click.option("--full", is_flag=True, help="Write all of it again, which mends what is damaged there.")
+@click.option("--take-over", is_flag=True, help="Write also where another home did, which is to stop.")
+@click.option("--gone", is_flag=True, help="Make none: what is not there any more of PLACE is gone for good.")
+def backup(place: Path | str | None, full: bool, take_over: bool, gone: bool) -> None:
+    """Copy the database, the bundles and the profiles to PLACE, a folder or a URI; without one to `backups/`.
 
-    Scoring goes on meanwhile. The default PATH is in `backups/` of the home, named by the date and time; only the
-    newest REVIEWS_KEEP_BACKUPS stay there. What an earlier backup beside PATH has is not written again: both share
-    those files, by hard links. Each can still be moved or deleted on its own, but damage to a shared file damages
-    both.
-
-    PATH may be a URI such as s3://bucket/backups: what the store lacks of the new backup in `backups/` is uploaded.
+    Scoring goes on meanwhile. What PLACE has from earlier backups is not written again. The newest REVIEWS_KEEP_BACKUPS
+    stay there. One home writes to a place.
 
     \b
     Examples:
       reviews backup
-      reviews backup --full
       reviews backup s3://bucket/backups
-      reviews backup /mnt/safe/reviews-2026-11-24
+      reviews backup /mnt/safe/reviews
       reviews backup --gone /mnt/lost
     """
     from deployments.settings import load_settings
-    from tasks.backups.forgotten_beside import give_up_backups
-    from tasks.backups.home_backup import back_up_home
+    from tasks.snapshots.forgotten_beside import give_up_places
+    from tasks.snapshots.home_backup import back_up_home
+    from tasks.snapshots.making import Options
 
     settings = load_settings()
-    place = path.absolute() if isinstance(path, Path) else path
     if gone:
-        if path is None:
-            raise click.UsageError("--gone needs the PATH of the backups that are gone.")
-        for each in give_up_backups(settings.home, str(place)):
+        if place is None:
+            raise click.UsageError("--gone needs the PLACE of the backups that are gone.")
+        for each in give_up_places(
+            settings.home, str(place.absolute() if isinstance(place, Path) else place)
+        ):
             echo(f"Not told any more what is forgotten: {each}")
     else:
-        back_up_home(settings.home, place, echo, settings.keep_backups, full)
+        back_up_home(settings.home, place, echo, Options(settings.keep_backups, full, take_over))
 
 
 @click.command()
-@click.argument("path", type=PathOrUri(exists=True, file_okay=False, path_type=Path))
-def restore(path: Path | str) -> None:
-    """Replace the database by the backup in the folder PATH.
+@click.argument("place", type=PathOrUri(exists=True, path_type=Path))
+def restore(place: Path | str) -> None:
+    """Replace the database by the newest backup in PLACE, a folder or a URI, or by the one that it names.
 
-    The replaced database is kept in the home. What was forgotten since the backup stays so. PATH may be
-    the URI of a backup in a store. The next run scores again the files that arrived after the backup.
+    The replaced database is kept in the home. What was forgotten since the backup stays so. The next run scores again
+    the files that arrived after the backup.
 
     \b
     Examples:
-      reviews restore data/backups/reviews-20261124T063000Z
-      reviews restore s3://bucket/backups/reviews-20261124T063000Z
+      reviews restore data/backups
+      reviews restore data/backups/000012.json
+      reviews restore s3://bucket/backups
     """
     from deployments.settings import load_settings
-    from tasks.backups.home_backup import restore_home
+    from tasks.snapshots.home_backup import restore_home
 
-    settings = load_settings()
-    restore_home(settings.home, path.absolute() if isinstance(path, Path) else path, echo)
+    restore_home(load_settings().home, place.absolute() if isinstance(place, Path) else place, echo)

@@ -17,7 +17,10 @@ REPLACE_CHAMPION = (
     "before, `reviews models rollback` (--to MODEL if that is damaged too), `reviews models promote MODEL --force`."
 )
 """What else to do about a bundle that can't be loaded, at the end of a message."""
-NEXT_STEP = f"Next: put its folder of a backup back (`backups/…/bundles/`). {REPLACE_CHAMPION}"
+NEXT_STEP = (
+    "Next: put its folder of a backup back: `reviews --home NEW restore PLACE` has it in `NEW/bundles/`. "
+    f"{REPLACE_CHAMPION}"
+)
 """What to do about a bundle that is damaged or gone."""
 
 

@@ -182,11 +182,11 @@ def _gather_unusual(connection: duckdb.DuckDBPyConnection, home: Home) -> Iterat
 
 
 def _gather_undelivered(home: Home) -> Iterator[Finding]:
-    """Yield the destinations that get no scores, and the copy in a store if it is behind."""
+    """Yield the destinations that get no scores, and the store whose snapshot is behind."""
     if trouble := read_trouble(home):
         store, error = trouble
-        what = f"Not delivered to {store}/published: {error}"
-        yield Finding("undelivered", f"{store}/published", what, "reviews score", ERROR)
+        what = f"No snapshot in {store}: {error}"
+        yield Finding("undelivered", f"{store}/snapshots", what, "reviews score", ERROR)
     if not home.destinations.exists():
         return  # saves the import, which is slow
     from tasks.delivery.delivering import list_failing

@@ -58,7 +58,7 @@ SHADOW_SUMS_PROMISE = "shadow_sums has how the scores of each shadow and file co
 COPIES_PROMISE = "near_copies has the near_keys that several labelled rows have"
 REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
 COPY_PROMISE = "the published copy is up to date"
-STORED_COPY_PROMISE = "the copy in the store is whole and up to date"
+SNAPSHOT_PROMISE = "the newest snapshot in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
 PROMISES = {
     "every row read is accounted for": f"""

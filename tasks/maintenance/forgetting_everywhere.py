@@ -7,12 +7,14 @@ from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from data_contracts.storage.store_uris import LABELS_IN_STORE
-from tasks.backups.forgotten_beside import note_forgotten
 from tasks.delivery.delivering import deliver_forgotten
 from tasks.findings.gathering import refresh_findings
 from tasks.maintenance import forgetting
 from tasks.maintenance.forgetting import NAME_SHOWN, ForgetRequest, Forgotten
 from tasks.pages.formatting import cut_name
+from tasks.snapshots.forgotten_beside import note_forgotten
+from tasks.snapshots.manifests import parse_number
+from tasks.snapshots.old_backups import is_old_backup
 from tasks.store.work_folders import clear_spool
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
@@ -35,9 +37,9 @@ def forget_everywhere(
     """Delete rows from the database, copies, parts and pages; say what was deleted, and which other files have them.
 
     Of the object store that is set, and of those that were, the parts are deleted, whatever is in them: the next run
-    makes them again. The copy there is made anew without the rows. The destinations and the home's exports get the
-    deletion too; `destination_urls` are the addresses of their databases. Raises the `WarehouseError` of a copy that
-    can't be published at the end: readers still see the one of before.
+    makes them again. The snapshots there give way to one without the rows. The destinations and the home's exports get
+    the deletion too; `destination_urls` are the addresses of their databases. Raises the `WarehouseError` of a copy
+    that can't be published at the end: readers still see the one of before.
     """
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     with keep_runs_out(home, say):
@@ -74,11 +76,11 @@ def _delete(
     unpublished = None
     try:
         publish(home)
-    except WarehouseError as error:  # the copies in stores are made from the published one, and wait too
+    except WarehouseError as error:  # the snapshots in stores are made of it, and wait too
         unpublished = error
-        notes += [f"the copy in the store {each} may still hold it, until the next run" for each in stores]
+        notes += [f"the store {each} may still hold it, until the next run" for each in stores]
     else:
-        notes += [line for each in stores if (line := _renew_stored_copy(home, each))]
+        notes += [line for each in stores if (line := _renew_stored(home, each))]
     lines = [
         f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(request.name, NAME_SHOWN)}), "
         f"{rows.rows_quarantined:,} of them quarantined{_describe_earlier(rows)}.",
@@ -99,31 +101,31 @@ def _prepare_stores(home: Home, store: str | None) -> list[str]:
 
     This comes before anything is forgotten: if it fails, the error says that nothing was.
     """
-    from tasks.store.connecting import open_store
-    from tasks.store.object_operations import list_objects
-    from tasks.store.published_chunks import PUBLISHED
-    from tasks.store.published_upload import list_remembered
+    from tasks.snapshots.after_runs import name_place
+    from tasks.snapshots.ownership import read_owner
+    from tasks.snapshots.places import open_place
+    from tasks.store.remembered_stores import list_remembered
 
     try:
         if store is not None:
-            next(list_objects(open_store(store), PUBLISHED), None)  # fails if the store does not answer
+            read_owner(open_place(name_place(store)))  # fails if the store does not answer
         return list(dict.fromkeys([*([store] if store is not None else []), *list_remembered(home)]))
     except ReviewsError as error:
         raise type(error)(f"Nothing was forgotten. {error}") from error
 
 
-def _renew_stored_copy(home: Home, store: str) -> str | None:
-    """Bring the copy of a home in a store up to date; return what there is to say of it."""
-    from tasks.store.published_upload import renew_copy
+def _renew_stored(home: Home, store: str) -> str | None:
+    """Delete the snapshots of a home in a store, and make a new one; return what there is to say of it."""
+    from tasks.snapshots.after_runs import renew_snapshot
 
     try:
-        done = renew_copy(home, store)
+        done = renew_snapshot(home, store)
     except ReviewsError as error:
         return (
-            f"the store {store} may still hold it: {error} The next run that uploads there mends that; a "
+            f"the store {store} may still hold it: {error} The next run that keeps a snapshot there mends that; a "
             f"store that is gone for good is to be taken out of {home.stores_with_rows}."
         )
-    return f"the copy in the store was made anew without it: {done.uri}" if done else None
+    return f"the snapshots in the store gave way to one without it: {done.name}" if done else None
 
 
 def _report_copies(home: Home, done: Forgotten, store: str | None, say: Callable[[str], None]) -> None:
@@ -160,9 +162,14 @@ def _list_stored_sheets(
 def _list_backups(home: Home) -> list[Path]:
     """Return the backups in the home, whatever the dates of these: clocks are set. The folder, if it can't be read."""
     try:
-        return [path for path in list_paths(home.backups, "*") if path.is_dir()]
+        return [path for path in list_paths(home.backups, "*") if _is_backup(path)]
     except OSError:
         return [home.backups]
+
+
+def _is_backup(path: Path) -> bool:
+    """Return whether a path in the folder of backups is the manifest of one, or one of an earlier version."""
+    return parse_number(path.name) is not None or is_old_backup(path)
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:

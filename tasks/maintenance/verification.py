@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from tasks.maintenance.data_promises import (
     READINGS_PROMISE,
     RECORD_PROMISE,
     REPEATS_PROMISE,
-    STORED_COPY_PROMISE,
 )
 from tasks.maintenance.forgotten_record import compare_record
 from tasks.maintenance.verified_changes import (
@@ -41,7 +39,6 @@ from tasks.maintenance.verified_changes import (
     narrow_to_reviews,
     narrow_to_texts,
 )
-from tasks.store.published_upload import find_faults
 from tasks.support.wording import count
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
 from tasks.warehouse.database.duckdb_errors import translate_errors
@@ -66,19 +63,16 @@ class Finding:
     examples: tuple[str, ...]
 
 
-def verify(home: Home, changed: Changed | None = None, store: str | None = None) -> Iterator[Finding]:
+def verify(home: Home, changed: Changed | None = None) -> Iterator[Finding]:
     """Check every promise in turn; yield each `Finding` as soon as it is known.
 
-    With `changed`, of the tables only the rows of files that changed since a proof are read. `store`: where runs upload
-    the published copy.
+    With `changed`, of the tables only the rows of files that changed since a proof are read.
     """
     yield from _check_changed(home, changed) if changed else _check_all(home)
     yield check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
     yield check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home, changed))
     yield check_files(RECORD_PROMISE, lambda: _find_unremembered(home))
     yield check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
-    if store is not None and home.published.exists():
-        yield check_files(STORED_COPY_PROMISE, partial(find_faults, home, store))
 
 
 def _check_all(home: Home) -> Iterator[Finding]:

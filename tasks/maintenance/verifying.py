@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 
 from data_contracts.errors import ReviewsError, WarehouseBusyError, WarehouseError
 from data_contracts.storage.home import Home
-from tasks.backups.forgotten_beside import note_forgotten
 from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
     COPY_PROMISE,
@@ -13,9 +14,9 @@ from tasks.maintenance.data_promises import (
     PARQUET_PROMISE,
     PROMISES,
     RECORD_PROMISE,
-    STORED_COPY_PROMISE,
+    SNAPSHOT_PROMISE,
 )
-from tasks.maintenance.verification import Finding, verify
+from tasks.maintenance.verification import Finding, check_files, verify
 from tasks.maintenance.verified_changes import (
     begin_proof,
     find_changed,
@@ -23,6 +24,8 @@ from tasks.maintenance.verified_changes import (
     read_proof,
     write_proof,
 )
+from tasks.snapshots.after_runs import find_faults
+from tasks.snapshots.forgotten_beside import note_forgotten
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.warehouse_connection import require_warehouse
@@ -34,7 +37,7 @@ def verify_home(home: Home, check_all: bool, say: Callable[[str], None], store: 
     """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not.
 
     Reads only what changed since the last check that found all promises kept, unless `check_all`. `store`: where runs
-    upload the published copy.
+    keep snapshots.
     """
     require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
     with keep_runs_out(home, say):
@@ -48,7 +51,7 @@ def verify_home(home: Home, check_all: bool, say: Callable[[str], None], store: 
                 f"Checking the rows of {count(changed.files, 'file')} changed since {before.checked_at}; all rows were "
                 f"last checked at {before.all_checked_at} (--all checks them again)."
             )
-        broken = _check_and_keep(home, verify(home, changed, store), say)
+        broken = _check_and_keep(home, chain(verify(home, changed), _check_snapshot(home, store)), say)
         if broken <= OUTSIDE_TABLES:
             write_proof(home, replace(proof, parquet=None) if PARQUET_PROMISE in broken else proof)
         for line in note_forgotten(home):
@@ -56,6 +59,12 @@ def verify_home(home: Home, check_all: bool, say: Callable[[str], None], store: 
         if broken:
             raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
     say("All promises hold.")
+
+
+def _check_snapshot(home: Home, store: str | None) -> Iterator[Finding]:
+    """Check the newest snapshot in a store; nothing without a store."""
+    if store is not None and home.published.exists():
+        yield check_files(SNAPSHOT_PROMISE, partial(find_faults, home, store))
 
 
 def _check_and_keep(home: Home, findings: Iterator[Finding], say: Callable[[str], None]) -> set[str]:
@@ -82,9 +91,9 @@ def _advise(broken: set[str], home: Home) -> str:
     """Return what to do where these promises are broken."""
     if broken == {RECORD_PROMISE}:
         return "`reviews score` mends that: it forgets again what came back, and writes down what is missing."
-    if broken == {STORED_COPY_PROMISE}:
+    if broken == {SNAPSHOT_PROMISE}:
         return "the next run uploads what is missing there, `reviews score` now; the database is whole."
-    if broken <= {COPY_PROMISE, STORED_COPY_PROMISE}:
+    if broken <= {COPY_PROMISE, SNAPSHOT_PROMISE}:
         anew = "`reviews score`, which publishes a new copy."
         is_replaced = not home.published.is_dir() and needs_publishing(home)
         return f"only the published copy is wrong: {anew if is_replaced else REPUBLISH_ADVICE}"

@@ -1,4 +1,4 @@
-"""The stages that publish a copy of the database, upload it to a store, and deliver its scores to the destinations."""
+"""The stages that publish a copy of the database, keep a snapshot in a store, and deliver to the destinations."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,8 +31,8 @@ def publish_copy(home: Home) -> None:
 def end_forgetting(home: Home) -> None:
     """End what a killed `forget` left undone, and what a commit has left out or deleted of a file that has grown."""
     if finish_forgetting(home):
-        from tasks.backups.forgotten_beside import note_forgotten
         from tasks.report.writing import drop_reports_of_forgotten
+        from tasks.snapshots.forgotten_beside import note_forgotten
 
         for trouble in note_forgotten(home):
             warn(trouble)
@@ -40,30 +40,28 @@ def end_forgetting(home: Home) -> None:
     finish_rewriting(home.warehouse)
 
 
-def upload_copy(home: Home, store: str | None) -> None:
-    """Bring the copy in a store up to date; warn if that fails: the next run tries again.
+def keep_snapshot(home: Home, store: str | None, keep: int) -> None:
+    """Make a snapshot in a store if something is new; warn if that fails: the next run tries again.
 
-    Without a store, or a published copy, nothing is done.
+    The newest `keep` stay there. Without a store, or a published copy, nothing is done.
     """
     if store is not None and home.published.is_file():
-        from tasks.store import published_upload
+        from tasks.snapshots import after_runs
 
         try:
-            look("upload-copy", partial(published_upload.upload_copy, home, store))
+            look("keep-snapshot", partial(after_runs.snapshot_after_run, home, store, keep))
         except Exception as error:  # the scores are committed, so the run has not failed
-            warn(f"The published copy was not uploaded: {error}")
+            warn(f"No snapshot was made in the store: {error}")
             note_trouble(home, store, str(error))
             return
     drop_trouble(home)
 
 
-def deliver_due(home: Home, urls: Mapping[str, str], store: str | None = None) -> None:
-    """Upload the copy to a store, and deliver to each destination what it may lack.
+def deliver_due(home: Home, urls: Mapping[str, str]) -> None:
+    """Deliver to each destination what it may lack; `urls` are the addresses of databases, by destination.
 
-    `urls` are the addresses of databases, by destination. Without a store and destinations nothing is done here, unless
-    a killed `forget` has left its rows in the home's exports.
+    Without destinations nothing is done here, unless a killed `forget` has left its rows in the home's exports.
     """
-    upload_copy(home, store)
     _end_renewal(home)
     if not list_paths(home.destinations, "[!.]*.toml"):
         return

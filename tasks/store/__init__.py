@@ -1,1 +1,1 @@
-"""Object stores: an inbox, the published copy, exports and backups at a URI such as s3://bucket/prefix."""
+"""Object stores: an inbox, exports and snapshots at a URI such as s3://bucket/prefix."""

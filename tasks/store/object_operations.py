@@ -1,4 +1,4 @@
-"""What is done with the objects of a store: list, fetch, read, put, put if absent, swap, delete."""
+"""What is done with the objects of a store: list, fetch, read, put, put if absent, delete."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from data_contracts.errors import ObjectChangedError, StoreUnreachableError
+from data_contracts.errors import StoreUnreachableError
 from tasks.store.connecting import Store, naming_errors
-from tasks.support.locking import hold_folder
 
 CHUNK_BYTES = 4 << 20
 LISTED_AT_ONCE = 1_000
@@ -117,19 +116,6 @@ def read_beginning(store: Store, key: str, length: int) -> bytes:
         return bytes(obstore.get_range(store.client, key, start=0, length=length))
 
 
-def read_marked(store: Store, key: str) -> tuple[bytes, Any]:
-    """Return the content of a small object, and the marks by which `swap` knows it again.
-
-    Raises `ObjectMissingError` if there is none.
-    """
-    import obstore
-
-    with naming_errors(store.name(key)):
-        found = obstore.get(store.client, key)
-        marks = {"e_tag": found.meta["e_tag"], "version": found.meta["version"]}  # Google goes by the version
-        return bytes(found.bytes()), {name: mark for name, mark in marks.items() if mark}
-
-
 def put(store: Store, key: str, content: Path | bytes) -> None:
     """Write an object, which takes the place of another one of this name once all of it has arrived."""
     import obstore
@@ -165,37 +151,6 @@ def put_if_absent(store: Store, key: str, content: bytes) -> bool:
             obstore.put(store.client, key, content, mode="create")
         except AlreadyExistsError:
             return read(store, key) == content
-        return True
-
-
-def swap(store: Store, key: str, content: bytes, marks: Any) -> None:
-    """Write a small object in place of the one with these marks, or with None where there is none.
-
-    Raises `ObjectChangedError` if another one is there, unless it has this content: then our write was sent twice.
-    """
-    import obstore
-
-    if marks is None:
-        is_ours = put_if_absent(store, key, content)
-    else:
-        try:
-            with naming_errors(store.name(key)):
-                obstore.put(store.client, key, content, mode=marks)
-            is_ours = True
-        except NotImplementedError:
-            is_ours = _swap_in_folder(store, key, content, marks)
-        except ObjectChangedError:
-            is_ours = read(store, key) == content
-    if not is_ours:
-        raise ObjectChangedError(f"{store.name(key)}: has changed meanwhile. Next: try again.")
-
-
-def _swap_in_folder(store: Store, key: str, content: bytes, marks: Any) -> bool:
-    """Do what `swap` does where the store is a folder, which can't compare: a lock keeps out our other processes."""
-    with hold_folder(Path(store.uri.removeprefix("file://"))):
-        if read_marked(store, key)[1] != marks:
-            return False
-        put(store, key, content)
         return True
 
 

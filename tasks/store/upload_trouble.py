@@ -1,4 +1,4 @@
-"""Keeps why the published copy could not be uploaded to a store, until an upload succeeds."""
+"""Keeps why no snapshot could be made in a store, until one is made."""
 
 import json
 

@@ -33,7 +33,7 @@ POINTS = (
     "rescan: reading replaced",
     "deliver: a ledger begun",
     "deliver: a file in place",
-    "backup: pack half written",
+    "snapshot: chunks written",
 )
 RANDOM_KILLS = 2
 
@@ -78,7 +78,7 @@ def test_a_change_of_the_champion_killed_at_its_end_leaves_what_an_undisturbed_o
     scenarios: dict[str, Scenario], folder: Path
 ) -> None:
     # A rollback, since a training of the same transaction takes ten times as long; `make faults` kills trainings.
-    rollback = replace(scenarios["backup"], name="rollback", command=("models", "rollback"))
+    rollback = replace(scenarios["snapshot"], name="rollback", command=("models", "rollback"))
     reference = run_undisturbed(rollback, folder)
     assert try_point(rollback, reference, "train: inside promotion", folder).trouble == ()
 

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import ObjectChangedError, StoreError, StoreUnreachableError
+from data_contracts.errors import ObjectChangedError, SourceError, StoreError, StoreUnreachableError
 from data_contracts.storage.home import Home
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import ExportRequest, export
 from tasks.inbox.source_files import SourceFile
+from tasks.snapshots.after_runs import find_faults, snapshot_after_run
+from tasks.snapshots.home_backup import back_up_home, restore_home
+from tasks.snapshots.reading import fetch_copy
 from tasks.store import connecting, object_operations
 from tasks.store.connecting import Store, open_store
 from tasks.store.inbox_objects import fetch_arrivals, find_arrivals
-from tasks.store.published_chunks import LATEST
-from tasks.store.published_download import fetch_copy
-from tasks.store.published_upload import find_faults, upload_copy
 from tasks.warehouse.file_ledger import record_seen
 from tests.support.bad_proxy import CUT_BYTES, Trouble, run_bad_proxy
 from tests.support.exported_homes import add
@@ -90,34 +89,38 @@ def test_exports_and_backups_go_to_a_bucket_and_backups_come_back(store: Store, 
         assert export(home, f"{store.uri}/scores", ExportRequest(only_new=True))[1].rows == rows
     said: list[str] = []
     back_up_home(home, f"{store.uri}/backups", said.append)
-    restore_home(other, said[-1].split()[-1], said.append)
+    restore_home(other, f"{store.uri}/backups", said.append)
     assert ask(other.published, "select count(*) from scored_reviews") == [(2,)]
     kinds = {each.key.split("/")[0] for each in object_operations.list_objects(store, "")}
     assert kinds == {"exists", "scores", "backups"}
 
 
-def test_the_copy_of_a_home_is_read_elsewhere_and_of_two_who_replace_it_at_once_one_does(
+def test_the_snapshots_of_a_home_are_read_elsewhere_and_another_home_is_refused(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, reader = Home(tmp_path / "home"), Home(tmp_path / "reader")
+    home, reader, other = (Home(tmp_path / name) for name in ("home", "reader", "other"))
+    add(other, "a.csv", [{}])
     for number in range(3):
         add(home, f"{number}.csv", [{}])
-        upload_copy(home, store.uri)
+        snapshot_after_run(home, store.uri, 2)
         fetch_copy(reader, store.uri)
         assert reader.published.read_bytes() == home.published.read_bytes()
     assert find_faults(home, store.uri) == []
-    content, marks = object_operations.read_marked(store, LATEST)
-    object_operations.swap(store, LATEST, content + b" ", marks)
-    with pytest.raises(ObjectChangedError):
-        object_operations.swap(store, LATEST, content, marks)
+    names = [each.key for each in object_operations.list_level(store, "snapshots/")[0]]
+    assert sorted(names) == [f"snapshots/{name}.json" for name in ("000002", "000003", "home")]
+    with pytest.raises(SourceError, match="another home writes there"):
+        snapshot_after_run(other, store.uri, 2)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-wrong-one")
-    assert "latest.json: access is refused" in str(fetch_copy(reader, store.uri).trouble)
-    for act, asking in ((upload_copy, home), (fetch_copy, Home(tmp_path / "new"))):
-        with pytest.raises(StoreError, match=r"latest.json: access is refused .*AWS_SECRET_ACCESS_KEY"):
-            act(asking, store.uri)
+    assert "access is refused" in str(fetch_copy(reader, store.uri).trouble)
+    for act in (
+        lambda: snapshot_after_run(home, store.uri, 2),
+        lambda: fetch_copy(Home(tmp_path / "new"), store.uri),
+    ):
+        with pytest.raises(StoreError, match=r"access is refused .*AWS_SECRET_ACCESS_KEY"):
+            act()
 
 
-def test_a_list_whose_answer_was_lost_counts_as_written_and_chunks_that_are_cut_off_are_read_again(
+def test_a_manifest_whose_answer_was_lost_counts_as_written_and_chunks_that_are_cut_off_are_read_again(
     proxy: tuple[Store, Trouble], tmp_path: Path
 ) -> None:
     store, trouble = proxy
@@ -125,7 +128,7 @@ def test_a_list_whose_answer_was_lost_counts_as_written_and_chunks_that_are_cut_
     for number in range(2):
         add(home, f"{number}.csv", [{}])
         trouble.drop = 1
-        upload_copy(home, store.uri)
+        snapshot_after_run(home, store.uri, 7)
         assert trouble.drop == 0
     trouble.cut = 3
     fetch_copy(reader, store.uri)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from deployments.settings import Settings, load_settings
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import EXPORTED, ExportRequest
 from tasks.delivery.delivering import export as export_scores
 from tasks.maintenance import quarantine, verifying
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.maintenance.quarantine import Choice
+from tasks.snapshots.home_backup import back_up_home, restore_home
+from tasks.snapshots.making import Options
 from tasks.training import champion_choice
 from tasks.warehouse.row_names import parse_row_name
 
@@ -56,7 +57,7 @@ def export(say: Say, folder: str, only_new: bool, since: str | None) -> None:
 
 def back_up(say: Say, folder: str | None, full: bool) -> None:
     settings = _settings()
-    back_up_home(settings.home, Path(folder) if folder else None, say, settings.keep_backups, full)
+    back_up_home(settings.home, folder, say, Options(settings.keep_backups, full))
 
 
 def restore(say: Say, folder: str) -> None:

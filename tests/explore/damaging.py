@@ -7,7 +7,7 @@ from hypothesis.stateful import precondition, rule
 
 from tests.explore.machine import PUBLISH_POINTS, HomeMachine, kills, picks
 from tests.explore.models import MODELS, mend_bundle
-from tests.explore.observing import list_parts
+from tests.explore.observing import is_whole, list_chunks, list_parts
 from tests.explore.world import Kill, damage_file
 
 
@@ -80,25 +80,22 @@ class DamagedHomeMachine(HomeMachine):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".reviews-000001.parquet.1.tmp").write_bytes(b"PAR1")
 
-    @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
+    @precondition(lambda self: any(map(is_whole, self.world.backups)))
     @rule(which=picks, place=picks)
     def damage_backup(self, which: int, place: int) -> None:
-        """Damage a pack, which may be that of several backups."""
+        """Damage a chunk, which may be that of several backups."""
         self._count("damage a backup")
-        whole = sorted(path for path, each in self.world.backups.items() if not each.is_damaged)
-        packs = sorted((whole[which % len(whole)] / "packs").iterdir())
-        pack = packs[place % len(packs)]
-        damage_file(pack, place)
-        for path, backup in self.world.backups.items():
-            backup.is_damaged |= any(each.samefile(pack) for each in (path / "packs").iterdir())
+        whole = sorted(filter(is_whole, self.world.backups))
+        chunks = sorted(list_chunks(whole[which % len(whole)]))
+        damage_file(chunks[place % len(chunks)], place)
 
-    @precondition(lambda self: any(not each.is_damaged for each in self.world.backups.values()))
+    @precondition(lambda self: any(map(is_whole, self.world.backups)))
     @rule(which=picks, kill=kills(PUBLISH_POINTS))
     def lose_database(self, which: int, kill: Kill) -> None:
         """Truncate the database and restore a backup."""
         self._count("lose the database")
         world = self.world
-        whole = sorted(path for path, each in world.backups.items() if not each.is_damaged)
+        whole = sorted(filter(is_whole, world.backups))
         os.truncate(world.settings.home.warehouse, 5000)
         world.settings.home.warehouse.with_name("reviews.duckdb.wal").unlink(missing_ok=True)
         world.database_is_lost, world.is_published = True, False

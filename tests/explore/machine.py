@@ -4,6 +4,7 @@ Each rule asks the simple model for the allowed states, runs the real command, a
 `tests/explore/__main__.py` runs it for long, `tests/explore/test_explore.py` for moments.
 """
 
+import json
 import os
 import tempfile
 from collections import Counter
@@ -32,7 +33,7 @@ from tests.explore.content import (
     format_profile,
 )
 from tests.explore.models import MODELS
-from tests.explore.observing import read_export
+from tests.explore.observing import list_backups, read_export
 from tests.explore.worker import Reply, Worker
 from tests.explore.world import DONE, KILLED, REFUSED, Backup, Kill, Plan, World
 
@@ -43,7 +44,7 @@ PART_POINTS = ("score: part written", "score: inside commit", "score: after comm
 EXPORT_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("deliver: "))
 PROMOTE_POINTS = ("train: inside promotion", "score: inside publishing")
 PUBLISH_POINTS = ("score: copy half written", "score: inside publishing", "score: standby kept")
-BACKUP_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("backup: "))
+BACKUP_POINTS = tuple(point for point in FAULT_POINTS if point.startswith("snapshot: "))
 NAMES = ("a.csv", "b.csv", "c.csv", "d.csv")
 FOLDERS = ("home/exports", "elsewhere")
 LINES_NAME = "e.jsonl"
@@ -355,13 +356,11 @@ class HomeMachine(RuleBasedStateMachine):
     @rule(named=st.booleans(), full=st.sampled_from([False, False, True]), kill=kills(BACKUP_POINTS))
     def back_up(self, named: bool, full: bool, kill: Kill) -> None:
         world = self.world
-        folder = (
-            world.folder / "home" / "backups" / f"mine-{len(world.backups)}-{self.written}" if named else None
-        )
-        there = set(world.settings.home.backups.glob("*"))
+        place = world.folder / "kept" if named else None
+        there = list_backups(world.folder)
         plan = Plan([world.database])
-        reply = world.run("back_up", {"folder": str(folder) if folder else None, "full": full}, plan, kill)
-        whole = {path for path in world.settings.home.backups.glob("*") if not path.name.startswith(".")}
+        reply = world.run("back_up", {"folder": str(place) if place else None, "full": full}, plan, kill)
+        whole = list_backups(world.folder)
         for path in whole - there:
             world.backups[path] = Backup(world.database, set(world.damaged_bundles))
         if reply.ended == DONE:
@@ -460,8 +459,10 @@ class HomeMachine(RuleBasedStateMachine):
         checks.check(self.world)
 
 
-def _missing_in(backup: Path) -> set[str]:
-    return set(MODELS) - {path.name for path in (backup / "bundles").glob("*")}
+def _missing_in(manifest: Path) -> set[str]:
+    return set(MODELS) - {
+        name.split("/")[1] for name in json.loads(manifest.read_bytes())["files"] if "/" in name
+    }
 
 
 def describe(counted: Counter[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Reads the state of a home from the disk by plain SQL and file names, without the program's code."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -44,6 +45,24 @@ class Observed:
     """By model and text."""
     doubled: tuple[Any, ...]
     """Keys that are there more than once."""
+
+
+def list_backups(folder: Path) -> set[Path]:
+    """Return the manifests of all backups of a history."""
+    return {*folder.glob("home/backups/0*.json"), *folder.glob("kept/0*.json")}
+
+
+def list_chunks(manifest: Path) -> set[Path]:
+    """Return the chunks of a backup."""
+    stated = json.loads(manifest.read_bytes())
+    pieces = [name for file in stated["files"].values() for name in file["chunks"]]
+    return {manifest.parent / "chunks" / each.split()[0] for each in (*stated["chunks"], *pieces)}
+
+
+def is_whole(manifest: Path) -> bool:
+    """Return whether every chunk of a backup is what its name says."""
+    chunks = list_chunks(manifest)
+    return all(path.is_file() and sha256(path.read_bytes()).hexdigest() == path.name for path in chunks)
 
 
 def observe(path: Path) -> Observed:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.explore import model
 from tests.explore.content import find_content, name_reading
 from tests.explore.model import Database, Key, Part
-from tests.explore.observing import hash_files
+from tests.explore.observing import hash_files, is_whole
 from tests.explore.world import Plan, World
 
 SCORED = timedelta(seconds=1)
@@ -208,11 +208,10 @@ def find_meant(world: World, database: Database, kind: str, name: str) -> list[K
     return sorted(model.extend(database, {*filter(fits[kind], there)}))
 
 
-def plan_restore(world: World, folder: Path) -> Plan:
-    backup = world.backups[folder]
-    if backup.is_damaged:
-        return Plan([world.database], (*ANY, *USAGE), must_refuse=True)
-    return Plan([world.database, _forget_again(world, backup.database)])
+def plan_restore(world: World, manifest: Path) -> Plan:
+    if not is_whole(manifest):
+        return Plan([world.database], ("ReviewsError",), must_refuse=True)
+    return Plan([world.database, _forget_again(world, world.backups[manifest].database)])
 
 
 def _forget_again(world: World, database: Database) -> Database:

@@ -27,7 +27,7 @@ HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
     lambda home: home.score_all(),
     lambda home: home.go_back(["good", "twin", "blank"], 0, "elsewhere", True),
     lambda home: home.release(None, False, "latin-1", NOWHERE),
-    lambda home: home.back_up(False, False, Kill("backup: pack half written")),
+    lambda home: home.back_up(False, False, Kill("snapshot: chunk written")),
     lambda home: home.back_up(False, False, NOWHERE),
     lambda home: home.damage_backup(0, 13),
     lambda home: home.set_clock(1),

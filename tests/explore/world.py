@@ -58,7 +58,6 @@ class Backup:
 
     database: Database
     damaged_bundles: set[str]
-    is_damaged: bool = False
 
 
 class World:
@@ -79,6 +78,7 @@ class World:
         self.damaged_parts: set[str] = set()
         self.damaged_bundles: set[str] = set()
         self.backups: dict[Path, Backup] = {}
+        """By their manifests."""
         self.arrivals: dict[str, int] = {}
         """In which order files came before the last restore."""
         self.exports: set[Path] = set()

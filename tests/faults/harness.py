@@ -23,8 +23,10 @@ from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
 from tasks.archive.sample import put_demo_files
-from tasks.backups.restoring import BUNDLES, check_backup, put_database
 from tasks.maintenance.verifying import verify_home
+from tasks.snapshots.manifests import list_numbers, read_snapshot
+from tasks.snapshots.places import CHUNKS, open_place
+from tasks.snapshots.restoring import unpack_snapshot
 from tasks.warehouse.publishing import publish
 from tests.support.command import PATIENCE_SECONDS, Call, Finished, start_command
 from tests.support.small_archive import list_learnable_files, write_archive
@@ -43,7 +45,7 @@ text = "review"
 """
 _NOT_COMPARED = ("prefect", "archive", "reports", "backups")
 """Folders of a home whose files are not compared: Prefect's own, the archive as it was given, reports, which are named
-by their run and can be written anew, and backups, which are named by their time: their content is compared."""
+by their run and can be written again, and backups: their content is compared."""
 _QUERIES = {
     "source_reviews": "source_sha256, row_number, member, review_id, movie_id, text_sha256, given_label, given_rating, "
     "extra::VARCHAR",
@@ -132,7 +134,7 @@ def prepare_scenarios(folder: Path, server: Mapping[str, str] | None = None) -> 
         Scenario("shadow", ("score",), shadowed, server),
         Scenario("rescan", ("sources", "rescan", "default"), misread, server),
         Scenario("deliver", ("export", "--new"), scored, server),
-        Scenario("backup", ("backup",), backed_up, server),
+        Scenario("snapshot", ("backup",), backed_up, server),
     )
     return {scenario.name: scenario for scenario in scenarios}
 
@@ -251,7 +253,7 @@ def read_state(home: Path) -> dict[str, Any]:
     ):
         if path.exists():
             state |= {f"{name}: {table}": rows for table, rows in _read_tables(path).items()}
-    state["backups"] = [_read_backup(path) for path in sorted(home.glob("backups/*"))]
+    state["backups"] = _read_backups(home / "backups")
     for split in SPLITS:
         path = home / "reviews" / f"{split}.parquet"
         if path.exists():
@@ -272,16 +274,22 @@ def _read_tables(path: Path) -> dict[str, Any]:
         return {**tables, "scores": {tuple(key): score for *key, score in scores.fetchall()}}
 
 
-def _read_backup(folder: Path) -> Any:
-    """Read the tables and the names of the bundles of a backup, or say why it is none."""
-    try:
-        manifest = check_backup(folder)
-    except ReviewsError as error:
-        return str(error)
-    with TemporaryDirectory() as name:
-        put_database(folder, manifest, Path(name, "reviews.duckdb"))
-        tables = _read_tables(Path(name, "reviews.duckdb"))
-    return tables, sorted(name for name in manifest.files if name.startswith(f"{BUNDLES}/"))
+def _read_backups(folder: Path) -> list[Any]:
+    """Read the tables and the names of the files of all backups, and whether there is a chunk that none names."""
+    place, found = open_place(folder), list[Any]()
+    named = set[str]()
+    for number in list_numbers(place):
+        try:
+            snapshot = read_snapshot(place, number)
+            with TemporaryDirectory() as name:
+                unpack_snapshot(place, snapshot, Path(name), "reviews.duckdb")
+                found.append((_read_tables(Path(name, "reviews.duckdb")), sorted(snapshot.files)))
+        except ReviewsError as error:
+            found.append(str(error))
+            continue
+        named |= {chunk for chunk, _ in snapshot.list_chunks()}
+    there = {path.name for path in (folder / CHUNKS).glob("*")}
+    return [*found, f"{len(there - named)} chunks that no backup names"]
 
 
 def _list_files(home: Path) -> list[str]:

@@ -195,7 +195,7 @@ def test_a_copy_in_a_store_that_is_behind_is_told_of(
     with contextlib.suppress(ReviewsError):  # of the store's inbox, which can't be read either
         run()
     [text] = hook.take()
-    assert "Not delivered to file:///dev/null/store/published: " in text
+    assert "No snapshot in file:///dev/null/store: " in text
 
 
 def test_a_run_that_fails_and_can_t_record_it_tells_why_all_the_same(

@@ -1,10 +1,10 @@
 """Tests of `reviews backup` and `reviews restore`: a complete copy or none, and its restoration."""
 
 import json
-import os
 import shutil
 import stat
 import threading
+import time
 from hashlib import sha256
 from pathlib import Path
 from socket import gethostname
@@ -15,13 +15,13 @@ import pytest
 from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
-from tasks.backups import making, restoring
-from tasks.backups.home_backup import back_up_home, restore_home
-from tasks.backups.manifests import read_manifest
-from tasks.backups.restoring import check_backup, put_database
 from tasks.inbox.arrival_order import read_arrivals
 from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
 from tasks.maintenance.verifying import verify_home
+from tasks.snapshots import restoring
+from tasks.snapshots.home_backup import back_up_home, restore_home
+from tasks.snapshots.making import Options
+from tasks.snapshots.restoring import unpack
 from tasks.stages import score as score_stages
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run
@@ -59,7 +59,7 @@ def test_a_restore_says_of_which_home_the_backup_is_and_when_it_was_made(
         pass
     backup, said = back_up_home(empty_home, None, quiet), list[str]()
     restore_home(Home(tmp_path / "other"), backup, said.append)
-    made_at = read_manifest(backup).made_at[:16].replace("T", " ")
+    made_at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(empty_home.published.stat().st_mtime))
     assert said[0] == (
         f"Restored {backup}\n  a backup of {gethostname()}:{empty_home.folder}, made at {made_at} UTC"
     )
@@ -226,44 +226,37 @@ def test_a_backup_is_consistent_while_others_write(home: Home, tmp_path: Path) -
         stop.set()
         writer.join()
     for number in range(5):
-        database = tmp_path / f"{number}.duckdb"
-        put_database(tmp_path / str(number), check_backup(tmp_path / str(number)), database)
-        with duckdb.connect(str(database), read_only=True) as connection:
-            [(rows, last)] = connection.sql(
-                "select count(*), max(try_cast(run_id as int)) from runs where flow = 'x'"
-            ).fetchall()
-        assert rows == (last or 0)
+        with unpack(home, tmp_path / str(number)) as found:
+            rows = ask(
+                found.folder / home.warehouse.name,
+                "select count(*), coalesce(max(try_cast(run_id as int)), 0) from runs where flow = 'x'",
+            )
+        assert len({*rows[0]}) == 1
 
 
 @pytest.mark.parametrize(
     ("start", "content"), [(0, b""), (0, bytes(12_288)), (4_136, bytes(8)), (12_288, b"\xff" * 2_000_000)]
 )
 def test_a_database_that_can_not_be_opened_is_not_backed_up(home: Home, start: int, content: bytes) -> None:
-    sound = back_up_home(home, None, quiet)
-    whole = home.warehouse.read_bytes()
+    back_up_home(home, None, quiet)
+    whole, published = home.warehouse.read_bytes(), home.published.read_bytes()
     home.warehouse.write_bytes((whole[:start] + content + whole[start + len(content) :]) if content else b"x")
     with pytest.raises(WarehouseError, match=r"damaged.*reviews restore"):
         back_up_home(home, None, quiet)
-    assert list(home.backups.iterdir()) == [sound]
+    assert [path.name for path in home.backups.glob("0*")] == ["000001.json"]
+    assert home.published.read_bytes() == published
 
 
-@pytest.mark.parametrize("name", ["packs/000001.pack", "blocks.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["000001.json", "chunks/*"])
 def test_a_damaged_backup_is_refused_and_changes_nothing(home: Home, tmp_path: Path, name: str) -> None:
     back_up_home(home, tmp_path / "backup", quiet)
-    with (tmp_path / "backup" / name).open("r+b") as file:
+    with max((tmp_path / "backup").glob(name)).open("r+b") as file:
         file.seek(100)
         file.write(b"\xff\xff")
     before = home.warehouse.read_bytes()
-    with pytest.raises(ReviewsError, match=r"damaged|is no backup"):
+    with pytest.raises(ReviewsError, match=r"damaged"):
         restore_home(home, tmp_path / "backup", quiet)
     assert home.warehouse.read_bytes() == before
-
-
-def test_a_backup_that_lacks_a_file_is_refused(home: Home, tmp_path: Path) -> None:
-    back_up_home(home, tmp_path / "backup", quiet)
-    next((tmp_path / "backup").rglob("vocabulary.json")).unlink()
-    with pytest.raises(ReviewsError, match=r"vocabulary\.json is missing"):
-        restore_home(home, tmp_path / "backup", quiet)
 
 
 def test_a_folder_that_is_no_backup_is_refused(home: Home, tmp_path: Path) -> None:
@@ -286,15 +279,20 @@ def write_old_backup(home: Home, folder: Path) -> None:
     folder.mkdir()
     shutil.copyfile(home.warehouse, folder / "reviews.duckdb")
     shutil.copytree(home.bundles, folder / "bundles")
+    write_old_manifest(folder, 1)
+
+
+def write_old_manifest(folder: Path, number: int) -> None:
+    """Write the manifest of a backup of an early format."""
     files = {
         path.relative_to(folder).as_posix(): {
             "sha256": sha256(path.read_bytes()).hexdigest(),
             "bytes": path.stat().st_size,
         }
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != "manifest.json"
     }
-    manifest = {"format": 1, "made_at": "2026-01-01T00:00:00+00:00", "files": files}
+    manifest = {"format": number, "made_at": "2026-01-01T00:00:00+00:00", "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -308,48 +306,52 @@ def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) ->
     assert count(home, "scored_reviews") == 2
 
 
-def test_what_is_written_and_what_is_shared_is_said(home: Home) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["size", "content"])
+def test_a_damaged_backup_of_the_first_format_is_refused_by_the_name_of_its_file(
+    home: Home, tmp_path: Path, damage: str
+) -> None:
+    write_old_backup(home, tmp_path / "backup")
+    path = next((tmp_path / "backup").rglob("vocabulary.json"))
+    before = home.warehouse.read_bytes()
+    if damage == "size":
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+    else:
+        path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(
+        ReviewsError, match=r"is damaged: bundles/.*/vocabulary\.json (is missing|has changed)"
+    ):
+        restore_home(home, tmp_path / "backup", quiet)
+    assert home.warehouse.read_bytes() == before
+
+
+def test_a_backup_of_another_format_is_refused_with_the_version_that_can(home: Home, tmp_path: Path) -> None:
+    write_old_backup(home, tmp_path / "backup")
+    write_old_manifest(tmp_path / "backup", 2)
+    with pytest.raises(
+        ReviewsError, match=r"between 0\.1\.0 and 0\.2\.0\. Next: restore it with that version"
+    ):
+        restore_home(home, tmp_path / "backup", quiet)
+
+
+def test_what_is_new_and_which_backups_were_deleted_or_are_damaged_is_said(home: Home) -> None:
     said: list[str] = []
-    for name in ("first", "second"):
-        back_up_home(home, home.backups / name, said.append)
-    assert [line for line in said if "shared" in line] == [said[-1]]
-    assert said[-1].endswith(" are shared with first")
+    for _ in range(3):
+        back_up_home(home, None, said.append, Options(keep=2))
+    assert "; 0.0 MiB are new and were written:" in said[-2]
+    assert said[-1] == "  deleted an older backup: 000001.json"
+    (home.backups / "000003.json").write_text("{}")
+    back_up_home(home, None, said.append, Options(keep=2))
+    assert f"  {home.backups}/000003.json: is damaged: " in said[-2]
 
 
-@pytest.mark.parametrize("damage", ["blocks.json", "manifest.json"])
-def test_a_backup_names_the_earlier_ones_that_can_not_be_restored(home: Home, damage: str) -> None:
-    back_up_home(home, None, quiet)
-    dead = back_up_home(home, None, quiet)
-    (dead / damage).write_text("{}")
-    said: list[str] = []
-    back_up_home(home, None, said.append)
-    assert [line for line in said if "damaged" in line] == [
-        f"  an earlier backup is damaged and can't be restored: {dead.name}. Next: delete its folder"
-    ]
-
-
-def test_a_damaged_backup_that_is_to_be_restored_names_a_sound_one_beside_it(home: Home) -> None:
-    sound, dead = back_up_home(home, None, quiet), back_up_home(home, None, quiet)
-    index = dead / "blocks.json"
-    index.write_bytes(index.read_bytes()[:-1] + b" ")
-    with pytest.raises(ReviewsError, match=rf"blocks\.json has changed\. Next: `reviews restore {sound}`"):
-        restore_home(home, dead, quiet)
-
-
-def test_an_existing_folder_is_not_written_into(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="exists already"):
+def test_a_folder_of_other_files_is_not_written_into(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(UsageError, match="has other content, such as "):
         back_up_home(home, tmp_path, quiet)
-
-
-def test_the_oldest_of_the_backups_go(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    for day in range(1, 10):
-        monkeypatch.setattr(
-            making, "name_backup", lambda folder, day=day: folder / f"reviews-2026110{day}T000000Z"
-        )
-        back_up_home(home, None, quiet, keep=7)
-    assert [path.name[8:16] for path in sorted(home.backups.iterdir())] == [
-        f"2026110{day}" for day in range(3, 10)
-    ]
+    with pytest.raises(UsageError, match="Not a directory"):
+        back_up_home(home, tmp_path / "photo.jpg", quiet)
 
 
 @pytest.mark.slow
@@ -375,12 +377,3 @@ def test_a_backup_does_not_go_into_the_inbox(home: Home) -> None:
 def test_a_backup_is_closed_to_other_users(home: Home, tmp_path: Path) -> None:
     back_up_home(home, tmp_path / "backup", quiet)
     assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
-
-
-def test_what_a_killed_backup_left_is_removed_and_one_that_goes_on_is_not(home: Home, tmp_path: Path) -> None:
-    gone, going_on = tmp_path / ".backup.999999999.tmp", tmp_path / f".backup.{os.getppid()}.tmp"
-    strange = tmp_path / ".other.999999999.tmp"
-    for folder in (gone, going_on, strange):
-        folder.mkdir()
-    back_up_home(home, tmp_path / "backup", quiet)
-    assert [folder.exists() for folder in (gone, going_on, strange)] == [False, True, True]

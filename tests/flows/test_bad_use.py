@@ -201,7 +201,7 @@ TABLE = [
         "rule that is none", "quarantine", "list", "--rule", "blank", says="there is no row rule 'blank'"
     ),
     parameter("backup to a store with a slash missing", "backup", "s3:/bucket/x", says="is no store. Next"),
-    parameter("backup over a folder", "backup", ".", says="exists already"),
+    parameter("backup over a folder", "backup", ".", says="has other content, such as "),
     parameter("backup into the parts", "backup", "home/parts/x", says="lies in `parts/` of the home"),
     parameter("export into a bundle", "export", "home/bundles/x", says="lies in `bundles/` of the home"),
     parameter(

@@ -9,10 +9,10 @@ from data_contracts.part_schemas import PART_SCHEMAS
 from deployments.settings import load_settings
 from models.bundle.reading_facts import read_facts
 from models.tensorflow import load_tensorflow
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import ExportRequest, export
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
+from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.warehouse.model_registry import record_model
 from tests.support.ingested import ingest_small_archive
 from tests.support.promoting import promote_model
@@ -21,7 +21,7 @@ from tests.support.small_home import build_small_bundle
 from tests.support.system_calls import find_unsynced, read_calls, trace
 
 NAMED = {
-    "backup",
+    "backup/chunks/*",
     "bundles/*",
     "exports/*/reviews-000001.parquet",
     "exports/_delivered.json",

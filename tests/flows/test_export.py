@@ -8,11 +8,11 @@ import pytest
 
 from data_contracts.storage.home import Home
 from deployments.settings import load_settings
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.maintenance.quarantine import Choice, ReleaseRequest, release
+from tasks.snapshots.home_backup import back_up_home, restore_home
 from tests.support.scoring_runs import drop, run
 from tests.support.small_home import ask, copy_home, copy_scoring_home
 

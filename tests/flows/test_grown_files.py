@@ -15,13 +15,13 @@ from data_contracts.storage.home import Home
 from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.inbox.source_files import SourceFile, hash_file, look_into
 from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.scoring.group_to_part import ScoringJob, score_group
 from tasks.scoring.grown_files import find_earlier, note_growth
+from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.stages.score import keep_checked
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -170,12 +170,12 @@ def test_a_backup_learns_which_rows_of_a_grown_file_were_forgotten(home: Home) -
     [(row,)] = ask(
         home.published, f"select {ROW_NAME} from latest_scores where text = '{FORGOTTEN}' and source = 'same'"
     )
-    backup = back_up_home(home, None, lambda said: None)
+    back_up_home(home, None, lambda said: None)
     forget_everywhere(home, ForgetRequest(row, "row", "ann"), lambda said: None)
     before = home.forgotten.read_bytes()
     drop(home, "same/a.csv", write_whole("same") + "yet another good film\n")
     run()
-    kept = (backup / home.forgotten.name).read_bytes()
+    kept = (home.backups / home.forgotten.name).read_bytes()
     assert before != home.forgotten.read_bytes()
     assert {*kept.splitlines()} == {*home.forgotten.read_bytes().splitlines()}
 

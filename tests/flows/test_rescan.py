@@ -9,13 +9,13 @@ import pytest
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from flows.scoring_message import describe_plan, describe_scoring
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.delivery.delivering import ExportRequest, export
 from tasks.explain.history import find_history
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.queries.named_queries import embed_query
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
+from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.row_names import ROW_NAME
 from tests.support.scoring_runs import (

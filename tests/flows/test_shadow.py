@@ -18,9 +18,9 @@ from flows import shadow_scoring
 from flows.command.cli import main
 from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.scorer import load_scorer, score_texts
-from tasks.backups.home_backup import back_up_home, restore_home
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
+from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.support.locking import hold_folder
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.model_registry import find_champion

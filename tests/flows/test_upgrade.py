@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.backups.home_backup import restore_home
+from tasks.snapshots.home_backup import restore_home
 from tests.support.scoring_runs import drop, prove, run
 from tests.support.small_home import ask
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.snapshots.places import CHUNKS
+
 _CALL = re.compile(r"(?P<thread>[0-9]+) +(?P<name>\w+)\((?P<given>.*)\) += 0")
 _CUT = re.compile(r"(?P<thread>[0-9]+) +(?P<begin>\w+\(.*) <unfinished \.\.\.>")
 _REST = re.compile(r"(?P<thread>[0-9]+) +<\.\.\. \w+ resumed>(?P<rest>.*)")
@@ -109,15 +111,21 @@ def find_unsynced(
             broken += [
                 f"{path} was not synced before it got its name" for path in whole if path not in synced
             ]
-        if target.parent not in _list_synced_after(calls[place:]):
+        if target.parent not in _list_synced_after(calls[place:], any_thread=target.parent.name == CHUNKS):
             broken.append(f"the folder of {target} was not synced after it")
     return broken
 
 
-def _list_synced_after(calls: Sequence[Call]) -> set[Path]:
-    """Return the paths synced after a rename and those that follow directly, before the thread's next rename."""
+def _list_synced_after(calls: Sequence[Call], *, any_thread: bool) -> set[Path]:
+    """Return the paths synced after a rename and those that follow directly, before the thread's next rename.
+
+    Of chunks, which must last only once a manifest names them, those synced later by any thread.
+    """
     synced: set[Path] = set()
     for call in calls:
+        if any_thread:
+            synced.update(() if call.is_rename else call.paths)
+            continue
         if call.thread != calls[0].thread:
             continue
         if call.is_rename and synced:

@@ -212,7 +212,7 @@ def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_are_found_wit
     note_trouble(home, "s3://ours", "the store is away.")
     assert find(tables, home) == {
         "down": "reviews destinations deliver down",
-        "s3://ours/published": "reviews score",
+        "s3://ours/snapshots": "reviews score",
         "other": "reviews models shadow stop",
     }
     copy, destination, shadow = gather_at_end(tables.connection, home)

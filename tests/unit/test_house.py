@@ -20,7 +20,7 @@ ORDER = (
     "tasks.shadow", "tasks.training", "tasks.explain",
     "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.quarantine", "tasks.maintenance.verifying",
     "tasks.site", "tasks.findings", "tasks.report",
-    "tasks.backups", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
+    "tasks.snapshots", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
     "tasks.labelling", "tasks.delivery",
     "tasks.pages", "tasks.queries", "tasks.store",
     "tasks.warehouse", "tasks.archive", "tasks.reading",

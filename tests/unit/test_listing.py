@@ -10,10 +10,10 @@ from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from deployments.settings import Settings
 from flows.command.destinations import read_all_standings
-from tasks.backups.making import back_up
 from tasks.delivery.destinations import load_destinations
 from tasks.findings.gathering import gather_at_end
 from tasks.maintenance.verification import _find_broken_splits
+from tasks.snapshots.home_backup import back_up_home
 from tasks.sources.catalogue import load_catalogue
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
@@ -30,8 +30,8 @@ def test_the_names_that_match_are_listed_in_order_and_a_missing_folder_has_none(
     [
         ("sources", load_catalogue),
         ("destinations", lambda home: load_destinations(home, {})),
-        ("bundles", lambda home: back_up(home, home.folder / "backup")),
-        ("sources", lambda home: back_up(home, home.folder / "backup")),
+        ("bundles", lambda home: back_up_home(home, None, print)),
+        ("sources", lambda home: back_up_home(home, None, print)),
     ],
 )
 def test_what_is_in_a_folder_that_can_t_be_read_is_not_passed_over(

@@ -30,9 +30,8 @@ from deployments.metrics.server_metrics import read_server_metrics
 from deployments.metrics.unscored_files import make_unscored_finder
 from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import load_settings
-from tasks.backups.home_backup import back_up_home
-from tasks.backups.manifests import MANIFEST
 from tasks.maintenance.verifying import verify_home
+from tasks.snapshots.home_backup import back_up_home
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
 from tests.support.databases import borrow_tables
@@ -353,9 +352,9 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
 def test_a_backup_from_the_future_is_not_taken_for_the_last_one(tmp_path: Path) -> None:
     home = Home(tmp_path)
     publish(home)
-    folder = back_up_home(home, None, lambda line: None)
+    made = back_up_home(home, None, lambda line: None)
     later = time.time() + 100_000
-    os.utime(Path(folder) / MANIFEST, (later, later))
+    os.utime(made, (later, later))
     assert "reviews_backup_timestamp_seconds" not in gather(read_upkeep_metrics(home))
 
 

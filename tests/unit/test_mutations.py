@@ -14,7 +14,11 @@ ROOT = Path(__file__).parents[2]
 def test_a_fault_changes_a_text_that_stands_in_its_file_once(fault: Fault) -> None:
     content = (ROOT / fault.file).read_text("utf-8")
     assert content.count(fault.old) == 1
-    assert ast.dump(ast.parse(content.replace(fault.old, fault.new))) != ast.dump(ast.parse(content))
+    changed = content.replace(fault.old, fault.new)
+    if fault.file.endswith(".py"):
+        assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(content))
+    else:
+        assert changed != content
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:

@@ -307,16 +307,6 @@ def test_of_two_writers_of_a_name_the_first_wins_and_knows_it_on_a_second_try(st
     assert object_operations.read(store, "manifest.json") == b"first"
 
 
-def test_only_who_knows_what_is_there_replaces_it(store: Store) -> None:
-    object_operations.swap(store, "list", b"1", None)
-    _, marks = object_operations.read_marked(store, "list")
-    object_operations.swap(store, "list", b"22", marks)
-    for known in (marks, None):
-        with pytest.raises(ObjectChangedError):
-            object_operations.swap(store, "list", b"333", known)
-    assert object_operations.read(store, "list") == b"22"
-
-
 def test_objects_that_are_not_there_can_be_deleted(store: Store) -> None:
     object_operations.put(store, "a", b"1")
     object_operations.delete(store, ["a", "b"])

@@ -1,9 +1,7 @@
-"""Tests of the published copy in a store, a folder at a file:// URI: what is new goes there, readers get it whole."""
+"""Tests of snapshots in the store of a home, a folder at a file:// URI: what is new goes there, readers get it."""
 
-import json
 import os
 import re
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,22 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
-from tasks.store import object_operations, published_chunks, published_download, published_upload
-from tasks.store.connecting import describe_error, open_store
-from tasks.store.published_chunks import LATEST, PUBLISHED, Layout, find_copy
-from tasks.store.published_download import FetchedCopy, fetch_copy, is_reader
-from tasks.store.published_upload import UploadedCopy, find_faults, renew_copy, upload_copy
+from tasks.snapshots import fetching, making, reading
+from tasks.snapshots.after_runs import (
+    SNAPSHOTS,
+    find_faults,
+    name_place,
+    renew_snapshot,
+    require_not_taken_over,
+    snapshot_after_run,
+)
+from tasks.snapshots.fetching import read_chunk
+from tasks.snapshots.home_backup import back_up_home, restore_home
+from tasks.snapshots.making import Made, Options
+from tasks.snapshots.manifests import list_numbers, read_snapshot
+from tasks.snapshots.places import CHUNKS, FolderPlace, Place, open_place
+from tasks.snapshots.reading import FetchedCopy, fetch_copy, is_reader
+from tasks.store.connecting import describe_error
 from tests.support.exported_homes import add, change, make_home
 from tests.support.once import copy_once
 from tests.support.small_home import ask
@@ -48,21 +57,6 @@ def home(tmp_path: Path) -> Home:
     return make_home(tmp_path / "home")
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_another_byte_at_its_end_gives_a_chunk_another_mark(tmp_path: Path, place: int) -> None:
-    path, marks = tmp_path / "copy", list[str]()
-    layout = Layout(12_288 + 3 * 16_384, 16_384)
-    for byte in (0, 1):
-        path.write_bytes(bytes(layout.size))
-        start, length = [*layout.list_places()][place]
-        with path.open("r+b") as file:
-            file.seek(start + length - 1)
-            file.write(bytes([byte]))
-            file.flush()
-            marks.append(layout.mark(file, (start, length)))
-    assert marks[0] != marks[1]
-
-
 @pytest.fixture
 def large_home(tmp_path: Path) -> Home:
     """A home whose copy has several chunks."""
@@ -87,8 +81,8 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def upload(home: Home, folder: Path) -> UploadedCopy:
-    return upload_copy(home, f"file://{folder}")
+def upload(home: Home, folder: Path, keep: int = 7) -> Made:
+    return snapshot_after_run(home, f"file://{folder}", keep)
 
 
 def fetch(reader: Home, folder: Path) -> FetchedCopy:
@@ -107,8 +101,12 @@ def add_one(home: Home) -> None:
     )
 
 
+def open_folder(folder: Path) -> Place:
+    return open_place(name_place(f"file://{folder}"))
+
+
 def list_chunks(folder: Path) -> set[Path]:
-    return {path for path in folder.joinpath(PUBLISHED).glob("*/*") if path.is_file()}
+    return set(folder.joinpath(SNAPSHOTS, CHUNKS).glob("*"))
 
 
 def is_in_store(folder: Path, text: str) -> bool:
@@ -137,32 +135,32 @@ def test_only_new_chunks_are_uploaded_and_fetched(
     large_home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = upload(large_home, folder)
-    assert everything.uploaded == everything.bytes
+    assert everything.written == everything.snapshot.bytes
     fetch(reader, folder)
     add_one(large_home)
-    fetched: list[str] = []
+    fetched: set[str] = set()
 
-    def read(store: Any, key: str, length: int) -> bytes:
-        fetched.append(key)
-        return object_operations.read_beginning(store, key, length)
+    def read(place: Place, chunk: str, length: int) -> bytes:
+        fetched.add(chunk)
+        return read_chunk(place, chunk, length)
 
-    monkeypatch.setattr(published_download, "read_beginning", read)
+    monkeypatch.setattr(fetching, "read_chunk", read)
     before = list_chunks(folder)
-    assert 0 < upload(large_home, folder).uploaded < everything.bytes / 2
+    assert 0 < upload(large_home, folder).written < everything.written / 2
     fetch(reader, folder)
-    assert {folder / key for key in fetched} == list_chunks(folder) - before
+    assert fetched == {path.name for path in list_chunks(folder) - before}
     assert count_rows(reader) == count_rows(large_home) == 3
 
 
-def test_if_nothing_is_new_the_list_is_read_and_chunks_are_listed_and_no_more(
+def test_if_nothing_is_new_the_manifest_is_read_and_chunks_are_listed_and_no_more(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(home, folder)
     fetch(reader, folder)
-    for name in ("put", "swap", "delete"):
-        monkeypatch.delattr(published_upload, name)
-    monkeypatch.delattr(published_download, "replace_copy")
-    assert upload(home, folder).uploaded == 0
+    for name in ("write", "write_chunk", "create", "delete"):
+        monkeypatch.delattr(FolderPlace, name)
+    monkeypatch.delattr(reading, "replace_copy")
+    assert upload(home, folder).written == 0
     fetch(reader, folder)
 
 
@@ -186,49 +184,45 @@ def test_a_killed_upload_leaves_the_copy_before_readable_and_the_next_one_comple
     assert find_faults(home, f"file://{folder}") == []
 
 
-def leave_half_an_object(folder: Path, content: str) -> None:
-    """Leave what a process leaves that is killed while it writes an object into a folder."""
-    (min(list_chunks(folder)).parent / f"{'a' * 64}#1").write_text(content, "utf-8")
-
-
 def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
-    """Let an upload change its store so many times, by one thread; the next change is done, and ends it."""
-    patch.setattr(published_upload, "UPLOADED_AT_ONCE", 1)
+    """Let an upload change its place so many times, by one thread; the next change is done, and ends it."""
+    patch.setattr(making, "AT_ONCE", 1)
     done: list[str] = []
 
     def wrap(name: str) -> None:
-        def write(*arguments: Any) -> None:
+        act = getattr(FolderPlace, name)
+
+        def write(*arguments: Any) -> Any:
             if len(done) > steps:
                 raise KilledError
             done.append(name)
-            getattr(object_operations, name)(*arguments)
+            result = act(*arguments)
             if len(done) > steps:
                 raise KilledError
+            return result
 
-        patch.setattr(published_upload, name, write)
+        patch.setattr(FolderPlace, name, write)
 
-    for name in ("put", "swap", "delete"):
+    for name in ("write_chunk", "create", "delete"):
         wrap(name)
 
 
-def test_what_the_list_names_no_more_stays_an_hour_for_readers_and_then_goes(
-    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    upload(home, folder)
-    before = list_chunks(folder)
-    add_one(home)
-    upload(home, folder)
-    assert before < list_chunks(folder)
-    monkeypatch.setattr(published_upload, "GRACE_SECONDS", -1)
-    for _ in range(2):
-        upload(home, folder)
-        assert len(list_chunks(folder)) == len(set(read_copy(folder)["chunks"]))
-    assert read_copy(folder)["retired"] == {}
+def list_snapshots(folder: Path) -> list[int]:
+    return list_numbers(open_folder(folder))
 
 
-def read_copy(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / LATEST).read_bytes())
-    return content
+def list_named(folder: Path) -> set[str]:
+    """Return the names of the chunks that the snapshots of a store name."""
+    place = open_folder(folder)
+    return {name for number in list_numbers(place) for name, _ in read_snapshot(place, number).list_chunks()}
+
+
+def test_the_newest_snapshots_stay_and_chunks_that_none_names_go(home: Home, folder: Path) -> None:
+    for _ in range(4):
+        add_one(home)
+        upload(home, folder, keep=2)
+    assert list_snapshots(folder) == [4, 3]
+    assert {path.name for path in list_chunks(folder)} == list_named(folder)
 
 
 @pytest.mark.slow
@@ -241,17 +235,17 @@ def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_
         kill_after(patch, 2)
         with pytest.raises(KilledError):
             upload(home, folder)
-    leave_half_an_object(folder, SECRET)
     add_one(home)
     upload(home, folder)
     fetch(reader, folder)
     assert is_in_store(folder, SECRET)
     said: list[str] = []
     forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
-    assert f"  the copy in the store was made anew without it: file://{folder}/published" in said
-    assert {path.name for path in list_chunks(folder)} == {
-        each.split()[0] for each in read_copy(folder)["chunks"]
-    }
+    assert any(
+        f"the snapshots in the store gave way to one without it: file://{folder}" in line for line in said
+    )
+    assert len(list_snapshots(folder)) == 1
+    assert {path.name for path in list_chunks(folder)} == list_named(folder)
     assert not is_in_store(folder, SECRET)
     fetch(reader, folder)
     assert count_rows(reader) == 3
@@ -270,7 +264,7 @@ def test_a_store_that_fails_is_named_by_forget_and_the_next_upload_leaves_nothin
         raise StoreUnreachableError("the store is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(published_upload, "delete", fail)
+        patch.setattr(FolderPlace, "delete", fail)
         forget_everywhere(home, ForgetRequest(SECRET, "review", "ann"), said.append, f"file://{folder}")
     assert any(
         line.startswith(f"  the store file://{folder} may still hold it: the store is away.") for line in said
@@ -287,101 +281,77 @@ def test_what_a_killed_first_upload_left_goes_when_a_row_is_forgotten(
         kill_after(patch, 1)
         with pytest.raises(KilledError):
             upload(home, folder)
-    assert list_chunks(folder)
-    assert renew_copy(home, f"file://{folder}") is None
-    assert not list_chunks(folder)
+    (open_folder(folder)).write_chunk("a" * 64, SECRET.encode())
+    renew_snapshot(home, f"file://{folder}")
+    assert not is_in_store(folder, SECRET)
+    assert {path.name for path in list_chunks(folder)} == list_named(folder)
 
 
 def test_a_reader_whose_chunks_are_deleted_while_it_fetches_gets_the_newer_copy(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(home, folder)
-    monkeypatch.setattr(published_upload, "GRACE_SECONDS", -1)
-    monkeypatch.setattr(published_download, "FETCHED_AT_ONCE", 1)
+    monkeypatch.setattr(fetching, "AT_ONCE", 1)
 
     def read_late(*arguments: Any) -> bytes:
-        monkeypatch.setattr(published_download, "read_beginning", object_operations.read_beginning)
+        monkeypatch.setattr(fetching, "read_chunk", read_chunk)
         add_one(home)
-        upload(home, folder)
-        return object_operations.read_beginning(*arguments)
+        upload(home, folder, keep=1)
+        return read_chunk(*arguments)
 
-    monkeypatch.setattr(published_download, "read_beginning", read_late)
+    monkeypatch.setattr(fetching, "read_chunk", read_late)
     fetch(reader, folder)
     assert reader.published.read_bytes() == home.published.read_bytes()
 
 
-def test_a_list_whose_content_the_store_has_lost_is_named_with_the_step_that_mends_it(
-    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_another_home_is_refused_and_its_runs_stop_until_it_takes_over(
+    home: Home, folder: Path, tmp_path: Path
 ) -> None:
-    upload(home, folder)
-    store = open_store(f"file://{folder}")
-
-    def fail(*arguments: object) -> None:
-        raise StoreUnreachableError("status 500")
-
-    monkeypatch.setattr(published_chunks, "read_marked", fail)
-    with pytest.raises(StoreUnreachableError, match=r"latest.json: is there, but .* delete this object"):
-        find_copy(store)
-    object_operations.delete(store, [LATEST])
-    with pytest.raises(StoreUnreachableError, match="status 500"):
-        find_copy(store)
-
-
-def test_another_home_is_refused_until_the_list_is_deleted(home: Home, folder: Path, tmp_path: Path) -> None:
-    other = make_home(tmp_path / "other")
+    store, other = f"file://{folder}", make_home(tmp_path / "other")
     upload(other, folder)
-    before = (folder / LATEST).read_bytes()
-    with pytest.raises(SourceError, match=rf"another home publishes there \(.*:{other.folder}\). Next: "):
-        upload(home, folder)
-    assert find_faults(home, f"file://{folder}")[0].startswith(f"file://{folder}/{LATEST}: another home")
-    assert renew_copy(home, f"file://{folder}") is None
-    assert (folder / LATEST).read_bytes() == before
-    (folder / LATEST).unlink()
+    for act in (upload, lambda home, folder: require_not_taken_over(home, f"file://{folder}")):
+        with pytest.raises(SourceError, match=rf"another home writes there \(.*:{other.folder}\). Next: "):
+            act(home, folder)
+    assert "another home writes there" in find_faults(home, store)[0]
+    assert renew_snapshot(home, store) is None
+    back_up_home(home, name_place(store), print, Options(7, take_over=True))
+    require_not_taken_over(home, store)
     upload(home, folder)
-    with pytest.raises(SourceError, match="another home"):
-        upload(other, folder)
+    with pytest.raises(SourceError, match="another home writes there"):
+        require_not_taken_over(other, store)
 
 
-def test_of_two_homes_that_begin_at_once_the_later_one_is_refused(
-    home: Home, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = make_home(tmp_path / "other")
-
-    def swap_late(*arguments: Any) -> None:
-        monkeypatch.setattr(published_upload, "swap", object_operations.swap)
-        upload(other, folder)
-        object_operations.swap(*arguments)
-
-    monkeypatch.setattr(published_upload, "swap", swap_late)
-    with pytest.raises(SourceError, match="another home publishes there"):
-        upload(home, folder)
-    assert find_faults(other, f"file://{folder}") == []
+def test_a_store_that_is_away_stops_no_run(home: Home, folder: Path) -> None:
+    require_not_taken_over(home, f"file://{folder}/not/mounted")
 
 
-BAD_LISTS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "lacks its chunks": lambda stated: stated.pop("chunks"),
-    "has one chunk too many": lambda stated: stated["chunks"].append(stated["chunks"][0]),
-    "has a chunk outside its folder": lambda stated: stated["chunks"].__setitem__(0, "../x 0000000000000000"),
-    "has a home outside the folder": lambda stated: stated.update(home_id="../inbox"),
-    "has no size": lambda stated: stated["layout"].update(size=0),
-    "has a huge size": lambda stated: stated["layout"].update(size=10**18),
-    "has odd blocks": lambda stated: stated["layout"].update(block_bytes=1),
-    "has no time": lambda stated: stated.update(published_at=10**18),
-    "retires other objects": lambda stated: stated.update(retired={"../../inbox/a.csv": 0}),
-}
-
-
-@pytest.mark.parametrize("bad", BAD_LISTS)
-def test_a_list_that_no_home_writes_is_named_and_neither_read_nor_replaced(
-    home: Home, reader: Home, folder: Path, bad: str
+@pytest.mark.slow
+def test_where_a_machine_is_lost_another_home_goes_on_from_its_store(
+    home: Home, reader: Home, folder: Path
 ) -> None:
     upload(home, folder)
-    stated = read_copy(folder)
-    BAD_LISTS[bad](stated)
-    (folder / LATEST).write_text(json.dumps(stated), "utf-8")
-    for act in (lambda: fetch(reader, folder), lambda: upload(home, folder)):
-        with pytest.raises(StoreError, match=rf"{LATEST}: is no manifest \(.*Next: delete this object"):
-            act()
+    fetch(reader, folder)
+    place = name_place(f"file://{folder}")
+    restore_home(reader, place, print)
+    assert not is_reader(reader)
+    back_up_home(reader, place, print, Options(7, take_over=True))
+    add_one(reader)
+    upload(reader, folder)
+    with pytest.raises(SourceError, match="another home writes there"):
+        require_not_taken_over(home, f"file://{folder}")
+
+
+def test_a_manifest_that_is_damaged_is_named_and_the_next_run_makes_another(
+    home: Home, reader: Home, folder: Path
+) -> None:
+    made = upload(home, folder)
+    Path(made.name.removeprefix("file://")).write_text("{}")
+    with pytest.raises(StoreError, match=r"000001.json: is damaged: .*Next: find out who can write there"):
+        fetch(reader, folder)
+    assert "is damaged" in find_faults(home, f"file://{folder}")[0]
+    upload(home, folder)
+    fetch(reader, folder)
+    assert find_faults(home, f"file://{folder}") == []
 
 
 @pytest.mark.slow
@@ -393,16 +363,17 @@ def test_a_damaged_chunk_is_named_and_the_copy_before_stays(home: Home, reader: 
     upload(home, folder)
     damaged = max(list_chunks(folder) - before)
     content = damaged.read_bytes()
-    damaged.write_bytes(content[:-1] + b"x" + content[-1:])
+    damaged.write_bytes(content[:-1])
     trouble = str(fetch(reader, folder).trouble)
-    assert f"{damaged.name}: is not what its name says." in trouble
+    assert f"{damaged.name}: is not what its name says" in trouble
     assert "Next: delete that object" in trouble
     assert count_rows(reader) == 2
-    with pytest.raises(StoreError, match=f"{damaged.name}: is not what its name says."):
+    with pytest.raises(StoreError, match=f"{damaged.name}: is not what its name says"):
         fetch(Home(reader.folder / "new"), folder)
-    assert find_faults(home, f"file://{folder}") == [f"file://{damaged}: is missing or damaged"]
+    [fault] = find_faults(home, f"file://{folder}")
+    assert f"{CHUNKS}/{damaged.name} is missing or cut off" in fault
     damaged.unlink()
-    assert "So the copy can't be read" in str(fetch(reader, folder).trouble)
+    assert "is missing, so the snapshot is damaged" in str(fetch(reader, folder).trouble)
     upload(home, folder)
     assert fetch(reader, folder).trouble is None
     assert count_rows(reader) == 3
@@ -415,13 +386,13 @@ def test_if_the_store_does_not_answer_the_copy_here_is_read_and_its_age_is_said(
     upload(home, folder)
     fetch(reader, folder)
 
-    def fail(store: Any) -> None:
+    def fail(place: Place) -> None:
         raise StoreUnreachableError("the store is away.")
 
-    monkeypatch.setattr(published_download, "find_copy", fail)
-    monkeypatch.setattr("tasks.store.published_download.time.time", lambda: 1_795_000_000 + 3 * 3600)
+    monkeypatch.setattr(reading, "list_numbers", fail)
+    monkeypatch.setattr("tasks.snapshots.reading.time.time", lambda: 1_795_000_000 + 3 * 3600)
     assert fetch(reader, folder).describe() == (
-        f"the store is away.\nFrom file://{folder}/published, published 3 hours ago (2026-11-18 11:06 UTC)."
+        f"the store is away.\nFrom file://{folder}/snapshots, published 3 hours ago (2026-11-18 11:06 UTC)."
     )
     with pytest.raises(StoreUnreachableError):
         fetch(Home(reader.folder / "new"), folder)
@@ -458,7 +429,7 @@ def test_a_chunk_that_is_gone_or_cut_off_is_uploaded_again_though_nothing_is_new
     gone, cut, *_ = sorted(list_chunks(folder))
     gone.unlink()
     cut.write_bytes(cut.read_bytes()[:-1])
-    assert upload(large_home, folder).uploaded
+    assert upload(large_home, folder).written
     assert not find_faults(large_home, f"file://{folder}")
     fetch(reader, folder)
     assert reader.published.read_bytes() == large_home.published.read_bytes()
@@ -502,9 +473,9 @@ def test_a_reader_whose_store_has_no_copy_any_more_is_not_told_to_score(
 ) -> None:
     upload(home, folder)
     fetch(reader, folder)
-    (folder / LATEST).unlink()
+    open_folder(folder).delete(["000001.json"])
     trouble = str(fetch(reader, folder).trouble)
-    assert "has no copy any more" in trouble
+    assert "has no snapshot any more" in trouble
     assert "reviews score" not in trouble
 
 
@@ -541,7 +512,7 @@ def test_what_is_forgotten_leaves_every_store_that_got_the_copy_whatever_is_set_
     said: list[str] = []
     forget_everywhere(home, ForgetRequest("secret-1", None, "ann", None), said.append)
     assert not is_in_store(folder, "secret-1")
-    assert any(f"made anew without it: file://{folder}" in line for line in said)
+    assert any(f"gave way to one without it: file://{folder}" in line for line in said)
 
 
 def test_the_command_answers_on_a_machine_without_a_home_and_says_how_old_the_copy_is(
@@ -552,7 +523,7 @@ def test_the_command_answers_on_a_machine_without_a_home_and_says_how_old_the_co
     assert (done.exit_code, done.stdout) == (0, "n\n2\n")
     # The home was made by the first test that needed it, perhaps minutes ago.
     assert re.match(
-        rf"From file://{re.escape(str(folder))}/published, published (a moment|\d+ minutes) ago \(20",
+        rf"From file://{re.escape(str(folder))}/snapshots, published (a moment|\d+ minutes) ago \(20",
         done.stderr,
     )
     assert not reader.warehouse.exists()
@@ -576,7 +547,7 @@ def test_where_neither_the_home_nor_the_store_has_a_copy_the_command_says_what_t
 ) -> None:
     done = run_sql(reader, folder, "select 1")
     assert done.exit_code == 1
-    assert f"file://{folder}/published has none either. Next: " in done.stderr
+    assert f"file://{folder}/snapshots has no snapshot either. Next: " in done.stderr
     assert "REVIEWS_PUBLISH_TO_STORE=true" in done.stderr
 
 
@@ -597,4 +568,4 @@ def test_a_notebook_opens_the_newest_copy_of_the_store(
 def test_a_home_that_has_published_nothing_uploads_nothing(reader: Home, folder: Path) -> None:
     with pytest.raises(WarehouseError, match="there is no published copy"):
         upload(reader, folder)
-    assert find_copy(open_store(f"file://{folder}")) is None
+    assert not folder.joinpath(SNAPSHOTS).exists()

@@ -1,0 +1,62 @@
+"""Restores the backups of version 0.1.0: folders of their own, each with a manifest of its files."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.storage.durable import make_folder
+from tasks.support.checksums import compute_sha256
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+
+
+def is_old_backup(folder: Path) -> bool:
+    """Return whether a folder is a backup of its own, as earlier versions made them."""
+    return (folder / MANIFEST).is_file()
+
+
+def unpack_old(folder: Path, target: Path) -> int:
+    """Copy the checked files of a backup to a new folder, and return when it was made, in seconds since 1970.
+
+    Raises `UsageError` if it has no readable manifest, `ReviewsError` if a file is missing or has changed, or if
+    another version than 0.1.0 made it.
+    """
+    stated = _read_manifest(folder)
+    if stated["format"] != _FORMAT:
+        raise ReviewsError(
+            f"{folder}: was made by another version of this program (format {stated['format']}), one between 0.1.0 and "
+            "0.2.0. Next: restore it with that version, and make a backup with this one."
+        )
+    for name, facts in stated["files"].items():
+        _require_whole(folder, name, facts)
+        make_folder((target / name).parent)
+        shutil.copyfile(folder / name, target / name)
+    return int(datetime.fromisoformat(stated["made_at"]).timestamp())
+
+
+def _read_manifest(folder: Path) -> Mapping[str, Any]:
+    """Return what the manifest of a backup says; raise `UsageError` if it can't be read."""
+    try:
+        stated = json.loads((folder / MANIFEST).read_text("utf-8"))
+        datetime.fromisoformat(stated["made_at"])
+        files = {str(name): str(facts["sha256"]) for name, facts in stated["files"].items()}
+        return {**stated, "format": int(stated["format"]), "files": files}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a place that `reviews backup` wrote."
+        ) from error
+
+
+def _require_whole(folder: Path, name: str, sha256: str) -> None:
+    """Raise `ReviewsError` if a file of a backup is missing, lies outside it, or has changed."""
+    path = folder / name
+    # Neither a link nor `..` may lead out of the backup.
+    if not path.is_file() or path.resolve() != folder.resolve() / name:
+        raise ReviewsError(f"{folder}: is damaged: {name} is missing. Next: restore another backup.")
+    if compute_sha256(path) != sha256:
+        raise ReviewsError(f"{folder}: is damaged: {name} has changed. Next: restore another backup.")
