@@ -147,7 +147,12 @@ def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:
 
 
 def _is_own_origin(headers: "Headers") -> bool:
-    """Return whether a request comes from no web page, or from a page of this server under the same host name."""
+    """Return whether a request comes from no web page, or from a page of this server under the same host name.
+
+    A page of another site may lead here, but load nothing from here, such as an image.
+    """
+    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        return False
     host = headers.get("host", "")
     own = (f"http://{host}", f"https://{host}")  # https: behind a proxy with TLS
     return all(origin in own for origin in headers.getlist("origin"))

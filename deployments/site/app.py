@@ -56,6 +56,8 @@ HEADERS = {
 NOT_THERE = "There is no such page. The first one is /site/index.html.\n"
 PAGES_KEPT, SECONDS_KEPT = 32, 30
 """Pages that are in memory, and how long they are answered: what they show beside the published copy may change."""
+MOST_WAITING = 200
+"""Requests that wait until the page before theirs is made."""
 POLITENESS = 10
 """By how much the server gives way to a run: of a processor that both want, Linux gives it some 10 %."""
 
@@ -127,8 +129,13 @@ def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":
         if state != kept_of:  # they may show what is forgotten by now
             keep.cache_clear()
             kept_of = state
+        if in_turn.statistics().tasks_waiting >= MOST_WAITING:
+            return PlainTextResponse("Too many ask at once. Try again in a moment.\n", 503, HEADERS)
         try:
-            content = await run_sync(keep, address, query, state, limiter=in_turn)
+            async with in_turn:
+                if await request.is_disconnected():  # nobody is there to read it
+                    return Response(status_code=503)
+                content = await run_sync(keep, address, query, state)
         except ReviewsError as error:
             return PlainTextResponse(f"{error}\n", 503, HEADERS)
         return _send(request, content, "text/html") if content else await _say_not_there(request, None)

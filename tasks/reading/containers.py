@@ -41,8 +41,8 @@ from tasks.reading.streams import (
 from tasks.support.refusals import refusal, refusing
 from tasks.support.wording import count
 
-_MAX_NAME_CHARACTERS = 4096
-"""The limit of file systems. A member's name is stored with each of its rows and shown in messages."""
+_MAX_NAME_CHARACTERS = 1000
+"""A member's name is stored with each of its rows and shown in messages."""
 _NAME_SHOWN = 100
 _ROOT = re.compile("/|[A-Za-z]:")
 

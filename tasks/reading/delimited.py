@@ -30,7 +30,15 @@ import pyarrow.csv as pa_csv
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.sources.profile import is_delimiter
-from tasks.reading.columns import MAX_COLUMNS, Columns, Reading, choose_reading, name_columns, select_columns
+from tasks.reading.columns import (
+    MAX_COLUMNS,
+    MOST_KEPT,
+    Columns,
+    Reading,
+    choose_reading,
+    name_columns,
+    select_columns,
+)
 from tasks.reading.rows import (
     Defect,
     RawRows,
@@ -60,6 +68,8 @@ _OTHER_ENCODING = (
 )
 
 _COUNTED_BYTES = 1 << 16
+_NAMES_BYTES, _LEAST_ROW_BYTES = 64 << 20, 2
+"""Most bytes of the names of further columns in the rows of a piece, and the fewest bytes of a row."""
 _BREAKS = re.compile(r"[\r\n]")
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
 _END = "\ufdd0endofthepiece"
@@ -72,6 +82,7 @@ _FEW_QUOTES = 8
 _MANY_QUOTES = 1 << 19
 """Quotes whose places take little memory in every text."""
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
+_MIXED_QUOTES = 'some quotes in fields are `\\"`, but not all fields can be read so: write each as `""`, or export it again'
 _STRAY_QUOTE = (
     "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
 )
@@ -121,7 +132,7 @@ def read_delimited(
     text = escape_invalid(to_utf8(chunks, options), escaped.set)
     table, body = _open_table(text, format_name, options)
     next_row = first_row
-    for rows in _split_rows(body, table):
+    for rows in _split_rows(_cut_small(body, table), table):
         require_rows(next_row - 1 + len(rows), options.most_rows)
         yield _make_rows(rows, table, next_row, escaped.is_set())
         next_row += len(rows)
@@ -233,6 +244,14 @@ def _decode_lines(head: bytes, note_size: Callable[[int], None]) -> Iterator[str
 
 
 # From text to rows
+
+
+def _cut_small(text: Iterator[bytes], table: _Table) -> Iterator[bytes]:
+    """Yield a text in pieces whose rows take little memory, though each keeps the names of its further columns."""
+    kept = min(sum(map(len, table.columns.further)), MOST_KEPT)
+    most = max(_LEAST_ROW_BYTES * _NAMES_BYTES // max(kept, 1), 1)
+    for chunk in text:
+        yield from (chunk[start : start + most] for start in range(0, len(chunk), most))
 
 
 def _split_rows(text: Iterator[bytes], table: _Table) -> Iterator[_Rows]:
@@ -409,6 +428,8 @@ def _find_style(start: bytes, is_whole: bool, separator: str) -> _Style:
         return "doubled"
     if is_escaped and _keeps_style(start, is_whole, separator, escaped=True):
         return "escaped"
+    if is_escaped and separator != "\t":
+        raise refusal("csv_broken", _MIXED_QUOTES)
     if separator != "\t":
         return "doubled"
     # A quoted field that has what only a quoted field can have, where the quotes are right, shows that they protect.

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,18 @@ def test_escaped_quotes_are_read_in_pieces_of_any_size(texts: list[str], size: i
     pieces = (data[start : start + size] for start in range(0, len(data), size))
     parsed = csv.reader(io.StringIO(b"".join(unescape(pieces)).decode(), newline=""))
     assert [field for [field] in parsed] == texts
+
+
+def test_a_long_name_of_a_column_that_each_row_keeps_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text," + b"k" * 60_000 + b"\n" + b"good,1\n" * 3_000)
+    tracemalloc.start()
+    try:
+        assert sum(batch.num_rows for batch in read_review_file(path)) == 3_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 150 << 20
 
 
 # Encodings

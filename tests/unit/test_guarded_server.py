@@ -67,6 +67,10 @@ REFUSED = {
     "another port": ([("host", OWN), ("origin", "http://127.0.0.1:8000")], 403),
     "another name of ours": ([("host", OWN), ("origin", "http://localhost:4200")], 403),
     "no origin": ([("host", OWN), ("origin", "null")], 403),
+    "an image of another site": (
+        [("host", OWN), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")],
+        403,
+    ),
     "an empty origin": ([("host", OWN), ("origin", "")], 403),
     "two origins": ([("host", OWN), ("origin", f"http://{OWN}"), ("origin", "http://stranger.test")], 403),
 }
@@ -98,6 +102,7 @@ def test_a_preflight_of_a_foreign_page_is_not_answered() -> None:
 def test_programs_and_our_own_pages_are_let_in(host: str) -> None:
     assert ask([("host", host)]).reached
     assert ask([("host", host), ("origin", f"http://{host}")]).reached
+    assert ask([("host", host), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]).reached
     assert ask([("host", host)], "websocket").reached
 
 
