@@ -6,12 +6,13 @@ delivered after a newer one. An export is a delivery to a folder that no file de
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from data_contracts.errors import DestinationError, ReviewsError, UsageError
 from data_contracts.storage.durable import write_whole
@@ -55,6 +56,14 @@ class Standing:
     """The state of each source file that it has, since the last complete delivery."""
     settings: str | None = None
     """Where it went, and which rows."""
+    places: Sequence[str] = ()
+    """All places to which something of it went, without secrets."""
+
+    @property
+    def all_places(self) -> set[str]:
+        """Those of a version before, which noted only the last one, too."""
+        kind, place, _ = json.loads(self.settings) if self.settings else ("postgres", "", {})
+        return {*self.places, *([] if kind == "postgres" else [place])}
 
 
 def read_standing(home: Home, name: str) -> Standing:
@@ -254,8 +263,13 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     found = load_destinations(home, urls)
     kept = "its file was removed. Next: delete what was delivered there, or put the file back."
     lines = [*found.broken.values(), *(f"{name}: {kept}" for name in list_removed(home))]
-    troubles = _try_each(partial(deliver, home, each) for each in found.known)
-    return [*lines, *troubles, *renew_exports(home)]
+    lines += _try_each(partial(deliver, home, each) for each in found.known)
+    lines += [
+        f"{each.name}: {place} got rows before another place was named. Next: delete what was delivered there."
+        for each in found.known
+        for place in sorted(read_standing(home, each.name).all_places - {_describe_place(each)})
+    ]
+    return [*lines, *renew_exports(home)]
 
 
 def renew_exports(home: Home) -> list[str]:
@@ -281,6 +295,7 @@ def _try_each(deliveries: Iterable[Callable[[], object]]) -> Iterator[str]:
 def _noting(home: Home, destination: Destination, states: Mapping[str, FileState]) -> Iterator[None]:
     """Write down how the delivery in the block went."""
     before, now = read_standing(home, destination.name), datetime.now(UTC).isoformat(timespec="seconds")
+    places = sorted({*before.all_places, _describe_place(destination)})
     try:
         yield
     except Exception as error:
@@ -288,6 +303,7 @@ def _noting(home: Home, destination: Destination, states: Mapping[str, FileState
         failed = replace(
             before,
             tried_at=now,
+            places=places,
             failing_since=before.failing_since or now,
             error=message,
             rows_behind=sum(file.rows for file in _find_waiting(destination, before, states)),
@@ -297,13 +313,21 @@ def _noting(home: Home, destination: Destination, states: Mapping[str, FileState
             raise
         raise DestinationError(f"{destination.name}: {message}. Next: run the command again.") from error
     delivered = {name: file.state for name, file in states.items()}
-    done = Standing(now, now, states=delivered, settings=_describe_settings(destination))
+    done = Standing(now, now, states=delivered, settings=_describe_settings(destination), places=places)
     _write_standing(home, destination.name, done)
 
 
 def _describe_settings(destination: Destination) -> str:
     """Return where a destination's rows go, and which ones, without any secret."""
-    return json.dumps([destination.kind, destination.place, asdict(destination.layout)])
+    return json.dumps([destination.kind, _describe_place(destination), asdict(destination.layout)])
+
+
+def _describe_place(destination: Destination) -> str:
+    """Return where a destination's rows go, without any secret."""
+    if not destination.url:
+        return destination.place
+    address = urlsplit(destination.url)
+    return f"{destination.place} of {address.hostname or 'this machine'}{address.path}"
 
 
 def _name_standing(home: Home, name: str) -> Path:

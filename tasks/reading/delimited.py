@@ -82,7 +82,7 @@ _FEW_QUOTES = 8
 _MANY_QUOTES = 1 << 19
 """Quotes whose places take little memory in every text."""
 _WRONG_QUOTE = "a quoted field goes on after its closing quote, though quotes protect other fields"
-_MIXED_QUOTES = 'some quotes in fields are `\\"`, but not all fields can be read so: write each as `""`, or export it again'
+_MIXED_QUOTES = 'some quotes in fields are `\\"`, but not all fields can be read so: export it again'
 _STRAY_QUOTE = (
     "a quote opens a field of several lines that goes on after its closing quote, so one of them is stray"
 )

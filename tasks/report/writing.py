@@ -1,7 +1,7 @@
 """Writes reports to disk, one file per run, and deletes old ones."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,11 @@ _FIND_FORGOTTEN = f"""
 SELECT name FROM (SELECT {ROW_NAME} AS name FROM forgotten_rows)
 WHERE name IN (SELECT unnest($names::VARCHAR[]))
 """  # noqa: S608
+_FIND_FORGOTTEN_FILES = """
+SELECT uri, max(forgotten_at) AS moment FROM forgotten_rows JOIN scored_files USING (source_sha256)
+GROUP BY uri ORDER BY moment DESC LIMIT 1000
+"""
+"""Those of the last thousand files, since what was forgotten before has no report any more."""
 
 
 def write_report(home: Home, name: str = LATEST, output: Path | None = None, keep: int = 0) -> Path:
@@ -105,11 +110,30 @@ def drop_older_reports(reports_dir: Path, keep: int) -> list[Path]:
 
 
 def drop_reports_of_forgotten(home: Home) -> list[Path]:
-    """Delete and return the reports that show the text of a forgotten row. They can be written again."""
-    dropped = find_showing_forgotten(home, home.reports.glob("*.html"))
+    """Delete and return the reports that may show something of a forgotten row. They can be written again.
+
+    Those are reports with its text, and older ones that name its file, since they show values of its columns.
+    """
+    reports = list(home.reports.glob("*.html"))
+    dropped = sorted({*find_showing_forgotten(home, reports), *_find_naming_files(home, reports)})
     for path in dropped:
         path.unlink(missing_ok=True)
     return dropped
+
+
+def _find_naming_files(home: Home, reports: Iterable[Path]) -> Iterator[Path]:
+    """Yield the reports that name a file of which rows were forgotten after they were written."""
+    from markupsafe import escape
+
+    with open_warehouse(home.warehouse, write=False) as connection:
+        files = [
+            (str(escape(uri)), moment.timestamp())
+            for uri, moment in connection.execute(_FIND_FORGOTTEN_FILES).fetchall()
+        ]
+    for report in reports:
+        written, text = report.stat().st_mtime, report.read_text("utf-8", "replace")
+        if any(moment > written and uri in text for uri, moment in files):
+            yield report
 
 
 def require_nothing_forgotten(home: Home, page: Path) -> None:

@@ -109,7 +109,10 @@ def test_what_findings_and_checks_show_of_it_goes_too_and_does_not_come_back_wit
     find = f"select count(*) from {{}} where {{}} like '%{secret}%'"
     places = [find.format("findings", "what"), find.format("contract_results", "observed")]
     assert [ask(home.warehouse, each) for each in places] == [[(1,)], [(1,)]]
-    do_forget(home, "r7")
+    report = write_report(home)
+    assert secret in report.read_text("utf-8")
+    assert report.name in do_forget(home, "r7")
+    assert not report.exists()
     assert not [path for path in home.folder.rglob("*.duckdb*") if secret.encode() in path.read_bytes()]
     shown.write_text(rows + "r9,tt7,another plot,calm\n")
     run()

@@ -13,7 +13,7 @@ from data_contracts.storage.home import Home
 from tasks.delivery import changes, folders
 from tasks.delivery.addresses import name_variable, read_urls
 from tasks.delivery.columns import Layout
-from tasks.delivery.delivering import deliver, find_waiting, inspect, is_due, read_standing
+from tasks.delivery.delivering import deliver, deliver_forgotten, find_waiting, inspect, is_due, read_standing
 from tasks.delivery.destinations import (
     Destination,
     format_destination,
@@ -310,6 +310,15 @@ def test_a_destination_is_due_where_rows_have_changed_that_were_published(
 def test_a_destination_whose_file_was_changed_is_due(home: Home, folder: Path) -> None:
     deliver(home, make(folder))
     assert is_due(home, make(folder, replace(ALL, texts=True)))
+
+
+@pytest.mark.slow
+def test_an_earlier_place_of_a_destination_is_named_when_rows_are_forgotten(home: Home, folder: Path) -> None:
+    deliver(home, make(folder))
+    write(home, f'kind = "parquet"\nfolder = "{folder}-two"\n', "lake")
+    [said] = deliver_forgotten(home, {})
+    assert said.startswith(f"lake: {folder} got rows before another place was named")
+    assert deliver_forgotten(home, {}) == [said]
 
 
 @pytest.mark.slow
