@@ -168,7 +168,9 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
 @click.option("--take-over", is_flag=True, help="Write also where another home did, which is to stop.")
 @click.option("--gone", is_flag=True, help="Make none: what is not there any more of PLACE is gone for good.")
 def backup(place: Path | str | None, full: bool, take_over: bool, gone: bool) -> None:
-    """Copy the database, the bundles and the profiles to PLACE, a folder or a URI; without one to `backups/`.
+    """Copy the database, the bundles and the profiles to PLACE.
+
+    PLACE is a folder or a URI; without one it is `backups/` in the home.
 
     Scoring goes on meanwhile. What PLACE has from earlier backups is not written again. The newest REVIEWS_KEEP_BACKUPS
     stay there. One home writes to a place.
@@ -200,7 +202,9 @@ def backup(place: Path | str | None, full: bool, take_over: bool, gone: bool) ->
 @click.command()
 @click.argument("place", type=PathOrUri(exists=True, path_type=Path))
 def restore(place: Path | str) -> None:
-    """Replace the database by the newest backup in PLACE, a folder or a URI, or by the one that it names.
+    """Replace the database by the newest backup in PLACE.
+
+    PLACE is a folder or a URI, or one backup in it.
 
     The replaced database is kept in the home. What was forgotten since the backup stays so. The next run scores again
     the files that arrived after the backup.

@@ -326,7 +326,10 @@ def _describe_place(destination: Destination) -> str:
     """Return where a destination's rows go, without any secret."""
     if not destination.url:
         return destination.place
-    address = urlsplit(destination.url)
+    try:
+        address = urlsplit(destination.url)
+    except ValueError:  # it can't be connected to
+        return destination.place
     return f"{destination.place} of {address.hostname or 'this machine'}{address.path}"
 
 

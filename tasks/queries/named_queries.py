@@ -28,8 +28,8 @@ def find_query(text: str, list_tables: Callable[[], Sequence[str]] = tuple) -> N
 
     Raises `UsageError` if it is neither, which suggests similar names, those of `list_tables` too.
     """
-    names = [*list_names(), *list_names(of_pages=True)]
-    if text in names:
+    names = list_names()
+    if text in {*names, *list_names(of_pages=True)}:
         return read_named(text)
     if not _ONE_WORD.fullmatch(text) or _is_sql(text):
         return None

@@ -22,6 +22,7 @@ from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import ROW_NAME
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OF_RUN_OR_WEEK = re.compile(rf"{_RUN_ID.pattern}|week-.*")
 _SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')
 _FIND_FORGOTTEN = f"""
 SELECT name FROM (SELECT {ROW_NAME} AS name FROM forgotten_rows)
@@ -131,6 +132,8 @@ def _find_naming_files(home: Home, reports: Iterable[Path]) -> Iterator[Path]:
             for uri, moment in connection.execute(_FIND_FORGOTTEN_FILES).fetchall()
         ]
     for report in reports:
+        if not _OF_RUN_OR_WEEK.fullmatch(report.stem):
+            continue  # an explanation has the text of one row alone
         written, text = report.stat().st_mtime, report.read_text("utf-8", "replace")
         if any(moment > written and uri in text for uri, moment in files):
             yield report

@@ -381,13 +381,6 @@ def test_the_gate_refuses_a_challenger_that_was_worse_on_own_traffic_unless_it_i
     assert find_shadow(judged_home.warehouse) is None
 
 
-@pytest.mark.slow
-def test_the_report_of_the_run_compares_the_shadow_with_the_champion(shadowed: Shadowed) -> None:
-    report = Path(str(shadowed.summary.report)).read_text("utf-8")
-    assert "The shadow beside the champion" in report
-    assert find_shadow_id(shadowed.home) in report
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
