@@ -28,13 +28,13 @@ def leave_prefect_out() -> None:
     """Replace flows and tasks by their plain functions, and discard what they show on Prefect's pages."""
     from prefect import Task
 
-    from flows import group_loop, recording, score_reviews
+    from flows import alerts, group_loop, recording, score_reviews
     from models.evaluation.gate import pass_first_model
     from tasks.stages import log_messages, run_page
     from tasks.stages import score as score_stages
     from tasks.training import champion_choice
 
-    for module in (score_stages, score_reviews, group_loop):
+    for module in (score_stages, score_reviews, group_loop, alerts):
         for name, value in list(vars(module).items()):
             if isinstance(value, Task):
                 setattr(module, name, value.fn)
