@@ -5,14 +5,15 @@ delivered after a newer one. An export is a delivery to a folder that no file de
 """
 
 import json
+import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from data_contracts.errors import DestinationError, ReviewsError, UsageError
 from data_contracts.storage.durable import write_whole
@@ -62,8 +63,8 @@ class Standing:
     @property
     def all_places(self) -> set[str]:
         """Those of a version before, which noted only the last one, too."""
-        kind, place, _ = json.loads(self.settings) if self.settings else ("postgres", "", {})
-        return {*self.places, *([] if kind == "postgres" else [place])}
+        before = re.match(r'\["(?:parquet|csv)", ("[^"]*")', self.settings or "")
+        return {*self.places, *([json.loads(before[1])] if before else [])}
 
 
 def read_standing(home: Home, name: str) -> Standing:
@@ -326,11 +327,9 @@ def _describe_place(destination: Destination) -> str:
     """Return where a destination's rows go, without any secret."""
     if not destination.url:
         return destination.place
-    try:
-        address = urlsplit(destination.url)
-    except ValueError:  # it can't be connected to
-        return destination.place
-    return f"{destination.place} of {address.hostname or 'this machine'}{address.path}"
+    # The password may change where the database stays.
+    address = re.sub(r"//[^@/]*@", "//", destination.url)
+    return f"{destination.place} of the database {sha256(address.encode()).hexdigest()[:8]}"
 
 
 def _name_standing(home: Home, name: str) -> Path:

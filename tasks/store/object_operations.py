@@ -1,6 +1,5 @@
 """What is done with the objects of a store: list, fetch, read, put, put if absent, delete."""
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -167,19 +166,6 @@ def delete(store: Store, keys: Collection[str]) -> None:
             for key in keys:
                 with suppress(FileNotFoundError):
                     obstore.delete(store.client, key)
-
-
-def drop_unfinished(store: Store, folder: str, before: float = math.inf) -> None:
-    """Delete what killed processes left of objects that they wrote into a folder; a bucket has nothing like it.
-
-    The caller must keep other writers out of this folder, or spare what they wrote, by the time `before`.
-    """
-    if not store.uri.startswith("file://"):
-        return
-    for path in Path(store.uri.removeprefix("file://"), folder).rglob("*#*"):  # what the client can't list
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < before:
-                path.unlink()
 
 
 def _describe(listed: Any) -> StoredObject:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -33,6 +34,14 @@ def do_forget(home: Home, name: str, kind: str | None = None, store: str | None 
     said: list[str] = []
     forget_everywhere(home, ForgetRequest(name, kind, "ann", "asked for"), said.append, store)
     return "\n".join(said)
+
+
+def forget_and_die(home: Home, at: str) -> None:
+    """Forget a review, and end where a function would be called."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"tasks.maintenance.forgetting_everywhere.{at}", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            do_forget(home, "r2", "review")
 
 
 @pytest.fixture
@@ -314,13 +323,7 @@ def test_a_part_that_waits_for_its_commit_is_forgotten_too(home: Home) -> None:
 def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by_the_next_run(
     home: Home,
 ) -> None:
-    def die(path: Path) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.maintenance.forgetting_everywhere.rewrite_warehouse", die)
-        with pytest.raises(KeyboardInterrupt):
-            do_forget(home, "r2", "review")
+    forget_and_die(home, "rewrite_warehouse")
     run()
     assert not list(home.folder.glob(".*.to-*"))
     assert SECRET.encode() not in home.warehouse.read_bytes()
@@ -330,13 +333,7 @@ def test_a_command_that_is_killed_before_the_file_is_written_anew_is_finished_by
 def test_the_exports_of_the_home_lose_what_a_killed_command_forgot_in_the_next_run(home: Home) -> None:
     export(home, None, ExportRequest("csv"))
 
-    def die(home: Home) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.maintenance.forgetting_everywhere.publish", die)
-        with pytest.raises(KeyboardInterrupt):
-            do_forget(home, "r2", "review")
+    forget_and_die(home, "publish")
     run()
     assert not [path for path in home.exports.rglob("*.csv") if SECRET in path.read_text("utf-8")]
     assert not list(home.folder.glob(".*.to-*"))

@@ -14,18 +14,16 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import BinaryIO
 
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.faults import pass_fault_point
 from tasks.support.locking import is_at
-from tasks.warehouse.database.duckdb_engine import attach, take_turn
-from tasks.warehouse.database.duckdb_errors import RESTORE_ADVICE, translate_errors
+from tasks.warehouse.database.duckdb_engine import take_turn
+from tasks.warehouse.database.duckdb_errors import RESTORE_ADVICE
 from tasks.warehouse.database.migrating import name_log
 from tasks.warehouse.database.waiting_for_file import HEADER_BYTES, HEADERS
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
@@ -100,28 +98,6 @@ def hold_still(path: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[tuple
         # Waits for other processes, and brings into the file what DuckDB has only in its log.
         with open_warehouse(path, write=True, wait_seconds=wait_seconds) as connection:
             connection.execute("CHECKPOINT")
-
-
-@contextmanager
-def require_opening(path: Path) -> Iterator[None]:
-    """Open the database read-only in a thread while the block runs, within `hold_still`, and close it at its end.
-
-    Raises `WarehouseError` at the end of the block if DuckDB can't open it: what is damaged must not replace a backup.
-    """
-    done = Event()
-
-    def keep_open() -> None:
-        with translate_errors(path), attach(path.absolute(), "READ_ONLY"):
-            done.wait()
-
-    with ThreadPoolExecutor(1) as aside:
-        opened = aside.submit(keep_open)
-        try:
-            yield
-        finally:
-            # Not before, since the end of any handle of the file in this process frees the lock of `hold_still`.
-            done.set()
-        opened.result()
 
 
 @contextmanager

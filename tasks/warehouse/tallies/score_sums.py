@@ -17,8 +17,6 @@ RATED_LABEL = (
 """SQL: the label that a rating stands for; null for one between the two."""
 GIVEN_SENTIMENT = f"coalesce(given_label, {RATED_LABEL})"
 """SQL: the label that a source gives, or that its rating implies, as in the view `live_accuracy`."""
-CAN_JUDGE = "coalesce(file_seen_at > own_labels_until, true)"
-"""SQL: whether a row of `source_reviews` may judge one of `models`, which has not learnt from it (`live_accuracy`)."""
 _MEASURES = ("score", "token_count", "oov_rate", "truncated")
 _COUNTS = {
     "rows": "count(*)",
