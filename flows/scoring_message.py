@@ -9,7 +9,7 @@ from tasks.inbox.source_files import SkippedFile
 from tasks.labelling.intake import TakenLabels
 from tasks.scoring.plan import EARLIER_READING, PlannedFile, ScoringPlan
 from tasks.scoring.run_outcome import FILES, ROWS, RunOutcome
-from tasks.support.wording import count, describe_duration, escape_controls, name_files
+from tasks.support.wording import count, escape_controls, name_files
 
 MOST_FOUND, _SOURCES_NAMED, _FILES_NAMED = 14, 3, 5
 """Most lines of a message on findings, sources whose accuracy it has, and files of labels or copies."""
@@ -171,28 +171,12 @@ def describe_plan(plan: ScoringPlan) -> str:
     else:
         again = all(file.why == EARLIER_READING for file in plan.files)
         would = "Would score nothing, but let earlier readings count again" if again else f"Would score {by}"
-        lines = [f"{would}; nothing was changed.", *_tabulate_plan(listed), *_describe_again(plan)]
+        lines = [f"{would}; nothing was changed.", *_tabulate_plan(listed)]
+    if plan.rescore_seconds is not None:
+        minutes = f"{plan.rescore_seconds / 60:g} min of scoring again"
+        lines.append(f"  After {minutes} a run leaves the rest to the next one (REVIEWS_RESCORE_MINUTES).")
     lines += [f"  skipped {escape_controls(each.uri)}: {each.reason}" for each in plan.skipped]
     return "\n".join(lines)
-
-
-def _describe_again(plan: ScoringPlan) -> list[str]:
-    """Return the lines of the message of a plan on what it would take to score again, and on its limit."""
-    lines, runs = [], ""
-    if plan.rescoring is not None:
-        pieces, rows = count(plan.rescoring.pieces, "group"), count(plan.rescoring.rows, "row")
-        taken = describe_duration(plan.rescoring.seconds)
-        about = "" if taken.startswith("less") else "about "
-        lines.append(f"  again: {pieces}, {rows}; one process like this one takes {about}{taken}")
-    if plan.rescore_seconds is not None:
-        if plan.rescoring is not None:
-            needed = count(plan.rescoring.count_runs(plan.rescore_seconds), "run")
-            runs = f"; one process like this one needs about {needed}"
-        minutes = f"{plan.rescore_seconds / 60:g} min of scoring again"
-        lines.append(
-            f"  After {minutes} a run leaves the rest to the next one (REVIEWS_RESCORE_MINUTES){runs}."
-        )
-    return lines
 
 
 def _tabulate_plan(files: Sequence[PlannedFile]) -> list[str]:

@@ -31,7 +31,7 @@ from tasks.inbox.source_files import (
 )
 from tasks.labelling.intake import find_unread
 from tasks.scoring.known_files import find_statuses, pick_new, settle_returned
-from tasks.scoring.rescoring import RescoringPlan, find_rescorable, plan_rescoring
+from tasks.scoring.rescoring import find_rescorable
 from tasks.scoring.run_outcome import describe_replaced, find_copies
 from tasks.store.inbox_objects import Arrivals, find_arrivals
 from tasks.support.progress import show_progress
@@ -136,8 +136,6 @@ class ScoringPlan:
     skipped: tuple[SkippedFile, ...]
     trouble: str | None = None
     """Why the inbox of the store could not be listed; the run would score the files of the home, then fail."""
-    rescoring: RescoringPlan | None = None
-    """What it would take to score again, where there is something."""
     rescore_seconds: float | None = None
     """After how many seconds of scoring again a run leaves the rest to the next one, where there is something."""
     labels: tuple[PlannedFile, ...] = ()
@@ -255,7 +253,6 @@ def make_plan(home: Home, request: ScoringRequest) -> ScoringPlan:
         files=(*_plan_new_files(home, pending, request), *_plan_objects(pending.stored), *again),
         skipped=(*pending.skipped, *labels.skipped),
         trouble=str(pending.stored.trouble) if pending.stored.trouble else None,
-        rescoring=plan_rescoring(home, model, older, request.group_bytes),
         rescore_seconds=request.rescore_seconds if older else None,
         labels=tuple(PlannedFile(file.uri, WITH_LABELS, None) for file in labels.files),
     )

@@ -17,19 +17,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from data_contracts.errors import WorkerKilledError
-from data_contracts.storage.home import Home
-from tasks.inbox.source_files import group_found_files
 from tasks.warehouse.accounting import ROWS_WITHOUT_SCORE
 from tasks.warehouse.database.duckdb_engine import open_read_only
 from tasks.warehouse.database.duckdb_errors import translate_errors
 from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
-from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.row_names import name_content
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from models.bundle.scorer import Scorer
     from tasks.scoring.chunk_scores import ScoredChunk
     from tasks.scoring.group_to_part import GroupOutcome, ScoringJob
 
@@ -66,9 +62,6 @@ SELECT source_sha256, count(*) FROM ({ROWS_WITHOUT_SCORE})
 WHERE source_sha256 IN (SELECT unnest(?::VARCHAR[])) GROUP BY source_sha256
 """  # noqa: S608 (no outside text in it)
 
-TIMED_TEXTS = 500
-"""The texts on which a plan measures how long scoring takes."""
-
 
 @dataclass(frozen=True)
 class OlderSource:
@@ -85,22 +78,6 @@ class OlderSource:
     """Bytes of its texts, used to group sources; 0 before `measure_rescorable`."""
     texts: int = 0
     """How many there are: what was quarantined or forgotten has none; 0 before `measure_rescorable`."""
-
-
-@dataclass(frozen=True)
-class RescoringPlan:
-    """What it would take to score sources again."""
-
-    pieces: int
-    """How many groups there are."""
-    rows: int
-    """How many would be scored: without those that were quarantined or forgotten."""
-    seconds: float
-    """About how long one process like this one would take."""
-
-    def count_runs(self, limit: float) -> int:
-        """Return about how many runs of such a process it would take, if each has so many seconds for it."""
-        return min(self.pieces, max(1, math.ceil(self.seconds / limit)))
 
 
 def find_rescorable(
@@ -125,15 +102,11 @@ def find_rescorable(
 def take_in_time(
     groups: Iterator[_Work], seconds: float | None, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[_Work]:
-    """Take groups one by one until so many seconds from now, one at least; all of them if that is None.
+    """Yield groups until so many seconds from the first one, one at least; all of them if that is None.
 
     What is not taken stays in `groups`.
     """
-    return groups if seconds is None else _take_until(groups, clock() + seconds, clock)
-
-
-def _take_until(groups: Iterator[_Work], until: float, clock: Callable[[], float]) -> Iterator[_Work]:
-    """Yield groups until a moment of the clock, one at least."""
+    until = math.inf if seconds is None else clock() + seconds
     for group in groups:
         yield group
         if clock() >= until:
@@ -142,16 +115,9 @@ def _take_until(groups: Iterator[_Work], until: float, clock: Callable[[], float
 
 def measure_rescorable(published: Path, sources: Sequence[OlderSource]) -> list[OlderSource]:
     """Return the sources to rescore in the same order, with the bytes and the number of their texts."""
-    with _open_copy_for_rescoring(published) as connection:
-        return _measure_texts(connection, sources)
-
-
-def _measure_texts(
-    connection: duckdb.DuckDBPyConnection, sources: Sequence[OlderSource]
-) -> list[OlderSource]:
-    """Return sources with the bytes and the number of their texts."""
     digests = [source.source_sha256 for source in sources]
-    rows = connection.execute(_MEASURE_TEXTS, [digests]).fetchall()
+    with _open_copy_for_rescoring(published) as connection:
+        rows = connection.execute(_MEASURE_TEXTS, [digests]).fetchall()
     found = {digest: (size, texts) for digest, size, texts in rows}
     measured = ((source, *found.get(source.source_sha256, (0, 0))) for source in sources)
     return [replace(source, size=size, texts=texts) for source, size, texts in measured]
@@ -224,48 +190,6 @@ def _join_batches(batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.Table"]:
             waiting = []
     if waiting:
         yield join_chunk(waiting).combine_chunks()
-
-
-def plan_rescoring(
-    home: Home, model: PromotedModel | None, sources: Sequence[OlderSource], most_bytes: int
-) -> RescoringPlan | None:
-    """Return how many groups of at most so many bytes sources are, and how long one process like this would take.
-
-    None if there is nothing to score again, or no published copy.
-    """
-    from models.bundle.blessed_scorer import load_blessed_scorer
-
-    if model is None or not sources or not home.published.exists():
-        return None
-    scorer = load_blessed_scorer(home.bundles / model.model_id, model.bundle_fingerprint)
-    with _open_copy_for_rescoring(home.published) as connection:
-        measured = _measure_texts(connection, sources)
-        groups = group_found_files(measured, most_bytes)
-        seconds = _time_texts(connection, scorer, groups[len(groups) // 2])
-    rows = sum(source.texts for source in measured)
-    return RescoringPlan(len(groups), rows, seconds * sum(source.size for source in measured))
-
-
-def _time_texts(
-    connection: duckdb.DuckDBPyConnection, scorer: "Scorer", sources: Sequence[OlderSource]
-) -> float:
-    """Return how long it takes to score a byte of the texts of sources, in seconds, by a few of them."""
-    import pyarrow.compute as pc
-
-    digests = [source.source_sha256 for source in sources]
-    texts = connection.sql(f"{_READ_TEXTS} LIMIT {TIMED_TEXTS}", params=[digests]).to_arrow_table()
-    seconds = min(_time_scoring(scorer, texts) for _ in range(2))  # the first time something may be loaded
-    return seconds / (pc.sum(pc.binary_length(texts["text"])).as_py() or 1)
-
-
-def _time_scoring(scorer: "Scorer", texts: "pa.Table") -> float:
-    """Return how long it takes to score texts, in seconds; the scores are not kept."""
-    from tasks.scoring.chunk_scores import score_in_background
-
-    started = time.perf_counter()
-    for _ in score_in_background(scorer, "", _join_batches(texts.to_batches()), every_row=True):
-        pass
-    return time.perf_counter() - started
 
 
 def _count_left_out(published: Path, sources: Sequence[OlderSource]) -> dict[str, int]:

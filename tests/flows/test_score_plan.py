@@ -1,7 +1,6 @@
 """Tests that a dry run of `score-reviews` reports what would be scored and why, and changes no file."""
 
 import os
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from flows.command.cli import main
 from flows.scoring_message import PLAN_LINES, ScoringSummary, describe_plan, describe_scoring
 from tasks.inbox.source_files import SkippedFile
 from tasks.scoring.plan import PlannedFile, ScoringPlan, ScoringRequest, name_inboxes
-from tasks.scoring.rescoring import RescoringPlan
 from tests.support.scoring_runs import CSV, drop, plan, run
 from tests.support.small_home import promote_small_model, write_small_bundle
 
@@ -148,32 +146,6 @@ def test_a_plan_is_an_aligned_table_with_totals() -> None:
         "  total older model: 1 file, 5 rows",
         "  skipped link.csv: is a link",
     ]
-
-
-def test_a_plan_to_score_again_says_how_much_it_is_and_about_how_long_it_takes() -> None:
-    planned = replace(
-        make_plan(PlannedFile("b.csv", "older model", 5000)), rescoring=RescoringPlan(3, 5000, 7320)
-    )
-    assert "  again: 3 groups, 5,000 rows; one process like this one takes about 2 h 2 min" in describe_plan(
-        planned
-    )
-
-
-def test_a_plan_to_score_again_says_when_a_run_leaves_the_rest_and_about_how_many_runs_it_takes() -> None:
-    planned = replace(
-        make_plan(PlannedFile("b.csv", "older model", 5000)),
-        rescoring=RescoringPlan(30, 5000, 7320),
-        rescore_seconds=600,
-    )
-    assert (
-        "  After 10 min of scoring again a run leaves the rest to the next one (REVIEWS_RESCORE_MINUTES); one process "
-        "like this one needs about 13 runs."
-    ) in describe_plan(planned).splitlines()
-
-
-def test_each_run_begins_one_group_so_that_there_are_no_more_runs_than_groups() -> None:
-    planned = RescoringPlan(3, 5000, 7320)
-    assert [planned.count_runs(seconds) for seconds in (0.001, 3700, 10**6)] == [3, 2, 1]
 
 
 def test_a_long_plan_is_cut_and_says_so() -> None:

@@ -23,12 +23,5 @@ def test_one_group_is_begun_however_short_the_time_is() -> None:
     assert list(take_in_time(iter("ab"), 0.0001, Clock())) == ["a"]
 
 
-def test_the_time_begins_before_the_first_group_is_looked_for() -> None:
-    clock = Clock()
-    taken = take_in_time(iter("abc"), 3, clock)
-    clock.now += 10
-    assert list(taken) == ["a"]
-
-
 def test_without_a_limit_all_groups_are_begun() -> None:
     assert list(take_in_time(iter("abc"), None)) == ["a", "b", "c"]
