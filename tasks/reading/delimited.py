@@ -68,8 +68,8 @@ _OTHER_ENCODING = (
 )
 
 _COUNTED_BYTES = 1 << 16
-_NAMES_BYTES, _LEAST_ROW_BYTES = 64 << 20, 2
-"""Most bytes of the names of further columns in the rows of a piece, and the fewest bytes of a row."""
+_NAMES_BYTES = 64 << 20
+"""Most bytes of the names of further columns in the rows of a piece."""
 _BREAKS = re.compile(r"[\r\n]")
 # A row of these is added to the end of each piece. If a quote is left open, it is missing from the parsed rows.
 _END = "\ufdd0endofthepiece"
@@ -249,7 +249,8 @@ def _decode_lines(head: bytes, note_size: Callable[[int], None]) -> Iterator[str
 def _cut_small(text: Iterator[bytes], table: _Table) -> Iterator[bytes]:
     """Yield a text in pieces whose rows take little memory, though each keeps the names of its further columns."""
     kept = min(sum(map(len, table.columns.further)), MOST_KEPT)
-    most = max(_LEAST_ROW_BYTES * _NAMES_BYTES // max(kept, 1), 1)
+    least_row_bytes = max(len(table.names), 2)  # a separator or a line break for each column
+    most = max(least_row_bytes * _NAMES_BYTES // max(kept, 1), 1)
     for chunk in text:
         yield from (chunk[start : start + most] for start in range(0, len(chunk), most))
 

@@ -206,6 +206,13 @@ def test_a_long_name_of_a_column_that_each_row_keeps_takes_little_memory(tmp_pat
     assert peak < 150 << 20
 
 
+def test_a_table_of_many_columns_is_not_read_in_many_pieces(tmp_path: Path) -> None:
+    path, columns = tmp_path / "a.csv", 3_000
+    names = ",".join(["text", *(f"name-{number}" for number in range(columns))])
+    path.write_text(f"{names}\n" + f"good{',1' * columns}\n" * 40)
+    assert [batch.num_rows for batch in read_review_file(path)] == [40]
+
+
 # Encodings
 
 
