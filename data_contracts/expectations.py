@@ -3,7 +3,7 @@
 Every boundary checks through `run_checks`; the rules of a boundary are in its own module. The library starts
 once per process, on first use (about 2 s), and writes no files and no progress bars. Create expectations
 from `import_expectations()`, which hides the library's warnings at import from the user.
-A run costs some 2 ms per expectation and hardly more for more rows. Pass small frames of computed
+A run costs some 6 ms per expectation and hardly more for more rows. Pass small frames of computed
 numbers and booleans, not texts.
 """
 
@@ -11,8 +11,7 @@ import functools
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -184,44 +183,8 @@ def _validate(frame: "pd.DataFrame", placed: Sequence["Expectation"]) -> dict[in
     batch = batches.get_batch({"dataframe": frame})
     # Without index columns the library returns positions, 100 times faster than values of columns.
     result_format = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
-    with _compute_once():
-        report = batch.validate(suite, result_format=result_format)
+    report = batch.validate(suite, result_format=result_format)
     return {result.expectation_config.meta["position"]: result for result in report.results}
-
-
-@contextmanager
-def _compute_once() -> Iterator[None]:
-    """Let the library compute once what it needs some 100 times per expectation, while the block runs.
-
-    That is the configuration of an expectation, the expectation of a configuration, and the id of the arguments of a
-    metric: two thirds of the time of a run. During a run it changes none of them.
-    """
-    from great_expectations.core.id_dict import IDDict
-    from great_expectations.expectations.expectation import Expectation
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-    computed = Expectation.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id
-    try:
-        Expectation.configuration = property(_remember(computed[0].fget, id))
-        ExpectationConfiguration.to_domain_obj = _remember(computed[1], id)
-        IDDict.to_id = _remember(computed[2], lambda arguments: (type(arguments), repr(arguments)))
-        yield
-    finally:
-        Expectation.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id = computed
-
-
-def _remember(compute: Callable[[Any], Any], identify: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return `compute` for one argument, with the results of earlier calls, by what `identify` returns for it."""
-    # Each argument is kept too, so that no other one gets its id meanwhile.
-    kept: dict[Any, tuple[Any, Any]] = {}
-
-    def find(argument: Any) -> Any:
-        key = identify(argument)
-        if key not in kept:
-            kept[key] = argument, compute(argument)
-        return kept[key][1]
-
-    return find
 
 
 def _index_keys(frame: "pd.DataFrame", index_columns: Sequence[str]) -> list[Any]:

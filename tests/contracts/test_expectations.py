@@ -1,8 +1,6 @@
 """Tests of `run_checks`: the results, also where Great Expectations raises an exception."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -142,40 +140,6 @@ def test_threads_that_check_at_once_get_their_own_results() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(count, range(1, 13))) == [str(rows) for rows in range(1, 13)]
-
-
-def test_eight_checks_of_50_000_rows_cost_little_even_if_all_rows_fail() -> None:
-    frame = pd.DataFrame({name: np.zeros(50_000, dtype=bool) for name in "abcdefgh"})
-    among = import_expectations().ExpectColumnValuesToBeInSet
-    checks = [among(column=name, value_set=[True], meta={"rule": name}) for name in "abcdefgh"]
-    start = time.process_time()
-    results = run_checks("ratings", frame, checks)
-    assert time.process_time() - start < 2.0
-    assert {result.unexpected_count for result in results} == {50_000}
-
-
-def test_what_is_kept_during_a_check_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def check() -> list[CheckResult]:
-        wide = expect_stars(max_value=12, mostly=0.5, severity="warning")
-        raising = expect_stars(column="nowhere")
-        return run_checks("ratings", FRAME, [expect_stars(), wide, expect_rows(4), raising, expect_rows(5)])
-
-    kept = check()
-    monkeypatch.setattr(engine, "_compute_once", nullcontext)
-    assert check() == kept
-
-
-def test_a_check_leaves_the_library_as_it_was() -> None:
-    def find_computed() -> list[Any]:
-        among = import_expectations().ExpectColumnValuesToBeInSet
-        from great_expectations.core.id_dict import IDDict
-        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-        return [among.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id]
-
-    computed = find_computed()
-    run_checks("ratings", FRAME, [expect_rows(4)])
-    assert find_computed() == computed
 
 
 def test_success_lets_the_flow_go_on() -> None:

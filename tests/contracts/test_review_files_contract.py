@@ -1,7 +1,6 @@
 """Tests of the row contract of review files: good rows pass, and each bad row gets one rule."""
 
 import json
-import time
 from typing import Any
 
 import pyarrow as pa
@@ -205,16 +204,6 @@ def test_every_rule_says_in_one_sentence_what_is_wrong_and_what_to_do() -> None:
         assert text.endswith((".", ": reviews sources init NAME FILE"))  # so that the command can be pasted
         assert text.count(". ") == 0
     assert not set(ROW_RULES) & set(FILE_RULES)
-
-
-@pytest.mark.slow
-def test_50_000_rows_are_measured_and_checked_in_little_time() -> None:
-    rows = make_read_rows([GOOD * 20, ""] * 25_000)
-    worded = mark_texts_with_words(rows["text"])
-    start = time.process_time()
-    _, bad = check_rows(measure_rows(rows, worded), RowLimits())
-    assert time.process_time() - start < 2.0
-    assert len(bad) == 25_000
 
 
 # A check takes as long for many rows as for few, so there are few lists of many rows.
