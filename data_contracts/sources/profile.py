@@ -312,7 +312,8 @@ class Profile(_Strict):
         json_schema_extra={"enum": list(EACH_FILE)},
     )
     ids_hold_across_files: bool = Field(
-        default=True, description="Whether the same review_id in another file is the same review."
+        default=True,
+        description="false: ids count anew in each file, so that its text names a review; they stay in `extra`.",
     )
     other_languages: str = Field(
         default=OTHER_LANGUAGES[0],

@@ -155,7 +155,7 @@ def require_champion(model: PromotedModel | None) -> PromotedModel:
     if model is None:
         raise BundleError(
             "No model has been promoted yet, so nothing can be scored. Next: `reviews train`, or `reviews models "
-            "promote MODEL` for one that `reviews models` lists."
+            "promote MODEL` for one that `reviews models` lists. If this home has lost its database: `reviews restore`."
         )
     return model
 

@@ -208,6 +208,20 @@ def test_forgetting_the_last_export_does_not_bring_back_the_one_before(replaced:
     assert replaced.find_broken() == []
 
 
+def test_after_a_restore_an_export_with_forgotten_rows_takes_the_place_of_the_same_files(
+    warehouse: Warehouse,
+) -> None:
+    later = export("2.csv", ["c", "d", "e", "f"])
+    with open_warehouse(warehouse.path, write=True) as connection:  # as a restore notes what was forgotten
+        connection.executemany(
+            "INSERT INTO forgotten_rows (source_sha256, row_number, was_quarantined, forgotten_by, forgotten_at, "
+            "rows_read) VALUES (?, ?, false, 'ann', now(), 4)",
+            [(later.source_sha256, number) for number in (1, 2, 3, 4)],
+        )
+    assert warehouse.commit(later) == [("2.csv", None)]
+    assert warehouse.list_counting() == []
+
+
 @pytest.mark.slow
 def test_a_replaced_file_without_a_later_one_breaks_the_promise(warehouse: Warehouse) -> None:
     with open_warehouse(warehouse.path, write=True) as connection:

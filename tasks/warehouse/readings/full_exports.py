@@ -19,6 +19,7 @@ _FIND_ARRIVING = f"""
 CREATE TEMP TABLE arriving_files AS SELECT DISTINCT source_sha256 FROM accepted
 WHERE NOT {IS_LATER} AND source_sha256 NOT IN (SELECT source_sha256 FROM scored_files WHERE status = 'scored')
 """  # noqa: S608 (our own names)
+# Forgotten rows count here: after a restore an export takes the place of the same files as before.
 _FIND_EXPORTS = f"""
 CREATE TEMP TABLE full_exports AS
 SELECT
@@ -27,8 +28,7 @@ SELECT
 FROM (FROM accepted WHERE status = 'scored' AND replaces_from_share IS NOT NULL) AS exports
 LEFT JOIN (
     SELECT source_sha256, count(*) AS rows FROM part_source_reviews
-    SEMI JOIN (FROM accepted WHERE replaces_from_share IS NOT NULL) USING (source_sha256)
-    ANTI JOIN forgotten_rows USING (source_sha256, row_number) GROUP BY source_sha256
+    SEMI JOIN (FROM accepted WHERE replaces_from_share IS NOT NULL) USING (source_sha256) GROUP BY source_sha256
 ) USING (source_sha256)
 WHERE {IS_LATER} OR source_sha256 IN (FROM arriving_files)
 GROUP BY source_sha256
