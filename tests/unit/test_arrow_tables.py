@@ -64,12 +64,6 @@ def test_arrow_files_and_streams_are_read(*, stream: bool, compression: str | No
     assert read_texts("arrow", data) == ["A film."] * 3
 
 
-def test_dictionary_indices_outside_of_their_dictionary_refuse_the_file() -> None:
-    wrong = pa.DictionaryArray.from_arrays(pa.array([5], pa.int8()), pa.array(["a"]), safe=False)
-    with pytest.raises(FileRefusedError, match="arrow_broken"):
-        read("arrow", write_arrow(pa.table({"text": wrong})))
-
-
 # ORC
 
 

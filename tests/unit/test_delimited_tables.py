@@ -51,20 +51,6 @@ def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedE
 # Separators
 
 
-@pytest.mark.parametrize(
-    ("header", "text"),
-    [
-        ("Review, in your own words", "Good, really."),
-        ("review", "Heat,5,Good."),
-        ("film,rating,review", "A good film."),
-        ("Comments,likes", "Good."),
-    ],
-)
-def test_one_column_of_texts_with_commas_is_read(tmp_path: Path, header: str, text: str) -> None:
-    data = f'"{header}"\n"{text}"\n"Bad, sad."\n'.encode()
-    assert read_texts(tmp_path, "a.csv", data, profile=make_profile(header)) == [text, "Bad, sad."]
-
-
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.psv", "a.tab"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_every_usual_separator_is_found(tmp_path: Path, separator: str, name: str) -> None:

@@ -21,14 +21,12 @@ from tests.support.workbook_builders import (
     Formula,
     Grid,
     encode_xlsx,
-    write_ods,
     write_xls,
     write_xlsx,
     write_xlsx_sheet,
 )
 
 GOOD: Grid = [["text", "stars"], ["A good film.", 8]]
-DATA, OTHER = (make_profile("text", tables={"file": {"sheet": name}}) for name in ("Data", "Other"))
 
 
 def read(data: bytes, **options: Any) -> list[RawRows]:
@@ -68,11 +66,6 @@ def refuse(data: bytes, **options: Any) -> FileRefusedError:
 def test_a_cell_becomes_what_a_person_sees(cell: Any, expected: str) -> None:
     (rows,) = read(write_xlsx({"S": [["text", "value"], ["A film.", cell]]}))
     assert list_further(rows) == [{"value": expected} if expected else {}]
-
-
-def test_an_ods_has_the_same_values_as_an_xlsx() -> None:
-    grid: Grid = [["text", "a", "b", "c"], ["A film.", 5.0, dt.date(2024, 3, 5), True]]
-    assert read(write_ods({"S": grid})) == read(write_xlsx({"S": grid}))
 
 
 # Rows
@@ -149,6 +142,13 @@ def test_a_hidden_sheet_is_passed_over() -> None:
     assert read_texts(write_xlsx(sheets, hidden=["Old"])) == ["A good film."]
 
 
+def test_a_profile_may_name_the_sheet() -> None:
+    sheets = {"Old": [["text"], ["An old film."]], "Data": GOOD}
+    profile = make_profile("text", tables={"file": {"sheet": "Data"}})
+    assert read_texts(write_xlsx(sheets), profile=profile) == ["A good film."]
+    assert refuse(write_xlsx({"Old": GOOD}), profile=profile).rule == "sheet_missing"
+
+
 @pytest.mark.parametrize("other", [GOOD, [["Stars", "Comment"], [1, "A bad film."]]])
 def test_of_two_sheets_with_texts_none_is_chosen_without_a_profile(other: Grid) -> None:
     error = refuse(write_xlsx({"of 2025": GOOD, "2026": other}))
@@ -168,28 +168,6 @@ def test_a_sheet_is_not_read_beside_a_table_whose_text_may_have_another_name() -
     }
     assert "--sheet Jan" in refuse(write_xlsx(months)).detail
     assert read_texts(write_xlsx({"Data": [["text"], *[["A."]] * 4], "Movies": legend[:1]})) == ["A."] * 4
-
-
-@pytest.mark.parametrize(
-    ("data", "options", "rule", "says"),
-    [
-        (
-            write_xlsx({"Data": GOOD}),
-            {"profile": OTHER},
-            "sheet_missing",
-            "no sheet is called 'Other', but 'Data'",
-        ),
-        (write_xlsx({"Data": []}), {}, "sheet_missing", "no visible sheet has any cell"),
-        (write_xlsx({"Data": []}), {"profile": DATA}, "header_broken", "'Data' has no cell"),
-        (write_xlsx({"A": [], "B": [["a", "b"], [1, 2]]}), {}, "text_column_missing", "'a', 'b'"),
-    ],
-)
-def test_a_sheet_that_is_not_to_be_found_is_refused(
-    data: bytes, options: dict[str, Any], rule: str, says: str
-) -> None:
-    error = refuse(data, **options)
-    assert error.rule == rule
-    assert says in error.detail
 
 
 # What is not sound
