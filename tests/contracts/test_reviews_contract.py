@@ -120,16 +120,7 @@ def test_a_label_of_another_split_fails() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("split", "label", "rating"),
-    [
-        ("train", "neg", None),
-        ("train", "neg", 0),
-        ("train", "neg", 5),
-        ("train", "pos", 6),
-        ("train", "pos", 11),
-        ("unsup", None, 0),
-        ("unsup", None, 8),
-    ],
+    ("split", "label", "rating"), [("train", "neg", 0), ("train", "pos", 11), ("unsup", None, 8)]
 )
 def test_a_rating_outside_its_label_fails(split: str, label: str | None, rating: int | None) -> None:
     row = 5 if label == "pos" else 1

@@ -110,16 +110,6 @@ def test_what_is_no_text_is_named(opened: reviews.OpenHome, other: Any) -> None:
         opened.score(texts)
 
 
-@pytest.mark.parametrize(
-    "texts",
-    ["good film", b"good film", None, 7, {"text": "good"}, pd.DataFrame({"text": ["good"]})],
-    ids=type,
-)
-def test_what_is_no_list_of_texts_is_named(opened: reviews.OpenHome, texts: Any) -> None:
-    with pytest.raises(UsageError, match=f"must be a list of strings, not {type(texts).__name__}"):
-        opened.score(texts)
-
-
 def test_a_home_without_scores_says_what_is_next(tmp_path: Path) -> None:
     with pytest.raises(WarehouseError, match="there is no published copy"):
         reviews.open(tmp_path)

@@ -63,17 +63,6 @@ def test_nothing_at_all_is_changed(scored_home: Home) -> None:
     assert picture(scored_home.folder) == before
 
 
-@pytest.mark.slow
-def test_a_run_does_what_its_plan_said(scored_home: Home) -> None:
-    promote_small_model(scored_home, seed=1)
-    drop(scored_home, "b.csv", "text\ngood plot\n")
-    planned = plan(rescore=True)
-    summary = run(rescore=True)
-    assert summary.model_id == planned.model_id
-    assert len(planned.files) == summary.files_scored + summary.files_rescored
-    assert sum(file.rows or 0 for file in planned.files) == 4
-
-
 def test_the_command_shows_the_plan(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "PREFECT_DEFAULTS", {})
     os.utime(drop(scoring_home, "old.csv", CSV), (0, 0))

@@ -10,7 +10,6 @@ from data_contracts.storage.durable import (
     build_folder,
     create_whole,
     make_durable,
-    move_all,
     name_temporary,
     remove_leftovers,
     write_all_whole,
@@ -92,16 +91,6 @@ def test_all_that_is_in_a_folder_is_synced_before_it_gets_its_name(tmp_path: Pat
     before = calls[: calls.index(f"rename {temporary} a")]
     assert sorted(before) == sorted(f"sync {name}" for name in (temporary, "inner", "deep", "file"))
     assert calls[len(before) + 1 :] == [f"sync {tmp_path.name}"]
-
-
-def test_the_folders_of_what_is_moved_are_synced_after_all_of_it(tmp_path: Path, calls: list[str]) -> None:
-    for name in ("from", "to"):
-        (tmp_path / name).mkdir()
-    for name in "ab":
-        (tmp_path / "from" / name).write_text(name)
-    move_all((tmp_path / "from" / name, tmp_path / "to" / name) for name in "ab")
-    assert calls[:2] == ["rename a a", "rename b b"]
-    assert sorted(calls[2:]) == ["sync from", "sync to"]
 
 
 def test_a_block_that_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:

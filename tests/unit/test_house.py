@@ -245,12 +245,6 @@ def test_no_module_of_tests_is_imported_by_another() -> None:
     ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("package", PACKAGES)
-def test_every_module_says_what_it_is_for(package: str) -> None:
-    assert not [path for path in list_modules(package) if not ast.get_docstring(parse(path))]
-
-
 @pytest.mark.process
 @pytest.mark.parametrize(
     "arguments",
