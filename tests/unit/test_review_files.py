@@ -211,11 +211,6 @@ def test_a_rating_or_label_that_is_not_understood_is_kept_as_found(
     assert json.loads(row["extra"]) == {"tag": "x", f"given_{name}": str(found)}
 
 
-def test_what_programs_write_for_no_id_is_none(tmp_path: Path) -> None:
-    row = read_one(tmp_path, {"text": "t", "review_id": "-", "movie_id": " nan "})
-    assert (row["review_id"], row["movie_id"]) == (None, None)
-
-
 def test_a_text_file_is_of_the_movie_of_its_profile(tmp_path: Path) -> None:
     path = tmp_path / "one.txt"
     path.write_text("a good film")
@@ -456,13 +451,6 @@ def test_a_page_or_json_saved_as_text_is_no_review_and_a_bracket_is_a_character(
     [row] = read_bytes(tmp_path, "a.txt", text.encode())
     assert row["rule"] == rule
     assert read_one(tmp_path, {"text": text})["text"] == text
-
-
-@pytest.mark.parametrize(
-    ("name", "data"), [("a.csv", b"text,id"), ("a.csv", b"\r\n\r\ntext,id\r\n\r\n"), ("a.jsonl", b"\n \n")]
-)
-def test_a_file_may_have_no_rows(tmp_path: Path, name: str, data: bytes) -> None:
-    assert read_bytes(tmp_path, name, data) == []
 
 
 # Anything at all
