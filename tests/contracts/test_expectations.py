@@ -12,8 +12,6 @@ from data_contracts import expectations as engine
 from data_contracts.errors import ContractError
 from data_contracts.expectations import (
     CheckResult,
-    count_rows,
-    describe_failure,
     import_expectations,
     require_success,
     run_checks,
@@ -61,29 +59,12 @@ def test_a_broken_promise_names_values_rows_and_what_was_expected() -> None:
     assert (result.unexpected_count, result.unexpected_rows) == (2, (6, 8))
 
 
-def test_failed_rows_are_tuples_where_several_columns_name_them() -> None:
-    assert check_one(expect_stars(), ("row", "part")).unexpected_rows == ((6, "a"), (8, "b"))
-
-
-def test_failed_rows_are_positions_where_no_column_names_them() -> None:
-    assert check_one(expect_stars()).unexpected_rows == (1, 3)
-
-
 def test_failed_rows_are_right_under_a_condition() -> None:
     from great_expectations.expectations.row_conditions import Column
 
     result = check_one(expect_stars(row_condition=Column("row") >= 7), ("row",))
     assert result.unexpected_rows == (8,)
     assert result.expected == "1 to 10 where row >= 7"
-
-
-def test_results_come_in_the_order_of_the_expectations() -> None:
-    gx = import_expectations()
-    missing = gx.ExpectColumnValuesToNotBeNull(column="nowhere", meta={"rule": "there"})
-    rules = [
-        result.rule for result in run_checks("ratings", FRAME, [expect_rows(4), missing, expect_stars()])
-    ]
-    assert rules == ["row_count", "there", "stars_in_range"]
 
 
 def test_an_expectation_that_raises_is_a_failed_error_even_as_a_warning() -> None:
@@ -96,30 +77,6 @@ def test_an_expectation_that_raises_is_a_failed_error_even_as_a_warning() -> Non
 def test_an_expectation_that_raises_leaves_the_others_alone() -> None:
     results = run_checks("ratings", FRAME, [expect_stars(column="nowhere"), expect_rows(4)])
     assert [result.success for result in results] == [False, True]
-
-
-def test_a_warning_keeps_its_severity() -> None:
-    assert check_one(expect_rows(5, severity="warning")).severity == "warning"
-
-
-def test_words_of_ones_own_replace_those_of_the_library() -> None:
-    assert check_one(expect_stars(meta={"rule": "stars", "expected": "stars"})).expected == "stars"
-
-
-def test_a_frame_without_rows_breaks_no_row() -> None:
-    (result,) = run_checks("ratings", FRAME.iloc[:0], [expect_stars()])
-    assert result.success
-
-
-def test_the_same_check_under_two_rules_gives_two_results() -> None:
-    results = run_checks("ratings", FRAME, [expect_rows(4), expect_rows(4, rule="again")])
-    assert [result.rule for result in results] == ["row_count", "again"]
-
-
-def test_the_frame_is_not_changed() -> None:
-    frame = FRAME.copy()
-    run_checks("ratings", frame, [expect_stars()], ["row"])
-    pd.testing.assert_frame_equal(frame, FRAME)
 
 
 def test_a_check_prints_nothing_and_writes_no_file(
@@ -142,10 +99,6 @@ def test_threads_that_check_at_once_get_their_own_results() -> None:
         assert list(pool.map(count, range(1, 13))) == [str(rows) for rows in range(1, 13)]
 
 
-def test_success_lets_the_flow_go_on() -> None:
-    require_success([check_one(expect_rows(4))], "nothing to do.")
-
-
 def test_warnings_let_the_flow_go_on() -> None:
     require_success([check_one(expect_rows(5, severity="warning"))], "nothing to do.")
 
@@ -163,11 +116,6 @@ def test_failed_errors_are_all_listed_with_rows_and_the_next_step() -> None:
     ]
 
 
-def test_a_failure_shows_a_few_of_many_rows() -> None:
-    line = describe_failure(count_rows(check_one(expect_stars()), tuple(range(100))))
-    assert line.endswith("(rows: 0, 1, 2, 3, 4, ...)")
-
-
 def test_results_are_split_over_the_sources_of_the_frame() -> None:
     results = run_checks("ratings", FRAME, [expect_stars()])
     split = split_by_source(results, ["x", "x", "y", "z"], ["r1", "r2", "r3", "r4"])
@@ -176,11 +124,6 @@ def test_results_are_split_over_the_sources_of_the_frame() -> None:
         ("y", True, ()),
         ("z", False, ("r4",)),
     ]
-
-
-def test_a_single_source_keeps_the_words_of_its_result() -> None:
-    (split,) = split_by_source(run_checks("ratings", FRAME, [expect_stars()]), ["x"] * 4, [1, 2, 3, 4])
-    assert (split.source_sha256, split.observed) == ("x", "2 of 4 rows broken: 11, 0.5")
 
 
 def test_a_check_that_raised_fails_for_every_source() -> None:

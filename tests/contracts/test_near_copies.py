@@ -43,11 +43,6 @@ def test_texts_that_only_share_phrases_all_count() -> None:
     assert len({*make_near_keys(pa.array(texts)).to_pylist()}) == len(texts)
 
 
-def test_texts_without_a_word_are_copies_of_nothing() -> None:
-    assert make_near_keys(pa.array(["", "10/10", "\u2014"])).null_count == 2
-    assert mark_first(pa.array(["10/10", "1/10", "10/10"])).all()
-
-
 def test_a_short_text_is_a_near_copy_of_the_same_words_alone() -> None:
     assert mark_first(pa.array(["Great!", "great", "Great sound", "Good"])).tolist() == [
         True,

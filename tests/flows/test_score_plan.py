@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.errors import BundleError
 from data_contracts.storage.home import Home
 from flows.command import startup
 from flows.command.cli import main
-from flows.scoring_message import PLAN_LINES, ScoringSummary, describe_plan, describe_scoring
-from tasks.inbox.source_files import SkippedFile
-from tasks.scoring.plan import PlannedFile, ScoringPlan, ScoringRequest, name_inboxes
 from tests.support.scoring_runs import CSV, drop, plan, run
-from tests.support.small_home import promote_small_model, write_small_bundle
+from tests.support.small_home import promote_small_model
 
 
 def picture(folder: Path) -> dict[str, tuple[int, str]]:
@@ -30,15 +26,6 @@ def test_an_empty_home_stays_without_a_database(home: Home) -> None:
     found = plan(rescore=True)
     assert (found.model_id, found.files_found, found.files) == (None, 0, ())
     assert not home.folder.exists()
-
-
-def test_a_home_without_a_model_has_a_plan_that_says_so(home: Home) -> None:
-    drop(home, "a.csv", CSV)
-    before = picture(home.folder)
-    found = plan()
-    assert (found.model_id, found.files) == (None, (PlannedFile("a.csv", "new", 3),))
-    assert "none is yet (reviews train)" in describe_plan(found)
-    assert picture(home.folder) == before
 
 
 @pytest.mark.slow
@@ -68,14 +55,6 @@ def test_a_file_that_a_reader_refuses_is_told_with_its_rule(scoring_home: Home) 
 
 
 @pytest.mark.slow
-def test_a_refused_file_that_is_named_is_planned_again(scoring_home: Home) -> None:
-    path = drop(scoring_home, "odd.csv", "Verdict\ngood film\n")
-    run()
-    assert plan().files == ()
-    assert [(each.uri, each.why) for each in plan(files=[str(path)]).files] == [("odd.csv", "refused before")]
-
-
-@pytest.mark.slow
 def test_nothing_at_all_is_changed(scored_home: Home) -> None:
     promote_small_model(scored_home, seed=1)
     drop(scored_home, "b.csv", "text\ngood plot\n")
@@ -84,78 +63,10 @@ def test_nothing_at_all_is_changed(scored_home: Home) -> None:
     assert picture(scored_home.folder) == before
 
 
-@pytest.mark.slow
-def test_a_run_does_what_its_plan_said(scored_home: Home) -> None:
-    promote_small_model(scored_home, seed=1)
-    drop(scored_home, "b.csv", "text\ngood plot\n")
-    planned = plan(rescore=True)
-    summary = run(rescore=True)
-    assert summary.model_id == planned.model_id
-    assert len(planned.files) == summary.files_scored + summary.files_rescored
-    assert sum(file.rows or 0 for file in planned.files) == 4
-
-
-def test_an_altered_bundle_is_told_before_a_run(scoring_home: Home) -> None:
-    (next(scoring_home.bundles.iterdir()) / "vocabulary.json").write_text('["film"]')
-    drop(scoring_home, "a.csv", CSV)
-    with pytest.raises(BundleError, match="was altered"):
-        plan()
-
-
-def test_a_model_that_is_not_promoted_is_not_planned_with(home: Home) -> None:
-    write_small_bundle(home)
-    assert plan().model_id is None
-
-
 def test_the_command_shows_the_plan(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "PREFECT_DEFAULTS", {})
     os.utime(drop(scoring_home, "old.csv", CSV), (0, 0))
     drop(scoring_home, "fresh.csv", "text\ngood plot\n")
-    command = [
-        "--home",
-        str(scoring_home.folder),
-        "score",
-        "--dry-run",
-        "--rescore",
-        "--since",
-        "2020-01-01",
-    ]
+    command = ["--home", str(scoring_home.folder), "score", "--dry-run", "--rescore", "--since", "2020-01-01"]
     shown = CliRunner().invoke(main, command)
     assert (shown.exit_code, "fresh.csv" in shown.stdout, "old.csv" in shown.stdout) == (0, True, False)
-
-
-def make_plan(*files: PlannedFile) -> ScoringPlan:
-    return ScoringPlan("/inbox", len(files), "model-a", files, (SkippedFile("link.csv", "is a link"),))
-
-
-def test_a_plan_is_an_aligned_table_with_totals() -> None:
-    text = describe_scoring(
-        make_plan(
-            PlannedFile("a.csv", "new", 1200),
-            PlannedFile("b.csv", "older model", 5),
-            PlannedFile("c.csv", "new", None, "would be refused: file_empty: it is empty"),
-        )
-    )
-    assert text.splitlines() == [
-        "Would score with model-a; nothing was changed.",
-        "  why           rows  file",
-        "  new          1,200  a.csv",
-        "  older model      5  b.csv",
-        "  new              -  c.csv  would be refused: file_empty: it is empty",
-        "  total new: 2 files, 1,200 rows, 1 of the files would not be scored",
-        "  total older model: 1 file, 5 rows",
-        "  skipped link.csv: is a link",
-    ]
-
-
-def test_a_long_plan_is_cut_and_says_so() -> None:
-    text = describe_plan(make_plan(*(PlannedFile(f"{n}.csv", "new", 1) for n in range(PLAN_LINES + 7))))
-    assert f"  {PLAN_LINES - 1}.csv" in text
-    assert f"  {PLAN_LINES}.csv" not in text
-    assert "  and 7 more\n  total new: 57 files, 57 rows" in text
-
-
-def test_a_run_that_finds_no_file_says_where_it_looked() -> None:
-    said = describe_scoring(ScoringSummary("typo/inbox", 0, 0, 0, 0, None, 0, ()))
-    assert said == "Nothing new: 0 files looked at, in typo/inbox"
-    assert name_inboxes(Home(Path("home")), ScoringRequest(("/srv/empty",))) == "/srv/empty"

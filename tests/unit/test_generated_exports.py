@@ -181,9 +181,3 @@ def test_an_export_that_shows_no_table_with_a_text_is_refused(tmp_path: Path, ex
     with pytest.raises(FileRefusedError) as refused:
         read(tmp_path, export)
     assert refused.value.rule == export.left
-
-
-def test_a_table_of_excels_unicode_text_is_no_review(tmp_path: Path) -> None:
-    export = Export("excel.txt", OFFICE, write_office("utf-16", "\t"), "")
-    rows, _ = read(tmp_path, export)
-    assert [row["rule"] for row in rows] == ["row_shape"]

@@ -33,7 +33,6 @@ ORDER = (
 """Imports run one way: a room (a package, a module at the top of `models`, or the type of findings) imports itself and
 those after it."""
 
-MOST_PARAMETERS = 5
 
 HEAVY = {
     "tensorflow",
@@ -152,18 +151,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert not left
 
 
-def count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Return how many parameters a caller may give: those of all kinds, without `self` and `cls`."""
-    given = function.args
-    named = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
-    return sum(each is not None and each.arg not in ("self", "cls") for each in named)
-
-
-def takes_what_a_user_gives(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Return whether a function is a command or a flow."""
-    return any(re.search(r"\b(command|flow)\(", ast.unparse(each)) for each in function.decorator_list)
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_package_says_in_one_line_what_it_is_for(package: str) -> None:
     inits = [path for path in list_modules(package) if path.name == "__init__.py"]
@@ -208,11 +195,6 @@ def test_the_environment_is_read_in_one_place(package: str) -> None:
         if re.search(r"os\.environ|os\.getenv", path.read_text("utf-8"))
     }
     assert readers <= READ_ENVIRONMENT | HAND_ENVIRONMENT_ON
-
-
-@pytest.mark.parametrize("path", sorted(ROOT.glob("flows/*.py")), ids=lambda path: path.name)
-def test_no_flow_module_shadows_a_package(path: Path) -> None:
-    assert path.stem not in PACKAGES
 
 
 def list_renames(path: Path) -> Iterator[str]:
@@ -261,12 +243,6 @@ def test_no_module_of_tests_is_imported_by_another() -> None:
             r"^\s*(?:from|import) (tests\.\S*\btest_\w+)", path.read_text("utf-8"), re.MULTILINE
         )
     ]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("package", PACKAGES)
-def test_every_module_says_what_it_is_for(package: str) -> None:
-    assert not [path for path in list_modules(package) if not ast.get_docstring(parse(path))]
 
 
 @pytest.mark.process

@@ -16,13 +16,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.library_loading import FEW_COLLECTIONS, collect_less, defer_imports
-from data_contracts.storage.home import Home
+from data_contracts.library_loading import FEW_COLLECTIONS, defer_imports
 from deployments.installation_paths import PROJECT_ROOT
-from deployments.settings import Settings
-from flows.command import run, startup
+from flows.command import run
 from flows.command.cli import main
-from tasks.engine import dask_workers
 from tasks.support import interruption
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
@@ -48,26 +45,6 @@ def test_a_deferred_module_is_loaded_by_the_first_use_of_a_name_of_it() -> None:
     assert sys.modules[HEAVY].WEIGHT == 7
 
 
-def test_a_module_that_is_used_in_the_block_is_loaded_there() -> None:
-    with defer_imports(HEAVY):
-        assert import_module(LIBRARY).weigh() == 7
-    assert sys.modules[HEAVY].WEIGHT == 7
-
-
-def test_a_module_that_is_loaded_already_stays() -> None:
-    heavy = import_module(HEAVY)
-    with defer_imports(HEAVY):
-        assert import_module(HEAVY) is heavy
-    assert sys.modules[HEAVY] is heavy
-
-
-def test_a_name_that_a_deferred_module_lacks_is_an_error() -> None:
-    with defer_imports(HEAVY):
-        import_module(LIBRARY)
-    with pytest.raises(AttributeError, match="PRICE"):
-        _ = import_module(HEAVY).PRICE
-
-
 @pytest.fixture
 def own_thresholds() -> Iterator[None]:
     """Have Python's own thresholds of garbage collections in a test."""
@@ -75,17 +52,6 @@ def own_thresholds() -> Iterator[None]:
     gc.set_threshold(700, 10, 10)
     yield
     gc.set_threshold(*before)
-
-
-def test_a_program_collects_garbage_seldom_and_not_at_its_exit(
-    own_thresholds: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_exit: list[object] = []
-    monkeypatch.setattr(atexit, "register", at_exit.append)
-    for _ in range(2):
-        collect_less()
-    assert gc.get_threshold() == FEW_COLLECTIONS
-    assert at_exit == [gc.freeze]
 
 
 def test_the_command_line_is_such_a_program(own_thresholds: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,16 +100,3 @@ def test_ctrl_c_that_a_library_takes_for_a_failure_of_its_own_interrupts_the_com
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended.value.code == 130
-
-
-@pytest.mark.parametrize("dask", ["tcp://127.0.0.1:8786", None])
-def test_beside_prefect_dask_is_loaded_where_workers_score(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dask: str | None
-) -> None:
-    loaded: list[str] = []
-    monkeypatch.setattr(dask_workers, "load_client", lambda: loaded.append("dask"))
-    startup.warm_up(Settings(Home(tmp_path), dask=dask), ["a.csv"])
-    for thread in threading.enumerate():
-        if thread.name == "warm-up":
-            thread.join()
-    assert loaded == ["dask"] * bool(dask)

@@ -86,11 +86,3 @@ def test_a_memory_error_refuses_no_file_where_a_sound_one_might_find_too_little(
 )
 def test_a_file_on_which_a_decoder_fails_with_memory_at_hand_is_refused(error: str, rule: str) -> None:
     assert read_with(2 * MOST_MEMORY, error) == f"refused {rule}\n"
-
-
-def test_a_refusal_says_where_the_decoder_was() -> None:
-    with (
-        pytest.raises(FileRefusedError, match="csv_broken: after row 7"),
-        refusing("csv_broken", lambda: "after row 7"),
-    ):
-        raise ValueError("odd")

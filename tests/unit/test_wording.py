@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.command.console.output import echo_error
-from tasks.support.wording import count, escape_controls, quote_word
+from tasks.support.wording import escape_controls, quote_word
 
 SHELL = ["bash", "--norc", "--noprofile"]
 
@@ -51,11 +51,3 @@ def test_any_name_is_read_as_it_is(name: str) -> None:
 def test_a_name_in_an_error_sends_no_codes_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     echo_error("red\x1b[31m\r.csv: is no file.\nNext: name another.")
     assert capsys.readouterr().err == "reviews: red\\x1b[31m\\r.csv: is no file.\nNext: name another.\n"
-
-
-@pytest.mark.parametrize(
-    ("number", "what", "said"),
-    [(1, "process", "1 process"), (2, "process", "2 processes"), (1200, "file", "1,200 files")],
-)
-def test_a_number_of_one_has_its_noun_in_the_singular(number: int, what: str, said: str) -> None:
-    assert count(number, what) == said
