@@ -21,11 +21,11 @@ MAKER = "make docs"
 
 CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "tables.md", MAKER, "tables"): tables_page.make_page,
-    Part(DOCS / "sources.md", MAKER, "column names"): columns_table.make_names,
-    Part(DOCS / "sources.md", MAKER, "platforms"): columns_table.make_platforms,
-    Part(DOCS / "scoring.md", MAKER, "row rules"): partial(make_rules, ROW_RULES),
-    Part(DOCS / "scoring.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
-    Part(DOCS / "scoring.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
+    Part(DOCS / "feeding.md", MAKER, "column names"): columns_table.make_names,
+    Part(DOCS / "feeding.md", MAKER, "platforms"): columns_table.make_platforms,
+    Part(DOCS / "feeding.md", MAKER, "row rules"): partial(make_rules, ROW_RULES),
+    Part(DOCS / "feeding.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
+    Part(DOCS / "feeding.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
     Part(DOCS / "destinations.md", MAKER, "destination columns"): destinations_table.make_table,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,

@@ -1,4 +1,4 @@
-"""Generates the tables of rules in docs/scoring.md from the contract of review files."""
+"""Generates the tables of rules in docs/feeding.md from the contract of review files."""
 
 from collections.abc import Mapping
 

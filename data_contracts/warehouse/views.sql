@@ -5,7 +5,7 @@
 -- Days are UTC days in every reader's time zone: make_timestamp(epoch_us(...)) ignores the session's time zone.
 
 -- One row per review that counts, which a review_id or, where there is none, a text identifies together with a movie_id: its
--- newest row ([which that is](scoring.md#when-a-review-comes-again)), with the champion's score or, where it has not scored it,
+-- newest row ([which that is](feeding.md#when-a-review-comes-again)), with the champion's score or, where it has not scored it,
 -- that of the newest promoted model that has.
 CREATE OR REPLACE VIEW latest_scores AS
 SELECT
