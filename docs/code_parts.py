@@ -11,6 +11,7 @@ from docs import (
     events_table,
     metrics_table,
     package_tree,
+    queries_table,
     settings_table,
     tables_page,
 )
@@ -29,7 +30,8 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "destinations.md", MAKER, "destination columns"): destinations_table.make_table,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
-    Part(DOCS / "serving.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),
+    Part(DOCS / "operations.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),
+    Part(DOCS / "queries.md", MAKER, "named queries"): queries_table.make_table,
     Part(DOCS / "settings.md", MAKER, "settings"): settings_table.make_table,
     Part(DOCS / "design.md", MAKER, "packages"): package_tree.make_tree,
 }

@@ -1,4 +1,4 @@
-"""The tables of metrics in docs/operations.md and docs/serving.md, from the lists of the code."""
+"""The tables of metrics in docs/operations.md, from the lists of the code."""
 
 from collections.abc import Iterable
 
