@@ -93,7 +93,7 @@ def test_the_image_gets_what_the_wheel_is_built_from_and_nothing_that_is_secret(
     lines = (PROJECT_ROOT / ".dockerignore").read_text("utf-8").splitlines()
     let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
     assert "*" in lines
-    assert let_in == {*PACKAGES, "README.md", "pyproject.toml", "requirements.lock"}
+    assert let_in == {*PACKAGES, "LICENSE", "README.md", "pyproject.toml", "requirements.lock"}
     assert all((PROJECT_ROOT / name).exists() for name in let_in)
 
 
