@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from data_contracts.warehouse import list_migrations, read_views
-from docs.markdown import escape_cell, format_table
+from docs.markdown import escape_cell
 from tasks.warehouse.database.migrating import bring_up_to_date
 
 RELATIONS = (
@@ -61,9 +61,12 @@ INTERNAL = {
         "label_files",
     ),
     *("reference_measures", "reference_bins", "source_measures", "run_measures", "inbox_files"),
-    *("shadow_sums", "shadow_timings", "shadow_files", "schema_migrations"),
+    *("shadow_scores", "shadow_sums", "shadow_timings", "shadow_files", "schema_migrations", "source_alerts"),
 }
-"""Tables that make answers fast or runs safe, and that people ask by views: the page has their grain alone."""
+"""What makes answers fast or runs safe and people ask by views, or what is deprecated: the page has the grain alone."""
+
+FIRST = ("latest_scores", "movie_ratings")
+"""The views that people ask most."""
 
 SOURCES_OF_MEANING = ("latest_scores", "source_reviews", "scored_reviews")
 """Where to look for the meaning of a view's column without a comment, in this order."""
@@ -186,16 +189,20 @@ def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 def make_page() -> str:
     """Return the page: a diagram of the tables, a section for each view and table, and a list of the internal ones."""
-    relations = read_relations()
-    tables = [each for each in relations if not each.is_view and each.name not in INTERNAL]
-    views = [each for each in relations if each.is_view]
-    internal = [each for each in relations if each.name in INTERNAL]
-    rows = [[f"`{each.name}`", escape_cell(each.grain)] for each in internal]
+    relations = [each for each in read_relations() if each.name not in INTERNAL]
+    first = [each for name in FIRST for each in relations if each.name == name]
+    views = [*first, *(each for each in relations if each.is_view and each.name not in FIRST)]
+    tables = [each for each in relations if not each.is_view]
+    said: set[tuple[str, str]] = set()
+    described = [_describe(each, said) for each in (*views, *tables)]
+    internal = [
+        f"- `{each.name}`: {_lower(each.grain)}" for each in read_relations() if each.name in INTERNAL
+    ]
     parts = [
         _draw(),
-        *("## Views", *map(_describe, views)),
-        *("## Tables", *map(_describe, tables)),
-        *("## Tables for the program", format_table(("table", "one row"), rows, words=2)),
+        *("## Views", *described[: len(views)]),
+        *("## Tables", *described[len(views) :]),
+        *("## For the program", "\n".join(internal)),
     ]
     return "\n\n".join(parts)
 
@@ -210,20 +217,27 @@ def _draw() -> str:
     return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
 
-def _describe(relation: Relation) -> str:
-    columns = ("column", "type", "meaning") if relation.is_view else ("column", "type", "null", "meaning")
-    rows = [
-        [
-            f"`{each.name}`",
-            each.type,
-            *([] if relation.is_view else [_describe_null(each)]),
-            escape_cell(each.meaning),
-        ]
-        for each in relation.columns
-    ]
-    table = format_table(columns, rows, words=len(columns))
-    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n{table}"
+def _describe(relation: Relation, said: set[tuple[str, str]]) -> str:
+    """Describe a relation, and add to `said` what it says of its columns: that is not said again."""
+    new = []
+    again: dict[str, list[str]] = {}
+    for each in relation.columns:
+        if (each.name, each.meaning) in said:
+            again.setdefault("as above", []).append(f"`{each.name}`")
+        elif each.meaning.startswith("as in ") and ";" not in each.meaning:
+            again.setdefault(each.meaning, []).append(f"`{each.name}`")
+        else:
+            new.append(f"- `{each.name}` {_describe_type(relation, each)}: {escape_cell(each.meaning)}")
+    said |= {(each.name, each.meaning) for each in relation.columns}
+    others = [f"- {', '.join(names)}: {where}" for where, names in again.items()]
+    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n" + "\n".join([*new, *others])
 
 
-def _describe_null(column: Column) -> str:
-    return "key" if column.is_key else "no" if column.is_required else "may be"
+def _describe_type(relation: Relation, column: Column) -> str:
+    """Return the type, with `?` where a column of a table may be null."""
+    return column.type + ("" if relation.is_view or column.is_required or column.is_key else "?")
+
+
+def _lower(grain: str) -> str:
+    """Return a grain without its first words."""
+    return escape_cell(grain.removeprefix("One row per "))
