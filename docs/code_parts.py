@@ -27,7 +27,7 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "feeding.md", MAKER, "row rules"): partial(make_rules, ROW_RULES),
     Part(DOCS / "feeding.md", MAKER, "scoring rules"): partial(make_rules, SCORING_RULES),
     Part(DOCS / "feeding.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
-    Part(DOCS / "destinations.md", MAKER, "destination columns"): destinations_table.make_table,
+    Part(DOCS / "destinations.md", MAKER, "destination columns"): destinations_table.make_list,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),

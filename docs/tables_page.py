@@ -51,19 +51,17 @@ RELATIONS = (
 """Which columns join two tables, with their cardinality in Mermaid's notation; the database has no foreign keys."""
 
 INTERNAL = {
-    *(
-        "flipped_scores",
-        "text_keys",
-        "score_sums",
-        "repeated_texts",
-        "near_copies",
-        "source_days",
-        "label_files",
-    ),
-    *("reference_measures", "reference_bins", "source_measures", "run_measures", "inbox_files"),
-    *("shadow_scores", "shadow_sums", "shadow_timings", "shadow_files", "schema_migrations", "source_alerts"),
+    *("schema_migrations", "inbox_files", "label_files", "source_days", "source_alerts", "forgotten_rows"),
+    *("reference_measures", "reference_bins", "source_measures", "run_measures", "promises"),
+    *("flipped_scores", "score_sums", "text_keys", "repeated_texts", "near_copies"),
+    *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_timings", "shadow_comparison"),
 }
 """What makes answers fast or runs safe and people ask by views, or what is deprecated: the page has the grain alone."""
+
+FOR_THE_PROGRAM = (
+    "One row each per what is said. Named queries ask them, such as `reviews sql champion-promise`; the comments in the "
+    "SQL describe their columns. `source_alerts` is deprecated: `findings` has these and all others."
+)
 
 FIRST = ("latest_scores", "movie_ratings")
 """The views that people ask most."""
@@ -196,13 +194,13 @@ def make_page() -> str:
     said: set[tuple[str, str]] = set()
     described = [_describe(each, said) for each in (*views, *tables)]
     internal = [
-        f"- `{each.name}`: {_lower(each.grain)}" for each in read_relations() if each.name in INTERNAL
+        f"- `{each.name}`: {_shorten(each.grain)}" for each in read_relations() if each.name in INTERNAL
     ]
     parts = [
         _draw(),
         *("## Views", *described[: len(views)]),
         *("## Tables", *described[len(views) :]),
-        *("## For the program", "\n".join(internal)),
+        *("## For the program", FOR_THE_PROGRAM, "\n".join(internal)),
     ]
     return "\n\n".join(parts)
 
@@ -238,6 +236,6 @@ def _describe_type(relation: Relation, column: Column) -> str:
     return column.type + ("" if relation.is_view or column.is_required or column.is_key else "?")
 
 
-def _lower(grain: str) -> str:
-    """Return a grain without its first words."""
-    return escape_cell(grain.removeprefix("One row per "))
+def _shorten(grain: str) -> str:
+    """Return what a row is, from a grain: its first sentence without its first words."""
+    return escape_cell(grain.removeprefix("One row per ").partition(". ")[0].removesuffix("."))

@@ -396,29 +396,29 @@ SELECT
     scored.predicted_rating, -- 1 to 10 stars
     scored.scored_at, -- when the model gave it
     scored.source,
-    file.profile_version, -- of the profile by which the file was read; null where its source had none
-    file.superseded_at, -- when another reading of the file, a full export, or what the file grew into took the place of the row's; null while that counts
+    file.profile_version, -- as in scored_files
+    file.superseded_at, -- as in scored_files
     file.uri, -- the file's name when this model scored it
-    file.format, -- such as csv.gz; null where unknown
-    file.bytes, -- original size of the file
+    file.format, -- as in scored_files
+    file.bytes, -- as in scored_files
     review.member, -- the row's file inside a zip or tar; null elsewhere
     released.released_at, -- when the row was released from quarantine; null where it was never quarantined
     coalesce(checks.made, 0) AS checks_made, -- of the file by contracts, in the run that scored the row; 0 in a release
     coalesce(checks.failed, 0) AS checks_failed, -- those that failed as errors
     coalesce(checks.warned, 0) AS checks_warned, -- those that failed as warnings
-    models.variant, -- the kind of model
-    models.seed, -- of the model's random numbers
-    models.dataset, -- the model's training data: 'stanford', 'sample' or 'other'
-    models.data_fingerprint, -- of the rows that the model was trained on
-    models.test_accuracy, -- of the model, on the test split, 0 to 1
-    models.bundle_fingerprint, -- of every byte of the model's bundle
+    models.variant, -- as in models
+    models.seed, -- as in models
+    models.dataset, -- as in models
+    models.data_fingerprint, -- as in models
+    models.test_accuracy, -- as in models
+    models.bundle_fingerprint, -- as in models
     standings.number AS promotion, -- number of the model's last promotion or rollback before it scored
     standings.promoted_at, -- when that promotion or rollback was
     scored.run_id,
     runs.flow, -- the flow of that run; 'release-rows' for a released row
-    runs.started_at, -- when that run began
-    runs.status, -- 'completed', 'failed', 'running', or 'stopped' where it was killed
-    runs.code_version -- the program's version in that run
+    runs.started_at, -- as in runs
+    runs.status, -- as in runs
+    runs.code_version -- as in runs
 FROM scored_reviews AS scored
 JOIN source_reviews AS review USING (source_sha256, row_number)
 LEFT JOIN scored_files AS file
