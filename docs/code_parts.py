@@ -31,7 +31,7 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
     Part(DOCS / "operations.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),
-    Part(DOCS / "queries.md", MAKER, "named queries"): queries_table.make_table,
+    Part(DOCS / "queries.md", MAKER, "named queries"): queries_table.make_list,
     Part(DOCS / "settings.md", MAKER, "settings"): settings_table.make_table,
     Part(DOCS / "design.md", MAKER, "packages"): package_tree.make_tree,
 }

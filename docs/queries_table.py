@@ -1,14 +1,13 @@
-"""Generates the table of named queries in docs/queries.md, but for those of sections of pages."""
+"""Generates the list of named queries in docs/queries.md, but for those of sections of pages."""
 
-from data_contracts.queries import list_queries
-from docs.markdown import escape_cell, format_table
+from data_contracts.queries import NamedQuery, list_queries
 
 
-def make_table() -> str:
-    """Return a Markdown table of the queries with what they answer and the names of their parameters."""
-    rows = [
-        [f"`{each.name}`", escape_cell(each.answers), ", ".join(f"`{one.name}`" for one in each.parameters)]
-        for each in list_queries()
-        if not each.is_of_page
-    ]
-    return format_table(("query", "answers", "parameters"), rows, words=3)
+def make_list() -> str:
+    """Return a Markdown list of the queries with what they answer and the names of their parameters."""
+    return "\n".join(_describe(each) for each in list_queries() if not each.is_of_page)
+
+
+def _describe(query: NamedQuery) -> str:
+    taken = ", ".join(f"`{each.name}`" for each in query.parameters)
+    return f"- `{query.name}`: {query.answers}" + (f" ({taken})" if taken else "")

@@ -59,8 +59,8 @@ INTERNAL = {
 """What makes answers fast or runs safe and people ask by views, or what is deprecated: the page has the grain alone."""
 
 FOR_THE_PROGRAM = (
-    "One row each per what is said. Named queries ask them, such as `reviews sql champion-promise`; the comments in the "
-    "SQL describe their columns. `source_alerts` is deprecated: `findings` has these and all others."
+    "One row each per what is said. Named queries ask them, such as `reviews sql champion-promise`; the comments "
+    "in the SQL describe their columns. `source_alerts` is deprecated: `findings` has these and all others."
 )
 
 FIRST = ("latest_scores", "movie_ratings")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from deployments.settings import GONE, find_unknown
 from docs.pages import list_parts, read_part
 from flows.command.cli import main
 
@@ -103,6 +104,12 @@ def test_every_module_and_function_that_a_page_names_is_there(page: Path) -> Non
 def test_every_command_and_option_that_a_page_names_is_there(page: Path) -> None:
     named = _COMMAND.findall(page.read_text("utf-8"))
     assert not [words for words in named if find_unknown_word(words.split())]
+
+
+@each_page
+def test_every_setting_that_a_page_names_is_read(page: Path) -> None:
+    named = re.findall(r"(?<!_)REVIEWS_[A-Z_]*[A-Z]", read_prose(page))
+    assert find_unknown(dict.fromkeys({*named} - GONE.keys(), "1")) == []
 
 
 @each_page
