@@ -52,6 +52,7 @@ RELATIONS = (
 
 INTERNAL = {
     *("schema_migrations", "inbox_files", "label_files", "source_days", "source_alerts", "forgotten_rows"),
+    *("contract_results", "review_labels"),
     *("reference_measures", "reference_bins", "source_measures", "run_measures", "promises"),
     *("flipped_scores", "score_sums", "text_keys", "repeated_texts", "near_copies"),
     *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_timings", "shadow_comparison"),
