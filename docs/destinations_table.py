@@ -17,7 +17,7 @@ def make_list() -> str:
     """Return a Markdown list of the columns with their types in PostgreSQL: those with a note, then the others."""
     noted = [f"- `{name}` {_describe_type(name)}: {note}" for name, note in NOTES.items()]
     others = ", ".join(f"`{name}` {_describe_type(name)}" for name in COLUMNS if name not in NOTES)
-    return "\n".join([*noted, f"- as in [tables.md](tables.md#latest_scores): {others}"])
+    return "\n".join([*noted, f"- as in [tables.md](tables.md): {others}"])
 
 
 def _describe_type(name: str) -> str:
