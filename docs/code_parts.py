@@ -16,7 +16,7 @@ from docs import (
     tables_page,
 )
 from docs.pages import DOCS, Part, write_part
-from docs.rules_table import make_table as make_rules
+from docs.rules_table import make_list as make_rules
 
 MAKER = "make docs"
 
@@ -29,8 +29,8 @@ CODE_PARTS: dict[Part, Callable[[], str]] = {
     Part(DOCS / "feeding.md", MAKER, "file rules"): partial(make_rules, FILE_RULES),
     Part(DOCS / "destinations.md", MAKER, "destination columns"): destinations_table.make_list,
     Part(DOCS / "operations.md", MAKER, "events"): events_table.make_table,
-    Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_table,
-    Part(DOCS / "operations.md", MAKER, "metrics of serving"): partial(metrics_table.make_table, SERVING),
+    Part(DOCS / "operations.md", MAKER, "metrics"): metrics_table.make_list,
+    Part(DOCS / "operations.md", MAKER, "metrics of serving"): partial(metrics_table.make_list, SERVING),
     Part(DOCS / "queries.md", MAKER, "named queries"): queries_table.make_list,
     Part(DOCS / "settings.md", MAKER, "settings"): settings_table.make_table,
     Part(DOCS / "design.md", MAKER, "packages"): package_tree.make_tree,

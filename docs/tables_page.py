@@ -52,7 +52,7 @@ RELATIONS = (
 
 INTERNAL = {
     *("schema_migrations", "inbox_files", "label_files", "source_days", "source_alerts", "forgotten_rows"),
-    *("contract_results", "review_labels"),
+    *("contract_results", "counted_scores", "review_labels"),
     *("reference_measures", "reference_bins", "source_measures", "run_measures", "promises"),
     *("flipped_scores", "score_sums", "text_keys", "repeated_texts", "near_copies"),
     *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_timings", "shadow_comparison"),
@@ -217,19 +217,23 @@ def _draw() -> str:
 
 
 def _describe(relation: Relation, said: set[tuple[str, str]]) -> str:
-    """Describe a relation, and add to `said` what it says of its columns: that is not said again."""
-    new = []
-    again: dict[str, list[str]] = {}
+    """Describe a relation, and add to `said` what it says of its columns: that is not said again.
+
+    Columns of one type and meaning stand together.
+
+    """
+    grouped: dict[tuple[str, str], list[str]] = {}
     for each in relation.columns:
         if (each.name, each.meaning) in said:
-            again.setdefault("as above", []).append(f"`{each.name}`")
+            key = ("", "as above")
         elif each.meaning.startswith("as in ") and ";" not in each.meaning:
-            again.setdefault(each.meaning, []).append(f"`{each.name}`")
+            key = ("", each.meaning)
         else:
-            new.append(f"- `{each.name}` {_describe_type(relation, each)}: {escape_cell(each.meaning)}")
+            key = (f" {_describe_type(relation, each)}", each.meaning)
+        grouped.setdefault(key, []).append(f"`{each.name}`")
     said |= {(each.name, each.meaning) for each in relation.columns}
-    others = [f"- {', '.join(names)}: {where}" for where, names in again.items()]
-    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n" + "\n".join([*new, *others])
+    lines = [f"- {', '.join(names)}{kind}: {escape_cell(words)}" for (kind, words), names in grouped.items()]
+    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n" + "\n".join(lines)
 
 
 def _describe_type(relation: Relation, column: Column) -> str:

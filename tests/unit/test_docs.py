@@ -20,7 +20,7 @@ FEEDING = (ROOT / "docs" / "feeding.md").read_text("utf-8")
 
 @pytest.mark.parametrize(("rule", "words"), [*ROW_RULES.items(), *SCORING_RULES.items(), *FILE_RULES.items()])
 def test_every_rule_stands_in_the_docs_with_its_words(rule: str, words: str) -> None:
-    assert f"| `{rule}` | {words} |" in FEEDING
+    assert f"- `{rule}`: {words}" in FEEDING
 
 
 @pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
