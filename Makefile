@@ -58,8 +58,8 @@ audit: $(STAMP) ## Look for known weaknesses in the code (bandit) and, where its
 docs: $(STAMP) ## Write what the pages repeat of the code, and the answers of a new demo, into docs and README.md (a minute)
 	$(BIN)/python -m docs
 
-faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments, into docs/reliability.md (half an hour)
-	$(BIN)/python -m tests.faults --document
+faults: $(STAMP) ## Kill commands at every fault point and at 50 random moments (half an hour)
+	$(BIN)/python -m tests.faults
 
 mutations: $(STAMP) ## Put small faults into a copy and see which tests catch them (a quarter of an hour)
 	$(BIN)/python -m tests.mutations

@@ -196,7 +196,7 @@ def _expect_field_rules() -> list[Any]:
             severity="warning",
             meta={
                 "rule": rule,
-                "expected": _FIELDS_EXPECTED.get(rule, f"a {column} as docs/scoring.md lists them, or none"),
+                "expected": _FIELDS_EXPECTED.get(rule, f"a {column} as docs/feeding.md lists them, or none"),
             },
         )
         for rule, column in FIELD_RULES.items()

@@ -1,12 +1,7 @@
-"""Generates the table of the delivered columns in docs/destinations.md, with the meanings that the DDL gives them."""
+"""Generates the list of the delivered columns in docs/destinations.md."""
 
-from docs.markdown import escape_cell, format_table
-from docs.tables_page import read_relations
 from tasks.delivery.columns import COLUMNS, POSTGRES_TYPES, REQUIRED
 
-HEADER = ("column", "in PostgreSQL", "in files", "meaning")
-RELATIONS = ("scored_reviews", "source_reviews", "latest_scores")
-"""Where to look for the meaning of a column; the last one that has it counts."""
 NOTES = {
     "review": "by its `review_id` (where there is none: its text) and `movie_id`; the same in every file",
     "source_sha256": "of the bytes of the source file",
@@ -18,17 +13,13 @@ NOTES = {
 """What a delivery says of a column in its own words."""
 
 
-def make_table() -> str:
-    """Return a Markdown table of the columns in their order."""
-    relations = {each.name: each for each in read_relations()}
-    meanings = {column.name: column.meaning for name in RELATIONS for column in relations[name].columns}
-    rows = [
-        [
-            f"`{name}`",
-            f"{'uuid' if name == 'review' else POSTGRES_TYPES[kind]}{'' if name in REQUIRED else ', null'}",
-            kind,
-            escape_cell({**meanings, **NOTES}[name]),
-        ]
-        for name, kind in COLUMNS.items()
-    ]
-    return format_table(HEADER, rows, words=len(HEADER))
+def make_list() -> str:
+    """Return a Markdown list of the columns with their types in PostgreSQL: those with a note, then the others."""
+    noted = [f"- `{name}` {_describe_type(name)}: {note}" for name, note in NOTES.items()]
+    others = ", ".join(f"`{name}` {_describe_type(name)}" for name in COLUMNS if name not in NOTES)
+    return "\n".join([*noted, f"- as in [tables.md](tables.md): {others}"])
+
+
+def _describe_type(name: str) -> str:
+    """Return the type of a column, with `?` where it may be null."""
+    return ("uuid" if name == "review" else POSTGRES_TYPES[COLUMNS[name]]) + ("" if name in REQUIRED else "?")

@@ -1,17 +1,14 @@
-"""The tables of metrics in docs/operations.md and docs/serving.md, from the lists of the code."""
+"""The lists of metrics in docs/operations.md, from those of the code."""
 
 from collections.abc import Iterable
 
 from deployments.metrics.metric_definitions import METRICS, Metric
-from docs.markdown import escape_cell, format_table
-
-COLUMNS = ("metric", "labels", "meaning")
 
 
-def make_table(metrics: Iterable[Metric] = METRICS) -> str:
-    """Return the Markdown table of metrics, by default those of `reviews up`."""
-    rows = [
-        [f"`{each.name}`", ", ".join(f"`{label}`" for label in each.labels), escape_cell(each.meaning)]
-        for each in metrics
-    ]
-    return format_table(COLUMNS, rows, words=len(COLUMNS))
+def make_list(metrics: Iterable[Metric] = METRICS) -> str:
+    """Return a Markdown list of metrics with their labels, by default those of `reviews up`."""
+    return "\n".join(f"- `{each.name}{_describe_labels(each)}`: {each.meaning}" for each in metrics)
+
+
+def _describe_labels(metric: Metric) -> str:
+    return f"{{{','.join(metric.labels)}}}" if metric.labels else ""

@@ -10,7 +10,7 @@ PACKAGES = ("reviews", "flows", "deployments", "tasks", "models", "data_contract
 
 
 def make_tree() -> str:
-    """Return a nested Markdown list of the packages."""
+    """Return a nested Markdown list of the packages and those in them."""
     return "\n".join(line for package in PACKAGES for line in _list_package(ROOT / package))
 
 
@@ -19,5 +19,5 @@ def _list_package(folder: Path, depth: int = 0) -> Iterator[str]:
     name = folder.relative_to(ROOT).as_posix() if depth == 0 else folder.name
     yield f"{'  ' * depth}- **`{name}/`** {docstring.partition(chr(10))[0]}"
     for inner in sorted(folder.iterdir()):
-        if (inner / "__init__.py").is_file():
+        if depth == 0 and (inner / "__init__.py").is_file():
             yield from _list_package(inner, depth + 1)

@@ -1,13 +1,8 @@
-"""Generates the tables of rules in docs/scoring.md from the contract of review files."""
+"""Generates the lists of rules in docs/feeding.md from the contract of review files."""
 
 from collections.abc import Mapping
 
-from docs.markdown import escape_cell, format_table
 
-COLUMNS = ("rule", "what is wrong, and what to do")
-
-
-def make_table(rules: Mapping[str, str]) -> str:
-    """Return a Markdown table of rules with their explanations."""
-    rows = [[f"`{rule}`", escape_cell(words)] for rule, words in rules.items()]
-    return format_table(COLUMNS, rows, words=len(COLUMNS))
+def make_list(rules: Mapping[str, str]) -> str:
+    """Return a Markdown list of rules: what is wrong, and what to do."""
+    return "\n".join(f"- `{rule}`: {words}" for rule, words in rules.items())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from data_contracts.warehouse import list_migrations, read_views
-from docs.markdown import escape_cell, format_table
+from docs.markdown import escape_cell
 from tasks.warehouse.database.migrating import bring_up_to_date
 
 RELATIONS = (
@@ -51,19 +51,21 @@ RELATIONS = (
 """Which columns join two tables, with their cardinality in Mermaid's notation; the database has no foreign keys."""
 
 INTERNAL = {
-    *(
-        "flipped_scores",
-        "text_keys",
-        "score_sums",
-        "repeated_texts",
-        "near_copies",
-        "source_days",
-        "label_files",
-    ),
-    *("reference_measures", "reference_bins", "source_measures", "run_measures", "inbox_files"),
-    *("shadow_sums", "shadow_timings", "shadow_files", "schema_migrations"),
+    *("schema_migrations", "inbox_files", "label_files", "source_days", "source_alerts", "forgotten_rows"),
+    *("contract_results", "counted_scores", "review_labels"),
+    *("reference_measures", "reference_bins", "source_measures", "run_measures", "promises"),
+    *("flipped_scores", "score_sums", "text_keys", "repeated_texts", "near_copies"),
+    *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_timings", "shadow_comparison"),
 }
-"""Tables that make answers fast or runs safe, and that people ask by views: the page has their grain alone."""
+"""What makes answers fast or runs safe and people ask by views, or what is deprecated: the page has the grain alone."""
+
+FOR_THE_PROGRAM = (
+    "One row each per what is said. Named queries ask them, such as `reviews sql champion-promise`; the comments "
+    "in the SQL describe their columns. `source_alerts` is deprecated: `findings` has these and all others."
+)
+
+FIRST = ("latest_scores", "movie_ratings")
+"""The views that people ask most."""
 
 SOURCES_OF_MEANING = ("latest_scores", "source_reviews", "scored_reviews")
 """Where to look for the meaning of a view's column without a comment, in this order."""
@@ -186,16 +188,20 @@ def _read_view(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 def make_page() -> str:
     """Return the page: a diagram of the tables, a section for each view and table, and a list of the internal ones."""
-    relations = read_relations()
-    tables = [each for each in relations if not each.is_view and each.name not in INTERNAL]
-    views = [each for each in relations if each.is_view]
-    internal = [each for each in relations if each.name in INTERNAL]
-    rows = [[f"`{each.name}`", escape_cell(each.grain)] for each in internal]
+    relations = [each for each in read_relations() if each.name not in INTERNAL]
+    first = [each for name in FIRST for each in relations if each.name == name]
+    views = [*first, *(each for each in relations if each.is_view and each.name not in FIRST)]
+    tables = [each for each in relations if not each.is_view]
+    said: set[tuple[str, str]] = set()
+    described = [_describe(each, said) for each in (*views, *tables)]
+    internal = [
+        f"- `{each.name}`: {_shorten(each.grain)}" for each in read_relations() if each.name in INTERNAL
+    ]
     parts = [
         _draw(),
-        *("## Views", *map(_describe, views)),
-        *("## Tables", *map(_describe, tables)),
-        *("## Tables for the program", format_table(("table", "one row"), rows, words=2)),
+        *("## Views", *described[: len(views)]),
+        *("## Tables", *described[len(views) :]),
+        *("## For the program", FOR_THE_PROGRAM, "\n".join(internal)),
     ]
     return "\n\n".join(parts)
 
@@ -210,20 +216,31 @@ def _draw() -> str:
     return "\n".join(["```mermaid", "erDiagram", *lines, "```"])
 
 
-def _describe(relation: Relation) -> str:
-    columns = ("column", "type", "meaning") if relation.is_view else ("column", "type", "null", "meaning")
-    rows = [
-        [
-            f"`{each.name}`",
-            each.type,
-            *([] if relation.is_view else [_describe_null(each)]),
-            escape_cell(each.meaning),
-        ]
-        for each in relation.columns
-    ]
-    table = format_table(columns, rows, words=len(columns))
-    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n{table}"
+def _describe(relation: Relation, said: set[tuple[str, str]]) -> str:
+    """Describe a relation, and add to `said` what it says of its columns: that is not said again.
+
+    Columns of one type and meaning stand together.
+
+    """
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for each in relation.columns:
+        if (each.name, each.meaning) in said:
+            key = ("", "as above")
+        elif each.meaning.startswith("as in ") and ";" not in each.meaning:
+            key = ("", each.meaning)
+        else:
+            key = (f" {_describe_type(relation, each)}", each.meaning)
+        grouped.setdefault(key, []).append(f"`{each.name}`")
+    said |= {(each.name, each.meaning) for each in relation.columns}
+    lines = [f"- {', '.join(names)}{kind}: {escape_cell(words)}" for (kind, words), names in grouped.items()]
+    return f"### {relation.name}\n\n{escape_cell(relation.grain)}\n\n" + "\n".join(lines)
 
 
-def _describe_null(column: Column) -> str:
-    return "key" if column.is_key else "no" if column.is_required else "may be"
+def _describe_type(relation: Relation, column: Column) -> str:
+    """Return the type, with `?` where a column of a table may be null."""
+    return column.type + ("" if relation.is_view or column.is_required or column.is_key else "?")
+
+
+def _shorten(grain: str) -> str:
+    """Return what a row is, from a grain: its first sentence without its first words."""
+    return escape_cell(grain.removeprefix("One row per ").partition(". ")[0].removesuffix("."))

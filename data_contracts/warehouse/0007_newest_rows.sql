@@ -1,5 +1,5 @@
 -- Which row of a review is its newest no longer depends on the time at which a row without a date arrived, compared with
--- the dates of other rows (docs/scoring.md). Only reviews that came with a date and without one can change.
+-- the dates of other rows (docs/feeding.md). Only reviews that came with a date and without one can change.
 
 CREATE TEMP TABLE mixed_reviews AS
 SELECT review_key FROM source_reviews GROUP BY review_key

@@ -90,7 +90,7 @@ class ScoreOfText(Score):
 class Refused(BaseModel):
     """A text without a score: `reviews score` would quarantine its row by this rule."""
 
-    rule: Annotated[str, Field(description="A rule of docs/scoring.md, such as `text_blank`.")]
+    rule: Annotated[str, Field(description="A rule of docs/feeding.md, such as `text_blank`.")]
     detail: str
 
 

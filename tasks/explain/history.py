@@ -70,7 +70,7 @@ DECISIONS = {
     (False, "language"): "it is the newest, but not in English, and its source does not accept that",
     (False, "score"): "it is the newest, but no promoted model has scored it",
 }
-"""Whether `latest_scores` shows a row and what decided it (docs/scoring.md), in words."""
+"""Whether `latest_scores` shows a row and what decided it (docs/feeding.md), in words."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Keeps in which order files arrived before the database was replaced by an older one, which does not know them.
 
-The rows of files that are committed together arrive in the order of the files' names (docs/scoring.md). After a restore
+The rows of files that are committed together arrive in the order of the files' names (docs/feeding.md). After a restore
 all files that came since the backup would be committed together: a correction that came later might not be the newest
 any more, nor the last full export. So a restore writes down the order of before, and the next run keeps to it.
 """

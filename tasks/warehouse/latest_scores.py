@@ -79,7 +79,7 @@ ARRIVAL = "row(file_commit_number, file_uri, source_sha256, row_number)"
 """SQL: what is greatest in the newest of the rows that are not outdated, the one that arrived last.
 
 Commits count in their order, since a clock may be wrong. Files of one commit are in the order of their names, because
-dated exports sort by name. docs/scoring.md has the reasons for the rule.
+dated exports sort by name. docs/feeding.md has the reasons for the rule.
 """
 _NEWEST = f"""
 SELECT arg_max(place, {ARRIVAL}) AS place FROM (FROM {{rows}} QUALIFY NOT {IS_OUTDATED}) GROUP BY {REVIEW}

@@ -59,10 +59,6 @@ README_QUERIES = re.findall(
 )
 
 
-def test_the_readme_has_five_queries() -> None:
-    assert len(README_QUERIES) == 5
-
-
 @pytest.mark.parametrize(("query", "answer"), README_QUERIES)
 def test_a_query_of_the_readme_gives_the_columns_and_rows_shown_there(
     demo: Demo, query: str, answer: str

@@ -13,10 +13,6 @@ pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.training]
 QUESTIONS = read_questions()
 
 
-def test_the_page_has_twenty_questions() -> None:
-    assert len(QUESTIONS) >= 20
-
-
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.asks)
 def test_a_question_of_the_page_gives_what_stands_there(demo: Demo, question: Question) -> None:
     done = call_reviews(demo.home, *question.arguments)

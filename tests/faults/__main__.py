@@ -1,6 +1,6 @@
 """Kills commands at all fault points and random moments: `python -m tests.faults [--kills 50] [--seed 0]`.
 
-Prints a Markdown table; --document writes it into docs/reliability.md. Exit status 1 if the result of any trial
+Prints a Markdown table. Exit status 1 if the result of any trial
 differs from that of an undisturbed run.
 """
 
@@ -13,7 +13,6 @@ from collections import Counter
 from pathlib import Path
 
 from data_contracts.storage.faults import FAULT_POINTS
-from docs.pages import DOCS, Part, write_part
 from tests.faults.harness import (
     Trial,
     points_of,
@@ -24,8 +23,6 @@ from tests.faults.harness import (
 )
 from tests.support.once import FOLDER
 
-PART = Part(DOCS / "reliability.md", "make faults", "faults")
-
 
 def main() -> int:
     """Run all trials and print the results."""
@@ -33,17 +30,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="random kills, over all scenarios")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--moments-only", action="store_true", help="leave the fault points out")
-    parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         os.environ[FOLDER] = name
         trials = try_all(
             Path(name), arguments.kills, random.Random(arguments.seed), with_points=not arguments.moments_only
         )
-    table = describe(trials)
-    print(table)
-    if arguments.document:
-        write_part(PART, table)
+    print(describe(trials))
     return 1 if any(trial.trouble for trial in trials) else 0
 
 

@@ -3,7 +3,7 @@
 The machines are network namespaces, so it needs root, `ip` and the S3 server of the tests. With --home HOME they first
 score 40,000 reviews of the archive, in 30 files of six formats, with its champion. Then each trial lets something
 happen to a run, of files in the home and in a store, runs once more, and compares with one machine. Prints a Markdown
-table; --document writes it into docs/reliability.md. Exit status 1 if anything differs.
+table. Exit status 1 if anything differs.
 """
 
 import argparse
@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from data_contracts.storage.home import Home
-from docs.pages import DOCS, Part, write_part
 from tests.machines.network import STORE_HOST, make_machines
 from tests.machines.processes import start_run
 from tests.machines.real_reviews import write_formats
@@ -39,7 +38,6 @@ from tests.support.scoring_runs import drop
 from tests.support.small_home import copy_scoring_home, promote_small_model
 from tests.support.stores import run_s3_server
 
-PART = Part(DOCS / "reliability.md", "python -m tests.machines", "machines")
 OBJECTS = 16
 OLDER = 8
 OWN = 6
@@ -52,7 +50,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--home", type=Path, help="a home with the archive's Parquet and a champion")
     parser.add_argument("--only", default="", help="only what has this in its name")
-    parser.add_argument("--document", action="store_true", help="write the table into docs/reliability.md")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing of the machines stays
     with (
@@ -67,10 +64,7 @@ def main() -> int:
             compare_real(arguments.home, Path(name), place)
         names = [name for name in HAPPENINGS if arguments.only in name]
         found = list(try_all(Path(name), place, arguments.trials, names))
-    table = format_table(found)
-    print(table)
-    if arguments.document:
-        write_part(PART, table)
+    print(format_table(found))
     return 1 if any(trouble for _, trouble in found) else 0
 
 

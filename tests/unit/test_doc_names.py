@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 import pytest
 
+from deployments.settings import GONE, find_unknown
 from docs.pages import list_parts, read_part
 from flows.command.cli import main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+AT_THE_TOP = ("README.md", "CONTRIBUTING.md", "AGENTS.md", "SECURITY.md", "llms.txt")
+PAGES = [*(ROOT / name for name in AT_THE_TOP), *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = "flows|tasks|models|data_contracts|deployments|benchmarks|tests|docs"
 MEASURED = ("make bench",)
 """Makers of parts that keep the names that held when they were measured."""
@@ -68,6 +70,12 @@ def find_unknown_word(words: list[str]) -> str | None:
     return None
 
 
+def list_targets() -> set[str]:
+    """Return what `make` can make."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    return set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+
+
 def list_names(module: Path) -> set[str]:
     """Return the names defined at the top of a module."""
     names = set()
@@ -96,6 +104,18 @@ def test_every_module_and_function_that_a_page_names_is_there(page: Path) -> Non
 def test_every_command_and_option_that_a_page_names_is_there(page: Path) -> None:
     named = _COMMAND.findall(page.read_text("utf-8"))
     assert not [words for words in named if find_unknown_word(words.split())]
+
+
+@each_page
+def test_every_setting_that_a_page_names_is_read(page: Path) -> None:
+    named = re.findall(r"(?<!_)REVIEWS_[A-Z_]*[A-Z]", read_prose(page))
+    assert find_unknown(dict.fromkeys({*named} - GONE.keys(), "1")) == []
+
+
+@each_page
+def test_everything_that_a_page_tells_to_make_can_be_made(page: Path) -> None:
+    made = re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)", read_prose(page), re.MULTILINE)
+    assert {one or other for one, other in made} <= list_targets()
 
 
 @each_page

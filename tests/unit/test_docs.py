@@ -15,12 +15,12 @@ from models.variants import list_variants
 
 ROOT = Path(__file__).parents[2]
 VARIANTS = (ROOT / "docs" / "variants.md").read_text("utf-8")
-SCORING = (ROOT / "docs" / "scoring.md").read_text("utf-8")
+FEEDING = (ROOT / "docs" / "feeding.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(("rule", "words"), [*ROW_RULES.items(), *SCORING_RULES.items(), *FILE_RULES.items()])
 def test_every_rule_stands_in_the_docs_with_its_words(rule: str, words: str) -> None:
-    assert f"| `{rule}` | {words} |" in SCORING
+    assert f"- `{rule}`: {words}" in FEEDING
 
 
 @pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
@@ -51,8 +51,8 @@ def test_every_type_of_test_stands_in_the_docs_with_its_count_and_capabilities(
 @pytest.mark.parametrize("column", ["extra", "member"])
 def test_the_table_that_the_docs_name_has_what_the_latest_scores_leave_out(column: str) -> None:
     pages = (ROOT / "docs" / "tables.md").read_text("utf-8").split("\n### ")
-    columns = {page.split("\n")[0]: re.findall(r"^\| `(\w+)` \|", page, re.M) for page in pages}
-    assert "`extra` of the table `source_reviews`" in SCORING
+    columns = {page.split("\n")[0]: re.findall(r"`(\w+)`(?= [A-Z]|[,:])", page) for page in pages}
+    assert "`extra` of the table `source_reviews`" in FEEDING
     assert column in columns["source_reviews"]
     assert column not in columns["latest_scores"]
     assert {"source_sha256", "row_number"} <= {*columns["source_reviews"]} & {*columns["latest_scores"]}

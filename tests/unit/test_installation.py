@@ -57,6 +57,12 @@ def test_prefect_finds_the_deployments_in_the_root_of_a_checkout() -> None:
     assert (PROJECT_ROOT / "prefect.yaml").resolve() == PREFECT_FILE
 
 
+def test_the_citation_names_the_version_and_the_licence_of_the_project() -> None:
+    cited = yaml.safe_load((PROJECT_ROOT / "CITATION.cff").read_text("utf-8"))
+    declared = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert (cited["version"], cited["license"]) == (declared["version"], declared["license"])
+
+
 @pytest.mark.process
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not there")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
@@ -93,7 +99,7 @@ def test_the_image_gets_what_the_wheel_is_built_from_and_nothing_that_is_secret(
     lines = (PROJECT_ROOT / ".dockerignore").read_text("utf-8").splitlines()
     let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
     assert "*" in lines
-    assert let_in == {*PACKAGES, "README.md", "pyproject.toml", "requirements.lock"}
+    assert let_in == {*PACKAGES, "LICENSE", "README.md", "pyproject.toml", "requirements.lock"}
     assert all((PROJECT_ROOT / name).exists() for name in let_in)
 
 

@@ -1,4 +1,4 @@
-"""Tests that the names on which others rely stay as long as docs/public.md says."""
+"""Tests that the names on which others rely stay as long as docs/reliability.md says."""
 
 import pytest
 from click.testing import CliRunner
@@ -7,7 +7,7 @@ from deployments.settings import GONE, find_unknown
 from docs.public_names import list_public_names, read_released_names
 from flows.command.cli import MOVED, main
 
-ADVICE = "Next: keep the name, with a warning, for one more release; docs/public.md has the rule."
+ADVICE = "Next: keep the name, with a warning, for one more release; docs/reliability.md has the rule."
 
 
 @pytest.mark.slow
