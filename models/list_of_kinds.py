@@ -1,6 +1,6 @@
 """The list of all kinds of model. Training, bundles and scoring use this list and know no kind by its name.
 
-A kind is a package with a `Kind`; docs/variants.md shows how one is added.
+A kind is a package with a `Kind`; docs/models.md says how one is added.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Reads the evaluation set `behaviour`, computes pass rates from scores, and compares those of two models.
 
-It holds behavioural tests in the sense of CheckList (Ribeiro et al., 2020). It is frozen: docs/variants.md.
+It holds behavioural tests in the sense of CheckList (Ribeiro et al., 2020). It is frozen: docs/models.md.
 Needs numpy, and SciPy to compare; scores are plain arrays.
 """
 

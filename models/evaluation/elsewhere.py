@@ -1,6 +1,6 @@
 """Reads the evaluation set `elsewhere` and computes the accuracy of scores on it.
 
-It holds invented reviews, written as people write them outside the archive. It is frozen: docs/variants.md.
+It holds invented reviews, written as people write them outside the archive. It is frozen: docs/models.md.
 Needs numpy; scores are plain arrays.
 """
 

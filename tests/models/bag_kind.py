@@ -1,4 +1,4 @@
-"""A toy kind of model, which docs/variants.md shows: the mean of a review's word vectors, then a dense layer."""
+"""A toy kind of model, to be copied for another one: the mean of a review's word vectors, then a dense layer."""
 
 from dataclasses import dataclass
 from functools import cache
