@@ -175,7 +175,6 @@ def pick_figures(folder: Path, facts: Model) -> Model:
         "training_seconds": facts["training_seconds"],
         "elsewhere": {each["name"]: each["rate"] for each in [elsewhere["overall"], *elsewhere["by_kind"]]},
         "behaviour": {each["name"]: each["rate"] for each in metrics["behaviour"]["by_test"]},
-        "parts": {name: each["test_accuracy"] for name, each in metrics["ablations"].items()},
     }
 
 
@@ -237,13 +236,8 @@ def _format_quality(results: Results) -> str:
         ]
         for name, models in group_models(results).items()
     ]
-    parts = {
-        f"`{name}`, {part} alone": [model["parts"][part] for model in models]
-        for name, models in group_models(results).items()
-        for part in models[0]["parts"]
-    }
-    parts[f"*{results['baseline']['name']}*"] = [results["baseline"]["test_accuracy"]]
-    rows += [[name, format_spread(each, 4), *[""] * (len(figures) - 1)] for name, each in parts.items()]
+    baseline = [f"*{results['baseline']['name']}*", f"{results['baseline']['test_accuracy']:.4f}"]
+    rows.append([*baseline, *[""] * (len(figures) - 1)])
     return format_table(["variant", *figures], rows)
 
 

@@ -9,8 +9,7 @@ import pytest
 
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from flows.command.cli import main
-from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
-from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
+from models.evaluation.sets import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.variants import list_variants
 
 ROOT = Path(__file__).parents[2]
