@@ -90,20 +90,18 @@ lock_more = cat requirements.lock requirements-$(1).lock > .venv/$(1).lock \
 	'NR == FNR { locked[$$0]; next } /^[^ ]/ { more = !($$0 in locked) } more' requirements.lock .venv/$(1).lock > requirements-$(1).lock
 install_more = $(BIN)/uv pip install --quiet --require-hashes --no-deps --python $(BIN)/python -r requirements-$(1).lock
 
-lock: $(STAMP) ## Renew requirements.lock from pyproject.toml, and what the extras bench and gpu add
+lock: $(STAMP) ## Renew requirements.lock from pyproject.toml, and what the extra gpu adds
 	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
-	$(call lock_more,bench)
 	$(call lock_more,gpu)
 
 gpu: $(STAMP) ## Install TensorFlow's CUDA libraries into .venv, so that `reviews train` can use an NVIDIA GPU (Linux, 4 GB)
 	$(call install_more,gpu)
 
-bench: $(STAMP) ## Measure everything beside its peers on the real archive, into docs/performance.md (two hours)
-	$(call install_more,bench)
+bench: $(STAMP) ## Measure speed beside other tools on the real archive, into docs/performance.md (two hours)
 	$(BIN)/python -m benchmarks.all
 
 models: $(STAMP) ## Train what is missing of all variants on the real archive, three seeds each, into docs/models.md
-	$(BIN)/python -m benchmarks.variants --train
+	$(BIN)/python -m benchmarks.models --train
 
 clean: ## Remove .venv, caches and the demo's data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info data/demo

@@ -1,14 +1,13 @@
-"""Runs all benchmarks of `make bench` in order, and writes their tables and plot into `docs/performance.md`.
+"""Runs all benchmarks of `make bench` in order, and writes their tables into `docs/performance.md`.
 
-    python -m benchmarks.all [--archive PATH] [--home data/bench] [--runs 5] [--only NAME ...]
+    python -m benchmarks.all [--archive PATH] [--home data/bench] [--only NAME ...]
 
-Needs the archive (REVIEWS_ARCHIVE or --archive), and one to two hours on a machine that does nothing else. The home is
-prepared once: the archive is ingested, `lstm` trained and promoted, `cnn_lstm` trained. Each benchmark's table replaces
-the one of its name in the document as soon as it is measured, with the machine and the commit.
+Needs the archive (REVIEWS_ARCHIVE or --archive), and an hour or two on a machine that does nothing else. The home is
+prepared once: the archive is ingested, `lstm` trained and promoted, `cnn_lstm` trained. Each benchmark's tables replace
+those of its name in the document as soon as they are measured, with the machine and the commit.
 """
 
 import argparse
-import json
 import os
 import platform
 import re
@@ -17,15 +16,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.plots import draw
+from benchmarks.commands import REVIEWS
 from deployments.installation_paths import PROJECT_ROOT
 from docs.pages import Part, write_part
 from models.graphs.batches import count_cores
 from tasks.warehouse.model_registry import list_models
 
 DOCUMENT = PROJECT_ROOT / "docs" / "performance.md"
-PLOT = PROJECT_ROOT / "docs" / "images" / "benchmarks.svg"
-SIZES = ("1000", "10000", "100000", "1000000")
 
 
 def main() -> None:
@@ -33,62 +30,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--archive", type=Path, default=os.environ.get("REVIEWS_ARCHIVE"))
     parser.add_argument("--home", type=Path, default=PROJECT_ROOT / "data" / "bench")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="such as: engine, ingest, flow")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="such as: scoring, flow, answers")
     arguments = parser.parse_args()
     if arguments.archive is None:
         parser.error("name the archive: --archive PATH, or REVIEWS_ARCHIVE=PATH")
-    home, archive = arguments.home.absolute(), Path(arguments.archive).absolute()
-    bundles = prepare_home(home, archive)
-    commands = list_commands(home, archive, bundles, arguments.runs)
+    home = arguments.home.absolute()
+    bundles = prepare_home(home, Path(arguments.archive).absolute())
+    commands = list_commands(home, bundles)
     for name in arguments.only or commands:
         print(f"{name} ...", flush=True)
-        module, *options = commands[name]
-        done = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{module}", *options],
-            cwd=PROJECT_ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
+        command = [sys.executable, "-m", *commands[name]]
+        done = subprocess.run(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True, check=True)
         print(done.stdout, flush=True)
-        write_down(name, f"{describe_machine()}\n\n{done.stdout.strip()}")
-    draw(read_figures(home / "engine.json"), read_figures(home / "sizes.json"), PLOT)
+        content = f"{describe_machine()}\n\n{done.stdout.strip()}"
+        write_part(Part(DOCUMENT, "make bench", name), content)
 
 
-def list_commands(
-    home: Path, archive: Path, bundles: dict[str, Path], runs: int
-) -> dict[str, tuple[str, ...]]:
+def list_commands(home: Path, bundles: dict[str, Path]) -> dict[str, tuple[str, ...]]:
     """Return each benchmark's module and options, by the name of its part of the document."""
-    test, every = ("--reviews", str(home / "reviews" / "test.parquet")), ("--runs", str(runs))
-    folders = tuple(str(folder) for folder in bundles.values())
-    named = tuple(option for folder in folders for option in ("--bundle", folder))
     return {
-        "engine": ("scoring_engine", *named, *test, *every, "--json", str(home / "engine.json")),
-        "same-scores": ("same_scores", *folders, *test),
-        "without-model": ("without_model", *folders, *test, *every),
-        "ingest": ("ingest", str(archive), *every),
-        "start-up": ("start_up", str(home), *every),
-        "flow": ("whole_flow", str(home), *every),
-        "answers": ("answers", *every),
-        "growth": ("growth",),
-        "site": ("site", *every),
-        "sizes": (
-            "whole_flow",
-            str(home),
-            "--sizes",
-            *SIZES,
-            "--runs",
-            "3",
-            "--json",
-            str(home / "sizes.json"),
+        "scoring": (
+            "benchmarks.scoring",
+            str(home / "reviews" / "test.parquet"),
+            *map(str, bundles.values()),
         ),
+        "flow": ("benchmarks.whole_flow", str(home)),
+        "start-up": ("benchmarks.start_up", str(home)),
+        "answers": ("benchmarks.answers", "--scores", "10000000", "--runs", "3"),
+        "growth": ("benchmarks.growth",),
     }
 
 
 def prepare_home(home: Path, archive: Path) -> dict[str, Path]:
     """Ingest and train if that is not done yet; return the newest bundle of each variant (`lstm` is the champion)."""
-    reviews = [str(Path(sys.executable).with_name("reviews")), "--home", str(home)]
+    reviews = [str(REVIEWS), "--home", str(home)]
     subprocess.run([*reviews, "ingest", "--archive", str(archive)], check=True)
     for variant, promote in (("lstm", "always"), ("cnn_lstm", "never")):
         if variant not in find_bundles(home):
@@ -122,17 +97,6 @@ def read_processor() -> str:
         return platform.processor() or platform.machine()
     name = re.search(r"model name\s*: (.*)", facts)
     return (name[1] if name else platform.machine()) + (" with AVX-512" if "avx512f" in facts else "")
-
-
-def write_down(name: str, text: str) -> None:
-    """Replace the part `name` of the document by `text`."""
-    write_part(Part(DOCUMENT, "make bench", name), text)
-
-
-def read_figures(path: Path) -> dict[str, dict[str, float]]:
-    """Return the figures that a benchmark wrote for the plot; empty if it has not run yet."""
-    figures: dict[str, dict[str, float]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return figures
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """How long queries of every view and all named queries take, beside a plain join of the two largest tables.
 
-    python -m benchmarks.answers [--scores 1000000] [--runs 5] [--database FILE] [--document]
+    python -m benchmarks.answers [--scores 1000000] [--runs 5] [--database FILE]
 
 Needs no archive: a database with that many scored rows is generated in a temporary folder (a minute; 2,000 files,
 5,000 movies, two models for half of the reviews, a label and a rating for a third). With --database the queries are
-asked of a file that is there, such as the published copy of a home (`benchmarks/history.py`). All queries run in turns,
-each in a new connection on two cores, like `reviews sql`; named queries run with their defaults. Prints a Markdown
-table of the medians; with --document also writes it into docs/performance.md.
+asked of a file that is there, such as the published copy of a home. All queries run in turns, each in a new connection
+on two cores, like `reviews sql`; named queries run with their defaults. Prints a Markdown table of the medians, slowest
+first.
 """
 
 import argparse
@@ -15,21 +15,24 @@ import statistics
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import duckdb
 
-from benchmarks.all import describe_machine, write_down
+from benchmarks.pairs import find_ratios, take_turns
 from data_contracts.queries import list_queries
+from docs.markdown import format_table
 from tasks.queries.named_queries import read_values
 from tasks.warehouse.database.duckdb_engine import begin_transaction
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import rebuild
 
-PLACE = "answers"
 CORES = 2
+SLOW = 0.5
+"""The least share of the plain join's time that is shown."""
 FILES, FILES_A_COMMIT, MOVIES = 2000, 100, 5000
 PLAIN = (
     "SELECT count(*), avg(score) FROM scored_reviews JOIN source_reviews USING (source_sha256, row_number)"
@@ -244,19 +247,15 @@ def main() -> None:
     parser.add_argument("--scores", type=int, default=1_000_000, help="scored rows that the database has")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--database", type=Path, help="ask this file, and generate none")
-    parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="answers-") as folder:
         warehouse = arguments.database or Path(folder, "reviews.duckdb")
         if not arguments.database:
             fill(warehouse, arguments.scores)
-        table = make_table(warehouse, arguments.runs)
-    print(table)
-    if arguments.document:
-        write_down(PLACE, f"{describe_machine()}\n\n{table}")
+        print(make_table(warehouse, arguments.runs))
 
 
-def fill(warehouse: Path, scores: int, movies: int = MOVIES) -> None:
+def fill(warehouse: Path, scores: int) -> None:
     """Create a database with at least `scores` scored rows, in commits of several files like a real one."""
     # Every other file is scored by two models.
     size = {"rows": math.ceil(scores * 2 / (3 * FILES))}
@@ -267,7 +266,7 @@ def fill(warehouse: Path, scores: int, movies: int = MOVIES) -> None:
             values = {**size, "first": first, "last": first + FILES_A_COMMIT - 1}
             with begin_transaction(connection):
                 for statement in (_FILL_SOURCES, _FILL_SCORES):
-                    named = {**values, "movies": movies, "words": WORDS.split()}
+                    named = {**values, "movies": MOVIES, "words": WORDS.split()}
                     connection.execute(statement, _pick(statement, named))
         for statement in _FILL_REST:
             connection.execute(statement, _pick(statement, size))
@@ -280,20 +279,26 @@ def _pick(statement: str, values: Mapping[str, object]) -> dict[str, object]:
 
 
 def make_table(warehouse: Path, runs: int) -> str:
-    """Run each query `runs` times, all in turns, and return the Markdown table of the medians."""
+    """Run each query `runs` times, all in turns; return the Markdown table of the medians, slowest first."""
     queries = {**list_asked(warehouse), **list_named()}
-    turns = [{name: ask(warehouse, *query) for name, query in queries.items()} for _ in range(runs)]
-    lines = [
-        f"{describe_database(warehouse)}; medians of {runs} runs, on {CORES} cores\n",
-        "| query | rows | s | CPU s | ratio to the first |\n| --- | ---: | ---: | ---: | ---: |",
+    asked = take_turns({name: partial(ask, warehouse, *query) for name, query in queries.items()}, runs)
+    seconds = {name: [turn.seconds for turn in turns] for name, turns in asked.items()}
+    ratios = {name: statistics.median(find_ratios(taken, seconds[PLAIN])) for name, taken in seconds.items()}
+    slow = [name for name in sorted(ratios, key=lambda name: -ratios[name]) if ratios[name] >= SLOW]
+    rows = [
+        [
+            f"`{name}`",
+            f"{asked[name][0].rows:,}",
+            f"{statistics.median(seconds[name]):.2f}",
+            f"{statistics.median(turn.processor for turn in asked[name]):.2f}",
+            f"{ratios[name]:.1f}",
+        ]
+        for name in slow
     ]
-    for name in queries:
-        asked = [turn[name] for turn in turns]
-        seconds = statistics.median(each.seconds for each in asked)
-        processor = statistics.median(each.processor for each in asked)
-        ratio = statistics.median(turn[name].seconds / turn[PLAIN].seconds for turn in turns)
-        lines.append(f"| `{name}` | {asked[0].rows:,} | {seconds:.2f} | {processor:.2f} | {ratio:.1f} |")
-    return "\n".join(lines)
+    head = f"{describe_database(warehouse)}; medians of {runs} runs, on {CORES} cores"
+    table = format_table(["query", "rows", "s", "CPU s", "ratio to the plain join"], rows)
+    rest = f"{len(ratios) - len(slow)} others take less than half of the plain join's time."
+    return "\n\n".join([head, table, rest])
 
 
 def list_asked(warehouse: Path) -> dict[str, Query]:

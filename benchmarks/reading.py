@@ -26,10 +26,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.ratios import spread
+from benchmarks.pairs import find_ratios, list_spread
+from deployments.installation_paths import PROJECT_ROOT
+from docs.markdown import format_table
 from tasks.archive.reader import read_archive
 
-ROOT = Path(__file__).parents[1]
 LAYOUTS = {
     "text, label": ("text", "label"),
     "id, text": ("review_id", "text"),
@@ -42,9 +43,11 @@ FORMATS = ("csv", "tsv", "jsonl", "parquet")
 ROWS_A_GROUP = 50_000
 _RUNS_A_PROCESS = 6
 """Reads of a process: how its memory lies, by chance, makes some percent."""
-_MEASURE = """
+_READER = """
 import sys
 from pathlib import Path
+from tasks.reading.reader import read_review_file
+from tasks.scoring.chunks import CHUNK_ROWS
 
 def measure():
     seconds = 0
@@ -56,26 +59,14 @@ def measure():
 
 for line in sys.stdin:
     started = measure()
-    rows = count_rows(Path(line.rstrip("\\n")))
-    print(measure() - started, rows, flush=True)
-"""
-OURS = """
-from tasks.reading.reader import read_review_file
-from tasks.scoring.chunks import CHUNK_ROWS
-
-def count_rows(path):
     rows, waiting = 0, []
-    for batch in read_review_file(path):
+    for batch in read_review_file(Path(line.rstrip("\\n"))):
         rows += batch.num_rows
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= CHUNK_ROWS:
             waiting.clear()
-    return rows
+    print(measure() - started, rows, flush=True)
 """
-"""A program that reads a file of reviews by the reader of its folder."""
-
-Side = tuple[Path, str]
-"""A program that is compared: the folder in which it runs, and its function `count_rows(path)`."""
 
 
 def main() -> None:
@@ -89,23 +80,16 @@ def main() -> None:
     parser.add_argument("--layouts", nargs="+", choices=LAYOUTS, default=tuple(LAYOUTS))
     arguments = parser.parse_args()
     texts = [text for folder in read_archive(arguments.archive).folders for text in folder.texts.to_pylist()]
-    print_head(arguments.megabytes)
+    head = ["rows", "MB a CPU second", "CPU time, ratio", "from", "to", "of the fastest reads"]
+    print(format_table([f"{arguments.megabytes:g} MB", *head], []), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         rows = list(make_rows(texts, arguments.megabytes * 1e6))
         for layout, columns in ((name, LAYOUTS[name]) for name in arguments.layouts):
             for format_name in arguments.only:
                 path = Path(folder, f"reviews.{format_name}")
                 write_rows(path, rows, columns)
-                cells = compare(path, (ROOT, OURS), (arguments.before, OURS), arguments.runs)
+                cells = compare(path, PROJECT_ROOT, arguments.before, arguments.runs)
                 print(f"| {format_name}, {layout} | {cells} |", flush=True)
-
-
-def print_head(megabytes: float) -> None:
-    """Print the head of the table of files of that size."""
-    print(
-        f"| {megabytes:g} MB | rows | MB a CPU second | CPU time, ratio | from | to | of the fastest reads |"
-    )
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
 
 
 def make_rows(texts: Sequence[str], size: float) -> Iterator[dict[str, Any]]:
@@ -146,12 +130,12 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[
         writer.writerows(rows)
 
 
-def compare(path: Path, ours: Side, other: Side, runs: int) -> str:
-    """Read a file by both programs in turns; return the cells of a row of the table."""
-    taken: dict[Side, list[float]] = {other: [], ours: []}
+def compare(path: Path, ours: Path, other: Path, runs: int) -> str:
+    """Read a file by the readers of both folders in turns; return the cells of a row of the table."""
+    taken: dict[Path, list[float]] = {other: [], ours: []}
     rows = 0
     for start in range(0, runs, _RUNS_A_PROCESS):
-        readers = {side: _start_reader(*side) for side in taken}
+        readers = {side: _start_reader(side) for side in taken}
         for reader in readers.values():
             _read(reader, path)  # the first time, much is loaded
         for run in range(start, min(start + _RUNS_A_PROCESS, runs)):
@@ -161,15 +145,15 @@ def compare(path: Path, ours: Side, other: Side, runs: int) -> str:
         for reader in readers.values():
             reader.communicate()
     speed = path.stat().st_size / 1e6 / statistics.median(taken[ours])
-    ratios = [mine / theirs for mine, theirs in zip(taken[ours], taken[other], strict=True)]
+    ratios = list_spread(find_ratios(taken[ours], taken[other]), 3)
     fastest = min(taken[ours]) / min(taken[other])
-    return f"{rows:,} | {speed:,.0f} | {spread(ratios, 3)} | {fastest:.3f}"
+    return " | ".join([f"{rows:,}", f"{speed:,.0f}", *ratios, f"{fastest:.3f}"])
 
 
-def _start_reader(root: Path, script: str) -> "subprocess.Popen[str]":
-    """Start a program in a folder; it reads the files that are named on its standard input."""
+def _start_reader(root: Path) -> "subprocess.Popen[str]":
+    """Start the reader of a folder; it reads the files that are named on its standard input."""
     return subprocess.Popen(
-        [sys.executable, "-c", script + _MEASURE],
+        [sys.executable, "-c", _READER],
         cwd=root,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

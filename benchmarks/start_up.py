@@ -1,101 +1,64 @@
-"""How long `reviews score` takes for ten reviews, beside the start-up that any program with these libraries needs.
+"""How long `reviews score` takes for ten reviews and for none, beside the start-up that any such program needs.
 
-    python -m benchmarks.start_up HOME [--runs 5]
+    python -m benchmarks.start_up HOME [--files 1000] [--runs 5]
 
-HOME has a promoted model. The other program imports TensorFlow and Prefect and runs an empty flow. Both run in turns
-and use a Prefect server that is started for the benchmark; our command also runs without a running server. Prints a
-Markdown table, and how long each group of imports takes.
+HOME has a promoted model. The other program imports TensorFlow and Prefect and runs an empty flow. All run in turns, in
+new processes; all but one use a Prefect server that is started for the benchmark. An idle run finds that many files,
+which are scored already. Prints a Markdown table.
 """
 
 import argparse
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 
-from benchmarks.idle_run import serve_benchmark
-from benchmarks.ratios import print_sides
-from benchmarks.whole_flow import REVIEWS, ROOT, copy_home, run_command
+from benchmarks.commands import REVIEWS, copy_home, run_command, run_python, serve_benchmark
+from benchmarks.pairs import print_ratios, take_turns, time_call
 
-EMPTY = """
-import tensorflow
-from prefect import flow
-
-@flow
-def empty():
-    pass
-
-empty()
-"""
-PIECES = {
-    "Python": "pass",
-    "+ the command's flow, Prefect with it": "import flows.score_reviews",
-    "+ Great Expectations": "import flows.score_reviews; from data_contracts.expectations import "
-    "import_expectations; import_expectations()",
-    "+ ONNX Runtime and the scorer": "import flows.score_reviews; from data_contracts.expectations import "
-    "import_expectations; import_expectations(); import tasks.scoring.group_to_part, onnxruntime",
-    "TensorFlow alone": "import tensorflow",
-}
-"""Code that imports libraries, by its name on the page; each but the last includes the imports before it."""
+EMPTY = "import tensorflow; from prefect import flow; flow(name='empty')(lambda: None)()"
 
 
 def main() -> None:
-    """Time the programs in turns and print the tables."""
+    """Time the programs in turns and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
+    parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    taken: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "ten.csv"
-        file.write_text(
-            "review\n" + "".join(f"a good film with a plot, number {n}\n" for n in range(10)), "utf-8"
-        )
-        with serve_benchmark(Path(folder) / "prefect") as environment:
-            for _ in range(arguments.runs):
-                sides = {
-                    "TensorFlow, Prefect, an empty flow": time_python(EMPTY, environment),
-                    "ten reviews, server running": time_score(arguments.home, file, environment),
-                    "ten reviews, no server running": time_score(
-                        arguments.home, file, without_server(environment)
-                    ),
-                }
-                for name, seconds in sides.items():
-                    taken.setdefault(name, []).append(seconds)
-    print_sides("| what | ratio", taken, digits=2)
-    print("\n| imports, in a process of their own | share of TensorFlow's |\n| --- | ---: |")
-    pieces = {name: [time_python(code, os.environ) for _ in range(3)] for name, code in PIECES.items()}
-    for name, each in pieces.items():
-        share = statistics.median(each) / statistics.median(pieces["TensorFlow alone"])
-        print(f"| {name} | {share:.0%} |")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        copy_home(arguments.home) as idle,
+        serve_benchmark(Path(folder) / "prefect") as server,
+    ):
+        ten = Path(folder) / "ten.csv"
+        ten.write_text("review\n" + "".join(f"a good film with a plot, number {n}\n" for n in range(10)))
+        (idle / "inbox").mkdir()
+        for number in range(arguments.files):
+            (idle / "inbox" / f"{number:06}.txt").write_text(f"a good film, number {number}")
+        score(idle, server)
+        alone = {name: value for name, value in server.items() if name != "PREFECT_API_URL"}
+        sides: dict[str, Callable[[], object]] = {
+            "TensorFlow, Prefect, an empty flow": partial(run_python, EMPTY, environment=server),
+            "ten reviews, server running": partial(score_ten, arguments.home, ten, server),
+            "ten reviews, no server running": partial(score_ten, arguments.home, ten, alone),
+            f"nothing new among {arguments.files:,} files, server running": partial(score, idle, server),
+        }
+        taken = take_turns({name: partial(time_call, side) for name, side in sides.items()}, arguments.runs)
+    print_ratios("what", taken, digits=2)
 
 
-def time_python(code: str, environment: Mapping[str, str]) -> float:
-    """Return the seconds of a Python process from its start to its end."""
-    started = perf_counter()
-    subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=dict(environment), check=True, capture_output=True
-    )
-    return perf_counter() - started
-
-
-def time_score(home: Path, file: Path, environment: Mapping[str, str]) -> float:
-    """Return the seconds of a process of `reviews score FILE`, in a copy of the home."""
+def score_ten(home: Path, file: Path, environment: Mapping[str, str]) -> None:
+    """Score a file in a copy of a home."""
     with copy_home(home) as own:
-        started = perf_counter()
-        # Without the report, which is written after the rows are committed and published.
-        settings = {"REVIEWS_HOME": str(own), "REVIEWS_REPORTS": "false"}
-        run_command([str(REVIEWS), "score", str(file)], {**environment, **settings})
-        return perf_counter() - started
+        score(own, environment, file)
 
 
-def without_server(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without the address of a Prefect server."""
-    return {name: value for name, value in environment.items() if name != "PREFECT_API_URL"}
+def score(home: Path, environment: Mapping[str, str], *files: Path) -> None:
+    """Run `reviews score`, without the report, which is written after the rows are committed and published."""
+    own = {**os.environ, **environment, "REVIEWS_HOME": str(home), "REVIEWS_REPORTS": "false"}
+    run_command([str(REVIEWS), "score", *map(str, files)], own)
 
 
 if __name__ == "__main__":

@@ -19,15 +19,16 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import duckdb
 import psutil
 
-from benchmarks.ratios import spread
-from benchmarks.whole_flow import REVIEWS, copy_home, run_command
+from benchmarks.commands import REVIEWS, copy_home, run_command
+from benchmarks.pairs import find_ratios, list_spread, take_turns
 from deployments.local_server.temporary_server import EPHEMERAL, run_server
+from docs.markdown import format_table
 from tests.support.stores import find_free_ports
 
 DASK = Path(sys.executable).with_name("dask")
@@ -57,7 +58,6 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=20, help="words of a review")
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    taken: dict[int, list[Taken]] = {count: [] for count in WORKERS}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         prefect = stack.enter_context(
@@ -69,9 +69,9 @@ def main() -> None:
             (folder / part).mkdir()
             for number in range(files):
                 write_reviews(folder / part / f"{number:03}.csv", rows, arguments.words)
-        for run, count in ((run, count) for run in range(arguments.runs) for count in WORKERS):
-            taken[count].append(measure(arguments.home, folder, prefect.child.process.pid, count))
-            print(f"run {run + 1}, {count} workers: {taken[count][-1]}", file=sys.stderr, flush=True)
+        server = prefect.child.process.pid
+        sides = {str(count): partial(measure, arguments.home, folder, server, count) for count in WORKERS}
+        taken = take_turns(sides, arguments.runs)
     print_tables(taken, arguments.rows)
 
 
@@ -142,26 +142,21 @@ def read_cpu(process: psutil.Process) -> float:
 
 def score(folder: Path, environment: Mapping[str, str]) -> float:
     """Score the files of a folder; return the seconds of a processor of the run."""
-    started = perf_counter()
     usage = run_command([str(REVIEWS), "score", str(folder)], environment)
-    print(f"{folder.name}: {perf_counter() - started:.1f} s from process start", file=sys.stderr)
     return usage.ru_utime + usage.ru_stime
 
 
-def print_tables(taken: Mapping[int, Sequence[Taken]], rows: int) -> None:
+def print_tables(taken: Mapping[str, Sequence[Taken]], rows: int) -> None:
     """Print the ratios of the throughputs to that of one worker, and what a thousand reviews cost each process."""
-    print(
-        "| reviews a second, to one worker of one core | median | from | to |\n| --- | ---: | ---: | ---: |"
-    )
-    pairs = zip(taken[1], taken[2], strict=True)
-    print(f"| two of one core | {spread([one.seconds / two.seconds for one, two in pairs], 2)} |")
-    names = list(taken[1][0].cpu)
-    print(
-        f"\n| workers: CPU seconds for 1,000 reviews | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}"
-    )
-    for count, runs in taken.items():
-        cells = (statistics.median(run.cpu[name] for run in runs) / rows * 1000 for name in names)
-        print(f"| {count} | {' | '.join(f'{cell:.2f}' for cell in cells)} |")
+    one, two = ([run.seconds for run in runs] for runs in taken.values())
+    ratios = list_spread(find_ratios(one, two), 2)
+    print(format_table(["reviews/s, to one worker of one core", "ratio", "from", "to"], [["two", *ratios]]))
+    names = list(taken["1"][0].cpu)
+    cells = [
+        [count, *(f"{statistics.median(run.cpu[name] for run in runs) / rows * 1000:.2f}" for name in names)]
+        for count, runs in taken.items()
+    ]
+    print("", format_table(["workers: CPU seconds for 1,000 reviews", *names], cells), sep="\n")
 
 
 if __name__ == "__main__":

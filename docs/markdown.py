@@ -1,21 +1,10 @@
-"""Formats Markdown for generated pages: paragraphs, tables and figures."""
+"""Formats Markdown for generated pages: tables and figures."""
 
 import statistics
-import textwrap
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 NOTHING = "–"
 """The cell of a missing figure."""
-
-WIDTH = 118
-"""The largest number of characters in a line of prose."""
-
-
-def fill_paragraph(words: str, **figures: Any) -> str:
-    """Insert figures into the template of a paragraph, as by `str.format`, and break it into lines."""
-    text = " ".join(words.format(**figures).split())
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def format_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
@@ -42,9 +31,3 @@ def format_spread(values: Sequence[float], digits: int) -> str:
 def format_percent(share: float) -> str:
     """Format a share as a percentage with one decimal, without the percent sign."""
     return f"{100 * share:.1f}"
-
-
-def join_words(words: Iterable[str]) -> str:
-    """Join words with commas, the last one with 'and'."""
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last

@@ -1,6 +1,6 @@
 """The flow `ingest-reviews`: archive → contracts → reviews Parquet.
 
-A second run with the same source does nothing. The archive is a local file or is downloaded; see `docs/training.md`.
+A second run with the same source does nothing. The archive is a local file or is downloaded; see `docs/models.md`.
 """
 
 from dataclasses import dataclass

@@ -1,18 +1,17 @@
 """The list of all kinds of model. Training, bundles and scoring use this list and know no kind by its name.
 
-A kind is a package with a `Kind`; docs/variants.md shows how one is added.
+A kind is a package with a `Kind`; docs/models.md says how one is added.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from data_contracts.errors import BundleError
 from models.graphs.engine_interface import Engine
 from models.graphs.session import open_graph
 from models.lstm.kind import LSTM
 from models.training.kind_of_model import Kind
-from models.training.reviews import EvaluationReviews
 from models.wide_lstm.kind import WIDE_LSTM
 
 if TYPE_CHECKING:
@@ -54,17 +53,3 @@ def register_layers() -> None:
     """Register the layer classes of all kinds with Keras, so that a saved model can be loaded in safe mode."""
     for kind in KINDS:
         kind.make_layers()
-
-
-def measure_parts(
-    graph: bytes | None, validation: EvaluationReviews, test: EvaluationReviews
-) -> dict[str, Any]:
-    """Measure each part of an exported model alone, by part: see `Kind.measure_parts`. Empty without a graph."""
-    if graph is None:
-        return {}
-    engine = load_engine(graph)
-    return {
-        part: figures
-        for kind in KINDS
-        for part, figures in kind.measure_parts(engine, validation, test).items()
-    }

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from data_contracts.errors import UsageError
-from models.evaluation.behaviour import BehaviourChange
 from models.evaluation.bootstrap import Interval
 from models.evaluation.comparison import Comparison, SliceComparison
+from models.evaluation.sets import BehaviourChange
 
 PROMOTE_MODES = ("auto", "never", "always")
 SMALLEST_GAIN = 0.001

@@ -16,7 +16,7 @@ before it.
 
 That is a theorem for reviews that are independent given the floor. Reviews of one title are not: their errors go
 together. So logarithms are divided by their *spread*: how many times as much the titles differ as chance allows.
-`benchmarks/promise.py` measures what holds then, and docs/own-labels.md has the figures.
+docs/own-labels.md has figures of what holds then.
 """
 
 import math

@@ -8,7 +8,7 @@ from models.graphs.engine_interface import Engine
 from models.graphs.session import OpenGraph
 from models.tokenizer import SEQUENCE_LENGTH, VOCABULARY_SIZE
 from models.training.journal import Journal
-from models.training.reviews import EvaluationReviews, TrainingReviews
+from models.training.reviews import TrainingReviews
 from models.training.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -73,16 +73,9 @@ class Variant:
         return {key: value for key, value in vars(self).items() if key not in skipped}
 
 
-def measure_no_parts(
-    engine: Engine, validation: EvaluationReviews, test: EvaluationReviews
-) -> dict[str, Any]:
-    """Return no metrics: the default for a kind that does not measure parts of its models."""
-    return {}
-
-
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model: its variants, and what exports, loads and measures its models; see `models.list_of_kinds`."""
+    """A kind of model: its variants, and what exports and loads its models; see `models.list_of_kinds`."""
 
     variants: tuple[Variant, ...]
     export: Callable[["keras.Model"], bytes | None]
@@ -91,9 +84,3 @@ class Kind:
     """Loads the engine of a graph; returns None for a graph of another kind."""
     make_layers: Callable[[], tuple[type[Any], ...]] = tuple
     """Makes and registers the kind's own Keras layer classes; Keras needs them to load a saved model."""
-    measure_parts: Callable[[Engine, EvaluationReviews, EvaluationReviews], dict[str, Any]] = measure_no_parts
-    """Measures each part of a model alone, fitted on the first reviews and tested on the second.
-
-    Returns the metrics by part, as JSON values; empty for an engine of another kind. A bundle keeps them as
-    `metrics.ablations`.
-    """

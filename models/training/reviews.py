@@ -1,11 +1,9 @@
-"""The reviews of a training and of an evaluation: encoded, with their labels."""
+"""The reviews of a training: encoded, with their labels."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from models.tokenizer import EncodedReviews
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,3 @@ class TrainingReviews:
     """Reviews of held-out titles, on which the training chooses the epoch and its other settings."""
     unlabelled: NDArray[np.int32]
     """[m, sequence_length] reviews without a label, like `LabelledReviews.ids`; m is 0 if the variant reads none."""
-
-
-@dataclass(frozen=True)
-class EvaluationReviews:
-    """Encoded reviews with their labels, for the evaluation of a trained model."""
-
-    encoded: EncodedReviews
-    positive: NDArray[np.bool_]
-    """[n] whether the review is positive."""

@@ -1,7 +1,6 @@
-"""The kind `WIDE_LSTM`: the default variant with its recipe, layer class, export, engine and ablation."""
+"""The kind `WIDE_LSTM`: the default variant with its recipe, layer class, export and engine."""
 
 from models.training.kind_of_model import Kind, Variant
-from models.wide_lstm.ablation import measure_branches
 from models.wide_lstm.engine import load_wide_lstm_engine
 from models.wide_lstm.export import export_windows
 from models.wide_lstm.layers import build_wide_lstm, make_ngram_layer
@@ -32,5 +31,4 @@ WIDE_LSTM = Kind(
     export=export_windows,
     load_engine=load_wide_lstm_engine,
     make_layers=lambda: (make_ngram_layer(),),
-    measure_parts=measure_branches,
 )

@@ -21,9 +21,19 @@ from data_contracts.storage.durable import write_whole
 from models.bundle.folder import name_model, write_bundle
 from models.bundle.golden import GOLDEN_TEXTS
 from models.bundle.reading_facts import read_facts
-from models.bundle.scorer import make_keras_scorer, make_scorer, score_texts
+from models.bundle.scorer import Scorer, make_keras_scorer, make_scorer, score_texts
 from models.evaluation.baseline import fit_baseline
+from models.evaluation.bootstrap import CONFIDENCE
 from models.evaluation.metrics import Evaluation, LengthClass, evaluate_lengths, evaluate_scores
+from models.evaluation.sets import (
+    PassRate,
+    list_behaviour_texts,
+    rate_behaviour,
+    rate_elsewhere,
+    read_behaviour_tests,
+    read_elsewhere,
+)
+from models.evaluation.slices import evaluate_slices, mark_slices
 from models.evaluation.stars import (
     RatingEvaluation,
     RatingInterval,
@@ -34,17 +44,16 @@ from models.evaluation.stars import (
     rate_stars,
     to_facts,
 )
-from models.list_of_kinds import ExportedModel, measure_parts
+from models.list_of_kinds import ExportedModel
 from models.tensorflow import CPU
 from models.tokenizer import EncodedReviews
 from models.training.fit import train_variant
 from models.training.journal import QUIET, Journal
 from models.training.kind_of_model import Variant
-from models.training.reviews import EvaluationReviews, LabelledReviews, TrainingReviews
+from models.training.reviews import LabelledReviews, TrainingReviews
 from models.training.trained_model import TrainedModel
 from tasks.support.code_version import fingerprint_code
-from tasks.training.dataset import EncodedRows, TrainingRows
-from tasks.training.further_metrics import measure_further
+from tasks.training.dataset import DatasetTexts, EncodedRows, TrainingRows
 
 BASELINE_FILE = "baseline.json"
 CODE = ("models", "data_contracts")
@@ -84,7 +93,7 @@ class Measured:
     reference: dict[str, ReferenceMeasure]
     """Distributions of the validation rows by measure; the drift of later reviews is measured against them."""
     further: dict[str, Any]
-    """More metrics by name, as plain JSON values: see `further_metrics` and `models.list_of_kinds.measure_parts`."""
+    """More metrics of the test rows and on the two sets of our own, as plain JSON values."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,6 @@ def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
     stars = fit_stars(validation, rows.validation.rating)
     held_out = rows.validation
     interval = fit_interval(rate_stars(validation, stars), held_out.rating, held_out.movie_id)
-    parts = (
-        EvaluationReviews(encoded.validation, held_out.positive),
-        EvaluationReviews(encoded.test, rows.test.positive),
-    )
     rated = rate_stars(test, stars)
     right = (test >= POSITIVE_FROM) == rows.test.positive
     return Measured(
@@ -147,10 +152,52 @@ def measure_trained(job: TrainingJob, exported: ExportedModel) -> Measured:
         by_length=evaluate_lengths(encoded.test.token_count, right, rated - rows.test.rating),
         reference=describe_reference({"score": validation, **_list_measures(encoded.validation)}),
         further={
-            **measure_further(scorer, rows.test, test, encoded.test, unseen),
-            "ablations": measure_parts(exported.graph, *parts),
+            **measure_slices(rows.test, encoded.test, test, unseen),
+            **measure_on_sets(scorer),
         },
     )
+
+
+def measure_slices(
+    rows: DatasetTexts, encoded: EncodedReviews, scores: NDArray[np.float64], unseen: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return `accuracy_interval` and `slices` of the test `scores` [n]; `unseen` [n] marks texts not in training."""
+    everything = {"test": np.ones(len(scores), bool), "test_unseen_texts": unseen}
+    slices = mark_slices(rows.texts, encoded.token_count, encoded.oov_rate)
+    accuracies = evaluate_slices(scores, rows.positive, rows.movie_id, {**everything, **slices})
+    figures = {each.name: asdict(each.accuracy) for each in accuracies}
+    return {
+        "accuracy_interval": {
+            name: {"confidence": CONFIDENCE, **figures[name]} for name in everything if name in figures
+        },
+        "slices": [
+            {
+                "name": each.name,
+                "reviews": each.reviews,
+                "accuracy": each.accuracy.value,
+                "lower": each.accuracy.lower,
+                "upper": each.accuracy.upper,
+            }
+            for each in accuracies
+            if each.name in slices
+        ],
+    }
+
+
+def measure_on_sets(scorer: Scorer) -> dict[str, Any]:
+    """Return what a model passes of the two sets of our own, as `behaviour` and `elsewhere`."""
+    tests, reviews = read_behaviour_tests(), read_elsewhere()
+    result = rate_behaviour(tests, score_texts(scorer, list_behaviour_texts(tests)).score)
+    overall, *kinds = rate_elsewhere(reviews, score_texts(scorer, [each.text for each in reviews]).score)
+    return {
+        "behaviour": {"by_test": [_list_rate(each) for each in result.by_test]},
+        "elsewhere": {"overall": _list_rate(overall), "by_kind": [_list_rate(each) for each in kinds]},
+    }
+
+
+def _list_rate(rate: PassRate) -> dict[str, Any]:
+    """Return a pass rate as plain values, for a bundle's facts."""
+    return {**asdict(rate), "rate": rate.rate}
 
 
 def _list_measures(encoded: EncodedReviews) -> dict[str, NDArray[Any]]:

@@ -14,14 +14,14 @@ import numpy as np
 from data_contracts.errors import BundleError, SourceError
 from models.bundle.blessed_scorer import load_blessed_scorer
 from models.bundle.scorer import Scorer, score_texts
-from models.evaluation.behaviour import (
+from models.evaluation.comparison import Comparison, compare_scores
+from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
+from models.evaluation.sets import (
     compare_behaviour,
     list_behaviour_texts,
     rate_behaviour,
     read_behaviour_tests,
 )
-from models.evaluation.comparison import Comparison, compare_scores
-from models.evaluation.gate import Contest, GateCheck, judge_contest, pass_first_model
 from models.evaluation.slices import mark_slices
 from tasks.support.progress import show_progress
 from tasks.warehouse.model_registry import PromotedModel

@@ -1,4 +1,4 @@
-"""A toy kind of model, which docs/variants.md shows: the mean of a review's word vectors, then a dense layer."""
+"""A toy kind of model, to be copied for another one: the mean of a review's word vectors, then a dense layer."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 
 from models.graphs.batches import compute_in_batches
 from models.graphs.builder import Graph, serialize_graph
-from models.graphs.engine_interface import Engine
 from models.graphs.session import OpenGraph, refuse_unusable_graph
 from models.tokenizer import EncodedReviews
 from models.training.kind_of_model import Kind, Variant
-from models.training.reviews import EvaluationReviews
 
 
 @dataclass(frozen=True)
@@ -89,20 +87,9 @@ def load_bag_engine(opened: OpenGraph) -> BagEngine | None:
         return BagEngine(opened.session, int(opened.geometry["words_in_bag"]))
 
 
-def measure_majority(
-    engine: Engine, validation: EvaluationReviews, test: EvaluationReviews
-) -> dict[str, Any]:
-    """Return the test accuracy of always predicting the more frequent label."""
-    if not isinstance(engine, BagEngine):
-        return {}
-    majority = validation.positive.mean() >= 0.5
-    return {"majority": {"test_accuracy": float((test.positive == majority).mean())}}
-
-
 BAG = Kind(
     variants=(BagVariant("bag", "mean of the words' vectors, Dense", build_bag, width=8),),
     export=export_bag,
     load_engine=load_bag_engine,
     make_layers=lambda: (make_mean_layer(),),
-    measure_parts=measure_majority,
 )

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.evaluation.behaviour import BehaviourResult, BehaviourTest, compare_behaviour
 from models.evaluation.bootstrap import Interval
 from models.evaluation.comparison import compare_scores, find_mcnemar_p
 from models.evaluation.metrics import evaluate_scores
+from models.evaluation.sets import BehaviourResult, BehaviourTest, compare_behaviour
 from models.evaluation.slices import evaluate_slices, holds_negation, mark_slices
 from models.tokenizer import split_words
 
@@ -158,8 +158,8 @@ def test_behaviour_is_compared_test_by_test_within_each_type() -> None:
         for number in range(9)
     ]
     tests.append(BehaviourTest("pair", "direction", "weaker", "a", "up", "b"))
-    challenger = BehaviourResult((), (), ("0", "1", "2", "3", "4", "pair"))
-    champion = BehaviourResult((), (), ("0", "8"))
+    challenger = BehaviourResult((), ("0", "1", "2", "3", "4", "pair"))
+    champion = BehaviourResult((), ("0", "8"))
     basic, direction = compare_behaviour(tests, challenger, champion)
     assert (basic.tests, basic.challenger_passed, basic.champion_passed) == (9, 4, 7)
     assert (basic.lost, basic.won) == (4, 1)

@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from data_contracts.errors import UsageError
-from models.evaluation.behaviour import BehaviourChange
 from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import (
     FEWEST_OWN_REVIEWS,
@@ -25,6 +24,7 @@ from models.evaluation.gate import (
     pass_first_model,
 )
 from models.evaluation.metrics import evaluate_scores
+from models.evaluation.sets import BehaviourChange
 from models.evaluation.slices import LENGTH_SLICES
 from tests.support.contests import (
     POSITIVE,

@@ -14,10 +14,9 @@ from models.bundle.folder import GRAPH_FILE, load_model, name_model, write_bundl
 from models.bundle.scorer import load_scorer, make_keras_scorer, score_texts
 from models.graphs.engine_interface import SAME_SCORE
 from models.graphs.session import open_graph
-from models.list_of_kinds import ExportedModel, export_model, load_engine, measure_parts
+from models.list_of_kinds import ExportedModel, export_model, load_engine
 from models.tokenizer import Vocabulary, encode_reviews
 from models.training.fit import train_variant
-from models.training.reviews import EvaluationReviews
 from models.variants import find_variant, list_variants
 from models.word_effects import explain_review
 from tests.models.bag_kind import BAG, BagVariant, build_bag
@@ -101,12 +100,6 @@ def test_its_scores_are_explained(bundle: Path) -> None:
     scorer, word_ids = load_scorer(bundle), encode_reviews(["good film"], VOCABULARY.ids(), LENGTH).word_ids
     effects = explain_review(scorer.predict, word_ids, scorer.sequence_length)
     assert effects.contribution[0] > 0
-
-
-def test_its_parts_are_measured(exported: ExportedModel) -> None:
-    encoded = encode_reviews(["good film", "bad film"], VOCABULARY.ids(), LENGTH)
-    reviews = EvaluationReviews(encoded, np.array([True, True]))
-    assert measure_parts(exported.graph, reviews, reviews) == {"majority": {"test_accuracy": 1.0}}
 
 
 def test_a_graph_of_a_kind_that_is_not_registered_is_refused(

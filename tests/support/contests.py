@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.behaviour import BehaviourChange
 from models.evaluation.comparison import compare_scores
 from models.evaluation.gate import Contest
+from models.evaluation.sets import BehaviourChange
 
 REVIEWS = 1000
 POSITIVE = np.arange(REVIEWS) % 2 == 0

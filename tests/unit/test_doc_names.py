@@ -17,9 +17,6 @@ PAGES = [*(ROOT / name for name in AT_THE_TOP), *sorted((ROOT / "docs").glob("*.
 FOLDERS = "flows|tasks|models|data_contracts|deployments|benchmarks|tests|docs"
 MEASURED = ("make bench",)
 """Makers of parts that keep the names that held when they were measured."""
-INVENTED = ("models/bag/", "tests/models/test_bag.py")
-"""Files of the worked example in docs/variants.md, which would be there if the example were part of the project."""
-
 _PATH = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]*\w")
 _DOTTED = re.compile(rf"`(?:python -m )?((?:{FOLDERS})(?:\.\w+)+)\b")
 _COMMAND = re.compile(r"`reviews ([^`|;…]+)`")
@@ -92,7 +89,7 @@ def list_names(module: Path) -> set[str]:
 @each_page
 def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
     named = _PATH.findall(read_prose(page))
-    assert not [path for path in named if not (ROOT / path).exists() and not path.startswith(INVENTED)]
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
 @each_page

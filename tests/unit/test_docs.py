@@ -9,12 +9,11 @@ import pytest
 
 from data_contracts.rules_and_limits import FILE_RULES, ROW_RULES, SCORING_RULES
 from flows.command.cli import main
-from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
-from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
+from models.evaluation.sets import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.variants import list_variants
 
 ROOT = Path(__file__).parents[2]
-VARIANTS = (ROOT / "docs" / "variants.md").read_text("utf-8")
+MODELS = (ROOT / "docs" / "models.md").read_text("utf-8")
 FEEDING = (ROOT / "docs" / "feeding.md").read_text("utf-8")
 
 
@@ -36,7 +35,7 @@ def test_every_variant_stands_in_the_design(variant: str) -> None:
 @pytest.mark.parametrize(("kind", "words"), KIND_WORDS.items())
 def test_every_kind_of_review_stands_in_the_docs_with_its_count(kind: str, words: tuple[int, int]) -> None:
     reviews = Counter(review.kind for review in read_elsewhere())[kind]
-    assert f"| `{kind}` | {reviews} | {words[0]} to {words[1]} |" in VARIANTS
+    assert f"| `{kind}` | {reviews} | {words[0]} to {words[1]} |" in MODELS
 
 
 @pytest.mark.parametrize(("test", "capabilities"), CAPABILITIES.items())
@@ -44,8 +43,8 @@ def test_every_type_of_test_stands_in_the_docs_with_its_count_and_capabilities(
     test: str, capabilities: tuple[str, ...]
 ) -> None:
     tests = Counter(each.test for each in read_behaviour_tests())[test]
-    assert f"| `{test}` | {tests} |" in VARIANTS
-    assert not [name for name in capabilities if f"`{name}`" not in VARIANTS]
+    assert f"| `{test}` | {tests} |" in MODELS
+    assert not [name for name in capabilities if f"`{name}`" not in MODELS]
 
 
 @pytest.mark.parametrize("column", ["extra", "member"])
@@ -56,10 +55,3 @@ def test_the_table_that_the_docs_name_has_what_the_latest_scores_leave_out(colum
     assert column in columns["source_reviews"]
     assert column not in columns["latest_scores"]
     assert {"source_sha256", "row_number"} <= {*columns["source_reviews"]} & {*columns["latest_scores"]}
-
-
-def test_the_example_of_a_kind_of_model_is_the_code_that_a_test_runs() -> None:
-    code = (ROOT / "tests" / "models" / "bag_kind.py").read_text("utf-8")
-    *example, _registration = re.findall("```python\n(.*?)\n```", VARIANTS, re.S)
-    assert example
-    assert not [part for block in example for part in block.split("\n\n\n") if part not in code]

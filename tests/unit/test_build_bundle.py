@@ -1,4 +1,4 @@
-"""Tests of the facts of a bundle other than its evaluations."""
+"""Tests of the figures that a bundle keeps of the test rows and of the two sets of our own."""
 
 import json
 from typing import Any
@@ -8,11 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models.bundle.scorer import Scorer
-from models.evaluation.behaviour import CAPABILITIES, read_behaviour_tests
-from models.evaluation.elsewhere import KIND_WORDS, read_elsewhere
+from models.evaluation.sets import CAPABILITIES, KIND_WORDS, read_behaviour_tests, read_elsewhere
 from models.tokenizer import EncodedReviews, encode_reviews
+from tasks.training.build_bundle import measure_on_sets, measure_slices
 from tasks.training.dataset import DatasetTexts
-from tasks.training.further_metrics import measure_behaviour, measure_elsewhere, measure_further
 
 WORDS = {"good": 1, "bad": 2, "not": 3, "film": 4}
 
@@ -37,7 +36,7 @@ TEST = DatasetTexts(
 def measure(unseen: NDArray[np.bool_]) -> dict[str, Any]:
     encoded = encode_reviews(TEST.texts, WORDS, 50)
     scores = np.where(np.arange(80) < 60, predict(encoded), 0.1)  # the last ten positive ones are missed
-    return measure_further(SCORER, TEST, scores, encoded, unseen)
+    return measure_slices(TEST, encoded, scores, unseen)
 
 
 def test_the_accuracy_on_the_test_reviews_has_its_interval() -> None:
@@ -64,15 +63,9 @@ def test_everything_is_plain_json() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
-def test_behaviour_is_rated_by_type_and_capability() -> None:
-    found = measure_behaviour(SCORER)
-    assert [each["name"] for each in found["by_test"]] == list(CAPABILITIES)
-    assert sum(each["tests"] for each in found["by_capability"]) == len(read_behaviour_tests())
-    assert all(each["rate"] == each["passed"] / each["tests"] for each in found["by_test"])
-
-
-def test_reviews_from_elsewhere_are_rated_by_kind_and_label() -> None:
-    found = measure_elsewhere(SCORER)
-    assert [each["name"] for each in found["by_kind"]] == list(KIND_WORDS)
-    assert found["overall"]["tests"] == len(read_elsewhere())
-    assert found["overall"]["passed"] == sum(each["passed"] for each in found["by_label"])
+def test_behaviour_is_rated_by_type_and_reviews_from_elsewhere_by_kind() -> None:
+    found = measure_on_sets(SCORER)
+    assert [each["name"] for each in found["behaviour"]["by_test"]] == list(CAPABILITIES)
+    assert sum(each["tests"] for each in found["behaviour"]["by_test"]) == len(read_behaviour_tests())
+    assert [each["name"] for each in found["elsewhere"]["by_kind"]] == list(KIND_WORDS)
+    assert found["elsewhere"]["overall"]["tests"] == len(read_elsewhere())
