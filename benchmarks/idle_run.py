@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from data_contracts.part_schemas import PART_SCHEMAS
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
-from deployments.local_server.temporary_server import run_server
+from deployments.local_server.server_process import run_server
 from deployments.settings import Settings
 from models.evaluation.gate import Decision
 from tasks.inbox.source_files import SourceFile, hash_file, look_into

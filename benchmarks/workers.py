@@ -27,7 +27,7 @@ import psutil
 
 from benchmarks.ratios import spread
 from benchmarks.whole_flow import REVIEWS, copy_home, run_command
-from deployments.local_server.temporary_server import EPHEMERAL, run_server
+from deployments.local_server.server_process import EPHEMERAL, run_server
 from tests.support.stores import find_free_ports
 
 DASK = Path(sys.executable).with_name("dask")

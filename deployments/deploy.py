@@ -110,8 +110,8 @@ def _main() -> None:
 
     The alerts are deleted if the settings have no REVIEWS_ALERT_URL.
     """
-    from deployments.abandoned_runs import end_abandoned_runs
     from deployments.automations import drop_alerts
+    from deployments.deployed_runs import end_abandoned_runs
 
     collect_less()
     settings = load_settings()

@@ -9,10 +9,11 @@ get the result as REVIEWS_DEPLOYED_HOME. A run on a machine with another home wo
 import socket
 
 from prefect import get_run_logger
+from prefect.context import FlowRunContext
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
-from deployments.settings import Settings, load_settings
+from deployments.settings import Settings, find_deployed_home, load_settings
 from tasks.archive.parquet_files import read_provenance
 from tasks.support.code_version import read_version
 
@@ -48,9 +49,9 @@ def load_settings_of_run() -> Settings:
     Warn if another version of the program made the deployment.
     """
     settings = load_settings()
-    if warning := _compare_versions(settings.deployed_version, read_version()):
+    if warning := _compare_versions(_find_deployed_version(), read_version()):
         get_run_logger().warning(warning)
-    deployed = settings.deployed_home
+    deployed = find_deployed_home()
     if deployed and deployed.split()[0] != read_home_id(settings.home):
         raise UsageError(
             f"This run is for the home {deployed}, but the worker that got it, on {socket.gethostname()}, has "
@@ -58,6 +59,12 @@ def load_settings_of_run() -> Settings:
             "its home is right, run `reviews up --deploy-only` on its machine."
         )
     return settings
+
+
+def _find_deployed_version() -> str | None:
+    """Return the version of the deployment of the present run; None without one."""
+    context = FlowRunContext.get()
+    return context.flow_run.deployment_version if context and context.flow_run else None
 
 
 def _compare_versions(deployed: str | None, present: str) -> str:

@@ -1,25 +1,41 @@
-"""The log of a detached `reviews up`: limited in size, and errors of writing it never end the process.
+"""What `reviews up` prints, and its log if it is detached: no errors again and again, and none of writing ends it.
 
 The log is appended to. Once it is larger than `LOG_BYTES`, it is renamed to `up.log.1`, which replaces an older one.
 """
 
 import json
+import math
 import os
+import re
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from data_contracts.storage.durable import move_all
-from deployments.local_server.children import Echo
 from deployments.settings import Settings
 from tasks.support.json_log import format_line
 from tasks.support.wording import count
 
+Echo = Callable[[str], None]
+"""Prints a line for the user."""
+
 LOG_BYTES = 10_000_000
 HEADING = "===== reviews up, "
 """The beginning of the first line that each start writes."""
+AGAIN_SECONDS = 600.0
+"""For how long after a line those like it are counted, not printed."""
+TELL_SECONDS = 60.0
+"""The least pause between two lines that say how many were counted."""
+MOST_KNOWN = 1000
+"""Lines that are remembered; of more, all are forgotten."""
+INFORMS = re.compile(r'.{0,20}\| (DEBUG|INFO) |(DEBUG|INFO): |\{"time": .*"level": "(DEBUG|INFO)"')
+"""The beginning of a line that Prefect, uvicorn or our own JSON formatter logs and that tells of no error."""
+VARYING = re.compile(r"[^\s\"']*\d[^\s\"']*")
+"""What may differ between two lines about the same error: times, counts, ids, lines of code."""
 
 
 def name_log(settings: Settings) -> Path:
@@ -70,6 +86,32 @@ def make_safe_echo(echo: Echo, log: Path, most_bytes: int = LOG_BYTES) -> Echo:
                 _rotate_if_large(log, most_bytes)
 
     return echo_or_drop
+
+
+def leave_out_repeats(echo: Echo, read_clock: Callable[[], float] = time.monotonic) -> Echo:
+    """Wrap a callback for the lines of a process: it gets one that tells of an error once in `AGAIN_SECONDS`.
+
+    It also gets how many were like it. So an error is printed whole when it occurs first, and a database that is away
+    for hours does not fill the log.
+    """
+    printed: dict[str, float] = {}
+    left_out, told = 0, read_clock()
+
+    def pass_on(line: str) -> None:
+        nonlocal left_out, told
+        now, what = read_clock(), VARYING.sub("", line)
+        is_known = not INFORMS.match(line) and now - printed.get(what, -math.inf) < AGAIN_SECONDS
+        left_out += is_known
+        if left_out and now - told > TELL_SECONDS:
+            echo(f"({count(left_out, 'line')} like earlier ones of the last 10 minutes were not printed)")
+            left_out, told = 0, now
+        if not is_known:
+            if len(printed) == MOST_KNOWN:
+                printed.clear()
+            printed[what] = now
+            echo(line)
+
+    return pass_on
 
 
 def make_json_echo(echo: Echo) -> Echo:

@@ -22,10 +22,11 @@ from starlette.routing import Route
 
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.home import Home
-from deployments.guarded_server import guard
+from deployments.guarded_server import guard, list_hosts
 from deployments.metrics.database_metrics import make_cached_reader
 from deployments.metrics.home_registry import HomeRegistry
 from deployments.metrics.metric_definitions import READABLE, Metric, Sample
+from deployments.metrics.server_metrics import read_server_metrics
 from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
 from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import Settings
@@ -95,11 +96,13 @@ def make_metrics_app(settings: Settings, hosts: Sequence[str], read_server: Read
     return guard(Starlette(routes=[Route("/metrics", answer)]), hosts)
 
 
-def serve_metrics(listening: socket.socket, app: "ASGIApp") -> None:
+def serve_metrics(settings: Settings, listening: socket.socket) -> None:
     """Serve the metrics of a home on a listening socket until a signal."""
     import uvicorn
 
     from deployments.http_serving import configure_server
 
+    hosts = list_hosts("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
+    app = make_metrics_app(settings, hosts, partial(read_server_metrics, settings))
     config = configure_server(app, lifespan="off", log_level="warning")
     uvicorn.Server(config).run(sockets=[listening])

@@ -26,8 +26,6 @@ from deployments.serving.request_limits import (
     STATIC_PATH,
     ServingLimits,
     bound_bodies,
-    end_quietly,
-    refuse_in_json,
     require_token,
 )
 from deployments.serving.schemas import (
@@ -75,8 +73,7 @@ def make_app(
     app = bound_bodies(_make_api(desk, limits, bool(token)), limits)
     if token:
         app = require_token(app, token)
-    measured = measure_requests(app, desk.metrics)
-    return end_quietly(refuse_in_json(guard(measured, hosts)))
+    return guard(measure_requests(app, desk.metrics), hosts)
 
 
 def _make_api(desk: Desk, limits: ServingLimits, needs_token: bool) -> FastAPI:

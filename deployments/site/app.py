@@ -25,8 +25,8 @@ from starlette.staticfiles import StaticFiles
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from deployments.guarded_server import guard, list_site_hosts
-from deployments.settings import Settings
+from deployments.guarded_server import guard, list_hosts
+from deployments.settings import SITE_HOST, Settings
 from tasks.pages.rendering import STYLE, format_style
 from tasks.site.pages import make_page
 from tasks.warehouse.published import identify_copy
@@ -100,7 +100,7 @@ def serve_site(settings: Settings, listening: socket.socket) -> None:
     from deployments.http_serving import configure_server
 
     os.nice(POLITENESS)
-    app = make_site_app(settings.home, list_site_hosts(settings))
+    app = make_site_app(settings.home, list_hosts("REVIEWS_SITE_PORT", SITE_HOST, settings.allowed_hosts))
     config = configure_server(app, lifespan="off", log_level="warning", server_header=False)
     uvicorn.Server(config).run(sockets=[listening])
 

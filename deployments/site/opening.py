@@ -16,7 +16,7 @@ def open_site(settings: Settings, echo: Callable[[str], object], *, has_screen: 
     if running and running.site_url:
         _open(running.site_url, echo, has_screen)
         return
-    from deployments.local_server.server_process import open_port
+    from deployments.ports import open_port
     from deployments.site.app import serve_site
 
     with open_port(SITE_HOST, settings.site_port or 0, "REVIEWS_SITE_PORT") as listening:

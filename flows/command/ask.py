@@ -232,7 +232,7 @@ def report(run: str | None, week: str | None, output: Path | None) -> None:
     settings = load_settings_to_read()
     if output:
         require_free_target(settings.home, output, settings.home.reports)
-    path = write_report(settings.home, run or "latest", output and output.absolute(), settings.keep_reports)
+    path = write_report(settings.home, run or "latest", output and output.absolute())
     echo(f"Wrote {path}")
 
 

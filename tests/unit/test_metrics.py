@@ -263,7 +263,7 @@ class Client:
     def __exit__(self, *raised: object) -> None: ...
 
     def read_workers_for_work_pool(self, pool: str, worker_filter: object) -> list[object]:
-        return [object()]
+        return [SimpleNamespace(name="reviews-up")]
 
     def read_deployments(self, **_: object) -> list[Any]:
         """Return deployments of which the schedule is on, off, or paused with the deployment."""
