@@ -63,7 +63,7 @@ def judge(connection: Tables) -> Judged:
     return judged
 
 
-def list_reasons(connection: Tables, at_labels: int = 1000) -> dict[str, str]:
+def list_reasons(connection: Tables, at_labels: int = 10**9) -> dict[str, str]:
     """Return the words of each new reason."""
     return {
         each.reason: each.words for each in find_new_reasons(connection, judge(connection), at_labels, list)
