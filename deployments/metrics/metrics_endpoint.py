@@ -23,12 +23,9 @@ from starlette.routing import Route
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.home import Home
 from deployments.guarded_server import guard, list_hosts
-from deployments.metrics.database_metrics import make_cached_reader
-from deployments.metrics.home_registry import HomeRegistry
-from deployments.metrics.metric_definitions import READABLE, Metric, Sample
+from deployments.metrics.home_metrics import make_cached_reader, make_unscored_finder, read_inbox, read_upkeep
+from deployments.metrics.metric_definitions import READABLE, HomeRegistry, Metric, Sample
 from deployments.metrics.server_metrics import read_server_metrics
-from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
-from deployments.metrics.upkeep_metrics import read_upkeep_metrics
 from deployments.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +48,7 @@ class Figures(Collector):
         """Yield all metrics of which there are samples."""
         samples = [
             *self._read_home(),
-            *read_upkeep_metrics(self._home),
+            *read_upkeep(self._home),
             *self._read_server(),
         ]
         families: dict[Metric, GaugeMetricFamily] = {}
@@ -63,9 +60,9 @@ class Figures(Collector):
     def _read_home(self) -> list[Sample]:
         """Return the samples of the database and the inbox; report on standard error why it can't be read, once."""
         if not self._home.published.is_file():
-            return [Sample(READABLE, (), 0), *read_inbox_metrics(self._find_unscored)]
+            return [Sample(READABLE, (), 0), *read_inbox(self._find_unscored)]
         samples, problem = list[Sample](), ""
-        for read in (self._read_database, partial(read_inbox_metrics, self._find_unscored)):
+        for read in (self._read_database, partial(read_inbox, self._find_unscored)):
             try:
                 samples += read()
             except WarehouseError as error:

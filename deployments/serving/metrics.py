@@ -9,8 +9,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from deployments.metrics.home_registry import HomeRegistry
-from deployments.metrics.metric_definitions import Metric
+from deployments.metrics.metric_definitions import HomeRegistry, Metric
 from deployments.serving.champion_following import FollowedChampion
 
 if TYPE_CHECKING:

@@ -271,7 +271,7 @@ def site(folder: Path | None) -> None:
       reviews --home data/demo site
       reviews site ~/share/movies
     """
-    from deployments.site.opening import open_site
+    from deployments.site.app import open_site
     from flows.command.startup import has_screen, load_settings_to_read
     from tasks.site.writing import write_site
     from tasks.support.outside_targets import require_free_target

@@ -12,8 +12,7 @@ from data_contracts.storage.home import Home
 from deployments.local_server.running import Running
 from deployments.local_server.status import describe_status
 from deployments.settings import Settings
-from deployments.site.app import make_site_app
-from deployments.site.opening import open_site
+from deployments.site.app import make_site_app, open_site
 from tests.support.asgi import HOST, Answered, ask_app, send_to
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
@@ -250,7 +249,7 @@ def test_the_command_opens_the_address_of_the_server_that_runs_where_there_is_a_
     running = Running(1, "http://127.0.0.1:1", "", "", "", True, site_url="http://127.0.0.1:8400")
     opened: list[str] = []
     said: list[str] = []
-    monkeypatch.setattr("deployments.local_server.running.find_running", lambda settings: running)
+    monkeypatch.setattr("deployments.site.app.find_running", lambda settings: running)
     monkeypatch.setattr("webbrowser.open", opened.append)
     open_site(Settings(served), said.append, has_screen=has_screen)
     assert said == ["The site: http://127.0.0.1:8400"]
