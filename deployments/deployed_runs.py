@@ -23,8 +23,7 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Scheduled
 
-from deployments.settings import Settings
-from deployments.work_pool import WORKER
+from deployments.settings import WORKER, Settings
 from tasks.support.lock_holders import RUN_VARIABLE
 
 if TYPE_CHECKING:

@@ -53,6 +53,8 @@ UNSET = ("REVIEWS_FAULT", "REVIEWS_UP_HOME", DEPLOYED_HOME)
 """Variables that set no field, such as the mark of processes."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "back-up-home", "verify-home", "score-reviews")
 """The deployments of a home, each named like its flow."""
+WORKER = "reviews-up"
+"""The name of the worker of `reviews up`."""
 SECRETS = (
     "PREFECT_SERVER_API_AUTH_STRING",
     "REVIEWS_DATABASE_URL",

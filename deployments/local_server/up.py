@@ -35,8 +35,7 @@ from deployments.local_server.up_log import Echo, make_json_echo, make_safe_echo
 from deployments.marked_processes import MARK, find_marked, kill_marked, list_run_processes, stop_processes
 from deployments.password import client_file, ensure_password, password_file, write_client_file
 from deployments.ports import open_ports
-from deployments.settings import DEPLOYED_HOME, DEPLOYMENTS, Settings
-from deployments.work_pool import WORKER
+from deployments.settings import DEPLOYED_HOME, DEPLOYMENTS, WORKER, Settings
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count, quote_word
 
