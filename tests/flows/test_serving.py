@@ -382,15 +382,6 @@ def test_any_request_gets_a_score_or_a_reason(app: Any, path: str, body: bytes) 
     assert answered.status == 200 or answered.read_json()["message"]
 
 
-@pytest.mark.slow
-@given(st.lists(TEXT, min_size=1, max_size=6))
-def test_any_text_gets_a_score_or_a_rule(app: Any, texts: list[str]) -> None:
-    answered = ask_app(app, "/scores", {"texts": texts})
-    results = answered.read_json()["results"]
-    assert len(results) == len(texts)
-    assert all(("score" in each) != ("rule" in each) for each in results)
-
-
 # Its page and its metrics
 
 

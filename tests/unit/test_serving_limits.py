@@ -1,4 +1,4 @@
-"""Tests of what `reviews serve` needs besides its app: batches, the rate of an address, addresses that need a token."""
+"""Tests of what `reviews serve` needs besides its app: batches, and addresses that need a token."""
 
 import threading
 from collections.abc import Sequence

@@ -134,16 +134,6 @@ def test_the_server_searches_and_sorts_movies_by_title_year_and_id(
     assert links == [f"movies/{each}.html" for each in found]
 
 
-def test_more_movies_than_a_page_has_are_shown_on_request(tmp_path: Path) -> None:
-    home = make_site_home(
-        tmp_path, [{"movie_id": f"tt{number}", "text": f"film {number}"} for number in range(60)]
-    )
-    page = read(home, "movies.html")
-    assert len([each for each in page.values("href") if each.startswith("movies/")]) == 50
-    [more] = [each for each in page.values("href") if "limit=100" in each]
-    assert len([each for each in read(home, more).values("href") if each.startswith("movies/")]) == 60
-
-
 @pytest.mark.parametrize(
     "path",
     [
