@@ -27,7 +27,7 @@ import psutil
 
 from benchmarks.commands import REVIEWS, copy_home, run_command
 from benchmarks.pairs import find_ratios, list_spread, take_turns
-from deployments.local_server.temporary_server import EPHEMERAL, run_server
+from deployments.local_server.server_process import EPHEMERAL, run_server
 from docs.markdown import format_table
 from tests.support.stores import find_free_ports
 

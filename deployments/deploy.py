@@ -12,11 +12,16 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
+from prefect.cli import app
+from prefect.settings import PREFECT_API_URL
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.library_loading import collect_less
-from deployments.home_of_deployment import identify_home
+from data_contracts.storage.home_id import ensure_home_id
+from deployments.automations import drop_alerts
+from deployments.deployed_runs import end_abandoned_runs
 from deployments.installation_paths import PREFECT_FILE
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import choose_engine, make_pool, resume_pool
@@ -31,9 +36,6 @@ def deploy_all() -> None:
 
     Raises `UsageError` if no server is named, `ReviewsError` if it does not answer or the deployment fails.
     """
-    import httpx
-    from prefect.settings import PREFECT_API_URL
-
     url, settings = PREFECT_API_URL.value(), load_settings()
     if not url:
         raise UsageError(
@@ -55,8 +57,6 @@ def deploy_all() -> None:
 
 def _run_prefect(*arguments: str) -> tuple[object, str]:
     """Run the `prefect` command in the project's folder and this process; return its status and output."""
-    from prefect.cli import app
-
     sys.argv = ["prefect", *arguments]
     with chdir(PREFECT_FILE.parent), redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
         try:
@@ -75,7 +75,7 @@ def _find_prefect_file(settings: Settings) -> Iterator[Path]:
     content = yaml.safe_load(PREFECT_FILE.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, PREFECT_FILE.name)
-        path.write_text(yaml.safe_dump(add_names(content, settings, identify_home(settings))), "utf-8")
+        path.write_text(yaml.safe_dump(add_names(content, settings, ensure_home_id(settings.home))), "utf-8")
         yield path
 
 
@@ -110,9 +110,6 @@ def _main() -> None:
 
     The alerts are deleted if the settings have no REVIEWS_ALERT_URL.
     """
-    from deployments.abandoned_runs import end_abandoned_runs
-    from deployments.automations import drop_alerts
-
     collect_less()
     settings = load_settings()
     try:

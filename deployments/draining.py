@@ -18,7 +18,7 @@ import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State, StateType
 
-from deployments.abandoned_runs import end_orphaned_tasks, read_active_runs
+from deployments.deployed_runs import ACTIVE_STATES, end_orphaned_tasks, list_runs
 from deployments.marked_processes import find_parents, list_run_processes, stop_processes
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import pause_pool
@@ -40,22 +40,19 @@ def drain(settings: Settings, stop_waiting: threading.Event) -> None:
     """Pause the pool, wait for active runs until the time is up or `stop_waiting` is set, and cancel the rest."""
     with get_client(sync_client=True) as client:
         pause_pool(client, settings)
-        runs = read_active_runs(client, settings)
+        runs = list_runs(client, settings.deployments, ACTIVE_STATES)
         if runs and not stop_waiting.is_set():
-            _announce_wait(runs, settings.drain_seconds)
+            names = ", ".join(run.name for run in runs)
+            _echo(
+                f"Waiting up to {settings.drain_seconds:g} s for {names}. To stop at once: press Ctrl-C again, or "
+                "`reviews down --now`."
+            )
         remaining = _wait_for_runs(client, runs, settings, stop_waiting)
         _cancel_remaining(client, remaining, settings.home.folder)
         end_orphaned_tasks(client, settings)
-        if settings.alert_url and any(_has_failed(client, run) for run in runs):
+        ended = [client.read_flow_run(run.id).state for run in runs] if settings.alert_url else []
+        if any(state and (state.is_failed() or state.is_crashed()) for state in ended):
             time.sleep(ALERT_SECONDS)
-
-
-def _announce_wait(runs: "Sequence[FlowRun]", seconds: float) -> None:
-    """Print which active runs `reviews up` waits for before it stops, and how to stop at once."""
-    names = ", ".join(run.name for run in runs)
-    _echo(
-        f"Waiting up to {seconds:g} s for {names}. To stop at once: press Ctrl-C again, or `reviews down --now`."
-    )
 
 
 def _echo(text: str) -> None:
@@ -71,21 +68,15 @@ def _wait_for_runs(
     deadline = time.monotonic() + settings.drain_seconds
     while runs:
         is_over = stop_waiting.wait(LOOK_SECONDS) or time.monotonic() > deadline
-        with suppress(httpx.TransportError):  # the server may be restarting
-            runs = read_active_runs(
-                client, settings
-            )  # also at the end: a run that has ended since is not cancelled
+        # Also at the end: a run that has ended since is not cancelled. The server may be restarting.
+        with suppress(httpx.TransportError):
+            runs = list_runs(client, settings.deployments, ACTIVE_STATES)
         if is_over and runs:
             return runs
-    _wait_for_processes(settings.home.folder)
-    return []
-
-
-def _wait_for_processes(home: Path) -> None:
-    """Wait for the processes of the runs, which take a moment longer than the runs to end."""
     deadline = time.monotonic() + LEAVE_SECONDS
-    while list_run_processes(home) and time.monotonic() < deadline:
+    while list_run_processes(settings.home.folder) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
+    return []
 
 
 def _cancel_remaining(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home: Path) -> None:
@@ -104,12 +95,6 @@ def _cancel_remaining(client: SyncPrefectClient, runs: "Sequence[FlowRun]", home
         state = client.read_flow_run(run.id).state
         if state is None or not state.is_final() or state.is_cancelled():
             client.set_flow_run_state(run.id, State(type=StateType.CANCELLED, message=MESSAGE), force=True)
-
-
-def _has_failed(client: SyncPrefectClient, run: "FlowRun") -> bool:
-    """Return whether a run that was waited for, or cancelled, has failed or crashed."""
-    state = client.read_flow_run(run.id).state
-    return state is not None and (state.is_failed() or state.is_crashed())
 
 
 def _main() -> None:

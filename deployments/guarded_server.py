@@ -11,17 +11,17 @@ HOST. Its settings and password are in the environment; `deployments/local_serve
 import gc
 import ipaddress
 import os
+import re
 import socket
 import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
 from data_contracts.library_loading import pause_collection
-from deployments.settings import SITE_HOST, Settings
 
 if TYPE_CHECKING:
     import uvicorn
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 STOP_SECONDS = 5.0
 """How long the server may take to store its last events when it stops."""
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-REFUSED = "Refused: this request comes from a page of another origin."
+FOREIGN_HOST = (
+    "The request names another host than this server's. Next: add its name to REVIEWS_ALLOWED_HOSTS."
+)
+FOREIGN_PAGE = (
+    "The request comes from a page of another origin. Next: send it from a program, or by your own server."
+)
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:@/\[\]]+)(:\d+)?")
+"""A `Host` header: the name, then the port."""
 PAGE_RULES = "; ".join(
     (
         "connect-src 'self'",
@@ -63,31 +70,12 @@ def protect_server(ui_url: str, password: str) -> dict[str, str]:
     }
 
 
-def list_hosts(settings: Settings) -> list[str]:
-    """Return the host names that the server of `reviews up` answers to, as in a `Host` header without the port.
+def list_hosts(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
+    """Return the names to which a server at an address answers, as in a `Host` header without the port.
 
-    Raises `UsageError` if REVIEWS_HOST is not an address, or is every address and REVIEWS_ALLOWED_HOSTS is not set.
+    These are the address in a setting, those of this machine alone, and the ones that are allowed. Raises `UsageError`
+    if it is not an address, or is every address and REVIEWS_ALLOWED_HOSTS is not set.
     """
-    return _list_names("REVIEWS_HOST", settings.host, settings.allowed_hosts)
-
-
-def list_metrics_hosts(settings: Settings) -> list[str]:
-    """Return the host names under which metrics are served; raise `UsageError` as `list_hosts` does."""
-    return _list_names("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
-
-
-def list_serving_hosts(settings: Settings) -> list[str]:
-    """Return the host names under which `reviews serve` answers; raise `UsageError` as `list_hosts` does."""
-    return _list_names("REVIEWS_SERVE_HOST", settings.serve_host, settings.allowed_hosts)
-
-
-def list_site_hosts(settings: Settings) -> list[str]:
-    """Return the host names under which the site is served: those of this machine alone, and of a proxy on it."""
-    return _list_names("REVIEWS_SITE_PORT", SITE_HOST, settings.allowed_hosts)
-
-
-def _list_names(setting: str, host: str, allowed: Sequence[str]) -> list[str]:
-    """Return the names of the address in a setting, with those of this machine alone and those that are allowed."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -110,23 +98,32 @@ def guard(app: "ASGIApp", hosts: Sequence[str], rules: str = PAGE_RULES) -> "ASG
     content security policy `rules`) nor load them as its own scripts.
     """
     from starlette.datastructures import Headers, MutableHeaders
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
-    from starlette.responses import PlainTextResponse
+    from starlette.responses import JSONResponse
 
-    async def refuse_other_origins(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] != "lifespan" and not _is_own_origin(Headers(scope=scope)):
-            await PlainTextResponse(REFUSED, 403)(scope, receive, send)
+    async def serve(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        def send_with_rules(message: "Message") -> "Awaitable[None]":
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = rules
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            return send(message)
+
+        refusal = _refuse_stranger(Headers(scope=scope), hosts) if scope["type"] != "lifespan" else None
+        if refusal is None:
+            await app(scope, receive, send_with_rules)
         else:
-            await app(scope, receive, lambda message: send(add_rules(message)))
+            status, message = refusal
+            await JSONResponse({"message": message}, status)(scope, receive, send)
 
-    def add_rules(message: "Message") -> "Message":
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Content-Security-Policy"] = rules
-            headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        return message
+    return serve
 
-    return TrustedHostMiddleware(refuse_other_origins, allowed_hosts=list(hosts), www_redirect=False)
+
+def _refuse_stranger(headers: "Headers", hosts: Sequence[str]) -> tuple[int, str] | None:
+    """Return the status and the message by which a request is refused; None if it comes from no stranger."""
+    host = _HOST.fullmatch(headers.get("host", ""))
+    if host is None or host[1].lower() not in hosts:
+        return 400, FOREIGN_HOST
+    return None if _is_own_origin(headers) else (403, FOREIGN_PAGE)
 
 
 def make_guarded_app(hosts: Sequence[str]) -> Callable[[], "ASGIApp"]:

@@ -9,10 +9,11 @@ get the result as REVIEWS_DEPLOYED_HOME. A run on a machine with another home wo
 import socket
 
 from prefect import get_run_logger
+from prefect.context import FlowRunContext
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home_id import ensure_home_id, read_home_id
-from deployments.settings import Settings, load_settings
+from deployments.settings import Settings, find_deployed_home, load_settings
 from tasks.archive.parquet_files import read_provenance
 from tasks.support.code_version import read_version
 
@@ -25,9 +26,7 @@ def name_home() -> dict[str, str]:
     """
     settings = load_settings()
     home = settings.home
-    name = (
-        f"{identify_home(settings)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
-    )
+    name = f"{ensure_home_id(home)} ({home.folder} on {socket.gethostname()})" if home.folder.is_dir() else ""
     provenance = read_provenance(home.reviews)
     return {
         "name": name,
@@ -37,20 +36,19 @@ def name_home() -> dict[str, str]:
     }
 
 
-def identify_home(settings: Settings) -> str:
-    """Return the id of the home of this machine."""
-    return ensure_home_id(settings.home)
-
-
 def load_settings_of_run() -> Settings:
     """Return the settings of a flow run; raise `UsageError` if its deployment is of another home.
 
     Warn if another version of the program made the deployment.
     """
     settings = load_settings()
-    if warning := _compare_versions(settings.deployed_version, read_version()):
-        get_run_logger().warning(warning)
-    deployed = settings.deployed_home
+    deployed_by, present = _find_deployed_version(), read_version()
+    if deployed_by not in (None, present):
+        get_run_logger().warning(
+            f"This run was deployed by version {deployed_by}, and this worker, on {socket.gethostname()}, has "
+            f"{present}. Next: install the same version on both, then run `reviews up --deploy-only`."
+        )
+    deployed = find_deployed_home()
     if deployed and deployed.split()[0] != read_home_id(settings.home):
         raise UsageError(
             f"This run is for the home {deployed}, but the worker that got it, on {socket.gethostname()}, has "
@@ -60,11 +58,7 @@ def load_settings_of_run() -> Settings:
     return settings
 
 
-def _compare_versions(deployed: str | None, present: str) -> str:
-    """Return a warning if the worker's version is not the one that deployed; else nothing."""
-    if deployed in (None, present):
-        return ""
-    return (
-        f"This run was deployed by version {deployed}, and this worker, on {socket.gethostname()}, has {present}. "
-        "Next: install the same version on both, then run `reviews up --deploy-only`."
-    )
+def _find_deployed_version() -> str | None:
+    """Return the version of the deployment of the present run; None without one."""
+    context = FlowRunContext.get()
+    return context.flow_run.deployment_version if context and context.flow_run else None

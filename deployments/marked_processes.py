@@ -6,7 +6,7 @@ system hides belongs to another user.
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,12 +22,12 @@ GRACE_SECONDS = 3.0
 
 def find_marked(home: Path) -> list[psutil.Process]:
     """Return the processes that `reviews up` of this home started, directly or through each other."""
-    return [process for process in psutil.process_iter() if _is_marked(process, home)]
+    return [each for each in psutil.process_iter() if _is_marked(each, home)]
 
 
 def list_run_processes(home: Path) -> list[psutil.Process]:
     """Return the processes of the runs that the worker of this home started."""
-    return [process for process in find_marked(home) if _read_environment(process).get(RUN_VARIABLE)]
+    return [each for each in find_marked(home) if _read_environment(each).get(RUN_VARIABLE)]
 
 
 def find_parents(processes: Sequence[psutil.Process], home: Path) -> list[psutil.Process]:
@@ -37,13 +37,6 @@ def find_parents(processes: Sequence[psutil.Process], home: Path) -> list[psutil
         with suppress(psutil.Error):
             parents.add(process.ppid())
     return [each for each in find_marked(home) if each.pid in parents and each not in processes]
-
-
-def is_in_session(process: psutil.Process, leader: int) -> bool:
-    """Return whether a process belongs to the session whose leader has the process id `leader`."""
-    with suppress(OSError):
-        return os.getsid(process.pid) == leader
-    return False
 
 
 def stop_processes(processes: Sequence[psutil.Process], grace_seconds: float = GRACE_SECONDS) -> None:
@@ -70,15 +63,7 @@ def kill_marked(home: Path) -> int:
     return killed
 
 
-def stop_marked(home: Path, grace_seconds: float = GRACE_SECONDS) -> int:
-    """Stop the remaining processes of `reviews up` of this home; return how many."""
-    processes = find_marked(home)
-    stop_processes(processes, grace_seconds)
-    return len(processes)
-
-
 def _is_marked(process: psutil.Process, home: Path) -> bool:
-    """Return whether a process has this home in its environment, so that it is one of `reviews up`."""
     return process.pid != os.getpid() and _read_environment(process).get(MARK) == str(home)
 
 
@@ -91,11 +76,6 @@ def _read_environment(process: psutil.Process) -> dict[str, str]:
 
 def _send_signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
     """Send a signal to the processes that still run."""
-    for process in _living(processes):
+    for process in processes:
         with suppress(psutil.Error):
             process.send_signal(number)
-
-
-def _living(processes: Sequence[psutil.Process]) -> Iterator[psutil.Process]:
-    """Yield the processes that still run."""
-    return (process for process in processes if process.is_running())

@@ -39,12 +39,22 @@ GONE = {
     "REVIEWS_FALLBACK_ENCODING": "`encoding` in the profile of a source says it, by `reviews sources init NAME FILE`",
     "REVIEWS_DRIFT": "drift is a finding, and fails no run",
     "REVIEWS_POLL_SECONDS": "the worker asks every 2 seconds",
+    "REVIEWS_MAX_BAD_SHARE": "`largest_bad_share` in the profile of a source says it",
+    "REVIEWS_MIN_BAD_ROWS": "up to 10 bad rows refuse no file",
+    "REVIEWS_KEEP_REPORTS": "the newest 100 reports stay",
+    "REVIEWS_KEEP_RUNS_DAYS": "Prefect's PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD says it, in seconds",
+    "REVIEWS_WATCH_INBOX": "`reviews up --watch-inbox` does it",
+    "REVIEWS_DEPLOYED_VERSION": "Prefect keeps the version of a deployment",
 }
 """Settings of the last release that are none any more, and what takes their place."""
-UNSET = ("REVIEWS_FAULT", "REVIEWS_UP_HOME")
+DEPLOYED_HOME = "REVIEWS_DEPLOYED_HOME"
+"""The variable by which a deployment names the home that its runs are for."""
+UNSET = ("REVIEWS_FAULT", "REVIEWS_UP_HOME", DEPLOYED_HOME)
 """Variables that set no field, such as the mark of processes."""
 DEPLOYMENTS = ("ingest-reviews", "train-model", "back-up-home", "verify-home", "score-reviews")
 """The deployments of a home, each named like its flow."""
+WORKER = "reviews-up"
+"""The name of the worker of `reviews up`."""
 SECRETS = (
     "PREFECT_SERVER_API_AUTH_STRING",
     "REVIEWS_DATABASE_URL",
@@ -156,7 +166,6 @@ _Port = Annotated[int, Field(ge=1, le=65535)]
 _PortOrNone = Annotated[int | None, Field(ge=0, le=65535), AfterValidator(lambda port: port or None)]
 _Number = Annotated[int, Field(ge=0, le=10**9)]
 _Days = Annotated[float, Field(ge=0, le=36500, allow_inf_nan=False)]
-_Minutes = Annotated[float, Field(ge=0, le=1440, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -185,11 +194,6 @@ class Settings:
     max_text_chars: Annotated[int, Field(ge=1, le=10**7)] = RowLimits.max_text_chars
     """REVIEWS_MAX_TEXT_CHARS: the longest text of a row, in Unicode characters; the longest review of the Stanford
     archive has 14,282."""
-    max_bad_share: Annotated[float, Field(ge=0, le=1)] = RowLimits.max_bad_share
-    """REVIEWS_MAX_BAD_SHARE: the largest share of a file's rows, 0 to 1, that may be bad without the file being
-    refused."""
-    min_bad_rows: _Number = RowLimits.min_bad_rows
-    """REVIEWS_MIN_BAD_ROWS: up to this number of bad rows a file is never refused, however small it is."""
     port: _Port = 4200
     """REVIEWS_PORT: the port on which `reviews up` serves Prefect's API and pages."""
     host: str = "127.0.0.1"
@@ -219,16 +223,9 @@ class Settings:
     and `0.0.0.0` (every address) REVIEWS_ALLOWED_HOSTS too."""
     serve_token: Annotated[str | None, _read_by(_require_token)] = field(default=None, repr=False)
     """REVIEWS_SERVE_TOKEN: the token that requests to `reviews serve` must have; a secret of 16 characters or more."""
-    watch_inbox: bool = False
-    """REVIEWS_WATCH_INBOX: with `true`, `reviews up` scores files as soon as they arrive."""
     database_url: Annotated[str | None, _read_by(_name_database)] = field(default=None, repr=False)
     """REVIEWS_DATABASE_URL: a PostgreSQL database for the data of the server of `reviews up`, in place of a file in the
     home, such as `postgresql://user:password@host/prefect`; a secret that only the server gets."""
-    deployed_home: str | None = None
-    """REVIEWS_DEPLOYED_HOME: the id of a home, which deployments set for their runs: a run on a machine with another
-    home fails at once."""
-    deployed_version: str | None = None
-    """REVIEWS_DEPLOYED_VERSION: the version that made a deployment, likewise; a worker of another one warns."""
     destination_urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     """REVIEWS_DESTINATION_NAME_URL: the PostgreSQL database of the destination NAME, such as
     `postgresql://user:password@host/database`; in capitals, with `_` for `-`; a secret that is never shown."""
@@ -240,33 +237,24 @@ class Settings:
     """REVIEWS_KEEP_BACKUPS: how many of the newest backups stay in each place; 0 keeps all."""
     write_reports: bool = True
     """REVIEWS_REPORTS: with `false`, runs write no report at their end; `reviews report` can still write it."""
-    keep_reports: _Number = 100
-    """REVIEWS_KEEP_REPORTS: how many of the newest reports stay in `reports/`; 0 keeps all."""
     write_weeks: bool = False
     """REVIEWS_WEEKS: with `true`, the first scoring run after a week's end writes its page, as `reviews report --week`
     does, and the webhook of REVIEWS_ALERT_URL gets its text."""
-    keep_runs_days: Annotated[float, Field(ge=0.1, le=36500)] = 30
-    """REVIEWS_KEEP_RUNS_DAYS: for how many days the server of `reviews up` keeps runs that have ended."""
     keep_quarantine_days: _Days = 0
     """REVIEWS_KEEP_QUARANTINE_DAYS: after how many days a quarantined row's bytes are deleted; 0 keeps them."""
-    train_at_labels: _Number = 500
-    """REVIEWS_TRAIN_AT_LABELS: after how many new labels a training is due; 0 never for this reason."""
     train_when_due: bool = False
     """REVIEWS_TRAIN_WHEN_DUE: with `true`, the deployment `train-model` runs with own labels when a training is due;
     it holds from the next `reviews up` on."""
     rescore_minutes: Annotated[float | None, Field(gt=0, le=1440)] = None
     """REVIEWS_RESCORE_MINUTES: after how many minutes of scoring again a run leaves the rest to the next one; more than
     0; without it, there is no limit."""
-    shadow_minutes: _Minutes = 5
-    """REVIEWS_SHADOW_MINUTES: after how many minutes with the shadow a run leaves the rest to the next one; 0 switches
-    its scoring off."""
     scored_files: Literal["keep", "move"] = "keep"
     """REVIEWS_SCORED_FILES: `keep` scored files in the inbox, or `move` them to `scored/DATE/`."""
 
     @property
     def limits(self) -> RowLimits:
         """The limits of rows and files."""
-        return RowLimits(self.max_text_chars, self.max_bad_share, self.min_bad_rows)
+        return RowLimits(self.max_text_chars)
 
     @property
     def pool(self) -> str:
@@ -337,6 +325,11 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(_describe(str(first["loc"][0]), given, first["msg"])) from None
     _require_store(settings)
     return settings
+
+
+def find_deployed_home() -> str:
+    """Return the home for which the deployment of this run was made: its id, path and machine; empty without one."""
+    return os.environ.get(DEPLOYED_HOME, "")
 
 
 def name_variable(name: str) -> str:

@@ -9,15 +9,14 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.exceptions import ObjectNotFound
+from prefect.workers.process import ProcessWorker
 
 from deployments.settings import DEPLOYMENTS, Settings, load_settings
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
-WORKER = "reviews-up"
-"""The name of the worker of `reviews up`."""
 _MODULE = "flows.deployed_run"
 """What a run starts with."""
 _OURS = re.compile(rf"(\S+|'[^']+') -m ({re.escape(_MODULE)}|prefect\.engine)")
@@ -26,11 +25,6 @@ _OURS = re.compile(rf"(\S+|'[^']+') -m ({re.escape(_MODULE)}|prefect\.engine)")
 
 def make_pool(settings: Settings) -> None:
     """Create the work pool of the deployments, of type process; keep an existing pool of any type."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect.exceptions import ObjectNotFound
-    from prefect.workers.process import ProcessWorker
-
     with get_client(sync_client=True) as client:
         try:
             client.read_work_pool(settings.pool)
@@ -45,9 +39,6 @@ def keep_queues() -> None:
 
     `prefect.yaml` calls this as a build step, so every `prefect deploy` does it.
     """
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
-
     pool = load_settings().pool
     with get_client(sync_client=True) as client:
         for name in DEPLOYMENTS:
@@ -65,28 +56,18 @@ def choose_engine(settings: Settings) -> None:
     Without a command Prefect's worker first starts a process that looks for the code of the flow, which imports Prefect
     too. Call it only where the worker runs on this machine; at every start, since the path of this Python may change.
     """
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolUpdate
-    from prefect.workers.process import ProcessWorker
-
     with get_client(sync_client=True) as client:
         pool = client.read_work_pool(settings.pool)
         template = pool.base_job_template
         command = template.get("variables", {}).get("properties", {}).get("command", {})
-        if pool.type == ProcessWorker.type and command and _may_replace(command.get("default")):
+        named = command.get("default")
+        if pool.type == ProcessWorker.type and command and (not named or _OURS.fullmatch(named)):
             command["default"] = shlex.join([sys.executable, "-m", _MODULE])
             client.update_work_pool(settings.pool, WorkPoolUpdate(base_job_template=template))
 
 
-def _may_replace(command: str | None) -> bool:
-    """Return whether a pool has no command, or one that no user has named."""
-    return not command or _OURS.fullmatch(command) is not None
-
-
-def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:
+def pause_pool(client: SyncPrefectClient, settings: Settings) -> None:
     """Pause the pool, so that the worker starts no more runs; remember that this was not done by a user."""
-    from prefect.client.schemas.actions import WorkPoolUpdate
-
     if not client.read_work_pool(settings.pool).is_paused:
         _name_mark(settings).touch()
         client.update_work_pool(settings.pool, WorkPoolUpdate(is_paused=True))
@@ -94,9 +75,6 @@ def pause_pool(client: "SyncPrefectClient", settings: Settings) -> None:
 
 def resume_pool(settings: Settings) -> None:
     """Resume the pool if `pause_pool` paused it; a pool that a user paused stays paused."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolUpdate
-
     mark = _name_mark(settings)
     if mark.exists():
         with get_client(sync_client=True) as client:

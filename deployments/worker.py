@@ -14,7 +14,7 @@ def _main() -> None:
     with pause_collection():
         from prefect.cli import app
 
-        from deployments.abandoned_runs import end_abandoned_runs
+        from deployments.deployed_runs import end_abandoned_runs
         from deployments.settings import load_settings
 
         gc.freeze()  # later collections need not look at what stays

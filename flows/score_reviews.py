@@ -179,7 +179,7 @@ def _add_shadow(summary: ScoringSummary, settings: Settings, run: Run) -> Scorin
     did = score_with_shadow(run, settings)
     if did and summary.report:
         # Once more: until here it must wait for no shadow.
-        report_run(run, settings.keep_reports, settings.site_url)
+        report_run(run, settings.site_url)
     return replace(summary, shadow=did)
 
 
@@ -191,7 +191,7 @@ def _note_found(
     checked = stages.Checked()
     if any(file.run_id for file in scored):
         checked = stages.check_scored(run, scored)
-        checked = stages.judge_promise(run, checked, settings.train_at_labels)
+        checked = stages.judge_promise(run, checked)
     lasting = name_unread([each for each in summary.skipped if not each.waits])
     refused = {file.uri: file for file in outcome.files("refused")}
     noted = stages.note_found(run, checked, lasting, refused, is_whole)
@@ -225,9 +225,9 @@ def _publish_outcome(outcome: RunOutcome, settings: Settings, run: Run) -> str |
     for run_id in late:
         tell(f"Published what the run {run_id} had committed and could not publish.")
         if settings.write_reports:
-            report_run(Run(home, run_id), settings.keep_reports, settings.site_url)
+            report_run(Run(home, run_id), settings.site_url)
     if outcome.has_committed() and settings.write_reports:
-        return report_run(run, settings.keep_reports, settings.site_url)
+        return report_run(run, settings.site_url)
     return None
 
 

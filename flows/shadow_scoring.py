@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tasks.shadow.scoring import ShadowOutcome
 
 
+SHADOW_SECONDS = 300.0
+"""After so long with the shadow a run leaves the rest to the next one."""
+
+
 class _HeldElsewhereError(Exception):
     """Another run scores with the shadow at this moment."""
 
@@ -34,8 +38,6 @@ def score_with_shadow(run: Run, settings: Settings) -> str | None:
 
     Raises nothing but `KeyboardInterrupt`: a shadow that can't score is named once in the log, and in its status.
     """
-    if not settings.shadow_minutes:
-        return None
     try:
         shadow = find_shadow(run.home.warehouse)
         return _score_waiting(run, shadow, settings) if shadow else None
@@ -83,7 +85,7 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
     try:
         with open_scoring(settings.dask, log_warning) as score_by:
             score_chunks = score_by(bundle, shadow.bundle_fingerprint)
-            job = ShadowJob(run, shadow, champion, 60 * settings.shadow_minutes, score_chunks)
+            job = ShadowJob(run, shadow, champion, SHADOW_SECONDS, score_chunks)
             outcome = score_beside(job, waiting)
     except Exception as error:  # whatever the shadow's bundle raises
         stop_if_interrupted(error)

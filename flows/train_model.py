@@ -91,7 +91,7 @@ def train_model(
         refresh_findings(settings.home, run.run_id)
         publish_copy(settings.home)
         keep_snapshot(settings.home, settings.snapshot_store, settings.keep_backups)
-    report = report_run(run, settings.keep_reports, settings.site_url) if settings.write_reports else None
+    report = report_run(run, settings.site_url) if settings.write_reports else None
     accuracy = bundle.facts["metrics"]["test"]["accuracy"]
     promoted = "promoted" if decision.promote else "not promoted"
     name_run(f"train-model {variant} seed {seed} accuracy {accuracy:.4f} {promoted}")

@@ -267,7 +267,7 @@ class Limits(_Strict):
         default=None,
         ge=0,
         le=1,
-        description="The largest share of bad rows, instead of REVIEWS_MAX_BAD_SHARE.",
+        description="The largest share of bad rows; 0.2 without it.",
     )
     fewest_rows: int = Field(default=0, ge=0, description="The fewest rows of a file, bad ones included.")
     smallest_share_of_last: float = Field(

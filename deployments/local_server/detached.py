@@ -24,7 +24,7 @@ LOG_LINES = 15
 """The last lines of the log that an error message has."""
 
 
-def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
+def start_detached(settings: Settings, echo: Callable[[str], None], *, watch: bool = False) -> None:
     """Start `reviews up` in the background and return when it is ready; print a notice if it is up already.
 
     One that starts or stops at this moment is waited for.
@@ -40,7 +40,7 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
         echo(f"It is up already: {running.ui_url} (process {running.pid})")
         return
     with catch_signals() as stop:
-        process = _start_process(settings)
+        process = _start_process(settings, watch)
         _wait_until_ready(settings, process, stop.asked)
         if stop.asked.is_set():
             process.terminate()
@@ -48,19 +48,15 @@ def start_detached(settings: Settings, echo: Callable[[str], None]) -> None:
                 echo("Stopping what was started ...")
             process.wait()
             raise KeyboardInterrupt
-    echo(f"{describe_up(settings)}\nIts log: {name_log(settings)}")
+    echo(f"{describe_up(settings, watch)}\nIts log: {name_log(settings)}")
 
 
-def _start_process(settings: Settings) -> subprocess.Popen[bytes]:
+def _start_process(settings: Settings, watch: bool) -> subprocess.Popen[bytes]:
     """Start `reviews up` in a session of its own, with its output in the log."""
     settings.home.prefect.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "flows.command.cli", "--home", str(settings.home.folder), "up"]
-    environment = {
-        **os.environ,
-        "REVIEWS_PORT": str(settings.port),
-        "REVIEWS_WATCH_INBOX": str(settings.watch_inbox).lower(),
-        "PYTHONUNBUFFERED": "1",
-    }
+    command += ["--port", str(settings.port), *(["--watch-inbox"] if watch else [])]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with open_log(name_log(settings)) as out:
         return subprocess.Popen(
             command,

@@ -10,7 +10,6 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.inbox.source_files import FoundFile, look_into
@@ -89,18 +88,9 @@ def check_repeatedly(
 def is_scoring(deployment: str) -> bool:
     """Return whether a run of the deployment is active or due, so that the watcher emits nothing."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 
-    active = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
-    due = {
-        "state": {"type": {"any_": ["SCHEDULED"]}},
-        "expected_start_time": {"before_": datetime.now(UTC)},
-    }
-    ours = DeploymentFilter.model_validate({"name": {"any_": [deployment]}})
+    from deployments.deployed_runs import list_runs, list_waiting
+
     with get_client(sync_client=True) as client:
-        return any(
-            client.read_flow_runs(
-                flow_run_filter=FlowRunFilter.model_validate(states), deployment_filter=ours, limit=1
-            )
-            for states in (active, due)
-        )
+        active = list_runs(client, [deployment], ["PENDING", "RUNNING"], limit=1)
+        return bool(active or list_waiting(client, deployment))

@@ -1,9 +1,11 @@
-"""Starts Prefect's server as a process, for commands, `reviews up`, the tests and the benchmarks.
+"""Starts Prefect's guarded server as a process: for `reviews up`, or for one command if no server is configured.
 
-The socket listens before the process starts: no other program can take the port meanwhile, and an early client waits
-instead of failing.
+Prefect would start one of its own for a command, but only at its first call, and it would load the whole server into
+the command's process too. Ours listens on a free port of 127.0.0.1 at once, starts while the command loads its
+libraries, does not receive the terminal's Ctrl-C, and ends when the command ends for any reason.
 """
 
+import atexit
 import os
 import socket
 import sys
@@ -12,90 +14,28 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from itertools import combinations
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from data_contracts.errors import ReviewsError, UsageError
-from deployments.local_server.children import Child, Echo, Program, start_child
-from deployments.settings import SITE_HOST, Settings
+from data_contracts.errors import ReviewsError
+from deployments.guarded_server import LOOPBACK_NAMES, protect_server
+from deployments.local_server.children import Child, Program, start_child, stop_child
+from deployments.password import make_password
+from deployments.ports import open_port
 
 START_SECONDS = 120.0
 """How long the server may take to start."""
 ANSWER_SECONDS = 2.0
 """How long a starting server may take to answer one health check."""
-LINES_SHOWN = 15
-"""The last lines of its output that an error message has."""
-
-
-@dataclass(frozen=True)
-class Ports:
-    """The sockets on which `reviews up` listens."""
-
-    server: socket.socket
-    metrics: socket.socket | None
-    """None if no metrics are served."""
-    site: socket.socket | None
-    """None if the site is not served."""
-
-
-@contextmanager
-def open_ports(settings: Settings) -> Iterator[Ports]:
-    """Listen on the ports of the server, of the metrics and of the site until the block ends.
-
-    Raises `UsageError` if two are the same, `ReviewsError` if one can't be used.
-    """
-    _require_different_ports(settings)
-    with ExitStack() as opened:
-        server = opened.enter_context(open_port(settings.host, settings.port))
-        others = (open_metrics_port, open_site_port)
-        metrics, site = (_keep_open(opened, open_other(settings)) for open_other in others)
-        yield Ports(server, metrics, site)
-
-
-def _require_different_ports(settings: Settings) -> None:
-    """Raise `UsageError` if two ports are the same."""
-    named = {
-        "Prefect's server": settings.port,
-        "REVIEWS_METRICS_PORT": settings.metrics_port,
-        "REVIEWS_SITE_PORT": settings.site_port,
-    }
-    for (name, port), (other, second) in combinations(named.items(), 2):
-        if port is not None and port == second:
-            raise UsageError(f"{name} and {other} have the same port, {port}. Next: change one of them.")
-
-
-def _keep_open(opened: ExitStack, listening: socket.socket | None) -> socket.socket | None:
-    """Return a socket, if there is one, that is closed when the block ends."""
-    return None if listening is None else opened.enter_context(listening)
-
-
-def open_metrics_port(settings: Settings) -> socket.socket | None:
-    """Listen on the port of the metrics; return None if the settings have none."""
-    if settings.metrics_port is None:
-        return None
-    return open_port(settings.metrics_host, settings.metrics_port, "REVIEWS_METRICS_PORT")
-
-
-def open_site_port(settings: Settings) -> socket.socket | None:
-    """Listen on the port of the site; return None if the settings have none."""
-    if settings.site_port is None:
-        return None
-    return open_port(SITE_HOST, settings.site_port, "REVIEWS_SITE_PORT")
-
-
-def open_port(
-    host: str, port: int, setting: str = "`reviews up --port 4201`, or REVIEWS_PORT"
-) -> socket.socket:
-    """Listen on a port, any free one for port 0; raise `ReviewsError`, with what sets the port, if it can't be used."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ReviewsError(
-            f"Port {port} of {host} can't be used ({os.strerror(error.errno or 0)}): another program uses it. "
-            f"Next: stop that program, or choose another port: {setting}."
-        ) from error
+EPHEMERAL = {
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+}
+"""The settings of Prefect's own temporary server (no pages, no schedules), and logging of errors. It looks for no
+automations, since those of a home belong to `reviews up`: that took most of the processor time of a waiting server."""
 
 
 def describe_server(
@@ -107,20 +47,11 @@ def describe_server(
 ) -> Program:
     """Return the program of a guarded server on an open socket, under the host names `hosts`.
 
-    `own` has variables that no other process gets.
+    `own` has variables that no other process gets. Its environment must have its settings and password.
     """
-    command = (sys.executable, "-m", "deployments.guarded_server", str(listening.fileno()), *hosts)
-    return Program(
-        "server", command, inherited=(listening.fileno(),), own=own or {}, ends_with_us=ends_with_us
-    )
-
-
-def start_server(server: Program, environment: Mapping[str, str], echo: Echo) -> Child:
-    """Start a guarded server; `environment` must have its settings and password.
-
-    Its output is printed only after the child's `is_quiet` is cleared.
-    """
-    return start_child(server, environment, echo, is_quiet=True)
+    number = listening.fileno()
+    command = (sys.executable, "-m", "deployments.guarded_server", str(number), *hosts)
+    return Program("server", command, inherited=(number,), own=own or {}, ends_with_us=ends_with_us)
 
 
 def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading.Event | None = None) -> None:
@@ -129,12 +60,12 @@ def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading
     while not stop.is_set():
         if (status := server.process.poll()) is not None:
             server.reader.join(1)
-            output = "\n".join(server.first_lines[-LINES_SHOWN:])
+            output = "\n".join(server.last_lines)
             raise ReviewsError(
                 f"Prefect's server ended with status {status} before it answered. Its output:\n{output}\n"
                 f"Next: correct the cause, {next_step}"
             )
-        if is_answering(api_url, ANSWER_SECONDS):
+        if has_page(f"{api_url}/health", ANSWER_SECONDS):
             return
         if time.monotonic() > deadline:
             raise ReviewsError(
@@ -144,20 +75,77 @@ def wait_for_server(server: Child, api_url: str, next_step: str, stop: threading
         stop.wait(0.1)
 
 
-def is_answering(api_url: str, seconds: float) -> bool:
-    """Return whether a Prefect server answers at `api_url` within `seconds`."""
-    return _is_found(f"{api_url}/health", seconds)
+def has_page(url: str, seconds: float) -> bool:
+    """Return whether a server answers within `seconds`, and has what is asked for.
 
-
-def shows_page(ui_url: str, seconds: float) -> bool:
-    """Return whether a Prefect server shows its first page; it answers without, if its files were replaced."""
-    return _is_found(ui_url, seconds)
-
-
-def _is_found(url: str, seconds: float) -> bool:
-    """Return whether a server answers within `seconds`, and has what is asked for."""
+    Prefect's API answers although its pages are gone, if its files were replaced.
+    """
     try:
         with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 (our own)
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError, ValueError):
         return False
+
+
+@dataclass(frozen=True)
+class TemporaryServer:
+    """A temporary server that is started and may not answer yet."""
+
+    child: Child
+    api_url: str
+    password: str = field(repr=False)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that Prefect's client needs to use it."""
+        return {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": self.password}
+
+    def wait_until_ready(self) -> None:
+        """Wait for its first answer; raise `ReviewsError` if it ends or takes too long."""
+        next_step = "then try again; or name a server of your own in PREFECT_API_URL."
+        wait_for_server(self.child, self.api_url, next_step)
+
+    def stop(self) -> None:
+        """Stop it, after it has stored what it received."""
+        stop_child(self.child)
+
+
+def start_where_needed() -> TemporaryServer | None:
+    """Start a temporary server for this process unless a server is configured; return it, or None.
+
+    Prefect's client is set to use it. It is stopped when the process exits.
+    """
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    if settings.api.url or not settings.server.ephemeral.enabled:
+        return None
+    server = start_temporary_server({**os.environ, **EPHEMERAL})
+    # The first registered function is called last, so Prefect's client can send its last events before.
+    atexit.register(server.stop)
+    os.environ.update(server.environment)
+    refresh_global_settings_context()
+    return server
+
+
+def start_temporary_server(environment: Mapping[str, str]) -> TemporaryServer:
+    """Start a temporary server, whatever is configured. The caller waits until it answers, and stops it."""
+    password = make_password()
+    with open_port("127.0.0.1", 0, "") as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        protected = {**environment, **protect_server(url, password)}
+        server = describe_server(listening, LOOPBACK_NAMES, ends_with_us=True)
+        child = start_child(server, protected, lambda line: None)
+    return TemporaryServer(child, f"{url}/api", password)
+
+
+@contextmanager
+def run_server(environment: Mapping[str, str]) -> Iterator[TemporaryServer]:
+    """Start a temporary server, yield it once it answers, and stop it at the end of the block."""
+    server = start_temporary_server(environment)
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.stop()

@@ -7,18 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    FlowRunFilter,
-    WorkerFilter,
-    WorkerFilterStatus,
-)
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from data_contracts.errors import ReviewsError
+from deployments.deployed_runs import ACTIVE_STATES, BADLY_ENDED_STATES, list_runs, list_waiting, list_workers
 from deployments.local_server.running import Running
-from deployments.local_server.server_process import shows_page
+from deployments.local_server.server_process import has_page
 from deployments.local_server.up_log import name_log
 from deployments.settings import Settings
 from tasks.support.wording import count
@@ -29,11 +24,10 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 10.0
 MESSAGE_CHARACTERS = 160
 """Characters that are shown of the message of a run; the run's page and report have all of it."""
-NEWEST_FIRST, SOONEST_FIRST = FlowRunSort.END_TIME_DESC, FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
 KINDS = {
-    "now": (["RUNNING", "PENDING", "CANCELLING"], NEWEST_FIRST),
-    "last": (["COMPLETED", "FAILED", "CRASHED", "CANCELLED"], NEWEST_FIRST),
-    "next": (["SCHEDULED"], SOONEST_FIRST),
+    "now": (ACTIVE_STATES, FlowRunSort.END_TIME_DESC),
+    "last": (["COMPLETED", *BADLY_ENDED_STATES], FlowRunSort.END_TIME_DESC),
+    "next": (["SCHEDULED"], FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC),
 }
 """The runs shown for each deployment: their states, and the order whose first run is shown."""
 
@@ -61,7 +55,7 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
             f"{error.response.status_code}: it is still starting, or its database is away or busy. Next: ask again "
             f"in a minute, then see {name_log(settings)}."
         ) from error
-    if not shows_page(running.ui_url, ANSWER_SECONDS):
+    if not has_page(running.ui_url, ANSWER_SECONDS):
         raise ReviewsError(
             f"`reviews up` runs (process {running.pid}), but shows no page at {running.ui_url}: its files may have "
             "been replaced. Next: wait a few minutes, since `reviews up` restarts such a server; if that does not "
@@ -72,8 +66,6 @@ def read_status(running: Running, settings: Settings) -> dict[str, Any]:
 
 def _read_server(client: SyncPrefectClient, running: Running, settings: Settings) -> dict[str, Any]:
     """Return the state of the server, its workers and its deployments."""
-    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
-    workers = client.read_workers_for_work_pool(settings.pool, worker_filter=online)
     return {
         "is_up": True,
         "url": running.ui_url,
@@ -81,23 +73,19 @@ def _read_server(client: SyncPrefectClient, running: Running, settings: Settings
         "process": running.pid,
         "since": running.started_at,
         "stopping": running.doing or None,
-        "workers": [worker.name for worker in workers],
+        "workers": list_workers(client, settings),
         "deployments": {name: read_deployment(client, name) for name in settings.deployments},
     }
 
 
 def read_deployment(client: SyncPrefectClient, name: str) -> dict[str, Any]:
     """Return the current, last and next run of a deployment, None for one that there is not, and how many wait."""
-    found: dict[str, Any] = {}
-    for kind, (states, order) in KINDS.items():
-        runs = client.read_flow_runs(
-            flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": states}}}),
-            deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [name]}}),
-            sort=order,
-            limit=1,
-        )
-        found[kind] = next(map(_read_run, runs), None)
-    return {**found, "waits": count_waiting(client, name)}
+    shown = {
+        kind: [_read_run(run) for run in list_runs(client, [name], states, sort=order, limit=1)]
+        for kind, (states, order) in KINDS.items()
+    }
+    first = {kind: next(iter(runs), None) for kind, runs in shown.items()}
+    return {**first, "waits": len(list_waiting(client, name))}
 
 
 def describe_status(status: Mapping[str, Any]) -> str:
@@ -119,18 +107,6 @@ def describe_deployment(deployment: Mapping[str, Any]) -> list[str]:
     if deployment["waits"]:
         lines.append(f"    waits {count(deployment['waits'], 'run')}")
     return lines or ["    has not run"]
-
-
-def count_waiting(client: SyncPrefectClient, name: str) -> int:
-    """Return how many runs of a deployment are due and wait, 200 at most."""
-    due = {
-        "state": {"type": {"any_": ["SCHEDULED"]}},
-        "expected_start_time": {"before_": datetime.now(UTC)},
-    }
-    deployment = DeploymentFilter.model_validate({"name": {"any_": [name]}})
-    return len(
-        client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(due), deployment_filter=deployment)
-    )
 
 
 def _read_run(run: "FlowRun") -> dict[str, Any]:

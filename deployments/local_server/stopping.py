@@ -1,17 +1,26 @@
-"""Stops `reviews up` in order: start no new runs, wait for active ones, then stop the worker, and the server last."""
+"""Stops `reviews up` in order: start no new runs, wait for active ones, then stop the worker, and the server last.
 
+`bring_down` asks another process to do so.
+"""
+
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
-from deployments.local_server.children import Child, Echo, Program, start_child_process
-from deployments.marked_processes import find_marked, is_in_session, list_run_processes, stop_processes
+from data_contracts.errors import ReviewsError
+from deployments.local_server.children import Child, Program, start_child
+from deployments.local_server.running import find_running
+from deployments.local_server.up_log import Echo, name_log
+from deployments.marked_processes import find_marked, kill_marked, list_run_processes, stop_processes
 from deployments.settings import Settings
+from tasks.support.locking import is_held
+from tasks.support.wording import count
 
 LOOK_SECONDS = 0.2
 ENDING_SECONDS = 40.0
@@ -72,7 +81,7 @@ def stop_runs(
     """
     if not list_run_processes(settings.home.folder):
         return
-    process, _ = start_child_process(DRAINING, {**environment, **IMPATIENT}, echo)
+    process = start_child(DRAINING, {**environment, **IMPATIENT}, echo).process
     deadline = time.monotonic() + settings.drain_seconds + ENDING_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if at_once.is_set() and process.stdin is not None and not process.stdin.closed:
@@ -86,6 +95,53 @@ def stop_runs(
 
 def stop_all_but(server: Child, settings: Settings) -> None:
     """Stop the worker and the remaining runs, while the server can still record what they report."""
-    stop_processes(
-        [each for each in find_marked(settings.home.folder) if not is_in_session(each, server.process.pid)]
-    )
+    others = []
+    for process in find_marked(settings.home.folder):
+        with suppress(OSError):
+            if os.getsid(process.pid) != server.process.pid:
+                others.append(process)
+    stop_processes(others)
+
+
+def bring_down(settings: Settings, echo: Echo, *, at_once: bool = False) -> str:
+    """Do what `reviews down` does: stop `reviews up` and what a killed one left behind; describe what was done.
+
+    `reviews up` waits for active runs as long as its own settings allow, and this function prints what it waits for;
+    with `at_once` it does not wait. Raises `ReviewsError` if it does not end in time.
+    """
+    running = find_running(settings)
+    if running is not None:
+        _ask_to_end(running.pid, signal.SIGQUIT if at_once else signal.SIGTERM)
+        _wait_until_down(settings, STOPPING_SECONDS + (0 if at_once else running.drain_seconds), echo)
+        if settings.home.prefect.is_dir() and is_held(settings.home.prefect):
+            raise ReviewsError(
+                f"Process {running.pid} did not end in time. Next: read {name_log(settings)}, "
+                f"then `kill -9 {running.pid}` and `reviews down` again."
+            )
+    killed = kill_marked(settings.home.folder)
+    if running is not None:
+        return "Down: everything is stopped."
+    left = f"; stopped what was left behind: {count(killed, 'process')}" if killed else ""
+    return f"It was not up{left}."
+
+
+def _ask_to_end(process: int, number: signal.Signals) -> None:
+    """Send a signal to `reviews up`, if it still runs; raise `ReviewsError` if it is another user's."""
+    try:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+    except PermissionError:
+        raise ReviewsError(
+            f"The `reviews up` of this home, process {process}, is another user's. Next: `reviews down` as that user."
+        ) from None
+
+
+def _wait_until_down(settings: Settings, seconds: float, echo: Echo) -> None:
+    """Wait until `reviews up` has ended, at most `seconds`, and print what it waits for."""
+    deadline, printed = time.monotonic() + seconds, ""
+    while is_held(settings.home.prefect) and time.monotonic() < deadline:
+        running = find_running(settings)
+        if running is not None and running.doing not in ("", printed):
+            printed = running.doing
+            echo(printed)
+        time.sleep(0.1)

@@ -9,46 +9,45 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from data_contracts.errors import ReviewsError
-from deployments.guarded_server import list_hosts, list_metrics_hosts, protect_server
+from deployments.guarded_server import list_hosts, protect_server
 from deployments.installation_paths import PROJECT_ROOT
-from deployments.local_server.children import Child, Echo, Program, start_child
-from deployments.local_server.running import delete_running, find_running, write_running
-from deployments.local_server.server_process import (
-    LINES_SHOWN,
-    Ports,
-    describe_server,
-    open_ports,
-    shows_page,
-    start_server,
-    wait_for_server,
-)
-from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
-from deployments.local_server.supervisor import (
-    ANSWER_SECONDS,
+from deployments.local_server.children import (
+    LINES_KEPT,
+    Child,
+    Program,
     build_renewal,
     build_supervisor,
+    name_lines,
+    start_child,
     start_health_checks,
 )
-from deployments.local_server.up_log import make_json_echo, make_safe_echo, name_log
-from deployments.marked_processes import MARK, kill_marked, list_run_processes, stop_marked
+from deployments.local_server.running import delete_running, find_running, write_running
+from deployments.local_server.server_process import describe_server, has_page, wait_for_server
+from deployments.local_server.stopping import Stop, catch_signals, stop_all_but, stop_runs
+from deployments.local_server.up_log import Echo, make_json_echo, make_safe_echo, name_log
+from deployments.marked_processes import MARK, find_marked, kill_marked, list_run_processes, stop_processes
 from deployments.password import client_file, ensure_password, password_file, write_client_file
-from deployments.settings import DEPLOYMENTS, Settings
-from deployments.work_pool import WORKER
+from deployments.ports import open_ports
+from deployments.settings import DEPLOYED_HOME, DEPLOYMENTS, WORKER, Settings
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count, quote_word
 
 LOOK_SECONDS = 0.5
+ANSWER_SECONDS = 10.0
+"""How long the server may take to answer one health check."""
 WORKER_LIMIT = len(DEPLOYMENTS) + 1
 """The largest number of runs at a time: one of each deployment, and one in reserve."""
 WORKER_COMMAND = (sys.executable, "-m", "deployments.worker", "start")
 WORKER_OPTIONS = ("--type", "process", "--name", WORKER, "--limit", str(WORKER_LIMIT))
 DATABASE_VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+KEEP_RUNS, KEEP_RUNS_SECONDS = "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD", f"{30 * 86_400}"
 NOT_OURS = (
     "PREFECT_API_KEY",
     "PREFECT_PROFILE",
@@ -59,8 +58,7 @@ NOT_OURS = (
     "PREFECT_SERVER_API_AUTH_STRING_FILE",
     "REVIEWS_SERVE_TOKEN",
     "REVIEWS_SERVE_TOKEN_FILE",
-    "REVIEWS_DEPLOYED_HOME",
-    "REVIEWS_DEPLOYED_VERSION",
+    DEPLOYED_HOME,
 )
 """Variables of another server, or of this one alone, that the processes of `reviews up` must not inherit."""
 _POLL_SECONDS = 2
@@ -73,14 +71,15 @@ JSON_LOG = {
 """Variables by which Prefect prints its log as lines of JSON."""
 
 
-def run_up(settings: Settings, echo: Echo) -> None:
+def run_up(settings: Settings, echo: Echo, *, watch: bool = False) -> None:
     """Start the server, the deployments and the worker, supervise them until SIGTERM or Ctrl-C, then stop them.
 
-    Raises `ReviewsError` if it is up already, the port is in use, or the server or the deployments fail.
+    With `watch`, files in the inbox are scored as soon as they arrive. Raises `ReviewsError` if it is up already, the
+    port is in use, or the server or the deployments fail.
     """
     # They raise an error for invalid settings before anything is started.
-    list_hosts(settings)
-    list_metrics_hosts(settings)
+    list_hosts("REVIEWS_HOST", settings.host, settings.allowed_hosts)
+    list_hosts("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
     echo = make_safe_echo(echo, name_log(settings))
     if settings.log == "json":
         echo = make_json_echo(echo)
@@ -91,15 +90,15 @@ def run_up(settings: Settings, echo: Echo) -> None:
         if stopped := kill_marked(settings.home.folder):
             echo(f"Stopped what an earlier `reviews up` left behind: {count(stopped, 'process')}.")
         with open_ports(settings) as ports:
-            started_at = datetime.now(UTC)
-            write_running(settings, is_ready=False, started_at=started_at)
+            up = partial(write_running, settings, started_at=datetime.now(UTC))
+            up(is_ready=False)
             try:
-                _run_until_stopped(settings, ports, echo, stop, started_at)
+                _run_until_stopped(_Start(settings, ports, echo, stop, watch), up)
             finally:
                 echo("Stopping ...")
                 with suppress(OSError):
-                    write_running(settings, is_ready=False, started_at=started_at)
-                stop_marked(settings.home.folder)
+                    up(is_ready=False)
+                stop_processes(find_marked(settings.home.folder))
                 delete_running(settings)
                 echo("All stopped.")
 
@@ -120,7 +119,7 @@ def build_environment_of_up(settings: Settings, environment: Mapping[str, str]) 
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": f"{settings.keep_runs_days * 86_400:.0f}",
+        KEEP_RUNS: kept.get(KEEP_RUNS, KEEP_RUNS_SECONDS),
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.event_order",
         "PREFECT_SERVER_LOGGING_LEVEL": kept.get("PREFECT_SERVER_LOGGING_LEVEL", "WARNING"),
         "PREFECT_WORKER_QUERY_SECONDS": f"{_POLL_SECONDS}",
@@ -131,9 +130,9 @@ def build_environment_of_up(settings: Settings, environment: Mapping[str, str]) 
     }
 
 
-def describe_up(settings: Settings) -> str:
+def describe_up(settings: Settings, watch: bool) -> str:
     """Describe the address, the password file, the inbox, and the next commands."""
-    when = "at once" if settings.watch_inbox else "every 15 minutes"
+    when = "at once" if watch else "every 15 minutes"
     return "\n".join(
         [
             f"Up: {settings.ui_url}",
@@ -151,22 +150,33 @@ def describe_up(settings: Settings) -> str:
     )
 
 
-def _run_until_stopped(
-    settings: Settings, ports: Ports, echo: Echo, stop: Stop, started_at: datetime
-) -> None:
+@dataclass(frozen=True)
+class _Start:
+    """What `reviews up` works with."""
+
+    settings: Settings
+    ports: Mapping[str, socket.socket]
+    echo: Echo
+    stop: Stop
+    watch: bool
+
+
+def _run_until_stopped(start: _Start, write_state: Callable[..., None]) -> None:
     """Do the work of `reviews up`, from its first start of a process to its orderly end."""
+    settings, echo, stop = start.settings, start.echo, start.stop
     protection = protect_server(settings.ui_url, ensure_password(settings))
     write_client_file(settings)
     environment = build_environment_of_up(settings, os.environ) | protection
-    children = _start_all(settings, ports, environment, echo, stop.asked)
+    children = _start_all(start, environment)
     if closed := settings.home.close():
         echo(closed)
     if not stop.asked.is_set():
-        write_running(settings, is_ready=True, started_at=started_at)
-        echo(describe_up(settings))
-    _watch_inbox(settings, environment, stop.asked, echo)
+        write_state(is_ready=True)
+        echo(describe_up(settings, start.watch))
+    if start.watch:
+        _watch_inbox(start, environment)
     stopped = threading.Event()
-    last_answer = start_health_checks(lambda: shows_page(settings.ui_url, ANSWER_SECONDS), stopped)
+    last_answer = start_health_checks(lambda: has_page(settings.ui_url, ANSWER_SECONDS), stopped)
     renew = build_renewal(children, lambda: not list_run_processes(settings.home.folder), echo)
     supervise = build_supervisor(children, last_answer, renew, environment, echo)
     while not stop.asked.wait(LOOK_SECONDS):
@@ -175,7 +185,7 @@ def _run_until_stopped(
     def echo_to_down(text: str) -> None:
         echo(text)
         with suppress(OSError):
-            write_running(settings, is_ready=True, started_at=started_at, doing=text)
+            write_state(is_ready=True, doing=text)
 
     del children[1:]  # while it stops, only the server is restarted
     stop_runs(settings, environment, echo_to_down, stop.at_once, supervise)
@@ -183,43 +193,37 @@ def _run_until_stopped(
     stop_all_but(children[0], settings)
 
 
-def _start_all(
-    settings: Settings,
-    ports: Ports,
-    environment: Mapping[str, str],
-    echo: Echo,
-    stop: threading.Event,
-) -> list[Child]:
-    """Start the server, deploy, and start the other processes; skip the remaining steps once `stop` is set."""
+def _start_all(start: _Start, environment: Mapping[str, str]) -> list[Child]:
+    """Start the server, deploy, and start the other processes; skip the remaining steps once a stop is asked for."""
+    settings, echo, stop = start.settings, start.echo, start.stop.asked
+
+    def run(program: Program) -> Child:
+        return start_child(program, environment, name_lines(program, echo))
+
     echo(f"Starting Prefect's server on {settings.ui_url} ...")
     own = {DATABASE_VARIABLE: settings.database_url} if settings.database_url else {}
-    server = start_server(describe_server(ports.server, list_hosts(settings), own=own), environment, echo)
+    hosts = list_hosts("REVIEWS_HOST", settings.host, settings.allowed_hosts)
+    server = run(describe_server(start.ports["server"], hosts, own=own))
     wait_for_server(server, settings.api_url, "then `reviews up` again.", stop)
-    server.is_quiet.clear()
     if not stop.is_set():
         echo("Creating the deployments ...")
         _deploy_for_up(environment, echo)
     if stop.is_set():
         return [server]
     worker = Program("worker", (*WORKER_COMMAND, "--pool", settings.pool, *WORKER_OPTIONS))
-    served = {"metrics": ports.metrics, "site": ports.site}
-    others = [worker, *(_describe_served(name, each) for name, each in served.items() if each)]
-    return [server, *(start_child(program, environment, echo) for program in others)]
-
-
-def _describe_served(name: str, listening: socket.socket) -> Program:
-    """Return the program that serves the metrics or the site on an open socket."""
-    number = listening.fileno()
-    command = (sys.executable, "-m", f"deployments.{name}", str(number))
-    return Program(name, command, inherited=(number,))
+    served = {name: each.fileno() for name, each in start.ports.items() if name != "server"}
+    others = [
+        Program(name, (sys.executable, "-m", f"deployments.{name}", str(number)), inherited=(number,))
+        for name, number in served.items()
+    ]
+    return [server, *map(run, (worker, *others))]
 
 
 def _deploy_for_up(environment: Mapping[str, str], echo: Echo) -> None:
     """Create the deployments of `reviews up`, in a process of its own."""
-    command = [sys.executable, "-m", "deployments.deploy"]
     # In a session of its own, since Ctrl-C is for this process: the other one would answer it by a traceback.
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "deployments.deploy"],
         cwd=PROJECT_ROOT,
         env=dict(environment),
         start_new_session=True,
@@ -228,29 +232,23 @@ def _deploy_for_up(environment: Mapping[str, str], echo: Echo) -> None:
         check=False,
     )
     if done.returncode != 0:
-        tail = "\n".join(done.stderr.strip().splitlines()[-LINES_SHOWN:])
+        tail = "\n".join(done.stderr.strip().splitlines()[-LINES_KEPT:])
         raise ReviewsError(tail or "The deployments could not be created.")
     if done.stdout.strip():
         echo(done.stdout.strip())
 
 
-def _watch_inbox(
-    settings: Settings, environment: Mapping[str, str], stop: threading.Event, echo: Echo
-) -> None:
-    """Watch the inbox in a thread until `stop`, if the settings ask for it: a slow server must not block this one."""
-    if not settings.watch_inbox:
-        return
+def _watch_inbox(start: _Start, environment: Mapping[str, str]) -> None:
+    """Watch the inbox in a thread until a stop is asked for: a slow server must not block this one."""
     os.environ.update(environment)  # Prefect's client, which is loaded next, reads it
     os.environ.pop(MARK)
     from deployments.local_server.inbox_watcher import check_repeatedly, is_scoring, make_inbox_check
     from tasks.stages.events import emit_inbox_changed
 
-    check = make_inbox_check(
-        settings.home.inbox,
-        partial(is_scoring, settings.add_name("score-reviews")),
-        partial(emit_inbox_changed, settings.home),
-    )
-    arguments = (check, _POLL_SECONDS, stop, echo)
+    home = start.settings.home
+    is_busy = partial(is_scoring, start.settings.add_name("score-reviews"))
+    check = make_inbox_check(home.inbox, is_busy, partial(emit_inbox_changed, home))
+    arguments = (check, _POLL_SECONDS, start.stop.asked, start.echo)
     threading.Thread(target=check_repeatedly, args=arguments, daemon=True).start()
 
 

@@ -1,6 +1,10 @@
 """Every metric that is served: its name, labels and meaning, and for those of the database the SQL of their values."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric as Family
 
 from tasks.queries.named_queries import embed_query
 
@@ -24,6 +28,22 @@ class Sample:
     metric: Metric
     labels: tuple[str, ...]
     value: float
+
+
+class HomeRegistry(CollectorRegistry):
+    """Collects as others do, and adds the label `home` to all samples, so that several homes can be told apart."""
+
+    def __init__(self, home: str) -> None:
+        super().__init__()
+        self._home = home
+
+    def collect(self) -> Iterator[Family]:
+        """Yield all metrics, each sample with the label."""
+        for family in super().collect():
+            family.samples = [
+                sample._replace(labels={"home": self._home, **sample.labels}) for sample in family.samples
+            ]
+            yield family
 
 
 _CHAMPION = "(SELECT model_id FROM promotions ORDER BY number DESC LIMIT 1)"

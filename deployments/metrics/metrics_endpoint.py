@@ -22,12 +22,10 @@ from starlette.routing import Route
 
 from data_contracts.errors import WarehouseError
 from data_contracts.storage.home import Home
-from deployments.guarded_server import guard
-from deployments.metrics.database_metrics import make_cached_reader
-from deployments.metrics.home_registry import HomeRegistry
-from deployments.metrics.metric_definitions import READABLE, Metric, Sample
-from deployments.metrics.unscored_files import make_unscored_finder, read_inbox_metrics
-from deployments.metrics.upkeep_metrics import read_upkeep_metrics
+from deployments.guarded_server import guard, list_hosts
+from deployments.metrics.home_metrics import make_cached_reader, make_unscored_finder, read_inbox, read_upkeep
+from deployments.metrics.metric_definitions import READABLE, HomeRegistry, Metric, Sample
+from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ class Figures(Collector):
         """Yield all metrics of which there are samples."""
         samples = [
             *self._read_home(),
-            *read_upkeep_metrics(self._home),
+            *read_upkeep(self._home),
             *self._read_server(),
         ]
         families: dict[Metric, GaugeMetricFamily] = {}
@@ -62,9 +60,9 @@ class Figures(Collector):
     def _read_home(self) -> list[Sample]:
         """Return the samples of the database and the inbox; report on standard error why it can't be read, once."""
         if not self._home.published.is_file():
-            return [Sample(READABLE, (), 0), *read_inbox_metrics(self._find_unscored)]
+            return [Sample(READABLE, (), 0), *read_inbox(self._find_unscored)]
         samples, problem = list[Sample](), ""
-        for read in (self._read_database, partial(read_inbox_metrics, self._find_unscored)):
+        for read in (self._read_database, partial(read_inbox, self._find_unscored)):
             try:
                 samples += read()
             except WarehouseError as error:
@@ -95,11 +93,13 @@ def make_metrics_app(settings: Settings, hosts: Sequence[str], read_server: Read
     return guard(Starlette(routes=[Route("/metrics", answer)]), hosts)
 
 
-def serve_metrics(listening: socket.socket, app: "ASGIApp") -> None:
+def serve_metrics(settings: Settings, listening: socket.socket) -> None:
     """Serve the metrics of a home on a listening socket until a signal."""
     import uvicorn
 
     from deployments.http_serving import configure_server
 
+    hosts = list_hosts("REVIEWS_METRICS_HOST", settings.metrics_host, settings.allowed_hosts)
+    app = make_metrics_app(settings, hosts, partial(read_server_metrics, settings))
     config = configure_server(app, lifespan="off", log_level="warning")
     uvicorn.Server(config).run(sockets=[listening])

@@ -1,12 +1,10 @@
 """Reads the metrics of Prefect's server: its workers, and the runs of each deployment."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, WorkerFilter, WorkerFilterStatus
+from prefect.client.schemas.filters import DeploymentFilter
 from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import (
     PREFECT_API_REQUEST_TIMEOUT,
     PREFECT_API_URL,
@@ -14,8 +12,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from deployments.local_server.server_process import shows_page
-from deployments.local_server.status import count_waiting
+from deployments.deployed_runs import list_runs, list_waiting, list_workers
+from deployments.local_server.server_process import has_page
 from deployments.metrics.metric_definitions import (
     ACTIVE,
     FAILED,
@@ -31,8 +29,6 @@ from deployments.settings import DEPLOYMENTS, Settings
 
 ANSWER_SECONDS = 5.0
 """How long the server may take for one answer: Prometheus waits for 10 s in all."""
-GOING = {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}}
-ENDED_WELL, ENDED_BADLY = ["COMPLETED"], ["FAILED", "CRASHED"]
 
 
 def read_server_metrics(settings: Settings) -> list[Sample]:
@@ -43,23 +39,17 @@ def read_server_metrics(settings: Settings) -> list[Sample]:
     """
     impatient = {PREFECT_API_REQUEST_TIMEOUT: ANSWER_SECONDS, PREFECT_CLIENT_MAX_RETRIES: 0}
     url = PREFECT_API_URL.value()
-    if not url or (url == settings.api_url and not shows_page(settings.ui_url, ANSWER_SECONDS)):
+    if not url or (url == settings.api_url and not has_page(settings.ui_url, ANSWER_SECONDS)):
         return [Sample(SERVER_UP, (), 0)]
     try:
         with temporary_settings(impatient), get_client(sync_client=True) as client:
             return [
                 Sample(SERVER_UP, (), 1),
-                *_read_workers(client, settings),
+                Sample(WORKERS, (), len(list_workers(client, settings))),
                 *_read_deployments(client, settings),
             ]
     except Exception:  # whatever Prefect's client raises
         return [Sample(SERVER_UP, (), 0)]
-
-
-def _read_workers(client: SyncPrefectClient, settings: Settings) -> Iterator[Sample]:
-    """Yield how many workers are online."""
-    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
-    yield Sample(WORKERS, (), len(client.read_workers_for_work_pool(settings.pool, worker_filter=online)))
 
 
 def _read_deployments(client: SyncPrefectClient, settings: Settings) -> Iterator[Sample]:
@@ -72,11 +62,11 @@ def _read_deployments(client: SyncPrefectClient, settings: Settings) -> Iterator
     scheduled = {each.name for each in found if not each.paused and any(one.active for one in each.schedules)}
     for name, own in zip(DEPLOYMENTS, settings.deployments, strict=True):
         yield Sample(SCHEDULED, (name,), float(own in scheduled))
-        yield Sample(WAITING, (name,), count_waiting(client, own))
-        yield Sample(ACTIVE, (name,), len(_list_runs(client, own, GOING)))
-        for run in _find_last(client, own, [*ENDED_WELL, *ENDED_BADLY]):
-            yield Sample(FAILED, (name,), float(run.state_type not in ENDED_WELL))
-        for run in _find_last(client, own, ENDED_WELL):
+        yield Sample(WAITING, (name,), len(list_waiting(client, own)))
+        yield Sample(ACTIVE, (name,), len(list_runs(client, [own], ["PENDING", "RUNNING"])))
+        for run in _find_last(client, own, ["COMPLETED", "FAILED", "CRASHED"]):
+            yield Sample(FAILED, (name,), float(run.state_type != "COMPLETED"))
+        for run in _find_last(client, own, ["COMPLETED"]):
             if run.end_time is not None:
                 yield Sample(SUCCESS, (name,), run.end_time.timestamp())
             yield Sample(SECONDS, (name,), run.total_run_time.total_seconds())
@@ -84,18 +74,4 @@ def _read_deployments(client: SyncPrefectClient, settings: Settings) -> Iterator
 
 def _find_last(client: SyncPrefectClient, name: str, states: list[str]) -> list[FlowRun]:
     """Return the run of a deployment that ended last in one of these states, without those that were coalesced."""
-    return _list_runs(
-        client, name, {"state": {"type": {"any_": states}}, "start_time": {"is_null_": False}}, 1
-    )
-
-
-def _list_runs(
-    client: SyncPrefectClient, name: str, wanted: Mapping[str, Any], limit: int | None = None
-) -> list[FlowRun]:
-    """Return the runs of a deployment that a filter wants, those that ended last first."""
-    return client.read_flow_runs(
-        flow_run_filter=FlowRunFilter.model_validate(wanted),
-        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [name]}}),
-        sort=FlowRunSort.END_TIME_DESC,
-        limit=limit,
-    )
+    return list_runs(client, [name], states, began=True, limit=1)

@@ -53,8 +53,8 @@ def open_desk(champion: FollowedChampion, limits: RowLimits, home: str = "") -> 
         return _answer(desk, champion.find(), texts)
 
     batching = start_batching(score)
-    metrics = make_metrics(champion, batching.count_waiting, home)
-    desk = Desk(champion, limits, batching, ThreadPoolExecutor(1, "explaining"), set(), metrics)
+    explaining = ThreadPoolExecutor(1, "explaining")
+    desk = Desk(champion, limits, batching, explaining, set(), make_metrics(home))
     return desk
 
 

@@ -15,19 +15,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
-from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from deployments.guarded_server import guard
 from deployments.serving.answering import Desk, TextOfSource, ask, ask_why, is_full
-from deployments.serving.metrics import measure_requests
+from deployments.serving.metrics import expose, measure_requests
 from deployments.serving.request_limits import (
     STATIC_PATH,
     ServingLimits,
     bound_bodies,
-    end_quietly,
-    refuse_in_json,
     require_token,
 )
 from deployments.serving.schemas import (
@@ -75,8 +72,7 @@ def make_app(
     app = bound_bodies(_make_api(desk, limits, bool(token)), limits)
     if token:
         app = require_token(app, token)
-    measured = measure_requests(app, desk.metrics)
-    return end_quietly(refuse_in_json(guard(measured, hosts)))
+    return guard(measure_requests(app, desk.metrics), hosts)
 
 
 def _make_api(desk: Desk, limits: ServingLimits, needs_token: bool) -> FastAPI:
@@ -143,7 +139,8 @@ def _add_state(api: FastAPI, desk: Desk) -> None:
 
     @api.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
     def metrics() -> Response:
-        return Response(generate_latest(desk.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        content = expose(desk.metrics, desk.champion, desk.batching.count_waiting())
+        return Response(content, media_type=CONTENT_TYPE_LATEST)
 
     @api.get("/", include_in_schema=False)
     async def root() -> Response:

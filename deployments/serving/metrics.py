@@ -1,16 +1,12 @@
 """Metrics of `reviews serve` for Prometheus: what was asked, how long it took, and which model answers."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
-from deployments.metrics.home_registry import HomeRegistry
-from deployments.metrics.metric_definitions import Metric
+from deployments.metrics.metric_definitions import HomeRegistry, Metric
 from deployments.serving.champion_following import FollowedChampion
 
 if TYPE_CHECKING:
@@ -39,41 +35,44 @@ TEXTS_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class ServingMetrics:
-    """The registry, and the metrics that requests change."""
+    """The registry, the metrics that requests change, and those of the state."""
 
     registry: HomeRegistry
     requests: Counter
-    seconds: Histogram
     texts: Counter
+    seconds: Histogram
     together: Histogram
+    waiting: Gauge
+    model: Gauge
+    current: Gauge
 
 
-class _State(Collector):
-    """Collects for `prometheus_client` what is asked at a scrape: the texts that wait, and the model that answers."""
-
-    def __init__(self, champion: FollowedChampion, count_waiting: Callable[[], int]) -> None:
-        self._champion = champion
-        self._count_waiting = count_waiting
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the metrics."""
-        promoted = self._champion.find().promoted
-        yield _make_gauge(WAITING, (), self._count_waiting())
-        yield _make_gauge(MODEL, (promoted.model_id, promoted.variant), 1)
-        yield _make_gauge(CURRENT, (), self._champion.find_trouble() is None)
-
-
-def make_metrics(champion: FollowedChampion, count_waiting: Callable[[], int], home: str) -> ServingMetrics:
+def make_metrics(home: str) -> ServingMetrics:
     """Return new metrics of an app, of a home with this label."""
     registry = HomeRegistry(home)
-    registry.register(_State(champion, count_waiting))
+    waiting, model, current = (
+        Gauge(each.name, each.meaning, each.labels, registry=registry) for each in (WAITING, MODEL, CURRENT)
+    )
     return ServingMetrics(
         registry,
         Counter(REQUESTS.name, REQUESTS.meaning, REQUESTS.labels, registry=registry),
-        Histogram(SECONDS.name, SECONDS.meaning, SECONDS.labels, registry=registry, buckets=SECONDS_BOUNDS),
         Counter(TEXTS.name, TEXTS.meaning, TEXTS.labels, registry=registry),
+        Histogram(SECONDS.name, SECONDS.meaning, SECONDS.labels, registry=registry, buckets=SECONDS_BOUNDS),
         Histogram(TOGETHER.name, TOGETHER.meaning, registry=registry, buckets=TEXTS_BOUNDS),
+        waiting,
+        model,
+        current,
     )
+
+
+def expose(metrics: ServingMetrics, champion: FollowedChampion, waiting: int) -> bytes:
+    """Return the metrics in Prometheus's text format, with the state at this moment."""
+    promoted = champion.find().promoted
+    metrics.waiting.set(waiting)
+    metrics.model.clear()
+    metrics.model.labels(promoted.model_id, promoted.variant).set(1)
+    metrics.current.set(champion.find_trouble() is None)
+    return generate_latest(metrics.registry)
 
 
 def measure_requests(app: "ASGIApp", metrics: ServingMetrics) -> "ASGIApp":
@@ -99,10 +98,3 @@ def measure_requests(app: "ASGIApp", metrics: ServingMetrics) -> "ASGIApp":
             metrics.seconds.labels(path).observe(perf_counter() - began)
 
     return measure
-
-
-def _make_gauge(metric: Metric, labels: tuple[str, ...], value: float) -> GaugeMetricFamily:
-    """Return a gauge with one value, as `prometheus_client` has it."""
-    family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
-    family.add_metric(labels, float(value))
-    return family

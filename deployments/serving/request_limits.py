@@ -2,12 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 if TYPE_CHECKING:
@@ -25,17 +23,10 @@ BODY_SECONDS = 30.0
 """How long a body may take to come."""
 OTHER_MARKS = 32
 """Commas, colons and brackets that a request may have beside a comma for each text and as many again."""
-CLOSING = {"Connection": "close"}
-GUARD_WORDS = {
-    400: "The request names another host than this server's. Next: add its name to REVIEWS_ALLOWED_HOSTS.",
-    403: "The request comes from a page of another origin. Next: send it from a program, or through your own server.",
-}
-"""What `guard` refuses, by the status."""
 LARGE = "The request has more than {:,} bytes. Next: send less at a time."
 MANY = "The request has more values than {:,} texts need. Next: send fewer at a time."
 HELD = "Too many bytes of other requests wait. Next: ask again in a second."
 SLOW = f"The body did not come within {BODY_SECONDS:g} s. Next: send it again, less at a time."
-STOPPING = "The server stops, and this request was not answered in time. Next: send it again later."
 
 
 @dataclass(frozen=True)
@@ -57,8 +48,11 @@ def require_token(app: "ASGIApp", token: str) -> "ASGIApp":
         {"WWW-Authenticate": "Bearer"},
     )
 
+    def is_open(path: str) -> bool:
+        return path in OPEN_PATHS or path.startswith(f"{STATIC_PATH}/")
+
     async def refuse_strangers(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if scope["type"] == "http" and not _is_open(scope["path"]):
+        if scope["type"] == "http" and not is_open(scope["path"]):
             given = Headers(scope=scope).get("authorization", "").encode("latin-1")
             if not secrets.compare_digest(given, expected):
                 await refusal(scope, receive, send)
@@ -68,110 +62,54 @@ def require_token(app: "ASGIApp", token: str) -> "ASGIApp":
     return refuse_strangers
 
 
-def _is_open(path: str) -> bool:
-    """Return whether a path is answered without a token."""
-    return path in OPEN_PATHS or path.startswith(f"{STATIC_PATH}/")
-
-
-def refuse_in_json(app: "ASGIApp") -> "ASGIApp":
-    """Wrap a guarded app: what `guard` refuses in plain words gets a `message`, as all other refusals have."""
-
-    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        refused = 0
-
-        async def hold_back(message: "Message") -> None:
-            nonlocal refused
-            if message["type"] == "http.response.start" and message["status"] in GUARD_WORDS:
-                kind = Headers(raw=message["headers"]).get("content-type", "")
-                refused = message["status"] if kind.startswith("text/plain") else 0
-            if not refused:
-                await send(message)
-
-        await app(scope, receive, hold_back)
-        if refused:
-            await JSONResponse({"message": GUARD_WORDS[refused]}, refused)(scope, receive, send)
-
-    return answer
-
-
-def end_quietly(app: "ASGIApp") -> "ASGIApp":
-    """Wrap an app: a request that the server cancels when it stops, since it was not sent in time, gets a 503."""
-
-    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        began = False
-
-        async def note_begin(message: "Message") -> None:
-            nonlocal began
-            began = True
-            await send(message)
-
-        try:
-            await app(scope, receive, note_begin)
-        except asyncio.CancelledError:
-            # Raised further, it would be printed with its traceback.
-            if not began:
-                await JSONResponse({"message": STOPPING}, 503)(scope, receive, send)
-
-    return answer
-
-
 def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
-    """Wrap an app: hand on a body once it is there as a whole, and only if it keeps the limits.
+    """Wrap an app: hand on a request once its body is there as a whole, and only if it keeps the limits.
 
     These are its bytes (413), the bytes that all requests hold until they are answered (503), the time in which it
     comes (408), and how many values it has (413), which are counted before any is made.
     """
-    most, held = limits.max_bytes, 0
+    held = 0
 
     async def bound(scope: "Scope", receive: "Receive", send: "Send") -> None:
-        own, asked = 0, False
-
-        def hold(size: int) -> bool:
-            nonlocal own, held
-            own, held = own + size, held + size
-            return held > MOST_HELD * most
-
-        async def read_in_time() -> "Message":
-            nonlocal asked
-            if asked:
-                return await receive()
-            asked = True
+        nonlocal held
+        body, refusal, more = bytearray(), None, scope["type"] == "http"
+        size = 0
+        try:
             try:
                 async with asyncio.timeout(BODY_SECONDS):
-                    return await _read_whole(receive, hold, limits)
+                    while more and refusal is None:
+                        message = await receive()
+                        if message["type"] != "http.request":
+                            return  # the client is gone
+                        body += message["body"]
+                        size, held = len(body), held + len(message["body"])
+                        more = message["more_body"]
+                        refusal = _find_excess(body, held, limits, is_whole=not more)
             except TimeoutError:
-                raise HTTPException(408, SLOW, CLOSING) from None
-
-        announced = Headers(scope=scope).get("content-length", "0") if scope["type"] == "http" else "0"
-        if announced.isdecimal() and int(announced[:20]) > most:
-            await JSONResponse({"message": LARGE.format(most)}, 413)(scope, receive, send)
-            return
-        try:
-            await app(scope, read_in_time, send)
+                refusal = JSONResponse({"message": SLOW}, 408, {"Connection": "close"})
+            pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+            body.clear()
+            await (refusal or app)(scope, lambda: _receive_next(pending, receive), send)
         finally:
-            hold(-own)
+            held -= size
 
     return bound
 
 
-async def _read_whole(receive: "Receive", hold: Callable[[int], bool], limits: ServingLimits) -> "Message":
-    """Return one message with a whole body; `hold` counts its bytes, and says whether all requests hold too many."""
-    body = bytearray()
-    message: Message = {"more_body": True}
-    while message.get("more_body", False):
-        message = await receive()
-        if message["type"] != "http.request":
-            return message
-        piece = message.get("body", b"")
-        body += piece
-        full = hold(len(piece))
-        if len(body) > limits.max_bytes:
-            raise HTTPException(413, LARGE.format(limits.max_bytes))
-        if full and len(body) > SMALL_BYTES:
-            raise HTTPException(503, HELD, {"Retry-After": "1"})
-    if _has_more_marks(body, 2 * limits.max_texts + OTHER_MARKS):
-        raise HTTPException(413, MANY.format(limits.max_texts))
-    return {**message, "body": bytes(body)}
+async def _receive_next(pending: "list[Message]", receive: "Receive") -> "Message":
+    """Return a message that was received already, else the next one."""
+    return pending.pop() if pending else await receive()
+
+
+def _find_excess(body: bytearray, held: int, limits: ServingLimits, *, is_whole: bool) -> JSONResponse | None:
+    """Return the refusal of a request with this body, or this beginning of one; None if it keeps the limits."""
+    if len(body) > limits.max_bytes:
+        return JSONResponse({"message": LARGE.format(limits.max_bytes)}, 413)
+    if held > MOST_HELD * limits.max_bytes and len(body) > SMALL_BYTES:
+        return JSONResponse({"message": HELD}, 503, {"Retry-After": "1"})
+    if is_whole and _has_more_marks(body, 2 * limits.max_texts + OTHER_MARKS):
+        return JSONResponse({"message": MANY.format(limits.max_texts)}, 413)
+    return None
 
 
 def _has_more_marks(body: bytearray, most: int) -> bool:

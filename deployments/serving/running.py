@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import ReviewsError, UsageError
-from deployments.guarded_server import list_serving_hosts
-from deployments.local_server.server_process import open_port
+from deployments.guarded_server import list_hosts
 from deployments.local_server.stopping import catch_signals
+from deployments.ports import open_port
 from deployments.settings import Settings
 from tasks.support.extras import name_install
 
@@ -30,7 +30,7 @@ def run_serve(settings: Settings, echo: Callable[[str], None]) -> None:
 
     Raises `UsageError` if the address needs a token, `ReviewsError` if the port or the champion can't be used.
     """
-    hosts = list_serving_hosts(settings)
+    hosts = list_hosts("REVIEWS_SERVE_HOST", settings.serve_host, settings.allowed_hosts)
     _require_token(settings)
     _require_extra()
     from deployments.serving.answering import close_desk, open_desk

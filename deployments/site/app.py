@@ -8,7 +8,8 @@ Pages of the site are made when they are asked for, from the published copy; rep
 import os
 import socket
 import time
-from collections.abc import Sequence
+import webbrowser
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -25,11 +26,13 @@ from starlette.staticfiles import StaticFiles
 
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from deployments.guarded_server import guard, list_site_hosts
-from deployments.settings import Settings
+from deployments.guarded_server import guard, list_hosts
+from deployments.local_server.running import find_running
+from deployments.ports import open_port
+from deployments.settings import SITE_HOST, Settings
 from tasks.pages.rendering import STYLE, format_style
 from tasks.site.pages import make_page
-from tasks.warehouse.published import identify_copy
+from tasks.warehouse.published import identify_copy, require_published
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Scope
@@ -100,9 +103,29 @@ def serve_site(settings: Settings, listening: socket.socket) -> None:
     from deployments.http_serving import configure_server
 
     os.nice(POLITENESS)
-    app = make_site_app(settings.home, list_site_hosts(settings))
+    app = make_site_app(settings.home, list_hosts("REVIEWS_SITE_PORT", SITE_HOST, settings.allowed_hosts))
     config = configure_server(app, lifespan="off", log_level="warning", server_header=False)
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def open_site(settings: Settings, echo: Callable[[str], object], *, has_screen: bool) -> None:
+    """Open the site that `reviews up` serves in a browser; if it serves none, serve it until Ctrl-C."""
+    require_published(settings.home.published)
+    running = find_running(settings)
+    if running and running.site_url:
+        _open(running.site_url, echo, has_screen)
+        return
+    with open_port(SITE_HOST, settings.site_port or 0, "REVIEWS_SITE_PORT") as listening:
+        _open(f"http://{SITE_HOST}:{listening.getsockname()[1]}", echo, has_screen)
+        echo("It is served until Ctrl-C; `reviews up` serves it with REVIEWS_SITE_PORT.")
+        serve_site(settings, listening)
+
+
+def _open(address: str, echo: Callable[[str], object], has_screen: bool) -> None:
+    """Print an address and, where there is a screen, open it in a browser."""
+    echo(f"The site: {address}")
+    if has_screen:
+        webbrowser.open(address)
 
 
 def make_site_app(home: Home, hosts: Sequence[str]) -> "ASGIApp":

@@ -232,7 +232,7 @@ def report(run: str | None, week: str | None, output: Path | None) -> None:
     settings = load_settings_to_read()
     if output:
         require_free_target(settings.home, output, settings.home.reports)
-    path = write_report(settings.home, run or "latest", output and output.absolute(), settings.keep_reports)
+    path = write_report(settings.home, run or "latest", output and output.absolute())
     echo(f"Wrote {path}")
 
 
@@ -271,7 +271,7 @@ def site(folder: Path | None) -> None:
       reviews --home data/demo site
       reviews site ~/share/movies
     """
-    from deployments.site.opening import open_site
+    from deployments.site.app import open_site
     from flows.command.startup import has_screen, load_settings_to_read
     from tasks.site.writing import write_site
     from tasks.support.outside_targets import require_free_target

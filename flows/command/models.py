@@ -212,9 +212,8 @@ def start(model: str, duration: timedelta | None, until: datetime | None, since:
     if duration is not None and until is not None:
         raise UsageError("--for and --until both say when it ends. Next: give one of them.")
     end = to_utc(until) or datetime.now(UTC) + (duration or FOR_TIME)
-    settings = load_settings()
     asked = ShadowStart(model, name_user(), end, to_utc(since))
-    start_shadow(settings.home, asked, settings.shadow_minutes, echo)
+    start_shadow(load_settings().home, asked, echo)
 
 
 @shadow.command()

@@ -61,11 +61,11 @@ def up(port: int | None, watch_inbox: bool, detach: bool, deploy_only: bool) -> 
             raise UsageError("--deploy-only starts nothing. Next: leave out the other options.")
         _deploy(settings)
         return
-    settings = replace(settings, port=port or settings.port, watch_inbox=watch_inbox or settings.watch_inbox)
+    settings = replace(settings, port=port or settings.port)
     if detach:
-        start_detached(settings, echo)
+        start_detached(settings, echo, watch=watch_inbox)
     else:
-        run_up(settings, echo)
+        run_up(settings, echo, watch=watch_inbox)
 
 
 def _deploy(settings: "Settings") -> None:
@@ -86,7 +86,7 @@ def down(now: bool) -> None:
     Active runs get REVIEWS_DRAIN_SECONDS (60) to end, and are then cancelled. The next run continues where a cancelled
     one stopped.
     """
-    from deployments.local_server.down import bring_down
+    from deployments.local_server.stopping import bring_down
     from deployments.settings import load_settings
 
     echo(bring_down(load_settings(), echo, at_once=now))

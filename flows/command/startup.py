@@ -121,7 +121,7 @@ def prepare_prefect(*, may_start: bool = True, only_own: bool = False) -> Callab
     for name, value in PREFECT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     if may_start:
-        from deployments.local_server.temporary_server import start_where_needed
+        from deployments.local_server.server_process import start_where_needed
 
         if server := start_where_needed():
             return server.wait_until_ready

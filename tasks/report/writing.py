@@ -21,6 +21,8 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import ROW_NAME
 
+KEPT_REPORTS = 100
+"""How many of the newest reports stay."""
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _OF_RUN_OR_WEEK = re.compile(rf"{_RUN_ID.pattern}|week-.*")
 _SHOWN_ROW = re.compile(r'data-row="([0-9a-f]{12}:[0-9]+)"')
@@ -35,11 +37,13 @@ GROUP BY uri ORDER BY moment DESC LIMIT 1000
 """Those of the last thousand files, since what was forgotten before has no report any more."""
 
 
-def write_report(home: Home, name: str = LATEST, output: Path | None = None, keep: int = 0) -> Path:
+def write_report(
+    home: Home, name: str = LATEST, output: Path | None = None, keep: int = KEPT_REPORTS
+) -> Path:
     """Write the report of a run to the home, or to `output`, and return its path.
 
-    `name` is a run id, the beginning of one, or 'latest'. Only the newest `keep` reports of the home are kept; 0 keeps
-    all. Raises `UsageError` if no run matches or the folder of `output` is missing, `WarehouseError` if nothing has
+    `name` is a run id, the beginning of one, or 'latest'. Only the newest `keep` reports of the home are kept.
+    Raises `UsageError` if no run matches or the folder of `output` is missing, `WarehouseError` if nothing has
     been published, and `SourceError` if a review on the page was forgotten while it was written.
     """
     if output is not None:
@@ -48,7 +52,7 @@ def write_report(home: Home, name: str = LATEST, output: Path | None = None, kee
     path = output or home.reports / name_report(run_id)
     write_page(path, report)
     require_nothing_forgotten(home, path)
-    if output is None and keep:
+    if output is None:
         drop_older_reports(home.reports, keep)
     return path
 

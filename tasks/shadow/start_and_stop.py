@@ -15,8 +15,8 @@ from tasks.warehouse.shadow import record
 _LONGEST = timedelta(days=3660)
 
 
-def start(home: Home, asked: record.ShadowStart, minutes: float, say: Callable[[str], None]) -> None:
-    """Make a model, named by the beginning of its id, the shadow, for which runs have so many `minutes`.
+def start(home: Home, asked: record.ShadowStart, say: Callable[[str], None]) -> None:
+    """Make a model, named by the beginning of its id, the shadow.
 
     Raises `UsageError` for the champion and for an end that is over, `BundleError` for a bundle that may not score.
     """
@@ -41,9 +41,7 @@ def start(home: Home, asked: record.ShadowStart, minutes: float, say: Callable[[
     publish(home)
     end = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
     say(f"{row['model_id']} is the shadow{'' if is_new else ' still, now'}{end}.")
-    if not minutes:
-        say("But REVIEWS_SHADOW_MINUTES is 0, so no run scores with it.")
-    elif is_new:
+    if is_new:
         arrives = "arrives from now on" if asked.since is None else f"arrived since {asked.since:%Y-%m-%d}"
         say(
             f"Runs of `reviews score` score with it, after the champion, what {arrives}. Nobody sees these scores.\n"

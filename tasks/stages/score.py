@@ -281,24 +281,24 @@ def _emit_opened(run: Run, checked: Checked, noted: Noted) -> None:
         emit_training_due(run.home, checked.champion, reasons, [each.what for each in due])
 
 
-def judge_promise(run: Run, checked: Checked, at_labels: int) -> Checked:
+def judge_promise(run: Run, checked: Checked) -> Checked:
     """Judge the champion by what it promised; return also for which reasons a training is due from now on.
 
-    Each reason is found once for a champion. `at_labels` new labels are a reason; 0 never.
+    Each reason is found once for a champion.
     """
-    return look("judge-promise", partial(_judge_promise, run, checked, at_labels))
+    return look("judge-promise", partial(_judge_promise, run, checked))
 
 
-def _judge_promise(run: Run, checked: Checked, at_labels: int) -> Checked:
+def _judge_promise(run: Run, checked: Checked) -> Checked:
     """Do the stage that judges the champion."""
     from tasks.training.champion_promise import judge_champion
-    from tasks.training.due import find_new_reasons, name_reason
+    from tasks.training.due import AT_LABELS, find_new_reasons, name_reason
     from tasks.training.own_rows import find_archive_texts
 
     with open_warehouse(run.home.warehouse, write=True) as connection, begin_transaction(connection):
         judged = judge_champion(connection)
         texts = partial(find_archive_texts, run.home)
-        reasons = find_new_reasons(connection, judged, at_labels, texts) if judged else []
+        reasons = find_new_reasons(connection, judged, AT_LABELS, texts) if judged else []
     if judged is None or not reasons:
         return checked
     champion = find_model(run.home.warehouse, judged.champion.model_id)

@@ -11,7 +11,7 @@ from tasks.warehouse.run_log import Run
 
 
 @task(name="write-report")
-def report_run(run: Run, keep: int, site_url: str | None = None) -> str | None:
+def report_run(run: Run, site_url: str | None = None) -> str | None:
     """Write the report of a run, link it on the run's page and return its path; if that fails, warn and return None.
 
     `site_url` is where reports are served, if they are.
@@ -20,7 +20,7 @@ def report_run(run: Run, keep: int, site_url: str | None = None) -> str | None:
         # Imported here since it is slow to import and most runs, which find nothing new, write no report.
         from tasks.report.writing import write_report
 
-        path = write_report(run.home, run.run_id, keep=keep)
+        path = write_report(run.home, run.run_id)
         show_report(path, run.run_id, site_url)
     except (
         Exception

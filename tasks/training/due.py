@@ -58,6 +58,10 @@ _FIND_LAST_COMMIT = "SELECT coalesce(max(commit_number), 0) FROM scored_files WH
 _IS_KNOWN = "SELECT 1 FROM findings WHERE kind = 'training_due' AND subject = ? AND first_seen > ?"
 
 
+AT_LABELS = 500
+"""After so many new labels a training is due."""
+
+
 @dataclass(frozen=True)
 class TrainingReason:
     """A reason for which a training is due."""
@@ -72,7 +76,7 @@ class TrainingReason:
 def find_new_reasons(
     connection: duckdb.DuckDBPyConnection, judged: Judged, at_labels: int, list_archive: ListTexts
 ) -> list[TrainingReason]:
-    """Return the reasons that are no finding yet; `at_labels` new labels are one, 0 never.
+    """Return the reasons that are no finding yet; `at_labels` new labels are one.
 
     `list_archive` is called if there are so many, since no training with own labels learns from texts of the archive.
     """
@@ -80,7 +84,7 @@ def find_new_reasons(
     found = [
         *_find_fall(judged),
         *_find_drift(connection, champion),
-        *(_find_labels(connection, champion, at_labels, list_archive) if at_labels else ()),
+        *_find_labels(connection, champion, at_labels, list_archive),
     ]
     return [each for each in found if not _is_known(connection, champion, each.reason, each.since)]
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from data_contracts.storage.home import Home
-from deployments.local_server.temporary_server import start_temporary_server
+from deployments.local_server.server_process import start_temporary_server
 from tests.e2e.conftest import run_reviews, start_reviews
 from tests.support.command import Command
 from tests.support.small_home import copy_scoring_home

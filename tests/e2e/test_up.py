@@ -92,12 +92,6 @@ def test_a_second_up_says_where_the_first_one_is(up: Deployed) -> None:
     assert f"It is up already for {up.home}: http://127.0.0.1:{up.port}" in second.err
 
 
-def test_an_up_on_a_taken_port_says_so(up: Deployed, tmp_path: Path) -> None:
-    second = up.reviews("--home", str(tmp_path), "up")
-    assert second.status == 1
-    assert f"Port {up.port} of 127.0.0.1 can't be used" in second.err
-
-
 def test_status_says_what_runs_and_when_next(up: Deployed) -> None:
     said = up.reviews("status").out
     assert f"Up: http://127.0.0.1:{up.port}" in said
@@ -128,7 +122,7 @@ def test_a_web_page_of_another_origin_can_neither_read_nor_make_anything(
     assert came
     flows = {"flows": {"name": {"any_": ["of-a-stranger"]}}}
     assert up.ask_server("POST", "flows/filter", flows) == []
-    assert read_by_rebinding(browser, up.port) == "Invalid host header"
+    assert "another host than this server's" in read_by_rebinding(browser, up.port)
 
 
 @pytest.mark.browser

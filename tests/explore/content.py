@@ -11,6 +11,7 @@ from tests.explore.models import MODELS, RARE_WORD
 MAX_CHARACTERS, RAISED_CHARACTERS = 100, 1000
 """REVIEWS_MAX_TEXT_CHARS as it is, and as someone raises it."""
 MIN_BAD_ROWS, MAX_BAD_SHARE = 2, 0.5
+"""Limits of small files."""
 MOVIES = ("tt1", "tt2", "tt3")
 
 TEXTS = {

@@ -28,11 +28,14 @@ def leave_prefect_out() -> None:
     """Replace flows and tasks by their plain functions, and discard what they show on Prefect's pages."""
     from prefect import Task
 
+    from data_contracts.rules_and_limits import RowLimits
+    from deployments.settings import Settings
     from flows import alerts, group_loop, recording, score_reviews
     from models.evaluation.gate import pass_first_model
     from tasks.stages import log_messages, run_page
     from tasks.stages import score as score_stages
     from tasks.training import champion_choice
+    from tests.explore.content import MAX_BAD_SHARE, MIN_BAD_ROWS
 
     for module in (score_stages, score_reviews, group_loop, alerts):
         for name, value in list(vars(module).items()):
@@ -44,6 +47,9 @@ def leave_prefect_out() -> None:
     _silence(score_reviews, "name_run", "emit_outcome", "show_lines")
     _put(score_reviews, "end_completed", lambda message, result: result)
     _put(recording, "runtime", SimpleNamespace(flow_run=_FlowRun()))
+    Settings.limits = property(  # type: ignore[assignment, method-assign]
+        lambda settings: RowLimits(settings.max_text_chars, MAX_BAD_SHARE, MIN_BAD_ROWS)
+    )
     # Which of two untrained models is better is no question here.
     _put(champion_choice, "judge_challenger", lambda *contest: (pass_first_model(),))
 

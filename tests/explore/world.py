@@ -14,7 +14,7 @@ import duckdb
 
 from deployments.settings import Settings, load_settings
 from tests.explore import model
-from tests.explore.content import MAX_BAD_SHARE, MAX_CHARACTERS, MIN_BAD_ROWS, Contents
+from tests.explore.content import MAX_CHARACTERS, Contents
 from tests.explore.model import Database, Key, Part
 from tests.explore.observing import Observed, WaitingPart, hash_files, list_parts, observe
 from tests.explore.worker import BROKE, DONE, KILLED, REFUSED, Reply, Request, Worker
@@ -150,8 +150,6 @@ class World:
                 self.now.isoformat(),
                 {
                     "REVIEWS_MAX_TEXT_CHARS": str(MAX_CHARACTERS),
-                    "REVIEWS_MIN_BAD_ROWS": str(MIN_BAD_ROWS),
-                    "REVIEWS_MAX_BAD_SHARE": str(MAX_BAD_SHARE),
                     "REVIEWS_KEEP_BACKUPS": "3",
                     **environment,
                 },

@@ -42,14 +42,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="package", autouse=True)
 def only_scores() -> Iterator[None]:
-    """Switch off what else a run does: a report, which takes a second, the shadow, and the count of new labels.
-
-    The tests of these switch them on.
-    """
+    """Switch off the report of a run, which takes a second; its tests switch it on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REVIEWS_REPORTS", "false")
-        patch.setenv("REVIEWS_SHADOW_MINUTES", "0")
-        patch.setenv("REVIEWS_TRAIN_AT_LABELS", "0")
         yield
 
 

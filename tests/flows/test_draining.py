@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Pending, Running
 
-from deployments.abandoned_runs import end_abandoned_runs
+from deployments.deployed_runs import end_abandoned_runs
 from deployments.draining import MESSAGE, drain
 from deployments.settings import Settings, load_settings
 from deployments.work_pool import make_pool, resume_pool

@@ -9,6 +9,7 @@ import pytest
 
 from data_contracts.errors import EngineError, WorkerKilledError
 from data_contracts.storage.home import Home
+from flows import shadow_scoring
 from flows.scoring_message import ScoringSummary
 from tests.support.inner_engine import KILLER, InnerEngine, use_inner_engine
 from tests.support.scoring_runs import CSV, count, describe, drop, list_refused, plan, prove, run
@@ -75,9 +76,8 @@ def score_all(home: Home, store: Path) -> list[ScoringSummary]:
     describe(home, 'each_file = "replaces"\n[columns]\ntext = "words"\n', "club")
     start_small_shadow(home)
     with use_home(home, store) as patch:
-        patch.setenv("REVIEWS_SHADOW_MINUTES", "5")
         summaries = [run()]
-        patch.setenv("REVIEWS_SHADOW_MINUTES", "0")
+        patch.setattr(shadow_scoring, "find_shadow", lambda warehouse: None)
         describe(home, '[columns]\ntext = "text"\n[dates]\nformat = "iso"\n', "mine")
         summaries.append(run(rescan="mine"))
         promote_small_model(home, seed=5)

@@ -89,16 +89,6 @@ def test_without_reports_a_run_writes_none(scoring_home: Home, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_the_newest_reports_are_kept_as_the_setting_says(
-    reported_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REVIEWS_KEEP_REPORTS", "1")
-    drop(reported_home, "two.csv", CSV.replace("film", "two"))
-    run()
-    assert [path.stem for path in list_reports(reported_home)] == [find_last_run(reported_home)]
-
-
-@pytest.mark.slow
 def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home) -> None:
     target = reported_home.folder / "mine.html"
     done = CliRunner().invoke(main, ["report", "--output", str(target)])

@@ -568,8 +568,7 @@ for _ in range(2):
 def test_a_run_that_finds_nothing_new_reads_a_file_whose_time_changed_once_and_loads_nothing_heavy(
     scored_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("REVIEWS_REPORTS", "REVIEWS_SHADOW_MINUTES", "REVIEWS_TRAIN_AT_LABELS"):
-        monkeypatch.delenv(name)
+    monkeypatch.delenv("REVIEWS_REPORTS")
     drop(scored_home, "copy.csv", CSV)
     drop(scored_home, "refused.csv", "")
     run()

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,14 +51,6 @@ ROWS = "".join(
     for number in range(150)
 )
 RATED = f"review_id,movie_id,text,rating\n{ROWS}"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def with_shadow() -> Iterator[None]:
-    """Let runs score with the shadow, as they do by default."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("REVIEWS_SHADOW_MINUTES")
-        yield
 
 
 @pytest.fixture
@@ -282,7 +273,7 @@ def test_when_its_time_is_over_a_run_leaves_the_rest_to_the_next_one(
     waiting_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
-    monkeypatch.setenv("REVIEWS_SHADOW_MINUTES", "0.000001")
+    monkeypatch.setattr(shadow_scoring, "SHADOW_SECONDS", 0.00001)
     assert "1 file left to the next run" in str(run().shadow)
     assert count(waiting_home, "shadow_files") == 1
     run()
@@ -301,7 +292,7 @@ def test_a_scorer_that_fails_gets_no_more_time_than_one_that_scores(
 
     monkeypatch.setattr(tasks.shadow.scoring, "group_found_files", lambda files: [(each,) for each in files])
     monkeypatch.setattr(tasks.shadow.scoring, "_score_group", fail)
-    monkeypatch.setenv("REVIEWS_SHADOW_MINUTES", "0.000001")
+    monkeypatch.setattr(shadow_scoring, "SHADOW_SECONDS", 0.00001)
     run()
     assert len(tried) == 1
 

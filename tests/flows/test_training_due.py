@@ -9,6 +9,7 @@ import pytest
 from data_contracts.storage.home import Home
 from flows.scoring_message import describe_scoring
 from tasks.stages import score as stages
+from tasks.training import due
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import drop, list_said, run
 from tests.support.small_home import ask
@@ -26,7 +27,7 @@ def test_a_reason_is_told_of_once_by_the_run_that_finds_it_and_stays_in_reports(
         emitted.append([home.folder.name, champion["model_id"], *reasons, *findings])
 
     monkeypatch.setattr(stages, "emit_training_due", keep)
-    monkeypatch.setenv("REVIEWS_TRAIN_AT_LABELS", "2")
+    monkeypatch.setattr(due, "AT_LABELS", 2)
     with open_warehouse(scoring_home.warehouse, write=True) as connection:
         connection.execute("UPDATE models SET validation_rows = 100")
     drop(scoring_home, "shop-a/a.csv", "text,rating\ngood film,9/10\nbad plot,2/10\n")

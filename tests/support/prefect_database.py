@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from deployments.local_server.temporary_server import EPHEMERAL, run_server
+from deployments.local_server.server_process import EPHEMERAL, run_server
 from tests.support.once import make_once
 
 NAMES = ("prefect.db", "memo_store.toml")

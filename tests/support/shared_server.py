@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from deployments.local_server.temporary_server import EPHEMERAL, run_server
+from deployments.local_server.server_process import EPHEMERAL, run_server
 from tests.support.once import FOLDER
 from tests.support.prefect_database import copy_prefect_database
 

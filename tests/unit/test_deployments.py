@@ -1,7 +1,6 @@
 """Tests of `prefect.yaml` and the automations, without a server."""
 
 import json
-import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,23 +15,13 @@ from prefect.utilities.templating import apply_values
 from data_contracts.errors import ReviewsError, UsageError
 from deployments import deploy, home_of_deployment
 from deployments.automations import MESSAGE, format_payload
-from deployments.deploy import _run_prefect, add_names
+from deployments.deploy import add_names
 from deployments.home_of_deployment import name_home
 from deployments.settings import DEPLOYMENTS, load_settings
-from tests.support.forked import start
 from tests.support.prefect_client import use_server
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-
-
-@pytest.mark.process
-def test_the_status_of_the_prefect_command_and_what_it_says_are_known(tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    process = start(_write_answer, said)
-    process.join()
-    assert process.exitcode == 0
-    assert re.match(r"1\b.*--no-such-option", said.read_text(), re.DOTALL)
 
 
 def test_an_error_of_the_prefect_command_is_that_of_deploying(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,14 +32,10 @@ def test_an_error_of_the_prefect_command_is_that_of_deploying(monkeypatch: pytes
         deploy.deploy_all()
 
 
-def _write_answer(path: Path) -> None:
-    """Write what the command answers to a wrong call. It changes the logging of its process."""
-    status, said = _run_prefect("deploy", "--no-such-option")
-    path.write_text(f"{status} {said}")
-
-
-def test_the_deployments_are_declared() -> None:
+def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
     assert tuple(DECLARED) == DEPLOYMENTS
+    assert DECLARED["score-reviews"]["schedules"][0].get("active", True)
+    assert DECLARED["train-model"]["schedules"][0]["active"] is False
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -70,18 +55,6 @@ def test_every_parameter_is_typed_and_described_for_the_run_form(name: str) -> N
         assert declared.get("description"), parameter
         assert {"type", "anyOf", "enum", "$ref"} & set(declared), parameter
     assert set(DECLARED[name].get("parameters", {})) <= set(schema.properties)
-
-
-@pytest.mark.parametrize("name", DEPLOYMENTS[1:])
-def test_a_schedule_has_a_time_zone_and_a_slug(name: str) -> None:
-    for schedule in DECLARED[name]["schedules"]:
-        assert schedule["timezone"]
-        assert schedule["slug"]
-
-
-def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
-    assert DECLARED["score-reviews"]["schedules"][0].get("active", True)
-    assert DECLARED["train-model"]["schedules"][0]["active"] is False
 
 
 @pytest.mark.parametrize("dataset", [None, "aclImdb", "sample"])

@@ -9,7 +9,7 @@ import pytest
 from prefect.server.events.ordering import EventArrivedEarly
 from prefect.server.events.schemas.events import ReceivedEvent
 
-from deployments.event_order import STARTED_MS, CausalOrdering, is_of_an_earlier_server
+from deployments.event_order import STARTED_MS, CausalOrdering
 
 
 def make_id(milliseconds: int) -> UUID:
@@ -44,7 +44,3 @@ def test_an_event_that_follows_one_of_an_earlier_server_is_taken_at_once() -> No
 def test_an_event_waits_for_one_of_this_server() -> None:
     with pytest.raises(EventArrivedEarly):
         asyncio.run(take(make_id(STARTED_MS + 1)))
-
-
-def test_an_id_without_a_time_is_of_no_earlier_server() -> None:
-    assert not is_of_an_earlier_server(UUID("00000000-0000-4000-8000-000000000000"))

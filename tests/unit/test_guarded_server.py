@@ -2,15 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from data_contracts.errors import UsageError
-from data_contracts.storage.home import Home
 from deployments.guarded_server import LOOPBACK_NAMES, PAGE_RULES, guard, list_hosts, protect_server
-from deployments.settings import Settings, load_settings
+from deployments.settings import load_settings
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -27,7 +25,7 @@ class Asked:
     was_read: bool
 
 
-def ask(headers: list[tuple[str, str]], kind: str = "http", method: str = "GET") -> Asked:
+def ask(headers: list[tuple[str, str]], kind: str = "http") -> Asked:
     """Send a request, or open a websocket, to a guarded app that answers everything with 200."""
     said: list[dict[str, Any]] = []
     heard: list[str] = []
@@ -45,7 +43,7 @@ def ask(headers: list[tuple[str, str]], kind: str = "http", method: str = "GET")
 
     scope = {
         "type": kind,
-        "method": method,
+        "method": "GET",
         "path": "/api/flows/",
         "headers": [(name.encode(), value.encode()) for name, value in headers],
         "extensions": {"websocket.http.response": {}},
@@ -88,35 +86,12 @@ def test_what_is_foreign_is_refused_before_anything_of_it_is_read(why: str, kind
     assert b"access-control-allow-origin" not in dict(asked.said[0]["headers"])
 
 
-def test_a_preflight_of_a_foreign_page_is_not_answered() -> None:
-    headers = [
-        ("host", OWN),
-        ("origin", "http://stranger.test"),
-        ("access-control-request-method", "POST"),
-    ]
-    asked = ask(headers, method="OPTIONS")
-    assert (asked.reached, asked.said[0]["status"]) == (False, 403)
-
-
 @pytest.mark.parametrize("host", [OWN, "localhost:4200", "LOCALHOST:4200", "[::1]:4200", "127.0.0.1"])
 def test_programs_and_our_own_pages_are_let_in(host: str) -> None:
     assert ask([("host", host)]).reached
     assert ask([("host", host), ("origin", f"http://{host}")]).reached
     assert ask([("host", host), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]).reached
     assert ask([("host", host)], "websocket").reached
-
-
-def test_our_pages_are_shown_in_no_other_and_run_and_send_nothing_of_other_servers() -> None:
-    asked = ask([("host", OWN)])
-    assert dict(asked.said[0]["headers"])[b"content-security-policy"] == PAGE_RULES.encode()
-    rules = dict(rule.split(" ", 1) for rule in PAGE_RULES.split("; "))
-    assert rules["connect-src"] == "'self'"
-    assert not [source for source in rules["script-src"].split() if source[0] != "'" and source != "blob:"]
-
-
-def test_a_page_of_another_origin_can_load_no_answer_by_a_script_tag() -> None:
-    asked = ask([("host", OWN)])
-    assert dict(asked.said[0]["headers"])[b"cross-origin-resource-policy"] == b"same-origin"
 
 
 @pytest.mark.parametrize(
@@ -133,16 +108,23 @@ def test_it_answers_to_its_address_and_to_the_names_that_are_set(
     host: str, further: str, names: list[str]
 ) -> None:
     settings = load_settings({"REVIEWS_HOST": host, "REVIEWS_ALLOWED_HOSTS": further})
-    assert list_hosts(settings) == [*LOOPBACK_NAMES, *names]
+    assert list_hosts("REVIEWS_HOST", settings.host, settings.allowed_hosts) == [*LOOPBACK_NAMES, *names]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_every_address_wants_the_names_by_which_it_is_reached(host: str, tmp_path: Path) -> None:
+def test_every_address_wants_the_names_by_which_it_is_reached(host: str) -> None:
     with pytest.raises(UsageError, match="REVIEWS_ALLOWED_HOSTS"):
-        list_hosts(Settings(Home(tmp_path), host=host))
-    assert "reviews.example.org" in list_hosts(
-        Settings(Home(tmp_path), host=host, allowed_hosts=("reviews.example.org",))
-    )
+        list_hosts("REVIEWS_HOST", host, ())
+    assert "reviews.example.org" in list_hosts("REVIEWS_HOST", host, ("reviews.example.org",))
+
+
+def test_our_pages_are_shown_in_no_other_and_load_nothing_of_other_servers() -> None:
+    headers = dict(ask([("host", OWN)]).said[0]["headers"])
+    assert headers[b"content-security-policy"] == PAGE_RULES.encode()
+    assert headers[b"cross-origin-resource-policy"] == b"same-origin"
+    rules = dict(rule.split(" ", 1) for rule in PAGE_RULES.split("; "))
+    assert rules["connect-src"] == "'self'"
+    assert not [source for source in rules["script-src"].split() if source[0] != "'" and source != "blob:"]
 
 
 @pytest.mark.parametrize(
@@ -153,12 +135,6 @@ def test_a_name_that_could_not_be_a_host_is_named(names: str) -> None:
         UsageError, match=r"REVIEWS_ALLOWED_HOSTS=.*must be names or addresses without a port"
     ):
         load_settings({"REVIEWS_ALLOWED_HOSTS": names})
-
-
-def test_the_password_of_the_settings_is_never_shown() -> None:
-    settings = load_settings({"PREFECT_SERVER_API_AUTH_STRING": "me:secret"})
-    assert settings.password == "me:secret"
-    assert "secret" not in repr(settings)
 
 
 def test_prefect_takes_our_protection_over_its_older_names_for_the_same(

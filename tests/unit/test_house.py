@@ -65,7 +65,7 @@ MOVES = {("os", "replace"), ("shutil", "move")}
 HAND_ENVIRONMENT_ON = {
     "deployments/local_server/up.py",
     "deployments/local_server/detached.py",
-    "deployments/local_server/temporary_server.py",
+    "deployments/local_server/server_process.py",
 }
 """To the processes that they start."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.guarded_server import LOOPBACK_NAMES, list_metrics_hosts
+from deployments.guarded_server import LOOPBACK_NAMES, list_hosts
 from deployments.installation_paths import PREFECT_FILE, PROJECT_ROOT, find_default_home, find_settings_file
 from deployments.settings import find_unknown, load_settings
 
@@ -113,7 +113,9 @@ def test_compose_sets_only_settings_that_there_are_and_mounts_every_secret() -> 
     settings = service["environment"]
     assert find_unknown(settings) == []
     values = {**settings, "REVIEWS_DATABASE_URL_FILE": ""}  # the file is there in the container alone
-    assert list_metrics_hosts(load_settings(values)) == [*LOOPBACK_NAMES, "0.0.0.0", "reviews"]
+    found = load_settings(values)
+    names = list_hosts("REVIEWS_METRICS_HOST", found.metrics_host, found.allowed_hosts)
+    assert names == [*LOOPBACK_NAMES, "0.0.0.0", "reviews"]
     for each in COMPOSE["services"].values():
         named = {Path(value).name for value in each["environment"].values() if "/run/secrets/" in value}
         assert named == set(each["secrets"]) <= COMPOSE["secrets"].keys()

@@ -79,10 +79,6 @@ def test_the_one_of_the_settings_is_kept_for_our_commands(settings: Settings) ->
     assert find_password(settings) == "me:mine"
 
 
-def test_a_home_without_one_has_none(settings: Settings) -> None:
-    assert find_password(settings) is None
-
-
 def test_a_server_whose_password_this_user_may_not_read_is_said_to_be_another_users(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 0) -> Path:
+def write(home: Path, name: str = "latest", output: Path | None = None, keep: int = 100) -> Path:
     return write_report(Home(home), name, output, keep)
 
 

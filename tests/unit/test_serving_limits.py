@@ -1,16 +1,12 @@
-"""Tests of what `reviews serve` needs besides its app: batches, the rate of an address, addresses that need a token."""
+"""Tests of what `reviews serve` needs besides its app: batches, and addresses that need a token."""
 
-import socket
 import threading
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import uvicorn
 
 from data_contracts.errors import UsageError
-from deployments.local_server.server_process import open_port
-from deployments.serving import champion_following, running
 from deployments.serving.batching import MANY, MOST_TOGETHER, Answers, start_batching
 from deployments.serving.running import run_serve
 from deployments.settings import load_settings
@@ -39,12 +35,6 @@ def test_what_waits_is_scored_together_and_each_request_gets_its_own_answers() -
     assert max(batches) <= MOST_TOGETHER
     assert len(batches) <= 5
     assert batching.count_waiting() == 0
-
-
-def test_a_large_request_is_scored_at_once() -> None:
-    batching = start_batching(echo_texts)
-    assert len(batching.submit(["text"] * (3 * MOST_TOGETHER)).result()) == 3 * MOST_TOGETHER
-    batching.stop()
 
 
 def test_a_request_of_many_texts_is_scored_beside_another_batch() -> None:
@@ -110,24 +100,3 @@ def test_a_token_that_can_not_be_sent_or_is_guessed_is_refused_and_not_repeated(
     with pytest.raises(UsageError, match="REVIEWS_SERVE_TOKEN: must have") as caught:
         load_settings({"REVIEWS_SERVE_TOKEN": token})
     assert token not in str(caught.value)
-
-
-def test_answers_are_sent_without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)
-    with open_port("127.0.0.1", 0) as listening:
-        running._answer(app=lambda *given: None, listening=listening)  # type: ignore[arg-type]
-        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-
-def test_the_champion_is_looked_at_again_and_again_until_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(champion_following, "LOOK_SECONDS", 0.001)
-    looked = threading.Semaphore(0)
-
-    def find() -> Any: ...
-
-    with champion_following.keep_following(
-        champion_following.FollowedChampion(find, lambda: None, looked.release)
-    ):
-        assert all(looked.acquire(timeout=10) for _ in range(3))
-    assert "champion" not in {thread.name for thread in threading.enumerate()}

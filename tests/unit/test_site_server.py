@@ -9,14 +9,10 @@ import psutil
 import pytest
 
 from data_contracts.storage.home import Home
-from deployments.guarded_server import list_site_hosts
 from deployments.local_server.running import Running
-from deployments.local_server.server_process import open_site_port
 from deployments.local_server.status import describe_status
-from deployments.settings import Settings, load_settings
-from deployments.site.app import make_site_app
-from deployments.site.opening import open_site
-from tasks.support.locking import lock_file
+from deployments.settings import Settings
+from deployments.site.app import make_site_app, open_site
 from tests.support.asgi import HOST, Answered, ask_app, send_to
 from tests.support.once import copy_once
 from tests.support.parsed_pages import Page
@@ -24,7 +20,6 @@ from tests.support.report_homes import HOSTILE, RUN
 from tests.support.sites import add_challenger, add_rows, make_site_home
 
 SECRET = b"a secret of the home"
-SET = {"REVIEWS_SITE_PORT": "8400"}
 PAGES = ("index.html", "movies.html", "models.html", "movies/tt0000001.html")
 
 
@@ -88,8 +83,6 @@ def test_a_page_shows_what_is_published_at_that_moment(home: Home) -> None:
 
 def test_nothing_is_open_after_a_page_so_the_next_copy_costs_what_is_new(home: Home) -> None:
     read(home, "index.html")
-    with home.published.open("r+b") as file:
-        assert lock_file(file)
     assert not [each for each in psutil.Process().open_files() if each.path == str(home.published)]
 
 
@@ -141,16 +134,6 @@ def test_the_server_searches_and_sorts_movies_by_title_year_and_id(
     assert links == [f"movies/{each}.html" for each in found]
 
 
-def test_more_movies_than_a_page_has_are_shown_on_request(tmp_path: Path) -> None:
-    home = make_site_home(
-        tmp_path, [{"movie_id": f"tt{number}", "text": f"film {number}"} for number in range(60)]
-    )
-    page = read(home, "movies.html")
-    assert len([each for each in page.values("href") if each.startswith("movies/")]) == 50
-    [more] = [each for each in page.values("href") if "limit=100" in each]
-    assert len([each for each in read(home, more).values("href") if each.startswith("movies/")]) == 60
-
-
 @pytest.mark.parametrize(
     "path",
     [
@@ -186,10 +169,6 @@ def test_nothing_else_of_the_home_is_served(served: Home, path: str) -> None:
     assert SECRET not in answered.body
 
 
-def test_an_absolute_path_leads_nowhere(served: Home) -> None:
-    assert ask(served, f"/reports/{served.folder}/outside.html").status == 404
-
-
 def test_a_folder_of_reports_that_is_a_link_is_not_served(served: Home, tmp_path: Path) -> None:
     Home(tmp_path).reports.symlink_to(served.reports)
     assert ask(Home(tmp_path), f"/reports/{RUN}.html").status == 404
@@ -198,12 +177,6 @@ def test_a_folder_of_reports_that_is_a_link_is_not_served(served: Home, tmp_path
 def test_before_anything_is_published_the_answer_says_what_publishes(tmp_path: Path) -> None:
     answered = ask(Home(tmp_path), "/site/index.html")
     assert (answered.status, b"run `reviews score`" in answered.body) == (503, True)
-
-
-def test_a_wrong_file_of_titles_is_named_with_the_next_step(home: Home) -> None:
-    home.titles.write_text("what,is,this\n")
-    answered = ask(home, "/site/index.html")
-    assert (answered.status, b"titles.csv: has no column movie_id" in answered.body) == (503, True)
 
 
 @pytest.mark.parametrize("path", ["/", "/site", "/site/"])
@@ -259,17 +232,6 @@ def test_a_served_page_has_no_script_and_shows_hostile_words_as_text(tmp_path: P
         assert not [each for _, attributes in page.elements for each in attributes if each.startswith("on")]
 
 
-def test_the_site_is_served_where_it_has_a_port() -> None:
-    assert load_settings(SET).site_url == "http://127.0.0.1:8400"
-    assert load_settings({}).site_url is None
-    assert open_site_port(load_settings({})) is None
-
-
-def test_the_site_is_served_under_names_of_this_machine_and_of_a_proxy() -> None:
-    settings = load_settings({**SET, "REVIEWS_ALLOWED_HOSTS": "films.example.org"})
-    assert list_site_hosts(settings) == ["127.0.0.1", "localhost", "[::1]", "films.example.org"]
-
-
 @pytest.mark.parametrize("has_screen", [True, False])
 def test_the_command_opens_the_address_of_the_server_that_runs_where_there_is_a_screen(
     served: Home, monkeypatch: pytest.MonkeyPatch, has_screen: bool
@@ -277,7 +239,7 @@ def test_the_command_opens_the_address_of_the_server_that_runs_where_there_is_a_
     running = Running(1, "http://127.0.0.1:1", "", "", "", True, site_url="http://127.0.0.1:8400")
     opened: list[str] = []
     said: list[str] = []
-    monkeypatch.setattr("deployments.local_server.running.find_running", lambda settings: running)
+    monkeypatch.setattr("deployments.site.app.find_running", lambda settings: running)
     monkeypatch.setattr("webbrowser.open", opened.append)
     open_site(Settings(served), said.append, has_screen=has_screen)
     assert said == ["The site: http://127.0.0.1:8400"]

@@ -23,17 +23,24 @@ from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
 from deployments.local_server import status
-from deployments.local_server.children import Child, Echo, Program, kill_child, start_child
-from deployments.local_server.down import bring_down
-from deployments.local_server.running import Running
-from deployments.local_server.stopping import catch_signals, stop_runs
-from deployments.local_server.supervisor import (
+from deployments.local_server.children import (
     HUNG_SECONDS,
+    Child,
+    Program,
     build_renewal,
     build_supervisor,
-    start_health_checks,
+    kill_child,
+    start_child,
 )
-from deployments.local_server.up_log import make_safe_echo, open_log, read_last_start
+from deployments.local_server.running import Running
+from deployments.local_server.stopping import bring_down, catch_signals
+from deployments.local_server.up_log import (
+    AGAIN_SECONDS,
+    TELL_SECONDS,
+    Echo,
+    leave_out_repeats,
+    make_safe_echo,
+)
 from deployments.marked_processes import find_parents, kill_marked, list_run_processes
 from deployments.metrics.metric_definitions import SERVER_UP, Sample
 from deployments.metrics.server_metrics import read_server_metrics
@@ -97,26 +104,46 @@ def test_what_a_full_disk_swallowed_is_counted_once_there_is_space_again(tmp_pat
     assert "No space left" in said[0]
 
 
-def test_the_log_is_appended_to_and_a_large_one_is_put_aside(tmp_path: Path) -> None:
-    log = tmp_path / "up.log"
-    for text in ("first", "second"):
-        with open_log(log, most_bytes=1000) as out:
-            out.write(f"{text}\n")
-    assert [line for line in log.read_text().splitlines() if "=" not in line] == ["first", "second"]
-    with open_log(log, most_bytes=10) as out:
-        out.write("third\n")
-    assert "second" in (tmp_path / "up.log.1").read_text()
-    assert "second" not in log.read_text()
-    assert "third" in log.read_text()
+HEAD = "22:14:09.{0} | ERROR   | docket.dependencies - ↩ [ {0}ms] monitor_late_runs()"
+TRACE = ["Traceback (most recent call last):", '  File "a.py", line {}, in run', "    do()"]
 
 
-def test_of_the_log_the_lines_of_the_latest_start_are_shown(tmp_path: Path) -> None:
-    log = tmp_path / "up.log"
-    for text in ("of yesterday", "1\n2\n3"):
-        with open_log(log) as out:
-            out.write(f"{text}\n")
-    assert read_last_start(log, 15) == "1\n2\n3"
-    assert read_last_start(log, 2) == "2\n3"
+def test_an_error_is_printed_whole_and_what_is_like_it_is_counted_for_a_while() -> None:
+    said: list[str] = []
+    now = 0.0
+    pass_on = leave_out_repeats(said.append, lambda: now)
+
+    def fail(number: int, error: str) -> list[str]:
+        lines = [HEAD, *TRACE, error, "[parameters: {{'held': '2026-12-{}'}}]"]
+        shown = [line.format(number) for line in lines]
+        for line in shown:
+            pass_on(line)
+        return shown
+
+    first = fail(10, "sqlite3.OperationalError: database is locked")
+    for number in range(11, 99):
+        fail(number, "sqlite3.OperationalError: database is locked")
+    fail(99, "KeyError: 'a'")
+    now = TELL_SECONDS + 1
+    pass_on("started")
+    assert said == [
+        *first,
+        "KeyError: 'a'",
+        f"({88 * 6 + 5} lines like earlier ones of the last 10 minutes were not printed)",
+        "started",
+    ]
+    now = AGAIN_SECONDS
+    again = fail(10, "sqlite3.OperationalError: database is locked")
+    assert said[-len(again) :] == again
+
+
+def test_lines_that_tell_of_no_error_are_all_printed() -> None:
+    said: list[str] = []
+    lines = [f"22:14:09.111 | INFO    | Flow run 'a' - commit-part: rows_scored={rows}" for rows in (5, 5, 6)]
+    pass_on = leave_out_repeats(said.append)
+    for line in lines:
+        pass_on(line)
+    assert said == lines
 
 
 @pytest.mark.process
@@ -126,17 +153,14 @@ def test_a_running_up_keeps_its_log_with_times_within_bounds_and_goes_on_in_a_ne
         "from pathlib import Path; from deployments.local_server.up_log import make_safe_echo\n"
         f"echo = make_safe_echo(lambda text: print(text, flush=True), Path({str(log)!r}), most_bytes=1000)\n"
         "for number in range(300): echo(f'line {number}')\n"
-        "raise SystemExit('the end')"
     )
     with log.open("a") as out:
         command = [sys.executable, "-c", script]
         subprocess.run(command, cwd=PROJECT_ROOT, stdout=out, stderr=out, check=False)
     old, new = (tmp_path / "up.log.1").read_text(), log.read_text()
     assert max(len(old), len(new)) < 1100
-    stamped = (old + new).splitlines()
-    assert all(re.match(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d line", line) for line in stamped[:-1])
-    lines = [line.partition("line")[1] + line.partition("line")[2] for line in stamped[:-1]] + stamped[-1:]
-    assert lines == [f"line {number}" for number in range(301 - len(lines), 300)] + ["the end"]
+    lines = re.findall(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d (line \d+)$", old + new, re.MULTILINE)
+    assert lines == [f"line {number}" for number in range(300 - len(lines), 300)]
 
 
 @pytest.mark.process
@@ -187,41 +211,18 @@ def test_once_other_packages_are_installed_what_runs_is_ended_and_the_worker_whe
         assert worker.process.wait(10) == -signal.SIGTERM
 
 
-def test_an_answer_moves_the_time_of_the_last_one_and_an_error_is_none() -> None:
-    asked, over = threading.Event(), threading.Event()
-    answers = iter(["error", "no", "yes"])
-    started = time.monotonic()
-
-    def answer() -> bool:
-        said = next(answers, None)
-        if said is None:
-            asked.set()
-        if said == "error":
-            raise ValueError(said)
-        return said == "yes"
-
-    answered = start_health_checks(answer, over, pause_seconds=0.01)
-    assert asked.wait(30)
-    over.set()
-    assert answered() > started + 0.02
-
-
-def test_a_stop_is_asked_once_and_a_second_ctrl_c_asks_not_to_wait() -> None:
-    with catch_signals() as stop:
-        for _ in range(2):
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, False)
-        os.kill(os.getpid(), signal.SIGINT)
-        assert stop.at_once.is_set()
-
-
-def test_a_first_ctrl_c_waits_and_a_quit_does_not() -> None:
-    with catch_signals() as stop:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, False)
-    with catch_signals() as stop:
-        os.kill(os.getpid(), signal.SIGQUIT)
-        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, True)
+def test_a_stop_is_asked_once_and_a_second_ctrl_c_or_a_quit_asks_not_to_wait() -> None:
+    asked = {
+        (signal.SIGTERM, signal.SIGTERM): False,
+        (signal.SIGINT,): False,
+        (signal.SIGTERM, signal.SIGINT): True,
+        (signal.SIGQUIT,): True,
+    }
+    for numbers, at_once in asked.items():
+        with catch_signals() as stop:
+            for number in numbers:
+                os.kill(os.getpid(), number)
+        assert (stop.asked.is_set(), stop.at_once.is_set()) == (True, at_once)
 
 
 def test_a_hang_up_that_nohup_ignores_does_not_stop_it() -> None:
@@ -233,12 +234,6 @@ def test_a_hang_up_that_nohup_ignores_does_not_stop_it() -> None:
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def test_a_stop_without_a_run_waits_for_nothing(settings: Settings) -> None:
-    said: list[str] = []
-    stop_runs(settings, os.environ, said.append, threading.Event(), lambda: said.append("looked"))
-    assert said == []
 
 
 @pytest.mark.process

@@ -7,36 +7,31 @@ import signal
 import socket
 import subprocess
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
-from uuid import uuid4
 
 import httpx
 import psutil
 import pytest
 from click.testing import CliRunner
-from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from deployments.local_server import detached, status
-from deployments.local_server.down import bring_down
 from deployments.local_server.running import Running, find_running, require_running, write_running
-from deployments.local_server.server_process import open_ports
+from deployments.local_server.stopping import bring_down
 from deployments.local_server.up import DATABASE_VARIABLE, build_environment_of_up, run_up
-from deployments.marked_processes import find_marked, stop_marked
+from deployments.marked_processes import find_marked, stop_processes
+from deployments.ports import open_ports
 from deployments.settings import Settings
 from flows.command import servers
 from flows.command.cli import main
 from tasks.findings.finding import Finding
 from tasks.findings.recorded import note_findings
 from tasks.support.locking import hold_folder
-from tasks.support.wording import format_json
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.marked import start_marked
@@ -64,23 +59,22 @@ def test_our_processes_get_this_home_and_nothing_that_leads_elsewhere(settings: 
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 
-def test_only_the_server_gets_the_address_of_its_database(settings: Settings) -> None:
+def test_only_the_server_gets_the_address_of_its_database_and_secrets_come_by_one_way(
+    settings: Settings,
+) -> None:
     environment = build_environment_of_up(
         replace(settings, database_url="postgresql+asyncpg://reviews:secret@db/prefect"),
         {
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "60",
             "REVIEWS_DATABASE_URL": "postgresql://reviews:secret@db/prefect",
             "REVIEWS_DATABASE_URL_FILE": "/run/secrets/database",
+            "PREFECT_SERVER_API_AUTH_STRING_FILE": "/run/secrets/password",
             DATABASE_VARIABLE: "sqlite:///other",
         },
     )
     assert DATABASE_VARIABLE not in environment
+    assert environment["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD"] == "60"
     assert not any("secret" in value for value in environment.values())
-
-
-def test_the_password_of_the_server_comes_to_its_processes_by_one_way(settings: Settings) -> None:
-    name = "PREFECT_SERVER_API_AUTH_STRING_FILE"
-    environment = build_environment_of_up(settings, {name: "/run/secrets/password"})
-    assert name not in environment
 
 
 def test_one_port_for_pages_and_metrics_is_a_wrong_setting(settings: Settings) -> None:
@@ -98,12 +92,6 @@ def test_a_taken_port_is_named_with_what_to_do(settings: Settings) -> None:
             run_up(replace(settings, port=port), lambda line: None)
 
 
-def test_a_home_that_is_held_is_up_already(settings: Settings) -> None:
-    settings.home.prefect.mkdir(parents=True)
-    with hold_folder(settings.home.prefect), pytest.raises(ReviewsError, match="It is up already for"):
-        run_up(settings, lambda line: None)
-
-
 def test_what_runs_is_found_only_while_it_holds_the_home(settings: Settings) -> None:
     settings.home.prefect.mkdir(parents=True)
     with hold_folder(settings.home.prefect):
@@ -112,18 +100,6 @@ def test_what_runs_is_found_only_while_it_holds_the_home(settings: Settings) -> 
     assert found is not None
     assert (found.pid, found.api_url, found.is_ready) == (os.getpid(), "http://127.0.0.1:1/api", True)
     assert find_running(settings) is None
-
-
-def test_a_state_that_cannot_be_read_is_no_state(settings: Settings) -> None:
-    settings.home.prefect.mkdir(parents=True)
-    (settings.home.prefect / "up.json").write_text(json.dumps({"pid": 1}))
-    with hold_folder(settings.home.prefect):
-        assert find_running(settings) is None
-
-
-def test_status_of_a_home_that_is_down_says_what_to_do(settings: Settings) -> None:
-    with pytest.raises(ReviewsError, match=r"Down: nothing is up for .*reviews --home .* up --detach"):
-        require_running(settings)
 
 
 @pytest.mark.process
@@ -141,16 +117,12 @@ def test_status_after_a_killed_up_names_what_it_left_and_how_to_stop_it(settings
 def test_marked_processes_are_stopped_even_if_they_will_not_and_others_are_left(tmp_path: Path) -> None:
     mine, other = start_marked(tmp_path / "mine", STUBBORN), start_marked(tmp_path / "other", STUBBORN)
     assert find_marked(tmp_path / "mine") == [psutil.Process(mine.pid)]
-    assert stop_marked(tmp_path / "mine", grace_seconds=0.2) == 1
+    stop_processes(find_marked(tmp_path / "mine"), grace_seconds=0.2)
     assert not psutil.pid_exists(mine.pid)
     mine.wait(5)
     assert other.poll() is None
     other.kill()
     other.wait(5)
-
-
-def test_down_where_nothing_is_up_says_so(settings: Settings) -> None:
-    assert bring_down(settings, print) == "It was not up."
 
 
 def test_down_where_another_users_is_up_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +142,8 @@ def test_status_as_json_says_that_nothing_is_up_with_the_same_exit_status(settin
     assert done.exit_code == 1
     said = json.loads(done.stdout)
     assert (said["is_up"], said["message"][:5]) == (False, "Down:")
+    assert "up --detach" in said["message"]
+    assert bring_down(settings, print) == "It was not up."
 
 
 def test_the_status_does_not_wait_for_a_commit_and_shows_what_was_published(
@@ -201,48 +175,6 @@ def test_the_status_names_open_findings_with_commands_that_can_be_copied(setting
     assert [each["subject"] for each in found["findings"]] == ["shop"]
 
 
-def test_the_status_names_the_runbook_of_this_installation(settings: Settings) -> None:
-    said = CliRunner().invoke(main, ["--home", str(settings.home.folder), "status"]).stdout
-    assert Path(said.splitlines()[-1].split(maxsplit=1)[1]).read_text("utf-8").startswith("# Runbook")
-
-
-class Client:
-    """A client of a server with one worker, and of each deployment one run that failed."""
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *raised: object) -> None: ...
-
-    def read_workers_for_work_pool(self, pool: str, worker_filter: object) -> list[object]:
-        return [SimpleNamespace(name="reviews-up")]
-
-    def read_flow_runs(self, flow_run_filter: Any, **rest: Any) -> list[FlowRun]:
-        end = datetime(2026, 3, 1, tzinfo=UTC)
-        state = State(
-            type=StateType.FAILED, message="Flow run encountered an exception: a.csv: is gone\nmore"
-        )
-        name = "score-reviews failed: a.csv: is gone"
-        run = FlowRun.model_construct(id=uuid4(), name=name, state=state, end_time=end)
-        return [run] if StateType.FAILED in flow_run_filter.state.type.any_ else []
-
-
-def test_status_is_the_same_in_words_and_as_json(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "get_client", lambda sync_client: Client())
-    monkeypatch.setattr(status, "shows_page", lambda *what: True)
-    running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
-    found = json.loads(format_json(status.read_status(running, settings)))
-    assert (found["is_up"], found["process"], found["workers"]) == (True, 7, ["reviews-up"])
-    last = found["deployments"]["score-reviews"]["last"]
-    assert (last["state"], last["at"]) == ("Failed", "2026-03-01T00:00:00+00:00")
-    said = status.describe_status(found).splitlines()
-    assert said[:2] == [
-        f"Up: {settings.ui_url} (process 7, since 2026-03-01T00:00:00+00:00)",
-        "  worker  reviews-up",
-    ]
-    assert said[-1] == "    last  2026-03-01 00:00:00 UTC  Failed  score-reviews failed: a.csv: is gone"
-
-
 @pytest.mark.parametrize("number", [404, 500])
 def test_status_of_a_server_that_still_starts_or_whose_database_is_away_is_one_sentence(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, number: int
@@ -250,7 +182,7 @@ def test_status_of_a_server_that_still_starts_or_whose_database_is_away_is_one_s
     def fail(*what: object) -> None:
         httpx.Response(number, request=httpx.Request("GET", settings.api_url)).raise_for_status()
 
-    monkeypatch.setattr(status, "get_client", lambda sync_client: Client())
+    monkeypatch.setattr(status, "get_client", lambda sync_client: nullcontext())
     monkeypatch.setattr(status, "_read_server", fail)
     running = Running(7, settings.ui_url, settings.api_url, "2026-03-01T00:00:00+00:00", "/checkout", True)
     with pytest.raises(
@@ -269,7 +201,7 @@ def test_any_signal_while_a_detached_one_starts_ends_it_and_a_second_one_leaves_
 ) -> None:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(settings: Settings) -> subprocess.Popen[bytes]:
+    def start(settings: Settings, watch: bool) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(["sh", "-c", SLOW_TO_STOP], stdout=subprocess.PIPE)
         assert process.stdout is not None
         with process.stdout as said:
@@ -287,24 +219,6 @@ def test_any_signal_while_a_detached_one_starts_ends_it_and_a_second_one_leaves_
     finally:
         signal.signal(number, before)
     assert [process.returncode for process in started] == [7]
-
-
-def test_a_detached_one_whose_terminal_is_closed_is_waited_for_until_it_has_stopped(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = Mock(spec=subprocess.Popen)
-
-    def start(settings: Settings) -> Mock:
-        signal.raise_signal(signal.SIGTERM)
-        return process
-
-    def fail(line: str) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(detached, "_start_process", start)
-    with pytest.raises(KeyboardInterrupt):
-        detached.start_detached(settings, fail)
-    assert [call[0] for call in process.method_calls] == ["terminate", "wait"]
 
 
 def test_a_detached_one_waits_for_another_that_starts(settings: Settings) -> None:

@@ -50,15 +50,6 @@ def test_a_file_is_told_once_two_looks_in_a_row_see_the_same(
     assert told == [1]
 
 
-def test_a_file_is_told_although_another_arrives_before_every_look(
-    tmp_path: Path, told: list[int], look: Callable[[], None]
-) -> None:
-    for number in range(6):
-        (tmp_path / f"{number}.csv").write_text("text")
-        look()
-    assert told == [1, 1, 1, 1, 1]
-
-
 def test_a_file_that_keeps_changing_holds_up_no_other_and_is_never_told(
     tmp_path: Path, told: list[int], look: Callable[[], None]
 ) -> None:
@@ -146,24 +137,6 @@ def test_what_needs_more_space_than_there_is_is_told_again_once_and_then_with_mo
     assert told == [1, 1]
     look_at_space(50)
     assert told == [1, 1, 1]
-
-
-def test_a_file_that_was_taken_away_is_nothing_to_tell(
-    tmp_path: Path, told: list[int], look: Callable[[], None]
-) -> None:
-    (tmp_path / "a.csv").write_text("text")
-    look()
-    look()
-    (tmp_path / "a.csv").unlink()
-    look()
-    look()
-    assert told == [1]
-
-
-def test_an_inbox_that_is_not_there_yet_is_empty(tmp_path: Path, told: list[int]) -> None:
-    look = make_inbox_check(tmp_path / "inbox", lambda: False, told.append)
-    look(), look()
-    assert told == []
 
 
 def test_a_look_that_fails_is_said_once_and_the_next_one_is_made() -> None:

@@ -1,11 +1,13 @@
-"""Marks runs as ended on Prefect's server if their process is gone and can't report its end itself.
+"""The runs of our deployments, as Prefect's server knows them; and how those are ended that can't report it themselves.
 
 A killed `reviews up` leaves such runs, and so does a worker that is killed with its runs. While the server believes
 that they are active, the other runs of their deployment wait.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -18,19 +20,62 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import State, StateType
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Scheduled
 
-from deployments.settings import Settings
-from deployments.work_pool import WORKER
+from deployments.settings import WORKER, Settings
 from tasks.support.lock_holders import RUN_VARIABLE
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
 ACTIVE_STATES = ["PENDING", "RUNNING", "CANCELLING"]
-ENDED_STATES = ["FAILED", "CRASHED", "CANCELLED"]
+BADLY_ENDED_STATES = ["FAILED", "CRASHED", "CANCELLED"]
 MESSAGE = "Its process is gone: it was killed with its worker, or its machine stopped. The next run continues its work."
 TASK_MESSAGE = "The run that it belongs to has ended."
+
+
+def list_runs(
+    client: SyncPrefectClient,
+    deployments: Sequence[str],
+    states: Sequence[str],
+    *,
+    began: bool = False,
+    **more: Any,
+) -> "list[FlowRun]":
+    """Return the runs of deployments in some states, those that ended last first; `more` is passed to the client.
+
+    With `began` only those that have begun: scheduled runs that were late and count as one have not.
+    """
+    wanted: dict[str, Any] = {"state": {"type": {"any_": states}}}
+    if began:
+        wanted["start_time"] = {"is_null_": False}
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate(wanted),
+        deployment_filter=_name_deployments(deployments),
+        **{"sort": FlowRunSort.END_TIME_DESC, **more},
+    )
+
+
+def list_waiting(client: SyncPrefectClient, deployment: str) -> "list[FlowRun]":
+    """Return the runs of a deployment that are due and wait, 200 at most."""
+    due = {
+        "state": {"type": {"any_": ["SCHEDULED"]}},
+        "expected_start_time": {"before_": datetime.now(UTC)},
+    }
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter.model_validate(due), deployment_filter=_name_deployments([deployment])
+    )
+
+
+def list_workers(client: SyncPrefectClient, settings: Settings) -> list[str]:
+    """Return the names of the workers that are online."""
+    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
+    return [each.name for each in client.read_workers_for_work_pool(settings.pool, worker_filter=online)]
+
+
+def _name_deployments(names: Sequence[str]) -> DeploymentFilter:
+    return DeploymentFilter.model_validate({"name": {"any_": list(names)}})
 
 
 def end_abandoned_runs(settings: Settings) -> int:
@@ -42,29 +87,13 @@ def end_abandoned_runs(settings: Settings) -> int:
     """
     alive = _find_runs_with_process()
     with get_client(sync_client=True) as client:
-        if _has_other_worker(client, settings):
+        if {*list_workers(client, settings)} - {WORKER}:
             return 0
-        abandoned = [run for run in read_active_runs(client, settings) if str(run.id) not in alive]
+        active = list_runs(client, settings.deployments, ACTIVE_STATES)
+        abandoned = [run for run in active if str(run.id) not in alive]
         answers = [client.set_flow_run_state(run.id, _end_abandoned(run)) for run in abandoned]
         end_orphaned_tasks(client, settings)
     return sum(answer.status is SetStateStatus.ACCEPT for answer in answers)
-
-
-def _has_other_worker(client: SyncPrefectClient, settings: Settings) -> bool:
-    """Return whether a worker of another machine is online."""
-    online = WorkerFilter(status=WorkerFilterStatus(any_=["ONLINE"]))
-    return any(
-        worker.name != WORKER
-        for worker in client.read_workers_for_work_pool(settings.pool, worker_filter=online)
-    )
-
-
-def read_active_runs(client: SyncPrefectClient, settings: Settings) -> "list[FlowRun]":
-    """Return the runs of our deployments that have begun and not ended; some may be abandoned."""
-    return client.read_flow_runs(
-        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ACTIVE_STATES}}}),
-        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(settings.deployments)}}),
-    )
 
 
 def end_orphaned_tasks(client: SyncPrefectClient, settings: Settings) -> None:
@@ -72,8 +101,8 @@ def end_orphaned_tasks(client: SyncPrefectClient, settings: Settings) -> None:
     unfinished = {"state": {"type": {"any_": [*ACTIVE_STATES, "SCHEDULED"]}}}
     for task_run in client.read_task_runs(
         task_run_filter=TaskRunFilter.model_validate(unfinished),
-        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": ENDED_STATES}}}),
-        deployment_filter=DeploymentFilter.model_validate({"name": {"any_": list(settings.deployments)}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": BADLY_ENDED_STATES}}}),
+        deployment_filter=_name_deployments(settings.deployments),
     ):
         state: State[None] = State(type=StateType.CRASHED, message=TASK_MESSAGE)
         client.set_task_run_state(task_run.id, state, force=True)
