@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deployments.installation_paths import PROJECT_ROOT
-from deployments.local_server.temporary_server import run_server
+from deployments.local_server.server_process import run_server
 
 REVIEWS = Path(sys.executable).with_name("reviews")
 
