@@ -17,7 +17,7 @@ from benchmarks.models_figures import (
     pool_reliability,
 )
 from tasks.pages import svg_charts
-from tasks.pages.jinja_setup import TEMPLATES
+from tasks.pages.rendering import TEMPLATES
 from tasks.pages.svg_charts import INK, MARKERS, MUTED, PAPER, SERIES, Caption, Chart, Series
 
 STYLE = TEMPLATES / "style.css"

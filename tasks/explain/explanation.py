@@ -1,7 +1,7 @@
 """Explains the score of a text: how much each of its words moves it, by scoring the text again without the word.
 
 The text is given, or found in the published copy (`finding_text`). The scorer needs ONNX Runtime, or TensorFlow for a
-bundle without a graph. `terminal` formats an explanation for the terminal and as JSON, `page` as HTML.
+bundle without a graph. `terminal` formats an explanation for the terminal and as JSON.
 """
 
 import math

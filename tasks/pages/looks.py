@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from data_contracts.rules_and_limits import name_rated_sentiment
 from tasks.pages.cells import Place, count_digits, format_cell, format_plain, name_class
-from tasks.pages.formatting import BREAK, NO_VALUE, cut_name, format_number, format_share
+from tasks.pages.formatting import NO_VALUE, cut_name, format_number, format_share
 from tasks.pages.sections import CHARTS, Part, Row
 from tasks.pages.svg_charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
 from tasks.support.wording import escape_controls
@@ -25,6 +25,8 @@ WORD_CHARACTERS = 30
 """How many fewer are shown at most, so that no word is cut."""
 SERIES_DRAWN, NAME_DRAWN = 3, 18
 """Most series of a chart, since more can't be told apart, and most characters of a name in it."""
+_BREAK = re.compile(r"<br[ \t\r\n]*/?>", re.IGNORECASE)
+"""The tag `<br>`, which archives leave in their texts."""
 _CUT_END = re.compile(r"(<(b(r[ \t\r\n]*/?)?)?|\r)\Z", re.IGNORECASE)
 """What the cut may leave at the end of a text: a part of the tag `<br>`, or of a line end."""
 _MARKS = {"good": ("✓", "for"), "care": ("!", "to know"), "bad": ("✕", "against")}
@@ -228,7 +230,7 @@ def show_text(row: Row) -> str:
 
 def _clean(text: str) -> str:
     """Return a text with one kind of line end."""
-    return BREAK.sub("\n", text.replace("\r\n", "\n"))
+    return _BREAK.sub("\n", text.replace("\r\n", "\n"))
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -205,12 +205,7 @@ TABLE = [
     parameter("backup into the parts", "backup", "home/parts/x", says="lies in `parts/` of the home"),
     parameter("export into a bundle", "export", "home/bundles/x", says="lies in `bundles/` of the home"),
     parameter(
-        "page over the database",
-        "explain",
-        "a",
-        "--html",
-        "home/reviews.duckdb",
-        says="lies where the home keeps its own files",
+        "report over the database", "report", "--output", "home/reviews.duckdb", says="keeps its own files"
     ),
     parameter("report into the inbox", "report", "--output", "home/inbox/a.txt", says="lies in `inbox/`"),
     parameter("restore from nowhere", "restore", "nowhere", says="does not exist"),

@@ -92,7 +92,7 @@ def test_an_export_of_the_current_scores_has_the_last_full_export_alone(exported
 @pytest.mark.slow
 def test_the_history_of_a_review_names_the_export_that_lacks_it(sent: Sent) -> None:
     [history] = find_history(sent.home.published, "7")
-    assert [(row.counts, row.decided_by) for row in history.rows] == [(False, "export")]
+    assert [(row["counts"], row["decided_by"]) for row in history["rows"]] == [(False, "export")]
 
 
 @pytest.mark.slow

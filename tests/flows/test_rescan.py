@@ -384,7 +384,7 @@ def test_the_history_of_a_review_names_the_reading_that_no_longer_counts(reread:
     describe(reread, RIGHT.replace("highest = 20", "highest = 40"), "shop-a")
     run(rescan="shop-a")
     [history] = find_history(reread.published, "7")
-    decided = {(row.counts, row.decided_by, row.given_rating) for row in history.rows}
+    decided = {(row["counts"], row["decided_by"], row["given_rating"]) for row in history["rows"]}
     assert decided == {(False, "reading", 10.0), (True, "only_reading", 5.5)}
 
 
