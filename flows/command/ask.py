@@ -89,6 +89,12 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
     write_answer(published, named.sql if named else question, form, sys.stdout, parameters)
 
 
+def _refuse_html(context: click.Context, option: click.Parameter, given: str | None) -> None:
+    """Say what has taken the place of `--html`."""
+    if given is not None:
+        raise UsageError("`--html` is gone: the same is printed. Next: reviews explain REVIEW_ID > FILE")
+
+
 @click.command()
 @click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
 @click.option(
@@ -106,6 +112,7 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
 )
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--html", hidden=True, expose_value=False, callback=_refuse_html)
 @click.pass_context
 def explain(
     context: click.Context,
