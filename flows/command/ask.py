@@ -232,8 +232,8 @@ def _write_week(name: str) -> None:
     from datetime import UTC
 
     from flows.command.startup import load_settings_to_read
-    from tasks.report.due_weeks import find_last_week, parse_week, require_begun
     from tasks.report.week import write_week
+    from tasks.report.weeks import find_last_week, parse_week, require_begun
 
     now = datetime.now(UTC)
     asked = require_begun(parse_week(name), now) if name else find_last_week(now)
