@@ -191,7 +191,7 @@ def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_nex
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [ALL, CURRENT])
-def test_a_backfill_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it(
+def test_a_delivery_of_all_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it(
     home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
 ) -> None:
     def kill(*_: object) -> None:

@@ -181,7 +181,7 @@ def test_a_server_that_hangs_is_given_up(
 CHANGED: Mapping[str, tuple[str, str]] = {
     "a column dropped": (
         "ALTER TABLE bi.scores_current DROP COLUMN score",
-        "column score was of type double precision, and is gone.*ADD COLUMN score double precision.*backfill bi",
+        "column score was of type double precision, and is gone.*ADD COLUMN score double precision.*deliver bi --again",
     ),
     "a column of another type": (
         "ALTER TABLE bi.scores_current ALTER COLUMN uri TYPE varchar(3)",
@@ -212,7 +212,7 @@ def test_a_schema_changed_by_hand_is_an_error_that_says_what_to_do(
         deliver(home, make(server))
 
 
-def test_after_the_column_is_back_a_backfill_fills_it(
+def test_after_the_column_is_back_a_delivery_of_all_fills_it(
     server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
 ) -> None:
     deliver(home, make(server))
