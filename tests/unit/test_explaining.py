@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from data_contracts.errors import ReviewsError, UsageError, WarehouseError
+from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.storage.home import Home
 from flows.command.console.arguments import decode_input
 from models.bundle.scorer import Scorer
@@ -128,12 +128,6 @@ def test_a_text_of_a_megabyte_is_cut_in_the_terminal() -> None:
     assert "9,955 characters" in said
 
 
-def test_top_limits_the_words_that_are_listed() -> None:
-    assert len(explain("good bad film the").moving) == 3
-    assert "2 of 3 that move it" in show(explain("good bad film the"), top=2)
-    assert len(_json(explain("good bad film the"), top=2)["words"]) == 2
-
-
 def _json(explained: Explained, top: int = 10) -> dict[str, Any]:
     out = io.StringIO()
     write_explanation_as_json(explained, top, out)
@@ -154,11 +148,6 @@ def test_json_gives_the_text_back_and_each_word_at_its_place() -> None:
 def test_what_is_not_utf_8_is_wrong_usage(content: bytes) -> None:
     with pytest.raises(UsageError, match="not UTF-8"):
         decode_input(content)
-
-
-def test_an_undecodable_argument_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match="not valid"):
-        explain("good caf\udce9")
 
 
 @pytest.fixture(scope="module")
@@ -245,11 +234,6 @@ def test_a_hostile_name_is_only_unknown(published: Path, name: str) -> None:
     assert escape_controls(str(raised.value)) == str(raised.value)
     assert len(str(raised.value)) < 800
     assert find(published, "it's").text == "quoted"
-
-
-def test_without_a_published_copy_the_next_step_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WarehouseError, match="there is no published copy"):
-        find(tmp_path / "none.duckdb", "r-1")
 
 
 def explain_in_shop(source: str | None) -> Explained:
