@@ -7,7 +7,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_contracts.sources.delivery import Delivery, judge_deliveries
 from data_contracts.warehouse import read_views
 
 MONDAY = date(2026, 3, 2)
@@ -93,13 +92,6 @@ def test_a_day_of_which_files_are_still_to_come_is_not_few(database: duckdb.Duck
     assert (look(database, 28, hour=12)["volume"], look(database, 29)["volume"]) == ("usual", "few")
 
 
-def test_a_day_with_few_rows_is_judged_though_the_next_has_begun(database: duckdb.DuckDBPyConnection) -> None:
-    send(database, DAILY, files=4)
-    send(database, [28, 29], rows=20)
-    found = look(database, 29, hour=12)
-    assert (found["volume"], found["volume_day"]) == ("few", MONDAY + timedelta(28))
-
-
 def test_weekends_with_few_rows_are_usual_where_they_always_have_few(
     database: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -108,19 +100,3 @@ def test_weekends_with_few_rows_are_usual_where_they_always_have_few(
     send(database, range(28, 33))
     send(database, [33], rows=8)
     assert look(database, 34)["volume"] == "usual"
-
-
-LATE = Delivery("shop-a", MONDAY, 2, 0, True, True, MONDAY, 5, 90, 110, "few")
-
-
-def test_results_name_the_source_the_day_and_what_is_usual() -> None:
-    late, few = judge_deliveries([LATE])
-    assert (late.rule, late.source, late.severity, late.success) == (
-        "files_on_time",
-        "shop-a",
-        "warning",
-        False,
-    )
-    assert late.observed == "the last files came on 2026-03-02, 2 days ago that it sends on"
-    assert (few.rule, few.success) == ("rows_as_usual", False)
-    assert (few.observed, few.expected) == ("5 rows on 2026-03-02", "about 90 to 110 rows a day, as before")

@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -63,29 +62,12 @@ def test_a_broken_promise_names_values_rows_and_what_was_expected() -> None:
     assert (result.unexpected_count, result.unexpected_rows) == (2, (6, 8))
 
 
-def test_failed_rows_are_tuples_where_several_columns_name_them() -> None:
-    assert check_one(expect_stars(), ("row", "part")).unexpected_rows == ((6, "a"), (8, "b"))
-
-
-def test_failed_rows_are_positions_where_no_column_names_them() -> None:
-    assert check_one(expect_stars()).unexpected_rows == (1, 3)
-
-
 def test_failed_rows_are_right_under_a_condition() -> None:
     from great_expectations.expectations.row_conditions import Column
 
     result = check_one(expect_stars(row_condition=Column("row") >= 7), ("row",))
     assert result.unexpected_rows == (8,)
     assert result.expected == "1 to 10 where row >= 7"
-
-
-def test_results_come_in_the_order_of_the_expectations() -> None:
-    gx = import_expectations()
-    missing = gx.ExpectColumnValuesToNotBeNull(column="nowhere", meta={"rule": "there"})
-    rules = [
-        result.rule for result in run_checks("ratings", FRAME, [expect_rows(4), missing, expect_stars()])
-    ]
-    assert rules == ["row_count", "there", "stars_in_range"]
 
 
 def test_an_expectation_that_raises_is_a_failed_error_even_as_a_warning() -> None:
@@ -100,28 +82,8 @@ def test_an_expectation_that_raises_leaves_the_others_alone() -> None:
     assert [result.success for result in results] == [False, True]
 
 
-def test_a_warning_keeps_its_severity() -> None:
-    assert check_one(expect_rows(5, severity="warning")).severity == "warning"
-
-
 def test_words_of_ones_own_replace_those_of_the_library() -> None:
     assert check_one(expect_stars(meta={"rule": "stars", "expected": "stars"})).expected == "stars"
-
-
-def test_a_frame_without_rows_breaks_no_row() -> None:
-    (result,) = run_checks("ratings", FRAME.iloc[:0], [expect_stars()])
-    assert result.success
-
-
-def test_the_same_check_under_two_rules_gives_two_results() -> None:
-    results = run_checks("ratings", FRAME, [expect_rows(4), expect_rows(4, rule="again")])
-    assert [result.rule for result in results] == ["row_count", "again"]
-
-
-def test_the_frame_is_not_changed() -> None:
-    frame = FRAME.copy()
-    run_checks("ratings", frame, [expect_stars()], ["row"])
-    pd.testing.assert_frame_equal(frame, FRAME)
 
 
 def test_a_check_prints_nothing_and_writes_no_file(
@@ -154,38 +116,6 @@ def test_eight_checks_of_50_000_rows_cost_little_even_if_all_rows_fail() -> None
     assert {result.unexpected_count for result in results} == {50_000}
 
 
-def test_what_is_kept_during_a_check_changes_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def check() -> list[CheckResult]:
-        wide = expect_stars(max_value=12, mostly=0.5, severity="warning")
-        raising = expect_stars(column="nowhere")
-        return run_checks("ratings", FRAME, [expect_stars(), wide, expect_rows(4), raising, expect_rows(5)])
-
-    kept = check()
-    monkeypatch.setattr(engine, "_compute_once", nullcontext)
-    assert check() == kept
-
-
-def test_a_check_leaves_the_library_as_it_was() -> None:
-    def find_computed() -> list[Any]:
-        among = import_expectations().ExpectColumnValuesToBeInSet
-        from great_expectations.core.id_dict import IDDict
-        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-        return [among.configuration, ExpectationConfiguration.to_domain_obj, IDDict.to_id]
-
-    computed = find_computed()
-    run_checks("ratings", FRAME, [expect_rows(4)])
-    assert find_computed() == computed
-
-
-def test_success_lets_the_flow_go_on() -> None:
-    require_success([check_one(expect_rows(4))], "nothing to do.")
-
-
-def test_warnings_let_the_flow_go_on() -> None:
-    require_success([check_one(expect_rows(5, severity="warning"))], "nothing to do.")
-
-
 def test_failed_errors_are_all_listed_with_rows_and_the_next_step() -> None:
     results = run_checks("ratings", FRAME, [expect_stars(), expect_rows(9)], ["row"])
     with pytest.raises(ContractError) as caught:
@@ -212,11 +142,6 @@ def test_results_are_split_over_the_sources_of_the_frame() -> None:
         ("y", True, ()),
         ("z", False, ("r4",)),
     ]
-
-
-def test_a_single_source_keeps_the_words_of_its_result() -> None:
-    (split,) = split_by_source(run_checks("ratings", FRAME, [expect_stars()]), ["x"] * 4, [1, 2, 3, 4])
-    assert (split.source_sha256, split.observed) == ("x", "2 of 4 rows broken: 11, 0.5")
 
 
 def test_a_check_that_raised_fails_for_every_source() -> None:

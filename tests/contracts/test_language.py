@@ -31,10 +31,6 @@ def test_a_text_in_another_script_is_noticed_however_short(text: str) -> None:
     assert mark_english(pa.array([text])).tolist() == [False]
 
 
-def test_a_name_in_another_script_is_not_a_language() -> None:
-    assert mark_english(pa.array(["I loved 千と千尋の神隠し, a great film"])).tolist() == [True]
-
-
 def test_capitals_line_breaks_and_letters_that_are_drawn_out_are_english() -> None:
     texts = [
         "THIS WAS\nTHE WORST FILM\nOF ALL",
@@ -51,11 +47,6 @@ def test_a_review_that_goes_on_in_another_language_after_a_line_break_is_noticed
 @pytest.mark.parametrize("text", ENGLISH)
 def test_english_names_and_texts_too_short_to_judge_count_as_english(text: str) -> None:
     assert mark_english(pa.array([text])).tolist() == [True]
-
-
-def test_a_foreign_word_counts_in_any_case_and_at_any_chunk() -> None:
-    texts = pa.chunked_array([["good film"], ["DER FILM IST NICHT GUT", "a film"]])
-    assert mark_english(texts).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(("rows", "others", "success"), [(1742, 50, False), (1, 1, False), (1000, 2, True)])

@@ -48,15 +48,6 @@ def test_texts_without_a_word_are_copies_of_nothing() -> None:
     assert mark_first(pa.array(["10/10", "1/10", "10/10"])).all()
 
 
-def test_a_short_text_is_a_near_copy_of_the_same_words_alone() -> None:
-    assert mark_first(pa.array(["Great!", "great", "Great sound", "Good"])).tolist() == [
-        True,
-        False,
-        True,
-        True,
-    ]
-
-
 def test_a_text_has_the_same_key_whatever_texts_stand_beside_it() -> None:
     texts = [f"{TEXT} {'x' * number}" for number in range(300)] + [
         "a" * (2 * BEGINNING),

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import ContractError
-from data_contracts.expectations import CheckResult, require_success
+from data_contracts.expectations import CheckResult
 from data_contracts.reviews_parquet import (
     BROKEN_ROWS,
     MAX_REVIEW_CHARACTERS,
@@ -120,16 +119,6 @@ def test_a_broken_row_fails_its_own_rule_alone_and_is_named(rule: str) -> None:
     assert (label, number) in {("neg", 1), ("neg", 2)}
 
 
-def test_a_label_of_another_split_fails() -> None:
-    broken = failed(check_reviews(change("test", 1, label="unsup", rating=None), "other"))
-    assert "label_fits_split" in broken
-    assert broken["label_fits_split"].unexpected_rows == (("test", "unsup", 1),)
-
-
-def test_a_label_in_unsup_fails() -> None:
-    assert "label_fits_split" in failed(check_reviews(change("unsup", 1, label="pos", rating=8), "other"))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("split", "label", "rating"),
@@ -148,16 +137,6 @@ def test_a_rating_outside_its_label_fails(split: str, label: str | None, rating:
     assert set(failed(check_reviews(change(split, row, rating=rating), "other"))) == {"rating_fits_label"}
 
 
-@pytest.mark.parametrize("rating", [1, 4])
-def test_a_rating_at_the_edge_of_its_label_passes(rating: int) -> None:
-    assert failed(check_reviews(change("train", 1, rating=rating), "other")) == {}
-
-
-@pytest.mark.parametrize("number", [None, -1])
-def test_a_missing_or_negative_review_number_fails(number: int | None) -> None:
-    assert "review_number_valid" in failed(check_reviews(change("train", 0, review_number=number), "other"))
-
-
 @pytest.mark.parametrize(
     ("column", "rule"),
     [
@@ -169,19 +148,6 @@ def test_a_missing_or_negative_review_number_fails(number: int | None) -> None:
 )
 def test_a_missing_value_fails(column: str, rule: str) -> None:
     assert set(failed(check_reviews(change("train", 1, **{column: None}), "other"))) == {rule}
-
-
-def test_a_text_of_one_character_and_one_at_the_limit_pass() -> None:
-    assert failed(check_reviews(change("train", 1, text="x"), "other")) == {}
-    assert failed(check_reviews(change("train", 1, text="x" * MAX_REVIEW_CHARACTERS), "other")) == {}
-
-
-def test_an_empty_folder_fails() -> None:
-    rows = make_rows()
-    rows["unsup"] = []
-    broken = failed(check_reviews(make_tables(rows), "other"))
-    assert set(broken) == {"folder_not_empty"}
-    assert broken["folder_not_empty"].unexpected_rows == (("unsup", "unsup"),)
 
 
 def test_a_known_data_set_needs_all_its_rows() -> None:
@@ -211,18 +177,6 @@ def test_other_columns_fail_before_any_row_is_looked_at(columns: list[str], word
     assert results[0].unexpected_rows == ("test",)
 
 
-def test_another_type_fails_before_any_row_is_looked_at() -> None:
-    tables = make_tables()
-    wide = tables["test"].set_column(2, "rating", tables["test"]["rating"].cast(pa.int64()))
-    assert set(failed(check_reviews({**tables, "test": wide}, "other"))) == {"schema_as_declared"}
-
-
-def test_a_missing_table_fails() -> None:
-    tables = make_tables()
-    del tables["unsup"]
-    assert "there is no table" in check_reviews(tables, "other")[0].observed
-
-
 def test_duplicates_within_a_split_count_the_rows_beyond_the_first() -> None:
     text = make_row("train", "neg", 0)["text_sha256"]
     rows = make_rows()
@@ -234,36 +188,6 @@ def test_duplicates_within_a_split_count_the_rows_beyond_the_first() -> None:
         broken["duplicates_within_train"].observed,
         broken["duplicates_within_train"].unexpected_count,
     ) == ("2", 2)
-
-
-def test_duplicates_across_splits_count_each_text_once() -> None:
-    rows = make_rows()
-    text = rows["train"][0]["text_sha256"]
-    for number in (1, 2):
-        rows["test"][number]["text_sha256"] = text
-    broken = failed(check_reviews(make_tables(rows), "other"))
-    assert {rule: result.observed for rule, result in broken.items()} == {
-        "duplicates_within_test": "1",
-        "texts_in_train_and_test": "1",
-    }
-
-
-def test_duplicates_stop_nothing() -> None:
-    rows = make_rows()
-    rows["unsup"][1]["text_sha256"] = rows["test"][1]["text_sha256"]
-    results = check_reviews(make_tables(rows), "other")
-    assert "texts_in_test_and_unsup" in failed(results)
-    require_success(results, "nothing to do")
-
-
-def test_at_most_five_broken_rows_are_named_and_all_are_counted() -> None:
-    rows = make_rows()
-    for row in rows["train"]:
-        row["movie_id"] = "?"
-    result = failed(check_reviews(make_tables(rows), "other"))["movie_id_valid"]
-    assert (result.unexpected_count, len(result.unexpected_rows)) == (8, 5)
-    with pytest.raises(ContractError, match=r"movie_id_valid.*observed 8; expected .*\('train', 'neg', 0\)"):
-        require_success([result], "run it again")
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """Tests that the page of the models agrees with the stored results, also in git."""
 
 import re
-from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -12,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import models_page
-from benchmarks.models_figures import find_best, find_lengths, pick_measured, pool_reliability
-from benchmarks.models_page import find_half_width, make_page, read_results
-from benchmarks.models_plots import draw_all, draw_by_length, make_standalone, spread_labels
+from benchmarks.models_figures import find_best, pick_measured, pool_reliability
+from benchmarks.models_page import make_page, read_results
+from benchmarks.models_plots import draw_all, make_standalone, spread_labels
 from models.evaluation.elsewhere import read_elsewhere
 from tasks.pages import svg_charts
 from tasks.pages.svg_charts import Chart
-from tests.unit.benchmark_results import REVIEWS, WRONG, make_results
+from tests.unit.benchmark_results import REVIEWS, make_results
 
 measured = pytest.mark.skipif(not models_page.RESULTS.is_file(), reason="nothing was measured yet")
 
@@ -76,72 +75,12 @@ def test_the_best_has_the_lowest_validation_loss_whatever_the_test_says() -> Non
     assert "**The best is `new`**" in make(make_results())
 
 
-def test_the_baseline_has_a_row_and_is_told_to_be_never_promoted() -> None:
-    page = make(make_results())
-    assert find_rows(page, "*linear*")[0].startswith("| *linear* | 0.9000 | – |")
-    assert "is never promoted" in " ".join(page.split())
-
-
-def test_training_is_told_beside_stock_keras_of_the_same_seed() -> None:
-    [_, row, *_] = find_rows(make(make_results()), "`new`")
-    assert "| 213,301 | 1.8 | 5 (5 to 5) | 0.38 (0.25 to 0.50) | – | 8.5 (7.5 to 9.5) | 9.0 | 8,500 |" in row
-
-
-def test_a_bundle_that_keeps_no_seconds_leaves_them_open() -> None:
-    results = make_results()
-    for model in results["models"]:
-        model["training_seconds"] = None
-    [_, row, *_] = find_rows(make(results), "`new`")
-    assert "| 213,301 | 1.8 | – | – | – |" in row
-
-
 def test_the_best_is_compared_with_each_seed_variant() -> None:
     page = make(make_results())
     best = "+100.0 points | +100.0 to +100.0 | 0.0002"
     assert f"| `lstm` | {best} | {best} |" in find_rows(page, "`lstm`")
     assert find_rows(page, "`cnn_lstm`")[3].startswith("| `cnn_lstm` | +50.0 points | +0.0 to +100.0 |")
     assert not [row for row in find_rows(page, "`new`") if "points" in row]
-
-
-def test_the_best_is_compared_without_sarcastic_reviews_too() -> None:
-    results = make_results()
-    for model in results["models"]:
-        model["elsewhere_scores"] = [0.9, 0.1, *((0.2, 0.8) if model["variant"] == "new" else (0.8, 0.2))]
-    reviews = [replace(each, kind="sarcastic") if each.kind == "mixed" else each for each in REVIEWS]
-    page = make_page(results, draw_usual(), reviews)
-    equal = "+0.0 points | +0.0 to +0.0 | 1.0000"
-    assert f"| `lstm`, without sarcastic ones | {equal} | {equal} |" in page
-    assert "| `lstm` | -50.0 points |" in page
-
-
-def test_accuracy_elsewhere_is_told_by_kind() -> None:
-    assert "| `cnn_lstm` | 50.0 (50.0 to 50.0) | 100.0 | 0.0 | 62.5 (62.5 to 62.5) |" in find_rows(
-        make(make_results()), "`cnn_lstm`"
-    )
-
-
-def test_how_sure_the_best_is_elsewhere_stands_beside_how_often_it_is_right() -> None:
-    results = make_results()
-    for model in results["models"]:
-        model["elsewhere_scores"] = [0.9, 0.1, 0.3, 0.2]
-    page = make(results)
-    assert "| sure | 82.5 | 90.0 | 75.0 |" in page
-    assert "| right | 75.0 | 100.0 | 50.0 |" in page
-    assert "| surer than right | +7.5 | -10.0 | +25.0 |" in page
-
-
-def test_accuracy_elsewhere_is_the_mean_of_the_seeds_with_the_lowest_and_the_highest() -> None:
-    results = make_results()
-    results["models"][-1]["elsewhere_scores"] = WRONG
-    assert "| `new` | 50.0 (0.0 to 100.0) | 50.0 | 50.0 | 50.0 (0.0 to 100.0) |" in find_rows(
-        make(results), "`new`"
-    )
-
-
-def test_behaviour_is_the_mean_of_the_seeds_by_type_and_capability() -> None:
-    page = make(make_results())
-    assert find_rows(page, "**invariance**") == ["| **invariance** | 50.0 | 50.0 | 50.0 |"]
-    assert find_rows(page, "html breaks") == ["| html breaks | 12.5 | 12.5 | 12.5 |"]
 
 
 def test_parts_of_a_model_stand_beside_the_whole_where_they_were_measured() -> None:
@@ -154,19 +93,6 @@ def test_parts_of_a_model_stand_beside_the_whole_where_they_were_measured() -> N
     assert "| `new` | the whole | 0.9200 (0.9100 to 0.9300) |" in page
 
 
-def test_plain_keras_stands_beside_ours_seed_by_seed() -> None:
-    results = make_results()
-    assert "| `cnn_lstm` | 1 | 0.8300 | 0.8200 |" in make(results)
-    assert "## Compared with plain Keras code" not in make({**results, "stock": []})
-
-
-def test_bundles_of_earlier_code_are_told() -> None:
-    assert "earlier code" not in make(make_results())
-    assert "Of 6 bundles, 2 were trained by earlier code." in " ".join(
-        make({**make_results(), "of_earlier_code": 2}).split()
-    )
-
-
 def test_scores_of_another_evaluation_set_are_refused() -> None:
     results = make_results()
     with pytest.raises(ValueError, match="are of another evaluation set"):
@@ -177,22 +103,6 @@ def test_prose_is_broken_into_lines_and_pictures_are_there() -> None:
     page = make(make_results())
     assert not [line for line in page.splitlines() if len(line) > 120 and line[0] not in "|<"]
     assert set(re.findall(r"images/([\w.-]+)", page)) == set(draw_usual())
-
-
-def test_half_the_interval_of_a_share_is_that_of_the_normal_distribution() -> None:
-    assert find_half_width(0.5, 100) == pytest.approx(0.098, abs=1e-4)
-
-
-def test_lengths_with_few_reviews_are_left_out() -> None:
-    assert find_lengths(make_results()["models"][:2]) == {1: 0.96, 50: 0.96}
-
-
-def test_results_without_lengths_have_a_page_too() -> None:
-    results = make_results()
-    for model in results["models"]:
-        model["by_length"] = []
-    charts = {**draw_usual(), "models-length.svg": draw_by_length(results)}
-    assert "new is least accurate on reviews of no words" in make_page(results, charts, REVIEWS)
 
 
 def test_reliability_is_that_of_all_seeds_reviews_together() -> None:

@@ -44,12 +44,6 @@ def test_the_latest_run_is_the_newest_that_did_something(tables: FilledTables) -
     assert find(tables, "latest") == RUN
 
 
-def test_a_failed_run_is_something_to_look_at(tables: FilledTables) -> None:
-    tables.run([PartFile("f.csv", ROWS)])
-    tables.run([], NEXT_RUN, flow="train-model", status="failed")
-    assert find(tables, "latest") == NEXT_RUN
-
-
 def test_a_run_is_found_by_the_beginning_of_its_id(tables: FilledTables) -> None:
     for run_id in (RUN, NEXT_RUN):
         tables.run([], run_id)
@@ -173,18 +167,6 @@ def test_scores_are_held_against_what_the_writers_said(tables: FilledTables) -> 
     assert (found["judged"], found["share_called_right"], found["rated"]) == (2, 0.5, 2)
 
 
-def test_verdicts_that_a_model_may_have_learnt_from_do_not_judge_it(tables: FilledTables) -> None:
-    tables.run(
-        [PartFile("f.csv", [{"score": 0.9, "given_label": "positive", "given_rating": 9.0}, {"score": 0.9}])]
-    )
-    tables.promote()
-    tables.settle()
-    tables.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
-    found = tables.read_report()["period-sources"][0]
-    assert (found["judged"], found["rated"], found["learnt"]) == (0, 0, 1)
-    assert (found["share_called_right"], found["stars_off"]) == (None, None)
-
-
 def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(tables: FilledTables) -> None:
     copy: dict[str, Any] = {"score": 0.9, "given_label": "negative", "near_key": 7}
     honest: dict[str, Any] = {"score": 0.9, "given_label": "positive"}
@@ -198,22 +180,6 @@ def test_near_copies_count_once_in_the_reports_of_all_runs_as_in_live_accuracy(t
     reported = [tables.read_report(run_id)["period-sources"][0] for run_id in (RUN, NEXT_RUN)]
     assert [(found["judged"], found["share_called_right"]) for found in reported] == [(2, 0.5), (1, 1.0)]
     assert tables.ask("SELECT sum(labelled_reviews) AS labelled FROM live_accuracy") == [{"labelled": 3}]
-
-
-def test_each_source_has_its_reviews_and_how_many_do_not_count(tables: FilledTables) -> None:
-    foreign: dict[str, Any] = {"score": 0.9, "counts": False}
-    tables.run(
-        [
-            PartFile("a.csv", [{"score": 0.1}, foreign, foreign], ledger={"source": "shop-a"}),
-            PartFile("b.csv", [{"score": 0.1}]),
-        ],
-    )
-    sources = tables.read_report()["period-sources"]
-    assert [(row["source"], row["reviews"], row["not_counted"]) for row in sources] == [
-        (None, 2, 2),
-        ("shop-a", 1, 2),
-        ("default", 1, 0),
-    ]
 
 
 def test_the_reviews_shown_are_the_outermost_each_text_once_and_cut(tables: FilledTables) -> None:

@@ -11,7 +11,6 @@ import pytest
 from data_contracts.storage.home import Home
 from deployments.guarded_server import list_site_hosts
 from deployments.local_server.running import Running
-from deployments.local_server.server_process import open_site_port
 from deployments.local_server.status import describe_status
 from deployments.settings import Settings, load_settings
 from deployments.site.app import make_site_app
@@ -100,13 +99,6 @@ def test_a_page_is_not_made_twice_of_one_copy(home: Home, monkeypatch: pytest.Mo
     assert ask_app(app, "/site/models.html").body == first
 
 
-def test_a_title_names_its_movie_at_once(home: Home) -> None:
-    read(home, "movies/tt0000001.html")
-    home.titles.write_text("movie_id,title,year\ntt0000001,The Film,1999\n")
-    assert "The Film (1999)" in read(home, "movies/tt0000001.html").text
-    assert "The Film (1999)" in read(home, "index.html").text
-
-
 @pytest.mark.parametrize("movie_id", ["TT1", "", "../../etc/passwd", HOSTILE["html"], "a&id=b c%20+#?é"])
 @pytest.mark.slow
 def test_a_movie_with_any_id_has_a_page_that_lists_link(movie_id: str, tmp_path: Path) -> None:
@@ -186,10 +178,6 @@ def test_nothing_else_of_the_home_is_served(served: Home, path: str) -> None:
     assert SECRET not in answered.body
 
 
-def test_an_absolute_path_leads_nowhere(served: Home) -> None:
-    assert ask(served, f"/reports/{served.folder}/outside.html").status == 404
-
-
 def test_a_folder_of_reports_that_is_a_link_is_not_served(served: Home, tmp_path: Path) -> None:
     Home(tmp_path).reports.symlink_to(served.reports)
     assert ask(Home(tmp_path), f"/reports/{RUN}.html").status == 404
@@ -257,12 +245,6 @@ def test_a_served_page_has_no_script_and_shows_hostile_words_as_text(tmp_path: P
         assert page.open == []
         assert not {"script", "iframe", "object", "embed", "base", "img"} & {tag for tag, _ in page.elements}
         assert not [each for _, attributes in page.elements for each in attributes if each.startswith("on")]
-
-
-def test_the_site_is_served_where_it_has_a_port() -> None:
-    assert load_settings(SET).site_url == "http://127.0.0.1:8400"
-    assert load_settings({}).site_url is None
-    assert open_site_port(load_settings({})) is None
 
 
 def test_the_site_is_served_under_names_of_this_machine_and_of_a_proxy() -> None:
