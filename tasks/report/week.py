@@ -14,11 +14,9 @@ from tasks.pages.formatting import cut_name, format_moment, format_number, forma
 from tasks.pages.page_names import INDEX, link_served, show_id
 from tasks.pages.sections import Answers, Part, Rows, Section
 from tasks.pages.titles import Title, read_titles
-from tasks.pages.writing import write_page
 from tasks.queries.run_query import MOST_MEMORY, ask_published
-from tasks.report.present_tables import require_present_tables
 from tasks.report.weeks import Week
-from tasks.report.writing import require_nothing_forgotten
+from tasks.report.writing import write_page
 from tasks.support.wording import count
 
 MOVIES_NAMED, SOURCES_NAMED = 3, 5
@@ -107,8 +105,7 @@ def write_week(home: Home, week: Week, *, is_served: bool = False) -> WeekPage:
     `SourceError` if the page can't be written, or a review on it was forgotten meanwhile.
     """
     made = _make_page(home, week, is_served)
-    write_page(made.path, made.page)
-    require_nothing_forgotten(home, made.path)
+    write_page(home, made.path, made.page)
     return made
 
 
@@ -116,7 +113,6 @@ def _make_page(home: Home, week: Week, is_served: bool) -> WeekPage:
     """Read the sections of a week, and render its page."""
     titles = read_titles(home.titles)
     with ask_published(home.published, MOST_MEMORY) as ask:
-        require_present_tables(ask)
         parts = read_week(Answers(ask, {"week": week.name}))
     page = render_week(week, parts, titles, is_served)
     [figures] = parts[0].rows

@@ -21,7 +21,6 @@ from tasks.pages.sections import Answers, Part
 from tasks.pages.titles import Title, read_titles
 from tasks.queries.run_query import ask_published
 from tasks.report import scoring
-from tasks.report.present_tables import require_present_tables
 from tasks.report.writing import name_report
 from tasks.site.models import frame_models, read_models
 from tasks.site.movie import frame_movie, read_movie
@@ -44,7 +43,6 @@ def make_page(home: Home, address: str, query: Mapping[str, str]) -> str | None:
     if movie_id is None and address not in (INDEX, MOVIES, MODELS):
         return None
     with ask_published(home.published) as ask:
-        require_present_tables(ask)
         answers, titles = Answers(ask), {} if address == MODELS else find_titles(home.titles)
         if movie_id is not None:
             parts = read_movie(answers, movie_id)

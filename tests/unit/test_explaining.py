@@ -203,10 +203,8 @@ def test_a_name_of_two_rows_lists_both(published: Path) -> None:
     assert find(published, f"{sha}:1").text == "good film"
 
 
-def test_an_unknown_name_tells_those_near_it_and_a_next_step(published: Path) -> None:
-    with pytest.raises(
-        ReviewsError, match=r"No scored review or row.*Possible reviews: r-1001, .*Next: look it up"
-    ) as raised:
+def test_an_unknown_name_tells_a_next_step(published: Path) -> None:
+    with pytest.raises(ReviewsError, match=r"No scored review or row.*Next: look it up") as raised:
         find(published, "r-1003")
     assert raised.value.exit_status == 2
 

@@ -124,10 +124,8 @@ def test_dates_out_of_this_world_are_shown(home: Home) -> None:
     assert find(home)[1]["rows"][0]["reviewed_at"] == "290000-01-01T00:00:00+00:00"
 
 
-def test_an_unknown_review_is_named_with_those_like_it(home: Home) -> None:
-    with pytest.raises(
-        UsageError, match=r"No scored review or row is named 'r10'\. Possible .* r1\. Next: look it up"
-    ):
+def test_an_unknown_review_is_told_with_the_next_step(home: Home) -> None:
+    with pytest.raises(UsageError, match=r"No scored review or row is named 'r10'\. Next: look it up"):
         find(home, "r10")
 
 

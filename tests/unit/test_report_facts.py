@@ -14,6 +14,7 @@ from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from tasks.pages.sections import Answers, Rows
 from tasks.report.run_choice import find_run
+from tasks.report.writing import write_report
 from tasks.warehouse.run_log import Run, end_run, record_checks, start_run
 from tests.support.failures import make_failure
 from tests.support.filled_tables import FilledTables, fill_tables
@@ -292,4 +293,4 @@ def test_a_copy_that_an_older_version_published_is_refused_with_the_next_step(tm
     with duckdb.connect(str(Home(tmp_path).published)) as connection:
         connection.execute("DELETE FROM schema_migrations WHERE version > 4")
     with pytest.raises(WarehouseError, match=r"older version .* Next: run `reviews score`"):
-        read_report_of(tmp_path)
+        write_report(Home(tmp_path))
