@@ -10,9 +10,7 @@ from click.testing import CliRunner
 
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from flows.scoring_message import ScoringSummary, describe_scoring
 from tasks.delivery.delivering import deliver_forgotten, list_failing
-from tasks.findings.finding import Finding
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.stages import publish as stage
@@ -67,15 +65,6 @@ def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
     stage.deliver_due(home, {})
     assert list_failing(home) == {}
     assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
-
-
-def test_a_run_names_the_destinations_that_get_no_scores_in_its_message_and_to_its_user() -> None:
-    failing = Finding(
-        "undelivered", "lake", "Not delivered to lake: the disk is full", "reviews destinations deliver lake"
-    )
-    summary = ScoringSummary("inbox", 1, 1, 2, 0, "lstm", 0, (), findings=(failing,))
-    said = "Not delivered to lake: the disk is full. Next: reviews destinations deliver lake"
-    assert f"  undelivered {said}" in describe_scoring(summary)
 
 
 def test_a_wrong_file_is_warned_of_once_until_it_is_mended(

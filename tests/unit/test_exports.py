@@ -199,13 +199,6 @@ def test_raw_csv_has_texts_as_they_are(home: Home) -> None:
     assert read_cells(home, "text") == HOSTILE
 
 
-def test_lines_of_csv_end_in_lf(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home, CSV)
-    [path] = home.exports.glob("*/*.csv")
-    assert (path.read_bytes().count(b"\r"), path.read_bytes().count(b"\n")) == (0, 2)
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None:
     moments = ["infinity", "-infinity", "290000-01-01"]
@@ -305,14 +298,6 @@ def test_the_command_says_what_is_there_and_how_to_read_it(home: Home) -> None:
 def test_an_export_does_not_go_into_a_folder_of_the_home(home: Home, scheme: str) -> None:
     add(home, "f.csv", [{}])
     assert "must not be changed" in call(home, f"{scheme}{home.bundles}/out", status=2)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [(["--raw"], "--raw needs --format csv"), (["--since", "24.11.2026"], "Write it as 2026-11-24")],
-)
-def test_wrong_usage_of_the_command_ends_with_status_2(home: Home, options: list[str], message: str) -> None:
-    assert message in call(home, *options, status=2)
 
 
 # The current scores

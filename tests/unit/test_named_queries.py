@@ -498,11 +498,6 @@ def test_wrong_values_are_named_with_the_parameters_that_there_are(
     assert all(f"  {each.name} ({each.kind}" in str(caught.value) for each in find(name).parameters)
 
 
-def test_a_query_without_parameters_says_so() -> None:
-    with pytest.raises(UsageError, match="champions takes no parameters"):
-        read_values(find("champions"), ["limit=1"])
-
-
 @pytest.mark.parametrize(
     ("word", "meant"),
     [("worst-movie", "worst-movies"), ("Worst_Movies", "worst-movies"), ("flips", "model-flips")],
@@ -529,12 +524,6 @@ def test_a_head_that_can_not_be_read_is_refused(tmp_path: Path, text: str) -> No
         read_query(tmp_path / "odd.sql")
 
 
-def test_a_file_that_does_not_say_what_it_answers_is_named(tmp_path: Path) -> None:
-    (tmp_path / "mine.sql").write_text("SELECT 1", "utf-8")
-    with pytest.raises(UsageError, match=r"mine\.sql: begins with no line"):
-        read_query(tmp_path / "mine.sql")
-
-
 def test_the_list_has_every_query_with_what_it_answers_and_takes() -> None:
     listed = describe_queries()
     for query in list_queries():
@@ -556,16 +545,6 @@ def test_the_command_runs_a_named_query(home: Path) -> None:
     done = run(home, "worst-movies", "--param", "at_least=2", "--param", "limit=1", "--format", "csv")
     assert done.exit_code == 0
     assert done.stdout.splitlines()[1] == "tt2,2,4.6,0.5,8.0"
-
-
-def test_the_command_still_runs_sql(home: Path) -> None:
-    assert run(home, "select 6 * 7 as answer", "--format", "csv").stdout.split() == ["answer", "42"]
-    assert run(home, "-", "--format", "csv", answer="select 6 as six").stdout.split() == ["six", "6"]
-
-
-def test_the_command_lists_queries_and_shows_the_sql_of_one() -> None:
-    assert "worst-movies\n  Which movies do their reviews rate worst?" in run(Path("none"), "--list").stdout
-    assert "HAVING count(*) >= $at_least" in run(Path("none"), "--list", "worst-movies").stdout
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import re
 
-from benchmarks.models_plots import name_length_ranges
 from tasks.pages.svg_charts import Caption, Chart, Series, draw_bars, draw_lines
 
 LABELS = ["a", "b <c> & d"]
@@ -51,10 +50,6 @@ def test_lying_bars_leave_no_label_out() -> None:
     chart = draw_bars(caption, labels, values, str, horizontal=True)
     assert set(labels) <= set(re.findall(r">([^<>]+)</text>", chart.svg))
     assert chart.columns == ("words", "reviews")
-
-
-def test_lengths_are_ranges() -> None:
-    assert name_length_ranges((0, 50, 1000)) == ["1-49", "50-999", "1,000 and more"]
 
 
 def test_every_figure_stands_in_the_table() -> None:
