@@ -15,6 +15,7 @@ from tasks.pages.page_names import INDEX, link_served, show_id
 from tasks.pages.sections import Answers, Part, Rows, Section
 from tasks.pages.titles import Title, read_titles
 from tasks.queries.run_query import MOST_MEMORY, ask_published
+from tasks.report.verdict import tell_verdicts
 from tasks.report.weeks import Week
 from tasks.report.writing import write_page
 from tasks.support.wording import count
@@ -41,29 +42,12 @@ def _tell_rest(rows: Rows) -> str:
     return f"Of the other rows that came in, {', '.join(named)}." if named else ""
 
 
-def _tell_verdicts(rows: Rows) -> str:
-    """Return how often the model agrees with the writers."""
-    total = rows[0]
-    told = ["A source is a folder of the inbox; `default` is the inbox itself."]
-    if total["judged"]:
-        of = count(total["judged"], "review")
-        told.append(
-            f"Of {of} with a label or a clear rating, {format_share(total['share_called_right'])} are called right."
-        )
-    if total["learnt"]:
-        told.append(
-            f"{count(total['learnt'], 'review')} came with the writer's verdict before the model learnt from such "
-            "verdicts; as it may have learnt from these, they do not judge it."
-        )
-    return " ".join(told)
-
-
 SECTIONS = (
     Section(
         "In figures", "week-figures", _tell_rest, "figures", "rows, rows_the_week_before, reviews, files, files_refused"
     ),
     Section(
-        "What came in", "period-sources", _tell_verdicts,
+        "What came in", "period-sources", tell_verdicts,
         columns="source, reviews, share_positive, stars, share_called_right, judged=of reviews, stars_off",
         empty="No review of this week was scored.",
     ),
