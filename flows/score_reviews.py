@@ -30,7 +30,7 @@ from tasks.findings.gathering import name_killed, name_refused, name_unread
 from tasks.findings.rendering import list_told
 from tasks.labelling.intake import TakenLabels, find_unread
 from tasks.maintenance.retention import drop_old_trainings
-from tasks.report.due_weeks import find_due_weeks
+from tasks.report.weeks import is_week_due
 from tasks.scoring.plan import (
     PendingFiles,
     ScoringPlan,
@@ -50,7 +50,7 @@ from tasks.stages.queue_turns import take_turn
 from tasks.stages.run_page import end_completed, join_lines, name_failure, name_run, show_lines
 from tasks.stages.store_inbox import report_trouble, score_stored
 from tasks.stages.take_in_labels import count_labels, take_labels
-from tasks.stages.write_pages import report_run, write_weeks
+from tasks.stages.write_pages import report_run, write_last_week
 from tasks.store.work_folders import clear_spool
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
@@ -124,8 +124,8 @@ def _score_and_deliver(
         _hand_on(settings)
         raise
     _hand_on(settings)
-    if settings.write_weeks and settings.home.published.is_file() and find_due_weeks(settings.home):
-        happened += write_weeks(settings.home, settings.site_url)
+    if settings.write_weeks and settings.home.published.is_file() and is_week_due(settings.home):
+        happened += write_last_week(settings.home, settings.site_url)
     return _add_shadow(summary, settings, run), outcome
 
 

@@ -89,6 +89,12 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
     write_answer(published, named.sql if named else question, form, sys.stdout, parameters)
 
 
+def _refuse_html(context: click.Context, option: click.Parameter, given: str | None) -> None:
+    """Say what has taken the place of `--html`."""
+    if given is not None:
+        raise UsageError("`--html` is gone: the same is printed. Next: reviews explain REVIEW_ID > FILE")
+
+
 @click.command()
 @click.argument("name", required=False, metavar="[REVIEW_ID|ROW|-]")
 @click.option(
@@ -106,9 +112,7 @@ def sql(context: click.Context, query: str | None, values: tuple[str, ...], list
 )
 @click.option("--top", type=click.IntRange(1, 500), default=10, show_default=True, help="Words to list.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@click.option(
-    "--html", "page", type=PathName(dir_okay=False, path_type=Path), help="Also write a page to this file."
-)
+@click.option("--html", hidden=True, expose_value=False, callback=_refuse_html)
 @click.pass_context
 def explain(
     context: click.Context,
@@ -119,7 +123,6 @@ def explain(
     model_id: str | None,
     top: int,
     form: str,
-    page: Path | None,
 ) -> None:
     """Show which words moved a review's score most.
 
@@ -135,7 +138,7 @@ def explain(
     Examples:
       reviews explain r-10482
       reviews explain --history r-10482
-      reviews explain 3fa94c12ab07:17 --html why.html
+      reviews explain 3fa94c12ab07:17 --top 20
       reviews explain --text "A wonderful film with a dull ending"
       reviews explain --text "Does what it should" --source shop-a
       reviews explain - --format json < review.txt
@@ -147,10 +150,7 @@ def explain(
     from flows.command.startup import load_settings_to_read
     from tasks.explain.explanation import explain as explain_score
     from tasks.explain.finding_text import FoundText
-    from tasks.explain.page import render_page
     from tasks.explain.terminal import write_explanation, write_explanation_as_json
-    from tasks.pages.writing import require_page_place, write_page
-    from tasks.support.outside_targets import require_free_target
 
     if (name is None) == (text is None):
         raise UsageError("Name either a review or a text: `reviews explain REVIEW_ID`, or --text TEXT.")
@@ -158,34 +158,25 @@ def explain(
         name, text = None, decode_input(sys.stdin.buffer.read())
     if name is not None and source is not None:
         raise UsageError("--source goes with --text, or with -: a review has the source of its file.")
-    home = load_settings_to_read().home
-    if page:
-        require_free_target(home, page, home.reports)
-        require_page_place(page)
     asked = FoundText(text or "", source=source or None) if name is None else name
-    explained = explain_score(home, asked, model_id)
-    if page:
-        write_page(page, render_page(explained, top))
+    explained = explain_score(load_settings_to_read().home, asked, model_id)
     (write_explanation_as_json if form == "json" else write_explanation)(explained, top, sys.stdout)
-    if page:
-        click.echo(f"Wrote {page}", err=True)
 
 
 def _show_history(context: click.Context, name: str | None, form: str) -> None:
     """Print the history of the review called `name`; of the other options of explain only --format goes with it."""
     from flows.command.startup import load_settings_to_read
-    from tasks.explain.history import find_history
-    from tasks.explain.history_table import write_history, write_history_as_json
+    from tasks.explain.history import find_history, write_history, write_history_as_json
 
-    others = ("text", "source", "model_id", "top", "page")
+    others = ("text", "source", "model_id", "top")
     given = [each for each in others if context.get_parameter_source(each) != ParameterSource.DEFAULT]
     if name in (None, "-") or given:
         raise UsageError(
             "--history needs a review_id or the name of a row, and takes no option but --format. Next: "
             "`reviews explain --history REVIEW_ID`."
         )
-    histories = find_history(load_settings_to_read().home.published, str(name))
-    (write_history_as_json if form == "json" else write_history)(histories, sys.stdout)
+    reviews = find_history(load_settings_to_read().home.published, str(name))
+    (write_history_as_json if form == "json" else write_history)(reviews, sys.stdout)
 
 
 @click.command()
@@ -241,8 +232,8 @@ def _write_week(name: str) -> None:
     from datetime import UTC
 
     from flows.command.startup import load_settings_to_read
-    from tasks.report.due_weeks import find_last_week, parse_week, require_begun
     from tasks.report.week import write_week
+    from tasks.report.weeks import find_last_week, parse_week, require_begun
 
     now = datetime.now(UTC)
     asked = require_begun(parse_week(name), now) if name else find_last_week(now)

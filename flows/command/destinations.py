@@ -1,10 +1,9 @@
-"""The commands that send scores to other places: destinations add, list, check, deliver, ..., and export."""
+"""The commands that send scores to other places: destinations add, check, deliver, status, and export."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,19 +113,6 @@ def add(
         echo(f"Next: reviews destinations {verb} {name}")
 
 
-@destinations.command(name="list")
-def list_() -> None:
-    """List the destinations: where they are and which rows they get."""
-    from deployments.settings import load_settings
-    from tasks.delivery.destinations import load_destinations
-
-    settings = load_settings()
-    found = load_destinations(settings.home, settings.destination_urls)
-    lines = [f"{each.name:<24} {_describe_place(each)}" for each in found.known]
-    lines += [f"{name:<24} {problem}" for name, problem in found.broken.items()]
-    echo("\n".join(sorted(lines)) or NO_DESTINATION)
-
-
 @destinations.command()
 @click.argument("name")
 def check(name: str) -> None:
@@ -151,28 +137,38 @@ def check(name: str) -> None:
             f"It lacks changes of {count(found.files_lacking, 'file')}. Next: reviews destinations deliver {name}"
         )
     elif found.rows_held not in (None, found.rows_wanted):
-        echo(f"Rows were added or deleted there by somebody else. Next: reviews destinations backfill {name}")
+        echo(
+            f"Rows were added or deleted there by somebody else. Next: reviews destinations deliver {name} --again"
+        )
 
 
 @destinations.command()
 @click.argument("name", required=False)
-def deliver(name: str | None) -> None:
+@click.option(
+    "--again", is_flag=True, help="Deliver everything, also what it has: what was changed there is mended."
+)
+@click.option("--take-over", is_flag=True, help="Do so where another home has delivered.")
+def deliver(name: str | None, again: bool, take_over: bool) -> None:
     """Deliver now what the destination NAME, or each of them, lacks.
 
-    At first that is all that was ever scored.
+    At first that is all that was ever scored. If it is killed, the next delivery goes on with the rest.
     """
     from deployments.settings import load_settings
     from tasks.delivery.delivering import deliver as deliver_to
     from tasks.delivery.destinations import load_destinations
     from tasks.findings.gathering import refresh_findings
 
+    if take_over and name is None:
+        raise UsageError("--take-over needs the NAME of a destination.")
     settings = load_settings()
     found = load_destinations(settings.home, settings.destination_urls)
     chosen = (found.find(name),) if name else found.known
     problems = [] if name else [*found.broken.values()]
-    for destination in chosen:
+    show = partial(show_progress, "Delivering")
+    for each in chosen:
         try:
-            echo(_describe_delivered(destination, deliver_to(settings.home, destination, _show_delivering)))
+            done = deliver_to(settings.home, each, show, repeats=again or take_over, takes_over=take_over)
+            echo(_describe_delivered(each, done))
         except ReviewsError as error:
             problems.append(str(error))
     refresh_findings(settings.home)
@@ -183,28 +179,9 @@ def deliver(name: str | None) -> None:
 
 
 @destinations.command()
-@click.argument("name")
-@click.option("--take-over", is_flag=True, help="Go on with what another home has delivered there.")
-def backfill(name: str, take_over: bool) -> None:
-    """Deliver everything to the destination NAME again.
-
-    Also what it has is delivered: rows that differ or are missing are mended. If it is killed, the next delivery goes
-    on with the rest.
-    """
-    from deployments.settings import load_settings
-    from tasks.delivery.delivering import deliver as deliver_to
-    from tasks.delivery.destinations import load_destinations
-
-    settings = load_settings()
-    destination = load_destinations(settings.home, settings.destination_urls).find(name)
-    done = deliver_to(settings.home, destination, _show_delivering, repeats=True, takes_over=take_over)
-    echo(_describe_delivered(destination, done))
-
-
-@destinations.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="text or json.")
 def status(form: str) -> None:
-    """Show when each destination last got all, what it lacks, and why. Nothing is asked of the destinations."""
+    """Show where each destination is, when it last got all, and what it lacks. Nothing is asked of the destinations."""
     from deployments.settings import load_settings
 
     found = read_all_standings(load_settings())
@@ -227,7 +204,7 @@ def read_all_standings(settings: "Settings") -> list[dict[str, Any]]:
         standing, waiting = read_standing(settings.home, each.name), find_waiting(settings.home, each)
         kept = {key: getattr(standing, key) for key in ("tried_at", "delivered_at", "failing_since", "error")}
         behind = {"files_behind": len(waiting), "rows_behind": sum(file.rows for file in waiting)}
-        standings.append({"name": each.name, "place": each.place, **kept, **behind})
+        standings.append({"name": each.name, "place": _describe_place(each), **kept, **behind})
     wrong = [{"name": name, "error": problem} for name, problem in found.broken.items()]
     return sorted([*standings, *wrong], key=lambda each: str(each["name"]))
 
@@ -236,17 +213,16 @@ def _describe_standings(standings: list[dict[str, Any]]) -> str:
     """Describe in lines what `read_all_standings` returned."""
     lines = []
     for each in standings:
+        place = [f"  {each['place']}"] if "place" in each else []
         if each["error"]:
             since = f" since {each['failing_since']}" if each.get("failing_since") else ""
             behind = f", up to {count(each['rows_behind'], 'row')} behind" if each.get("rows_behind") else ""
-            lines += [
-                f"{each['name']}: failing{since}{behind}; each run tries again",
-                f"  {escape_controls(str(each['error']))}",
-            ]
+            failing = f"{each['name']}: failing{since}{behind}; each run tries again"
+            lines += [failing, *place, f"  {escape_controls(str(each['error']))}"]
         else:
             files, at = each["files_behind"], each["delivered_at"]
             was = f"{'was ' if files else ''}complete at {at}" if at else "nothing was delivered yet"
-            lines.append(f"{each['name']}: {was}")
+            lines += [f"{each['name']}: {was}", *place]
             if files:
                 waiting = f"changes of {count(files, 'file')} wait for the next run"
                 lines.append(f"  {waiting}. Next: reviews destinations deliver {each['name']}")
@@ -271,11 +247,6 @@ def _describe_delivered(destination: "Destination", done: "Delivered") -> str:
         f"{destination.name}: {count(done.rows, 'row')} of {count(done.files, 'file')} delivered to "
         f"{destination.place}{removed}."
     )
-
-
-def _show_delivering(total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """Show a progress bar of rows."""
-    return show_progress("Delivering", total)
 
 
 @click.command()
@@ -358,13 +329,10 @@ def export(
     )
     request = ExportRequest(form, layout, only_new, take_over)
     target = folder.absolute() if isinstance(folder, Path) else folder
-    exported, done = deliver_export(load_settings_to_read().home, target, request, _show_exporting)
+    exported, done = deliver_export(
+        load_settings_to_read().home, target, request, partial(show_progress, "Exporting")
+    )
     echo(_describe_exported(exported, done, only_new))
-
-
-def _show_exporting(total: int) -> AbstractContextManager[Callable[[int], None]]:
-    """Show a progress bar of rows."""
-    return show_progress("Exporting", total)
 
 
 def _describe_exported(exported: "Destination", done: "Delivered", only_new: bool) -> str:

@@ -34,13 +34,11 @@ def findings(context: click.Context, everything: bool, form: str) -> None:
     from tasks.findings.recorded import make_findings
     from tasks.findings.rendering import describe_finding
     from tasks.queries.run_query import ask_published, write_answer
-    from tasks.report.present_tables import require_present_tables
     from tasks.support.wording import escape_controls
 
     published = load_settings_to_read().home.published
     query = _LIST.format(which="" if everything else "WHERE state = 'open'")
     with ask_published(published) as ask:
-        require_present_tables(ask)
         rows = ask(query)
     if form != "text":
         write_answer(published, query, form, sys.stdout)

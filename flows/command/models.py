@@ -1,13 +1,11 @@
 """The commands about models: `reviews models`, and what can be trained, promoted, tried as the shadow, and taught."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from data_contracts.errors import UsageError
 from flows.command.console.arguments import TIME_FORMATS, Moment, PathName
 from flows.command.console.output import echo
 from flows.command.startup import (
@@ -152,16 +150,6 @@ def _notify_promoted(home: "Home", champion: "NewChampion | None") -> None:
         emit_promoted(home, *champion)
 
 
-def _parse_duration(context: click.Context, option: click.Parameter, text: str | None) -> timedelta | None:
-    """Return a duration such as 14d or 12h."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([1-9][0-9]{0,4})([dh])", text.strip())
-    if not found:
-        raise UsageError(f"--for {text!r}: write days or hours, such as 14d or 12h.")
-    return timedelta(**{{"d": "days", "h": "hours"}[found[2]]: int(found[1])})
-
-
 @models.group()
 def shadow() -> None:
     """Let a challenger score beside the champion, unseen.
@@ -182,16 +170,15 @@ def shadow() -> None:
 @shadow.command()
 @click.argument("model", metavar="MODEL")
 @click.option(
-    "--for", "duration", callback=_parse_duration, metavar="TIME", help="How long: 14d, 12h. [default: 14d]"
+    "--until", type=Moment(TIME_FORMATS), metavar="DATE", help="Until when, in UTC. [default: for 14 days]"
 )
-@click.option("--until", type=Moment(TIME_FORMATS), metavar="DATE", help="Instead: until when, in UTC.")
 @click.option(
     "--since",
     type=Moment(TIME_FORMATS),
     metavar="DATE",
     help="Also score what has arrived since this date (UTC). [default: only what arrives from now on]",
 )
-def start(model: str, duration: timedelta | None, until: datetime | None, since: datetime | None) -> None:
+def start(model: str, until: datetime | None, since: datetime | None) -> None:
     """Make MODEL the shadow.
 
     It is a trained model that is not the champion, named by its id or the beginning of it. Its bundle must be
@@ -201,7 +188,6 @@ def start(model: str, duration: timedelta | None, until: datetime | None, since:
     \b
     Examples:
       reviews models shadow start cnn_lstm-s1
-      reviews models shadow start cnn_lstm-s1 --for 30d
       reviews models shadow start cnn_lstm-s1 --since 2026-11-01 --until 2026-12-24
     """
     from deployments.settings import load_settings
@@ -209,9 +195,7 @@ def start(model: str, duration: timedelta | None, until: datetime | None, since:
     from tasks.shadow.start_and_stop import start as start_shadow
     from tasks.warehouse.shadow.record import ShadowStart
 
-    if duration is not None and until is not None:
-        raise UsageError("--for and --until both say when it ends. Next: give one of them.")
-    end = to_utc(until) or datetime.now(UTC) + (duration or FOR_TIME)
+    end = to_utc(until) or datetime.now(UTC) + FOR_TIME
     asked = ShadowStart(model, name_user(), end, to_utc(since))
     start_shadow(load_settings().home, asked, echo)
 

@@ -9,7 +9,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -60,20 +60,12 @@ class Standing:
     places: Sequence[str] = ()
     """All places to which something of it went, without secrets."""
 
-    @property
-    def all_places(self) -> set[str]:
-        """Those of a version before, which noted only the last one, too."""
-        before = re.match(r'\["(?:parquet|csv)", ("[^"]*")', self.settings or "")
-        return {*self.places, *([json.loads(before[1])] if before else [])}
-
 
 def read_standing(home: Home, name: str) -> Standing:
     """Return how the last delivery to a destination went; that of none if it is not known."""
-    known = {each.name for each in fields(Standing)}  # an earlier version noted others
     try:
-        content = json.loads(_name_standing(home, name).read_text("utf-8"))
-        return Standing(**{key: value for key, value in content.items() if key in known})
-    except (OSError, ValueError, TypeError, AttributeError):
+        return Standing(**json.loads(_name_standing(home, name).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
         return Standing()
 
 
@@ -268,7 +260,7 @@ def deliver_forgotten(home: Home, urls: Mapping[str, str]) -> list[str]:
     lines += [
         f"{each.name}: {place} got rows before another place was named. Next: delete what was delivered there."
         for each in found.known
-        for place in sorted(read_standing(home, each.name).all_places - {_describe_place(each)})
+        for place in sorted({*read_standing(home, each.name).places} - {_describe_place(each)})
     ]
     return [*lines, *renew_exports(home)]
 
@@ -296,7 +288,7 @@ def _try_each(deliveries: Iterable[Callable[[], object]]) -> Iterator[str]:
 def _noting(home: Home, destination: Destination, states: Mapping[str, FileState]) -> Iterator[None]:
     """Write down how the delivery in the block went."""
     before, now = read_standing(home, destination.name), datetime.now(UTC).isoformat(timespec="seconds")
-    places = sorted({*before.all_places, _describe_place(destination)})
+    places = sorted({*before.places, _describe_place(destination)})
     try:
         yield
     except Exception as error:

@@ -71,7 +71,7 @@ class Destination:
     @property
     def repeating(self) -> str:
         """The command that delivers everything again."""
-        return "reviews export" if self.is_export else f"reviews destinations backfill {self.name}"
+        return "reviews export" if self.is_export else f"reviews destinations deliver {self.name} --again"
 
 
 @dataclass(frozen=True)

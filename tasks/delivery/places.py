@@ -59,8 +59,6 @@ def open_place(home: Home, destination: Destination, *, to_write: bool = True) -
         make_folder(folder, mode=0o700 if destination.is_export else 0o750)
         with hold_folder(folder, refuse_to_wait):
             remove_leftovers(folder, held=True)
-            for path in folder.glob("day=*/.reviews-*.tmp"):  # earlier versions named them without a process
-                path.unlink()
             yield _make_local(destination, folder)
     except OSError as error:
         raise DestinationError(

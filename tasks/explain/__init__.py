@@ -1,1 +1,1 @@
-"""Explanations of scores: which words moved a score, shown in a terminal or on an HTML page."""
+"""Explanations of scores: which words moved a score, and all rows of a review, in the terminal or as JSON."""

@@ -1,19 +1,18 @@
 """Explains the score of a text: how much each of its words moves it, by scoring the text again without the word.
 
 The text is given, or found in the published copy (`finding_text`). The scorer needs ONNX Runtime, or TensorFlow for a
-bundle without a graph. `terminal` formats an explanation for the terminal and as JSON, `page` as HTML.
+bundle without a graph. `terminal` formats an explanation for the terminal and as JSON.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from tasks.explain.finding_text import FoundText, find_text, require_unicode_text
-from tasks.warehouse.model_registry import PromotedModel, read_promoted
+from tasks.warehouse.model_registry import read_promoted
 from tasks.warehouse.published import open_published
 
 if TYPE_CHECKING:
@@ -95,17 +94,12 @@ def explain(home: Home, asked: str | FoundText, model_id: str | None) -> Explain
     The model is `model_id`, whole or its beginning, by default the champion. Raises `UsageError` if no row or several
     rows have the name, or if the text has no word.
     """
+    from models.bundle.blessed_scorer import load_blessed_scorer
+
     with open_published(home.published) as connection:
         model = read_promoted(connection, model_id)
         source = find_text(connection, asked) if isinstance(asked, str) else asked
-    return explain_text(load_scorer(home.bundles, model), source)
-
-
-def load_scorer(bundles_dir: Path, model: PromotedModel) -> "Scorer":
-    """Load the scorer to explain with; raise `BundleError` if its bundle is not the one that was promoted."""
-    from models.bundle.blessed_scorer import load_blessed_scorer
-
-    return load_blessed_scorer(bundles_dir / model.model_id, model.bundle_fingerprint)
+    return explain_text(load_blessed_scorer(home.bundles / model.model_id, model.bundle_fingerprint), source)
 
 
 def explain_text(scorer: "Scorer", source: FoundText) -> Explained:

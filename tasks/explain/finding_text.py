@@ -13,8 +13,6 @@ NAMES_SHOWN = 5
 """Most names that a message lists."""
 NAME_SHOWN = 100
 """Most characters of a name that a message shows."""
-NEAR = 0.75
-"""Least Jaro-Winkler similarity, 0 to 1, of a review_id that a message suggests for a wrong name."""
 _FIND_REVIEW = """
 SELECT review_id, movie_id, file_uri AS uri, source_sha256, row_number, text, file_source AS source
 FROM source_reviews WHERE review_id = $name AND is_latest
@@ -32,15 +30,6 @@ _FIND_QUARANTINED = f"""
 SELECT source_sha256, row_number, rule FROM quarantined_rows
 WHERE released_at IS NULL AND source_sha256 NOT IN {SUPERSEDED} AND (review_id = $name OR {HAS_PARSED_NAME})
 ORDER BY ALL LIMIT 1
-"""  # noqa: S608
-_FIND_NEAR = f"""
-SELECT review_id FROM (
-    SELECT
-        review_id, bool_or(movie_id IS NOT DISTINCT FROM $name) AS is_of_movie,
-        jaro_winkler_similarity(lower(left(review_id, 100)), lower(left($name, 100))) AS likeness
-    FROM source_reviews WHERE review_id IS NOT NULL GROUP BY review_id
-)
-WHERE is_of_movie OR likeness >= {NEAR} ORDER BY is_of_movie DESC, likeness DESC, review_id LIMIT {NAMES_SHOWN}
 """  # noqa: S608
 _LOOK_UP = (
     "look it up with `reviews sql \"select review_id, left(source_sha256, 12) || ':' || row_number as row, text from "
@@ -103,7 +92,7 @@ def read_as_row_name(name: str) -> tuple[str | None, int | None]:
 
 
 def describe_missing(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """Return a message that no row was found under this name, with the quarantined row or the review ids like it."""
+    """Return a message that no row was found under this name, or that it is in quarantine."""
     shown = repr(name[:NAME_SHOWN])  # repr escapes control characters
     prefix, number = read_as_row_name(name)
     parameters = {"name": name, "prefix": prefix, "number": number}
@@ -113,9 +102,7 @@ def describe_missing(connection: duckdb.DuckDBPyConnection, name: str) -> str:
             f"{shown} was quarantined ({row['rule']}), so it has no score. Next: look at it with "
             f"`reviews quarantine show {row_name}`"
         )
-    near = [row["review_id"][:NAME_SHOWN] for row in fetch_answer(connection, _FIND_NEAR, {"name": name})]
-    listed = f" Possible reviews: {escape_controls(', '.join(near))}." if near else ""
-    return f"No scored review or row is named {shown}.{listed} Next: {_LOOK_UP}"
+    return f"No scored review or row is named {shown}. Next: {_LOOK_UP}"
 
 
 def require_unicode_text(text: str) -> None:

@@ -1,18 +1,26 @@
-"""Finds all rows of a review in the published copy, with what decided which of them `latest_scores` shows."""
+"""Finds all rows of a review in the published copy, with what decided which of them `latest_scores` shows; shows them.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+The terminal gets a table, programs JSON.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from data_contracts.errors import UsageError
 from tasks.explain.finding_text import describe_missing, read_as_row_name, require_unicode_text
+from tasks.explain.terminal import open_console
+from tasks.pages.formatting import NO_VALUE, cut_name
+from tasks.queries.answer_formats import to_json
 from tasks.queries.run_query import fetch_answer
+from tasks.support.wording import count, format_json
 from tasks.warehouse.latest_scores import ARRIVAL, DATED_AT, IS_OUTDATED, REVIEW
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import CONTENT, COUNTS, HAS_PARSED_NAME, ROW_NAME, SUPERSEDED
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Row = Mapping[str, Any]
 
@@ -30,32 +38,53 @@ judged AS (
 ),
 rows AS (
     SELECT
-        *, {DATED_AT} AS dated_at, dense_rank() OVER (ORDER BY movie_id, {REVIEW}) AS review,
+        *, dense_rank() OVER (ORDER BY movie_id, {REVIEW}) AS review,
         review_id = $name OR {HAS_PARSED_NAME} AS is_named
     FROM judged
+),
+of_reviews AS (
+    SELECT
+        review, count(*) AS all_rows, count(*) FILTER (NOT is_superseded) AS counting,
+        count(*) FILTER (is_outdated) AS outdated
+    FROM rows GROUP BY review HAVING bool_or(is_named)
 ),
 profiles AS (
     SELECT source_sha256, arg_min(struct_pack(version := profile_version), commit_number).version AS profile_version
     FROM scored_files SEMI JOIN rows USING (source_sha256) WHERE status = 'scored' GROUP BY source_sha256
+),
+given_scores AS (
+    SELECT
+        source_sha256, row_number, list({{
+            'model_id': scored.model_id, 'score': score, 'sentiment': sentiment, 'predicted_rating': predicted_rating,
+            'scored_at': scored_at, 'counts': scored.model_id IS NOT DISTINCT FROM best_model_id
+        }} ORDER BY scored_at, scored.model_id) AS scores
+    FROM scored_reviews AS scored
+    JOIN (SELECT source_sha256, row_number, best_model_id FROM rows) USING (source_sha256, row_number)
+    GROUP BY source_sha256, row_number
 )
 SELECT
-    review, review_id, movie_id, source_sha256, row_number, {ROW_NAME} AS row, file_uri AS uri, file_source AS source,
-    profile_version, file_seen_at AS arrived_at, replace(dated_at::VARCHAR, ' ', 'T') || ':00' AS reviewed_at,
-    given_rating, given_label, is_latest, best_model_id, {COUNTS} AS counts, is_outdated,
-    is_superseded, is_superseded AND {CONTENT} NOT IN (
-        SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
-    ) AS is_replaced
-FROM rows LEFT JOIN profiles USING (source_sha256)
-QUALIFY bool_or(is_named) OVER (PARTITION BY review)
+    review, review_id, movie_id, {ROW_NAME} AS row, file_uri AS uri, file_source AS source, profile_version,
+    file_seen_at AS arrived_at, replace(({DATED_AT})::VARCHAR, ' ', 'T') || ':00' AS reviewed_at, given_rating,
+    given_label, coalesce(scores, []) AS scores, is_latest AND best_model_id IS NOT NULL AS counts,
+    CASE
+        WHEN is_superseded AND {CONTENT} NOT IN (
+            SELECT {CONTENT} FROM scored_files WHERE status = 'scored' AND superseded_at IS NULL
+        ) THEN 'export'
+        WHEN is_superseded THEN 'reading'
+        WHEN NOT is_latest AND is_outdated THEN 'date'
+        WHEN NOT is_latest THEN 'arrival'
+        WHEN best_model_id IS NULL AND ({COUNTS}) THEN 'score'
+        WHEN best_model_id IS NULL THEN 'language'
+        WHEN all_rows = 1 THEN 'only_row'
+        WHEN counting = 1 THEN 'only_reading'
+        WHEN outdated = 0 THEN 'arrival'
+        WHEN outdated = counting - 1 THEN 'date'
+        ELSE 'date, arrival'
+    END AS decided_by
+FROM rows JOIN of_reviews USING (review) LEFT JOIN profiles USING (source_sha256)
+LEFT JOIN given_scores USING (source_sha256, row_number)
 ORDER BY review, {ARRIVAL}
 """  # noqa: S608 (our own names)
-_LIST_SCORES = """
-SELECT source_sha256, row_number, model_id, score, sentiment, predicted_rating, scored_at
-FROM scored_reviews SEMI JOIN (
-    SELECT source_sha256, row_number FROM source_reviews SEMI JOIN named_reviews USING (review_key)
-) USING (source_sha256, row_number) ORDER BY scored_at, model_id
-"""
-
 
 DECISIONS = {
     (True, "only_row"): "it is the only row",
@@ -71,123 +100,97 @@ DECISIONS = {
     (False, "score"): "it is the newest, but no promoted model has scored it",
 }
 """Whether `latest_scores` shows a row and what decided it (docs/feeding.md), in words."""
+RULE = (
+    "Of the rows with a date only those with the latest date can count; of these and the rows without a date the one "
+    "that arrived last does."
+)
 
 
-@dataclass(frozen=True)
-class ModelScore:
-    """One model's score of a row."""
+def find_history(published: Path, name: str) -> list[Row]:
+    """Return the reviews with this review_id, one per movie, or that of the row with this name, each with its `rows`.
 
-    model_id: str
-    score: float
-    sentiment: str
-    predicted_rating: float
-    scored_at: datetime
-    counts: bool
-    """Whether it is the score that counts for its row: by the model promoted last."""
-
-
-@dataclass(frozen=True)
-class ReviewRow:
-    """One row of a review, as it arrived."""
-
-    row: str
-    """The row name, such as 3fa94c12ab07:17."""
-    uri: str
-    source: str
-    profile_version: str | None
-    arrived_at: datetime
-    reviewed_at: str | None
-    """The writer's date as text, since it may lie outside the years of Python's datetime."""
-    given_rating: float | None
-    given_label: str | None
-    scores: tuple[ModelScore, ...]
-    counts: bool
-    """Whether `latest_scores` shows this row."""
-    decided_by: str
-    """What decided that: one of `DECISIONS`."""
-
-
-@dataclass(frozen=True)
-class History:
-    """All rows of one review, in the order in which they arrived."""
-
-    review_id: str | None
-    movie_id: str | None
-    rows: tuple[ReviewRow, ...]
-
-
-def find_history(published: Path, name: str) -> list[History]:
-    """Return the history of each review with this review_id, one per movie, or of the review of the row with this name.
-
-    Raises `UsageError` if there is none.
+    Rows are in the order in which they arrived, each with its `scores`, the first given first. Raises `UsageError` if
+    there is none.
     """
     require_unicode_text(name)
     prefix, number = read_as_row_name(name)
     parameters = {"name": name, "prefix": prefix, "number": number}
     with open_published(published) as connection:
         fetch_answer(connection, _FIND_REVIEWS, parameters)
-        rows = fetch_answer(connection, _LIST_ROWS, parameters)
-        if not rows:
+        found = fetch_answer(connection, _LIST_ROWS, parameters)
+        if not found:
             raise UsageError(describe_missing(connection, name))
-        scores = fetch_answer(connection, _LIST_SCORES, {})
+    of_review = ("review", "review_id", "movie_id")
     return [
-        _make_history(list(of_review), scores) for _, of_review in groupby(rows, lambda row: row["review"])
+        {
+            "review_id": review_id,
+            "movie_id": movie_id,
+            "rows": [{key: value for key, value in row.items() if key not in of_review} for row in rows],
+        }
+        for (_, review_id, movie_id), rows in groupby(found, lambda row: tuple(row[key] for key in of_review))
     ]
 
 
-def _make_history(rows: Sequence[Row], scores: Sequence[Row]) -> History:
-    """Make the history of one review from its rows; `scores` has those of all reviews."""
-    by_row: dict[tuple[str, int], list[Row]] = {}
-    for score in scores:
-        by_row.setdefault((score["source_sha256"], score["row_number"]), []).append(score)
-    outdated = sum(row["is_outdated"] for row in rows)
-    counting = sum(not row["is_superseded"] for row in rows)
-    made = tuple(
-        ReviewRow(
-            **{name: row[name] for name in _SHOWN},
-            scores=_make_scores(row, by_row.get((row["source_sha256"], row["row_number"]), [])),
-            counts=row["is_latest"] and row["best_model_id"] is not None,
-            decided_by=_find_decision(row, len(rows), counting, outdated),
-        )
-        for row in rows
-    )
-    return History(rows[0]["review_id"], rows[0]["movie_id"], made)
+def write_history(reviews: Sequence[Row], out: TextIO) -> None:
+    """Print a table of rows for each review, in the order in which they arrived."""
+    from rich.text import Text
+
+    console = open_console(out)
+    for review in reviews:
+        console.print(Text(_name_review(review)))
+        console.print(_draw_rows(review["rows"]))
+    console.print(Text(RULE))
 
 
-_SHOWN = (
-    "row",
-    "uri",
-    "source",
-    "profile_version",
-    "arrived_at",
-    "reviewed_at",
-    "given_rating",
-    "given_label",
-)
+def write_history_as_json(reviews: Sequence[Row], out: TextIO) -> None:
+    """Write one JSON object with all reviews and their rows."""
+    out.write(f"{format_json({'reviews': to_json(reviews)})}\n")
 
 
-def _make_scores(row: Row, scores: Sequence[Row]) -> tuple[ModelScore, ...]:
-    """Make the scores of a row, the first given first."""
-    names = ("model_id", "score", "sentiment", "predicted_rating", "scored_at")
-    return tuple(
-        ModelScore(**{name: score[name] for name in names}, counts=score["model_id"] == row["best_model_id"])
-        for score in scores
-    )
+def _name_review(review: Row) -> str:
+    """Return the line above the table of a review."""
+    review_id, movie_id, rows = review["review_id"], review["movie_id"], review["rows"]
+    named = "A review without an id" if review_id is None else f"Review {cut_name(review_id)}"
+    movie = "" if movie_id is None else f" of movie {cut_name(movie_id)}"
+    return f"{named}{movie}: {count(len(rows), 'row')}{' in the order of arrival' if len(rows) > 1 else ''}"
 
 
-def _find_decision(row: Row, rows: int, counting: int, outdated: int) -> str:
-    """Return what decided whether a row counts.
+def _draw_rows(rows: Sequence[Row]) -> "Table":
+    """Draw the table of a review's rows."""
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    Of the `rows` of its review, `counting` are of readings that count, and of these another date outdates `outdated`.
-    """
-    if row["is_superseded"]:
-        return "export" if row["is_replaced"] else "reading"
-    if not row["is_latest"]:
-        return "date" if row["is_outdated"] else "arrival"
-    if row["best_model_id"] is None:
-        return "score" if row["counts"] else "language"
-    if counting == 1:
-        return "only_row" if rows == 1 else "only_reading"
-    if not outdated:
-        return "arrival"
-    return "date" if outdated == counting - 1 else "date, arrival"
+    names = ("row", "given", "scores", "in latest_scores")
+    table = Table(*(Column(name, overflow="fold") for name in names), box=box.SQUARE, show_lines=True)
+    for row in rows:
+        counts = f"{'yes' if row['counts'] else 'no'}: {DECISIONS[row['counts'], row['decided_by']]}"
+        cells = (_describe_place(row), _describe_given(row), _describe_scores(row), [counts])
+        table.add_row(*(Text("\n".join(cell)) for cell in cells), style="bold" if row["counts"] else None)
+    return table
+
+
+def _describe_place(row: Row) -> Iterator[str]:
+    """Yield the lines that say where a row comes from, and when it arrived."""
+    yield row["row"]
+    yield cut_name(row["uri"])
+    yield f"source {cut_name(row['source'])}"
+    if row["profile_version"]:
+        yield f"profile {row['profile_version']}"
+    yield f"arrived {row['arrived_at']:%Y-%m-%d %H:%M:%S}"
+
+
+def _describe_given(row: Row) -> Iterator[str]:
+    """Yield the lines that say what the file gives of a review, besides its text."""
+    date = (row["reviewed_at"] or NO_VALUE).removesuffix("+00:00").removesuffix("T00:00:00").replace("T", " ")
+    yield f"date {date}"
+    yield f"rating {NO_VALUE if row['given_rating'] is None else format(row['given_rating'], 'g')}"
+    yield f"label {row['given_label'] or NO_VALUE}"
+
+
+def _describe_scores(row: Row) -> Iterator[str]:
+    """Yield the lines about the scores of each model."""
+    for score in row["scores"]:
+        yield f"{score['score']:.4f} {score['sentiment']}"
+        yield f"{score['predicted_rating']:.1f} stars{'; counts' if score['counts'] else ''}"
+        yield score["model_id"]

@@ -6,7 +6,8 @@ colours if the output is no terminal or NO_COLOR is set. Control characters of a
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TextIO
+from dataclasses import asdict
+from typing import TYPE_CHECKING, TextIO
 
 from tasks.explain.explanation import Explained, cut_pieces, format_signed
 from tasks.explain.finding_text import FoundText
@@ -175,36 +176,20 @@ def _shorten_for_terminal(text: str, longest: int) -> str:
 
 def write_explanation_as_json(explained: Explained, top: int, out: TextIO) -> None:
     """Write one JSON object: the score, the `top` words that moved it most, and each word read, with its position."""
-    out.write(f"{format_json(_make_json_object(explained, top))}\n")
-
-
-def _make_json_object(explained: Explained, top: int) -> dict[str, Any]:
-    """Return what `reviews explain --json` prints, as an object."""
-    source = explained.source
-    return {
-        "review_id": source.review_id,
-        "movie_id": source.movie_id,
-        "row": source.row,
-        "uri": source.uri,
-        "model_id": explained.model_id,
-        "source": source.source,
-        "score": explained.score,
-        "model_score": explained.model_score,
-        "adapted_to": explained.adapted_to,
-        "sentiment": explained.sentiment,
-        "predicted_rating": explained.predicted_rating,
-        "words_in_text": explained.words_in_text,
+    names = (
+        "model_id",
+        "score",
+        "model_score",
+        "adapted_to",
+        "sentiment",
+        "predicted_rating",
+        "words_in_text",
+    )
+    found = {
+        **asdict(explained.source),
+        **{name: getattr(explained, name) for name in names},
         "words_read": len(explained.read),
-        "text": source.text,
-        "words": [
-            {
-                "word": word.word,
-                "times": word.times,
-                "contribution": word.contribution,
-                "score_without": word.score_without,
-            }
-            for word in explained.moving[:top]
-        ],
+        "words": [asdict(word) for word in explained.moving[:top]],
         "occurrences": [
             {
                 "start": word.start,
@@ -217,3 +202,4 @@ def _make_json_object(explained: Explained, top: int) -> dict[str, Any]:
             for word in explained.read
         ],
     }
+    out.write(f"{format_json(found)}\n")

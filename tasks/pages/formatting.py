@@ -1,9 +1,6 @@
-"""Formats values for pages: numbers, shares, times, sizes, names of any length, and texts of reviews."""
+"""Formats values for pages: numbers, shares, times, sizes, and names of any length."""
 
-import re
 from datetime import UTC, datetime
-
-from markupsafe import Markup, escape
 
 from tasks.support.wording import escape_controls
 
@@ -11,9 +8,6 @@ NO_VALUE = "–"
 """Shown for a missing value."""
 NAME_CHARACTERS = 80
 """Most characters of an id or a file name that are shown."""
-
-BREAK = re.compile(r"<br[ \t\r\n]*/?>", re.IGNORECASE)
-"""The tag `<br>` in a text, which archives leave in their texts."""
 
 
 def format_share(value: float | None) -> str:
@@ -46,8 +40,3 @@ def format_size(size: float | None) -> str:
             return f"{size:,.0f} {unit}" if unit == "B" else f"{size:,.1f} {unit}"
         size /= 1024
     return f"{size:,.1f} GiB"
-
-
-def format_text(text: str) -> Markup:
-    """Return a text with HTML and control characters escaped, except line ends and tabs."""
-    return escape(escape_controls(text.replace("\r\n", "\n"), keep="\n\t"))

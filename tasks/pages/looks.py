@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from data_contracts.rules_and_limits import name_rated_sentiment
 from tasks.pages.cells import Place, count_digits, format_cell, format_plain, name_class
-from tasks.pages.formatting import BREAK, NO_VALUE, cut_name, format_number, format_share
+from tasks.pages.formatting import NO_VALUE, cut_name, format_number, format_share
 from tasks.pages.sections import CHARTS, Part, Row
 from tasks.pages.svg_charts import Caption, Chart, LineStyle, Series, draw_bars, draw_lines
 from tasks.support.wording import escape_controls
@@ -25,6 +25,8 @@ WORD_CHARACTERS = 30
 """How many fewer are shown at most, so that no word is cut."""
 SERIES_DRAWN, NAME_DRAWN = 3, 18
 """Most series of a chart, since more can't be told apart, and most characters of a name in it."""
+_BREAK = re.compile(r"<br[ \t\r\n]*/?>", re.IGNORECASE)
+"""The tag `<br>`, which archives leave in their texts."""
 _CUT_END = re.compile(r"(<(b(r[ \t\r\n]*/?)?)?|\r)\Z", re.IGNORECASE)
 """What the cut may leave at the end of a text: a part of the tag `<br>`, or of a line end."""
 _MARKS = {"good": ("✓", "for"), "care": ("!", "to know"), "bad": ("✕", "against")}
@@ -89,10 +91,9 @@ def make_slug(title: str) -> str:
 def show_table(part: Part, place: Place) -> Markup:
     """Return the rows as a table, numbers at the right."""
     digits = {name: count_digits(row[name] for row in part.rows) for name, _ in part.columns}
-    numbers = {name for name, _ in part.columns if _holds_numbers(part.rows, name)}
+    kinds = {name: ' class="n"' for name, _ in part.columns if _holds_numbers(part.rows, name)}
     head = "".join(
-        f'<th scope="col"{_class_of_head(name, numbers)}>{escape(heading)}</th>'
-        for name, heading in part.columns
+        f'<th scope="col"{kinds.get(name, "")}>{escape(heading)}</th>' for name, heading in part.columns
     )
     body = "\n".join(_show_row(part, row, place, digits) for row in part.rows)
     return box(
@@ -107,11 +108,6 @@ def _holds_numbers(rows: Sequence[Row], name: str) -> bool:
         return name == "high"
     value = next((row[name] for row in rows if row[name] is not None), None)
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _class_of_head(name: str, numbers: set[str]) -> str:
-    """Return the attribute with the class of the head of a column."""
-    return ' class="n"' if name in numbers else ""
 
 
 def _show_row(part: Part, row: Row, place: Place, digits: dict[str, int]) -> str:
@@ -213,22 +209,26 @@ def _show_given(row: Row) -> str:
 
 def show_text(row: Row) -> str:
     """Return the text of a review, of which the rest of a long one is opened by the reader."""
+
+    def shown(part: str) -> str:
+        return escape(escape_controls(part, keep="\n\t"))
+
     is_whole = row["characters"] <= len(row["text"])
     text = _clean(row["text"]) if is_whole else _CUT_END.sub("", _clean(row["text"]))
     end = "" if is_whole else "…"
     if len(text) <= TEXT_SHOWN:
-        return f'<p class="text" dir="auto">{_escape_text(text)}{end}</p>\n'
+        return f'<p class="text" dir="auto">{shown(text)}{end}</p>\n'
     first, rest = _split(text)
     summary = f"{'The rest of the text' if is_whole else 'More of the text'} of {escape(row['row_name'])}"
     return (
-        f'<p class="text" dir="auto">{_escape_text(first)}…</p>\n<details>\n<summary>{summary}</summary>\n'
-        f'<p class="text" dir="auto">…{_escape_text(rest)}{end}</p>\n</details>\n'
+        f'<p class="text" dir="auto">{shown(first)}…</p>\n<details>\n<summary>{summary}</summary>\n'
+        f'<p class="text" dir="auto">…{shown(rest)}{end}</p>\n</details>\n'
     )
 
 
 def _clean(text: str) -> str:
     """Return a text with one kind of line end."""
-    return BREAK.sub("\n", text.replace("\r\n", "\n"))
+    return _BREAK.sub("\n", text.replace("\r\n", "\n"))
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -236,11 +236,6 @@ def _split(text: str) -> tuple[str, str]:
     near = range(TEXT_SHOWN, TEXT_SHOWN - WORD_CHARACTERS, -1)
     place = next((place for place in near if text[place] in " \t\n"), TEXT_SHOWN)
     return text[:place], text[place:]
-
-
-def _escape_text(text: str) -> str:
-    """Return a cleaned text with HTML and control characters escaped, except line ends and tabs."""
-    return escape(escape_controls(text, keep="\n\t"))
 
 
 def draw_range(low: float | None, stars: float, high: float | None) -> Markup:

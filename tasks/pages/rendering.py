@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from tasks.pages.cells import Place
-from tasks.pages.jinja_setup import TEMPLATES, make_environment
+from tasks.pages.formatting import NO_VALUE, cut_name, format_number, format_share
 from tasks.pages.looks import show_command, show_figures, show_parts, show_verdict, show_words
 from tasks.pages.sections import CHARTS, Part
+from tasks.support.wording import escape_controls
 
 if TYPE_CHECKING:
     import jinja2
 
-
+TEMPLATES = Path(__file__).parent / "templates"
 STYLE = "style.css"
 """The file with the style, which pages of the site load."""
 
@@ -66,11 +68,31 @@ def format_style() -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template of pages."""
-    return _load(template).render(**values)
+    """Render a template of pages: every value is escaped, and an undefined name is an error."""
+    return _load().get_template(template).render(**values)
 
 
 @cache
-def _load(name: str) -> "jinja2.Template":
-    """Return a template of pages."""
-    return make_environment(TEMPLATES).get_template(name)
+def _load() -> "jinja2.Environment":
+    """Return the environment of the templates."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_render_value,
+        auto_reload=False,  # would look at the files of the templates for each page
+    )
+    environment.filters.update(number=format_number, share=format_share, name=cut_name)
+    return environment
+
+
+def _render_value(value: Any) -> Any:
+    """Return a value as a template inserts it: a dash for None, and texts with control characters escaped."""
+    if value is None:
+        return NO_VALUE
+    # Markup, a subclass of str, comes from our own code and is inserted unchanged.
+    return escape_controls(value, keep="\n") if type(value) is str else value

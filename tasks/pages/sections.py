@@ -76,12 +76,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Answers:
-    """Asks the named queries of one page. What several read as a table is computed once."""
+    """Asks the named queries of one page. What several read as a table is computed once, no question asked twice."""
 
     ask: Ask
     given: Mapping[str, Any] = field(default_factory=dict)
     """The values of parameters that all queries of the page have."""
     kept: set[str] = field(default_factory=set)
+    answered: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict, compare=False)
 
     def read(self, section: Section, given: Mapping[str, Any] | None = None) -> Part:
         """Return a section with its rows; `given` are values beside those of the page and of the section."""
@@ -95,12 +96,17 @@ class Answers:
         for each in query.reads:
             if each.name not in self.kept:
                 self.keep(each.name, each.own_sql, fill_values(each, given))
-        return self.ask(query.own_sql, fill_values(query, given))
+        values = fill_values(query, given)
+        question = (name, *values.items())
+        if question not in self.answered:
+            self.answered[question] = self.ask(query.own_sql, values)
+        return self.answered[question]
 
     def keep(self, name: str, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """Compute a table once, under the name by which the queries of this connection read it."""
         self.ask(f'CREATE TEMP TABLE "{name}" AS {sql}', values)
         self.kept.add(name)
+        self.answered.clear()
 
 
 def name_command(query: NamedQuery, given: Mapping[str, Any]) -> str:

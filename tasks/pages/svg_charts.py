@@ -85,9 +85,6 @@ class LineStyle:
     """Show the y axis from 0 to 1."""
 
 
-PLAIN_LINES = LineStyle()
-
-
 def draw_bars(
     caption: Caption,
     labels: Sequence[str],
@@ -122,7 +119,8 @@ def draw_bars(
     ]
     x_y_caption = replace(caption, axes=caption.axes[::-1]) if horizontal else caption
     svg = draw_svg(x_y_caption, draw, legend=len(series) > 1)
-    return _make_chart(caption, svg, (caption.axes[0], *(each.label for each in series)), rows)
+    columns = (caption.axes[0], *(each.label for each in series))
+    return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
 
 
 def _label_places(axes: Any, labels: Sequence[str]) -> None:
@@ -136,9 +134,10 @@ def draw_lines(
     series: Sequence[Series],
     columns: tuple[str, ...],
     rows: Sequence[tuple[str, ...]],
-    style: LineStyle = PLAIN_LINES,
+    style: LineStyle | None = None,
 ) -> Chart:
     """Draw a line through the points of each series; `columns` and `rows` are the table of the chart's figures."""
+    style = style or LineStyle()
 
     def draw(axes: Any) -> None:
         if style.diagonal:
@@ -163,19 +162,15 @@ def draw_lines(
         axes.grid()
 
     svg = draw_svg(caption, draw, legend=len(series) > 1 or bool(style.diagonal))
-    return _make_chart(caption, svg, columns, rows)
-
-
-def _make_chart(
-    caption: Caption, svg: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
-) -> Chart:
-    """Return a chart: its texts, the picture that `draw` draws, and the table of its figures."""
     return Chart(caption.name, caption.title, caption.summary, svg, columns, tuple(rows))
 
 
 def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> str:
     """Call `draw` with empty axes and return the picture as SVG."""
-    load_matplotlib()
+    import logging
+
+    # Matplotlib logs a warning when it builds its font cache.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -195,16 +190,6 @@ def draw_svg(caption: Caption, draw: Callable[[Any], None], *, legend: bool) -> 
         # `savefig` would draw everything twice.
         FigureCanvasSVG(figure).print_svg(out, metadata=_NO_METADATA)
     return _fit_chart_into_page(out.getvalue(), caption)
-
-
-def load_matplotlib() -> None:
-    """Load what charts need; another thread may do so before they are drawn."""
-    import logging
-
-    # Matplotlib logs a warning when it builds its font cache.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    import matplotlib.backends.backend_svg
-    import matplotlib.figure  # noqa: F401
 
 
 def _make_settings(name: str) -> dict[str, Any]:

@@ -3,16 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data_contracts.errors import UsageError
 from tasks.support.wording import escape_controls
-
-if TYPE_CHECKING:
-    import _csv
 
 COLUMNS = ("movie_id", "title", "year")
 """The columns of the file, in any order and case; the year may be missing."""
@@ -51,37 +46,17 @@ def read_titles(path: Path) -> dict[str, Title]:
 def parse_titles(text: str) -> dict[str, Title]:
     """Return the titles of a table as text; raise `ValueError` or `csv.Error` if it is no such table."""
     head = text.partition("\n")[0]
-    separator = max(SEPARATORS, key=head.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    places = _find_columns(next(rows, []))
-    found = (_read_row(row, places) for row in _require_lines(rows))
-    return {movie_id: title for movie_id, title in found if movie_id and title.title}
-
-
-def _require_lines(rows: "_csv.Reader") -> Iterator[Sequence[str]]:
-    """Yield the rows; raise `ValueError` with the line of one that has a line end or unmatched quotation marks."""
-    line = rows.line_num
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(SEPARATORS, key=head.count), strict=True)
+    names = [name.strip().lower() for name in next(rows, [])]
+    if missing := [name for name in COLUMNS[:2] if name not in names]:
+        raise ValueError(f"has no column {' and no column '.join(missing)}")
+    titles = {}
     try:
         for row in rows:
-            if rows.line_num > line + 1:
-                raise csv.Error("goes on over a line end")
-            line = rows.line_num
-            yield row
+            cells = {name: " ".join(cell.split()) for name, cell in zip(names, row, strict=False)}
+            movie_id, title, year = (cells.get(name, "") for name in COLUMNS)
+            if movie_id and title:
+                titles[movie_id] = Title(title, year if _YEAR.fullmatch(year) else "")
     except csv.Error as error:
-        raise ValueError(f"line {line + 1}: {error} (check the quotation marks)") from error
-
-
-def _find_columns(names: Sequence[str]) -> Mapping[str, int]:
-    """Return the places of the known columns; raise `ValueError` if the id or the title has none."""
-    known = {name.strip().lower(): place for place, name in reversed(list(enumerate(names)))}
-    if missing := [name for name in COLUMNS[:2] if name not in known]:
-        raise ValueError(f"has no column {' and no column '.join(missing)}")
-    return {name: known[name] for name in COLUMNS if name in known}
-
-
-def _read_row(row: Sequence[str], places: Mapping[str, int]) -> tuple[str, Title]:
-    """Return the id and the title of a row, with white space of the title as single spaces."""
-    cells = {name: row[place] if place < len(row) else "" for name, place in places.items()}
-    year = cells.get("year", "").strip()
-    title = " ".join(cells["title"].split())
-    return cells["movie_id"].strip(), Title(title, year if _YEAR.fullmatch(year) else "")
+        raise ValueError(f"line {rows.line_num}: {error} (check the quotation marks)") from error
+    return titles

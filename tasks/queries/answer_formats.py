@@ -71,7 +71,7 @@ def escape_formulas(row: Iterable[Any]) -> list[Any]:
 def _format_json(columns: Sequence[tuple[str, str]], rows: Rows) -> Iterator[str]:
     """Yield one array with an object per row; NaN and infinities are null, columns of type JSON are parsed."""
     names = _make_unique([name for name, _ in columns])
-    converters = [_parse_json if kind == "JSON" else _to_json for _, kind in columns]
+    converters = [_parse_json if kind == "JSON" else to_json for _, kind in columns]
     separator = "[\n"
     for batch in rows:
         yield separator + ",\n".join(_format_object(names, converters, row) for row in batch)
@@ -99,19 +99,19 @@ def _format_object(names: Sequence[str], converters: Sequence[Callable[[Any], An
 
 def _parse_json(value: Any) -> Any:
     """Return a text of a column of type JSON as a value."""
-    return None if value is None else _to_json(json.loads(value))
+    return None if value is None else to_json(json.loads(value))
 
 
-def _to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """Return a value as one that `json` can write: numbers become floats, other types text."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float | Decimal):
         return drop_nan(float(value))
     if isinstance(value, Mapping):
-        return {_format_as_text(name): _to_json(each) for name, each in value.items()}
+        return {_format_as_text(name): to_json(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_to_json(each) for each in value]
+        return [to_json(each) for each in value]
     return _format_as_text(value)
 
 
@@ -128,7 +128,7 @@ def _format_as_text(value: Any) -> str:
     if isinstance(value, date | datetime | time):
         return value.isoformat()
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(_to_json(value), ensure_ascii=False)
+        return json.dumps(to_json(value), ensure_ascii=False)
     return str(value)
 
 

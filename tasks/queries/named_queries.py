@@ -105,23 +105,16 @@ def _parse_parameter_value(query: NamedQuery, parameter: Parameter, text: str) -
     try:
         if parameter.kind == "date":
             return date.fromisoformat(text)
-        if parameter.kind == "count":
-            return _require_parameter(int(text), 0 <= int(text) <= LARGEST_COUNT)
-        if parameter.kind == "number":
-            return _require_parameter(float(text), math.isfinite(float(text)))
+        if parameter.kind == "count" and not 0 <= int(text) <= LARGEST_COUNT:
+            raise ValueError
+        if parameter.kind == "number" and not math.isfinite(float(text)):
+            raise ValueError
+        return {"count": int, "number": float}.get(parameter.kind, str)(text)
     except ValueError:
         expected = KINDS[parameter.kind]
         raise UsageError(
             f"{parameter.name} must be {expected}, not {text!r}.\n{list_parameters(query)}"
         ) from None
-    return text
-
-
-def _require_parameter(value: Any, is_valid: bool) -> Any:
-    """Raise `UsageError` unless the named query has this parameter."""
-    if not is_valid:
-        raise ValueError(value)
-    return value
 
 
 def list_parameters(query: NamedQuery) -> str:

@@ -14,6 +14,7 @@ import duckdb
 
 from data_contracts.errors import UsageError, WarehouseError
 from data_contracts.queries import list_names
+from data_contracts.warehouse import list_migrations
 from tasks.queries.answer_formats import format_answer
 from tasks.queries.named_queries import find_near
 from tasks.support.wording import escape_controls
@@ -28,6 +29,7 @@ USUAL_MEMORY, MOST_MEMORY = "100MB", "512MB"
 limit, a report would hold whole columns of a long history."""
 Ask = Callable[..., list[dict[str, Any]]]
 """Runs SQL with parameters by name; returns each row as a dict from column to Python value."""
+_READ_VERSION = "SELECT max(version) AS version FROM schema_migrations"
 _MISSING_TABLE = re.compile(r"Catalog Error: Table with name ([\w-]+) does not exist")
 _SUGGESTED_TABLE = re.compile(r'Did you mean "(?:\w+\.)*(\w+)"')
 _LONE_RETURN = re.compile(r"\r(?!\n)")
@@ -132,10 +134,17 @@ def fetch_answer(
 def ask_published(path: Path, memory: str = MOST_MEMORY) -> Iterator[Ask]:
     """Open the published copy at `path` and yield a function that queries it; all queries see the same copy.
 
-    For results that fit into `memory`. Raises `WarehouseError` for a missing copy and for a query that fails.
+    For results that fit into `memory`. Raises `WarehouseError` for a missing copy, for one that an older version of
+    this program made, with fewer columns, and for a query that fails.
     """
     with open_published(path, memory) as connection:
-        yield make_ask(connection)
+        ask = make_ask(connection)
+        if ask(_READ_VERSION)[0]["version"] < list_migrations()[-1].version:
+            raise WarehouseError(
+                "The published copy is of an older version of this program. Next: run `reviews score`, which publishes "
+                "a new one, then this command again."
+            )
+        yield ask
 
 
 def make_ask(connection: duckdb.DuckDBPyConnection) -> Ask:

@@ -7,7 +7,7 @@ from tasks.pages.formatting import format_moment, format_number
 from tasks.pages.rendering import Frame
 from tasks.pages.sections import Row, Rows, Section
 from tasks.report.release_commands import format_release
-from tasks.report.verdict import judge_scores
+from tasks.report.verdict import judge_scores, tell_verdicts
 from tasks.support.wording import count
 
 NAMES: dict[str, Callable[[str], str]] = {"dataset": lambda name: DATASETS.get(name, name)}
@@ -57,16 +57,6 @@ def _tell_releases(rows: Rows) -> str:
     return " ".join(told)
 
 
-def _tell_verdicts(rows: Rows) -> str:
-    """Return what judges the model."""
-    told = (
-        "Called right are reviews whose writers gave a label or a clear rating, if the model says the same."
-    )
-    learnt = count(rows[0]["learnt"], "review")
-    more = f" {learnt} came before the model learnt from such verdicts; they do not judge it."
-    return told + more if rows[0]["learnt"] else told
-
-
 def _tell_promise(rows: Rows) -> str:
     """Return what the promise of the champion is."""
     model_id, since = rows[0]["model_id"], format_moment(rows[0]["since"])
@@ -96,7 +86,7 @@ SECTIONS = (
     ),
     Section("What each model scored", "run-models"),
     Section(
-        "What each source sent", "period-sources", _tell_verdicts,
+        "What each source sent", "period-sources", tell_verdicts,
         columns="source, reviews, not_counted, share_positive, share_called_right, judged=of reviews, stars_off",
     ),
     Section("Scores", "run-scores", look="bars"),

@@ -1,8 +1,9 @@
-"""Makes the sentence of a verdict from its reasons, which a query gives, the heaviest first."""
+"""Makes the sentence of a verdict from its reasons, which a query gives, the heaviest first; and says what judges."""
 
 from collections.abc import Mapping, Sequence
 
 from tasks.pages.sections import Rows
+from tasks.support.wording import count
 
 SCORES = {
     "good": "These scores can be trusted",
@@ -33,3 +34,13 @@ def _conclude(leads: Mapping[str, str], rows: Rows) -> str:
 def _join(words: Sequence[str]) -> str:
     """Return words as a list in a sentence: `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+def tell_verdicts(rows: Rows) -> str:
+    """Return what judges the model."""
+    told = (
+        "Called right are reviews whose writers gave a label or a clear rating, if the model says the same."
+    )
+    learnt = count(rows[0]["learnt"], "review")
+    more = f" {learnt} came before the model learnt from such verdicts; they do not judge it."
+    return told + more if rows[0]["learnt"] else told

@@ -1,4 +1,4 @@
-"""Writes the pages of weeks beside the reports: one that is asked for, or those that are over and have none yet.
+"""Writes the pages of weeks beside the reports: one that is asked for, or the last one if it has none yet.
 
 The page of a week says what came in, which movies moved, what drifted, and what the model got wrong.
 """
@@ -8,19 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_contracts.storage.durable import make_folder, write_whole
 from data_contracts.storage.home import Home
 from tasks.pages.cells import Place
 from tasks.pages.formatting import cut_name, format_moment, format_number, format_share
 from tasks.pages.page_names import INDEX, link_served, show_id
 from tasks.pages.sections import Answers, Part, Rows, Section
 from tasks.pages.titles import Title, read_titles
-from tasks.pages.writing import write_page
 from tasks.queries.run_query import MOST_MEMORY, ask_published
-from tasks.report.due_weeks import RECORD, Week, find_due_weeks
-from tasks.report.present_tables import require_present_tables
-from tasks.report.writing import require_nothing_forgotten
-from tasks.support.locking import hold_folder
+from tasks.report.verdict import tell_verdicts
+from tasks.report.weeks import Week
+from tasks.report.writing import write_page
 from tasks.support.wording import count
 
 MOVIES_NAMED, SOURCES_NAMED = 3, 5
@@ -45,29 +42,12 @@ def _tell_rest(rows: Rows) -> str:
     return f"Of the other rows that came in, {', '.join(named)}." if named else ""
 
 
-def _tell_verdicts(rows: Rows) -> str:
-    """Return how often the model agrees with the writers."""
-    total = rows[0]
-    told = ["A source is a folder of the inbox; `default` is the inbox itself."]
-    if total["judged"]:
-        of = count(total["judged"], "review")
-        told.append(
-            f"Of {of} with a label or a clear rating, {format_share(total['share_called_right'])} are called right."
-        )
-    if total["learnt"]:
-        told.append(
-            f"{count(total['learnt'], 'review')} came with the writer's verdict before the model learnt from such "
-            "verdicts; as it may have learnt from these, they do not judge it."
-        )
-    return " ".join(told)
-
-
 SECTIONS = (
     Section(
         "In figures", "week-figures", _tell_rest, "figures", "rows, rows_the_week_before, reviews, files, files_refused"
     ),
     Section(
-        "What came in", "period-sources", _tell_verdicts,
+        "What came in", "period-sources", tell_verdicts,
         columns="source, reviews, share_positive, stars, share_called_right, judged=of reviews, stars_off",
         empty="No review of this week was scored.",
     ),
@@ -109,48 +89,20 @@ def write_week(home: Home, week: Week, *, is_served: bool = False) -> WeekPage:
     `SourceError` if the page can't be written, or a review on it was forgotten meanwhile.
     """
     made = _make_page(home, week, is_served)
-    write_page(made.path, made.page)
-    require_nothing_forgotten(home, made.path)
+    write_page(home, made.path, made.page)
     return made
-
-
-def write_due_weeks(home: Home, now: datetime | None = None, *, is_served: bool = False) -> list[WeekPage]:
-    """Write the pages of the weeks that are over and have none yet, and return them, the oldest first.
-
-    A record says up to which week they are written, so that a page which was deleted is not written again. It comes
-    after the pages: a killed run leaves pages that the next one replaces.
-    """
-    due = find_due_weeks(home, now)
-    made = [_make_page(home, week, is_served) for week in due]
-    make_folder(home.reports)
-    with hold_folder(home.reports):
-        if find_due_weeks(home, now) != due:
-            return []  # another run has written them meanwhile
-        for each in made:
-            _write(each.path, each.page)
-            require_nothing_forgotten(home, each.path)
-        if due:
-            _write(home.reports / RECORD, f"{due[-1].name}\n")
-    return made
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file completely or not at all, while the lock on its folder is held."""
-    with write_whole(path) as building:
-        building.write_bytes(content.encode("utf-8", "replace"))
 
 
 def _make_page(home: Home, week: Week, is_served: bool) -> WeekPage:
     """Read the sections of a week, and render its page."""
     titles = read_titles(home.titles)
     with ask_published(home.published, MOST_MEMORY) as ask:
-        require_present_tables(ask)
         parts = read_week(Answers(ask, {"week": week.name}))
     page = render_week(week, parts, titles, is_served)
     [figures] = parts[0].rows
     return WeekPage(
         week,
-        home.reports / name_week_page(week),
+        home.reports / week.page,
         page,
         describe_week(week, parts, titles),
         bool(figures["has_begun"]),
@@ -179,11 +131,6 @@ def render_week(week: Week, parts: list[Part], titles: Mapping[str, Title], is_s
     return render_page(
         frame, parts, Place(names={"movie_id": lambda each: _name_movie(each, titles)}, links=links)
     )
-
-
-def name_week_page(week: Week) -> str:
-    """Return the name of the file with the page of a week."""
-    return f"week-{week.name}.html"
 
 
 def _name_movie(movie_id: str, titles: Mapping[str, Title]) -> str:

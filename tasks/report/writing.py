@@ -7,16 +7,15 @@ from pathlib import Path
 
 import duckdb
 
-from data_contracts.errors import SourceError, WarehouseError
-from data_contracts.storage.durable import remove_leftovers
+from data_contracts.errors import SourceError, UsageError, WarehouseError
+from data_contracts.storage.durable import make_folder, remove_leftovers, write_whole
 from data_contracts.storage.home import Home
 from tasks.pages.cells import Place
 from tasks.pages.sections import Answers, Part
-from tasks.pages.writing import require_page_place, write_page
 from tasks.queries.run_query import MOST_MEMORY, USUAL_MEMORY, Ask, ask_published
-from tasks.report.present_tables import require_present_tables
 from tasks.report.run_choice import LATEST, SCORING, find_run
 from tasks.support.locking import hold_folder
+from tasks.support.wording import escape_controls
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.published import open_published
 from tasks.warehouse.row_names import ROW_NAME
@@ -47,14 +46,44 @@ def write_report(
     been published, and `SourceError` if a review on the page was forgotten while it was written.
     """
     if output is not None:
-        require_page_place(output)
+        _require_page_place(output)
     run_id, report = _make_report(home, name)
     path = output or home.reports / name_report(run_id)
-    write_page(path, report)
-    require_nothing_forgotten(home, path)
+    write_page(home, path, report)
     if output is None:
         drop_older_reports(home.reports, keep)
     return path
+
+
+def _require_page_place(path: Path) -> None:
+    """Raise `UsageError` if a page can't be written to `path`: its folder is missing, or it is not a regular file."""
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{escape_controls(str(path.parent))}: there is no such folder. Next: make it, or name another file."
+        )
+    if path.exists() and not path.is_file():
+        # The page replaces the file by a rename, which would delete a device or a pipe.
+        raise UsageError(f"{escape_controls(str(path))}: is no regular file. Next: name another file.")
+
+
+def write_page(home: Home, path: Path, page: str) -> None:
+    """Write a page to `path`, completely or not at all, while holding the lock on its folder.
+
+    Raises `SourceError` if it can't be written, and if a row on it was forgotten meanwhile: then it is deleted. What is
+    forgotten after this look, `drop_reports_of_forgotten` finds on the page.
+    """
+    try:
+        make_folder(path.parent)
+        with hold_folder(path.parent), write_whole(path) as building:
+            building.write_bytes(page.encode("utf-8", "replace"))
+    except OSError as error:
+        raise SourceError(
+            f"{path}: the page can't be written ({error.strerror or error}). Next: free disk space, make the folder "
+            "writable, or name another file."
+        ) from error
+    if _find_showing_forgotten(home, [path]):
+        path.unlink(missing_ok=True)
+        raise SourceError(f"{path.name}: a review on it was forgotten meanwhile. Next: the command again.")
 
 
 def _make_report(home: Home, name: str) -> tuple[str, str]:
@@ -70,7 +99,6 @@ def _make_report(home: Home, name: str) -> tuple[str, str]:
 def _make_within(home: Home, name: str, memory: str) -> tuple[str, str]:
     """Return the id of a run and its report; raise `WarehouseError` if that takes more memory."""
     with ask_published(home.published, memory) as ask:
-        require_present_tables(ask)
         run_id, flow = find_run(ask, name)
         return run_id, make_report(ask, run_id, flow)
 
@@ -120,7 +148,7 @@ def drop_reports_of_forgotten(home: Home) -> list[Path]:
     Those are reports with its text, and older ones that name its file, since they show values of its columns.
     """
     reports = list(home.reports.glob("*.html"))
-    dropped = sorted({*find_showing_forgotten(home, reports), *_find_naming_files(home, reports)})
+    dropped = sorted({*_find_showing_forgotten(home, reports), *_find_naming_files(home, reports)})
     for path in dropped:
         path.unlink(missing_ok=True)
     return dropped
@@ -143,17 +171,7 @@ def _find_naming_files(home: Home, reports: Iterable[Path]) -> Iterator[Path]:
             yield report
 
 
-def require_nothing_forgotten(home: Home, page: Path) -> None:
-    """Delete a page that was just written and raise `SourceError` if a row on it was forgotten meanwhile.
-
-    What is forgotten after this look, `drop_reports_of_forgotten` finds on the page.
-    """
-    if find_showing_forgotten(home, [page]):
-        page.unlink(missing_ok=True)
-        raise SourceError(f"{page.name}: a review on it was forgotten meanwhile. Next: the command again.")
-
-
-def find_showing_forgotten(home: Home, pages: Iterable[Path]) -> list[Path]:
+def _find_showing_forgotten(home: Home, pages: Iterable[Path]) -> list[Path]:
     """Return the pages that show the text of a forgotten row."""
     shown = {path: _SHOWN_ROW.findall(path.read_text("utf-8", "replace")) for path in pages}
     names = sorted({name for each in shown.values() for name in each})

@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 
 from data_contracts.queries import read_named
 from tasks.pages.formatting import cut_name
-from tasks.pages.jinja_setup import TEMPLATES
 from tasks.pages.looks import draw_range
 from tasks.pages.page_names import PAGES, PLAIN, is_plain, link_served, link_written, name_page, show_id
-from tasks.pages.rendering import Frame, render
+from tasks.pages.rendering import TEMPLATES, Frame, render
 from tasks.pages.sections import Answers, Row, Rows, name_command
 from tasks.pages.titles import Title
 from tasks.support.wording import count

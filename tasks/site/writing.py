@@ -11,7 +11,6 @@ from tasks.pages.page_names import INDEX, MODELS, MOVIES, PAGES, WRITTEN, name_p
 from tasks.pages.rendering import STYLE, format_style
 from tasks.pages.sections import Answers
 from tasks.queries.run_query import Ask, ask_published
-from tasks.report.present_tables import require_present_tables
 from tasks.site.movie import read_movies
 from tasks.site.movie_search import (
     ALL,
@@ -51,7 +50,6 @@ def write_site(home: Home, folder: Path) -> SiteSummary:
     _require_own(folder)
     try:
         with ask_published(home.published) as ask:
-            require_present_tables(ask)
             with write_whole(folder / _MARK) as building:
                 building.touch()
             make_folder(folder / PAGES)

@@ -1,9 +1,12 @@
-"""The Prefect tasks that write the report of a run, and the pages of weeks: their failure fails no run."""
+"""The Prefect tasks that write the report of a run, and the page of a week: their failure fails no run."""
+
+from datetime import UTC, datetime
 
 from prefect import task
 
 from data_contracts.storage.home import Home
 from tasks.findings.finding import NOTE, Finding
+from tasks.report.weeks import find_last_week
 from tasks.stages.log_messages import warn
 from tasks.stages.run_page import name_address, show_report
 from tasks.support.wording import escape_controls
@@ -30,28 +33,22 @@ def report_run(run: Run, site_url: str | None = None) -> str | None:
     return str(path)
 
 
-@task(name="write-weeks")
-def write_weeks(home: Home, site_url: str | None = None) -> list[Finding]:
-    """Write these pages and return what they say, with their addresses; if that fails, warn.
+@task(name="write-week")
+def write_last_week(home: Home, site_url: str | None = None) -> list[Finding]:
+    """Write the page of the last week that is over and return what it says, with its address; if that fails, warn.
 
-    Of a week that was over before the first file came, nothing is said. `site_url` is where they are served, if so.
+    Of a week that was over before the first file came, nothing is said. `site_url` is where it is served, if so.
     """
     try:
-        from tasks.report.week import write_due_weeks
+        from tasks.report.week import write_week
 
-        return [
-            Finding(
-                "week",
-                each.week.name,
-                f"{each.summary} {name_address(each.path, site_url)}",
-                f"reviews report --week {each.week.name}",
-                NOTE,
-                is_over=True,
-            )
-            for each in write_due_weeks(home, is_served=site_url is not None)
-            if each.has_begun
-        ]
+        made = write_week(home, find_last_week(datetime.now(UTC)), is_served=site_url is not None)
     except Exception as error:  # likewise
         problem = escape_controls(str(error))
         warn(f"The page of a week was not written ({problem}). Next: reviews report --week")
         return []
+    words, following = (
+        f"{made.summary} {name_address(made.path, site_url)}",
+        f"reviews report --week {made.week.name}",
+    )
+    return [Finding("week", made.week.name, words, following, NOTE, is_over=True)] if made.has_begun else []

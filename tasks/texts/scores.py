@@ -114,19 +114,9 @@ def _convert(texts: list[str | None]) -> pa.Array:
             raise pa.ArrowTypeError("got bytes")
         return pa.array(texts, pa.string(), from_pandas=True)
     except pa.ArrowException as error:
-        other = next((f", not {type(text).__name__}" for text in texts if not _is_text(text)), f": {error}")
-        raise UsageError(f"Each text must be a string, or None{other}. Next: convert the others.") from None
-
-
-def _is_text(text: object) -> bool:
-    """Return whether Arrow takes a value for a text or a missing one, as `_convert` does."""
-    if isinstance(text, str | bytes | bytearray):
-        return isinstance(text, str)
-    try:
-        pa.array([text], pa.string(), from_pandas=True)
-    except pa.ArrowException:
-        return False
-    return True
+        raise UsageError(
+            f"Each text must be a string, or None ({error}). Next: convert the others."
+        ) from None
 
 
 def _score_rows(champion: LoadedChampion, good: pa.Table) -> ScoredChunk:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tasks.report.due_weeks import find_last_week
+from tasks.report.weeks import find_last_week
 from tests.e2e.conftest import Demo, call_reviews
 from tests.e2e.screens import FITS, Screen, find_barriers, open_screen
 

@@ -157,12 +157,7 @@ TABLE = [
     parameter("backup over a folder", "backup", ".", says="has other content, such as "),
     parameter("export into a bundle", "export", "home/bundles/x", says="lies in `bundles/` of the home"),
     parameter(
-        "page over the database",
-        "explain",
-        "a",
-        "--html",
-        "home/reviews.duckdb",
-        says="lies where the home keeps its own files",
+        "report over the database", "report", "--output", "home/reviews.duckdb", says="keeps its own files"
     ),
     parameter("restore from nowhere", "restore", "nowhere", says="does not exist"),
     sql("nothing asked", "  ", "The query is empty", WRONG),

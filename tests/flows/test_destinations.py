@@ -1,6 +1,7 @@
 """Tests of deliveries by runs, and of the commands on destinations."""
 
 import logging
+import re
 from pathlib import Path
 
 import duckdb
@@ -9,9 +10,7 @@ from click.testing import CliRunner
 
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from flows.scoring_message import ScoringSummary, describe_scoring
 from tasks.delivery.delivering import deliver_forgotten, list_failing
-from tasks.findings.finding import Finding
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.stages import publish as stage
@@ -68,15 +67,6 @@ def test_a_destination_that_is_down_is_warned_of_once_and_the_others_go_on(
     assert (count_rows(tmp_path / "no" / "disk"), count_rows(tmp_path / "lake")) == (3, 3)
 
 
-def test_a_run_names_the_destinations_that_get_no_scores_in_its_message_and_to_its_user() -> None:
-    failing = Finding(
-        "undelivered", "lake", "Not delivered to lake: the disk is full", "reviews destinations deliver lake"
-    )
-    summary = ScoringSummary("inbox", 1, 1, 2, 0, "lstm", 0, (), findings=(failing,))
-    said = "Not delivered to lake: the disk is full. Next: reviews destinations deliver lake"
-    assert f"  undelivered {said}" in describe_scoring(summary)
-
-
 def test_a_wrong_file_is_warned_of_once_until_it_is_mended(
     home: Home, warned: list[str], tmp_path: Path
 ) -> None:
@@ -104,13 +94,12 @@ def test_a_destination_whose_file_was_removed_is_named_when_a_row_is_forgotten(
 def test_a_user_adds_fills_and_looks_at_a_destination(home: Home, tmp_path: Path) -> None:
     lake = str(tmp_path / "lake")
     assert "Next: reviews --home" in run(home, "add", "lake", "--folder", lake, "--rows", "all")
-    assert "every score" in run(home, "list")
     assert "It lacks changes of 1 file" in run(home, "check", "lake")
     assert "2 rows of 1 file delivered" in run(home, "deliver")
     assert "It has 2 rows; the home has 2." in run(home, "check", "lake")
-    assert "lake: complete at" in run(home, "status")
+    assert re.search(r"lake: complete at .*\n  folder .* \(every score\)", run(home, "status"))
     assert '"rows_behind": 0' in run(home, "status", "--format", "json")
-    assert "2 rows" in run(home, "backfill", "lake")
+    assert "2 rows" in run(home, "deliver", "lake", "--again")
 
 
 def test_the_status_says_what_waits_for_the_next_run(home: Home, tmp_path: Path) -> None:
@@ -136,6 +125,7 @@ def test_wrong_use_changes_nothing_and_says_what_to_do(home: Home) -> None:
     assert "small letters" in run(home, "add", "Bi", "--table", "t", status=2)
     assert "reviews.scores" in run(home, "add", "bi", "--table", "no table", status=2)
     assert "there is no such destination" in run(home, "check", "bi", status=2)
+    assert "--take-over needs the NAME" in run(home, "deliver", "--take-over", status=2)
     assert "There is no destination" in run(home, "deliver")
 
 

@@ -5,7 +5,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -82,23 +81,13 @@ def test_another_promoted_model_can_be_asked(own_home: Home) -> None:
     assert f"by {first}" in call(own_home, "a", "--model", first).stdout
 
 
-def test_a_page_is_written_beside_the_answer(home: Home, tmp_path: Path) -> None:
-    result = call(home, "a", "--html", str(tmp_path / "why.html"), "--format", "json")
-    assert json.loads(result.stdout)["words"]
-    assert f"Wrote {tmp_path / 'why.html'}" in result.stderr
-    assert (tmp_path / "why.html").read_text("utf-8").startswith('<!doctype html>\n<html lang="en">')
-
-
 @pytest.mark.parametrize(
     ("arguments", "says", "status"),
     [
         (["zz"], "No scored review or row is named 'zz'. Next: look it up", 2),
         (["a", "--model", "nonesuch"], "is unknown or was never promoted", 1),
-        (["a", "--html", "no/such/folder.html"], "there is no such folder. Next: make it", 2),
         ([], "Name either a review or a text", 2),
         (["a", "--text", "b"], "Name either a review or a text", 2),
-        (["a", "--top", "0"], "0 is not in the range", 2),
-        (["a", "--format", "xml"], "'xml' is not one of", 2),
     ],
 )
 def test_bad_use_is_named_with_its_status(home: Home, arguments: list[str], says: str, status: int) -> None:
@@ -110,12 +99,6 @@ def test_bad_use_is_named_with_its_status(home: Home, arguments: list[str], says
 def test_standard_input_that_is_not_utf_8_is_wrong_usage(home: Home) -> None:
     result = call(home, "-", stdin=b"caf\xe9")
     assert (result.exit_code, "not UTF-8 (at byte 3)" in result.output) == (2, True)
-
-
-def test_before_anything_is_published_the_next_step_is_named(empty_home: Home) -> None:
-    result = call(empty_home, "a")
-    assert (result.exit_code, "there is no published copy" in result.output) == (1, True)
-    assert not empty_home.folder.exists()
 
 
 def test_a_model_that_was_never_promoted_explains_nothing(own_home: Home) -> None:
@@ -135,15 +118,6 @@ def test_an_altered_model_explains_nothing(own_home: Home) -> None:
 def test_what_was_forgotten_is_not_explained(own_home: Home) -> None:
     forget_everywhere(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
     assert "No scored review or row is named 'a'. Next:" in call(own_home, "a").output
-
-
-@pytest.mark.slow
-def test_a_page_among_the_reports_is_deleted_with_what_it_shows(own_home: Home) -> None:
-    own_home.reports.mkdir(exist_ok=True)
-    for name in ("a", "b"):
-        assert call(own_home, name, "--html", str(own_home.reports / f"{name}.html")).exit_code == 0
-    forget_everywhere(own_home, ForgetRequest("a", None, "ann"), lambda said: None)
-    assert [path.name for path in own_home.reports.glob("*.html")] == ["b.html"]
 
 
 @pytest.mark.process

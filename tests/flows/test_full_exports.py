@@ -86,7 +86,7 @@ def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(sent: Se
 @pytest.mark.slow
 def test_the_history_of_a_review_names_the_export_that_lacks_it(sent: Sent) -> None:
     [history] = find_history(sent.home.published, "7")
-    assert [(row.counts, row.decided_by) for row in history.rows] == [(False, "export")]
+    assert [(row["counts"], row["decided_by"]) for row in history["rows"]] == [(False, "export")]
 
 
 @pytest.mark.slow

@@ -105,8 +105,8 @@ def test_what_has_no_score_has_the_rule_that_it_breaks(opened: reviews.OpenHome)
 @pytest.mark.parametrize("other", [7, b"good", ["good"], True])
 def test_what_is_no_text_is_named(opened: reviews.OpenHome, other: Any) -> None:
     texts: list[Any] = [None, float("nan"), "good", other]
-    said = f"Each text must be a string, or None, not {type(other).__name__}. Next: "
-    with pytest.raises(UsageError, match=re.escape(said)):
+    said = r"Each text must be a string, or None \(.*\)\. Next: "
+    with pytest.raises(UsageError, match=said):
         opened.score(texts)
 
 

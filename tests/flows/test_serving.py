@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import io
 import json
 import tracemalloc
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from deployments.serving.metrics import SERVING
 from deployments.serving.request_limits import ServingLimits
 from tasks.explain.explanation import explain
 from tasks.explain.finding_text import FoundText
-from tasks.explain.terminal import _make_json_object
+from tasks.explain.terminal import write_explanation_as_json
 from tasks.warehouse.publishing import publish
 from tests.support.asgi import ask_app, send_to
 from tests.support.promoting import promote_model
@@ -105,7 +106,9 @@ def test_a_text_that_the_batch_quarantines_gets_the_same_rule_and_no_score(
 def test_an_explanation_has_the_words_of_reviews_explain(app: Any, served_home: Home) -> None:
     text = "the good the bad and the plot"
     answer = ask_app(app, "/score", {"text": text, "explain": True}).read_json()
-    shown = _make_json_object(explain(served_home, FoundText(text), None), desk_module.WORDS_SHOWN)
+    out = io.StringIO()
+    write_explanation_as_json(explain(served_home, FoundText(text), None), desk_module.WORDS_SHOWN, out)
+    shown = json.loads(out.getvalue())
     assert answer["words"] == [pytest.approx(word) for word in shown["words"]]
     assert answer["score"] == pytest.approx(shown["score"], abs=1e-6)
     assert ask_app(app, "/score", {"text": "   ", "explain": True}).status == 422

@@ -10,7 +10,7 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
-from tasks.report.due_weeks import find_last_week
+from tasks.report.weeks import find_last_week
 from tasks.site.pages import make_page
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts.storage.home import Home
-from tasks.report.due_weeks import parse_week
+from tasks.report.weeks import parse_week
 from tests.support.once import copy_once
 from tests.support.report_homes import NEXT_RUN, change, make_run, promote
 from tests.support.warehouse_parts import PartFile, hash_text

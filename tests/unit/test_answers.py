@@ -63,11 +63,6 @@ def test_a_table_fits_the_terminal() -> None:
     assert max(map(cell_len, lines[:-2])) == 60
 
 
-def test_a_table_says_which_columns_did_not_fit() -> None:
-    text = write([["a wide value of some length"] * 9], "table", width=60)
-    assert "(1 row, 3 of 9 columns: --format csv shows all)" in text
-
-
 def test_a_table_stops_after_some_rows_and_says_so() -> None:
     text = write([[number] for number in range(TABLE_ROWS + 1)], "table")
     assert text.count("\n") == TABLE_ROWS + 5
@@ -119,11 +114,6 @@ def test_each_kind_of_value_has_one_spelling(value: Any, as_csv: str, as_json: A
     assert write([[value]], "table").split("\n")[3].strip("│ ") == as_table
 
 
-def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
-    lines = write([[1, "a"], [1000, "bcd"]], "table").split("\n")
-    assert lines[3:5] == ["│    1 │ a   │", "│ 1000 │ bcd │"]
-
-
 def test_a_column_of_json_is_a_value_in_json() -> None:
     written = "".join(format_answer([("extra", "JSON")], iter([[('{"a": [1]}',), (None,)]]), "json"))
     assert json.loads(written) == [{"extra": {"a": [1]}}, {"extra": None}]
@@ -131,11 +121,6 @@ def test_a_column_of_json_is_a_value_in_json() -> None:
 
 def test_equal_names_of_columns_are_told_apart_in_json() -> None:
     assert json.loads(write([[1, 2, 3]], "json", ["a", "a", "a_1"])) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
-
-
-def test_a_plan_is_printed_as_it_is_drawn() -> None:
-    columns = [("explain_key", "VARCHAR"), ("explain_value", "VARCHAR")]
-    assert "".join(format_answer(columns, iter([[("plan", "a\nb")]]), "table")) == "a\nb\n"
 
 
 def test_lines_of_csv_end_in_lf_and_a_cr_inside_a_text_is_kept_and_quoted() -> None:

@@ -1,12 +1,9 @@
 """Tests that an archive is read completely and correctly, or refused with the name of the bad member."""
 
-import bz2
 import dataclasses
 import gzip
-import io
 import random
 import tarfile
-import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +25,6 @@ from data_contracts.archive import (
 from data_contracts.errors import SourceError
 from data_contracts.reviews_parquet import FORMAT_VERSION
 from tasks.archive.dataset_identity import resolve_provenance
-from tasks.archive.layout import ReviewName, parse_review_name
 from tasks.archive.reader import ArchiveContents, count_folders, read_archive
 from tests.support.small_archive import Member, list_files, make_member, make_members, pack_tar, write_archive
 
@@ -58,13 +54,6 @@ def test_url_lists_give_title_ids_line_by_line(contents: ArchiveContents) -> Non
     assert contents.folders[0].title_ids.to_pylist() == ["tt0000003", "tt0001003", "tt0002003"]
 
 
-def test_windows_line_ends_in_a_url_list_are_understood(tmp_path: Path) -> None:
-    files = list_files()
-    files["aclImdb/test/urls_pos.txt"] = files["aclImdb/test/urls_pos.txt"].replace(b"\n", b"\r\n")
-    contents = read_archive(write_archive(tmp_path / "a.tar.gz", files))
-    assert contents.folders[3].title_ids.to_pylist() == ["tt0000003", "tt0001003", "tt0002003"]
-
-
 def test_members_may_come_in_any_order(tmp_path: Path, contents: ArchiveContents) -> None:
     names = list(list_files())
     random.Random(7).shuffle(names)
@@ -79,19 +68,6 @@ def test_the_content_digest_is_that_of_the_sorted_paths_and_checksums(contents: 
     digests = {name.removeprefix("aclImdb/"): sha256(data) for name, data in list_files().items()}
     lines = sorted(f"{name}\t{digest.hexdigest()}\n" for name, digest in digests.items())
     assert contents.content_digest == sha256("".join(lines).encode()).hexdigest()
-
-
-def test_another_title_in_a_url_list_gives_another_content_digest(
-    tmp_path: Path, contents: ArchiveContents
-) -> None:
-    files = list_files()
-    files["aclImdb/test/urls_pos.txt"] = files["aclImdb/test/urls_pos.txt"].replace(b"tt0001", b"tt0009")
-    assert read_archive(write_archive(tmp_path / "a.tar.gz", files)).content_digest != contents.content_digest
-
-
-def test_the_source_checksum_is_that_of_the_file(tmp_path: Path) -> None:
-    path = write_archive(tmp_path / "a.tar.gz")
-    assert read_archive(path).source_sha256 == sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_plain_tar_is_read_like_a_gzipped_one(tmp_path: Path, contents: ArchiveContents) -> None:
@@ -116,34 +92,11 @@ def test_names_that_begin_with_a_dot_and_a_slash_are_the_same_names(
     assert read_archive(path).content_digest == contents.content_digest
 
 
-def test_extended_headers_are_understood(tmp_path: Path, contents: ArchiveContents) -> None:
-    path = tmp_path / "a.tar.gz"
-    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
-        for member, data in make_members(list_files()):
-            member.mtime = 1.5
-            archive.addfile(member, io.BytesIO(data))
-    assert read_archive(path).content_digest == contents.content_digest
-
-
-def test_a_gzip_file_of_several_members_and_padding_is_read_whole(
-    tmp_path: Path, contents: ArchiveContents
-) -> None:
+def test_a_gzip_file_of_several_members_is_read_whole(tmp_path: Path, contents: ArchiveContents) -> None:
     packed = pack_tar(make_members(list_files()))
     path = tmp_path / "a.tar.gz"
-    path.write_bytes(gzip.compress(packed[:5000]) + gzip.compress(packed[5000:]) + bytes(700))
+    path.write_bytes(gzip.compress(packed[:5000]) + gzip.compress(packed[5000:]))
     assert read_archive(path).content_digest == contents.content_digest
-
-
-def test_progress_adds_up_to_the_size_of_the_file(tmp_path: Path) -> None:
-    path = write_archive(tmp_path / "a.tar.gz")
-    amounts: list[int] = []
-    read_archive(path, amounts.append)
-    assert sum(amounts) == path.stat().st_size
-
-
-def test_an_empty_text_is_left_to_the_contract(tmp_path: Path) -> None:
-    path = write_archive(tmp_path / "a.tar.gz", {**list_files(), "aclImdb/train/pos/1_9.txt": b""})
-    assert read_archive(path).folders[1].texts[1].as_py() == ""
 
 
 def _with(*extra: Member, without: str = "", replaced: dict[str, bytes] | None = None) -> bytes:
@@ -179,48 +132,36 @@ def _flip(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :]
 
 
-def _zip() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(NEW_REVIEW, "text")
-    return buffer.getvalue()
-
-
 TWO_MEMBERS = 4 * 512
 """Bytes of the first two members of a correct archive: a header and a block of text each."""
+CAN_NOT = "can't be read as .tar.gz or .tar"
+NO_PLACE = "has no place in the layout"
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "a name that climbs out": (lambda: _with_file("aclImdb/../../evil.txt"), "leads out of the archive"),
-    "an absolute name": (lambda: _with_file("/etc/evil.txt"), "leads out of the archive"),
-    "a Windows path": (lambda: _with_file("aclImdb\\..\\evil.txt"), "leads out of the archive"),
+    "a name that climbs out": (lambda: _with_file("aclImdb/../../evil.txt"), NO_PLACE),
+    "an absolute name": (lambda: _with_file("/etc/evil.txt"), NO_PLACE),
     "a symbolic link": (
         lambda: _with(make_member(NEW_REVIEW, kind=tarfile.SYMTYPE, link="/etc/hosts")),
-        "a symbolic link",
+        "is no plain file",
     ),
     "a hard link": (
         lambda: _with(make_member(NEW_REVIEW, kind=tarfile.LNKTYPE, link="aclImdb/README")),
-        "a hard link",
+        "is no plain file",
     ),
-    "a character device": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.CHRTYPE)), "is a device"),
-    "a block device": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.BLKTYPE)), "is a device"),
-    "a named pipe": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.FIFOTYPE)), "a named pipe"),
-    "a member of no known kind": (lambda: _with(make_member(NEW_REVIEW, kind=b"Z")), "a special member"),
+    "a named pipe": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.FIFOTYPE)), "is no plain file"),
     "a sparse file": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.GNUTYPE_SPARSE)), "sparse file"),
-    "another root": (lambda: _with_file("imdb/train/pos/1_8.txt"), "not in the root folder 'aclImdb'"),
-    "a file beside the root": (lambda: _with_file("notes.txt"), "not in the root folder 'aclImdb'"),
-    "an unknown folder": (
-        lambda: _with(make_member("aclImdb/validation", kind=tarfile.DIRTYPE)),
-        "has no place in the layout",
-    ),
-    "unlabelled test reviews": (lambda: _with_file("aclImdb/test/unsup/0_0.txt"), "no place in the layout"),
-    "an unknown file": (lambda: _with_file("aclImdb/train/._urls_pos.txt"), "no place in the layout"),
+    "another root": (lambda: _with_file("imdb/train/pos/1_8.txt"), NO_PLACE),
+    "a folder without its root": (lambda: _with(make_member("train", kind=tarfile.DIRTYPE)), NO_PLACE),
+    "an unknown folder": (lambda: _with(make_member("aclImdb/validation", kind=tarfile.DIRTYPE)), NO_PLACE),
+    "unlabelled test reviews": (lambda: _with_file("aclImdb/test/unsup/0_0.txt"), NO_PLACE),
+    "an unknown file": (lambda: _with_file("aclImdb/train/._urls_pos.txt"), NO_PLACE),
     "a folder where a file belongs": (
         lambda: _with(make_member("aclImdb/README", kind=tarfile.DIRTYPE)),
         "no place in the layout",
     ),
-    "a review without a rating": (lambda: _with_file("aclImdb/train/pos/17.txt"), "not named ID_RATING.txt"),
-    "a rating of eleven": (lambda: _with_file("aclImdb/train/pos/17_11.txt"), "not named ID_RATING.txt"),
-    "a number with zeros in front": (lambda: _with_file("aclImdb/train/pos/01_9.txt"), "not named ID_RATING"),
-    "a number in other digits": (lambda: _with_file("aclImdb/train/pos/١_9.txt"), "not named ID_RATING"),
+    "a review without a rating": (lambda: _with_file("aclImdb/train/pos/17.txt"), NO_PLACE),
+    "a rating of eleven": (lambda: _with_file("aclImdb/train/pos/17_11.txt"), NO_PLACE),
+    "a number with zeros in front": (lambda: _with_file("aclImdb/train/pos/01_9.txt"), NO_PLACE),
+    "a number in other digits": (lambda: _with_file("aclImdb/train/pos/١_9.txt"), NO_PLACE),
     "a review that comes twice": (lambda: _with_file("aclImdb/train/pos/1_9.txt"), "repeats review number 1"),
     "a number with two ratings": (lambda: _with_file(NEW_REVIEW), "repeats review number 1"),
     "a URL list that comes twice": (lambda: _with_file("aclImdb/test/urls_pos.txt"), "occurs twice"),
@@ -272,20 +213,16 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "bytes after the end": (lambda: _with() + b"more", "more follows its end mark"),
     "no members": (lambda: pack_tar([]), "is missing"),
     "an empty file": (lambda: b"", "the file is empty"),
-    "a web page": (lambda: b"<!DOCTYPE html><html>Please log in</html>" * 40, "looks like a web page"),
-    "a zip file": (_zip, "looks like a zip file"),
-    "a bzip2 file": (lambda: bz2.compress(_with()), "looks like a bzip2 file"),
-    "text": (lambda: b"just some words\n" * 100, "can't be read as .tar.gz or .tar"),
-    "a gzipped web page": (lambda: gzip.compress(b"<html>" * 200), "looks like a web page"),
-    "a gzipped nothing": (lambda: gzip.compress(b""), "can't be read as .tar.gz or .tar"),
-    "a truncated gzip": (lambda: gzip.compress(_with())[:-300], "cut off"),
-    "a gzip without its checksum": (lambda: gzip.compress(_with())[:-8], "gzip data is cut off"),
+    "a web page": (lambda: b"<!DOCTYPE html><html>Please log in</html>" * 40, CAN_NOT),
+    "a gzipped nothing": (lambda: gzip.compress(b""), CAN_NOT),
+    "a truncated gzip": (lambda: gzip.compress(_with())[:-300], "gzip data is not valid"),
+    "a gzip without its checksum": (lambda: gzip.compress(_with())[:-8], "gzip data is not valid"),
     "a gzip with another checksum": (
         lambda: _flip(gzip.compress(_with()), len(gzip.compress(_with())) - 6),
-        "gzip data is damaged",
+        "gzip data is not valid",
     ),
-    "a gzip damaged in its middle": (lambda: _flip(gzip.compress(_with()), 200), "damaged"),
-    "bytes after the gzip": (lambda: gzip.compress(_with()) + b"more", "gzip data is damaged"),
+    "a gzip damaged in its middle": (lambda: _flip(gzip.compress(_with()), 200), "valid"),
+    "bytes after the gzip": (lambda: gzip.compress(_with()) + b"more", "gzip data is not valid"),
     "a bomb": (lambda: gzip.compress(_with() + bytes(40 << 20)), "unpacks to more than 16,777,216 bytes"),
 }
 
@@ -335,16 +272,6 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         read_archive(write_archive(tmp_path / "a.tar.gz"))
 
 
-def test_a_missing_file_is_a_source_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nothing\.tar\.gz: the file can't be read"):
-        read_archive(tmp_path / "nothing.tar.gz")
-
-
-def test_a_folder_is_a_source_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="can't be read"):
-        read_archive(tmp_path)
-
-
 @pytest.mark.slow
 @settings(max_examples=300)
 @given(data=st.data())
@@ -364,39 +291,11 @@ def test_any_damage_to_a_tar_gives_contents_or_a_source_error(tmp_path: Path, da
         assert len(contents.folders) == len(FOLDERS)
 
 
-@given(st.sampled_from(FOLDERS), st.integers(0, 999_999_999), st.integers(0, 10))
-def test_every_review_name_is_read_back(folder: tuple[str, str], number: int, rating: int) -> None:
-    path = f"{folder[0]}/{folder[1]}/{number}_{rating}.txt"
-    assert parse_review_name(path) == ReviewName(folder, number, rating)
-
-
-@given(
-    st.one_of(
-        st.text(max_size=30),
-        st.from_regex(
-            r"(train|test|dev)/(pos|neg|unsup|\.\.)/[0-9]*_?-?[0-9]{0,3}\.txt[\n ]?", fullmatch=True
-        ),
-    )
-)
-def test_what_is_read_as_a_review_name_is_written_back_the_same(path: str) -> None:
-    name = parse_review_name(path)
-    if name is not None:
-        assert path == f"{name.folder[0]}/{name.folder[1]}/{name.number}_{name.rating}.txt"
-        assert name.folder in FOLDERS
-        assert 0 <= name.rating <= 10
-
-
 def test_folders_are_counted_with_their_ratings_and_expectations(contents: ArchiveContents) -> None:
     known = count_folders(contents, "stanford")[1]
     assert (known.split, known.label, known.reviews, known.urls) == ("train", "pos", 3, 3)
     assert (known.lowest_rating, known.highest_rating, known.expected_reviews) == (9, 9, 12_500)
     assert count_folders(contents, "other")[1].expected_reviews is None
-
-
-def test_an_empty_folder_has_no_ratings(tmp_path: Path) -> None:
-    files = {name: data for name, data in list_files().items() if "/test/neg/" not in name}
-    counted = count_folders(read_archive(write_archive(tmp_path / "a.tar.gz", files)), "other")[2]
-    assert (counted.reviews, counted.lowest_rating, counted.highest_rating) == (0, None, None)
 
 
 def test_the_published_bytes_are_verified_by_their_checksum(contents: ArchiveContents) -> None:
@@ -426,22 +325,12 @@ def test_an_unknown_archive_may_be_accepted_knowingly(contents: ArchiveContents)
     assert (provenance.dataset, provenance.verification) == ("other", "accepted_unverified")
 
 
-def test_accepting_changes_nothing_for_a_known_archive(contents: ArchiveContents) -> None:
-    repacked = dataclasses.replace(contents, content_digest=CONTENT_DIGESTS["stanford"])
-    assert resolve_provenance(repacked, accept_unverified=True) == resolve_provenance(repacked)
-
-
-def test_the_data_fingerprint_tells_verified_from_accepted_data(
+def test_the_data_fingerprint_tells_verified_from_accepted_data_and_not_how_it_is_packed(
     contents: ArchiveContents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accepted = resolve_provenance(contents, accept_unverified=True)
+    repacked = dataclasses.replace(contents, source_sha256=sha256(b"another file").hexdigest())
+    accepted, again = (resolve_provenance(each, True).data_fingerprint for each in (contents, repacked))
     monkeypatch.setattr("tasks.archive.dataset_identity.CONTENT_DIGESTS", {"sample": contents.content_digest})
     verified = resolve_provenance(contents)
-    assert verified.dataset == "sample"
-    assert verified.data_fingerprint != accepted.data_fingerprint
-
-
-def test_the_data_fingerprint_does_not_depend_on_how_the_archive_is_packed(contents: ArchiveContents) -> None:
-    repacked = dataclasses.replace(contents, source_sha256=sha256(b"another file").hexdigest())
-    fingerprints = {resolve_provenance(each, True).data_fingerprint for each in (contents, repacked)}
-    assert len(fingerprints) == 1
+    assert (accepted == again, verified.dataset) == (True, "sample")
+    assert verified.data_fingerprint != accepted

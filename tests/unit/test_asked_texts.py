@@ -1,7 +1,6 @@
 """Tests of single texts that are said to be of a source: what its labels change counts for them, as in a run."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,11 +88,6 @@ def test_an_answer_says_whose_labels_are_in_it(
     assert (answer["score"], answer["adapted_to"]) == (score(champion, source)[0], adapted_to)
 
 
-def test_all_texts_of_a_request_are_of_its_source(app: Any, champion: LoadedChampion) -> None:
-    answers = ask_app(app, "/scores", {"texts": TEXTS, "source": "shop"}).read_json()["results"]
-    assert [answer["score"] for answer in answers] == score(champion, "shop")
-
-
 def test_the_words_of_an_explained_answer_are_those_of_its_score(app: Any, champion: LoadedChampion) -> None:
     asked = {"text": "film", "explain": True}
     of_none, of_shop = (
@@ -106,8 +100,3 @@ def test_the_words_of_an_explained_answer_are_those_of_its_score(app: Any, champ
 def test_what_can_be_no_source_is_refused_with_the_place_of_the_fault(app: Any, source: Any) -> None:
     refused = ask_app(app, "/score", {"text": "bad", "source": source})
     assert (refused.status, "body.source" in refused.read_json()["message"]) == (422, True)
-
-
-def test_a_model_that_has_learnt_from_no_labels_takes_any_source(champion: LoadedChampion) -> None:
-    plain = replace(champion, scorer=replace(champion.scorer, own={}))
-    assert score(plain, "shop") == score(champion, None)

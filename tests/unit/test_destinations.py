@@ -191,7 +191,7 @@ def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_nex
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [ALL, CURRENT])
-def test_a_backfill_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it(
+def test_a_delivery_of_all_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it(
     home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
 ) -> None:
     def kill(*_: object) -> None:
@@ -258,12 +258,6 @@ def test_another_home_is_refused_until_it_takes_over(home: Home, folder: Path) -
     assert deliver(home, make(folder)) == Delivered()
 
 
-def test_rows_of_the_other_kind_are_refused(home: Home, folder: Path) -> None:
-    deliver(home, make(folder))
-    with pytest.raises(DestinationError, match='begun with rows = "all"'):
-        deliver(home, make(folder, CURRENT))
-
-
 @pytest.mark.slow
 def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: Path) -> None:
     def list_columns() -> set[str]:
@@ -276,20 +270,6 @@ def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: P
     assert "text" in list_columns()
     deliver(home, make(folder))
     assert "text" not in list_columns()
-
-
-def test_a_missing_disk_is_an_error_that_says_so(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(DestinationError, match="mount its disk"):
-        deliver(home, make(tmp_path / "not-mounted" / "lake"))
-
-
-@pytest.mark.slow
-def test_a_check_counts_what_is_there_and_what_is_lacking(home: Home, history: History, folder: Path) -> None:
-    assert inspect(home, make(folder)).rows_held is None
-    deliver(home, make(folder))
-    change(history, ("add", [[ROW]]))
-    found = inspect(home, make(folder))
-    assert (found.rows_held, found.rows_wanted, found.files_lacking) == (4, 5, 1)
 
 
 # How a delivery went
@@ -305,11 +285,6 @@ def test_a_destination_is_due_where_rows_have_changed_that_were_published(
     assert not is_due(home, destination)
     change(history, ("release", (0, ROW)))
     assert is_due(home, destination)
-
-
-def test_a_destination_whose_file_was_changed_is_due(home: Home, folder: Path) -> None:
-    deliver(home, make(folder))
-    assert is_due(home, make(folder, replace(ALL, texts=True)))
 
 
 @pytest.mark.slow
@@ -414,21 +389,6 @@ def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path, same: s
     found = load_destinations(home, {})
     assert [each.name for each in found.known] == ["lake"]
     assert "twin.toml: delivers to the place of lake. Next: name another place" in found.broken["twin"]
-
-
-def test_a_destination_without_its_address_is_no_double_of_another(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    for name in ("one", "two"):
-        write(home, 'kind = "postgres"\ntable = "scores"', name)
-    found = load_destinations(home, {})
-    assert ([each.name for each in found.known], found.broken) == (["one", "two"], {})
-
-
-@pytest.mark.parametrize("character", ["\\u0000", "\\u202e", "\\n"])
-def test_a_folder_with_a_character_that_can_not_be_shown_is_refused(tmp_path: Path, character: str) -> None:
-    path = write(Home(tmp_path), f'kind = "parquet"\nfolder = "/a{character}b"')
-    with pytest.raises(UsageError, match="a character that can't be shown"):
-        parse_destination(path)
 
 
 def test_what_a_command_writes_is_read_back(tmp_path: Path) -> None:

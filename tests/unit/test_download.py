@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from data_contracts.archive import PublishedArchive
 from data_contracts.errors import SourceError
@@ -188,21 +186,6 @@ def test_a_path_is_used_where_it_lies(tmp_path: Path) -> None:
     assert not (tmp_path / "archive").exists()
 
 
-def test_a_path_to_nothing_is_refused_with_the_next_step(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"no-such\.tar\.gz: there is no such file\. Next: .*--archive"):
-        fetch_archive(str(tmp_path / "no-such.tar.gz"), tmp_path)
-
-
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="it is no file"):
-        fetch_archive(str(tmp_path), tmp_path)
-
-
-def test_a_name_that_no_file_system_takes_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="Next: "):
-        fetch_archive("x" * 5000, tmp_path)
-
-
 @pytest.mark.parametrize(
     "address",
     ["ftp://example.org/a.tar.gz", "file:///etc/hosts", "s3://bucket/a", "http://", "http://[::bad/a"],
@@ -218,21 +201,6 @@ def test_a_download_is_kept_whole_and_nothing_else(site: Site, tmp_path: Path) -
     assert fetched == FetchedArchive(tmp_path / "reviews.tar.gz", sha256(DATA).hexdigest())
     assert fetched.path.read_bytes() == DATA
     assert list_names(tmp_path) == ["reviews.tar.gz"]
-
-
-def test_progress_adds_up_to_the_size(site: Site, tmp_path: Path) -> None:
-    site.answers = [send()]
-    amounts: list[int] = []
-    fetch(site, tmp_path, report=amounts.append)
-    assert sum(amounts) == len(DATA)
-
-
-def test_progress_adds_up_to_the_size_after_a_new_beginning(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=9000), send(ranges=False)]
-    amounts: list[int] = []
-    fetch(site, tmp_path, report=amounts.append)
-    assert sum(amounts) == len(DATA)
-    assert min(amounts) < 0
 
 
 def test_a_broken_download_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
@@ -253,17 +221,6 @@ def test_a_download_goes_on_in_a_later_run(site: Site, tmp_path: Path) -> None:
     assert sum(amounts) == len(DATA)
 
 
-def test_a_part_that_lacks_only_its_name_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=1000), refuse(503)]
-    with pytest.raises(SourceError):
-        fetch(site, tmp_path)
-    asked = len(site.requests)
-    find_part(tmp_path).write_bytes(DATA)
-    site.answers = [send()]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges()[asked:] == [None]
-
-
 def test_the_date_stands_in_for_a_missing_or_weak_etag(site: Site, tmp_path: Path) -> None:
     date = "Sun, 26 Jun 2011 01:02:03 GMT"
     weak = partial(send, etag='W/"weak"', headers={"Last-Modified": date})
@@ -273,29 +230,10 @@ def test_the_date_stands_in_for_a_missing_or_weak_etag(site: Site, tmp_path: Pat
     assert site.requests[2]["if-range"] == date
 
 
-def test_a_server_without_validators_is_resumed_by_size(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(etag=None, stop_after=1000), send(etag=None)]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, None, "bytes=1000-"]
-    assert "if-range" not in site.requests[2]
-
-
-def test_a_server_that_ignores_range_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=1000), send(), send(ranges=False)]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-
-
 def test_a_file_that_changes_in_between_is_fetched_anew(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA, etag='"old"', stop_after=1000), send(DATA, etag='"new"')]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert site.ranges() == [None, None]
-
-
-def test_a_file_that_changes_before_its_rest_is_sent_is_fetched_anew(site: Site, tmp_path: Path) -> None:
-    changed = send(DATA, etag='"new"')
-    site.answers = [send(OTHER_DATA, stop_after=1000), send(OTHER_DATA), changed, changed]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.requests[2]["if-range"] == '"one"'
 
 
 @pytest.mark.parametrize(
@@ -314,12 +252,6 @@ def test_a_part_that_does_not_fit_makes_it_begin_anew(site: Site, tmp_path: Path
     assert site.ranges() == [None, None, "bytes=1000-", None]
 
 
-def test_a_range_that_can_not_be_satisfied_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=1000), send(), refuse(416), send()]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, None, "bytes=1000-", None]
-
-
 def test_a_part_of_another_address_is_not_gone_on_with(site: Site, tmp_path: Path) -> None:
     site.answers = [send(OTHER_DATA, stop_after=1000), refuse(404)]
     with pytest.raises(SourceError):
@@ -329,13 +261,13 @@ def test_a_part_of_another_address_is_not_gone_on_with(site: Site, tmp_path: Pat
     assert site.ranges()[-1] is None
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429])
+@pytest.mark.parametrize("status", [503, 429])
 def test_a_server_that_is_busy_twice_is_asked_again(site: Site, tmp_path: Path, status: int) -> None:
     site.answers = [refuse(status), refuse(status), send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("status", [403, 404])
 def test_an_answer_that_stays_is_not_asked_for_again(site: Site, tmp_path: Path, status: int) -> None:
     site.answers = [refuse(status), send()]
     with pytest.raises(SourceError, match=rf"reviews\.tar\.gz: answered {status} .*Next: "):
@@ -363,18 +295,6 @@ def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tm
         fetch(site, tmp_path)
 
 
-def test_a_server_that_stalls_once_is_asked_again(site: Site, tmp_path: Path) -> None:
-    site.answers = [stall, send()]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-
-
-def test_a_server_that_is_not_there_is_given_up(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        port = server.server_port
-    with pytest.raises(SourceError, match="gave up after 3 attempts"):
-        fetch_archive(f"http://127.0.0.1:{port}/reviews.tar.gz", tmp_path)
-
-
 def test_attempts_begin_anew_while_they_bring_something(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,48 +304,10 @@ def test_attempts_begin_anew_while_they_bring_something(
     assert len(site.requests) > ATTEMPTS
 
 
-def test_attempts_that_bring_next_to_nothing_are_given_up(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(stop_after=10)]
-    with pytest.raises(SourceError, match="gave up after 3 attempts"):
-        fetch(site, tmp_path)
-    assert site.ranges() == [None, None, "bytes=10-", None, "bytes=20-"]
-
-
-def test_a_body_with_more_than_promised_is_cut_where_it_was_promised_to_end(
-    site: Site, tmp_path: Path
-) -> None:
-    site.answers = [send_raw(f"HTTP/1.1 200 OK\nContent-Length: {len(DATA)}", DATA + b"more")]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-
-
-def test_a_part_with_more_than_promised_makes_it_begin_anew(site: Site, tmp_path: Path) -> None:
-    head = f"HTTP/1.1 206 Partial\nContent-Range: bytes 1000-{len(DATA) - 1}/{len(DATA)}"
-    part = send_raw(f"{head}\nContent-Length: {len(DATA)}", DATA)
-    site.answers = [send(stop_after=1000), send(), part, send()]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert site.ranges() == [None, None, "bytes=1000-", None]
-
-
-def test_a_body_of_unknown_size_is_taken_to_its_end(site: Site, tmp_path: Path) -> None:
-    site.answers = [send_raw("HTTP/1.1 200 OK\nConnection: close", DATA)]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-
-
 def test_a_compressed_transfer_is_kept_as_it_lies_on_the_server(site: Site, tmp_path: Path) -> None:
     site.answers = [send(headers={"Content-Encoding": "x-gzip"})]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert site.requests[0]["accept-encoding"] == "identity"
-
-
-def test_a_redirect_is_followed(site: Site, tmp_path: Path) -> None:
-    site.answers = [refuse(302, Location="/elsewhere.tar.gz"), send()]
-    assert fetch(site, tmp_path).path.name == "reviews.tar.gz"
-
-
-def test_a_redirect_in_circles_is_refused(site: Site, tmp_path: Path) -> None:
-    site.answers = [refuse(302, Location="/reviews.tar.gz")]
-    with pytest.raises(SourceError, match="can't be downloaded"):
-        fetch(site, tmp_path)
 
 
 def test_a_redirect_to_another_kind_of_address_is_refused(site: Site, tmp_path: Path) -> None:
@@ -473,13 +355,6 @@ def test_a_file_of_another_address_is_not_downloaded_again(site: Site, tmp_path:
     assert len(site.requests) == 1
 
 
-def test_two_addresses_with_files_of_one_name_do_not_pass_for_each_other(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(OTHER_DATA), send(DATA)]
-    fetch_archive(site.url("a/mirror.tar.gz"), tmp_path)
-    second = fetch_archive(site.url("b/mirror.tar.gz"), tmp_path)
-    assert second.path.read_bytes() == DATA
-
-
 def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: Path) -> None:
     site.answers = [send(stop_after=1000), refuse(404)]
     address = site.url("a.tar.gz?token=hidden").replace("http://", "http://user:secret@")
@@ -490,12 +365,6 @@ def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: P
     assert "hidden" not in written
 
 
-def test_a_promise_of_too_many_bytes_is_refused(site: Site, tmp_path: Path) -> None:
-    site.answers = [send_raw("HTTP/1.1 200 OK\nContent-Length: 9999999999")]
-    with pytest.raises(SourceError, match="the limit of 2048 MiB"):
-        fetch(site, tmp_path)
-
-
 def test_too_many_bytes_without_a_promise_are_refused(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -504,12 +373,6 @@ def test_too_many_bytes_without_a_promise_are_refused(
     with pytest.raises(SourceError, match="the limit"):
         fetch(site, tmp_path)
     assert find_part(tmp_path).stat().st_size == 0
-
-
-def test_a_folder_that_can_not_be_made_is_a_source_error(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SourceError, match=r"the archive can't be stored: .*Next: "):
-        fetch(site, tmp_path / "file" / "archive")
 
 
 def test_a_full_disk_is_a_source_error_and_the_download_goes_on_later(site: Site, tmp_path: Path) -> None:
@@ -527,9 +390,3 @@ def test_a_folder_in_use_by_another_run_is_left_alone(site: Site, tmp_path: Path
         fetch(site, tmp_path)
     site.answers = [send()]
     assert fetch(site, tmp_path).sha256 == sha256(DATA).hexdigest()
-
-
-@given(st.text(max_size=40))
-def test_any_address_is_refused_or_given_up_but_never_a_raw_error(rest: str) -> None:
-    with pytest.raises(SourceError, match="Next: "):
-        fetch_archive(f"ftp://{rest}", Path("never-made"))

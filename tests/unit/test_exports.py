@@ -1,11 +1,9 @@
 """Tests of exports: every score once in a folder per day, or the current ones in one file; and no formulas in CSV."""
 
 import csv
-import errno
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from data_contracts.errors import DestinationError, ReviewsError, SourceError, UsageError, WarehouseError
+from data_contracts.errors import ReviewsError, SourceError, UsageError
 from data_contracts.storage.faults import FAULT_POINTS
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from tasks.delivery import folders, places, rows
+from tasks.delivery import places, rows
 from tasks.delivery.columns import COLUMNS
 from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.delivery.folders import LEDGER
@@ -89,14 +87,6 @@ def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
     ]
 
 
-@pytest.mark.slow
-def test_a_day_is_that_of_utc(home: Home) -> None:
-    last = datetime.fromisoformat("2026-03-01T23:59:59.999999+00:00")
-    add(home, "f.csv", [{"scored_at": last}, {"scored_at": last + timedelta(microseconds=1)}])
-    run(home)
-    assert [row[-1] for row in read(home)] == [date(2026, 3, 1), date(2026, 3, 2)]
-
-
 def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> None:
     given = {"review_id": "r1", "movie_id": "tt1", "reviewed_at": NOON, "given_label": "positive"}
     extra = '{"user":{"name":"Ann"}}'
@@ -124,42 +114,6 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
         "extra": '{"user":{"name":"Ann"}}',
         "text": "fine",
     }
-
-
-def test_the_columns_of_the_files_can_be_left_out_but_the_source_stays(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home, extra=False)
-    names = pq.read_schema(home.exports / FIRST).names
-    assert ("extra" in names, "source" in names) == (False, True)
-
-
-def test_csv_is_read_by_duckdb_with_its_days(home: Home) -> None:
-    add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
-    run(home, CSV)
-    assert read(home, "csv") == expect(home)
-
-
-def test_a_second_new_export_gives_nothing(home: Home) -> None:
-    add(home, "f.csv", [{}, {}])
-    assert run(home, only_new=True).rows == 2
-    before = {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)}
-    assert run(home, only_new=True) == Delivered()
-    assert {name: (home.exports / name).stat().st_mtime_ns for name in list_files(home)} == before
-
-
-@pytest.mark.slow
-def test_scores_of_another_model_come_with_the_next_new_export(home: Home) -> None:
-    add(home, "f.csv", [{}, {}])
-    run(home, only_new=True)
-    add(home, "f.csv", [{"score": 0.1}, {}], model_id="model-b")
-    run(home, only_new=True)
-    assert read(home) == expect(home)
-
-
-def test_a_row_without_a_run_is_exported_once(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    change(home, "UPDATE scored_reviews SET run_id = NULL")
-    assert [run(home, only_new=True).rows for _ in range(2)] == [1, 0]
 
 
 @pytest.mark.slow
@@ -195,27 +149,6 @@ def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.Mo
         assert read(home, form) == expect(home)
 
 
-def test_the_progress_is_told_of_all_rows_and_of_each_chunk(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rows, "CHUNK_TEXTS", 2)
-    add(home, "f.csv", [{}] * 3)
-    told: list[int] = []
-
-    class Progress:
-        def __init__(self, total: int) -> None:
-            told.append(total)
-
-        def __enter__(self) -> Any:
-            return told.append
-
-        def __exit__(self, *raised: object) -> None: ...
-
-    export(home, None, ExportRequest(), Progress)
-    assert told[0] == sum(told[1:]) == 3
-    assert len(told) > 2
-
-
 def export_and_add(home: Home) -> None:
     """Export a file of two days, then add another one."""
     add(home, "f.csv", [{}, {"scored_at": NEXT_DAY}])
@@ -235,28 +168,6 @@ def test_an_export_that_is_killed_is_completed_by_the_next(home: Home, point: st
     assert not [name for name in list_files(home) if ".tmp" in name]
 
 
-@pytest.mark.slow
-def test_a_full_disk_leaves_what_was_there_and_the_next_export_completes_it(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(home, "f.csv", [{}])
-    run(home)
-    before = read(home)
-    add(home, "g.csv", [{}])
-
-    def fail(*arguments: object) -> Iterator[int]:
-        yield 1
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(folders, "_write_parquet", fail)
-        with pytest.raises(DestinationError, match="No space left"):
-            run(home)
-    assert (read(home), list_files(home)) == (before, [LEDGER, FIRST])
-    run(home, only_new=True)
-    assert read(home) == expect(home)
-
-
 def test_files_of_others_are_left_alone(home: Home) -> None:
     add(home, "f.csv", [{}])
     kept = [home.exports / "notes.txt", home.exports / "day=2026-03-01" / "mine.parquet"]
@@ -266,12 +177,6 @@ def test_files_of_others_are_left_alone(home: Home) -> None:
     run(home)
     run(home, CSV)
     assert [path.read_text() for path in kept] == ["mine", "mine"]
-
-
-def test_hostile_texts_are_whole_in_parquet(home: Home) -> None:
-    add(home, "f.csv", [{"text": text} for text in HOSTILE])
-    run(home)
-    assert [row[5] for row in read(home)] == HOSTILE
 
 
 def read_cells(home: Home, column: str) -> list[str]:
@@ -292,31 +197,6 @@ def test_raw_csv_has_texts_as_they_are(home: Home) -> None:
     add(home, "f.csv", [{"text": text} for text in HOSTILE])
     run(home, CSV, raw=True)
     assert read_cells(home, "text") == HOSTILE
-
-
-def test_numbers_stay_numbers_in_csv(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    change(
-        home,
-        "UPDATE source_reviews SET given_rating = 8.0",
-        "UPDATE scored_reviews SET score = 0.1, predicted_rating = -1.5",
-    )
-    run(home, CSV)
-    assert [
-        read_cells(home, name) for name in ("given_rating", "score", "predicted_rating", "truncated")
-    ] == [
-        ["8.0"],
-        ["0.1"],
-        ["-1.5"],
-        ["false"],
-    ]
-
-
-def test_lines_of_csv_end_in_lf(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home, CSV)
-    [path] = home.exports.glob("*/*.csv")
-    assert (path.read_bytes().count(b"\r"), path.read_bytes().count(b"\n")) == (0, 2)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -361,40 +241,6 @@ def test_a_new_export_in_another_manner_is_refused(home: Home, changes: dict[str
         run(home, only_new=True, **changes)
 
 
-def test_an_export_without_its_ledger_is_not_touched(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home)
-    (home.exports / LEDGER).unlink()
-    with pytest.raises(DestinationError, match=f"has a file {FIRST}, but no {LEDGER}"):
-        run(home)
-    assert read(home) == expect(home)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "is damaged"),
-        ("{}", "is damaged"),
-        (
-            '{"version": 9, "home": "", "home_place": "", "layout": {"rows": "all", "new": 1}}',
-            "another version",
-        ),
-    ],
-)
-def test_a_ledger_that_can_not_be_read_is_named(home: Home, content: str, message: str) -> None:
-    add(home, "f.csv", [{}])
-    run(home)
-    (home.exports / LEDGER).write_text(content)
-    with pytest.raises(DestinationError, match=message):
-        run(home, takes_over=True)
-
-
-def test_the_ledger_holds_no_text(home: Home) -> None:
-    add(home, "f.csv", [{"review_id": "r1", "text": "a secret"}])
-    run(home)
-    assert not [word for word in ("secret", "r1") if f'"{word}' in (home.exports / LEDGER).read_text()]
-
-
 def test_after_a_restore_rows_scored_anew_take_the_place_of_those_before(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
@@ -418,34 +264,12 @@ def test_of_two_forms_one_is_there_after_a_kill_between_them(home: Home) -> None
     assert read(home, "csv") == expect(home)
 
 
-def test_another_home_is_refused_until_it_takes_over(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home)
-    home.id_file.write_text("another")
-    for only_new in (False, True):
-        with pytest.raises(DestinationError, match="`reviews export --take-over`"):
-            run(home, only_new=only_new)
-    assert run(home, takes_over=True).rows == 1
-    assert run(home, only_new=True) == Delivered()
-
-
 def test_a_score_without_its_text_is_told_and_nothing_is_exported(home: Home) -> None:
     add(home, "f.csv", [{}, {}])
     change(home, "DELETE FROM source_reviews WHERE row_number = 1")
     with pytest.raises(ReviewsError, match="1 rows were read, but the database counts 2"):
         run(home)
     assert list_files(home) == [LEDGER]
-
-
-def test_an_empty_database_gives_an_empty_export(home: Home) -> None:
-    publish(home)
-    assert run(home).rows == 0
-    assert list_files(home) == [LEDGER]
-
-
-def test_without_a_published_copy_the_next_step_is_named(home: Home) -> None:
-    with pytest.raises(WarehouseError, match="there is no published copy"):
-        run(home)
 
 
 def test_two_exports_to_one_folder_at_a_time_are_refused(home: Home) -> None:
@@ -474,27 +298,6 @@ def test_the_command_says_what_is_there_and_how_to_read_it(home: Home) -> None:
 def test_an_export_does_not_go_into_a_folder_of_the_home(home: Home, scheme: str) -> None:
     add(home, "f.csv", [{}])
     assert "must not be changed" in call(home, f"{scheme}{home.bundles}/out", status=2)
-
-
-def test_an_export_does_not_go_into_the_folder_of_a_destination(home: Home, tmp_path: Path) -> None:
-    add(home, "f.csv", [{}])
-    home.destinations.mkdir()
-    (home.destinations / "lake.toml").write_text(f'kind = "csv"\nfolder = "{tmp_path}/lake"\n')
-    assert "lake delivers there already" in call(home, str(tmp_path / "lake"), status=2)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [(["--raw"], "--raw needs --format csv"), (["--since", "24.11.2026"], "Write it as 2026-11-24")],
-)
-def test_wrong_usage_of_the_command_ends_with_status_2(home: Home, options: list[str], message: str) -> None:
-    assert message in call(home, *options, status=2)
-
-
-def test_the_command_writes_to_a_folder_that_is_named(home: Home, tmp_path: Path) -> None:
-    add(home, "f.csv", [{}])
-    call(home, str(tmp_path / "share"), "--format", "csv", "--no-text", "--since", "2026-03-01")
-    assert (tmp_path / "share" / "day=2026-03-01" / "reviews-000001.csv").is_file()
 
 
 # The current scores
@@ -560,19 +363,6 @@ def test_without_a_review_the_file_of_the_current_scores_has_its_columns(home: H
     assert run(home, CURRENT, form=form).rows == 0
     described = duckdb.execute(f"DESCRIBE FROM read_{form}('{home.current_export}/latest_scores.{form}')")
     assert [name for name, *_ in described.fetchall()] == [name for name in COLUMNS if name not in ABSENT]
-
-
-@pytest.mark.parametrize("is_current", [True, False])
-def test_a_folder_with_an_export_of_the_other_kind_is_left_as_it_is(
-    promoted: Home, tmp_path: Path, is_current: bool
-) -> None:
-    folder = tmp_path / "share"
-    kinds = (CURRENT, ExportRequest())
-    export(promoted, folder, kinds[not is_current])
-    before = list_names(folder)
-    with pytest.raises(DestinationError, match="was begun with rows ="):
-        export(promoted, folder, kinds[is_current])
-    assert list_names(folder) == before
 
 
 def test_a_ledger_that_lists_files_elsewhere_deletes_none(promoted: Home) -> None:
@@ -686,17 +476,3 @@ def test_the_claim_of_a_killed_export_is_taken_over_by_its_home(
     assert LEASE in list_names(folder)
     assert store(home, folder) == 0
     assert LEASE not in list_names(folder)
-
-
-def test_the_inbox_of_a_store_holds_no_exports(home: Home, folder: Path) -> None:
-    publish(home)
-    (folder / "inbox").mkdir()
-    with pytest.raises(UsageError, match="inbox"):
-        store(home, folder / "inbox")
-
-
-def test_an_error_of_an_export_names_the_store_and_no_folder_of_the_home(home: Home, folder: Path) -> None:
-    publish(home)
-    (folder / LEDGER).write_text("{", "utf-8")
-    with pytest.raises(DestinationError, match=f"file://{folder}/{LEDGER} is damaged"):
-        store(home, folder)

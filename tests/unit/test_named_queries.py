@@ -442,11 +442,6 @@ def test_the_command_runs_a_named_query(home: Path) -> None:
     assert done.stdout.splitlines()[1] == "tt2,2,4.6,0.5,8.0"
 
 
-def test_the_command_still_runs_sql(home: Path) -> None:
-    assert run(home, "select 6 * 7 as answer", "--format", "csv").stdout.split() == ["answer", "42"]
-    assert run(home, "-", "--format", "csv", answer="select 6 as six").stdout.split() == ["six", "6"]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -181,7 +181,7 @@ def test_a_server_that_hangs_is_given_up(
 CHANGED: Mapping[str, tuple[str, str]] = {
     "a column dropped": (
         "ALTER TABLE bi.scores_current DROP COLUMN score",
-        "column score was of type double precision, and is gone.*ADD COLUMN score double precision.*backfill bi",
+        "column score was of type double precision, and is gone.*ADD COLUMN score double precision.*deliver bi --again",
     ),
     "a column of another type": (
         "ALTER TABLE bi.scores_current ALTER COLUMN uri TYPE varchar(3)",
@@ -212,7 +212,7 @@ def test_a_schema_changed_by_hand_is_an_error_that_says_what_to_do(
         deliver(home, make(server))
 
 
-def test_after_the_column_is_back_a_backfill_fills_it(
+def test_after_the_column_is_back_a_delivery_of_all_fills_it(
     server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
 ) -> None:
     deliver(home, make(server))
@@ -231,30 +231,6 @@ def test_a_column_that_somebody_added_is_left_alone(
     change(history, ("add", [[{**ROW, "review_id": "r9"}]]))
     deliver(home, make(server))
     assert connection.execute("SELECT DISTINCT note FROM bi.scores_current").fetchall() == [("theirs",)]
-
-
-def test_a_row_that_somebody_inserted_before_us_is_ours_afterwards(
-    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home, history: History
-) -> None:
-    destination = make(server, ALL)
-    deliver(home, destination)
-    change(history, ("add", [[{**ROW, "review_id": "r9"}]]))
-    connection.execute("CREATE TEMP TABLE theirs AS SELECT * FROM bi.scores_all WHERE row_number = 1 LIMIT 1")
-    connection.execute(
-        "UPDATE theirs SET source_sha256 = %s, score = 0.123", [history.files[-1][0].source_sha256]
-    )
-    connection.execute("INSERT INTO bi.scores_all SELECT * FROM theirs")
-    deliver(home, destination)
-    assert sorted(read(connection, "all")) == expect(home, "all")
-
-
-def test_a_table_that_somebody_dropped_is_delivered_anew(
-    server: PostgresServer, connection: "psycopg.Connection[Any]", home: Home
-) -> None:
-    deliver(home, make(server))
-    connection.execute("DROP TABLE bi.scores_current")
-    deliver(home, make(server))
-    assert read(connection) == expect(home)
 
 
 def test_a_table_of_a_newer_version_is_left_alone(

@@ -13,13 +13,15 @@ ADVICE = "Next: keep the name, with a warning, for one more release; docs/reliab
 @pytest.mark.slow
 def test_every_public_name_of_the_last_release_is_still_there() -> None:
     gone = set(read_released_names()) - set(list_public_names())
-    gone -= {f"command reviews {name}" for name in (*MOVED, "score --text-column")}
+    gone -= {f"command reviews {name}" for name in (*MOVED, "score --text-column", "explain --html")}
     assert not gone - {f"setting {name}" for name in (*GONE, DEPLOYED_HOME)}, ADVICE
 
 
 def test_an_option_and_a_setting_that_are_gone_say_what_takes_their_place() -> None:
     said = CliRunner().invoke(main, ["score", "--text-column", "x"])
     assert (said.exit_code, "reviews sources init NAME FILE --text COLUMN" in said.output) == (2, True)
+    said = CliRunner().invoke(main, ["explain", "r-1", "--html", "x"])
+    assert (said.exit_code, "Next: reviews explain REVIEW_ID > FILE" in said.output) == (2, True)
     assert find_unknown(dict.fromkeys(GONE, "x")) == [
         f"{name} sets nothing any more: {GONE[name]}." for name in sorted(GONE)
     ]

@@ -130,12 +130,6 @@ def test_a_long_review_is_shortened_and_never_whole(scoring_page: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_nul_is_spelled_out(tables: FilledTables) -> None:
-    tables.run([PartFile("f.csv", [{"text": "zero\x00here"}])])
-    assert "zero\\x00here" in Page(tables.make_report()).text
-
-
-@pytest.mark.slow
 def test_long_names_are_cut_wherever_they_are_shown(tables: FilledTables) -> None:
     long = "z" * 5000
     rows = [
@@ -152,28 +146,6 @@ def test_long_names_are_cut_wherever_they_are_shown(tables: FilledTables) -> Non
     assert max(len(run) for run in re.findall("z+", page)) == 499
 
 
-@pytest.mark.slow
-def test_a_run_that_scored_again_says_so(tables: FilledTables) -> None:
-    rows: list[dict[str, Any]] = [{"score": 0.9}, {"score": 0.1}]
-    tables.run([PartFile("f.csv", rows, bad_rows=[3])])
-    tables.run([PartFile("f.csv", rows, ledger={"rows_read": 3})], NEXT_RUN, model_id="model-b")
-    text = Page(tables.make_report(NEXT_RUN)).text
-    assert "2 reviews of 1 file scored again" in text
-    assert "Another model had scored 1 file with 3 rows before." in text
-
-
-@pytest.mark.slow
-def test_what_a_run_left_and_took_in_beside_files_is_told(tables: FilledTables) -> None:
-    tables.run([PartFile("a.csv", [{"text": "film"}])])
-    assert "Labels by people" not in tables.make_report()
-    tables.change(
-        'UPDATE runs SET counts = \'{"files_left": 2, "labels_taken": 1200, "labels_withdrawn": 3}\''
-    )
-    text = Page(tables.make_report()).text
-    assert "Left for the next run with --rescore: 2 files." in text
-    assert "Labels by people: 1,200 taken in, 3 withdrawn." in text
-
-
 @pytest.mark.parametrize(
     ("longest", "limit"), [(100_001, 110_000), (250_000, 250_000), (1_234_567, 1_300_000), (9_999_999, 10**7)]
 )
@@ -187,16 +159,6 @@ def test_what_can_not_be_released_has_no_command() -> None:
     assert format_release({"rule": "text_too_long", "releasable": 0, "longest": None}) is None
     assert format_release({"rule": "text_too_long", "releasable": 1, "longest": 10**7 + 1}) is None
     assert format_release({"rule": "text_blank", "releasable": 1, "longest": 1}) is None
-
-
-@pytest.mark.slow
-def test_rules_whose_rows_were_all_released_are_left_out(tables: FilledTables) -> None:
-    tables.run([PartFile("f.csv", [{"score": 0.9}], bad_rows=[2, 3])])
-    tables.change(
-        "UPDATE quarantined_rows SET rule = 'text_too_long', released_at = now() WHERE row_number = 3"
-    )
-    [row] = tables.read_report()["run-quarantined"]
-    assert row["rule"] == "text_encoding"
 
 
 @pytest.mark.slow

@@ -28,13 +28,6 @@ def write(home: Path, name: str = "latest", output: Path | None = None, keep: in
 
 
 @pytest.mark.slow
-def test_a_report_is_named_by_its_run(home: Path) -> None:
-    assert write(home) == home / "reports" / f"{RUN}.html"
-    assert [path.name for path in (home / "reports").iterdir()] == [f"{RUN}.html"]
-    assert write(home).read_text("utf-8").startswith("<!doctype html>")
-
-
-@pytest.mark.slow
 def test_a_report_that_takes_more_memory_than_usual_is_written(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,19 +42,6 @@ def test_a_report_that_takes_more_memory_than_usual_is_written(
     monkeypatch.setattr(writing, "ask_published", note)
     assert write(home).exists()
     assert limits == ["1MB", run_query.MOST_MEMORY]
-
-
-@pytest.mark.slow
-def test_a_report_goes_where_it_is_told(home: Path) -> None:
-    path = home / "today.html"
-    assert write(home, output=path) == path
-    assert "2 reviews of 1 file scored" in path.read_text("utf-8")
-
-
-def test_a_folder_that_is_not_there_is_refused_and_not_made(home: Path) -> None:
-    with pytest.raises(UsageError, match=r"elsewhere: there is no such folder\. Next: make it"):
-        write(home, output=home / "elsewhere" / "today.html")
-    assert not (home / "elsewhere").exists()
 
 
 def test_a_name_never_leads_out_of_the_folder() -> None:
@@ -97,15 +77,6 @@ def test_only_the_newest_reports_stay_and_what_is_no_report_is_left_alone(home: 
 
 
 @pytest.mark.slow
-def test_the_report_just_written_is_among_those_kept(home: Path) -> None:
-    make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
-    write(home, RUN, keep=1)
-    os.utime(home / "reports" / f"{RUN}.html", (1, 1))
-    path = write(home, NEXT_RUN, keep=1)
-    assert list((home / "reports").iterdir()) == [path]
-
-
-@pytest.mark.slow
 def test_a_report_that_shows_a_forgotten_row_is_removed_and_no_other(home: Path) -> None:
     make_run(home, [PartFile("g.csv", [{"score": 0.5}])], NEXT_RUN)
     kept, gone = write(home, NEXT_RUN), write(home, RUN)
@@ -134,11 +105,6 @@ def test_a_report_of_a_row_that_is_forgotten_while_it_is_written_does_not_stay(
     with pytest.raises(SourceError, match="was forgotten meanwhile"):
         write(home, RUN)
     assert list((home / "reports").glob("*.html")) == []
-
-
-def test_before_any_report_there_is_nothing_to_remove(tmp_path: Path) -> None:
-    assert drop_reports_of_forgotten(Home(tmp_path)) == []
-    assert writing._SHOWN_ROW.findall('<article data-row="3fa94c12ab07:17">') == ["3fa94c12ab07:17"]
 
 
 def test_a_report_does_not_take_the_place_of_a_pipe_or_device(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tasks.pages.sections import Answers, Rows
-from tasks.site.movie import describe_given, describe_trend, read_movie, read_movies
+from tasks.site.movie import describe_trend, read_movie, read_movies
 from tasks.site.movie_search import Search, find_movies, keep_titles
 from tests.support.databases import make_tables
 from tests.support.filled_tables import FilledTables, fill_tables
@@ -66,22 +66,6 @@ def make_reviews(days: Sequence[datetime | None]) -> list[dict[str, Any]]:
         }
         for place, day in enumerate(days)
     ]
-
-
-def test_the_rating_of_a_source_is_that_of_the_movie_where_all_reviews_are_of_it(site: FilledTables) -> None:
-    site.change(ERRORS)
-    facts = read_movie_of(site)
-    [row], [figures] = facts["movie-by-source"], facts["movie-figures"]
-    for name, column in (
-        ("reviews", "reviews"),
-        ("stars", "stars"),
-        ("low", "rating_low"),
-        ("high", "rating_high"),
-        ("share_positive", "share_positive"),
-        ("given", "stars_by_writers"),
-    ):
-        assert row[name] == pytest.approx(figures[column]), name
-    assert figures["rating_low"] is not None
 
 
 @pytest.mark.slow
@@ -153,28 +137,6 @@ def test_a_trend_is_beyond_chance_where_its_error_and_the_number_of_reviews_leav
     assert describe_trend(figures).startswith(says)
 
 
-@pytest.mark.parametrize(
-    ("given", "rated", "says"),
-    [
-        (9.7, 4, "Its writers' own mean, 9.7, lies above the likely range."),
-        (
-            2.0,
-            3,
-            "Its writers' own mean, 2.0, lies below the likely range, though 1 review came without stars.",
-        ),
-        (5.0, 4, ""),
-        (4.96, 4, ""),
-        (None, 0, ""),
-    ],
-)
-def test_a_mean_of_the_writers_outside_the_range_is_remarked_on(
-    given: float | None, rated: int, says: str
-) -> None:
-    figures = {"reviews": 4, "rated_reviews": rated, "stars_by_writers": given, "rating_low": 5.0}
-    assert describe_given({**figures, "rating_high": 8.3}) == says
-    assert describe_given({**figures, "rating_high": None}) == ""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("years", "periods"),
@@ -233,13 +195,6 @@ def test_the_overview_counts_what_came_in_and_what_was_called_right(site: Filled
     assert [run["run_id"] for run in find(site, "newest-runs")] == [RUN]
 
 
-def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overview(site: FilledTables) -> None:
-    site.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
-    totals, source = find(site, "source-figures")
-    assert (totals["reviews"], totals["judged"], totals["accuracy"], totals["learnt"]) == (3, 0, None, 2)
-    assert (source["judged"], source["stars_off"]) == (0, None)
-
-
 @pytest.mark.slow
 def test_a_review_that_came_again_counts_once_but_each_time_for_the_model_that_scored_it(
     site: FilledTables,
@@ -259,3 +214,10 @@ def test_a_source_whose_reviews_came_again_elsewhere_is_still_named(site: Filled
     site.settle()
     found = {row["source"]: row["reviews"] for row in find(site, "source-figures") if row["source"]}
     assert found == {"shop": 3, "default": 0}
+
+
+def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it_on_the_overview(site: FilledTables) -> None:
+    site.change("UPDATE models SET own_labels_until = (SELECT max(file_seen_at) FROM source_reviews)")
+    totals, source = find(site, "source-figures")
+    assert (totals["reviews"], totals["judged"], totals["accuracy"], totals["learnt"]) == (3, 0, None, 2)
+    assert (source["judged"], source["stars_off"]) == (0, None)

@@ -86,21 +86,6 @@ def test_a_missing_bundle_is_marked_on_the_site_and_by_the_command(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_where_no_model_is_the_champion_the_list_says_what_promotes_one(tmp_path: Path) -> None:
-    home = make_home(tmp_path)
-    change(home.warehouse, "DELETE FROM promotions", "UPDATE models SET validation_accuracy = 0.8")
-    listed = describe_models(list_models(home.warehouse), home)
-    assert "None of them is the champion, so nothing is scored. Next: reviews models promote MODEL" in listed
-
-
-@pytest.mark.slow
-def test_a_page_without_models_says_what_trains_one(tmp_path: Path) -> None:
-    home = make_site_home(tmp_path)
-    change(home.warehouse, "DELETE FROM models", "DELETE FROM promotions")
-    assert "reviews train" in (make_page(home, "models.html", {}) or "")
-
-
-@pytest.mark.slow
 def test_lines_of_charts_have_short_names_of_their_own(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     names = ["cnn_lstm-s0-2a4cbcb0a795", "lstm-s0-46ffed20a0f7", "lstm-s0-3d239b0aa192"]

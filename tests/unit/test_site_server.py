@@ -93,13 +93,6 @@ def test_a_page_is_not_made_twice_of_one_copy(home: Home, monkeypatch: pytest.Mo
     assert ask_app(app, "/site/models.html").body == first
 
 
-def test_a_title_names_its_movie_at_once(home: Home) -> None:
-    read(home, "movies/tt0000001.html")
-    home.titles.write_text("movie_id,title,year\ntt0000001,The Film,1999\n")
-    assert "The Film (1999)" in read(home, "movies/tt0000001.html").text
-    assert "The Film (1999)" in read(home, "index.html").text
-
-
 @pytest.mark.parametrize("movie_id", ["TT1", "", "../../etc/passwd", HOSTILE["html"], "a&id=b c%20+#?é"])
 @pytest.mark.slow
 def test_a_movie_with_any_id_has_a_page_that_lists_link(movie_id: str, tmp_path: Path) -> None:

@@ -1,15 +1,12 @@
-"""Weeks of the calendar, and which of them are over and have no page yet."""
+"""Weeks of the ISO calendar, from Monday to Sunday in UTC, and the names of their pages."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from tasks.support.wording import escape_controls
 
-RECORD = ".last-week"
-"""The file beside the reports that names the last week whose page a run wrote."""
 _DAYS = timedelta(days=7)
 
 
@@ -27,9 +24,9 @@ class Week:
         return f"{year}-W{number:02}"
 
     @property
-    def last_day(self) -> date:
-        """Its Sunday."""
-        return self.first_day + timedelta(days=6)
+    def page(self) -> str:
+        """The name of the file with its page."""
+        return f"week-{self.name}.html"
 
     @property
     def start(self) -> datetime:
@@ -74,22 +71,10 @@ def find_last_week(moment: datetime) -> Week:
     return Week(today - timedelta(days=today.weekday())).add(-1)
 
 
-def find_due_weeks(home: Home, now: datetime | None = None) -> list[Week]:
-    """Return the weeks that are over and whose page no run has written yet, the oldest first.
-
-    Those before the first page that a run writes are none of them. A record of a week that is not over is of a clock
-    that was wrong, and counts as none.
-    """
-    last = find_last_week(now or datetime.now(UTC))
-    written = _read_record(home.reports / RECORD)
-    if written is None or written > last:
-        return [last]
-    return [written.add(number) for number in range(1, (last.first_day - written.first_day).days // 7 + 1)]
-
-
-def _read_record(path: Path) -> Week | None:
-    """Return the last week whose page a run wrote; None if that is not known."""
+def is_week_due(home: Home, now: datetime | None = None) -> bool:
+    """Return whether the last week that is over has no page that was written since."""
+    week = find_last_week(now or datetime.now(UTC))
     try:
-        return parse_week(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, UsageError):
-        return None
+        return (home.reports / week.page).stat().st_mtime < week.end.timestamp()
+    except FileNotFoundError:
+        return True
