@@ -7,7 +7,7 @@ from datetime import datetime
 
 from data_contracts.storage.home import Home
 from deployments.metrics.metric_definitions import BACKED_UP, BROKEN, DISK_FREE, VERIFIED, Sample
-from tasks.maintenance.verified_changes import read_verified
+from tasks.maintenance.verification import read_verified
 
 
 def read_upkeep_metrics(home: Home) -> list[Sample]:
@@ -23,6 +23,6 @@ def read_upkeep_metrics(home: Home) -> list[Sample]:
     if home.warehouse.exists():
         verified = read_verified(home)
         samples.append(Sample(BROKEN, (), len(verified.broken)))
-        if verified.checked_at:
+        if verified.checked_at and not verified.broken:
             samples.append(Sample(VERIFIED, (), datetime.fromisoformat(verified.checked_at).timestamp()))
     return samples

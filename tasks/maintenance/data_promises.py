@@ -26,8 +26,6 @@ FROM (SELECT DISTINCT source_sha256, rows FROM files) HAVING rows <> in_ledger
 BUNDLES_PROMISE = "every promoted bundle is unaltered"
 PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
 RECORD_PROMISE = "the home remembers what was forgotten, and its database knows all of that"
-OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE, RECORD_PROMISE}
-"""The promises that do not depend on the tables: where one is broken, what was found of the tables is still proven."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
 READINGS_PROMISE = (
     "of the readings of a file one counts, or none if a later file of its source replaced it; each is by the profile "

@@ -17,13 +17,19 @@ from data_contracts.errors import (
     WarehouseBusyError,
     WarehouseError,
 )
-from data_contracts.storage.durable import build_folder, make_folder, move_all, remove_leftovers, write_whole
+from data_contracts.storage.durable import (
+    build_folder,
+    make_folder,
+    move_all,
+    remove,
+    remove_leftovers,
+    write_whole,
+)
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.arrival_order import read_arrivals, write_arrivals
 from tasks.maintenance.forgetting import forget_again
 from tasks.maintenance.forgotten_record import read_forgotten
-from tasks.maintenance.verified_changes import drop_checks
 from tasks.snapshots.fetching import fetch_database, read_chunk
 from tasks.snapshots.forgotten_beside import read_record
 from tasks.snapshots.making import list_damage
@@ -171,7 +177,7 @@ def restore(found: Unpacked, home: Home) -> Path | None:
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
-            drop_checks(home)
+            remove(home.verified)  # of the database that is replaced
             return _keep_replaced(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(

@@ -16,8 +16,7 @@ from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
 from tasks.inbox.arrival_order import read_arrivals
-from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import Verified, read_verified, verify_home
 from tasks.snapshots import restoring
 from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.snapshots.making import Options
@@ -85,13 +84,12 @@ def test_a_lost_database_is_rebuilt_from_backup_and_inbox(later_home: Home) -> N
     restore_home(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
-    verify_home(later_home, True, quiet)
+    verify_home(later_home, quiet)
 
 
 @pytest.mark.slow
 def test_what_checks_found_before_a_restore_is_said_no_more(later_home: Home) -> None:
-    write_proof(later_home, begin_proof(later_home, None))
-    keep_broken(later_home, ["no row is lost"], is_proven=True)
+    verify_home(later_home, quiet)
     assert read_verified(later_home) != Verified()
     restore_home(later_home, later_home.folder / "backup", quiet)
     assert read_verified(later_home) == Verified()
@@ -302,7 +300,7 @@ def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) ->
     home.warehouse.unlink()
     shutil.rmtree(home.bundles)
     restore_home(home, tmp_path / "backup", quiet)
-    verify_home(home, True, quiet)
+    verify_home(home, quiet)
     assert count(home, "scored_reviews") == 2
 
 

@@ -27,7 +27,6 @@ OPENING = "tasks/warehouse/database/waiting_for_file.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 LATEST = "tasks/warehouse/latest_scores.py"
 REPEATED_TEXTS = "tasks/warehouse/tallies/repeated_texts.py"
-PROOFS = "tasks/maintenance/verified_changes.py"
 PARTS = "tasks/scoring/part_folders.py"
 CHUNKS = "tasks/scoring/chunks.py"
 DURABLE = "data_contracts/storage/durable.py"
@@ -237,22 +236,6 @@ FAULTS = (
         "QUALIFY NOT {IS_OUTDATED}",
         "",
         ("tests/unit/test_views.py",),
-    ),
-    Fault(
-        "a check of changed rows reads those that changed before the proof, not after it",
-        "verification",
-        PROOFS,
-        ") WHERE changed_at > $until::TIMESTAMPTZ GROUP BY source_sha256",
-        ") WHERE changed_at < $until::TIMESTAMPTZ GROUP BY source_sha256",
-        ("tests/flows/test_verify.py",),
-    ),
-    Fault(
-        "a proof of another history is taken for valid",
-        "verification",
-        PROOFS,
-        "    return proof if changes == proof.changes else None\n",
-        "    return proof\n",
-        ("tests/flows/test_verify.py",),
     ),
     Fault(
         "a file that is scored after a refusal keeps the refusal's time of commit",

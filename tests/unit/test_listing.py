@@ -59,5 +59,5 @@ def test_a_folder_of_destinations_that_can_t_be_read_is_a_finding(tmp_path: Path
 def test_verify_finds_a_folder_of_reviews_that_can_t_be_read(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.reviews.touch()
-    [found] = _find_broken_splits(home, None)
+    [found] = _find_broken_splits(home)
     assert "Not a directory" in found
