@@ -24,7 +24,7 @@ SELECT
     reviewed_at, -- null where the source gives none
     best_scored_at AS scored_at, -- when the model gave it
     file_source AS source, -- the source of its file: a folder of the inbox, or 'default'
-    in_english -- false for one that is surely in another language and that the profile of its source accepts; null before version 9
+    in_english -- false for one that is surely in another language and that the profile of its source accepts; null for rows from before it was kept
 FROM source_reviews
 WHERE is_latest AND best_model_id IS NOT NULL;
 
