@@ -21,10 +21,7 @@ RELATIONS = (
     ("scored_files", "}|--o{", "forgotten_rows", "source_sha256"),
     ("source_reviews", "||--|{", "scored_reviews", "source_sha256, row_number"),
     ("scored_reviews", "||--o|", "flipped_scores", "source_sha256, row_number, model_id"),
-    ("source_reviews", "||--||", "text_keys", "source_sha256, row_number"),
     ("scored_files", "||--o{", "score_sums", "source_sha256, model_id"),
-    ("repeated_texts", "|o--o{", "source_reviews", "text_sha256"),
-    ("near_copies", "|o--|{", "source_reviews", "near_key"),
     ("models", "||--o{", "scored_reviews", "model_id"),
     ("models", "||--o{", "scored_files", "model_id"),
     ("models", "||--o{", "promotions", "model_id"),
@@ -53,10 +50,8 @@ RELATIONS = (
 INTERNAL = {
     *(
         "flipped_scores",
-        "text_keys",
         "score_sums",
-        "repeated_texts",
-        "near_copies",
+        "repeated_keys",
         "source_days",
         "label_files",
     ),

@@ -15,13 +15,7 @@ from tasks.warehouse.database.duckdb_engine import stream_first
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, COUNTS, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
-from tasks.warehouse.tallies.near_copies import note_copies, rebuild_copies, settle_copies
-from tasks.warehouse.tallies.repeated_texts import (
-    add_noted_texts,
-    find_known_texts,
-    note_texts,
-    rebuild_texts,
-)
+from tasks.warehouse.tallies.repeated_keys import TEXT_KEY, note_keys, rebuild_keys, settle_keys
 from tasks.warehouse.tallies.score_sums import rebuild_sums
 
 ROWS_UPDATED = 500_000
@@ -108,7 +102,7 @@ _FILE_VALUES = {
     "file_commit_number": "files.number",
     "file_source": "files.source",
 }
-_VALUES = {**_FILE_VALUES, "review_key": REVIEW_KEY, **_BEST_VALUES}
+_VALUES = {**_FILE_VALUES, "review_key": REVIEW_KEY, "text_key": TEXT_KEY, **_BEST_VALUES}
 """SQL for each maintained column, except the one that depends on other rows."""
 _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
 
@@ -239,16 +233,13 @@ def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, sco
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
         connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
     reviews = note_reviews(connection, texts)
-    note_texts(connection, texts)
-    note_copies(connection, texts)
+    note_keys(connection, texts)
     with _limit_memory(connection, reviews):
         [(found,)] = connection.execute(_FIND_PLACES).fetchall()
-        known = find_known_texts(connection)
-        settle_copies(connection)
+        settle_keys(connection)
     # Reviews with one row each need no more, unless one is of a file that is history already.
     if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:
         _settle_found(connection)
-    add_noted_texts(connection, known)
     return bool(found > reviews)
 
 
@@ -308,8 +299,7 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     rebuild_reviews(connection)
     connection.execute("DELETE FROM flipped_scores")
     connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
-    rebuild_texts(connection)
-    rebuild_copies(connection)
+    rebuild_keys(connection)
     rebuild_sums(connection)
     rebuild_shadow_sums(connection)
 

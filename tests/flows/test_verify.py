@@ -20,11 +20,10 @@ from data_contracts.storage.home import Home
 from flows.command.cli import main
 from tasks.maintenance import verification
 from tasks.maintenance.data_promises import (
-    COPIES_PROMISE,
     FLIPS_PROMISE,
+    KEYS_PROMISE,
     PROMISES,
     READINGS_PROMISE,
-    REPEATS_PROMISE,
     SHADOW_SUMS_PROMISE,
     SUMS_PROMISE,
 )
@@ -78,8 +77,7 @@ CORRUPTIONS = {
     "every file that a shadow scored has its scores": f"insert into shadow_files values ({SOURCE}, 'm', 2, 'r', now())",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
-    REPEATS_PROMISE: "insert into repeated_texts select text_sha256 from source_reviews limit 1",
-    COPIES_PROMISE: "insert into near_copies select near_key from source_reviews limit 1",
+    KEYS_PROMISE: "insert into repeated_keys select 'near', near_key from source_reviews limit 1",
     SUMS_PROMISE: "insert into score_sums from score_sums",
     SHADOW_SUMS_PROMISE: f"insert into shadow_sums select {SOURCE}, 'm', 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, []",
     FLIPS_PROMISE: f"insert into flipped_scores select {SOURCE}, 1, 'another model', 0.1",

@@ -26,7 +26,7 @@ DATABASE_FILE = "tasks/warehouse/database/block_copy.py"
 OPENING = "tasks/warehouse/database/waiting_for_file.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 LATEST = "tasks/warehouse/latest_scores.py"
-REPEATED_TEXTS = "tasks/warehouse/tallies/repeated_texts.py"
+REPEATED_KEYS = "tasks/warehouse/tallies/repeated_keys.py"
 PARTS = "tasks/scoring/part_folders.py"
 CHUNKS = "tasks/scoring/chunks.py"
 DURABLE = "data_contracts/storage/durable.py"
@@ -188,14 +188,6 @@ FAULTS = (
         "    if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:\n",
         "    if found > reviews:\n",
         (TEST_FULL_EXPORTS,),
-    ),
-    Fault(
-        "a text that is twice in one part is not among the repeated ones",
-        "latest scores",
-        REPEATED_TEXTS,
-        "    if known or connection.execute(_HAS_REPEATED).fetchall() == [(True,)]:\n",
-        "    if known:\n",
-        (TEST_LATEST,),
     ),
     Fault(
         "after a deletion no other row of the review becomes its newest",
@@ -974,17 +966,17 @@ FAULTS = (
     Fault(
         "a text that came before is not noted as repeated",
         "latest scores",
-        REPEATED_TEXTS,
-        "WHERE text_key IN (FROM known_keys) OR text_key IN (",
-        "WHERE text_key IN (",
+        REPEATED_KEYS,
+        "    for statement in (_DROP, _ADD):\n",
+        "    for statement in (_DROP,):\n",
         (TEST_LATEST,),
     ),
     Fault(
         "a text that was forgotten stays repeated",
         "latest scores",
-        REPEATED_TEXTS,
-        "    for statement in (_DROP_KEYS, _DROP_REPEATED):\n",
-        "    for statement in (_DROP_KEYS,):\n",
+        REPEATED_KEYS,
+        "    for statement in (_DROP, _ADD):\n",
+        "    for statement in (_ADD,):\n",
         (TEST_LATEST,),
     ),
     Fault(

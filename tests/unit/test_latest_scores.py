@@ -19,8 +19,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.migrating import bring_up_to_date
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
-from tasks.warehouse.tallies.near_copies import FIND_WRONG_COPIES
-from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
+from tasks.warehouse.tallies.repeated_keys import FIND_WRONG_KEYS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
@@ -143,8 +142,10 @@ def test_a_flipped_score_goes_with_its_forgotten_row(history: History) -> None:
 
 def list_repeated(warehouse: Path) -> list[str]:
     with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute(FIND_WRONG_REPEATS).fetchall() == []
-        query = "SELECT DISTINCT text FROM source_reviews SEMI JOIN repeated_texts USING (text_sha256) ORDER BY ALL"
+        assert connection.execute(FIND_WRONG_KEYS).fetchall() == []
+        query = (
+            "SELECT DISTINCT text FROM source_reviews SEMI JOIN repeated_keys ON text_key = key ORDER BY ALL"
+        )
         return [text for (text,) in connection.execute(query).fetchall()]
 
 
@@ -177,8 +178,9 @@ def test_near_copies_are_those_that_several_labelled_rows_have_now(history: Hist
 
 def list_near_copies(warehouse: Path) -> list[int]:
     with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute(FIND_WRONG_COPIES).fetchall() == []
-        return [key for (key,) in connection.execute("FROM near_copies ORDER BY ALL").fetchall()]
+        assert connection.execute(FIND_WRONG_KEYS).fetchall() == []
+        query = "SELECT key FROM repeated_keys WHERE kind = 'near' ORDER BY ALL"
+        return [key for (key,) in connection.execute(query).fetchall()]
 
 
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:
