@@ -52,7 +52,6 @@ INTERNAL = {
         "flipped_scores",
         "score_sums",
         "repeated_keys",
-        "source_days",
         "label_files",
     ),
     *("reference_measures", "reference_bins", "source_measures", "run_measures", "inbox_files"),

@@ -138,15 +138,6 @@ CREATE TABLE source_days (
     last_file_at TIMESTAMPTZ NOT NULL -- when the last of them was committed
 );
 
-INSERT INTO source_days
-SELECT source, make_timestamp(epoch_us(seen_at))::DATE, count(*), coalesce(sum(rows_read), 0), max(seen_at)
-FROM (
-    SELECT coalesce(arg_min(source, committed_at), 'default') AS source, min(committed_at) AS seen_at,
-        max(rows_read) AS rows_read
-    FROM scored_files WHERE status = 'scored' GROUP BY left(source_sha256, 64)
-)
-GROUP BY ALL ORDER BY 2, 1;
-
 -- One row per time for which a model was made the shadow.
 CREATE TABLE shadows (
     number BIGINT PRIMARY KEY, -- from 1, no gaps

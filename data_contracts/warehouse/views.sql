@@ -620,6 +620,23 @@ SELECT
     reference_shares -- of the reference's, likewise
 FROM compared;
 
+-- One row per source and UTC day on which its files were first committed.
+CREATE OR REPLACE VIEW source_days AS
+SELECT
+    source, -- as in scored_files
+    make_timestamp(epoch_us(seen_at))::DATE AS day, -- of the first commit, in UTC
+    count(*) AS files, -- of this day, without refused ones; a file that is read again counts once
+    coalesce(sum(rows_read), 0)::BIGINT AS rows, -- read from them
+    max(seen_at) AS last_file_at -- when the last of them was committed
+FROM (
+    SELECT
+        coalesce(arg_min(source, commit_number), 'default') AS source,
+        min(committed_at) AS seen_at,
+        arg_min(rows_read, commit_number) AS rows_read
+    FROM scored_files WHERE status = 'scored' GROUP BY left(source_sha256, 64)
+)
+GROUP BY ALL;
+
 -- One row per source that sent files in the last year: when it usually sends, and whether it is late or sent unusually few
 -- or many rows. It looks at the last 28 days with files. A day is over six hours after its end in UTC.
 CREATE OR REPLACE VIEW deliveries AS

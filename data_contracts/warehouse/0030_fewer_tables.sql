@@ -1,8 +1,10 @@
--- Which texts, and nearly equal ones, several rows have: one table for both, and the number of each text beside it.
+-- Which texts, and nearly equal ones, several rows have: one table for both, and the number of each text beside it. The days
+-- on which sources send files are a view.
 
 DROP TABLE text_keys;
 DROP TABLE repeated_texts;
 DROP TABLE near_copies;
+DROP TABLE source_days;
 
 ALTER TABLE source_reviews ADD COLUMN text_key UBIGINT; -- the first 16 digits of text_sha256 as a number; two texts may have the same
 
