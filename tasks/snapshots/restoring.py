@@ -42,7 +42,7 @@ from tasks.snapshots.manifests import (
     parse_number,
     read_snapshot,
 )
-from tasks.snapshots.old_backups import MANIFEST, is_old_backup, unpack_old
+from tasks.snapshots.old_backups import is_old_backup, unpack_old
 from tasks.snapshots.places import Place, open_place
 from tasks.store.work_folders import hold_workplace
 from tasks.support.checksums import compute_sha256
@@ -110,10 +110,6 @@ def find_snapshot(named: Path | str) -> tuple[Place, int]:
     numbers = list_numbers(place)
     if (number is None and numbers) or number in numbers:
         return place, numbers[0] if number is None else number
-    if MANIFEST in place.list_names():
-        raise ReviewsError(
-            f"{place.name}: was made by a version between 0.1.0 and 0.2.0. Next: restore it with that version."
-        )
     there = f" The newest there is {name_manifest(numbers[0])}." if numbers else ""
     raise UsageError(
         f"{named}: is no backup, and no place with backups.{there} Next: name a place that `reviews backup` wrote."

@@ -328,14 +328,6 @@ FAULTS = (
         ("tests/flows/test_models_command.py::test_a_rollback_to_an_altered_model_changes_nothing",),
     ),
     Fault(
-        "a rollback that is refused names a model whose bundle is altered",
-        "gate and promotion",
-        PROMOTION,
-        "if _may_score(home, each)",
-        "if (home.bundles / each).is_dir()",
-        (f"{TEST_REGISTRY}::test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to",),
-    ),
-    Fault(
         "a model compared with a former champion is promoted",
         "gate and promotion",
         PROMOTION,
