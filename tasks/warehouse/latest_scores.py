@@ -204,18 +204,7 @@ FIND_WRONG_FLIPS = (
     f"UNION ALL SELECT source_sha256, row_number, model_id FROM ({_KEPT_FLIPPED} EXCEPT ALL {_ALL_FLIPPED})"
 )
 """SQL: the rows by which `flipped_scores` differs from its definition."""
-# New texts with scores of one model only, which are nearly all, have nothing to compare.
-_SCORED_AGAIN = f"""
-(FROM {{scores}} SEMI JOIN (FROM {{texts}} WHERE {COUNTS}) AS counted USING (source_sha256, row_number) SEMI JOIN (
-    SELECT source_sha256 FROM {{scores}} GROUP BY ALL HAVING min(model_id) < max(model_id)
-) USING (source_sha256))
-"""  # noqa: S608 (our own names)
-_BEST_OF_THEM = f"""
-(SELECT source_sha256, row_number, model_id AS best_model_id, sentiment AS best_sentiment
-FROM ({_build_best(_SCORED_AGAIN)}))
-"""  # noqa: S608 (our own names)
 _HAS_MODELS = "SELECT min(model_id) < max(model_id) FROM {scores}"
-_ADD_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(scores=_SCORED_AGAIN, rows=_BEST_OF_THEM)
 _DROP_FLIPPED = "DELETE FROM flipped_scores WHERE source_sha256 IN (SELECT source_sha256 FROM {files})"
 _OF_FILES = "(FROM {table} SEMI JOIN {{files}} USING (source_sha256))"
 _FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
@@ -226,12 +215,13 @@ _FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
 def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, scores: str) -> bool:
     """Insert the rows of the table `texts`; the table `files` has their files, and `scores` all of their scores.
 
-    Afterwards each of their reviews has one newest row. Return whether some have several rows, for `count_reused_ids`.
+    `scored_reviews` has these already. Afterwards each of their reviews has one newest row. Return whether some have
+    several rows, for `count_reused_ids`.
     """
     with stream_first(connection):
         connection.execute(_ADD_TEXTS.format(files=files, texts=texts, scores=scores))
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
-        connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
+        _renew_flipped(connection, files)
     reviews = note_reviews(connection, texts)
     note_keys(connection, texts)
     with _limit_memory(connection, reviews):
@@ -290,8 +280,14 @@ def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
     if rows > ROWS_UPDATED:
         rebuild(connection)
     elif rows:
-        for statement in (_SETTLE_SCORES, _DROP_FLIPPED, _FIND_FLIPPED):
-            connection.execute(statement.format(files=files))
+        connection.execute(_SETTLE_SCORES.format(files=files))
+        _renew_flipped(connection, files)
+
+
+def _renew_flipped(connection: duckdb.DuckDBPyConnection, files: str) -> None:
+    """Make the rows of `flipped_scores` of the files in the table `files` anew."""
+    for statement in (_DROP_FLIPPED, _FIND_FLIPPED):
+        connection.execute(statement.format(files=files))
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
