@@ -152,11 +152,6 @@ _FILL_REST = (
     FROM scorings, range(17) AS numbers (rule)
     """,
     """
-    INSERT INTO source_days
-    SELECT 'source-' || number, (now() - to_days(pause::INTEGER))::DATE, 5, 500, now() - to_days(pause::INTEGER)
-    FROM range(20) AS numbers (number), range(1, 366) AS pauses (pause)
-    """,
-    """
     INSERT INTO runs
     SELECT
         'run-' || run, if(run = 4, 'release-rows', 'score-reviews'), NULL, 'abcdef0', TIMESTAMPTZ '2026-01-01',

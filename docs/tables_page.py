@@ -21,10 +21,7 @@ RELATIONS = (
     ("scored_files", "}|--o{", "forgotten_rows", "source_sha256"),
     ("source_reviews", "||--|{", "scored_reviews", "source_sha256, row_number"),
     ("scored_reviews", "||--o|", "flipped_scores", "source_sha256, row_number, model_id"),
-    ("source_reviews", "||--||", "text_keys", "source_sha256, row_number"),
     ("scored_files", "||--o{", "score_sums", "source_sha256, model_id"),
-    ("repeated_texts", "|o--o{", "source_reviews", "text_sha256"),
-    ("near_copies", "|o--|{", "source_reviews", "near_key"),
     ("models", "||--o{", "scored_reviews", "model_id"),
     ("models", "||--o{", "scored_files", "model_id"),
     ("models", "||--o{", "promotions", "model_id"),
@@ -51,10 +48,10 @@ RELATIONS = (
 """Which columns join two tables, with their cardinality in Mermaid's notation; the database has no foreign keys."""
 
 INTERNAL = {
-    *("schema_migrations", "inbox_files", "label_files", "source_days", "source_alerts", "forgotten_rows"),
+    *("schema_migrations", "inbox_files", "label_files", "source_alerts", "forgotten_rows"),
     *("contract_results", "counted_scores", "review_labels"),
     *("reference_measures", "reference_bins", "source_measures", "run_measures", "promises"),
-    *("flipped_scores", "score_sums", "text_keys", "repeated_texts", "near_copies"),
+    *("flipped_scores", "score_sums", "repeated_keys"),
     *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_timings", "shadow_comparison"),
 }
 """What makes answers fast or runs safe and people ask by views, or what is deprecated: the page has the grain alone."""

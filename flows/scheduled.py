@@ -4,7 +4,7 @@ from prefect import flow
 
 from deployments.home_of_deployment import load_settings_of_run
 from flows.alerts import tell_at_end
-from tasks.maintenance import verifying
+from tasks.maintenance import verification
 from tasks.snapshots import home_backup
 from tasks.snapshots.making import Options
 from tasks.stages.log_messages import tell
@@ -34,15 +34,11 @@ def back_up_home(full: bool = False) -> str:
 @flow(name="verify-home", flow_run_name="verify-home")
 @take_turn()
 @name_failure()
-def verify_home(check_all: bool = False) -> str:
-    """Prove that no row is lost or doubled, as `reviews verify` does; fail if a promise is broken.
-
-    Args:
-        check_all: check every row, also of files that a check has found right.
-    """
+def verify_home() -> str:
+    """Prove that no row is lost or doubled, as `reviews verify` does; fail if a promise is broken."""
     settings = load_settings_of_run()
     with tell_at_end("verify-home", settings):
         if not settings.home.warehouse.exists():
             return end_completed(NOTHING, NOTHING)
-        verifying.verify_home(settings.home, check_all, tell, settings.snapshot_store)
+        verification.verify_home(settings.home, tell, settings.snapshot_store)
     return end_completed("All promises hold.", "All promises hold.")

@@ -2,7 +2,7 @@
 -- $limit count = 20: rows at most
 WITH candidates AS (
     SELECT text_sha256, source_sha256, review_id, movie_id, rowid AS place
-    FROM source_reviews WHERE text_sha256 IN (SELECT text_sha256 FROM repeated_texts)
+    FROM source_reviews WHERE text_key IN (SELECT key FROM repeated_keys WHERE kind = 'text')
 ),
 repeated AS (
     SELECT

@@ -163,14 +163,9 @@ class Home:
         return self.folder / ".backed-up-elsewhere"
 
     @property
-    def proof(self) -> Path:
-        """The file that says up to where `reviews verify` has checked the database."""
+    def verified(self) -> Path:
+        """The file that says when `reviews verify` last checked the home, and what it found broken."""
         return self.folder / ".verified.json"
-
-    @property
-    def found_broken(self) -> Path:
-        """The file that says what the last `reviews verify` found broken, if that was anything."""
-        return self.folder / ".found-broken.json"
 
     @property
     def prefect(self) -> Path:

@@ -1,6 +1,7 @@
 """The warehouse's DDL, in SQL files in this folder: numbered migrations, each applied once, and the views.
 
-To change a table, add a migration, `0002_what_it_does.sql` and so on. Statements of released migrations never change.
+To change a table, add a migration, whose file begins with the next number. Statements of released migrations never
+change. The numbers between that of 0.1.0 and that of 0.2.0 were steps that no release had.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ class Migration:
 
 @cache
 def list_migrations() -> tuple[Migration, ...]:
-    """Read the migrations in the order of their numbers, from 1 on."""
+    """Read the migrations in the order of their numbers."""
     paths = sorted(Path(__file__).parent.glob("[0-9]*_*.sql"))
     return tuple(
         Migration(int(path.stem.split("_")[0]), path.stem, path.read_text("utf-8")) for path in paths

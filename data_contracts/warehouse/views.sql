@@ -24,7 +24,7 @@ SELECT
     reviewed_at, -- null where the source gives none
     best_scored_at AS scored_at, -- when the model gave it
     file_source AS source, -- the source of its file: a folder of the inbox, or 'default'
-    in_english -- false for one that is surely in another language and that the profile of its source accepts; null before version 9
+    in_english -- false for one that is surely in another language and that the profile of its source accepts; null for rows from before it was kept
 FROM source_reviews
 WHERE is_latest AND best_model_id IS NOT NULL;
 
@@ -160,21 +160,17 @@ drawn AS (
             given_label, CASE WHEN given_rating >= 7 THEN 'positive' WHEN given_rating <= 4 THEN 'negative' END
         ) AS label,
         given_rating,
-        coalesce(try_cast('0x' || left(text_sha256, 16) AS UBIGINT), 0) AS text_key, -- as in text_keys
+        coalesce(try_cast('0x' || left(text_sha256, 16) AS UBIGINT), 0) AS text_key, -- as in source_reviews
         labelled_at
     FROM review_labels WHERE is_random AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
 ),
--- The rows with a text that others have too, or that somebody labelled; of the whole history only keys are read.
-texts_alike AS MATERIALIZED (
-    FROM text_keys WHERE text_key IN (
-        SELECT coalesce(try_cast('0x' || left(text_sha256, 16) AS UBIGINT), 0) FROM repeated_texts
-        UNION ALL SELECT text_key FROM drawn
-    )
-),
 -- Of the rows with one review_key, one at most is the latest: so these are the keys of several rows.
 repeated AS (SELECT DISTINCT review_key FROM source_reviews WHERE NOT is_latest),
+near_copies AS (SELECT key AS near_key FROM repeated_keys WHERE kind = 'near'),
+-- Of the whole history only keys are read. First the rows with a text that others have too, or that somebody labelled.
 places AS (
-    SELECT rowid AS place FROM source_reviews SEMI JOIN texts_alike USING (source_sha256, row_number)
+    SELECT rowid AS place FROM source_reviews
+    WHERE text_key IN (SELECT key FROM repeated_keys WHERE kind = 'text' UNION ALL SELECT text_key FROM drawn)
     UNION ALL
     SELECT rowid AS place FROM source_reviews
     WHERE near_key IN (FROM near_copies) AND (given_label IS NOT NULL OR given_rating IS NOT NULL)
@@ -196,7 +192,7 @@ alike AS MATERIALIZED (
         given_rating,
         review_id IS NULL AS lacks_id,
         movie_id,
-        text_key, -- null where no other row has the text
+        text_key,
         review_key,
         file_seen_at AS seen_at,
         given_label IS NULL AND given_rating IS NULL AS is_bare,
@@ -207,7 +203,6 @@ alike AS MATERIALIZED (
         best_scored_at AS scored_at,
         best_source AS source
     FROM (FROM source_reviews WHERE rowid IN (FROM places) AND counts IS DISTINCT FROM false) AS review JOIN sources USING (source_sha256)
-    LEFT JOIN texts_alike USING (source_sha256, row_number)
     LEFT JOIN near_copies USING (near_key)
 ),
 given AS (
@@ -624,6 +619,23 @@ SELECT
     shares, -- of the run's rows in each bin, 0 to 1
     reference_shares -- of the reference's, likewise
 FROM compared;
+
+-- One row per source and UTC day on which its files were first committed.
+CREATE OR REPLACE VIEW source_days AS
+SELECT
+    source, -- as in scored_files
+    make_timestamp(epoch_us(seen_at))::DATE AS day, -- of the first commit, in UTC
+    count(*) AS files, -- of this day, without refused ones; a file that is read again counts once
+    coalesce(sum(rows_read), 0)::BIGINT AS rows, -- read from them
+    max(seen_at) AS last_file_at -- when the last of them was committed
+FROM (
+    SELECT
+        coalesce(arg_min(source, commit_number), 'default') AS source,
+        min(committed_at) AS seen_at,
+        arg_min(rows_read, commit_number) AS rows_read
+    FROM scored_files WHERE status = 'scored' GROUP BY left(source_sha256, 64)
+)
+GROUP BY ALL;
 
 -- One row per source that sent files in the last year: when it usually sends, and whether it is late or sent unusually few
 -- or many rows. It looks at the last 28 days with files. A day is over six hours after its end in UTC.

@@ -28,7 +28,7 @@ from deployments.metrics.metric_definitions import (
     Sample,
 )
 from tasks.inbox.source_files import FoundFile, SourceFile, hash_file, look_into
-from tasks.maintenance.verified_changes import read_verified
+from tasks.maintenance.verification import read_verified
 from tasks.warehouse.file_ledger import Ledgered, find_ledgered
 from tasks.warehouse.published import identify_copy, open_published
 
@@ -140,6 +140,6 @@ def read_upkeep(home: Home) -> list[Sample]:
     if home.warehouse.exists():
         verified = read_verified(home)
         samples.append(Sample(BROKEN, (), len(verified.broken)))
-        if verified.checked_at:
+        if verified.checked_at and not verified.broken:
             samples.append(Sample(VERIFIED, (), datetime.fromisoformat(verified.checked_at).timestamp()))
     return samples

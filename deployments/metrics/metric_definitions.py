@@ -172,7 +172,7 @@ BACKED_UP = Metric(
 )
 VERIFIED = Metric(
     "reviews_verified_timestamp_seconds",
-    "When `reviews verify` last found the tables right, in seconds since 1970.",
+    "When `reviews verify` last found all promises kept, if it did, in seconds since 1970.",
 )
 BROKEN = Metric("reviews_promises_broken", "Promises that the last `reviews verify` found broken.")
 DISK_FREE = Metric("reviews_disk_free_bytes", "Bytes that are free on the disk of the home.")

@@ -154,7 +154,7 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
     While a run commits, what the champion holds is of the published copy, and what only the database knows is left out.
     """
     from tasks.findings.recorded import LIST_OPEN, make_findings, read_findings
-    from tasks.maintenance.verified_changes import read_verified
+    from tasks.maintenance.verification import read_verified
     from tasks.training.champion_promise import find_standing
     from tasks.warehouse.database.warehouse_connection import open_warehouse
     from tasks.warehouse.published import open_published
@@ -185,22 +185,14 @@ def _look_at_home(settings: "Settings") -> dict[str, Any]:
         return found | {"trouble": str(error)}
 
 
-def _describe_verified(verified: dict[str, Any] | None) -> list[str]:
-    """Describe what the last checks have found: the status itself reads no reviews, so it sees no damage to them."""
-    if verified is None:
-        return []
-    if verified["failed_at"]:
-        broken = "; ".join(verified["broken"])
-        return [f"  verify    failed at {_show_time(verified['failed_at'])}: {broken}. Next: reviews verify"]
-    if verified["checked_at"]:
-        times = (_show_time(verified[name]) for name in ("checked_at", "all_checked_at"))
-        return ["  verified  at {}, every row at {}; damage since then is not seen here".format(*times)]
-    never = (
-        "not since the database was written anew, as `reviews forget` does"
-        if verified["is_replaced"]
-        else "never"
-    )
-    return [f"  verified  {never}: damage to the tables is not seen here. Next: reviews verify"]
+def _describe_verified(verified: dict[str, Any]) -> str:
+    """Describe what the last check has found: the status itself reads no reviews, so it sees no damage to them."""
+    if not verified["checked_at"]:
+        return "  verified  never: damage to the tables is not seen here. Next: reviews verify"
+    at = _show_time(verified["checked_at"])
+    if verified["broken"]:
+        return f"  verify    failed at {at}: {'; '.join(verified['broken'])}. Next: reviews verify"
+    return f"  verified  at {at}; damage since then is not seen here"
 
 
 def _describe_home(home: dict[str, Any]) -> Iterator[str]:
@@ -210,7 +202,8 @@ def _describe_home(home: dict[str, Any]) -> Iterator[str]:
     from tasks.training.champion_promise import describe_standing
 
     yield from describe_standing(home["champion"])
-    yield from _describe_verified(home["verified"])
+    if home["verified"]:
+        yield _describe_verified(home["verified"])
     yield from list_lines([Finding(**each) for each in home["findings"]])
     for run in home["killed"]:
         started = _show_time(run["started_at"])

@@ -5,8 +5,7 @@ from tasks.warehouse.accounting import IS_ACCOUNTED, ROWS_WITHOUT_SCORE, build_r
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS
 from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NO_PROFILE
 from tasks.warehouse.shadow.sums import FIND_WRONG_SHADOW_SUMS
-from tasks.warehouse.tallies.near_copies import FIND_WRONG_COPIES
-from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
+from tasks.warehouse.tallies.repeated_keys import FIND_WRONG_KEYS
 from tasks.warehouse.tallies.score_sums import FIND_WRONG_SUMS
 
 _ROWS_OF_LEDGER = f"""
@@ -26,8 +25,6 @@ FROM (SELECT DISTINCT source_sha256, rows FROM files) HAVING rows <> in_ledger
 BUNDLES_PROMISE = "every promoted bundle is unaltered"
 PARQUET_PROMISE = "the reviews Parquet is complete, if there is any"
 RECORD_PROMISE = "the home remembers what was forgotten, and its database knows all of that"
-OUTSIDE_TABLES = {BUNDLES_PROMISE, PARQUET_PROMISE, RECORD_PROMISE}
-"""The promises that do not depend on the tables: where one is broken, what was found of the tables is still proven."""
 COUNT_PROMISE = "the tables have as many rows as the ledger"
 READINGS_PROMISE = (
     "of the readings of a file one counts, or none if a later file of its source replaced it; each is by the profile "
@@ -55,8 +52,9 @@ SELECT source_sha256, grown_into FROM scored_files WHERE grown_into IS NOT NULL 
 FLIPS_PROMISE = "flipped_scores has the scores with another sentiment than the one that counts, and no others"
 SUMS_PROMISE = "score_sums has what the scores of each file and model add up to"
 SHADOW_SUMS_PROMISE = "shadow_sums has how the scores of each shadow and file compare with those that count"
-COPIES_PROMISE = "near_copies has the near_keys that several labelled rows have"
-REPEATS_PROMISE = "text_keys has the number of every text, and repeated_texts those that several rows have"
+KEYS_PROMISE = (
+    "repeated_keys has the texts that several rows have, and the near_keys that several labelled rows have"
+)
 COPY_PROMISE = "the published copy is up to date"
 SNAPSHOT_PROMISE = "the newest snapshot in the store is whole and up to date"
 LATEST_PROMISE = "latest_scores has the newest row of each review, with the score that counts"
@@ -158,8 +156,7 @@ PROMISES = {
     FLIPS_PROMISE: FIND_WRONG_FLIPS,
     SUMS_PROMISE: FIND_WRONG_SUMS,
     SHADOW_SUMS_PROMISE: FIND_WRONG_SHADOW_SUMS,
-    REPEATS_PROMISE: FIND_WRONG_REPEATS,
-    COPIES_PROMISE: FIND_WRONG_COPIES,
+    KEYS_PROMISE: FIND_WRONG_KEYS,
     LATEST_PROMISE: FIND_OUTDATED,
 }
 """Each promise on the tables, with the query for the rows that break it."""

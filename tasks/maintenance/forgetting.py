@@ -6,7 +6,6 @@ and source files are not changed. `list_present` finds the source files, so that
 
 import os
 import shutil
-import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -98,8 +97,6 @@ _LOOK_IT_UP = (
     "look it up: `reviews sql find-review --param words=WORDS` finds reviews by words of their text, and "
     '`reviews sql "select uri, source_sha256 from scored_files"` has the files, which are named by their sha256'
 )
-_UNSEEN_KINDS, _UNSEEN = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}, "\u115f\u1160\u2800\u3164\uffa0"
-"""Categories of characters without a glyph, or with none by themselves; and letters and symbols without one."""
 _COUNT_UNNAMED = """
 SELECT count(*) FROM quarantined_rows WHERE review_id IS NULL AND raw IS NOT NULL
 AND contains(lower(raw::VARCHAR), lower(encode($name)::VARCHAR))
@@ -162,9 +159,9 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
 
     Raises `UsageError` for no name, no rows, rows of several kinds or, if `kind` is None, reviews of several movies.
     """
-    if not any(map(_is_seen, name)):
+    if not name.strip():
         raise UsageError(
-            "NAME is empty, or has only characters that can't be seen. Next: name a review, a movie, a file, a text or "
+            "NAME is empty. Next: name a review, a movie, a file, a text or "
             "a row; a row's name, such as 3fa94c12ab07:17, does for each review."
         )
     with open_warehouse(warehouse, write=False) as connection:
@@ -184,11 +181,6 @@ def find_forgettable(warehouse: Path, name: str, kind: str | None) -> Forgotten:
     if kind is None and matches[0].kind == "review":
         _require_one_movie(warehouse, name)
     return matches[0]
-
-
-def _is_seen(character: str) -> bool:
-    """Return whether a character has a glyph."""
-    return unicodedata.category(character) not in _UNSEEN_KINDS and character not in _UNSEEN
 
 
 def _advise_on(warehouse: Path, name: str) -> str:

@@ -1,48 +1,41 @@
 """Checks every promise on the data of a home: no row is lost or doubled, no score of a model never promoted counts.
 
-A promise on the tables is a query for the rows that break it. The promoted bundles, the reviews Parquet and the
-published copy are checked too.
+A promise on the tables is a query for the rows that break it. The promoted bundles, the reviews Parquet, the published
+copy and the newest snapshot in the store are checked too. What was found is kept in the home.
 """
 
 import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from data_contracts.errors import BundleError, ReviewsError, WarehouseError
+from data_contracts.errors import BundleError, ReviewsError, WarehouseBusyError, WarehouseError
+from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
 from data_contracts.storage.listing import list_paths
 from models.bundle.fingerprint import require_fingerprint
 from tasks.maintenance.data_promises import (
     BUNDLES_PROMISE,
-    COPIES_PROMISE,
     COPY_PROMISE,
-    COUNT_PROMISE,
-    LATEST_PROMISE,
     PARQUET_PROMISE,
     PROMISES,
-    READINGS_PROMISE,
     RECORD_PROMISE,
-    REPEATS_PROMISE,
+    SNAPSHOT_PROMISE,
 )
 from tasks.maintenance.forgotten_record import compare_record
-from tasks.maintenance.verified_changes import (
-    Changed,
-    digest_parquet,
-    narrow_to_changed,
-    narrow_to_copies,
-    narrow_to_reviews,
-    narrow_to_texts,
-)
-from tasks.support.wording import count
+from tasks.snapshots.after_runs import find_faults
+from tasks.snapshots.forgotten_beside import note_forgotten
+from tasks.support.lock_holders import keep_runs_out
+from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.duckdb_engine import attach, take_turn
 from tasks.warehouse.database.duckdb_errors import translate_errors
-from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse
+from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS, open_warehouse, require_warehouse
 from tasks.warehouse.published import REPUBLISH_ADVICE
 from tasks.warehouse.publishing import needs_publishing
 
@@ -63,20 +56,100 @@ class Finding:
     examples: tuple[str, ...]
 
 
-def verify(home: Home, changed: Changed | None = None) -> Iterator[Finding]:
-    """Check every promise in turn; yield each `Finding` as soon as it is known.
+@dataclass(frozen=True)
+class Verified:
+    """What the last check of a home has found; the tables are not read to know it."""
 
-    With `changed`, of the tables only the rows of files that changed since a proof are read.
+    checked_at: str | None = None
+    """None if there was none of this database."""
+    broken: tuple[str, ...] = ()
+    """The promises that did not hold, or why the database could not be read."""
+
+
+def verify_home(home: Home, say: Callable[[str], None], store: str | None = None) -> None:
+    """Say of each promise whether it holds; raise `ReviewsError` at the end if one does not.
+
+    `store`: where runs keep snapshots.
     """
-    yield from _check_changed(home, changed) if changed else _check_all(home)
-    yield check_files(BUNDLES_PROMISE, lambda: _find_altered_bundles(home))
-    yield check_files(PARQUET_PROMISE, lambda: _find_broken_splits(home, changed))
-    yield check_files(RECORD_PROMISE, lambda: _find_unremembered(home))
-    yield check_files(COPY_PROMISE, lambda: _find_outdated_copy(home, changed))
+    require_warehouse(home.warehouse, "`reviews score`, or `reviews restore`")
+    with keep_runs_out(home, say):
+        broken = set[str]()
+        try:
+            for finding in verify(home, store):
+                say(_describe_finding(finding))
+                if finding.broken:
+                    broken.add(finding.promise)
+        except WarehouseBusyError:
+            raise
+        except WarehouseError as error:
+            _keep(home, [str(error).partition(" Next: ")[0].rstrip(".")])
+            raise
+        _keep(home, sorted(broken))
+        for line in note_forgotten(home):
+            say(f"note    {escape_controls(line)}")
+        if broken:
+            raise ReviewsError(f"{count(len(broken), 'promise')} broken. Next: {_advise(broken, home)}")
+    say("All promises hold.")
 
 
-def _check_all(home: Home) -> Iterator[Finding]:
-    """Verify the promises about the tables, for all rows. The database is free for others every now and then."""
+def _keep(home: Home, broken: Sequence[str]) -> None:
+    """Keep in the home what a check has found broken."""
+    verified = Verified(datetime.now(UTC).isoformat(timespec="seconds"), tuple(broken))
+    with write_whole(home.verified) as building:
+        building.write_text(json.dumps(asdict(verified), indent=1), "utf-8")
+
+
+def read_verified(home: Home) -> Verified:
+    """Return what the last check of a home has found."""
+    try:
+        found = json.loads(home.verified.read_text("utf-8"))
+        return Verified(str(found["checked_at"]), tuple(map(str, found["broken"])))
+    except (OSError, ValueError, TypeError, KeyError):
+        return Verified()
+
+
+def _advise(broken: set[str], home: Home) -> str:
+    """Return what to do where these promises are broken."""
+    if broken == {RECORD_PROMISE}:
+        return "`reviews score` mends that: it forgets again what came back, and writes down what is missing."
+    if broken == {SNAPSHOT_PROMISE}:
+        return "the next run uploads what is missing there, `reviews score` now; the database is whole."
+    if broken <= {COPY_PROMISE, SNAPSHOT_PROMISE}:
+        anew = "`reviews score`, which publishes a new copy."
+        is_replaced = not home.published.is_dir() and needs_publishing(home)
+        return f"only the published copy is wrong: {anew if is_replaced else REPUBLISH_ADVICE}"
+    if broken == {BUNDLES_PROMISE}:
+        return (
+            "do what is said of each bundle above; the database is whole. Another champion can score in its place, "
+            "but the promise is broken until the bundle is back as it was promoted."
+        )
+    return "correct what is named above, or `reviews restore` a backup."
+
+
+def _describe_finding(finding: Finding) -> str:
+    """Describe for `reviews verify` whether a promise holds."""
+    if not finding.broken:
+        return f"ok      {finding.promise}"
+    more = finding.broken - len(finding.examples)
+    lines = [f"BROKEN  {finding.promise}: {finding.broken:,}"]
+    lines += [f"        - {escape_controls(each)}" for each in finding.examples]
+    lines += [f"        - and {more:,} more"] if more else []
+    return "\n".join(lines)
+
+
+def verify(home: Home, store: str | None = None) -> Iterator[Finding]:
+    """Check every promise in turn; yield each `Finding` as soon as it is known."""
+    yield from _check_all_tables(home)
+    yield _check_files(BUNDLES_PROMISE, _find_altered_bundles(home))
+    yield _check_files(PARQUET_PROMISE, _find_broken_splits(home))
+    yield _check_files(RECORD_PROMISE, _find_unremembered(home))
+    yield _check_files(COPY_PROMISE, _find_outdated_copy(home))
+    if store is not None and home.published.exists():
+        yield _check_files(SNAPSHOT_PROMISE, find_faults(home, store))
+
+
+def _check_all_tables(home: Home) -> Iterator[Finding]:
+    """Verify the promises about the tables. The database is free for others every now and then."""
     left = deque(PROMISES.items())
     while left:
         findings = []
@@ -87,28 +160,6 @@ def _check_all(home: Home) -> Iterator[Finding]:
                     findings.append(_check_tables(connection, *left.popleft()))
         finally:  # also what was found before a damaged table
             yield from findings
-
-
-_COMPARED_WITH_OTHERS = (LATEST_PROMISE, REPEATS_PROMISE, COPIES_PROMISE)
-"""Promises on the rows of changed files and others that are like them."""
-
-
-def _check_changed(home: Home, changed: Changed) -> Iterator[Finding]:
-    """Verify the promises about the tables, for the rows of changed files."""
-    with open_warehouse(home.warehouse, write=False) as connection:
-        # The rows of the whole tables are counted at once: DuckDB knows their number. The ledger is small.
-        for promise in (COUNT_PROMISE, READINGS_PROMISE):
-            yield _check_tables(connection, promise, PROMISES[promise])
-        narrow_to_changed(connection, changed)
-        for promise, query in PROMISES.items():
-            if promise not in (COUNT_PROMISE, READINGS_PROMISE, *_COMPARED_WITH_OTHERS):
-                yield _check_tables(connection, promise, query)
-        narrow_to_reviews(connection)
-        yield _check_tables(connection, LATEST_PROMISE, PROMISES[LATEST_PROMISE])
-        narrow_to_texts(connection)
-        yield _check_tables(connection, REPEATS_PROMISE, PROMISES[REPEATS_PROMISE])
-        narrow_to_copies(connection)
-        yield _check_tables(connection, COPIES_PROMISE, PROMISES[COPIES_PROMISE])
 
 
 def _check_tables(connection: duckdb.DuckDBPyConnection, promise: str, query: str) -> Finding:
@@ -131,9 +182,8 @@ def _describe_broken_row(names: Sequence[str], row: Sequence[Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip(names, row, strict=True) if value is not None)
 
 
-def check_files(promise: str, find_broken: Callable[[], list[str]]) -> Finding:
-    """Verify a promise about files by a function that describes what breaks it."""
-    broken = find_broken()
+def _check_files(promise: str, broken: Sequence[str]) -> Finding:
+    """Return the finding on a promise about files, by descriptions of what breaks it."""
     return Finding(promise, len(broken), tuple(broken[:ROWS_SHOWN]))
 
 
@@ -170,17 +220,12 @@ def _find_altered_bundles(home: Home) -> list[str]:
     return broken
 
 
-def _find_broken_splits(home: Home, changed: Changed | None) -> list[str]:
-    """Return a message for each fault of the Parquet splits, if there are any: damage, wrong row count, broken rule.
-
-    With `changed`, the rows of files that a proof covers with the same bytes are not read.
-    """
+def _find_broken_splits(home: Home) -> list[str]:
+    """Return a message for each fault of the Parquet splits, if there are any: damage, wrong row count, broken rule."""
     try:
         if not list_paths(home.reviews, "*.parquet"):
             return []
-        proven = changed.parquet if changed else None
-        rules = [] if proven and proven == digest_parquet(home.reviews) else _find_broken_rules(home.reviews)
-        return _find_wrong_counts(home) + rules
+        return _find_wrong_counts(home) + _find_broken_rules(home.reviews)
     except Exception as error:  # readers raise many types on a damaged file, each of which is a finding
         return [str(error)]
 
@@ -224,7 +269,7 @@ def _read_ingested_rows(warehouse: Path) -> dict[str, int]:
     return dict(json.loads(rows[0][0])) if rows else {}
 
 
-def _find_outdated_copy(home: Home, changed: Changed | None) -> list[str]:
+def _find_outdated_copy(home: Home) -> list[str]:
     """Return a message if the published copy is behind the warehouse, or for each of its tables that differs.
 
     A copy may be missing as long as no file has been scored.
@@ -235,8 +280,8 @@ def _find_outdated_copy(home: Home, changed: Changed | None) -> list[str]:
             has_rows = connection.execute("SELECT count(*) > 0 FROM scored_files").fetchall() == [(True,)]
         missing = f"{published}: is missing, cut or not up to date; the next run publishes it"
         return [missing] if has_rows or published.exists() else []
-    original = _digest_tables(home.warehouse, changed)
-    copy = _digest_tables(published, changed, REPUBLISH_ADVICE)
+    original = _digest_tables(home.warehouse)
+    copy = _digest_tables(published, REPUBLISH_ADVICE)
     return [
         f"{published}: its table {table} was changed"
         for table in _TABLES_COMPARED
@@ -248,9 +293,7 @@ _TABLES_COMPARED = (
     "source_reviews",
     "scored_reviews",
     "flipped_scores",
-    "text_keys",
-    "repeated_texts",
-    "near_copies",
+    "repeated_keys",
     "scored_files",
     "quarantined_rows",
     "forgotten_rows",
@@ -265,17 +308,12 @@ _DIGEST = " UNION ALL ".join(
 )
 
 
-def _digest_tables(path: Path, changed: Changed | None, *when_damaged: str) -> dict[str, Any]:
-    """Return, for each compared table, its number of rows and a digest that does not depend on their order.
-
-    With `changed`, of the rows of changed files.
-    """
+def _digest_tables(path: Path, *when_damaged: str) -> dict[str, Any]:
+    """Return, for each compared table, its number of rows and a digest that does not depend on their order."""
     # In the engine of the database: to start another one would take longer than a small database takes.
     with (
         take_turn(path, WAIT_SECONDS),
         translate_errors(path, *when_damaged),
         attach(path.absolute(), "READ_ONLY", wait_seconds=WAIT_SECONDS) as connection,
     ):
-        if changed:
-            narrow_to_changed(connection, changed)
         return {table: digest for table, *digest in connection.execute(_DIGEST).fetchall()}

@@ -16,22 +16,16 @@ _FORMAT = 1
 
 
 def is_old_backup(folder: Path) -> bool:
-    """Return whether a folder is a backup of its own, as earlier versions made them."""
+    """Return whether a folder is a backup of its own, as version 0.1.0 made them."""
     return (folder / MANIFEST).is_file()
 
 
 def unpack_old(folder: Path, target: Path) -> int:
     """Copy the checked files of a backup to a new folder, and return when it was made, in seconds since 1970.
 
-    Raises `UsageError` if it has no readable manifest, `ReviewsError` if a file is missing or has changed, or if
-    another version than 0.1.0 made it.
+    Raises `UsageError` if it has no readable manifest, `ReviewsError` if a file is missing or has changed.
     """
     stated = _read_manifest(folder)
-    if stated["format"] != _FORMAT:
-        raise ReviewsError(
-            f"{folder}: was made by another version of this program (format {stated['format']}), one between 0.1.0 and "
-            "0.2.0. Next: restore it with that version, and make a backup with this one."
-        )
     for name, facts in stated["files"].items():
         _require_whole(folder, name, facts)
         make_folder((target / name).parent)
@@ -45,7 +39,9 @@ def _read_manifest(folder: Path) -> Mapping[str, Any]:
         stated = json.loads((folder / MANIFEST).read_text("utf-8"))
         datetime.fromisoformat(stated["made_at"])
         files = {str(name): str(facts["sha256"]) for name, facts in stated["files"].items()}
-        return {**stated, "format": int(stated["format"]), "files": files}
+        if stated["format"] != _FORMAT:
+            raise ValueError
+        return {**stated, "files": files}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{folder}: is no backup: it has no readable {MANIFEST}. Next: name a place that `reviews backup` wrote."

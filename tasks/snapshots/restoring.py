@@ -17,13 +17,19 @@ from data_contracts.errors import (
     WarehouseBusyError,
     WarehouseError,
 )
-from data_contracts.storage.durable import build_folder, make_folder, move_all, remove_leftovers, write_whole
+from data_contracts.storage.durable import (
+    build_folder,
+    make_folder,
+    move_all,
+    remove,
+    remove_leftovers,
+    write_whole,
+)
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import is_store_uri
 from tasks.inbox.arrival_order import read_arrivals, write_arrivals
 from tasks.maintenance.forgetting import forget_again
 from tasks.maintenance.forgotten_record import read_forgotten
-from tasks.maintenance.verified_changes import drop_checks
 from tasks.snapshots.fetching import fetch_database, read_chunk
 from tasks.snapshots.forgotten_beside import read_record
 from tasks.snapshots.making import list_damage
@@ -36,7 +42,7 @@ from tasks.snapshots.manifests import (
     parse_number,
     read_snapshot,
 )
-from tasks.snapshots.old_backups import MANIFEST, is_old_backup, unpack_old
+from tasks.snapshots.old_backups import is_old_backup, unpack_old
 from tasks.snapshots.places import Place, open_place
 from tasks.store.work_folders import hold_workplace
 from tasks.support.checksums import compute_sha256
@@ -104,10 +110,6 @@ def find_snapshot(named: Path | str) -> tuple[Place, int]:
     numbers = list_numbers(place)
     if (number is None and numbers) or number in numbers:
         return place, numbers[0] if number is None else number
-    if MANIFEST in place.list_names():
-        raise ReviewsError(
-            f"{place.name}: was made by a version between 0.1.0 and 0.2.0. Next: restore it with that version."
-        )
     there = f" The newest there is {name_manifest(numbers[0])}." if numbers else ""
     raise UsageError(
         f"{named}: is no backup, and no place with backups.{there} Next: name a place that `reviews backup` wrote."
@@ -171,7 +173,7 @@ def restore(found: Unpacked, home: Home) -> Path | None:
             # Leftover parts belong to the replaced database: the next run scores their files again.
             for part in home.parts.iterdir():
                 shutil.rmtree(part, ignore_errors=True)
-            drop_checks(home)
+            remove(home.verified)  # of the database that is replaced
             return _keep_replaced(warehouse, held) if warehouse.exists() else None
     except OSError as error:
         raise ReviewsError(

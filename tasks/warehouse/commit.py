@@ -31,7 +31,6 @@ from tasks.warehouse.readings.grown_files import FEWEST_ROWS, find_grown, replac
 from tasks.warehouse.readings.superseding import let_count
 from tasks.warehouse.row_names import CONTENT, IS_LATER, LAST_COUNTING, NEXT_NUMBER, REFUSED_AS, ROWS_CHOSEN
 from tasks.warehouse.shadow.sums import renew_shadow_sums
-from tasks.warehouse.tallies.days import add_day
 from tasks.warehouse.tallies.measures import add_measures
 from tasks.warehouse.tallies.score_sums import add_sums
 
@@ -269,7 +268,6 @@ def _commit(connection: duckdb.DuckDBPyConnection, part_dir: Path) -> CommitSumm
     replaced = replace_grown(connection) if has_beginnings else 0
     if has_full_exports:
         replaced += replace_files(connection, "full_exports")
-    add_day(connection, _SENT)
     reused = _add_texts(connection)
     require_accounted(connection, "accepted", part_dir, NEXT_STEP)
     pass_fault_point("score: inside commit")

@@ -11,8 +11,7 @@ from tasks.warehouse.database.rewriting import name_rewrite_mark
 from tasks.warehouse.latest_scores import note_reviews, settle_latest
 from tasks.warehouse.row_names import CONTENT, ROWS_CHOSEN
 from tasks.warehouse.shadow.sums import renew_shadow_sums
-from tasks.warehouse.tallies.near_copies import note_copies, settle_copies
-from tasks.warehouse.tallies.repeated_texts import drop_noted_texts, note_texts
+from tasks.warehouse.tallies.repeated_keys import note_keys, settle_keys
 from tasks.warehouse.tallies.score_sums import renew_sums
 
 # The same rows in the other readings of their files, and in what these were before they grew. Where one numbers the
@@ -102,8 +101,7 @@ def delete_rows(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_FIND_TEXTS)
     rows = "(FROM source_reviews SEMI JOIN rows_to_forget USING (source_sha256, row_number))"
     reviews = note_reviews(connection, rows)
-    note_texts(connection, rows)
-    note_copies(connection, rows)
+    note_keys(connection, rows)
     for table in ("source_reviews", "scored_reviews", "shadow_scores", "flipped_scores", "quarantined_rows"):
         connection.execute(
             f"DELETE FROM {table} AS rows USING rows_to_forget AS keys "  # noqa: S608
@@ -112,8 +110,7 @@ def delete_rows(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_DELETE_LABELS).fetchall()
     forget_shown(connection, "rows_to_forget")
     settle_latest(connection, reviews)
-    drop_noted_texts(connection)
-    settle_copies(connection)
+    settle_keys(connection)
     renew_sums(connection, "rows_to_forget")
     renew_shadow_sums(connection, "rows_to_forget")
 

@@ -15,13 +15,7 @@ from tasks.warehouse.database.duckdb_engine import stream_first
 from tasks.warehouse.database.duckdb_errors import MEMORY_LIMIT
 from tasks.warehouse.row_names import CONTENT, COUNTS, IS_LATER, SUPERSEDED
 from tasks.warehouse.shadow.sums import rebuild_shadow_sums
-from tasks.warehouse.tallies.near_copies import note_copies, rebuild_copies, settle_copies
-from tasks.warehouse.tallies.repeated_texts import (
-    add_noted_texts,
-    find_known_texts,
-    note_texts,
-    rebuild_texts,
-)
+from tasks.warehouse.tallies.repeated_keys import TEXT_KEY, note_keys, rebuild_keys, settle_keys
 from tasks.warehouse.tallies.score_sums import rebuild_sums
 
 ROWS_UPDATED = 500_000
@@ -108,7 +102,7 @@ _FILE_VALUES = {
     "file_commit_number": "files.number",
     "file_source": "files.source",
 }
-_VALUES = {**_FILE_VALUES, "review_key": REVIEW_KEY, **_BEST_VALUES}
+_VALUES = {**_FILE_VALUES, "review_key": REVIEW_KEY, "text_key": TEXT_KEY, **_BEST_VALUES}
 """SQL for each maintained column, except the one that depends on other rows."""
 _DEFINITIONS = {**_VALUES, "is_latest": "(newest.place IS NOT NULL)"}
 
@@ -210,18 +204,7 @@ FIND_WRONG_FLIPS = (
     f"UNION ALL SELECT source_sha256, row_number, model_id FROM ({_KEPT_FLIPPED} EXCEPT ALL {_ALL_FLIPPED})"
 )
 """SQL: the rows by which `flipped_scores` differs from its definition."""
-# New texts with scores of one model only, which are nearly all, have nothing to compare.
-_SCORED_AGAIN = f"""
-(FROM {{scores}} SEMI JOIN (FROM {{texts}} WHERE {COUNTS}) AS counted USING (source_sha256, row_number) SEMI JOIN (
-    SELECT source_sha256 FROM {{scores}} GROUP BY ALL HAVING min(model_id) < max(model_id)
-) USING (source_sha256))
-"""  # noqa: S608 (our own names)
-_BEST_OF_THEM = f"""
-(SELECT source_sha256, row_number, model_id AS best_model_id, sentiment AS best_sentiment
-FROM ({_build_best(_SCORED_AGAIN)}))
-"""  # noqa: S608 (our own names)
 _HAS_MODELS = "SELECT min(model_id) < max(model_id) FROM {scores}"
-_ADD_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(scores=_SCORED_AGAIN, rows=_BEST_OF_THEM)
 _DROP_FLIPPED = "DELETE FROM flipped_scores WHERE source_sha256 IN (SELECT source_sha256 FROM {files})"
 _OF_FILES = "(FROM {table} SEMI JOIN {{files}} USING (source_sha256))"
 _FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
@@ -232,23 +215,21 @@ _FIND_FLIPPED = "INSERT INTO flipped_scores " + _FLIPPED.format(
 def add_texts(connection: duckdb.DuckDBPyConnection, files: str, texts: str, scores: str) -> bool:
     """Insert the rows of the table `texts`; the table `files` has their files, and `scores` all of their scores.
 
-    Afterwards each of their reviews has one newest row. Return whether some have several rows, for `count_reused_ids`.
+    `scored_reviews` has these already. Afterwards each of their reviews has one newest row. Return whether some have
+    several rows, for `count_reused_ids`.
     """
     with stream_first(connection):
         connection.execute(_ADD_TEXTS.format(files=files, texts=texts, scores=scores))
     if connection.execute(_HAS_MODELS.format(scores=scores)).fetchall() == [(True,)]:
-        connection.execute(_ADD_FLIPPED.format(texts=texts, scores=scores))
+        _renew_flipped(connection, files)
     reviews = note_reviews(connection, texts)
-    note_texts(connection, texts)
-    note_copies(connection, texts)
+    note_keys(connection, texts)
     with _limit_memory(connection, reviews):
         [(found,)] = connection.execute(_FIND_PLACES).fetchall()
-        known = find_known_texts(connection)
-        settle_copies(connection)
+        settle_keys(connection)
     # Reviews with one row each need no more, unless one is of a file that is history already.
     if found > reviews or connection.execute(_HAS_HISTORY).fetchall() != [(0,)]:
         _settle_found(connection)
-    add_noted_texts(connection, known)
     return bool(found > reviews)
 
 
@@ -299,8 +280,14 @@ def settle_scores(connection: duckdb.DuckDBPyConnection, files: str) -> None:
     if rows > ROWS_UPDATED:
         rebuild(connection)
     elif rows:
-        for statement in (_SETTLE_SCORES, _DROP_FLIPPED, _FIND_FLIPPED):
-            connection.execute(statement.format(files=files))
+        connection.execute(_SETTLE_SCORES.format(files=files))
+        _renew_flipped(connection, files)
+
+
+def _renew_flipped(connection: duckdb.DuckDBPyConnection, files: str) -> None:
+    """Make the rows of `flipped_scores` of the files in the table `files` anew."""
+    for statement in (_DROP_FLIPPED, _FIND_FLIPPED):
+        connection.execute(statement.format(files=files))
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
@@ -308,8 +295,7 @@ def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     rebuild_reviews(connection)
     connection.execute("DELETE FROM flipped_scores")
     connection.execute(f"INSERT INTO flipped_scores {_ALL_FLIPPED}")
-    rebuild_texts(connection)
-    rebuild_copies(connection)
+    rebuild_keys(connection)
     rebuild_sums(connection)
     rebuild_shadow_sums(connection)
 

@@ -9,7 +9,6 @@ A bundle must be unaltered and must give its golden texts their recorded scores.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -31,7 +30,6 @@ from tasks.warehouse.model_registry import (
     PromotedModel,
     find_champion,
     find_model,
-    find_promoted,
     read_champion,
     read_promoted,
 )
@@ -57,8 +55,11 @@ INSERT INTO gate_checks SELECT
 """
 GOLDEN = "golden_scores"
 """The only rule in the decision on a bundle that may not score: no comparison is made then."""
-_CHAMPIONS_NAMED = 5
-"""Earlier champions that a message names."""
+_OTHER_WAYS = (
+    "To go back to another one instead: `reviews models rollback --to MODEL`, with one that `reviews models` lists. To "
+    "promote another model: `reviews models promote MODEL`, with --force if the gate refuses it."
+)
+"""What to do where the bundle of the model to go back to may not score."""
 Judge = Callable[[Scorer, PromotedModel | None], Sequence[GateCheck]]
 """Compares a challenger with the champion, if there is one, and returns the gate's checks."""
 
@@ -143,37 +144,8 @@ def go_back(home: Home, reason: str, model_id: str | None = None) -> PromotedMod
         load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)
     except BundleError as error:
         fault = str(error).removesuffix(REPLACE_CHAMPION).strip()  # it is not the champion
-        raise BundleError(f"{fault} {_describe_others(home, target.model_id)}") from error
+        raise BundleError(f"{fault} {_OTHER_WAYS}") from error
     return roll_back(home.warehouse, reason, target.model_id)
-
-
-def _describe_others(home: Home, refused: str) -> str:
-    """Return the way out where the bundle of the model to go back to may not score: others whose bundle is unaltered.
-
-    An altered one would be refused in its turn.
-    """
-    with open_warehouse(home.warehouse, write=False) as connection:
-        *earlier, present = _list_champions(connection)
-    others = [each for each in dict.fromkeys(reversed(earlier)) if each not in (refused, present)]
-    sound = (each for each in others if _may_score(home, each))
-    found = list(islice(sound, _CHAMPIONS_NAMED + 1))  # all bytes of a bundle are read
-    if not found:
-        return (
-            "No other earlier champion has an unaltered bundle. To promote another model instead: "
-            "`reviews models promote MODEL`, with --force if the gate refuses it."
-        )
-    named = ", ".join(found[:_CHAMPIONS_NAMED]) + (", …" if len(found) > _CHAMPIONS_NAMED else "")
-    return f"To go back to another one instead: `reviews models rollback --to MODEL`, with one of {named}."
-
-
-def _may_score(home: Home, model_id: str) -> bool:
-    """Return whether the bundle of a promoted model can be read, and is the one that was promoted."""
-    promoted = find_promoted(home.warehouse, model_id)
-    try:
-        require_fingerprint(home.bundles / model_id, promoted.bundle_fingerprint if promoted else "")
-    except (BundleError, OSError):
-        return False
-    return True
 
 
 def record_decision(warehouse: Path, record: DecisionRecord) -> None:

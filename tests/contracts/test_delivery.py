@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from data_contracts.warehouse import read_views
+from tests.support.sent_files import send_files
 
 MONDAY = date(2026, 3, 2)
 DAILY, WORKDAYS = range(28), [day for day in range(28) if day % 7 < 5]
@@ -17,9 +18,7 @@ def send(database: duckdb.DuckDBPyConnection, days: Sequence[int], rows: int = 1
     """Add the days, counted from a Monday, on which a source sent files."""
     for day in days:
         moment = datetime.combine(MONDAY + timedelta(day), time(10), UTC)
-        database.execute(
-            "INSERT INTO source_days VALUES ('shop-a', ?, ?, ?, ?)", [moment.date(), files, rows, moment]
-        )
+        send_files(database, "shop-a", moment, rows, files)
 
 
 def look(database: duckdb.DuckDBPyConnection, day: int, hour: int = 7) -> dict[str, Any]:

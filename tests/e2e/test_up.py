@@ -144,7 +144,7 @@ def test_deploying_twice_leaves_one_of_everything(up: Deployed) -> None:
     assert f"({up.home} on " in env["REVIEWS_DEPLOYED_HOME"]
     deployments, schedules, automations = before
     assert deployments == sorted(DEPLOYMENTS)
-    assert schedules == ["daily", "daily", "every-15-minutes", "weekly", "weekly"]
+    assert schedules == ["daily", "daily", "every-15-minutes", "weekly"]
     assert len(automations) == len(set(automations)) == 5
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from deployments.settings import Settings, load_settings
 from tasks.delivery.delivering import EXPORTED, ExportRequest
 from tasks.delivery.delivering import export as export_scores
-from tasks.maintenance import quarantine, verifying
+from tasks.maintenance import quarantine, verification
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.maintenance.quarantine import Choice
@@ -64,8 +64,8 @@ def restore(say: Say, folder: str) -> None:
     restore_home(_settings().home, Path(folder), say)
 
 
-def verify(say: Say, check_all: bool) -> None:
-    verifying.verify_home(_settings().home, check_all, say)
+def verify(say: Say) -> None:
+    verification.verify_home(_settings().home, say)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -432,8 +432,8 @@ class HomeMachine(RuleBasedStateMachine):
         self.export(folder, True, False, Kill())
 
     @precondition(lambda self: self.world.is_unproved and self.world.is_published)
-    @rule(check_all=st.booleans())
-    def verify(self, check_all: bool) -> None:
+    @rule()
+    def verify(self) -> None:
         """Run `reviews verify`."""
         world = self.world
         world.is_unproved = False
@@ -441,7 +441,7 @@ class HomeMachine(RuleBasedStateMachine):
         is_broken = bool(damaged or world.list_remembered() - world.database.forgotten)
         refusals = plans.ANY if is_broken or not world.is_published else ()
         plan = Plan([world.database], refusals, must_refuse=is_broken)
-        world.run("verify", {"check_all": check_all}, plan, Kill())
+        world.run("verify", {}, plan, Kill())
 
     @precondition(lambda self: self.world.is_unproved)
     @rule(hours=st.sampled_from([1, 24, 24 * 40, -1, -24, -24 * 40]))

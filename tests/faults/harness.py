@@ -23,7 +23,7 @@ from data_contracts.reviews_parquet import SPLITS
 from data_contracts.storage.faults import FAULT_POINTS, VARIABLE
 from data_contracts.storage.home import Home
 from tasks.archive.sample import put_demo_files
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import verify_home
 from tasks.snapshots.manifests import list_numbers, read_snapshot
 from tasks.snapshots.places import CHUNKS, open_place
 from tasks.snapshots.restoring import unpack_snapshot
@@ -234,11 +234,11 @@ def _try(
 
 
 def _verify(home: Home) -> list[str]:
-    """Return what `reviews verify --all` says if a promise is broken."""
+    """Return what `reviews verify` says if a promise is broken."""
     said: list[str] = []
     try:
         if home.warehouse.exists():
-            verify_home(home, True, said.append)
+            verify_home(home, said.append)
     except ReviewsError as error:
         return [f"reviews verify: {error} {' '.join(said)}"]
     return []

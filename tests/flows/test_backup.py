@@ -16,8 +16,7 @@ from data_contracts.errors import ReviewsError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
 from models.bundle.fingerprint import require_fingerprint
 from tasks.inbox.arrival_order import read_arrivals
-from tasks.maintenance.verified_changes import Verified, begin_proof, keep_broken, read_verified, write_proof
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import Verified, read_verified, verify_home
 from tasks.snapshots import restoring
 from tasks.snapshots.home_backup import back_up_home, restore_home
 from tasks.snapshots.making import Options
@@ -85,13 +84,12 @@ def test_a_lost_database_is_rebuilt_from_backup_and_inbox(later_home: Home) -> N
     restore_home(later_home, later_home.folder / "backup", quiet)
     run()
     assert count(later_home, "scored_reviews") == 3
-    verify_home(later_home, True, quiet)
+    verify_home(later_home, quiet)
 
 
 @pytest.mark.slow
 def test_what_checks_found_before_a_restore_is_said_no_more(later_home: Home) -> None:
-    write_proof(later_home, begin_proof(later_home, None))
-    keep_broken(later_home, ["no row is lost"], is_proven=True)
+    verify_home(later_home, quiet)
     assert read_verified(later_home) != Verified()
     restore_home(later_home, later_home.folder / "backup", quiet)
     assert read_verified(later_home) == Verified()
@@ -279,11 +277,6 @@ def write_old_backup(home: Home, folder: Path) -> None:
     folder.mkdir()
     shutil.copyfile(home.warehouse, folder / "reviews.duckdb")
     shutil.copytree(home.bundles, folder / "bundles")
-    write_old_manifest(folder, 1)
-
-
-def write_old_manifest(folder: Path, number: int) -> None:
-    """Write the manifest of a backup of an early format."""
     files = {
         path.relative_to(folder).as_posix(): {
             "sha256": sha256(path.read_bytes()).hexdigest(),
@@ -292,18 +285,8 @@ def write_old_manifest(folder: Path, number: int) -> None:
         for path in folder.rglob("*")
         if path.is_file() and path.name != "manifest.json"
     }
-    manifest = {"format": number, "made_at": "2026-01-01T00:00:00+00:00", "files": files}
+    manifest = {"format": 1, "made_at": "2026-01-01T00:00:00+00:00", "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
-@pytest.mark.slow
-def test_a_backup_of_the_first_format_is_restored(home: Home, tmp_path: Path) -> None:
-    write_old_backup(home, tmp_path / "backup")
-    home.warehouse.unlink()
-    shutil.rmtree(home.bundles)
-    restore_home(home, tmp_path / "backup", quiet)
-    verify_home(home, True, quiet)
-    assert count(home, "scored_reviews") == 2
 
 
 @pytest.mark.slow
@@ -324,15 +307,6 @@ def test_a_damaged_backup_of_the_first_format_is_refused_by_the_name_of_its_file
     ):
         restore_home(home, tmp_path / "backup", quiet)
     assert home.warehouse.read_bytes() == before
-
-
-def test_a_backup_of_another_format_is_refused_with_the_version_that_can(home: Home, tmp_path: Path) -> None:
-    write_old_backup(home, tmp_path / "backup")
-    write_old_manifest(tmp_path / "backup", 2)
-    with pytest.raises(
-        ReviewsError, match=r"between 0\.1\.0 and 0\.2\.0\. Next: restore it with that version"
-    ):
-        restore_home(home, tmp_path / "backup", quiet)
 
 
 def test_what_is_new_and_which_backups_were_deleted_or_are_damaged_is_said(home: Home) -> None:

@@ -11,18 +11,19 @@ from tests.support.scoring_runs import copy_scored_home, drop, list_said, run
 from tests.support.small_home import ask
 
 _BACKDATE = """
-INSERT INTO source_days
-SELECT source, day - pause::INTEGER, files, rows, last_file_at - to_days(pause::INTEGER)
-FROM source_days, range($first, 20) AS pauses (pause)
+INSERT INTO scored_files BY NAME
+SELECT * EXCLUDE (pause)
+    REPLACE (uuid()::VARCHAR AS source_sha256, committed_at - to_days(pause::INTEGER) AS committed_at)
+FROM scored_files, range(1, 20) AS pauses (pause)
 """
+_MOVE = "UPDATE scored_files SET committed_at = committed_at + to_days(?::INTEGER)"
 
 
 def backdate(home: Home, days_ago: int) -> None:
     """Let a source have sent its file on each of many days up to this many days ago, and not since."""
     with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute(_BACKDATE, {"first": max(days_ago, 1)})
-        if days_ago:
-            connection.execute("DELETE FROM source_days WHERE day = (SELECT max(day) FROM source_days)")
+        connection.execute(_MOVE, [-days_ago])
+        connection.execute(_BACKDATE)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_source_that_is_late_again_causes_another_event(
     run()
     for days in (9, -9):
         with open_warehouse(delivered_home.warehouse, write=True) as connection:
-            connection.execute(f"UPDATE source_days SET day = day + {days}")
+            connection.execute(_MOVE, [days])
         run()
     assert emitted == [["shop-a"], ["shop-a"]]
 

@@ -14,7 +14,7 @@ from deployments.settings import load_settings
 from models.bundle.scorer import EncodedTexts, ScoredTexts, Scorer, score_encoded
 from models.tokenizer import EncodedReviews
 from tasks.maintenance.quarantine import Choice, ReleaseRequest, describe_row, list_query, release
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import verify_home
 from tasks.queries.run_query import query_published
 from tasks.scoring import part_rows as scored_rows
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -87,14 +87,14 @@ def test_a_released_row_is_scored_by_every_model_that_scored_its_file(long_row: 
     run(rescore=True)
     release_all(long_row)
     assert count(long_row, "scored_reviews where row_number = 2") == 2
-    verify_home(long_row, True, lambda said: None)
+    verify_home(long_row, lambda said: None)
 
 
 @pytest.mark.slow
 def test_a_later_model_scores_released_rows_too(released_home: Home) -> None:
     promote_small_model(released_home, seed=1)
     assert run(rescore=True).rows_rescored == 2
-    verify_home(released_home, True, lambda said: None)
+    verify_home(released_home, lambda said: None)
 
 
 @pytest.mark.slow
@@ -336,7 +336,7 @@ def test_a_text_of_which_the_model_knows_no_word_is_set_aside_and_refuses_no_fil
     assert ask(unknown_home.published, ledger) == [("scored", "1")]
     query = "select rule, count(*) from quarantined_rows group by all"
     assert ask(unknown_home.published, query) == [("text_no_known_word", 21)]
-    verify_home(unknown_home, True, lambda words: None)
+    verify_home(unknown_home, lambda words: None)
 
 
 @pytest.mark.slow
@@ -396,7 +396,7 @@ def test_a_text_is_released_once_one_of_the_models_knows_a_word_of_it(
     assert "Released 20 rows" in said
     assert count(unknown_home, "quarantined_rows where released_at is null") == 1
     assert count(unknown_home, "scored_reviews") == 21
-    verify_home(unknown_home, True, lambda words: None)
+    verify_home(unknown_home, lambda words: None)
 
 
 @pytest.mark.slow

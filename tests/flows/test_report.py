@@ -81,8 +81,6 @@ def test_a_report_that_can_not_be_made_fails_no_run(
 
 
 @pytest.mark.slow
-
-
 @pytest.mark.slow
 def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home) -> None:
     target = reported_home.folder / "mine.html"

@@ -3,7 +3,7 @@
 import pytest
 
 from data_contracts.storage.home import Home
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import verify_home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home, count, drop, run, run_once
 from tests.support.small_home import ask, copy_home
@@ -104,4 +104,4 @@ def test_the_bytes_of_old_bad_rows_go_and_that_they_were_stays(
     kept = ask(scoring_home.warehouse, "select uri, raw from quarantined_rows order by uri")
     assert kept == [("a.csv", None), ("b.csv", b"??")]
     assert count(scoring_home, "quarantined_rows") == 2
-    verify_home(scoring_home, True, lambda said: None)
+    verify_home(scoring_home, lambda said: None)

@@ -5,7 +5,7 @@ import pytest
 from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
 from flows.scheduled import back_up_home, verify_home
-from tasks.maintenance.verified_changes import read_verified
+from tasks.maintenance.verification import read_verified
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.scoring_runs import CSV, copy_scored_home
 
@@ -31,7 +31,7 @@ def test_a_scheduled_check_fails_if_a_promise_is_broken_and_says_when_all_were_k
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute("DELETE FROM scored_reviews WHERE row_number = 1")
     with pytest.raises(ReviewsError, match="broken"):
-        verify_home(check_all=True)
+        verify_home()
 
 
 def test_a_home_without_a_database_has_nothing_to_back_up_or_to_check(empty_home: Home) -> None:

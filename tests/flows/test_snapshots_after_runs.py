@@ -9,7 +9,7 @@ from data_contracts.errors import ReviewsError, StoreError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
 from flows.scoring_message import describe_scoring
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import verify_home
 from tasks.snapshots import making
 from tasks.snapshots.after_runs import find_faults
 from tasks.snapshots.ownership import OWNER
@@ -35,7 +35,7 @@ def test_a_run_uploads_the_copy_and_a_report_is_written_where_only_that_is(
     drop(scoring_home, "a.csv", CSV)
     assert list_said(run(), "undelivered") == []
     said: list[str] = []
-    verify_home(scoring_home, True, said.append, store)
+    verify_home(scoring_home, said.append, store)
     assert "ok      the newest snapshot in the store is whole and up to date" in said
     reader = Home(tmp_path / "reader")
     monkeypatch.setenv("REVIEWS_HOME", str(reader.folder))

@@ -5,8 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +18,16 @@ from click.testing import CliRunner
 from data_contracts.errors import ReviewsError, WarehouseError
 from data_contracts.storage.home import Home
 from flows.command.cli import main
-from tasks.maintenance import verification, verifying
+from tasks.maintenance import verification
 from tasks.maintenance.data_promises import (
-    COPIES_PROMISE,
     FLIPS_PROMISE,
+    KEYS_PROMISE,
     PROMISES,
     READINGS_PROMISE,
-    REPEATS_PROMISE,
     SHADOW_SUMS_PROMISE,
     SUMS_PROMISE,
 )
-from tasks.maintenance.verification import Finding
-from tasks.maintenance.verified_changes import Changed, begin_proof, find_changed, read_proof, write_proof
-from tasks.maintenance.verifying import verify_home
-from tasks.warehouse.database.rewriting import rewrite_warehouse
+from tasks.maintenance.verification import Finding, verify_home
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import publish
 from tests.support.promoting import promote_model
@@ -46,11 +41,11 @@ insert into shadow_scores values ({SOURCE}, 1, 'unrecorded', 0.5, 'positive', 5,
 """
 
 
-def verify(home: Home, check_all: bool = False) -> list[str]:
+def verify(home: Home) -> list[str]:
     """Return the lines on broken promises."""
     said: list[str] = []
     try:
-        verify_home(home, check_all, said.append)
+        verify_home(home, said.append)
     except ReviewsError:
         return [line for line in said if line.startswith("BROKEN")]
     assert said[-1] == "All promises hold."
@@ -82,8 +77,7 @@ CORRUPTIONS = {
     "every file that a shadow scored has its scores": f"insert into shadow_files values ({SOURCE}, 'm', 2, 'r', now())",
     "every promotion is of a known model, and none is missing": "update promotions set number = 7",
     "every text has the sha256 recorded for it": "update source_reviews set text = text || '!'",
-    REPEATS_PROMISE: "insert into repeated_texts select text_sha256 from source_reviews limit 1",
-    COPIES_PROMISE: "insert into near_copies select near_key from source_reviews limit 1",
+    KEYS_PROMISE: "insert into repeated_keys select 'near', near_key from source_reviews limit 1",
     SUMS_PROMISE: "insert into score_sums from score_sums",
     SHADOW_SUMS_PROMISE: f"insert into shadow_sums select {SOURCE}, 'm', 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, []",
     FLIPS_PROMISE: f"insert into flipped_scores select {SOURCE}, 1, 'another model', 0.1",
@@ -103,7 +97,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
 
 
 @pytest.mark.parametrize("promise", CORRUPTIONS)
-def test_a_corruption_of_the_tables_breaks_its_promise_also_among_changed_rows(
+def test_a_corruption_of_the_tables_breaks_its_promise(
     tables: duckdb.DuckDBPyConnection, promise: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification, "open_warehouse", lambda path, write: nullcontext(tables))
@@ -112,58 +106,18 @@ def test_a_corruption_of_the_tables_breaks_its_promise_also_among_changed_rows(
         tables.execute(CORRUPTIONS[promise]).fetchall()
         found = islice(verification.verify(Home(Path())), len(PROMISES))
         assert any(finding.promise == promise and finding.broken for finding in found)
-        changed = verification.verify(Home(Path()), Changed(until="2000-01-01", files=1))
-        assert any(finding.broken for finding in takewhile(lambda each: each.promise in PROMISES, changed))
     finally:
         tables.rollback()
-
-
-@pytest.mark.slow
-def test_rows_that_changed_since_a_check_are_read(scored_home: Home) -> None:
-    of_empty_tables = replace(begin_proof(scored_home, None), until="2000-01-01", changes=0)
-    change(scored_home, "delete from quarantined_rows")
-    write_proof(scored_home, of_empty_tables)
-    assert read_proof(scored_home) == of_empty_tables
-    changed = find_changed(scored_home, of_empty_tables)
-    assert changed is not None
-    assert changed.files == 1
-    found = verification.verify(scored_home, changed)
-    assert any(finding.promise in PROMISES and finding.broken for finding in found)
 
 
 def test_every_promise_of_the_tables_has_its_corruption() -> None:
     assert CORRUPTIONS.keys() == PROMISES.keys()
 
 
-@pytest.fixture
-def verified_home(empty_home: Home) -> Home:
-    """The scored home after a check that found all promises kept."""
-
-    def fill(made: Home) -> None:
-        copy_scored_home(made, {"a.csv": CSV})
-        prove(made)
-
-    return copy_home(empty_home, "verified", fill)
-
-
 def change(home: Home, statement: str) -> None:
     with open_warehouse(home.warehouse, write=True) as connection:
         connection.execute(statement).fetchall()
     publish(home)
-
-
-@pytest.mark.slow
-def test_rows_that_were_found_right_are_read_again_only_if_all_are_asked_for(verified_home: Home) -> None:
-    change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
-    assert verify(verified_home) == []
-    assert verify(verified_home, check_all=True)
-
-
-@pytest.mark.slow
-def test_what_a_check_of_all_rows_found_is_not_forgotten_by_one_of_changed_rows(verified_home: Home) -> None:
-    change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
-    assert verify(verified_home, check_all=True)
-    assert verify(verified_home)
 
 
 def read_status(home: Home) -> tuple[str, dict[str, Any]]:
@@ -180,21 +134,13 @@ def test_the_status_says_what_the_last_check_has_found(scored_home: Home) -> Non
     verify(scored_home)
     words, found = read_status(scored_home)
     assert "damage since then is not seen here" in words
-    assert found["failed_at"] is None
+    assert found["broken"] == []
     change(scored_home, "delete from quarantined_rows")
-    assert verify(scored_home, check_all=True)
+    assert verify(scored_home)
     words, found = read_status(scored_home)
     assert "every row read is accounted for; " in words
     assert words.endswith(f"Next: reviews --home {scored_home.folder} verify")
-    assert (found["checked_at"], "every row read is accounted for" in found["broken"]) == (None, True)
-
-
-def test_the_status_says_that_a_database_was_written_anew_since_it_was_checked(scored_home: Home) -> None:
-    write_proof(scored_home, begin_proof(scored_home, None))
-    rewrite_warehouse(scored_home.warehouse)
-    words, found = read_status(scored_home)
-    assert "not since the database was written anew, as `reviews --home" in words
-    assert (found["checked_at"], found["is_replaced"]) == (None, True)
+    assert "every row read is accounted for" in found["broken"]
 
 
 def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
@@ -204,17 +150,10 @@ def test_a_database_that_a_check_cannot_read_to_its_end_is_named_by_the_status(
         yield Finding("every row read is accounted for", 0, ())
         raise WarehouseError("reviews.duckdb: is damaged: corrupt block. Next: restore a backup.")
 
-    monkeypatch.setattr(verifying, "verify", fail)
+    monkeypatch.setattr(verification, "verify", fail)
     with pytest.raises(WarehouseError):
-        verify_home(scored_home, True, lambda line: None)
+        verify_home(scored_home, lambda line: None)
     assert ": reviews.duckdb: is damaged: corrupt block. Next: reviews" in read_status(scored_home)[0]
-
-
-def test_a_database_with_another_history_is_read_whole(verified_home: Home) -> None:
-    change(verified_home, "update scored_reviews set predicted_rating = 'nan'")
-    change(verified_home, "update scored_files set committed_at = committed_at + interval 1 hour")
-    proof = read_proof(verified_home)
-    assert proof is None
 
 
 def _alter_bundle(home: Home) -> None:
@@ -237,7 +176,7 @@ def test_where_a_promoted_bundle_is_gone_alone_its_folder_of_a_backup_mends_it_a
     publish(scored_home)
     said: list[str] = []
     with pytest.raises(ReviewsError, match="do what is said of each bundle above; the database is whole"):
-        verify_home(scored_home, True, said.append)
+        verify_home(scored_home, said.append)
     [missing] = [line for line in said if line.startswith("BROKEN")]
     assert f"{bundle}: there is no such bundle. Next: put its folder of a backup back" in missing
     shutil.move(tmp_path / bundle.name, bundle)
@@ -274,17 +213,6 @@ def test_a_corruption_beside_the_tables_breaks_its_promise(
     assert [line for line in verify(scored_home) if promise in line]
 
 
-@pytest.mark.slow
-def test_where_the_published_copy_alone_is_wrong_what_was_proven_of_the_tables_stays(
-    verified_home: Home,
-) -> None:
-    proof = read_proof(verified_home)
-    verified_home.published.unlink()
-    assert verify(verified_home)
-    assert proof is not None
-    assert read_proof(verified_home) == proof
-
-
 def _cut_copy(home: Home) -> None:
     os.truncate(home.published, home.published.stat().st_size // 2)
 
@@ -295,7 +223,7 @@ def test_where_the_next_run_replaces_the_published_copy_the_run_alone_is_advised
 ) -> None:
     corrupt(scored_home)
     with pytest.raises(ReviewsError, match="only the published copy is wrong") as broken:
-        verify_home(scored_home, True, lambda line: None)
+        verify_home(scored_home, lambda line: None)
     assert str(broken.value).endswith("`reviews score`, which publishes a new copy.")
 
 
@@ -321,13 +249,3 @@ def _lose_row(home: Home) -> None:
 def test_a_lost_row_of_the_parquet_is_found(ingested_home: Home) -> None:
     _lose_row(ingested_home)
     assert verify(ingested_home)
-    assert verify(ingested_home)
-
-
-@pytest.mark.slow
-def test_a_parquet_with_the_bytes_that_were_found_right_is_not_read_again(
-    ingested_home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("data_contracts.reviews_parquet.check_reviews", None)
-    assert verify(ingested_home) == []
-    assert verify(ingested_home, check_all=True)

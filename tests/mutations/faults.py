@@ -26,8 +26,7 @@ DATABASE_FILE = "tasks/warehouse/database/block_copy.py"
 OPENING = "tasks/warehouse/database/waiting_for_file.py"
 PUBLISHING = "tasks/warehouse/publishing.py"
 LATEST = "tasks/warehouse/latest_scores.py"
-REPEATED_TEXTS = "tasks/warehouse/tallies/repeated_texts.py"
-PROOFS = "tasks/maintenance/verified_changes.py"
+REPEATED_KEYS = "tasks/warehouse/tallies/repeated_keys.py"
 PARTS = "tasks/scoring/part_folders.py"
 CHUNKS = "tasks/scoring/chunks.py"
 DURABLE = "data_contracts/storage/durable.py"
@@ -191,14 +190,6 @@ FAULTS = (
         (TEST_FULL_EXPORTS,),
     ),
     Fault(
-        "a text that is twice in one part is not among the repeated ones",
-        "latest scores",
-        REPEATED_TEXTS,
-        "    if known or connection.execute(_HAS_REPEATED).fetchall() == [(True,)]:\n",
-        "    if known:\n",
-        (TEST_LATEST,),
-    ),
-    Fault(
         "after a deletion no other row of the review becomes its newest",
         "latest scores",
         FORGOTTEN,
@@ -218,8 +209,8 @@ FAULTS = (
         "a score that counts no more is not among those of another sentiment",
         "latest scores",
         LATEST,
-        "(_SETTLE_SCORES, _DROP_FLIPPED, _FIND_FLIPPED)",
-        "(_SETTLE_SCORES, _DROP_FLIPPED)",
+        "(_DROP_FLIPPED, _FIND_FLIPPED)",
+        "(_DROP_FLIPPED,)",
         (TEST_LATEST,),
     ),
     Fault(
@@ -237,22 +228,6 @@ FAULTS = (
         "QUALIFY NOT {IS_OUTDATED}",
         "",
         ("tests/unit/test_views.py",),
-    ),
-    Fault(
-        "a check of changed rows reads those that changed before the proof, not after it",
-        "verification",
-        PROOFS,
-        ") WHERE changed_at > $until::TIMESTAMPTZ GROUP BY source_sha256",
-        ") WHERE changed_at < $until::TIMESTAMPTZ GROUP BY source_sha256",
-        ("tests/flows/test_verify.py",),
-    ),
-    Fault(
-        "a proof of another history is taken for valid",
-        "verification",
-        PROOFS,
-        "    return proof if changes == proof.changes else None\n",
-        "    return proof\n",
-        ("tests/flows/test_verify.py",),
     ),
     Fault(
         "a file that is scored after a refusal keeps the refusal's time of commit",
@@ -351,14 +326,6 @@ FAULTS = (
         "        load_blessed_scorer(home.bundles / target.model_id, target.bundle_fingerprint)\n",
         "        pass\n",
         ("tests/flows/test_models_command.py::test_a_rollback_to_an_altered_model_changes_nothing",),
-    ),
-    Fault(
-        "a rollback that is refused names a model whose bundle is altered",
-        "gate and promotion",
-        PROMOTION,
-        "if _may_score(home, each)",
-        "if (home.bundles / each).is_dir()",
-        (f"{TEST_REGISTRY}::test_a_rollback_to_a_deleted_bundle_names_the_models_to_go_back_to",),
     ),
     Fault(
         "a model compared with a former champion is promoted",
@@ -991,17 +958,17 @@ FAULTS = (
     Fault(
         "a text that came before is not noted as repeated",
         "latest scores",
-        REPEATED_TEXTS,
-        "WHERE text_key IN (FROM known_keys) OR text_key IN (",
-        "WHERE text_key IN (",
+        REPEATED_KEYS,
+        "    for statement in (_DROP, _ADD):\n",
+        "    for statement in (_DROP,):\n",
         (TEST_LATEST,),
     ),
     Fault(
         "a text that was forgotten stays repeated",
         "latest scores",
-        REPEATED_TEXTS,
-        "    for statement in (_DROP_KEYS, _DROP_REPEATED):\n",
-        "    for statement in (_DROP_KEYS,):\n",
+        REPEATED_KEYS,
+        "    for statement in (_DROP, _ADD):\n",
+        "    for statement in (_ADD,):\n",
         (TEST_LATEST,),
     ),
     Fault(

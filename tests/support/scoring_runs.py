@@ -18,7 +18,7 @@ from flows.scoring_message import ScoringSummary
 from tasks.findings.finding import KINDS
 from tasks.findings.rendering import describe_finding
 from tasks.inbox import source_files
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import verify_home
 from tasks.scoring.plan import ScoringPlan
 from tasks.stages import score as stages
 from tests.support.forked import start
@@ -46,7 +46,7 @@ def describe(home: Home, profile: str, source: str) -> None:
 
 def prove(home: Home) -> None:
     """Run `reviews verify` on every row."""
-    verify_home(home, True, lambda line: None)
+    verify_home(home, lambda line: None)
 
 
 def count(home: Home, table: str) -> int:

@@ -44,9 +44,6 @@ SET_MOMENTS = (
         )
     ),
     f"UPDATE promotions SET \"at\" = '{BEFORE}'",
-    "DELETE FROM source_days",
-    f"INSERT INTO source_days VALUES ('default', '{BEFORE:%Y-%m-%d}', 1, 5, '{BEFORE}'), "
-    f"('default', '{WEDNESDAY:%Y-%m-%d}', 1, {len(NEW)}, '{WEDNESDAY}')",
 )
 
 

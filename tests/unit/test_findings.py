@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tasks.warehouse.publishing import needs_publishing, publish
 from tasks.warehouse.run_log import Run, start_run
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.report_homes import NEXT_RUN
+from tests.support.sent_files import send_files
 from tests.support.sites import list_challenger
 from tests.support.small_home import ask
 from tests.support.warehouse_parts import PartFile
@@ -165,8 +167,8 @@ def test_destinations_and_a_copy_that_fail_and_a_shadow_in_trouble_are_found_wit
 
 
 def test_a_late_source_is_found_unless_its_profile_accepts_that(tables: FilledTables, home: Home) -> None:
-    days = "SELECT 'shop', (now() - to_days(day::INTEGER))::DATE, 1, 10, now() - to_days(day::INTEGER)"
-    tables.change(f"INSERT INTO source_days {days} FROM range(8, 30) AS numbers (day)")
+    for day in range(8, 30):
+        send_files(tables.connection, "shop", datetime.now(UTC) - timedelta(day), rows=10)
     assert find(tables, home) == {"shop": "reviews sql sources"}
     home.sources.mkdir()
     (home.sources / "shop.toml").write_text('[columns]\ntext = "text"\n[severity]\ndeliveries = "accept"\n')

@@ -18,7 +18,7 @@ ORDER = (
     "deployments.serving", "deployments.metrics", "deployments.site", "deployments.local_server", "deployments",
     "tasks.stages.engine", "tasks.stages",
     "tasks.shadow", "tasks.training", "tasks.explain",
-    "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.quarantine", "tasks.maintenance.verifying",
+    "tasks.maintenance.forgetting_everywhere", "tasks.maintenance.quarantine", "tasks.maintenance.verification",
     "tasks.site", "tasks.findings", "tasks.report",
     "tasks.snapshots", "tasks.maintenance", "tasks.engine", "tasks.texts", "tasks.scoring", "tasks.sources",
     "tasks.labelling", "tasks.delivery",

@@ -19,8 +19,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.migrating import bring_up_to_date
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
-from tasks.warehouse.tallies.near_copies import FIND_WRONG_COPIES
-from tasks.warehouse.tallies.repeated_texts import FIND_WRONG_REPEATS
+from tasks.warehouse.tallies.repeated_keys import FIND_WRONG_KEYS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
 
@@ -143,8 +142,10 @@ def test_a_flipped_score_goes_with_its_forgotten_row(history: History) -> None:
 
 def list_repeated(warehouse: Path) -> list[str]:
     with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute(FIND_WRONG_REPEATS).fetchall() == []
-        query = "SELECT DISTINCT text FROM source_reviews SEMI JOIN repeated_texts USING (text_sha256) ORDER BY ALL"
+        assert connection.execute(FIND_WRONG_KEYS).fetchall() == []
+        query = (
+            "SELECT DISTINCT text FROM source_reviews SEMI JOIN repeated_keys ON text_key = key ORDER BY ALL"
+        )
         return [text for (text,) in connection.execute(query).fetchall()]
 
 
@@ -177,8 +178,9 @@ def test_near_copies_are_those_that_several_labelled_rows_have_now(history: Hist
 
 def list_near_copies(warehouse: Path) -> list[int]:
     with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute(FIND_WRONG_COPIES).fetchall() == []
-        return [key for (key,) in connection.execute("FROM near_copies ORDER BY ALL").fetchall()]
+        assert connection.execute(FIND_WRONG_KEYS).fetchall() == []
+        query = "SELECT key FROM repeated_keys WHERE kind = 'near' ORDER BY ALL"
+        return [key for (key,) in connection.execute(query).fetchall()]
 
 
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:
@@ -219,16 +221,13 @@ SELECT source_sha256, row_number, model_id, 0.75, 'positive', 7.5, 4, 0, false, 
 FROM source_reviews JOIN scored_files USING (source_sha256);
 UPDATE scored_reviews SET score = 0.25, sentiment = 'negative' WHERE row_number = 2 AND model_id = 'model-a'
 """
-"""Rows of a database of version 4, the last one without the columns on which `latest_scores` rests.
-
-Up to version 6 the first row of r1, which has no date, was newer than the second one.
-"""
+"""Rows of a database of version 0.1.0, without the columns on which `latest_scores` rests."""
 
 
 @pytest.mark.slow
-def test_an_older_database_gets_the_columns_with_their_values() -> None:
+def test_a_database_of_0_1_0_gets_the_columns_with_their_values() -> None:
     with duckdb.connect() as connection:
-        bring_up_to_date(connection, list_migrations()[:4], "SELECT 1")
+        bring_up_to_date(connection, list_migrations()[:1], "SELECT 1")
         connection.execute(OLDER_ROWS)
         bring_up_to_date(connection, list_migrations(), read_views())
         assert connection.execute(FIND_OUTDATED).fetchall() == []

@@ -33,7 +33,7 @@ from deployments.metrics.metric_definitions import METRICS, SERVER_UP, Sample
 from deployments.metrics.metrics_endpoint import Reader, make_metrics_app
 from deployments.metrics.server_metrics import read_server_metrics
 from deployments.settings import load_settings
-from tasks.maintenance.verifying import verify_home
+from tasks.maintenance.verification import verify_home
 from tasks.snapshots.home_backup import back_up_home
 from tasks.warehouse.latest_scores import rebuild
 from tasks.warehouse.publishing import publish
@@ -304,7 +304,7 @@ def test_the_age_of_backup_and_check_and_the_free_disk_are_measured(tmp_path: Pa
     home = Home(tmp_path)
     publish(home)
     back_up_home(home, None, lambda line: None)
-    verify_home(home, False, lambda line: None)
+    verify_home(home, lambda line: None)
     figures = gather(read_upkeep(home))
     for name in ("reviews_backup_timestamp_seconds", "reviews_verified_timestamp_seconds"):
         assert figures[name][()] == pytest.approx(time.time(), abs=60)

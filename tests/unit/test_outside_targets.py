@@ -30,8 +30,7 @@ def test_every_folder_that_the_home_names_is_kept(home: Home) -> None:
         home.forgotten,
         home.backups_elsewhere,
         home.backed_up_elsewhere,
-        home.proof,
-        home.found_broken,
+        home.verified,
         home.id_file,
         home.titles,
     }

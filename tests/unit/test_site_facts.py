@@ -1,7 +1,7 @@
 """Tests of what the pages of movies and the overview show: figures as the views have them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -13,6 +13,7 @@ from tasks.site.movie_search import Search, find_movies, keep_titles
 from tests.support.databases import make_tables
 from tests.support.filled_tables import FilledTables, fill_tables
 from tests.support.report_homes import NEXT_RUN, RUN, key_by_query
+from tests.support.sent_files import send_files
 from tests.support.sites import ROWS
 from tests.support.warehouse_parts import PartFile
 
@@ -179,7 +180,7 @@ def test_reviews_are_clearly_for_or_against_or_in_doubt_and_each_text_is_shown_o
 
 @pytest.mark.parametrize(("days", "step"), [(40, "day"), (200, "week"), (1000, "month"), (4000, "year")])
 def test_a_longer_history_is_shown_in_longer_steps(days: int, step: str, tables: FilledTables) -> None:
-    tables.change(f"INSERT INTO source_days SELECT 'shop', current_date - {days}, 1, 1, now()")
+    send_files(tables.connection, "shop", datetime.now(UTC) - timedelta(days))
     assert [row["step"] for row in Answers(tables.ask).find("time-step")] == [step]
 
 

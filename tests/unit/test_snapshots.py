@@ -507,15 +507,6 @@ def test_a_snapshot_that_is_not_there_is_named_with_the_newest_that_is(
         find_snapshot(f"{folder.name}/000007.json")
 
 
-def test_a_backup_of_an_earlier_version_in_a_store_is_refused_with_the_version_that_can(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "manifest.json").write_text('{"format": 2}')
-    with pytest.raises(ReviewsError, match="Next: restore it with that version"):
-        find_snapshot(f"file://{tmp_path}/old")
-
-
 @pytest.fixture
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that always shows one time."""

@@ -217,14 +217,6 @@ def list_named(folder: Path) -> set[str]:
     return {name for number in list_numbers(place) for name, _ in read_snapshot(place, number).list_chunks()}
 
 
-def test_the_newest_snapshots_stay_and_chunks_that_none_names_go(home: Home, folder: Path) -> None:
-    for _ in range(4):
-        add_one(home)
-        upload(home, folder, keep=2)
-    assert list_snapshots(folder) == [4, 3]
-    assert {path.name for path in list_chunks(folder)} == list_named(folder)
-
-
 @pytest.mark.slow
 def test_a_forgotten_row_is_in_no_object_at_once_and_readers_lose_it_with_their_next_query(
     home: Home, reader: Home, folder: Path, monkeypatch: pytest.MonkeyPatch

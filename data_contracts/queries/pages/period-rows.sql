@@ -31,7 +31,7 @@ firsts AS (
         ANTI JOIN (FROM scored_files WHERE superseded_at IS NOT NULL) AS superseded USING (source_sha256)
         WHERE (given_label IS NOT NULL OR given_rating IS NOT NULL)
             AND coalesce(file_seen_at > own_labels_until, true)
-            AND near_key IN (FROM near_copies) AND near_key IN (SELECT near_key FROM found WHERE may_judge)
+            AND near_key IN (SELECT key FROM repeated_keys WHERE kind = 'near') AND near_key IN (SELECT near_key FROM found WHERE may_judge)
     ) WHERE near_key IS NOT NULL GROUP BY ALL
 )
 SELECT

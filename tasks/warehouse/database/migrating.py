@@ -13,6 +13,10 @@ from data_contracts.storage.home import Home
 from data_contracts.warehouse import Migration
 from tasks.support.locking import hold_folder
 from tasks.warehouse.database.duckdb_engine import STORAGE_VERSION, attach, begin_transaction
+from tasks.warehouse.latest_scores import rebuild
+
+LAST_WITH_ALL_STEPS = "ad61a43e"
+"""The last commit that knew each step between the tables of 0.1.0 and those of version 29."""
 
 
 def create_if_missing(path: Path, migrations: Sequence[Migration], views: str) -> None:
@@ -46,9 +50,10 @@ def _create(path: Path, migrations: Sequence[Migration], views: str) -> None:
 def bring_up_to_date(
     connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migration], views: str
 ) -> None:
-    """Apply the missing migrations, each in a transaction, and recreate the views if their SQL has changed.
+    """Apply the missing migrations, and recreate the views if their SQL has changed: completely, or not at all.
 
-    Raises `WarehouseError` if a newer version of this program, or another program, made the database.
+    What the program keeps up to date from other rows is then made anew. Raises `WarehouseError` if a newer version of
+    this program, one that was never released, or another program made the database.
     """
     version, views_sha256 = read_state(connection)
     latest = migrations[-1].version
@@ -57,17 +62,24 @@ def bring_up_to_date(
             f"The database has tables of version {version}, this program knows {latest} at most: a newer version "
             "made them. Next: update this program, or `reviews restore` an older backup."
         )
-    for migration in migrations:
-        if migration.version > version:
-            with begin_transaction(connection):
+    if version not in {0, *(migration.version for migration in migrations)}:
+        raise WarehouseError(
+            f"The database has tables of version {version}, which no release of this program had. Next: open it with "
+            f"commit {LAST_WITH_ALL_STEPS} of this program, by any command, and then with this one."
+        )
+    if version == latest and views_sha256 == digest_views(views):
+        return
+    with begin_transaction(connection):
+        for migration in migrations:
+            if migration.version > version:
                 connection.execute(migration.sql)
                 row = [migration.version, migration.name]
                 connection.execute("INSERT INTO schema_migrations VALUES (?, ?, now(), NULL)", row)
-    if version < latest or views_sha256 != digest_views(views):
-        with begin_transaction(connection):
-            connection.execute(views)
-            row = [digest_views(views), latest]
-            connection.execute("UPDATE schema_migrations SET views_sha256 = ? WHERE version = ?", row)
+        if 0 < version < latest:
+            rebuild(connection)
+        connection.execute(views)
+        row = [digest_views(views), latest]
+        connection.execute("UPDATE schema_migrations SET views_sha256 = ? WHERE version = ?", row)
 
 
 def read_state(connection: duckdb.DuckDBPyConnection) -> tuple[int, str | None]:

@@ -12,7 +12,8 @@ import duckdb
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 from tasks.warehouse.latest_scores import describe_files, note_reviews, settle_latest
-from tasks.warehouse.row_names import IS_LATER, NEXT_NUMBER, SUPERSEDED
+from tasks.warehouse.readings.superseding import SUPERSEDE
+from tasks.warehouse.row_names import IS_LATER, SUPERSEDED
 
 # Files that no model has scored; a later reading arrives with its file.
 _FIND_ARRIVING = f"""
@@ -76,10 +77,6 @@ last AS (
 )
 SELECT DISTINCT source_sha256, is_scored FROM files JOIN last USING (source) WHERE {_ARRIVAL} < arrival
 """  # noqa: S608 (our own names)
-_SUPERSEDE = f"""
-UPDATE scored_files SET superseded_at = now(), superseded_number = {NEXT_NUMBER}
-WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM replaced_files)
-"""  # noqa: S608 (our own names)
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ def replace_files(connection: duckdb.DuckDBPyConnection, exports: str) -> int:
     if connection.execute(f"SELECT count(*) FROM {exports}").fetchall() == [(0,)]:  # noqa: S608 (our own names)
         return 0
     connection.execute(_FIND_REPLACED.format(exports=exports))
-    connection.execute(_SUPERSEDE)
+    connection.execute(SUPERSEDE.format(files="replaced_files"))
     rows = "(FROM source_reviews SEMI JOIN replaced_files USING (source_sha256))"
     settle_latest(connection, note_reviews(connection, rows))
     [(replaced,)] = connection.execute("SELECT count(*) FILTER (is_scored) FROM replaced_files").fetchall()

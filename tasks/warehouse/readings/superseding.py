@@ -12,10 +12,11 @@ SELECT DISTINCT source_sha256 FROM scored_files
 WHERE superseded_at IS NULL AND {CONTENT} IN (SELECT {CONTENT} FROM {{readings}})
 AND source_sha256 NOT IN (SELECT source_sha256 FROM {{readings}})
 """  # noqa: S608 (our own names)
-_SUPERSEDE = f"""
+SUPERSEDE = f"""
 UPDATE scored_files SET superseded_at = now(), superseded_number = {NEXT_NUMBER}
-WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM superseded_readings)
+WHERE superseded_at IS NULL AND source_sha256 IN (SELECT source_sha256 FROM {{files}})
 """  # noqa: S608 (our own names)
+"""SQL: lets the readings in a table count no more."""
 _COUNT_AGAIN = """
 UPDATE scored_files SET superseded_at = NULL, superseded_number = NULL
 WHERE superseded_at IS NOT NULL AND source_sha256 IN (SELECT source_sha256 FROM {readings})
@@ -34,7 +35,7 @@ def let_count(connection: duckdb.DuckDBPyConnection, readings: str) -> None:
     The rows of a reading that no longer counts leave `latest_scores` in the same transaction.
     """
     connection.execute(_FIND_SUPERSEDED.format(readings=readings))
-    connection.execute(_SUPERSEDE)
+    connection.execute(SUPERSEDE.format(files="superseded_readings"))
     connection.execute(_COUNT_AGAIN.format(readings=readings))
     settle_latest(connection, note_reviews(connection, _ROWS_CONCERNED.format(readings=readings)))
     pass_fault_point("rescan: reading replaced")

@@ -1,4 +1,4 @@
--- The tables of the warehouse, each with its grain.
+-- The tables of version 0.1.0, each with its grain.
 -- Instants are TIMESTAMP WITH TIME ZONE: the same moment in every reader's time zone. Hashes are in hex.
 -- The two large tables have no key, because a key makes loading twice as slow and the file three times as large.
 -- The ledger `scored_files` has the key instead, and a commit adds each file only once.
@@ -23,7 +23,7 @@ CREATE TABLE inbox_files (
 
 -- One row per accepted source row: source_sha256, row_number.
 CREATE TABLE source_reviews (
-    source_sha256 VARCHAR NOT NULL, -- of the file's original bytes
+    source_sha256 VARCHAR NOT NULL, -- of the file's original bytes; in a later reading, a dot and the version of the profile follow
     row_number BIGINT NOT NULL, -- from 1; counts bad rows too, and continues through the members of an archive
     member VARCHAR, -- name inside a zip or tar; null elsewhere
     review_id VARCHAR, -- null where the source names none
@@ -80,6 +80,13 @@ CREATE TABLE quarantined_rows (
     quarantined_at TIMESTAMPTZ NOT NULL, -- when the row was quarantined
     released_at TIMESTAMPTZ, -- null until released; from then on the row is among the scored ones
     released_by VARCHAR, -- null until released
+    review_id VARCHAR, -- null where the source names none
+    movie_id VARCHAR, -- likewise
+    reviewed_at TIMESTAMPTZ, -- likewise
+    given_label VARCHAR, -- likewise
+    given_rating DOUBLE, -- likewise
+    extra JSON, -- the source's other columns; likewise
+    raw_is_text BOOLEAN, -- raw is the whole text, so the row can be released
     PRIMARY KEY (source_sha256, row_number)
 );
 
@@ -110,7 +117,14 @@ CREATE TABLE models (
     hyper_parameters JSON, -- of the variant, by name
     metrics JSON, -- every figure: confusion, reliability bins, history by epoch, baseline
     versions JSON, -- of Python and the libraries
-    trained_at TIMESTAMPTZ NOT NULL -- when the model was trained
+    trained_at TIMESTAMPTZ NOT NULL, -- when the model was trained
+    rating_interval_title DOUBLE, -- The 90 % interval of a movie's mean rating over n reviews is plus or minus sqrt(title^2 + review^2 / n) stars, fitted on held-out titles; all columns from here on are null where the bundle has no fitted rating. This one: stars; the error that more reviews do not reduce
+    rating_interval_review DOUBLE, -- stars; the error of a single review
+    test_rating_mae DOUBLE, -- stars, mean absolute error of predicted_rating
+    test_rating_rmse DOUBLE, -- stars
+    test_rating_spearman DOUBLE, -- of predicted and given ratings, review by review
+    test_title_spearman DOUBLE, -- of mean ratings, over titles with 10 reviews or more
+    test_title_pearson DOUBLE -- likewise
 );
 
 -- One row per promotion or rollback, append-only; the model of the last one is the champion.
@@ -149,4 +163,55 @@ CREATE TABLE contract_results (
     expected VARCHAR NOT NULL, -- what the rule requires
     unexpected_count BIGINT NOT NULL, -- rows or values that broke it
     checked_at TIMESTAMPTZ NOT NULL -- when the check ran
+);
+
+-- One row per source row that was forgotten: source_sha256, row_number. It keeps no content of the row.
+CREATE TABLE forgotten_rows (
+    source_sha256 VARCHAR, -- as in source_reviews
+    row_number BIGINT, -- as in source_reviews
+    was_quarantined BOOLEAN NOT NULL, -- true: quarantined and not released; false: scored
+    reason VARCHAR, -- as given by the user; null where none was given
+    forgotten_by VARCHAR NOT NULL, -- the user who asked for it
+    forgotten_at TIMESTAMPTZ NOT NULL, -- when the row was forgotten
+    PRIMARY KEY (source_sha256, row_number)
+);
+
+-- One row per model and measure of its held-out reviews: model_id, measure.
+CREATE TABLE reference_measures (
+    model_id VARCHAR, -- as in models
+    measure VARCHAR, -- 'score', 'token_count', 'oov_rate' or 'truncated', as in scored_reviews
+    reviews BIGINT NOT NULL, -- held-out reviews that were measured
+    mean DOUBLE NOT NULL, -- over the held-out reviews
+    critical_value DOUBLE NOT NULL, -- times (1/n + 1/reviews), the PSI that n random reviews hardly ever exceed
+    PRIMARY KEY (model_id, measure)
+);
+
+-- One row per model, measure and bin of its held-out reviews: model_id, measure, bin.
+CREATE TABLE reference_bins (
+    model_id VARCHAR, -- as in models
+    measure VARCHAR, -- as in reference_measures
+    bin INTEGER, -- from 1, upwards
+    lower DOUBLE NOT NULL, -- the lowest value in the bin, which ends where the next begins; -infinity for the first
+    reviews BIGINT NOT NULL, -- held-out reviews in it
+    PRIMARY KEY (model_id, measure, bin)
+);
+
+-- One row per decision of the gate and rule: decision, name. Where there was no comparison, the rule is 'first_model',
+-- 'not_compared' or 'golden_scores'. The intervals of slices are simultaneous over all slices.
+CREATE TABLE gate_checks (
+    decision BIGINT, -- from 1, upwards
+    name VARCHAR, -- 'log_loss', 'accuracy', 'slice NAME', 'behaviour TYPE', 'cost'; others where nothing was compared
+    model_id VARCHAR NOT NULL, -- as in models; the challenger
+    compared_with VARCHAR, -- model_id of the champion at that time; null for the first model
+    mode VARCHAR NOT NULL, -- 'auto', 'never' or 'always', as requested
+    promoted BOOLEAN NOT NULL, -- whether the decision made the challenger the champion
+    passed BOOLEAN NOT NULL, -- whether the challenger keeps the rule
+    detail VARCHAR NOT NULL, -- in words, with the figures
+    challenger DOUBLE, -- its figure: nats, a share of reviews or tests, or seconds a review; null where there is none
+    champion DOUBLE, -- likewise
+    gain_lower DOUBLE, -- lower end of the 95 % interval of the challenger's gain, in nats or as a share; null if none
+    gain_upper DOUBLE, -- upper end of the same interval
+    run_id VARCHAR, -- the run that decided, as in runs; null for a command
+    "at" TIMESTAMPTZ NOT NULL, -- when it was decided
+    PRIMARY KEY (decision, name)
 );
