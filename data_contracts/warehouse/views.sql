@@ -98,7 +98,7 @@ FROM bounded;
 -- rows that are surely not in English and that the profile of their source does not accept.
 CREATE OR REPLACE VIEW counted_scores AS
 SELECT
-    source_sha256,
+    source_sha256, -- of the bytes of the row's file
     row_number, -- in that file, from 1
     model_id, -- of the model that gave the score
     score, -- P(positive), 0 to 1
@@ -107,9 +107,9 @@ SELECT
     token_count, -- words of the whole text
     oov_rate, -- share of them that the model does not know, 0 to 1
     truncated, -- more words than the model reads
-    run_id,
+    run_id, -- of the run that scored it
     scored_at, -- when the model gave it
-    source
+    source -- of the file: a folder of the inbox, or 'default'
 FROM scored_reviews ANTI JOIN (FROM source_reviews WHERE NOT counts) AS uncounted USING (source_sha256, row_number);
 
 -- One row per UTC day of scoring, model and source, over every row that the model scored on that day and that counts. A
@@ -118,8 +118,8 @@ FROM scored_reviews ANTI JOIN (FROM source_reviews WHERE NOT counts) AS uncounte
 CREATE OR REPLACE VIEW daily_scores AS
 SELECT
     make_timestamp(epoch_us(scored_at))::DATE AS day, -- of scored_at, in UTC
-    model_id,
-    source,
+    model_id, -- of the model that scored
+    source, -- of the rows' files: a folder of the inbox, or 'default'
     count(*) AS rows_scored, -- rows of source_reviews
     avg((sentiment = 'positive')::INTEGER) AS share_positive, -- 0 to 1
     avg(score) AS mean_score, -- P(positive), 0 to 1
@@ -296,8 +296,8 @@ summed AS (
 )
 SELECT
     day, -- of scored_at, in UTC
-    model_id,
-    source,
+    model_id, -- of the model that scored
+    source, -- of the rows' files: a folder of the inbox, or 'default'
     sum(labelled)::BIGINT AS labelled_reviews, -- rows whose source gives a label, or a rating that implies one
     sum(right_ones) / nullif(sum(labelled), 0) AS accuracy, -- share of those whose sentiment is the label, 0 to 1; null without any
     sum(rated)::BIGINT AS rated_reviews, -- rows whose source gives a rating
@@ -381,7 +381,7 @@ standings AS (
     FROM promotions
 )
 SELECT
-    scored.source_sha256,
+    scored.source_sha256, -- of the bytes of the row's file
     scored.row_number, -- in that file, from 1
     scored.model_id, -- of the model that gave the score
     review.review_id, -- null where the source names none
@@ -390,30 +390,30 @@ SELECT
     scored.sentiment, -- 'positive' or 'negative'
     scored.predicted_rating, -- 1 to 10 stars
     scored.scored_at, -- when the model gave it
-    scored.source,
-    file.profile_version, -- as in scored_files
-    file.superseded_at, -- as in scored_files
+    scored.source, -- of the file: a folder of the inbox, or 'default'
+    file.profile_version, -- of the profile by which the file was read; null where its source had none
+    file.superseded_at, -- when another reading of the file, a full export, or what the file grew into took the place of the row's; null while that counts
     file.uri, -- the file's name when this model scored it
-    file.format, -- as in scored_files
-    file.bytes, -- as in scored_files
+    file.format, -- such as csv.gz; null where unknown
+    file.bytes, -- original size of the file
     review.member, -- the row's file inside a zip or tar; null elsewhere
     released.released_at, -- when the row was released from quarantine; null where it was never quarantined
     coalesce(checks.made, 0) AS checks_made, -- of the file by contracts, in the run that scored the row; 0 in a release
     coalesce(checks.failed, 0) AS checks_failed, -- those that failed as errors
     coalesce(checks.warned, 0) AS checks_warned, -- those that failed as warnings
-    models.variant, -- as in models
-    models.seed, -- as in models
-    models.dataset, -- as in models
-    models.data_fingerprint, -- as in models
-    models.test_accuracy, -- as in models
-    models.bundle_fingerprint, -- as in models
+    models.variant, -- the kind of model
+    models.seed, -- of the model's random numbers
+    models.dataset, -- the model's training data: 'stanford', 'sample' or 'other'
+    models.data_fingerprint, -- of the rows that the model was trained on
+    models.test_accuracy, -- of the model, on the test split, 0 to 1
+    models.bundle_fingerprint, -- of every byte of the model's bundle
     standings.number AS promotion, -- number of the model's last promotion or rollback before it scored
     standings.promoted_at, -- when that promotion or rollback was
-    scored.run_id,
+    scored.run_id, -- of the run that scored the row
     runs.flow, -- the flow of that run; 'release-rows' for a released row
-    runs.started_at, -- as in runs
-    runs.status, -- as in runs
-    runs.code_version -- as in runs
+    runs.started_at, -- when that run began
+    runs.status, -- 'completed', 'failed', 'running', or 'stopped' where it was killed
+    runs.code_version -- the program's version in that run
 FROM scored_reviews AS scored
 JOIN source_reviews AS review USING (source_sha256, row_number)
 LEFT JOIN scored_files AS file
@@ -454,7 +454,7 @@ shown AS (
 )
 SELECT
     row_name, -- the name for `reviews quarantine show` and `release`
-    uri,
+    uri, -- of the row's file
     source_sha256, -- of that file's bytes
     row_number, -- in that file, from 1
     member, -- the row's file inside a zip or tar; null elsewhere

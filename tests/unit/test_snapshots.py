@@ -234,9 +234,9 @@ def cut(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(20)
-        file.write(b"\xff\xff")
+    content = bytearray(path.read_bytes())
+    content[20] ^= 0xFF
+    path.write_bytes(content)
 
 
 @pytest.fixture
