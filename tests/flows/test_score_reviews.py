@@ -298,6 +298,18 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Ho
     assert not any(scoring_home.parts.iterdir())
 
 
+@pytest.mark.process
+def test_what_a_killed_run_had_committed_is_looked_at_by_the_next_that_is_not(scoring_home: Home) -> None:
+    drop(scoring_home, "a.csv", "text,Stars\ngood film,4\n")
+    for _ in range(2):
+        run_killed(scoring_home, "check_scored")
+    summary = run()
+    assert summary.files_scored == 0
+    [said] = list_said(summary, "unclear")
+    assert said.startswith("a.csv: not used: 'Stars' (4). Next: ")
+    assert list_said(run(), "unclear") == []
+
+
 def leave_part(home: Home) -> None:
     """Run until a part of a file is scored and another file is refused, and fail before the commit."""
     copy_scoring_home(home)
