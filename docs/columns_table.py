@@ -1,7 +1,9 @@
 """Generates the table of our own names of columns, and the list of the platforms whose exports are known."""
 
+import textwrap
+
 from data_contracts.sources.known_profiles import load_default, load_known
-from docs.markdown import fill_paragraph, format_table
+from docs.markdown import format_table
 
 
 def make_names() -> str:
@@ -14,7 +16,9 @@ def make_names() -> str:
 
 def make_platforms() -> str:
     """Return the names of the platforms whose exports are known, as a paragraph."""
-    return fill_paragraph(", ".join(sorted(f"`{each.name}`" for each in load_known())))
+    return textwrap.fill(
+        ", ".join(sorted(f"`{each.name}`" for each in load_known())), 120, break_on_hyphens=False
+    )
 
 
 def _quote(names: str) -> str:

@@ -217,7 +217,6 @@ def _describe(relation: Relation, said: set[tuple[str, str]]) -> str:
     """Describe a relation, and add to `said` what it says of its columns: that is not said again.
 
     Columns of one type and meaning stand together.
-
     """
     grouped: dict[tuple[str, str], list[str]] = {}
     for each in relation.columns:

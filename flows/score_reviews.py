@@ -56,7 +56,7 @@ from tasks.support.locking import hold_folder
 from tasks.support.wording import count
 from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.publishing import list_unpublished_runs, needs_publishing
-from tasks.warehouse.run_log import Run
+from tasks.warehouse.run_log import Run, list_stopped
 
 
 @flow(name="score-reviews", flow_run_name="score-reviews")
@@ -188,9 +188,9 @@ def _note_found(
 ) -> ScoringSummary:
     """Record what the run found, and add it to the summary; raise the errors of groups that failed."""
     scored = outcome.files("scored")
-    checked = stages.Checked()
-    if any(file.run_id for file in scored):
-        checked = stages.check_scored(run, scored)
+    checked, stopped = stages.Checked(), list_stopped(run)
+    if stopped or any(file.run_id for file in scored):
+        checked = stages.check_scored(run, scored, stopped)
         checked = stages.judge_promise(run, checked)
     lasting = name_unread([each for each in summary.skipped if not each.waits])
     refused = {file.uri: file for file in outcome.files("refused")}

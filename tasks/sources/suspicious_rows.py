@@ -113,8 +113,8 @@ def find_suspicious(
                 [uri],
                 f"{count(alike, 'row')} without a review id repeat the text of another on the same movie; "
                 "latest_scores has each text once",
-                "if they are reviews of their own, a profile says so: review_id names the column of their ids, or "
-                'equal_texts = "each" under [rows]',
+                "if they are reviews of their own, a profile says so: review_id names a column of ids that hold across "
+                'files, or equal_texts = "each" under [rows]',
             )
     yield from _find_flooded(connection)
 

@@ -205,17 +205,18 @@ def commit(part_dir: Path, warehouse: Path) -> CommitSummary:
 
 
 @task(name="check-scored", **RETRY_TRANSIENT)
-def check_scored(run: Run, files: Sequence[CommittedFile]) -> Checked:
+def check_scored(run: Run, files: Sequence[CommittedFile], stopped: Collection[str] = ()) -> Checked:
     """Return what the files that were committed show; record for `run` whether their sources sent as usual.
 
-    The reviews of each source are compared with its past, those of new ones with held-out ones.
+    The reviews of each source are compared with its past, those of new ones with held-out ones. `stopped` are runs that
+    were killed, maybe between their commits and this.
     """
     from tasks.scoring.drift import judge_drift, list_sources
     from tasks.scoring.unclear_values import list_unclear
     from tasks.sources.accuracy import describe_agreement, measure_agreement
     from tasks.sources.suspicious_rows import find_reused_ids
 
-    run_ids = {file.run_id for file in files if file.run_id}
+    run_ids = {*(file.run_id for file in files if file.run_id), *stopped}
     scored_by = sorted(run_ids, key=lambda each: (each != run.run_id, each))
     with open_warehouse(run.home.warehouse, write=False) as connection:
         deliveries = check_deliveries(connection, run.home)

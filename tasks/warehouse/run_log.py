@@ -34,6 +34,11 @@ _FIND_RUNNING = """
 SELECT run_id, flow, strftime(make_timestamp(epoch_us(started_at)), '%Y-%m-%dT%H:%M:%S+00:00') FROM runs
 WHERE status = 'running' ORDER BY started_at
 """
+_FIND_STOPPED = """
+SELECT run_id FROM runs WHERE flow = $flow AND status = 'stopped' AND started_at > coalesce(
+    (SELECT max(started_at) FROM runs WHERE flow = $flow AND status IN ('completed', 'failed')), '-infinity'
+)
+"""
 _STOP = "UPDATE runs SET status = 'stopped' WHERE status = 'running' AND run_id = ANY($run_ids::VARCHAR[])"
 _CHECKS_SCHEMA = pa.schema(
     [
@@ -130,6 +135,14 @@ def list_killed(home: Home, wait_seconds: float = WAIT_SECONDS) -> list[dict[str
         running = connection.execute(_FIND_RUNNING).fetchall()
     found = [dict(zip(("run_id", "flow", "started_at"), run, strict=True)) for run in running]
     return [run for run in found if not _goes_on(home, run["run_id"])]
+
+
+def list_stopped(run: Run) -> list[str]:
+    """Return the runs of the same flow that were killed since the last one that recorded its end."""
+    if not run.killed:
+        return []
+    with open_warehouse(run.home.warehouse, write=False) as connection:
+        return [run_id for (run_id,) in connection.execute(_FIND_STOPPED, {"flow": run.flow}).fetchall()]
 
 
 def _record_stopped(home: Home, running: Sequence[tuple[str, str, str]]) -> tuple[tuple[str, str, str], ...]:

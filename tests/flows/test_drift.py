@@ -91,6 +91,17 @@ def test_a_run_of_sources_that_all_accept_drift_says_nothing(judged_home: Home) 
     assert len(list_said(score(), "drift")) == 1
 
 
+@pytest.mark.server
+def test_the_message_of_a_run_tells_of_drift_and_of_quarantined_rows(judged_home: Home) -> None:
+    drop_reviews(judged_home, words=10)
+    (judged_home.inbox / "blank.csv").write_text("text\n   \ngood film\n", "utf-8")
+    state: Any = score_reviews(return_state=True)
+    assert state.message.startswith("Scored 201 reviews of 2 files with ")
+    assert all(
+        words in state.message for words in (" | 1 row quarantined: ", " | drift ", "token_count: PSI ")
+    )
+
+
 @pytest.mark.slow
 def test_the_stars_of_a_score_are_those_of_the_bundle(other_reviews: DoneRun) -> None:
     query = "SELECT max(abs(predicted_rating - (6 + score / 2))) < 1e-9 FROM scored_reviews"

@@ -1,7 +1,7 @@
 """Tests of sources whose files replace each other: the answers have the last full export alone."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from data_contracts.storage.home import Home
 from flows.scoring_message import ScoringSummary, describe_scoring
+from tasks.delivery.delivering import EXPORTED, ExportRequest, export
 from tasks.explain.history import find_history
 from tasks.scoring import chunks
 from tasks.scoring.run_outcome import REPLACED
@@ -84,6 +85,11 @@ def test_a_full_export_counts_alone_in_every_answer_and_the_run_says_so(sent: Se
 
 
 @pytest.mark.slow
+def test_an_export_of_the_current_scores_has_the_last_full_export_alone(exported: Home) -> None:
+    assert export(exported, None, ExportRequest(layout=replace(EXPORTED, rows="current")))[1].rows == 2
+
+
+@pytest.mark.slow
 def test_the_history_of_a_review_names_the_export_that_lacks_it(sent: Sent) -> None:
     [history] = find_history(sent.home.published, "7")
     assert [(row["counts"], row["decided_by"]) for row in history["rows"]] == [(False, "export")]
@@ -103,6 +109,14 @@ def test_a_far_smaller_export_is_refused_until_the_profile_allows_it(sent: Sent,
     describe(exported, REPLACES + "[limits]\nsmallest_share_of_last = 0.1\n", "shop")
     run(files=[str(path)])
     assert list_latest(exported) == ["9"]
+
+
+@pytest.mark.slow
+def test_a_rescan_reads_only_the_export_that_counts(exported: Home) -> None:
+    describe(exported, REPLACES + '[dates]\nformat = "iso"\n', "shop")
+    assert run(rescan="shop").files_scored == 1
+    assert list_latest(exported) == ["8", "9"]
+    prove(exported)
 
 
 @pytest.mark.slow
@@ -166,6 +180,21 @@ def test_an_export_that_comes_again_after_another_replaced_it_is_named_once(sent
     assert (said.uri, said.reason.partition(",")[0]) == ("shop/4.csv", REPLACED.partition(",")[0])
     assert list_latest(sent.home) == ["8", "9"]
     assert sent.next.skipped == ()
+
+
+@pytest.mark.slow
+def test_a_file_that_was_moved_into_the_source_of_a_later_export_counts_no_more_after_a_rescan(
+    exported: Home,
+) -> None:
+    drop(exported, "old.csv", f"{HEAD}5,tt1,good film\n")
+    assert run().rows_scored == 1
+    drop(exported, "shop/3.csv", f"{SECOND}6,tt2,a bad plot\n")
+    run()
+    (exported.inbox / "old.csv").rename(exported.inbox / "shop" / "old.csv")
+    run()
+    run(rescan="shop")
+    assert list_latest(exported) == ["6", "8", "9"]
+    prove(exported)
 
 
 def test_a_full_export_out_of_proportion_does_not_come_after_a_later_one(

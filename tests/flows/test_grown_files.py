@@ -131,11 +131,23 @@ def test_a_file_takes_no_place_of_one_without_rows_or_of_another_source(grown: G
 
 
 @pytest.mark.slow
+def test_a_run_says_how_many_files_have_grown(grown: Grown) -> None:
+    assert "replaced    4 earlier files of the same source" in describe_scoring(grown.summary)
+
+
+@pytest.mark.slow
 def test_a_rescan_does_not_bring_back_what_a_file_was_before_it_grew(home: Home) -> None:
     describe(home, '[columns]\ntext = "text"\n', "same")
     assert run(rescan="same").files_scored == 1
     assert list_texts(home, "same") == sorted(list_rows("same"))
     prove(home)
+
+
+@pytest.mark.slow
+def test_the_beginning_that_comes_again_stays_replaced(home: Home) -> None:
+    drop(home, "same/a.csv", write_cut("same"))
+    assert run().files_scored == 0
+    assert list_texts(home, "same") == sorted(list_rows("same"))
 
 
 @pytest.mark.slow
@@ -151,6 +163,21 @@ def test_a_forgotten_row_leaves_what_the_file_was_before_and_stays_forgotten_as_
     assert count(home, texts) == 0
     assert len(list_texts(home, "same")) == len(list_rows("same"))
     prove(home)
+
+
+@pytest.mark.slow
+def test_a_backup_learns_which_rows_of_a_grown_file_were_forgotten(home: Home) -> None:
+    [(row,)] = ask(
+        home.published, f"select {ROW_NAME} from latest_scores where text = '{FORGOTTEN}' and source = 'same'"
+    )
+    back_up_home(home, None, lambda said: None)
+    forget_everywhere(home, ForgetRequest(row, "row", "ann"), lambda said: None)
+    before = home.forgotten.read_bytes()
+    drop(home, "same/a.csv", write_whole("same") + "yet another good film\n")
+    run()
+    kept = (home.backups / home.forgotten.name).read_bytes()
+    assert before != home.forgotten.read_bytes()
+    assert {*kept.splitlines()} == {*home.forgotten.read_bytes().splitlines()}
 
 
 @pytest.mark.slow
@@ -225,6 +252,19 @@ def test_a_row_that_was_forgotten_in_a_grown_file_stays_so_as_it_grows_on_after_
     score_one_after_another(scoring_home, write_first(14))
     kept = [text for number, text in enumerate(list_rows("shop"), 1) if number != forgotten]
     assert list_texts(scoring_home, "shop") == sorted(kept)
+    prove(scoring_home)
+
+
+@pytest.mark.slow
+def test_a_file_of_forgotten_rows_that_was_read_again_by_another_profile_grows_on(scoring_home: Home) -> None:
+    describe(scoring_home, '[columns]\ntext = "text"\n', "shop")
+    score_one_after_another(scoring_home, write_first(12))
+    forget_row(scoring_home, list_rows("shop")[2])
+    score_one_after_another(scoring_home, write_first(13))
+    describe(scoring_home, '[columns]\ntext = "text"\n[dates]\nformat = "iso"\n', "shop")
+    run(rescan="shop")
+    score_one_after_another(scoring_home, write_first(14))
+    assert len(list_texts(scoring_home, "shop")) == 13
     prove(scoring_home)
 
 

@@ -10,8 +10,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import State
 
+from data_contracts.errors import ReviewsError
 from tasks.stages import log_messages, run_page
-from tasks.stages.run_page import end_completed, name_run, show_live_progress
+from tasks.stages.run_page import end_completed, name_failure, name_run, show_live_progress
 
 pytestmark = pytest.mark.server
 
@@ -55,6 +56,10 @@ def test_progress_moves_on_the_page_and_ends_at_all_of_it(monkeypatch: pytest.Mo
     assert seen == [50.0, 75.0, 100.0, 100.0]
 
 
+def test_work_of_a_moment_leaves_no_progress_behind() -> None:
+    assert list_artifacts(run_work(2).state_details.flow_run_id) == []
+
+
 def test_a_run_is_named_by_what_it_did_and_ends_with_a_message_while_its_caller_gets_the_result() -> None:
     @flow
     def say() -> int:
@@ -78,3 +83,15 @@ def test_a_name_with_a_line_break_makes_no_second_line_in_the_log_or_the_message
     assert logged == [r"a.csv\n12:00:00.000 | ERROR | forged\x1b[2J"]
     message = cast("State[Any]", end_completed(forged, 7)).message
     assert message == logged[0]
+
+
+def test_the_name_of_a_failed_run_says_what_failed() -> None:
+    @flow(flow_run_name="fail {number}")
+    @name_failure()
+    def fail(number: int) -> None:
+        raise ReviewsError("monday.csv: is gone\nNext: look for it")
+
+    state: Any = fail(7, return_state=True)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(state.state_details.flow_run_id)
+    assert run.name == "fail 7 failed: monday.csv: is gone"

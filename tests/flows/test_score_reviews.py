@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,8 +28,9 @@ from data_contracts.errors import (
 )
 from data_contracts.storage.home import Home
 from deployments.installation_paths import PROJECT_ROOT
-from flows.scoring_message import describe_scoring
+from flows.scoring_message import ScoringSummary, describe_scoring
 from models.bundle.scorer import load_scorer, score_texts
+from tasks.findings.finding import KINDS, Finding
 from tasks.inbox import source_files as inbox
 from tasks.inbox.killed_runs import NEVER_FROM, record_scoring
 from tasks.inbox.source_files import SourceFile, look_into
@@ -36,6 +39,7 @@ from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.scoring import chunks
 from tasks.scoring import part_rows as scored_rows
 from tasks.scoring.part_folders import list_uris
+from tasks.scoring.plan import ScoringRequest, find_pending_files
 from tasks.stages import score as score_stages
 from tasks.support.wording import escape_controls, quote_word
 from tasks.warehouse.commit import CommitSummary, commit_parts
@@ -43,6 +47,7 @@ from tests.support.scoring_runs import (
     CSV,
     DoneRun,
     count,
+    describe,
     drop,
     list_refused,
     list_said,
@@ -51,7 +56,12 @@ from tests.support.scoring_runs import (
     run_killed,
     run_once,
 )
-from tests.support.small_home import ask, copy_home, copy_scoring_home, write_small_bundle
+from tests.support.small_home import (
+    ask,
+    copy_home,
+    copy_scoring_home,
+    write_small_bundle,
+)
 
 NEVER_CLOSED: list[AbstractContextManager[None]] = []
 
@@ -93,9 +103,12 @@ def test_a_copy_under_another_name_is_recognised_by_content(scored_home: Home) -
     assert run().copies == ()
 
 
+EXCEL_CSV = b"text\n" + "Schön good plot\n".encode("cp1252") * 30
+
+
 @pytest.fixture(scope="module")
 def refusing_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
-    """A run that scores two files and refuses four."""
+    """A run that scores two files and refuses five."""
 
     def fill(home: Home) -> None:
         copy_scoring_home(home)
@@ -104,6 +117,7 @@ def refusing_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
         drop(home, "c.jsonl", json.dumps({"text": "good plot"}))
         drop(home, "late/bad.csv", "text\n" + "good film\n" * 2_000 + "...\n" * 1_500)
         drop(home, "late/broken.csv", "text\n" + "good plot\n" * 2_000 + '"a quote that stays open\n')
+        drop(home, "excel.csv", EXCEL_CSV)
         drop(home, "survey.csv", "Verdict\ngood film\n")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -119,12 +133,34 @@ def name_refused(done: DoneRun, *names: str) -> list[list[str]]:
 @pytest.mark.slow
 def test_a_refused_file_stops_no_other_and_is_reported_once(refusing_run: DoneRun, empty_home: Home) -> None:
     summary = refusing_run.summary
-    assert (summary.files_scored, summary.rows_scored, summary.files_refused) == (2, 3, 4)
+    assert (summary.files_scored, summary.rows_scored, summary.files_refused) == (2, 3, 5)
     assert name_refused(refusing_run, "broken.csv.gz") == [["broken.csv.gz", "compression_broken"]]
     home = refusing_run.copy_home(empty_home)
     assert list_refused(run()) == []
     ledger = ask(home.published, "select status, rule from scored_files where uri = 'broken.csv.gz'")
     assert ledger == [("refused", "compression_broken")]
+
+
+@pytest.mark.slow
+def test_a_copy_of_a_refused_file_is_not_named_with_those_of_scored_ones(
+    refusing_run: DoneRun, empty_home: Home
+) -> None:
+    home = refusing_run.copy_home(empty_home)
+    for name in ("survey.csv", "a.csv"):
+        shutil.copy(home.inbox / name, home.inbox / f"copy-of-{name}")
+    assert find_pending_files(home, ScoringRequest(), record=False).copies == {"copy-of-a.csv": None}
+
+
+@pytest.mark.slow
+def test_a_file_that_is_refused_is_named_once_and_its_copy_as_refused_too(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    for name in ("bad.csv", "copy-of-bad.csv"):
+        drop(empty_home, name, "text,date\ngood film,2/1/2026\n" + "...,3/4/2026\n" * 30)
+    summary = run()
+    assert [line.split(": ")[:2] for line in list_refused(summary)] == [
+        ["bad.csv, copy-of-bad.csv", "too_many_bad_rows"]
+    ]
+    assert (list_said(summary, "unclear"), summary.copies) == ([], ())
 
 
 LINES = json.dumps({"text": "good plot"}) + "\n"
@@ -137,6 +173,26 @@ def test_bytes_that_were_refused_are_read_where_their_name_says_another_format(e
     assert run().files_refused == 1
     drop(empty_home, "a.jsonl", LINES)
     assert (run().rows_scored, run().files_refused) == (1, 0)
+
+
+@pytest.mark.slow
+def test_bytes_that_a_profile_refused_are_read_in_a_source_without_one(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    describe(empty_home, '[columns]\ntext = "text"\n[limits]\nfewest_rows = 9\n', "shop")
+    drop(empty_home, "shop/a.csv", CSV)
+    assert run().files_refused == 1
+    drop(empty_home, "other/a.csv", CSV)
+    assert run().rows_scored == 2
+
+
+@pytest.mark.slow
+def test_bytes_that_are_refused_under_another_name_too_are_said_to_be_once_for_each(empty_home: Home) -> None:
+    copy_scoring_home(empty_home)
+    said = []
+    for name in ("a.csv", "b.csv", "a.csv"):
+        drop(empty_home, name, LINES)
+        said += [line.split(": ")[0] for line in list_refused(run())]
+    assert said == ["a.csv", "a.csv, b.csv"]
 
 
 @pytest.mark.slow
@@ -183,6 +239,18 @@ def test_scores_are_published_though_a_file_of_labels_gets_the_run_killed(
     assert ask(scoring_home.published, "select count(*) from scored_reviews") == [(2,)]
 
 
+@pytest.mark.slow
+def test_a_refusal_for_rows_that_are_not_utf_8_names_both_ways_out(refusing_run: DoneRun) -> None:
+    [said] = refusing_run.list_refused("excel.csv: ")
+    assert "30 of 30 rows are bad (text_encoding 30)" in said
+    assert "save the file as CSV UTF-8, or name its `encoding`" in said
+
+
+def test_rows_read_are_rows_scored_plus_rows_quarantined(scored_home: Home) -> None:
+    assert ask(scored_home.warehouse, "select rows_read from scored_files") == [(3,)]
+    assert count(scored_home, "scored_reviews") + count(scored_home, "quarantined_rows") == 3
+
+
 def test_every_check_is_recorded_by_file(scored_home: Home) -> None:
     failed = ask(
         scored_home.warehouse,
@@ -191,6 +259,12 @@ def test_every_check_is_recorded_by_file(scored_home: Home) -> None:
     assert failed == [("review_files", "text_blank", "warning", 1)]
     boundaries = ask(scored_home.warehouse, "select distinct boundary from contract_results order by 1")
     assert boundaries == [("language",), ("readings",), ("review_files",), ("scored_reviews",)]
+
+
+def test_the_run_is_recorded_with_what_it_counted(scored_home: Home) -> None:
+    [(flow, status, counts)] = ask(scored_home.warehouse, "select flow, status, counts from runs")
+    assert (flow, status) == ("score-reviews", "completed")
+    assert json.loads(counts)["rows_scored"] == 2
 
 
 def test_without_a_promoted_model_nothing_scores(home: Home) -> None:
@@ -211,6 +285,10 @@ def test_an_altered_bundle_does_not_score(scoring_home: Home) -> None:
     assert count(scoring_home, "scored_reviews") == 0
 
 
+def test_a_missing_model_does_no_harm_where_there_is_nothing_new(home: Home) -> None:
+    assert run().files_found == 0
+
+
 @pytest.mark.process
 def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Home) -> None:
     drop(scoring_home, "a.csv", CSV)
@@ -218,6 +296,18 @@ def test_what_a_killed_run_left_scored_is_committed_by_the_next(scoring_home: Ho
     assert count(scoring_home, "scored_reviews") == 0
     assert run().rows_scored == 2
     assert not any(scoring_home.parts.iterdir())
+
+
+@pytest.mark.process
+def test_what_a_killed_run_had_committed_is_looked_at_by_the_next_that_is_not(scoring_home: Home) -> None:
+    drop(scoring_home, "a.csv", "text,Stars\ngood film,4\n")
+    for _ in range(2):
+        run_killed(scoring_home, "check_scored")
+    summary = run()
+    assert summary.files_scored == 0
+    [said] = list_said(summary, "unclear")
+    assert said.startswith("a.csv: not used: 'Stars' (4). Next: ")
+    assert list_said(run(), "unclear") == []
 
 
 def leave_part(home: Home) -> None:
@@ -281,6 +371,10 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(
     assert [(file.uri, file.rows) for file in plan().files] == [("b.csv", 2)]
 
 
+def test_the_published_copy_shows_the_run_as_completed(scored_home: Home) -> None:
+    assert ask(scored_home.published, "select status from runs") == [("completed",)]
+
+
 def test_readers_get_what_a_run_committed_that_was_killed_before_it_published(scored_home: Home) -> None:
     scored_home.published.unlink()
     assert run().files_scored == 0
@@ -318,7 +412,9 @@ def test_named_files_are_scored_wherever_they_lie_a_relative_name_within_the_inb
     assert named == [(str(path),), ("one.txt",)]
 
 
-def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(scoring_home: Home) -> None:
+def test_a_named_file_that_is_not_there_fails_the_run_before_anything_is_scored(
+    scoring_home: Home,
+) -> None:
     drop(scoring_home, "one.txt", "a good film")
     with pytest.raises(UsageError, match=r"Not there: .*inbox/nosuch\.csv\. Next: give the whole path"):
         run(files=["one.txt", "nosuch.csv"])
@@ -410,6 +506,23 @@ def test_a_file_that_can_not_be_committed_stops_no_other_of_its_group_and_is_sco
     assert list_committed(scoring_home) == ["a.csv", "c.csv", "d.csv", "b.csv"]
 
 
+def test_a_file_that_takes_long_to_read_for_its_size_is_scored_after_all_others_in_the_same_run(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path, options: ReadOptions) -> Iterator[pa.RecordBatch]:
+        began = time.thread_time()
+        while path.name == "a.csv" and time.thread_time() < began + 0.1:
+            pass
+        yield from read_review_file(path, options)
+
+    monkeypatch.setattr(chunks, "MOST_READING_SECONDS", 0.1)
+    monkeypatch.setattr(chunks, "read_review_file", read)
+    for name in ("a.csv", "b.csv"):
+        drop(scoring_home, name, f"text\ngood film {name}\n")
+    run()
+    assert list_committed(scoring_home) == ["b.csv", "a.csv"]
+
+
 def test_the_sources_with_fewer_bytes_are_scored_first_and_the_files_of_each_by_name(
     scoring_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,6 +575,20 @@ def test_what_a_run_could_not_publish_is_published_named_and_reported_by_the_nex
     [(run_id,)] = ask(scored_home.published, "select run_id from scored_files where uri = 'b.csv'")
     assert run_id in capsys.readouterr().err
     assert [path.stem for path in scored_home.reports.iterdir()] == [run_id]
+
+
+@pytest.mark.slow
+def test_several_failing_groups_are_one_error_that_names_all_files(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        drop(scoring_home, name, f"text\ngood film {name}\n")
+    make_groups_of_one(monkeypatch)
+    fail_for(monkeypatch, "a.csv", "b.csv")
+    with pytest.raises(
+        ReviewsError, match=r"(?s)2 groups.*- a\.csv: a\.csv makes.*- b\.csv: .*1 file, 1 review\."
+    ):
+        run()
 
 
 @pytest.mark.server
@@ -543,6 +670,20 @@ def test_files_older_than_since_are_left_out_and_stay_new(scoring_home: Home) ->
     assert [(file.uri, file.why) for file in plan().files] == [("old.csv", "new")]
 
 
+def test_a_time_without_a_zone_is_utc(scoring_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    path = drop(scoring_home, "a.csv", CSV)
+    os.utime(path, (noon.timestamp(), noon.timestamp()))
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert plan(since=datetime(2026, 3, 1, 12, 0, 1)).files_found == 0
+        assert plan(since=datetime(2026, 3, 1, 12)).files_found == 1
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 IDLE_RUNS = """
 import sys
 read = set()
@@ -586,24 +727,132 @@ def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: 
     assert ask(scored_home.warehouse, "select last_seen from inbox_files") == before
 
 
-def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said_and_count_alone_where_they_number_rows(
-    scoring_home: Home,
-) -> None:
-    for name, text in (("april", "good film"), ("may", "bad plot")):
-        rows = "".join(f"{number},{text} {number}\n" for number in range(6))
-        drop(scoring_home, f"later/{name}.csv", f"review_id,review\n{rows}")
-        drop(scoring_home, f"{name}.csv", f"id,text\n1,{text} of {name}\n2,{text} of all {name}\n")
-        summary = run()
-    [said] = [said for said in list_said(summary, "unclear") if said.startswith("later/")]
-    assert said.startswith("later/may.csv: 6 review ids of earlier files of its source too, for other texts")
+def drop_survey(home: Home, name: str, texts: Sequence[str], first: int = 1) -> None:
+    """Put in the export of a survey whose numbers of answers begin with `first`."""
+    rows = "".join(f"{number},{text}\n" for number, text in enumerate(texts, first))
+    drop(home, name, f"review_id,review\n{rows}")
+
+
+EXPORTED = [f"good film {n}" for n in range(12)]
+UNPRINTABLE = "a\nreviews forget b\x1b[2J.csv"
+
+
+def drop_unclear(home: Home) -> None:
+    """Make a home with files whose ids, dates and ratings are unclear."""
+    copy_scoring_home(home)
+    for source in ("later", "other"):
+        drop_survey(home, f"{source}/march.csv", [f"good film {source} {n}" for n in range(6)])
+    drop_survey(home, "edited/march.csv", EXPORTED, first=101)
+    for name in ("april", "march"):
+        drop_survey(home, f"together/{name}.csv", [f"good film {name} {n}" for n in range(6)], first=201)
+    drop(home, "shop-a.csv", "id,text\n1,good film of shop a\n2,good plot of shop a\n")
+    drop(home, "shop-b.csv", "id,text\n1,bad film of shop b\n2,bad plot of shop b\n")
+    drop(home, UNPRINTABLE, "rating,review\n1,bad film\n2,good plot\n")
+    rows = ["yesterday,four,good film", "2026-11-02,8,good plot", "today,9,bad film"]
+    drop(home, "shop.csv", "\n".join(["date,rating,review", *rows]) + "\n")
+
+
+@pytest.fixture(scope="module")
+def unclear_run(tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A run of files whose ids, dates and ratings are unclear."""
+    return run_once(tmp_path_factory.mktemp("unclear"), drop_unclear)
+
+
+@pytest.fixture(scope="module")
+def later_run(unclear_run: DoneRun, tmp_path_factory: pytest.TempPathFactory) -> DoneRun:
+    """A later run, of further files of two of the sources."""
+
+    def fill(home: Home) -> None:
+        unclear_run.copy_home(home)
+        drop_survey(home, "later/april.csv", [f"bad plot {n}" for n in range(6)])
+        edited = [f"{text} again" for text in EXPORTED[:6]]
+        drop_survey(home, "edited/april.csv", [*edited, *EXPORTED[6:]], first=101)
+
+    return run_once(tmp_path_factory.mktemp("later"), fill)
+
+
+def list_ids_anew(done: DoneRun) -> list[str]:
+    """Return what a run says of review ids that begin anew."""
+    return [said for said in list_said(done.summary, "unclear") if "earlier files of its source" in said]
+
+
+@pytest.mark.slow
+def test_ids_that_begin_anew_in_a_later_file_of_a_source_are_said(later_run: DoneRun) -> None:
+    [said] = [said for said in list_ids_anew(later_run) if said.startswith("later/")]
+    assert said.startswith(
+        "later/april.csv: 6 review ids of earlier files of its source too, for other texts"
+    )
     assert said.endswith("then `reviews sources rescan later`")
-    query = "select count(*) from latest_scores where source = 'default'"
-    assert ask(scoring_home.published, query) == [(4,)]
 
 
-def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(scoring_home: Home) -> None:
-    path = drop(scoring_home, "a\nreviews forget b\x1b[2J.csv", "rating,review\n1,bad film\n2,good plot\n")
-    [ratings] = list_said(run(), "unclear")
+@pytest.mark.slow
+def test_a_full_export_with_some_edited_reviews_is_not_said(later_run: DoneRun) -> None:
+    assert [said for said in list_said(later_run.summary, "unclear") if "edited/" in said] == []
+
+
+@pytest.mark.slow
+def test_ids_that_begin_anew_are_said_of_files_that_come_together(unclear_run: DoneRun) -> None:
+    [said] = [said for said in list_ids_anew(unclear_run) if said.startswith("together/")]
+    assert said.startswith("together/march.csv: 6 review ids of earlier files of its source too")
+
+
+@pytest.mark.slow
+def test_ids_of_another_source_are_not_those_of_a_source(unclear_run: DoneRun) -> None:
+    assert [said.partition("/")[0] for said in list_ids_anew(unclear_run)] == ["together"]
+
+
+@pytest.mark.slow
+def test_the_advice_on_a_file_outside_the_inbox_reads_it_again(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("rating,review\n1,bad film\n5,good plot\n", "utf-8")
+    [ratings] = list_said(run(files=[str(path)]), "unclear")
+    assert ratings.endswith("for these copy them to inbox/NAME, then `reviews sources rescan NAME`")
+    profile = "[columns]\ntext = ['review']\ngiven_rating = 'rating'\n[rating]\nlowest = 1\nhighest = 5\n"
+    scoring_home.sources.mkdir(exist_ok=True)
+    (scoring_home.sources / "shop.toml").write_text(profile, "utf-8")
+    drop(scoring_home, "shop/shop.csv", path.read_text("utf-8"))
+    run(rescan="shop")
+    query = "select given_rating from latest_scores order by all"
+    assert ask(scoring_home.published, query) == [(2,), (10,)]
+
+
+def test_a_run_says_that_an_option_changes_nothing_for_files_that_were_scored_before() -> None:
+    summary = ScoringSummary("inbox", 1, 0, 0, 0, None, 0, ())
+    assert "known       what was scored before is not read again, whatever --source says" in describe_scoring(
+        summary, has_source=True
+    )
+    assert "known" not in describe_scoring(replace(summary, files_scored=1), has_source=True)
+
+
+def test_the_message_of_a_run_of_many_files_has_at_most_25_lines() -> None:
+    many = tuple(f"shop-{number}/a.csv: a finding" for number in range(30))
+    found = tuple(Finding(kind, each, each, "reviews") for kind in KINDS for each in many)
+    summary = ScoringSummary("inbox", 99, 30, 300, 9, "m", 30, (), accuracy=many, findings=found)
+    said = describe_scoring(summary).splitlines()
+    assert len(said) <= 25
+    assert "  more        reviews findings" in said
+
+
+@pytest.mark.slow
+def test_a_command_that_is_printed_holds_no_line_feed_of_a_name(unclear_run: DoneRun) -> None:
+    [ratings] = [said for said in list_said(unclear_run.summary, "unclear") if "reviews forget" in said]
+    path = unclear_run.home.inbox / UNPRINTABLE
     command = f"reviews sources init default {quote_word(str(path))}` says what they are"
     assert command.isprintable()
     assert command in escape_controls(ratings)  # as messages, logs and pages show it
+
+
+@pytest.mark.slow
+def test_two_exports_whose_ids_count_from_1_do_not_replace_each_other(unclear_run: DoneRun) -> None:
+    [unclear] = unclear_run.list_unclear("shop-a.csv")
+    assert unclear.startswith("shop-a.csv, shop-b.csv: not used: 'id' (1, 2). Next: ")
+    query = "select count(*) from latest_scores where text like '%of shop _'"
+    assert ask(unclear_run.home.published, query) == [(4,)]
+
+
+@pytest.mark.slow
+def test_dates_and_ratings_that_are_not_understood_are_named_by_file(unclear_run: DoneRun) -> None:
+    [unclear] = unclear_run.list_unclear("shop.csv")
+    assert unclear.startswith("shop.csv: not used: 'date' (yesterday, today), 'rating' (four, 8, 9). Next: ")
+    query = "select count(*) from source_reviews join scored_files using (source_sha256)"
+    assert ask(unclear_run.home.published, f"{query} where uri = 'shop.csv'") == [(3,)]

@@ -1,5 +1,9 @@
 """Tests that the files of a source are read by its profile, and `reviews sources`."""
 
+import json
+import re
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +14,12 @@ from data_contracts.errors import UsageError
 from data_contracts.expectations import CheckResult
 from data_contracts.sources.profile import parse_profile
 from data_contracts.storage.home import Home
+from flows import score_reviews as flow
 from flows.command.cli import main
 from tasks.sources.accepted_findings import accept_findings
-from tasks.sources.accuracy import measure_agreement
+from tasks.sources.accuracy import describe_agreement, measure_agreement
 from tasks.warehouse.database.warehouse_connection import open_warehouse
-from tests.support.scoring_runs import DoneRun, drop, run, run_once
+from tests.support.scoring_runs import DoneRun, drop, plan, run, run_once
 from tests.support.small_home import ask, copy_scoring_home
 
 PROFILE = """
@@ -121,6 +126,16 @@ def test_a_file_in_a_sources_folder_is_read_by_its_profile(first_run: DoneRun) -
 
 
 @pytest.mark.slow
+def test_the_ledger_and_the_lineage_name_the_source_and_the_version_of_its_profile(
+    first_run: DoneRun,
+) -> None:
+    named = "source in ('default', 'shop-a')"
+    query = f"select distinct source, profile_version is null from {{}} where {named} order by source"
+    for table in ("scored_files", "lineage"):
+        assert ask(first_run.home.published, query.format(table)) == [("default", True), ("shop-a", False)]
+
+
+@pytest.mark.slow
 def test_a_named_file_is_read_by_the_profile_that_is_named(scoring_home: Home, tmp_path: Path) -> None:
     describe(scoring_home, "shop-a")
     path = tmp_path / "backfill.csv"
@@ -139,13 +154,40 @@ def test_a_wrong_profile_delays_its_own_files_alone(first_run: DoneRun) -> None:
 
 
 @pytest.mark.slow
+def test_the_status_names_files_that_the_last_run_left_unread(first_run: DoneRun) -> None:
+    said = CliRunner().invoke(main, ["--home", str(first_run.home.folder), "status"]).output
+    lines = [line for line in said.splitlines() if line.startswith("  skipped")]
+    assert any("wrong/2026-04.csv" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_a_file_that_waits_is_in_the_name_the_message_and_the_log_of_its_run(
+    scoring_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: dict[str, str] = {}
+    monkeypatch.setattr(flow, "name_run", partial(said.__setitem__, "name"))
+    monkeypatch.setattr(flow, "end_completed", lambda message, result: said.update(message=message) or result)
+    monkeypatch.setattr(flow, "log_warning", partial(said.__setitem__, "log"))
+    describe(scoring_home, "shop-a", "[columns]\ntitel = 'a'\n")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    run()
+    assert said["name"] == "score-reviews nothing new 1 file not read"
+    reason = f"{scoring_home.sources / 'shop-a.toml'}: line 2: columns.titel is not a key of a profile"
+    named = f"Not read: shop-a/2026-04.csv: {reason}"
+    assert named in said["message"]
+    assert said["log"].startswith(named)
+
+
+@pytest.mark.slow
 def test_after_its_profile_was_mended_a_waiting_file_is_read(later_run: DoneRun) -> None:
     found = [row for row in list_rows(later_run.home) if row[-1] == "wrong"]
     assert found == [(f"1{number}", *values, "wrong") for number, *values, _ in ROWS]
 
 
 @pytest.mark.slow
-def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(first_run: DoneRun) -> None:
+def test_a_file_without_a_column_of_its_profile_waits_until_one_of_them_is_mended(
+    first_run: DoneRun,
+) -> None:
     skipped = [each for each in first_run.summary.skipped if each.uri.startswith("lacking/")]
     assert [each.uri for each in skipped] == ["lacking/no-rating.csv", "lacking/no-text.csv"]
     for each in skipped:
@@ -172,9 +214,27 @@ def test_review_ids_that_another_source_gave_to_other_texts_are_named(
     assert "Next: ids_hold_across_files = false" in collision
 
 
+def test_a_plan_reads_by_the_profile_too(scoring_home: Home) -> None:
+    describe(scoring_home, "shop-a")
+    drop(scoring_home, "shop-a/2026-04.csv", EXPORT)
+    [file] = plan().files
+    assert (file.rows, file.trouble) == (2, None)
+
+
 def call(home: Home, *arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(main, ["--home", str(home.folder), "sources", *arguments])
     return done.exit_code, done.output
+
+
+def test_several_sources_are_read_again_in_one_call_unless_one_is_unknown(scoring_home: Home) -> None:
+    for source in ("shop-a", "shop-b"):
+        drop(scoring_home, f"{source}/a.csv", EXPORT.replace("Body", "review").replace("7|", f"{source}|"))
+    run()
+    for source in ("shop-a", "shop-b"):
+        describe(scoring_home, source, PROFILE.replace('"Body"', '"review"'))
+    status, said = call(scoring_home, "rescan", "shop-a", "shop-b", "--dry-run")
+    assert (status, [f"{source}/a.csv" in said for source in ("shop-a", "shop-b")]) == (0, [True, True])
+    assert call(scoring_home, "rescan", "shop-a", "shop-c", "--dry-run")[0] == 2
 
 
 def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) -> None:
@@ -186,6 +246,22 @@ def test_a_check_shows_how_a_file_is_read(scoring_home: Home, tmp_path: Path) ->
     assert "2026-04-03" in said
     assert "seem" not in said
     assert "reviewed_at    in 2 of 3 rows, 1 can't be read and is kept as found: never" in said
+
+
+def test_a_check_says_that_a_run_would_refuse_the_file_for_blank_texts(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "survey.csv"
+    path.write_text("comment,colour\n" + "A fine film,red\n" * 25 + ",blue\n" * 25)
+    said = call(scoring_home, "init", "survey", str(path), "--yes")[1]
+    assert "text           in 25 of 50 rows" in said
+    assert (
+        "would refuse the file: 25 of 50 rows are bad (text_blank 25); if people may leave the text out, "
+        in said
+    )
+    profile = scoring_home.sources / "survey.toml"
+    profile.write_text(profile.read_text() + "\n[limits]\nlargest_bad_share = 0.5\n")
+    assert "would refuse" not in call(scoring_home, "check", "survey", str(path))[1]
 
 
 @pytest.mark.parametrize("rows_unread", [10, 30])
@@ -200,6 +276,17 @@ def test_a_check_says_that_a_run_would_refuse_the_file_for_values_that_the_profi
     assert f"{rows_unread - 1} rows would be quarantined: date_not_read" in said
     refused = "would refuse the file: 30 of 31 rows are bad (date_not_read 29, text_blank 1). Next: "
     assert (refused in said) is (rows_unread == 30)
+
+
+def test_a_check_counts_rows_in_another_language_that_the_profile_quarantines(
+    scoring_home: Home, tmp_path: Path
+) -> None:
+    describe(scoring_home, "shop-a", 'other_languages = "quarantine"\n[columns]\ntext = "text"\n')
+    path = tmp_path / "a.csv"
+    path.write_text("text\ngood film\n" + "Der Film war leider nicht so gut wie ich gedacht habe.\n" * 30)
+    said = call(scoring_home, "check", "shop-a", str(path))[1]
+    assert "30 rows would be quarantined: not_english" in said
+    assert "would refuse" not in said
 
 
 CRM = "comment,testimonial\n" + "".join(
@@ -228,6 +315,28 @@ def test_init_and_check_read_an_object_of_a_store(scoring_home: Home, tmp_path: 
     assert "A fine film" in call(scoring_home, "init", "shop-a", uri, "--yes")[1]
     assert "shop-a.csv: 1 row; the first 1" in call(scoring_home, "check", "shop-a", uri)[1]
     assert not any(path.is_file() for path in scoring_home.uploads.rglob("shop-a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("severity", "done"),
+    [
+        ("warn", "and is kept as found"),
+        ("quarantine", "its row would be quarantined"),
+        ("refuse", "the file would be refused"),
+    ],
+)
+def test_a_check_says_what_a_run_would_do_with_dates_that_can_not_be_read(
+    scoring_home: Home, tmp_path: Path, severity: str, done: str
+) -> None:
+    describe(scoring_home, "shop-a")
+    with (scoring_home.sources / "shop-a.toml").open("a", encoding="utf-8") as profile:
+        profile.write(f'\n[severity]\ndates = "{severity}"\n')
+    path = tmp_path / "a.csv"
+    path.write_text(EXPORT + "9|so|so|never|15\n")
+    status, said = call(scoring_home, "check", "shop-a", str(path))
+    assert status == 0, said
+    [line] = [each for each in said.splitlines() if each.startswith("reviewed_at")]
+    assert done in line
 
 
 def test_without_a_terminal_a_proposal_is_written_with_yes_alone(scoring_home: Home, tmp_path: Path) -> None:
@@ -261,6 +370,16 @@ def test_a_proposal_whose_text_the_user_names_is_written_and_read(scoring_home: 
     ]
 
 
+@pytest.mark.process
+def test_a_proposal_keeps_the_array_that_the_user_names(scoring_home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "answer.json"
+    rows = [{"text": "A good film", "rating": 4}]
+    path.write_text(json.dumps({"old": rows, "new": [{**rows[0], "text": "A bad film"}]}))
+    status, said = call(scoring_home, "init", "shop-a", str(path), "--yes", "--json-path", "new")
+    assert (status, "A bad film" in said) == (0, True), said
+    assert "A bad film" in call(scoring_home, "check", "shop-a", str(path))[1]
+
+
 def test_the_list_has_folders_profiles_and_what_is_wrong_with_them(scoring_home: Home) -> None:
     describe(scoring_home, "shop-a")
     describe(scoring_home, "shop-b", "[columns]\n")
@@ -291,6 +410,18 @@ def test_a_source_may_accept_findings_on_all_that_it_sends(scoring_home: Home) -
 
 
 @pytest.mark.slow
+def test_a_run_tells_of_each_source_how_often_its_labels_agree_with_the_scores(first_run: DoneRun) -> None:
+    accuracy = first_run.summary.accuracy
+    rated_a, rated_b = [said for said in accuracy if not said.startswith("shop-a: ")]
+    assert re.fullmatch(
+        r"rated-a: (0|50|100)\.0% of 2 reviews with a label or a clear rating are called right; "
+        r"predicted stars are \d\.\d\d off on average, of 2 given",
+        rated_a,
+    )
+    assert re.fullmatch(r"rated-b: predicted stars are \d\.\d\d off on average, of 1 given", rated_b)
+
+
+@pytest.mark.slow
 def test_the_accuracy_of_a_run_is_that_of_the_view(later_run: DoneRun) -> None:
     warehouse = later_run.home.warehouse
     run_ids = [run_id for (run_id,) in ask(warehouse, "select run_id from runs")]
@@ -300,3 +431,17 @@ def test_the_accuracy_of_a_run_is_that_of_the_view(later_run: DoneRun) -> None:
     found = (sum(each["labelled"] for each in by_run), sum(each["right"] for each in by_run))
     assert ask(warehouse, view) == [found]
     assert found[0] == 9
+
+
+def test_the_accuracy_of_a_run_tells_of_labels_that_the_model_may_have_learnt(
+    later_run: DoneRun, tmp_path: Path
+) -> None:
+    warehouse = shutil.copyfile(later_run.home.warehouse, tmp_path / "reviews.duckdb")
+    run_ids = [run_id for (run_id,) in ask(warehouse, "select run_id from runs")]
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("update models set own_labels_until = now()")
+        found = measure_agreement(connection, run_ids)
+    assert sum(each["learnt"] for each in found) == sum(each["labelled"] for each in found) == 9
+    labelled = next(each for each in found if each["labelled"])
+    words = f"the model may have learnt from {labelled['learnt']} of these {labelled['labelled']}"
+    assert words in describe_agreement(labelled)

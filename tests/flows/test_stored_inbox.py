@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.errors import StoreError, StoreUnreachableError
+from data_contracts.errors import StoreError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
-from flows.scoring_message import ScoringSummary
+from flows.scoring_message import ScoringSummary, describe_scoring
 from tasks.scoring.plan import ScoringPlan
 from tasks.store import inbox_objects
 from tests.support.forked import run_to_fault
@@ -86,6 +86,12 @@ def test_a_known_object_is_not_fetched(stored: Stored) -> None:
 
 
 @pytest.mark.slow
+def test_the_same_content_in_the_store_and_the_home_is_scored_once(stored: Stored) -> None:
+    of_copies = "inbox_files semi join (from scored_files where uri = 'b.csv') using (source_sha256)"
+    assert count(stored.home, of_copies) == 3
+
+
+@pytest.mark.slow
 def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
     scoring_home: Home, store: Path
 ) -> None:
@@ -94,6 +100,27 @@ def test_a_store_that_can_t_be_listed_fails_the_run_after_the_home_was_scored(
     with pytest.raises(StoreError, match="Committed all the same: 1 file, "):
         run()
     assert count(scoring_home, "scored_files") == 1
+
+
+@pytest.mark.slow
+def test_labels_of_the_home_are_taken_in_and_published_though_the_store_can_t_be_listed(
+    scored_home: Home, store: Path
+) -> None:
+    drop(scored_home, "labels/a.csv", f"label_of,label\n{hash_text('bad plot')},negative\n")
+    shutil.rmtree(store)
+    with pytest.raises(StoreError, match="no such bucket or folder"):
+        run()
+    assert ask(scored_home.published, "select uri from review_labels") == [("labels/a.csv",)]
+
+
+def test_a_dry_run_fails_where_the_run_would_since_the_store_can_t_be_listed(
+    scoring_home: Home, store: Path
+) -> None:
+    drop(scoring_home, "a.csv", CSV)
+    shutil.rmtree(store)
+    with pytest.raises(StoreError, match=r"(?s)no such bucket or folder.*would score 1 file of the home"):
+        plan()
+    assert count(scoring_home, "scored_files") == 0
 
 
 @pytest.mark.slow
@@ -114,6 +141,27 @@ def test_a_dry_run_names_objects_and_fetches_none(
     monkeypatch.delattr(inbox_objects, "fetch")
     [planned] = plan().files
     assert (planned.uri, planned.why, planned.rows) == (uri, "new", None)
+
+
+def test_what_a_killed_run_left_in_the_spool_is_deleted(scoring_home: Home, store: Path) -> None:
+    left = scoring_home.spool / "abc" / "a.csv"
+    left.parent.mkdir(parents=True)
+    left.write_text("text\nhalf a fi", "utf-8")
+    run()
+    assert not scoring_home.spool.exists()
+    assert not store.joinpath("inbox/a.csv").exists()
+
+
+@pytest.mark.slow
+def test_naming_files_leaves_the_store_alone(scoring_home: Home, store: Path) -> None:
+    send(store, "a.csv")
+    path = drop(scoring_home, "b.csv", "text\nanother good film\n")
+    assert run(files=[str(path)]).files_found == 1
+
+
+def test_an_object_can_t_be_named_without_a_store(scoring_home: Home) -> None:
+    with pytest.raises(UsageError, match="REVIEWS_STORE"):
+        run(files=["s3://bucket/inbox/a.csv"])
 
 
 def send_label(store: Path) -> str:
@@ -150,6 +198,44 @@ def test_labels_that_can_t_be_fetched_fail_the_run_after_all_else_was_done(
     failed = ask(scoring_home.warehouse, "select counts->>'files_failed' from runs")
     assert failed == [("1",)]
     assert ask(scoring_home.published, "select uri from review_labels") == [("labels/a.csv",)]
+
+
+@pytest.mark.slow
+def test_a_named_sheet_is_no_file_that_was_not_read_and_what_was_taken_in_is_said(
+    scored_home: Home, store: Path
+) -> None:
+    uri = send_label(store)
+    said = describe_scoring(run(files=[uri]))
+    assert said.splitlines() == [
+        "Nothing new: 1 file looked at",
+        f"  labels      1 label taken in: {uri}",
+    ]
+    send(store, "labels/sheet.csv", "label_of,label\n")
+    said = describe_scoring(run(files=[uri]))
+    assert said.splitlines()[1:] == [f"  labels      0 labels taken in, 1 withdrawn: {uri}"]
+    assert describe_scoring(run(files=[uri])) == "Nothing new: 1 file looked at"
+
+
+def test_a_dry_run_lists_the_sheets_that_a_run_would_read_and_reads_none(
+    scoring_home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = send_label(store)
+    drop(scoring_home, "labels/mine.csv", "label_of,label\n")
+    monkeypatch.delattr(inbox_objects, "fetch")
+    planned = plan()
+    assert (planned.files, planned.skipped) == ((), ())
+    assert [file.uri for file in planned.labels] == ["labels/mine.csv", uri]
+    assert describe_scoring(planned).splitlines()[1:] == [
+        "  why     rows  file",
+        "  labels     -  labels/mine.csv",
+        f"  labels     -  {uri}",
+        "  total labels: 2 files",
+    ]
+
+
+@pytest.mark.slow
+def test_a_dry_run_lists_no_sheet_that_was_taken_in(stored: Stored) -> None:
+    assert stored.planned.labels == ()
 
 
 @pytest.mark.slow

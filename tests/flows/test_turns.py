@@ -13,6 +13,7 @@ from prefect.context import EngineContext
 from prefect.logging.handlers import APILogWorker
 from prefect.states import Cancelled, Crashed, Pending
 
+from deployments.local_server.status import describe_deployment, read_deployment
 from deployments.settings import load_settings
 from deployments.work_pool import keep_queues, make_pool
 from tasks.stages.queue_turns import take_turn
@@ -101,6 +102,15 @@ def test_runs_that_were_asked_for_start_one_at_a_time_in_order_whatever_becomes_
         started.append(run.id)
         queue.end(run, Crashed())
     assert started == asked
+
+
+def test_status_counts_the_runs_that_wait(queue: Queue) -> None:
+    for parameters in ASKED:
+        queue.ask(**parameters)
+    run = queue.start_next()
+    assert run
+    assert "    waits 2 runs" in describe_deployment(read_deployment(queue.client, queue.name))
+    queue.end(run, Crashed())
 
 
 def test_a_waiting_run_that_is_cancelled_blocks_no_other(queue: Queue) -> None:

@@ -135,6 +135,12 @@ def to_zst(data: bytes) -> bytes:
     return bytes(pa.compress(data, "zstd", asbytes=True))
 
 
+def to_zst_with_wrong_checksum(data: bytes) -> bytes:
+    """Return one frame with one raw block, and a checksum of zeros."""
+    header = b"\x28\xb5\x2f\xfd" + bytes([0b0010_0100, len(data)])
+    return header + (len(data) << 3 | 1).to_bytes(3, "little") + data + bytes(4)
+
+
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,
     ".gz": to_gz,

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -45,6 +46,22 @@ def run_in_terminal(
     process.join(PATIENCE_SECONDS)
     assert process.exitcode is not None
     return Seen(process.exitcode, seen)
+
+
+def start_in_terminal(home: Path, *arguments: str) -> Seen:
+    """Run the installed command in such a terminal, from the start of its interpreter on."""
+    controller, terminal = _open_terminal()
+    process = subprocess.Popen(
+        [str(REVIEWS), "--home", str(home), *arguments],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=home,
+        env=_list_variables(None),
+    )
+    os.close(terminal)
+    seen = _read_all(controller)
+    return Seen(process.wait(PATIENCE_SECONDS), seen)
 
 
 def _open_terminal() -> tuple[int, int]:

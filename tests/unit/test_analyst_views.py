@@ -3,7 +3,7 @@
 import re
 import statistics
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, timedelta, timezone
 from typing import Any
 
 import duckdb
@@ -12,11 +12,20 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data_contracts.warehouse import read_views
+from tasks.maintenance.quarantine import list_query
 from tasks.support.wording import escape_controls
 from tasks.warehouse.latest_scores import rebuild
 from tests.support.databases import borrow_tables, make_tables
 from tests.support.warehouse_parts import NOON, hash_text
-from tests.unit.view_tables import add_file, add_model, add_row, add_source_row, ask, make_score, promote
+from tests.unit.view_tables import (
+    add_file,
+    add_model,
+    add_row,
+    add_source_row,
+    ask,
+    make_score,
+    promote,
+)
 
 VIEWS = re.findall(r"CREATE OR REPLACE VIEW (\w+)", read_views())
 MIDNIGHT = NOON + timedelta(hours=12)
@@ -80,6 +89,11 @@ def parse_views() -> dict[str, tuple[str, list[tuple[str, str]]]]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
+def test_every_view_says_its_grain(view: str) -> None:
+    assert parse_views()[view][0].startswith("-- One row per ")
+
+
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_column_of_a_view_has_a_comment_on_its_own_line(view: str) -> None:
     with borrow_tables() as connection:
         columns = [name for name, *_ in connection.execute(f"DESCRIBE {view}").fetchall()]
@@ -110,6 +124,22 @@ def test_days_are_of_utc_whatever_the_readers_time_zone(connection: duckdb.DuckD
     connection.execute("SET TimeZone = 'America/Los_Angeles'")
     for view in ("daily_scores", "live_accuracy"):
         assert ask(connection, f"SELECT day FROM {view} ORDER BY day") == [(DAY,), (NEXT_DAY,)]
+
+
+def test_a_row_that_two_models_scored_counts_for_each_on_its_day(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{"score": 0.25}])
+    add_file(connection, "f", [{"score": 0.75, "scored_at": MIDNIGHT}], model_id="model-b")
+    query = "SELECT day, model_id, rows_scored, mean_score FROM daily_scores ORDER BY day"
+    assert ask(connection, query) == [(DAY, "model-a", 1, 0.25), (NEXT_DAY, "model-b", 1, 0.75)]
+
+
+def test_a_released_row_counts_on_the_day_of_its_release(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{}])
+    release_row(connection)
+    query = "SELECT day, rows_scored FROM daily_scores ORDER BY day"
+    assert ask(connection, query) == [(DAY, 1), (NEXT_DAY, 1)]
 
 
 def release_row(connection: duckdb.DuckDBPyConnection, *models: str) -> None:
@@ -158,6 +188,41 @@ def test_a_rating_says_the_label_that_is_not_given(
     assert ask(connection, ACCURACY) == [found]
 
 
+def test_a_given_label_counts_before_the_rating(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"given_label": "negative", "given_rating": 9, "score": 0.1}])
+    assert ask(connection, ACCURACY) == [(1, 1.0)]
+
+
+def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    rows: list[dict[str, Any]] = [
+        {"given_rating": 10, "predicted_rating": 8.0},
+        {"given_rating": 3, "predicted_rating": 4.0},
+        {"given_label": "positive", "predicted_rating": 1.0},
+    ]
+    add_file(connection, "f", rows)
+    query = "SELECT rated_reviews, rating_mae, mean_given_rating, mean_predicted_rating FROM live_accuracy"
+    assert ask(connection, query) == [(2, 1.5, 6.5, 6.0)]
+
+
+def test_without_ratings_there_is_no_error_in_stars(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"given_label": "positive"}])
+    query = "SELECT rated_reviews, rating_mae, mean_given_rating, mean_predicted_rating FROM live_accuracy"
+    assert ask(connection, query) == [(0, None, None, None)]
+
+
+def test_days_without_label_and_rating_are_left_out(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"scored_at": MIDNIGHT}, {"given_rating": 5}])
+    assert ask(connection, "SELECT day FROM live_accuracy") == [(DAY,)]
+
+
+def test_each_model_is_judged_by_its_own_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
+        add_file(connection, "f", [{"given_label": "positive", "score": score}], model_id=model_id)
+        add_file(connection, f"of {model_id}", [{"given_label": "negative"}], model_id=model_id)
+    query = "SELECT model_id, labelled_reviews, accuracy FROM live_accuracy ORDER BY model_id"
+    assert ask(connection, query) == [("model-a", 2, 0.5), ("model-b", 2, 0.0)]
+
+
 @pytest.mark.parametrize("same", [{"review_id": "r1", "movie_id": "tt1"}, {"text": "a fine film"}])
 def test_a_label_that_comes_later_counts_for_the_row_that_was_scored_before(
     connection: duckdb.DuckDBPyConnection, same: dict[str, Any]
@@ -166,6 +231,16 @@ def test_a_label_that_comes_later_counts_for_the_row_that_was_scored_before(
     add_file(connection, "labels", [{"given_label": "positive", "scored_at": MIDNIGHT, **same}], day=1)
     query = "SELECT day, labelled_reviews, accuracy FROM live_accuracy"
     assert ask(connection, query) == [(DAY, 1, 0.0)]
+
+
+def test_a_later_label_counts_for_each_model_that_scored_the_row(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
+        add_file(connection, "f", [{"text": "fine", "score": score}], model_id=model_id)
+    add_file(connection, "labels", [{"text": "fine", "given_label": "positive"}], model_id="model-b")
+    query = "SELECT model_id, labelled_reviews, accuracy FROM live_accuracy ORDER BY model_id"
+    assert ask(connection, query) == [("model-a", 1, 1.0), ("model-b", 1, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +302,15 @@ def test_what_a_source_said_counts_before_what_somebody_said_later(
     assert ask(connection, ACCURACY) == [(1, 1.0)]
 
 
+@pytest.mark.slow
+def test_labels_by_people_change_no_other_view(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{"text": "fine", "movie_id": "tt1"}])
+    views = [view for view in VIEWS if view not in ("live_accuracy", "deliveries")]
+    before = [ask(connection, f"FROM {view}") for view in views]
+    add_label(connection, "fine", given_label="positive")
+    assert [ask(connection, f"FROM {view}") for view in views] == before
+
+
 def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -240,7 +324,25 @@ def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
     assert ask(connection, query) == [("model-a", 2), ("model-own", 1)]
 
 
+def test_rows_that_both_came_with_a_label_count_each(connection: duckdb.DuckDBPyConnection) -> None:
+    for name in ("f", "g"):
+        add_file(connection, name, [{"text": "fine", "given_label": "positive"}])
+    assert ask(connection, ACCURACY) == [(2, 1.0)]
+
+
 # model_comparison
+
+
+def test_two_models_are_compared_over_the_rows_that_both_scored(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    promote(connection, "model-b")
+    for model_id, scores in (("model-a", (0.25, 0.75, 0.5, 0.0)), ("model-b", (0.5, 1.0, 0.75, 0.25))):
+        add_file(connection, "f", [{"score": score} for score in scores], model_id=model_id)
+        add_file(connection, f"of {model_id}", [{"score": 0.0}], model_id=model_id)
+    assert ask(connection, "FROM model_comparison") == [
+        ("model-a", "model-b", 4, 1, 0.75, 0.25, 2.25, pytest.approx(1.0))
+    ]
 
 
 def test_the_model_that_was_promoted_first_is_the_first(connection: duckdb.DuckDBPyConnection) -> None:
@@ -251,6 +353,25 @@ def test_the_model_that_was_promoted_first_is_the_first(connection: duckdb.DuckD
     order = ["model-a", "a-later-one", "never-promoted-2", "never-promoted-1"]
     expected = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
     assert sorted(ask(connection, "SELECT model_a, model_b FROM model_comparison")) == sorted(expected)
+
+
+def test_models_that_scored_no_row_in_common_are_no_pair(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, f"of {model_id}", [{}], model_id=model_id)
+    assert ask(connection, "FROM model_comparison") == []
+
+
+def test_a_row_released_for_one_of_two_models_is_not_compared(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, "f", [{}], model_id=model_id)
+    release_row(connection, "model-b")
+    assert ask(connection, "SELECT reviews FROM model_comparison") == [(1,)]
+
+
+def test_scores_that_are_all_equal_have_no_correlation(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id, scores in (("model-a", (0.5, 0.5)), ("model-b", (0.1, 0.9))):
+        add_file(connection, "f", [{"score": score} for score in scores], model_id=model_id)
+    assert ask(connection, "SELECT reviews, correlation FROM model_comparison") == [(2, None)]
 
 
 SCORES = st.integers(0, 100).map(lambda percent: percent / 100)
@@ -341,7 +462,92 @@ def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
     ]
 
 
+def test_each_score_of_a_row_has_its_own_models_and_runs_facts(connection: duckdb.DuckDBPyConnection) -> None:
+    promote(connection, "model-b")
+    for model_id in ("model-a", "model-b"):
+        run_id = f"run of {model_id}"
+        add_model(connection, model_id)
+        add_run(connection, run_id)
+        add_file(connection, "f", [{}, {}], model_id=model_id, run_id=run_id)
+        add_check(connection, "f", run_id, success=model_id == "model-a")
+    found = ask_lineage(connection)
+    facts = ("row_number", "model_id", "code_version", "bundle_fingerprint", "checks_made", "checks_failed")
+    assert [tuple(row[name] for name in facts) for row in found] == [
+        (number, model_id, f"code of run of {model_id}", f"bundle of {model_id}", 1, failed)
+        for number in (1, 2)
+        for model_id, failed in (("model-a", 0), ("model-b", 1))
+    ]
+
+
+def test_the_file_has_the_name_under_which_this_model_read_it(connection: duckdb.DuckDBPyConnection) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, "f", [{}], model_id=model_id)
+        connection.execute("UPDATE scored_files SET uri = model_id || '.csv' WHERE model_id = ?", [model_id])
+    assert [row["uri"] for row in ask_lineage(connection)] == ["model-a.csv", "model-b.csv"]
+
+
+def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    for model_id in ("model-a", "model-b"):
+        add_file(connection, "f", [{}], model_id=model_id)
+    for run_id, flow in (("run", "score-reviews"), ("release", "release-rows")):
+        add_run(connection, run_id, flow)
+    add_check(connection, "f", "run")
+    release_row(connection, "model-a", "model-b")
+    found = ask_lineage(connection, "row_number = 2")
+    facts = ("model_id", "flow", "uri", "checks_made", "released_at")
+    assert [tuple(row[name] for name in facts) for row in found] == [
+        (model_id, "release-rows", "f", 0, MIDNIGHT) for model_id in ("model-a", "model-b")
+    ]
+
+
+def test_a_row_that_was_never_set_aside_was_not_released(connection: duckdb.DuckDBPyConnection) -> None:
+    add_file(connection, "f", [{}])
+    release_row(connection)
+    assert [row["released_at"] for row in ask_lineage(connection)] == [None, MIDNIGHT]
+
+
+def test_checks_of_a_stage_of_another_file_and_of_another_run_are_not_the_files(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{}])
+    for source, run_id in ((None, "run"), ("g", "run"), ("f", "another run"), ("f", "run")):
+        add_check(connection, source, run_id, success=False)
+    assert [(row["checks_made"], row["checks_failed"]) for row in ask_lineage(connection)] == [(1, 1)]
+
+
+def test_a_score_has_the_promotion_that_was_its_models_last_one_then(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    promote(connection, "model-b", day=1)
+    promote(connection, "model-a", "rollback", day=2)
+    promote(connection, "model-a", day=2)
+    days = (-31, -30, 0, 1.5, 2, 3)
+    add_file(connection, "f", [{"scored_at": NOON + timedelta(days=day)} for day in days])
+    assert [row["promotion"] for row in ask_lineage(connection)] == [None, 1, 1, 1, 4, 4]
+
+
+def test_a_score_without_any_record_of_model_run_and_promotion_is_there(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    add_file(connection, "f", [{}], model_id="unknown", run_id="unknown")
+    facts = ("model_id", "variant", "promotion", "flow", "checks_made")
+    assert [tuple(row[name] for name in facts) for row in ask_lineage(connection)] == [
+        ("unknown", None, None, None, 0)
+    ]
+
+
 # open_quarantine
+
+
+def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: duckdb.DuckDBPyConnection) -> None:
+    sources = {name: hash_text(name) for name in ("f.csv", "g.csv")}
+    for name, source in sources.items():
+        add_quarantined(connection, source, 17, uri=name)
+    listed = [(name, uri) for name, uri, *_ in ask(connection, list_query(None, None))]
+    found = connection.execute("SELECT row_name, uri FROM open_quarantine ORDER BY uri").fetchall()
+    assert found == listed == [(f"{source[:12]}:17", name) for name, source in sources.items()]
 
 
 def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) -> None:
@@ -349,6 +555,45 @@ def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) 
     release_row(connection)
     add_quarantined(connection, "f", 3)
     assert connection.execute("SELECT row_number FROM open_quarantine").fetchall() == [(3,)]
+
+
+def test_a_row_that_is_set_aside_says_what_is_known_of_it(connection: duckdb.DuckDBPyConnection) -> None:
+    add_quarantined(connection, "f", 3, member="a.csv", detail="200 characters", raw="füße".encode())
+    query = "SELECT uri, row_number, member, rule, detail, quarantined_at, bytes, text_preview FROM open_quarantine"
+    assert ask(connection, query) == [
+        ("f.csv", 3, "a.csv", "text_too_long", "200 characters", NOON, 6, "füße")
+    ]
+
+
+@pytest.mark.parametrize(("hours", "days"), [(0, 0), (23, 0), (25, 1), (24 * 400 + 1, 400)])
+def test_waiting_is_counted_in_whole_days(
+    connection: duckdb.DuckDBPyConnection, hours: int, days: int
+) -> None:
+    [(now,)] = connection.execute("SELECT now()").fetchall()
+    moment = now.astimezone(timezone(timedelta(hours=9))) - timedelta(hours=hours)
+    add_quarantined(connection, "f", quarantined_at=moment)
+    assert connection.execute("SELECT days_waiting FROM open_quarantine").fetchall() == [(days,)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "preview"),
+    [
+        (None, None),
+        (b"", ""),
+        (b"  two\r\n\r\n\tlines ", "two lines"),
+        (b"\x1b[31mred\x00\x9b".replace(b"\x9b", b"\xc2\x9b"), "[31mred"),
+        ("a\u202eb\u2066c\u200bd".encode(), "a b c d"),
+        (b"caf\xe9", "caf\\xE9"),
+        ("é".encode() * 500, "é" * 60),
+        (b"a" + "日".encode() * 500, "a" + "日" * 59),
+        (b"ab" + "😀".encode() * 500, "ab" + "😀" * 58),
+    ],
+)
+def test_a_preview_is_the_beginning_of_the_row_without_what_a_terminal_obeys(
+    connection: duckdb.DuckDBPyConnection, raw: bytes | None, preview: str | None
+) -> None:
+    add_quarantined(connection, "f", raw=raw)
+    assert connection.execute("SELECT text_preview FROM open_quarantine").fetchall() == [(preview,)]
 
 
 @pytest.mark.slow

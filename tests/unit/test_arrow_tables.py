@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import io
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from tasks.reading.arrow_tables import read_arrow, read_orc
@@ -47,6 +49,15 @@ def read_texts(format_name: str, data: bytes, **options: Any) -> list[str]:
     return [text for rows in read(format_name, data, **options) for text in rows.known["text"].to_pylist()]
 
 
+def read_extra(format_name: str, data: bytes) -> dict[str, Any]:
+    """Read one row; return its further values as JSON has them."""
+    (rows,) = read(format_name, data)
+    return list_further(rows)[0]
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
+
+
 @pytest.mark.parametrize("format_name", READERS)
 def test_a_file_with_more_rows_than_its_size_allows_is_refused(format_name: str) -> None:
     data = ENCODERS[format_name]([{"text": "A film."}] * 100)
@@ -64,7 +75,46 @@ def test_arrow_files_and_streams_are_read(*, stream: bool, compression: str | No
     assert read_texts("arrow", data) == ["A film."] * 3
 
 
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_texts_of_every_arrow_type_are_read(kind: pa.DataType) -> None:
+    assert read_texts("arrow", write_arrow(pa.table({"text": pa.array(["a", "é"]).cast(kind)}))) == ["a", "é"]
+
+
+def test_arrow_values_of_any_type_are_kept_but_for_nan_which_counts_as_null() -> None:
+    table = pa.table(
+        {
+            "text": ["A film."],
+            "tags": [["a", None]],
+            "user": [{"name": "Ann"}],
+            "json": pa.array(['{"a": 1}'], pa.string()).cast(pa.json_()),
+            "when": pa.array([NOON], pa.timestamp("ms", "Europe/Berlin")),
+            "nan": [float("nan")],
+        }
+    )
+    assert read_extra("arrow", write_arrow(table)) == {
+        "tags": ["a", None],
+        "user.name": "Ann",
+        "json": '{"a": 1}',
+        "when": "2024-05-17 12:00:00.000Z",
+    }
+
+
+def test_dictionary_indices_outside_of_their_dictionary_refuse_the_file() -> None:
+    wrong = pa.DictionaryArray.from_arrays(pa.array([5], pa.int8()), pa.array(["a"]), safe=False)
+    with pytest.raises(FileRefusedError, match="arrow_broken"):
+        read("arrow", write_arrow(pa.table({"text": wrong})))
+
+
 # ORC
+
+
+def test_orc_values_of_any_type_are_kept() -> None:
+    data = encode_orc(
+        [{"text": "A film.", "n": 5, "day": NOON.date(), "user": {"name": "Ann"}, "tags": ["a"]}]
+    )
+    assert read_extra("orc", data) == {"n": 5, "day": "2024-05-17", "user.name": "Ann", "tags": ["a"]}
 
 
 # Avro
@@ -79,7 +129,10 @@ FIELDS: list[dict[str, Any]] = [
     {"name": "nan", "type": "float"},
     {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["WEB", "APP"]}},
     {"name": "tags", "type": {"type": "array", "items": "string"}},
-    {"name": "user", "type": {"type": "record", "name": "U", "fields": [{"name": "name", "type": "string"}]}},
+    {
+        "name": "user",
+        "type": {"type": "record", "name": "U", "fields": [{"name": "name", "type": "string"}]},
+    },
 ]
 KEY = uuid.UUID(int=7)
 RECORD = {
@@ -130,6 +183,13 @@ def test_avro_blocks_of_every_codec_are_read(codec: str, monkeypatch: pytest.Mon
         assert read_texts("avro", write_avro(schema, [{"text": text} for text in texts], codec)) == texts
 
 
+@pytest.mark.parametrize("text", [["A good film.", "Really."], 5])
+@pytest.mark.parametrize("format_name", ["orc", "arrow"])
+def test_a_text_column_of_other_values_than_texts_is_refused(format_name: str, text: Any) -> None:
+    with pytest.raises(FileRefusedError, match="text_column_type"):
+        read(format_name, ENCODERS[format_name]([{"text": text}]))
+
+
 @pytest.mark.parametrize("format_name", ["orc", "arrow"])
 def test_what_says_which_rows_are_reviews_is_read_as_text_and_keeps_its_type_in_extra(
     format_name: str,
@@ -153,6 +213,13 @@ def test_structs_are_columns_with_dotted_names_as_objects_of_json_are(format_nam
     assert list_further(rows) == [{"review.by.name": "Ann"}] * 2
 
 
+def test_values_of_an_extension_type_in_a_struct_are_read_as_they_are_stored() -> None:
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16)))
+    by = pa.StructArray.from_arrays([ids], ["id"])
+    (rows,) = read("arrow", write_arrow(pa.table({"text": ["A good film"], "by": by})))
+    assert list_further(rows) == [{"by.id": "0" * 16}]
+
+
 FLAT = pa.struct([(f"f{number}", pa.int8()) for number in range(900)])
 
 
@@ -172,6 +239,22 @@ def test_structs_that_would_become_too_much_are_refused(kind: pa.DataType, probl
     schema = pa.schema([("text", pa.string()), ("nested", kind)])
     with pytest.raises(FileRefusedError, match=problem):
         read("arrow", write_arrow(schema.empty_table()))
+
+
+def test_values_of_a_named_column_that_can_be_no_rating_are_kept_as_such() -> None:
+    table = pa.table({"text": ["A good film"], "score": [[4]]})
+    profile = make_profile("text", given_rating="score", tables={"rating": {"lowest": 1, "highest": 5}})
+    (rows,) = read("arrow", write_arrow(table), profile=profile)
+    row = parse_rows(rows, pa.nulls(1, pa.string())).to_pylist()[0]
+    assert row["given_rating"] is None
+    assert json.loads(row["extra"]) == {"given_rating": "[4]"}
+
+
+def test_a_column_of_the_name_of_one_that_is_ours_is_kept_too() -> None:
+    names = ["text", "score", "score"]
+    table = pa.Table.from_arrays([pa.array(["A good film"]), pa.array([[4]]), pa.array([5])], names)
+    (rows,) = read("arrow", write_arrow(table), profile=make_profile("text", given_rating="score"))
+    assert list_further(rows)[0]["score"] == 5
 
 
 @pytest.mark.process

@@ -1,5 +1,6 @@
 """Tests that reading stops as soon as a file has too many bad rows to be accepted."""
 
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +11,13 @@ import pytest
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.part_schemas import QUARANTINE_SCHEMA
-from data_contracts.rules_and_limits import UNCOUNTED_RULES, RowLimits
+from data_contracts.rules_and_limits import ROW_RULES, UNCOUNTED_RULES, FileLimits, RowLimits
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import SourceFile
 from tasks.reading.reader import ReadOptions
 from tasks.scoring.bad_rows import UNSUSPECTED_BYTES, can_only_be_refused, require_bounded_bad_rows
 from tasks.scoring.chunk_checks import quarantine_chunk_rows
-from tasks.scoring.file_outcomes import Tally
+from tasks.scoring.file_outcomes import Tally, judge_file
 from tasks.scoring.group_to_part import ScoringJob, score_group
 from tasks.warehouse.run_log import Run
 
@@ -50,6 +51,18 @@ def test_a_file_whose_bad_rows_unpack_to_far_more_than_its_size_is_refused() -> 
     require_bounded_bad_rows(file, UNSUSPECTED_BYTES)
     with pytest.raises(FileRefusedError, match="bomb_suspected: its bad rows alone"):
         require_bounded_bad_rows(file, UNSUSPECTED_BYTES + 1)
+
+
+def test_a_refusal_names_the_first_bad_row_in_a_sentence_of_its_own() -> None:
+    source, tally = "0" * 64, Tally(Counter({"0" * 64: 20}))
+    empty = {field.name: pa.nulls(20, field.type) for field in QUARANTINE_SCHEMA}
+    given = {"source_sha256": [source] * 20, "row_number": list(range(1, 21)), "text": [" "] * 20}
+    broken = dict.fromkeys(range(2, 20), ("text_blank", ROW_RULES["text_blank"]))
+    quarantine_chunk_rows(pa.table(empty | given), broken, "run", tally, lambda table, rows: None)
+    file: Any = SimpleNamespace(source_sha256=source)
+    detail = str(judge_file(file, tally, FileLimits()).detail)
+    assert detail.startswith("18 of 20 rows are bad (text_blank 18); if people may leave the text out, ")
+    assert f" by largest_bad_share. The first is row 3 (text_blank): {ROW_RULES['text_blank']} Too " in detail
 
 
 @pytest.mark.parametrize("rule", sorted(UNCOUNTED_RULES))

@@ -66,6 +66,11 @@ def test_classes_are_read_by_their_names(format_name: str, kind: pa.DataType) ->
     assert read_labels(format_name, table) == ["negative", "positive", None, "neutral"]
 
 
+def test_numbers_without_a_name_stay() -> None:
+    table = make_table([0, 2, 2**62], describe(["neg", "pos"]))
+    assert read_labels("parquet", table) == ["neg", "2", str(2**62)]
+
+
 @pytest.mark.parametrize("format_name", ["parquet", "file", "stream"])
 def test_a_number_below_zero_is_no_label(format_name: str) -> None:
     table = make_table([0, -1, 1, -(2**62)], describe(["neg", "pos"]))
@@ -75,16 +80,23 @@ def test_a_number_below_zero_is_no_label(format_name: str) -> None:
 @pytest.mark.parametrize(
     "stated",
     [
+        b"",
         b"{",
         b"[" * 100_000,
         b'{"info": {"features": ' + b"9" * 5000 + b"}}",
+        b"\xff",
         describe(["neg", 3]),
+        describe(["neg", "\ud800"]),
         describe(["neg", "p" * 101]),
+        describe(["neg", ""]),
+        describe([]),
+        describe({"0": "neg"}),
         describe(["neg", "pos"], "Value"),
         describe(["neg", *(f"class {number:09}" for number in range(100_000))]),
         describe(["LABEL_0", "LABEL_1"]),
+        describe(["0", "1"]),
     ],
-    ids=range(8),
+    ids=range(15),
 )
 def test_metadata_that_name_no_classes_leave_the_numbers(stated: bytes) -> None:
     assert read_labels("parquet", make_table([0, 1], stated)) == ["0", "1"]
@@ -95,3 +107,10 @@ def test_any_metadata_are_taken_or_passed_over(stated: Any) -> None:
     for found in (stated, {"info": {"features": stated}}, {"info": {"features": {"label": stated}}}):
         schema = pa.schema([("label", pa.int8())], {"huggingface": json.dumps(found)})
         assert find_classes(schema).keys() <= {0}
+
+
+def test_columns_of_one_name_or_of_no_whole_numbers_are_not_named() -> None:
+    metadata = {"huggingface": describe(["neg", "pos"])}
+    assert find_classes(pa.schema([("label", pa.float64())], metadata)) == {}
+    assert find_classes(pa.schema([("label", pa.int8()), ("label", pa.int8())], metadata)) == {}
+    assert find_classes(pa.schema([("label", pa.int8())], metadata)) == {0: ["neg", "pos"]}

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from data_contracts.review_files import READ_SCHEMA
-from tasks.reading.delimited import read_delimited
+from tasks.reading.delimited import read_delimited, unescape
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.values import NO_TEXT_WORDS
 from tests.support.profiles import make_profile
@@ -49,6 +50,20 @@ def refuse(folder: Path, name: str, data: bytes, **options: Any) -> FileRefusedE
 
 
 # Separators
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("Review, in your own words", "Good, really."),
+        ("review", "Heat,5,Good."),
+        ("film,rating,review", "A good film."),
+        ("Comments,likes", "Good."),
+    ],
+)
+def test_one_column_of_texts_with_commas_is_read(tmp_path: Path, header: str, text: str) -> None:
+    data = f'"{header}"\n"{text}"\n"Bad, sad."\n'.encode()
+    assert read_texts(tmp_path, "a.csv", data, profile=make_profile(header)) == [text, "Bad, sad."]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.psv", "a.tab"])
@@ -103,6 +118,14 @@ def test_a_text_file_that_can_only_be_a_table_or_a_list_is_set_aside(tmp_path: P
 )
 def test_a_profile_may_say_of_which_format_text_files_are(tmp_path: Path, form: str, data: bytes) -> None:
     assert read_by(tmp_path, "a.txt", data, format=form) == TEXTS
+
+
+@pytest.mark.parametrize("again", ["review,film,stars", "Stars,Film,Review", '"stars","review","film"'])
+def test_a_header_in_another_order_further_down_refuses_the_file(tmp_path: Path, again: str) -> None:
+    rows = "Heat,Good,4\n" * 3
+    error = refuse(tmp_path, "a.csv", f"film,review,stars\n{rows}not as wide\n{again}\n{rows}".encode())
+    assert error.rule == "header_changed"
+    assert error.detail.startswith("row 5 has the names of the columns in another order. ")
 
 
 # Quotes
@@ -162,6 +185,34 @@ def test_quotes_may_be_escaped_by_backslashes(tmp_path: Path, separator: str) ->
     assert read_texts(tmp_path, "a.csv", content) == expected
 
 
+@given(texts=st.lists(st.text('ab"\\\n', min_size=1).filter(str.strip), min_size=1), size=st.integers(1, 9))
+def test_escaped_quotes_are_read_in_pieces_of_any_size(texts: list[str], size: int) -> None:
+    quoted = [text.replace("\\", "\\\\").replace('"', '\\"') for text in texts]
+    data = "\n".join(f'"{text}"' for text in quoted).encode()
+    pieces = (data[start : start + size] for start in range(0, len(data), size))
+    parsed = csv.reader(io.StringIO(b"".join(unescape(pieces)).decode(), newline=""))
+    assert [field for [field] in parsed] == texts
+
+
+def test_a_long_name_of_a_column_that_each_row_keeps_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"text," + b"k" * 60_000 + b"\n" + b"good,1\n" * 3_000)
+    tracemalloc.start()
+    try:
+        assert sum(batch.num_rows for batch in read_review_file(path)) == 3_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 150 << 20
+
+
+def test_a_table_of_many_columns_is_not_read_in_many_pieces(tmp_path: Path) -> None:
+    path, columns = tmp_path / "a.csv", 3_000
+    names = ",".join(["text", *(f"name-{number}" for number in range(columns))])
+    path.write_text(f"{names}\n" + f"good{',1' * columns}\n" * 40)
+    assert [batch.num_rows for batch in read_review_file(path)] == [40]
+
+
 # Encodings
 
 
@@ -174,6 +225,17 @@ def test_a_file_in_the_encoding_that_is_named_is_read(tmp_path: Path) -> None:
     assert read_texts(tmp_path, "a.csv", data, **CP1252) == expected
     assert read_texts(tmp_path, "a.csv.gz", to_gz(data), **CP1252) == expected
     assert read_texts(tmp_path, "a.txt", data, **CP1252) == [data.decode("cp1252")]
+
+
+def test_a_byte_order_mark_counts_more_than_the_encoding_that_is_named(tmp_path: Path) -> None:
+    data = encode_csv(UMLAUTS).decode().encode("utf-8-sig")
+    assert read_texts(tmp_path, "a.csv", data, **CP1252)[0] == UMLAUTS[0]["text"]
+
+
+def test_bytes_that_the_encoding_does_not_have_refuse_the_file(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "a.csv", b"text\nA \x81 film\n", **CP1252)
+    assert error.rule == "encoding_broken"
+    assert "CP1252" in error.detail
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

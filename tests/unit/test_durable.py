@@ -2,16 +2,22 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
+from data_contracts.storage import durable
 from data_contracts.storage.durable import (
     build_folder,
     create_whole,
     make_durable,
+    make_folder,
+    move_all,
     name_temporary,
+    put_in_place,
     remove_leftovers,
+    start_folder,
     write_all_whole,
     write_whole,
 )
@@ -70,6 +76,18 @@ def test_a_file_that_is_there_is_not_created_anew(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "first"}
 
 
+def test_a_file_is_created_where_the_file_system_has_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*paths: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    create_whole(tmp_path / "a", b"first")
+    create_whole(tmp_path / "a", b"second")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "first"}
+
+
 def test_each_of_many_files_is_synced_then_renamed_and_their_folder_is_synced_once(
     tmp_path: Path, calls: list[str]
 ) -> None:
@@ -85,6 +103,19 @@ def test_each_of_many_files_is_synced_then_renamed_and_their_folder_is_synced_on
     assert len(calls) == 2 * len(names) + 1
 
 
+def test_of_many_files_one_that_can_not_be_written_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a").write_text("old")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_all_whole(tmp_path, [("a", b"new"), ("b", b"new")])
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
 def test_all_that_is_in_a_folder_is_synced_before_it_gets_its_name(tmp_path: Path, calls: list[str]) -> None:
     build(tmp_path / "a")
     temporary = name_temporary(tmp_path / "a").name
@@ -93,11 +124,33 @@ def test_all_that_is_in_a_folder_is_synced_before_it_gets_its_name(tmp_path: Pat
     assert calls[len(before) + 1 :] == [f"sync {tmp_path.name}"]
 
 
+def test_folders_above_are_made_durably(tmp_path: Path, calls: list[str]) -> None:
+    make_folder(tmp_path / "a" / "b", 0o700)
+    assert calls == [f"sync {tmp_path.name}", "sync a"]
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+def test_the_folders_of_what_is_moved_are_synced_after_all_of_it(tmp_path: Path, calls: list[str]) -> None:
+    for name in ("from", "to"):
+        (tmp_path / name).mkdir()
+    for name in "ab":
+        (tmp_path / "from" / name).write_text(name)
+    move_all((tmp_path / "from" / name, tmp_path / "to" / name) for name in "ab")
+    assert calls[:2] == ["rename a a", "rename b b"]
+    assert sorted(calls[2:]) == ["sync from", "sync to"]
+
+
 def test_a_block_that_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path: Path) -> None:
     write(tmp_path / "a", "before")
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a", "half", dies=True)
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "before")]
+
+
+def test_a_folder_whose_block_fails_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "a", dies=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_can_not_be_synced_does_not_get_its_name(
@@ -120,6 +173,13 @@ def test_a_folder_that_is_there_makes_room_only_if_it_is_to(tmp_path: Path) -> N
     with pytest.raises(OSError, match="not empty"), build_folder(tmp_path / "a"):
         pass
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "after"]
+
+
+def test_a_folder_that_is_begun_gets_its_name_later(tmp_path: Path) -> None:
+    temporary = start_folder(tmp_path / "parts" / "a")
+    assert list(temporary.iterdir()) == []
+    put_in_place(temporary, tmp_path / "parts" / "a")
+    assert list((tmp_path / "parts").iterdir()) == [tmp_path / "parts" / "a"]
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EACCES])
@@ -159,6 +219,12 @@ def test_leftovers_go_unless_their_process_goes_on(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted(paths[what] for what in ("other", "foreign", "whole"))
 
 
+def test_leftovers_of_one_name_go_alone(tmp_path: Path) -> None:
+    paths = leave(tmp_path)
+    remove_leftovers(tmp_path, "b [1]")
+    assert {what for what, path in paths.items() if not path.exists()} == {"of another name"}
+
+
 def test_in_a_folder_that_is_held_all_leftovers_go(tmp_path: Path) -> None:
     paths = leave(tmp_path)
     remove_leftovers(tmp_path, held=True)
@@ -169,3 +235,13 @@ def test_a_writer_removes_what_a_killed_one_left_of_its_name(tmp_path: Path) -> 
     (tmp_path / f".a.{GONE}.tmp").write_text("half")
     write(tmp_path / "a", "whole")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_without_leftovers_or_none_at_all_is_fine(tmp_path: Path) -> None:
+    remove_leftovers(tmp_path / "nowhere")
+    durable.remove(tmp_path / "nothing")
+
+
+def test_a_number_that_no_process_can_have_is_of_none() -> None:
+    assert not durable.is_running(10**30)
+    assert durable.is_running(os.getppid())

@@ -10,11 +10,12 @@ import pytest
 from data_contracts.errors import UsageError
 from data_contracts.storage.home import Home
 from tasks.delivery.delivering import note_broken
-from tasks.findings.finding import ERROR, NOTE, Finding
+from tasks.findings.finding import ERROR, NOTE, Finding, merge
 from tasks.findings.gathering import gather_at_end, gather_from_tables, name_killed
 from tasks.findings.recorded import Noted, Row, accept_finding, note_findings, tell_untold
-from tasks.findings.rendering import list_lines, list_told, show_on_page
+from tasks.findings.rendering import MOST_OF_A_KIND, list_lines, list_told, show_on_page
 from tasks.store.upload_trouble import note_trouble
+from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
 from tasks.warehouse.run_log import Run, start_run
 from tests.support.filled_tables import FilledTables, fill_tables
@@ -22,7 +23,7 @@ from tests.support.report_homes import NEXT_RUN
 from tests.support.sent_files import send_files
 from tests.support.sites import list_challenger
 from tests.support.small_home import ask
-from tests.support.warehouse_parts import PartFile
+from tests.support.warehouse_parts import PartFile, hash_text
 
 LATE = Finding(
     "late_source", "shop", "shop: the last files came 3 days ago", "reviews sql sources", source="shop"
@@ -65,6 +66,14 @@ def put(home: Home, name: str) -> Path:
     return home.inbox / name
 
 
+def see(tables: FilledTables, name: str, content: str) -> None:
+    """Record which content was found last under a name."""
+    tables.change(
+        "INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen) "
+        f"VALUES ('{name}', 0, 0, '{hash_text(content)}', now(), now())",
+    )
+
+
 def test_refused_files_and_quarantined_rows_are_found_with_the_command_that_mends_them(
     tables: FilledTables, home: Home
 ) -> None:
@@ -76,6 +85,16 @@ def test_refused_files_and_quarantined_rows_are_found_with_the_command_that_mend
         "a b.csv": f"reviews score '{home.inbox}/a b.csv'",
         "text_encoding": "reviews quarantine release --rule text_encoding --encoding cp1252",
     }
+
+
+def test_rows_that_can_only_be_corrected_are_listed_and_the_words_say_how_they_leave_the_list(
+    tables: FilledTables, home: Home
+) -> None:
+    tables.run([PartFile("good.csv", [{"score": 0.9}], bad_rows=[2])])
+    tables.change("UPDATE quarantined_rows SET rule = 'text_blank', raw_is_text = true")
+    [found] = gather_from_tables(tables.connection, home)
+    assert found.next == "reviews quarantine list --rule text_blank"
+    assert "reviews forget ROW deletes" in found.what
 
 
 @pytest.mark.parametrize("change", ["released_at = quarantined_at", "rule = 'text_not_given'"])
@@ -108,6 +127,44 @@ def test_a_refused_file_is_a_finding_for_as_long_as_it_is_there(tables: FilledTa
     assert find(tables, home) == {"b.csv": f"reviews score {paths[1]}"}
     paths[1].unlink()
     assert find(tables, home) == {}
+
+
+def test_a_refused_file_that_was_renamed_is_named_as_it_is_called_now(
+    tables: FilledTables, home: Home
+) -> None:
+    tables.run([PartFile("a.csv", status="refused")])
+    path = put(home, "renamed.csv")
+    see(tables, "a.csv", "a.csv")
+    see(tables, "renamed.csv", "a.csv")
+    assert find(tables, home) == {"renamed.csv": f"reviews score {path}"}
+
+
+def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_more(
+    tables: FilledTables, home: Home
+) -> None:
+    tables.run([PartFile("a.csv", status="refused")])
+    put(home, "a.csv")
+    see(tables, "a.csv", "other content")
+    assert find(tables, home) == {}
+
+
+def test_a_refused_object_of_a_store_is_found_since_it_is_not_looked_at(
+    tables: FilledTables, home: Home
+) -> None:
+    tables.run([PartFile("a.csv", status="refused", ledger={"uri": "s3://bucket/inbox/a.csv"})])
+    assert find(tables, home) == {"s3://bucket/inbox/a.csv": "reviews sql rejected-files"}
+
+
+@pytest.mark.parametrize("elsewhere", ["a copy alone", "not mounted"])
+def test_refused_files_that_may_lie_in_an_inbox_that_is_not_here_are_found(
+    tables: FilledTables, home: Home, elsewhere: str
+) -> None:
+    tables.run([PartFile("a.csv", status="refused")])
+    if elsewhere == "a copy alone":
+        home.warehouse.unlink()
+    if elsewhere == "not mounted":
+        home.inbox.rmdir()
+    assert [*find(tables, home)] == ["a.csv"]
 
 
 def test_a_killed_training_is_run_again_with_the_parameters_that_it_had(tmp_path: Path) -> None:
@@ -195,6 +252,16 @@ def test_what_still_holds_stays_open_and_what_no_longer_holds_is_settled(warehou
     ]
 
 
+def test_a_settled_finding_that_is_found_again_keeps_its_number_and_no_other_gets_it(warehouse: Path) -> None:
+    note(warehouse, LATE, REFUSED)
+    note(warehouse, LATE, run="run-2")
+    note(warehouse, LATE, UNUSED, run="run-3")
+    note(warehouse, LATE, UNUSED, REFUSED, run="run-4")
+    numbered = dict(ask(warehouse, "SELECT kind, number FROM findings"))
+    assert sorted(numbered.values()) == [1, 2, 3]
+    assert numbered["unused_columns"] == 3
+
+
 def test_a_run_that_changes_no_finding_writes_and_publishes_none(tmp_path: Path) -> None:
     home = Home(tmp_path)
     note(home.warehouse, LATE)
@@ -212,6 +279,11 @@ def test_what_a_run_did_not_look_for_stays_open(warehouse: Path) -> None:
     assert read(warehouse) == [("shop", "open")]
     note(warehouse, covers=lambda row: row["source"] == "shop")
     assert read(warehouse) == [("shop", "settled")]
+
+
+def test_findings_of_one_kind_and_subject_are_one_with_the_words_of_all() -> None:
+    [found] = merge([UNUSED, replace(UNUSED, what="b.csv: not used: 'by'")])
+    assert found.what == "a.csv: not used: 'id'; b.csv: not used: 'by'"
 
 
 def test_what_was_accepted_stays_so_until_its_level_changes(warehouse: Path) -> None:
@@ -251,9 +323,42 @@ def test_what_lasts_is_told_once_and_what_the_webhook_did_not_get_is_told_again(
     assert tell(warehouse) == []
 
 
+def test_what_lasted_and_is_over_before_it_could_be_told_is_not_told_but_an_event_is(warehouse: Path) -> None:
+    note(warehouse, LATE, REFUSED)
+    note(warehouse)
+    assert tell(warehouse) == ["a.csv"]
+
+
+def test_another_event_of_a_subject_is_told_again(warehouse: Path) -> None:
+    note(warehouse, REFUSED)
+    tell(warehouse)
+    note(warehouse, replace(REFUSED, what="a.csv was refused: no_columns"))
+    assert tell(warehouse) == ["a.csv"]
+
+
+def test_an_event_of_more_than_a_week_ago_is_told_no_more(warehouse: Path) -> None:
+    note(warehouse, REFUSED)
+    note(warehouse)
+    with open_warehouse(warehouse, write=True) as connection:
+        connection.execute("UPDATE findings SET last_seen = last_seen - INTERVAL 8 DAYS")
+    assert tell(warehouse) == []
+
+
+def test_many_of_a_kind_are_told_by_the_first_ones_and_the_number_of_the_others() -> None:
+    many = [replace(REFUSED, subject=f"{number}.csv") for number in range(9)]
+    lines = list(list_told(many))
+    assert len(lines) == MOST_OF_A_KIND + 1
+    assert lines[-1].startswith("And 6 more, such as 3.csv")
+
+
 def test_a_hostile_name_is_shown_as_text(tmp_path: Path) -> None:
     hostile = replace(REFUSED, subject="a\x1b[2J.csv", what="a\x1b[2J.csv was refused")
     [line] = list_lines([hostile])
     [told] = list_told([hostile])
     [shown] = show_on_page([hostile], tmp_path)
     assert all(text.isprintable() for text in (line, told, shown.title, shown.words))
+
+
+def test_a_command_on_a_page_names_the_home(tmp_path: Path) -> None:
+    [shown] = show_on_page([LATE], tmp_path)
+    assert shown.next == f"reviews --home {tmp_path} sql sources"

@@ -1,15 +1,20 @@
 """Tests which files of the inbox are found or skipped, and how files are grouped."""
 
 import os
+import sys
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.inbox.source_files import (
     GROUP_BYTES,
+    GROUP_FILES,
     HAS_LABELS,
     Findings,
+    FoundFile,
     SkippedFile,
     SourceFile,
     group_found_files,
@@ -18,6 +23,7 @@ from tasks.inbox.source_files import (
     look_at_named,
     look_into,
 )
+from tests.support.odd_files import deep_tree
 
 
 def write(path: Path, content: bytes = b"text") -> Path:
@@ -30,17 +36,27 @@ def make_source(number: int, size: int) -> SourceFile:
     return SourceFile(f"{number}.csv", Path(f"{number}.csv"), size, 0, f"{number:064}")
 
 
+def test_files_are_found_in_every_folder_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in ("b.csv", "a.csv", "2026/11/c.csv"):
+        write(tmp_path / name)
+    assert [file.uri for file in look_into(tmp_path).files] == ["a.csv", "b.csv", "2026/11/c.csv"]
+
+
 @pytest.mark.parametrize(
     "name",
     [
         ".DS_Store",
         "~lock.csv",
         "new.csv.part",
+        "new.CSV.TMP",
         ".hidden/a.csv",
         "_SUCCESS",
+        "_committed_71",
         "a.csv.crc",
         "README.txt",
+        "Read Me.md",
         "LICENSE",
+        "Thumbs.db",
     ],
 )
 def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, name: str) -> None:
@@ -70,6 +86,11 @@ def test_a_name_that_is_not_utf8_is_passed_over_and_said(tmp_path: Path) -> None
     assert "not UTF-8" in findings.skipped[0].reason
 
 
+def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert [each.reason for each in look_into(tmp_path).skipped] == ["is not a regular file"]
+
+
 def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: Path) -> None:
     write(tmp_path / "exports" / "a.csv")
     findings = look_at_named([tmp_path / "exports", tmp_path / "missing.csv"], tmp_path / "inbox")
@@ -77,9 +98,25 @@ def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: P
     assert "can't be accessed" in findings.skipped[0].reason
 
 
+def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "inbox" / "a.csv")
+    assert look_at_named([path], tmp_path / "inbox").files == look_into(tmp_path / "inbox").files
+
+
 @pytest.mark.parametrize(
     "name",
-    ["inbox/deep/../labels/a.csv", "inbox/within/a.csv", "alias/a.csv", "home/inbox/labels/a.csv", "."],
+    [
+        "inbox/deep/../labels/a.csv",
+        "inbox/labels",
+        "inbox/deep/../labels",
+        "inbox/../inbox/labels/a.csv",
+        "inbox/within/a.csv",
+        "inbox/within",
+        "alias/a.csv",
+        "home/inbox/labels/a.csv",
+        "home",
+        ".",
+    ],
 )
 def test_a_file_of_the_inbox_is_known_as_such_however_it_is_named(tmp_path: Path, name: str) -> None:
     inbox = tmp_path / "inbox"
@@ -107,9 +144,11 @@ def test_a_file_of_the_inbox_that_is_named_twice_is_one_file(tmp_path: Path) -> 
     ("name", "uri"),
     [
         ("outside/a.csv", "{tmp}/outside/a.csv"),
+        ("outside/../outside/a.csv", "{tmp}/outside/../outside/a.csv"),
         ("outside/labels", "{tmp}/outside/labels/b.csv"),
         ("alias/a.csv", "{tmp}/alias/a.csv"),
         ("inbox/out/a.csv", "out/a.csv"),
+        ("inbox/labels/../../outside/a.csv", "{tmp}/inbox/labels/../../outside/a.csv"),
     ],
 )
 def test_a_file_outside_the_inbox_keeps_the_name_that_it_was_given(
@@ -137,11 +176,31 @@ def test_a_named_link_is_not_followed_wherever_it_leads(tmp_path: Path, name: st
     assert ["is a link" in each.reason for each in findings.skipped] == [True]
 
 
+@pytest.mark.parametrize("name", ["deep/../../..", "a\nb/../c.csv", "no/../such/..", "\udcff/../a.csv"])
+def test_a_hostile_name_of_the_inbox_stops_no_other_file(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / "base" / "home" / "inbox" / "deep" / "b.csv")
+    inbox = path.parents[1]
+    findings = look_at_named([inbox / name, path], inbox)
+    assert "deep/b.csv" in [file.uri for file in findings.files]
+
+
+def test_a_file_is_known_by_the_sha256_of_its_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", b"abc")
+    hashed = hash_file(look_into(tmp_path).files[0])
+    assert isinstance(hashed, SourceFile)
+    assert hashed.source_sha256 == sha256(b"abc").hexdigest()
+
+
 def test_a_file_that_changes_while_it_is_read_waits(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv")
     found = look_into(tmp_path).files[0]
     write(path, b"more text")
     assert "waits for the next run" in getattr(hash_file(found), "reason", "")
+
+
+def test_a_file_that_is_gone_is_said(tmp_path: Path) -> None:
+    gone = FoundFile("a.csv", tmp_path / "a.csv", 1, 1)
+    assert "can't be read" in getattr(hash_file(gone), "reason", "")
 
 
 def test_a_file_that_was_changed_and_given_its_time_back_has_changed(tmp_path: Path) -> None:
@@ -160,6 +219,49 @@ def test_a_file_of_any_size_that_holds_nothing_is_not_read(tmp_path: Path) -> No
     assert [each.reason for each in findings.skipped] == ["is larger than 64 GiB, the limit: split it"]
 
 
+@pytest.mark.process
+def test_a_tree_deeper_than_pythons_stack_is_passed_over_and_stops_no_other_file(tmp_path: Path) -> None:
+    write(tmp_path / "good.csv")
+    with deep_tree(tmp_path / "deep", sys.getrecursionlimit() + 100):
+        findings = look_into(tmp_path)
+    assert [file.uri for file in findings.files] == ["good.csv"]
+    assert [each.reason for each in findings.skipped] == ["lies more than 100 folders deep: move it up"]
+
+
+def test_a_folder_that_is_no_more_or_became_a_file_is_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv")
+    for top in (path, tmp_path / "gone"):
+        assert "can't be listed" in look_into(top).skipped[0].reason
+
+
+def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    scan = os.scandir
+
+    def refuse(path: Path) -> Any:
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr("tasks.inbox.source_files.os.scandir", refuse)
+    [skipped] = look_into(tmp_path).skipped
+    assert skipped.uri.encode().endswith(b"/caf?")
+
+
+def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.csv")
+    found = look_into(tmp_path).files[0]
+
+    def refuse(path: Path, root: Path | None) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("tasks.inbox.source_files.open_regular", refuse)
+    assert hash_file(found) == SkippedFile("a.csv", "can't be read: Permission denied")
+
+
 def test_small_files_go_together_and_a_large_one_alone() -> None:
     files = [make_source(1, 10), make_source(2, 10), make_source(3, GROUP_BYTES * 2), make_source(4, 10)]
     assert [[file.uri for file in group] for group in group_found_files(files)] == [
@@ -167,3 +269,8 @@ def test_small_files_go_together_and_a_large_one_alone() -> None:
         ["3.csv"],
         ["4.csv"],
     ]
+
+
+def test_a_group_has_a_largest_number_of_files() -> None:
+    groups = group_found_files([make_source(number, 1) for number in range(GROUP_FILES + 1)])
+    assert [len(group) for group in groups] == [GROUP_FILES, 1]

@@ -19,6 +19,11 @@ GOOD = [{"text": "A good film.", "stars": 8}, {"text": "A bad film.", "stars": 2
 TEXTS = [row["text"] for row in GOOD]
 
 
+def read_further(row: dict[str, Any]) -> dict[str, Any]:
+    (rows,) = read(json.dumps([{"text": "A film.", **row}]).encode())
+    return list_further(rows)[0]
+
+
 # Where the rows are
 
 
@@ -44,6 +49,11 @@ AT_REVIEWS = make_profile("text", tables={"file": {"json_path": "data.reviews"}}
 def test_a_profile_may_name_the_array() -> None:
     document = {"users": [{"name": "Ann"}], "data": {"reviews": GOOD}}
     assert read_texts(document, profile=AT_REVIEWS) == TEXTS
+
+
+def test_a_path_at_which_there_is_no_array_refuses_the_document() -> None:
+    with pytest.raises(FileRefusedError, match=r"no array of objects is at 'data\.reviews'"):
+        read_texts({"reviews": GOOD}, profile=AT_REVIEWS)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +112,25 @@ def test_a_path_passes_over_what_has_no_review(film: Any) -> None:
     assert read_texts({"films": {"a": {"reviews": GOOD}, "b": film}}, profile=profile) == TEXTS
 
 
+def test_a_path_that_two_arrays_have_refuses_the_document() -> None:
+    with pytest.raises(FileRefusedError, match="several arrays have objects"):
+        read_texts({"data.reviews": GOOD, "data": {"reviews": GOOD}}, profile=AT_REVIEWS)
+
+
 @pytest.mark.parametrize("outer", [lambda rows: {"reviews": rows}, lambda rows: rows])
 def test_a_list_after_the_first_review_is_set_aside(outer: Callable[[Any], Any]) -> None:
     (rows,) = read(json.dumps(outer([*GOOD, [GOOD[0]]])).encode())
     assert rows.known["text"].to_pylist() == [*TEXTS, None]
     assert {place: defect.rule for place, defect in rows.defects.items()} == {len(GOOD): "row_shape"}
+
+
+def test_an_empty_array_at_the_path_of_another_is_no_second_one() -> None:
+    assert read_texts({"a.data": [], "a": {"data": GOOD}}) == TEXTS
+
+
+def test_a_fault_names_the_objects_before_it_though_none_has_a_text() -> None:
+    with pytest.raises(FileRefusedError, match="not JSON after 2 objects"):
+        read(b'{"rows": [{"x": 1},\n{"x": 2},\n{"x": ]}')
 
 
 @pytest.mark.parametrize("document", [[], {"reviews": []}, {"data": {"reviews": [], "page": 1}}])
@@ -131,7 +155,31 @@ def test_lines_of_objects_are_read_as_lines(data: bytes) -> None:
     assert read_texts(data) == TEXTS
 
 
+def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
+    (rows,) = read(b'{"text": "A."}\n{"text": "B." x}\n{"text": "C."}\n')
+    assert rows.known["text"].to_pylist() == ["A.", None, "C."]
+
+
 # What the rows are
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"user": {"name": "Ann", "home": {"city": "Bonn"}}}, {"user.name": "Ann", "user.home.city": "Bonn"}),
+        ({"tags": ["a", {"b": 1}]}, {"tags": ["a", {"b": 1}]}),
+        ({"user": {}, "n": None}, {"user": {}}),
+        ({"a.b": 1, "a": {"b": 2}}, {"a.b": 1, "a.b_2": 2}),
+        (
+            {"n": 12345678901234567890123, "x": 0.1, "b": True},
+            {"n": 12345678901234567890123, "x": 0.1, "b": True},
+        ),
+    ],
+)
+def test_nested_objects_become_columns_with_dotted_names(
+    row: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert read_further(row) == expected
 
 
 def test_a_row_whose_names_would_grow_without_bound_is_set_aside_in_little_memory() -> None:
@@ -147,6 +195,17 @@ def test_a_row_whose_names_would_grow_without_bound_is_set_aside_in_little_memor
         {0: "row_shape"},
         True,
     )
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n\t"])
+def test_a_key_that_is_repeated_with_another_value_is_found_whatever_is_before_its_colon(space: str) -> None:
+    (rows,) = read(f'[{{"text": "A.", "text"{space}: "B."}}, {{"text": "C."}}]'.encode())
+    assert {place: each.rule for place, each in rows.defects.items()} == {0: "row_shape"}
+
+
+def test_a_number_too_large_for_a_float_is_null() -> None:
+    (rows,) = read(b'[{"text": "A film.", "n": 1e999}]')
+    assert list_further(rows) == [{"n": None}]
 
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=6).filter(lambda name: name == name.strip())
@@ -172,3 +231,7 @@ def test_any_objects_are_read_back(rows: list[dict[str, Any]], ascii_only: bool,
     assert found == [
         {key: value for key, value in flatten_object(row).items() if value not in (None, "")} for row in rows
     ]
+
+
+def test_a_file_of_utf_16_is_read() -> None:
+    assert read_texts(json.dumps(GOOD).encode("utf-16")) == TEXTS

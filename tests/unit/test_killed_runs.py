@@ -47,6 +47,20 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
+def test_without_killed_runs_files_are_scored_together_in_their_order(home: Home) -> None:
+    assert arrange(home) == ("abc", "", "")
+
+
+def test_one_killed_run_changes_no_order(home: Home) -> None:
+    kill_run(home, FILES[:2])
+    assert arrange(home) == ("abc", "", "")
+
+
+def test_files_over_which_two_runs_were_killed_are_scored_last_each_alone(home: Home) -> None:
+    kill_run(home, FILES[:2], ALONE_FROM)
+    assert arrange(home) == ("c", "ab", "")
+
+
 def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out(home: Home) -> None:
     scored = set()
     for _ in range(ALONE_FROM + 2):
@@ -63,12 +77,30 @@ def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out(ho
     assert arrange(home) == ("ac", "", "b")
 
 
+def test_a_file_that_is_left_out_is_tried_if_it_is_named(home: Home) -> None:
+    kill_run(home, FILES[1:2], NEVER_FROM)
+    assert arrange(home, FILES[1:2], named=True) == ("", "b", "")
+
+
+def test_the_reason_says_how_often_and_what_to_do(home: Home) -> None:
+    kill_run(home, FILES[:1], NEVER_FROM)
+    [aside] = read_killed_runs(home).arrange(FILES, tries_all=False).aside
+    assert aside.reason.startswith(f"{NEVER_FROM} runs in a row were killed or crashed")
+    assert "`reviews score FILE` tries it again" in aside.reason
+
+
 def test_only_kills_in_a_row_count(home: Home) -> None:
     kill_run(home, FILES[:1], NEVER_FROM - 1)
     with pytest.raises(ValueError, match="an error"), record_scoring(home, FILES[:1]):
         raise ValueError("an error, which is no kill")
     kill_run(home, FILES[:1])
     assert arrange(home) == ("abc", "", "")
+
+
+def test_nothing_is_left_when_no_run_was_killed(home: Home) -> None:
+    with record_scoring(home, FILES):
+        pass
+    assert list(home.running.iterdir()) == []
 
 
 def test_a_file_that_was_mended_is_another_one(home: Home) -> None:

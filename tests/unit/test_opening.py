@@ -1,6 +1,7 @@
 """Tests that only regular files below the folder are opened, even if a file was replaced after it was found."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ def swap_for_link(inbox: Path) -> Path:
     (inbox / "deep").rename(inbox / ".before")
     (inbox / "deep").symlink_to(inbox.parent / "outside")
     return inbox / "deep" / "a.csv"
+
+
+def test_a_regular_file_is_read(inbox: Path) -> None:
+    with open_regular(inbox / "deep" / "a.csv", inbox) as file:
+        assert file.read() == b"text\na good film\n"
+
+
+def test_a_pipe_in_the_place_of_a_found_file_is_passed_over(inbox: Path) -> None:
+    [found] = look_into(inbox).files
+    found.path.unlink()
+    os.mkfifo(found.path)
+    assert hash_file(found) == SkippedFile("deep/a.csv", "can't be read: it is a folder, a pipe or a device")
 
 
 def test_a_pipe_put_in_place_between_the_look_and_the_opening_is_not_read(
@@ -66,6 +79,15 @@ def test_a_path_that_climbs_out_of_its_folder_is_not_opened(inbox: Path) -> None
         open_regular(inbox / "deep" / ".." / ".." / "outside" / "a.csv", inbox)
 
 
+def test_a_folder_that_may_be_passed_and_not_listed_is_no_hindrance(inbox: Path) -> None:
+    (inbox / "deep").chmod(stat.S_IXUSR)
+    try:
+        with open_regular(inbox / "deep" / "a.csv", inbox) as file:
+            assert file.read(4) == b"text"
+    finally:
+        (inbox / "deep").chmod(0o700)
+
+
 def test_no_more_is_read_than_there_was_when_a_file_was_opened(inbox: Path) -> None:
     with open_regular(inbox / "deep" / "a.csv") as file:
         assert b"".join(read_stream(file, 4)) == b"text"
@@ -91,3 +113,9 @@ def test_a_path_lies_where_its_links_and_dots_lead(inbox: Path, name: str, expec
     (inbox / "loop").symlink_to(inbox / "loop")
     placed = place_within(inbox / name, [inbox])
     assert placed == (None if expected is None else (inbox, inbox / expected))
+
+
+def test_a_folder_that_is_a_link_itself_holds_what_lies_in_it(inbox: Path) -> None:
+    (inbox.parent / "drop").symlink_to(inbox)
+    drop = inbox.parent / "drop"
+    assert place_within(drop / "deep" / "a.csv", [drop]) == (drop, drop / "deep" / "a.csv")

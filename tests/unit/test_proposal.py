@@ -16,10 +16,14 @@ from data_contracts.sources.profile import Profile, parse_profile
 from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.sources.proposal.proposing import propose
 from tasks.sources.proposal.writing import Proposal, change, format_proposal
+from tests.support.workbook_builders import write_xlsx
 
 GOOD, BAD = "It is a lovely film and we enjoyed it", "It was a dull film and a waste of the evening"
 TEXTS = [f"{text} and saw it {number} times" for number in range(15) for text in (GOOD, BAD)]
 FILMS = [f"Film {number % 5}" for number in range(len(TEXTS))]
+STARS = [5, 1, 4, 2, 3] * 6
+
+Draft = Mapping[str, Mapping[str, Any]]
 
 
 def look_at(folder: Path, columns: Mapping[str, Sequence[Any]], name: str = "a.csv") -> Proposal:
@@ -40,30 +44,31 @@ def write_csv(rows: Sequence[Sequence[Any]]) -> bytes:
     return out.getvalue().encode()
 
 
-HEADS = [f"{word} {number}" for number, word in enumerate(["A great one", "Awful stuff", "Just so"] * 10)]
-CONS = [f"the seats and the sound {number}" for number in range(30)]
-KEYS = [f"k{7 * number}" for number in range(30)]
+def test_the_text_is_the_column_with_prose(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"Kino": FILMS, "Eindruck": TEXTS, "Stadt": ["Ulm", "Bonn", "Kiel"] * 10})
+    assert found.draft["columns"]["text"] == ["Eindruck"]
 
 
-@pytest.mark.parametrize(
-    ("columns", "proposed"),
-    [
-        ({"Kino": FILMS, "Eindruck": TEXTS}, {"text": ["Eindruck"]}),
-        (
-            {"Positive_Review": TEXTS, "Negative_Review": CONS},
-            {"text": ["Positive_Review", "Negative_Review"]},
-        ),
-        ({"text": TEXTS, "title": HEADS}, {"text": ["title", "text"]}),
-        ({"title": FILMS, "text": TEXTS}, {"text": ["text"], "movie_id": "title"}),
-        ({"restaurant_name": FILMS, "review": TEXTS}, {"text": ["review"], "movie_id": "restaurant_name"}),
-        ({"reviewId": KEYS, "text": TEXTS}, {"text": ["text"], "review_id": "reviewId"}),
-        ({"verified": ["yes", "no"] * 15, "text": TEXTS}, {"text": ["text"]}),
-    ],
-)
-def test_columns_are_proposed_by_what_is_in_them(
-    tmp_path: Path, columns: dict[str, list[str]], proposed: dict[str, Any]
-) -> None:
-    assert look_at(tmp_path, columns).draft["columns"] == proposed
+def test_pros_and_cons_are_one_text(tmp_path: Path) -> None:
+    cons = [f"the seats and the sound {number}" for number in range(30)]
+    found = look_at(tmp_path, {"Positive_Review": TEXTS, "Negative_Review": cons})
+    assert found.draft["columns"]["text"] == ["Positive_Review", "Negative_Review"]
+
+
+def test_a_headline_comes_before_the_text(tmp_path: Path) -> None:
+    heads = [f"{word} {number}" for number, word in enumerate(["A great one", "Awful stuff", "Just so"] * 10)]
+    assert look_at(tmp_path, {"text": TEXTS, "title": heads}).draft["columns"]["text"] == ["title", "text"]
+
+
+def test_a_title_that_repeats_names_the_movie(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"title": FILMS, "text": TEXTS})
+    assert found.draft["columns"] == {"text": ["text"], "movie_id": "title"}
+
+
+def test_a_title_that_is_the_same_in_all_rows_of_a_movie_is_no_headline(tmp_path: Path) -> None:
+    banners = [f"Buy tickets for {film}" for film in FILMS]
+    found = look_at(tmp_path, {"movie_id": FILMS, "title": banners, "text": TEXTS})
+    assert found.draft["columns"] == {"text": ["text"], "movie_id": "movie_id"}
 
 
 def test_a_title_that_differs_in_each_row_and_does_not_judge_is_asked_for(tmp_path: Path) -> None:
@@ -75,10 +80,21 @@ def test_a_title_that_differs_in_each_row_and_does_not_judge_is_asked_for(tmp_pa
     assert change(found.draft, headline)["columns"] == {"text": ["title", "text"]}
 
 
+@pytest.mark.parametrize("name", ["Anime Title", "restaurant_name", "Class", "airport", "placeInfo.name"])
+def test_a_column_whose_values_repeat_and_name_a_thing_is_the_movie(tmp_path: Path, name: str) -> None:
+    assert look_at(tmp_path, {name: FILMS, "review": TEXTS}).draft["columns"]["movie_id"] == name
+
+
+def test_unique_values_of_an_id_identify_the_review(tmp_path: Path) -> None:
+    keys = [f"k{7 * number}" for number in range(30)]
+    assert look_at(tmp_path, {"reviewId": keys, "text": TEXTS}).draft["columns"]["review_id"] == "reviewId"
+
+
 @pytest.mark.parametrize(
     ("labels", "positive", "negative"),
     [
         (["pos", "neg"], ["pos"], ["neg"]),
+        (["rotten", "fresh"], ["fresh"], ["rotten"]),
         (["Not Recommended", "Recommended"], ["recommended"], ["not recommended"]),
     ],
 )
@@ -101,15 +117,38 @@ def test_numbers_in_a_column_of_judgements_are_labels_and_the_texts_say_which_is
     assert not found.questions
 
 
+def test_labels_that_the_texts_do_not_tell_apart_are_asked_for(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"label": [1, 0] * 15, "text": [f"{GOOD} {number}" for number in range(30)]})
+    assert found.draft["labels"]["positive"] == ["1"]
+    [question] = found.questions
+    assert {"columns.given_label": None} in question.answers.values()
+
+
+def test_yes_and_no_about_something_else_are_no_labels(tmp_path: Path) -> None:
+    assert (
+        "given_label"
+        not in look_at(tmp_path, {"verified": ["yes", "no"] * 15, "text": TEXTS}).draft["columns"]
+    )
+
+
+def test_a_label_that_is_neither_is_asked_for_and_left_out_meanwhile(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"sentiment": ["positive", "negative", "critical"] * 10, "text": TEXTS})
+    assert found.draft["labels"]["none"] == ["critical"]
+    assert "critical" in found.questions[0].words
+
+
 @pytest.mark.parametrize(
     ("ratings", "scale"),
     [
         ([0.5, 4.5, 3, 5, 2], {"lowest": 0.5, "highest": 5}),
         ([1, 5, 4, 3, 2], {"lowest": 1, "highest": 5}),
+        ([1, 10, 8, 3, 2], {"lowest": 1, "highest": 10}),
+        ([0, 95, 80, 31, 62], {"lowest": 0, "highest": 100}),
         ([20, 100, 80, 60, 40], {"lowest": 20, "highest": 100}),
         (["4 stars", "1 star", "5 stars", "2 stars", "3 stars"], {"lowest": 1, "highest": 5}),
         (["4,5", "1,0", "5,0", "2,5", "3,0"], {"lowest": 0.5, "highest": 5, "decimal_comma": True}),
         (["8/10", "2/10", "5/10", "10/10", "1/10"], None),
+        (["5.0 out of 5 stars", "1.0 out of 5 stars"] * 2 + ["2.0 out of 5 stars"], None),
         (["★★★★☆", "★☆☆☆☆", "★★☆☆☆", "★★★☆☆", "★★★★☆"], None),
     ],
 )
@@ -118,6 +157,25 @@ def test_the_ratings_show_their_scale(tmp_path: Path, ratings: list[Any], scale:
     assert found.draft["columns"]["given_rating"] == "rating"
     assert found.draft.get("rating") == scale
     assert not found.questions
+
+
+def test_given_ratings_are_ours_of_ten_however_few_there_are(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"given_rating": [5, 3, 4], "text": TEXTS[:3]})
+    assert (found.draft["rating"], found.questions) == ({"lowest": 1, "highest": 10}, [])
+
+
+def test_ratings_within_words_are_listed(tmp_path: Path) -> None:
+    found = look_at(tmp_path, {"review_rating": [f"Overall{star}" for star in STARS], "text": TEXTS}).draft
+    assert found["rating"]["words"] == {f"overall{star}": star for star in (1, 2, 3, 4, 5)}
+
+
+@pytest.mark.parametrize(
+    "columns", [{"ratingValue": STARS, "bestRating": [10] * 30}, {"rating (1-10)": STARS}]
+)
+def test_a_column_beside_the_rating_or_its_name_states_the_scale(
+    tmp_path: Path, columns: dict[str, list[int]]
+) -> None:
+    assert look_at(tmp_path, {**columns, "text": TEXTS}).draft["rating"] == {"lowest": 1, "highest": 10}
 
 
 def test_a_rating_that_all_rows_of_a_movie_share_is_not_that_of_the_writer(tmp_path: Path) -> None:
@@ -162,7 +220,18 @@ def test_an_open_order_of_dates_is_asked_for(tmp_path: Path) -> None:
     assert {"dates": {"format": "month-first"}} in found.questions[0].answers.values()
 
 
-@pytest.mark.parametrize("nothing", ["No Negative", "Warning: Spoilers", "2019-10-05", "None"])
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        "No Negative",
+        "Warning: Spoilers",
+        "2019-10-05",
+        "None",
+        "Keine Angabe",
+        "Nothing",
+        "Total: 30 reviews",
+    ],
+)
 def test_texts_that_say_nothing_stand_for_none(tmp_path: Path, nothing: str) -> None:
     found = look_at(tmp_path, {"text": [*TEXTS, nothing, nothing], "x": range(5, 37)}).draft
     assert found["rows"]["no_text"] == [nothing]
@@ -174,6 +243,14 @@ def test_the_header_is_the_row_below_the_titles(tmp_path: Path, rest: list[str])
     rows = [*titles, ["Film", "Comment"], *zip(FILMS, TEXTS, strict=True)]
     found = look_at_bytes(tmp_path, "a.csv", write_csv(rows)).draft
     assert (found["file"], found["columns"]["text"]) == ({"header": 3}, ["Comment"])
+
+
+def test_a_table_that_is_called_txt_has_a_format(tmp_path: Path) -> None:
+    content = "film\tcomment\n" + "".join(
+        f"{film}\t{text}\n" for film, text in zip(FILMS, TEXTS, strict=True)
+    )
+    found = look_at_bytes(tmp_path, "a.txt", content.encode()).draft
+    assert (found["file"]["format"], found["columns"]["text"]) == ("tsv", ["comment"])
 
 
 @pytest.mark.parametrize(
@@ -191,6 +268,11 @@ def test_a_file_that_is_no_table_is_refused_with_what_to_do(
         look_at_bytes(tmp_path, name, content.encode())
 
 
+def test_a_table_without_reviews_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefusedError, match="text_column_missing"):
+        look_at(tmp_path, {"Game": [f"The War of {number}" for number in range(30)], "score": STARS})
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "utf-16-le"])
 def test_the_encoding_is_that_which_gives_usual_characters(tmp_path: Path, encoding: str) -> None:
     content = "text,film\n" + "".join(
@@ -201,6 +283,27 @@ def test_the_encoding_is_that_which_gives_usual_characters(tmp_path: Path, encod
 
 
 @pytest.mark.process
+def test_the_sheet_with_the_texts_need_not_be_named_where_there_is_one(tmp_path: Path) -> None:
+    table = [["Film", "Comment"], *([film, text] for film, text in zip(FILMS, TEXTS, strict=True))]
+    content = write_xlsx({"Notes": [["made", "by"], ["Ann", "5"]], "Data": table})
+    found = look_at_bytes(tmp_path, "a.xlsx", content)
+    assert (found.draft["columns"]["text"], "file" in found.draft, found.questions) == (
+        ["Comment"],
+        False,
+        [],
+    )
+
+
+@pytest.mark.process
+def test_the_array_with_the_texts_is_named_and_others_are_asked_for(tmp_path: Path) -> None:
+    reviews = [{"comment": text} for text in TEXTS]
+    content = json.dumps({"users": [{"age": 5}], "data": {"new": reviews}, "old": reviews[:9]})
+    found = look_at_bytes(tmp_path, "a.json", content.encode())
+    assert found.draft["file"] == {"json_path": "data.new"}
+    assert {"file": {"json_path": "old"}} in found.questions[0].answers.values()
+
+
+@pytest.mark.process
 def test_alike_arrays_are_read_as_one_and_their_keys_name_the_movie(tmp_path: Path) -> None:
     films = {f"Film {number}": [{"comment": text} for text in TEXTS[number::4]] for number in range(4)}
     found = look_at_bytes(tmp_path, "a.json", json.dumps({"films": films}).encode())
@@ -208,10 +311,38 @@ def test_alike_arrays_are_read_as_one_and_their_keys_name_the_movie(tmp_path: Pa
     assert (found.draft["columns"]["movie_id"], found.questions) == ("*", [])
 
 
+def test_a_known_platform_says_how_its_files_are_read(tmp_path: Path) -> None:
+    names = ("reviewId", "content", "score", "at", "thumbsUpCount")
+    columns: dict[str, Sequence[Any]] = dict(
+        zip(
+            names, ([f"g{each}" for each in range(30)], TEXTS, STARS, ["2024-01-31"] * 30, STARS), strict=True
+        )
+    )
+    found = look_at(tmp_path, columns)
+    assert found.draft["columns"]["given_rating"] == "score"
+    assert found.origin == "It is a Google Play file."
+
+
 def test_a_text_that_the_user_names_is_taken(tmp_path: Path) -> None:
     rows = [["note", "comment"], *([f"n{number}", text] for number, text in enumerate(TEXTS))]
     found = look_at_bytes(tmp_path, "a.csv", write_csv(rows), ["comment", "note"])
     assert found.draft["columns"]["text"] == ["comment", "note"]
+
+
+def test_a_proposal_has_at_most_15_lines_without_its_comments(tmp_path: Path) -> None:
+    columns: dict[str, Sequence[Any]] = {
+        "review id": [f"k{7 * each}" for each in range(30)],
+        "film": FILMS,
+        "user": FILMS,
+        "stars": [1, 5, 4] * 10,
+        "date": ["03/04/2024"] * 30,
+        "sentiment": ["pos", "neg", "neutral"] * 10,
+        "text": [*TEXTS[:28], "Warning: Spoilers", "No Positive"],
+    }
+    found = look_at(tmp_path, columns)
+    lines = format_proposal(found, "shop", "a.csv").splitlines()
+    assert {"rating", "dates", "labels", "rows"} < found.draft.keys()
+    assert len([line for line in lines if not line.startswith("#")]) <= 15
 
 
 NAMES = st.sampled_from(
@@ -259,3 +390,10 @@ def test_a_table_without_names_gets_numbered_ones_by_which_all_its_rows_are_read
     ]
     assert [row["text"] for row in rows] == TEXTS
     assert [row["given_label"] for row in rows] == ["positive", "negative"] * (len(TEXTS) // 2)
+
+
+def test_texts_of_nothing_but_what_a_form_asked_are_none(tmp_path: Path) -> None:
+    asked = ["Meal type: Dinner, Price per person: ₹1,000–1,200, Food: 4", "Service: 5, Atmosphere: 5"]
+    told = ["Verdict: dull, Acting: wooden", f"{GOOD}  Food: 5, Service: 4"]
+    proposal = look_at(tmp_path, {"text": [*TEXTS, *asked, *told], "stars": [*STARS, 5, 4, 1, 2]})
+    assert sorted(proposal.draft["rows"]["no_text"]) == asked

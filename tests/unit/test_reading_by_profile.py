@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import FileRefusedError
@@ -123,6 +125,27 @@ def test_rows_of_which_a_column_says_that_they_are_no_reviews_are_set_aside(
     assert [json.loads(row["extra"]) for row in found] == [{"Status": state} for state in states]
 
 
+def test_a_value_that_is_not_read_takes_the_place_of_no_other_column(tmp_path: Path) -> None:
+    profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 5}}, given_rating="Stars")
+    row = read_one(tmp_path, {"text": "A film.", "Stars": "odd", "given_rating": "7"}, profile)
+    assert json.loads(row["extra"]) == {"given_rating": "odd", "given_rating_2": "7"}
+
+
+def test_bad_lines_before_the_first_object_do_not_settle_the_columns(tmp_path: Path) -> None:
+    data = b"5\n" * 9000 + encode_jsonl([{"Body": "A film."}] * 2)
+    found = read(tmp_path, data, make_profile("Body"), "a.jsonl")
+    assert [row["text"] for row in found[9000:]] == ["A film."] * 2
+    assert {row["rule"] for row in found[:9000]} == {"row_shape"}
+
+
+def test_a_short_floating_point_number_is_the_rating_that_was_written(tmp_path: Path) -> None:
+    table = pa.table({"text": ["A film."] * 2, "Stars": pa.array([4.4, 5], pa.float32())})
+    pq.write_table(table, tmp_path / "a.parquet")
+    profile = make_profile("text", tables={"rating": {"lowest": 1, "highest": 10}}, given_rating="Stars")
+    found = read(tmp_path, (tmp_path / "a.parquet").read_bytes(), profile, "a.parquet")
+    assert [row["given_rating"] for row in found] == [pytest.approx(4.4), 5]
+
+
 def test_a_text_that_the_profile_says_to_stand_for_none_is_none_in_each_column(tmp_path: Path) -> None:
     profile = make_profile("Plus", "Minus", tables={"rows": {"no_text": ["No Positive", "no negative"]}})
     data = b"Plus,Minus\nFine,No Negative\nno positive ,Dull\nNo Positive,No Negative\n"
@@ -139,7 +162,7 @@ def test_what_programs_write_for_no_text_is_none(tmp_path: Path, text: str) -> N
     assert read_one(tmp_path, {"text": text})["rule"] == "text_not_given"
 
 
-@pytest.mark.parametrize("text", ["none", "No Negative", "Deleted", "[deleted scenes]", "#1!"])
+@pytest.mark.parametrize("text", ["none", "Nothing", "No Negative", "Deleted", "[deleted scenes]", "#1!"])
 def test_what_a_writer_may_say_is_a_text(tmp_path: Path, text: str) -> None:
     assert read_one(tmp_path, {"text": text})["text"] == text
 
@@ -207,6 +230,13 @@ def test_0_and_1_are_labels_where_a_column_of_labels_has_both_and_nothing_else(
     assert [row["given_label"] for row in read(tmp_path, data, None)] == expected
 
 
+def test_a_name_of_a_hundred_thousand_spaces_is_a_name_as_any(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text(f"text,c{' ' * 100_000}d\na good film,1\n")
+    [batch] = read_review_file(path)
+    assert batch["text"].to_pylist() == ["a good film"]
+
+
 @pytest.mark.parametrize("name", ["rating (1-10)", "Stars [1 to 10]", "score_out_of_10", "rating/10"])
 def test_a_name_may_state_the_scale_of_its_ratings(tmp_path: Path, name: str) -> None:
     assert read_one(tmp_path, {"text": "t", name: 3})["given_rating"] == 3
@@ -233,14 +263,24 @@ def test_of_two_columns_for_one_value_none_is_taken_without_a_profile(
     ("found", "form", "expected"),
     [
         ("1 Nov 2026", "clear", datetime(2026, 11, 1)),
+        ("31-Jul-18", "day-first", datetime(2018, 7, 31)),
         ("November 1st, 2026", "clear", datetime(2026, 11, 1)),
+        ("Sunday, 1 November 2026", "clear", datetime(2026, 11, 1)),
         ("Reviewed in the United States on July 4, 2022", "clear", datetime(2022, 7, 4)),
+        ("Nov 1, 2026 2:33 PM", "clear", datetime(2026, 11, 1, 14, 33)),
         ("2026/11/01 2:33:11 PM GMT+1", "clear", datetime(2026, 11, 1, 13, 33, 11)),
+        ("2026-11-01 14:03:22 UTC", "clear", datetime(2026, 11, 1, 14, 3, 22)),
         ("Tue, 14 Nov 2023 22:13:20 GMT", "clear", datetime(2023, 11, 14, 22, 13, 20)),
+        ("2026-1-2", "clear", datetime(2026, 1, 2)),
+        ("2026-11-02+02:00", "clear", datetime(2026, 11, 1, 22)),
+        ("2026-11-02-08:00", "iso", datetime(2026, 11, 2, 8)),
         ("2026-11-02+0530", "clear", datetime(2026, 11, 1, 18, 30)),
         ("11/01/2026", "month-first", datetime(2026, 11, 1)),
         ("11/01/2026", "day-first", datetime(2026, 1, 11)),
+        ("09 13, 2009", "month-first", datetime(2009, 9, 13)),
+        ("1700000000", "clear", datetime(2023, 11, 14, 22, 13, 20)),
         ("1700000000500", "clear", datetime(2023, 11, 14, 22, 13, 20, 500_000)),
+        ("86400", "epoch", datetime(1970, 1, 2)),
         ("1700000000000000", "epoch", datetime(2023, 11, 14, 22, 13, 20)),
         ("20260131.0", "clear", datetime(2026, 1, 31)),
         ("week 3 of 2026", "week %W of %Y", datetime(2026, 1, 1)),
@@ -250,15 +290,28 @@ def test_a_date_is_read_by_its_format(found: str, form: str, expected: datetime)
     assert make_date_parser(form)(found) == expected.replace(tzinfo=UTC)
 
 
+def test_a_date_without_a_zone_is_in_that_of_the_profile() -> None:
+    parse = make_date_parser("day-first", "Europe/Berlin")
+    assert parse("01.11.26 08:00") == datetime(2026, 11, 1, 7, tzinfo=UTC)
+    assert parse("2026-11-01T08:00Z") == datetime(2026, 11, 1, 8, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("found", "form"),
     [
         ("11/01/2026", "clear"),
+        ("31/01/2026", "month-first"),
+        ("1 Now 2026", "clear"),
         ("1 Nov 2026", "iso"),
+        ("1 Nov 2026 13:00 pm", "clear"),
+        ("2026-11-01", "epoch"),
         ("2026-11-01", "%d.%m.%Y"),
         ("2326-11-01", "iso"),
+        ("1900-01-01", "iso"),
         ("0026-03-05", "clear"),
         ("939340800", "clear"),
+        ("1700000000000000", "clear"),
+        ("20231114221320", "clear"),
         ("20260131.12", "clear"),
     ],
 )
@@ -278,13 +331,19 @@ TURNED = Rating(lowest=1, highest=5, words={"1": 5, "5": 1})
     [
         ("4", FIVE, 8),
         ("4,5", COMMA, 9),
+        ("4,0", COMMA, 8),
+        ("4.0", COMMA, 8),
         ("7 stars", TEN, 7),
         ("★★★★", FIVE, 8),
         ("★★★½", HALVES, 7),
         ("★★★★☆", None, 8),
+        ("½", HALVES, 1),
         ("½☆☆☆☆", None, 1),
         ("4.0 out of 5 stars", None, 8),
+        ("4.5 / 5.0", None, 9),
+        ("4,5/5,0", COMMA, 9),
         ("50 %", None, 5.5),
+        ("0", Rating(lowest=0, highest=10), 1),
         ("100", Rating(lowest=0, highest=100), 10),
         ("Great", Rating(lowest=1, highest=3, words={"great": 3}), 10),
         ("1.0", TURNED, 10),
@@ -300,12 +359,17 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
         ("4", None),
         ("6", FIVE),
         ("4,5", FIVE),
+        ("4,0", FIVE),
         ("4.5", COMMA),
         ("1.000", COMMA),
+        ("2", TURNED),
         ("1,234", Rating(lowest=0, highest=2000)),
         ("-1", TEN),
+        ("½", None),
         ("½", TEN),
+        ("★★★", TEN),
         ("★★★★★", Rating(lowest=0, highest=100)),
+        ("4.5 stars", Rating(lowest=0, highest=100)),
     ],
 )
 def test_a_rating_off_its_scale_is_not_read(found: str, scale: Rating | None) -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,12 @@ import pyarrow as pa
 import pytest
 
 from data_contracts.errors import FileRefusedError, ReviewsError
+from data_contracts.rules_and_limits import RowLimits
+from tasks.inbox.source_files import OUT_OF_PROPORTION, SourceFile
 from tasks.reading import reader, table_process
 from tasks.reading.reader import ReadOptions, read_review_file
+from tasks.scoring import chunks
+from tasks.scoring.file_outcomes import Tally
 from tests.support.review_file_builders import (
     encode_parquet,
     text_table,
@@ -74,6 +79,11 @@ def test_a_file_that_is_not_read_to_its_end_leaves_nothing_to_the_next(tmp_path:
     assert count(write(tmp_path, encode_parquet(ROWS), "c.parquet")) == 2
 
 
+def test_members_that_are_parquet_are_read_one_after_the_other(tmp_path: Path) -> None:
+    data = to_zip({"a.parquet": encode_parquet(ROWS), "b.parquet": encode_parquet(ROWS)})
+    assert count(write(tmp_path, data, "a.zip")) == 4
+
+
 @pytest.mark.parametrize(
     ("signal_name", "form", "rule"),
     [
@@ -87,6 +97,13 @@ def test_a_file_that_is_not_read_to_its_end_leaves_nothing_to_the_next(tmp_path:
 def test_a_file_on_which_the_process_dies_is_refused(signal_name: str, form: str, rule: str) -> None:
     error = table_process._judge_process_end(-getattr(signal, signal_name), 7, form)
     assert str(error).startswith(f"{rule}: ")
+
+
+@pytest.mark.parametrize("status", [-signal.SIGKILL, -signal.SIGTERM, 1])
+def test_no_file_is_refused_for_a_process_that_was_ended_from_outside(status: int) -> None:
+    error = table_process._judge_process_end(status, 7, "parquet")
+    assert "Next: run it again." in str(error)
+    assert not isinstance(error, FileRefusedError)
 
 
 def test_a_process_that_is_killed_while_it_reads_refuses_no_file(
@@ -129,14 +146,31 @@ def encode_slow_rows(rows: int, nulls: int) -> bytes:
     return write_avro(SLOW, [{"text": "A good film.", "tags": [None] * nulls, "node": node}] * rows)
 
 
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("a.avro", lambda: encode_slow_rows(4, 1_000_000)),
+        ("a.zip", lambda: to_zip({f"{name}.avro": encode_slow_rows(1, 1_000_000) for name in range(4)})),
+    ],
+)
 def test_rows_that_take_long_get_no_new_time_with_each_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[], bytes]
 ) -> None:
-    members = {f"{name}.avro": encode_slow_rows(1, 1_000_000) for name in range(4)}
-    path = write(tmp_path, to_zip(members), "a.zip")
+    path = write(tmp_path, make(), name)
     monkeypatch.setattr(reader, "TimeLeft", lambda: table_process.TimeLeft(0.3))
     with pytest.raises(FileRefusedError, match="bomb_suspected"):
         list(read_review_file(path, ReadOptions(batch_bytes=1 << 20)))
+
+
+def test_the_time_of_the_process_counts_when_a_file_is_out_of_proportion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tally = write(tmp_path, encode_slow_rows(1, 1_000_000), "a.avro"), Tally()
+    file = SourceFile("a.avro", path, path.stat().st_size, path.stat().st_mtime_ns, "0" * 64)
+    monkeypatch.setattr(chunks, "MOST_READING_SECONDS", 0.1)
+    options = ReadOptions(may_postpone=True)
+    list(chunks.read_chunks([file], lambda _: options, lambda _: RowLimits(), tally, lambda _: None))
+    assert [each.reason for each in tally.postponed.values()] == [OUT_OF_PROPORTION]
 
 
 SHORT_OF_MEMORY = """

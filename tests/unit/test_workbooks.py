@@ -2,14 +2,18 @@
 
 import datetime as dt
 import io
+import json
 import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
+from data_contracts.review_files import READ_SCHEMA
 from tasks.reading import workbooks
 from tasks.reading.reader import read_review_file
 from tasks.reading.rows import RawRows, ReadOptions
@@ -21,12 +25,15 @@ from tests.support.workbook_builders import (
     Formula,
     Grid,
     encode_xlsx,
+    to_compound_file,
+    write_ods,
     write_xls,
     write_xlsx,
     write_xlsx_sheet,
 )
 
 GOOD: Grid = [["text", "stars"], ["A good film.", 8]]
+DATA, OTHER = (make_profile("text", tables={"file": {"sheet": name}}) for name in ("Data", "Other"))
 
 
 def read(data: bytes, **options: Any) -> list[RawRows]:
@@ -68,6 +75,17 @@ def test_a_cell_becomes_what_a_person_sees(cell: Any, expected: str) -> None:
     assert list_further(rows) == [{"value": expected} if expected else {}]
 
 
+def test_a_sheet_with_the_header_again_in_another_order_is_refused() -> None:
+    again: list[Any] = [["Heat", "Good", 4], [], ["Film", "Stars", "Review"], ["Up", 1, "Bad"]]
+    with pytest.raises(FileRefusedError, match="header_changed: row 2 has the names"):
+        read(write_xlsx({"S": [["Film", "Review", "Stars"], *again]}))
+
+
+def test_an_ods_has_the_same_values_as_an_xlsx() -> None:
+    grid: Grid = [["text", "a", "b", "c"], ["A film.", 5.0, dt.date(2024, 3, 5), True]]
+    assert read(write_ods({"S": grid})) == read(write_xlsx({"S": grid}))
+
+
 # Rows
 
 
@@ -85,6 +103,21 @@ def test_a_profile_may_say_which_row_is_the_header(row: int) -> None:
     (rows,) = read(write_xlsx({"S": grid}), profile=profile)
     assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"id": "1", "n": "1"}])
     assert refuse(write_xlsx({"S": grid})).rule == "text_column_missing"
+
+
+def test_a_sheet_may_have_no_names_of_columns() -> None:
+    profile = make_profile("column_2", tables={"file": {"header": 0}})
+    assert read_texts(write_xlsx({"S": [[1, "a"], [0, "b"]]}), profile=profile) == ["a", "b"]
+
+
+def test_a_table_may_begin_right_of_the_first_column() -> None:
+    (rows,) = read(write_xlsx({"S": [[None, "text", "n"], [None, "a", 1]]}))
+    assert (rows.known["text"].to_pylist(), list_further(rows)) == (["a"], [{"n": "1"}])
+
+
+def test_a_header_that_is_repeated_is_set_aside() -> None:
+    (rows,) = read(write_xlsx({"S": [*GOOD, *GOOD]}))
+    assert {place: defect.rule for place, defect in rows.defects.items()} == {1: "row_shape"}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +141,18 @@ def test_a_workbook_with_a_formula_whose_value_was_not_saved_is_refused_with_the
     assert "B2 has a formula" in error.detail
 
 
+def test_a_formula_without_a_value_is_found_where_its_cell_is_cut_in_two_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workbooks, "_PIECE_BYTES", 64)
+    rows: Grid = [
+        ["Review", "Stars"],
+        *(["a film", number] for number in range(9)),
+        ["b", Formula("SUM(A1:A9)")],
+    ]
+    assert refuse(write_xlsx({"S": rows})).rule == "workbook_broken"
+
+
 MERGED: Grid = [
     ["Movie", "Review", "Stars"],
     ["Heat", "a", 4],
@@ -128,6 +173,27 @@ def test_a_cell_that_is_merged_over_several_rows_has_its_value_in_each(right: in
     assert rows.known["given_rating"].to_pylist() == ["4", "5", "5", "1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("merged", "movies"),
+    [(["A2:A3"], ["Heat", "Heat", "", "Up", ""]), (["A2:C2"], ["Heat", "", "", "Up", ""])],
+)
+def test_a_cell_that_is_empty_and_not_merged_with_one_above_stays_empty(
+    merged: list[str], movies: list[str]
+) -> None:
+    (rows,) = read(write_xlsx({"S": MERGED}, merged=merged))
+    assert rows.known["movie_id"].to_pylist() == movies
+
+
+XML_TEXTS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff"),
+    max_size=40,
+)
+
+
+WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+"""Words of visible characters: ods has one space for several."""
+
+
 # Sheets
 
 
@@ -144,9 +210,7 @@ def test_a_hidden_sheet_is_passed_over() -> None:
 
 def test_a_profile_may_name_the_sheet() -> None:
     sheets = {"Old": [["text"], ["An old film."]], "Data": GOOD}
-    profile = make_profile("text", tables={"file": {"sheet": "Data"}})
-    assert read_texts(write_xlsx(sheets), profile=profile) == ["A good film."]
-    assert refuse(write_xlsx({"Old": GOOD}), profile=profile).rule == "sheet_missing"
+    assert read_texts(write_xlsx(sheets), profile=DATA) == ["A good film."]
 
 
 @pytest.mark.parametrize("other", [GOOD, [["Stars", "Comment"], [1, "A bad film."]]])
@@ -170,13 +234,46 @@ def test_a_sheet_is_not_read_beside_a_table_whose_text_may_have_another_name() -
     assert read_texts(write_xlsx({"Data": [["text"], *[["A."]] * 4], "Movies": legend[:1]})) == ["A."] * 4
 
 
+@pytest.mark.parametrize(
+    ("data", "options", "rule", "says"),
+    [
+        (
+            write_xlsx({"Data": GOOD}),
+            {"profile": OTHER},
+            "sheet_missing",
+            "no sheet is called 'Other', but 'Data'",
+        ),
+        (write_xlsx({"Data": []}), {}, "sheet_missing", "no visible sheet has any cell"),
+        (write_xlsx({"Data": []}), {"profile": DATA}, "header_broken", "'Data' has no cell"),
+        (write_xlsx({"A": [], "B": [["a", "b"], [1, 2]]}), {}, "text_column_missing", "'a', 'b'"),
+    ],
+)
+def test_a_sheet_that_is_not_to_be_found_is_refused(
+    data: bytes, options: dict[str, Any], rule: str, says: str
+) -> None:
+    error = refuse(data, **options)
+    assert error.rule == rule
+    assert says in error.detail
+
+
 # What is not sound
+
+
+def test_a_workbook_over_the_limit_is_refused() -> None:
+    error = refuse(write_xlsx({"S": GOOD}), limits=ContainerLimits(workbook_bytes=100))
+    assert error.rule == "workbook_too_large"
+    assert "the limit is 100" in error.detail
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused() -> None:
     data = write_xlsx({"S": [["text"], ["The same film. " * 100_000]]})
     limits = ContainerLimits(workbook_bytes=len(data), workbook_unpacked_bytes=1_000_000)
     assert refuse(data, limits=limits).rule == "workbook_too_large"
+
+
+def test_an_encrypted_workbook_is_refused() -> None:
+    data = to_compound_file("EncryptedPackage", b"Nobody can read this.")
+    assert refuse(data).rule == "archive_encrypted"
 
 
 @pytest.mark.parametrize(
@@ -251,3 +348,17 @@ def test_a_file_that_only_has_the_name_of_a_workbook_is_refused_with_the_way_out
     with pytest.raises(FileRefusedError, match="format_mismatch") as refused:
         list(read_review_file(tmp_path / "a.xls"))
     assert says in refused.value.detail
+
+
+@pytest.mark.process
+def test_dates_labels_and_ratings_of_a_workbook_are_those_of_its_cells(tmp_path: Path) -> None:
+    grid: Grid = [
+        ["text", "date", "stars (1-10)", "label", "n"],
+        ["A film.", dt.date(2024, 3, 5), 8.0, 1, 2],
+        ["Bad.", None, 2.0, 0, 3],
+    ]
+    (tmp_path / "a.xlsx").write_bytes(write_xlsx({"S": grid}))
+    row, _ = pa.Table.from_batches(read_review_file(tmp_path / "a.xlsx"), READ_SCHEMA).to_pylist()
+    assert row["reviewed_at"] == dt.datetime(2024, 3, 5, tzinfo=dt.UTC)
+    assert (row["given_rating"], row["given_label"]) == (8.0, "positive")
+    assert json.loads(row["extra"]) == {"n": "2"}
