@@ -17,7 +17,7 @@ def make_names() -> str:
 def make_platforms() -> str:
     """Return the names of the platforms whose exports are known, as a paragraph."""
     return textwrap.fill(
-        ", ".join(sorted(f"`{each.name}`" for each in load_known())), 120, break_on_hyphens=False
+        ", ".join(sorted(f"`{each.name}`" for each in load_known())), 118, break_on_hyphens=False
     )
 
 
