@@ -215,5 +215,10 @@ def plan_restore(world: World, manifest: Path) -> Plan:
 
 
 def _forget_again(world: World, database: Database) -> Database:
-    """Return a database without the rows that the home's record has, in all readings of their files likewise."""
-    return model.forget(database, model.extend(database, world.list_remembered() - database.forgotten))
+    """Return a database without the rows that the home's record has, in all readings of their files likewise.
+
+    A run that was killed before it published may have left rows of a later reading in the present database alone.
+    """
+    present = set() if world.database_is_lost else world.database.forgotten
+    known = world.list_remembered() | present
+    return model.forget(database, model.extend(database, known - database.forgotten))
