@@ -181,7 +181,7 @@ def deliver(name: str | None, again: bool, take_over: bool) -> None:
 @destinations.command()
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="text or json.")
 def status(form: str) -> None:
-    """Show where each destination is, when it last got all, and what it lacks. Nothing is asked of the destinations."""
+    """Show what each destination got last, and what it lacks. Nothing is asked of the destinations."""
     from deployments.settings import load_settings
 
     found = read_all_standings(load_settings())

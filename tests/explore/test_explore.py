@@ -49,7 +49,7 @@ HISTORY: tuple[Callable[[DamagedHomeMachine], object], ...] = (
     lambda home: home.put_and_score("d.csv", ["good"], 1, True, NOWHERE),
     lambda home: home.mend_bundles(),
     lambda home: home.lose_database(0, NOWHERE),
-    lambda home: home.verify(True),
+    lambda home: home.verify(),
 )
 
 

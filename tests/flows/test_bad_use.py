@@ -102,15 +102,14 @@ def unpromote(home: Home) -> None:
 TABLE = [
     setting("REVIEWS_PORT", "seventy", "REVIEWS_PORT='seventy': it must be a valid integer"),
     setting("REVIEWS_PORT", "70000", "REVIEWS_PORT='70000': it must be less than or equal to 65535"),
+    setting("REVIEWS_REPORTS", "perhaps", "REVIEWS_REPORTS='perhaps': it must be a valid boolean"),
     setting("REVIEWS_DRAIN_SECONDS", "-1", "REVIEWS_DRAIN_SECONDS='-1': it must be greater than"),
-    setting("REVIEWS_WATCH_INBOX", "perhaps", "REVIEWS_WATCH_INBOX='perhaps': it must be a valid boolean"),
     setting(
         "REVIEWS_ALERT_URL",
         "ftp://user:secret@host",
         "REVIEWS_ALERT_URL: must start with http:// or https://.",
     ),
     setting("REVIEWS_KEEP_BACKUPS", "-1", "REVIEWS_KEEP_BACKUPS='-1': it must be greater than"),
-    setting("REVIEWS_KEEP_RUNS_DAYS", "0", "REVIEWS_KEEP_RUNS_DAYS='0': it must be greater than"),
     setting(
         "REVIEWS_KEEP_QUARANTINE_DAYS",
         "a week",

@@ -17,7 +17,7 @@ from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.report import writing
 from tests.support.report_homes import HOSTILE
 from tests.support.scoring_runs import CSV, drop, run
-from tests.support.small_home import ask, copy_home, copy_scoring_home
+from tests.support.small_home import ask, copy_home, copy_scoring_home, promote_small_model
 
 
 @pytest.fixture(autouse=True)
@@ -81,12 +81,21 @@ def test_a_report_that_can_not_be_made_fails_no_run(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_command_writes_the_latest_report_and_says_where(reported_home: Home) -> None:
     target = reported_home.folder / "mine.html"
     done = CliRunner().invoke(main, ["report", "--output", str(target)])
     assert (done.exit_code, done.output) == (0, f"Wrote {target}\n")
     assert "2 reviews of 1 file scored" in target.read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_a_run_that_scores_again_reports_what_it_did(reported_home: Home) -> None:
+    promote_small_model(reported_home, seed=1)
+    run(rescore=True)
+    page = (reported_home.reports / f"{find_last_run(reported_home)}.html").read_text("utf-8")
+    assert "2 reviews of 1 file scored again" in page
+    assert "Another model had scored 1 file with 3 rows before." in page
+    assert "Quarantined: 1 of 3 rows" in page
 
 
 @pytest.mark.server

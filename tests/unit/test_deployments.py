@@ -138,5 +138,4 @@ def test_every_parameter_of_a_deployment_stands_on_the_page_of_operations(name: 
     page = (ROOT / "docs" / "operations.md").read_text("utf-8")
     [row] = [line for line in page.splitlines() if line.startswith(f"| `{name}/{name}` |")]
     parameters = parameter_schema(load_flow_from_entrypoint(DECLARED[name]["entrypoint"])).properties
-    assert parameters
     assert [each for each in parameters if f"`{each}`" not in row] == []

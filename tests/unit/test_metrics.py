@@ -101,6 +101,7 @@ def test_the_figures_are_those_of_sql(connection: duckdb.DuckDBPyConnection) -> 
         "reviews_champion_test_accuracy": {(): 0.9},
         "reviews_live_accuracy": {("default",): pytest.approx(2 / 3)},
         "reviews_live_accuracy_rows": {("default",): 3},
+        "reviews_source_late": {("default",): 0},
         "reviews_findings": {("late_source", "warning"): 2},
     }
 

@@ -138,7 +138,7 @@ ANSWERS: list[tuple[str, list[str], list[tuple[Any, ...]]]] = [
         ],
     ),
     ("daily-volume", [], [(date(2026, 3, 1), 1, 0, 5, 1), (date(2026, 3, 2), 1, 1, 1, 0)]),
-    ("sources", [], [("default", 2, 1, 0, 7, NOON, NOON + DAY, None, None, 0, False, None)]),
+    ("sources", [], [("default", 2, 1, 0, 7, NOON, NOON + DAY, None, 1.0, ANY, False, None)]),
     (
         "rejected-files",
         [],
