@@ -329,12 +329,6 @@ def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(
 
 
 @pytest.mark.slow
-def test_two_models_are_timed_on_the_same_texts(shadowed: Shadowed) -> None:
-    query = "select texts, shadow_seconds > 0, champion_seconds > 0 from shadow_timings"
-    assert ask(shadowed.home.published, query) == [(100, True, True)]
-
-
-@pytest.mark.slow
 def test_the_status_shows_what_the_gate_says_and_which_query_has_the_figures(judged_home: Home) -> None:
     run()  # publishes
     with open_warehouse(judged_home.warehouse, write=True) as connection:
