@@ -30,7 +30,7 @@ _HARDLY_USED = ("altair", "scipy.stats")
 _VALUE_CHARACTERS = 40
 _TEXT_CHARACTERS = 300
 _DESCRIBED_ELSEWHERE = frozenset(
-    ["column", "column_A", "column_B", "column_list", "batch_id", "min_value", "max_value", "row_condition"]
+    ["column", "column_A", "column_B", "column_list", "batch_id", "min_value", "max_value"]
 )
 # The context holds one frame at a time, and flows run tasks in threads.
 _ONE_AT_A_TIME = threading.Lock()
@@ -251,7 +251,7 @@ def _describe_expected(expectation: str, kwargs: Mapping[str, Any]) -> str:
         if key not in _DESCRIBED_ELSEWHERE and value
     ]
     described = ", ".join(filter(None, words)) or expectation.removeprefix("expect_").replace("_", " ")
-    return _shorten(described + _describe_condition(kwargs.get("row_condition")), _TEXT_CHARACTERS)
+    return _shorten(described, _TEXT_CHARACTERS)
 
 
 def _describe_range(kwargs: Mapping[str, Any]) -> str:
@@ -262,16 +262,6 @@ def _describe_range(kwargs: Mapping[str, Any]) -> str:
     if lowest is not None:
         return f"at least {_to_words(lowest)}"
     return f"at most {_to_words(highest)}" if highest is not None else ""
-
-
-def _describe_condition(condition: Any) -> str:
-    """Describe the rows to which an expectation applies."""
-    if not condition:
-        return ""
-    if isinstance(condition, Mapping) and condition.get("type") == "comparison":
-        column, operator = condition["column"]["name"], condition["operator"]
-        return f" where {column} {operator} {_to_words(condition['parameter'])}"
-    return f" where {condition}"
 
 
 def _to_words(value: Any) -> str:

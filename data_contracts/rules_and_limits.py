@@ -9,13 +9,9 @@ LOWEST_STARS, HIGHEST_STARS = 1, 10
 NEGATIVE_STARS, POSITIVE_STARS = (LOWEST_STARS, 4), (7, HIGHEST_STARS)
 """The lowest and the highest rating of each sentiment, as in the archive. Ratings in between have no sentiment."""
 
-OTHER_LANGUAGES = ("warn", "accept", "quarantine")
 COUNT_THEM = 'other_languages = "accept" above the tables of the profile of their source'
 """What lets rows count that are not in English."""
-"""What a source wants of rows that seem not to be in English; `warn` and `accept` score them. By default the first."""
 
-EACH_FILE = ("adds", "replaces")
-"""What a file does: it adds to the files of its source before it, or takes their place. By default the first."""
 SMALLEST_SHARE = 0.5
 """A file that replaces others is refused if it has a smaller share of the reviews of the last one, by default."""
 

@@ -37,7 +37,6 @@ RELATIONS = (
     ("shadow_files", "||--o{", "shadow_scores", "source_sha256, model_id"),
     ("shadow_files", "||--o{", "shadow_sums", "source_sha256, model_id"),
     ("source_reviews", "||--o{", "shadow_scores", "source_sha256, row_number"),
-    ("shadows", "}|--o{", "shadow_timings", "model_id"),
     ("review_labels", "|o--o{", "source_reviews", "text_sha256"),
     ("label_files", "|o--o{", "review_labels", "uri"),
     ("runs", "||--o{", "scored_reviews", "run_id"),
@@ -52,7 +51,7 @@ INTERNAL = {
     *("contract_results", "counted_scores", "review_labels"),
     *("reference_measures", "reference_bins", "source_measures", "run_measures", "promises"),
     *("flipped_scores", "score_sums", "repeated_keys"),
-    *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_timings", "shadow_comparison"),
+    *("shadows", "shadow_files", "shadow_scores", "shadow_sums", "shadow_comparison"),
 }
 """What makes answers fast or runs safe and people ask by views, or what is deprecated: the page has the grain alone."""
 

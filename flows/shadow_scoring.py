@@ -16,7 +16,6 @@ from tasks.stages.publish import keep_snapshot, publish_copy
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.locking import hold_folder
 from tasks.support.wording import count
-from tasks.warehouse.model_registry import find_champion, require_champion
 from tasks.warehouse.publishing import needs_publishing
 from tasks.warehouse.run_log import Run
 from tasks.warehouse.shadow.record import Shadow, find_shadow, note_trouble
@@ -80,12 +79,11 @@ def _try_to_score(run: Run, shadow: Shadow, settings: Settings) -> "ShadowOutcom
 
     began = time.monotonic()
     waiting = find_waiting_for_shadow(run.home.warehouse, shadow)
-    champion = require_champion(find_champion(run.home.warehouse))
     bundle = run.home.bundles / shadow.model_id
     try:
         with open_scoring(settings.dask, log_warning) as score_by:
             score_chunks = score_by(bundle, shadow.bundle_fingerprint)
-            job = ShadowJob(run, shadow, champion, SHADOW_SECONDS, score_chunks)
+            job = ShadowJob(run, shadow, SHADOW_SECONDS, score_chunks)
             outcome = score_beside(job, waiting)
     except Exception as error:  # whatever the shadow's bundle raises
         stop_if_interrupted(error)

@@ -174,7 +174,11 @@ def encode_few_reviews(
 ) -> EncodedReviews:
     """Encode a few texts as `encode_reviews` does, but word by word, which spares the time to prepare `word_ids`."""
     decoded = (text.decode("utf-8", "surrogatepass") for text in to_bytes(texts).to_pylist())
-    reviews = [[word_ids.get(word, 0) for word in split_words(text)] for text in decoded]
+    return encode_ids([[word_ids.get(word, 0) for word in split_words(text)] for text in decoded], length)
+
+
+def encode_ids(reviews: Sequence[Sequence[int]], length: int) -> EncodedReviews:
+    """Return reviews, given as the ids of all their words, as they are encoded."""
     ids = np.array([word_id for review in reviews for word_id in review[-length:]], np.int32)
     token_count = np.array([len(review) for review in reviews], np.int32)
     unknown_count = np.array([review.count(0) for review in reviews], np.int32)

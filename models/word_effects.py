@@ -11,17 +11,15 @@ words that say the same may each seem to count for little. So all occurrences of
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.own_labels.layer import to_logit
 from models.tokenizer import EncodedReviews
 
 LEFT_OUT = 0
 """The id that replaces a word that is left out: the id of all unknown words."""
-NEAREST_TO_CERTAIN = 1e-7
-"""Scores nearer than this to 0 or 1 count as this near: a model computes scores with 24 bits."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +89,3 @@ def _leave_out(word_ids: NDArray[np.int32], left_out: NDArray[np.bool_], length:
         oov_rate=unknown.astype(np.float32),
         truncated=np.zeros(rows, np.bool_),
     )
-
-
-def to_logit(score: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return the logits of scores from 0 to 1, after clipping scores to `NEAREST_TO_CERTAIN` from 0 and 1."""
-    clipped = np.clip(score.astype(np.float64), NEAREST_TO_CERTAIN, 1 - NEAREST_TO_CERTAIN)
-    return np.log(clipped / (1 - clipped))

@@ -73,8 +73,7 @@ def judge_language(
 ) -> CheckResult:
     """Return the result of one file: a warning if its source wants one and enough of its `rows` are not in English.
 
-    `file` is its sha256 and the name of its source; `other_languages` is what the profile of that says, one of
-    `OTHER_LANGUAGES`.
+    `file` is its sha256 and the name of its source; `other_languages` is what the profile of that says.
     """
     is_noticed = other_languages == "warn" and rows_not_english > UNNOTICED_SHARE * rows
     return CheckResult(

@@ -20,13 +20,12 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from data_contracts.errors import UsageError
-from data_contracts.rules_and_limits import EACH_FILE, OTHER_LANGUAGES, SMALLEST_SHARE
+from data_contracts.rules_and_limits import SMALLEST_SHARE
 from data_contracts.text_encodings import find_encoding
 
 
@@ -37,9 +36,6 @@ def is_delimiter(text: str) -> bool:
 
 DATE_STYLES = ("clear", "iso", "epoch", "day-first", "month-first")
 """Names of date formats; any other format is a pattern of strptime, such as `%d-%b-%y`."""
-EQUAL_TEXTS = ("one", "each")
-_CHOICES = {"each_file": EACH_FILE, "other_languages": OTHER_LANGUAGES}
-"""The values of the keys that have a few only."""
 MEANINGS = {"rating": "given_rating", "labels": "given_label"}
 """The tables that say what the values of a column mean."""
 _SEVERITY_COLUMNS = {"dates": "reviewed_at", "labels": "given_label", "ratings": "given_rating"}
@@ -197,18 +193,10 @@ class Rows(_Strict):
     never: dict[str, Names] = Field(
         default={}, description="A column and its values in rows that are none, such as status = ['spam']."
     )
-    equal_texts: str = Field(
-        default=EQUAL_TEXTS[0],
+    equal_texts: Literal["one", "each"] = Field(
+        default="one",
         description="Rows of a file without a review_id and with one text: one review, or each a review of its own.",
-        json_schema_extra={"enum": list(EQUAL_TEXTS)},
     )
-
-    @field_validator("equal_texts")
-    @classmethod
-    def _require_known(cls, value: str) -> str:
-        if value not in EQUAL_TEXTS:
-            raise ValueError(f"must be one of {', '.join(EQUAL_TEXTS)}")
-        return value
 
 
 class FileLayout(_Strict):
@@ -306,19 +294,16 @@ class Profile(_Strict):
     movie: str | None = Field(
         default=None, min_length=1, description="The movie_id of every row, instead of a column."
     )
-    each_file: str = Field(
-        default=EACH_FILE[0],
-        description="What a file does: adds, or replaces all files of the source before it.",
-        json_schema_extra={"enum": list(EACH_FILE)},
+    each_file: Literal["adds", "replaces"] = Field(
+        default="adds", description="What a file does: adds, or replaces all files of the source before it."
     )
     ids_hold_across_files: bool = Field(
         default=True,
         description="false: ids count anew in each file, so that its text names a review; they stay in `extra`.",
     )
-    other_languages: str = Field(
-        default=OTHER_LANGUAGES[0],
+    other_languages: Literal["warn", "accept", "quarantine"] = Field(
+        default="warn",
         description="Rows that are not in English: warn (they count in no rating), accept (they count) or quarantine.",
-        json_schema_extra={"enum": list(OTHER_LANGUAGES)},
     )
     dates: Dates = Dates.model_construct()
     rating: Rating | None = Field(
@@ -332,14 +317,6 @@ class Profile(_Strict):
     file: FileLayout = FileLayout.model_construct()
     limits: Limits = Limits.model_construct()
     severity: Severity = Severity.model_construct()
-
-    @field_validator(*_CHOICES)
-    @classmethod
-    def _require_known(cls, value: str, info: ValidationInfo) -> str:
-        known = _CHOICES[str(info.field_name)]
-        if value not in known:
-            raise ValueError(f"must be one of {', '.join(known)}")
-        return value
 
     @model_validator(mode="after")
     def _require_consistency(self) -> Self:
@@ -357,7 +334,7 @@ class Profile(_Strict):
             raise ValueError(
                 "severity.shared_ids is of no use without columns.review_id whose ids hold across files"
             )
-        if self.each_file == EACH_FILE[0] and "smallest_share_of_last" in self.limits.model_fields_set:
+        if self.each_file == "adds" and "smallest_share_of_last" in self.limits.model_fields_set:
             raise ValueError("limits.smallest_share_of_last is of no use without each_file = 'replaces'")
         return self
 

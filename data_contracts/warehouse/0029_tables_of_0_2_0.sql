@@ -198,17 +198,6 @@ CREATE TABLE shadow_sums (
     titles STRUCT(movie_id VARCHAR, labelled BIGINT, right_ones BIGINT, other_right_ones BIGINT, only_right BIGINT)[] NOT NULL -- by movie, null where none is known: rows that came with a label, or a rating that implies one; those whose sentiment is the label from the shadow, from the other model, and from the shadow alone
 );
 
--- One row per run in which the shadow and the champion were timed on the same texts, and shadow: run_id, model_id.
-CREATE TABLE shadow_timings (
-    run_id VARCHAR, -- as in runs
-    model_id VARCHAR, -- as in shadows
-    compared_with VARCHAR NOT NULL, -- model_id of the champion at that time
-    texts BIGINT NOT NULL, -- texts that both scored, in turns
-    shadow_seconds DOUBLE NOT NULL, -- the shortest time in which the shadow scored them
-    champion_seconds DOUBLE NOT NULL, -- the shortest time in which the champion did
-    PRIMARY KEY (run_id, model_id)
-);
-
 -- One row per promotion and source, with labelled reviews of files that came since it; and one over all sources. Runs
 -- that score renew those of the champion.
 CREATE TABLE promises (

@@ -130,14 +130,6 @@ spreads AS (
             THEN 1.96 * sqrt(greatest(0, squares) * sum(titles) / (sum(titles) - 1)) / sum(labelled) END AS margin
     FROM gains GROUP BY model_id, compared_with, source
 ),
-times AS (
-    SELECT
-        model_id,
-        compared_with,
-        1e6 * sum(shadow_seconds) / sum(texts) AS shadow_microseconds,
-        1e6 * sum(champion_seconds) / sum(texts) AS champion_microseconds
-    FROM shadow_timings GROUP BY model_id, compared_with
-),
 counted AS (
     SELECT
         figures.*,
@@ -181,8 +173,5 @@ SELECT
     mcnemar_p, -- two-sided p-value of McNemar's exact test of these two counts; null without labels
     rated_reviews, -- those whose source gives a rating
     shadow_rating_mae, -- stars, mean absolute error of the shadow's predicted ratings; null without given ones
-    champion_rating_mae, -- likewise, of the promoted model
-    shadow_microseconds, -- a text, where both models were timed on the same ones, over all sources; null where not timed
-    champion_microseconds -- likewise, of the promoted model
+    champion_rating_mae -- likewise, of the promoted model
 FROM counted
-LEFT JOIN times ON times.model_id = counted.model_id AND times.compared_with = counted.compared_with

@@ -156,8 +156,8 @@ def shadow() -> None:
 
     Runs score with it what the champion has scored, after the champion. Its scores are in tables of their own: no
     view of the scores that count, no export and no page has them. How it does beside the champion is in
-    `reviews models shadow status`, in `reviews sql shadow-comparison` and in the report of each run; and the gate
-    refuses it if it was worse on labelled reviews.
+    `reviews sql shadow-comparison` and in the report of each run; and the gate refuses it if it was worse on
+    labelled reviews.
 
     \b
     Examples:
@@ -211,21 +211,15 @@ def stop() -> None:
 
 
 @shadow.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def status(form: str) -> None:
-    """Show the shadow, its scores, and how it does beside the champion.
+def status() -> None:
+    """Show the shadow, its scores, and what the gate says of them.
 
-    \b
-    Examples:
-      reviews models shadow status
-      reviews models shadow status --format json | jq .comparison
+    How it does beside the champion, also by source, is in `reviews sql shadow-comparison`.
     """
     from deployments.settings import load_settings
-    from tasks.shadow.status import describe_status, list_facts, read_status
-    from tasks.support.wording import drop_nan, format_json
+    from tasks.shadow.status import describe_status, read_status
 
-    found = read_status(load_settings().home)
-    echo(format_json(drop_nan(list_facts(found))) if form == "json" else describe_status(found))
+    echo(describe_status(read_status(load_settings().home)))
 
 
 @models.command()

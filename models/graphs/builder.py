@@ -1,4 +1,4 @@
-"""Builds an ONNX graph: adds operators and constants, naming them in order, and serializes the graph.
+"""Builds an ONNX graph: adds operators and constants, naming them in order, serializes and tries the graph.
 
 Used by the exports of all kinds of model. Needs ONNX, at training time only.
 """
@@ -6,15 +6,21 @@ Used by the exports of all kinds of model. Needs ONNX, at training time only.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.graphs.engine_interface import SAME_SCORE, Engine
 from models.graphs.session import GEOMETRY
+from models.tokenizer import encode_ids
+
+if TYPE_CHECKING:
+    import keras
 
 OPSET, IR_VERSION = 17, 9
 """Old enough for every ONNX Runtime that the project allows."""
+_TRIAL_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -62,3 +68,17 @@ def serialize_graph(
     checker.check_model(model)
     content: bytes = model.SerializeToString()
     return content
+
+
+def gives_same_scores(model: "keras.Model", engine: Engine, vocabulary_size: int) -> bool:
+    """Return whether the engine of an exported graph gives the scores of the Keras model on random reviews.
+
+    A model of other layers than those that the export knows is found so, whatever they are.
+    """
+    random, length = np.random.default_rng(0), engine.sequence_length
+    counts = np.linspace(0, length, _TRIAL_ROWS).astype(int)
+    reviews = [random.integers(0, vocabulary_size, count).tolist() for count in counts]
+    expected = np.asarray(model(encode_ids(reviews, length).pad(), training=False))[:, 0]
+    # One by one, so that each is scored without its own padding.
+    scores = np.concatenate([engine.score(encode_ids([review], length)) for review in reviews])
+    return bool(np.abs(scores - expected).max() < SAME_SCORE)

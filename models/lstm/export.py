@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.graphs.builder import Graph, order_gates, serialize_graph
-from models.lstm.engine import RECEPTIVE_FIELDS, ReceptiveField
+from data_contracts.errors import BundleError
+from models.graphs.builder import Graph, gives_same_scores, order_gates, serialize_graph
+from models.graphs.session import open_graph
+from models.lstm.engine import RECEPTIVE_FIELDS, ReceptiveField, load_lstm_engine
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +36,8 @@ class _LstmParts:
 def export_lstm(model: "keras.Model") -> bytes | None:
     """Return the model as an ONNX graph for `models.lstm.engine`; None if it has an unsupported layer.
 
+    Layers of unusual options are found by the scores that the graph then gives.
+
     The graph maps ids [n, time], the padding of each convolution, and the state h and c [1, n, units] to the score
     [n, 1] and the new state.
     """
@@ -48,7 +52,13 @@ def export_lstm(model: "keras.Model") -> bytes | None:
             kernel, *bias = (graph.keep(values) for values in layer.get_weights())
             last = _add_activation(graph, graph.add("Gemm", last, kernel, *bias), layer)
     graph.add("Identity", last, outputs=["score"])
-    return _serialize_lstm(graph, parts, int(model.input_shape[1]))
+    try:
+        content = _serialize_lstm(graph, parts, int(model.input_shape[1]))
+        engine = load_lstm_engine(open_graph(content))
+    except BundleError:
+        return None
+    is_same = engine is not None and gives_same_scores(model, engine, int(parts.embedding.input_dim))
+    return content if is_same else None
 
 
 def _split_layers(model: "keras.Model") -> _LstmParts | None:
@@ -56,17 +66,15 @@ def _split_layers(model: "keras.Model") -> _LstmParts | None:
     import keras
 
     layers = [layer for layer in model.layers if _kind(layer) not in _WITHOUT_EFFECT]
-    places = [place for place, layer in enumerate(layers) if _is_plain_lstm(layer)]
+    places = [place for place, layer in enumerate(layers) if _kind(layer) == "LSTM"]
     if type(model) is not keras.Sequential or len(places) != 1 or places[0] == 0:
         return None
     parts = _LstmParts(layers[0], layers[1 : places[0]], layers[places[0]], layers[places[0] + 1 :])
     known = (
-        all(_has_plain_weights(layer) for layer in layers)
-        and _is_plain_embedding(parts.embedding)
-        and all(_find_receptive_field(layer) for layer in parts.local)
-        and all(_kind(layer) == "Dense" and _has_known_activation(layer) for layer in parts.head)
-        and len(model.input_shape) == 2
-        and model.input_shape[1] is not None
+        _kind(parts.embedding) == "Embedding"
+        and all(map(_find_receptive_field, parts.local))
+        and all(_kind(layer) == "Dense" for layer in parts.head)
+        and {_name_activation(layer) for layer in (*parts.local, *parts.head)} <= _ACTIVATIONS.keys()
         and model.output_shape == (None, 1)
     )
     return parts if known else None
@@ -80,52 +88,19 @@ def _kind(layer: Any) -> str:
     return name if type(layer) is getattr(keras.layers, name, None) else ""
 
 
-def _name_activation(function: Any) -> str:
-    """Return the name of the activation function of a layer to be exported."""
+def _name_activation(layer: Any) -> str:
+    """Return the name of the activation function of a layer, 'linear' if it has none."""
     import keras
 
-    return str(keras.activations.serialize(function))
-
-
-def _has_plain_weights(layer: Any) -> bool:
-    """Return whether a layer's weights are 32-bit floats, neither quantized nor adapted (LoRA)."""
-    adapted = getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None)
-    return not adapted and layer.compute_dtype == layer.variable_dtype == "float32"
-
-
-def _has_known_activation(layer: Any) -> bool:
-    """Return whether a layer has an activation that can be exported."""
-    return _name_activation(layer.activation) in _ACTIVATIONS
-
-
-def _is_plain_embedding(layer: Any) -> bool:
-    """Return whether a layer is an embedding that can be exported."""
-    return _kind(layer) == "Embedding" and not layer.mask_zero
-
-
-def _is_plain_lstm(layer: Any) -> bool:
-    """Return whether a layer is an LSTM with default activations that reads forward and returns its last output."""
-    if _kind(layer) != "LSTM":
-        return False
-    activations = (_name_activation(layer.activation), _name_activation(layer.recurrent_activation))
-    unusual = (layer.return_sequences, layer.return_state, layer.go_backwards, layer.stateful)
-    return activations == ("tanh", "sigmoid") and not any(unusual)
+    return str(keras.activations.serialize(getattr(layer, "activation", keras.activations.linear)))
 
 
 def _find_receptive_field(layer: Any) -> ReceptiveField | None:
     """Return the receptive field of a local layer; None for an unsupported layer."""
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        return None
     if _kind(layer) == "Conv1D":
-        usual = (layer.padding, layer.strides, layer.dilation_rate, layer.groups) == ("same", (1,), (1,), 1)
         before = (layer.kernel_size[0] - 1) // 2
-        after = layer.kernel_size[0] - 1 - before
-        return ReceptiveField(before, after, 1) if usual and _has_known_activation(layer) else None
-    if (
-        _kind(layer) == "MaxPooling1D"
-        and layer.padding == "valid"
-        and layer.strides == layer.pool_size != (1,)
-    ):
+        return ReceptiveField(before, layer.kernel_size[0] - 1 - before, 1)
+    if _kind(layer) == "MaxPooling1D" and layer.pool_size != (1,):
         return ReceptiveField(0, layer.pool_size[0] - 1, layer.pool_size[0])
     return None
 
@@ -160,7 +135,7 @@ def _add_lstm(graph: Graph, words: str, layer: Any) -> str:
 
 def _add_activation(graph: Graph, last: str, layer: Any) -> str:
     """Append the activation of a local layer to the graph; return the name of its output."""
-    operator = _ACTIVATIONS[_name_activation(layer.activation)]
+    operator = _ACTIVATIONS[_name_activation(layer)]
     return graph.add(operator, last) if operator else last
 
 

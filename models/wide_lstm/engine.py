@@ -6,7 +6,6 @@ and the n-grams are looked up, outside of the graph (`models.wide_lstm.kernels.c
 TensorFlow nor Keras. `models.wide_lstm.export` makes the graph.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,16 +20,21 @@ from models.wide_lstm.kernels.numpy_convolution import Convolution, make_convolu
 from models.wide_lstm.ngrams import NgramModel
 from models.wide_lstm.windows import cut_windows
 
-CONSTANTS = ("ngram_numbers", "ngram_ratio", "ngram_weight", "head", "blend", "biases")
-"""Outputs of the graph that are the same for every input."""
-
-CONVOLUTION = ("vectors", "kernel", "bias")
-"""Further constant outputs. Graphs of earlier versions lack them: those compute the convolution."""
+CONSTANTS = (
+    "ngram_numbers",
+    "ngram_ratio",
+    "ngram_weight",
+    "head",
+    "blend",
+    "biases",
+    "vectors",
+    "kernel",
+    "bias",
+)
+"""Outputs of the graph that are the same for every input; the last three are those of the convolution."""
 
 WINDOWS_AT_ONCE = 64
 """Windows in one call: with fewer, the matrix products of the LSTM are slower."""
-WINDOWS_AT_ONCE_IN_GRAPH = 16
-"""The same where the graph computes the convolution: its intermediate values fit in the cache of a core."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,7 @@ class WideLstmEngine:
     session: Any
     """Maps ids [w, words], the convolution's outputs pooled [steps, w, channels], and states h and c [2, w, units] to
     highest and total [w, 2 units], steps [w], h and c."""
-    convolution: Convolution | None
-    """None where the graph computes it, and takes no `pooled`."""
+    convolution: Convolution
     sequence_length: int
     window: int
     step: int
@@ -78,16 +81,19 @@ def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
         return None
     with refuse_unusable_graph(opened.name):
         constants = _read_constants(opened)
-        convolution = _make_convolution(opened, constants)
+        numbers, ratio, weight = (constants[name] for name in CONSTANTS[:3])
+        convolution = make_convolution(
+            constants["vectors"], constants["kernel"], constants["bias"], opened.geometry["step"]
+        )
         pad_h, pad_c = _compute_padding_states(opened, convolution)
-        head_bias, *_, bias = (float(each) for each in constants["biases"])
+        head_bias, *ngram_bias, bias = constants["biases"].tolist()
         return WideLstmEngine(
             opened.session,
             convolution,
             **opened.geometry,
             pad_h=pad_h,
             pad_c=pad_c,
-            ngrams=_make_ngrams(constants),
+            ngrams=NgramModel(numbers, ratio, weight, np.array(ngram_bias)),
             head=constants["head"],
             blend=constants["blend"],
             head_bias=head_bias,
@@ -97,38 +103,20 @@ def load_wide_lstm_engine(opened: OpenGraph) -> WideLstmEngine | None:
 
 def _read_constants(opened: OpenGraph) -> dict[str, NDArray[Any]]:
     """Return the outputs of the graph that are the same for every input, by their names."""
-    known = {each.name for each in opened.session.get_outputs()}
-    names = [*CONSTANTS, *(name for name in CONVOLUTION if name in known)]
     shapes = {each.name: each.shape for each in opened.session.get_inputs()}
     sizes = {name: [size if isinstance(size, int) else 1 for size in shape] for name, shape in shapes.items()}
     sizes["ids"] = [1, opened.geometry["step"]]
     zeros = {name: np.zeros(size, np.int32 if name == "ids" else np.float32) for name, size in sizes.items()}
-    return dict(zip(names, opened.session.run(names, zeros), strict=True))
+    return dict(zip(CONSTANTS, opened.session.run(list(CONSTANTS), zeros), strict=True))
 
 
-def _make_convolution(opened: OpenGraph, constants: Mapping[str, NDArray[Any]]) -> Convolution | None:
-    """Make the convolution from the graph's constants; return None where the graph computes it."""
-    if "vectors" not in constants:
-        return None
-    vectors, kernel, bias = (constants[name] for name in CONVOLUTION)
-    return make_convolution(vectors, kernel, bias, opened.geometry["step"])
-
-
-def _make_ngrams(constants: Mapping[str, NDArray[Any]]) -> NgramModel:
-    """Make the n-grams from the graph's constants; in graphs of earlier versions they have one weighting."""
-    numbers, ratio, weight = (constants[name] for name in CONSTANTS[:3])
-    bias = constants["biases"][1:-1].astype(np.float64)
-    shape = len(numbers), len(bias)
-    return NgramModel(numbers, ratio.reshape(shape), weight.reshape(shape), bias)
-
-
-def _compute_padding_states(opened: OpenGraph, convolution: Convolution | None) -> NDArray[np.float32]:
+def _compute_padding_states(opened: OpenGraph, convolution: Convolution) -> NDArray[np.float32]:
     """Return h and c, [2, steps, units], before each step of a window that is all padding, read forwards."""
     steps, step = opened.geometry["window"] // opened.geometry["step"], opened.geometry["step"]
     units = next(each.shape[-1] for each in opened.session.get_inputs() if each.name == "h")
     states = np.zeros((2, steps, units), np.float32)
     ids = np.zeros((1, step), np.int32)
-    pooled = None if convolution is None else pool_words(convolution, ids)
+    pooled = pool_words(convolution, ids)
     for number in range(1, steps):
         inputs = _make_inputs(ids, pooled, states[:, number - 1])
         states[:, number] = [state[0, 0] for state in opened.session.run(["h_out", "c_out"], inputs)]
@@ -136,7 +124,7 @@ def _compute_padding_states(opened: OpenGraph, convolution: Convolution | None) 
 
 
 def _make_inputs(
-    ids: NDArray[np.int32], pooled: NDArray[np.float32] | None, state: NDArray[np.float32]
+    ids: NDArray[np.int32], pooled: NDArray[np.float32], state: NDArray[np.float32]
 ) -> dict[str, NDArray[Any]]:
     """Return the graph's inputs for windows [w, words].
 
@@ -144,8 +132,7 @@ def _make_inputs(
     """
     h_and_c = np.zeros((2, 2, len(ids), state.shape[-1]), np.float32)
     h_and_c[:, 0] = state[:, None]
-    inputs = {"ids": ids, "h": h_and_c[0], "c": h_and_c[1]}
-    return inputs if pooled is None else {**inputs, "pooled": pooled}
+    return {"ids": ids, "pooled": pooled, "h": h_and_c[0], "c": h_and_c[1]}
 
 
 def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> NDArray[np.float64]:
@@ -159,11 +146,6 @@ def compute_logits(engine: WideLstmEngine, encoded: EncodedReviews) -> NDArray[n
         return _compute_frame_logits(engine, frame)
 
     return compute_in_batches(encoded, engine.sequence_length, len(engine.blend), compute)
-
-
-def score_frame(engine: WideLstmEngine, frame: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Score `frame` [n, length], ids padded in front, as one batch."""
-    return _blend(engine, _compute_frame_logits(engine, frame))
 
 
 def _blend(engine: WideLstmEngine, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -231,9 +213,8 @@ def _read_windows(engine: WideLstmEngine, windows: NDArray[np.int32]) -> list[ND
     """
     skipped = (engine.window - windows.shape[1]) // engine.step
     state = np.stack([engine.pad_h[skipped], engine.pad_c[skipped]])
-    at_once = WINDOWS_AT_ONCE_IN_GRAPH if engine.convolution is None else WINDOWS_AT_ONCE
-    starts = range(0, len(windows), at_once)
-    parts = [_run_graph(engine, windows[start : start + at_once], state) for start in starts]
+    starts = range(0, len(windows), WINDOWS_AT_ONCE)
+    parts = [_run_graph(engine, windows[start : start + WINDOWS_AT_ONCE], state) for start in starts]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -241,9 +222,7 @@ def _run_graph(
     engine: WideLstmEngine, windows: NDArray[np.int32], state: NDArray[np.float32]
 ) -> list[NDArray[np.float32]]:
     """Return the reader's outputs for windows that are read at once, from the state [2, units], h and c."""
-    pooled = None
-    if engine.convolution is not None:
-        pooled = engine.kernels.pool_words(engine.convolution, windows)
+    pooled = engine.kernels.pool_words(engine.convolution, windows)
     outputs: list[NDArray[np.float32]] = engine.session.run(
         ["highest", "total", "steps"], _make_inputs(windows, pooled, state)
     )

@@ -5,20 +5,15 @@ weights; the graph returns them as constant outputs. Of the convolution it holds
 fraction of the size of the table that the engine makes of them.
 """
 
-import json
-from collections.abc import Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_contracts.errors import BundleError
-from models.graphs.builder import Graph, order_gates, serialize_graph
-from models.graphs.engine_interface import SAME_SCORE
+from models.graphs.builder import Graph, gives_same_scores, order_gates, serialize_graph
 from models.graphs.session import open_graph
-from models.training.kind_of_model import Variant
-from models.wide_lstm.engine import CONSTANTS, CONVOLUTION, load_wide_lstm_engine, score_frame
+from models.wide_lstm.engine import CONSTANTS, load_wide_lstm_engine
 from models.wide_lstm.layers import (
     BELOW_EVERY_VALUE,
     LSTM_LOGIT,
@@ -27,31 +22,14 @@ from models.wide_lstm.layers import (
     SCORE,
     VECTOR_READER,
     VECTORS,
-    build_wide_lstm,
 )
 
 if TYPE_CHECKING:
     import keras
 
-_SIZES = {
-    "input_dim",
-    "output_dim",
-    "filters",
-    "kernel_size",
-    "units",
-    "pool_size",
-    "ngrams",
-    "vocabulary_size",
-}
-_SHAPES = {"batch_shape", "input_shape", "newshape", "build_config"}
-_MAY_DIFFER = _SIZES | _SHAPES | {"name", "rate", "seed"}
-"""Keys of a layer's configuration that may differ: names, sizes, and options without effect when a model scores."""
-_TRIAL_ROWS = 32
-"""Random reviews on which the graph must give the scores of the Keras model."""
-
 
 def export_windows(model: "keras.Model") -> bytes | None:
-    """Export a wide LSTM as an ONNX graph; return None for any other model, or for one with other layers.
+    """Export a wide LSTM as an ONNX graph; return None for any other model.
 
     The graph maps ids [w, words], a whole number of steps, the convolution's highest outputs of each step, `pooled`
     [steps, w, channels], and the states h and c [2, w, units], forwards and backwards, to the highest and the summed
@@ -60,99 +38,13 @@ def export_windows(model: "keras.Model") -> bytes | None:
     """
     if {READER, LSTM_LOGIT, *NGRAM_LOGITS, SCORE} - {layer.name for layer in model.layers}:
         return None
-    if not _has_known_layers(model):
-        return None
     try:
         content = _serialize_windows(model)
-    except ValueError:  # an inner layer has another name
-        return None
-    return content if _gives_same_scores(model, content) else None
-
-
-def _has_known_layers(model: "keras.Model") -> bool:
-    """Return whether a model has the same layers as one that `build_wide_lstm` builds, whatever their sizes."""
-    known_types, known_parts = _describe_known_layers()
-    given = sorted(_list_model_parts(model), key=_name_part_type)
-    if [type(part) for part in given] != known_types:
-        return False  # a class derived from a layer may do anything
-    return sorted(map(_describe_part, given)) == known_parts
-
-
-@cache
-def _describe_known_layers() -> tuple[list[type[Any]], list[str]]:
-    """Return the types and the descriptions of all parts of a model that `build_wide_lstm` builds."""
-    known = sorted(_list_model_parts(_build_smallest()), key=_name_part_type)
-    return [type(part) for part in known], sorted(map(_describe_part, known))
-
-
-def _build_smallest() -> "keras.Model":
-    variant = Variant(
-        "smallest",
-        "one unit of everything",
-        build_wide_lstm,
-        vocabulary_size=2,
-        sequence_length=1,
-        embedding_size=1,
-        lstm_units=1,
-        filters=1,
-        kernel_size=1,
-        pool_size=1,
-        window=1,
-    )
-    return build_wide_lstm(variant)
-
-
-def _list_model_parts(part: Any) -> Iterator[Any]:
-    """Yield a model, its layers and operations, and recursively those of the models in it."""
-    yield part
-    for inner in getattr(part, "operations", None) or getattr(part, "layers", []):
-        yield from _list_model_parts(inner)
-
-
-def _name_part_type(part: Any) -> str:
-    """Return the name of the class of a model's part, to be compared before export."""
-    return f"{type(part).__module__}.{type(part).__qualname__}"
-
-
-def _describe_part(part: Any) -> str:
-    """Return a part's type and configuration, without its sizes; for a model the type alone, since its parts follow."""
-    import keras
-
-    config = {} if isinstance(part, keras.Model) else _drop_varying_options(part.get_config())
-    return _name_part_type(part) + json.dumps(config, sort_keys=True, default=str)
-
-
-def _drop_varying_options(config: Any) -> Any:
-    """Return a configuration in a wide LSTM without what may differ; strides equal to the pool size are a size too."""
-    if not isinstance(config, dict):
-        return config
-    skipped = {key for key in config if key in _MAY_DIFFER or key.endswith("_initializer")}
-    if config.get("strides") == config.get("pool_size"):
-        skipped.add("strides")
-    return {
-        key: value if key == "dtype" else _drop_varying_options(value)
-        for key, value in config.items()
-        if key not in skipped
-    }
-
-
-def _gives_same_scores(model: "keras.Model", content: bytes) -> bool:
-    """Return whether the exported graph gives the scores of the Keras model on a few random reviews."""
-    try:
         engine = load_wide_lstm_engine(open_graph(content))
-    except BundleError:
-        return False
-    if engine is None:
-        return False
-    generator = np.random.default_rng(0)
-    length = model.input_shape[1]
-    frame = generator.integers(0, engine.vocabulary_size, (_TRIAL_ROWS, length), dtype=np.int32)
-    words = np.linspace(0, length, _TRIAL_ROWS).astype(int)
-    frame[np.arange(length)[None] < length - words[:, None]] = 0
-    expected = np.asarray(model(frame, training=False))[:, 0]
-    # One by one, so that each is scored without its own padding.
-    scores = np.concatenate([score_frame(engine, row[None]) for row in frame])
-    return bool(np.abs(scores - expected).max() < SAME_SCORE)
+        is_same = engine is not None and gives_same_scores(model, engine, engine.vocabulary_size)
+    except (ValueError, BundleError):  # an inner layer has another name, or weights of another shape
+        return None
+    return content if is_same else None
 
 
 def _serialize_windows(model: "keras.Model") -> bytes:
@@ -190,17 +82,17 @@ def _serialize_windows(model: "keras.Model") -> bytes:
 
 
 def _list_constants(model: "keras.Model") -> dict[str, NDArray[Any]]:
-    """Return the weights of what is computed outside of the graph, by the names of `CONSTANTS` and `CONVOLUTION`."""
+    """Return the weights of what is computed outside of the graph, by the names of `CONSTANTS`."""
     (numbers, *_), *parts = zip(*(model.get_layer(name).get_weights() for name in NGRAM_LOGITS), strict=True)
     ratio, weight, ngram_bias = (np.stack(part, axis=-1) for part in parts)
     kernel, head_bias = model.get_layer(LSTM_LOGIT).get_layer("dense").get_weights()
     blend, bias = model.get_layer(SCORE).get_weights()
     head, biases = kernel[:, 0], np.concatenate([head_bias, ngram_bias[0], bias])
-    constants = zip(CONSTANTS, (numbers, ratio, weight, head, blend[:, 0], biases), strict=True)
     reader = model.get_layer(READER)
     vectors = reader.get_layer(VECTORS).get_weights()
-    layer = reader.get_layer(VECTOR_READER).get_layer("convolution")
-    return {**dict(constants), **dict(zip(CONVOLUTION, (*vectors, *layer.get_weights()), strict=True))}
+    convolution = reader.get_layer(VECTOR_READER).get_layer("convolution").get_weights()
+    values = (numbers, ratio, weight, head, blend[:, 0], biases, *vectors, *convolution)
+    return dict(zip(CONSTANTS, values, strict=True))
 
 
 def _add_reader(graph: Graph, reader: "keras.Model") -> int:

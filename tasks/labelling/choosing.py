@@ -25,12 +25,8 @@ FEWEST_WORDS = 10
 """Of a shorter text a single unknown word is a large share."""
 _SPARE = 4
 """How many times as many candidates are looked at: some have the same text, or came again with a label."""
-_SOURCES_NAMED, _MOVIES_NAMED = 20, 5
-"""Sources, and movies of a similar name, that a message names."""
-_SLIPS = 2
-"""Characters by which the id of a movie may differ from what was asked for, to be named as near."""
-_LONGEST_NEAR = 40
-"""The longest id that is looked for among near ones, or is one: time and memory grow by the square of its length."""
+_SOURCES_NAMED = 20
+"""Sources that a message names."""
 _ORDERS = {
     RANDOM: "review_key",
     UNCERTAIN: "is_drifting DESC, abs(best_score - 0.5), review_key",
@@ -57,14 +53,8 @@ SELECT DISTINCT source FROM (
 """
 _LIST_LABELLED = "SELECT text_sha256 FROM review_labels"
 _LIST_SOURCES = "SELECT DISTINCT coalesce(file_source, 'default') FROM source_reviews"
-_FIND_MOVIE = "SELECT DISTINCT movie_id FROM source_reviews WHERE movie_id = $movie AND {of_source}"
-# The ids are cut, since DuckDB may compare them before it leaves out those that are too long.
-_FIND_NEAR = """
-SELECT movie_id, damerau_levenshtein(lower(left(movie_id, $longest)), lower($movie)) AS slips
-FROM (SELECT DISTINCT movie_id FROM source_reviews WHERE {of_source})
-WHERE length(movie_id) <= $longest AND abs(length(movie_id) - length($movie)) <= $most
-AND slips <= $most AND slips < length($movie)
-ORDER BY slips, movie_id LIMIT $limit
+_FIND_ANY = """
+SELECT true FROM source_reviews WHERE {of_source} AND ($movie IS NULL OR movie_id = $movie) LIMIT 1
 """
 # A label that came with another row counts for this one too, as in live_accuracy.
 _FIND_GIVEN = """
@@ -137,47 +127,18 @@ def choose_reviews(
 
 
 def _require_known(connection: duckdb.DuckDBPyConnection, request: LabelRequest) -> None:
-    """Raise `UsageError`, which names others, unless source and movie that were asked for have scored reviews."""
+    """Raise `UsageError` unless the source and the movie that were asked for have scored reviews."""
     sources = sorted(_list(connection, _LIST_SOURCES))
-    if request.source is not None and request.source not in sources:
-        some = ", ".join(sources[:_SOURCES_NAMED]) + (", …" if len(sources) > _SOURCES_NAMED else "")
-        others = f"those that have some: {some}" if sources else ""
-        raise _describe_unknown(f"source {request.source!r}", others)
+    asked = [f"movie {request.movie!r}"] * bool(request.movie)
+    asked += [f"source {request.source!r}"] * bool(request.source)
     wanted = {"movie": request.movie, "source": request.source}
-    if request.movie is not None and not _list(connection, _FIND_MOVIE.format(of_source=_OF_SOURCE), wanted):
-        raise _describe_unknown_movie(connection, request.movie, request.source, bool(sources))
-
-
-def _describe_unknown_movie(
-    connection: duckdb.DuckDBPyConnection, movie: str, source: str | None, is_scored: bool
-) -> UsageError:
-    """Return the error that a movie, in the source if there is one, has no scored reviews; `is_scored` if any have."""
-    of_source = f" of the source {source!r}" if source is not None else ""
-    near = _list_near(connection, movie, source)
-    step = f'`reviews sql "from movie_ratings"` lists the movies{" of all sources" if of_source else ""}'
-    others = f"near it: {', '.join(near)}" if near else ""
-    return _describe_unknown(f"movie {movie!r}{of_source}", others, step if is_scored else "`reviews score`")
-
-
-def _list_near(connection: duckdb.DuckDBPyConnection, movie: str, source: str | None) -> list[str]:
-    """Return movies, of the source if there is one, whose ids differ by few characters from that of a movie."""
-    if len(movie) > _LONGEST_NEAR:
-        return []
-    wanted = {
-        "movie": movie,
-        "source": source,
-        "longest": _LONGEST_NEAR,
-        "most": _SLIPS,
-        "limit": _MOVIES_NAMED,
-    }
-    query = _FIND_NEAR.format(of_source=_OF_SOURCE)
-    return [name for name, _ in connection.execute(query, wanted).fetchall()]
-
-
-def _describe_unknown(asked: str, others: str, step: str = "`reviews score`") -> UsageError:
-    """Return the error that what was asked for has no scored reviews: with others, if there are any, or the step."""
-    ending = f"; {escape_controls(others)}. Next: name one of these" if others else f". Next: {step}"
-    return UsageError(f"No {asked} has scored reviews{ending}.")
+    if asked and not _list(connection, _FIND_ANY.format(of_source=_OF_SOURCE), wanted):
+        some = ", ".join(sources[:_SOURCES_NAMED]) + (", …" if len(sources) > _SOURCES_NAMED else "")
+        listed = (
+            f'name another; `reviews sql "from movie_ratings"` lists the movies, and the sources are {some}'
+        )
+        step = listed if sources else "`reviews score`"
+        raise UsageError(escape_controls(f"No {' of the '.join(asked)} has scored reviews. Next: {step}."))
 
 
 def _choose(

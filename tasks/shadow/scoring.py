@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data_contracts.errors import EngineError, ReviewsError
+from data_contracts.errors import EngineError
 from data_contracts.expectations import require_success
 from data_contracts.storage.durable import remove, remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
 from models.bundle.blessed_scorer import load_blessed_scorer
-from models.bundle.scorer import Scorer, score_texts
+from models.bundle.scorer import Scorer
 from tasks.inbox.source_files import GROUP_FILES, group_found_files
 from tasks.scoring.chunk_scores import ScoreChunks, score_in_background
 from tasks.scoring.group_to_part import ScoringJob
@@ -21,21 +21,9 @@ from tasks.scoring.rescoring import OlderSource, measure_rescorable, rescore_gro
 from tasks.support.interruption import stop_if_interrupted
 from tasks.support.progress import show_progress
 from tasks.support.wording import escape_controls
-from tasks.training.contest import time_in_turns
-from tasks.warehouse.database.duckdb_engine import open_read_only
-from tasks.warehouse.database.warehouse_connection import WAIT_SECONDS
-from tasks.warehouse.model_registry import PromotedModel
 from tasks.warehouse.run_log import Run
 from tasks.warehouse.shadow.record import Shadow
-from tasks.warehouse.shadow.scores import ShadowCount, Timing, add_timing, commit_shadow_scores
-
-TIMED_TEXTS, TIMED_FROM = 100, 20
-"""Most texts on which the two models are timed, once a run, and the fewest: a few texts say nothing of many."""
-
-_READ_SOME_TEXTS = """
-SELECT text FROM source_reviews WHERE source_sha256 IN (SELECT unnest($files::VARCHAR[]))
-ORDER BY source_sha256, row_number LIMIT $limit
-"""
+from tasks.warehouse.shadow.scores import ShadowCount, commit_shadow_scores
 
 
 @dataclass(frozen=True)
@@ -44,7 +32,6 @@ class ShadowJob:
 
     run: Run
     shadow: Shadow
-    champion: PromotedModel
     seconds: float
     """When so many have passed, no further group is begun."""
     score_chunks: ScoreChunks = field(default=score_in_background, compare=False)
@@ -75,8 +62,6 @@ def score_beside(job: ShadowJob, waiting: Sequence[OlderSource]) -> ShadowOutcom
     for group in groups:
         try:
             done.append(_score_group(job, scorer, group))
-            if len(done) == 1:
-                _time_both(job, scorer, group)
         except Exception as error:  # whatever the shadow's scorer raises is no failure of the run
             stop_if_interrupted(error)
             trouble = trouble or f"{escape_controls(group[0].uri)}: {error}"
@@ -106,21 +91,3 @@ def _score_group(job: ShadowJob, scorer: Scorer, sources: Sequence[OlderSource])
     pass_fault_point("shadow: after commit")
     remove(outcome.part.building)
     return done
-
-
-def _time_both(job: ShadowJob, scorer: Scorer, sources: Sequence[OlderSource]) -> None:
-    """Time both models on the same texts, in turns, and record it; nothing where there are few texts."""
-    home, champion = job.run.home, job.champion
-    values = {"files": [source.source_sha256 for source in sources], "limit": TIMED_TEXTS}
-    with open_read_only(home.published.absolute(), {}, WAIT_SECONDS) as connection:
-        texts = [text for (text,) in connection.execute(_READ_SOME_TEXTS, values).fetchall()]
-    if len(texts) < TIMED_FROM:
-        return
-    try:
-        other = load_blessed_scorer(home.bundles / champion.model_id, champion.bundle_fingerprint)
-    except ReviewsError:
-        return  # the champion's own trouble, which the next run that scores reports
-    seconds = time_in_turns([lambda: score_texts(scorer, texts), lambda: score_texts(other, texts)])
-    add_timing(
-        home.warehouse, Timing(job.run.run_id, scorer.model_id, champion.model_id, len(texts), *seconds)
-    )

@@ -1,12 +1,13 @@
-"""The status of the shadow: since when it scores, what it has scored, how it does beside the champion; in words too."""
+"""The status of the shadow in words: since when it scores, what it has scored, and what the gate says of it.
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+How it does beside the champion is the named query `shadow-comparison`.
+"""
+
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from data_contracts.storage.home import Home
-from models.evaluation.gate import SMALLEST_TRAFFIC, GateCheck
+from models.evaluation.gate import GateCheck
 from tasks.queries.run_query import ask_published
 from tasks.shadow.waiting_files import find_waiting_for_shadow
 from tasks.support.wording import count, escape_controls
@@ -16,7 +17,6 @@ from tasks.warehouse.shadow.record import PROMOTION, Shadow, find_last_shadow
 from tasks.warehouse.shadow.scores import count_shadow_scores
 
 NONE_YET = "No model is the shadow. Next: reviews models shadow start MODEL"
-_TIMES = ("started_at", "since", "until", "ended_at", "trouble_since")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,6 @@ class ShadowStatus:
     """Files that the champion has scored and the next run scores with the shadow; 0 unless it is on."""
     compared_with: str | None
     """The champion, or an earlier one that most reviews are compared with; None without a comparison."""
-    comparison: tuple[Row, ...]
-    """Rows of `shadow_comparison`: over all sources, then of each source; none without a review that both scored."""
     gate: GateCheck | None
     """What the gate's rule on own traffic says of the shadow; None without a comparison."""
 
@@ -54,7 +52,6 @@ def read_status(home: Home) -> ShadowStatus | None:
         counted.rows,
         waiting,
         rows[0]["compared_with"] if rows else None,
-        tuple(rows),
         judge_row(rows[0]) if rows else None,
     )
 
@@ -76,20 +73,6 @@ def _name_state(shadow: Shadow) -> str:
     return "promoted" if shadow.ended_by == PROMOTION else "stopped"
 
 
-def list_facts(status: ShadowStatus | None) -> dict[str, Any]:
-    """Return a status for JSON; its times are in ISO 8601."""
-    if status is None:
-        return {"state": "none"}
-    shadow = {name: value for name, value in asdict(status.shadow).items() if name != "bundle_fingerprint"}
-    shadow |= {name: shadow[name] and shadow[name].astimezone(UTC).isoformat() for name in _TIMES}
-    gate = status.gate and {"passed": status.gate.passed, "detail": status.gate.detail}
-    figures = {
-        name: getattr(status, name)
-        for name in ("files_scored", "rows_scored", "files_waiting", "compared_with")
-    }
-    return {"state": status.state, **shadow, **figures, "gate": gate, "comparison": list(status.comparison)}
-
-
 def describe_status(status: ShadowStatus | None) -> str:
     """Return a status in words."""
     if status is None:
@@ -104,11 +87,15 @@ def describe_status(status: ShadowStatus | None) -> str:
         lines.append(
             f"  trouble     since {_format_time(shadow.trouble_since)}: {escape_controls(shadow.trouble)}"
         )
-    if not status.comparison:
-        return "\n".join(
-            [*lines, "  compared    not yet: no review was scored by both the shadow and the champion"]
-        )
-    return "\n".join([*lines, *_describe_comparison(status)])
+    if status.compared_with is None or status.gate is None:
+        compared = "not yet: no review was scored by both the shadow and the champion"
+        return "\n".join([*lines, f"  compared    {compared}"])
+    query = (
+        f"reviews sql shadow-comparison --param model={shadow.model_id} --param beside={status.compared_with}"
+    )
+    gate = "holds" if status.gate.passed else "is broken, so that a promotion would need --force"
+    lines.append(f"  gate        own_traffic {gate}: {status.gate.detail}")
+    return "\n".join([*lines, f"Next: {query}"])
 
 
 def _describe_state(status: ShadowStatus) -> str:
@@ -120,86 +107,6 @@ def _describe_state(status: ShadowStatus) -> str:
         return f"was the shadow {began}; it ended by itself on {_format_time(shadow.until)}"
     how = "it became the champion" if status.state == "promoted" else f"{shadow.ended_by} stopped it"
     return f"was the shadow {began}; {how} on {_format_time(shadow.ended_at)}"
-
-
-def _describe_comparison(status: ShadowStatus) -> list[str]:
-    """Return the lines on how the shadow does beside the other model, in all and by source."""
-    all_, *sources = status.comparison
-    lines = [
-        f"Beside {status.compared_with}, on {count(all_['reviews'], 'review')} that both scored:",
-        f"  agreement   {_format_share(all_['share_agreement'])} have the same sentiment, {all_['flips']:,} another; "
-        f"the scores differ by {all_['mean_score_difference']:.3f} on average, the stars by "
-        f"{all_['mean_rating_difference']:.2f}" + _describe_correlation(all_),
-    ]
-    lines += _describe_labels(all_)
-    if all_["shadow_microseconds"] is not None:
-        lines.append(
-            f"  time        {all_['shadow_microseconds']:,.0f} µs a review against {all_['champion_microseconds']:,.0f}"
-        )
-    if status.gate is not None:
-        lines.append(f"  gate        own_traffic {_describe_gate(status.gate, all_)}")
-    return [*lines, *_tabulate_sources(sources)] if len(sources) > 1 else lines
-
-
-def _describe_correlation(row: Row) -> str:
-    """Return the words on the correlation of the two scores, if there is one."""
-    return "" if row["correlation"] is None else f"; correlation {row['correlation']:.3f}"
-
-
-def _describe_labels(row: Row) -> list[str]:
-    """Return the lines on how right both models are by the labels and ratings that the sources gave."""
-    lines = []
-    if row["labelled_reviews"]:
-        interval = (
-            ""
-            if row["gain_lower"] is None
-            else f", 95 % interval {100 * row['gain_lower']:+.1f} to {100 * row['gain_upper']:+.1f}"
-        )
-        lines = [
-            f"  accuracy    {row['shadow_accuracy']:.4f} against {row['champion_accuracy']:.4f} on "
-            f"{count(row['labelled_reviews'], 'labelled review')} ({100 * row['accuracy_gain']:+.1f} points{interval})",
-            f"              only one is right: {row['only_shadow_right']:,} against {row['only_champion_right']:,}, "
-            f"McNemar's p {row['mcnemar_p']:.2g}",
-        ]
-    if row["rated_reviews"]:
-        lines.append(
-            f"  stars       off by {row['shadow_rating_mae']:.2f} against {row['champion_rating_mae']:.2f} on "
-            f"{count(row['rated_reviews'], 'rated review')}"
-        )
-    return lines
-
-
-def _describe_gate(check: GateCheck, row: Row) -> str:
-    """Return in words what the gate's rule on own traffic says."""
-    if not check.passed:
-        return "is broken: less accurate beyond chance; a promotion would need --force"
-    if row["labelled_reviews"] < SMALLEST_TRAFFIC or row["gain_lower"] is None:
-        return f"does not judge yet: it needs {SMALLEST_TRAFFIC} labelled reviews, of more than one movie"
-    return "holds: not less accurate beyond chance"
-
-
-def _tabulate_sources(rows: Sequence[Row]) -> list[str]:
-    """Return a table of the sources."""
-    header = f"  {'source':<24} {'reviews':>8} {'flipped':>8} {'labelled':>9} {'accuracy':>9} {'champion':>9}"
-    return [
-        header,
-        *(
-            f"  {escape_controls(row['source']):<24} {row['reviews']:>8,} "
-            f"{_format_share(row['flips'] / row['reviews']):>8} {row['labelled_reviews']:>9,} "
-            f"{_format_accuracy(row['shadow_accuracy']):>9} {_format_accuracy(row['champion_accuracy']):>9}"
-            for row in rows
-        ),
-    ]
-
-
-def _format_share(share: float) -> str:
-    """Format a share as a percentage."""
-    return f"{100 * share:.1f} %"
-
-
-def _format_accuracy(accuracy: float | None) -> str:
-    """Format an accuracy of a source, which may have no labels."""
-    return "-" if accuracy is None else f"{accuracy:.4f}"
 
 
 def _format_time(moment: datetime | None) -> str:

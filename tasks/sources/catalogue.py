@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from data_contracts.errors import UsageError
-from data_contracts.rules_and_limits import EACH_FILE, FIELD_RULES, OTHER_LANGUAGES, VALUE_RULES
+from data_contracts.rules_and_limits import FIELD_RULES, VALUE_RULES
 from data_contracts.sources.profile import Profile, name_version, parse_profile
 from data_contracts.storage.home import LABELS, Home
 from data_contracts.storage.listing import list_paths
@@ -36,8 +36,8 @@ class Source:
 
     @property
     def other_languages(self) -> str:
-        """What is done with rows that are not in English, one of `OTHER_LANGUAGES`."""
-        return self.profile.other_languages if self.profile else OTHER_LANGUAGES[0]
+        """What is done with rows that are not in English, as `other_languages` of a profile says."""
+        return self.profile.other_languages if self.profile else "warn"
 
     def judge(self, check: str) -> str:
         """Return what a finding of a check, a key of [severity], does: warn, accept, quarantine or refuse.
@@ -54,7 +54,7 @@ class Source:
     @property
     def replaces_from_share(self) -> float | None:
         """The share of the last file's reviews from which a file takes the place of all before it; None if it adds."""
-        if self.profile is None or self.profile.each_file == EACH_FILE[0]:
+        if self.profile is None or self.profile.each_file == "adds":
             return None
         return self.profile.limits.smallest_share_of_last
 

@@ -59,14 +59,6 @@ def test_a_broken_promise_names_values_rows_and_what_was_expected() -> None:
     assert (result.unexpected_count, result.unexpected_rows) == (2, (6, 8))
 
 
-def test_failed_rows_are_right_under_a_condition() -> None:
-    from great_expectations.expectations.row_conditions import Column
-
-    result = check_one(expect_stars(row_condition=Column("row") >= 7), ("row",))
-    assert result.unexpected_rows == (8,)
-    assert result.expected == "1 to 10 where row >= 7"
-
-
 def test_an_expectation_that_raises_is_a_failed_error_even_as_a_warning() -> None:
     result = check_one(expect_stars(column="nowhere", severity="warning"))
     assert not result.success

@@ -1,6 +1,5 @@
 """Tests of shadow scoring: a challenger scores what the champion scored, after it, unseen, and never at its cost."""
 
-import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -240,8 +239,7 @@ def test_a_shadow_whose_scorer_fails_leaves_its_files_to_the_next_run(
     with monkeypatch.context() as patch:
         patch.setattr(tasks.shadow.scoring, "rescore_group", fail)
         run()
-    shown = json.loads(reviews("models", "shadow", "status", "--format", "json").stdout)
-    assert shown["trouble"] == "a.csv: the engine broke"
+    assert "a.csv: the engine broke" in reviews("models", "shadow", "status").stdout
     run()
     assert count(waiting_home, "shadow_scores") == 3
     found = find_shadow(waiting_home.warehouse)
@@ -331,13 +329,7 @@ def test_a_restored_backup_has_the_shadows_scores_but_those_that_were_forgotten(
 
 
 @pytest.mark.slow
-def test_two_models_are_timed_on_the_same_texts(shadowed: Shadowed) -> None:
-    query = "select texts, shadow_seconds > 0, champion_seconds > 0 from shadow_timings"
-    assert ask(shadowed.home.published, query) == [(100, True, True)]
-
-
-@pytest.mark.slow
-def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
+def test_the_status_shows_what_the_gate_says_and_which_query_has_the_figures(judged_home: Home) -> None:
     run()  # publishes
     with open_warehouse(judged_home.warehouse, write=True) as connection:
         connection.execute("update shadows set trouble = 'renewed'")
@@ -345,14 +337,12 @@ def test_the_status_shows_how_the_shadow_does(judged_home: Home) -> None:
     shown = reviews("models", "shadow", "status").stdout
     for words in (
         "150 reviews of 1 file",
-        "0.0 % have the same sentiment, 150 another",
-        "0.0000 against 1.0000 on 150 labelled reviews (-100.0 points",
-        "only one is right: 0 against 150",
         "own_traffic is broken",
+        "0.0000 against 1.0000 on 150 labelled reviews",
     ):
         assert words in shown
-    facts = json.loads(reviews("models", "shadow", "status", "--format", "json").stdout)
-    assert (facts["state"], facts["gate"]["passed"], facts["comparison"][0]["reviews"]) == ("on", False, 150)
+    asked = shown.splitlines()[-1].removeprefix("Next: reviews ").split(" ")
+    assert "150" in reviews(*asked).stdout
 
 
 @pytest.mark.slow
@@ -412,7 +402,6 @@ def test_the_commands_say_what_is_and_what_to_do_next(empty_home: Home) -> None:
         "No model is the shadow. Next: reviews models shadow start MODEL"
         in reviews("models", "shadow", "status").stdout
     )
-    assert json.loads(reviews("models", "shadow", "status", "--format", "json").stdout) == {"state": "none"}
     assert "nothing to stop" in reviews("models", "shadow", "stop").stdout
     begun, until = (
         reviews("models", "shadow", "start", "cnn_lstm-s1"),

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from models.bundle.scorer import make_scorer, score_texts
 from models.list_of_kinds import export_model
+from models.own_labels.layer import to_logit
 from models.tokenizer import EncodedReviews, Vocabulary
-from models.word_effects import explain_review, to_logit
+from models.word_effects import explain_review
 from tests.support.small_models import WORDS, make_small_variant
 
 LENGTH = 12

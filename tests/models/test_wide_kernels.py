@@ -1,6 +1,5 @@
 """Tests of the wide LSTM's convolution, and that compiled kernels give the numbers of NumPy to the last bit."""
 
-from dataclasses import replace
 from typing import Any
 
 import numba
@@ -17,7 +16,6 @@ from models.wide_lstm.export import export_windows
 from models.wide_lstm.kernels import choice, numpy_convolution
 from models.wide_lstm.kernels.numba_setup import compile_kernel
 from models.wide_lstm.kernels.numpy_convolution import Convolution, make_convolution
-from tests.support.earlier_graphs import compute_convolution_in_graph, keep_first_weighting
 from tests.support.encoded_reviews import make_reviews
 from tests.support.small_models import build_wide_at_random, make_random_ngrams, make_small_wide_variant
 
@@ -119,31 +117,3 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch: pyte
     numbers = np.zeros(2, np.int64)
     set_first(numbers)
     assert numbers.tolist() == [7, 0]
-
-
-@pytest.mark.slow
-def test_a_graph_of_an_earlier_version_gives_the_same_scores() -> None:
-    model = build_wide_at_random(VARIANT)
-    content = export_windows(model) or b""
-    now, before = (
-        load_wide_lstm_engine(open_graph(each)) for each in (content, compute_convolution_in_graph(content))
-    )
-    assert now is not None
-    assert before is not None
-    assert before.convolution is None
-    encoded = make_reviews(range(40), VARIANT.sequence_length)
-    assert np.abs(now.score(encoded) - before.score(encoded)).max() < 1e-6
-
-
-@pytest.mark.slow
-def test_a_graph_with_one_weighting_of_the_ngrams_gives_the_scores_without_the_other() -> None:
-    content = export_windows(build_wide_at_random(VARIANT)) or b""
-    now, before = (
-        load_wide_lstm_engine(open_graph(each)) for each in (content, keep_first_weighting(content))
-    )
-    assert now is not None
-    assert before is not None
-    without = replace(now, blend=now.blend * np.array([1, 1, 0, 1, 0], np.float32))
-    encoded = make_reviews(range(40), VARIANT.sequence_length)
-    assert before.score(encoded) == pytest.approx(without.score(encoded), abs=1e-12)
-    assert np.abs(now.score(encoded) - without.score(encoded)).max() > 1e-3

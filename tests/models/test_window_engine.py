@@ -188,15 +188,6 @@ Build = Callable[[pytest.MonkeyPatch], Any]
 """Makes a model that has the names of a wide LSTM and is none."""
 
 
-def make_own(layer: str) -> Any:
-    """Return a custom layer class, which may compute anything."""
-    import keras
-
-    return keras.saving.register_keras_serializable("tests")(
-        type(f"Own{layer}", (getattr(keras.layers, layer),), {})
-    )
-
-
 def put_instead(layer: str, find_other: Callable[[Any], Callable[..., Any]]) -> Build:
     """Return a builder of a wide LSTM with one Keras layer replaced by another."""
 
@@ -242,8 +233,6 @@ def lower_less(patch: pytest.MonkeyPatch) -> Any:
 
 OTHERS = {
     "a GRU": put_instead("LSTM", lambda layers: layers.GRU),
-    "an own LSTM": put_instead("LSTM", lambda layers: make_own("LSTM")),
-    "an own convolution": put_instead("Conv1D", lambda layers: make_own("Conv1D")),
     "another activation of the LSTM": with_options("LSTM", activation="relu"),
     "another gate of the LSTM": with_options("LSTM", recurrent_activation="hard_sigmoid"),
     "an LSTM without bias": with_options("LSTM", use_bias=False),

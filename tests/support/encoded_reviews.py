@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import tokenizer
 from models.tokenizer import EncodedReviews
 
 KNOWN_WORDS = 40
@@ -14,13 +15,7 @@ FEW_WORDS = 100
 
 def encode_ids(reviews: Sequence[NDArray[np.int32]], length: int) -> EncodedReviews:
     """Return ids as the `EncodedReviews` that `encode_reviews` would return."""
-    counts = np.array([len(review) for review in reviews], np.int32)
-    kept = [review[-length:] if len(review) else review for review in reviews]
-    offsets = np.concatenate([[0], np.cumsum([len(review) for review in kept])]).astype(np.int64)
-    nothing = np.zeros(len(counts), np.float32)
-    return EncodedReviews(
-        np.concatenate(kept).astype(np.int32), offsets, length, counts, nothing, counts > length
-    )
+    return tokenizer.encode_ids([review.tolist() for review in reviews], length)
 
 
 def make_reviews(counts: Sequence[int], length: int, words: int = KNOWN_WORDS) -> EncodedReviews:

@@ -175,64 +175,22 @@ def test_a_source_or_a_movie_can_be_chosen_but_of_a_movie_none_counts_as_random(
 
 
 def test_a_source_without_scored_reviews_is_an_error_that_names_those_with_some(home: Home) -> None:
-    with pytest.raises(
-        UsageError, match="No source 'shp' has scored reviews; those that have some: shop"
-    ) as error:
+    with pytest.raises(UsageError, match=r"No source 'shp' has scored reviews\..* the sources are shop\."):
         choose(home, source="shp")
-    assert str(error.value).endswith("Next: name one of these.")
     labelled = {hash_text(text) for text in ("fine", "dull", "so so")}
     assert choose_reviews(home.published, LabelRequest(source="shop"), labelled) == []
 
 
-@pytest.mark.parametrize(
-    ("movie", "said"),
-    [
-        ("TT-1", "near it: tt1, tt0, tt2. Next: name one of these."),
-        ("nosuch", 'Next: `reviews sql "from movie_ratings"` lists the movies.'),
-    ],
-)
-def test_a_movie_without_scored_reviews_is_an_error_that_names_those_of_a_similar_name(
-    tmp_path: Path, movie: str, said: str
-) -> None:
-    home = make_home(tmp_path, make_rows(3))
-    with pytest.raises(UsageError, match=f"No movie '{movie}' has scored reviews") as error:
-        choose(home, movie=movie)
-    assert str(error.value).endswith(said)
-    labelled = {hash_text("text 1")}
-    assert choose_reviews(home.published, LabelRequest(movie="tt1"), labelled) == []
-
-
-@pytest.mark.parametrize(
-    ("movie", "said"),
-    [
-        ("tt1", "near it: tu1. Next: name one of these."),
-        ("nosuch", 'Next: `reviews sql "from movie_ratings"` lists the movies of all sources.'),
-    ],
-)
-def test_a_movie_of_which_only_other_sources_have_reviews_is_an_error_that_names_those_of_its_source(
-    tmp_path: Path, movie: str, said: str
+@pytest.mark.parametrize(("source", "movie"), [(None, "nosuch"), ("lb", "tt1")])
+def test_a_movie_without_scored_reviews_in_the_source_is_an_error_that_says_what_lists_them(
+    tmp_path: Path, source: str | None, movie: str
 ) -> None:
     other = make_rows(1, text="other", movie_id="tu1")
     home = make_home(tmp_path, make_rows(3), other, sources=("shop", "lb"))
-    with pytest.raises(
-        UsageError, match=f"No movie '{movie}' of the source 'lb' has scored reviews"
-    ) as error:
-        choose(home, source="lb", movie=movie)
-    assert str(error.value).endswith(said)
-
-
-@pytest.mark.parametrize(
-    ("there", "asked", "is_near"),
-    [(40, 39, True), (41, 39, False), (40, 41, False), (3, 2, True), (2, 1, False)],
-)
-def test_only_names_of_movies_of_2_to_40_characters_are_compared_since_long_ones_take_gigabytes(
-    tmp_path: Path, there: int, asked: int, is_near: bool
-) -> None:
-    long = make_rows(1, text="other", movie_id=10_000 * "b")
-    home = make_home(tmp_path, [*make_rows(1, movie_id=there * "a"), *long])
-    with pytest.raises(UsageError) as error:
-        choose(home, movie=asked * "a")
-    assert (f"; near it: {there * 'a'}. " in str(error.value)) == is_near
+    with pytest.raises(UsageError, match=f"movie '{movie}'.* has scored reviews.*from movie_ratings"):
+        choose(home, source=source, movie=movie)
+    labelled = {hash_text("text 1")}
+    assert choose_reviews(home.published, LabelRequest(movie="tt1"), labelled) == []
 
 
 @pytest.mark.parametrize("asked", [LabelRequest(source="shop"), LabelRequest(movie="tt1")])

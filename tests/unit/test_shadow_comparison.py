@@ -186,17 +186,6 @@ def test_labels_of_one_title_have_no_interval(connection: duckdb.DuckDBPyConnect
     assert compare(connection, "labelled_reviews, gain_lower, gain_upper") == [(3, None, None)]
 
 
-def test_the_time_of_a_review_is_that_of_all_timings(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{}])
-    add_shadow(connection, "f", [0.9])
-    for run, seconds in (("r1", 0.001), ("r2", 0.003)):
-        connection.execute(
-            "INSERT INTO shadow_timings VALUES (?, ?, ?, 10, ?, ?)",
-            [run, SHADOW, CHAMPION, seconds, 2 * seconds],
-        )
-    assert compare(connection, "shadow_microseconds, champion_microseconds") == [(200, 400)]
-
-
 PAIRS = """
 SELECT
     other.model_id AS compared_with, file_source AS source, coalesce(movie_id, source_sha256 || row_number) AS title,

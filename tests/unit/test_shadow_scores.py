@@ -8,8 +8,6 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.shadow.scores import (
     ShadowCount,
-    Timing,
-    add_timing,
     commit_shadow_scores,
     count_shadow_scores,
 )
@@ -70,10 +68,3 @@ def test_a_row_that_was_forgotten_meanwhile_gets_no_score(warehouse: Path, part:
 def test_a_reading_that_counts_no_more_gets_no_scores(warehouse: Path, part: Path) -> None:
     change(warehouse, "UPDATE scored_files SET superseded_at = now()")
     assert commit(warehouse, part) == ShadowCount(0, 0)
-
-
-def test_a_run_is_timed_once(warehouse: Path) -> None:
-    for seconds in (1.0, 2.0):
-        add_timing(warehouse, Timing("run-2", "model-s", "model-a", 50, seconds, seconds))
-    with open_warehouse(warehouse, write=False) as connection:
-        assert connection.execute("SELECT shadow_seconds FROM shadow_timings").fetchall() == [(1.0,)]

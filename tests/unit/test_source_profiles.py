@@ -85,7 +85,7 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
         ),
         (
             '[columns]\ntext = "a"\n[rows]\nequal_texts = "two"\n',
-            "line 4: rows.equal_texts must be one of one, each",
+            "line 4: rows.equal_texts should be 'one' or 'each'",
         ),
         ('[columns]\ntext = "a"\n[rows.only]\nstatus = []\n', "line 4: rows.only.status should have one"),
         ('[columns]\ntext = "a"\n[file]\nheader = -1\n', "line 4: file.header should be greater"),
@@ -111,9 +111,12 @@ def test_the_text_column_alone_is_a_profile(tmp_path: Path) -> None:
         ('[columns]\ntext = "a"\n[rating]\nlowest = 1\nhighest = 5\n', "line 3: rating is of no use without"),
         (
             'other_languages = "drop"\n[columns]\ntext = "a"\n',
-            "line 1: other_languages must be one of warn, accept, quarantine",
+            "line 1: other_languages should be 'warn', 'accept' or 'quarantine'",
         ),
-        ('each_file = "adds up"\n[columns]\ntext = "a"\n', "line 1: each_file must be one of adds, replaces"),
+        (
+            'each_file = "adds up"\n[columns]\ntext = "a"\n',
+            "line 1: each_file should be 'adds' or 'replaces'",
+        ),
         (
             '[columns]\ntext = "a"\n[limits]\nsmallest_share_of_last = 0.2\n',
             "line 4: limits.smallest_share_of_last is of no use without each_file = 'replaces'",

@@ -50,7 +50,6 @@ TABLES = {
     "shadows",
     "shadow_files",
     "shadow_scores",
-    "shadow_timings",
     "review_labels",
     "label_files",
     "runs",

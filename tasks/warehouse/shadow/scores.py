@@ -46,27 +46,9 @@ SELECT source_sha256, $model_id, count(score), $run_id, now()
 FROM accepted LEFT JOIN (FROM shadow_scores WHERE model_id = $model_id) AS scores USING (source_sha256)
 GROUP BY source_sha256
 """
-_ADD_TIMING = """
-INSERT INTO shadow_timings VALUES (
-    $run_id, $model_id, $compared_with, $texts, $shadow_seconds, $champion_seconds
-) ON CONFLICT DO NOTHING
-"""
 _COUNT = """
 SELECT count(*), coalesce(sum(rows), 0)::BIGINT FROM shadow_files {among} WHERE model_id = $model_id
 """
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How long the shadow and the champion took for the same texts, in seconds."""
-
-    run_id: str
-    model_id: str
-    compared_with: str
-    """The champion."""
-    texts: int
-    shadow_seconds: float
-    champion_seconds: float
 
 
 @dataclass(frozen=True)
@@ -94,12 +76,6 @@ def commit_shadow_scores(warehouse: Path, part_dir: Path, model_id: str, run_id:
         pass_fault_point("shadow: inside commit")
         query = _COUNT.format(among="SEMI JOIN accepted USING (source_sha256)")
         return ShadowCount(*connection.execute(query, {"model_id": model_id}).fetchall()[0])
-
-
-def add_timing(warehouse: Path, timing: Timing) -> None:
-    """Record how long the two models took for the same texts, once a run."""
-    with open_warehouse(warehouse, write=True) as connection:
-        connection.execute(_ADD_TIMING, dict(vars(timing)))
 
 
 def count_shadow_scores(warehouse: Path, model_id: str) -> ShadowCount:
