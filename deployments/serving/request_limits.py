@@ -26,6 +26,7 @@ OTHER_MARKS = 32
 LARGE = "The request has more than {:,} bytes. Next: send less at a time."
 MANY = "The request has more values than {:,} texts need. Next: send fewer at a time."
 HELD = "Too many bytes of other requests wait. Next: ask again in a second."
+STOPS = "The server stops. Next: ask again, once it is up."
 SLOW = f"The body did not come within {BODY_SECONDS:g} s. Next: send it again, less at a time."
 
 
@@ -66,14 +67,15 @@ def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
     """Wrap an app: hand on a request once its body is there as a whole, and only if it keeps the limits.
 
     These are its bytes (413), the bytes that all requests hold until they are answered (503), the time in which it
-    comes (408), and how many values it has (413), which are counted before any is made.
+    comes (408), and how many values it has (413), which are counted before any is made. What has no answer when the
+    server stops gets one too (503).
     """
     held = 0
 
     async def bound(scope: "Scope", receive: "Receive", send: "Send") -> None:
         nonlocal held
-        body, refusal, more = bytearray(), None, scope["type"] == "http"
-        size = 0
+        body, more, size = bytearray(), scope["type"] == "http", 0
+        refusal = _find_excess(_read_length(scope), 0, limits)
         try:
             try:
                 async with asyncio.timeout(BODY_SECONDS):
@@ -84,12 +86,16 @@ def bound_bodies(app: "ASGIApp", limits: ServingLimits) -> "ASGIApp":
                         body += message["body"]
                         size, held = len(body), held + len(message["body"])
                         more = message["more_body"]
-                        refusal = _find_excess(body, held, limits, is_whole=not more)
+                        refusal = _find_excess(size, held, limits)
+                        if not more and _has_more_marks(body, 2 * limits.max_texts + OTHER_MARKS):
+                            refusal = JSONResponse({"message": MANY.format(limits.max_texts)}, 413)
             except TimeoutError:
                 refusal = JSONResponse({"message": SLOW}, 408, {"Connection": "close"})
             pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
             body.clear()
             await (refusal or app)(scope, lambda: _receive_next(pending, receive), send)
+        except asyncio.CancelledError:
+            await JSONResponse({"message": STOPS}, 503, {"Connection": "close"})(scope, receive, send)
         finally:
             held -= size
 
@@ -101,14 +107,18 @@ async def _receive_next(pending: "list[Message]", receive: "Receive") -> "Messag
     return pending.pop() if pending else await receive()
 
 
-def _find_excess(body: bytearray, held: int, limits: ServingLimits, *, is_whole: bool) -> JSONResponse | None:
-    """Return the refusal of a request with this body, or this beginning of one; None if it keeps the limits."""
-    if len(body) > limits.max_bytes:
-        return JSONResponse({"message": LARGE.format(limits.max_bytes)}, 413)
-    if held > MOST_HELD * limits.max_bytes and len(body) > SMALL_BYTES:
+def _read_length(scope: "Scope") -> int:
+    """Return the bytes that the headers of a request announce; 0 if they announce none."""
+    stated = Headers(scope=scope).get("content-length", "")
+    return int(stated) if stated.isdecimal() else 0
+
+
+def _find_excess(size: int, held: int, limits: ServingLimits) -> JSONResponse | None:
+    """Return the refusal of a request of so many bytes, or that begins with so many; None if it keeps the limits."""
+    if size > limits.max_bytes:
+        return JSONResponse({"message": LARGE.format(limits.max_bytes)}, 413, {"Connection": "close"})
+    if held > MOST_HELD * limits.max_bytes and size > SMALL_BYTES:
         return JSONResponse({"message": HELD}, 503, {"Retry-After": "1"})
-    if is_whole and _has_more_marks(body, 2 * limits.max_texts + OTHER_MARKS):
-        return JSONResponse({"message": MANY.format(limits.max_texts)}, 413)
     return None
 
 

@@ -4,6 +4,9 @@ import asyncio
 import gc
 import io
 import json
+import socket
+import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,6 +23,7 @@ from data_contracts.errors import BundleError
 from data_contracts.rules_and_limits import RowLimits
 from data_contracts.storage.home import Home
 from deployments.guarded_server import LOOPBACK_NAMES
+from deployments.http_serving import configure_server
 from deployments.serving import answering as desk_module
 from deployments.serving.answering import Desk, close_desk, open_desk
 from deployments.serving.app import make_app
@@ -244,6 +249,7 @@ def test_a_request_with_too_many_bytes_is_refused_as_soon_as_that_is_known(
     answered = asyncio.run(ask_in_pieces())
     assert answered.status == 413
     assert "more than 1,000 bytes" in answered.read_json()["message"]
+    assert len(sent) == (1 if announced else 3)
 
 
 HOSTILE = {
@@ -299,6 +305,22 @@ def test_large_requests_are_refused_while_others_hold_too_much_and_small_ones_ar
         return beside, (await send_to(app, "/score", large)).status
 
     assert asyncio.run(ask_beside_stalled_ones()) == ([503, 200], 422)
+
+
+def test_a_request_that_is_half_sent_when_the_server_stops_is_told_so(desk: Desk) -> None:
+    options: dict[str, Any] = {"lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 0.1}
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        app = make_app(desk, LOOPBACK_NAMES)
+        server = uvicorn.Server(configure_server(app, **options))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        with socket.create_connection(listening.getsockname(), 10) as asking:
+            asking.sendall(b"POST /score HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{")
+            while not server.server_state.tasks:
+                time.sleep(0.01)
+            server.should_exit = True
+            assert asking.recv(1000).startswith(b"HTTP/1.1 503")
+        thread.join()
 
 
 def test_a_body_that_does_not_come_in_time_is_refused_and_its_connection_closed(
