@@ -17,6 +17,7 @@ from fastavro.io.binary_decoder import BinaryDecoder
 from fastavro.read import BLOCK_READERS
 
 from data_contracts.errors import ReviewsError
+from tasks.reading.columns import MOST_NAMES
 from tasks.reading.json_files import ObjectRow, make_batches, make_row
 from tasks.reading.rows import RawRows, ReadOptions
 from tasks.support.refusals import refusal, refusing
@@ -35,8 +36,7 @@ def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator
     rows = 0
     try:
         with refusing("avro_broken", lambda: f"it can't be read after row {rows:,}"):
-            records = fastavro.reader(file, handle_unicode_errors="surrogateescape")
-            for raw in make_batches(records, _measure, _make_row, first_row, options):
+            for raw in make_batches(_read_records(file), _measure, _make_row, first_row, options):
                 rows += len(raw.row_numbers)
                 yield raw
     except ReviewsError:
@@ -46,6 +46,17 @@ def read_avro(file: IO[bytes], first_row: int, options: ReadOptions) -> Iterator
 
 
 # Blocks
+
+
+def _read_records(file: IO[bytes]) -> Iterator[Any]:
+    """Yield the records of all blocks; refuse a block that has more than it states."""
+    blocks = fastavro.block_reader(file, handle_unicode_errors="surrogateescape")
+    if len(blocks.metadata["avro.schema"]) > MOST_NAMES:  # each record has its names
+        raise refusal("bomb_suspected", f"its schema has more than {MOST_NAMES:,} characters, the limit here")
+    for block in blocks:
+        yield from block
+        if block.bytes_.read(1):  # type: ignore[attr-defined]
+            raise refusal("avro_broken", f"a block states {block.num_records:,} records and has more")
 
 
 def _read_snappy(file: IO[bytes]) -> io.BytesIO:

@@ -34,6 +34,8 @@ PART, STATE = "text_part_", "state_"
 """Begin our names of a column whose text comes before that of `text`, and of one that says if a row is a review."""
 MAX_COLUMNS, MAX_DEPTH = 10_000, 64
 """Most columns of a file, or keys of an object, and most levels of nested objects and lists."""
+MOST_NAMES = 1 << 20
+"""Most characters of the names of all values of a row."""
 MOST_KEPT, MOST_SHOWN = 1 << 16, 1000
 """Most characters of a row's further columns together, and of a value of ours that can't be read, that are kept."""
 _OWN = "own"

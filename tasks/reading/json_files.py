@@ -30,6 +30,7 @@ from data_contracts.sources.profile import Profile
 from tasks.reading.columns import (
     MAX_COLUMNS,
     MAX_DEPTH,
+    MOST_NAMES,
     Reading,
     choose_reading,
     format_object,
@@ -52,8 +53,6 @@ from tasks.reading.text import to_utf8
 from tasks.support.refusals import refusal
 from tasks.support.wording import count
 
-_MOST_NAMES = 1 << 20
-"""Most characters of the names of all values of a row."""
 _DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 _KEY_END, _SPACED_KEY_END = '":', re.compile(r'"\s+:')
 """The end of a key, as most programs write it, and as others do."""
@@ -222,7 +221,7 @@ class _Columns:
 
     found: dict[str, Any] = field(default_factory=dict)
     taken: Counter[str] = field(default_factory=Counter)
-    room: int = _MOST_NAMES
+    room: int = MOST_NAMES
 
     def add(self, values: Mapping[str, Any], prefix: str, depth: int) -> None:
         """Add the values of an object at this depth, whose names get the prefix."""

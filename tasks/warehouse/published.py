@@ -18,6 +18,7 @@ from tasks.warehouse.database.duckdb_errors import translate_errors
 
 READER_WAIT_SECONDS = 5.0
 _CONFIG: dict[str, ConfigValue] = {
+    "memory_limit": "25%",
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
@@ -58,9 +59,10 @@ def open_published(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published copy at `path` read-only, without access to files, extensions or settings.
 
-    DuckDB takes at most `memory_limit`, such as '512MB'; None: most of the machine's. With `spills` it writes to disk
-    what does not fit; not for SQL that a user wrote. Times are in UTC. Every DuckDB error, in the block too, is raised
-    as a `WarehouseError`. Pass values that come from users to queries as parameters, never as part of the SQL.
+    DuckDB takes at most `memory_limit`, such as '512MB'; None: a quarter of the machine's memory. With `spills` it
+    writes to disk what does not fit; not for SQL that a user wrote. Times are in UTC. Every DuckDB error, in the block
+    too, is raised as a `WarehouseError`. Pass values that come from users to queries as parameters, never as part of
+    the SQL.
     """
     require_published(path)
     config = {**_CONFIG, "temp_directory": str(name_spill(path.absolute())) if spills else ""}

@@ -314,6 +314,15 @@ ENDLESS_AVRO = make.write_avro(
 ENDLESS_AVRO = ENDLESS_AVRO.replace(
     b"\x02\x00" + ENDLESS_AVRO[-16:], b"\xfe\xff\xff\xff\xff\x07\x00" + ENDLESS_AVRO[-16:]
 )
+PLAIN_AVRO = make.write_avro({"type": "record", "name": "R", "fields": [{"name": "text", "type": "string"}]}, [{"text": GOOD}] * 3, "null")  # fmt: skip
+
+
+def state_records(count: bytes) -> bytes:
+    """Return an Avro file of one block that states another number of records than its three."""
+    block = PLAIN_AVRO.index(PLAIN_AVRO[-16:]) + 16
+    return PLAIN_AVRO[:block] + count + PLAIN_AVRO[block + 1 :]
+
+
 TABLE_CASES = [
     bad_file("plain", "xlsx", "cut off", "a.xlsx", XLSX[:-30], "workbook_broken", "zip that it is"),
     bad_file("zip", "xlsx", "damaged part in a zip", "a.zip", make.to_zip({"a.xlsx": make.flip(XLSX, -600)}), "workbook_broken", "member 'a.xlsx'"),
@@ -330,6 +339,9 @@ TABLE_CASES = [
     bad_file("plain", "arrow", "offsets that fall", "a.arrow", make.write_arrow(pa.table({"text": FALLING_OFFSETS})), "arrow_broken", "after row 0"),
     bad_file("plain", "arrow", "parquet under an arrow name", "a.arrow", PARQUET, "format_mismatch", "as parquet data does"),
     bad_file("plain", "avro", "cut off", "a.avro", AVRO[:-9], "avro_broken", "after row 0"),
+    bad_file("plain", "avro", "fewer records stated than there are", "a.avro", state_records(b"\x02"), "avro_broken", "states 1 records"),
+    bad_file("plain", "avro", "a negative number of records", "a.avro", state_records(b"\x05"), "avro_broken", "states -3 records"),
+    bad_file("plain", "avro", "names longer than any sound ones", "a.avro", lambda: make.encode_avro([{"text": GOOD, "x" * (1 << 20): "y"}]), "bomb_suspected", "1,048,576 characters"),
     bad_file("plain", "avro", "csv under an avro name", "a.avro", CSV, "avro_broken", "after row 0"),
     bad_file("plain", "avro", "no schema", "a.avro", b"Obj\x01" + bytes(40), "avro_broken", "after row 0"),
     bad_file("plain", "avro", "no records", "a.avro", make.write_avro("string", [GOOD]), "avro_broken", "no records"),

@@ -445,6 +445,13 @@ def test_the_settings_that_hold_this_can_not_be_changed(shared: Path, sql: str) 
         ask(shared, sql)
 
 
+def test_a_query_takes_at_most_a_quarter_of_the_memory(shared: Path) -> None:
+    read_limit = "SELECT current_setting('memory_limit') AS most"
+    with duckdb.connect(config={"memory_limit": "25%"}) as connection:
+        [(quarter,)] = connection.execute(read_limit).fetchall()
+    assert ask(shared, read_limit) == f"most\n{quarter}\n"
+
+
 def test_a_name_in_a_query_is_never_a_variable_of_this_program(shared: Path) -> None:
     with pytest.raises(WarehouseError, match="columns does not exist"):
         ask(shared, "FROM columns")
