@@ -187,7 +187,12 @@ TABLE = [
         "row to show that is not there", "quarantine", "show", "3fa94c12ab07:1", says="0 rows have this name"
     ),
     parameter(
-        "source that has no reviews", "models", "label", "--source", "x", says="'x' has scored reviews; those"
+        "source that has no reviews",
+        "models",
+        "label",
+        "--source",
+        "x",
+        says="No source 'x' has scored reviews",
     ),
     parameter(
         "movie that has no reviews", "models", "label", "--movie", "x", says="No movie 'x' has scored reviews"
