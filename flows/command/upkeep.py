@@ -147,9 +147,10 @@ def forget(name: str, kind: str | None, reason: str | None, by: str | None, yes:
     """
     from deployments.settings import load_settings
     from tasks.maintenance.forgetting import ForgetRequest
-    from tasks.maintenance.forgetting_everywhere import describe_forgettable, forget_everywhere
+    from tasks.maintenance.forgetting_everywhere import describe_forgettable, finish_killed, forget_everywhere
 
     settings = load_settings()
+    finish_killed(settings.home, echo, settings.store, settings.destination_urls)
     if not yes:
         click.echo(f"To be forgotten: {describe_forgettable(settings.home, name, kind)}")
         if not confirm("This can't be undone. Go on?"):

@@ -1,6 +1,6 @@
 """Forgets rows in the database, its copies, pages and destinations, and names the files that may still hold them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from data_contracts.errors import ReviewsError, WarehouseError
@@ -18,7 +18,7 @@ from tasks.snapshots.old_backups import is_old_backup
 from tasks.store.work_folders import clear_spool
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
-from tasks.warehouse.database.rewriting import name_renewal_mark, rewrite_warehouse
+from tasks.warehouse.database.rewriting import name_renewal_mark, name_rewrite_mark, rewrite_warehouse
 from tasks.warehouse.database.warehouse_connection import require_warehouse
 from tasks.warehouse.publishing import publish
 
@@ -43,37 +43,61 @@ def forget_everywhere(
     """
     require_warehouse(home.warehouse, _NOTHING_TO_FORGET)
     with keep_runs_out(home, say):
-        rows, lines, unpublished = _delete(home, request, store)
+        stores = _prepare_stores(home, store)
+        rows = _delete(home, request)
+        lines, unpublished = _renew_copies(home, stores)
+    say(
+        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(request.name, NAME_SHOWN)}), "
+        f"{rows.rows_quarantined:,} of them quarantined{_describe_earlier(rows)}."
+    )
     for line in lines:
         say(line)
-    for problem in deliver_forgotten(home, destination_urls or {}):
-        say(f"  a destination may still hold it: {escape_controls(problem)}")
-    if not unpublished:
-        name_renewal_mark(home.warehouse).unlink(missing_ok=True)
+    _deliver(home, destination_urls or {}, unpublished, say)
     _report_copies(home, rows, store, say)
     if unpublished:
         raise unpublished
 
 
-def _delete(
-    home: Home, request: ForgetRequest, store: str | None
-) -> tuple[Forgotten, list[str], WarehouseError | None]:
-    """Delete rows from the database, its copies here and in stores, and the pages that show them.
+def finish_killed(
+    home: Home, say: Callable[[str], None], store: str | None, destination_urls: Mapping[str, str]
+) -> None:
+    """Finish what a killed `forget` left: else nothing is found to forget, though copies still have it.
 
-    Return the rows, lines on what was deleted, and why no copy without them could be published, if so.
+    Raises as `forget_everywhere` does.
+    """
+    marks = (name_rewrite_mark(home.warehouse), name_renewal_mark(home.warehouse))
+    if not any(mark.exists() for mark in marks):
+        return
+    with keep_runs_out(home, say):
+        stores = _prepare_stores(home, store)
+        forgetting.finish_forgetting(home)
+        lines, unpublished = _renew_copies(home, stores)
+    for line in ("A `reviews forget` was killed: what it had left to delete is deleted now.", *lines):
+        say(line)
+    _deliver(home, destination_urls, unpublished, say)
+    if unpublished:
+        raise unpublished
+
+
+def _delete(home: Home, request: ForgetRequest) -> Forgotten:
+    """Delete rows from the database, and the parts and copied objects that may have them; return the rows."""
+    forgetting.commit_waiting(home)
+    clear_spool(home)
+    matched = forgetting.find_forgettable(home.warehouse, request.name, request.kind)
+    return forgetting.forget(home.warehouse, request, matched.kind)
+
+
+def _renew_copies(home: Home, stores: Sequence[str]) -> tuple[list[str], WarehouseError | None]:
+    """Leave what was forgotten out of all copies, here and in stores, and of reports.
+
+    Return lines on what was deleted and what still holds it, and why no copy without it could be published, if so.
     """
     from tasks.report.writing import drop_reports_of_forgotten
 
-    forgetting.commit_waiting(home)
-    clear_spool(home)
-    stores = _prepare_stores(home, store)
-    matched = forgetting.find_forgettable(home.warehouse, request.name, request.kind)
-    rows = forgetting.forget(home.warehouse, request, matched.kind)
-    notes = note_forgotten(home)
+    notes, unpublished = note_forgotten(home), None
     reports = drop_reports_of_forgotten(home)
     refresh_findings(home)
     rewrite_warehouse(home.warehouse)
-    unpublished = None
     try:
         publish(home)
     except WarehouseError as error:  # the snapshots in stores are made of it, and wait too
@@ -81,12 +105,18 @@ def _delete(
         notes += [f"the store {each} may still hold it, until the next run" for each in stores]
     else:
         notes += [line for each in stores if (line := _renew_stored(home, each))]
-    lines = [
-        f"Forgot {count(rows.rows, 'row')} ({rows.kind} {cut_name(request.name, NAME_SHOWN)}), "
-        f"{rows.rows_quarantined:,} of them quarantined{_describe_earlier(rows)}.",
-        *map(_describe_report, reports),
-    ]
-    return rows, [*lines, *(f"  {escape_controls(note)}" for note in notes)], unpublished
+    lines = [*map(_describe_report, reports), *(f"  {escape_controls(note)}" for note in notes)]
+    return lines, unpublished
+
+
+def _deliver(
+    home: Home, urls: Mapping[str, str], unpublished: WarehouseError | None, say: Callable[[str], None]
+) -> None:
+    """Deliver to the destinations and the home's exports that rows were forgotten."""
+    for problem in deliver_forgotten(home, urls):
+        say(f"  a destination may still hold it: {escape_controls(problem)}")
+    if not unpublished:
+        name_renewal_mark(home.warehouse).unlink(missing_ok=True)
 
 
 def _describe_report(path: Path) -> str:

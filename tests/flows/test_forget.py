@@ -5,9 +5,11 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from click.testing import CliRunner
 
 from data_contracts.errors import ReviewsError, StoreError, StoreUnreachableError, UsageError, WarehouseError
 from data_contracts.storage.home import Home
+from flows.command.cli import main
 from flows.score_reviews import score_reviews
 from tasks.delivery.delivering import ExportRequest, export
 from tasks.labelling.intake import list_stored_sheets
@@ -336,6 +338,17 @@ def test_the_exports_of_the_home_lose_what_a_killed_command_forgot_in_the_next_r
     run()
     assert not [path for path in home.exports.rglob("*.csv") if SECRET in path.read_text("utf-8")]
     assert not list(home.folder.glob(".*.to-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["rewrite_warehouse", "publish", "deliver_forgotten"])
+def test_forgetting_again_what_a_killed_command_forgot_finishes_that(home: Home, at: str) -> None:
+    export(home, None, ExportRequest("csv"))
+    forget_and_die(home, at)
+    again = CliRunner().invoke(main, ["forget", "r2", "--as", "review", "--yes"])
+    assert "what it had left to delete is deleted now" in again.stdout
+    left = [path for path in home.folder.rglob("*") if path.suffix in (".duckdb", ".csv")]
+    assert [path for path in left if SECRET.encode() in path.read_bytes()] == [home.inbox / "a.csv"]
 
 
 @pytest.mark.slow
