@@ -411,7 +411,7 @@ def _find_exports(
     counting = [sha for sha in database.scored() if database.counts(sha) and sizes[sha]]
     last = sizes[max(counting, key=database.find_arrival)] if counting else 0
     for file in sorted(files, key=lambda each: (each.uri, each.sha)):
-        reviews = len(file.texts - _list_forgotten(database, file.sha))
+        reviews = len(file.texts)  # forgotten ones too: it replaced what it did when they were there
         is_export = (
             file.status == "scored" and file.share is not None and (file.is_later or file.sha in arriving)
         )
