@@ -206,6 +206,11 @@ def test_a_long_name_of_a_column_that_each_row_keeps_takes_little_memory(tmp_pat
     assert peak < 150 << 20
 
 
+def test_a_small_file_is_parsed_once() -> None:
+    """So a zip of many takes little more time than its rows."""
+    assert len([*read_delimited(iter([b"text\nGood\n"]), "csv", 1, ReadOptions())]) == 1
+
+
 def test_a_table_of_many_columns_is_not_read_in_many_pieces(tmp_path: Path) -> None:
     path, columns = tmp_path / "a.csv", 3_000
     names = ",".join(["text", *(f"name-{number}" for number in range(columns))])
