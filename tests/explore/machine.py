@@ -212,14 +212,15 @@ class HomeMachine(RuleBasedStateMachine):
         path = self.world.settings.home.sources / "default.toml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(format_profile(DATES[which], share), "utf-8")
-        self.world.version, self.world.share = name_version(parse_profile(path)), share
+        version = name_version(parse_profile(path))
+        self.world.version, self.world.shares[version] = version, share
 
     @precondition(lambda self: self.world.version is not None)
     @rule()
     def delete_profile(self) -> None:
         self._count("delete the profile")
         (self.world.settings.home.sources / "default.toml").unlink()
-        self.world.version = self.world.share = None
+        self.world.version = None
 
     @precondition(lambda self: not self.world.last.startswith("rescan"))
     @rule(kill=kills(RESCAN_POINTS))
@@ -392,6 +393,11 @@ class HomeMachine(RuleBasedStateMachine):
         reply = world.run("restore", {"folder": str(folder)}, plans.plan_restore(world, folder), kill)
         if reply.ended == DONE or reply.ended == KILLED:
             world.arrivals = arrivals
+            profile = (
+                world.settings.home.sources / "default.toml"
+            )  # put back, if it was deleted since the backup
+            if world.version is None and profile.exists():
+                world.version = name_version(parse_profile(profile))
         return reply.ended
 
     @precondition(lambda self: self.world.has_published())

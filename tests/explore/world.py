@@ -72,8 +72,8 @@ class World:
         self.contents = Contents()
         self.version: str | None = None
         """Of the profile of the files in no folder; None if they have none."""
-        self.share: float | None = None
-        """As of `SHARES`, what that profile says of each file."""
+        self.shares: dict[str, float | None] = {}
+        """By the versions of profiles: as of `SHARES`, what each says of each file."""
         self.known_parts: dict[tuple[str, frozenset[str]], Part] = {}
         self.damaged_parts: set[str] = set()
         self.damaged_bundles: set[str] = set()
@@ -96,6 +96,11 @@ class World:
         self.is_unproved = False
         """Whether a command has ended since the product proved itself."""
         self.observed = self.look()
+
+    @property
+    def share(self) -> float | None:
+        """As of `SHARES`, what the profile of the files in no folder says of each file."""
+        return self.shares.get(self.version) if self.version else None
 
     def look(self) -> Observed:
         """Read the database; it may be missing if a rule deleted it."""
