@@ -322,7 +322,13 @@ class HomeMachine(RuleBasedStateMachine):
             self._forget_damaged_parts()
         if reply.ended == DONE:
             world.is_published = True
-            forgotten = world.database.forgotten - before.forgotten
+            known = {(find_content(of), number) for of, number in before.forgotten}
+            # A reading that a killed run had left brings those of an earlier one, of which this command says nothing.
+            forgotten = {
+                (of, number)
+                for of, number in world.database.forgotten - before.forgotten
+                if (find_content(of), number) not in known
+            }
             files = {find_content(of) for of, _ in forgotten}
             # A file may have the same rows at its beginning, without having taken the place of the other one.
             others = {row.mark for of, each in world.contents.items() if of not in files for row in each.rows}
