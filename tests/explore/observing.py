@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from tests.explore.model import Database, Entry
+from tests.explore.model import Database, Entry, Key
 
 _LEDGER = """
 SELECT
@@ -95,6 +96,13 @@ def observe(path: Path) -> Observed:
             *_find_doubled([row[:2] for row in read["quarantine"]]),
         ),
     )
+
+
+def read_forgotten(path: Path) -> set[Key]:
+    """Return the forgotten rows of a database; none if it is missing or damaged."""
+    with suppress(duckdb.Error), duckdb.connect(str(path), read_only=True) as connection:
+        return set(connection.execute(_FORGOTTEN).fetchall())
+    return set()
 
 
 def _make_database(read: dict[str, list[Any]]) -> Database:

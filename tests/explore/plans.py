@@ -1,13 +1,13 @@
 """Plans each command with the simple model: the states that it goes through, and the errors that it may raise."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import timedelta
 from pathlib import Path
 
 from tests.explore import model
 from tests.explore.content import find_content, name_reading
 from tests.explore.model import Database, Key, Part
-from tests.explore.observing import hash_files, is_whole
+from tests.explore.observing import hash_files, is_whole, read_forgotten
 from tests.explore.world import Plan, World
 
 SCORED = timedelta(seconds=1)
@@ -71,7 +71,7 @@ def plan_rescan(world: World, max_characters: int) -> Plan:
 
 def _start(world: World) -> list[Database]:
     """Return the states at the beginning of a run: what a killed `forget` remembered goes, then parts are committed."""
-    before = _forget_again(world, world.database)
+    before = _forget_again(world.database, world.list_remembered())
     states = model.commit_all(before, world.waiting_parts(), world.next_moment)
     return states if before == world.database else [world.database, *states]
 
@@ -211,14 +211,12 @@ def find_meant(world: World, database: Database, kind: str, name: str) -> list[K
 def plan_restore(world: World, manifest: Path) -> Plan:
     if not is_whole(manifest):
         return Plan([world.database], ("ReviewsError",), must_refuse=True)
-    return Plan([world.database, _forget_again(world, world.backups[manifest].database)])
-
-
-def _forget_again(world: World, database: Database) -> Database:
-    """Return a database without the rows that the home's record has, in all readings of their files likewise.
-
-    A run that was killed before it published may have left rows of a later reading in the present database alone.
-    """
+    # Those of a later reading may be in the present database, or in the published copy, alone.
     present = set() if world.database_is_lost else world.database.forgotten
-    known = world.list_remembered() | present
+    known = world.list_remembered() | present | read_forgotten(world.settings.home.published)
+    return Plan([world.database, _forget_again(world.backups[manifest].database, known)])
+
+
+def _forget_again(database: Database, known: Set[Key]) -> Database:
+    """Return a database without rows that are known as forgotten, in all readings of their files likewise."""
     return model.forget(database, model.extend(database, known - database.forgotten))
