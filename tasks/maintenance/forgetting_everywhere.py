@@ -15,6 +15,7 @@ from tasks.pages.formatting import cut_name
 from tasks.snapshots.forgotten_beside import note_forgotten
 from tasks.snapshots.manifests import parse_number
 from tasks.snapshots.old_backups import is_old_backup
+from tasks.snapshots.places import CHUNKS
 from tasks.store.work_folders import clear_spool
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
@@ -198,8 +199,12 @@ def _list_backups(home: Home) -> list[Path]:
 
 
 def _is_backup(path: Path) -> bool:
-    """Return whether a path in the folder of backups is the manifest of one, or one of an earlier version."""
-    return parse_number(path.name) is not None or is_old_backup(path)
+    """Return whether a path in the folder of backups is a manifest, the chunks, or a backup of an earlier version.
+
+    Chunks may be there without a manifest: of a backup that was killed, or whose manifest somebody deleted.
+    """
+    is_manifest = parse_number(path.name) is not None
+    return is_manifest or is_old_backup(path) or (path.name == CHUNKS and any(path.iterdir()))
 
 
 def describe_forgettable(home: Home, name: str, kind: str | None) -> str:

@@ -135,12 +135,9 @@ def check_bytes_gone(world: World, marks: list[bytes], said: str) -> None:
     named = [
         line.split("may still hold it: ", 1)[1] for line in said.splitlines() if "may still hold it: " in line
     ]
-    home = world.settings.home
-    if any(Path(name).parent == home.backups for name in named):
-        named.append(f"{home.backups}/chunks")  # of which the named backups are made
     found = [
         str(path.relative_to(world.folder))
-        for path in find_bytes(home.folder, marks)
+        for path in find_bytes(world.settings.home.folder, marks)
         if not any(path.as_posix() == name or path.as_posix().startswith(f"{name}/") for name in named)
     ]
     assert not found, f"bytes of forgotten rows are in {found}; named were {named}"

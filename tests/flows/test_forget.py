@@ -175,6 +175,12 @@ def test_files_and_backups_that_may_still_hold_it_are_named(home: Home, tmp_path
     assert f"may still hold it: {home.backups}" in said
 
 
+@pytest.mark.slow
+def test_chunks_that_a_killed_backup_left_may_still_hold_it(home: Home) -> None:
+    Path(back_up_home(home, None, lambda said: None)).unlink()
+    assert f"may still hold it: {home.backups}/chunks\n" in do_forget(home, "r2", "review")
+
+
 def test_a_folder_of_backups_that_can_t_be_read_may_still_hold_it(home: Home) -> None:
     home.backups.touch()
     assert f"may still hold it: {home.backups}\n" in do_forget(home, "r2", "review")
