@@ -9,7 +9,7 @@ COPY . .
 RUN uv build --quiet --wheel --out-dir dist . \
     && uv venv --quiet /opt/reviews \
     && uv pip install --quiet --compile-bytecode --python /opt/reviews/bin/python \
-        --constraints requirements.lock "review-ratings[postgres,scale,serve] @ file://$(ls /build/dist/*.whl)"
+        --constraints requirements.lock "review-ratings[postgres,scale,serve,train] @ file://$(ls /build/dist/*.whl)"
 
 FROM python:${PYTHON_VERSION}-slim
 COPY --from=build /opt/reviews /opt/reviews

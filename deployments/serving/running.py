@@ -12,7 +12,7 @@ from deployments.guarded_server import list_hosts
 from deployments.local_server.stopping import catch_signals
 from deployments.ports import open_port
 from deployments.settings import Settings
-from tasks.support.extras import name_install
+from tasks.support.extras import describe_missing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -71,9 +71,7 @@ def _require_extra() -> None:
     try:
         import fastapi_offline  # noqa: F401
     except ImportError:
-        raise ReviewsError(
-            f"This needs the extra `serve`, which is not installed. Next: {name_install('fastapi-offline>=1.7')}"
-        ) from None
+        raise ReviewsError(f"This needs {describe_missing('serve')}") from None
 
 
 def _answer(app: "ASGIApp", listening: socket.socket) -> None:

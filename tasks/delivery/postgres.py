@@ -26,7 +26,7 @@ from tasks.delivery.columns import KEYS, POSTGRES_TYPES, REQUIRED, list_columns
 from tasks.delivery.destinations import Destination
 from tasks.delivery.results import Delivered, Sender, StartProgress, require_own
 from tasks.delivery.rows import choose_rows, read_rows
-from tasks.support.extras import name_install
+from tasks.support.extras import describe_missing
 
 if TYPE_CHECKING:
     import psycopg
@@ -189,8 +189,7 @@ def _connect(destination: Destination) -> Iterator[_Table]:
         import psycopg
     except ImportError:
         raise DestinationError(
-            f"{destination.name}: PostgreSQL needs the extra `postgres`, which is not installed. Next: "
-            f"{name_install('psycopg[binary]>=3.2')}"
+            f"{destination.name}: PostgreSQL needs {describe_missing('postgres')}"
         ) from None
     schema, _, name = destination.place.partition(".")
     beside = {each: f'"{schema}"."{name}_{each}"' for each in ("delivery", "files", "removed")}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from data_contracts.errors import EngineError
-from tasks.support.extras import name_install
+from tasks.support.extras import describe_missing
 from tasks.support.wording import describe_duration
 
 if TYPE_CHECKING:
@@ -213,10 +213,7 @@ def _connect(address: str) -> Iterator[Any]:
     try:
         connect = load_client()
     except ImportError:
-        raise EngineError(
-            "REVIEWS_DASK needs the extra `scale`, which is not installed. Next: "
-            f"{name_install('distributed>=2026.8')}; or unset REVIEWS_DASK."
-        ) from None
+        raise EngineError(f"REVIEWS_DASK needs {describe_missing('scale')}; or unset REVIEWS_DASK.") from None
     if address.startswith(LOCAL):
         with _start_workers(int(address.removeprefix(LOCAL))) as cluster, connect(cluster) as client:
             yield client

@@ -29,6 +29,7 @@ from tasks.stages.log_messages import tell
 from tasks.stages.retries import RETRY_TRANSIENT
 from tasks.stages.run_page import judge_checks, show_live_progress
 from tasks.support.code_version import fingerprint_code
+from tasks.support.extras import require_training
 from tasks.support.progress import show_progress
 from tasks.training.adapting import describe_training, find_same_training, fit_layers, save_adapted
 from tasks.training.build_bundle import (
@@ -90,6 +91,7 @@ def name_training(context: Any, parameters: Mapping[str, Any]) -> str:
 )
 def train(run: Run, request: TrainingRequest) -> TrainedBundle:
     """Train one variant and write its bundle; a fresh process must then give the same scores."""
+    require_training()
     variant, home = find_variant(request.variant_name), run.home
     epochs = variant.epochs if request.epochs is None else request.epochs
     if request.may_exist and (same := _find_same(home, variant, request.seed, epochs)):

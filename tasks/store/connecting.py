@@ -19,7 +19,7 @@ from data_contracts.errors import (
     StoreUnreachableError,
 )
 from data_contracts.storage.store_uris import parse_store_uri
-from tasks.support.extras import name_install
+from tasks.support.extras import describe_missing
 
 MOST_RETRIES = 6
 RETRY_SECONDS = 40
@@ -65,9 +65,7 @@ def open_store(uri: str) -> Store:
         from obstore.exceptions import BaseError
         from obstore.store import LocalStore, from_url
     except ImportError:
-        raise StoreError(
-            f"{uri}: stores need the extra `scale`, which is not installed. Next: {name_install('obstore>=0.12')}"
-        ) from None
+        raise StoreError(f"{uri}: stores need {describe_missing('scale')}") from None
     try:
         if uri.startswith("file://"):
             return Store(uri, LocalStore(uri.removeprefix("file://"), automatic_cleanup=True))

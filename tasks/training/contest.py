@@ -23,6 +23,7 @@ from models.evaluation.sets import (
     read_behaviour_tests,
 )
 from models.evaluation.slices import mark_slices
+from tasks.support.extras import require_training
 from tasks.support.progress import show_progress
 from tasks.warehouse.model_registry import PromotedModel
 
@@ -55,6 +56,7 @@ def load_contest_rows(home: "Home", *scorers: Scorer) -> ContestRows:
     from tasks.training.dataset import load_rows
     from tasks.training.own_rows import join_tests, read_own_rows
 
+    require_training()
     own = (
         join_tests(read_own_rows(home, with_others=False)) if any(scorer.own for scorer in scorers) else None
     )
