@@ -1,7 +1,9 @@
 """Tests that the lists on the pages agree with the code."""
 
 import re
+import tomllib
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -55,3 +57,15 @@ def test_the_table_that_the_docs_name_has_what_the_latest_scores_leave_out(colum
     assert column in columns["source_reviews"]
     assert column not in columns["latest_scores"]
     assert {"source_sha256", "row_number"} <= {*columns["source_reviews"]} & {*columns["latest_scores"]}
+
+
+def test_every_dependency_stands_in_the_design_and_no_other() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = {
+        name: project["optional-dependencies"][name] for name in ("train", "scale", "serve", "postgres")
+    }
+    needed = {re.split(r"[\[>=<]", each)[0] for each in chain(project["dependencies"], *extras.values())}
+    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", page.split("## Dependencies")[1].split("\n## ")[0], re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert named - extras.keys() == needed
