@@ -13,6 +13,7 @@ from itertools import chain
 from prefect import flow
 
 from data_contracts.errors import EngineError, StoreError
+from data_contracts.storage.durable import remove_leftovers
 from data_contracts.storage.faults import pass_fault_point
 from data_contracts.storage.home import Home
 from data_contracts.storage.store_uris import INBOX, LABELS_IN_STORE
@@ -274,6 +275,7 @@ def _score_pending(
     """
     home = settings.home
     clear_spool(home)
+    remove_leftovers(home.published.parent)  # of a backup that was killed while it published what readers had
     found, model = _score_found(request, settings, run, done)
     outcome = RunOutcome(tuple(done))
     left = outcome.count_left()

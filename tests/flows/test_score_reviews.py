@@ -721,6 +721,13 @@ def test_a_run_that_finds_nothing_new_reads_a_file_whose_time_changed_once_and_l
     assert list(scored_home.reports.iterdir()) == reports
 
 
+def test_a_run_that_finds_nothing_new_removes_what_a_killed_publishing_left(scored_home: Home) -> None:
+    half = scored_home.published.with_name(f".{scored_home.published.name}.999999999.tmp")
+    half.write_bytes(b"half")
+    run()
+    assert not half.exists()
+
+
 def test_a_run_that_finds_nothing_new_writes_no_row_of_inbox_files(scored_home: Home) -> None:
     before = ask(scored_home.warehouse, "select last_seen from inbox_files")
     run()
