@@ -157,6 +157,7 @@ def deliver(name: str | None, again: bool, take_over: bool) -> None:
     from tasks.delivery.delivering import deliver as deliver_to
     from tasks.delivery.destinations import load_destinations
     from tasks.findings.gathering import refresh_findings
+    from tasks.warehouse.publishing import publish
 
     if take_over and name is None:
         raise UsageError("--take-over needs the NAME of a destination.")
@@ -171,7 +172,8 @@ def deliver(name: str | None, again: bool, take_over: bool) -> None:
             echo(_describe_delivered(each, done))
         except ReviewsError as error:
             problems.append(str(error))
-    refresh_findings(settings.home)
+    if refresh_findings(settings.home).is_changed:
+        publish(settings.home)
     if problems:
         raise ReviewsError("\n".join(problems))
     if not chosen:

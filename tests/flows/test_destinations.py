@@ -14,6 +14,7 @@ from tasks.delivery.delivering import deliver_forgotten, list_failing
 from tasks.maintenance.forgetting import ForgetRequest
 from tasks.maintenance.forgetting_everywhere import forget_everywhere
 from tasks.stages import publish as stage
+from tasks.warehouse.publishing import needs_publishing
 from tests.support.exported_homes import add, make_home
 from tests.support.warehouse_parts import hash_text
 
@@ -140,3 +141,12 @@ def test_what_is_forgotten_leaves_destinations_at_once_and_those_that_fail_are_n
     forget_everywhere(home, ForgetRequest(f"{hash_text('a.csv')[:12]}:1", "row", "ann"), said.append)
     assert count_rows(tmp_path / "lake") == 1
     assert any("a destination may still hold it: down" in line for line in said)
+
+
+def test_what_a_delivery_settles_is_published(home: Home, tmp_path: Path) -> None:
+    write(home, "down", tmp_path / "no" / "disk")
+    run(home, "deliver", status=1)
+    assert not needs_publishing(home)
+    (tmp_path / "no").mkdir()
+    run(home, "deliver")
+    assert not needs_publishing(home)
