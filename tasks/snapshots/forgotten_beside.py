@@ -13,7 +13,7 @@ from data_contracts.errors import ObjectMissingError, ReviewsError, UsageError
 from data_contracts.storage.durable import write_whole
 from data_contracts.storage.home import Home
 from tasks.snapshots.old_backups import MANIFEST
-from tasks.snapshots.ownership import is_own
+from tasks.snapshots.ownership import is_own, read_owner
 from tasks.snapshots.places import Place, open_place
 from tasks.support.locking import hold_folder
 from tasks.support.wording import quote_word
@@ -23,8 +23,10 @@ from tasks.support.wording import quote_word
 def remember_place(home: Home, place: Place) -> Iterator[None]:
     """Note a place outside a home while the block makes the home its owner.
 
-    It is noted before anything is there, so that a kill loses none, and no more if the block fails.
+    It is noted before anything is there, so that a kill loses none, and no more if the block fails. One that does not
+    answer, such as a misspelt one, is not noted.
     """
+    read_owner(place)
     with _change_remembered(home) as known:
         is_new = place.name not in known
         known.setdefault(place.name, 0)

@@ -2,16 +2,17 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.errors import ReviewsError, StoreError, UsageError
 from data_contracts.storage.home import Home
 from tasks.snapshots.forgotten_beside import give_up_places, note_forgotten
 from tasks.snapshots.home_backup import back_up_home
 from tasks.snapshots.making import Options
 from tasks.snapshots.ownership import claim
-from tasks.snapshots.places import open_place
+from tasks.snapshots.places import FolderPlace, open_place
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
 
@@ -134,4 +135,15 @@ def test_a_backup_that_fails_is_not_missed_later(home: Home, tmp_path: Path, sch
     (tmp_path / "full").touch()
     with pytest.raises(ReviewsError):
         back_up_home(home, f"{scheme}{tmp_path}/full/one", ignore)
+    assert note_forgotten(home) == []
+
+
+def test_a_place_that_does_not_answer_is_not_missed_later(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_warehouse(home.warehouse, write=True):
+        pass
+    monkeypatch.setattr(FolderPlace, "read", Mock(side_effect=StoreError("no such bucket")))
+    with pytest.raises(StoreError):
+        back_up_home(home, tmp_path / "misspelt", ignore)
     assert note_forgotten(home) == []
