@@ -16,7 +16,7 @@ from tasks.snapshots.forgotten_beside import note_forgotten
 from tasks.snapshots.manifests import parse_number
 from tasks.snapshots.old_backups import is_old_backup
 from tasks.snapshots.places import CHUNKS
-from tasks.store.work_folders import clear_spool
+from tasks.store.work_folders import clear_spool, clear_workplaces
 from tasks.support.lock_holders import keep_runs_out
 from tasks.support.wording import count, escape_controls
 from tasks.warehouse.database.rewriting import name_renewal_mark, name_rewrite_mark, rewrite_warehouse
@@ -99,6 +99,7 @@ def _renew_copies(home: Home, stores: Sequence[str]) -> tuple[list[str], Warehou
     reports = drop_reports_of_forgotten(home)
     refresh_findings(home)
     rewrite_warehouse(home.warehouse)
+    clear_workplaces(home)
     try:
         publish(home)
     except WarehouseError as error:  # the snapshots in stores are made of it, and wait too

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from data_contracts.errors import FileRefusedError, UsageError
+from data_contracts.errors import FileRefusedError, SourceError, UsageError
 from data_contracts.storage.durable import make_folder, remove
 from data_contracts.storage.home import Home
+from data_contracts.storage.listing import list_paths
 from tasks.store.connecting import open_store
 from tasks.store.object_operations import fetch, find_object
 from tasks.support.locking import hold_folder, refuse_to_wait
@@ -31,6 +32,13 @@ def hold_workplace(home: Home, uri: str) -> Iterator[Path]:
             yield work
         finally:
             remove(work)
+
+
+def clear_workplaces(home: Home) -> None:
+    """Delete what killed commands left in their folders for work, such as the database of a restore."""
+    for place in list_paths(home.uploads, "*"):
+        with suppress(SourceError), hold_folder(place, refuse_to_wait):  # a command at work deletes its own
+            remove(place / "work")
 
 
 @contextmanager

@@ -150,6 +150,14 @@ def test_what_a_killed_command_left_beside_the_database_is_deleted_by_the_next_r
     assert not left.exists()
 
 
+def test_what_a_killed_restore_unpacked_is_deleted(home: Home) -> None:
+    work = home.uploads / "of-a-place" / "work"
+    work.mkdir(parents=True)
+    (work / "reviews.duckdb").write_bytes(home.warehouse.read_bytes())
+    do_forget(home, "r2", "review")
+    assert not work.exists()
+
+
 @pytest.mark.slow
 def test_a_file_is_forgotten_by_its_sha_and_is_not_scored_again(home: Home) -> None:
     [(sha,)] = ask(home.warehouse, "select source_sha256 from scored_files")
