@@ -113,8 +113,7 @@ def resolve_default(names: Sequence[str]) -> tuple[Profile, tuple[str, ...]]:
         matched = _match(listed, named) if listed else []
         columns[field] = matched[0] if len(matched) == 1 else None
         if field == "given_rating" and columns[field]:
-            is_ours = normalize_name(matched[0]) == normalize_name(field)
-            scale = OWN_SCALES[10] if is_ours else stated[matched[0]][1]
+            scale = find_stated_scale(columns[field])
     profile = _restrict(load_default(), columns)
     if scale is not None:
         profile = profile.model_copy(update={"rating": scale})
@@ -144,6 +143,11 @@ def _restrict(known: KnownProfile, columns: dict[str, Any]) -> Profile:
     without = {table: None for table, field in MEANINGS.items() if columns[field] is None}
     kept = {name: getattr(known, name) for name in Profile.model_fields} | without
     return Profile.model_construct(**{**kept, "columns": Columns.model_construct(**columns)})
+
+
+def find_stated_scale(name: str) -> Rating | None:
+    """Return the scale that the name of a column of ratings states, such as `rating (1-10)`; `given_rating` is ours."""
+    return OWN_SCALES[10] if normalize_name(name) == normalize_name("given_rating") else _split_scale(name)[1]
 
 
 def _split_scale(name: str) -> tuple[str, Rating | None]:

@@ -307,7 +307,8 @@ class Profile(_Strict):
     )
     dates: Dates = Dates.model_construct()
     rating: Rating | None = Field(
-        default=None, description="The scale; without it only ratings are read that state it, such as 4/5."
+        default=None,
+        description="The scale; without it only ratings are read that state it, as 4/5 or `rating (1-10)` does.",
     )
     labels: Labels | None = Field(
         default=None,

@@ -22,6 +22,7 @@ from data_contracts.sources.known_profiles import (
     DEFAULT,
     KnownProfile,
     find_known,
+    find_stated_scale,
     normalize_name,
     resolve_default,
     resolve_known,
@@ -132,7 +133,8 @@ def _require_columns(names: Sequence[str], profile: Profile, may_lack: bool) -> 
     renamed = {field: rename(name) for field, name in profile.columns.list_fields().items()}
     texts = tuple(map(rename, profile.columns.text))
     columns = profile.columns.model_copy(update={"text": texts, **renamed})
-    return profile.model_copy(update={"columns": columns})
+    scale = profile.rating or (columns.given_rating and find_stated_scale(columns.given_rating))
+    return profile.model_copy(update={"columns": columns, "rating": scale})
 
 
 def list_missing(names: Sequence[str], profile: Profile | None, *, may_lack: bool = False) -> list[str]:

@@ -31,8 +31,8 @@ _OTHER_ENCODING = (
     "most of Excel's"
 )
 _NO_TEXTS = (
-    "if people may leave the text out, name the column of their rating as given_rating in a profile, or allow more bad "
-    "rows there by largest_bad_share"
+    "if people may leave the text out, name the column of their rating as given_rating in a profile, which "
+    "sets empty ones aside but not blank ones, or allow more bad rows there by largest_bad_share"
 )
 _WAYS_OUT = {"text_encoding": _OTHER_ENCODING, "text_blank": _NO_TEXTS, "text_missing": _NO_TEXTS}
 """What to do about the most frequent rule of bad rows."""

@@ -375,3 +375,14 @@ def test_a_rating_is_read_by_its_scale(found: str, scale: Rating | None, stars: 
 def test_a_rating_off_its_scale_is_not_read(found: str, scale: Rating | None) -> None:
     with pytest.raises(ValueError, match=r"rating|scale|thousands"):
         make_rating_parser(scale)(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "stars"),
+    [("given_rating", 4.0), ("Marks (1-5)", 8.0), ("score out of 20", 2.8), ("Marks", None)],
+)
+def test_the_name_of_a_column_states_its_scale_also_where_a_profile_names_it(
+    tmp_path: Path, name: str, stars: float | None
+) -> None:
+    profile = make_profile("text", given_rating=name)
+    assert read_one(tmp_path, {"text": "A fine film.", name: "4"}, profile)["given_rating"] == stars
