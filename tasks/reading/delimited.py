@@ -129,13 +129,22 @@ def read_delimited(
     `to_utf8`.
     """
     escaped = Event()
-    text = escape_invalid(to_utf8(chunks, options), escaped.set)
+    text = _bound_lines(escape_invalid(to_utf8(chunks, options), escaped.set), options.most_rows)
     table, body = _open_table(text, format_name, options)
     next_row = first_row
     for rows in _split_rows(_cut_small(body, table), table):
         require_rows(next_row - 1 + len(rows), options.most_rows)
         yield _make_rows(rows, table, next_row, escaped.is_set())
         next_row += len(rows)
+
+
+def _bound_lines(text: Iterator[bytes], most: int) -> Iterator[bytes]:
+    """Yield a text; refuse one of more lines than `most`, since empty ones are no rows and take time too."""
+    lines = 0
+    for chunk in text:
+        lines += chunk.count(b"\n") or chunk.count(b"\r")
+        require_rows(lines, most)
+        yield chunk
 
 
 # Header
