@@ -20,6 +20,7 @@ from tasks.findings.recorded import note_findings, tell_untold
 from tasks.findings.rendering import list_told
 from tasks.stages.log_messages import log_warning
 from tasks.stages.publish import keep_snapshot, publish_copy
+from tasks.support.error_messages import describe_error
 from tasks.support.wording import escape_controls
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
@@ -42,7 +43,8 @@ def tell_at_end(flow: str, settings: Settings) -> Iterator[list[Finding]]:
         with _warning():
             happened[:] = _note(flow, settings, happened)
     except Exception as error:
-        failed = name_failed(settings.home, flow, error, _is_deployed())
+        words = describe_error(error) or str(error)
+        failed = name_failed(settings.home, flow, words, _is_deployed())
         is_recorded = False
         with suppress(Exception):  # such as a database that can't be opened, which may be why the run failed
             _note(flow, settings, [*happened, failed])

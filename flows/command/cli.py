@@ -15,7 +15,6 @@ import click
 from data_contracts.errors import ReviewsError, UsageError
 from data_contracts.library_loading import collect_less
 from flows.command.console.arguments import PathName, refuse_undecodable
-from flows.command.console.error_messages import describe_error
 from flows.command.console.output import echo_error
 from flows.command.console.standard_streams import flush_or_give_up, open_closed_streams, write_in_utf8
 from flows.command.startup import (
@@ -26,6 +25,7 @@ from flows.command.startup import (
     list_variables,
     make_password_error,
 )
+from tasks.support.error_messages import describe_error
 from tasks.support.interruption import stop_if_interrupted
 
 MODULES = {

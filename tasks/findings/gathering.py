@@ -251,10 +251,10 @@ def name_killed(run: Run, is_told: Callable[[str], bool]) -> list[Finding]:
     ]
 
 
-def name_failed(home: Home, flow: str, error: Exception, is_told: bool) -> Finding:
+def name_failed(home: Home, flow: str, why: str, is_told: bool) -> Finding:
     """Return that a run failed, and why."""
     return Finding(
-        "failed_run", flow, f"The run failed: {error}", _name_again(home, flow), ERROR, is_told=is_told
+        "failed_run", flow, f"The run failed: {why}", _name_again(home, flow), ERROR, is_told=is_told
     )
 
 

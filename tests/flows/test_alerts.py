@@ -1,10 +1,13 @@
 """Tests that the webhook is told what needs a person, whoever started the run, and of each thing once."""
 
 import contextlib
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import httpx
@@ -133,6 +136,17 @@ def test_a_run_that_fails_tells_why(scoring_home: Home, hook: Hook, monkeypatch:
             run()
     [text] = hook.take()
     assert "The run failed: " in text
+
+
+def test_a_run_that_fails_for_an_error_of_the_system_tells_what_to_do(
+    scoring_home: Home, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(scoring_home.spool))
+    monkeypatch.setattr("flows.score_reviews.clear_spool", Mock(side_effect=full))
+    with pytest.raises(OSError, match="No space"):
+        run()
+    [text] = hook.take()
+    assert f"{scoring_home.spool}: {os.strerror(errno.ENOSPC)}. Next: free space on that disk" in text
 
 
 def test_the_run_after_one_that_was_killed_tells_of_it_and_that_it_goes_on(

@@ -15,9 +15,9 @@ from data_contracts.errors import UsageError
 from flows.command.cli import main
 from flows.command.console import output
 from flows.command.console.arguments import refuse_undecodable
-from flows.command.console.error_messages import describe_error
 from flows.command.console.output import shorten
 from flows.command.console.standard_streams import write_in_utf8
+from tasks.support.error_messages import describe_error
 from tests.conftest import PROJECT_ROOT
 
 

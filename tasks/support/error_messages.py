@@ -11,9 +11,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flows.command.console.output import shorten
 from tasks.support.wording import is_unicode
 
+_SHOWN = 500
+"""Most characters of a name or text that a message shows."""
 _SPACE = "free space on that disk, or raise the quota"
 _RIGHTS = "give yourself the right to do that, or name another place"
 NEXT_STEPS = {
@@ -43,7 +44,7 @@ NEXT_STEPS = {
 _DEFAULT_STEP = "check that it exists, and that you may read and write it, then run it again"
 
 
-def describe_error(error: Exception, variables: Collection[str]) -> str | None:
+def describe_error(error: Exception, variables: Collection[str] = ()) -> str | None:
     """Describe an error of the system or of Prefect, with the next step; return None for all other errors.
 
     `variables` are the names of the environment's variables; the message names the one that holds a wrong setting.
@@ -96,7 +97,7 @@ def _describe_encoding_error(error: UnicodeError) -> str:
     held = getattr(error, "object", "")
     held = held if isinstance(held, bytes) else str(held)
     return (
-        f"A name or text is not UTF-8: {shorten(ascii(held))}. Next: rename the file, or write it in UTF-8."
+        f"A name or text is not UTF-8: {held[:_SHOWN]!a}. Next: rename the file, or write it in UTF-8."
     )
 
 
