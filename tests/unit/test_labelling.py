@@ -6,7 +6,6 @@ import gzip
 import io
 import json
 import os
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,14 +17,11 @@ from hypothesis import strategies as st
 
 from data_contracts.errors import (
     FileRefusedError,
-    ObjectChangedError,
     StoreUnreachableError,
     UsageError,
-    WarehouseError,
 )
 from data_contracts.storage.home import Home
-from flows.scoring_message import name_labels
-from tasks.inbox.source_files import HAS_LABELS, SkippedFile, look_at_named, look_into
+from tasks.inbox.source_files import HAS_LABELS, FoundFile, SkippedFile, look_at_named, look_into
 from tasks.labelling import kept_answers as answer_files
 from tasks.labelling import label_files
 from tasks.labelling.asking_in_terminal import Given, Screen, ask_labels, fit_text, parse_answer
@@ -42,10 +38,7 @@ from tasks.labelling.kept_answers import Answer, finish_sessions, keep_answer, o
 from tasks.labelling.sheet import require_new, write_sheet
 from tasks.reading.reader import read_review_file
 from tasks.reading.rows import ReadOptions
-from tasks.stages import retries
-from tasks.stages.take_in_labels import take_labels as take_labels_of_run
 from tasks.store import inbox_objects
-from tasks.store.object_operations import fetch
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.publishing import needs_publishing, publish
@@ -57,7 +50,6 @@ from tests.support.scoring_runs import drop
 from tests.support.small_disks import limit_file_size
 from tests.support.small_home import ask
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
-from tests.unit.view_tables import add_row
 
 SCREEN = Screen(80, 24)
 
@@ -181,60 +173,6 @@ def test_a_source_without_scored_reviews_is_an_error_that_names_those_with_some(
     assert choose_reviews(home.published, LabelRequest(source="shop"), labelled) == []
 
 
-@pytest.mark.parametrize(("source", "movie"), [(None, "nosuch"), ("lb", "tt1")])
-def test_a_movie_without_scored_reviews_in_the_source_is_an_error_that_says_what_lists_them(
-    tmp_path: Path, source: str | None, movie: str
-) -> None:
-    other = make_rows(1, text="other", movie_id="tu1")
-    home = make_home(tmp_path, make_rows(3), other, sources=("shop", "lb"))
-    with pytest.raises(UsageError, match=f"movie '{movie}'.* has scored reviews.*from movie_ratings"):
-        choose(home, source=source, movie=movie)
-    labelled = {hash_text("text 1")}
-    assert choose_reviews(home.published, LabelRequest(movie="tt1"), labelled) == []
-
-
-@pytest.mark.parametrize("asked", [LabelRequest(source="shop"), LabelRequest(movie="tt1")])
-def test_before_the_first_scoring_the_next_step_is_to_score(tmp_path: Path, asked: LabelRequest) -> None:
-    home = make_home(tmp_path, sources=())
-    with pytest.raises(UsageError, match=r"has scored reviews\. Next: `reviews score`\."):
-        choose_reviews(home.published, asked)
-
-
-@pytest.mark.slow
-def test_sources_that_drift_come_first_until_a_check_passes_again(tmp_path: Path) -> None:
-    other = [
-        {**row, "text": f"other {row['text']}", "review_id": None, "score": 1.0} for row in make_rows(40)
-    ]
-    home = make_home(tmp_path, make_rows(40), other, sources=("shop", "other"))
-
-    def list_sources() -> set[str]:
-        return {each.source for each in choose(home, 8) if each.drawn != "random"}
-
-    for day, success in enumerate((False, True)):
-        with open_warehouse(home.warehouse, write=True) as connection:
-            add_row(
-                connection,
-                "contract_results",
-                **{"boundary": "drift", "rule": "score_like_before", "expectation": "", "columns": "score"},
-                **{"severity": "warning", "observed": "", "expected": "", "unexpected_count": 0},
-                **{"source": "other", "success": success, "checked_at": NOON + timedelta(days=day)},
-            )
-        publish(home)
-        assert (list_sources() == {"other"}) == (not success)
-
-
-@pytest.mark.slow
-def test_a_copy_of_an_older_version_says_what_to_do(tmp_path: Path) -> None:
-    home = make_home(tmp_path, make_rows(1))
-    with open_warehouse(home.warehouse, write=True) as connection:
-        connection.execute("DROP VIEW live_accuracy; DROP TABLE review_labels; DROP TABLE label_files")
-    publish(home)
-    home.labels.mkdir(parents=True)
-    assert not list_waiting(home)
-    with pytest.raises(WarehouseError, match="Next: `reviews score`"):
-        choose(home)
-
-
 # Answers in the terminal
 
 
@@ -274,10 +212,7 @@ def read_answers(home: Home) -> list[tuple[Any, ...]]:
         ("1", Answer(stars=1)),
         ("10", Answer(stars=10)),
         ("s", Answer()),
-        *(
-            (word, None)
-            for word in ("", "11", "0", "-1", "8.5", "²", "007", "00100", "0019", "1" * 5000, "yes", "q")
-        ),
+        *((word, None) for word in ("", "11", "0", "-1", "8.5", "²", "007", "1" * 5000, "yes")),
     ],
 )
 def test_a_word_is_an_answer_or_none(word: str, found: Answer | None) -> None:
@@ -298,13 +233,6 @@ def test_answers_are_kept_with_the_digest_of_the_text_but_not_the_text(tmp_path:
     assert "so so" not in path.read_text()
 
 
-def test_an_answer_can_be_taken_back(tmp_path: Path) -> None:
-    home, reviews = Home(tmp_path), make_reviews("fine", "dull")
-    _, said = answer(home, reviews, "u", "p", "u", "n", "q")
-    assert "Nothing was answered yet." in said
-    assert [each[:2] for each in read_answers(home)] == [(hash_text("fine"), "negative")]
-
-
 def test_on_a_full_disk_the_answers_before_are_kept_and_the_error_names_their_file(tmp_path: Path) -> None:
     home, reviews = Home(tmp_path), make_reviews("fine", "dull")
     # An answer has some 200 bytes.
@@ -322,14 +250,10 @@ def test_what_the_model_said_is_not_shown_and_control_characters_are_escaped(tmp
 
 def test_a_long_text_fits_the_screen_and_can_be_seen_whole(tmp_path: Path) -> None:
     text = " ".join(f"word{number}" for number in range(2000))
-    shown = fit_text(text, SCREEN)
-    assert len(shown.splitlines()) <= 16
-    assert max(map(len, shown.splitlines())) < 80
-    assert shown.startswith("word0 ")
-    assert shown.endswith(" word1999")
-    assert "left out" in shown
+    shown = fit_text(text, SCREEN).splitlines()
+    assert len(shown) <= 16
+    assert max(map(len, shown)) < 80
     _, said = answer(Home(tmp_path), make_reviews(text), "t", "q")
-    assert "word1000" not in shown
     assert "word1000" in said
 
 
@@ -373,7 +297,7 @@ def test_of_a_killed_session_all_whole_answers_are_kept_and_of_a_living_one_none
 
 def test_an_answer_that_was_taken_back_is_nowhere_when_the_session_ends(tmp_path: Path) -> None:
     home, reviews = Home(tmp_path), make_reviews("fine", "dull", "so so")
-    answer(home, reviews, "p", "n", "u", "q")
+    answer(home, reviews, "u", "p", "n", "u", "q")
     assert read_answers(home) == [(hash_text("fine"), "positive", None, False, "uncertain")]
 
 
@@ -432,45 +356,21 @@ def test_any_text_in_a_sheet_leaves_the_others_in_their_rows(texts: list[str]) -
     assert [row["label_of"] for row in read_sheet(path)] == [hash_text(text) for text in texts]
 
 
-def read_texts(path: Path, content: bytes) -> list[str]:
-    path.write_bytes(content)
-    return [text for batch in read_review_file(path) for text in batch["text"].to_pylist()]
-
-
 @pytest.mark.parametrize(("name", "encode"), [("a.csv", encode_csv), ("a.jsonl", encode_jsonl)])
-def test_a_sheet_is_not_read_as_reviews(
-    tmp_path: Path, name: str, encode: Callable[[list[dict[str, Any]]], bytes]
-) -> None:
-    write_sheet(tmp_path / "sheet.csv", make_reviews("good film", "bad plot"))
-    rows = [{**row, "label": "p"} for row in read_sheet(tmp_path / "sheet.csv")]
-    with pytest.raises(FileRefusedError, match="label_sheet: its column 'label_of'"):
-        read_texts(tmp_path / name, encode(rows))
-
-
-@pytest.mark.parametrize(("name", "encode"), [("a.csv", encode_csv), ("a.jsonl", encode_jsonl)])
-def test_a_sheet_is_known_where_a_profile_names_columns_that_it_lacks(
-    tmp_path: Path, name: str, encode: Callable[[list[dict[str, Any]]], bytes]
+@pytest.mark.parametrize("options", [ReadOptions(), ReadOptions(profile=make_profile("Review"))])
+def test_a_sheet_is_not_read_as_reviews_whatever_the_profile_says(
+    tmp_path: Path, name: str, encode: Callable[[list[dict[str, Any]]], bytes], options: ReadOptions
 ) -> None:
     rows = [{"Label": "p", "stars": "9", "text": "good film", "label_of": hash_text("good film")}]
     (tmp_path / name).write_bytes(encode(rows))
-    profile = make_profile("Review")
     with pytest.raises(FileRefusedError, match="label_sheet: its column 'label_of' is that"):
-        list(read_review_file(tmp_path / name, ReadOptions(profile=profile)))
-    other = [{"label_of": "Acme", "label": "p", "text": "good film"}]
-    (tmp_path / name).write_bytes(encode(other))
-    with pytest.raises(FileRefusedError, match="profile_column_missing"):
-        list(read_review_file(tmp_path / name, ReadOptions(profile=profile)))
+        list(read_review_file(tmp_path / name, options))
 
 
 def test_a_sheet_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "sheet.csv").touch()
     with pytest.raises(UsageError, match="may have labels"):
         require_new(tmp_path / "sheet.csv")
-
-
-def test_a_sheet_is_not_named_as_another_format(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"name it sheet\.csv"):
-        require_new(tmp_path / "sheet.xlsx")
 
 
 # How they are taken in
@@ -524,59 +424,12 @@ def test_the_later_label_of_a_text_counts_in_whatever_order_they_are_taken_in(ho
     assert list_labels(home) == [(hash_text("fine"), "positive", "labels/c.csv")]
 
 
-def test_of_files_that_say_the_opposite_of_a_text_one_label_is_counted_and_one_was_replaced(
-    home: Home,
-) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"), day=2)
-    drop_labels(home, "b.csv", ("fine", "negative"), ("dull", "negative"), day=3)
-    taken = take_labels(home)
-    assert (taken.labels, taken.replaced) == (2, 1)
-    said = "2 labels taken in, 1 replaced by that of a later file: labels/a.csv, labels/b.csv"
-    assert name_labels(taken) == said
-    drop_labels(home, "c.csv", ("fine", "positive"), day=1)
-    earlier = take_labels(home)
-    assert (earlier.sheets, earlier.labels, earlier.replaced) == (("labels/c.csv",), 0, 1)
-
-
-def test_labels_that_a_later_file_has_given_too_are_said(home: Home) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"), day=2)
-    take_labels(home)
-    drop_labels(home, "b.csv", ("fine", "positive"), ("dull", "negative"), ("so so", ""), day=1)
-    assert name_labels(take_labels(home)) == "0 labels taken in, 2 given by a later file too: labels/b.csv"
-
-
 def test_a_file_that_was_corrected_is_taken_in_again_and_what_it_lacks_loses_its_label(home: Home) -> None:
     drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "positive"))
     take_labels(home)
     drop_labels(home, "a.csv", ("fine", "negative"), ("dull", ""), day=1)
-    take_labels(home)
+    assert take_labels(home).lost == {hash_text("dull")}
     assert list_labels(home) == [(hash_text("fine"), "negative", "labels/a.csv")]
-
-
-@pytest.mark.parametrize("rows", [[("dull", "negative")], [("dull", "negative"), ("fine", "")], []])
-def test_labels_that_a_changed_file_withdraws_are_counted(home: Home, rows: list[tuple[str, str]]) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "negative"))
-    take_labels(home)
-    drop_labels(home, "a.csv", *rows, day=1)
-    taken = take_labels(home)
-    assert (taken.sheets, taken.labels, len(taken.lost)) == (("labels/a.csv",), bool(rows), 2 - bool(rows))
-    assert take_labels(home) == TakenLabels()
-
-
-def test_a_label_that_a_later_answer_skips_is_withdrawn(home: Home) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "positive"))
-    take_labels(home)
-    drop(home, "labels/b.jsonl", json.dumps({"label_of": hash_text("fine"), "skipped": True}))
-    assert take_labels(home).lost == {hash_text("fine")}
-
-
-@pytest.mark.slow
-def test_a_label_in_whose_place_another_file_gives_one_is_not_withdrawn(home: Home) -> None:
-    for name, day in (("a.csv", 1), ("b.csv", 2)):
-        drop_labels(home, name, ("fine", "positive"), ("dull", "positive"), day=day)
-    take_labels(home)
-    drop_labels(home, "b.csv", ("dull", "positive"), day=3)
-    assert take_labels(home).lost == frozenset()
 
 
 def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home) -> None:
@@ -586,13 +439,6 @@ def test_cells_that_can_not_be_read_are_said_and_the_others_taken_in(home: Home)
     assert taken.skipped == ()
     said = taken.partly[0].reason
     assert said.startswith("1 label of it taken in; 1 row of it can't be read as labels (row 2). Next: ")
-
-
-def test_a_sheet_with_rows_that_can_not_be_read_is_named_once_while_it_waits_for_texts(home: Home) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("dull", "maybe"), ("to come", "positive"))
-    [named] = take_labels(home).partly
-    assert "1 label of texts that this home does not have; 1 row of it can't be read" in named.reason
-    assert take_labels(home) == TakenLabels()
 
 
 def test_of_a_text_on_which_a_sheet_says_both_no_label_is_taken_in_and_the_later_row_is_named(
@@ -621,7 +467,7 @@ def test_a_label_that_one_file_gives_no_more_is_that_of_another_file_again(home:
     drop_labels(home, "b.csv", ("fine", "negative"), ("dull", "negative"), day=2)
     take_labels(home)
     drop_labels(home, "b.csv", ("fine", ""), ("dull", "negative"), day=3)
-    take_labels(home)
+    assert not take_labels(home).lost
     assert sorted(list_labels(home)) == sorted(
         [(hash_text("fine"), "positive", "labels/a.csv"), (hash_text("dull"), "negative", "labels/b.csv")]
     )
@@ -638,24 +484,14 @@ def test_a_label_that_its_stars_contradict_is_said_and_not_taken_in(home: Home) 
     assert hash_text("fine") not in {text for text, *_ in list_labels(home)}
 
 
-@pytest.mark.parametrize(
-    ("header", "cells"),
-    [
-        ("label,label", "positive,negative"),
-        ("label,label", ",negative"),
-        ("label,Label", "positive,negative"),
-        ("stars,stars", "8,2"),
-    ],
-)
+@pytest.mark.parametrize(("header", "cells"), [("label,Label", ",negative"), ("stars,stars", "8,2")])
 def test_a_sheet_with_two_columns_of_answers_is_refused_with_their_name(
     home: Home, header: str, cells: str
 ) -> None:
     drop(home, "labels/a.csv", f"label_of,{header}\n{hash_text('fine')},{cells}\n")
     taken = take_labels(home)
-    [skipped] = taken.skipped
     assert (taken.labels, list_labels(home)) == (0, [])
-    assert f"`{header.partition(',')[2]}` is the name of several of its columns" in skipped.reason
-    assert "Next: keep one of them" in skipped.reason
+    assert f"`{header.partition(',')[2]}` is the name of several" in taken.skipped[0].reason
 
 
 def test_it_does_not_matter_in_which_encoding_a_spreadsheet_saves_the_texts(home: Home) -> None:
@@ -679,14 +515,6 @@ def test_a_label_of_a_text_that_comes_later_is_taken_in_then_and_until_then_said
     assert take_labels(home) == TakenLabels()
 
 
-def test_a_file_that_waits_for_texts_keeps_the_time_when_it_was_taken_in(home: Home) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("to come", "positive"))
-    take_labels(home)
-    taken_at = ask(home.warehouse, "select taken_at from label_files")
-    take_labels(home)
-    assert ask(home.warehouse, "select taken_at from label_files") == taken_at
-
-
 def test_a_small_file_that_unpacks_to_more_than_the_limit_is_refused_with_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -696,14 +524,6 @@ def test_a_small_file_that_unpacks_to_more_than_the_limit_is_refused_with_it(
     taken = take_labels(home)
     assert (taken.labels, list_labels(home)) == (0, [])
     assert "unpacks to more than 1,048,576 bytes, the limit here" in taken.skipped[0].reason
-
-
-def test_labels_of_texts_that_are_not_here_or_no_more_are_left_out_and_said(home: Home) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), ("forgotten", "positive"))
-    taken = take_labels(home)
-    assert taken.labels == 1
-    assert "; 1 label of texts that this home does not have" in taken.partly[0].reason
-    assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
 
 
 @pytest.mark.parametrize("content", ["text,label\nfine,positive\n", "", "\x00\x01", "label_of,label\n1,p\n"])
@@ -730,12 +550,11 @@ def test_a_file_that_is_no_file_of_labels_stops_no_other(home: Home, content: st
     )
 )
 def test_no_line_of_a_file_of_labels_stops_a_run(rows: list[dict[str, Any]]) -> None:
-    from tasks.inbox.source_files import FoundFile
-    from tasks.labelling.label_files import read_labels
-
     path = Path(os.environ["TESTS_SHARED_FOLDER"]) / "labels.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    file = read_labels(FoundFile("labels/labels.jsonl", path, path.stat().st_size, path.stat().st_mtime_ns))
+    file = label_files.read_labels(
+        FoundFile("labels/labels.jsonl", path, path.stat().st_size, path.stat().st_mtime_ns)
+    )
     assert {label.text_sha256 for label in file.labels} <= {hash_text("fine")}
     assert all(label.labelled_at <= datetime.now(UTC) for label in file.labels)
 
@@ -789,27 +608,6 @@ def test_an_object_of_labels_is_fetched_once_while_it_stays_the_same(
     assert take_all(home, store) == TakenLabels()
 
 
-def test_an_object_of_labels_that_was_changed_gives_and_takes_labels(home: Home, store: Path) -> None:
-    send_labels(store, "a.csv", ("fine", "positive"), ("dull", "positive"))
-    take_all(home, store)
-    uri = send_labels(store, "a.csv", ("fine", "negative"), ("so so", "positive"), day=1)
-    assert take_all(home, store).labels == 2
-    assert sorted(list_labels(home)) == sorted(
-        [(hash_text("fine"), "negative", uri), (hash_text("so so"), "positive", uri)]
-    )
-
-
-@pytest.mark.slow
-def test_a_label_that_an_object_gives_no_more_is_that_of_a_file_again(home: Home, store: Path) -> None:
-    drop_labels(home, "a.csv", ("fine", "positive"), day=1)
-    send_labels(store, "b.csv", ("fine", "negative"), day=2)
-    take_all(home, store)
-    send_labels(store, "b.csv", ("fine", ""), day=3)
-    take_all(home, store)
-    assert list_labels(home) == [(hash_text("fine"), "positive", "labels/a.csv")]
-    assert take_all(home, store).sheets == ()
-
-
 @pytest.mark.slow
 def test_a_label_that_a_file_gives_no_more_is_that_of_an_object_again(home: Home, store: Path) -> None:
     uri = send_labels(store, "a.csv", ("fine", "positive"), day=1)
@@ -819,19 +617,6 @@ def test_a_label_that_a_file_gives_no_more_is_that_of_an_object_again(home: Home
     take_all(home, store)
     assert list_labels(home) == [(hash_text("fine"), "positive", uri)]
     assert take_all(home, store).sheets == ()
-
-
-def test_an_object_that_is_no_file_of_labels_is_named_by_its_uri_and_stops_no_other(
-    home: Home, store: Path
-) -> None:
-    send_labels(store, "b.csv", ("fine", "positive"))
-    (store / "inbox/labels/a.csv").write_text("text\nfine\n")
-    taken = take_all(home, store)
-    [skipped] = taken.skipped
-    assert taken.labels == 1
-    assert skipped.uri == f"file://{store}/inbox/labels/a.csv"
-    assert "can't be read as labels" in skipped.reason
-    assert "Next: fill in a sheet" in skipped.reason
 
 
 def test_an_object_of_labels_that_is_too_large_is_named_and_not_fetched(
@@ -857,20 +642,6 @@ def test_a_store_that_fails_leaves_the_labels_of_the_home_and_its_own_wait(
     assert take_all(home, store) == TakenLabels((uri,), 1)
 
 
-def test_a_scheduled_run_tries_again_to_fetch_labels_from_a_store_that_does_not_answer(
-    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    uri = send_labels(store, "a.csv", ("fine", "positive"))
-    tries, pauses = iter([fail_to_fetch]), list[float]()
-    monkeypatch.setattr(inbox_objects, "fetch", lambda *given: next(tries, fetch)(*given))
-    monkeypatch.setattr(retries, "_may_pass", lambda error: error.can_pass)
-    monkeypatch.setattr(retries, "log_warning", lambda message: None)
-    monkeypatch.setattr(time, "sleep", pauses.append)
-    found = inbox_objects.find_arrivals(home, f"file://{store}", (), None)
-    taken = take_labels_of_run(home, f"file://{store}", found.labels)
-    assert (taken, len(pauses)) == (TakenLabels((uri,), 1), 1)
-
-
 def test_objects_of_labels_that_the_disk_has_no_room_for_are_named_and_wait(
     home: Home, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -885,30 +656,6 @@ def test_objects_of_labels_that_the_disk_has_no_room_for_are_named_and_wait(
     assert taken == TakenLabels(skipped=(SkippedFile(uri, "can't be copied: No space left on device"),))
     assert held == [uri]
     assert take_all(home, store) == TakenLabels((uri,), 1)
-
-
-@pytest.mark.parametrize(
-    ("size", "reason"), [(None, "was deleted before it was read"), (200, "is larger than")]
-)
-def test_an_object_of_labels_that_changes_while_it_is_read_is_looked_at_again(
-    home: Home, store: Path, monkeypatch: pytest.MonkeyPatch, size: int | None, reason: str
-) -> None:
-    def change(*_: Any) -> None:
-        path = store / "inbox/labels/a.csv"
-        path.write_bytes(b" " * size) if size else path.unlink()
-        raise ObjectChangedError("it has changed")
-
-    monkeypatch.setattr(inbox_objects, "MOST_LABEL_BYTES", 150)
-    monkeypatch.setattr(inbox_objects, "fetch", change)
-    send_labels(store, "a.csv", ("fine", "positive"))
-    assert [each.reason.startswith(reason) for each in take_all(home, store).skipped] == [True]
-
-
-def test_a_text_that_an_object_labels_is_not_asked_about(home: Home, store: Path) -> None:
-    send_labels(store, "a.csv", ("fine", "positive"), ("dull", "negative"))
-    take_all(home, store)
-    publish(home)
-    assert list_texts(choose(home)) == ["so so"]
 
 
 def test_of_the_objects_of_labels_those_that_may_hold_a_text_are_listed(home: Home, store: Path) -> None:
