@@ -3,7 +3,7 @@
 import re
 import statistics
 from collections.abc import Iterator
-from datetime import date, timedelta, timezone
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -49,21 +49,14 @@ def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
 # All of them
 
 
-@pytest.fixture
-def empty() -> Iterator[duckdb.DuckDBPyConnection]:
-    with borrow_tables() as lent:
-        yield lent
-
-
 @pytest.mark.parametrize("view", VIEWS)
-def test_of_empty_tables_a_view_has_no_rows(empty: duckdb.DuckDBPyConnection, view: str) -> None:
-    assert count_rows(empty, view) == 0
+def test_of_empty_tables_a_view_has_no_rows(view: str) -> None:
+    with borrow_tables() as connection:
+        assert count_rows(connection, view) == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "moment", ["infinity", "-infinity", "1066-10-14", "290000-01-01", "290000-01-01 (BC)"]
-)
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
     connection: duckdb.DuckDBPyConnection, moment: str
 ) -> None:
@@ -74,45 +67,14 @@ def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
         assert count_rows(connection, view) == 1, view
 
 
-def parse_views() -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Read the grain of each view, and its columns with their comments, from the SQL."""
-    parsed = {}
-    for grain, view, body in re.findall(
-        r"((?:^--[^\n]*\n)*)^CREATE OR REPLACE VIEW (\w+) AS\n(.*?);$", read_views(), re.MULTILINE | re.DOTALL
-    ):
-        columns = re.search(r"^SELECT\n(.*?)^FROM", body, re.MULTILINE | re.DOTALL)
-        assert columns, view
-        lines = columns[1].splitlines()
-        found = [re.fullmatch(r" {4}(?:.* AS )?(?:\w+\.)?(\w+),? -- (\S.*)", line) for line in lines]
-        parsed[view] = (grain, [(each[1], each[2]) if each else ("", "") for each in found])
-    return parsed
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_view_says_its_grain(view: str) -> None:
-    assert parse_views()[view][0].startswith("-- One row per ")
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_column_of_a_view_has_a_comment_on_its_own_line(view: str) -> None:
-    with borrow_tables() as connection:
-        columns = [name for name, *_ in connection.execute(f"DESCRIBE {view}").fetchall()]
-    assert [name for name, _ in parse_views()[view][1]] == columns
-
-
 # daily_scores
 
 
 def test_a_day_of_a_model_has_the_means_of_the_rows_that_it_scored(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    rows: list[dict[str, Any]] = [
-        {"score": 1.0, "oov_rate": 0.5, "truncated": True},
-        {"score": 0.5},
-        {"score": 0.0},
-        {"score": 0.25},
-    ]
-    add_file(connection, "f", rows)
+    first = {"score": 1.0, "oov_rate": 0.5, "truncated": True}
+    add_file(connection, "f", [first, {"score": 0.5}, {"score": 0.0}, {"score": 0.25}])
     assert ask(connection, "FROM daily_scores") == [
         (DAY, "model-a", "default", 4, 0.5, 0.4375, 1 + 9 * 0.4375, 0.125, 0.25)
     ]
@@ -124,22 +86,6 @@ def test_days_are_of_utc_whatever_the_readers_time_zone(connection: duckdb.DuckD
     connection.execute("SET TimeZone = 'America/Los_Angeles'")
     for view in ("daily_scores", "live_accuracy"):
         assert ask(connection, f"SELECT day FROM {view} ORDER BY day") == [(DAY,), (NEXT_DAY,)]
-
-
-def test_a_row_that_two_models_scored_counts_for_each_on_its_day(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    add_file(connection, "f", [{"score": 0.25}])
-    add_file(connection, "f", [{"score": 0.75, "scored_at": MIDNIGHT}], model_id="model-b")
-    query = "SELECT day, model_id, rows_scored, mean_score FROM daily_scores ORDER BY day"
-    assert ask(connection, query) == [(DAY, "model-a", 1, 0.25), (NEXT_DAY, "model-b", 1, 0.75)]
-
-
-def test_a_released_row_counts_on_the_day_of_its_release(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{}])
-    release_row(connection)
-    query = "SELECT day, rows_scored FROM daily_scores ORDER BY day"
-    assert ask(connection, query) == [(DAY, 1), (NEXT_DAY, 1)]
 
 
 def release_row(connection: duckdb.DuckDBPyConnection, *models: str) -> None:
@@ -172,14 +118,7 @@ def test_accuracy_is_the_share_of_labels_that_the_model_gave_too(
 
 @pytest.mark.parametrize(
     ("rating", "score", "found"),
-    [
-        (7, 0.9, (1, 1.0)),
-        (10, 0.1, (1, 0.0)),
-        (4, 0.1, (1, 1.0)),
-        (1, 0.9, (1, 0.0)),
-        (5, 0.9, (0, None)),
-        (6.5, 0.9, (0, None)),
-    ],
+    [(7, 0.9, (1, 1.0)), (4, 0.9, (1, 0.0)), (5, 0.9, (0, None)), (6.5, 0.9, (0, None))],
 )
 def test_a_rating_says_the_label_that_is_not_given(
     connection: duckdb.DuckDBPyConnection, rating: float, score: float, found: tuple[int, float | None]
@@ -204,17 +143,6 @@ def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: duckdb.Du
     assert ask(connection, query) == [(2, 1.5, 6.5, 6.0)]
 
 
-def test_without_ratings_there_is_no_error_in_stars(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"given_label": "positive"}])
-    query = "SELECT rated_reviews, rating_mae, mean_given_rating, mean_predicted_rating FROM live_accuracy"
-    assert ask(connection, query) == [(0, None, None, None)]
-
-
-def test_days_without_label_and_rating_are_left_out(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"scored_at": MIDNIGHT}, {"given_rating": 5}])
-    assert ask(connection, "SELECT day FROM live_accuracy") == [(DAY,)]
-
-
 def test_each_model_is_judged_by_its_own_scores(connection: duckdb.DuckDBPyConnection) -> None:
     for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
         add_file(connection, "f", [{"given_label": "positive", "score": score}], model_id=model_id)
@@ -233,24 +161,12 @@ def test_a_label_that_comes_later_counts_for_the_row_that_was_scored_before(
     assert ask(connection, query) == [(DAY, 1, 0.0)]
 
 
-def test_a_later_label_counts_for_each_model_that_scored_the_row(
+def test_a_label_of_another_review_counts_for_no_row_without_one(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
-        add_file(connection, "f", [{"text": "fine", "score": score}], model_id=model_id)
-    add_file(connection, "labels", [{"text": "fine", "given_label": "positive"}], model_id="model-b")
-    query = "SELECT model_id, labelled_reviews, accuracy FROM live_accuracy ORDER BY model_id"
-    assert ask(connection, query) == [("model-a", 1, 1.0), ("model-b", 1, 0.0)]
-
-
-@pytest.mark.parametrize(
-    "other", [{"review_id": "r1", "movie_id": "tt2"}, {"review_id": "r2", "movie_id": "tt1"}]
-)
-def test_a_label_of_another_review_counts_for_no_row_without_one(
-    connection: duckdb.DuckDBPyConnection, other: dict[str, Any]
-) -> None:
     add_file(connection, "f", [{"review_id": "r1", "movie_id": "tt1"}])
-    add_file(connection, "labels", [{"given_label": "positive", "scored_at": MIDNIGHT, **other}], day=1)
+    other = {"review_id": "r1", "movie_id": "tt2", "given_label": "positive", "scored_at": MIDNIGHT}
+    add_file(connection, "labels", [other], day=1)
     assert ask(connection, "SELECT day FROM live_accuracy") == [(NEXT_DAY,)]
 
 
@@ -302,15 +218,6 @@ def test_what_a_source_said_counts_before_what_somebody_said_later(
     assert ask(connection, ACCURACY) == [(1, 1.0)]
 
 
-@pytest.mark.slow
-def test_labels_by_people_change_no_other_view(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"text": "fine", "movie_id": "tt1"}])
-    views = [view for view in VIEWS if view not in ("live_accuracy", "deliveries")]
-    before = [ask(connection, f"FROM {view}") for view in views]
-    add_label(connection, "fine", given_label="positive")
-    assert [ask(connection, f"FROM {view}") for view in views] == before
-
-
 def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -355,25 +262,6 @@ def test_the_model_that_was_promoted_first_is_the_first(connection: duckdb.DuckD
     assert sorted(ask(connection, "SELECT model_a, model_b FROM model_comparison")) == sorted(expected)
 
 
-def test_models_that_scored_no_row_in_common_are_no_pair(connection: duckdb.DuckDBPyConnection) -> None:
-    for model_id in ("model-a", "model-b"):
-        add_file(connection, f"of {model_id}", [{}], model_id=model_id)
-    assert ask(connection, "FROM model_comparison") == []
-
-
-def test_a_row_released_for_one_of_two_models_is_not_compared(connection: duckdb.DuckDBPyConnection) -> None:
-    for model_id in ("model-a", "model-b"):
-        add_file(connection, "f", [{}], model_id=model_id)
-    release_row(connection, "model-b")
-    assert ask(connection, "SELECT reviews FROM model_comparison") == [(1,)]
-
-
-def test_scores_that_are_all_equal_have_no_correlation(connection: duckdb.DuckDBPyConnection) -> None:
-    for model_id, scores in (("model-a", (0.5, 0.5)), ("model-b", (0.1, 0.9))):
-        add_file(connection, "f", [{"score": score} for score in scores], model_id=model_id)
-    assert ask(connection, "SELECT reviews, correlation FROM model_comparison") == [(2, None)]
-
-
 SCORES = st.integers(0, 100).map(lambda percent: percent / 100)
 
 
@@ -388,7 +276,10 @@ def test_whatever_two_models_scored_their_comparison_is_that_of_the_pairs() -> N
             assume(all(len(set(scores)) > 1 for scores in zip(*pairs, strict=True)) and pairs)
             for table in ("scored_files", "source_reviews", "scored_reviews"):
                 connection.execute(f"DELETE FROM {table}")
-            add_pairs(connection, files)
+            for position, file in enumerate(files):
+                for which, model_id in enumerate(("model-a", "model-b")):
+                    rows = [{"score": pair[which]} for pair in file]
+                    add_file(connection, f"file-{position}", rows, which, model_id)
             [(reviews, flips, shift, correlation)] = ask(
                 connection, "SELECT reviews, flips, mean_score_shift, correlation FROM model_comparison"
             )
@@ -398,14 +289,6 @@ def test_whatever_two_models_scored_their_comparison_is_that_of_the_pairs() -> N
             assert correlation == pytest.approx(statistics.correlation(a, b), abs=1e-6)
 
         check()
-
-
-def add_pairs(connection: duckdb.DuckDBPyConnection, files: list[list[tuple[float, float]]]) -> None:
-    """Add files of which two models scored each row."""
-    for position, file in enumerate(files):
-        for which, model_id in enumerate(("model-a", "model-b")):
-            rows = [{"score": pair[which]} for pair in file]
-            add_file(connection, f"file-{position}", rows, which, model_id)
 
 
 # lineage
@@ -441,16 +324,8 @@ def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
         {
             **{"source_sha256": "f", "row_number": 1, "model_id": "model-a"},
             **{"review_id": "r1", "movie_id": "tt1", "score": 0.5, "sentiment": "positive"},
-            **{
-                "predicted_rating": 5.5,
-                "scored_at": NOON,
-                "source": "default",
-                "profile_version": None,
-                "superseded_at": None,
-                "uri": "f",
-                "format": "csv",
-                "bytes": 1,
-            },
+            **{"predicted_rating": 5.5, "scored_at": NOON, "source": "default", "profile_version": None},
+            **{"superseded_at": None, "uri": "f", "format": "csv", "bytes": 1},
             **{"member": "a.csv", "released_at": None},
             **{"checks_made": 4, "checks_failed": 1, "checks_warned": 2},
             **{"variant": "cnn_lstm", "seed": 7, "dataset": "stanford", "test_accuracy": 0.875},
@@ -479,13 +354,6 @@ def test_each_score_of_a_row_has_its_own_models_and_runs_facts(connection: duckd
     ]
 
 
-def test_the_file_has_the_name_under_which_this_model_read_it(connection: duckdb.DuckDBPyConnection) -> None:
-    for model_id in ("model-a", "model-b"):
-        add_file(connection, "f", [{}], model_id=model_id)
-        connection.execute("UPDATE scored_files SET uri = model_id || '.csv' WHERE model_id = ?", [model_id])
-    assert [row["uri"] for row in ask_lineage(connection)] == ["model-a.csv", "model-b.csv"]
-
-
 def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -500,12 +368,6 @@ def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
     assert [tuple(row[name] for name in facts) for row in found] == [
         (model_id, "release-rows", "f", 0, MIDNIGHT) for model_id in ("model-a", "model-b")
     ]
-
-
-def test_a_row_that_was_never_set_aside_was_not_released(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{}])
-    release_row(connection)
-    assert [row["released_at"] for row in ask_lineage(connection)] == [None, MIDNIGHT]
 
 
 def test_checks_of_a_stage_of_another_file_and_of_another_run_are_not_the_files(
@@ -557,35 +419,13 @@ def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) 
     assert connection.execute("SELECT row_number FROM open_quarantine").fetchall() == [(3,)]
 
 
-def test_a_row_that_is_set_aside_says_what_is_known_of_it(connection: duckdb.DuckDBPyConnection) -> None:
-    add_quarantined(connection, "f", 3, member="a.csv", detail="200 characters", raw="füße".encode())
-    query = "SELECT uri, row_number, member, rule, detail, quarantined_at, bytes, text_preview FROM open_quarantine"
-    assert ask(connection, query) == [
-        ("f.csv", 3, "a.csv", "text_too_long", "200 characters", NOON, 6, "füße")
-    ]
-
-
-@pytest.mark.parametrize(("hours", "days"), [(0, 0), (23, 0), (25, 1), (24 * 400 + 1, 400)])
-def test_waiting_is_counted_in_whole_days(
-    connection: duckdb.DuckDBPyConnection, hours: int, days: int
-) -> None:
-    [(now,)] = connection.execute("SELECT now()").fetchall()
-    moment = now.astimezone(timezone(timedelta(hours=9))) - timedelta(hours=hours)
-    add_quarantined(connection, "f", quarantined_at=moment)
-    assert connection.execute("SELECT days_waiting FROM open_quarantine").fetchall() == [(days,)]
-
-
 @pytest.mark.parametrize(
     ("raw", "preview"),
     [
         (None, None),
-        (b"", ""),
         (b"  two\r\n\r\n\tlines ", "two lines"),
-        (b"\x1b[31mred\x00\x9b".replace(b"\x9b", b"\xc2\x9b"), "[31mred"),
-        ("a\u202eb\u2066c\u200bd".encode(), "a b c d"),
+        (b"\x1b[31mred\x00\xc2\x9b", "[31mred"),
         (b"caf\xe9", "caf\\xE9"),
-        ("é".encode() * 500, "é" * 60),
-        (b"a" + "日".encode() * 500, "a" + "日" * 59),
         (b"ab" + "😀".encode() * 500, "ab" + "😀" * 58),
     ],
 )

@@ -31,8 +31,7 @@ from tasks.reading.reader import ReadOptions, read_review_file
 from tasks.reading.streams import ContainerLimits
 from tasks.reading.table_process import TABLE_FORMATS
 from tests.support import review_file_builders as make
-from tests.support.profiles import make_profile
-from tests.support.workbook_builders import encode_xlsx, write_xls, write_xlsx
+from tests.support.workbook_builders import encode_xlsx, write_xlsx
 
 GOOD = "A good film."
 TOO_LONG = "word " * (RowLimits().max_text_chars // 5 + 1)
@@ -126,30 +125,21 @@ COMPRESSION_CASES = [
     bad_file("gz", "csv", "cut in the data", "a.csv.gz", CSV_GZ[:40], "compression_broken", "gzip"),
     bad_file("gz", "csv", "cut in the trailer", "a.csv.gz", CSV_GZ[:-3], "compression_broken", "gzip"),
     bad_file("gz", "csv", "wrong checksum", "a.csv.gz", make.change_gz_trailer(CSV_GZ, crc=1), "compression_broken", "gzip"),
-    bad_file("gz", "csv", "wrong length", "a.csv.gz", make.change_gz_trailer(CSV_GZ, size=9), "compression_broken", "gzip"),
     bad_file("gz", "csv", "garbage after the end", "a.csv.gz", CSV_GZ + b"garbage", "compression_broken", "somewhere after"),
-    bad_file("gz", "csv", "second member damaged", "a.csv.gz", CSV_GZ + make.flip(CSV_GZ, 20), "compression_broken", "gzip"),
     bad_file("gz", "csv", "not compressed", "a.csv.gz", CSV, "format_mismatch", "take .gz off its name"),
     bad_file("gz", "csv", "compressed twice", "a.csv.gz", make.to_gz(CSV_GZ), "format_mismatch", "as gzip data does"),
     bad_file("gz", "csv", "nothing in it", "a.csv.gz", make.to_gz(b""), "file_empty", "not one byte"),
     bad_file("gz", "csv", "unpacks to too much", "a.csv.gz", make.to_gz(LONG_CSV), "bomb_suspected", "1,000 bytes", unsuspected_bytes=1000, ratio=1),
-    bad_file("gz", "jsonl", "zstd under a gzip name", "a.jsonl.gz", make.to_zst(JSONL), "format_mismatch", "as zstd data does"),
     bad_file("zst", "csv", "cut in the data", "a.csv.zst", CSV_ZST[:-4], "compression_broken", "zstd"),
-    bad_file("zst", "csv", "damaged header", "a.csv.zst", make.flip(CSV_ZST, 4), "compression_broken", "zstd"),
     bad_file("zst", "csv", "wrong checksum", "a.csv.zst", make.to_zst_with_wrong_checksum(CSV), "compression_broken", "zstd"),
     bad_file("zst", "csv", "garbage after the end", "a.csv.zst", CSV_ZST + bytes(9), "compression_broken", "zstd"),
     bad_file("zst", "csv", "larger than a member may be", "a.csv.zst", make.to_zst(LONG_CSV), "bomb_suspected", "2,000 bytes", member_bytes=2000),
     bad_file("bz2", "csv", "cut in the data", "a.csv.bz2", CSV_BZ2[:-9], "compression_broken", "bzip2"),
     bad_file("bz2", "csv", "wrong checksum", "a.csv.bz2", make.flip(CSV_BZ2, -3), "compression_broken", "bzip2"),
     bad_file("bz2", "csv", "garbage after the end", "a.csv.bz2", CSV_BZ2 + b"garbage", "compression_broken", "somewhere after"),
-    bad_file("bz2", "csv", "second stream cut off", "a.csv.bz2", CSV_BZ2 + CSV_BZ2[:30], "compression_broken", "bzip2"),
-    bad_file("bz2", "csv", "not compressed", "a.csv.bz2", CSV, "format_mismatch", "take .bz2 off its name"),
     bad_file("bz2", "csv", "unpacks to too much", "a.csv.bz2", bz2.compress(LONG_CSV), "bomb_suspected", "1,000 bytes", unsuspected_bytes=1000, ratio=1),
-    bad_file("bz2", "tar", "tar cut off", "a.tbz2", bz2.compress(make.to_tar({"a.csv": CSV}))[:-4], "compression_broken", "bzip2"),
     bad_file("xz", "csv", "cut in the data", "a.csv.xz", CSV_XZ[:-9], "compression_broken", "xz"),
     bad_file("xz", "csv", "damaged data", "a.csv.xz", make.flip(CSV_XZ, 40), "compression_broken", "xz"),
-    bad_file("xz", "csv", "zeros after the end", "a.csv.xz", CSV_XZ + bytes(8), "compression_broken", "xz"),
-    bad_file("xz", "csv", "bzip2 under an xz name", "a.csv.xz", CSV_BZ2, "format_mismatch", "as bzip2 data does"),
     bad_file("xz", "csv", "unpacks to too much", "a.csv.xz", lzma.compress(LONG_CSV), "bomb_suspected", "1,000 bytes", unsuspected_bytes=1000, ratio=1),
     bad_file("xz", "csv", "needs too much memory", "a.csv.xz", lambda: lzma.compress(CSV, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 29}]), "bomb_suspected", "256 MiB of memory"),
     bad_file("zip", "csv.gz", "gzip cut in a member", "a.zip", make.to_zip({"x/a.csv.gz": CSV_GZ[:40]}), "compression_broken", "member 'x/a.csv.gz'"),
@@ -157,20 +147,12 @@ COMPRESSION_CASES = [
 
 NAME_CASES = [
     bad_file("plain", "csv", "0 bytes", "a.csv", b"", "file_empty", "0 bytes"),
-    bad_file("plain", "text", "0 bytes", "a.txt", b"", "file_empty", "0 bytes"),
     bad_file("plain", "other", "unknown ending", "a.docx", CSV, "format_unknown", "'a.docx'"),
-    bad_file("plain", "pdf", "printed page", "a.PDF", b"%PDF-1.7 ...", "format_unknown", "'a.PDF'"),
-    bad_file("7z", "csv", "archive that is not read", "a.7z", b"7z", "format_unknown", "'a.7z'"),
     bad_file("gz", "other", "compressed without its format", "reviews.gz", CSV_GZ, "format_unknown", "'reviews.gz'"),
-    bad_file("plain", "csv", "old spreadsheet under a csv name", "a.csv", write_xls({"S": [["text"]]}), "format_mismatch", "as OLE data does"),
-    bad_file("plain", "csv", "rar under a csv name", "a.csv", b"Rar!\x1a\x07\0...", "format_mismatch", "as rar data does"),
     bad_file("plain", "other", "no ending", "reviews", CSV, "format_unknown", "'reviews'"),
-    bad_file("lz4", "csv", "unknown compression", "a.csv.lz4", CSV, "format_unknown", "'a.csv.lz4'"),
     bad_file("gz", "zip", "compressed zip", "a.zip.gz", make.to_gz(ZIP), "format_unknown", "'a.zip.gz'"),
     bad_file("plain", "csv", "gzip under a csv name", "a.csv", CSV_GZ, "format_mismatch", "says csv, the content begins as gzip data does"),
-    bad_file("plain", "csv", "spreadsheet under a csv name", "a.csv", ZIP, "format_mismatch", "as zip data does"),
     bad_file("plain", "text", "pdf under a text name", "a.txt", b"%PDF-1.7 ...", "format_mismatch", "as pdf data does"),
-    bad_file("plain", "jsonl", "parquet under a jsonl name", "a.jsonl", PARQUET, "format_mismatch", "as parquet data does"),
     bad_file("plain", "parquet", "csv under a parquet name", "a.parquet", CSV, "parquet_broken", "after row 0"),
     bad_file("zip", "csv", "gzip under a zip name", "a.zip", CSV_GZ, "format_mismatch", "says zip"),
 ]  # fmt: skip
@@ -187,20 +169,17 @@ ZIP_CASES = [
     bad_file("zip", "csv", "absolute name", "a.zip", make.to_zip({"/etc/a.csv": CSV}), "member_name_unsafe", "'/etc/a.csv'"),
     bad_file("zip", "csv", "Windows path", "a.zip", make.to_zip({"C:\\a.csv": CSV}), "member_name_unsafe", "'C:/a.csv'"),
     bad_file("zip", "csv", "climbing Windows path", "a.zip", make.to_zip({"..\\a.csv": CSV}), "member_name_unsafe", "'../a.csv'"),
+    bad_file("zip", "csv", "a dot for a name", "a.zip", make.to_zip({".": CSV}), "member_name_unsafe", "'.'"),
     bad_file("zip", "link", "symbolic link", "a.zip", make.to_zip_with_mode("a.csv", b"/etc/passwd", 0o120777), "member_not_a_file", "member 'a.csv'"),
     bad_file("zip", "zip", "archive in the archive", "a.zip", make.to_zip({"x/b.zip": ZIP}), "member_nested_archive", "member 'x/b.zip'"),
-    bad_file("zip", "tar.bz2", "archive of another kind in it", "a.zip", make.to_zip({"b.tar.bz2": TAR}), "member_nested_archive", "'b.tar.bz2'"),
-    bad_file("zip", "none", "no member", "a.zip", make.to_zip({}), "archive_empty", "of its 0 members none"),
     bad_file("zip", "none", "only folders and hidden members", "a.zip", make.to_zip({"x/": b"", "x/.a.csv": CSV}), "archive_empty", "of its 2 members none"),
     bad_file("zip", "other", "member with an unknown ending", "a.zip", make.to_zip({"a.csv": CSV, "reviews": b"?"}), "format_unknown", "member 'reviews'"),
-    bad_file("zip", "csv", "member with 0 bytes", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": b""}), "file_empty", "member 'b.csv'"),
     bad_file("zip", "csv", "states too large a total", "a.zip", make.to_zip({"a.csv": LONG_CSV, "b.csv": LONG_CSV}), "bomb_suspected", "400,000 bytes", total_bytes=400_000),
     bad_file("zip", "csv", "one member too large", "a.zip", make.to_zip({"a.csv": LONG_CSV}), "bomb_suspected", "member 'a.csv'", member_bytes=2000),
     bad_file("zip", "csv.gz", "bomb in a compressed member", "a.zip", make.to_zip({"a.csv.gz": make.to_gz(LONG_CSV)}), "bomb_suspected", "member 'a.csv.gz'", total_bytes=9000),
     bad_file("zip", "csv", "too many members", "a.zip", make.to_zip({f"{n}.csv": CSV for n in range(4)}), "bomb_suspected", "more than 3 members", members=3),
     bad_file("zip", "parquet", "too large to be held", "a.zip", make.to_zip({"a.parquet": PARQUET}), "bomb_suspected", "held whole", held_bytes=99),
     bad_file("zip", "csv", "one member named many times", "a.zip", make.overlap_members("a.csv", CSV, 500), "bomb_suspected", "'a.csv' overlaps another"),
-    bad_file("zip", "csv", "one member named twice", "a.zip", make.overlap_members("a.csv", CSV, 2), "bomb_suspected", "'a.csv' overlaps another"),
     bad_file("zip", "csv", "member reaches into the list of members", "a.zip", make.change_zip_directory(ZIP, 20, struct.pack("<I", len(ZIP))), "bomb_suspected", "or the list of members"),
     bad_file("zip", "text", "more members than its size allows", "a.zip", make.to_zip({f"{n}_9.txt": b"" for n in range(40)}), "bomb_suspected", "more than 20 members", unsuspected_rows=20, rows_per_byte=0),
     bad_file("zip", "csv", "fault in the second member", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": b'text\n"open\n'}), "csv_broken", "member 'b.csv'"),
@@ -209,14 +188,11 @@ ZIP_CASES = [
 TAR_CASES = [
     bad_file("tar", "csv", "cut in a member", "a.tar", TAR[:540], "archive_broken", "member 'a.csv': the tar ends in the middle"),
     bad_file("tar", "csv", "cut between members", "a.tar", TAR[:1024], "archive_broken", "before its end mark"),
-    bad_file("tar", "csv", "cut in a header", "a.tar", (TAR[:1024] + TAR)[:1300], "archive_broken", "before its end mark"),
     bad_file("tar", "csv", "damaged second header", "a.tar", TAR[:1024] + make.flip(TAR, 3), "archive_broken", "a header is damaged"),
     bad_file("tar", "csv", "two tars joined", "a.tar", TAR + TAR, "archive_broken", "two tars were joined"),
-    bad_file("tar", "csv", "no tar at all", "a.tar", CSV * 20, "archive_broken", "a header is damaged"),
     bad_file("tar", "link", "hard link", "a.tar", make.to_tar_with_type("a.csv", tarfile.LNKTYPE), "member_not_a_file", "'a.csv'"),
     bad_file("tar", "link", "symbolic link", "a.tar", make.to_tar_with_type("a.csv", tarfile.SYMTYPE), "member_not_a_file", "'a.csv'"),
     bad_file("tar", "device", "device", "a.tar", make.to_tar_with_type("a.csv", tarfile.CHRTYPE), "member_not_a_file", "'a.csv'"),
-    bad_file("tar", "pipe", "pipe", "a.tar", make.to_tar_with_type("a.csv", tarfile.FIFOTYPE), "member_not_a_file", "'a.csv'"),
     bad_file("tar", "csv", "sparse member", "a.tar", make.to_tar_with_type("a.csv", tarfile.GNUTYPE_SPARSE), "member_not_a_file", "'a.csv'"),
     bad_file("tar", "csv", "climbing name", "a.tar", make.to_tar({"../a.csv": CSV}), "member_name_unsafe", "'../a.csv'"),
     bad_file("tar", "csv", "absolute name", "a.tar", make.to_tar({"/a.csv": CSV}), "member_name_unsafe", "'/a.csv'"),
@@ -234,7 +210,6 @@ TAR_CASES = [
     bad_file("tar", "none", "no member", "a.tar", make.to_tar({}), "archive_empty", "no entry of the tar"),
     bad_file("tar", "csv", "one member too large", "a.tar", make.to_tar({"a.csv": LONG_CSV}), "bomb_suspected", "member 'a.csv'", member_bytes=2000),
     bad_file("tar.gz", "csv", "gzip cut behind the tar's end", "a.tgz", make.to_gz(TAR)[:-4], "compression_broken", "gzip"),
-    bad_file("tar.gz", "csv", "cut in the data", "a.tar.gz", make.to_gz(TAR)[:50], "compression_broken", "gzip"),
     bad_file("tar.zst", "csv", "unpacks to too much", "a.tar.zst", make.to_zst(make.to_tar({"a.csv": LONG_CSV})), "bomb_suspected", "9,000 bytes", total_bytes=9000),
 ]  # fmt: skip
 
@@ -252,44 +227,26 @@ FORMAT_CASES = [
     bad_file("plain", "csv", "NUL in the header", "a.csv", b"text,i\0d\nA film.,1\n", "header_broken", "NUL"),
     bad_file("plain", "csv", "no text column", "a.csv", b"title,stars\nA film.,1\n", "text_column_missing", "'title', 'stars'"),
     bad_file("plain", "csv", "no header", "a.csv", b"A good film.\nA bad film.\n", "text_column_missing", "'A good film.'"),
-    bad_file("plain", "csv", "a sheet of labels", "a.csv", SHEET, "label_sheet", "'label_of'"),
-    bad_file("plain", "csv", "a sheet of labels in a source with a profile", "a.csv", SHEET.replace(b"label_of", b"LABEL_OF"), "label_sheet", "'label_of'", profile=make_profile("text")),
-    bad_file("plain", "csv", "a sheet of labels without its texts", "a.csv", SHEET.replace(b"text,", b"words,"), "label_sheet", "'label_of' is that of a sheet"),
     bad_file("zip", "csv", "a sheet of labels beside reviews", "a.zip", make.to_zip({"a.csv": CSV, "b.csv": SHEET}), "label_sheet", "member 'b.csv'"),
     bad_file("plain", "csv", "two text columns", "a.csv", b"text,id,Review\na,1,b\n", "text_column_doubled", "'Review'"),
     bad_file("plain", "csv utf-16 unmarked", "NUL in every second byte", "a.csv", csv_with("", encoding="utf-16-le"), "encoding_unknown", "byte order mark"),
     bad_file("plain", "csv utf-16", "half a character at the end", "a.csv", csv_with("", encoding="utf-16")[:-1], "encoding_broken", "UTF-16"),
-    bad_file("plain", "csv utf-16", "half a surrogate pair", "a.csv", csv_with("x", encoding="utf-16").replace(b"x\0", b"\0\xd8"), "encoding_broken", "near byte"),
     bad_file("plain", "csv utf-32", "no such character", "a.csv", csv_with("", encoding="utf-32") + b"\xff\xff\xff\x7f", "encoding_broken", "UTF-32"),
-    bad_file("plain", "tsv", "no text column", "a.tsv", b"title\tstars, 1-5\nA film.\t1\n", "text_column_missing", "'title', 'stars, 1-5'"),
     bad_file("plain", "jsonl", "JSON array", "a.jsonl", b'\n[{"text": "A film."}]\n', "json_broken", "call it .json"),
-    bad_file("plain", "jsonl", "object over many lines under its name", "a.jsonl", b'{\n  "text": "A film."\n}\n', "json_broken", "call it .json"),
     bad_file("plain", "json", "cut off", "a.json", JSON[:-20], "json_broken", "it ends in the middle"),
-    bad_file("gz", "json", "cut off in the gzip", "a.json.gz", make.to_gz(JSON)[:-9], "compression_broken", "gzip"),
-    bad_file("plain", "json", "comma too many", "a.json", b'[{"text": "A film."},]', "json_broken", "after 1 object: a comma"),
     bad_file("plain", "json", "number with too many digits", "a.json", b'[{"text": "A film.", "n": ' + b"9" * 5000 + b"}]", "json_broken", ""),
-    bad_file("plain", "json", "nothing but a number of many digits", "a.json", b"9" * 5000, "json_broken", "after"),
     bad_file("plain", "json", "lists too deep", "a.json", b'[{"text": "A film.", "a": ' + b"[" * 90_000, "json_broken", "64 deep"),
     bad_file("plain", "json", "objects too deep around the array", "a.json", b'{"a": ' * 90_000, "json_broken", "64 deep"),
     bad_file("plain", "json", "two arrays of objects", "a.json", b'{"a": [{"text": "A film."}],\n"b": {"c": [{"d": 1}]}}', "json_broken", "'a', 'b.c'"),
     bad_file("plain", "json", "no array of objects", "a.json", b'{"a": [1, 2],\n"b": 1}', "json_broken", "no array of objects"),
     bad_file("plain", "json", "object after the array", "a.json", b'[{"text": "A film."}]\n{"text": "Another."}\n', "json_broken", "more follows its end"),
-    bad_file("plain", "json", "arrays after each other", "a.json", b'[{"text": "A film."}]\n[{"text": "B"}]\n', "json_broken", "more follows its end"),
-    bad_file("plain", "jsonl", "arrays after each other", "a.jsonl", b'[{"text": "A film."}]\n[{"text": "B"}]\n', "json_broken", "call it .json"),
-    bad_file("plain", "jsonl", "objects without a key", "a.jsonl", b"{}\n{}\n", "text_column_missing", "its rows have no columns"),
     bad_file("plain", "json", "text without an end", "a.json", lambda: b'[{"text": "' + b"endless " * 1_200_000, "json_broken", "ends in the middle"),
     bad_file("plain", "json", "nothing but white space", "a.json", lambda: b"[" + b" " * 9_000_000, "json_broken", "ends in the middle"),
-    bad_file("plain", "json", "no text key at all", "a.json", b'[{"words": "A film."}]', "text_column_missing", "'words'"),
     bad_file("plain", "json", "more rows than its size allows", "a.json", b"[" + b"{}," * 99 + b"{}]", "bomb_suspected", "more than 50 rows", unsuspected_rows=50, rows_per_byte=0),
-    bad_file("plain", "json", "object over many lines", "a.json", b'{\n  "text": "A film."\n}\n', "json_broken", "no array of objects"),
     bad_file("plain", "jsonl", "no text key", "a.jsonl", b'{"title": "A film."}\n{"id": 3}\n', "text_column_missing", "'title'"),
-    bad_file("plain", "jsonl utf-16 unmarked", "NUL in every second byte", "a.jsonl", JSONL.decode().encode("utf-16-be"), "encoding_unknown", "UTF-16"),
     bad_file("plain", "parquet", "cut off", "a.parquet", PARQUET[:-9], "parquet_broken", "after row 0"),
     bad_file("plain", "parquet", "damaged page", "a.parquet", make.flip(make.write_parquet(make.text_table([GOOD] * 3), use_dictionary=False, write_page_checksum=True, write_statistics=False, compression="none"), 45), "parquet_broken", "after row 0"),
-    bad_file("plain", "parquet", "no text column", "a.parquet", make.encode_parquet([{"title": "x"}]), "text_column_missing", "'title'"),
-    bad_file("plain", "parquet", "two text columns", "a.parquet", make.encode_parquet([{"Review": "x", "body": "y"}]), "text_column_doubled", "'Review'"),
     bad_file("plain", "parquet", "numbers in the text column", "a.parquet", make.encode_parquet([{"text": 1}]), "text_column_type", "int64"),
-    bad_file("plain", "parquet", "lists in the text column", "a.parquet", make.encode_parquet([{"text": ["x"]}]), "text_column_type", "list"),
     bad_file("plain", "parquet", "one long text many times", "a.parquet", make.write_parquet(make.text_table(["x" * 99_999] * 500)), "bomb_suspected", "5,000,000 bytes", unsuspected_bytes=5_000_000),
     bad_file("plain", "parquet", "one long text as the same as before", "a.parquet", lambda: make.write_delta_bytes("x" * 99_999, 500), "bomb_suspected", "unpacks to", unsuspected_bytes=5_000_000),
     bad_file("plain", "parquet", "more rows than its size allows", "a.parquet", make.write_parquet(make.text_table([None] * 250_000, pa.string())), "bomb_suspected", "more than 200,000 rows"),
@@ -331,22 +288,15 @@ TABLE_CASES = [
     bad_file("gz", "xlsx", "unpacks to too much", "a.xlsx.gz", make.to_gz(XLSX), "workbook_too_large", "more than 99 bytes", workbook_unpacked_bytes=99),
     bad_file("plain", "xlsx", "two sheets of reviews", "a.xlsx", write_xlsx({"2025": [["text"], [GOOD]], "2026": [["text"], [GOOD]]}), "sheet_missing", "'2025' and '2026'"),
     bad_file("plain", "orc", "cut off", "a.orc", ORC[:-9], "orc_broken", "after row 0"),
-    bad_file("plain", "orc", "csv under an orc name", "a.orc", CSV, "orc_broken", "after row 0"),
-    bad_file("plain", "orc", "no text column", "a.orc", make.encode_orc([{"words": GOOD}]), "text_column_missing", "'words'"),
-    bad_file("plain", "orc", "text is a number", "a.orc", make.encode_orc([{"text": 1}]), "text_column_type", "int64"),
     bad_file("plain", "arrow", "cut off", "a.arrow", ARROW[:-9], "arrow_broken", "after row 0"),
     bad_file("plain", "arrow", "old Feather", "a.feather", b"FEA1" + bytes(99), "arrow_broken", "first version of Feather"),
     bad_file("plain", "arrow", "stream without its end", "a.arrow", make.write_arrow(make.text_table([GOOD]), stream=True)[:-8], "arrow_broken", "without an end mark"),
     bad_file("plain", "arrow", "offsets that fall", "a.arrow", make.write_arrow(pa.table({"text": FALLING_OFFSETS})), "arrow_broken", "after row 0"),
-    bad_file("plain", "arrow", "parquet under an arrow name", "a.arrow", PARQUET, "format_mismatch", "as parquet data does"),
     bad_file("plain", "avro", "cut off", "a.avro", AVRO[:-9], "avro_broken", "after row 0"),
     bad_file("plain", "avro", "fewer records stated than there are", "a.avro", state_records(b"\x02"), "avro_broken", "states 1 records"),
     bad_file("plain", "avro", "a negative number of records", "a.avro", state_records(b"\x05"), "avro_broken", "states -3 records"),
     bad_file("plain", "avro", "names longer than any sound ones", "a.avro", lambda: make.encode_avro([{"text": GOOD, "x" * (1 << 20): "y"}]), "bomb_suspected", "1,048,576 characters"),
-    bad_file("plain", "avro", "csv under an avro name", "a.avro", CSV, "avro_broken", "after row 0"),
-    bad_file("plain", "avro", "no schema", "a.avro", b"Obj\x01" + bytes(40), "avro_broken", "after row 0"),
     bad_file("plain", "avro", "no records", "a.avro", make.write_avro("string", [GOOD]), "avro_broken", "no records"),
-    bad_file("plain", "avro", "no text column", "a.avro", make.encode_avro([{"words": GOOD}]), "text_column_missing", "'words'"),
     bad_file("plain", "avro", "a list of many nulls in few bytes", "a.avro", lambda: make.write_avro(NULLS_AVRO, [{"text": GOOD, "tags": [None] * 5000}] * 5), "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000),
     bad_file("plain", "arrow", "one long text seen by many rows", "a.arrow", lambda: make.write_arrow(make.text_table(make.view_often("x" * 999, 500))), "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000, ratio=1),
     bad_file("plain", "arrow", "one long text for a run of rows", "a.arrow", lambda: make.write_arrow(pa.table({"text": [GOOD] * 500, "more": pa.RunEndEncodedArray.from_arrays([500], ["x" * 999])})), "bomb_suspected", "100,000 bytes", unsuspected_bytes=100_000, ratio=1),
@@ -362,14 +312,10 @@ ROW_CASES = [
     bad_row("plain", "csv", "too many fields", "a.csv", csv_with('A film, "a", bad,2'), "row_shape", "4 fields", b'A film, "a", bad,2'),
     bad_row("plain", "csv latin-1", "too few fields, and not UTF-8", "a.csv", csv_with(b"caf\xe9"), "row_shape", "1 field", b"caf\xe9"),
     bad_row("plain", "csv latin-1", "text is not UTF-8", "a.csv", csv_with(b"caf\xe9,2"), "text_encoding", "'text': byte 4 (0xe9)", b"caf\xe9"),
-    bad_row("plain", "csv cp1252", "curly quotes", "a.csv", csv_with(b"\x93Fine\x94,2"), "text_encoding", "byte 1 (0x93)", b"\x93Fine\x94"),
-    bad_row("plain", "csv", "character cut in two", "a.csv", csv_with("Fine \N{MOVIE CAMERA}".encode()[:-1] + b",2"), "text_encoding", "byte 6", b"Fine \xf0\x9f\x8e"),
     bad_row("plain", "csv", "surrogate written as UTF-8", "a.csv", csv_with(b"a\xed\xa0\x80,2"), "text_encoding", "byte 2", b"a\xed\xa0\x80"),
-    bad_row("plain", "csv", "overlong UTF-8", "a.csv", csv_with(b"a\xc0\xaf,2"), "text_encoding", "byte 2", b"a\xc0\xaf"),
     bad_row("plain", "csv", "id is not UTF-8", "a.csv", csv_with(b"A film.,\xff"), "text_encoding", "column 'id'", b"A film."),
     bad_row("plain", "csv", "empty field", "a.csv", csv_with(",2"), "text_blank"),
     bad_row("plain", "csv", "only spaces and line breaks", "a.csv", csv_with('" \u00a0\n\t",2'), "text_blank"),
-    bad_row("plain", "csv", "a space alone in its row", "a.csv", csv_with('" ",'), "text_blank"),
     bad_row("plain", "csv", "NUL in the text", "a.csv", csv_with("a\0b,2"), "text_nul"),
     bad_row("plain", "csv", "only punctuation", "a.csv", csv_with("... <br /> !?,2"), "text_no_words"),
     bad_row("plain", "csv", "text too long", "a.csv", csv_with(f"{TOO_LONG},2"), "text_too_long", "100,005 characters"),
@@ -377,9 +323,6 @@ ROW_CASES = [
     bad_row("plain", "csv", "header again", "a.csv", csv_with("text,id"), "row_shape", "repeats the column names", b"text,id"),
     bad_row("plain", "csv quoted", "header again", "a.csv", csv_with('"text","id"'), "row_shape", "repeats the column names"),
     bad_row("plain", "csv quoted", "header again after a mark", "a.csv", csv_with('\ufeff"text","id"'), "row_shape", "repeats the column names"),
-    bad_row("plain", "tsv", "header again", "a.tsv", csv_with("text\tid", "\t"), "row_shape", "repeats the column names"),
-    bad_row("gz", "csv", "too few fields", "a.csv.gz", make.to_gz(csv_with("A film")), "row_shape", "1 field"),
-    bad_row("plain", "csv semicolons", "too many fields", "a.csv", csv_with("A;film;2", ";"), "row_shape", "3 fields"),
     bad_row("plain", "tsv", "tab in the text", "a.tsv", csv_with("A\tfilm\t2", "\t"), "row_shape", "3 fields", b"A\tfilm\t2"),
     bad_row("zst", "tsv latin-1", "text is not UTF-8", "a.tsv.zst", make.to_zst(csv_with("\xe9\t2", "\t", "latin-1")), "text_encoding", "byte 1"),
     bad_row("plain", "jsonl", "not JSON", "a.jsonl", jsonl_with(b'{"text": "A film'), "row_shape", "character 10", b'{"text": "A film'),
@@ -390,9 +333,11 @@ ROW_CASES = [
     bad_row("plain", "jsonl", "lists deeper than can be read", "a.jsonl", jsonl_with(b'{"a": ' + b"[" * 99_999), "row_shape", "too deep"),
     bad_row("plain", "jsonl", "more keys than columns may be", "a.jsonl", jsonl_with(b'{"text": "A film."' + b"".join(b', "%d": 0' % n for n in range(10_000)) + b"}"), "row_shape", "10,001 keys"),
     bad_row("plain", "jsonl", "a key twice", "a.jsonl", jsonl_with(b'{"text": "a", "text": "b"}'), "row_shape", "several values"),
+    bad_row("plain", "jsonl latin-1", "a key twice that is not UTF-8", "a.jsonl", jsonl_with(b'{"text": "A film.", "\xff": 1, "\xff": 2}'), "row_shape"),
+    bad_row("plain", "jsonl latin-1", "text key is not UTF-8", "a.jsonl", jsonl_with(b'{"t\xffxt": "A film."}'), "row_shape"),
+    bad_row("plain", "jsonl", "long key over many values", "a.jsonl", jsonl_with(b'{"text": "A film.", "' + b"k" * 20_000 + b'": {' + b", ".join(b'"%d": 1' % n for n in range(200)) + b"}}"), "row_shape"),
     bad_row("plain", "jsonl", "text is null", "a.jsonl", jsonl_with(b'{"text": null}'), "text_missing"),
     bad_row("plain", "jsonl", "text is a word for nothing", "a.jsonl", jsonl_with(b'{"text": "NaN"}'), "text_not_given", "'NaN'", b"NaN"),
-    bad_row("plain", "csv", "text is n/a", "a.csv", csv_with(b"N/A,2"), "text_not_given", "'N/A'", b"N/A"),
     bad_row("plain", "csv", "text is the null of a dump", "a.csv", csv_with(rb"\N,2"), "text_not_given", r"'\N'", rb"\N"),
     bad_row("plain", "csv", "spam by another column", "a.csv", f"text,status\n{GOOD},ok\nBuy now,spam\n{GOOD},ok\n".encode(), "no_review", "'spam'", b"Buy now", profile=SPAM),
     bad_row("plain", "csv", "a text that was taken away", "a.csv", csv_with(b"[removed],2"), "text_not_given", "'[removed]'", b"[removed]"),
@@ -400,7 +345,6 @@ ROW_CASES = [
     bad_row("plain", "csv", "a rating without a text", "a.csv", f"text,rating\n{GOOD},8/10\n,9/10\n{GOOD},7/10\n".encode(), "text_not_given"),
     bad_row("plain", "jsonl", "no text key in one line", "a.jsonl", jsonl_with(b'{"id": 2}'), "text_missing"),
     bad_row("plain", "jsonl", "text is a number", "a.jsonl", jsonl_with(b'{"text": 12.5}'), "text_type", "a number", b"12.5"),
-    bad_row("plain", "jsonl", "text is a list", "a.jsonl", jsonl_with(b'{"text": ["a"]}'), "text_type", "a list", b'["a"]'),
     bad_row("plain", "jsonl latin-1", "text is not UTF-8", "a.jsonl", jsonl_with(b'{"text": "caf\xe9", "id": 2}'), "text_encoding", "'text'", b"caf\xe9"),
     bad_row("plain", "jsonl latin-1", "another column is not UTF-8", "a.jsonl", jsonl_with(b'{"text": "A film.", "tags": ["\xe9"]}'), "text_encoding", "'tags'", b"A film."),
     bad_row("plain", "jsonl", "half a surrogate pair escaped", "a.jsonl", jsonl_with(b'{"text": "a\\ud83d"}'), "text_encoding", "surrogate", b"a\xed\xa0\xbd"),
@@ -408,19 +352,13 @@ ROW_CASES = [
     bad_row("gz", "jsonl", "line longer than can be held", "a.jsonl.gz", make.to_gz(jsonl_with(b'{"text": "' + b"a" * 3000 + b'"}')), "text_too_long", "a line of 3,012 bytes", batch_bytes=2000),
     bad_row("plain", "json", "no object", "a.json", json_with(b'"A film."'), "row_shape", "a text or null, not an object", b'"A film."'),
     bad_row("plain", "json", "a key twice", "a.json", json_with(b'{"text": "a", "text": "b"}'), "row_shape", "several values"),
-    bad_row("plain", "json", "text is null", "a.json", json_with(b'{"text": null}'), "text_missing"),
-    bad_row("plain", "json", "text is a number", "a.json", json_with(b'{"text": 12.5}'), "text_type", "a number", b"12.5"),
     bad_row("plain", "json latin-1", "text is not UTF-8", "a.json", json_with(b'{"text": "caf\xe9"}'), "text_encoding", "'text'", b"caf\xe9"),
-    bad_row("plain", "json", "half a surrogate pair escaped", "a.json", json_with(b'{"text": "a\\ud83d"}'), "text_encoding", "surrogate", b"a\xed\xa0\xbd"),
     bad_row("plain", "json", "more keys than columns may be", "a.json", json_with(b'{"text": "A film."' + b"".join(b', "%d": 0' % n for n in range(10_000)) + b"}"), "row_shape", "10,001 keys"),
     bad_row("plain", "parquet", "text is null", "a.parquet", parquet_with(None, pa.string()), "text_missing"),
-    bad_row("plain", "parquet", "empty text", "a.parquet", parquet_with("", pa.large_string()), "text_blank"),
     bad_row("plain", "parquet", "bytes that are not UTF-8", "a.parquet", parquet_with(b"caf\xe9", pa.binary()), "text_encoding", "byte 4", b"caf\xe9"),
     bad_row("plain", "parquet", "string that is not UTF-8", "a.parquet", make.write_parquet(pa.table({"text": make.invalid_strings([GOOD.encode(), b"\xff", GOOD.encode()])})), "text_encoding", "byte 1", b"\xff"),
-    bad_row("zip", "parquet", "only an HTML break", "a.zip", make.to_zip({"a.parquet": parquet_with("<br />", pa.string())}), "text_no_words"),
     bad_row("plain", "arrow", "string that is not UTF-8", "a.arrow", make.write_arrow(pa.table({"text": make.invalid_strings([GOOD.encode(), b"\xff", GOOD.encode()])})), "text_encoding", "byte 1", b"\xff"),
     bad_row("plain", "orc", "text is null", "a.orc", make.encode_orc([{"text": GOOD}, {"text": None}, {"text": GOOD}]), "text_missing"),
-    bad_row("plain", "avro", "text is null", "a.avro", make.encode_avro([{"text": GOOD}, {"text": None}, {"text": GOOD}]), "text_missing"),
     bad_row("plain", "avro", "text is not UTF-8", "a.avro", make.write_avro(BINARY_AVRO, [{"text": GOOD.encode()}, {"text": b"caf\xe9"}, {"text": GOOD.encode()}], "null").replace(b'"type": "bytes"', b'"type":"string"'), "text_encoding", "'text'", b"caf\xe9"),
     bad_row("plain", "avro", "text is a number", "a.avro", make.write_avro(MIXED_AVRO, [{"text": GOOD}, {"text": 12}, {"text": GOOD}]), "text_type", "a number", b"12"),
     bad_row("zip", "text latin-1", "text is not UTF-8", "a.zip", make.to_zip(texts_with(b"caf\xe9")), "text_encoding", "byte 4", b"caf\xe9"),
@@ -446,12 +384,6 @@ def write_case(folder: Path, case: Case) -> Path:
 
 def read_case(folder: Path, case: Case) -> pa.Table:
     return pa.Table.from_batches(read_review_file(write_case(folder, case), case.options), READ_SCHEMA)
-
-
-def test_no_two_rows_of_the_table_are_alike() -> None:
-    cases = [*FILE_CASES, *ROW_CASES]
-    assert len(cases) >= 60
-    assert len({name_case(case) for case in cases}) == len(cases)
 
 
 def mark_case(case: Case) -> Any:
@@ -518,54 +450,21 @@ def test_every_rule_of_the_reader_is_in_the_table() -> None:
 # What is no file of bytes
 
 
-def refuse(path: Path) -> FileRefusedError:
+def refuse(path: Path) -> str:
     with pytest.raises(FileRefusedError) as refusal:
         list(read_review_file(path))
-    assert not FOREIGN_WORDS.search(refusal.value.detail)
-    return refusal.value
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
-
-
-def test_a_folder_with_the_name_of_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").mkdir()
-    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
+    return refusal.value.rule
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
-    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
+    assert refuse(tmp_path / "a.csv") == "file_unreadable"
 
 
 def test_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "real.csv").write_bytes(CSV)
     (tmp_path / "a.csv").symlink_to(tmp_path / "real.csv")
-    assert refuse(tmp_path / "a.csv").rule == "link_refused"
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_is_not_ours_to_read_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(CSV)
-    (tmp_path / "a.csv").chmod(0)
-    assert refuse(tmp_path / "a.csv").rule == "file_unreadable"
-
-
-def test_a_member_that_is_called_by_a_dot_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("."), "text\ngood")
-    with pytest.raises(FileRefusedError) as caught:
-        list(read_review_file(path))
-    assert caught.value.rule == "member_name_unsafe"
-
-
-def test_a_key_that_stands_twice_and_is_no_valid_text_makes_its_row_bad(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.jsonl"
-    path.write_bytes(b'{"text": "good film", "\xff": 1, "\xff": 2}\n{"text": "bad film"}\n')
-    [batch] = read_review_file(path)
-    assert batch["text"].to_pylist()[1] == "bad film"
+    assert refuse(tmp_path / "a.csv") == "link_refused"
 
 
 @pytest.mark.process
@@ -577,24 +476,9 @@ def test_a_refusal_shows_no_more_of_a_file_than_a_person_reads(tmp_path: Path) -
     assert len(caught.value.detail) < 5_000
 
 
-def test_a_long_key_over_many_values_makes_its_row_bad(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.jsonl"
-    leaves = ", ".join(f'"{number}": 1' for number in range(200))
-    path.write_text(f'{{"text": "good", "{"k" * 20_000}": {{{leaves}}}}}\n{{"text": "bad film"}}\n')
-    [batch] = read_review_file(path)
-    assert batch["rule"].to_pylist() == ["row_shape", None]
-
-
 def test_rows_of_another_encoding_keep_ids_and_text_though_none_is_good(tmp_path: Path) -> None:
     path = tmp_path / "reviews.jsonl"
     path.write_bytes('{"review_id": "a", "movie_id": "m", "text": "café"}\n'.encode("cp1252"))
     [batch] = read_review_file(path)
     kept = [batch[name].to_pylist() for name in ("review_id", "movie_id", "raw", "rule")]
     assert kept == [["a"], ["m"], ["café".encode("cp1252")], ["text_encoding"]]
-
-
-def test_a_row_without_a_text_can_not_be_released_as_one(tmp_path: Path) -> None:
-    path = tmp_path / "reviews.jsonl"
-    path.write_bytes(b'{"text": "a good film"}\n{"t\xffxt": "a bad film"}\n')
-    [batch] = read_review_file(path)
-    assert batch["rule"].to_pylist() == [None, "row_shape"]

