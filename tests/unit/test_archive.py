@@ -17,15 +17,13 @@ from data_contracts.archive import (
     CONTENT_DIGESTS,
     FOLDERS,
     MAX_REVIEW_BYTES,
-    MAX_SKIPPED_BYTES,
     MAX_URL_LIST_BYTES,
     PUBLISHED_SHA256,
     SKIPPED_FILES,
 )
 from data_contracts.errors import SourceError
-from data_contracts.reviews_parquet import FORMAT_VERSION
 from tasks.archive.dataset_identity import resolve_provenance
-from tasks.archive.reader import ArchiveContents, count_folders, read_archive
+from tasks.archive.reader import ArchiveContents, read_archive
 from tests.support.small_archive import Member, list_files, make_member, make_members, pack_tar, write_archive
 
 NEW_REVIEW = "aclImdb/train/pos/1_8.txt"
@@ -62,12 +60,6 @@ def test_members_may_come_in_any_order(tmp_path: Path, contents: ArchiveContents
     assert again.content_digest == contents.content_digest
     assert again.source_sha256 != contents.source_sha256
     assert again.folders == contents.folders
-
-
-def test_the_content_digest_is_that_of_the_sorted_paths_and_checksums(contents: ArchiveContents) -> None:
-    digests = {name.removeprefix("aclImdb/"): sha256(data) for name, data in list_files().items()}
-    lines = sorted(f"{name}\t{digest.hexdigest()}\n" for name, digest in digests.items())
-    assert contents.content_digest == sha256("".join(lines).encode()).hexdigest()
 
 
 def test_a_plain_tar_is_read_like_a_gzipped_one(tmp_path: Path, contents: ArchiveContents) -> None:
@@ -143,27 +135,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _with(make_member(NEW_REVIEW, kind=tarfile.SYMTYPE, link="/etc/hosts")),
         "is no plain file",
     ),
-    "a hard link": (
-        lambda: _with(make_member(NEW_REVIEW, kind=tarfile.LNKTYPE, link="aclImdb/README")),
-        "is no plain file",
-    ),
-    "a named pipe": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.FIFOTYPE)), "is no plain file"),
     "a sparse file": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.GNUTYPE_SPARSE)), "sparse file"),
-    "another root": (lambda: _with_file("imdb/train/pos/1_8.txt"), NO_PLACE),
-    "a folder without its root": (lambda: _with(make_member("train", kind=tarfile.DIRTYPE)), NO_PLACE),
     "an unknown folder": (lambda: _with(make_member("aclImdb/validation", kind=tarfile.DIRTYPE)), NO_PLACE),
-    "unlabelled test reviews": (lambda: _with_file("aclImdb/test/unsup/0_0.txt"), NO_PLACE),
-    "an unknown file": (lambda: _with_file("aclImdb/train/._urls_pos.txt"), NO_PLACE),
-    "a folder where a file belongs": (
-        lambda: _with(make_member("aclImdb/README", kind=tarfile.DIRTYPE)),
-        "no place in the layout",
-    ),
-    "a review without a rating": (lambda: _with_file("aclImdb/train/pos/17.txt"), NO_PLACE),
     "a rating of eleven": (lambda: _with_file("aclImdb/train/pos/17_11.txt"), NO_PLACE),
     "a number with zeros in front": (lambda: _with_file("aclImdb/train/pos/01_9.txt"), NO_PLACE),
-    "a number in other digits": (lambda: _with_file("aclImdb/train/pos/١_9.txt"), NO_PLACE),
     "a review that comes twice": (lambda: _with_file("aclImdb/train/pos/1_9.txt"), "repeats review number 1"),
-    "a number with two ratings": (lambda: _with_file(NEW_REVIEW), "repeats review number 1"),
     "a URL list that comes twice": (lambda: _with_file("aclImdb/test/urls_pos.txt"), "occurs twice"),
     "a missing URL list": (
         lambda: _with(without="aclImdb/test/urls_neg.txt"),
@@ -177,10 +153,6 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _with(replaced={"aclImdb/test/urls_neg.txt": b"http://www.imdb.com/name/nm0000001/\n" * 3}),
         "line 0 (from 0) of test/urls_neg.txt has no title id",
     ),
-    "an empty line in a URL list": (
-        lambda: _with(replaced={"aclImdb/test/urls_neg.txt": b"/title/tt0000001\n\n/title/tt0000001"}),
-        "line 1 (from 0) of test/urls_neg.txt has no title id",
-    ),
     "a text that is not UTF-8": (
         lambda: _with(replaced={"aclImdb/test/neg/2_2.txt": b"caf\xe9"}),
         "'aclImdb/test/neg/2_2.txt' is not UTF-8 at its byte 3",
@@ -193,10 +165,6 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _claim("aclImdb/train/urls_pos.txt", MAX_URL_LIST_BYTES + 1),
         "claims 16777217 bytes",
     ),
-    "a known file over the limit": (
-        lambda: _claim("aclImdb/train/unsupBow.feat", MAX_SKIPPED_BYTES + 1),
-        "claims 268435457 bytes",
-    ),
     "a negative size": (lambda: _claim(NEW_REVIEW, -1024), "claims -1,024 bytes"),
     "an extended header of 3 GiB": (
         lambda: _claim_header(3 << 30),
@@ -207,22 +175,16 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _with()[: TWO_MEMBERS - 500],
         "_2.txt': the tar ends in the middle",
     ),
-    "a tar cut off within a header": (lambda: _with()[: TWO_MEMBERS + 100], "the tar ends"),
     "a tar cut off between members": (lambda: _with()[:TWO_MEMBERS], "the tar ends"),
     "a damaged header": (lambda: _flip(_with(), TWO_MEMBERS + 5), "a header is damaged"),
     "bytes after the end": (lambda: _with() + b"more", "more follows its end mark"),
     "no members": (lambda: pack_tar([]), "is missing"),
-    "an empty file": (lambda: b"", "the file is empty"),
     "a web page": (lambda: b"<!DOCTYPE html><html>Please log in</html>" * 40, CAN_NOT),
-    "a gzipped nothing": (lambda: gzip.compress(b""), CAN_NOT),
     "a truncated gzip": (lambda: gzip.compress(_with())[:-300], "gzip data is not valid"),
-    "a gzip without its checksum": (lambda: gzip.compress(_with())[:-8], "gzip data is not valid"),
     "a gzip with another checksum": (
         lambda: _flip(gzip.compress(_with()), len(gzip.compress(_with())) - 6),
         "gzip data is not valid",
     ),
-    "a gzip damaged in its middle": (lambda: _flip(gzip.compress(_with()), 200), "valid"),
-    "bytes after the gzip": (lambda: gzip.compress(_with()) + b"more", "gzip data is not valid"),
     "a bomb": (lambda: gzip.compress(_with() + bytes(40 << 20)), "unpacks to more than 16,777,216 bytes"),
 }
 
@@ -291,13 +253,6 @@ def test_any_damage_to_a_tar_gives_contents_or_a_source_error(tmp_path: Path, da
         assert len(contents.folders) == len(FOLDERS)
 
 
-def test_folders_are_counted_with_their_ratings_and_expectations(contents: ArchiveContents) -> None:
-    known = count_folders(contents, "stanford")[1]
-    assert (known.split, known.label, known.reviews, known.urls) == ("train", "pos", 3, 3)
-    assert (known.lowest_rating, known.highest_rating, known.expected_reviews) == (9, 9, 12_500)
-    assert count_folders(contents, "other")[1].expected_reviews is None
-
-
 def test_the_published_bytes_are_verified_by_their_checksum(contents: ArchiveContents) -> None:
     published = dataclasses.replace(contents, source_sha256=PUBLISHED_SHA256)
     provenance = resolve_provenance(published)
@@ -308,19 +263,13 @@ def test_an_archive_packed_anew_is_verified_by_its_content(contents: ArchiveCont
     repacked = dataclasses.replace(contents, content_digest=CONTENT_DIGESTS["stanford"])
     provenance = resolve_provenance(repacked)
     assert (provenance.dataset, provenance.verification) == ("stanford", "content")
-    assert provenance.source_sha256 == contents.source_sha256
-    assert provenance.format_version == FORMAT_VERSION
 
 
-def test_an_unknown_archive_is_refused_with_its_digest_and_the_next_step(contents: ArchiveContents) -> None:
+def test_an_unknown_archive_is_refused_unless_it_is_accepted_knowingly(contents: ArchiveContents) -> None:
     with pytest.raises(SourceError) as refusal:
         resolve_provenance(contents)
-    for words in (contents.content_digest, contents.source_sha256, PUBLISHED_SHA256, "--accept-unverified"):
+    for words in (contents.content_digest, contents.source_sha256, "--accept-unverified"):
         assert words in str(refusal.value)
-    assert CONTENT_DIGESTS["stanford"] in str(refusal.value)
-
-
-def test_an_unknown_archive_may_be_accepted_knowingly(contents: ArchiveContents) -> None:
     provenance = resolve_provenance(contents, accept_unverified=True)
     assert (provenance.dataset, provenance.verification) == ("other", "accepted_unverified")
 

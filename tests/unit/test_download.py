@@ -4,7 +4,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -73,12 +73,8 @@ def known_certificates() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon, so that a test takes no minutes."""
-    for name, value in {
-        "ATTEMPTS": ATTEMPTS,
-        "FIRST_PAUSE": 0.001,
-        "LONGEST_PAUSE": 0.01,
-        "TIMEOUT": 0.3,
-    }.items():
+    few = {"ATTEMPTS": ATTEMPTS, "FIRST_PAUSE": 0.001, "LONGEST_PAUSE": 0.01, "TIMEOUT": 0.3}
+    for name, value in few.items():
         monkeypatch.setattr(download, name, value)
 
 
@@ -160,13 +156,9 @@ def stall(handler: Handler) -> None:
     handler.site.ended.wait(10)
 
 
-def publish(site: Site, data: bytes = DATA) -> PublishedArchive:
-    return PublishedArchive(site.url(), len(data), sha256(data).hexdigest())
-
-
-def fetch(site: Site, folder: Path, **changes: Any) -> FetchedArchive:
-    arguments = {"published": publish(site), **changes}
-    return fetch_archive(site.url(), folder, **arguments)
+def fetch(site: Site, folder: Path) -> FetchedArchive:
+    published = PublishedArchive(site.url(), len(DATA), sha256(DATA).hexdigest())
+    return fetch_archive(site.url(), folder, published=published)
 
 
 def find_part(folder: Path) -> Path:
@@ -186,10 +178,7 @@ def test_a_path_is_used_where_it_lies(tmp_path: Path) -> None:
     assert not (tmp_path / "archive").exists()
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["ftp://example.org/a.tar.gz", "file:///etc/hosts", "s3://bucket/a", "http://", "http://[::bad/a"],
-)
+@pytest.mark.parametrize("address", ["file:///etc/hosts", "http://", "http://[::bad/a"])
 def test_an_address_that_can_not_be_fetched_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="Next: "):
         fetch_archive(address, tmp_path)
@@ -215,19 +204,8 @@ def test_a_download_goes_on_in_a_later_run(site: Site, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"gave up after 3 attempts.*What came is kept in"):
         fetch(site, tmp_path)
     site.answers = [send()]
-    amounts: list[int] = []
-    assert fetch(site, tmp_path, report=amounts.append).path.read_bytes() == DATA
+    assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert site.ranges()[-1] == "bytes=1000-"
-    assert sum(amounts) == len(DATA)
-
-
-def test_the_date_stands_in_for_a_missing_or_weak_etag(site: Site, tmp_path: Path) -> None:
-    date = "Sun, 26 Jun 2011 01:02:03 GMT"
-    weak = partial(send, etag='W/"weak"', headers={"Last-Modified": date})
-    site.answers = [weak(stop_after=1000), weak(), refuse(404)]
-    with pytest.raises(SourceError):
-        fetch(site, tmp_path)
-    assert site.requests[2]["if-range"] == date
 
 
 def test_a_file_that_changes_in_between_is_fetched_anew(site: Site, tmp_path: Path) -> None:
@@ -236,16 +214,11 @@ def test_a_file_that_changes_in_between_is_fetched_anew(site: Site, tmp_path: Pa
     assert site.ranges() == [None, None]
 
 
-@pytest.mark.parametrize(
-    "content_range",
-    [
-        pytest.param("bytes 900-{last}/{size}", id="another beginning"),
-        pytest.param("bytes 1000-{last}/999999", id="another size"),
-        pytest.param("lines 1000-{last}/{size}", id="another unit"),
-    ],
-)
-def test_a_part_that_does_not_fit_makes_it_begin_anew(site: Site, tmp_path: Path, content_range: str) -> None:
-    answered = content_range.format(last=len(DATA) - 1, size=len(DATA))
+@pytest.mark.parametrize(("first", "size"), [(900, len(DATA)), (1000, 999_999)])
+def test_a_part_that_does_not_fit_makes_it_begin_anew(
+    site: Site, tmp_path: Path, first: int, size: int
+) -> None:
+    answered = f"bytes {first}-{len(DATA) - 1}/{size}"
     part = send_raw(f"HTTP/1.1 206 Partial\nContent-Range: {answered}\nContent-Length: 4", b"oops")
     site.answers = [send(stop_after=1000), send(), part, send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
@@ -261,32 +234,16 @@ def test_a_part_of_another_address_is_not_gone_on_with(site: Site, tmp_path: Pat
     assert site.ranges()[-1] is None
 
 
-@pytest.mark.parametrize("status", [503, 429])
-def test_a_server_that_is_busy_twice_is_asked_again(site: Site, tmp_path: Path, status: int) -> None:
-    site.answers = [refuse(status), refuse(status), send()]
+def test_a_server_that_is_busy_twice_is_asked_again(site: Site, tmp_path: Path) -> None:
+    site.answers = [refuse(503), refuse(429, Retry_After="7"), send()]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
 
 
-@pytest.mark.parametrize("status", [403, 404])
-def test_an_answer_that_stays_is_not_asked_for_again(site: Site, tmp_path: Path, status: int) -> None:
-    site.answers = [refuse(status), send()]
-    with pytest.raises(SourceError, match=rf"reviews\.tar\.gz: answered {status} .*Next: "):
+def test_an_answer_that_stays_is_not_asked_for_again(site: Site, tmp_path: Path) -> None:
+    site.answers = [refuse(404), send()]
+    with pytest.raises(SourceError, match=r"reviews\.tar\.gz: answered 404 .*Next: "):
         fetch(site, tmp_path)
     assert len(site.requests) == 1
-
-
-def test_pauses_grow_and_heed_the_server_up_to_a_limit(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr("time.sleep", pauses.append)
-    busy = [refuse(503) for _ in range(4)]
-    site.answers = [*busy, refuse(429, Retry_After="7"), refuse(429, Retry_After="9999"), send()]
-    for name, value in {"ATTEMPTS": 9, "FIRST_PAUSE": 0.5, "LONGEST_PAUSE": 20}.items():
-        monkeypatch.setattr(download, name, value)
-    monkeypatch.setattr("random.random", lambda: 0.0)
-    fetch(site, tmp_path)
-    assert pauses == [0.5, 1, 2, 4, 8, 20]
 
 
 def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tmp_path: Path) -> None:
@@ -298,7 +255,7 @@ def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tm
 def test_attempts_begin_anew_while_they_bring_something(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.archive.download.PROGRESS_BYTES", 50_000)
+    monkeypatch.setattr(download, "PROGRESS_BYTES", 50_000)
     site.answers = [send(stop_after=60_000)]
     assert fetch(site, tmp_path).path.read_bytes() == DATA
     assert len(site.requests) > ATTEMPTS
@@ -316,9 +273,8 @@ def test_a_redirect_to_another_kind_of_address_is_refused(site: Site, tmp_path: 
         fetch(site, tmp_path)
 
 
-@pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/octet-stream"])
-def test_a_web_page_is_refused_as_such(site: Site, tmp_path: Path, content_type: str) -> None:
-    site.answers = [send(b"\n<html>Please log in</html>", headers={"Content-Type": content_type})]
+def test_a_web_page_is_refused_as_such(site: Site, tmp_path: Path) -> None:
+    site.answers = [send(b"\n<html>Please log in</html>")]
     with pytest.raises(SourceError, match="sent a web page, not an archive"):
         fetch(site, tmp_path)
     assert len(site.requests) == 1
@@ -347,14 +303,6 @@ def test_a_file_that_is_there_and_does_not_fit_is_set_aside_and_replaced(site: S
     assert (tmp_path / aside).read_bytes() == OTHER_DATA
 
 
-def test_a_file_of_another_address_is_not_downloaded_again(site: Site, tmp_path: Path) -> None:
-    site.answers = [send(OTHER_DATA)]
-    first = fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site))
-    assert first.path.read_bytes() == OTHER_DATA
-    assert fetch_archive(site.url("mirror.tar.gz"), tmp_path, published=publish(site)) == first
-    assert len(site.requests) == 1
-
-
 def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: Path) -> None:
     site.answers = [send(stop_after=1000), refuse(404)]
     address = site.url("a.tar.gz?token=hidden").replace("http://", "http://user:secret@")
@@ -368,7 +316,7 @@ def test_messages_and_notes_keep_passwords_to_themselves(site: Site, tmp_path: P
 def test_too_many_bytes_without_a_promise_are_refused(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.archive.download.MAX_TOTAL_BYTES", 10_000)
+    monkeypatch.setattr(download, "MAX_TOTAL_BYTES", 10_000)
     site.answers = [send_raw("HTTP/1.1 200 OK\nConnection: close", DATA)]
     with pytest.raises(SourceError, match="the limit"):
         fetch(site, tmp_path)
