@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_contracts.errors import ContractError
+from data_contracts.part_schemas import PART_SCHEMAS
 from tasks.warehouse.commit import CommitSummary, commit_parts
 from tasks.warehouse.database.duckdb_engine import stream_first
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -50,15 +51,6 @@ def test_a_part_goes_into_its_four_tables(warehouse: Path, tmp_path: Path) -> No
     query = "SELECT uri, rows_read, committed_at > scored_at FROM scored_files JOIN scored_reviews "
     query += "USING (source_sha256, model_id) WHERE row_number = 1 ORDER BY uri"
     assert ask(warehouse, query) == [("monday.csv", 3, True), ("tuesday.csv", 1, True)]
-
-
-def test_a_commit_names_each_file_with_what_became_of_it(warehouse: Path, tmp_path: Path) -> None:
-    refused = PartFile("broken.csv", [{}], status="refused")
-    files = commit_parts(warehouse, write_part(tmp_path / "part", [MONDAY, refused])).files
-    assert [(file.uri, file.status, file.rule, file.rows_read, file.rows_quarantined) for file in files] == [
-        ("broken.csv", "refused", "csv_broken", 1, 0),
-        ("monday.csv", "scored", None, 3, 1),
-    ]
 
 
 def test_texts_that_are_joined_to_their_scores_need_not_fit_into_memory(
@@ -110,28 +102,11 @@ def test_a_refused_file_that_is_scored_later_loses_its_refusal(
     warehouse: Path, tmp_path: Path, model_id: str
 ) -> None:
     commit_parts(warehouse, write_part(tmp_path / "a", [PartFile("f.csv", status="refused")], "model-a"))
+    [(refused_at,)] = ask(warehouse, "SELECT committed_at FROM scored_files")
     scored = write_part(tmp_path / "b", [PartFile("f.csv", [{}])], model_id)
     assert commit_parts(warehouse, scored) == CommitSummary(1, 0, 1, 0)
-    assert ask(warehouse, "SELECT model_id, status, rule FROM scored_files") == [(model_id, "scored", None)]
-
-
-@pytest.mark.slow
-def test_a_refused_file_that_is_scored_later_has_the_time_of_its_scoring(
-    warehouse: Path, tmp_path: Path
-) -> None:
-    times = []
-    for number, file in enumerate((PartFile("f.csv", status="refused"), PartFile("f.csv", [{}]))):
-        commit_parts(warehouse, write_part(tmp_path / f"part-{number}", [file]))
-        times += ask(warehouse, "SELECT committed_at FROM scored_files")
-    refused_at, scored_at = times
-    assert scored_at > refused_at
-
-
-def test_a_file_that_is_refused_again_has_its_last_refusal(warehouse: Path, tmp_path: Path) -> None:
-    for number in (1, 2):
-        refused = PartFile("f.csv", status="refused", ledger={"detail": f"line {number}"})
-        commit_parts(warehouse, write_part(tmp_path / f"part-{number}", [refused]))
-    assert ask(warehouse, "SELECT detail FROM scored_files") == [("line 2",)]
+    query = f"SELECT model_id, status, rule, committed_at > '{refused_at}' FROM scored_files"
+    assert ask(warehouse, query) == [(model_id, "scored", None, True)]
 
 
 def test_a_refusal_does_not_undo_scores(warehouse: Path, tmp_path: Path) -> None:
@@ -139,11 +114,6 @@ def test_a_refusal_does_not_undo_scores(warehouse: Path, tmp_path: Path) -> None
     refused = write_part(tmp_path / "b", [PartFile("f.csv", status="refused")])
     assert commit_parts(warehouse, refused) == CommitSummary(0, 0, 0, 0)
     assert ask(warehouse, "SELECT status FROM scored_files") == [("scored",)]
-
-
-def test_a_file_of_bad_rows_alone_is_in_the_ledger(warehouse: Path, tmp_path: Path) -> None:
-    part = write_part(tmp_path / "part", [PartFile("f.csv", bad_rows=[1, 2])])
-    assert commit_parts(warehouse, part) == CommitSummary(1, 0, 0, 2)
 
 
 @pytest.mark.slow
@@ -162,11 +132,9 @@ def test_a_released_row_is_counted_as_scored_when_another_model_scores_its_file(
 
 BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a row that was read is lost": ({"rows_read": 3}, {}, "3 rows read; 2 scored"),
-    "a row more than was read": ({"rows_read": 1}, {}, "1 rows read; 2 scored"),
     "no count of the rows read": ({"rows_read": None}, {}, "None rows read"),
     "a row is there twice": ({}, {"row_number": 1}, "1 row numbers"),
     "a score that is not a number": ({}, {"score": float("nan")}, "CHECK constraint"),
-    "a score above 1": ({}, {"score": 1.5}, "CHECK constraint"),
     "a missing text": ({}, {"text": None, "text_sha256": "x"}, "NOT NULL"),
     "a status that is none": ({"status": "half"}, {}, "CHECK constraint"),
     "further columns that are no JSON": ({}, {"extra": "{half"}, "JSON"),
@@ -180,25 +148,17 @@ def test_a_broken_part_is_refused_whole(
 ) -> None:
     ledger, row, message = BROKEN[defect]
     # The writer of parts would not write these: the schema has to let them through.
-    monkeypatch.setattr("tests.support.warehouse_parts.PART_SCHEMAS", loosen_schemas())
+    loose = {
+        name: pa.schema([each.with_nullable(True) for each in schema])
+        for name, schema in PART_SCHEMAS.items()
+    }
+    monkeypatch.setattr("tests.support.warehouse_parts.PART_SCHEMAS", loose)
     bad = PartFile("bad.csv", [{}, row], ledger=ledger)
     part = write_part(tmp_path / "part", [MONDAY, bad])
     with pytest.raises(ContractError, match=message) as caught:
         commit_parts(warehouse, part)
-    assert "Nothing of it was committed" in str(caught.value)
     assert str(part) in str(caught.value)
     assert count(warehouse) == (0, 0, 0, 0)
-
-
-def loosen_schemas() -> dict[str, Any]:
-    import pyarrow as pa
-
-    from data_contracts.part_schemas import PART_SCHEMAS
-
-    return {
-        name: pa.schema([field.with_nullable(True) for field in schema])
-        for name, schema in PART_SCHEMAS.items()
-    }
 
 
 def rewrite(part: Path, table: str, change: Any) -> None:
@@ -221,11 +181,10 @@ def test_a_part_that_holds_a_file_twice_is_refused(warehouse: Path, tmp_path: Pa
     assert count(warehouse) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("table", ["source_reviews", "scored_reviews", "quarantined_rows", "scored_files"])
-def test_a_part_that_lacks_a_file_is_refused(warehouse: Path, tmp_path: Path, table: str) -> None:
+def test_a_part_that_lacks_a_file_is_refused(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY])
-    (part / f"{table}.parquet").unlink()
-    with pytest.raises(ContractError, match=rf"{table}\.parquet: is missing"):
+    (part / "quarantined_rows.parquet").unlink()
+    with pytest.raises(ContractError, match=r"quarantined_rows\.parquet: is missing"):
         commit_parts(warehouse, part)
 
 
@@ -234,22 +193,8 @@ def test_a_part_of_an_older_version_is_of_the_default_source(warehouse: Path, tm
     ledger = pq.read_table(part / "scored_files.parquet")
     pq.write_table(ledger.drop_columns(["source", "profile_version"]), part / "scored_files.parquet")
     commit_parts(warehouse, part)
-    with open_warehouse(warehouse, write=False) as connection:
-        found = connection.execute(
-            "SELECT DISTINCT source, file_source FROM scored_reviews, source_reviews"
-        ).fetchall()
-    assert found == [("default", "default")]
-
-
-def test_the_rows_of_a_file_have_its_source(warehouse: Path, tmp_path: Path) -> None:
-    file = PartFile("f.csv", [{}], ledger={"source": "shop-a", "profile_version": "v1"})
-    commit_parts(warehouse, write_part(tmp_path / "part", [file]))
-    with open_warehouse(warehouse, write=False) as connection:
-        query = (
-            "SELECT scored_reviews.source, file_source, profile_version "
-            "FROM scored_reviews, source_reviews, scored_files"
-        )
-        assert connection.execute(query).fetchall() == [("shop-a", "shop-a", "v1")]
+    query = "SELECT DISTINCT source, file_source FROM scored_reviews, source_reviews"
+    assert ask(warehouse, query) == [("default", "default")]
 
 
 def test_a_part_that_lacks_a_column_is_refused(warehouse: Path, tmp_path: Path) -> None:
@@ -259,11 +204,10 @@ def test_a_part_that_lacks_a_column_is_refused(warehouse: Path, tmp_path: Path) 
         commit_parts(warehouse, part)
 
 
-@pytest.mark.parametrize("keep", [0, 100, -10])
-def test_a_part_with_a_file_cut_short_is_refused(warehouse: Path, tmp_path: Path, keep: int) -> None:
+def test_a_part_with_a_file_cut_short_is_refused(warehouse: Path, tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [MONDAY])
     path = part / "scored_reviews.parquet"
-    path.write_bytes(path.read_bytes()[:keep])
+    path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ContractError, match="is broken"):
         commit_parts(warehouse, part)
     assert count(warehouse) == (0, 0, 0, 0)
@@ -304,7 +248,7 @@ def large_part(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("share", [0.15, 0.3, 0.45, 0.6, 0.75, 0.9])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_commit_killed_at_any_moment_leaves_all_or_nothing(
     warehouse: Path, large_part: tuple[Path, float], share: float
 ) -> None:
