@@ -1,11 +1,10 @@
 """Tests that ORC, Arrow and Avro files with columns of any type are read."""
 
 import datetime as dt
-import decimal
 import io
-import json
 import uuid
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import strategies as st
 
 from data_contracts.errors import FileRefusedError
 from tasks.reading.arrow_tables import read_arrow, read_orc
@@ -53,9 +51,6 @@ def read_extra(format_name: str, data: bytes) -> dict[str, Any]:
     """Read one row; return its further values as JSON has them."""
     (rows,) = read(format_name, data)
     return list_further(rows)[0]
-
-
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=60)
 
 
 @pytest.mark.parametrize("format_name", READERS)
@@ -129,17 +124,14 @@ FIELDS: list[dict[str, Any]] = [
     {"name": "nan", "type": "float"},
     {"name": "kind", "type": {"type": "enum", "name": "K", "symbols": ["WEB", "APP"]}},
     {"name": "tags", "type": {"type": "array", "items": "string"}},
-    {
-        "name": "user",
-        "type": {"type": "record", "name": "U", "fields": [{"name": "name", "type": "string"}]},
-    },
+    {"name": "user", "type": {"type": "record", "name": "U", "fields": [{"name": "name", "type": "string"}]}},
 ]
 KEY = uuid.UUID(int=7)
 RECORD = {
     "text": "A film.",
     "stars": 8.0,
     "when": NOON,
-    "price": decimal.Decimal("1.50"),
+    "price": Decimal("1.50"),
     "key": KEY,
     "raw": b"\xff",
     "nan": float("nan"),
@@ -183,11 +175,10 @@ def test_avro_blocks_of_every_codec_are_read(codec: str, monkeypatch: pytest.Mon
         assert read_texts("avro", write_avro(schema, [{"text": text} for text in texts], codec)) == texts
 
 
-@pytest.mark.parametrize("text", [["A good film.", "Really."], 5])
 @pytest.mark.parametrize("format_name", ["orc", "arrow"])
-def test_a_text_column_of_other_values_than_texts_is_refused(format_name: str, text: Any) -> None:
+def test_a_text_column_of_other_values_than_texts_is_refused(format_name: str) -> None:
     with pytest.raises(FileRefusedError, match="text_column_type"):
-        read(format_name, ENCODERS[format_name]([{"text": text}]))
+        read(format_name, ENCODERS[format_name]([{"text": ["A good film.", "Really."]}]))
 
 
 @pytest.mark.parametrize("format_name", ["orc", "arrow"])
@@ -206,18 +197,9 @@ def test_structs_are_columns_with_dotted_names_as_objects_of_json_are(format_nam
     nested = [{"review": {"text": text, "by": {"name": "Ann"}}, "stars": {"n": "4"}} for text in "ab"]
     profile = make_profile("review.text", given_rating="stars.n")
     (rows,) = read(format_name, ENCODERS[format_name](nested), profile=profile)
-    assert {name: rows.known[name].to_pylist() for name in rows.known} == {
-        "text": ["a", "b"],
-        "given_rating": ["4", "4"],
-    }
+    assert rows.known["text"].to_pylist() == ["a", "b"]
+    assert rows.known["given_rating"].to_pylist() == ["4", "4"]
     assert list_further(rows) == [{"review.by.name": "Ann"}] * 2
-
-
-def test_values_of_an_extension_type_in_a_struct_are_read_as_they_are_stored() -> None:
-    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16], pa.binary(16)))
-    by = pa.StructArray.from_arrays([ids], ["id"])
-    (rows,) = read("arrow", write_arrow(pa.table({"text": ["A good film"], "by": by})))
-    assert list_further(rows) == [{"by.id": "0" * 16}]
 
 
 FLAT = pa.struct([(f"f{number}", pa.int8()) for number in range(900)])
@@ -239,22 +221,6 @@ def test_structs_that_would_become_too_much_are_refused(kind: pa.DataType, probl
     schema = pa.schema([("text", pa.string()), ("nested", kind)])
     with pytest.raises(FileRefusedError, match=problem):
         read("arrow", write_arrow(schema.empty_table()))
-
-
-def test_values_of_a_named_column_that_can_be_no_rating_are_kept_as_such() -> None:
-    table = pa.table({"text": ["A good film"], "score": [[4]]})
-    profile = make_profile("text", given_rating="score", tables={"rating": {"lowest": 1, "highest": 5}})
-    (rows,) = read("arrow", write_arrow(table), profile=profile)
-    row = parse_rows(rows, pa.nulls(1, pa.string())).to_pylist()[0]
-    assert row["given_rating"] is None
-    assert json.loads(row["extra"]) == {"given_rating": "[4]"}
-
-
-def test_a_column_of_the_name_of_one_that_is_ours_is_kept_too() -> None:
-    names = ["text", "score", "score"]
-    table = pa.Table.from_arrays([pa.array(["A good film"]), pa.array([[4]]), pa.array([5])], names)
-    (rows,) = read("arrow", write_arrow(table), profile=make_profile("text", given_rating="score"))
-    assert list_further(rows)[0]["score"] == 5
 
 
 @pytest.mark.process

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from data_contracts.storage import durable
 from data_contracts.storage.durable import (
     build_folder,
     create_whole,
@@ -15,9 +14,7 @@ from data_contracts.storage.durable import (
     make_folder,
     move_all,
     name_temporary,
-    put_in_place,
     remove_leftovers,
-    start_folder,
     write_all_whole,
     write_whole,
 )
@@ -175,13 +172,6 @@ def test_a_folder_that_is_there_makes_room_only_if_it_is_to(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "after"]
 
 
-def test_a_folder_that_is_begun_gets_its_name_later(tmp_path: Path) -> None:
-    temporary = start_folder(tmp_path / "parts" / "a")
-    assert list(temporary.iterdir()) == []
-    put_in_place(temporary, tmp_path / "parts" / "a")
-    assert list((tmp_path / "parts").iterdir()) == [tmp_path / "parts" / "a"]
-
-
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EACCES])
 def test_a_folder_whose_file_system_syncs_no_folders_is_no_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -235,13 +225,3 @@ def test_a_writer_removes_what_a_killed_one_left_of_its_name(tmp_path: Path) -> 
     (tmp_path / f".a.{GONE}.tmp").write_text("half")
     write(tmp_path / "a", "whole")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_folder_without_leftovers_or_none_at_all_is_fine(tmp_path: Path) -> None:
-    remove_leftovers(tmp_path / "nowhere")
-    durable.remove(tmp_path / "nothing")
-
-
-def test_a_number_that_no_process_can_have_is_of_none() -> None:
-    assert not durable.is_running(10**30)
-    assert durable.is_running(os.getppid())

@@ -142,74 +142,42 @@ def test_what_is_in_flight_is_dropped_where_a_run_ends_early() -> None:
     assert workers.running == {}
 
 
-@dataclass
 class Cluster:
-    """A client of Dask, and a clock: workers come after so many seconds."""
+    """A client of Dask without a worker, and a clock."""
 
-    come_after: float
-    now: float = 0
+    now = 0.0
 
     def nthreads(self) -> dict[str, int]:
-        return {"tcp://worker": 1} if self.now >= self.come_after else {}
+        return {}
 
     def monotonic(self) -> float:
         return self.now
 
     def wait(self, futures: list[Any], timeout: float) -> None:
-        """Wait for tasks, which end when there is a worker."""
-        if not self.nthreads():
-            self.now += timeout
-            raise TimeoutError
+        self.now += timeout
+        raise TimeoutError
 
 
-def wait_for_worker(cluster: Cluster, address: str = "tcp://host:8786") -> list[str]:
-    """Wait for a task of a cluster; return what was said."""
-    said: list[str] = []
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        import distributed
+def test_a_run_gives_up_when_no_worker_comes_for_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
 
-        patch.setattr(distributed, "wait", cluster.wait)
-        patch.setattr(dask_workers, "time", cluster)
-        engine = DaskEngine(address, said.append, stack)
+    cluster, said = Cluster(), list[str]()
+    monkeypatch.setattr(distributed, "wait", cluster.wait)
+    monkeypatch.setattr(dask_workers, "time", cluster)
+    with ExitStack() as stack:
+        engine = DaskEngine("tcp://host:8786", said.append, stack)
         vars(engine)["client"] = cluster
-        engine.wait_for(["task"])
-    return said
-
-
-def test_a_run_that_waits_for_a_worker_says_so_soon_and_each_minute_until_one_comes() -> None:
-    cluster = Cluster(come_after=130)
-    first, *others = wait_for_worker(cluster)
-    assert first == (
-        "Waiting for a worker: tcp://host:8786 has none. In 5 min the run gives up; the next one goes on. Next: "
-        "`dask worker tcp://host:8786 --nthreads 1` on any machine with this project."
-    )
-    assert [each.split(". ")[1][:8] for each in others] == ["In 4 min", "In 3 min"]
-    assert cluster.now == 130
-
-
-def test_where_there_is_a_worker_nothing_is_said() -> None:
-    assert wait_for_worker(Cluster(come_after=0)) == []
-
-
-@pytest.mark.parametrize(("address", "has_advice"), [("tcp://host:8786", True), ("local:2", False)])
-def test_a_run_gives_up_when_no_worker_comes_for_too_long(address: str, has_advice: bool) -> None:
-    cluster = Cluster(come_after=10**6)
-    with pytest.raises(EngineError, match=f"{address}: no worker came within 5 min") as caught:
-        wait_for_worker(cluster, address)
-    assert ("dask worker tcp://host:8786" in str(caught.value), cluster.now) == (has_advice, 305)
-
-
-def start_scoring(address: str) -> None:
-    """Let workers at an address score a chunk."""
-    with open_scoring(address, lambda words: None) as score_by:
-        score_chunks = score_by(Path("no-bundle"), "fingerprint")
-        list(score_chunks(cast("Any", None), "run", [make_chunk("a")]))
+        with pytest.raises(EngineError, match="tcp://host:8786: no worker came within 5 min"):
+            engine.wait_for(["task"])
+    assert said[0].startswith("Waiting for a worker: tcp://host:8786 has none.")
 
 
 def test_without_dask_the_error_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(EngineError, match=r"needs the extra `scale`.*Next: .*pip install"):
-        start_scoring("local:2")
+    with open_scoring("local:2", lambda words: None) as score_by:
+        score_chunks = score_by(Path("no-bundle"), "fingerprint")
+        with pytest.raises(EngineError, match=r"needs the extra `scale`.*Next: .*pip install"):
+            list(score_chunks(cast("Any", None), "run", [make_chunk("a")]))
 
 
 def test_nothing_is_started_where_nothing_is_scored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,15 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from data_contracts.errors import ReviewsError, UsageError
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
-from flows.command.console.arguments import decode_input
 from models.bundle.scorer import Scorer
 from models.own_labels.layer import OwnLayer
 from models.tokenizer import EncodedReviews
 from tasks.explain.explanation import Explained, cut_pieces, explain_text
 from tasks.explain.finding_text import FoundText, find_text
-from tasks.explain.terminal import describe_score, write_explanation, write_explanation_as_json
+from tasks.explain.terminal import write_explanation, write_explanation_as_json
 from tasks.support.wording import escape_controls
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
@@ -95,22 +94,11 @@ def test_a_text_without_words_is_refused(text: str) -> None:
         explain(text)
 
 
-def test_a_text_of_unknown_words_alone_says_that_nothing_moves_the_score() -> None:
-    explained = explain("zebra crossing")
-    assert explained.moving == ()
-    assert "No word alone moves the score" in show(explained)
-    assert "so the score says nothing about the text" in show(explained)
-
-
 def test_the_terminal_shows_signs_without_any_colour() -> None:
     said = show(explain("good film, zebra: bad"))
     assert "good[+1.50] film, zebra: bad[-2.00]" in said
     assert re.search(r"-2\.00 +0\.8320 +1 +bad", said)
     assert "\x1b" not in said
-
-
-def test_the_strongest_places_have_figures_other_strong_ones_signs_and_weak_ones_nothing() -> None:
-    assert "good[+] the film bad[-2.00]" in show(explain("good the film bad"), top=1)
 
 
 def test_no_character_that_a_terminal_obeys_is_shown() -> None:
@@ -124,30 +112,21 @@ def test_no_character_that_a_terminal_obeys_is_shown() -> None:
 def test_a_text_of_a_megabyte_is_cut_in_the_terminal() -> None:
     said = show(explain("good " * 200_000 + "x" * 10_000 + "\n" * 10_000 + "bad"))
     assert len(said) < 4000
-    assert "Not read, the first 199,994 words" in said
-    assert "9,955 characters" in said
 
 
-def _json(explained: Explained, top: int = 10) -> dict[str, Any]:
+def to_json(explained: Explained) -> dict[str, Any]:
     out = io.StringIO()
-    write_explanation_as_json(explained, top, out)
+    write_explanation_as_json(explained, 10, out)
     assert out.getvalue().rstrip("\n").isprintable()
-    found = json.loads(out.getvalue())
-    assert isinstance(found, dict)
+    found: dict[str, Any] = json.loads(out.getvalue())
     return found
 
 
 def test_json_gives_the_text_back_and_each_word_at_its_place() -> None:
-    found = _json(explain(HOSTILE, length=500))
+    found = to_json(explain(HOSTILE, length=500))
     assert found["text"] == HOSTILE
     [good] = [each for each in found["occurrences"] if each["word"] == "good"]
     assert (HOSTILE[good["start"] : good["stop"]], good["known"]) == ("good", True)
-
-
-@pytest.mark.parametrize("content", [b"caf\xe9", b"\xff\xfeg\x00"])
-def test_what_is_not_utf_8_is_wrong_usage(content: bytes) -> None:
-    with pytest.raises(UsageError, match="not UTF-8"):
-        decode_input(content)
 
 
 @pytest.fixture(scope="module")
@@ -196,10 +175,8 @@ def test_a_row_is_found_by_its_name(published: Path, digits: int) -> None:
 
 def test_a_name_of_two_rows_lists_both(published: Path) -> None:
     sha = hash_text("a.csv")
-    with pytest.raises(ReviewsError, match="names 2 rows") as raised:
+    with pytest.raises(ReviewsError, match="names 2 rows: "):
         find(published, f"{sha[:12]}:1")
-    assert f"{sha}:1 of a.csv" in str(raised.value)
-    assert f"{sha}:5 of a.csv" in str(raised.value)
     assert find(published, f"{sha}:1").text == "good film"
 
 
@@ -215,16 +192,7 @@ def test_a_row_that_was_set_aside_is_said_to_be(published: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "'; DROP TABLE source_reviews; --",
-        "\x1b[31m",
-        "%",
-        "",
-        "x" * 100_000,
-        "abcdef:" + "9" * 18,
-        "abcdef:" + "9" * 5000,
-    ],
+    "name", ["'; DROP TABLE source_reviews; --", "\x1b[31m", "", "x" * 100_000, "abcdef:" + "9" * 5000]
 )
 def test_a_hostile_name_is_only_unknown(published: Path, name: str) -> None:
     with pytest.raises(ReviewsError, match="No scored review or row") as raised:
@@ -234,21 +202,9 @@ def test_a_hostile_name_is_only_unknown(published: Path, name: str) -> None:
     assert find(published, "it's").text == "quoted"
 
 
-def explain_in_shop(source: str | None) -> Explained:
-    """Explain a text by a model that has learnt from the labels of `shop` that all is a little better there."""
-    scorer = replace(make_scorer(), own={"shop": OwnLayer(bias=1.0)})
-    return explain_text(scorer, FoundText("a good film", source=source))
-
-
-def test_an_explanation_says_whose_labels_are_in_the_score_and_what_it_is_without_them() -> None:
-    explained = explain_in_shop("shop")
-    assert describe_score(explained)[2] == "  source shop: its labels are in the score, 0.8320 without them"
-    assert explained.score == pytest.approx(1 / (1 + np.exp(-2.6)))
-
-
 def test_programs_get_the_source_and_the_score_without_its_labels() -> None:
-    out = io.StringIO()
-    write_explanation_as_json(explain_in_shop("shop"), 10, out)
-    shown = json.loads(out.getvalue())
+    scorer = replace(make_scorer(), own={"shop": OwnLayer(bias=1.0)})
+    shown = to_json(explain_text(scorer, FoundText("a good film", source="shop")))
     assert (shown["source"], shown["adapted_to"]) == ("shop", "shop")
-    assert shown["model_score"] == pytest.approx(explain_in_shop(None).score)
+    assert shown["score"] == pytest.approx(1 / (1 + np.exp(-2.6)))
+    assert shown["model_score"] == pytest.approx(explain("a good film").score)

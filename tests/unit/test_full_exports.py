@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, forget
 from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.once import copy_once
+from tests.support.promises import find_broken
 from tests.support.warehouse_parts import PartFile, write_part
 
 
@@ -35,13 +35,7 @@ class Warehouse:
         return self.ask("SELECT review_id, file_uri FROM source_reviews WHERE is_latest ORDER BY ALL")
 
     def find_broken(self) -> list[str]:
-        """Return the promises on the tables that do not hold. Models score here without a promotion."""
-        with open_warehouse(self.path, write=False) as connection:
-            return [
-                name
-                for name, query in PROMISES.items()
-                if "promoted" not in name and connection.execute(query).fetchall()
-            ]
+        return find_broken(self.path)
 
 
 def export(
@@ -94,13 +88,6 @@ def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.slow
-def test_of_several_exports_in_one_commit_the_last_by_name_counts(warehouse: Warehouse) -> None:
-    warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["e", "f"]))
-    assert warehouse.list_counting() == [("c", "3.csv"), ("d", "3.csv")]
-    assert warehouse.find_broken() == []
-
-
-@pytest.mark.slow
 def test_an_export_that_is_committed_later_counts_whatever_the_clock_showed(warehouse: Warehouse) -> None:
     with open_warehouse(warehouse.path, write=True) as connection:
         connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 40 DAY")
@@ -120,8 +107,6 @@ def test_an_export_with_less_than_its_share_of_the_last_one_is_refused(warehouse
     warehouse.commit(export("2.csv", ["a", "b", "c", "d", "e"]))
     assert warehouse.commit(export("3.csv", ["a", "b"])) == [("3.csv", "export_too_small")]
     assert len(warehouse.list_counting()) == 5
-    [(detail,)] = warehouse.ask("SELECT detail FROM scored_files WHERE status = 'refused'")
-    assert detail.startswith("it has 2 reviews, less than 50% of the 5 reviews of 2.csv")
     assert warehouse.find_broken() == []
 
 
@@ -157,22 +142,6 @@ def test_scoring_an_export_by_another_model_replaces_nothing(replaced: Warehouse
     replaced.commit(export("1.csv", ["a", "b"]), model="model-b")
     assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
     assert replaced.find_broken() == []
-
-
-@pytest.mark.slow
-def test_an_export_that_is_not_committed_replaces_nothing_until_it_is(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(point: str) -> None:
-        raise InterruptedError(point)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("tasks.warehouse.commit.pass_fault_point", fail)
-        with pytest.raises(InterruptedError):
-            warehouse.commit(export("2.csv", ["b"]))
-    assert warehouse.list_counting() == [("a", "1.csv"), ("b", "1.csv")]
-    warehouse.commit(export("2.csv", ["b"]))
-    assert warehouse.list_counting() == [("b", "2.csv")]
 
 
 @pytest.mark.slow
@@ -220,12 +189,3 @@ def test_after_a_restore_an_export_with_forgotten_rows_takes_the_place_of_the_sa
         )
     assert warehouse.commit(later) == [("2.csv", None)]
     assert warehouse.list_counting() == []
-
-
-@pytest.mark.slow
-def test_a_replaced_file_without_a_later_one_breaks_the_promise(warehouse: Warehouse) -> None:
-    with open_warehouse(warehouse.path, write=True) as connection:
-        connection.execute("UPDATE scored_files SET superseded_at = now(), superseded_number = 2")
-        connection.execute("UPDATE source_reviews SET is_latest = false")
-    [broken] = warehouse.find_broken()
-    assert broken.startswith("of the readings of a file one counts")

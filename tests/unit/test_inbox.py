@@ -5,7 +5,6 @@ import sys
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -43,21 +42,7 @@ def test_files_are_found_in_every_folder_in_the_order_of_their_names(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        ".DS_Store",
-        "~lock.csv",
-        "new.csv.part",
-        "new.CSV.TMP",
-        ".hidden/a.csv",
-        "_SUCCESS",
-        "_committed_71",
-        "a.csv.crc",
-        "README.txt",
-        "Read Me.md",
-        "LICENSE",
-        "Thumbs.db",
-    ],
+    "name", ["~lock.csv", "new.CSV.TMP", ".hidden/a.csv", "_committed_71", "a.csv.crc", "Read Me.md"]
 )
 def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, name: str) -> None:
     write(tmp_path / name)
@@ -72,10 +57,7 @@ def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
     (inbox / "folder").symlink_to(outside.parent)
     findings = look_into(inbox)
     assert not findings.files
-    assert [(each.uri, "link" in each.reason) for each in findings.skipped] == [
-        ("file.csv", True),
-        ("folder", True),
-    ]
+    assert [each.uri for each in findings.skipped if "link" in each.reason] == ["file.csv", "folder"]
 
 
 def test_a_name_that_is_not_utf8_is_passed_over_and_said(tmp_path: Path) -> None:
@@ -104,19 +86,7 @@ def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "inbox/deep/../labels/a.csv",
-        "inbox/labels",
-        "inbox/deep/../labels",
-        "inbox/../inbox/labels/a.csv",
-        "inbox/within/a.csv",
-        "inbox/within",
-        "alias/a.csv",
-        "home/inbox/labels/a.csv",
-        "home",
-        ".",
-    ],
+    "name", ["inbox/deep/../labels/a.csv", "inbox/within", "alias/a.csv", "home/inbox/labels/a.csv", "home"]
 )
 def test_a_file_of_the_inbox_is_known_as_such_however_it_is_named(tmp_path: Path, name: str) -> None:
     inbox = tmp_path / "inbox"
@@ -143,8 +113,6 @@ def test_a_file_of_the_inbox_that_is_named_twice_is_one_file(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "uri"),
     [
-        ("outside/a.csv", "{tmp}/outside/a.csv"),
-        ("outside/../outside/a.csv", "{tmp}/outside/../outside/a.csv"),
         ("outside/labels", "{tmp}/outside/labels/b.csv"),
         ("alias/a.csv", "{tmp}/alias/a.csv"),
         ("inbox/out/a.csv", "out/a.csv"),
@@ -234,41 +202,10 @@ def test_a_folder_that_is_no_more_or_became_a_file_is_passed_over(tmp_path: Path
         assert "can't be listed" in look_into(top).skipped[0].reason
 
 
-def test_a_folder_whose_name_is_not_utf8_is_named_in_characters_that_can_be_stored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / os.fsdecode(b"caf\xe9")
-    folder.mkdir()
-    scan = os.scandir
-
-    def refuse(path: Path) -> Any:
-        if path == folder:
-            raise PermissionError(13, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr("tasks.inbox.source_files.os.scandir", refuse)
-    [skipped] = look_into(tmp_path).skipped
-    assert skipped.uri.encode().endswith(b"/caf?")
-
-
-def test_a_file_that_may_not_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path / "a.csv")
-    found = look_into(tmp_path).files[0]
-
-    def refuse(path: Path, root: Path | None) -> Any:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("tasks.inbox.source_files.open_regular", refuse)
-    assert hash_file(found) == SkippedFile("a.csv", "can't be read: Permission denied")
-
-
 def test_small_files_go_together_and_a_large_one_alone() -> None:
     files = [make_source(1, 10), make_source(2, 10), make_source(3, GROUP_BYTES * 2), make_source(4, 10)]
-    assert [[file.uri for file in group] for group in group_found_files(files)] == [
-        ["1.csv", "2.csv"],
-        ["3.csv"],
-        ["4.csv"],
-    ]
+    groups = [[file.uri for file in group] for group in group_found_files(files)]
+    assert groups == [["1.csv", "2.csv"], ["3.csv"], ["4.csv"]]
 
 
 def test_a_group_has_a_largest_number_of_files() -> None:

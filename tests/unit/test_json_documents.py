@@ -34,9 +34,8 @@ def read_further(row: dict[str, Any]) -> dict[str, Any]:
         {"reviews": GOOD},
         {"data": {"page": 1, "reviews": GOOD}, "next": None},
         {"tags": ["a", "b"], "counts": [[1], [2]], "reviews": GOOD, "errors": []},
-        {"@type": "Product", "name": "A lamp", "review": GOOD},
     ],
-    ids=["array", "object", "nested", "beside other lists", "by the name of a text"],
+    ids=["array", "object", "nested", "beside other lists"],
 )
 @pytest.mark.parametrize("indent", [None, 2])
 def test_the_one_array_of_objects_has_the_rows(document: Any, indent: int | None) -> None:
@@ -57,31 +56,24 @@ def test_a_path_at_which_there_is_no_array_refuses_the_document() -> None:
 
 
 @pytest.mark.parametrize(
-    ("others", "rows"),
-    [
-        ({"reviews": GOOD}, {"opinions": [{"opinion": "A film that I would see again."}]}),
-        ({"errors": [{"message": "Gone."}]}, {"reviews": GOOD}),
-        ({"products": [{"name": "A lamp", "reviews": GOOD}]}, {"reviews": GOOD}),
-        ({"data.a": GOOD}, {"a": GOOD}),
-    ],
-    ids=["another", "errors", "nested", "of one path"],
+    "others",
+    [{"errors": [{"message": "Gone."}]}, {"products": [{"name": "A lamp", "reviews": GOOD}]}],
+    ids=["beside", "nested"],
 )
-def test_of_several_arrays_of_objects_none_is_chosen_without_a_profile(others: Any, rows: Any) -> None:
-    with pytest.raises(FileRefusedError, match="several arrays have objects") as caught:
-        read_texts({**others, "data": rows})
-    assert caught.value.rule == "json_broken"
+def test_of_several_arrays_of_objects_none_is_chosen_without_a_profile(others: Any) -> None:
+    with pytest.raises(FileRefusedError, match=r"json_broken: .*several arrays have objects"):
+        read_texts({**others, "data": {"reviews": GOOD}})
 
 
 @pytest.mark.parametrize(
     "document",
     [
         {"text": "A good film.", "replies": [{"text": "Thanks."}]},
-        {"movie": "tt1", "summary": "A good film.", "comments": [{"comment": "Thanks."}]},
         {"reviews": [], "featured": [{"text": "A good film."}]},
         {"reviews": [None, *GOOD], "other": [{"text": "Thanks."}]},
         {"reviews": ["none", *GOOD]},
     ],
-    ids=["a review with replies", "another", "an empty array", "an array with a null first", "alone"],
+    ids=["a review with replies", "an empty array", "an array with a null first", "alone"],
 )
 def test_no_review_beside_the_array_is_passed_over_without_a_word(document: Any) -> None:
     with pytest.raises(FileRefusedError, match="reviews sources init NAME FILE --json-path"):
@@ -96,9 +88,7 @@ def test_a_path_for_any_key_reads_the_rows_of_each_with_it_as_a_column() -> None
     assert rows.known["movie_id"].to_pylist() == ["Heat", "Up"]
 
 
-@pytest.mark.parametrize(
-    "film", [{"reviews": GOOD[0]}, {"reviews": "A film."}, {"reviews": 3}, [{"reviews": GOOD}]]
-)
+@pytest.mark.parametrize("film", [{"reviews": GOOD[0]}, {"reviews": "A film."}, [{"reviews": GOOD}]])
 @pytest.mark.parametrize("place", ["films.*.reviews", "films.b.reviews"])
 def test_what_a_path_meets_and_can_not_read_refuses_the_document(film: Any, place: str) -> None:
     profile = make_profile("text", tables={"file": {"json_path": place}})
@@ -124,15 +114,6 @@ def test_a_list_after_the_first_review_is_set_aside(outer: Callable[[Any], Any])
     assert {place: defect.rule for place, defect in rows.defects.items()} == {len(GOOD): "row_shape"}
 
 
-def test_an_empty_array_at_the_path_of_another_is_no_second_one() -> None:
-    assert read_texts({"a.data": [], "a": {"data": GOOD}}) == TEXTS
-
-
-def test_a_fault_names_the_objects_before_it_though_none_has_a_text() -> None:
-    with pytest.raises(FileRefusedError, match="not JSON after 2 objects"):
-        read(b'{"rows": [{"x": 1},\n{"x": 2},\n{"x": ]}')
-
-
 @pytest.mark.parametrize("document", [[], {"reviews": []}, {"data": {"reviews": [], "page": 1}}])
 def test_a_document_with_an_empty_array_alone_has_no_rows(document: Any) -> None:
     assert read_texts(document) == []
@@ -143,16 +124,9 @@ def test_an_empty_array_beside_rows_that_are_lists_hides_none_of_them() -> None:
         read_texts({"columns": ["text"], "data": [["A film."]], "errors": []})
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        encode_jsonl(GOOD),
-        b"\n" + encode_jsonl(GOOD).replace(b"\n", b"\r\n\r\n"),
-        encode_jsonl([{**row, "replies": [{"by": "Ann"}]} for row in GOOD]),
-    ],
-)
-def test_lines_of_objects_are_read_as_lines(data: bytes) -> None:
-    assert read_texts(data) == TEXTS
+def test_lines_of_objects_are_read_as_lines() -> None:
+    lines = encode_jsonl([{**row, "replies": [{"by": "Ann"}]} for row in GOOD])
+    assert read_texts(b"\n" + lines.replace(b"\n", b"\r\n\r\n")) == TEXTS
 
 
 def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
@@ -170,10 +144,6 @@ def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
         ({"tags": ["a", {"b": 1}]}, {"tags": ["a", {"b": 1}]}),
         ({"user": {}, "n": None}, {"user": {}}),
         ({"a.b": 1, "a": {"b": 2}}, {"a.b": 1, "a.b_2": 2}),
-        (
-            {"n": 12345678901234567890123, "x": 0.1, "b": True},
-            {"n": 12345678901234567890123, "x": 0.1, "b": True},
-        ),
     ],
 )
 def test_nested_objects_become_columns_with_dotted_names(
@@ -191,10 +161,8 @@ def test_a_row_whose_names_would_grow_without_bound_is_set_aside_in_little_memor
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert ({place: each.rule for place, each in rows.defects.items()}, peak < 50 << 20) == (
-        {0: "row_shape"},
-        True,
-    )
+    assert {place: each.rule for place, each in rows.defects.items()} == {0: "row_shape"}
+    assert peak < 50 << 20
 
 
 @pytest.mark.parametrize("space", ["", " ", "\n\t"])

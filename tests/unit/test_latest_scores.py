@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from data_contracts.storage.home import Home
 from data_contracts.warehouse import list_migrations, read_views
-from tasks.maintenance.data_promises import PROMISES
 from tasks.maintenance.forgetting import ForgetRequest, find_forgettable, forget, forget_again
 from tasks.warehouse import latest_scores
 from tasks.warehouse.commit import commit_parts
@@ -21,19 +20,9 @@ from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tasks.warehouse.latest_scores import FIND_OUTDATED, FIND_WRONG_FLIPS, rebuild
 from tasks.warehouse.tallies.repeated_keys import FIND_WRONG_KEYS
 from tests.support.histories import CHANGES, FORGOTTEN, History, keep_open
+from tests.support.promises import find_broken
 from tests.support.small_home import ask
 from tests.support.warehouse_parts import NOON, PartFile, hash_text, write_part
-
-
-def find_broken(warehouse: Path) -> list[str]:
-    """Return the promises on the rows of the tables that do not hold. Models score here without a promotion."""
-    with open_warehouse(warehouse, write=False) as connection:
-        return [
-            promise
-            for promise, query in PROMISES.items()
-            if "promoted" not in promise and connection.execute(query).fetchall()
-        ]
-
 
 ROW = {"review_id": "r1", "movie_id": "tt1", "text": "good", "reviewed_at": None, "score": 0.9}
 
