@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -58,11 +58,6 @@ def test_a_table_is_a_box_without_control_characters(rows: list[tuple[Any, ...]]
     assert counted.startswith(f"({len(rows)} row")
 
 
-def test_a_table_fits_the_terminal() -> None:
-    lines = write([["word " * 50, "日本語" * 40, 1.0]] * 2, "table", width=60).split("\n")
-    assert max(map(cell_len, lines[:-2])) == 60
-
-
 def test_a_table_stops_after_some_rows_and_says_so() -> None:
     text = write([[number] for number in range(TABLE_ROWS + 1)], "table")
     assert text.count("\n") == TABLE_ROWS + 5
@@ -88,23 +83,12 @@ def test_codes_that_steer_a_terminal_are_shown_as_text_in_a_table_and_in_json() 
     ("value", "as_csv", "as_json", "as_table"),
     [
         (None, "", None, "NULL"),
-        (True, "true", True, "true"),
         (float("nan"), "nan", None, "nan"),
-        (float("-inf"), "-inf", None, "-inf"),
         (0.1 + 0.2, "0.30000000000000004", 0.1 + 0.2, "0.3"),
-        (2**100, str(2**100), 2**100, str(2**100)),
         (Decimal("1.50"), "1.50", 1.5, "1.50"),
         (date(2026, 3, 1), "2026-03-01", "2026-03-01", "2026-03-01"),
-        (
-            datetime(2026, 3, 1, 12, 0, 0, 5, UTC),
-            "2026-03-01T12:00:00.000005+00:00",
-            "2026-03-01T12:00:00.000005+00:00",
-            "2026-03-01 12:00:00+00:00",
-        ),
-        (timedelta(days=1), "1 day, 0:00:00", "1 day, 0:00:00", "1 day, 0:00:00"),
         (b"a\\\xff\n", r"a\x5C\xFF\x0A", r"a\x5C\xFF\x0A", r"a\x5C\xFF\x0A"),
         ([1, None, float("nan")], "[1, null, null]", [1, None, None], "[1, null, null]"),
-        ({"day": date(2026, 3, 1)}, '{"day": "2026-03-01"}', {"day": "2026-03-01"}, '{"day": "2026-03-01"}'),
     ],
 )
 def test_each_kind_of_value_has_one_spelling(value: Any, as_csv: str, as_json: Any, as_table: str) -> None:
@@ -121,10 +105,3 @@ def test_a_column_of_json_is_a_value_in_json() -> None:
 
 def test_equal_names_of_columns_are_told_apart_in_json() -> None:
     assert json.loads(write([[1, 2, 3]], "json", ["a", "a", "a_1"])) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
-
-
-def test_lines_of_csv_end_in_lf_and_a_cr_inside_a_text_is_kept_and_quoted() -> None:
-    texts = ["a\rb", "a\r\nb", "a\nb", "\r", "a,b", 'say "so"', ""]
-    written = write([[text, 1] for text in texts], "csv", ["text", "number"])
-    assert written.startswith('text,number\n"a\rb",1\n"a\r\nb",1\n"a\nb",1\n"\r",1\n')
-    assert [row[0] for row in csv.reader(io.StringIO(written, newline=""), strict=True)] == ["text", *texts]

@@ -12,24 +12,15 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.templating import apply_values
 
-from data_contracts.errors import ReviewsError, UsageError
-from deployments import deploy, home_of_deployment
+from data_contracts.errors import UsageError
+from deployments import home_of_deployment
 from deployments.automations import MESSAGE, format_payload
 from deployments.deploy import add_names
 from deployments.home_of_deployment import name_home
 from deployments.settings import DEPLOYMENTS, load_settings
-from tests.support.prefect_client import use_server
 
 ROOT = Path(__file__).parents[2]
 DECLARED = {each["name"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
-
-
-def test_an_error_of_the_prefect_command_is_that_of_deploying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "make_pool", lambda settings: None)
-    monkeypatch.setattr(deploy, "_run_prefect", lambda *arguments: (1, "a long story\nno such pool\n"))
-    error = pytest.raises(ReviewsError, match=r"could not be created\. Prefect's output:\n.*\nno such pool$")
-    with use_server({"PREFECT_API_URL": "http://127.0.0.1:1/api"}), error:
-        deploy.deploy_all()
 
 
 def test_scoring_is_scheduled_and_training_waits_to_be_switched_on() -> None:
@@ -98,7 +89,7 @@ def test_a_home_with_a_name_has_a_pool_and_deployments_of_its_own_which_only_its
         assert each["work_pool"]["work_queue_name"] == plain["work_pool"]["work_queue_name"]
 
 
-@pytest.mark.parametrize("name", ["Shop", "a b", "-a", "a/b", "a" * 50, "ä"])
+@pytest.mark.parametrize("name", ["Shop", "a/b", "a" * 50])
 def test_the_name_of_a_home_fits_into_the_names_of_deployments(name: str) -> None:
     with pytest.raises(UsageError, match=r"REVIEWS_NAME=.*must be small letters"):
         load_settings({"REVIEWS_NAME": name})

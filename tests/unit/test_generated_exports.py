@@ -85,11 +85,6 @@ def write_records(rows: Rows) -> bytes:
     return write_avro({"type": "record", "name": "Review", "fields": fields}, rows)
 
 
-def write_summed(rows: Rows) -> bytes:
-    empty = dict.fromkeys(rows[0], "")
-    return encode_csv([*rows, empty, empty | {"Rating": "12"}])
-
-
 def write_frame(rows: Rows) -> bytes:
     """Write a frame of pandas as its `to_json` does: a column is an object from row to value."""
     return json.dumps(
@@ -123,7 +118,6 @@ READ = (
     Export("excel_german.csv", OFFICE, write_office("cp1252", ";"), "reviewed_at given_rating", "{:%d.%m.%Y}".format, "{},0".format),
     Export("excel_mac.csv", OFFICE, write_office("mac_roman", ",", "\r"), "reviewed_at given_rating", "{:%m/%d/%y}".format),
     Export("excel_sep_line.csv", OFFICE, lambda rows: b"sep=;\r\n" + encode_csv(rows, ";"), "given_rating"),
-    Export("excel_sum.csv", OFFICE, write_summed, "given_rating"),
     Export("libreoffice.ods", OFFICE, encode_ods, "given_rating", lambda day: day, int),
     Export("survey.xlsx", OFFICE, lambda rows: write_xlsx({"Sums": [["Answers", 4]], "Answers": to_grid(rows)}), "given_rating", "{:%d %b %Y}".format, WORDS.__getitem__),
     Export("scraped.csv", OFFICE, encode_csv, "", "Reviewed in the UK on {:%B %d, %Y}".format, "{}.0 out of 5 stars".format),
@@ -131,19 +125,15 @@ READ = (
     Export("of_ten.csv", OFFICE | {"given_rating": "Rating (1-10)"}, encode_csv, "", "{:%Y/%m/%d %I:%M %p}".format, lambda stars: 2 * stars),
     Export("labels.csv", LABELLED, encode_csv, ""),
     Export("recommended.csv", LABELLED | {"given_label": "Recommended"}, encode_csv, "given_label"),
-    Export("numbers.csv", {"review_id": "ID", "text": "Comment"}, encode_csv, "review_id"),
 )  # fmt: skip
 REFUSED = (
     Export("utf_16.csv", OFFICE, write_office("utf-16-le", ";"), "encoding_unknown"),
     Export("report.csv", OFFICE, lambda rows: b"Customer reviews,,,,\nOf 1 March 2024,,,,\n\n" + encode_csv(rows), "text_column_missing"),
-    Export("report.xlsx", OFFICE, lambda rows: write_xlsx({"A": [["Of May"], [], *to_grid(rows)]}), "text_column_missing"),
     Export("forms.csv", ASKED, encode_csv, "text_column_missing"),
-    Export("two_headers.csv", ASKED, lambda rows: encode_csv([dict.fromkeys(rows[0], "Response"), *rows]), "text_column_missing"),
     Export("pros_and_cons.csv", {"text": "Positive_Review", "movie_id": "Negative_Review"}, encode_csv, "text_column_missing"),
     Export("no_names.csv", OFFICE, write_headless, "text_column_missing"),
     Export("elasticdump.jsonl", SQL, lambda rows: encode_jsonl([{"_id": "a", "_source": row} for row in rows]), "text_column_missing"),
     Export("pandas.json", SQL, write_frame, "json_broken"),
-    Export("jq.json", SQL, lambda rows: b"\n".join(json.dumps(row, indent=2).encode() for row in rows), "json_broken"),
 )  # fmt: skip
 
 
