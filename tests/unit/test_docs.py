@@ -49,16 +49,6 @@ def test_every_type_of_test_stands_in_the_docs_with_its_count_and_capabilities(
     assert not [name for name in capabilities if f"`{name}`" not in MODELS]
 
 
-@pytest.mark.parametrize("column", ["extra", "member"])
-def test_the_table_that_the_docs_name_has_what_the_latest_scores_leave_out(column: str) -> None:
-    pages = (ROOT / "docs" / "tables.md").read_text("utf-8").split("\n### ")
-    columns = {page.split("\n")[0]: re.findall(r"`(\w+)`(?= [A-Z]|[,:])", page) for page in pages}
-    assert "`extra` of the table `source_reviews`" in FEEDING
-    assert column in columns["source_reviews"]
-    assert column not in columns["latest_scores"]
-    assert {"source_sha256", "row_number"} <= {*columns["source_reviews"]} & {*columns["latest_scores"]}
-
-
 def test_every_dependency_stands_in_the_design_and_no_other() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = {

@@ -31,14 +31,6 @@ def test_two_that_draw_an_id_at_once_both_get_the_one_that_was_kept(
     assert [ensure_home_id(home)] == of_the_other == [read_home_id(home)]
 
 
-def test_an_empty_id_is_not_replaced_either(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    home.id_file.parent.mkdir()
-    home.id_file.touch()
-    with pytest.raises(ReviewsError, match=r"home-id.*is empty\. Next:"):
-        ensure_home_id(home)
-
-
 def test_an_id_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.id_file.mkdir(parents=True)

@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from deployments.local_server.up_log import make_json_echo
-from tasks.support.json_log import FIGURES, JsonFormatter, format_figures
+from tasks.support.json_log import FIGURES, JsonFormatter
 
 
 def make_record(message: str, **extra: Any) -> logging.LogRecord:
@@ -33,10 +33,6 @@ def test_an_error_keeps_its_trace() -> None:
     except ValueError:
         line = JsonFormatter().format(make_record("failed", exc_info=sys.exc_info()))
     assert json.loads(line)["error"].endswith("ValueError: bad")
-
-
-def test_figures_are_names_with_values() -> None:
-    assert format_figures({"files_found": 3, "model_id": "a"}) == "files_found=3 model_id=a"
 
 
 def test_every_line_of_up_is_json_with_the_name_of_its_process() -> None:

@@ -60,41 +60,21 @@ def test_a_table_with_common_names_is_of_no_platform() -> None:
     assert find_known(["id", "title", "text", "review", "rating", "date", "label", "movie", "score"]) is None
 
 
-@pytest.fixture
-def real() -> Path:
-    if not REAL.is_dir():
-        pytest.skip("the real exports are not at hand")
-    return REAL
-
-
-def count_stars(rows: list[dict[str, Any]]) -> dict[float, int]:
-    return dict(Counter(row["given_rating"] for row in rows))
-
-
-def test_the_real_food_reviews_are_read_right(real: Path) -> None:
-    rows, reading = read(real / "amazon_food_reviews.csv")
-    assert reading.profile.columns.text == ("Summary", "Text")
-    assert count_stars(rows) == {10: 642, 8: 138, 6: 75, 4: 47, 2: 98}
-    assert (rows[0]["movie_id"], rows[0]["reviewed_at"]) == ("B001E4KFG0", datetime(2011, 4, 27, tzinfo=UTC))
-    assert {(row["review_id"], row["given_label"], row["rule"]) for row in rows} == {(None, None, None)}
-
-
-def test_the_real_clothing_reviews_are_read_right(real: Path) -> None:
-    rows, reading = read(real / "womens_clothing_reviews.csv")
-    assert reading.profile.columns.text == ("Title", "Review Text")
-    assert Counter(row["rule"] for row in rows) == {None: 958, "text_not_given": 42}
-    assert count_stars(rows) == {10: 546, 8: 228, 6: 127, 4: 72, 2: 27}
-
-
-def test_the_real_google_play_reviews_are_read_right(real: Path) -> None:
-    rows, _ = read(real / "google_play_user_reviews.csv")
-    assert Counter(row["rule"] for row in rows)["text_not_given"] == 1526
-    assert {(row["given_label"], row["given_rating"]) for row in rows} == {(None, None)}
-    assert "nan" not in {row["text"] for row in rows}
-
-
-def test_the_real_alexa_reviews_are_read_right(real: Path) -> None:
-    rows, _ = read(real / "amazon_alexa.tsv")
-    assert count_stars(rows) == {10: 2286, 8: 455, 6: 152, 4: 879, 2: 1378}
-    dates = [row["reviewed_at"] for row in rows]
-    assert (min(dates), max(dates)) == (datetime(2018, 5, 16, tzinfo=UTC), datetime(2018, 7, 31, tzinfo=UTC))
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real exports are not at hand")
+@pytest.mark.parametrize(
+    ("name", "text", "stars", "not_given"),
+    [
+        ("amazon_food_reviews.csv", ("Summary", "Text"), [98, 47, 75, 138, 642], 0),
+        ("womens_clothing_reviews.csv", ("Title", "Review Text"), [27, 72, 127, 228, 546], 42),
+        ("google_play_user_reviews.csv", ("Translated_Review",), [0] * 5, 1526),
+        ("amazon_alexa.tsv", ("verified_reviews",), [1378, 879, 152, 455, 2286], 0),
+    ],
+)
+def test_the_real_exports_are_read_right(
+    name: str, text: tuple[str, ...], stars: list[int], not_given: int
+) -> None:
+    rows, reading = read(REAL / name)
+    counts = Counter(row["given_rating"] for row in rows)
+    assert [counts[rating] for rating in (2, 4, 6, 8, 10)] == stars
+    assert Counter(row["rule"] for row in rows)["text_not_given"] == not_given
+    assert reading.profile.columns.text == text

@@ -1,63 +1,37 @@
-"""Tests that libraries are loaded without what they hardly use, and that programs seldom look for garbage."""
+"""Tests that libraries are loaded without what they hardly use, and that Ctrl-C ends a command at any time."""
 
-import atexit
-import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from data_contracts.library_loading import FEW_COLLECTIONS, defer_imports
+from data_contracts.library_loading import defer_imports
 from deployments.installation_paths import PROJECT_ROOT
 from flows.command import run
-from flows.command.cli import main
 from tasks.support import interruption
 
 HEAVY, LIBRARY = "heavy_of_test_loading", "library_of_test_loading"
 
 
-@pytest.fixture(autouse=True)
-def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A library that imports a heavy one for a function."""
+def test_a_deferred_module_is_loaded_by_the_first_use_of_a_name_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / f"{HEAVY}.py").write_text("WEIGHT = 7\n")
     uses = f"import {HEAVY}\n\ndef weigh():\n    return {HEAVY}.WEIGHT\n"
     (tmp_path / f"{LIBRARY}.py").write_text(uses)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield
-    for name in (HEAVY, LIBRARY):
-        sys.modules.pop(name, None)
-
-
-def test_a_deferred_module_is_loaded_by_the_first_use_of_a_name_of_it() -> None:
     with defer_imports(HEAVY):
         library = import_module(LIBRARY)
     assert HEAVY not in sys.modules
     assert library.weigh() == 7
     assert sys.modules[HEAVY].WEIGHT == 7
-
-
-@pytest.fixture
-def own_thresholds() -> Iterator[None]:
-    """Have Python's own thresholds of garbage collections in a test."""
-    before = gc.get_threshold()
-    gc.set_threshold(700, 10, 10)
-    yield
-    gc.set_threshold(*before)
-
-
-def test_the_command_line_is_such_a_program(own_thresholds: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atexit, "register", lambda function: None)
-    assert CliRunner().invoke(main, ["--version"]).exit_code == 0
-    assert gc.get_threshold() == FEW_COLLECTIONS
 
 
 @pytest.mark.process

@@ -17,12 +17,6 @@ def test_the_holder_of_a_folder_is_named_with_its_command(tmp_path: Path) -> Non
         assert describe_holder(tmp_path).startswith(f"process {os.getpid()} (")
 
 
-def test_the_run_of_a_worker_is_named_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("psutil.Process.environ", lambda process: {"PREFECT__FLOW_RUN_ID": "0a1b"})
-    with hold_folder(tmp_path):
-        assert describe_holder(tmp_path) == f"the run 0a1b (process {os.getpid()})"
-
-
 def test_a_lock_on_a_file_of_the_same_number_elsewhere_does_not_mislead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
