@@ -69,21 +69,6 @@ def test_a_broken_promise_fails_its_own_rule_alone(rule: str) -> None:
     assert failed_rules(check_archive(BROKEN[rule]())) == {rule}
 
 
-@pytest.mark.parametrize("label", RATINGS_BY_LABEL)
-def test_a_rating_just_outside_its_label_fails(label: str) -> None:
-    folders = make_folders()
-    place = [name for _, name in FOLDERS].index(label)
-    lowest, highest = RATINGS_BY_LABEL[label]
-    too_low = dataclasses.replace(folders[place], lowest_rating=lowest - 1)
-    too_high = dataclasses.replace(folders[place], highest_rating=highest + 1)
-    assert failed_rules(check_archive([*folders[:place], too_low, *folders[place + 1 :]])) == {
-        "lowest_rating_fits_label"
-    }
-    assert failed_rules(check_archive([*folders[:place], too_high, *folders[place + 1 :]])) == {
-        "highest_rating_fits_label"
-    }
-
-
 def test_a_failure_names_the_folder_and_the_next_step() -> None:
     with pytest.raises(ContractError, match=r"urls_match_reviews.*\('test', 'pos'\)") as failure:
         require_success(check_archive(change_test_pos(urls=3)), "fetch it anew")

