@@ -2,7 +2,6 @@
 
 import io
 import json
-from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -38,9 +37,9 @@ def make_table(labels: list[int | None], stated: bytes, kind: pa.DataType | None
 
 def read_labels(format_name: str, table: pa.Table) -> list[str | None]:
     """Read the labels of a table from a file."""
-    encode = {"parquet": write_parquet, "file": write_arrow, "stream": partial(write_arrow, stream=True)}
-    reader = read_parquet if format_name == "parquet" else read_arrow
-    read = reader(io.BytesIO(encode[format_name](table)), 1, ReadOptions())
+    is_parquet = format_name == "parquet"
+    content = write_parquet(table) if is_parquet else write_arrow(table, stream=format_name == "stream")
+    read = (read_parquet if is_parquet else read_arrow)(io.BytesIO(content), 1, ReadOptions())
     return [label for rows in read for label in rows.known["given_label"].to_pylist()]
 
 
