@@ -117,19 +117,20 @@ def test_accuracy_is_the_share_of_labels_that_the_model_gave_too(
 
 
 @pytest.mark.parametrize(
-    ("rating", "score", "found"),
-    [(7, 0.9, (1, 1.0)), (4, 0.9, (1, 0.0)), (5, 0.9, (0, None)), (6.5, 0.9, (0, None))],
+    ("label", "rating", "found"),
+    [
+        (None, 7, (1, 1.0)),
+        (None, 4, (1, 0.0)),
+        (None, 5, (0, None)),
+        (None, 6.5, (0, None)),
+        ("negative", 9, (1, 0.0)),
+    ],
 )
 def test_a_rating_says_the_label_that_is_not_given(
-    connection: duckdb.DuckDBPyConnection, rating: float, score: float, found: tuple[int, float | None]
+    connection: duckdb.DuckDBPyConnection, label: str | None, rating: float, found: tuple[int, float | None]
 ) -> None:
-    add_file(connection, "f", [{"given_rating": rating, "score": score}])
+    add_file(connection, "f", [{"given_label": label, "given_rating": rating, "score": 0.9}])
     assert ask(connection, ACCURACY) == [found]
-
-
-def test_a_given_label_counts_before_the_rating(connection: duckdb.DuckDBPyConnection) -> None:
-    add_file(connection, "f", [{"given_label": "negative", "given_rating": 9, "score": 0.1}])
-    assert ask(connection, ACCURACY) == [(1, 1.0)]
 
 
 def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: duckdb.DuckDBPyConnection) -> None:
@@ -231,25 +232,7 @@ def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
     assert ask(connection, query) == [("model-a", 2), ("model-own", 1)]
 
 
-def test_rows_that_both_came_with_a_label_count_each(connection: duckdb.DuckDBPyConnection) -> None:
-    for name in ("f", "g"):
-        add_file(connection, name, [{"text": "fine", "given_label": "positive"}])
-    assert ask(connection, ACCURACY) == [(2, 1.0)]
-
-
 # model_comparison
-
-
-def test_two_models_are_compared_over_the_rows_that_both_scored(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
-    promote(connection, "model-b")
-    for model_id, scores in (("model-a", (0.25, 0.75, 0.5, 0.0)), ("model-b", (0.5, 1.0, 0.75, 0.25))):
-        add_file(connection, "f", [{"score": score} for score in scores], model_id=model_id)
-        add_file(connection, f"of {model_id}", [{"score": 0.0}], model_id=model_id)
-    assert ask(connection, "FROM model_comparison") == [
-        ("model-a", "model-b", 4, 1, 0.75, 0.25, 2.25, pytest.approx(1.0))
-    ]
 
 
 def test_the_model_that_was_promoted_first_is_the_first(connection: duckdb.DuckDBPyConnection) -> None:
@@ -276,8 +259,9 @@ def test_whatever_two_models_scored_their_comparison_is_that_of_the_pairs() -> N
             assume(all(len(set(scores)) > 1 for scores in zip(*pairs, strict=True)) and pairs)
             for table in ("scored_files", "source_reviews", "scored_reviews"):
                 connection.execute(f"DELETE FROM {table}")
-            for position, file in enumerate(files):
-                for which, model_id in enumerate(("model-a", "model-b")):
+            for which, model_id in enumerate(("model-a", "model-b")):
+                add_file(connection, f"of {model_id}", [{"score": 0.0}], which, model_id)
+                for position, file in enumerate(files):
                     rows = [{"score": pair[which]} for pair in file]
                     add_file(connection, f"file-{position}", rows, which, model_id)
             [(reviews, flips, shift, correlation)] = ask(

@@ -8,12 +8,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from data_contracts.errors import DestinationError, ReviewsError, UsageError
+from data_contracts.errors import DestinationError, UsageError
 from data_contracts.storage.home import Home
-from tasks.delivery import changes, folders
+from tasks.delivery import folders
 from tasks.delivery.addresses import name_variable, read_urls
 from tasks.delivery.columns import Layout
-from tasks.delivery.delivering import deliver, deliver_forgotten, find_waiting, inspect, is_due, read_standing
+from tasks.delivery.delivering import deliver, deliver_forgotten, find_waiting, inspect, is_due
 from tasks.delivery.destinations import (
     Destination,
     format_destination,
@@ -151,26 +151,6 @@ def make_killer(point: str, times: int) -> Callable[[str], None]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("point", "times"), [*((point, 1) for point in OF_FOLDERS), (OF_FOLDERS[1], 2)])
-def test_a_killed_delivery_is_completed_by_the_next_and_no_row_is_ever_there_twice(
-    home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch, point: str, times: int
-) -> None:
-    monkeypatch.setattr(changes, "BATCH_ROWS", 3)
-    monkeypatch.setattr(folders, "SMALL_ROWS", 1)
-    deliver(home, make(folder))
-    change(history, ("forget", 0))
-    change(history, ("add", [[{**ROW, "review_id": "r4"}]]))
-    with monkeypatch.context() as patch:
-        patch.setattr(folders, "pass_fault_point", make_killer(point, times))
-        with pytest.raises(DestinationError):
-            deliver(home, make(folder))
-    assert len(read(folder)) == len(set(read(folder)))
-    assert read_standing(home, "lake").error is not None
-    deliver(home, make(folder))
-    assert read(folder) == expect(home, "all")
-
-
-@pytest.mark.slow
 def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_next(
     home: Home, history: History, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,26 +255,6 @@ def test_an_earlier_place_of_a_destination_is_named_when_rows_are_forgotten(home
     [said] = deliver_forgotten(home, {})
     assert said.startswith(f"lake: {folder} got rows before another place was named")
     assert deliver_forgotten(home, {}) == [said]
-
-
-@pytest.mark.slow
-def test_while_deliveries_fail_the_home_knows_since_when_and_how_many_rows(
-    home: Home, history: History, folder: Path
-) -> None:
-    deliver(home, make(folder))
-    change(history, ("add", [[ROW]]))
-    disk = folder.rename(folder.with_name("away"))
-    folder.touch()
-    for _ in range(2):
-        with pytest.raises(ReviewsError):
-            deliver(home, make(folder))
-    standing = read_standing(home, "lake")
-    assert standing.rows_behind == 2  # the row and the quarantined one
-    assert standing.failing_since is not None
-    folder.unlink()
-    disk.rename(folder)
-    deliver(home, make(folder))
-    assert read_standing(home, "lake").rows_behind == 0
 
 
 # The files of destinations

@@ -88,6 +88,13 @@ def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.slow
+def test_of_several_exports_in_one_commit_the_last_by_name_counts(warehouse: Warehouse) -> None:
+    warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["e", "f"]))
+    assert warehouse.list_counting() == [("c", "3.csv"), ("d", "3.csv")]
+    assert warehouse.find_broken() == []
+
+
+@pytest.mark.slow
 def test_an_export_that_is_committed_later_counts_whatever_the_clock_showed(warehouse: Warehouse) -> None:
     with open_warehouse(warehouse.path, write=True) as connection:
         connection.execute("UPDATE scored_files SET committed_at = committed_at + INTERVAL 40 DAY")
