@@ -1,10 +1,8 @@
 """Tests that the archive is downloaded completely and as published, whatever the server does."""
 
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -62,14 +60,6 @@ class QuietServer(ThreadingHTTPServer):
         """Ignore errors of closed connections, which these tests cause."""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def known_certificates() -> Iterator[None]:
-    """Load the certificates once, which takes longer than a download from here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
-        yield
-
-
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up soon, so that a test takes no minutes."""
@@ -96,23 +86,20 @@ def site() -> Iterator[Site]:
 def send(
     data: bytes = DATA,
     *,
-    etag: str | None = '"one"',
-    ranges: bool = True,
+    etag: str = '"one"',
     stop_after: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Answer:
     """Answer correctly; with `stop_after`, close the connection after that many bytes of the body."""
 
     def answer(handler: Handler) -> None:
-        start = _find_start(handler, data, etag) if ranges else 0
+        start = _find_start(handler, data, etag)
         handler.send_response(206 if start else 200)
         if start:
             handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        if etag:
-            handler.send_header("ETag", etag)
-        for name, value in (headers or {}).items():
+        more = {"ETag": etag, "Content-Length": str(len(data) - start), **(headers or {})}
+        for name, value in more.items():
             handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(data) - start))
         handler.end_headers()
         handler.wfile.write(data[start:] if stop_after is None else data[start : start + stop_after])
         handler.close_connection = stop_after is not None
@@ -120,7 +107,7 @@ def send(
     return answer
 
 
-def _find_start(handler: Handler, data: bytes, etag: str | None) -> int:
+def _find_start(handler: Handler, data: bytes, etag: str) -> int:
     wanted = handler.headers.get("Range", "bytes=0-")
     start = int(wanted.removeprefix("bytes=").removesuffix("-"))
     return start if handler.headers.get("If-Range", etag) == etag and start < len(data) else 0

@@ -67,19 +67,15 @@ def test_a_file_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path,
     assert calls == [f"sync {temporary}", f"rename {temporary} a", f"sync {tmp_path.name}"]
 
 
-def test_a_file_that_is_there_is_not_created_anew(tmp_path: Path) -> None:
-    create_whole(tmp_path / "a", b"first")
-    create_whole(tmp_path / "a", b"second")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "first"}
-
-
-def test_a_file_is_created_where_the_file_system_has_no_links(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_is_there_is_not_created_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
 ) -> None:
     def refuse(*paths: Path) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", refuse)
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
     create_whole(tmp_path / "a", b"first")
     create_whole(tmp_path / "a", b"second")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "first"}
@@ -100,7 +96,7 @@ def test_each_of_many_files_is_synced_then_renamed_and_their_folder_is_synced_on
     assert len(calls) == 2 * len(names) + 1
 
 
-def test_of_many_files_one_that_can_not_be_written_leaves_nothing_half_written(
+def test_a_file_that_can_not_be_synced_does_not_get_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int) -> None:
@@ -108,6 +104,8 @@ def test_of_many_files_one_that_can_not_be_written_leaves_nothing_half_written(
 
     (tmp_path / "a").write_text("old")
     monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "a", "new")
     with pytest.raises(OSError, match="No space left"):
         write_all_whole(tmp_path, [("a", b"new"), ("b", b"new")])
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
@@ -147,18 +145,6 @@ def test_a_block_that_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path
 def test_a_folder_whose_block_fails_is_removed(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "a", dies=True)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_that_can_not_be_synced_does_not_get_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space left"):
-        write(tmp_path / "a", "whole")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -203,22 +189,22 @@ def leave(folder: Path) -> dict[str, Path]:
     return {what: folder / name for what, name in names.items()}
 
 
-def test_leftovers_go_unless_their_process_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "held", "left"),
+    [
+        (None, False, {"other", "foreign", "whole"}),
+        (None, True, {"foreign", "whole"}),
+        ("b [1]", False, {"own", "other", "gone", "log", "foreign", "whole"}),
+    ],
+    ids=["of all names", "in a folder that is held", "of one name"],
+)
+def test_leftovers_go_unless_their_process_goes_on(
+    tmp_path: Path, name: str | None, held: bool, left: set[str]
+) -> None:
     paths = leave(tmp_path)
-    remove_leftovers(tmp_path)
-    assert sorted(tmp_path.iterdir()) == sorted(paths[what] for what in ("other", "foreign", "whole"))
-
-
-def test_leftovers_of_one_name_go_alone(tmp_path: Path) -> None:
-    paths = leave(tmp_path)
-    remove_leftovers(tmp_path, "b [1]")
-    assert {what for what, path in paths.items() if not path.exists()} == {"of another name"}
-
-
-def test_in_a_folder_that_is_held_all_leftovers_go(tmp_path: Path) -> None:
-    paths = leave(tmp_path)
-    remove_leftovers(tmp_path, held=True)
-    assert sorted(tmp_path.iterdir()) == sorted(paths[what] for what in ("foreign", "whole"))
+    remove_leftovers(tmp_path, name, held=held)
+    assert {what for what, path in paths.items() if path.exists()} == left
+    assert (tmp_path / f".folder.{GONE}.tmp").exists() == (name is not None)
 
 
 def test_a_writer_removes_what_a_killed_one_left_of_its_name(tmp_path: Path) -> None:
