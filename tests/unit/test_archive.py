@@ -7,7 +7,6 @@ import tarfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -108,22 +107,6 @@ def _claim(name: str, size: int) -> bytes:
     return member.tobuf(tarfile.GNU_FORMAT) + _with()
 
 
-def _claim_header(size: int) -> bytes:
-    """Return a tar with an extended header that claims `size` bytes, after one good member."""
-    header = tarfile.TarInfo("././@PaxHeader")
-    header.type, header.size = tarfile.XHDTYPE, size
-    return _with()[:TWO_MEMBERS] + header.tobuf(tarfile.GNU_FORMAT) + bytes(10240)
-
-
-def _chain_long_names(count: int) -> bytes:
-    member, _ = make_member("././@LongLink", b"x" * 10, tarfile.GNUTYPE_LONGNAME)
-    return (member.tobuf(tarfile.GNU_FORMAT) + b"x" * 10 + bytes(502)) * count
-
-
-def _flip(data: bytes, position: int) -> bytes:
-    return data[:position] + bytes([data[position] ^ 0x55]) + data[position + 1 :]
-
-
 TWO_MEMBERS = 4 * 512
 """Bytes of the first two members of a correct archive: a header and a block of text each."""
 CAN_NOT = "can't be read as .tar.gz or .tar"
@@ -135,12 +118,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _with(make_member(NEW_REVIEW, kind=tarfile.SYMTYPE, link="/etc/hosts")),
         "is no plain file",
     ),
-    "a sparse file": (lambda: _with(make_member(NEW_REVIEW, kind=tarfile.GNUTYPE_SPARSE)), "sparse file"),
-    "an unknown folder": (lambda: _with(make_member("aclImdb/validation", kind=tarfile.DIRTYPE)), NO_PLACE),
     "a rating of eleven": (lambda: _with_file("aclImdb/train/pos/17_11.txt"), NO_PLACE),
-    "a number with zeros in front": (lambda: _with_file("aclImdb/train/pos/01_9.txt"), NO_PLACE),
     "a review that comes twice": (lambda: _with_file("aclImdb/train/pos/1_9.txt"), "repeats review number 1"),
-    "a URL list that comes twice": (lambda: _with_file("aclImdb/test/urls_pos.txt"), "occurs twice"),
     "a missing URL list": (
         lambda: _with(without="aclImdb/test/urls_neg.txt"),
         "'aclImdb/test/urls_neg.txt' is missing",
@@ -165,26 +144,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _claim("aclImdb/train/urls_pos.txt", MAX_URL_LIST_BYTES + 1),
         "claims 16777217 bytes",
     ),
-    "a negative size": (lambda: _claim(NEW_REVIEW, -1024), "claims -1,024 bytes"),
-    "an extended header of 3 GiB": (
-        lambda: _claim_header(3 << 30),
-        "a header in the tar claims 3,221,225,472 bytes",
-    ),
-    "a chain of headers": (lambda: _with()[:TWO_MEMBERS] + _chain_long_names(3000), "damaged"),
-    "a tar cut off within a member": (
-        lambda: _with()[: TWO_MEMBERS - 500],
-        "_2.txt': the tar ends in the middle",
-    ),
     "a tar cut off between members": (lambda: _with()[:TWO_MEMBERS], "the tar ends"),
-    "a damaged header": (lambda: _flip(_with(), TWO_MEMBERS + 5), "a header is damaged"),
-    "bytes after the end": (lambda: _with() + b"more", "more follows its end mark"),
     "no members": (lambda: pack_tar([]), "is missing"),
     "a web page": (lambda: b"<!DOCTYPE html><html>Please log in</html>" * 40, CAN_NOT),
-    "a truncated gzip": (lambda: gzip.compress(_with())[:-300], "gzip data is not valid"),
-    "a gzip with another checksum": (
-        lambda: _flip(gzip.compress(_with()), len(gzip.compress(_with())) - 6),
-        "gzip data is not valid",
-    ),
     "a bomb": (lambda: gzip.compress(_with() + bytes(40 << 20)), "unpacks to more than 16,777,216 bytes"),
 }
 
@@ -201,25 +163,6 @@ def test_a_hostile_archive_is_refused_by_name(kind: str, tmp_path: Path) -> None
     assert words in message
     assert message.startswith(f"{path}: ")
     assert "Next: " in message
-
-
-def _read_header(kind: type[tarfile.TarInfo], archive: Any) -> tarfile.TarInfo:
-    """Read a header as tarfile does since the fix of CVE-2025-13462: not by the `frombuf` of a subclass."""
-    block = archive.fileobj.read(tarfile.BLOCKSIZE)
-    info = vars(tarfile.TarInfo)["frombuf"].__get__(None, kind)(block, archive.encoding, archive.errors)
-    info.offset = archive.fileobj.tell() - tarfile.BLOCKSIZE
-    return info._proc_member(archive)  # type: ignore[no-any-return]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "kind", [kind for kind in HOSTILE if "header" in kind or "size" in kind or "cut off" in kind]
-)
-def test_a_hostile_header_is_refused_whatever_method_of_tarfile_reads_it(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tarfile.TarInfo, "fromtarfile", classmethod(_read_header))
-    test_a_hostile_archive_is_refused_by_name(kind, tmp_path)
 
 
 def test_a_total_over_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

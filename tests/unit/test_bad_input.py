@@ -197,6 +197,7 @@ TAR_CASES = [
     bad_file("tar", "csv", "climbing name", "a.tar", make.to_tar({"../a.csv": CSV}), "member_name_unsafe", "'../a.csv'"),
     bad_file("tar", "csv", "absolute name", "a.tar", make.to_tar({"/a.csv": CSV}), "member_name_unsafe", "'/a.csv'"),
     bad_file("tar", "csv", "oversized header", "a.tar", make.to_tar_with_type("x", tarfile.XHDTYPE, 1 << 33), "bomb_suspected", "claims 8,589,934,592 bytes"),
+    bad_file("tar", "csv", "chain of headers", "a.tar", lambda: make.to_tar_with_type("x", tarfile.GNUTYPE_LONGNAME, 10)[:1024] * 3000, "archive_broken", "damaged or cut off"),
     bad_file("tar", "csv", "name of 9,004 characters", "a.tar", make.to_tar({"x" * 9000 + ".csv": CSV}), "member_name_unsafe", f"9,004 characters, the limit is 1,000; it begins with '{'x' * 100}'"),
     bad_file("tar", "csv", "nothing but digits in a further header", "a.tar", lambda: make.to_tar_with_header("a.csv", CSV, b"9" * 500_000), "archive_broken", "extended header of the tar is damaged"),
     bad_file("tar", "csv", "overlapping records in a further header", "a.tar", lambda: make.to_tar_with_header("a.csv", CSV, b"2 " * 250_000 + b"="), "archive_broken", "extended header of the tar is damaged"),
@@ -403,6 +404,23 @@ def test_a_bad_file_is_refused_in_words_of_our_own(tmp_path: Path, case: Case) -
     assert refusal.value.detail.endswith(FILE_RULES[refusal.value.rule])
     own = refusal.value.detail.lower().replace(case.encoding, "")
     assert not FOREIGN_WORDS.search(own)
+
+
+def read_header(kind: type[tarfile.TarInfo], archive: Any) -> tarfile.TarInfo:
+    """Read a header as tarfile does since the fix of CVE-2025-13462: not by the `frombuf` of a subclass."""
+    block = archive.fileobj.read(tarfile.BLOCKSIZE)
+    info = vars(tarfile.TarInfo)["frombuf"].__get__(None, kind)(block, archive.encoding, archive.errors)
+    info.offset = archive.fileobj.tell() - tarfile.BLOCKSIZE
+    return info._proc_member(archive)  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [mark_case(case) for case in TAR_CASES if "header" in case.defect])
+def test_a_hostile_header_is_refused_whatever_method_of_tarfile_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: Case
+) -> None:
+    monkeypatch.setattr(tarfile.TarInfo, "fromtarfile", classmethod(read_header))
+    test_a_bad_file_is_refused_in_words_of_our_own(tmp_path, case)
 
 
 @pytest.fixture(scope="module")
