@@ -235,16 +235,6 @@ def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
 # model_comparison
 
 
-def test_the_model_that_was_promoted_first_is_the_first(connection: duckdb.DuckDBPyConnection) -> None:
-    promote(connection, "a-later-one")
-    promote(connection, "model-a", "rollback")
-    for day, model_id in enumerate(["never-promoted-2", "never-promoted-1", "a-later-one", "model-a"]):
-        add_file(connection, "f", [{}], day, model_id)
-    order = ["model-a", "a-later-one", "never-promoted-2", "never-promoted-1"]
-    expected = [(a, b) for place, a in enumerate(order) for b in order[place + 1 :]]
-    assert sorted(ask(connection, "SELECT model_a, model_b FROM model_comparison")) == sorted(expected)
-
-
 SCORES = st.integers(0, 100).map(lambda percent: percent / 100)
 
 

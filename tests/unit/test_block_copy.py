@@ -66,15 +66,6 @@ def test_blocks_that_are_the_same_are_not_written(tmp_path: Path) -> None:
     assert written == [HEADERS * HEADER_BYTES + place * BLOCK_BYTES for place in (2, 3)]
 
 
-def test_a_block_that_differs_in_its_last_byte_alone_is_copied(tmp_path: Path) -> None:
-    source, target = write_file(tmp_path / "source", [0, 1]), write_file(tmp_path / "target", [0, 1])
-    content = bytearray(source.read_bytes())
-    content[HEADERS * HEADER_BYTES + BLOCK_BYTES - 1] = 7
-    source.write_bytes(content)
-    copy(source, target)
-    assert target.read_bytes() == content
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("block_bytes", [16_384, 262_144])
 def test_the_first_bytes_of_a_block_of_duckdb_tell_whether_it_has_changed(

@@ -68,12 +68,6 @@ def test_texts_that_are_joined_to_their_scores_need_not_fit_into_memory(
 
 
 @pytest.mark.slow
-def test_a_second_commit_of_a_part_adds_nothing(monday: Path, tmp_path: Path) -> None:
-    assert commit_parts(monday, tmp_path / "monday") == CommitSummary(0, 0, 0, 0)
-    assert count(monday) == (2, 2, 1, 1)
-
-
-@pytest.mark.slow
 def test_of_a_part_only_the_files_that_are_new_are_taken(monday: Path, tmp_path: Path) -> None:
     both = write_part(tmp_path / "second", [MONDAY, PartFile("tuesday.csv", [{}], bad_rows=[2])])
     assert commit_parts(monday, both) == CommitSummary(1, 0, 1, 1)

@@ -39,15 +39,6 @@ def test_a_deployment_is_named_like_its_flow_described_and_has_a_queue_of_its_ow
     assert "concurrency_limit" not in declared
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_every_parameter_is_typed_and_described_for_the_run_form(name: str) -> None:
-    schema = parameter_schema(load_flow_from_entrypoint(DECLARED[name]["entrypoint"]))
-    for parameter, declared in schema.properties.items():
-        assert declared.get("description"), parameter
-        assert {"type", "anyOf", "enum", "$ref"} & set(declared), parameter
-    assert set(DECLARED[name].get("parameters", {})) <= set(schema.properties)
-
-
 @pytest.mark.parametrize("dataset", [None, "aclImdb", "sample"])
 def test_backups_and_checks_are_scheduled_but_not_in_the_home_of_the_demo(
     dataset: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

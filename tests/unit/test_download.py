@@ -239,15 +239,6 @@ def test_a_server_that_stalls_is_given_up_and_says_where_to_go_on(site: Site, tm
         fetch(site, tmp_path)
 
 
-def test_attempts_begin_anew_while_they_bring_something(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(download, "PROGRESS_BYTES", 50_000)
-    site.answers = [send(stop_after=60_000)]
-    assert fetch(site, tmp_path).path.read_bytes() == DATA
-    assert len(site.requests) > ATTEMPTS
-
-
 def test_a_compressed_transfer_is_kept_as_it_lies_on_the_server(site: Site, tmp_path: Path) -> None:
     site.answers = [send(headers={"Content-Encoding": "x-gzip"})]
     assert fetch(site, tmp_path).path.read_bytes() == DATA

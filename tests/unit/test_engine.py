@@ -18,7 +18,7 @@ from data_contracts.scored_reviews import SCORED_SCHEMA
 from tasks.engine import batches, dask_workers
 from tasks.engine.batches import AHEAD, score_in_order
 from tasks.engine.dask_workers import DaskEngine, open_scoring
-from tasks.engine.worker_task import Recipe, keep_bundle
+from tasks.engine.worker_task import Recipe
 from tasks.scoring.chunk_scores import ScoredChunk
 
 RECIPE = Recipe("fingerprint", "run", every_row=False)
@@ -184,9 +184,3 @@ def test_nothing_is_started_where_nothing_is_scored(monkeypatch: pytest.MonkeyPa
     monkeypatch.delattr(dask_workers, "_connect")
     with open_scoring("local:2", lambda words: None) as score_by:
         score_by(Path("no-bundle"), "fingerprint")
-
-
-def test_a_worker_keeps_the_files_of_a_bundle_once(tmp_path: Path) -> None:
-    keep_bundle(tmp_path / "bundle", {"facts.json": b"{}", "graph/weights": b"\0"})
-    keep_bundle(tmp_path / "bundle", {})
-    assert (tmp_path / "bundle" / "graph" / "weights").read_bytes() == b"\0"

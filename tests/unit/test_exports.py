@@ -207,16 +207,6 @@ def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None
     assert run(home, ExportRequest(form)).rows == 3
 
 
-def test_texts_can_be_left_out(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home, texts=False)
-    path = home.exports / FIRST
-    assert "text" not in pq.read_schema(path).names
-    assert not [
-        each for each in home.exports.rglob("*") if each.is_file() and b"text 1 of f.csv" in each.read_bytes()
-    ]
-
-
 @pytest.mark.slow
 def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     add(home, "f.csv", [{}])

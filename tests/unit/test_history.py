@@ -110,11 +110,6 @@ def test_what_decided_is_the_part_of_the_rule_that_the_other_rows_lost_by(
     assert list_decisions(home, "r7") == [decided, decided]
 
 
-def test_dates_out_of_this_world_are_shown(home: Home) -> None:
-    change(home, "UPDATE source_reviews SET reviewed_at = '290000-01-01' WHERE file_uri = '5.csv'")
-    assert find(home)[1]["rows"][0]["reviewed_at"] == "290000-01-01T00:00:00+00:00"
-
-
 def test_what_a_file_names_can_not_write_to_the_terminal(home: Home) -> None:
     change(home, "UPDATE source_reviews SET file_uri = e'\\x1b[31m[bold]x', given_label = 'positive'")
     out = io.StringIO()

@@ -3,7 +3,6 @@
 import os
 import sys
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -80,11 +79,6 @@ def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: P
     assert "can't be accessed" in findings.skipped[0].reason
 
 
-def test_a_named_file_in_the_inbox_has_the_name_it_has_there(tmp_path: Path) -> None:
-    path = write(tmp_path / "inbox" / "a.csv")
-    assert look_at_named([path], tmp_path / "inbox").files == look_into(tmp_path / "inbox").files
-
-
 @pytest.mark.parametrize(
     "name", ["inbox/deep/../labels/a.csv", "inbox/within", "alias/a.csv", "home/inbox/labels/a.csv", "home"]
 )
@@ -150,13 +144,6 @@ def test_a_hostile_name_of_the_inbox_stops_no_other_file(tmp_path: Path, name: s
     inbox = path.parents[1]
     findings = look_at_named([inbox / name, path], inbox)
     assert "deep/b.csv" in [file.uri for file in findings.files]
-
-
-def test_a_file_is_known_by_the_sha256_of_its_bytes(tmp_path: Path) -> None:
-    write(tmp_path / "a.csv", b"abc")
-    hashed = hash_file(look_into(tmp_path).files[0])
-    assert isinstance(hashed, SourceFile)
-    assert hashed.source_sha256 == sha256(b"abc").hexdigest()
 
 
 def test_a_file_that_changes_while_it_is_read_waits(tmp_path: Path) -> None:

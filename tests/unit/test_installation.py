@@ -53,16 +53,6 @@ def test_every_file_beside_the_code_is_in_the_wheel() -> None:
     assert beside == shipped
 
 
-def test_prefect_finds_the_deployments_in_the_root_of_a_checkout() -> None:
-    assert (PROJECT_ROOT / "prefect.yaml").resolve() == PREFECT_FILE
-
-
-def test_the_citation_names_the_version_and_the_licence_of_the_project() -> None:
-    cited = yaml.safe_load((PROJECT_ROOT / "CITATION.cff").read_text("utf-8"))
-    declared = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert (cited["version"], cited["license"]) == (declared["version"], declared["license"])
-
-
 @pytest.mark.process
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not there")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:

@@ -102,11 +102,6 @@ def test_a_path_passes_over_what_has_no_review(film: Any) -> None:
     assert read_texts({"films": {"a": {"reviews": GOOD}, "b": film}}, profile=profile) == TEXTS
 
 
-def test_a_path_that_two_arrays_have_refuses_the_document() -> None:
-    with pytest.raises(FileRefusedError, match="several arrays have objects"):
-        read_texts({"data.reviews": GOOD, "data": {"reviews": GOOD}}, profile=AT_REVIEWS)
-
-
 @pytest.mark.parametrize("outer", [lambda rows: {"reviews": rows}, lambda rows: rows])
 def test_a_list_after_the_first_review_is_set_aside(outer: Callable[[Any], Any]) -> None:
     (rows,) = read(json.dumps(outer([*GOOD, [GOOD[0]]])).encode())

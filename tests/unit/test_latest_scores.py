@@ -124,20 +124,6 @@ def test_texts_that_come_again_are_repeated_until_only_one_row_has_them(history:
     assert list_repeated(history.warehouse) == ["new", "twice"]
 
 
-def test_near_copies_are_those_that_several_labelled_rows_have_now(history: History) -> None:
-    row = {**ROW, "review_id": None, "movie_id": None, "given_label": "positive"}
-    history.add([[{**row, "text": "a", "near_key": 1}, {**row, "text": "c", "near_key": 2}]])
-    history.add([[{**row, "text": "b", "near_key": 1}, {**row, "text": "d", "near_key": 2}]])
-    history.add(
-        [[{**row, "text": "e", "near_key": 3}, {**row, "given_label": None, "text": "f", "near_key": 3}]]
-    )
-    query = "SELECT key FROM repeated_keys WHERE kind = 'near' ORDER BY ALL"
-    assert ask(history.warehouse, query) == [(1,), (2,)]
-    history.forget(-2)
-    assert ask(history.warehouse, query) == [(2,)]
-    assert find_broken(history.warehouse) == []
-
-
 def test_a_column_that_differs_from_its_definition_is_found(history: History) -> None:
     for change in (
         "is_latest = NOT is_latest WHERE row_number = 1",
