@@ -1,12 +1,15 @@
-"""Tests of the folder of a home: other users of the machine can't read it, however it was made."""
+"""Tests of the folder of a home: other users of the machine can't read it, and it keeps its id."""
 
 import stat
+import uuid
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from data_contracts.errors import ReviewsError
 from data_contracts.storage.home import Home
+from data_contracts.storage.home_id import ensure_home_id, read_home_id
 from flows.command.cli import main
 
 
@@ -42,3 +45,29 @@ def test_a_folder_that_is_no_home_is_not_closed(home: Home) -> None:
     home.folder.mkdir(mode=0o755)
     CliRunner().invoke(main, ["--home", str(home.folder), "models", "variants"])
     assert read_mode(home) == 0o755
+
+
+def test_a_home_keeps_the_id_that_it_was_given_first(home: Home) -> None:
+    assert read_home_id(home) is None
+    assert ensure_home_id(home) == ensure_home_id(home) == read_home_id(home)
+
+
+def test_two_that_draw_an_id_at_once_both_get_the_one_that_was_kept(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_the_other = list[str]()
+
+    def draw_late() -> uuid.UUID:
+        """Let another process draw and keep an id when this one has found none, and has not kept its own."""
+        monkeypatch.undo()
+        of_the_other.append(ensure_home_id(home))
+        return uuid.uuid4()
+
+    monkeypatch.setattr(uuid, "uuid4", draw_late)
+    assert [ensure_home_id(home)] == of_the_other == [read_home_id(home)]
+
+
+def test_an_id_that_cannot_be_read_is_not_replaced(home: Home) -> None:
+    home.id_file.mkdir(parents=True)
+    with pytest.raises(ReviewsError, match=r"home-id.*can't be read .*Next:"):
+        ensure_home_id(home)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from data_contracts.storage.faults import FAULT_POINTS
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("reviews", "flows", "deployments", "tasks", "models", "data_contracts")
 ORDER = (
@@ -228,6 +230,15 @@ def test_there_is_one_way_into_the_champions_place(package: str) -> None:
         or (isinstance(node, ast.Attribute) and node.attr in changing)
     }
     assert found == ({"tasks/warehouse/promotion.py"} if package == "tasks" else set())
+
+
+def test_every_fault_point_is_passed_in_one_place() -> None:
+    passed = [
+        name
+        for path in MODULES.values()
+        for name in re.findall(r'pass_fault_point\("([^"]+)"\)', path.read_text("utf-8"))
+    ]
+    assert sorted(passed) == sorted(FAULT_POINTS)
 
 
 @pytest.mark.process
