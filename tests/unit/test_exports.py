@@ -79,11 +79,7 @@ def test_every_scored_row_is_there_in_the_folder_of_its_day(home: Home) -> None:
     assert (done.rows, done.files) == (2, 1)
     assert read(home) == expect(home)
     assert [row[-1] for row in read(home)] == [date(2026, 3, 1), date(2026, 3, 2)]
-    assert list_files(home) == [
-        LEDGER,
-        "day=2026-03-01/reviews-000001.parquet",
-        "day=2026-03-02/reviews-000001.parquet",
-    ]
+    assert list_files(home) == [LEDGER, FIRST, FIRST.replace("03-01", "03-02")]
 
 
 def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> None:
@@ -91,28 +87,12 @@ def test_a_row_has_what_its_file_said_and_what_the_model_found(home: Home) -> No
     extra = '{"user":{"name":"Ann"}}'
     add(home, "f.csv", [{**given, "given_rating": 8.0, "score": 0.75, "text": "fine", "extra": extra}])
     run(home)
-    path = home.exports / FIRST
-    [row] = pq.ParquetFile(path).read().to_pylist()
-    assert row == {
-        **given,
-        "source_sha256": hash_text("f.csv"),
-        "row_number": 1,
-        "given_rating": 8.0,
-        "model_id": "model-a",
-        "score": 0.75,
-        "sentiment": "positive",
-        "predicted_rating": 7.75,
-        "token_count": 4,
-        "oov_rate": 0.25,
-        "truncated": False,
-        "scored_at": NOON,
-        "run_id": "run-1",
-        "uri": "f.csv",
-        "member": None,
-        "source": "default",
-        "extra": '{"user":{"name":"Ann"}}',
-        "text": "fine",
-    }
+    [row] = pq.ParquetFile(home.exports / FIRST).read().to_pylist()
+    found = {"score": 0.75, "sentiment": "positive", "predicted_rating": 7.75, "model_id": "model-a"}
+    file = {"source_sha256": hash_text("f.csv"), "row_number": 1, "uri": "f.csv", "source": "default"}
+    assert (
+        row.items() >= {**given, **found, **file, "given_rating": 8.0, "text": "fine", "extra": extra}.items()
+    )
 
 
 @pytest.mark.slow
@@ -197,13 +177,7 @@ def test_texts_that_a_spreadsheet_would_run_are_neutralised_in_csv(home: Home) -
 def test_a_date_out_of_this_world_stops_no_export(home: Home, form: str) -> None:
     moments = ["infinity", "-infinity", "290000-01-01"]
     add(home, "f.csv", [{} for _ in moments])
-    change(
-        home,
-        *(
-            f"UPDATE source_reviews SET reviewed_at = '{moment}'::TIMESTAMPTZ WHERE row_number = {number}"
-            for number, moment in enumerate(moments, 1)
-        ),
-    )
+    change(home, f"UPDATE source_reviews SET reviewed_at = {moments}[row_number]::TIMESTAMPTZ")
     assert run(home, ExportRequest(form)).rows == 3
 
 
@@ -215,13 +189,8 @@ def test_a_new_export_keeps_to_the_manner_of_the_folder(home: Home) -> None:
     run(home, only_new=True)
     assert "text" not in duckdb.execute(f"FROM read_csv('{home.exports}/**/*.csv')").fetchdf().columns
     assert read_cells(home, "row_number") == ["1", "1"]
-
-
-def test_a_new_export_in_another_manner_is_refused(home: Home) -> None:
-    add(home, "f.csv", [{}])
-    run(home)
     with pytest.raises(UsageError, match="holds an export in another format"):
-        run(home, only_new=True, texts=False)
+        run(home, only_new=True, raw=True)
 
 
 def test_after_a_restore_rows_scored_anew_take_the_place_of_those_before(home: Home) -> None:
@@ -278,8 +247,6 @@ def test_an_export_does_not_go_into_a_folder_of_the_home(home: Home, scheme: str
 
 
 LATEST = "review_id, movie_id, text, score, sentiment, predicted_rating, model_id, source_sha256, row_number, source"
-
-
 ABSENT = ("run_id", "review", "in_english", "text_sha256")
 """Columns that an export of the current scores has not."""
 
@@ -287,17 +254,10 @@ ABSENT = ("run_id", "review", "in_english", "text_sha256")
 @pytest.fixture
 def promoted(home: Home) -> Home:
     """A home with three reviews, scored by a model that was promoted."""
-    copy_once("current export", home.folder, lambda folder: fill(Home(folder)))
-    return home
-
-
-def fill(home: Home) -> None:
     change(home, "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL)")
-    add(
-        home,
-        "f.csv",
-        [{"review_id": "r1", "extra": '{"shop":"a"}'}, {"review_id": "r2"}, {"reviewed_at": NOON}],
-    )
+    rows = [{"review_id": "r1", "extra": '{"shop":"a"}'}, {"review_id": "r2"}, {"reviewed_at": NOON}]
+    add(home, "f.csv", rows)
+    return home
 
 
 def read_current(home: Home, columns: str = LATEST, form: str = "parquet") -> list[tuple[Any, ...]]:
@@ -317,10 +277,7 @@ def test_the_current_scores_are_those_of_latest_scores_in_the_last_format_alone(
     for form in FORMS:
         assert run(promoted, CURRENT, form=form).rows == 3
         assert read_current(promoted, form=form) == expect_current(promoted)
-        assert sorted(path.name for path in promoted.current_export.iterdir()) == [
-            LEDGER,
-            f"latest_scores.{form}",
-        ]
+        assert {path.name for path in promoted.current_export.iterdir()} == {LEDGER, f"latest_scores.{form}"}
 
 
 def test_the_columns_are_typed_as_documented(promoted: Home) -> None:
