@@ -81,14 +81,6 @@ def expect(home: Home, rows: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
-def test_each_row_is_delivered_once_and_then_nothing(home: Home, folder: Path, layout: Layout) -> None:
-    assert deliver(home, make(folder, layout)).files == 2
-    assert read(folder) == expect(home, layout.rows)
-    assert deliver(home, make(folder, layout)) == Delivered()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("layout", [ALL, CURRENT], ids=lambda layout: layout.rows)
 def test_a_store_gets_the_same_files_as_a_disk(
     home: Home, history: History, folder: Path, layout: Layout
 ) -> None:
@@ -121,6 +113,7 @@ def test_every_change_of_the_home_is_delivered(home: Home, history: History, tmp
             waiting = len(find_waiting(home, destination))
             assert deliver(home, destination).files == waiting, step
             assert read(tmp_path / layout.rows) == expect(home, layout.rows), step
+            assert deliver(home, destination) == Delivered()
 
 
 @pytest.mark.slow
@@ -138,13 +131,9 @@ def test_new_rows_join_a_small_file_and_begin_another_after_a_large_one(
     assert read(folder) == expect(home, "all")
 
 
-def make_killer(point: str, times: int) -> Callable[[str], None]:
-    passed = 0
-
+def kill_at(point: str) -> Callable[[str], None]:
     def kill(name: str) -> None:
-        nonlocal passed
-        passed += name == point
-        if name == point and passed == times:
+        if name == point:
             raise KilledError
 
     return kill
@@ -160,7 +149,7 @@ def test_a_killed_delivery_of_scores_that_are_taken_back_is_completed_by_the_nex
     history.apply(("rescore", (1, "model-b")))
     change(history, ("promote", "model-b"))
     with monkeypatch.context() as patch:
-        patch.setattr(folders, "pass_fault_point", make_killer(OF_FOLDERS[1], 1))
+        patch.setattr(folders, "pass_fault_point", kill_at(OF_FOLDERS[1]))
         with pytest.raises(DestinationError):
             deliver(home, make(folder, CURRENT))
     assert read(folder) == expect(home, "current")
@@ -175,7 +164,7 @@ def test_a_delivery_of_all_that_was_killed_is_due_and_the_next_delivery_goes_on_
 ) -> None:
     deliver(home, make(folder))
     with monkeypatch.context() as patch:
-        patch.setattr(folders, "pass_fault_point", make_killer(OF_FOLDERS[0], 1))
+        patch.setattr(folders, "pass_fault_point", kill_at(OF_FOLDERS[0]))
         with pytest.raises(DestinationError):
             deliver(home, make(folder), repeats=True)
     assert is_due(home, make(folder))
@@ -273,10 +262,8 @@ def write(home: Home, content: str, name: str = "bi") -> Path:
         ('kind = "mysql"\ntable = "t"', "kind"),
         ('kind = "postgres"', "needs the key table"),
         ('kind = "postgres"\ntable = "a; drop table b"', "small letters"),
-        ('kind = "parquet"\nfolder = "here"', "absolute path"),
         ('kind = "parquet"\nfolder = "s3://user:secret@bucket/x"', "a plain URI"),
         ('kind = "postgres"\ntable = "t"\nurl = "postgresql://me:secret@h/d"', "url is not a key"),
-        ('kind = "postgres"\ntable = "t"\ntexts = 1', "texts"),
         ("kind = ", "can't be read"),
     ],
 )
@@ -307,7 +294,7 @@ def test_a_folder_of_the_home_itself_is_no_destination(tmp_path: Path, scheme: s
         write(home, f'kind = "parquet"\nfolder = "{scheme}{home.folder}/{name}"', name.replace("/", "-"))
     found = load_destinations(home, {})
     assert found.known == ()
-    assert ["must not be changed" in each for each in found.broken.values()] == [True] * 3
+    assert all("must not be changed" in each for each in found.broken.values())
 
 
 def test_two_destinations_of_one_folder_are_one_too_many(tmp_path: Path) -> None:
