@@ -255,8 +255,11 @@ ABSENT = ("run_id", "review", "in_english", "text_sha256")
 def promoted(home: Home) -> Home:
     """A home with three reviews, scored by a model that was promoted."""
     change(home, "INSERT INTO promotions VALUES (1, 'promote', 'model-a', '', NULL, now(), NULL, NULL)")
-    rows = [{"review_id": "r1", "extra": '{"shop":"a"}'}, {"review_id": "r2"}, {"reviewed_at": NOON}]
-    add(home, "f.csv", rows)
+    add(
+        home,
+        "f.csv",
+        [{"review_id": "r1", "extra": '{"shop":"a"}'}, {"review_id": "r2"}, {"reviewed_at": NOON}],
+    )
     return home
 
 

@@ -48,28 +48,24 @@ def test_hidden_and_unfinished_files_are_no_ones_business_yet(tmp_path: Path, na
     assert look_into(tmp_path) == Findings((), ())
 
 
-def test_links_are_not_followed_and_said(tmp_path: Path) -> None:
-    outside = write(tmp_path / "outside" / "secret.csv")
-    inbox = tmp_path / "inbox"
-    inbox.mkdir()
+def test_what_is_no_plain_file_is_passed_over_and_said(tmp_path: Path) -> None:
+    inbox, outside = tmp_path / "inbox", write(tmp_path / "outside" / "secret.csv")
+    write(inbox / "good.csv")
     (inbox / "file.csv").symlink_to(outside)
     (inbox / "folder").symlink_to(outside.parent)
+    os.mkfifo(inbox / "pipe.csv")
+    write(inbox / os.fsdecode(b"caf\xe9.csv"))
+    with write(inbox / "sparse.csv").open("wb") as file:
+        file.truncate(2**40)
     findings = look_into(inbox)
-    assert not findings.files
-    assert [each.uri for each in findings.skipped if "link" in each.reason] == ["file.csv", "folder"]
-
-
-def test_a_name_that_is_not_utf8_is_passed_over_and_said(tmp_path: Path) -> None:
-    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("text")
-    write(tmp_path / "good.csv")
-    findings = look_into(tmp_path)
     assert [file.uri for file in findings.files] == ["good.csv"]
-    assert "not UTF-8" in findings.skipped[0].reason
-
-
-def test_a_pipe_is_passed_over(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.csv")
-    assert [each.reason for each in look_into(tmp_path).skipped] == ["is not a regular file"]
+    reasons = {each.uri: each.reason for each in findings.skipped}
+    assert "link" in reasons.pop("file.csv")
+    assert "link" in reasons.pop("folder")
+    assert reasons.pop("pipe.csv") == "is not a regular file"
+    assert reasons.pop("sparse.csv") == "is larger than 64 GiB, the limit: split it"
+    [(_, reason)] = reasons.items()
+    assert "not UTF-8" in reason
 
 
 def test_a_named_folder_is_looked_through_and_a_missing_name_is_said(tmp_path: Path) -> None:
@@ -164,14 +160,6 @@ def test_a_file_that_was_changed_and_given_its_time_back_has_changed(tmp_path: P
     assert isinstance(hashed, SourceFile)
     assert not has_changed(hashed)
     assert has_changed(replace(hashed, ctime_ns=1))
-
-
-def test_a_file_of_any_size_that_holds_nothing_is_not_read(tmp_path: Path) -> None:
-    with write(tmp_path / "sparse.csv").open("wb") as file:
-        file.truncate(2**40)
-    findings = look_into(tmp_path)
-    assert not findings.files
-    assert [each.reason for each in findings.skipped] == ["is larger than 64 GiB, the limit: split it"]
 
 
 @pytest.mark.process
