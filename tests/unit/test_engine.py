@@ -37,7 +37,7 @@ def make_chunk(*files: str) -> pa.Table:
 
 @dataclass
 class Workers:
-    """Workers whom a text `x` kills, with all that is in flight."""
+    """Workers whom a text `x` kills when its turn comes, with all that is in flight."""
 
     threads: int = 2
     sent: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Workers:
             self.killed |= alive
 
     def collect(self, handle: int) -> ScoredChunk | None:
-        self.wait_for(self.running)
+        self.wait_for({*sorted(self.running)[: max(self.threads, 1)], handle})
         del self.running[handle]
         return None if handle in self.killed else ScoredChunk(pa.table({}), NO_SCORES, {})
 
