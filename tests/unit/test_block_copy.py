@@ -28,7 +28,10 @@ def write_file(path: Path, blocks: Sequence[int], more: int = 0) -> Path:
 
 
 def copy(source: Path, target: Path) -> None:
-    with source.open("rb") as read, target.open("r+b") as written:
+    """Copy a file as a large one, whose blocks are not compared whole."""
+    with pytest.MonkeyPatch.context() as patch, source.open("rb") as read, target.open("r+b") as written:
+        patch.setattr(block_copy, "WHOLE_BYTES", 0)
+        patch.setattr(block_copy, "COMPARED_BYTES", 64)
         copy_blocks(read, written, BLOCK_BYTES)
 
 
