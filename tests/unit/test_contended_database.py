@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from data_contracts.errors import WarehouseBusyError
 from tasks.warehouse.database.waiting_for_file import connect_when_free
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 
@@ -80,18 +79,6 @@ def test_the_error_of_a_database_that_did_not_change_is_raised_at_once(database:
     with ExitStack() as until_closed, pytest.raises(duckdb.IOException, match="No more data"):
         connect_when_free(database, connect, 10, until_closed)
     assert len(calls) == 1
-
-
-def test_who_waits_for_a_database_that_changes_all_the_time_is_told_so(database: Path) -> None:
-    def connect() -> duckdb.DuckDBPyConnection:
-        swap(database)
-        return duckdb.connect()
-
-    with (
-        ExitStack() as until_closed,
-        pytest.raises(WarehouseBusyError, match="changed it while it was opened"),
-    ):
-        connect_when_free(database, connect, 0.05, until_closed)
 
 
 @pytest.mark.process

@@ -58,12 +58,6 @@ def test_one_column_of_texts_with_commas_is_read(tmp_path: Path, header: str) ->
     assert read_texts(tmp_path, "a.csv", data, profile=make_profile(header)) == ["Heat,5,Good.", "Bad, sad."]
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tab"])
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_every_usual_separator_is_found(tmp_path: Path, separator: str, name: str) -> None:
-    assert read_texts(tmp_path, name, encode_csv(ROWS, separator)) == TEXTS
-
-
 @pytest.mark.parametrize("separator", ["^", "\x01", ":", " "])
 def test_a_profile_may_name_any_other_separator(tmp_path: Path, separator: str) -> None:
     assert read_by(tmp_path, "a.csv", encode_csv(ROWS, separator), delimiter=separator) == TEXTS

@@ -274,12 +274,6 @@ def test_what_lasts_is_told_once_and_what_the_webhook_did_not_get_is_told_again(
     assert tell(warehouse) == []
 
 
-def test_what_lasted_and_is_over_before_it_could_be_told_is_not_told_but_an_event_is(warehouse: Path) -> None:
-    note(warehouse, LATE, REFUSED)
-    note(warehouse)
-    assert tell(warehouse) == ["a.csv"]
-
-
 def test_another_event_of_a_subject_is_told_again(warehouse: Path) -> None:
     note(warehouse, REFUSED)
     tell(warehouse)

@@ -49,18 +49,7 @@ def test_an_error_that_is_no_refusal_is_a_finding(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {"row_number": 2},
-        {"text": None},
-        {"rule": "text_blank"},
-        {"text": None, "rule": "no_such_rule"},
-        {"given_label": "good"},
-        {"given_rating": 11.0},
-        {"extra": "[]"},
-        {"extra": '{"a": NaN}'},
-    ],
-    ids=str,
+    "changes", [{"row_number": 2}, {"text": None}, {"given_label": "good"}, {"extra": '{"a": NaN}'}], ids=str
 )
 def test_rows_that_are_not_as_promised_are_a_finding(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, object]

@@ -76,15 +76,6 @@ DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text("utf-8")
 COMPOSE = yaml.safe_load((PROJECT_ROOT / "compose.yaml").read_text("utf-8"))
 
 
-def test_the_image_is_built_by_the_uv_of_the_makefile_for_a_python_that_is_supported() -> None:
-    [version] = re.findall(
-        r"^UV_VERSION := (.*)$", (PROJECT_ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
-    )
-    assert f"uv=={version}" in DOCKERFILE
-    [python] = re.findall(r"^ARG PYTHON_VERSION=(.*)$", DOCKERFILE, re.MULTILINE)
-    assert python in ("3.11", "3.12", "3.13")
-
-
 def test_the_image_gets_what_the_wheel_is_built_from_and_nothing_that_is_secret() -> None:
     lines = (PROJECT_ROOT / ".dockerignore").read_text("utf-8").splitlines()
     let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}

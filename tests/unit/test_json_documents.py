@@ -124,11 +124,6 @@ def test_lines_of_objects_are_read_as_lines() -> None:
     assert read_texts(b"\n" + lines.replace(b"\n", b"\r\n\r\n")) == TEXTS
 
 
-def test_a_line_of_many_that_is_not_json_is_set_aside_alone() -> None:
-    (rows,) = read(b'{"text": "A."}\n{"text": "B." x}\n{"text": "C."}\n')
-    assert rows.known["text"].to_pylist() == ["A.", None, "C."]
-
-
 # What the rows are
 
 
