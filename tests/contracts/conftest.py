@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-import duckdb
 import pytest
+from duckdb import DuckDBPyConnection as Connection
 
 from tests.support.databases import borrow_tables
 
 
 @pytest.fixture
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
+def database() -> Iterator[Connection]:
     """A database in memory with the present tables and views, all empty."""
     with borrow_tables() as made:
         yield made

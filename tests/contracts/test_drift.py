@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from duckdb import DuckDBPyConnection as Connection
 
 from data_contracts.drift import MEASURES, ReferenceMeasure, describe_reference
 from tasks.warehouse.model_registry import record_reference
@@ -21,13 +21,13 @@ draw_reviews = Reviews(score=(0.35, 0.35), words=(5.1, 0.65), fewest_words=10, u
 """Draws realistic reviews: scores near 0 and 1, lengths with a long tail, few cut texts."""
 
 
-def keep_reference(database: duckdb.DuckDBPyConnection, measures: Measures) -> dict[str, ReferenceMeasure]:
+def keep_reference(database: Connection, measures: Measures) -> dict[str, ReferenceMeasure]:
     reference = describe_reference(measures)
     record_reference(database, "model-a", {name: vars(each) for name, each in reference.items()})
     return reference
 
 
-def add_runs(database: duckdb.DuckDBPyConnection, runs: Mapping[str, Measures]) -> None:
+def add_runs(database: Connection, runs: Mapping[str, Measures]) -> None:
     """Add the scores of these runs by one model, as commits do."""
     parts = [
         pa.table(
@@ -43,14 +43,12 @@ def add_runs(database: duckdb.DuckDBPyConnection, runs: Mapping[str, Measures]) 
     add_sums(database, scores, "source_reviews")
 
 
-def find_drifted(database: duckdb.DuckDBPyConnection, run_id: str) -> set[str]:
+def find_drifted(database: Connection, run_id: str) -> set[str]:
     query = "SELECT measure FROM drift WHERE run_id = ? AND drifted"
     return {measure for (measure,) in database.execute(query, [run_id]).fetchall()}
 
 
-def test_the_index_is_the_sum_over_bins_of_the_gap_times_the_log_ratio(
-    database: duckdb.DuckDBPyConnection,
-) -> None:
+def test_the_index_is_the_sum_over_bins_of_the_gap_times_the_log_ratio(database: Connection) -> None:
     generator = np.random.default_rng(0)
     keep_reference(database, {**draw_reviews(generator, 100), "truncated": np.arange(100) < 20})
     add_runs(database, {"run": {**draw_reviews(generator, 50), "truncated": np.arange(50) < 40}})
@@ -62,7 +60,7 @@ def test_the_index_is_the_sum_over_bins_of_the_gap_times_the_log_ratio(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [50, 2000])
-def test_random_reviews_raise_hardly_a_false_alarm(database: duckdb.DuckDBPyConnection, number: int) -> None:
+def test_random_reviews_raise_hardly_a_false_alarm(database: Connection, number: int) -> None:
     generator = np.random.default_rng(number)
     keep_reference(database, draw_reviews(generator, 2500))
     add_runs(database, {f"run {sample}": draw_reviews(generator, number) for sample in range(SAMPLES)})
@@ -82,7 +80,7 @@ SHIFTS: dict[str, tuple[str, Any]] = {
 @pytest.mark.parametrize("shift", SHIFTS)
 @pytest.mark.parametrize("number", [50, 2000])
 def test_a_shifted_run_is_flagged_in_the_measure_that_shifted(
-    database: duckdb.DuckDBPyConnection, shift: str, number: int
+    database: Connection, shift: str, number: int
 ) -> None:
     generator = np.random.default_rng(2)
     keep_reference(database, draw_reviews(generator, 2500))
@@ -92,13 +90,13 @@ def test_a_shifted_run_is_flagged_in_the_measure_that_shifted(
     assert find_drifted(database, "run") == {measure}
 
 
-def test_a_model_without_a_reference_has_no_drift(database: duckdb.DuckDBPyConnection) -> None:
+def test_a_model_without_a_reference_has_no_drift(database: Connection) -> None:
     add_runs(database, {"run": draw_reviews(np.random.default_rng(3), 50)})
     assert database.execute("SELECT count(*) FROM drift").fetchall() == [(0,)]
 
 
 def test_from_its_second_delivery_on_a_source_is_not_compared_with_the_held_out_reviews(
-    database: duckdb.DuckDBPyConnection,
+    database: Connection,
 ) -> None:
     generator = np.random.default_rng(5)
     keep_reference(database, draw_reviews(generator, 1000))

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from duckdb import DuckDBPyConnection as Connection
 
 from data_contracts.drift import MEASURES
 from tasks.warehouse.tallies.measures import add_measures
@@ -15,9 +15,7 @@ draw_reviews = Reviews(score=(0.9, 0.25), words=(3.4, 0.8), fewest_words=1, unkn
 """Draws short reviews of a shop, most of them positive."""
 
 
-def commit(
-    database: duckdb.DuckDBPyConnection, run_id: str, measures: Measures, source: str = "shop-a"
-) -> None:
+def commit(database: Connection, run_id: str, measures: Measures, source: str = "shop-a") -> None:
     """Add the scores of a part, as its commit does."""
     table = pa.table({name: np.asarray(measures[name]) for name in MEASURES})
     for name, value in {"run_id": run_id, "model_id": "m", "source": source}.items():
@@ -26,7 +24,7 @@ def commit(
     add_measures(database, "scores")
 
 
-def find_drifted(database: duckdb.DuckDBPyConnection, run_id: str) -> set[tuple[str, str]]:
+def find_drifted(database: Connection, run_id: str) -> set[tuple[str, str]]:
     query = "SELECT source, measure FROM drift WHERE run_id = ? AND drifted"
     return set(database.execute(query, [run_id]).fetchall())
 
@@ -41,7 +39,7 @@ SHIFTS: dict[str, tuple[str, Any]] = {
 
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_a_source_that_sends_other_reviews_than_before_is_flagged_in_that_measure(
-    database: duckdb.DuckDBPyConnection, shift: str
+    database: Connection, shift: str
 ) -> None:
     generator = np.random.default_rng(2)
     commit(database, "past", draw_reviews(generator, 2000))
@@ -54,9 +52,7 @@ def test_a_source_that_sends_other_reviews_than_before_is_flagged_in_that_measur
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [50, 500])
-def test_random_reviews_of_a_source_raise_hardly_a_false_alarm(
-    database: duckdb.DuckDBPyConnection, number: int
-) -> None:
+def test_random_reviews_of_a_source_raise_hardly_a_false_alarm(database: Connection, number: int) -> None:
     generator = np.random.default_rng(number)
     for run in range(100):
         commit(database, f"run {run}", draw_reviews(generator, number))
@@ -65,7 +61,7 @@ def test_random_reviews_of_a_source_raise_hardly_a_false_alarm(
 
 
 def test_the_commits_of_a_run_are_one_comparison_with_what_was_scored_before_the_run(
-    database: duckdb.DuckDBPyConnection,
+    database: Connection,
 ) -> None:
     generator = np.random.default_rng(3)
     for run_id, rows in (("first", 150), ("second", 100), ("third", 30), ("third", 40)):
@@ -74,7 +70,7 @@ def test_the_commits_of_a_run_are_one_comparison_with_what_was_scored_before_the
     assert database.execute(query).fetchall() == [("third", 70, 250)]
 
 
-def test_means_and_shares_are_those_of_the_rows(database: duckdb.DuckDBPyConnection) -> None:
+def test_means_and_shares_are_those_of_the_rows(database: Connection) -> None:
     generator = np.random.default_rng(4)
     past, present = draw_reviews(generator, 400), draw_reviews(generator, 90)
     commit(database, "past", past)
@@ -91,7 +87,7 @@ def test_means_and_shares_are_those_of_the_rows(database: duckdb.DuckDBPyConnect
 
 @pytest.mark.parametrize(("past", "present", "rows"), [(199, 50, 0), (200, 49, 0), (200, 50, 4)])
 def test_a_source_with_few_rows_is_not_compared(
-    database: duckdb.DuckDBPyConnection, past: int, present: int, rows: int
+    database: Connection, past: int, present: int, rows: int
 ) -> None:
     generator = np.random.default_rng(5)
     commit(database, "past", draw_reviews(generator, past))

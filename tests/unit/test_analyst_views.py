@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-import duckdb
 import pytest
+from duckdb import DuckDBPyConnection as Connection
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -33,13 +33,13 @@ DAY, NEXT_DAY = date(2026, 3, 1), date(2026, 3, 2)
 
 
 @pytest.fixture
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def connection() -> Iterator[Connection]:
     with borrow_tables() as lent:
         promote(lent, "model-a", day=-30)
         yield lent
 
 
-def count_rows(connection: duckdb.DuckDBPyConnection, view: str) -> int:
+def count_rows(connection: Connection, view: str) -> int:
     """Count a view's rows, with every column computed."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE whole AS FROM {view}")
     ((rows,),) = connection.execute("SELECT count(*) FROM whole").fetchall()
@@ -58,7 +58,7 @@ def test_of_empty_tables_a_view_has_no_rows(view: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
-    connection: duckdb.DuckDBPyConnection, moment: str
+    connection: Connection, moment: str
 ) -> None:
     add_file(connection, "f", [{"movie_id": "tt1", "given_rating": 8}])
     connection.execute("UPDATE source_reviews SET reviewed_at = ?::TIMESTAMPTZ", [moment])
@@ -70,9 +70,7 @@ def test_a_review_with_a_date_out_of_this_world_stays_in_every_view(
 # daily_scores
 
 
-def test_a_day_of_a_model_has_the_means_of_the_rows_that_it_scored(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_day_of_a_model_has_the_means_of_the_rows_that_it_scored(connection: Connection) -> None:
     first = {"score": 1.0, "oov_rate": 0.5, "truncated": True}
     add_file(connection, "f", [first, {"score": 0.5}, {"score": 0.0}, {"score": 0.25}])
     assert ask(connection, "FROM daily_scores") == [
@@ -80,7 +78,7 @@ def test_a_day_of_a_model_has_the_means_of_the_rows_that_it_scored(
     ]
 
 
-def test_days_are_of_utc_whatever_the_readers_time_zone(connection: duckdb.DuckDBPyConnection) -> None:
+def test_days_are_of_utc_whatever_the_readers_time_zone(connection: Connection) -> None:
     moments = [MIDNIGHT - timedelta(microseconds=1), MIDNIGHT]
     add_file(connection, "f", [{"scored_at": moment, "given_label": "positive"} for moment in moments])
     connection.execute("SET TimeZone = 'America/Los_Angeles'")
@@ -88,7 +86,7 @@ def test_days_are_of_utc_whatever_the_readers_time_zone(connection: duckdb.DuckD
         assert ask(connection, f"SELECT day FROM {view} ORDER BY day") == [(DAY,), (NEXT_DAY,)]
 
 
-def release_row(connection: duckdb.DuckDBPyConnection, *models: str) -> None:
+def release_row(connection: Connection, *models: str) -> None:
     """Add the second row of the file `f`, which was quarantined, then released and scored at midnight."""
     add_quarantined(connection, "f", 2, released_at=MIDNIGHT, released_by="ann")
     add_source_row(connection, "f", 2)
@@ -96,7 +94,7 @@ def release_row(connection: duckdb.DuckDBPyConnection, *models: str) -> None:
         add_row(connection, "scored_reviews", **make_score("f", 2, model_id, "release", scored_at=MIDNIGHT))
 
 
-def add_quarantined(connection: duckdb.DuckDBPyConnection, name: str, number: int = 1, **values: Any) -> None:
+def add_quarantined(connection: Connection, name: str, number: int = 1, **values: Any) -> None:
     same = {"uri": "f.csv", "rule": "text_too_long", "quarantined_at": NOON, "raw": b"long"}
     add_row(connection, "quarantined_rows", **{"source_sha256": name, "row_number": number, **same, **values})
 
@@ -107,9 +105,7 @@ def add_quarantined(connection: duckdb.DuckDBPyConnection, name: str, number: in
 ACCURACY = "SELECT labelled_reviews, accuracy FROM live_accuracy"
 
 
-def test_accuracy_is_the_share_of_labels_that_the_model_gave_too(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_accuracy_is_the_share_of_labels_that_the_model_gave_too(connection: Connection) -> None:
     scores = {"positive": (0.9, 0.5, 0.1), "negative": (0.2,)}
     rows = [{"given_label": label, "score": score} for label, each in scores.items() for score in each]
     add_file(connection, "f", [*rows, {"score": 0.9}])
@@ -127,13 +123,13 @@ def test_accuracy_is_the_share_of_labels_that_the_model_gave_too(
     ],
 )
 def test_a_rating_says_the_label_that_is_not_given(
-    connection: duckdb.DuckDBPyConnection, label: str | None, rating: float, found: tuple[int, float | None]
+    connection: Connection, label: str | None, rating: float, found: tuple[int, float | None]
 ) -> None:
     add_file(connection, "f", [{"given_label": label, "given_rating": rating, "score": 0.9}])
     assert ask(connection, ACCURACY) == [found]
 
 
-def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: duckdb.DuckDBPyConnection) -> None:
+def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: Connection) -> None:
     rows: list[dict[str, Any]] = [
         {"given_rating": 10, "predicted_rating": 8.0},
         {"given_rating": 3, "predicted_rating": 4.0},
@@ -144,7 +140,7 @@ def test_ratings_are_compared_in_stars_over_the_rated_rows(connection: duckdb.Du
     assert ask(connection, query) == [(2, 1.5, 6.5, 6.0)]
 
 
-def test_each_model_is_judged_by_its_own_scores(connection: duckdb.DuckDBPyConnection) -> None:
+def test_each_model_is_judged_by_its_own_scores(connection: Connection) -> None:
     for model_id, score in (("model-a", 0.9), ("model-b", 0.1)):
         add_file(connection, "f", [{"given_label": "positive", "score": score}], model_id=model_id)
         add_file(connection, f"of {model_id}", [{"given_label": "negative"}], model_id=model_id)
@@ -154,7 +150,7 @@ def test_each_model_is_judged_by_its_own_scores(connection: duckdb.DuckDBPyConne
 
 @pytest.mark.parametrize("same", [{"review_id": "r1", "movie_id": "tt1"}, {"text": "a fine film"}])
 def test_a_label_that_comes_later_counts_for_the_row_that_was_scored_before(
-    connection: duckdb.DuckDBPyConnection, same: dict[str, Any]
+    connection: Connection, same: dict[str, Any]
 ) -> None:
     add_file(connection, "f", [{"score": 0.1, **same}])
     add_file(connection, "labels", [{"given_label": "positive", "scored_at": MIDNIGHT, **same}], day=1)
@@ -162,16 +158,14 @@ def test_a_label_that_comes_later_counts_for_the_row_that_was_scored_before(
     assert ask(connection, query) == [(DAY, 1, 0.0)]
 
 
-def test_a_label_of_another_review_counts_for_no_row_without_one(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_label_of_another_review_counts_for_no_row_without_one(connection: Connection) -> None:
     add_file(connection, "f", [{"review_id": "r1", "movie_id": "tt1"}])
     other = {"review_id": "r1", "movie_id": "tt2", "given_label": "positive", "scored_at": MIDNIGHT}
     add_file(connection, "labels", [other], day=1)
     assert ask(connection, "SELECT day FROM live_accuracy") == [(NEXT_DAY,)]
 
 
-def test_near_copies_of_a_source_count_once_for_each_model(connection: duckdb.DuckDBPyConnection) -> None:
+def test_near_copies_of_a_source_count_once_for_each_model(connection: Connection) -> None:
     rows = [{"given_label": "negative", "near_key": 7, "text": f"fine {number}"} for number in range(3)]
     honest = {"given_label": "positive", "score": 0.9, "given_rating": 9}
     add_file(connection, "f", [honest, *rows])
@@ -181,13 +175,13 @@ def test_near_copies_of_a_source_count_once_for_each_model(connection: duckdb.Du
     assert ask(connection, query) == [("model-a", 2, 0.5), ("model-b", 2, 0.5)]
 
 
-def add_label(connection: duckdb.DuckDBPyConnection, text: str, **values: Any) -> None:
+def add_label(connection: Connection, text: str, **values: Any) -> None:
     same = {"is_random": True, "labelled_at": MIDNIGHT, "uri": "labels/a.csv"}
     add_row(connection, "review_labels", **{"text_sha256": hash_text(text), **same, **values})
 
 
 def test_a_label_that_somebody_gave_a_review_drawn_at_random_counts_once_for_each_model(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
 ) -> None:
     for name in ("f", "again"):
         add_file(connection, name, [{"text": "fine", "score": 0.9, "review_id": name}])
@@ -204,24 +198,20 @@ def test_a_label_that_somebody_gave_a_review_drawn_at_random_counts_once_for_eac
     "values", [{"is_random": False, "given_label": "positive"}, {"given_label": None, "given_rating": None}]
 )
 def test_a_label_of_a_review_that_was_chosen_because_it_is_hard_and_one_skipped_do_not_count(
-    connection: duckdb.DuckDBPyConnection, values: dict[str, Any]
+    connection: Connection, values: dict[str, Any]
 ) -> None:
     add_file(connection, "f", [{"text": "fine"}])
     add_label(connection, "fine", **values)
     assert ask(connection, "FROM live_accuracy") == []
 
 
-def test_what_a_source_said_counts_before_what_somebody_said_later(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_what_a_source_said_counts_before_what_somebody_said_later(connection: Connection) -> None:
     add_file(connection, "f", [{"text": "fine", "score": 0.9, "given_label": "positive"}])
     add_label(connection, "fine", given_label="negative")
     assert ask(connection, ACCURACY) == [(1, 1.0)]
 
 
-def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_labels_that_a_model_may_have_learnt_from_do_not_judge_it(connection: Connection) -> None:
     add_model(connection, "model-own", own_labels_until=NOON)
     for model_id in ("model-a", "model-own"):
         for day, name in enumerate(["learnt", "later"]):
@@ -268,27 +258,25 @@ def test_whatever_two_models_scored_their_comparison_is_that_of_the_pairs() -> N
 # lineage
 
 
-def add_run(connection: duckdb.DuckDBPyConnection, run_id: str, flow: str = "score-reviews") -> None:
+def add_run(connection: Connection, run_id: str, flow: str = "score-reviews") -> None:
     facts = {"started_at": NOON, "status": "completed", "code_version": f"code of {run_id}"}
     add_row(connection, "runs", run_id=run_id, flow=flow, **facts)
 
 
-def add_check(connection: duckdb.DuckDBPyConnection, source: str | None, run_id: str, **values: Any) -> None:
+def add_check(connection: Connection, source: str | None, run_id: str, **values: Any) -> None:
     words = dict.fromkeys(("expectation", "columns", "observed", "expected"), "")
     of = {"run_id": run_id, "source_sha256": source, "boundary": "scored_reviews", "rule": "key_unique"}
     found = {"severity": "error", "success": True, "unexpected_count": 0, "checked_at": NOON, **values}
     add_row(connection, "contract_results", **of, **words, **found)
 
 
-def ask_lineage(connection: duckdb.DuckDBPyConnection, condition: str = "true") -> list[dict[str, Any]]:
+def ask_lineage(connection: Connection, condition: str = "true") -> list[dict[str, Any]]:
     result = connection.execute(f"FROM lineage WHERE {condition} ORDER BY ALL")
     names = [column[0] for column in result.description or []]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(connection: Connection) -> None:
     add_model(connection, "model-a", variant="cnn_lstm", seed=7, dataset="stanford", test_accuracy=0.875)
     add_run(connection, "run")
     add_file(connection, "f", [{"review_id": "r1", "movie_id": "tt1", "member": "a.csv", "score": 0.5}])
@@ -311,7 +299,7 @@ def test_a_score_leads_back_to_its_file_checks_model_promotion_and_run(
     ]
 
 
-def test_each_score_of_a_row_has_its_own_models_and_runs_facts(connection: duckdb.DuckDBPyConnection) -> None:
+def test_each_score_of_a_row_has_its_own_models_and_runs_facts(connection: Connection) -> None:
     promote(connection, "model-b")
     for model_id in ("model-a", "model-b"):
         run_id = f"run of {model_id}"
@@ -328,9 +316,7 @@ def test_each_score_of_a_row_has_its_own_models_and_runs_facts(connection: duckd
     ]
 
 
-def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(connection: Connection) -> None:
     for model_id in ("model-a", "model-b"):
         add_file(connection, "f", [{}], model_id=model_id)
     for run_id, flow in (("run", "score-reviews"), ("release", "release-rows")):
@@ -345,7 +331,7 @@ def test_a_released_row_has_the_run_of_its_release_and_its_files_facts(
 
 
 def test_checks_of_a_stage_of_another_file_and_of_another_run_are_not_the_files(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
 ) -> None:
     add_file(connection, "f", [{}])
     for source, run_id in ((None, "run"), ("g", "run"), ("f", "another run"), ("f", "run")):
@@ -353,9 +339,7 @@ def test_checks_of_a_stage_of_another_file_and_of_another_run_are_not_the_files(
     assert [(row["checks_made"], row["checks_failed"]) for row in ask_lineage(connection)] == [(1, 1)]
 
 
-def test_a_score_has_the_promotion_that_was_its_models_last_one_then(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_score_has_the_promotion_that_was_its_models_last_one_then(connection: Connection) -> None:
     promote(connection, "model-b", day=1)
     promote(connection, "model-a", "rollback", day=2)
     promote(connection, "model-a", day=2)
@@ -364,9 +348,7 @@ def test_a_score_has_the_promotion_that_was_its_models_last_one_then(
     assert [row["promotion"] for row in ask_lineage(connection)] == [None, 1, 1, 1, 4, 4]
 
 
-def test_a_score_without_any_record_of_model_run_and_promotion_is_there(
-    connection: duckdb.DuckDBPyConnection,
-) -> None:
+def test_a_score_without_any_record_of_model_run_and_promotion_is_there(connection: Connection) -> None:
     add_file(connection, "f", [{}], model_id="unknown", run_id="unknown")
     facts = ("model_id", "variant", "promotion", "flow", "checks_made")
     assert [tuple(row[name] for name in facts) for row in ask_lineage(connection)] == [
@@ -377,7 +359,7 @@ def test_a_score_without_any_record_of_model_run_and_promotion_is_there(
 # open_quarantine
 
 
-def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: duckdb.DuckDBPyConnection) -> None:
+def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: Connection) -> None:
     sources = {name: hash_text(name) for name in ("f.csv", "g.csv")}
     for name, source in sources.items():
         add_quarantined(connection, source, 17, uri=name)
@@ -386,7 +368,7 @@ def test_rows_that_are_set_aside_have_the_names_of_the_list(connection: duckdb.D
     assert found == listed == [(f"{source[:12]}:17", name) for name, source in sources.items()]
 
 
-def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) -> None:
+def test_released_rows_are_not_set_aside(connection: Connection) -> None:
     add_file(connection, "f", [{}])
     release_row(connection)
     add_quarantined(connection, "f", 3)
@@ -404,7 +386,7 @@ def test_released_rows_are_not_set_aside(connection: duckdb.DuckDBPyConnection) 
     ],
 )
 def test_a_preview_is_the_beginning_of_the_row_without_what_a_terminal_obeys(
-    connection: duckdb.DuckDBPyConnection, raw: bytes | None, preview: str | None
+    connection: Connection, raw: bytes | None, preview: str | None
 ) -> None:
     add_quarantined(connection, "f", raw=raw)
     assert connection.execute("SELECT text_preview FROM open_quarantine").fetchall() == [(preview,)]
