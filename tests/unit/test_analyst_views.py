@@ -17,15 +17,7 @@ from tasks.support.wording import escape_controls
 from tasks.warehouse.latest_scores import rebuild
 from tests.support.databases import borrow_tables, make_tables
 from tests.support.warehouse_parts import NOON, hash_text
-from tests.unit.view_tables import (
-    add_file,
-    add_model,
-    add_row,
-    add_source_row,
-    ask,
-    make_score,
-    promote,
-)
+from tests.unit.view_tables import add_file, add_model, add_row, add_source_row, ask, make_score, promote
 
 VIEWS = re.findall(r"CREATE OR REPLACE VIEW (\w+)", read_views())
 MIDNIGHT = NOON + timedelta(hours=12)

@@ -14,12 +14,7 @@ from tasks.delivery import folders
 from tasks.delivery.addresses import name_variable, read_urls
 from tasks.delivery.columns import Layout
 from tasks.delivery.delivering import deliver, deliver_forgotten, find_waiting, inspect, is_due
-from tasks.delivery.destinations import (
-    Destination,
-    format_destination,
-    load_destinations,
-    parse_destination,
-)
+from tasks.delivery.destinations import Destination, format_destination, load_destinations, parse_destination
 from tasks.delivery.results import Delivered
 from tasks.warehouse.publishing import publish
 from tests.support.databases import open_copy

@@ -111,7 +111,7 @@ def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_m
     put(home, "a.csv")
     tables.change(
         "INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen) "
-        f"VALUES ('a.csv', 0, 0, '{hash_text('other content')}', now(), now())",
+        f"VALUES ('a.csv', 0, 0, '{hash_text('other content')}', now(), now())"
     )
     assert find(tables, home) == {}
 

@@ -14,11 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.errors import (
-    FileRefusedError,
-    StoreUnreachableError,
-    UsageError,
-)
+from data_contracts.errors import FileRefusedError, StoreUnreachableError, UsageError
 from data_contracts.storage.home import Home
 from tasks.inbox.source_files import HAS_LABELS, FoundFile, SkippedFile, look_at_named, look_into
 from tasks.labelling import kept_answers as answer_files
