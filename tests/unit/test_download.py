@@ -171,12 +171,14 @@ def test_an_address_that_can_not_be_fetched_is_refused(address: str, tmp_path: P
         fetch_archive(address, tmp_path)
 
 
-def test_a_download_is_kept_whole_and_nothing_else(site: Site, tmp_path: Path) -> None:
+def test_a_download_is_kept_whole_and_nothing_else_and_not_made_again(site: Site, tmp_path: Path) -> None:
     site.answers = [send()]
     fetched = fetch(site, tmp_path)
     assert fetched == FetchedArchive(tmp_path / "reviews.tar.gz", sha256(DATA).hexdigest())
     assert fetched.path.read_bytes() == DATA
     assert list_names(tmp_path) == ["reviews.tar.gz"]
+    assert fetch(site, tmp_path) == fetched
+    assert len(site.requests) == 1
 
 
 def test_a_broken_download_goes_on_where_it_stopped(site: Site, tmp_path: Path) -> None:
@@ -265,12 +267,6 @@ def test_a_wrong_file_is_set_aside_with_its_checksum(site: Site, tmp_path: Path)
     [aside] = tmp_path.iterdir()
     assert aside.name == f"reviews.tar.gz.wrong-{sha256(OTHER_DATA).hexdigest()}"
     assert aside.read_bytes() == OTHER_DATA
-
-
-def test_a_file_that_is_there_and_fits_is_not_downloaded_again(site: Site, tmp_path: Path) -> None:
-    (tmp_path / "reviews.tar.gz").write_bytes(DATA)
-    assert fetch(site, tmp_path).sha256 == sha256(DATA).hexdigest()
-    assert site.requests == []
 
 
 def test_a_file_that_is_there_and_does_not_fit_is_set_aside_and_replaced(site: Site, tmp_path: Path) -> None:

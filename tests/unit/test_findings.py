@@ -53,18 +53,12 @@ def find(tables: FilledTables, home: Home) -> dict[str, str]:
     return {each.subject: each.next for each in found}
 
 
-def put(home: Home, name: str) -> Path:
-    """Put a file into the inbox."""
-    (home.inbox / name).touch()
-    return home.inbox / name
-
-
 def test_refused_files_and_quarantined_rows_are_found_with_the_command_that_mends_them(
     tables: FilledTables, home: Home
 ) -> None:
     files = [PartFile("a b.csv", status="refused"), PartFile("good.csv", [{"score": 0.9}], bad_rows=[2, 3])]
     tables.run(files)
-    put(home, "a b.csv")
+    (home.inbox / "a b.csv").touch()
     tables.change("UPDATE quarantined_rows SET raw_is_text = row_number = 2")
     assert find(tables, home) == {
         "a b.csv": f"reviews score '{home.inbox}/a b.csv'",
@@ -84,7 +78,7 @@ def test_rows_that_were_released_or_came_without_a_text_are_no_finding(
 def test_a_refused_file_that_was_corrected_under_its_name_is_none_any_more(
     tables: FilledTables, home: Home
 ) -> None:
-    put(home, "a.csv")
+    (home.inbox / "a.csv").touch()
     tables.run([PartFile("before", status="refused", ledger={"uri": "a.csv"})])
     assert [*find(tables, home)] == ["a.csv"]
     tables.run([PartFile("a.csv", [{"text": "corrected"}])], NEXT_RUN)
@@ -96,7 +90,9 @@ def test_a_refused_file_that_was_corrected_under_its_name_is_none_any_more(
 
 def test_a_refused_file_is_a_finding_for_as_long_as_it_is_there(tables: FilledTables, home: Home) -> None:
     tables.run([PartFile(name, status="refused") for name in ("a.csv", "b.csv")])
-    paths = [put(home, name) for name in ("a.csv", "b.csv")]
+    paths = [home.inbox / name for name in ("a.csv", "b.csv")]
+    for path in paths:
+        path.touch()
     assert [*find(tables, home)] == ["a.csv", "b.csv"]
     paths[0].unlink()
     assert find(tables, home) == {"b.csv": f"reviews score {paths[1]}"}
@@ -108,7 +104,7 @@ def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_m
     tables: FilledTables, home: Home
 ) -> None:
     tables.run([PartFile("a.csv", status="refused")])
-    put(home, "a.csv")
+    (home.inbox / "a.csv").touch()
     tables.change(
         "INSERT INTO inbox_files (uri, size, mtime_ns, source_sha256, first_seen, last_seen) "
         f"VALUES ('a.csv', 0, 0, '{hash_text('other content')}', now(), now())"
@@ -116,19 +112,13 @@ def test_a_refused_file_under_whose_name_lies_another_content_is_not_there_any_m
     assert find(tables, home) == {}
 
 
-def test_a_refused_object_of_a_store_is_found_since_it_is_not_looked_at(
+def test_refused_files_in_a_store_or_an_inbox_that_is_not_mounted_are_found_since_they_may_be_there(
     tables: FilledTables, home: Home
 ) -> None:
-    tables.run([PartFile("a.csv", status="refused", ledger={"uri": "s3://bucket/inbox/a.csv"})])
-    assert find(tables, home) == {"s3://bucket/inbox/a.csv": "reviews sql rejected-files"}
-
-
-def test_refused_files_that_may_lie_in_an_inbox_that_is_not_mounted_are_found(
-    tables: FilledTables, home: Home
-) -> None:
-    tables.run([PartFile("a.csv", status="refused")])
+    stored = "s3://bucket/inbox/b.csv"
+    tables.run([PartFile("a.csv", status="refused"), PartFile("b", status="refused", ledger={"uri": stored})])
     home.inbox.rmdir()
-    assert [*find(tables, home)] == ["a.csv"]
+    assert [*find(tables, home)] == ["a.csv", stored]
 
 
 def test_a_killed_training_is_run_again_with_the_parameters_that_it_had(tmp_path: Path) -> None:
