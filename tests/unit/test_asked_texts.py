@@ -61,11 +61,6 @@ def test_texts_of_a_source_get_the_numbers_of_a_run(champion: LoadedChampion, so
     assert score(champion, source) == score_in_run(champion, source)
 
 
-def test_the_labels_of_a_source_change_its_texts_alone(champion: LoadedChampion) -> None:
-    assert score(champion, "shop") != score(champion, None)
-    assert score(champion, "cinema") == score(champion, None)
-
-
 def test_each_text_has_a_source_of_its_own(champion: LoadedChampion) -> None:
     mixed = score_asked(champion, ["bad", "bad", " "], LIMITS, ["shop", None, "shop"])
     assert mixed["score"].to_pylist() == [score(champion, "shop")[1], score(champion, None)[1], None]

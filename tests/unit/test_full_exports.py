@@ -11,6 +11,7 @@ from tasks.warehouse.commit import commit_parts
 from tasks.warehouse.database.warehouse_connection import open_warehouse
 from tests.support.once import copy_once
 from tests.support.promises import find_broken
+from tests.support.small_home import ask
 from tests.support.warehouse_parts import PartFile, write_part
 
 
@@ -27,15 +28,11 @@ class Warehouse:
         return [(file.uri, file.rule) for file in commit_parts(self.path, part).files]
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
-        with open_warehouse(self.path, write=False) as connection:
-            return connection.execute(query).fetchall()
+        return ask(self.path, query)
 
     def list_counting(self) -> list[tuple[str, str]]:
         """Return the newest rows of all reviews, with the names of their files."""
         return self.ask("SELECT review_id, file_uri FROM source_reviews WHERE is_latest ORDER BY ALL")
-
-    def find_broken(self) -> list[str]:
-        return find_broken(self.path)
 
 
 def export(
@@ -53,16 +50,10 @@ def warehouse(tmp_path: Path) -> Warehouse:
 
 
 @pytest.fixture
-def replaced(tmp_path: Path) -> Warehouse:
+def replaced(warehouse: Warehouse) -> Warehouse:
     """A database in which a second export took the place of the first one."""
-
-    def make(folder: Path) -> None:
-        made = Warehouse(folder)
-        made.commit(export("1.csv", ["a", "b"]))
-        made.commit(export("2.csv", ["b", "c"]))
-
-    copy_once("two full exports", tmp_path, make)
-    return Warehouse(tmp_path)
+    warehouse.commit(export("2.csv", ["b", "c"]))
+    return warehouse
 
 
 @pytest.mark.slow
@@ -71,7 +62,7 @@ def test_reviews_that_a_newer_export_lacks_count_no_more_but_stay(replaced: Ware
     query = "SELECT uri, superseded_at IS NULL FROM scored_files ORDER BY uri"
     assert replaced.ask(query) == [("1.csv", False), ("2.csv", True)]
     assert replaced.ask("SELECT count(*) FROM scored_reviews") == [(4,)]
-    assert replaced.find_broken() == []
+    assert find_broken(replaced.path) == []
 
 
 @pytest.mark.slow
@@ -91,7 +82,7 @@ def test_a_file_that_adds_takes_no_place(warehouse: Warehouse) -> None:
 def test_of_several_exports_in_one_commit_the_last_by_name_counts(warehouse: Warehouse) -> None:
     warehouse.commit(export("3.csv", ["c", "d"]), export("2.csv", ["e", "f"]))
     assert warehouse.list_counting() == [("c", "3.csv"), ("d", "3.csv")]
-    assert warehouse.find_broken() == []
+    assert find_broken(warehouse.path) == []
 
 
 @pytest.mark.slow
@@ -101,7 +92,7 @@ def test_an_export_that_is_committed_later_counts_whatever_the_clock_showed(ware
         connection.execute("UPDATE source_reviews SET file_seen_at = file_seen_at + INTERVAL 40 DAY")
     warehouse.commit(export("0.csv", ["b"]))
     assert warehouse.list_counting() == [("b", "0.csv")]
-    assert warehouse.find_broken() == []
+    assert find_broken(warehouse.path) == []
 
 
 def test_a_refused_file_replaces_nothing(warehouse: Warehouse) -> None:
@@ -114,7 +105,7 @@ def test_an_export_with_less_than_its_share_of_the_last_one_is_refused(warehouse
     warehouse.commit(export("2.csv", ["a", "b", "c", "d", "e"]))
     assert warehouse.commit(export("3.csv", ["a", "b"])) == [("3.csv", "export_too_small")]
     assert len(warehouse.list_counting()) == 5
-    assert warehouse.find_broken() == []
+    assert find_broken(warehouse.path) == []
 
 
 @pytest.mark.slow
@@ -148,14 +139,14 @@ def test_scoring_an_export_by_another_model_replaces_nothing(replaced: Warehouse
     replaced.commit(export("2.csv", ["b", "c"]), model="model-b")
     replaced.commit(export("1.csv", ["a", "b"]), model="model-b")
     assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
-    assert replaced.find_broken() == []
+    assert find_broken(replaced.path) == []
 
 
 @pytest.mark.slow
 def test_an_export_that_is_read_again_still_counts_alone(replaced: Warehouse) -> None:
     replaced.commit(export("2.csv", ["b", "c"], version="v2"))
     assert replaced.list_counting() == [("b", "2.csv"), ("c", "2.csv")]
-    assert replaced.find_broken() == []
+    assert find_broken(replaced.path) == []
 
 
 @pytest.mark.slow
@@ -173,7 +164,7 @@ def test_where_files_add_again_a_replaced_one_may_count_again_without_its_forgot
     warehouse.commit(export("2.csv", ["c"]))
     warehouse.commit(export("1.csv", ["a", "b"], share=None, version="v2"))
     assert warehouse.list_counting() == [("b", "1.csv"), ("c", "2.csv")]
-    assert warehouse.find_broken() == []
+    assert find_broken(warehouse.path) == []
 
 
 @pytest.mark.slow
@@ -181,7 +172,7 @@ def test_forgetting_the_last_export_does_not_bring_back_the_one_before(replaced:
     [(name,)] = replaced.ask("SELECT source_sha256 FROM scored_files WHERE uri = '2.csv'")
     forget(replaced.path, ForgetRequest(name, "file", "ann"), "file")
     assert replaced.list_counting() == []
-    assert replaced.find_broken() == []
+    assert find_broken(replaced.path) == []
 
 
 def test_after_a_restore_an_export_with_forgotten_rows_takes_the_place_of_the_same_files(
