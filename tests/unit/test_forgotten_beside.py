@@ -60,11 +60,8 @@ def test_backups_at_a_place_that_are_gone_for_good_can_be_given_up_and_those_tha
     assert give_up_places(home, f"file://{disk}/") == [f"file://{disk}/gone"]
     with pytest.raises(UsageError, match="no backup that is gone"):
         give_up_places(home, f"{disk}/kept")
-    assert list(json.loads(home.backups_elsewhere.read_text("utf-8"))) == [
-        f"{disk}/kept",
-        f"file://{disk}/kept",
-        other,
-    ]
+    kept = [f"{disk}/kept", f"file://{disk}/kept", other]
+    assert list(json.loads(home.backups_elsewhere.read_text("utf-8"))) == kept
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"])
@@ -75,11 +72,8 @@ def test_backups_that_were_away_when_something_was_forgotten_are_named_and_told_
     disk.mkdir()  # as the empty folder that a disk is mounted on
     remember(home, f"{scheme}{disk}/one", f"{scheme}{disk}/two")
     troubles = note_forgotten(home)
-    assert [
-        f"a restore of {scheme}{disk}/{name} could" in each
-        for name, each in zip(("one", "two"), troubles, strict=True)
-    ]
-    for name in ("one", "two"):
+    for name, trouble in zip(("one", "two"), troubles, strict=True):
+        assert f"a restore of {scheme}{disk}/{name} could" in trouble
         add_backup(home, disk / name)
     assert note_forgotten(home) == []
     told = [path.read_bytes() for path in disk.glob(f"*/{home.forgotten.name}")]

@@ -47,17 +47,16 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
-def test_one_killed_run_changes_no_order(home: Home) -> None:
-    kill_run(home, FILES[:2])
-    assert arrange(home) == ("abc", "", "")
-
-
 def test_files_over_which_two_runs_were_killed_are_scored_last_each_alone(home: Home) -> None:
-    kill_run(home, FILES[:2], ALONE_FROM)
+    kill_run(home, FILES[:2], ALONE_FROM - 1)
+    assert arrange(home) == ("abc", "", "")
+    kill_run(home, FILES[:2])
     assert arrange(home) == ("c", "ab", "")
 
 
-def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out(home: Home) -> None:
+def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out_unless_it_is_named(
+    home: Home,
+) -> None:
     scored = set()
     for _ in range(ALONE_FROM + 2):
         killed = read_killed_runs(home)
@@ -71,10 +70,6 @@ def test_the_others_are_scored_before_a_file_that_kills_every_run_is_left_out(ho
     assert scored == {"a", "c"}
     kill_run(home, FILES[1:2])
     assert arrange(home) == ("ac", "", "b")
-
-
-def test_a_file_that_is_left_out_is_tried_if_it_is_named(home: Home) -> None:
-    kill_run(home, FILES[1:2], NEVER_FROM)
     assert arrange(home, FILES[1:2], named=True) == ("", "b", "")
 
 
