@@ -38,13 +38,6 @@ def measure(unseen: NDArray[np.bool_]) -> dict[str, Any]:
     return measure_slices(TEST, encoded, scores, unseen)
 
 
-def test_the_accuracy_on_the_test_reviews_has_its_interval() -> None:
-    intervals = measure(np.arange(80) < 60)["accuracy_interval"]
-    assert intervals["test"]["value"] == pytest.approx(70 / 80)
-    assert intervals["test"]["lower"] < 70 / 80 < intervals["test"]["upper"]
-    assert intervals["test_unseen_texts"]["value"] == 1
-
-
 def test_slices_have_their_own_reviews_and_accuracy() -> None:
     by_name = {each["name"]: each for each in measure(np.ones(80, bool))["slices"]}
     assert by_name["negation"]["reviews"] == by_name["contrast"]["reviews"] == 60
